@@ -1,0 +1,45 @@
+/**
+ * The empty adapter that "Write your own store" begins with: it compiles, does nothing yet, and is told which laws it breaks.
+ *
+ * usage: node dist/docs/examples/03-own-store.js
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Errors, ProcessStore } from "../../src/index.ts"
+import { certify, render } from "../../src/testing/Certify.ts"
+
+const missing = (operation: string) =>
+  Effect.fail(
+    new Errors.StoreError({ operation, reason: "failed", written: "no", detail: "this adapter does not do that yet" })
+  )
+
+const layer = Layer.succeed(
+  ProcessStore.ProcessStore,
+  ProcessStore.ProcessStore.of({
+    durability: "inline",
+    storeId: "my-store",
+    transact: () => missing("write"),
+    onCommit: () => Effect.void,
+    changedElsewhere: Effect.succeed([]),
+    find: () => missing("read a process"),
+    leaseOf: () => missing("read a lease"),
+    eventsAfter: () => missing("read events"),
+    countEvents: () => missing("count events"),
+    recentEvents: () => missing("read recent events"),
+    wakeEventsAfter: () => missing("read wakes"),
+    list: () => missing("list processes"),
+    listNonTerminal: missing("list processes"),
+    grants: () => missing("list grants"),
+    wakers: () => missing("list the processes that wake a session"),
+    changesAfter: () => missing("read changes"),
+    endedBefore: () => missing("list ended processes"),
+    tombstonesBefore: () => missing("list tombstones"),
+    due: () => missing("list due processes"),
+    holdings: missing("list lease holders")
+  })
+)
+
+const report = await Effect.runPromise(certify(layer))
+
+await Effect.runPromise(Console.log(render(report)))

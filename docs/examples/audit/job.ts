@@ -1,0 +1,100 @@
+/**
+ * The program's one job: find the audit to go on with or start one, show how far it is, and wait for its end.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import type { ProcessHandle } from "../../../src/index.ts"
+import { Errors, Processes, SingleHost } from "../../../src/index.ts"
+import type { AuditPayload } from "./audit.ts"
+import { Audit, childId, engines, Listing, ReadBatch } from "./audit.ts"
+import { choose } from "./identity.ts"
+import type { Request } from "./inputs.ts"
+import { CannotAudit } from "./inputs.ts"
+import * as Progress from "./Progress.ts"
+import type { Totals } from "./report.ts"
+import type { Screen } from "./Screen.ts"
+import { counted, grouped, sizeOf } from "./text.ts"
+import { reportNames } from "./writing.ts"
+
+/** Does the job on a host of its own. Fails with one line that says what is wrong and what to do. */
+export const run = (request: Request, screen: Screen, paceMs: number): Effect.Effect<void, CannotAudit> => {
+  const host = SingleHost.layerSqlite({
+    filename: request.stateFile,
+    engines,
+    maxConcurrent: 4,
+    // Short, for platforms on which the death of an earlier run cannot be proven: then its leases have to run out.
+    leaseTtl: "10 seconds",
+    leaseRenewal: "3 seconds"
+  }).pipe(
+    // Another audit that opens the same file holds it for moments only.
+    Layer.retry(
+      Schedule.recurWhile(isBusy).pipe(Schedule.zipLeft(Schedule.spaced("100 millis")), Schedule.upTo("5 seconds"))
+    ),
+    Layer.provideMerge(Progress.layer(screen, paceMs))
+  )
+  return audit(request.payload, screen).pipe(
+    Effect.tap((totals) => Effect.sync(() => summary(request.payload, totals).forEach(screen.print))),
+    Effect.scoped,
+    Effect.provide(host),
+    Effect.mapError((error) => new CannotAudit({ line: lineOf(error, request) })),
+    Effect.asVoid
+  )
+}
+
+const audit = (payload: AuditPayload, screen: Screen) =>
+  Effect.gen(function* () {
+    const processes = yield* Processes
+    const { id, unfinished, others } = yield* choose(payload)
+    screen.print(`${unfinished ? "going on with" : "starting"} ${id} of ${payload.directory}`)
+    for (const other of others) screen.print(`going on meanwhile with an unfinished audit of ${other}`)
+    const handle = yield* processes.start(Audit, { id, payload, label: payload.directory })
+    yield* Effect.forkScoped(follow(id))
+    const totals = yield* handle.await
+    screen.clear()
+    return totals
+  })
+
+/** Follows the records of an audit, wherever its bodies run: here, or in another program on the same state. */
+const follow = (auditId: string) =>
+  Effect.gen(function* () {
+    const processes = yield* Processes
+    const progress = yield* Progress.Progress
+    const listing = yield* onceStarted(processes.handle(Listing, childId(auditId, "listing")).await)
+    const batches = listing.batches.map(({ name, files }) => {
+      const id = childId(auditId, name)
+      return { id, files: files.length, child: processes.handle(ReadBatch, id) }
+    })
+    const before = yield* Effect.filter(batches, ({ child }) => isCompleted(child), { concurrency: 16 })
+    yield* progress.planned(batches, new Set(before.map(({ id }) => id)))
+    const watch = ({ id, child }: (typeof batches)[number]) =>
+      onceStarted(child.await).pipe(
+        Effect.zipRight(progress.batchDone(id)),
+        Effect.zipRight(Effect.logDebug(`recorded ${id}`))
+      )
+    yield* Effect.forEach(batches, watch, { concurrency: 16, discard: true })
+  }).pipe(Effect.catchAll((error) => Effect.logDebug(`not followed any more: ${error.message}`)))
+
+const isCompleted = <A, E>({ status }: ProcessHandle.ProcessHandle<A, E>) =>
+  status.pipe(
+    Effect.map((record) => record.status._tag === "Completed"),
+    Effect.catchTag("ProcessUnknown", () => Effect.succeed(false))
+  )
+
+/** A child that its parent has not started yet is waited for, too. */
+const onceStarted = <A, E extends { readonly _tag: string }>(wait: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.retry(wait, {
+    while: (error) => error._tag === "ProcessUnknown",
+    schedule: Schedule.spaced(Duration.millis(50))
+  })
+
+const isBusy = (error: unknown): boolean => error instanceof Errors.StoreError && error.reason === "busy"
+
+const summary = ({ out }: AuditPayload, totals: Totals): ReadonlyArray<string> => [
+  `${counted(totals.files, "file")}, ${counted(totals.lines, "line")}, ${sizeOf(totals.bytes)}: ${grouped(totals.todos)} TODO, ${grouped(totals.fixmes)} FIXME, ${counted(totals.secrets, "likely secret")}, ${grouped(totals.unread)} not read`,
+  `written: ${reportNames.json} and ${reportNames.markdown} in ${out}`
+]
+
+const lineOf = (error: { readonly message: string }, { stateFile }: Request): string =>
+  error instanceof Errors.StoreError ? `the state file ${stateFile} cannot be used: ${error.detail}` : error.message

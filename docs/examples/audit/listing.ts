@@ -1,0 +1,132 @@
+/**
+ * What there is to read: a directory walked, sorted, and cut into batches.
+ *
+ * Invariant: the same directory content gives the same batches, under the same names. Links are never followed.
+ */
+import type { Dirent } from "node:fs"
+import { lstat, readdir } from "node:fs/promises"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Unread } from "./FileReport.ts"
+import { problemOf } from "./reading.ts"
+
+/** Files that are read by one child. The name is the child's. */
+export const Batch = Schema.Struct({ name: Schema.String, files: Schema.Array(Schema.String) })
+/** Files that are read by one child. */
+export type Batch = typeof Batch.Type
+
+/** Everything a walk found. Paths are relative to the directory, with `/` between their parts. */
+export const Listing = Schema.Struct({
+  batches: Schema.Array(Batch),
+  /** Folders that could not be read. */
+  unread: Schema.Array(Unread),
+  /** Links, which are not followed, and what is neither file nor folder. */
+  passedOver: Schema.Struct({ links: Schema.Int, special: Schema.Int })
+})
+/** Everything a walk found. */
+export type Listing = typeof Listing.Type
+
+/** What to walk, and what to leave out: names wherever they stand, and paths relative to the directory. */
+export interface WalkOptions {
+  readonly directory: string
+  readonly names: ReadonlyArray<string>
+  readonly paths: ReadonlyArray<string>
+}
+
+/** Names that are left out of every audit. */
+export const alwaysExcluded: ReadonlyArray<string> = [".git", ".holdfast", "dist", "node_modules"]
+
+/** Bounds of one batch. */
+export const batchBounds = { files: 64, bytes: 4 * 1024 * 1024 } as const
+
+/** The directory itself could not be listed: there is nothing to audit. */
+export class DirectoryUnreadable extends Schema.TaggedError<DirectoryUnreadable>()("DirectoryUnreadable", {
+  directory: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `${this.directory} ${this.problem}`
+  }
+}
+
+/** Walks a directory and cuts what it finds into batches. */
+export const list = (options: WalkOptions): Effect.Effect<Listing, DirectoryUnreadable> =>
+  Effect.gen(function* () {
+    const { directory } = options
+    const excluded = excluder(options)
+    const found: Array<SizedFile> = []
+    const unread: Array<Unread> = []
+    const folders: Array<string> = [""]
+    let links = 0
+    let special = 0
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      const entries = yield* Effect.either(entriesOf(directory, folder))
+      if (entries._tag === "Left") {
+        if (folder === "") return yield* new DirectoryUnreadable({ directory, problem: entries.left })
+        unread.push({ path: folder, problem: entries.left })
+        continue
+      }
+      const files: Array<string> = []
+      for (const entry of entries.right) {
+        const path = folder === "" ? entry.name : `${folder}/${entry.name}`
+        if (excluded(entry.name, path)) continue
+        if (entry.isDirectory()) folders.push(path)
+        else if (entry.isFile()) files.push(path)
+        else if (entry.isSymbolicLink()) links++
+        else special++
+      }
+      for (const file of yield* Effect.forEach(files, (path) => sized(directory, path), { concurrency: 16 }))
+        found.push(file)
+    }
+    return {
+      batches: batchesOf(found.sort(byPath)),
+      unread: unread.sort(byPath),
+      passedOver: { links, special }
+    }
+  })
+
+/** A file with its size when it was listed. */
+export interface SizedFile {
+  readonly path: string
+  readonly bytes: number
+}
+
+/** Cuts sorted files into batches: in order, full when the next file would exceed a bound. */
+export const batchesOf = (files: ReadonlyArray<SizedFile>): ReadonlyArray<Batch> => {
+  const batches: Array<Array<string>> = []
+  let bytes = 0
+  for (const file of files) {
+    const last = batches.at(-1)
+    if (last === undefined || last.length >= batchBounds.files || bytes + file.bytes > batchBounds.bytes) {
+      batches.push([file.path])
+      bytes = file.bytes
+    } else {
+      last.push(file.path)
+      bytes += file.bytes
+    }
+  }
+  return batches.map((paths, index) => ({ name: `batch-${String(index + 1).padStart(4, "0")}`, files: paths }))
+}
+
+/** The order of everything in a report: by code units, the same in every locale. */
+export const byPath = (a: { readonly path: string }, b: { readonly path: string }): number =>
+  a.path < b.path ? -1 : a.path > b.path ? 1 : 0
+
+const excluder = ({ names, paths }: WalkOptions): ((name: string, path: string) => boolean) => {
+  const excludedNames = new Set([...alwaysExcluded, ...names])
+  const excludedPaths = new Set(paths)
+  return (name, path) => excludedNames.has(name) || excludedPaths.has(path) || isReport(name)
+}
+
+/** The reports of this program are no content, wherever they were written; nor is what a killed writer left of one. */
+const isReport = (name: string): boolean => /^audit-report\.(?:json|md)(?:\..*tmp)?$/.test(name)
+
+const entriesOf = (directory: string, folder: string): Effect.Effect<ReadonlyArray<Dirent>, string> =>
+  Effect.tryPromise({ try: () => readdir(join(directory, folder), { withFileTypes: true }), catch: problemOf })
+
+/** A file that vanished meanwhile stays listed: reading it will say so. */
+const sized = (directory: string, path: string): Effect.Effect<SizedFile> =>
+  Effect.tryPromise(() => lstat(join(directory, path))).pipe(
+    Effect.match({ onFailure: () => ({ path, bytes: 0 }), onSuccess: ({ size }) => ({ path, bytes: size }) })
+  )

@@ -1,0 +1,42 @@
+/**
+ * Questions about a lifecycle snapshot that more than one layer asks, answered in one place.
+ */
+import type { SnapshotFrom } from "xstate"
+import type { EndState, ProcessCommand, processMachine } from "./process.ts"
+
+/** A live snapshot of the lifecycle. */
+export type ProcessSnapshot = SnapshotFrom<typeof processMachine>
+
+/** Where a process stands: running, or one of its four ends. */
+export const lifecycleOf = (snapshot: ProcessSnapshot): "running" | EndState =>
+  typeof snapshot.value === "string" ? snapshot.value : "running"
+
+/** Whether an activation began and has left no fact of its end. */
+export const isActive = (snapshot: ProcessSnapshot): boolean =>
+  snapshot.matches({ running: { execution: { started: "active" } } })
+
+/**
+ * The number of the next try.
+ *
+ * A process that was handed back goes on with the try it was in; one whose activation left no fact begins another.
+ */
+export const nextAttempt = (snapshot: ProcessSnapshot): number =>
+  snapshot.matches({ running: { execution: { started: "suspended" } } })
+    ? snapshot.context.attempts
+    : snapshot.context.attempts + 1
+
+/**
+ * The hints that a snapshot still calls for, so that none is lost with the runtime that was to act on it.
+ *
+ * Running the body is not among them: who may do that is the lease's question, and the sweep asks it.
+ */
+export const resume = (snapshot: ProcessSnapshot): ReadonlyArray<ProcessCommand> => {
+  const state = lifecycleOf(snapshot)
+  if (state !== "running") return [{ type: "announceEnd", params: { state } }]
+  const { cancelRequest, abandonRequest } = snapshot.context
+  if (isActive(snapshot)) return cancelRequest ? [{ type: "interruptBody", params: { cause: "cancel" } }] : []
+  return cancelRequest || abandonRequest ? [{ type: "requestSweep", params: {} }] : []
+}
+
+/** Whether any activation ever began. */
+export const isStarted = (snapshot: ProcessSnapshot): boolean => snapshot.context.firstStarted !== undefined

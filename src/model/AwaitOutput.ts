@@ -1,0 +1,122 @@
+/**
+ * What a process ended with: the one value every waiter gets, in memory and on the wire.
+ */
+import * as Schema from "effect/Schema"
+import type { EndState } from "../../machines/process.ts"
+import { AnyJson, optional, renamed, renamedOptional, tagged } from "./json.ts"
+import { LeaseOwner } from "./Lease.ts"
+
+/** The classes of failure a caller may tell apart. */
+export const FailureClass = Schema.Literal(
+  "invalid_request",
+  "unavailable",
+  "permission_denied",
+  "timeout",
+  "execution",
+  "external",
+  "resource_limit",
+  "internal"
+)
+/** The classes of failure a caller may tell apart. */
+export type FailureClass = typeof FailureClass.Type
+
+/** On which evidence or authority an outcome was declared unknowable. Units: epoch milliseconds, UTC. */
+export const AbandonEvidence = Schema.Struct({
+  writer: Schema.Literal("owner_drain", "sweep", "reconciled_request"),
+  owner: optional(LeaseOwner),
+  epochMs: renamed("epoch_ms", Schema.Int)
+})
+/** On which evidence or authority an outcome was declared unknowable. */
+export type AbandonEvidence = typeof AbandonEvidence.Type
+
+/** What a finished tool asks of the conversation that called it. */
+export const ToolControl = Schema.Union(
+  Schema.Struct({
+    _tag: tagged("type", "switch_agent_frame", "SwitchAgentFrame"),
+    frameId: renamed("frame_id", Schema.String),
+    initialNodes: renamedOptional("initial_nodes", Schema.Unknown),
+    task: optional(Schema.Unknown)
+  }),
+  Schema.Struct({ _tag: tagged("type", "finish", "Finish"), value: AnyJson }),
+  Schema.Struct({ _tag: tagged("type", "fail", "Fail"), failure: AnyJson })
+)
+/** What a finished tool asks of the conversation that called it. */
+export type ToolControl = typeof ToolControl.Type
+
+const Success = Schema.Struct({
+  _tag: tagged("type", "success", "Success"),
+  value: AnyJson,
+  control: optional(ToolControl)
+})
+
+const Failure = Schema.Struct({
+  _tag: tagged("type", "failure", "Failure"),
+  class: FailureClass,
+  code: Schema.String,
+  message: Schema.String,
+  raw: optional(Schema.Unknown),
+  control: optional(ToolControl)
+})
+
+const Cancelled = Schema.Struct({
+  _tag: tagged("type", "cancelled", "Cancelled"),
+  message: Schema.String,
+  raw: optional(Schema.Unknown),
+  control: optional(ToolControl)
+})
+
+const Abandoned = Schema.Struct({
+  _tag: tagged("type", "abandoned", "Abandoned"),
+  evidence: AbandonEvidence,
+  control: optional(ToolControl)
+})
+
+/** What a process ended with. */
+export const AwaitOutput = Schema.Union(Success, Failure, Cancelled, Abandoned)
+/** What a process ended with. */
+export type AwaitOutput = typeof AwaitOutput.Type
+
+/** The wire form of an output, as it stands in the payload of a terminal event. */
+export type AwaitOutputWire = typeof AwaitOutput.Encoded
+
+/** Writes an output in its wire form. Plain successes, by far the most, are spared the schema. */
+export const toWire = (output: AwaitOutput): AwaitOutputWire =>
+  output._tag === "Success" && output.control === undefined
+    ? { type: "success", value: output.value }
+    : encodeOutput(output)
+
+const encodeOutput = Schema.encodeSync(AwaitOutput)
+
+/** Writes an output in its wire form; `None` when it is not one. */
+export const encode = Schema.encodeUnknownOption(AwaitOutput)
+
+/** Reads a value as an output; `None` when it is not one. */
+export const fromWire = Schema.decodeUnknownOption(AwaitOutput)
+
+/** The terminal state an output stands for. */
+export const endStateOf = (output: AwaitOutput): EndState => endStates[output._tag]
+
+/** A success without more to say. */
+export const success = (value: unknown): AwaitOutput => ({ _tag: "Success", value })
+
+/** A failure that the runtime, not the body, reports. */
+export const failure = (failureClass: FailureClass, code: string, message: string, raw?: unknown): AwaitOutput => ({
+  _tag: "Failure",
+  class: failureClass,
+  code,
+  message,
+  ...(raw === undefined ? {} : { raw })
+})
+
+/** An end that was asked for. */
+export const cancelled = (message: string): AwaitOutput => ({ _tag: "Cancelled", message })
+
+/** An end whose outcome nobody knows, with the ground on which that is said. */
+export const abandoned = (evidence: AbandonEvidence): AwaitOutput => ({ _tag: "Abandoned", evidence })
+
+const endStates: Readonly<Record<AwaitOutput["_tag"], EndState>> = {
+  Success: "completed",
+  Failure: "failed",
+  Cancelled: "cancelled",
+  Abandoned: "abandoned"
+}

@@ -1,0 +1,130 @@
+/**
+ * Event types: what a producer may append, the schema of its payload, and what an event of that type means.
+ *
+ * Types are declared at registration and immutable from then on, so every store can judge an append on its own.
+ */
+import * as Schema from "effect/Schema"
+import type { EndState } from "../../machines/process.ts"
+import { AnyJson, freeze, optional, renamed, renamedOptional } from "./json.ts"
+
+/** Picks a value out of a payload. See `selectors.ts` for the evaluation. */
+export type Selector =
+  | "payload"
+  | { readonly pointer: string }
+  | { readonly const: unknown }
+  | { readonly template: { readonly template: string; readonly fields: Readonly<Record<string, Selector>> } }
+  | { readonly present: string }
+
+type SelectorWire =
+  | "payload"
+  | { readonly pointer: string }
+  | { readonly const: unknown }
+  | {
+      readonly template: {
+        readonly template: string
+        readonly fields?: Readonly<Record<string, SelectorWire>> | undefined
+      }
+    }
+  | { readonly present: string }
+
+/** Picks a value out of a payload. */
+export const Selector: Schema.Schema<Selector, SelectorWire> = Schema.Union(
+  Schema.Literal("payload"),
+  Schema.Struct({ pointer: Schema.String }),
+  Schema.Struct({ const: AnyJson }),
+  Schema.Struct({
+    template: Schema.Struct({
+      template: Schema.String,
+      fields: Schema.optionalWith(
+        Schema.Record({
+          key: Schema.String,
+          value: Schema.suspend((): Schema.Schema<Selector, SelectorWire> => Selector)
+        }),
+        { default: () => ({}) }
+      )
+    })
+  }),
+  Schema.Struct({ present: Schema.String })
+)
+
+/** The four terminal states, as the wire spells them. */
+export const TerminalState: Schema.Schema<EndState> = Schema.Literal("completed", "failed", "cancelled", "abandoned")
+
+/** How wakes of different events are told apart, or merged. */
+export const DedupeKey = Schema.Union(
+  Schema.Literal("event_identity"),
+  Schema.Struct({ selector: Selector }),
+  Schema.Struct({ const: Schema.String })
+)
+/** How wakes of different events are told apart, or merged. */
+export type DedupeKey = typeof DedupeKey.Type
+
+/** What an event of a type means: that the process ends, or that a session must be woken, or nothing. */
+export const EventSemantics = Schema.Struct({
+  terminal: optional(Schema.Struct({ state: TerminalState, awaitOutput: renamedOptional("await_output", Selector) })),
+  wake: optional(
+    Schema.Struct({
+      when: optional(Selector),
+      input: Selector,
+      dedupeKey: Schema.optionalWith(DedupeKey, { default: () => "event_identity" as const }).pipe(
+        Schema.fromKey("dedupe_key")
+      )
+    })
+  )
+})
+/** What an event of a type means. */
+export type EventSemantics = typeof EventSemantics.Type
+
+/** A declared event type. The payload schema is JSON Schema 2020-12; `{}` takes anything. */
+export const EventType = Schema.Struct({
+  name: Schema.String,
+  payloadSchema: renamed("payload_schema", Schema.Struct({ schema: AnyJson })),
+  semantics: EventSemantics
+})
+/** A declared event type. */
+export type EventType = typeof EventType.Type
+
+/** A type without meaning of its own. */
+export const plain = (name: string, schema: unknown = {}): EventType => ({
+  name,
+  payloadSchema: { schema },
+  semantics: {}
+})
+
+const ends = (state: EndState): EventType => ({
+  name: `process.${state}`,
+  payloadSchema: { schema: {} },
+  semantics: { terminal: { state, awaitOutput: { pointer: "/await_output" } } }
+})
+
+/** Freezes a list of event types through and through, so that what was learnt about it stays true. */
+export const fixed = (types: ReadonlyArray<EventType>): ReadonlyArray<EventType> => {
+  freeze(types)
+  fixedLists.add(types)
+  return types
+}
+
+/** Whether a list can never change again. */
+export const isFixed = (types: ReadonlyArray<EventType>): boolean => fixedLists.has(types)
+
+const fixedLists = new WeakSet<object>()
+
+/** The types every process has, in the order in which normalisation appends them. */
+export const coreEventTypes: ReadonlyArray<EventType> = fixed([
+  plain("process.cancel_requested"),
+  ends("completed"),
+  ends("failed"),
+  ends("cancelled"),
+  ends("abandoned")
+])
+
+/** The types that only the runtime appends; a registration that declares one is refused. */
+export const reservedEventTypes: ReadonlySet<string> = new Set([
+  "process.started",
+  "process.suspended",
+  "process.waiting",
+  "process.resumed",
+  "process.abandon_requested",
+  "process.external_ref_set",
+  "process.wake_target_cleared"
+])

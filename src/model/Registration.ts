@@ -1,0 +1,221 @@
+/**
+ * The immutable part of a process: what its producer declared once, before anything happened.
+ *
+ * Invariant: a stored registration is normalised and valid, and its hash covers all of it. Times are not part of it.
+ */
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import type { Disposition } from "../../machines/recovery.ts"
+import { canonicalText, jsonProblem, maxLength, sha256 } from "./canonical.ts"
+import * as EventType from "./EventType.ts"
+import { RegistrationInvalid } from "./errors.ts"
+import { EnvironmentRef, ProcessId } from "./ids.ts"
+import { renamed, renamedOptional } from "./json.ts"
+import { identityOf, ProcessIdentity, ProcessInput } from "./ProcessInput.ts"
+import { Provenance, SessionScope } from "./Provenance.ts"
+
+/** Who may run a process, and whether it may be run again. Required everywhere; there is no default. */
+export const RecoveryDisposition: Schema.Schema<Disposition> = Schema.Literal(
+  "rerunnable",
+  "owner_bound",
+  "externally_owned"
+)
+
+/** What the end of its parent means for a child. */
+export const ClosePolicy = Schema.Literal("cancel", "abandon", "keep")
+/** What the end of its parent means for a child. */
+export type ClosePolicy = typeof ClosePolicy.Type
+
+/** The process on whose behalf a child runs. */
+export const Parent = Schema.Struct({
+  processId: renamed("process_id", ProcessId),
+  closePolicy: renamed("close_policy", ClosePolicy)
+})
+/** The process on whose behalf a child runs. */
+export type Parent = typeof Parent.Type
+
+/** What a producer declares of a process. `eventTypes` keep their order; `maxAttempts` absent means unlimited. */
+export const Registration = Schema.Struct({
+  id: ProcessId,
+  input: ProcessInput,
+  disposition: RecoveryDisposition,
+  identity: ProcessIdentity,
+  eventTypes: renamed("event_types", Schema.Array(EventType.EventType)),
+  provenance: Provenance,
+  envRef: renamedOptional("env_ref", EnvironmentRef),
+  wakeTarget: renamedOptional("wake_target", SessionScope),
+  parent: Schema.optionalWith(Parent, { exact: true }),
+  maxAttempts: renamedOptional("max_attempts", Schema.Int)
+})
+/** What a producer declares of a process. */
+export type Registration = typeof Registration.Type
+
+/** A normalised, valid registration with the hash over all of it. */
+export interface Registered {
+  readonly registration: Registration
+  readonly hash: string
+}
+
+/** Begins a registration: identity derived from the input, the core event types, nothing optional. */
+export const make = (
+  id: ProcessId,
+  input: ProcessInput,
+  disposition: Disposition,
+  provenance: Provenance
+): Registration => ({
+  id,
+  input,
+  disposition,
+  identity: identityOf(input),
+  eventTypes: EventType.coreEventTypes,
+  provenance
+})
+
+/**
+ * Normalises a registration and checks it, in this order; the first problem is the answer.
+ *
+ * Normalising appends every core event type whose name is not declared yet. Fails with `RegistrationInvalid`, naming the
+ * field to change.
+ */
+export const prepare = (
+  registration: Registration,
+  mostCharacters: number = maxLength
+): Either.Either<Registered, RegistrationInvalid> => {
+  const normalized = { ...registration, eventTypes: withCoreTypes(registration.eventTypes) }
+  const found = problemOf(normalized)
+  if (found !== undefined) {
+    return Either.left(new RegistrationInvalid({ processId: String(registration.id), ...found }))
+  }
+  const { eventTypes: types, ...rest } = normalized
+  const text = canonicalText(rest)
+  if (text.length > mostCharacters) {
+    const problem = `is ${text.length} characters of JSON; at most ${mostCharacters} are stored`
+    return Either.left(new RegistrationInvalid({ processId: String(registration.id), field: "registration", problem }))
+  }
+  const eventTypes = EventType.isFixed(types) ? types : EventType.fixed(structuredClone(types))
+  // What is stored must not change with what the caller still holds; the text it is hashed by is its cheapest copy.
+  const copy = JSON.parse(text) as typeof rest
+  return Either.right({ registration: { ...copy, eventTypes }, hash: hashOfParts(text, eventTypes) })
+}
+
+/** The declared type of an event, if the process may append it. */
+export const eventTypeOf = (registration: Registration, name: string): EventType.EventType | undefined =>
+  registration.eventTypes.find((type) => type.name === name)
+
+/** SHA-256 over the canonical text of the whole normalised registration. */
+export const registrationHash = (registration: Registration): string => {
+  const { eventTypes, ...rest } = registration
+  return hashOfParts(canonicalText(rest), eventTypes)
+}
+
+/** Many processes share one list of event types: its text is made once, and hashed as the digest it is known by. */
+const hashOfParts = (text: string, eventTypes: Registration["eventTypes"]): string =>
+  sha256(`[${text},"${eventTypesHash(eventTypes)}"]`)
+
+/** The content address of a list of event types; the list is stored once under it. */
+export const eventTypesHash = (eventTypes: Registration["eventTypes"]): string => {
+  const known = typeHashes.get(eventTypes)
+  if (known !== undefined) return known
+  const hash = sha256(canonicalText(eventTypes))
+  if (EventType.isFixed(eventTypes)) typeHashes.set(eventTypes, hash)
+  return hash
+}
+
+const typeHashes = new WeakMap<object, string>()
+
+const normalizedTypes = new WeakMap<object, Registration["eventTypes"]>()
+
+/** Only a list that can never change again is remembered; every other one is checked anew. */
+const withCoreTypes = (declared: Registration["eventTypes"]): Registration["eventTypes"] => {
+  const known = normalizedTypes.get(declared)
+  if (known !== undefined) return known
+  const names = new Set(declared.map((type) => type.name))
+  const missing = EventType.coreEventTypes.filter((type) => !names.has(type.name))
+  const all = missing.length === 0 && EventType.isFixed(declared) ? declared : [...declared, ...missing]
+  if (EventType.isFixed(declared)) normalizedTypes.set(declared, EventType.fixed(all))
+  return all
+}
+
+interface Problem {
+  readonly field: string
+  readonly problem: string
+}
+
+const problemOf = (registration: Registration): Problem | undefined =>
+  idProblem(registration) ??
+  notJson(registration) ??
+  environmentProblem(registration) ??
+  typesProblem(registration.eventTypes) ??
+  attemptsProblem(registration)
+
+const idProblem = ({ id }: Registration): Problem | undefined =>
+  typeof id === "string" && id.trim() !== ""
+    ? undefined
+    : { field: "id", problem: "process id must be a non-empty string" }
+
+const notJson = (registration: Registration): Problem | undefined => {
+  const { eventTypes, ...rest } = registration
+  const inRest = jsonProblem(rest)
+  if (inRest !== undefined)
+    return { field: inRest.path === "" ? "registration" : inRest.path.slice(1), problem: `${inRest.problem}, not JSON` }
+  const inTypes = checkedTypes.has(eventTypes) ? undefined : jsonProblem(eventTypes)
+  return inTypes && { field: `event_types${inTypes.path}`, problem: `${inTypes.problem}, not JSON` }
+}
+
+const environmentProblem = ({ input, envRef }: Registration): Problem | undefined => {
+  const needsOne = input._tag === "ToolCall" || input._tag === "Engine"
+  if (needsOne && envRef === undefined) {
+    return { field: "env_ref", problem: `a ${input._tag} input requires a captured execution env` }
+  }
+  if (!needsOne && envRef !== undefined) {
+    return { field: "env_ref", problem: "must not capture an execution env for this input kind" }
+  }
+  return undefined
+}
+
+const checkedTypes = new WeakSet<object>()
+
+const typesProblem = (types: Registration["eventTypes"]): Problem | undefined => {
+  if (checkedTypes.has(types)) return undefined
+  const seen = new Set<string>()
+  for (const [index, type] of types.entries()) {
+    const field = `event_types/${index}`
+    if (type.name.trim() === "") return { field, problem: "declares an empty event type" }
+    if (EventType.reservedEventTypes.has(type.name)) {
+      return { field, problem: `\`${type.name}\` is reserved for the runtime` }
+    }
+    if (seen.has(type.name)) return { field, problem: `declares duplicate event type \`${type.name}\`` }
+    seen.add(type.name)
+    const terminal = type.semantics.terminal
+    if (terminal && terminal.state !== "completed" && terminal.awaitOutput === undefined) {
+      return { field, problem: "failed or cancelled terminal events must declare await output" }
+    }
+    const problem = coreOverrideProblem(type)
+    if (problem !== undefined) return { field, problem }
+  }
+  if (EventType.isFixed(types)) checkedTypes.add(types)
+  return undefined
+}
+
+/** A producer may give a core type a schema of its own, but not another meaning: completion and cancel rely on it. */
+const coreOverrideProblem = (type: EventType.EventType): string | undefined => {
+  const declared = EventType.coreEventTypes.find((candidate) => candidate.name === type.name)
+  if (declared === undefined) return undefined
+  const core = declared.semantics.terminal
+  if (core === undefined) {
+    return Object.keys(type.semantics).length === 0 ? undefined : `\`${type.name}\` must have no semantics of its own`
+  }
+  const terminal = type.semantics.terminal
+  const pointer =
+    terminal?.awaitOutput !== undefined && terminal.awaitOutput !== "payload" && "pointer" in terminal.awaitOutput
+      ? terminal.awaitOutput.pointer
+      : undefined
+  return terminal?.state === core.state && pointer === "/await_output"
+    ? undefined
+    : `\`${type.name}\` must stay terminal as ${core.state}, with its await output at /await_output`
+}
+
+const attemptsProblem = ({ maxAttempts }: Registration): Problem | undefined =>
+  maxAttempts === undefined || (Number.isSafeInteger(maxAttempts) && maxAttempts > 0)
+    ? undefined
+    : { field: "max_attempts", problem: "must be a whole number of at least 1" }

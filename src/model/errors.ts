@@ -1,0 +1,246 @@
+/**
+ * Every typed failure, grouped by what the caller does about it.
+ *
+ * **Retry**: the operation may succeed later, unchanged. **Stop**: somebody else owns this now. **Fix the call**: the same
+ * call can never succeed. **Give up**: what was waited for will not come. A fifth group needs a decision record.
+ */
+import * as Schema from "effect/Schema"
+import { AwaitOutput } from "./AwaitOutput.ts"
+
+const processId = Schema.String
+
+// --- Retry ------------------------------------------------------------------------------------------------------------
+
+/**
+ * The store could not answer, or could not say whether it wrote. `written` is "no" when nothing was written for certain.
+ *
+ * What to do: retry when `written` is "no"; otherwise read again first, or repeat the operation, which replays safely.
+ */
+export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
+  operation: Schema.String,
+  reason: Schema.Literal("busy", "full", "corrupt", "newer_schema", "unusable", "failed"),
+  written: Schema.Literal("no", "unknown"),
+  detail: Schema.String,
+  cause: Schema.optional(Schema.Defect)
+}) {
+  override get message(): string {
+    return `the store could not ${this.operation}: ${this.detail}`
+  }
+}
+
+// --- Stop -------------------------------------------------------------------------------------------------------------
+
+/** The lease presented is not the present one, or has expired. Nothing was written: whoever presented it must stop. */
+export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
+  processId,
+  fencingToken: Schema.Int,
+  currentFence: Schema.Int
+}) {
+  override get message(): string {
+    return `process lease for \`${this.processId}\` is missing or expired: fence ${this.fencingToken} was presented, the present fence is ${this.currentFence}`
+  }
+}
+
+/** The parent was asked to stop, so it starts no more children. Nothing was written. */
+export class ParentClosing extends Schema.TaggedError<ParentClosing>()("ParentClosing", {
+  processId,
+  childId: Schema.String
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\` was asked to stop and cannot start child \`${this.childId}\``
+  }
+}
+
+// --- Fix the call -----------------------------------------------------------------------------------------------------
+
+/** No process has this id. */
+export class ProcessUnknown extends Schema.TaggedError<ProcessUnknown>()("ProcessUnknown", { processId }) {
+  override get message(): string {
+    return `unknown process \`${this.processId}\``
+  }
+}
+
+/** A process had this id; it ended, and was pruned. Units: epoch milliseconds, UTC. */
+export class ProcessPruned extends Schema.TaggedError<ProcessPruned>()("ProcessPruned", {
+  processId,
+  terminalState: Schema.String,
+  prunedAtMs: Schema.Int
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\` ended as ${this.terminalState} and was pruned`
+  }
+}
+
+/** A registration that cannot be accepted. `field` names what to change. Nothing was written. */
+export class RegistrationInvalid extends Schema.TaggedError<RegistrationInvalid>()("RegistrationInvalid", {
+  processId,
+  field: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `registration of \`${this.processId}\` is invalid at ${this.field}: ${this.problem}`
+  }
+}
+
+/** The id is taken by a different registration. Nothing was written: use another id, or register the same thing. */
+export class RegistrationConflict extends Schema.TaggedError<RegistrationConflict>()("RegistrationConflict", {
+  processId,
+  stored: Schema.String,
+  presented: Schema.String
+}) {
+  override get message(): string {
+    return `registration hash conflict for \`${this.processId}\`: stored ${this.stored}, presented ${this.presented}`
+  }
+}
+
+/** The id belongs to a process that was started with something else. `fields` names what differs. */
+export class ProcessIdConflict extends Schema.TaggedError<ProcessIdConflict>()("ProcessIdConflict", {
+  processId,
+  fields: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\` exists and was started with another ${this.fields.join(" and ")}: choose another id`
+  }
+}
+
+/** An event that may not be appended, and why. Nothing was written, and no sequence number was used. */
+export class EventRejected extends Schema.TaggedError<EventRejected>()("EventRejected", {
+  processId,
+  eventType: Schema.String,
+  reason: Schema.Literal(
+    "undeclared",
+    "reserved",
+    "replay_key_required",
+    "replay_conflict",
+    "payload_invalid",
+    "semantics_failed"
+  ),
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\`: ${this.detail}`
+  }
+}
+
+/** The process has ended, and nothing ends twice. Nothing was written; `state` says how it ended. */
+export class ProcessAlreadyTerminal extends Schema.TaggedError<ProcessAlreadyTerminal>()("ProcessAlreadyTerminal", {
+  processId,
+  state: Schema.String,
+  /** What was asked of it, when that was no second end. */
+  refused: Schema.optionalWith(Schema.Literal("accept an abandon request", "enter a wait state"), { exact: true })
+}) {
+  override get message(): string {
+    const consequence = this.refused === undefined ? "" : `, and cannot ${this.refused}`
+    return `process \`${this.processId}\` is already terminal: ${this.state}${consequence}`
+  }
+}
+
+/** The process is known by another reference already. Nothing was written. */
+export class ExternalRefConflict extends Schema.TaggedError<ExternalRefConflict>()("ExternalRefConflict", {
+  processId,
+  stored: Schema.String,
+  presented: Schema.String
+}) {
+  override get message(): string {
+    return `external ref conflict for \`${this.processId}\`: stored ${this.stored}, presented ${this.presented}`
+  }
+}
+
+/** The process is not granted to the scope that wanted to pass it on. Nothing was written, for any process. */
+export class GrantMissing extends Schema.TaggedError<GrantMissing>()("GrantMissing", {
+  processId,
+  scopeId: Schema.String
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\` is not granted to session scope \`${this.scopeId}\``
+  }
+}
+
+/** The declared terminal state and the output contradict each other. Nothing was written. */
+export class TerminalOutcomeMismatch extends Schema.TaggedError<TerminalOutcomeMismatch>()("TerminalOutcomeMismatch", {
+  processId,
+  declared: Schema.String,
+  outcome: Schema.String
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\`: the event type declares ${this.declared}, its output says ${this.outcome}`
+  }
+}
+
+/** The authority named may not complete this process. Nothing was written. */
+export class CompletionRefused extends Schema.TaggedError<CompletionRefused>()("CompletionRefused", {
+  processId,
+  authority: Schema.String,
+  disposition: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${this.authority} may not complete \`${this.processId}\`, which is ${this.disposition}: ${this.detail}`
+  }
+}
+
+/** Something handed to the host does not fit its declaration: an option, an engine, a payload. `field` names it. */
+export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInvalid", {
+  field: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `${this.field} ${this.problem}`
+  }
+}
+
+/** This host has no engine of that kind and version. */
+export class EngineMissing extends Schema.TaggedError<EngineMissing>()("EngineMissing", {
+  kind: Schema.String,
+  version: Schema.String
+}) {
+  override get message(): string {
+    return `process engine \`${this.kind}\` version ${this.version} is not configured on this host`
+  }
+}
+
+// --- Give up ----------------------------------------------------------------------------------------------------------
+
+/** The awaited process failed: by a typed error that does not decode here, a defect, or a failure of the runtime's. */
+export class ProcessFailed extends Schema.TaggedError<ProcessFailed>()("ProcessFailed", {
+  processId,
+  output: AwaitOutput
+}) {
+  override get message(): string {
+    return this.output._tag === "Failure"
+      ? `process \`${this.processId}\` failed (${this.output.class}, ${this.output.code}): ${this.output.message}`
+      : `process \`${this.processId}\` failed`
+  }
+}
+
+/** The awaited process stopped because it was asked to. */
+export class ProcessCancelled extends Schema.TaggedError<ProcessCancelled>()("ProcessCancelled", {
+  processId,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\` was cancelled: ${this.reason}`
+  }
+}
+
+/** The awaited process was given up: nobody knows its outcome. `output` carries the evidence. */
+export class ProcessAbandoned extends Schema.TaggedError<ProcessAbandoned>()("ProcessAbandoned", {
+  processId,
+  output: AwaitOutput
+}) {
+  override get message(): string {
+    return this.output._tag === "Abandoned"
+      ? `process \`${this.processId}\` was abandoned by ${this.output.evidence.writer}: its outcome is unknown`
+      : `process \`${this.processId}\` was abandoned`
+  }
+}
+
+/** The process completed with a value that does not decode by the schema it is awaited with. */
+export class OutputInvalid extends Schema.TaggedError<OutputInvalid>()("OutputInvalid", {
+  processId,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\` completed with a value that its engine's schema refuses: ${this.problem}`
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * Lifecycle facts: each is one stored event and one event of the lifecycle machine, made together so that they cannot differ.
+ *
+ * Payloads are wire JSON, since selectors, other languages and people read them. Every fact has a deterministic replay key:
+ * asking twice for the same thing is a replay, not a second transition.
+ */
+import * as Schema from "effect/Schema"
+import type { ProcessEvent as MachineEvent } from "../../machines/process.ts"
+import type { AwaitOutput } from "./AwaitOutput.ts"
+import * as Output from "./AwaitOutput.ts"
+import type { ProcessId } from "./ids.ts"
+import * as Ids from "./ids.ts"
+import { optional, renamed, tagged } from "./json.ts"
+import { LeaseOwner } from "./Lease.ts"
+import type { MaterializedSemantics, ProcessEvent } from "./ProcessEvent.ts"
+
+/** What the machine is told, without the time, which the store adds when it commits. */
+export type LifecycleEvent = MachineEvent extends infer Event
+  ? Event extends MachineEvent
+    ? Omit<Event, "atMs">
+    : never
+  : never
+
+/** An event about to be appended, with what it means to the lifecycle. */
+export interface Fact {
+  readonly eventType: string
+  readonly payload: unknown
+  readonly replayKey?: string
+  readonly semantics: MaterializedSemantics
+  readonly lifecycle: LifecycleEvent
+}
+
+/** Who began an activation, and under which fence. Units: epoch milliseconds, UTC. */
+export const ProcessStarted = Schema.Struct({
+  owner: LeaseOwner,
+  startedAtMs: renamed("started_at_ms", Schema.Int),
+  attempt: Schema.Int,
+  fencingToken: renamed("fencing_token", Schema.Int)
+})
+/** Who began an activation, and under which fence. */
+export type ProcessStarted = typeof ProcessStarted.Type
+
+/** Somebody with authority allows a process to be given up once nobody holds it. */
+export const AbandonRequest = Schema.Struct({
+  requestedBy: renamed("requested_by", Schema.String),
+  requestedAtMs: renamed("requested_at_ms", Schema.Int),
+  reason: optional(Schema.String)
+})
+/** Somebody with authority allows a process to be given up once nobody holds it. */
+export type AbandonRequest = typeof AbandonRequest.Type
+
+/** Where an attached system knows a process. */
+export const ExternalRef = Schema.Struct({
+  backend: Schema.String,
+  id: Schema.String,
+  metadata: optional(Schema.Unknown)
+})
+/** Where an attached system knows a process. */
+export type ExternalRef = typeof ExternalRef.Type
+
+/** An open wait. Units: epoch milliseconds, UTC. */
+export const WaitState = Schema.Struct({
+  kind: Schema.Struct({
+    _tag: tagged("kind", "signal", "Signal"),
+    name: Schema.String,
+    eventType: renamed("event_type", Schema.String),
+    key: Schema.String,
+    ordinal: Schema.Int
+  }),
+  sinceMs: renamed("since_ms", Schema.Int)
+})
+/** An open wait. */
+export type WaitState = typeof WaitState.Type
+
+/** How a wait ended. */
+export const WaitOutcome = Schema.Union(
+  Schema.Struct({ _tag: tagged("type", "signal", "Signal"), sequence: Schema.Int }),
+  Schema.Struct({ _tag: tagged("type", "timer", "Timer") }),
+  Schema.Struct({ _tag: tagged("type", "child", "Child"), processId: renamed("process_id", Schema.String) }),
+  Schema.Struct({ _tag: tagged("type", "promise", "Promise") }),
+  Schema.Struct({ _tag: tagged("type", "timeout", "Timeout") }),
+  Schema.Struct({ _tag: tagged("type", "cancelled", "Cancelled") })
+)
+/** How a wait ended. */
+export type WaitOutcome = typeof WaitOutcome.Type
+
+/** Why an activation ended without an end of the process. */
+export const SuspendReason = Schema.Literal("handed_back", "passivated", "lease_lost")
+/** Why an activation ended without an end of the process. */
+export type SuspendReason = typeof SuspendReason.Type
+
+const payloads = {
+  "process.started": Schema.Struct({ started: ProcessStarted }),
+  "process.suspended": Schema.Struct({ reason: SuspendReason }),
+  "process.waiting": Schema.Struct({ wait: WaitState }),
+  "process.resumed": Schema.Struct({ waitKey: renamed("wait_key", Schema.String), outcome: WaitOutcome }),
+  "process.cancel_requested": Schema.Struct({ reason: Schema.NullOr(Schema.String) }),
+  "process.abandon_requested": Schema.Struct({ request: AbandonRequest }),
+  "process.external_ref_set": Schema.Struct({ externalRef: renamed("external_ref", ExternalRef) }),
+  "process.wake_target_cleared": Schema.Struct({ sessionId: renamed("session_id", Schema.String) })
+} as const
+
+/** A worker's identity is the same in every start of its life: it is encoded once. */
+const ownerWire = (owner: LeaseOwner): typeof LeaseOwner.Encoded => {
+  const known = encodedOwners.get(owner)
+  if (known !== undefined) return known
+  const wire = encodeOwner(owner)
+  encodedOwners.set(owner, wire)
+  return wire
+}
+
+const encodeOwner = Schema.encodeSync(LeaseOwner)
+
+const encodedOwners = new WeakMap<LeaseOwner, typeof LeaseOwner.Encoded>()
+
+const encodeWait = Schema.encodeSync(WaitState)
+const encodeOutcome = Schema.encodeSync(WaitOutcome)
+
+/** An activation begins. */
+export const started = (id: ProcessId, activation: number, begun: ProcessStarted): Fact => ({
+  eventType: "process.started",
+  payload: {
+    started: {
+      owner: ownerWire(begun.owner),
+      started_at_ms: begun.startedAtMs,
+      attempt: begun.attempt,
+      fencing_token: begun.fencingToken
+    }
+  },
+  replayKey: Ids.startedReplayKey(id, activation),
+  semantics: {},
+  lifecycle: { type: "process.started", owner: begun.owner, startedAtMs: begun.startedAtMs, attempt: begun.attempt }
+})
+
+/** An activation is handed back: the next one is no new attempt. */
+export const suspended = (id: ProcessId, activation: number, reason: SuspendReason): Fact => ({
+  eventType: "process.suspended",
+  payload: { reason },
+  replayKey: Ids.suspendedReplayKey(id, activation),
+  semantics: {},
+  lifecycle: { type: "process.suspended", reason }
+})
+
+/** Somebody asks a process to stop. */
+export const cancelRequested = (id: ProcessId, reason: string | null): Fact => ({
+  eventType: "process.cancel_requested",
+  payload: { reason },
+  replayKey: Ids.cancelReplayKey(id, reason),
+  semantics: {},
+  lifecycle: { type: "process.cancel_requested", reason }
+})
+
+/** Somebody with authority allows a process to be given up. */
+export const abandonRequested = (id: ProcessId, request: AbandonRequest): Fact => ({
+  eventType: "process.abandon_requested",
+  payload: { request: Schema.encodeSync(AbandonRequest)(request) },
+  replayKey: `process:${id}:abandon-requested`,
+  semantics: {},
+  lifecycle: { type: "process.abandon_requested", request }
+})
+
+/** An attached system names the process its own way. */
+export const externalRefSet = (id: ProcessId, externalRef: ExternalRef): Fact => ({
+  eventType: "process.external_ref_set",
+  payload: { external_ref: externalRef },
+  replayKey: `process:${id}:external-ref`,
+  semantics: {},
+  lifecycle: { type: "process.external_ref_set", externalRef }
+})
+
+/** The session that a process was to wake is gone. */
+export const wakeTargetCleared = (id: ProcessId, sessionId: string): Fact => ({
+  eventType: "process.wake_target_cleared",
+  payload: { session_id: sessionId },
+  replayKey: `process:${id}:wake-target-cleared:${sessionId}`,
+  semantics: {},
+  lifecycle: { type: "process.wake_target_cleared", sessionId }
+})
+
+/** A wait opens; `occurrence` numbers the times that its key was entered. */
+export const waiting = (id: ProcessId, wait: WaitState, occurrence: number): Fact => ({
+  eventType: "process.waiting",
+  payload: { wait: encodeWait(wait) },
+  replayKey: `process:${id}:wait:${wait.kind.key}:${occurrence}:entered`,
+  semantics: {},
+  lifecycle: { type: "process.waiting", wait }
+})
+
+/** A wait ends; its outcome is what a re-execution reads. */
+export const resumed = (id: ProcessId, waitKey: string, occurrence: number, outcome: WaitOutcome): Fact => ({
+  eventType: "process.resumed",
+  payload: { wait_key: waitKey, outcome: encodeOutcome(outcome) },
+  replayKey: `process:${id}:wait:${waitKey}:${occurrence}:cleared`,
+  semantics: {},
+  lifecycle: { type: "process.resumed", waitKey, outcome }
+})
+
+/** A process ends. `authority` is noted beside the output when no lease stood behind the end. */
+export const ended = (id: ProcessId, output: AwaitOutput, authority?: unknown): Fact => {
+  const state = Output.endStateOf(output)
+  const eventType = `process.${state}` as const
+  return {
+    eventType,
+    payload: {
+      await_output: Output.toWire(output),
+      ...(authority === undefined ? {} : { completion_authority: authority })
+    },
+    replayKey: Ids.terminalReplayKey(id, eventType),
+    semantics: { terminal: { state, awaitOutput: output } },
+    lifecycle: { type: eventType, output }
+  }
+}
+
+/**
+ * What a stored event tells the lifecycle machine.
+ *
+ * Its materialised terminal decides first, so that a producer's own terminal type ends the process too; then its name;
+ * everything else is noted. A lifecycle event whose payload does not decode is a defect of whoever wrote the row.
+ */
+export const lifecycleEventOf = (event: ProcessEvent): MachineEvent => {
+  const atMs = event.occurredAtMs
+  const terminal = event.semantics.terminal
+  if (terminal !== undefined) return { type: `process.${terminal.state}`, atMs, output: terminal.awaitOutput }
+  switch (event.eventType) {
+    case "process.started": {
+      const { started: begun } = decode("process.started", event)
+      const { owner, startedAtMs, attempt } = begun
+      return { type: event.eventType, atMs, owner, startedAtMs, attempt }
+    }
+    case "process.suspended":
+    case "process.waiting":
+    case "process.resumed":
+    case "process.cancel_requested":
+    case "process.abandon_requested":
+    case "process.external_ref_set":
+    case "process.wake_target_cleared":
+      return { type: event.eventType, atMs, ...decode(event.eventType, event) } as MachineEvent // each payload is its event
+    default:
+      return { type: "process.noted", atMs }
+  }
+}
+
+const decode = <Name extends keyof typeof payloads>(name: Name, event: ProcessEvent): (typeof payloads)[Name]["Type"] =>
+  Schema.decodeUnknownSync(payloads[name] as Schema.Schema<(typeof payloads)[Name]["Type"], unknown>)(event.payload)

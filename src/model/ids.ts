@@ -1,0 +1,69 @@
+/**
+ * Branded ids, and the strings that are derived from them. Every derived string has one constructor, here.
+ */
+import * as Schema from "effect/Schema"
+import { hashOf } from "./canonical.ts"
+
+/** A process's address: any string that is not blank. */
+export const ProcessId = Schema.String.pipe(Schema.brand("ProcessId"))
+/** A process's address. */
+export type ProcessId = typeof ProcessId.Type
+
+/** The address of a session or of one of its frames, as a transparent string. */
+export const SessionScopeId = Schema.String.pipe(Schema.brand("SessionScopeId"))
+/** The address of a session or of one of its frames. */
+export type SessionScopeId = typeof SessionScopeId.Type
+
+/** The content address of an execution environment. */
+export const EnvironmentRef = Schema.String.pipe(Schema.brand("EnvironmentRef"))
+/** The content address of an execution environment. */
+export type EnvironmentRef = typeof EnvironmentRef.Type
+
+/** Takes any string as a process id; whether it may be registered is the registration's question. */
+export const processId = (id: string): ProcessId => id as ProcessId // a brand is a name, not a check
+
+/** `session:{id}`, or `session:{id}/frame:{frame}` when a frame is named. */
+export const sessionScopeId = (sessionId: string, agentFrameId?: string): SessionScopeId =>
+  (agentFrameId === undefined || agentFrameId === ""
+    ? `session:${sessionId}`
+    : `session:${sessionId}/frame:${agentFrameId}`) as SessionScopeId // as above
+
+/** The event type that carries a signal. */
+export const signalEventType = (name: string): string => `signal.${name}`
+
+/** The name of the signal an event type carries; `undefined` for every other event type. */
+export const signalNameOf = (eventType: string): string | undefined =>
+  eventType.startsWith("signal.") ? eventType.slice("signal.".length) : undefined
+
+/** Why a text is no signal name, as one clause; `undefined` when it is one. */
+export const signalNameProblem = (name: string): string | undefined =>
+  /^[A-Za-z0-9_-]+$/.test(name)
+    ? undefined
+    : `signal name must be non-empty and contain only ASCII letters, digits, _ or -, got ${JSON.stringify(name)}`
+
+/** The key of the `ordinal`-th wait of a process for one signal name. */
+export const signalWaitKey = (id: ProcessId, name: string, ordinal: number): string =>
+  `process:${id}:signal.${name}:${ordinal}`
+
+/** Under this key a signal is recorded once, however often its sender retries. */
+export const signalReplayKey = (id: ProcessId, name: string, signalId: string): string =>
+  `process:${id}:signal.${name}:${signalId}`
+
+/** Under this key a process ends once. */
+export const terminalReplayKey = (id: ProcessId, eventType: string): string => `process:${id}:terminal:${eventType}`
+
+/** Under this key an activation begins once. */
+export const startedReplayKey = (id: ProcessId, activation: number): string => `process:${id}:started:${activation}`
+
+/** Under this key an activation is handed back once. */
+export const suspendedReplayKey = (id: ProcessId, activation: number): string => `process:${id}:suspended:${activation}`
+
+/** One cancel request for each reason: the same reason again is the same request. */
+export const cancelReplayKey = (id: ProcessId, reason: string | null): string =>
+  `process:${id}:cancel_requested:${hashOf(["process.cancel_requested", { reason }])}`
+
+/** The id of the message that wakes `scope`; events that share a dedupe key share it. */
+export const wakeId = (scope: SessionScopeId, dedupeKey: string): string => `wake:${hashOf([scope, dedupeKey])}`
+
+/** What two appends under one replay key must agree on. */
+export const payloadHash = (eventType: string, payload: unknown): string => hashOf([eventType, payload])

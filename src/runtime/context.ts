@@ -1,0 +1,64 @@
+/**
+ * Builds what a body sees: every write it makes presents the lease of its own activation.
+ */
+import * as Effect from "effect/Effect"
+import type { StartError } from "../model/failures.ts"
+import type { Lease } from "../model/Lease.ts"
+import type { Registered } from "../model/Registration.ts"
+import type { Authority } from "../store/decisions/authority.ts"
+import type { StartOutcome } from "../store/decisions/register.ts"
+import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
+import type { ProcessRow } from "../store/ProcessStore.ts"
+import type { Awaiter } from "./Awaiter.ts"
+import type { ExecutionContext } from "./ExecutionContext.ts"
+import * as ProcessHandle from "./ProcessHandle.ts"
+import { readProcess } from "./reading.ts"
+import { registrationOf } from "./starting.ts"
+
+/** What a context needs of its worker. */
+export interface ContextSupport {
+  readonly start: (registered: Registered, authority: Authority) => Effect.Effect<StartOutcome, StartError>
+  readonly awaiter: typeof Awaiter.Service
+  readonly registry: typeof ProcessRegistry.Service
+}
+
+/** The activation a context belongs to. */
+export interface Activation {
+  readonly row: ProcessRow
+  /** The present lease: it is replaced when it is renewed. */
+  readonly lease: () => Lease
+  /** Lends this body's slot to others while an effect waits. */
+  readonly lend: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+/** Makes the context of one activation. */
+export const make = (support: ContextSupport, { row, lease, lend }: Activation): ExecutionContext => {
+  const { registration } = row.base
+  const authority = (): Authority => ({ _tag: "Body", lease: lease() })
+  const handles: ProcessHandle.HandleSupport = {
+    awaitOutput: (id) => lend(support.awaiter.awaitProcess(id)),
+    // A child is asked to stop under the parent's own fence.
+    cancel: (id, reason) => Effect.suspend(() => support.registry.requestProcessCancel(id, reason, authority())),
+    status: (id) => readProcess(support.registry, id)
+  }
+  return {
+    processId: registration.id,
+    attempt: row.snapshot.context.attempts,
+    fencingToken: row.lease.fencingToken,
+    startChild: (engine, { name, payload, id = `${registration.id}/${name}`, label }) =>
+      Effect.gen(function* () {
+        const registered = yield* registrationOf(engine, {
+          id,
+          payload,
+          ...(label === undefined ? {} : { label }),
+          provenance: {
+            originator: registration.provenance.originator,
+            causedBy: { _tag: "Process", processId: registration.id }
+          },
+          parent: { processId: registration.id, closePolicy: "cancel" }
+        })
+        yield* support.start(registered, authority())
+        return ProcessHandle.make(engine, registered.registration.id, handles)
+      })
+  }
+}

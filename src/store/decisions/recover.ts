@@ -1,0 +1,116 @@
+/**
+ * Recovery of one row: look, decide by the verdict table, take the lease and act, all in one transaction.
+ *
+ * Nothing can change between the look and the act, so a verdict is never carried out on a row it was not made for.
+ */
+import { isStarted, nextAttempt } from "../../../machines/lifecycle.ts"
+import type { LeaseSighting, LeaveReason, Verdict } from "../../../machines/recovery.ts"
+import { sameIncarnation, verdict } from "../../../machines/recovery.ts"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import * as Output from "../../model/AwaitOutput.ts"
+import { ProcessUnknown } from "../../model/errors.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { Lease, LeaseOwner } from "../../model/Lease.ts"
+import type { Decision, ProcessRow, View } from "../ProcessStore.ts"
+import { accept, refuse } from "../ProcessStore.ts"
+import * as Activation from "./activation.ts"
+import * as Changes from "./change.ts"
+import * as Completion from "./completion.ts"
+import * as LeaseProtocol from "./lease.ts"
+
+/** What a sweep brings to a row. */
+export interface Recoverer {
+  /** The worker's stable identity. */
+  readonly owner: LeaseOwner
+  /** A fresh identity for this attempt, so that a second sweep of the same worker is fenced by the first. */
+  readonly claimant: LeaseProtocol.Claimant
+  /** Holders that are proven dead. */
+  readonly dead: ReadonlyArray<LeaseOwner>
+  /** Whether this host can run the row: it has the engine and version, the payload decodes, a slot is free. */
+  readonly engine: "present" | "missing"
+}
+
+/** What became of a row. `Run`: it is this worker's now, its activation begun. */
+export type RecoveryOutcome =
+  | { readonly _tag: "Run"; readonly row: ProcessRow; readonly lease: Lease }
+  | { readonly _tag: "Ended"; readonly row: ProcessRow; readonly as: "cancelled" | "failed" | "abandoned" }
+  | { readonly _tag: "Left"; readonly reason: LeaveReason; readonly holder?: LeaseOwner }
+
+/** Decides and acts on one row. */
+export const recover =
+  (id: ProcessId, by: Recoverer) =>
+  (view: View): Decision<RecoveryOutcome, ProcessUnknown> => {
+    const row = view.row(id)
+    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+    const decided = verdictOf(row, by, view.nowMs)
+    if (decided._tag === "Leave") {
+      const holder = row.lease.held?.owner
+      return accept({
+        _tag: "Left",
+        reason: decided.reason,
+        ...(decided.reason === "busy" && holder ? { holder } : {})
+      } as const)
+    }
+    const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
+    if (decided._tag === "Run") {
+      const begun = Activation.begun(taken, by.owner, view.nowMs)
+      return accept({ _tag: "Run", row: begun.row, lease: LeaseProtocol.leaseOf(begun) } as const, begun)
+    }
+    const output = outputOf(decided, row, view.nowMs)
+    const change = Changes.released(Completion.ended(taken, output, view.nowMs))
+    const as = Output.endStateOf(output) as "cancelled" | "failed" | "abandoned" // a verdict never completes
+    return accept({ _tag: "Ended", row: change.row, as } as const, change)
+  }
+
+/** The verdict on a row as it stands. */
+export const verdictOf = (row: ProcessRow, by: Pick<Recoverer, "dead" | "engine">, nowMs: number): Verdict => {
+  const { registration } = row.base
+  const { cancelRequest, abandonRequest } = row.snapshot.context
+  return verdict({
+    disposition: registration.disposition,
+    terminal: row.snapshot.status === "done",
+    started: isStarted(row.snapshot),
+    lease: sightingOf(row, by.dead, nowMs),
+    cancelRequested: cancelRequest !== undefined,
+    abandonRequested: abandonRequest !== undefined,
+    nextAttempt: nextAttempt(row.snapshot),
+    ...(registration.maxAttempts === undefined ? {} : { maxAttempts: registration.maxAttempts }),
+    engine: by.engine
+  })
+}
+
+const sightingOf = (row: ProcessRow, dead: ReadonlyArray<LeaseOwner>, nowMs: number): LeaseSighting => {
+  const { held } = row.lease
+  if (held === undefined) return "free"
+  const lapsed = held.expiresAtMs <= nowMs
+  // Evidence of death outlives the lease where a body may have run; external work was never run by its lease's holder.
+  const counts = !lapsed || row.base.registration.disposition !== "externally_owned"
+  if (counts && dead.some((owner) => sameIncarnation(owner, held.owner))) return "dead"
+  return lapsed ? "lapsed" : "held"
+}
+
+const outputOf = (
+  decided: Exclude<Verdict, { _tag: "Run" | "Leave" }>,
+  row: ProcessRow,
+  nowMs: number
+): AwaitOutput => {
+  switch (decided._tag) {
+    case "Cancel":
+      return Output.cancelled(row.snapshot.context.cancelRequest?.reason ?? "cancelled before it ran")
+    case "Exhausted":
+      return Output.failure(
+        "resource_limit",
+        "process_attempts_exhausted",
+        `${row.snapshot.context.attempts} attempts left no result`
+      )
+    case "Abandon": {
+      const owner =
+        decided.owner === "holder"
+          ? row.lease.held?.owner
+          : decided.owner === "first_started"
+            ? row.snapshot.context.firstStarted?.owner
+            : undefined
+      return Output.abandoned({ writer: decided.writer, epochMs: nowMs, ...(owner ? { owner } : {}) })
+    }
+  }
+}

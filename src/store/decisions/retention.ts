@@ -1,0 +1,55 @@
+/**
+ * Retention: ended processes are removed whole, and leave a tombstone without payload.
+ */
+import { lifecycleOf } from "../../../machines/lifecycle.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { Candidate, Decision, View, Write } from "../ProcessStore.ts"
+import { acceptWith } from "../ProcessStore.ts"
+
+/** What one batch of a prune removed, and what it kept because it had moved on meanwhile. */
+export interface PruneBatch {
+  readonly pruned: ReadonlyArray<{ readonly processId: ProcessId; readonly events: number }>
+  readonly moved: ReadonlyArray<ProcessId>
+}
+
+/** Buries processes that still stand as they did when they were chosen. A process that runs is never touched. */
+export const prune =
+  (candidates: ReadonlyArray<Candidate>) =>
+  (view: View): Decision<PruneBatch, never> => {
+    const pruned: Array<PruneBatch["pruned"][number]> = []
+    const moved: Array<ProcessId> = []
+    const writes: Array<Write> = []
+    for (const { processId, sequence } of candidates) {
+      const row = view.row(processId)
+      const state = row && lifecycleOf(row.snapshot)
+      if (row === undefined || state === undefined || state === "running" || row.sequence !== sequence) {
+        moved.push(processId)
+        continue
+      }
+      const before = view.tombstone(processId)
+      pruned.push({ processId, events: row.sequence - (before?.lastSequence ?? 0) })
+      writes.push({
+        _tag: "Bury",
+        tombstone: {
+          processId,
+          terminalState: state,
+          prunedAtMs: view.nowMs,
+          lastSequence: row.sequence,
+          lastFence: row.lease.fencingToken,
+          compacted: false
+        }
+      })
+    }
+    return acceptWith({ pruned, moved }, writes)
+  }
+
+/** Compacts tombstones: their ids may be registered again. */
+export const compact =
+  (ids: ReadonlyArray<ProcessId>) =>
+  (view: View): Decision<ReadonlyArray<ProcessId>, never> => {
+    const compacted = ids.filter((id) => view.tombstone(id)?.compacted === false)
+    return acceptWith(
+      compacted,
+      compacted.map((processId) => ({ _tag: "Compact", processId }) as const)
+    )
+  }

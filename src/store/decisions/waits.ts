@@ -1,0 +1,90 @@
+/**
+ * Waits and the signals that end them. Signals are consumed from the log, in its order, each by exactly one wait.
+ *
+ * Nothing can be lost between a signal and a wait: entering looks for a signal in the same transaction, and a signal looks
+ * for a wait.
+ */
+import { lifecycleOf } from "../../../machines/lifecycle.ts"
+import { jsonEquals } from "../../model/canonical.ts"
+import type { LeaseLost } from "../../model/errors.ts"
+import { ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
+import type { WaitOutcome, WaitState } from "../../model/facts.ts"
+import * as Facts from "../../model/facts.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import { signalNameOf } from "../../model/ids.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { Change, Decision, Plan, ProcessRow, View } from "../ProcessStore.ts"
+import { accept, refuse } from "../ProcessStore.ts"
+import type { Authority } from "./authority.ts"
+import { refusalOf } from "./authority.ts"
+import * as Changes from "./change.ts"
+
+/** What moving a wait touches. */
+export const waitPlan = (id: ProcessId, authority: Authority): Plan => ({
+  lock: "lease" in authority ? [id, authority.lease.processId] : [id]
+})
+
+/**
+ * Enters a wait. An equal wait that is open already is left as it is.
+ *
+ * When an unconsumed signal of its name is in the log, the wait is resolved at once with the earliest one.
+ */
+export const setWait =
+  (id: ProcessId, wait: WaitState, authority: Authority) =>
+  (view: View): Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost> => {
+    const row = view.row(id)
+    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+    const refusal = refusalOf(view, authority)
+    if (refusal !== undefined) return refuse(refusal)
+    const state = lifecycleOf(row.snapshot)
+    if (state !== "running") {
+      return refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "enter a wait state" }))
+    }
+    if (row.snapshot.context.waits.some((open) => jsonEquals(open, wait))) return accept(row)
+    const entered = enter(Changes.of(row), wait, view.nowMs)
+    const signal = view.firstEventAfter(id, wait.kind.eventType, consumedUpTo(row, wait.kind.name))
+    const change =
+      signal === undefined
+        ? entered
+        : resume(entered, wait.kind.key, { _tag: "Signal", sequence: signal.sequence }, view.nowMs)
+    return accept(change.row, change)
+  }
+
+/** Ends every open wait with an outcome; without one nothing happens. Also accepted after the end. */
+export const clearWait =
+  (id: ProcessId, outcome: WaitOutcome, authority: Authority) =>
+  (view: View): Decision<ProcessRow, ProcessUnknown | LeaseLost> => {
+    const row = view.row(id)
+    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+    const refusal = refusalOf(view, authority)
+    if (refusal !== undefined) return refuse(refusal)
+    const { waits } = row.snapshot.context
+    if (waits.length === 0) return accept(row)
+    const change = waits.reduce((cleared, wait) => resume(cleared, wait.kind.key, outcome, view.nowMs), Changes.of(row))
+    return accept(change.row, change)
+  }
+
+/** Hands an event that was just appended to the oldest wait for it, if it is a signal and somebody waits. */
+export const deliver = (change: Change, event: ProcessEvent, nowMs: number): Change => {
+  if (signalNameOf(event.eventType) === undefined) return change
+  const wait = change.row.snapshot.context.waits.find((open) => open.kind.eventType === event.eventType)
+  return wait === undefined
+    ? change
+    : resume(change, wait.kind.key, { _tag: "Signal", sequence: event.sequence }, nowMs)
+}
+
+const enter = (change: Change, wait: WaitState, nowMs: number): Change =>
+  Changes.append(change, Facts.waiting(idOf(change), wait, occurrences(change, wait.kind.key) + 1), nowMs)
+
+const resume = (change: Change, key: string, outcome: WaitOutcome, nowMs: number): Change =>
+  Changes.append(change, Facts.resumed(idOf(change), key, occurrences(change, key), outcome), nowMs)
+
+const idOf = ({ row }: Change): ProcessId => row.base.registration.id
+
+/** Keys and names come from outside: what an object inherits is none of them. */
+const own = (counts: Readonly<Record<string, number>>, key: string): number =>
+  Object.hasOwn(counts, key) ? (counts[key] ?? 0) : 0
+
+const occurrences = ({ row }: Change, key: string): number => own(row.snapshot.context.waitCounts, key)
+
+const consumedUpTo = (row: ProcessRow, name: string): number => own(row.snapshot.context.consumedSignals, name)

@@ -1,0 +1,107 @@
+/**
+ * Grants on any store.
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { lifecycleOf } from "../../machines/lifecycle.ts"
+import type { InputInvalid, StoreError } from "../model/errors.ts"
+import { ProcessUnknown } from "../model/errors.ts"
+import type { GrantEntry, HandleGrant } from "../model/Grant.ts"
+import { HandleDescriptor } from "../model/Grant.ts"
+import type { SessionScopeId } from "../model/ids.ts"
+import { ProcessId } from "../model/ids.ts"
+import { SessionScope, scopeId } from "../model/Provenance.ts"
+import * as Grants from "./decisions/grants.ts"
+import { prunedError } from "./decisions/register.ts"
+import { HandleGrants } from "./HandleGrants.ts"
+import * as Inputs from "./inputs.ts"
+import { onKnown } from "./known.ts"
+import type { ProcessRow } from "./ProcessStore.ts"
+import { ProcessStore } from "./ProcessStore.ts"
+import { recordOf } from "./registry.ts"
+
+/** Builds the grant operations on a store. */
+export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStore> = Effect.map(
+  Effect.all([ProcessStore, Inputs.make]),
+  ([store, inputs]) => {
+    const known = onKnown(store)
+
+    const scopeOf = (field: string, scope: SessionScope): Either.Either<SessionScopeId, InputInvalid> =>
+      Either.map(inputs.shape(field, SessionScope, scope), scopeId)
+
+    const entries = (
+      scope: SessionScope,
+      shows: (row: ProcessRow) => boolean
+    ): Effect.Effect<ReadonlyArray<GrantEntry>, InputInvalid | StoreError> =>
+      Effect.gen(function* () {
+        const grants = yield* store.grants({ scopeId: yield* scopeOf("scope", scope) })
+        const found = yield* Effect.forEach(grants, (grant) =>
+          Effect.map(store.find(grant.processId), (present) =>
+            entryOf(grant, present._tag === "Present" ? present.row : undefined, shows)
+          )
+        )
+        return found.flat()
+      })
+
+    return HandleGrants.of({
+      grantHandle: (scope, id, descriptor) =>
+        Effect.gen(function* () {
+          yield* Inputs.id(id)
+          const owning = yield* inputs.shape("scope", SessionScope, scope)
+          const grant: HandleGrant = {
+            scopeId: scopeId(owning),
+            sessionId: owning.sessionId,
+            processId: id,
+            descriptor: yield* inputs.shape("descriptor", HandleDescriptor, descriptor)
+          }
+          return yield* known(id, { lock: [id] }, Grants.grant(grant))
+        }),
+      revokeHandle: (scope, id) =>
+        Effect.gen(function* () {
+          yield* Inputs.id(id)
+          yield* store.transact({ lock: [id] }, Grants.revoke(yield* scopeOf("scope", scope), id))
+        }),
+      transferHandleGrants: (from, to, ids) =>
+        Effect.gen(function* () {
+          const source = yield* scopeOf("from", from)
+          const checked = yield* inputs.shape("to", SessionScope, to)
+          const moved = yield* inputs.shape("ids", ProcessIds, ids)
+          const target = { scopeId: scopeId(checked), sessionId: checked.sessionId }
+          yield* store.transact({ lock: [...moved].sort() }, Grants.transfer(source, target, moved))
+        }),
+      listHandleGrants: (scope) => entries(scope, () => true),
+      listLiveHandleGrants: (scope) => entries(scope, (row) => lifecycleOf(row.snapshot) === "running"),
+      hasHandleGrant: (scope, id) =>
+        Effect.gen(function* () {
+          yield* Inputs.id(id)
+          const wanted = yield* scopeOf("scope", scope)
+          return (yield* store.grants({ processId: id })).some((grant) => grant.scopeId === wanted)
+        }),
+      handleGrantsForProcess: (id) =>
+        Effect.gen(function* () {
+          yield* Inputs.id(id)
+          const found = yield* store.find(id)
+          if (found._tag === "Pruned") return yield* prunedError(found.tombstone)
+          if (found._tag === "Absent") return yield* new ProcessUnknown({ processId: id })
+          return yield* store.grants({ processId: id })
+        }),
+      deleteSessionProcessState: (sessionId) =>
+        Effect.flatMap(Inputs.text("session_id", sessionId), (session) =>
+          store.transact({ lock: [], session }, Grants.deleteSession(session))
+        )
+    })
+  }
+)
+
+/** The grant operations on the store in context. */
+export const layer: Layer.Layer<HandleGrants, never, ProcessStore> = Layer.effect(HandleGrants, make)
+
+const entryOf = (
+  grant: HandleGrant,
+  row: ProcessRow | undefined,
+  shows: (row: ProcessRow) => boolean
+): ReadonlyArray<GrantEntry> => (row !== undefined && shows(row) ? [{ grant, record: recordOf(row) }] : [])
+
+const ProcessIds = Schema.Array(ProcessId)

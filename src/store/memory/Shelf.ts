@@ -1,0 +1,124 @@
+/**
+ * What a store in memory holds, and how changes get into it. One JavaScript turn is its transaction.
+ */
+import type { HandleGrant } from "../../model/Grant.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import { freeze } from "../../model/json.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { Change, Plan, ProcessRow, Tombstone, View, Write } from "../ProcessStore.ts"
+
+/** Everything a store in memory holds. */
+export interface Shelf {
+  readonly rows: Map<ProcessId, ProcessRow>
+  readonly logs: Map<ProcessId, Array<ProcessEvent>>
+  readonly replays: Map<ProcessId, Map<string, ProcessEvent>>
+  readonly tombstones: Map<ProcessId, Tombstone>
+  readonly grants: Map<string, HandleGrant>
+  readonly acks: Map<ProcessId, Set<number>>
+  /** The latest change of each row or tombstone. */
+  readonly changes: Map<ProcessId, number>
+  nextChange: number
+}
+
+/** Makes an empty shelf. */
+export const make = (): Shelf => ({
+  rows: new Map(),
+  logs: new Map(),
+  replays: new Map(),
+  tombstones: new Map(),
+  grants: new Map(),
+  acks: new Map(),
+  changes: new Map(),
+  nextChange: 1
+})
+
+/** What a decision sees. */
+export const viewOf = (shelf: Shelf, plan: Plan, nowMs: number): View => ({
+  nowMs,
+  row: (id) => shelf.rows.get(id),
+  tombstone: (id) => shelf.tombstones.get(id),
+  replayed: (id, key) => shelf.replays.get(id)?.get(key),
+  firstEventAfter: (id, eventType, sequence) =>
+    shelf.logs.get(id)?.find((event) => event.sequence > sequence && event.eventType === eventType),
+  grant: (scopeId, id) => shelf.grants.get(grantKey(scopeId, id)),
+  grantsOf: (id) => grantsWhere(shelf, (grant) => grant.processId === id).sort(bySessionThenScope),
+  sessionGrants: () =>
+    grantsWhere(shelf, (grant) => grant.sessionId === plan.session).sort(
+      (a, b) => bytewise(a.processId, b.processId) || bytewise(a.scopeId, b.scopeId)
+    ),
+  sessionTargets: () =>
+    [...shelf.rows.values()]
+      .filter((row) => plan.session !== undefined && row.snapshot.context.wakeTarget?.sessionId === plan.session)
+      .map(idOf)
+      .sort(bytewise)
+})
+
+/** Takes a change over. */
+export const write = (shelf: Shelf, { row, before, events }: Change): void => {
+  const id = idOf(row)
+  freeze(row.base)
+  freeze(row.snapshot.context)
+  shelf.rows.set(id, row)
+  const log = shelf.logs.get(id) ?? []
+  const replays = shelf.replays.get(id) ?? new Map<string, ProcessEvent>()
+  for (const event of events) {
+    log.push(freeze(event))
+    if (event.replayKey !== undefined) replays.set(event.replayKey, event)
+  }
+  shelf.logs.set(id, log)
+  shelf.replays.set(id, replays)
+  if (before === undefined || events.length > 0 || row.snapshot !== before.snapshot) {
+    shelf.changes.set(id, shelf.nextChange++)
+  }
+}
+
+/** Takes a write beside the rows over. */
+export const writeBeside = (shelf: Shelf, write: Write): void => {
+  switch (write._tag) {
+    case "PutGrant":
+      shelf.grants.set(grantKey(write.grant.scopeId, write.grant.processId), freeze(write.grant))
+      return
+    case "RemoveGrant":
+      shelf.grants.delete(grantKey(write.scopeId, write.processId))
+      return
+    case "AckWake":
+      shelf.acks.set(write.processId, (shelf.acks.get(write.processId) ?? new Set()).add(write.sequence))
+      return
+    case "Bury":
+      bury(shelf, write.tombstone)
+      return
+    case "Compact": {
+      const tombstone = shelf.tombstones.get(write.processId)
+      if (tombstone !== undefined) shelf.tombstones.set(write.processId, { ...tombstone, compacted: true })
+    }
+  }
+}
+
+/** The id of a row. */
+export const idOf = (row: ProcessRow): ProcessId => row.base.registration.id
+
+/** Grants that satisfy a condition. */
+export const grantsWhere = (shelf: Shelf, holds: (grant: HandleGrant) => boolean): Array<HandleGrant> =>
+  [...shelf.grants.values()].filter(holds)
+
+/** Texts are compared bytewise, as SQL stores do; JavaScript's own order is by UTF-16 units. */
+export const bytewise = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+/** The order of the grants of one process. */
+export const bySessionThenScope = (a: HandleGrant, b: HandleGrant): number =>
+  bytewise(a.sessionId, b.sessionId) || bytewise(a.scopeId, b.scopeId)
+
+const grantKey = (scopeId: string, id: string): string => JSON.stringify([scopeId, id])
+
+const bury = (shelf: Shelf, tombstone: Tombstone): void => {
+  const id = tombstone.processId
+  shelf.rows.delete(id)
+  shelf.logs.delete(id)
+  shelf.replays.delete(id)
+  shelf.acks.delete(id)
+  for (const grant of grantsWhere(shelf, ({ processId }) => processId === id)) {
+    shelf.grants.delete(grantKey(grant.scopeId, id))
+  }
+  shelf.tombstones.set(id, tombstone)
+  shelf.changes.set(id, shelf.nextChange++)
+}

@@ -1,0 +1,88 @@
+/**
+ * Retention on any store.
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import { canonicalText } from "../model/canonical.ts"
+import type { InputInvalid, StoreError } from "../model/errors.ts"
+import { changeOf } from "./changes.ts"
+import * as Decisions from "./decisions/retention.ts"
+import * as Inputs from "./inputs.ts"
+import { ProcessStore } from "./ProcessStore.ts"
+import type { PruneOptions, PruneReport, Reference, Watermark } from "./Retention.ts"
+import { Retention } from "./Retention.ts"
+
+/** How many processes one batch removes: few enough that nobody waits long for the commit. */
+export const batchSize = 100
+
+/** Builds retention on a store. */
+export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> = Effect.map(
+  Effect.all([ProcessStore, Inputs.make]),
+  ([store, inputs]) => {
+    const limitOf = (watermark: Watermark): Either.Either<number, InputInvalid> =>
+      watermark._tag === "NoProjector"
+        ? Either.right(Number.POSITIVE_INFINITY)
+        : changeOf(store.storeId, watermark.cursor)
+
+    const prune = (options: PruneOptions): Effect.Effect<PruneReport, InputInvalid | StoreError> =>
+      Effect.gen(function* () {
+        const cutoffMs = yield* Inputs.count("cutoffMs", options.cutoffMs)
+        const filter = { status: "any" as const, ...(yield* inputs.json("filter", options.filter ?? {})) }
+        const upTo = yield* limitOf(options.watermark)
+        let report: PruneReport = { prunedProcesses: 0, prunedEvents: 0, kept: [] }
+        let afterChange = 0
+        while (true) {
+          const batch = yield* store.endedBefore({ cutoffMs, filter, afterChange, limit: batchSize })
+          if (batch.length === 0) return report
+          afterChange = batch.at(-1)?.change ?? afterChange
+          const visible = batch.filter(({ change }) => change <= upTo)
+          const beyond = batch.filter(({ change }) => change > upTo)
+          const lock = visible.map(({ processId }) => processId).sort()
+          const { pruned, moved } = yield* store.transact({ lock }, Decisions.prune(visible))
+          report = {
+            prunedProcesses: report.prunedProcesses + pruned.length,
+            prunedEvents: report.prunedEvents + pruned.reduce((sum, { events }) => sum + events, 0),
+            kept: [
+              ...report.kept,
+              ...beyond.map(({ processId }) => ({ processId, reason: "beyond_watermark" as const })),
+              ...moved.map((processId) => ({ processId, reason: "changed" as const }))
+            ]
+          }
+          yield* options.onProgress?.(report) ?? Effect.void
+        }
+      })
+
+    return Retention.of({
+      pruneTerminalProcesses: prune,
+      compactTombstones: (cutoffMs, watermark) =>
+        Effect.gen(function* () {
+          const cutoff = yield* Inputs.count("cutoffMs", cutoffMs)
+          const upTo = yield* limitOf(watermark)
+          let compacted = 0
+          while (true) {
+            const batch = yield* store.tombstonesBefore({ cutoffMs: cutoff, limit: batchSize })
+            const ids = batch.filter(({ change }) => change <= upTo).map(({ processId }) => processId)
+            if (ids.length === 0) return compacted
+            compacted += (yield* store.transact({ lock: [...ids].sort() }, Decisions.compact(ids))).length
+          }
+        }),
+      referenceSummary: Effect.map(store.listNonTerminal, (rows) => {
+        const groups = new Map<string, Reference>()
+        for (const { base } of rows) {
+          const { identity, envRef } = base.registration
+          const key = canonicalText([identity.definition === undefined ? [] : [identity.definition], envRef ?? null])
+          groups.set(key, {
+            ...("definition" in identity ? { definition: identity.definition } : {}),
+            ...(envRef === undefined ? {} : { envRef }),
+            count: (groups.get(key)?.count ?? 0) + 1
+          })
+        }
+        return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, reference]) => reference)
+      })
+    })
+  }
+)
+
+/** Retention of the store in context. */
+export const layer: Layer.Layer<Retention, never, ProcessStore> = Layer.effect(Retention, make)

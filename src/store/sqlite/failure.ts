@@ -1,0 +1,58 @@
+/**
+ * What better-sqlite3 throws, said in the library's own words: what failed, whether it was written, what to do.
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import { StoreError } from "../../model/errors.ts"
+
+/** Translates a failure of the database. `written` is "unknown" only for a commit that may have reached the disk. */
+export const storeError = (operation: string, cause: unknown, written: "no" | "unknown" = "no"): StoreError => {
+  const reason = reasonOf(codeOf(cause))
+  return new StoreError({ operation, reason, written, detail: detailOf(reason, cause), cause })
+}
+
+/** Translates the failure of a read. */
+export const asStoreError = <A>(operation: string, effect: Effect.Effect<A, SqlError>): Effect.Effect<A, StoreError> =>
+  Effect.mapError(effect, (cause) => storeError(operation, cause))
+
+/** Whether the database is locked by another connection, so that trying again may succeed. */
+export const isBusy = (cause: unknown): boolean => reasonOf(codeOf(cause)) === "busy"
+
+const codeOf = (cause: unknown): string => {
+  if (typeof cause !== "object" || cause === null) return ""
+  if ("code" in cause && typeof cause.code === "string") return cause.code
+  // @effect/sql wraps what better-sqlite3 threw.
+  return "cause" in cause ? codeOf(cause.cause) : ""
+}
+
+const reasonOf = (code: string): StoreError["reason"] => {
+  if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) return "busy"
+  if (code.startsWith("SQLITE_FULL")) return "full"
+  if (code.startsWith("SQLITE_CORRUPT") || code.startsWith("SQLITE_NOTADB")) return "corrupt"
+  if (code === "ENOSPC") return "full"
+  if (["ENOTDIR", "EEXIST", "EACCES", "EPERM", "EROFS", "ENOENT"].includes(code)) return "unusable"
+  if (code.startsWith("SQLITE_CANTOPEN") || code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_PERM")) {
+    return "unusable"
+  }
+  return "failed"
+}
+
+const detailOf = (reason: StoreError["reason"], cause: unknown): string => {
+  switch (reason) {
+    case "busy":
+      return "the database is locked by another process; try again, or end the process that holds it"
+    case "full":
+      return "the disk is full; free some space, then try again"
+    case "corrupt":
+      return "the file is no SQLite database, or a damaged one; restore it from a backup, or name another file"
+    case "unusable":
+      return "the file cannot be opened for writing; check that its folder exists and its permissions"
+    default:
+      return messageOf(cause)
+  }
+}
+
+const messageOf = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return String(cause)
+  return cause.cause instanceof Error ? messageOf(cause.cause) : cause.message
+}

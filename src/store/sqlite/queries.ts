@@ -1,0 +1,217 @@
+/**
+ * Lists, counts and the change feed in SQLite: each answered from an index, a page at a time.
+ */
+import type * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { ListFilter } from "../../model/ListFilter.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { Candidate, Numbered, ProcessRow, ProcessStore } from "../ProcessStore.ts"
+import type { EventColumns, GrantColumns, RowColumns, TombstoneColumns } from "./columns.ts"
+import * as Columns from "./columns.ts"
+import { asStoreError } from "./failure.ts"
+import type { Condition } from "./filters.ts"
+import { conditionsOf } from "./filters.ts"
+
+/** The names of these reads in the store contract. */
+export type Name =
+  | "list"
+  | "countEvents"
+  | "recentEvents"
+  | "wakeEventsAfter"
+  | "grants"
+  | "wakers"
+  | "changesAfter"
+  | "endedBefore"
+  | "tombstonesBefore"
+
+/** Turns joined columns into rows. */
+export type RowReader = (columns: ReadonlyArray<RowColumns>) => Effect.Effect<ReadonlyArray<ProcessRow>, SqlError>
+
+/** Reads rows; lists of event types are kept, since many processes share one. */
+export const rowReader = (
+  sql: SqlClient.SqlClient,
+  log: (id: ProcessId) => Effect.Effect<ReadonlyArray<ProcessEvent>, SqlError>
+): RowReader => {
+  const types: Columns.EventTypesCache = new Map()
+
+  const rowOf = (columns: RowColumns, bodies: ReadonlyMap<string, string>): Effect.Effect<ProcessRow, SqlError> => {
+    const base = Columns.baseOf(columns, types, (hash) => bodies.get(hash) ?? "[]")
+    return columns.machine_version === Columns.machineVersion
+      ? Effect.succeed(Columns.rowOf(columns, base, () => []))
+      : Effect.map(log(columns.process_id), (events) => Columns.rowOf(columns, base, () => events))
+  }
+
+  return (columns) =>
+    Effect.gen(function* () {
+      const missing = new Set(columns.map((row) => row.event_types).filter((hash) => !types.has(hash)))
+      const bodies = new Map<string, string>()
+      for (const hash of missing) {
+        const [found] = yield* sql<{ readonly body: string }>`SELECT body FROM event_types WHERE hash = ${hash}`
+        if (found !== undefined) bodies.set(hash, found.body)
+      }
+      return yield* Effect.forEach(columns, (row) => rowOf(row, bodies))
+    })
+}
+
+/** Makes the reads. `known` fails for an id that no process has. */
+export const make = (
+  sql: SqlClient.SqlClient,
+  rowsOf: RowReader,
+  known: (id: ProcessId) => Effect.Effect<void, ProcessUnknown | StoreError>
+): Pick<typeof ProcessStore.Service, Name> => {
+  const pkOf = (id: ProcessId) => sql`(SELECT pk FROM process WHERE process_id = ${id})`
+
+  const eventsOf = (id: ProcessId, columns: ReadonlyArray<EventColumns>): ReadonlyArray<ProcessEvent> =>
+    columns.map((event) => Columns.eventOf(id, event))
+
+  const rowsWhere = (conditions: ReadonlyArray<Condition>, tail: string, ...last: ReadonlyArray<string | number>) =>
+    Effect.flatMap(
+      sql.unsafe<RowColumns>(`SELECT ${Columns.rowColumns} ${whereOf(conditions)} ${tail}`, [
+        ...conditions.flatMap(({ parameters }) => parameters),
+        ...last
+      ]),
+      rowsOf
+    )
+
+  return {
+    list: ({ filter, after, limit = -1 }) =>
+      asStoreError(
+        "list processes",
+        rowsWhere(
+          [
+            ...conditionsOf(filter),
+            ...(after === undefined ? [] : [{ sql: `${byIndexOf(filter)}.process_id > ?`, parameters: [after] }])
+          ],
+          `ORDER BY ${byIndexOf(filter)}.process_id LIMIT ?`,
+          limit
+        )
+      ),
+
+    countEvents: (id, eventType, upto) =>
+      Effect.flatMap(
+        asStoreError(
+          "count events",
+          sql<{ readonly count: number }>`
+            SELECT count(*) AS count FROM event
+            WHERE pk = ${pkOf(id)} AND sequence <= ${upto} AND event_type = ${eventType}
+          `
+        ),
+        ([row]) => ((row?.count ?? 0) > 0 ? Effect.succeed(row?.count ?? 0) : Effect.as(known(id), 0))
+      ),
+
+    recentEvents: (id, limit) =>
+      Effect.gen(function* () {
+        const newest = yield* asStoreError(
+          "read recent events",
+          sql<EventColumns>`
+            ${sql.literal(Columns.selectEvents)} WHERE pk = ${pkOf(id)} ORDER BY sequence DESC LIMIT ${limit}
+          `
+        )
+        if (newest.length === 0) yield* known(id)
+        return eventsOf(id, newest.toReversed())
+      }),
+
+    wakeEventsAfter: (id, sequence) =>
+      Effect.gen(function* () {
+        const waking = yield* asStoreError(
+          "read wakes",
+          sql<EventColumns>`
+            ${sql.literal(Columns.selectEvents)}
+            WHERE pk = ${pkOf(id)} AND sequence > ${sequence} AND wakes IS NOT NULL
+              AND NOT EXISTS (
+                SELECT 1 FROM wake_ack WHERE wake_ack.pk = event.pk AND wake_ack.sequence = event.sequence
+              )
+            ORDER BY sequence
+          `
+        )
+        if (waking.length === 0) yield* known(id)
+        return eventsOf(id, waking)
+      }),
+
+    grants: (of) =>
+      asStoreError(
+        "list grants",
+        Effect.map(
+          "scopeId" in of
+            ? sql.unsafe<GrantColumns>(`${Columns.selectGrants} WHERE scope_id = ? ORDER BY process.process_id`, [
+                of.scopeId
+              ])
+            : sql.unsafe<GrantColumns>(
+                `${Columns.selectGrants} WHERE process.process_id = ? ORDER BY session_id, scope_id`,
+                [of.processId]
+              ),
+          (grants) => grants.map(Columns.grantOf)
+        )
+      ),
+
+    wakers: (sessionId) =>
+      asStoreError(
+        "list the processes that wake a session",
+        rowsWhere([{ sql: "state.wake_session = ?", parameters: [sessionId] }], "ORDER BY +state.process_id")
+      ),
+
+    changesAfter: (change, limit) =>
+      asStoreError(
+        "read changes",
+        Effect.gen(function* () {
+          const rows = yield* sql.unsafe<RowColumns & { readonly change: number }>(
+            `SELECT state.change, ${Columns.rowColumns} WHERE state.change > ? ORDER BY state.change LIMIT ?`,
+            [change, limit]
+          )
+          const buried = yield* sql.unsafe<TombstoneColumns>(
+            `${Columns.selectTombstones} WHERE change > ? AND compacted = 0 ORDER BY change LIMIT ?`,
+            [change, limit]
+          )
+          const present = yield* rowsOf(rows)
+          const numbered: ReadonlyArray<Numbered> = [
+            ...present.map((row, index): Numbered => ({ _tag: "Row", change: rows[index]?.change ?? 0, row })),
+            ...buried.map(
+              (columns): Numbered => ({
+                _tag: "Tombstone",
+                change: columns.change,
+                tombstone: Columns.tombstoneOf(columns)
+              })
+            )
+          ]
+          return numbered.toSorted((a, b) => a.change - b.change).slice(0, limit)
+        })
+      ),
+
+    endedBefore: ({ cutoffMs, filter, afterChange, limit }) => {
+      const conditions = [
+        { sql: "state.change > ?", parameters: [afterChange] },
+        { sql: "state.lifecycle <> 'running'", parameters: [] },
+        { sql: "state.updated_at < ?", parameters: [cutoffMs] },
+        ...conditionsOf({ status: "any", ...filter })
+      ]
+      return asStoreError(
+        "list ended processes",
+        sql.unsafe<Candidate>(
+          `SELECT state.process_id AS processId, state.sequence AS sequence, state.change AS change
+           FROM state JOIN process USING (pk) LEFT JOIN lease USING (pk)
+           ${whereOf(conditions)} ORDER BY state.change LIMIT ?`,
+          [...conditions.flatMap(({ parameters }): ReadonlyArray<string | number> => parameters), limit]
+        )
+      )
+    },
+
+    tombstonesBefore: ({ cutoffMs, limit }) =>
+      asStoreError(
+        "list tombstones",
+        sql<Candidate>`
+          SELECT process_id AS "processId", last_sequence AS sequence, change FROM tombstone
+          WHERE compacted = 0 AND pruned_at < ${cutoffMs} ORDER BY pruned_at LIMIT ${limit}
+        `
+      )
+  }
+}
+
+/** The order of ids is that of the partial indexes of `state`, where one applies; of `process` otherwise. */
+const byIndexOf = ({ status = "running" }: ListFilter): "state" | "process" =>
+  status === "any" || status === "completed" ? "process" : "state"
+
+const whereOf = (conditions: ReadonlyArray<Condition>): string =>
+  conditions.length === 0 ? "" : `WHERE ${conditions.map(({ sql }) => `(${sql})`).join(" AND ")}`

@@ -1,0 +1,126 @@
+/**
+ * Reads in SQLite, through @effect/sql on a read-only connection of their own: a reader never waits for the writer.
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import { ProcessUnknown } from "../../model/errors.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { Liveness } from "../../model/Lease.ts"
+import { leaseIn } from "../../model/Lease.ts"
+import { groupByOwner } from "../holdings.ts"
+import type { Found, ProcessRow, ProcessStore } from "../ProcessStore.ts"
+import type { EventColumns, RowColumns } from "./columns.ts"
+import * as Columns from "./columns.ts"
+import { asStoreError } from "./failure.ts"
+import * as Queries from "./queries.ts"
+
+/** The point reads and work lists of the store contract. */
+export type Reads = Pick<
+  typeof ProcessStore.Service,
+  "find" | "leaseOf" | "eventsAfter" | "listNonTerminal" | "due" | "holdings" | Queries.Name
+>
+
+/**
+ * Makes the reads.
+ *
+ * `cached` answers from the writer's cache when that may be trusted: a point read of a row that this process works with
+ * then costs no query.
+ */
+export const make = (
+  cached: (id: ProcessId) => ProcessRow | undefined
+): Effect.Effect<Reads, never, SqlClient.SqlClient> =>
+  Effect.map(SqlClient.SqlClient, (sql) => {
+    const rowsOf = Queries.rowReader(sql, (id) => events(id, 0))
+
+    const events = (id: ProcessId, sequence: number, limit = -1) =>
+      sql<EventColumns>`
+        ${sql.literal(Columns.selectEvents)} WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND sequence > ${sequence}
+        ORDER BY sequence LIMIT ${limit}
+      `.pipe(Effect.map((columns) => columns.map((event) => Columns.eventOf(id, event))))
+
+    const find = (id: ProcessId): Effect.Effect<Found, SqlError> =>
+      Effect.gen(function* () {
+        const [row] = yield* Effect.flatMap(sql.unsafe<RowColumns>(Columns.selectRow, [id]), rowsOf)
+        if (row !== undefined) return { _tag: "Present", row }
+        const [columns] = yield* sql.unsafe<Columns.TombstoneColumns>(Columns.selectTombstone, [id])
+        return columns === undefined || columns.compacted === 1
+          ? { _tag: "Absent" }
+          : { _tag: "Pruned", tombstone: Columns.tombstoneOf(columns) }
+      })
+
+    const known = (id: ProcessId) =>
+      Effect.flatMap(asStoreError("read a process", find(id)), (found) =>
+        found._tag === "Present" ? Effect.void : Effect.fail(new ProcessUnknown({ processId: id }))
+      )
+
+    return {
+      ...Queries.make(sql, rowsOf, known),
+      find: (id) =>
+        Effect.suspend(() => {
+          // A driver takes an array for a list of parameters: only text is an id.
+          if (typeof id !== "string") return Effect.succeed({ _tag: "Absent" })
+          const row = cached(id)
+          return row === undefined ? asStoreError("read a process", find(id)) : Effect.succeed({ _tag: "Present", row })
+        }),
+      leaseOf: (id) =>
+        asStoreError(
+          "read a lease",
+          Effect.map(find(id), (found) => (found._tag === "Present" ? leaseIn(id, found.row.lease) : undefined))
+        ),
+      eventsAfter: (id, sequence, limit) =>
+        Effect.gen(function* () {
+          const log = yield* asStoreError("read events", events(id, sequence, limit))
+          if (log.length === 0) yield* known(id)
+          return log
+        }),
+      listNonTerminal: asStoreError(
+        "list processes",
+        Effect.flatMap(
+          sql.unsafe<RowColumns>(
+            `SELECT ${Columns.rowColumns} WHERE state.lifecycle = 'running' ORDER BY state.process_id`
+          ),
+          rowsOf
+        )
+      ),
+      due: ({ nowMs, limit }) =>
+        asStoreError(
+          "list due processes",
+          Effect.map(
+            sql<{ readonly id: ProcessId }>`
+              SELECT id FROM (
+                SELECT pk, process_id AS id FROM state WHERE due_at <= ${nowMs}
+                UNION ALL
+                SELECT pk, process_id AS id FROM lease JOIN state USING (pk)
+                WHERE expires_at <= ${nowMs} AND lease.due_at <= ${nowMs}
+              ) ORDER BY +pk LIMIT ${limit}
+            `,
+            (rows) => rows.map(({ id }) => id)
+          )
+        ),
+      holdings: asStoreError(
+        "list lease holders",
+        Effect.map(
+          sql<HoldingColumns>`
+            SELECT lease.owner_id, lease.incarnation_id, lease.liveness, state.process_id AS id
+            FROM lease JOIN state USING (pk)
+            WHERE state.lifecycle = 'running'
+            ORDER BY lease.owner_id, lease.incarnation_id, lease.liveness, state.pk
+          `,
+          (rows) => groupByOwner(rows.map(leasedOf))
+        )
+      )
+    }
+  })
+
+interface HoldingColumns {
+  readonly owner_id: string
+  readonly incarnation_id: string
+  readonly liveness: string
+  readonly id: ProcessId
+}
+
+const leasedOf = ({ owner_id, incarnation_id, liveness, id }: HoldingColumns) => ({
+  id,
+  owner: { ownerId: owner_id, incarnationId: incarnation_id, liveness: JSON.parse(liveness) as Liveness }
+})

@@ -1,0 +1,289 @@
+/**
+ * Rows in SQLite: loading what a decision needs, and writing what it changed, on the writer's own connection.
+ *
+ * A cache keeps the rows this process works with. It is trusted only while no other process has committed to the file
+ * (`PRAGMA data_version`), and takes over what a transaction wrote only after its commit.
+ */
+import type { Database } from "better-sqlite3"
+import { lifecycleOf } from "../../../machines/lifecycle.ts"
+import { processMachine } from "../../../machines/process.ts"
+import * as Step from "../../../machines/step.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import { eventTypesHash } from "../../model/Registration.ts"
+import type { Change, Plan, ProcessRow, View, Write } from "../ProcessStore.ts"
+import type { EventColumns, GrantColumns, RowColumns, TombstoneColumns } from "./columns.ts"
+import * as Columns from "./columns.ts"
+import type { Statements } from "./statements.ts"
+import { prepare } from "./statements.ts"
+
+/** A row with its number in this database. */
+interface Stored {
+  readonly pk: number
+  readonly row: ProcessRow
+}
+
+/** Loads and writes rows inside the writer's transactions. */
+export interface Rows {
+  readonly view: (plan: Plan, nowMs: number) => View
+  readonly write: (changes: ReadonlyArray<Change>, writes: ReadonlyArray<Write>) => void
+  readonly storeId: string
+  /** A transaction begins: forget the cache if another process has committed since. */
+  readonly begin: () => void
+  /** Everything written since `begin` holds; answers it in order. */
+  readonly committed: () => ReadonlyArray<Change>
+  /** Nothing written since `begin` holds. */
+  readonly rolledBack: () => void
+  /** The present row as this process knows it, if the cache may be trusted. */
+  readonly cached: (id: ProcessId) => ProcessRow | undefined
+  /** Ids changed since this was last asked, if another process committed meanwhile. */
+  readonly changedElsewhere: () => ReadonlyArray<ProcessId>
+}
+
+/** How many changed rows one poll looks at. */
+const pollPage = 1_000
+
+/** How many rows the cache keeps. */
+export const cacheSize = 4_096
+
+/** Prepares the statements. The schema must exist. */
+export const make = (db: Database): Rows => {
+  const sql = prepare(db)
+  const cache = new Map<ProcessId, Stored>()
+  const touched = new Map<ProcessId, Stored>()
+  const types: Columns.EventTypesCache = new Map()
+  const written: Array<Change> = []
+  let version = dataVersion(sql)
+  let polledVersion = version
+  let nextChange = lastChange(sql) + 1
+  let firstChange = nextChange
+  let polledChange = nextChange - 1
+  const own = new Set<number>()
+
+  const load = (id: ProcessId): Stored | undefined => {
+    const known = touched.get(id) ?? cache.get(id)
+    if (known !== undefined) return known
+    const columns = sql.row.get(id) as RowColumns | undefined
+    if (columns === undefined) return undefined
+    const base = Columns.baseOf(columns, types, (hash) => sql.eventTypes.get(hash) as string)
+    const stored = {
+      pk: columns.pk,
+      row: Columns.rowOf(columns, base, () =>
+        (sql.events.all(columns.pk) as ReadonlyArray<EventColumns>).map((event) => Columns.eventOf(id, event))
+      )
+    }
+    cache.set(id, stored)
+    return stored
+  }
+
+  const insert = (change: Change): number => {
+    const { registration, registrationHash, createdAtMs } = change.row.base
+    const hash = eventTypesHash(registration.eventTypes)
+    if (!types.has(hash)) {
+      sql.insertEventTypes.run(hash, JSON.stringify(registration.eventTypes))
+    }
+    const { lastInsertRowid } = sql.insertProcess.run(
+      registration.id,
+      registrationHash,
+      createdAtMs,
+      hash,
+      Columns.definitionText(registration.identity.definition),
+      Columns.registrationText(registration)
+    )
+    return Number(lastInsertRowid)
+  }
+
+  const writeOne = (change: Change): void => {
+    const { row, before, events } = change
+    const id = row.base.registration.id
+    const pk = before === undefined ? insert(change) : (load(id) as Stored).pk // it was loaded for the decision
+    for (const event of events) {
+      sql.insertEvent.run(
+        pk,
+        event.sequence,
+        event.eventType,
+        event.replayKey ?? null,
+        event.occurredAtMs,
+        JSON.stringify(event.payload),
+        Columns.semanticsText(event),
+        event.semantics.wake === undefined ? null : 1
+      )
+    }
+    writeState(pk, change)
+    writeLease(pk, change)
+    touched.set(id, { pk, row })
+    written.push(change)
+  }
+
+  const writeState = (pk: number, { row, before, events }: Change): void => {
+    const { held, fencingToken } = row.lease
+    // A row that somebody holds is no work: its lease says when it becomes work again.
+    const due = held === undefined ? row.dueAtMs : null
+    const isNew = before === undefined
+    if (isNew || events.length > 0 || row.snapshot !== before.snapshot || row.dueAtMs !== before.dueAtMs) {
+      const { context } = row.snapshot
+      const statement = isNew ? sql.insertState : sql.updateState
+      statement.run({
+        pk,
+        sequence: row.sequence,
+        version: processMachine.version,
+        lifecycle: lifecycleOf(row.snapshot),
+        fence: fencingToken,
+        due,
+        change: nextChange++,
+        updated: context.updatedAtMs,
+        wake: context.wakeTarget?.sessionId ?? null,
+        snapshot: JSON.stringify(Step.persist(row.snapshot)),
+        ...(isNew ? { id: row.base.registration.id } : {})
+      })
+    } else if (
+      fencingToken !== before.lease.fencingToken ||
+      (held === undefined) !== (before.lease.held === undefined)
+    ) {
+      sql.moveLease.run(fencingToken, due, pk)
+    }
+  }
+
+  const writeLease = (pk: number, { row, before }: Change): void => {
+    const { held } = row.lease
+    if (held === undefined) {
+      if (before?.lease.held !== undefined) sql.removeLease.run(pk)
+    } else if (held !== before?.lease.held || row.dueAtMs !== before.dueAtMs) {
+      const { ownerId, incarnationId, liveness } = held.owner
+      const { leaseToken, claimedAtMs, expiresAtMs } = held
+      const evidence = JSON.stringify(liveness)
+      sql.putLease.run(pk, leaseToken, ownerId, incarnationId, evidence, claimedAtMs, expiresAtMs, row.dueAtMs)
+    }
+  }
+
+  const writeBeside = (write: Write): void => {
+    switch (write._tag) {
+      case "PutGrant": {
+        const { scopeId, processId, sessionId, descriptor } = write.grant
+        sql.putGrant.run(scopeId, pkOf(processId), sessionId, JSON.stringify(descriptor))
+        return
+      }
+      case "RemoveGrant":
+        sql.removeGrant.run(write.scopeId, pkOf(write.processId))
+        return
+      case "AckWake":
+        sql.ackWake.run(pkOf(write.processId), write.sequence)
+        return
+      case "Bury": {
+        const { processId, terminalState, prunedAtMs, lastSequence, lastFence } = write.tombstone
+        const pk = pkOf(processId)
+        for (const statement of sql.bury) statement.run(pk)
+        sql.putTombstone.run(processId, terminalState, prunedAtMs, lastSequence, lastFence, nextChange++)
+        cache.delete(processId)
+        touched.delete(processId)
+        return
+      }
+      case "Compact":
+        sql.compact.run(write.processId)
+    }
+  }
+
+  /** Decisions write beside rows that they have loaded. */
+  const pkOf = (id: ProcessId): number => (load(id) as Stored).pk
+
+  const forgetForeign = (): void => {
+    const present = dataVersion(sql)
+    if (present === version) return
+    version = present
+    cache.clear()
+    nextChange = lastChange(sql) + 1
+    firstChange = nextChange
+  }
+
+  return {
+    storeId: sql.storeId.get() as string,
+    view: (plan, nowMs) => {
+      const eventOf = (id: ProcessId, columns: unknown) =>
+        columns === undefined ? undefined : Columns.eventOf(id, columns as EventColumns)
+      const grants = (columns: ReadonlyArray<unknown>) => (columns as ReadonlyArray<GrantColumns>).map(Columns.grantOf)
+      return {
+        nowMs,
+        row: (id) => load(id)?.row,
+        tombstone: (id) => {
+          const columns = sql.tombstone.get(id) as TombstoneColumns | undefined
+          return columns && Columns.tombstoneOf(columns)
+        },
+        replayed: (id, key) => {
+          const stored = load(id)
+          return stored && eventOf(id, sql.replayed.get(stored.pk, key))
+        },
+        firstEventAfter: (id, eventType, sequence) => {
+          const stored = load(id)
+          return stored && eventOf(id, sql.firstEventAfter.get(stored.pk, eventType, sequence))
+        },
+        grant: (scopeId, id) => grants(sql.grant.all(scopeId, id))[0],
+        grantsOf: (id) => grants(sql.grantsOf.all(id)),
+        sessionGrants: () => (plan.session === undefined ? [] : grants(sql.sessionGrants.all(plan.session))),
+        sessionTargets: () =>
+          plan.session === undefined ? [] : (sql.sessionTargets.all(plan.session) as ReadonlyArray<ProcessId>)
+      }
+    },
+    write: (changes, writes) => {
+      for (const change of changes) writeOne(change)
+      for (const write of writes) writeBeside(write)
+    },
+    begin: forgetForeign,
+    committed: () => {
+      for (const [id, stored] of touched) {
+        cache.delete(id)
+        cache.set(id, stored)
+        const { eventTypes } = stored.row.base.registration
+        types.set(eventTypesHash(eventTypes), eventTypes)
+      }
+      touched.clear()
+      trim(cache)
+      // Nobody else committed since the last poll, so there is nothing before this commit that a poll should find.
+      if (version === polledVersion) polledChange = nextChange - 1
+      else if (own.size < cacheSize) for (let change = firstChange; change < nextChange; change++) own.add(change)
+      firstChange = nextChange
+      return written.splice(0, written.length)
+    },
+    rolledBack: () => {
+      touched.clear()
+      written.length = 0
+      nextChange = lastChange(sql) + 1
+      firstChange = nextChange
+    },
+    cached: (id) => {
+      try {
+        forgetForeign()
+      } catch {
+        // The read that follows meets the same failure, and says so.
+        return undefined
+      }
+      return cache.get(id)?.row
+    },
+    changedElsewhere: () => {
+      const present = dataVersion(sql)
+      if (present === polledVersion) return []
+      polledVersion = present
+      const changed = sql.changedSince.all(polledChange, pollPage) as ReadonlyArray<{
+        readonly id: ProcessId
+        readonly change: number
+      }>
+      polledChange = changed.at(-1)?.change ?? polledChange
+      // A long absence is caught up in pages, one a poll.
+      if (changed.length === pollPage) polledVersion = -1
+      const elsewhere = changed.filter(({ change }) => !own.has(change))
+      own.clear()
+      return elsewhere.map(({ id }) => id)
+    }
+  }
+}
+
+/** Changes only when another connection has committed. */
+const dataVersion = (sql: Statements): number => sql.dataVersion.get() as number
+
+const lastChange = (sql: Statements): number => sql.lastChange.get() as number
+
+/** A map remembers the order of insertion: the first keys are the ones that were not written for longest. */
+const trim = (cache: Map<ProcessId, Stored>): void => {
+  for (const id of cache.keys()) {
+    if (cache.size <= cacheSize) return
+    cache.delete(id)
+  }
+}

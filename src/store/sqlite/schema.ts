@@ -1,0 +1,66 @@
+/**
+ * Brings a database file to the present schema, or refuses one that a newer library wrote.
+ */
+import * as Migrator from "@effect/sql/Migrator"
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { Database } from "better-sqlite3"
+import * as Effect from "effect/Effect"
+import { StoreError } from "../../model/errors.ts"
+import { storeError } from "./failure.ts"
+import * as Processes from "./migrations/0001_processes.ts"
+
+const table = "holdfast_migrations"
+
+const migrations: ReadonlyArray<Migrator.ResolvedMigration> = [[1, "processes", Effect.succeed(Processes.migration)]]
+
+/** The newest schema this library knows. */
+export const schemaVersion: number = migrations.length
+
+/**
+ * Migrates to {@link schemaVersion}.
+ *
+ * Fails with `StoreError`: `newer_schema` when a newer library wrote the file (use that one, or another file), or what the
+ * database answered.
+ */
+export const migrate: Effect.Effect<void, StoreError, SqlClient.SqlClient> = Effect.gen(function* () {
+  const before = yield* presentVersion
+  if (before > schemaVersion) return yield* newerSchema(before)
+  if (before === schemaVersion) return
+  yield* Migrator.make({})({ loader: Effect.succeed(migrations), table }).pipe(
+    Effect.catchAllDefect((cause) => Effect.fail(cause)),
+    Effect.mapError((cause) => storeError("migrate the schema", cause))
+  )
+  // The migrator takes any refused write for another one at work, so what counts is what stands there afterwards.
+  const after = yield* presentVersion
+  if (after !== schemaVersion) {
+    return yield* new StoreError({
+      operation: "migrate the schema",
+      reason: "busy",
+      written: "no",
+      detail: `another process is migrating it (it is at version ${after}, not ${schemaVersion}): try again`
+    })
+  }
+})
+
+/** Refuses a file of a newer library before anything in it is touched. Throws what the database throws. */
+export const refuseNewer = (db: Database): void => {
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table) === undefined) return
+  const version = db.prepare(`SELECT max(migration_id) FROM ${table}`).pluck().get() as number
+  if (version > schemaVersion) throw newerSchema(version)
+}
+
+const newerSchema = (found: number): StoreError =>
+  new StoreError({
+    operation: "open the database",
+    reason: "newer_schema",
+    written: "no",
+    detail: `it has schema version ${found}, and this library knows versions up to ${schemaVersion}: use the newer library`
+  })
+
+const presentVersion: Effect.Effect<number, StoreError, SqlClient.SqlClient> = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [exists] = yield* sql`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ${table}`
+  if (exists === undefined) return 0
+  const [row] = yield* sql<{ readonly version: number | null }>`SELECT max(migration_id) AS version FROM ${sql(table)}`
+  return row?.version ?? 0
+}).pipe(Effect.mapError((cause) => storeError("read the schema version", cause)))

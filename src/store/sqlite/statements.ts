@@ -1,0 +1,68 @@
+/**
+ * The writer's prepared statements: every SQL text that writes stands here.
+ */
+import type { Database, Statement } from "better-sqlite3"
+import * as Columns from "./columns.ts"
+
+const texts = {
+  row: Columns.selectRow,
+  eventTypes: "SELECT body FROM event_types WHERE hash = ?",
+  events: `${Columns.selectEvents} WHERE pk = ? ORDER BY sequence`,
+  replayed: `${Columns.selectEvents} WHERE pk = ? AND replay_key = ?`,
+  firstEventAfter: `${Columns.selectEvents} WHERE pk = ? AND event_type = ? AND sequence > ? ORDER BY sequence LIMIT 1`,
+  tombstone: Columns.selectTombstone,
+  grant: `${Columns.selectGrants} WHERE scope_id = ? AND process.process_id = ?`,
+  grantsOf: `${Columns.selectGrants} WHERE process.process_id = ? ORDER BY session_id, scope_id`,
+  sessionGrants: `${Columns.selectGrants} WHERE session_id = ? ORDER BY process.process_id, scope_id`,
+  sessionTargets: "SELECT process_id FROM state WHERE wake_session = ? ORDER BY process_id",
+  changedSince: "SELECT process_id AS id, change FROM state WHERE change > ? ORDER BY change LIMIT ?",
+  lastChange: `SELECT max(coalesce((SELECT max(change) FROM state), 0), coalesce((SELECT max(change) FROM tombstone), 0))`,
+  dataVersion: "PRAGMA data_version",
+  storeId: "SELECT store_id FROM store",
+  insertEventTypes: "INSERT INTO event_types (hash, body) VALUES (?, ?) ON CONFLICT DO NOTHING",
+  insertProcess: `INSERT INTO process (process_id, registration_hash, created_at, event_types, definition, registration)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+  insertEvent: `INSERT INTO event (pk, sequence, event_type, replay_key, occurred_at, payload, semantics, wakes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  insertState: `INSERT INTO state
+       (pk, sequence, machine_version, lifecycle, fencing_token, due_at, change, updated_at, process_id, wake_session,
+        snapshot)
+     VALUES (@pk, @sequence, @version, @lifecycle, @fence, @due, @change, @updated, @id, @wake, @snapshot)`,
+  updateState: `UPDATE state SET sequence = @sequence, machine_version = @version, lifecycle = @lifecycle,
+       fencing_token = @fence, due_at = @due, change = @change, updated_at = @updated, wake_session = @wake, snapshot = @snapshot
+     WHERE pk = @pk`,
+  moveLease: "UPDATE state SET fencing_token = ?, due_at = ? WHERE pk = ?",
+  putLease: `INSERT OR REPLACE INTO lease
+       (pk, lease_token, owner_id, incarnation_id, liveness, claimed_at, expires_at, due_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  removeLease: "DELETE FROM lease WHERE pk = ?",
+  putGrant: `INSERT OR REPLACE INTO handle_grant (scope_id, pk, session_id, descriptor) VALUES (?, ?, ?, ?)`,
+  removeGrant: "DELETE FROM handle_grant WHERE scope_id = ? AND pk = ?",
+  ackWake: "INSERT INTO wake_ack (pk, sequence) VALUES (?, ?) ON CONFLICT DO NOTHING",
+  putTombstone: `INSERT OR REPLACE INTO tombstone
+       (process_id, terminal_state, pruned_at, last_sequence, last_fence, compacted, change)
+     VALUES (?, ?, ?, ?, ?, 0, ?)`,
+  compact: "UPDATE tombstone SET compacted = 1 WHERE process_id = ?"
+} as const
+
+type Name = keyof typeof texts
+
+/** Prepared statements by name; `bury` removes what belongs to a process, children first. */
+export type Statements = { readonly [Key in Name]: Statement } & { readonly bury: ReadonlyArray<Statement> }
+
+/** These answer the value of their one column. */
+const plucked: ReadonlySet<Name> = new Set(["eventTypes", "sessionTargets", "lastChange", "dataVersion", "storeId"])
+
+const buried = ["wake_ack", "handle_grant", "event", "lease", "state", "process"]
+
+/** Prepares them on a connection whose schema exists. */
+export const prepare = (db: Database): Statements => {
+  const named = Object.entries(texts).map(([name, text]) => {
+    const statement = db.prepare(text)
+    return [name, plucked.has(name as Name) ? statement.pluck() : statement] // the keys of `texts` are the names
+  })
+  return {
+    ...(Object.fromEntries(named) as { readonly [Key in Name]: Statement }), // one statement was made for each name
+    bury: buried.map((table) => db.prepare(`DELETE FROM ${table} WHERE pk = ?`))
+  }
+}

@@ -1,0 +1,192 @@
+import { assert, describe, it } from "@effect/vitest"
+import { breaches, rules } from "./rules.ts"
+
+interface Case {
+  readonly path: string
+  readonly text: string
+  readonly refused: ReadonlyArray<string>
+}
+
+const refuse = (path: string, text: string, ...refused: ReadonlyArray<string>): Case => ({ path, text, refused })
+const accept = (path: string, text: string): Case => ({ path, text, refused: [] })
+
+const lines = (count: number): string => "const a = 1\n".repeat(count)
+const documented = "/** A module. */\n"
+
+/** Written in pieces, since the rule on text judges this file as well. */
+const place = (...folders: ReadonlyArray<string>): string => ["", ...folders].join("/")
+const host = (...labels: ReadonlyArray<string>): string => labels.join(".")
+
+const cases: Readonly<Record<string, ReadonlyArray<Case>>> = {
+  "a machine fits 250 lines": [
+    accept("machines/a.ts", lines(250)),
+    accept("src/model/A.ts", lines(251)),
+    refuse("machines/a.ts", lines(251), "machines/a.ts:251 has 251 lines, at most 250 are allowed")
+  ],
+  "a source file fits 300 lines": [
+    accept("src/model/A.ts", lines(300)),
+    accept("src/index.ts", lines(301)),
+    refuse("src/model/A.ts", lines(301), "src/model/A.ts:301 has 301 lines, at most 300 are allowed"),
+    refuse("src/model/A.ts", `${lines(300)}x`, "src/model/A.ts:301 has 301 lines, at most 300 are allowed")
+  ],
+  "a test fits 500 lines": [
+    accept("test/a.test.ts", lines(500)),
+    refuse("test/support/a.ts", lines(501), "test/support/a.ts:501 has 501 lines, at most 500 are allowed")
+  ],
+  "every export has a docstring": [
+    accept("src/model/A.ts", `${documented}import "./b.ts"\n/** One. */\nexport const a = 1\nconst b = 2`),
+    accept("src/model/A.ts", `${documented}/** One. */\nexport const a = 1`),
+    accept("src/index.ts", "export const a = 1"),
+    accept("test/a.ts", "export const a = 1"),
+    accept("machines/index.ts", '/** All. */\nexport * as A from "./a.ts"\nexport { b } from "./b.ts"'),
+    refuse("machines/a.ts", `${documented}export const a = 1`, "machines/a.ts:2 exports a without a docstring"),
+    refuse(
+      "src/model/A.ts",
+      `${documented}import "./b.ts"\n// No docstring.\nexport interface A {}\nexport type B = 1\nexport class C {}\nexport function d() {}`,
+      "src/model/A.ts:4 exports A without a docstring",
+      "src/model/A.ts:5 exports B without a docstring",
+      "src/model/A.ts:6 exports C without a docstring",
+      "src/model/A.ts:7 exports d without a docstring"
+    ),
+    refuse(
+      "src/model/A.ts",
+      `${documented}import "./b.ts"\n/** */\nexport const a = 1`,
+      "src/model/A.ts:4 exports a without a docstring"
+    ),
+    refuse(
+      "src/model/A.ts",
+      `${documented}import "./b.ts"\n/** One. */\nconst a = 1\nconst b = 2\nexport { a, b as c }`,
+      "src/model/A.ts:5 exports b without a docstring"
+    ),
+    refuse(
+      "src/model/A.ts",
+      `${documented}import "./b.ts"\nexport default 1`,
+      "src/model/A.ts:3 exports default without a docstring"
+    )
+  ],
+  "the signature of an exported function is written out": [
+    accept("src/model/A.ts", "export const a = (): number => 1"),
+    accept("src/model/A.ts", "export const a: () => number = () => 1"),
+    accept("src/model/A.ts", "export const a = (b: number) => (c: number): number => b + c"),
+    accept("src/model/A.ts", "export const a = Schema.Struct({})\nconst b = () => 1"),
+    accept("src/model/A.ts", "export function a(): number { return 1 }"),
+    refuse("src/model/A.ts", "export const a = () => 1", "src/model/A.ts:1 exports a without its return type"),
+    refuse("src/model/A.ts", "export function a() { return 1 }", "src/model/A.ts:1 exports a without its return type"),
+    refuse(
+      "machines/a.ts",
+      "export const a = (b: 1) => (c: 1) => b",
+      "machines/a.ts:1 exports a without its return type"
+    )
+  ],
+  "a machine decides, it never does": [
+    accept("machines/a.ts", "/** No invoke, no Date.now. */\nconst a = { text: 'invoke emit' }"),
+    accept("machines/a.ts", "const after = 1\nconst b = after"),
+    accept("machines/step.ts", 'import { createActor } from "xstate"\nconst scope = { emit: () => {} }'),
+    accept("src/model/A.ts", "const now = { invoke: Date.now }"),
+    refuse("machines/a.ts", "const a = { invoke: {} }", "machines/a.ts:1 uses invoke"),
+    refuse("machines/a.ts", 'const a = { "invoke": {} }', "machines/a.ts:1 uses invoke"),
+    refuse("machines/a.ts", 'const a = { on: {},\n "after": { 10: "b" } }', "machines/a.ts:2 uses after"),
+    refuse("machines/a.ts", "const a = { after: { 10: 1 } }", "machines/a.ts:1 uses after"),
+    refuse(
+      "machines/step.ts",
+      "const a = { after: sendTo(1) }",
+      ...["after", "sendTo"].map((w) => `machines/step.ts:1 uses ${w}`)
+    ),
+    refuse("machines/a.ts", "const a = x.sendParent()", "machines/a.ts:1 uses sendParent"),
+    refuse("machines/a.ts", 'import { createActor as start } from "xstate"', "machines/a.ts:1 uses createActor"),
+    refuse("machines/a.ts", "const a = { emit }", "machines/a.ts:1 uses emit"),
+    refuse(
+      "machines/a.ts",
+      "spawnChild(enqueueActions)",
+      "machines/a.ts:1 uses spawnChild",
+      "machines/a.ts:1 uses enqueueActions"
+    ),
+    refuse("machines/a.ts", "const a = Date.now()", "machines/a.ts:1 uses Date.now"),
+    refuse("machines/a.ts", "const a = new Date()", "machines/a.ts:1 uses new Date()"),
+    refuse("machines/a.ts", "const a = Math.random()", "machines/a.ts:1 uses Math.random")
+  ],
+  "fibers, time and randomness come from Effect": [
+    accept("src/host/embed.ts", "Effect.runFork(a); setTimeout(b, 1); Date.now()"),
+    accept("src/runtime/A.ts", "// Effect.runFork\nconst a = 'setTimeout('\nClock.currentTimeMillis"),
+    accept("src/runtime/A.ts", "const a = { setTimeout: 1 }\nconst b = a.setTimeout\nnew Date(0)"),
+    accept("test/a.ts", "Date.now()"),
+    refuse("src/runtime/A.ts", "Effect.runFork(a)", "src/runtime/A.ts:1 uses runFork"),
+    refuse("src/runtime/A.ts", "a.pipe(\nEffect.forkDaemon)", "src/runtime/A.ts:2 uses forkDaemon"),
+    refuse("src/store/A.ts", 'import { forkDaemon } from "effect/Effect"', "src/store/A.ts:1 uses forkDaemon"),
+    refuse("src/host/A.ts", "setTimeout(a, 1)", "src/host/A.ts:1 uses setTimeout"),
+    refuse("src/host/A.ts", "setInterval(a, 1)", "src/host/A.ts:1 uses setInterval"),
+    refuse("src/cli/a.ts", "const a = Date.now()", "src/cli/a.ts:1 uses Date.now"),
+    refuse("src/testing/A.ts", "f(Math.random)", "src/testing/A.ts:1 uses Math.random")
+  ],
+  "any is for machines/step.ts alone": [
+    accept("machines/step.ts", "const a: any = 1"),
+    accept("src/model/A.ts", "// any\nconst any = 1"),
+    refuse("src/model/A.ts", "const a = b as any", "src/model/A.ts:1 uses any"),
+    refuse("test/a.ts", "type A = Array<any>", "test/a.ts:1 uses any"),
+    refuse("machines/process.ts", "const a: any = 1", "machines/process.ts:1 uses any")
+  ],
+  "there are two barrels": [
+    accept("src/index.ts", ""),
+    accept("machines/index.ts", ""),
+    accept("src/model/reindex.ts", ""),
+    refuse("src/model/index.ts", "", "src/model/index.ts:1 is a third barrel"),
+    refuse("index.ts", "", "index.ts:1 is a third barrel")
+  ],
+  "relative imports end in .ts": [
+    accept("src/model/A.ts", 'import "./b.ts"\nimport "effect/Effect"\nconst c = "./d"'),
+    refuse("src/model/A.ts", 'import { b } from "./b"', "src/model/A.ts:1 imports ./b without .ts"),
+    refuse("src/model/A.ts", 'export * from "../b.js"', "src/model/A.ts:1 imports ../b.js without .ts"),
+    refuse("src/model/A.ts", 'type B = import("./b").B', "src/model/A.ts:1 imports ./b without .ts"),
+    refuse("test/a.ts", 'const b = await import("./b")', "test/a.ts:1 imports ./b without .ts")
+  ],
+  "Effect is imported by module": [
+    accept("src/model/A.ts", 'import * as Effect from "effect/Effect"\nimport * as Sql from "@effect/sql/SqlClient"'),
+    accept("test/a.ts", 'import { it } from "@effect/vitest"'),
+    refuse("src/model/A.ts", 'import { Effect } from "effect"', "src/model/A.ts:1 imports the whole of effect"),
+    refuse(
+      "docs/examples/a.ts",
+      'import type * as P from "@effect/platform"',
+      "docs/examples/a.ts:1 imports the whole of @effect/platform"
+    )
+  ],
+  "no text names a place on one machine, or a registry": [
+    accept(
+      "docs/a.md",
+      "A unit of work/effort, [a page](../guide/work/a.md), src/work/a.ts and https://example.org/work/a"
+    ),
+    accept("docs/a.md", "The ProcessRegistry; registry.getProcess(id)"),
+    accept("package-lock.json", `"https://${host("registry", "npmjs", "org")}/a"`),
+    refuse("docs/a.md", `See\n${place("work", "a")}`, `docs/a.md:2 names the machine path ${place("work", "")}`),
+    refuse("src/model/A.ts", `"${place("root", "a")}"`, `src/model/A.ts:1 names the machine path ${place("root", "")}`),
+    refuse("a.json", `"${place("home", "ana", "b")}"`, `a.json:1 names the machine path ${place("home", "a")}`),
+    refuse("docs/a.md", `(${place("Users", "ana")})`, `docs/a.md:1 names the machine path ${place("Users", "a")}`),
+    refuse(
+      "docs/a.md",
+      `npm i --registry ${host("registry", "npmjs", "org")}`,
+      `docs/a.md:1 names the registry ${host("registry", "npmjs", "org")}`
+    ),
+    refuse(
+      "a.json",
+      `"https:${place("", "my-registry", "a")}"`,
+      `a.json:1 names the registry ${place("", "my-registry")}`
+    )
+  ]
+}
+
+describe("the rules on files", () => {
+  it("each have cases, refused ones among them", () => {
+    assert.deepStrictEqual(
+      Object.keys(cases).filter((name) => cases[name]?.some(({ refused }) => refused.length > 0)),
+      rules.map(({ name }) => name)
+    )
+  })
+
+  for (const rule of rules) {
+    for (const { path, text, refused } of cases[rule.name] ?? []) {
+      const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text
+      it(`${rule.name}: ${refused.length === 0 ? "accepts" : "refuses"} ${path} with ${JSON.stringify(shown)}`, () => {
+        assert.deepStrictEqual([...breaches(rule, [{ path, text }])], [...refused])
+      })
+    }
+  }
+})

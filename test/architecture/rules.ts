@@ -1,0 +1,267 @@
+/**
+ * The rules of the style guide that a program can hold, as data: each names itself, says which files it judges, and finds
+ * what breaks it.
+ *
+ * Invariant: a rule on code judges its syntax, so that a comment or a string may mention what code may not use. Only the
+ * rule on text reads everything.
+ */
+import ts from "typescript"
+import type { Source } from "./sources.ts"
+
+/** What breaks a rule: where, and how to say it. */
+export interface Finding {
+  readonly line: number
+  readonly problem: string
+}
+
+/** A rule on single files. */
+export interface Rule {
+  readonly name: string
+  readonly judges: (path: string) => boolean
+  readonly findings: (source: Source) => ReadonlyArray<Finding>
+}
+
+/** Applies a rule to files; each finding as `path:line problem`. */
+export const breaches = (rule: Rule, sources: ReadonlyArray<Source>): ReadonlyArray<string> =>
+  sources
+    .filter(({ path }) => rule.judges(path))
+    .flatMap((source) => rule.findings(source).map(({ line, problem }) => `${source.path}:${line} ${problem}`))
+
+const isScript = (path: string): boolean => path.endsWith(".ts")
+const isMachine = (path: string): boolean => isScript(path) && path.startsWith("machines/")
+const isSource = (path: string): boolean => isScript(path) && path.startsWith("src/") && path !== "src/index.ts"
+const isTest = (path: string): boolean => isScript(path) && path.startsWith("test/")
+
+const size = (name: string, judges: (path: string) => boolean, maxLines: number): Rule => ({
+  name,
+  judges,
+  findings: ({ text }) => {
+    const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0)
+    return lines > maxLines
+      ? [{ line: maxLines + 1, problem: `has ${lines} lines, at most ${maxLines} are allowed` }]
+      : []
+  }
+})
+
+/** A rule that looks at each node of a file's syntax and answers with a problem, or with `undefined`. */
+const onNodes = (
+  name: string,
+  judges: (path: string) => boolean,
+  problemOf: (node: ts.Node, path: string) => string | undefined
+): Rule => ({
+  name,
+  judges,
+  findings: (source) => {
+    const file = parse(source)
+    const found: Array<Finding> = []
+    const visit = (node: ts.Node): void => {
+      const problem = problemOf(node, source.path)
+      if (problem !== undefined) found.push({ line: lineOf(file, node), problem })
+      ts.forEachChild(node, visit)
+    }
+    visit(file)
+    return found
+  }
+})
+
+const docstrings: Rule = {
+  name: "every export has a docstring",
+  judges: (path) => isMachine(path) || isSource(path),
+  findings: (source) => {
+    const file = parse(source)
+    const listed = new Set(file.statements.flatMap(namesListedForExport))
+    return file.statements
+      .flatMap((statement, index) => {
+        const exported = isExported(statement)
+        const names = namesOf(statement).filter((name) => exported || listed.has(name))
+        // A file opens with the comment of its module, which documents none of its exports.
+        const comments = docCommentsOf(source.text, statement).slice(index === 0 ? 1 : 0)
+        return comments.some(saysSomething) ? [] : names.map((name) => ({ statement, name }))
+      })
+      .map(({ statement, name }) => ({ line: lineOf(file, statement), problem: `exports ${name} without a docstring` }))
+  }
+}
+
+const writtenOut = onNodes(
+  "the signature of an exported function is written out",
+  (path) => isMachine(path) || isSource(path),
+  (node) => {
+    if (ts.isFunctionDeclaration(node)) {
+      return isExported(node) && node.type === undefined
+        ? `exports ${node.name?.text} without its return type`
+        : undefined
+    }
+    if (!ts.isVariableDeclaration(node) || !isExported(node.parent.parent)) return undefined
+    const { initializer, type } = node
+    if (initializer === undefined || type !== undefined) return undefined
+    return isInferred(initializer) ? `exports ${node.name.getText()} without its return type` : undefined
+  }
+)
+
+/** Whether a function leaves its answer to inference; one that answers with a written-out function does not. */
+const isInferred = (node: ts.Node): boolean =>
+  (ts.isArrowFunction(node) || ts.isFunctionExpression(node)) &&
+  node.type === undefined &&
+  (ts.isArrowFunction(node.body) ? isInferred(node.body) : true)
+
+const actorWords = new Set(["invoke", "spawnChild", "sendTo", "sendParent", "emit", "enqueueActions", "createActor"])
+
+/** `machines/step.ts` runs the machines: it needs an actor to stand in as `self`, and an `emit` that does nothing. */
+const allowedInStep = new Set(["createActor", "emit"])
+
+const pureMachines = onNodes("a machine decides, it never does", isMachine, (node, path) => {
+  const word = nameOf(node)
+  if (word !== undefined && actorWords.has(word)) {
+    return path === "machines/step.ts" && allowedInStep.has(word) ? undefined : `uses ${word}`
+  }
+  if (ts.isPropertyAssignment(node) && keyOf(node.name) === "after") return "uses after"
+  return impureCallOf(node)
+})
+
+const ownedFibers = onNodes(
+  "fibers, time and randomness come from Effect",
+  (path) => isSource(path) && path !== "src/host/embed.ts",
+  (node) => {
+    if (ts.isPropertyAccessExpression(node) && node.name.text === "runFork") return "uses runFork"
+    if (nameOf(node) === "forkDaemon") return "uses forkDaemon"
+    return impureCallOf(node)
+  }
+)
+
+const noAny = onNodes(
+  "any is for machines/step.ts alone",
+  (path) => isScript(path) && path !== "machines/step.ts",
+  (node) => (node.kind === ts.SyntaxKind.AnyKeyword ? "uses any" : undefined)
+)
+
+const barrels: Rule = {
+  name: "there are two barrels",
+  judges: (path) => /(^|\/)index\.ts$/.test(path) && path !== "machines/index.ts" && path !== "src/index.ts",
+  findings: () => [{ line: 1, problem: "is a third barrel" }]
+}
+
+const extensions = onNodes("relative imports end in .ts", isScript, (node) => {
+  const target = importedBy(node)
+  return target?.startsWith(".") === true && !target.endsWith(".ts") ? `imports ${target} without .ts` : undefined
+})
+
+const effectByModule = onNodes("Effect is imported by module", isScript, (node) => {
+  const target = importedBy(node)
+  const isWhole = target === "effect" || (target !== undefined && /^@effect\/[^/]+$/.test(target))
+  // The test runner's package has no modules to choose from.
+  return isWhole && target !== "@effect/vitest" ? `imports the whole of ${target}` : undefined
+})
+
+const machinePath = /(?:^|[^\w.])(\/(?:work|root)\/|\/(?:home|Users)\/\w|[A-Z]:\\\w)/
+const registryHost =
+  /(registry\.[\w-]+\.(?:com|org|net|io|dev)|npm\.pkg\.github\.com|\/\/[\w.-]*(?:registry|nexus|artifactory|verdaccio)[\w.-]*)/i
+
+const portableText: Rule = {
+  name: "no text names a place on one machine, or a registry",
+  judges: (path) => /\.(ts|md|json)$/.test(path) && path !== "package-lock.json",
+  findings: ({ text }) =>
+    text.split("\n").flatMap((line, index) => {
+      const path = machinePath.exec(line)?.[1]
+      const host = registryHost.exec(line)?.[1]
+      return [
+        ...(path === undefined ? [] : [{ line: index + 1, problem: `names the machine path ${path}` }]),
+        ...(host === undefined ? [] : [{ line: index + 1, problem: `names the registry ${host}` }])
+      ]
+    })
+}
+
+/** Every rule. */
+export const rules: ReadonlyArray<Rule> = [
+  size("a machine fits 250 lines", isMachine, 250),
+  size("a source file fits 300 lines", isSource, 300),
+  size("a test fits 500 lines", isTest, 500),
+  docstrings,
+  writtenOut,
+  pureMachines,
+  ownedFibers,
+  noAny,
+  barrels,
+  extensions,
+  effectByModule,
+  portableText
+]
+
+const parse = ({ path, text }: Source): ts.SourceFile => ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+
+const lineOf = (file: ts.SourceFile, node: ts.Node): number =>
+  file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1
+
+const isExported = (node: ts.Node): boolean =>
+  ts.canHaveModifiers(node) &&
+  (ts.getModifiers(node) ?? []).some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword)
+
+/** The names a statement declares; a re-export declares none, and is documented where it comes from. */
+const namesOf = (statement: ts.Statement): ReadonlyArray<string> => {
+  if (ts.isVariableStatement(statement)) return statement.declarationList.declarations.map(({ name }) => name.getText())
+  if (
+    ts.isFunctionDeclaration(statement) ||
+    ts.isClassDeclaration(statement) ||
+    ts.isInterfaceDeclaration(statement) ||
+    ts.isTypeAliasDeclaration(statement) ||
+    ts.isEnumDeclaration(statement) ||
+    ts.isModuleDeclaration(statement)
+  ) {
+    return [statement.name?.text ?? "default"]
+  }
+  return ts.isExportAssignment(statement) ? ["default"] : []
+}
+
+/** The local names of `export { a, b }`. */
+const namesListedForExport = (statement: ts.Statement): ReadonlyArray<string> => {
+  if (ts.isExportAssignment(statement)) return ["default"]
+  if (!ts.isExportDeclaration(statement) || statement.moduleSpecifier !== undefined) return []
+  const { exportClause } = statement
+  return exportClause !== undefined && ts.isNamedExports(exportClause)
+    ? exportClause.elements.map(({ name, propertyName }) => (propertyName ?? name).text)
+    : []
+}
+
+const docCommentsOf = (text: string, node: ts.Node): ReadonlyArray<string> =>
+  (ts.getLeadingCommentRanges(text, node.getFullStart()) ?? [])
+    .map(({ pos, end }) => text.slice(pos, end))
+    .filter((comment) => comment.startsWith("/**"))
+
+const saysSomething = (comment: string): boolean => /\p{L}/u.test(comment)
+
+/** The name a node is, or a quoted key stands for. */
+const nameOf = (node: ts.Node): string | undefined => {
+  if (ts.isIdentifier(node)) return node.text
+  return ts.isStringLiteral(node) && ts.isPropertyAssignment(node.parent) && node.parent.name === node
+    ? node.text
+    : undefined
+}
+
+const keyOf = (name: ts.PropertyName): string | undefined =>
+  ts.isIdentifier(name) || ts.isStringLiteral(name) ? name.text : undefined
+
+const impure = new Set(["Date.now", "Math.random", "setTimeout", "setInterval"])
+
+/** The clock, the dice or the timer that a node calls or hands on. */
+const impureCallOf = (node: ts.Node): string | undefined => {
+  if (ts.isPropertyAccessExpression(node) || ts.isIdentifier(node)) {
+    const isName = "name" in node.parent && node.parent.name === node
+    const word = node.getText()
+    return impure.has(word) && !isName ? `uses ${word}` : undefined
+  }
+  return ts.isNewExpression(node) && node.expression.getText() === "Date" && (node.arguments ?? []).length === 0
+    ? "uses new Date()"
+    : undefined
+}
+
+/** What an import, a re-export, a dynamic import or an import type names. */
+const importedBy = (node: ts.Node): string | undefined => {
+  const named =
+    ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
+      ? node.moduleSpecifier
+      : ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword
+        ? node.arguments[0]
+        : ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)
+          ? node.argument.literal
+          : undefined
+  return named !== undefined && ts.isStringLiteralLike(named) ? named.text : undefined
+}

@@ -1,0 +1,48 @@
+/**
+ * A contest: something that is measured, the raw baseline it is held against, and the figures that come of it.
+ *
+ * Invariant: a target stands beside its figure and is never asserted. Whoever reads the table judges.
+ */
+import type { RawVariant } from "./baseline.ts"
+
+/** What one timed run measured, by name. Units are in the names. */
+export type Run = Readonly<Record<string, number>>
+
+/** What a figure should be. `of` says whether the figure itself or its ratio is held against the bounds. */
+export interface Target {
+  readonly of: "figure" | "ratio"
+  readonly min?: number
+  readonly max?: number
+}
+
+/** One line of the table: how it is read from a run, and from the run of the baseline before it. */
+export interface FigureSpec {
+  readonly name: string
+  readonly unit: string
+  readonly value: (run: Run) => number
+  /** Compares with something measured in the same round. `raw` is the run of the contest's own baseline. */
+  readonly ratio?: (run: Run, raw: Run) => number
+  readonly target?: Target
+}
+
+/** What is measured. A contest without `measure` measures its baseline only. */
+export interface Contest {
+  readonly id: string
+  /** The baseline that runs immediately before each run of the subject. */
+  readonly baseline?: RawVariant
+  /** Runs once, on files of its own in `folder`. Units: seconds. */
+  readonly measure?: (folder: string, seconds: number) => Promise<Run>
+  readonly figures: ReadonlyArray<FigureSpec>
+}
+
+/** Reads a measurement by its name. A run that lacks it was measured by another version of the contest: NaN. */
+export const reading =
+  (name: string) =>
+  (run: Run): number =>
+    run[name] ?? Number.NaN
+
+/** Compares the same measurement of the subject and of its baseline. */
+export const against =
+  (name: string) =>
+  (run: Run, raw: Run): number =>
+    reading(name)(run) / reading(name)(raw)

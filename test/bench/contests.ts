@@ -1,0 +1,107 @@
+/**
+ * Everything that is measured, and the figures and targets that go with it.
+ */
+import { measureAppends, measureLogLength } from "./append.ts"
+import type { RawVariant } from "./baseline.ts"
+import { nameOf, variants } from "./baseline.ts"
+import type { Contest, FigureSpec } from "./Contest.ts"
+import { against, reading } from "./Contest.ts"
+import type { LifecycleOptions } from "./lifecycle.ts"
+import { measureLifecycle } from "./lifecycle.ts"
+import { measureScale, scaleFigures } from "./scale.ts"
+
+const raw = (synchronous: "FULL" | "NORMAL", pairsPerCommit: 1 | 64): RawVariant => ({ synchronous, pairsPerCommit })
+
+const baselineOnly = (baseline: RawVariant): Contest => ({ id: nameOf(baseline), baseline, figures: [] })
+
+/** The figures of a baseline, whether it ran for itself or beside a subject. */
+export const rawFigures: ReadonlyArray<FigureSpec> = [
+  { name: "event + snapshot", unit: "pairs/s", value: reading("perSecond") },
+  { name: "one commit, p50", unit: "ms", value: reading("p50Ms") },
+  { name: "one commit, p99", unit: "ms", value: reading("p99Ms") }
+]
+
+/** Figures of W1 that are shown whatever the number of callers. */
+const lifecycleFigures = (targets: {
+  readonly throughput?: FigureSpec["target"]
+  readonly p50?: FigureSpec["target"]
+}): ReadonlyArray<FigureSpec> => [
+  {
+    name: "start to complete",
+    unit: "processes/s",
+    value: reading("perSecond"),
+    ratio: against("perSecond"),
+    ...(targets.throughput === undefined ? {} : { target: targets.throughput })
+  },
+  {
+    name: "latency p50",
+    unit: "ms",
+    value: reading("p50Ms"),
+    ...(targets.p50 === undefined ? {} : { ratio: against("p50Ms"), target: targets.p50 })
+  },
+  { name: "latency p99", unit: "ms", value: reading("p99Ms") },
+  { name: "CPU time", unit: "us/process", value: reading("cpuUs") }
+]
+
+const holdFigures: ReadonlyArray<FigureSpec> = [
+  { name: "loop held by a batch, p99", unit: "ms", value: reading("batchP99Ms") },
+  {
+    name: "loop held by a batch, max",
+    unit: "ms",
+    value: reading("batchMaxMs"),
+    target: { of: "figure", max: 20 }
+  },
+  { name: "turn with a batch, p99", unit: "ms", value: reading("turnP99Ms") },
+  { name: "turn with a batch, max", unit: "ms", value: reading("turnMaxMs") }
+]
+
+const lifecycle = (id: string, options: LifecycleOptions, figures: ReadonlyArray<FigureSpec>): Contest => ({
+  id,
+  baseline: raw(options.synchronous, options.callers === 1 ? 1 : 64),
+  measure: (folder, seconds) => measureLifecycle(folder, seconds, options),
+  figures
+})
+
+/** All contests, in the order in which a round runs them. */
+export const contests: ReadonlyArray<Contest> = [
+  ...variants.map(baselineOnly),
+  lifecycle("W1@1", { callers: 1, synchronous: "FULL" }, lifecycleFigures({ p50: { of: "ratio", max: 6 } })),
+  lifecycle("W1@64", { callers: 64, synchronous: "FULL" }, [
+    ...lifecycleFigures({ throughput: { of: "ratio", min: 0.09 } }),
+    ...holdFigures
+  ]),
+  lifecycle("W1@64 NORMAL", { callers: 64, synchronous: "NORMAL" }, lifecycleFigures({})),
+  lifecycle("W1@1000", { callers: 1_000, synchronous: "FULL" }, [...lifecycleFigures({}), ...holdFigures]),
+  lifecycle("W1@1000 slots 1000", { callers: 1_000, synchronous: "FULL", maxConcurrent: 1_000 }, [
+    ...lifecycleFigures({}),
+    ...holdFigures
+  ]),
+  {
+    id: "append@64",
+    baseline: raw("FULL", 64),
+    measure: measureAppends,
+    figures: [{ name: "append an event", unit: "events/s", value: reading("perSecond"), ratio: against("perSecond") }]
+  },
+  {
+    id: "append length",
+    measure: measureLogLength,
+    figures: [
+      { name: "one append, 10 events in the log, p50", unit: "ms", value: reading("shortP50Ms") },
+      {
+        name: "one append, 10,000 events in the log, p50",
+        unit: "ms",
+        value: reading("longP50Ms"),
+        ratio: (run) => reading("longP50Ms")(run) / reading("shortP50Ms")(run),
+        target: { of: "ratio", min: 0.8, max: 1.2 }
+      }
+    ]
+  },
+  { id: "scale", measure: measureScale, figures: scaleFigures }
+]
+
+/** The contests of a choice: the one with exactly this name, or all whose name begins so; case does not matter. */
+export const chosen = (only = ""): ReadonlyArray<Contest> => {
+  const wanted = only.toLowerCase()
+  const exact = contests.filter(({ id }) => id.toLowerCase() === wanted)
+  return exact.length > 0 ? exact : contests.filter(({ id }) => id.toLowerCase().startsWith(wanted))
+}

@@ -1,0 +1,328 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Disposition, LeaseSighting, Sighting, Verdict } from "../../machines/recovery.ts"
+import { dueAtMs, sameIncarnation, verdict } from "../../machines/recovery.ts"
+
+const dispositions: ReadonlyArray<Disposition> = ["rerunnable", "owner_bound", "externally_owned"]
+const leases: ReadonlyArray<LeaseSighting> = ["free", "lapsed", "held", "dead"]
+const booleans = [false, true]
+const engines = ["present", "missing"] as const
+
+/** The number of the attempt that running the row would be, and how many it may have. */
+const attempts = {
+  unlimited: { nextAttempt: 1_000_000 },
+  within: { nextAttempt: 3, maxAttempts: 3 },
+  exceeded: { nextAttempt: 4, maxAttempts: 3 }
+} as const
+
+interface Case {
+  readonly disposition: Disposition
+  readonly terminal: boolean
+  readonly started: boolean
+  readonly lease: LeaseSighting
+  readonly cancel: boolean
+  readonly abandon: boolean
+  readonly engine: "present" | "missing"
+  readonly attempt: keyof typeof attempts
+}
+
+const everyCase: ReadonlyArray<Case> = dispositions.flatMap((disposition) =>
+  booleans.flatMap((terminal) =>
+    booleans.flatMap((started) =>
+      leases.flatMap((lease) =>
+        booleans.flatMap((cancel) =>
+          booleans.flatMap((abandon) =>
+            engines.flatMap((engine) =>
+              (["unlimited", "within", "exceeded"] as const).map((attempt) => ({
+                disposition,
+                terminal,
+                started,
+                lease,
+                cancel,
+                abandon,
+                engine,
+                attempt
+              }))
+            )
+          )
+        )
+      )
+    )
+  )
+)
+
+const sightingOf = ({ disposition, terminal, started, lease, cancel, abandon, engine, attempt }: Case): Sighting => ({
+  disposition,
+  terminal,
+  started,
+  lease,
+  cancelRequested: cancel,
+  abandonRequested: abandon,
+  engine,
+  ...attempts[attempt]
+})
+
+/** One row of the rules: a field that is left out is a wildcard, a list is "one of these". */
+interface Rule {
+  readonly name: string
+  readonly when: { readonly [Field in keyof Case]?: Case[Field] | ReadonlyArray<Case[Field]> }
+  readonly decides: Verdict
+}
+
+const run: Verdict = { _tag: "Run" }
+const cancelled: Verdict = { _tag: "Cancel" }
+const exhausted: Verdict = { _tag: "Exhausted" }
+const busy: Verdict = { _tag: "Leave", reason: "busy" }
+const noEngine: Verdict = { _tag: "Leave", reason: "no_engine" }
+const unheld = ["free", "lapsed", "dead"] as const
+const expired = ["free", "lapsed"] as const
+const affordable = ["unlimited", "within"] as const
+const live = { terminal: false } as const
+const rerunnable = { ...live, disposition: "rerunnable" } as const
+const fresh = { ...live, disposition: "owner_bound", started: false } as const
+const begun = { ...live, disposition: "owner_bound", started: true } as const
+const external = { ...live, disposition: "externally_owned" } as const
+
+const rules: ReadonlyArray<Rule> = [
+  {
+    name: "row 14: what has ended is settled",
+    when: { terminal: true },
+    decides: { _tag: "Leave", reason: "settled" }
+  },
+  {
+    name: "row 1: external work that nobody gave up is none of the sweep's",
+    when: { ...external, abandon: false },
+    decides: { _tag: "Leave", reason: "externally_owned" }
+  },
+  {
+    name: "row 2: external work that was given up is abandoned once nobody holds it",
+    when: { ...external, abandon: true, lease: expired },
+    decides: { _tag: "Abandon", writer: "reconciled_request", owner: "none" }
+  },
+  {
+    name: "row 3: external work that was given up waits while its lease stands, and is never reclaimed",
+    when: { ...external, abandon: true, lease: ["held", "dead"] },
+    decides: busy
+  },
+  {
+    name: "rows 4 and 5: rerunnable work that nobody holds is run, whatever was asked about giving it up",
+    when: { ...rerunnable, lease: unheld, cancel: false, attempt: affordable, engine: "present" },
+    decides: run
+  },
+  {
+    name: "rows 4 and 5 after R9: begun rerunnable work is re-activated with its cancel pending",
+    when: { ...rerunnable, started: true, lease: unheld, cancel: true, attempt: affordable, engine: "present" },
+    decides: run
+  },
+  { name: "row 6: rerunnable work that is held is skipped", when: { ...rerunnable, lease: "held" }, decides: busy },
+  {
+    name: "rows 7 and 8: owner-bound work that never began is run, whatever was asked about giving it up",
+    when: { ...fresh, lease: unheld, cancel: false, attempt: affordable, engine: "present" },
+    decides: run
+  },
+  {
+    name: "row 9: owner-bound work that never began and is held is skipped",
+    when: { ...fresh, lease: "held" },
+    decides: busy
+  },
+  {
+    name: "row 10 with R19: begun owner-bound work of a dead holder is abandoned on that evidence",
+    when: { ...begun, lease: "dead" },
+    decides: { _tag: "Abandon", writer: "sweep", owner: "holder" }
+  },
+  {
+    name: "row 11: begun owner-bound work that was given up is abandoned once nobody holds it",
+    when: { ...begun, lease: expired, abandon: true },
+    decides: { _tag: "Abandon", writer: "reconciled_request", owner: "first_started" }
+  },
+  {
+    name: "row 12: begun owner-bound work without evidence or request is left, for ever if need be",
+    when: { ...begun, lease: expired, abandon: false },
+    decides: { _tag: "Leave", reason: "outcome_unknown" }
+  },
+  { name: "row 13: begun owner-bound work that is held is skipped", when: { ...begun, lease: "held" }, decides: busy },
+  {
+    name: "R9: rerunnable work that never began is cancelled without running",
+    when: { ...rerunnable, started: false, lease: unheld, cancel: true },
+    decides: cancelled
+  },
+  {
+    name: "R9: owner-bound work that never began is cancelled without running",
+    when: { ...fresh, lease: unheld, cancel: true },
+    decides: cancelled
+  },
+  {
+    name: "R9: begun rerunnable work whose engine is missing is cancelled without running",
+    when: { ...rerunnable, started: true, lease: unheld, cancel: true, engine: "missing" },
+    decides: cancelled
+  },
+  {
+    name: "R17: rerunnable work out of attempts fails without running, engine or not",
+    when: { ...rerunnable, lease: unheld, cancel: false, attempt: "exceeded" },
+    decides: exhausted
+  },
+  {
+    name: "R17: begun rerunnable work out of attempts fails without running, although its cancel is pending",
+    when: { ...rerunnable, started: true, lease: unheld, cancel: true, attempt: "exceeded", engine: "present" },
+    decides: exhausted
+  },
+  {
+    name: "R17: owner-bound work out of attempts fails without running, engine or not",
+    when: { ...fresh, lease: unheld, cancel: false, attempt: "exceeded" },
+    decides: exhausted
+  },
+  {
+    name: "R8: rerunnable work waits for its engine",
+    when: { ...rerunnable, lease: unheld, cancel: false, attempt: affordable, engine: "missing" },
+    decides: noEngine
+  },
+  {
+    name: "R8: owner-bound work that never began waits for its engine",
+    when: { ...fresh, lease: unheld, cancel: false, attempt: affordable, engine: "missing" },
+    decides: noEngine
+  }
+]
+
+const matches = (when: Readonly<Record<string, unknown>>, row: object): boolean =>
+  Object.entries(when).every(([field, wanted]) => {
+    const value: unknown = Reflect.get(row, field)
+    return Array.isArray(wanted) ? wanted.includes(value) : wanted === value
+  })
+
+describe("the verdict", () => {
+  it("the rules leave no case out and never contradict each other", () => {
+    assert.strictEqual(everyCase.length, 1152)
+    for (const row of everyCase) {
+      const found = rules.filter(({ when }) => matches(when, row)).map(({ name }) => name)
+      assert.strictEqual(found.length, 1, `${JSON.stringify(row)} is ruled by ${JSON.stringify(found)}`)
+    }
+  })
+
+  for (const { name, when, decides } of rules) {
+    it(name, () => {
+      const ruled = everyCase.filter((row) => matches(when, row))
+      assert.isNotEmpty(ruled)
+      for (const row of ruled) assert.deepStrictEqual(verdict(sightingOf(row)), decides, JSON.stringify(row))
+    })
+  }
+
+  it("begun owner-bound work is never run, cancelled or failed by a sweep", () => {
+    for (const row of everyCase.filter((each) => matches(begun, each))) {
+      assert.notInclude(["Run", "Cancel", "Exhausted"], verdict(sightingOf(row))._tag, JSON.stringify(row))
+    }
+  })
+
+  it("nothing is abandoned without a dead holder or a recorded request", () => {
+    for (const row of everyCase.filter((each) => each.lease !== "dead" && !each.abandon)) {
+      assert.notStrictEqual(verdict(sightingOf(row))._tag, "Abandon", JSON.stringify(row))
+    }
+  })
+
+  it("a lease that stands with a holder not proven dead is never acted against", () => {
+    for (const row of everyCase.filter((each) => each.lease === "held")) {
+      assert.strictEqual(verdict(sightingOf(row))._tag, "Leave", JSON.stringify(row))
+    }
+  })
+
+  it("a lease that lapsed is as good as one that was given back: time alone decides nothing more", () => {
+    for (const row of everyCase.filter((each) => each.lease === "lapsed")) {
+      assert.deepStrictEqual(verdict(sightingOf(row)), verdict(sightingOf({ ...row, lease: "free" })))
+    }
+  })
+
+  it("the last allowed attempt is still made", () => {
+    const row = { ...sightingOf(everyCase[0] as Case), started: true }
+    assert.deepStrictEqual(verdict({ ...row, nextAttempt: 1, maxAttempts: 1 }), run)
+    assert.deepStrictEqual(verdict({ ...row, nextAttempt: 2, maxAttempts: 1 }), exhausted)
+  })
+})
+
+interface Standing {
+  readonly disposition: Disposition
+  readonly terminal: boolean
+  readonly started: boolean
+  readonly waiting: boolean
+  readonly active: boolean
+  readonly cancel: boolean
+  readonly abandon: boolean
+}
+
+const everyStanding: ReadonlyArray<Standing> = dispositions.flatMap((disposition) =>
+  Array.from({ length: 64 }, (_, bits) => ({
+    disposition,
+    terminal: (bits & 1) > 0,
+    started: (bits & 2) > 0,
+    waiting: (bits & 4) > 0,
+    active: (bits & 8) > 0,
+    cancel: (bits & 16) > 0,
+    abandon: (bits & 32) > 0
+  }))
+)
+
+const dueRules: ReadonlyArray<
+  readonly [string, { readonly [Field in keyof Standing]?: Standing[Field] }, number | null]
+> = [
+  ["what has ended is never due", { terminal: true }, null],
+  ["external work that nobody gave up is never due", { ...external, abandon: false }, null],
+  ["external work that was given up is due", { ...external, abandon: true }, 777],
+  ["begun owner-bound work that nobody gave up is never due", { ...begun, abandon: false }, null],
+  ["begun owner-bound work that was given up is due", { ...begun, abandon: true }, 777],
+  [
+    "rerunnable work that handed itself back to wait is moved by an event only",
+    { ...rerunnable, waiting: true, active: false, cancel: false },
+    null
+  ],
+  [
+    "rerunnable work that waits and is to be cancelled is due",
+    { ...rerunnable, waiting: true, active: false, cancel: true },
+    777
+  ],
+  [
+    "rerunnable work whose activation waits is due, in case that activation died",
+    { ...rerunnable, waiting: true, active: true },
+    777
+  ],
+  ["rerunnable work that does not wait is due", { ...rerunnable, waiting: false }, 777],
+  [
+    "fresh owner-bound work with an open wait is moved by an event only",
+    { ...fresh, waiting: true, active: false, cancel: false },
+    null
+  ],
+  [
+    "fresh owner-bound work with an open wait that is to be cancelled is due",
+    { ...fresh, waiting: true, active: false, cancel: true },
+    777
+  ],
+  ["fresh owner-bound work counted as active is due", { ...fresh, waiting: true, active: true }, 777],
+  ["fresh owner-bound work without a wait is due", { ...fresh, waiting: false }, 777]
+]
+
+describe("when a row is due", () => {
+  it("the rules leave no case out and never contradict each other", () => {
+    assert.strictEqual(everyStanding.length, 192)
+    for (const row of everyStanding) {
+      const found = dueRules.filter(([, when]) => matches(when, row)).map(([name]) => name)
+      assert.strictEqual(found.length, 1, `${JSON.stringify(row)} is ruled by ${JSON.stringify(found)}`)
+    }
+  })
+
+  for (const [name, when, due] of dueRules) {
+    it(name, () => {
+      const ruled = everyStanding.filter((row) => matches(when, row))
+      assert.isNotEmpty(ruled)
+      for (const { cancel, abandon, ...row } of ruled) {
+        assert.strictEqual(dueAtMs({ ...row, cancelRequested: cancel, abandonRequested: abandon, nowMs: 777 }), due)
+      }
+    })
+  }
+})
+
+describe("one life of an owner", () => {
+  const opaque = { ownerId: "w", incarnationId: "1", liveness: { _tag: "Opaque" } } as const
+  const local = { _tag: "LocalProcess", hostId: "h", bootId: "b", pid: 7, processStart: "9" } as const
+
+  it("is its name and its incarnation, whatever evidence it gives of being alive", () => {
+    assert.isTrue(sameIncarnation(opaque, { ...opaque, liveness: local }))
+    assert.isFalse(sameIncarnation(opaque, { ...opaque, incarnationId: "2" }))
+    assert.isFalse(sameIncarnation(opaque, { ...opaque, ownerId: "v" }))
+  })
+})

@@ -1,0 +1,129 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as TestClock from "effect/TestClock"
+import type { AwaitOutput } from "../../src/model/AwaitOutput.ts"
+import { processId } from "../../src/model/ids.ts"
+import * as Provenance from "../../src/model/Provenance.ts"
+import * as Registration from "../../src/model/Registration.ts"
+import { Awaiter, backOffMs, layer } from "../../src/runtime/Awaiter.ts"
+import * as ChangeHub from "../../src/runtime/ChangeHub.ts"
+import * as Authority from "../../src/store/decisions/authority.ts"
+import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
+import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
+import * as Registry from "../../src/store/registry.ts"
+
+const id = processId("p")
+
+const done: AwaitOutput = { _tag: "Success", value: "done" }
+
+const register = Effect.flatMap(ProcessRegistry, (registry) =>
+  registry.registerProcess({
+    ...Registration.make(id, { _tag: "External", metadata: null }, "externally_owned", Provenance.host),
+    eventTypes: [{ name: "tick", payloadSchema: { schema: {} }, semantics: {} }]
+  })
+)
+
+const complete = Effect.flatMap(ProcessRegistry, (registry) =>
+  registry.completeProcess(id, done, { _tag: "ExternalOwner" })
+)
+
+const deafHub = Layer.succeed(
+  ChangeHub.ChangeHub,
+  ChangeHub.ChangeHub.of({
+    subscribe: () => ({ next: (timeoutMs) => Effect.as(Effect.sleep(timeoutMs), "timeout"), close: () => {} }),
+    notify: () => {},
+    size: () => 0
+  })
+)
+
+const base = Layer.provideMerge(Registry.layer, MemoryStore.layer)
+const withHub = Layer.provideMerge(layer, Layer.provideMerge(ChangeHub.layer, base))
+const withoutHub = Layer.provideMerge(layer, Layer.provideMerge(deafHub, base))
+
+describe("the awaiter", () => {
+  it.effect("answers at once when the process has ended, and fails when there is none", () =>
+    Effect.gen(function* () {
+      const awaiter = yield* Awaiter
+      assert.strictEqual((yield* Effect.flip(awaiter.awaitProcess(id)))._tag, "ProcessUnknown")
+      yield* register
+      yield* complete
+      assert.deepStrictEqual(yield* awaiter.awaitProcess(id), done)
+    }).pipe(Effect.provide(withHub))
+  )
+
+  it.effect("hears of the end without any time passing", () =>
+    Effect.gen(function* () {
+      yield* register
+      const waiters = yield* Effect.fork(
+        Effect.all(
+          Array.from({ length: 3 }, () => Effect.flatMap(Awaiter, (awaiter) => awaiter.awaitProcess(id))),
+          { concurrency: "unbounded" }
+        )
+      )
+      for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+      const hub = yield* ChangeHub.ChangeHub
+      assert.strictEqual(hub.size(), 1)
+      yield* complete
+      assert.deepStrictEqual(yield* Fiber.join(waiters), [done, done, done])
+      assert.strictEqual(hub.size(), 0, "nobody is subscribed any more")
+    }).pipe(Effect.provide(withHub))
+  )
+
+  it.effect("finds the end by polling when nobody notifies, within the present pause", () =>
+    Effect.gen(function* () {
+      yield* register
+      const waiter = yield* Effect.fork(Effect.flatMap(Awaiter, (awaiter) => awaiter.awaitProcess(id)))
+      yield* TestClock.adjust("10 seconds")
+      yield* complete
+      assert.isTrue(Option.isNone(yield* Fiber.poll(waiter)))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(waiter), done)
+    }).pipe(Effect.provide(withoutHub))
+  )
+
+  it.effect("polls as well with a hub that says nothing: another program's commits are found", () =>
+    Effect.gen(function* () {
+      yield* register
+      const waiter = yield* Effect.fork(Effect.flatMap(Awaiter, (awaiter) => awaiter.awaitProcess(id)))
+      yield* TestClock.adjust("5 seconds")
+      const hub = yield* ChangeHub.ChangeHub
+      const subscription = hub.subscribe(id)
+      const timed = yield* Effect.fork(subscription.next(1_000))
+      yield* TestClock.adjust("975 millis")
+      assert.isTrue(Option.isNone(yield* Fiber.poll(timed)))
+      yield* TestClock.adjust("25 millis")
+      assert.strictEqual(yield* Fiber.join(timed), "timeout")
+      yield* complete
+      assert.deepStrictEqual(yield* Fiber.join(waiter), done)
+      assert.strictEqual(yield* subscription.next(1_000), "changed", "a change between two waits is not missed")
+      subscription.close()
+    }).pipe(Effect.provide(withHub))
+  )
+
+  it("pauses 25 ms, doubled up to one second", () => {
+    const pauses = Chunk.toReadonlyArray(Chunk.makeBy(9, backOffMs))
+    assert.deepStrictEqual(pauses, [25, 50, 100, 200, 400, 800, 1000, 1000, 1000])
+  })
+
+  it.effect("waits for the first event of exactly one type after a sequence", () =>
+    Effect.gen(function* () {
+      yield* register
+      const registry = yield* ProcessRegistry
+      const awaiter = yield* Awaiter
+      const append = (payload: number) => registry.appendEvent(id, { eventType: "tick", payload }, Authority.external)
+      yield* append(1)
+      assert.strictEqual((yield* awaiter.waitEventAfter(id, "tick", 0)).payload, 1, "historical events answer at once")
+      const later = yield* Effect.fork(awaiter.waitEventAfter(id, "tick", 1))
+      for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+      yield* registry.requestProcessCancel(id, null, Authority.host)
+      yield* append(2)
+      const event = yield* Fiber.join(later)
+      assert.deepStrictEqual([event.sequence, event.payload], [3, 2])
+      assert.strictEqual((yield* Effect.flip(awaiter.waitEventAfter(processId("q"), "tick", 0)))._tag, "ProcessUnknown")
+    }).pipe(Effect.provide(withHub))
+  )
+})
