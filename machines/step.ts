@@ -125,6 +125,43 @@ export const persist = <Context>(snapshot: {
   readonly context: Context
 }): Persisted<Context> => ({ value: snapshot.value, context: snapshot.context })
 
+/** The steps of one machine whose events carry nothing but their type, each computed once. */
+export interface Table<Machine extends AnyStateMachine> {
+  readonly initial: Step<SnapshotFrom<Machine>, CommandFrom<Machine>>
+  readonly advance: (
+    snapshot: SnapshotFrom<Machine>,
+    type: EventFromLogic<Machine>["type"]
+  ) => Step<SnapshotFrom<Machine>, CommandFrom<Machine>>
+}
+
+/**
+ * Tabulates a machine without context: such a machine has as many steps as states times events, so none is computed twice.
+ *
+ * For machines that run once per process, where even ten microseconds a step would show.
+ */
+export const tabulate = <Machine extends AnyStateMachine>(
+  machine: Machine,
+  input: InputFrom<Machine>
+): Table<Machine> => {
+  const initial = begin(machine, input)
+  const known = new Map<string, Step<SnapshotFrom<Machine>, CommandFrom<Machine>>>()
+  const keys = new WeakMap<object, string>()
+  const keyOf = (snapshot: any): string => {
+    const key = keys.get(snapshot) ?? JSON.stringify(snapshot.value)
+    keys.set(snapshot, key)
+    return key
+  }
+  return {
+    initial,
+    advance: (snapshot, type) => {
+      const key = `${keyOf(snapshot)} ${type}`
+      const step = known.get(key) ?? advance(machine, snapshot, { type } as any)
+      known.set(key, step)
+      return step
+    }
+  }
+}
+
 let commands: Array<Command> = []
 
 const collect = (): Array<Command> => {

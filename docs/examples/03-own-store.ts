@@ -36,7 +36,10 @@ const layer = Layer.succeed(
     endedBefore: () => missing("list ended processes"),
     tombstonesBefore: () => missing("list tombstones"),
     due: () => missing("list due processes"),
-    holdings: missing("list lease holders")
+    holders: missing("list lease holders"),
+    heldBy: () => missing("list the leases of a holder"),
+    renewKept: () => missing("renew leases"),
+    parts: () => []
   })
 )
 

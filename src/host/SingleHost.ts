@@ -33,9 +33,10 @@ import type { SqliteStoreOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
 import type { WaitStore } from "../store/WaitStore.ts"
 import * as Waits from "../store/waits.ts"
-import * as ForeignChanges from "../supervision/ForeignChanges.ts"
 import * as LeaseKeeper from "../supervision/LeaseKeeper.ts"
+import * as Owner from "../supervision/Owner.ts"
 import * as RecoverySweep from "../supervision/RecoverySweep.ts"
+import * as Host from "./Host.ts"
 import * as Processes from "./Processes.ts"
 
 /** What every host is told: what it can run, and how. */
@@ -46,6 +47,8 @@ export interface HostOptions<E extends ReadonlyArray<Runnable<unknown>>> extends
 /** What a host offers. */
 export type HostServices =
   | Processes.Processes
+  | Host.Host
+  | Owner.Owner
   | RecoverySweep.RecoverySweep
   | ProcessRegistry
   | LeaseStore
@@ -104,7 +107,8 @@ export const onStore = <const E extends ReadonlyArray<Runnable<unknown>>>(
     Layer.provideMerge(Layer.mergeAll(engines, RuntimeConfig.layer(options))),
     Layer.provideMerge(store)
   )
-  return Layer.mergeAll(Processes.layer, RecoverySweep.layer, LeaseKeeper.layer, ForeignChanges.layer).pipe(
+  return Layer.mergeAll(Processes.layer, Host.layer).pipe(
+    Layer.provideMerge(Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer)),
     Layer.provideMerge(runtime)
   )
 }

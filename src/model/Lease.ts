@@ -60,18 +60,35 @@ export type ClaimOutcome =
   | { readonly _tag: "Acquired"; readonly lease: Lease }
   | { readonly _tag: "Busy"; readonly holder: Lease }
 
+/** A lease while somebody holds it, as a store keeps it. */
+export interface Held extends Omit<Lease, "schemaVersion" | "processId" | "fencingToken"> {
+  /** Who renews it together with its other leases; absent when its holder renews it alone. No part of the lease itself. */
+  readonly keeper?: string
+}
+
 /** What a store keeps of the lease of a process: the fence survives a release, the holding does not. */
 export interface LeaseSlot {
   readonly fencingToken: number
-  readonly held?: Omit<Lease, "schemaVersion" | "processId" | "fencingToken">
+  readonly held?: Held
 }
 
 /** The slot of a process that was never leased. */
 export const emptySlot: LeaseSlot = { fencingToken: 0 }
 
 /** The lease in a slot, whether or not it has expired; `undefined` when released or never held. */
-export const leaseIn = (processId: ProcessId, slot: LeaseSlot): Lease | undefined =>
-  slot.held && { schemaVersion: 2, processId, fencingToken: slot.fencingToken, ...slot.held }
+export const leaseIn = (processId: ProcessId, slot: LeaseSlot): Lease | undefined => {
+  if (slot.held === undefined) return undefined
+  const { owner, leaseToken, claimedAtMs, expiresAtMs } = slot.held
+  return {
+    schemaVersion: 2,
+    processId,
+    owner,
+    leaseToken,
+    fencingToken: slot.fencingToken,
+    claimedAtMs,
+    expiresAtMs
+  }
+}
 
 // The machines know owners as plain data; this line does not compile once the two drift apart.
 null as unknown as MachineOwner satisfies LeaseOwner

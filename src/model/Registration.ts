@@ -219,3 +219,16 @@ const attemptsProblem = ({ maxAttempts }: Registration): Problem | undefined =>
   maxAttempts === undefined || (Number.isSafeInteger(maxAttempts) && maxAttempts > 0)
     ? undefined
     : { field: "max_attempts", problem: "must be a whole number of at least 1" }
+
+/** Which engine a process asks for. */
+export interface EngineName {
+  readonly kind: string
+  readonly version: string
+}
+
+/** The engine a process asks for. The version it was started with stands in its identity, so that people and filters see it. */
+export const engineOf = ({ input, identity: { kind, definition } }: Registration): EngineName => ({
+  kind: input._tag === "Engine" ? input.kind : kind,
+  version:
+    typeof definition === "object" && definition !== null && "version" in definition ? String(definition.version) : ""
+})

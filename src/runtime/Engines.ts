@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { EngineMissing, InputInvalid } from "../model/errors.ts"
 import type { Registration } from "../model/Registration.ts"
+import { engineOf } from "../model/Registration.ts"
 import type { Body, Runnable } from "./Engine.ts"
 import { nameOf } from "./Engine.ts"
 
@@ -47,16 +48,14 @@ export const layer = <R>(engines: ReadonlyArray<Runnable<R>>): Layer.Layer<Engin
           const engine = byName.get(engineNameOf(registration))
           const { input } = registration
           return engine === undefined || input._tag !== "Engine"
-            ? Effect.fail(new EngineMissing({ kind: registration.identity.kind, version: versionOf(registration) }))
+            ? Effect.fail(new EngineMissing(engineOf(registration)))
             : Effect.map(engine.prepare(input.payload), provide)
         }
       })
     })
   )
 
-const engineNameOf = (registration: Registration): string =>
-  registration.input._tag === "Engine" ? nameOf(registration.input.kind, versionOf(registration)) : ""
-
-/** The version a process was started with stands in its identity, so that people and filters see it too. */
-const versionOf = ({ identity: { definition } }: Registration): string =>
-  typeof definition === "object" && definition !== null && "version" in definition ? String(definition.version) : ""
+const engineNameOf = (registration: Registration): string => {
+  const { kind, version } = engineOf(registration)
+  return registration.input._tag === "Engine" ? nameOf(kind, version) : ""
+}

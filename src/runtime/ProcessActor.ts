@@ -1,19 +1,25 @@
 /**
- * The actor of one activation: a fiber that carries out what the lifecycle machine asked for.
+ * The actor of one activation: a fiber that interprets the run machine, and carries out what it and the lifecycle ask for.
  *
  * ```
- * runBody ─► body fiber ─► exited ─► conclude ─► one write ─► done
- *   interruptBody, announceEnd, lost lease, host stop ─► interrupt, and why
+ * claimed ─► ready ─► running ─► completing ─► completed | deferred | zombie
+ *   a cancel, a lost lease, a stopping host, an end elsewhere ─► the body is interrupted, and the machine knows why
  * ```
- * Invariant: the actor dispatches and never advances. The machine advances inside the store's transaction; what reaches the
- * inbox are hints about facts that are durable already.
+ * Invariant: the actor dispatches and never advances the process. The lifecycle advances inside the store's transaction; what
+ * reaches the inbox are hints about facts that are durable already. A defect of the actor itself never takes its body down:
+ * the interpretation goes on where it was.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
+import type { SnapshotFrom } from "xstate"
 import type { ProcessCommand } from "../../machines/process.ts"
+import type { RunCommand, RunEvent } from "../../machines/run.ts"
+import { runMachine } from "../../machines/run.ts"
+import * as Step from "../../machines/step.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import type { RuntimeError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
@@ -25,36 +31,64 @@ import { conclude } from "./conclusion.ts"
 import type { Inbox } from "./Inbox.ts"
 import * as Inboxes from "./Inbox.ts"
 
-/** What reaches an actor. */
-export type Message =
-  | { readonly _tag: "Command"; readonly command: ProcessCommand }
-  | { readonly _tag: "Stop"; readonly cause: StopCause }
-  | { readonly _tag: "Exited"; readonly exit: Exit.Exit<AwaitOutput, RuntimeError> }
+/** What happens to an activation from outside: everything but its own progress. */
+export type Disturbance = Extract<
+  RunEvent["type"],
+  "cancel.requested" | "host.stopping" | "lease.lost" | "process.ended"
+>
 
 /** An activation in progress. The lease is replaced when it is renewed. */
 export interface ProcessActor {
   readonly id: ProcessId
   readonly row: ProcessRow
-  readonly inbox: Inbox<Message>
+  readonly inbox: Inbox<RunEvent["type"]>
   lease: Lease
-  /** The body has ended; what is left is to write how. */
-  exited: boolean
+  /** Where the run machine stands. */
+  run: SnapshotFrom<typeof runMachine>
+  /** Commands that are still to be carried out; one that met a defect is tried again. */
+  readonly pending: Array<RunCommand>
+  body?: Fiber.RuntimeFiber<AwaitOutput, RuntimeError>
+  /** How the body ended; what is left is to write it. */
+  exit?: Exit.Exit<AwaitOutput, RuntimeError>
+  /** How often the interpretation met a defect and went on. */
+  restarts: number
+  lastFailure?: { readonly atMs: number; readonly problem: string }
 }
 
-/** Makes the actor of an activation that has just begun; `runBody` is its first command. */
-export const make = (row: ProcessRow, lease: Lease): ProcessActor => ({
-  id: lease.processId,
-  row,
-  lease,
-  exited: false,
-  inbox: Inboxes.make<Message>({
-    _tag: "Command",
-    command: {
-      type: "runBody",
-      params: { activation: row.snapshot.context.activations, attempt: row.snapshot.context.attempts }
-    }
-  })
-})
+const steps = Step.tabulate(runMachine, undefined)
+
+/** Makes the actor of an activation that the store has just begun. */
+export const make = (row: ProcessRow, lease: Lease): ProcessActor => {
+  const actor: ProcessActor = {
+    id: lease.processId,
+    row,
+    lease,
+    inbox: Inboxes.make<RunEvent["type"]>(),
+    run: steps.initial.snapshot,
+    pending: [...steps.initial.commands],
+    restarts: 0
+  }
+  // Engine, payload and slot were there before the commit that claimed and began it: one commit is all three.
+  advance(actor, "run.ready")
+  advance(actor, "run.begun")
+  return actor
+}
+
+/** Hands a hint of the lifecycle to the actor. */
+export const hint = (actor: ProcessActor, command: ProcessCommand): void => {
+  switch (command.type) {
+    case "interruptBody":
+      actor.inbox.offer("cancel.requested")
+      break
+    case "announceEnd":
+      actor.inbox.offer("process.ended")
+      break
+    // The actor was made to run the body, and a sweep is the worker's.
+    case "runBody":
+    case "requestSweep":
+      break
+  }
+}
 
 /** How the actor writes and what it runs. */
 export interface ActorSupport {
@@ -64,63 +98,75 @@ export interface ActorSupport {
   readonly cancelReason: Effect.Effect<string | null>
 }
 
-/** Runs an activation to its end; the answer says how its conclusion was written. */
+/** How many defects of its own an actor survives. */
+export const maxRestarts = 10
+
+/** Runs an activation to its end. */
 export const run = (actor: ProcessActor, support: ActorSupport): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    let fiber: Fiber.RuntimeFiber<AwaitOutput, RuntimeError> | undefined
-    let stop: StopCause | undefined
-
-    const interrupt = (cause: StopCause): Effect.Effect<void> =>
-      Effect.suspend(() => {
-        // A lost lease outranks every other cause: whatever else was asked, nothing may be written any more.
-        stop = stop === undefined || cause === "lease_lost" || cause === "superseded" ? cause : stop
-        return fiber === undefined ? Effect.void : Fiber.interruptFork(fiber)
-      })
-
-    const handlers: CommandHandlers = {
-      runBody: () =>
-        Effect.map(Effect.fork(support.body), (started) => {
-          fiber = started
-          started.addObserver((exit) => actor.inbox.offer({ _tag: "Exited", exit }))
-        }),
-      interruptBody: ({ cause }) => interrupt(cause),
-      announceEnd: () => interrupt("superseded"),
-      requestSweep: () => Effect.void
-    }
-
-    while (true) {
-      const message = yield* actor.inbox.take
-      switch (message._tag) {
-        case "Command":
-          yield* handlers[message.command.type](message.command.params as never) // the key picks the matching params
-          break
-        case "Stop":
-          yield* interrupt(message.cause)
-          break
-        case "Exited":
-          actor.exited = true
-          return yield* write(actor, support, message.exit, stop)
+  Effect.catchAllCause(interpret(actor, support), (cause) => {
+    if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause)
+    return Effect.flatMap(Clock.currentTimeMillis, (atMs) => {
+      const problem = Cause.pretty(cause)
+      actor.restarts += 1
+      actor.lastFailure = { atMs, problem }
+      if (actor.restarts > maxRestarts) {
+        return Effect.logError(`the actor of ${actor.id} gives up: its lease is left to run out`, cause)
       }
+      return Effect.logError(`the actor of ${actor.id} met a defect and goes on`, cause).pipe(
+        Effect.zipRight(Effect.sleep(Math.min(10 * 2 ** (actor.restarts - 1), 1_000))),
+        Effect.zipRight(Effect.suspend(() => run(actor, support)))
+      )
+    })
+  })
+
+const interpret = (actor: ProcessActor, support: ActorSupport): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    while (true) {
+      for (let command = actor.pending[0]; command !== undefined; command = actor.pending[0]) {
+        yield* perform(actor, support, command)
+        actor.pending.shift()
+      }
+      if (actor.run.status === "done") return
+      advance(actor, yield* actor.inbox.take)
     }
   })
 
-type CommandHandlers = {
-  readonly [Type in ProcessCommand["type"]]: (
-    params: Extract<ProcessCommand, { readonly type: Type }>["params"]
-  ) => Effect.Effect<void>
+const advance = (actor: ProcessActor, type: RunEvent["type"]): void => {
+  const step = steps.advance(actor.run, type)
+  actor.run = step.snapshot
+  actor.pending.push(...step.commands)
 }
 
+const perform = (actor: ProcessActor, support: ActorSupport, command: RunCommand): Effect.Effect<void> => {
+  switch (command.type) {
+    case "runBody":
+      return Effect.map(Effect.fork(support.body), (fiber) => {
+        actor.body = fiber
+        fiber.addObserver((exit) => {
+          actor.exit = exit
+          actor.inbox.offer("body.exited")
+        })
+      })
+    case "interruptBody":
+      return actor.body === undefined ? Effect.void : Fiber.interruptFork(actor.body)
+    case "conclude": {
+      const { cause } = command.params
+      return Effect.map(write(actor, support, cause === "none" ? undefined : cause), (answer) => advance(actor, answer))
+    }
+  }
+}
+
+/** Writes how the body ended; answers what the store said to it. */
 const write = (
   actor: ProcessActor,
   { activations, cancelReason }: ActorSupport,
-  exit: Exit.Exit<AwaitOutput, RuntimeError>,
   stop: StopCause | undefined
-): Effect.Effect<void> =>
+): Effect.Effect<"conclusion.written" | "conclusion.deferred" | "conclusion.refused"> =>
   Effect.gen(function* () {
     const { base, snapshot } = actor.row
     const conclusion = conclude({
       processId: actor.id,
-      exit,
+      exit: actor.exit ?? Exit.die("the body left no exit"),
       stop,
       disposition: base.registration.disposition,
       cancelReason: stop === "cancel" ? yield* cancelReason : null,
@@ -129,28 +175,32 @@ const write = (
     })
     switch (conclusion._tag) {
       case "Complete":
-        return yield* insist(actor, activations.complete(actor.lease, conclusion.output))
+        return yield* insist(actor, activations.complete(actor.lease, conclusion.output), "conclusion.written")
       case "HandBack":
-        return yield* insist(actor, activations.suspend(actor.lease, "handed_back"))
+        return yield* insist(actor, activations.suspend(actor.lease, "handed_back"), "conclusion.deferred")
       case "Drop":
-        return yield* Effect.logWarning(
+        yield* Effect.logWarning(
           `${actor.id} not written: ${stop === "superseded" ? "it ended elsewhere" : "its lease is lost"}`
         )
+        return "conclusion.refused"
     }
   })
 
 /** A store that is out for a while loses nothing: the conclusion is tried until it is written or the lease is gone. */
-const insist = (
+const insist = <const Answer extends string>(
   actor: ProcessActor,
-  effect: Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>
-): Effect.Effect<void> =>
+  effect: Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>,
+  answer: Answer
+): Effect.Effect<Answer | "conclusion.refused"> =>
   effect.pipe(
     Effect.tapError((error) =>
       error._tag === "StoreError" ? Effect.logWarning(`${actor.id} not written yet: ${error.message}`) : Effect.void
     ),
     Effect.retry({ while: (error) => error._tag === "StoreError", schedule: patience }),
-    Effect.catchAll((error) => Effect.logWarning(`${actor.id} not written: ${error.message}`)),
-    Effect.asVoid
+    Effect.as(answer),
+    Effect.catchAll((error) =>
+      Effect.as(Effect.logWarning(`${actor.id} not written: ${error.message}`), "conclusion.refused" as const)
+    )
   )
 
 const patience = Schedule.union(Schedule.exponential("10 millis"), Schedule.spaced("1 second"))

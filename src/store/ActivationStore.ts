@@ -20,9 +20,10 @@ import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import type { Registered } from "../model/Registration.ts"
 import type { Authority } from "./decisions/authority.ts"
 import type { CompletionRefusal } from "./decisions/completion.ts"
+import type { Claimant } from "./decisions/lease.ts"
 import type { Recoverer, RecoveryOutcome } from "./decisions/recover.ts"
 import type { ReadyWorker, StartOutcome } from "./decisions/register.ts"
-import type { ProcessRow } from "./ProcessStore.ts"
+import type { BackOff, ProcessRow } from "./ProcessStore.ts"
 
 /** The writes of a worker. */
 export class ActivationStore extends Context.Tag("holdfast/store/ActivationStore")<
@@ -61,5 +62,21 @@ export class ActivationStore extends Context.Tag("holdfast/store/ActivationStore
 
     /** Looks at one row, decides by the verdict table and acts, all in one commit. */
     readonly recover: (id: ProcessId, by: Recoverer) => Effect.Effect<RecoveryOutcome, ProcessUnknown | StoreError>
+
+    /** Rests a row that could not be begun, longer each time; answers `undefined` when it needs no rest any more. */
+    readonly backOff: (id: ProcessId, problem: string) => Effect.Effect<BackOff | undefined, StoreError>
+
+    /** Gives up one piece of owner-bound work that this owner began and nobody holds; `undefined` when it is not such. */
+    readonly drain: (
+      id: ProcessId,
+      by: Pick<Recoverer, "owner" | "claimant">
+    ) => Effect.Effect<ProcessRow | undefined, StoreError>
+
+    /**
+     * Takes a lease again that expired while its holder slept, if nobody held the process in between.
+     *
+     * Fails with `LeaseLost`: somebody did, so stop.
+     */
+    readonly retake: (lease: Lease, claimant: Claimant) => Effect.Effect<Lease, LeaseLost | StoreError>
   }
 >() {}

@@ -31,6 +31,15 @@ export interface ProcessRow {
   readonly lease: LeaseSlot
   /** When a sweep should next look at this row; `null` when only an event can move it. */
   readonly dueAtMs: number | null
+  /** Why it waits although it could run: beginning it failed. No part of the record, and gone once an activation begins. */
+  readonly backOff?: BackOff
+}
+
+/** How often beginning a process failed in a row, the last reason, and until when it rests. Units: epoch milliseconds, UTC. */
+export interface BackOff {
+  readonly failures: number
+  readonly untilMs: number
+  readonly problem: string
 }
 
 /**
@@ -122,10 +131,47 @@ export type Found =
   | { readonly _tag: "Pruned"; readonly tombstone: Tombstone }
   | { readonly _tag: "Absent" }
 
-/** The rows that one holder holds, whether or not its leases have expired. */
-export interface Holding {
+/**
+ * Who holds unreleased leases, expired or not: a keeper with all of its leases, or a holder that renews alone.
+ *
+ * `owner` is one of its holders: the leases of one keeper belong to one OS process, whose evidence they all show.
+ */
+export interface Holder {
+  readonly keeper?: string
   readonly owner: LeaseOwner
-  readonly processIds: ReadonlyArray<ProcessId>
+  /** How many leases of processes that have not ended. */
+  readonly leases: number
+}
+
+/** One lease of a holder. */
+export interface Holding {
+  readonly processId: ProcessId
+  readonly owner: LeaseOwner
+}
+
+/** A page of one keeper's renewals, in order of registration. */
+export interface RenewPage {
+  readonly keeper: string
+  readonly ttlMs: number
+  /** Goes on after a page. */
+  readonly after?: number
+}
+
+/** What a page renewed, and where the next one goes on; `next` is absent after the last page. */
+export interface RenewedPage {
+  readonly renewed: ReadonlyArray<{ readonly processId: ProcessId; readonly leaseToken: string }>
+  readonly expiresAtMs: number
+  readonly next?: number
+}
+
+/** A fiber that a store runs and restarts by itself. Units: epoch milliseconds, UTC. */
+export interface StorePart {
+  readonly name: string
+  readonly kind: "worker"
+  readonly state: string
+  readonly restarts: number
+  readonly lastFailure?: { readonly atMs: number; readonly problem: string }
+  readonly children: readonly []
 }
 
 /** One entry of the change feed, as a store numbers it. */
@@ -170,6 +216,9 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
 
     /** The ids that other OS processes changed since this was last asked; always empty where that cannot happen. */
     readonly changedElsewhere: Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
+
+    /** The store's own fibers, as nodes of the host's supervision tree. */
+    readonly parts: () => ReadonlyArray<StorePart>
 
     /** Reads one process. */
     readonly find: (id: ProcessId) => Effect.Effect<Found, StoreError>
@@ -243,7 +292,17 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
 
-    /** Who holds unreleased leases of processes that have not ended, and which. */
-    readonly holdings: Effect.Effect<ReadonlyArray<Holding>, StoreError>
+    /** Who holds unreleased leases of processes that have not ended. Its cost grows with the leases that are held. */
+    readonly holders: Effect.Effect<ReadonlyArray<Holder>, StoreError>
+
+    /** The leases of one holder, of processes that have not ended, in order of registration. */
+    readonly heldBy: (holder: Holder) => Effect.Effect<ReadonlyArray<Holding>, StoreError>
+
+    /**
+     * Extends a page of the unexpired leases of one keeper: the one write that goes by a condition and not by a decision.
+     *
+     * One transaction of at most 1,000 leases. What is not answered was not renewed: it expired, was released, or is another's.
+     */
+    readonly renewKept: (page: RenewPage) => Effect.Effect<RenewedPage, StoreError>
   }
 >() {}

@@ -6,7 +6,8 @@ import * as Layer from "effect/Layer"
 import { ActivationStore } from "./ActivationStore.ts"
 import * as Activation from "./decisions/activation.ts"
 import * as Completion from "./decisions/completion.ts"
-import { recover } from "./decisions/recover.ts"
+import * as LeaseProtocol from "./decisions/lease.ts"
+import * as Recover from "./decisions/recover.ts"
 import * as Register from "./decisions/register.ts"
 import { ProcessStore } from "./ProcessStore.ts"
 
@@ -29,7 +30,10 @@ export const make: Effect.Effect<typeof ActivationStore.Service, never, ProcessS
       complete: (lease, output) =>
         store.transact(Completion.completionPlan(lease.processId, output), Completion.completeWithLease(lease, output)),
       suspend: (lease, reason) => store.transact({ lock: [lease.processId] }, Activation.suspend(lease, reason)),
-      recover: (id, by) => store.transact({ lock: [id] }, recover(id, by))
+      recover: (id, by) => store.transact({ lock: [id] }, Recover.recover(id, by)),
+      backOff: (id, problem) => store.transact({ lock: [id] }, Recover.backOff(id, problem)),
+      drain: (id, by) => store.transact({ lock: [id] }, Recover.drain(id, by)),
+      retake: (lease, claimant) => store.transact({ lock: [lease.processId] }, LeaseProtocol.retake(lease, claimant))
     })
 )
 

@@ -1,20 +1,32 @@
 /**
- * Grouping leased processes by their holder, so that each holder's liveness is asked for once.
+ * Who holds which leases, computed from rows: what stores that keep rows as values answer.
  */
-import type { ProcessId } from "../model/ids.ts"
-import type { LeaseOwner } from "../model/Lease.ts"
-import type { Holding } from "./ProcessStore.ts"
+import { lifecycleOf } from "../../machines/lifecycle.ts"
+import type { Holder, Holding, ProcessRow } from "./ProcessStore.ts"
 
-/** Groups leased processes by holder; ids keep their order. */
-export const groupByOwner = (
-  leases: Iterable<{ readonly id: ProcessId; readonly owner: LeaseOwner }>
-): ReadonlyArray<Holding> => {
-  const byOwner = new Map<string, { readonly owner: LeaseOwner; readonly processIds: Array<ProcessId> }>()
-  for (const { id, owner } of leases) {
-    const key = JSON.stringify([owner.ownerId, owner.incarnationId, owner.liveness])
-    const known = byOwner.get(key)
-    if (known === undefined) byOwner.set(key, { owner, processIds: [id] })
-    else known.processIds.push(id)
+/** Groups the leases of processes that have not ended by keeper, or by holder where there is none; order is kept. */
+export const holdersOf = (rows: Iterable<ProcessRow>): ReadonlyArray<Holder> => {
+  const holders = new Map<string, Holder>()
+  for (const row of rows) {
+    const { held } = row.lease
+    if (held === undefined || lifecycleOf(row.snapshot) !== "running") continue
+    const { keeper, owner } = held
+    const key = groupOf({ owner, ...(keeper === undefined ? {} : { keeper }) })
+    const known = holders.get(key)
+    if (known === undefined) holders.set(key, { ...(keeper === undefined ? {} : { keeper }), owner, leases: 1 })
+    else holders.set(key, { ...known, leases: known.leases + 1 })
   }
-  return [...byOwner.values()]
+  return [...holders.values()]
 }
+
+/** The leases of one holder. */
+export const heldBy = (rows: Iterable<ProcessRow>, holder: Pick<Holder, "keeper" | "owner">): ReadonlyArray<Holding> =>
+  [...rows].flatMap((row) => {
+    const { held } = row.lease
+    return held !== undefined && lifecycleOf(row.snapshot) === "running" && groupOf(held) === groupOf(holder)
+      ? [{ processId: row.base.registration.id, owner: held.owner }]
+      : []
+  })
+
+const groupOf = ({ keeper, owner }: Pick<Holder, "keeper" | "owner">): string =>
+  JSON.stringify([keeper ?? [owner.ownerId, owner.incarnationId], owner.liveness])

@@ -2,114 +2,181 @@
  * The recovery sweep: finds what should run and does not, and does what the verdict table says about each row.
  *
  * It looks at rows that are due and held by nobody, and at the rows of holders that are proven dead; its cost grows with
- * those, not with the number of processes.
+ * those, not with the number of processes. No row waits for another: a parent that waits for its child holds up nothing here.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Step from "../../machines/step.ts"
+import type { SweepEvent } from "../../machines/sweep.ts"
+import { sweepMachine } from "../../machines/sweep.ts"
 import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
+import * as Inboxes from "../runtime/Inbox.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
-import type { Admission } from "../runtime/Worker.ts"
 import { Worker } from "../runtime/Worker.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
+import type { DeadHolder, RowReport, SweepReport } from "./SweepReport.ts"
+import * as SweepReports from "./SweepReport.ts"
 
-/** Why a row was left for later. */
-export type Deferral =
-  | { readonly _tag: "Busy" }
-  | { readonly _tag: "NoSlot" }
-  | { readonly _tag: "NoEngine" }
-  | { readonly _tag: "OutcomeUnknown" }
-  | { readonly _tag: "ExternallyOwned" }
-  | { readonly _tag: "Settled" }
-  | { readonly _tag: "Failed"; readonly problem: string }
-
-/** What one sweep did. Ids are reported only after the write was acknowledged. */
-export interface SweepReport {
-  readonly admitted: ReadonlyArray<ProcessId>
-  readonly ended: ReadonlyArray<{ readonly id: ProcessId; readonly as: "cancelled" | "failed" | "abandoned" }>
-  readonly deferred: ReadonlyArray<{ readonly id: ProcessId; readonly reason: Deferral }>
-}
-
-/** Sweeps on demand; the layer also sweeps at its start and at its interval. */
+/** Sweeps on demand and in a loop. */
 export class RecoverySweep extends Context.Tag("holdfast/supervision/RecoverySweep")<
   RecoverySweep,
-  { readonly sweep: Effect.Effect<SweepReport, StoreError> }
+  {
+    /** Sweeps once, also when the loop is off. Fails with `StoreError` when the store could not be read: ask again. */
+    readonly sweep: Effect.Effect<SweepReport, StoreError>
+    /** Looks at one row now, whether or not it is due, and says what became of it. */
+    readonly recoverNow: (id: ProcessId) => Effect.Effect<RowReport, StoreError>
+    /** Makes the loop look at once. It does nothing where the loop is off. */
+    readonly nudge: Effect.Effect<void>
+    /** The last sweep that finished, and the problem of the last one that did not. */
+    readonly latest: Effect.Effect<LatestSweeps>
+    /** Sweeps at the start, at the interval, and when nudged, for ever; for the supervision tree to run. */
+    readonly run: Effect.Effect<never>
+  }
 >() {}
+
+/** What is remembered of earlier sweeps. Units: epoch milliseconds, UTC. */
+export interface LatestSweeps {
+  readonly report?: SweepReport
+  readonly failure?: { readonly atMs: number; readonly problem: string }
+}
 
 /** How many due rows one sweep takes. */
 export const maxRows = 10_000
 
-/** Sweeps in the background, for as long as the layer lives. */
+/** How many rows are looked at side by side, so that their writes share commits. */
+const breadth = 64
+
+/** A sweep for the worker in context. */
 export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | OwnerLiveness | RuntimeConfig> =
-  Layer.scoped(
+  Layer.effect(
     RecoverySweep,
     Effect.gen(function* () {
       const store = yield* ProcessStore
       const worker = yield* Worker
       const liveness = yield* OwnerLiveness
       const { sweepIntervalMs } = yield* RuntimeConfig
-      /** Rows that cannot run here: said once, and looked at less and less often. */
+      /** Rows that cannot run here, though perhaps elsewhere: said once, and looked at less and less often. */
       const stuck = new Map<ProcessId, Stuck>()
+      const inbox = Inboxes.make<SweepEvent>()
+      const oneAtATime = Effect.unsafeMakeSemaphore(1)
+      let latest: LatestSweeps = {}
 
-      const deadHoldings = Effect.gen(function* () {
-        const holdings = yield* store.holdings
-        const verdicts = new Map<string, boolean>()
-        return yield* Effect.filter(holdings, ({ owner }) => {
-          // Every attempt has an identity of its own; the evidence is that of the OS process behind it.
-          const { ownerId, incarnationId, liveness: shown } = owner
-          const evidence = JSON.stringify(shown._tag === "LocalProcess" ? shown : [ownerId, incarnationId])
-          const known = verdicts.get(evidence)
-          if (known !== undefined) return Effect.succeed(known)
-          return Effect.tap(liveness.isDefinitelyDead(owner, worker.owner), (dead) =>
-            Effect.sync(() => verdicts.set(evidence, dead))
-          )
-        })
+      /** The rows of holders whose death is proven, each with its holder. Every holder is asked for once. */
+      const deadRows = Effect.gen(function* () {
+        const holders = yield* store.holders
+        const dead = yield* Effect.filter(holders, ({ owner }) => liveness.isDefinitelyDead(owner, worker.owner))
+        const rows = new Map<ProcessId, LeaseOwner>()
+        for (const holder of dead) {
+          for (const { processId, owner } of yield* store.heldBy(holder)) rows.set(processId, owner)
+        }
+        return {
+          rows,
+          holders: dead.map(({ owner, leases }): DeadHolder => ({ ownerId: owner.ownerId, leases }))
+        }
       })
 
-      const sweep = Effect.gen(function* () {
-        const dead = yield* deadHoldings
+      const find = Effect.gen(function* () {
+        const dead = yield* deadRows
         const nowMs = yield* Clock.currentTimeMillis
         // Rows that are stuck here must not keep those behind them out of sight.
         const due = yield* store.due({ nowMs, limit: maxRows + stuck.size })
-        const owners = dead.map(({ owner }) => owner)
-        const all = [...new Set([...dead.flatMap(({ processIds }) => processIds), ...due])]
-        const ids = all.filter((id) => (stuck.get(id)?.untilMs ?? 0) <= nowMs)
-        const outcomes = yield* Effect.forEach(
-          ids,
-          (id) => Effect.map(look(id, owners), (outcome) => ({ id, outcome })),
-          {
-            concurrency: 16
-          }
-        )
-        const report = reportOf(outcomes)
-        yield* tell(report, stuck)
-        for (const { id, outcome } of outcomes) {
-          const backsOff = outcome._tag === "Problem" || (outcome._tag === "Left" && outcome.reason === "no_engine")
-          if (backsOff) stuck.set(id, longer(stuck.get(id), nowMs))
-          else stuck.delete(id)
-        }
-        return report
+        const ids = [...new Set([...dead.rows.keys(), ...due])].filter((id) => (stuck.get(id)?.untilMs ?? 0) <= nowMs)
+        return { dead, ids, nowMs }
       })
 
-      const look = (id: ProcessId, dead: ReadonlyArray<LeaseOwner>): Effect.Effect<Admission | Problem> =>
-        Effect.catchAllCause(worker.recover(id, dead), (cause) => {
-          const problem = Cause.squash(cause)
-          const text = problem instanceof Error ? problem.message : String(problem)
-          return Effect.succeed({ _tag: "Problem", problem: text } as const)
+      const look = (id: ProcessId, dead: LeaseOwner | undefined): Effect.Effect<RowReport> =>
+        worker.recover(id, dead === undefined ? [] : [dead]).pipe(
+          Effect.map((admission) => SweepReports.rowReport(id, admission)),
+          Effect.catchAllCause((cause) => {
+            const problem = Cause.squash(cause)
+            const text = problem instanceof Error ? problem.message : String(problem)
+            return Effect.succeed<RowReport>({ id, _tag: "Deferred", reason: { _tag: "StoreError", problem: text } })
+          })
+        )
+
+      const act = ({ dead, ids, nowMs }: Effect.Effect.Success<typeof find>) =>
+        Effect.gen(function* () {
+          const rows = yield* Effect.forEach(ids, (id) => look(id, dead.rows.get(id)), { concurrency: breadth })
+          const report = SweepReports.make(nowMs, yield* Clock.currentTimeMillis, dead.holders, rows)
+          yield* SweepReports.tell(report, stuck)
+          for (const row of rows) {
+            if (SweepReports.isStuck(row)) stuck.set(row.id, longer(stuck.get(row.id), nowMs))
+            else stuck.delete(row.id)
+          }
+          latest = { report }
+          return report
         })
 
-      const quiet = Effect.catchAllCause(sweep, (cause) =>
-        Effect.logError("sweep failed, the next one tries again", cause)
-      )
-      if (sweepIntervalMs > 0) {
-        yield* Effect.forkScoped(Effect.forever(Effect.zipRight(quiet, Effect.sleep(sweepIntervalMs))))
-      }
-      return RecoverySweep.of({ sweep })
+      const noteFailure = (error: StoreError) =>
+        Effect.flatMap(Clock.currentTimeMillis, (atMs) => {
+          latest = { ...latest, failure: { atMs, problem: error.message } }
+          return Effect.logError(`sweep failed, a later one tries again: ${error.message}`)
+        })
+
+      const sweep = oneAtATime.withPermits(1)(Effect.flatMap(find, act)).pipe(Effect.tapError(noteFailure))
+
+      /** The loop: the sweep machine, and an alarm that is set anew whenever it asks for one. */
+      const run = Effect.gen(function* () {
+        let { snapshot, commands } = Step.begin(sweepMachine, { intervalMs: sweepIntervalMs })
+        let alarm: Fiber.RuntimeFiber<void> | undefined
+        let found: Effect.Effect.Success<typeof find> | undefined
+        // The first round is due at once: what an earlier host left behind should not wait.
+        if (sweepIntervalMs > 0) inbox.offer({ type: "sweep.due" })
+        while (true) {
+          for (const command of commands) {
+            switch (command.type) {
+              case "arm":
+                if (alarm !== undefined) yield* Fiber.interruptFork(alarm)
+                alarm = yield* Effect.fork(
+                  Effect.delay(
+                    Effect.sync(() => inbox.offer({ type: "sweep.due" })),
+                    command.params.delayMs
+                  )
+                )
+                break
+              case "look":
+                inbox.offer(
+                  yield* find.pipe(
+                    Effect.map((rows): SweepEvent => {
+                      found = rows
+                      return { type: "rows.found", count: rows.ids.length }
+                    }),
+                    Effect.tapError(noteFailure),
+                    Effect.orElseSucceed((): SweepEvent => ({ type: "sweep.failed" }))
+                  )
+                )
+                break
+              case "act":
+                if (found !== undefined) yield* oneAtATime.withPermits(1)(act(found))
+                inbox.offer({ type: "sweep.finished" })
+            }
+          }
+          const step = Step.advance(sweepMachine, snapshot, yield* inbox.take)
+          snapshot = step.snapshot
+          commands = step.commands
+        }
+      })
+
+      return RecoverySweep.of({
+        sweep,
+        recoverNow: (id) =>
+          Effect.gen(function* () {
+            const found = yield* store.find(id)
+            const holder = found._tag === "Present" ? found.row.lease.held?.owner : undefined
+            const dead = holder !== undefined && (yield* liveness.isDefinitelyDead(holder, worker.owner))
+            return SweepReports.rowReport(id, yield* worker.recover(id, dead ? [holder] : []))
+          }),
+        nudge: Effect.sync(() => inbox.offer({ type: "sweep.nudged" })),
+        latest: Effect.sync(() => latest),
+        run: run as Effect.Effect<never> // it loops for ever
+      })
     })
   )
 
@@ -123,60 +190,3 @@ const longer = (before: Stuck | undefined, nowMs: number): Stuck => {
   const times = (before?.times ?? 0) + 1
   return { times, untilMs: nowMs + Math.min(1_000 * 2 ** (times - 1), 60_000) }
 }
-
-interface Problem {
-  readonly _tag: "Problem"
-  readonly problem: string
-}
-
-interface Looked {
-  readonly id: ProcessId
-  readonly outcome: Admission | Problem
-}
-
-const reportOf = (outcomes: ReadonlyArray<Looked>): SweepReport => ({
-  admitted: outcomes.flatMap(({ id, outcome }) => (outcome._tag === "Run" ? [id] : [])),
-  ended: outcomes.flatMap(({ id, outcome }) => (outcome._tag === "Ended" ? [{ id, as: outcome.as }] : [])),
-  deferred: outcomes.flatMap(({ id, outcome }) => {
-    const reason = deferralOf(outcome)
-    return reason === undefined ? [] : [{ id, reason }]
-  })
-})
-
-const deferralOf = (outcome: Admission | Problem): Deferral | undefined => {
-  switch (outcome._tag) {
-    case "Run":
-    case "Ended":
-      return undefined
-    case "NoSlot":
-      return { _tag: "NoSlot" }
-    case "Absent":
-      return { _tag: "Settled" }
-    case "Problem":
-      return { _tag: "Failed", problem: outcome.problem }
-    case "Left":
-      return leftReasons[outcome.reason]
-  }
-}
-
-const leftReasons = {
-  settled: { _tag: "Settled" },
-  externally_owned: { _tag: "ExternallyOwned" },
-  busy: { _tag: "Busy" },
-  outcome_unknown: { _tag: "OutcomeUnknown" },
-  no_engine: { _tag: "NoEngine" }
-} as const
-
-/** What nobody would notice otherwise is said once for each process, not once a second. */
-const tell = (report: SweepReport, stuck: ReadonlyMap<ProcessId, Stuck>): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    for (const { id, as } of report.ended) yield* Effect.logWarning(`recovery ended ${id} as ${as}`)
-    for (const { id, reason } of report.deferred) {
-      if (stuck.has(id) || (reason._tag !== "Failed" && reason._tag !== "NoEngine")) continue
-      yield* Effect.logWarning(
-        reason._tag === "Failed"
-          ? `${id} cannot run here: ${reason.problem}`
-          : `${id} waits for an engine this host has not`
-      )
-    }
-  })

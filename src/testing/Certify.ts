@@ -15,6 +15,7 @@ import * as ChangeFeedLaws from "./ChangeFeedLaws.ts"
 import * as CompletionLaws from "./CompletionLaws.ts"
 import * as FoldLaws from "./FoldLaws.ts"
 import * as GrantLaws from "./GrantLaws.ts"
+import * as KeeperLaws from "./KeeperLaws.ts"
 import type { Law } from "./Law.ts"
 import type { LawEnvOptions } from "./LawEnv.ts"
 import * as LawEnv from "./LawEnv.ts"
@@ -52,6 +53,7 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   append: AppendLaws.laws,
   replay: ReplayLaws.laws,
   lease: LeaseLaws.laws,
+  keeper: KeeperLaws.laws,
   reclaim: ReclaimLaws.laws,
   activation: ActivationLaws.laws,
   start: StartLaws.laws,

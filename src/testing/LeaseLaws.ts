@@ -2,10 +2,8 @@
  * Laws of leases: one live holder at a time, fenced by a number that only rises.
  */
 import * as Effect from "effect/Effect"
-import { ActivationStore } from "../store/ActivationStore.ts"
 import { LeaseStore } from "../store/LeaseStore.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
-import { ProcessStore } from "../store/ProcessStore.ts"
 import { isFold, keptOf, refused, writesNothing } from "./evidence.ts"
 import { claimed, freshId, freshOwner, freshProcess, leasedProcess, longMs, outputs, shortMs } from "./fixtures.ts"
 import type { Law } from "./Law.ts"
@@ -246,28 +244,6 @@ export const laws: ReadonlyArray<Law> = [
       yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
       const kept = yield* keptOf(id)
       yield* expectEquals("the record and the log", [kept.record, kept.log], [record, []])
-    })
-  ),
-
-  law(
-    "the holders of unreleased leases are listed with what they hold, ended processes left out",
-    "11.1",
-    Effect.gen(function* () {
-      const store = yield* ProcessStore
-      const activations = yield* ActivationStore
-      const registry = yield* ProcessRegistry
-      const clock = yield* LawClock
-      const { id, owner } = yield* leasedProcess("owner_bound", shortMs)
-      const second = yield* freshProcess()
-      const released = yield* freshProcess()
-      const ended = yield* freshProcess("externally_owned")
-      yield* claimed(second, owner, longMs)
-      yield* activations.suspend(yield* claimed(released, owner), "handed_back")
-      yield* claimed(ended, owner)
-      yield* registry.completeProcess(ended, outputs.Success, { _tag: "ExternalOwner" })
-      yield* clock.advance(shortMs)
-      const held = (yield* store.holdings).filter((holding) => holding.owner.incarnationId === owner.incarnationId)
-      yield* expectEquals("what the owner holds", held, [{ owner, processIds: [id, second] }])
     })
   )
 ]

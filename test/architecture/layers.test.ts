@@ -76,7 +76,7 @@ describe("the rules on imports", () => {
     "src/supervision": ["cli", "host", "inspector", "testing"],
     "src/host": ["cli", "inspector", "testing"],
     "src/inspector": ["cli", "testing"],
-    "src/cli": ["inspector", "testing"],
+    "src/cli": ["testing"],
     "src/testing": ["cli", "inspector"]
   }
 

@@ -202,7 +202,12 @@ const lists = (cast: Cast) =>
     const store = yield* ProcessStore
     const clock = yield* Env.LawClock
     const due = yield* store.due({ nowMs: yield* clock.nowMs, limit: 1_000_000 })
-    const holdings = yield* store.holdings
+    const holdings = yield* Effect.forEach(yield* store.holders, (holder) =>
+      Effect.map(store.heldBy(holder), (held) => ({
+        owner: holder.owner,
+        processIds: held.map(({ processId }) => processId)
+      }))
+    )
     return {
       due: due.filter((id) => cast.ids.includes(id)),
       holdings: holdings

@@ -39,7 +39,8 @@ CREATE TABLE lease (
   liveness TEXT NOT NULL,
   claimed_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
-  due_at INTEGER
+  due_at INTEGER,
+  keeper TEXT
 ) STRICT;
 
 CREATE TABLE process (
@@ -63,6 +64,7 @@ CREATE TABLE state (
   updated_at INTEGER NOT NULL,
   process_id TEXT NOT NULL,
   wake_session TEXT,
+  back_off TEXT,
   snapshot TEXT NOT NULL
 ) STRICT;
 

@@ -298,7 +298,8 @@ describe("query plans", () => {
       yield* another.store.eventsAfter(p, 0, 10)
       yield* another.store.due({ nowMs: 0, limit: 10 })
       yield* another.store.listNonTerminal
-      yield* another.store.holdings
+      yield* another.store.holders
+      yield* another.store.heldBy({ owner: opaqueOwner("o", "i"), leases: 1 })
       yield* store.changedElsewhere
       const db = yield* raw(path)
       const asked = new Set(prepare.mock.calls.map(([sql]) => sql.trim()))

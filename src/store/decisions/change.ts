@@ -5,6 +5,7 @@ import { isActive, isStarted } from "../../../machines/lifecycle.ts"
 import { processMachine } from "../../../machines/process.ts"
 import { dueAtMs } from "../../../machines/recovery.ts"
 import * as Step from "../../../machines/step.ts"
+import { jsonEquals } from "../../model/canonical.ts"
 import type { Fact } from "../../model/facts.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
 import type { LeaseSlot } from "../../model/Lease.ts"
@@ -12,7 +13,7 @@ import { emptySlot } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Base } from "../../model/ProcessRecord.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
-import type { Change, ProcessRow } from "../ProcessStore.ts"
+import type { BackOff, Change, ProcessRow } from "../ProcessStore.ts"
 
 /** A change that changes nothing yet. */
 export const of = (row: ProcessRow): Change => ({ before: row, row, events: [], commands: [] })
@@ -35,9 +36,12 @@ export const append = (change: Change, fact: Fact, nowMs: number): Change => {
   const { row } = change
   const sequence = row.sequence + 1
   const step = Step.advance(processMachine, row.snapshot, { ...fact.lifecycle, atMs: nowMs })
+  const advanced = { ...row, sequence, snapshot: step.snapshot }
   return {
     ...change,
-    row: { ...row, sequence, snapshot: step.snapshot, dueAtMs: stillDue(row, dueOf(row.base, step.snapshot, nowMs)) },
+    row: rests(row, step.snapshot)
+      ? advanced
+      : { ...withoutBackOff(advanced), dueAtMs: stillDue(row, dueOf(row.base, step.snapshot, nowMs)) },
     events: [...change.events, eventOf(row.base, sequence, fact, nowMs)],
     commands: step.commands.length === 0 ? change.commands : [...change.commands, ...step.commands]
   }
@@ -62,9 +66,27 @@ export const withLease = (change: Change, lease: LeaseSlot): Change => ({
 /** Ends the holding; the fence stays. */
 export const released = (change: Change): Change => withLease(change, { fencingToken: change.row.lease.fencingToken })
 
+/** Rests a row that could not be begun: it is due again later, sooner only when an event changes what it is asked to do. */
+export const backedOff = (row: ProcessRow, backOff: BackOff): Change => ({
+  before: row,
+  row: { ...row, backOff, dueAtMs: backOff.untilMs },
+  events: [],
+  commands: []
+})
+
+/** A row that rests goes on resting while nothing happens to it but notes. */
+const rests = (row: ProcessRow, next: ProcessRow["snapshot"]): boolean =>
+  row.backOff !== undefined && jsonEquals(row.snapshot.value, next.value)
+
+const withoutBackOff = (row: ProcessRow): ProcessRow => {
+  if (row.backOff === undefined) return row
+  const { backOff: _over, ...rest } = row
+  return rest
+}
+
 /** What was due stays due since then: an event that does not change that changes nothing here. */
-const stillDue = ({ dueAtMs: before }: ProcessRow, due: number | null): number | null =>
-  before !== null && due !== null && before <= due ? before : due
+const stillDue = ({ dueAtMs: before, backOff }: ProcessRow, due: number | null): number | null =>
+  backOff === undefined && before !== null && due !== null && before <= due ? before : due
 
 const eventOf = (base: Base, sequence: number, fact: Fact, nowMs: number): ProcessEvent => ({
   processId: base.registration.id,

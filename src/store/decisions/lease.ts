@@ -5,8 +5,7 @@
  */
 import { sameIncarnation } from "../../../machines/recovery.ts"
 import { jsonEquals } from "../../model/canonical.ts"
-import type { LeaseLost } from "../../model/errors.ts"
-import { ProcessUnknown } from "../../model/errors.ts"
+import { LeaseLost, ProcessUnknown } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ClaimOutcome, Lease, LeaseOwner } from "../../model/Lease.ts"
 import { leaseIn } from "../../model/Lease.ts"
@@ -21,6 +20,8 @@ export interface Claimant {
   readonly ttlMs: number
   /** Unguessable and unique; made by the caller, since a decision is pure. */
   readonly token: string
+  /** Who renews it; absent when the holder does so itself. */
+  readonly keeper?: string
 }
 
 /** Takes a lease that is free or expired; the same life of the same owner re-enters its own. */
@@ -75,11 +76,42 @@ export const release =
   }
 
 /** Acquires with the next fence, whatever stands in the slot: the caller has checked that it may. */
-export const acquire = (change: Change, { owner, ttlMs, token }: Claimant, nowMs: number): Change =>
+export const acquire = (change: Change, { owner, ttlMs, token, keeper }: Claimant, nowMs: number): Change =>
   Changes.withLease(change, {
     fencingToken: change.row.lease.fencingToken + 1,
-    held: { owner, leaseToken: token, claimedAtMs: nowMs, expiresAtMs: saturate(nowMs + ttlMs) }
+    held: {
+      owner,
+      leaseToken: token,
+      claimedAtMs: nowMs,
+      expiresAtMs: saturate(nowMs + ttlMs),
+      ...(keeper === undefined ? {} : { keeper })
+    }
   })
+
+/**
+ * Takes a lease again that expired while its holder slept: only if nobody held the process in between, which the fence says.
+ *
+ * A lease that has not expired after all is extended. Refused with `LeaseLost`: the holder is a zombie, and stops.
+ */
+export const retake =
+  (lease: Lease, claimant: Claimant) =>
+  (view: View): Decision<Lease, LeaseLost> => {
+    const row = view.row(lease.processId)
+    if (row === undefined || !holds(row, lease)) {
+      return refuse(
+        new LeaseLost({
+          processId: lease.processId,
+          fencingToken: lease.fencingToken,
+          currentFence: row?.lease.fencingToken ?? 0
+        })
+      )
+    }
+    const change =
+      liveLease(row, view.nowMs) !== undefined
+        ? extend(Changes.of(row), claimant.ttlMs, view.nowMs)
+        : acquire(Changes.of(row), claimant, view.nowMs)
+    return accept(leaseOf(change), change)
+  }
 
 /** The lease of a change's row, which the caller has just acquired. */
 export const leaseOf = (change: Change): Lease => leaseIn(change.row.base.registration.id, change.row.lease) as Lease // acquired above, so it is held

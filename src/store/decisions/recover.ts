@@ -8,10 +8,13 @@ import type { LeaseSighting, LeaveReason, Verdict } from "../../../machines/reco
 import { sameIncarnation, verdict } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
+import { jsonEquals } from "../../model/canonical.ts"
 import { ProcessUnknown } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease, LeaseOwner } from "../../model/Lease.ts"
-import type { Decision, ProcessRow, View } from "../ProcessStore.ts"
+import type { EngineName } from "../../model/Registration.ts"
+import { engineOf } from "../../model/Registration.ts"
+import type { BackOff, Decision, ProcessRow, View } from "../ProcessStore.ts"
 import { accept, refuse } from "../ProcessStore.ts"
 import * as Activation from "./activation.ts"
 import * as Changes from "./change.ts"
@@ -34,7 +37,13 @@ export interface Recoverer {
 export type RecoveryOutcome =
   | { readonly _tag: "Run"; readonly row: ProcessRow; readonly lease: Lease }
   | { readonly _tag: "Ended"; readonly row: ProcessRow; readonly as: "cancelled" | "failed" | "abandoned" }
-  | { readonly _tag: "Left"; readonly reason: LeaveReason; readonly holder?: LeaseOwner }
+  | {
+      readonly _tag: "Left"
+      readonly reason: LeaveReason
+      readonly holder?: LeaseOwner
+      /** The engine that is missing, when that is why. */
+      readonly engine?: EngineName
+    }
 
 /** Decides and acts on one row. */
 export const recover =
@@ -43,14 +52,7 @@ export const recover =
     const row = view.row(id)
     if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
     const decided = verdictOf(row, by, view.nowMs)
-    if (decided._tag === "Leave") {
-      const holder = row.lease.held?.owner
-      return accept({
-        _tag: "Left",
-        reason: decided.reason,
-        ...(decided.reason === "busy" && holder ? { holder } : {})
-      } as const)
-    }
+    if (decided._tag === "Leave") return accept(leftOf(row, decided.reason))
     const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
     if (decided._tag === "Run") {
       const begun = Activation.begun(taken, by.owner, view.nowMs)
@@ -60,6 +62,58 @@ export const recover =
     const change = Changes.released(Completion.ended(taken, output, view.nowMs))
     const as = Output.endStateOf(output) as "cancelled" | "failed" | "abandoned" // a verdict never completes
     return accept({ _tag: "Ended", row: change.row, as } as const, change)
+  }
+
+/** A row that is left as it is, with what a reader needs to know why. */
+export const leftOf = (row: ProcessRow, reason: LeaveReason): Extract<RecoveryOutcome, { readonly _tag: "Left" }> => {
+  const holder = row.lease.held?.owner
+  return {
+    _tag: "Left",
+    reason,
+    ...(reason === "busy" && holder !== undefined ? { holder } : {}),
+    ...(reason === "no_engine" ? { engine: engineOf(row.base.registration) } : {})
+  }
+}
+
+/** How long a row rests after its n-th failure in a row to begin: one second, doubled up to a minute. Units: milliseconds. */
+export const restMs = (failures: number): number => Math.min(1_000 * 2 ** (failures - 1), 60_000)
+
+/** Rests a row that could not be begun, unless somebody took it on or it ended meanwhile; answers until when. */
+export const backOff =
+  (id: ProcessId, problem: string) =>
+  (view: View): Decision<BackOff | undefined, never> => {
+    const row = view.row(id)
+    if (row === undefined || row.dueAtMs === null || LeaseProtocol.liveLease(row, view.nowMs) !== undefined) {
+      return accept(undefined)
+    }
+    const failures = (row.backOff?.failures ?? 0) + 1
+    const rest = { failures, untilMs: view.nowMs + restMs(failures), problem: problem.slice(0, 500) }
+    return accept(rest, Changes.backedOff(row, rest))
+  }
+
+/**
+ * Gives up owner-bound work that this very owner began and that nobody holds any more, with the owner's own evidence.
+ *
+ * `undefined`: not drained. Somebody holds it, it was begun by another, never begun, or it ended.
+ */
+export const drain =
+  (id: ProcessId, by: Pick<Recoverer, "owner" | "claimant">) =>
+  (view: View): Decision<ProcessRow | undefined, never> => {
+    const row = view.row(id)
+    const first = row?.snapshot.context.firstStarted?.owner
+    if (
+      row === undefined ||
+      row.snapshot.status === "done" ||
+      row.base.registration.disposition !== "owner_bound" ||
+      !jsonEquals(first, by.owner) ||
+      LeaseProtocol.liveLease(row, view.nowMs) !== undefined
+    ) {
+      return accept(undefined)
+    }
+    const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
+    const output = Output.abandoned({ writer: "owner_drain", owner: by.owner, epochMs: view.nowMs })
+    const change = Changes.released(Completion.ended(taken, output, view.nowMs))
+    return accept(change.row, change)
   }
 
 /** The verdict on a row as it stands. */

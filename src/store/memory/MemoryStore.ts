@@ -15,7 +15,7 @@ import type { ListFilter } from "../../model/ListFilter.ts"
 import { matches } from "../../model/ListFilter.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
-import { groupByOwner } from "../holdings.ts"
+import { heldBy, holdersOf } from "../holdings.ts"
 import * as Listeners from "../listeners.ts"
 import type { Candidate, Found, Numbered, ProcessRow } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
@@ -49,6 +49,7 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.sync(() =
       ),
     onCommit: listeners.subscribe,
     changedElsewhere: Effect.succeed([]),
+    parts: () => [],
     find: (id) => Effect.sync(() => found(shelf, id)),
     leaseOf: (id) =>
       Effect.sync(() => {
@@ -116,7 +117,20 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.sync(() =
           .slice(0, limit)
           .map(Shelves.idOf)
       ),
-    holdings: Effect.sync(() => groupByOwner(nonTerminal(shelf).flatMap(leased)))
+    holders: Effect.sync(() => holdersOf(shelf.rows.values())),
+    heldBy: (holder) => Effect.sync(() => heldBy(shelf.rows.values(), holder)),
+    renewKept: ({ keeper, ttlMs }) =>
+      Effect.map(Clock.currentTimeMillis, (nowMs) => {
+        const expiresAtMs = nowMs + ttlMs
+        const renewed = [...shelf.rows.values()].flatMap((row) => {
+          const { held } = row.lease
+          if (held === undefined || held.keeper !== keeper || held.expiresAtMs <= nowMs) return []
+          const processId = Shelves.idOf(row)
+          shelf.rows.set(processId, { ...row, lease: { ...row.lease, held: { ...held, expiresAtMs } } })
+          return [{ processId, leaseToken: held.leaseToken }]
+        })
+        return { renewed, expiresAtMs }
+      })
   })
 })
 
@@ -159,10 +173,5 @@ const candidate = ({ change, row }: Extract<Numbered, { readonly _tag: "Row" }>)
 
 const isDue = (row: ProcessRow, nowMs: number): boolean =>
   row.dueAtMs !== null && row.dueAtMs <= nowMs && !(row.lease.held !== undefined && row.lease.held.expiresAtMs > nowMs)
-
-const leased = (row: ProcessRow) => {
-  const owner = row.lease.held?.owner
-  return owner === undefined ? [] : [{ id: Shelves.idOf(row), owner }]
-}
 
 const byId = (a: ProcessRow, b: ProcessRow): number => Shelves.bytewise(Shelves.idOf(a), Shelves.idOf(b))

@@ -18,7 +18,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { InputInvalid, StoreError } from "../../model/errors.ts"
 import * as Listeners from "../listeners.ts"
-import type { Decision } from "../ProcessStore.ts"
+import type { Decision, RenewedPage } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
 import { storeError } from "./failure.ts"
 import * as Reads from "./reads.ts"
@@ -85,6 +85,14 @@ export const make = (
           }
           writer.submit(job)
         }),
+      renewKept: (page) =>
+        Effect.async((resume) => {
+          writer.submit({
+            run: (nowMs) => Exit.succeed(rows.renewKept(page, nowMs)),
+            deliver: (exit) => resume(exit as Exit.Exit<RenewedPage, StoreError>) // the job above made this exit
+          })
+        }),
+      parts: () => [],
       onCommit: listeners.subscribe,
       changedElsewhere: Effect.try({
         try: rows.changedElsewhere,

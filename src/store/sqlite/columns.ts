@@ -16,7 +16,7 @@ import type { Base, StoredSnapshot } from "../../model/ProcessRecord.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { materialize } from "../../model/semantics.ts"
-import type { ProcessRow, Tombstone } from "../ProcessStore.ts"
+import type { BackOff, ProcessRow, Tombstone } from "../ProcessStore.ts"
 
 /** Lists of event types by their content address: many processes share one. */
 export type EventTypesCache = Map<string, Registration["eventTypes"]>
@@ -41,6 +41,8 @@ export interface RowColumns {
   readonly liveness: string | null
   readonly claimed_at: number | null
   readonly expires_at: number | null
+  readonly keeper: string | null
+  readonly back_off: string | null
 }
 
 /** One event's columns. */
@@ -59,8 +61,8 @@ export const machineVersion: string = processMachine.version ?? ""
 /** The columns of a row, and where they come from. */
 export const rowColumns = `process.pk, process.process_id, process.registration_hash, process.created_at,
   process.event_types, process.registration, state.sequence, state.machine_version, state.fencing_token, state.due_at,
-  state.snapshot, lease.due_at AS lease_due_at, lease.lease_token, lease.owner_id, lease.incarnation_id, lease.liveness, lease.claimed_at,
-  lease.expires_at
+  state.back_off, state.snapshot, lease.due_at AS lease_due_at, lease.lease_token, lease.owner_id, lease.incarnation_id,
+  lease.liveness, lease.claimed_at, lease.expires_at, lease.keeper
 FROM state JOIN process USING (pk) LEFT JOIN lease USING (pk)`
 
 /** Reads one row by its process id. */
@@ -148,7 +150,8 @@ export const rowOf = (columns: RowColumns, base: Base, readLog: () => ReadonlyAr
       ? Step.restore(processMachine, JSON.parse(columns.snapshot) as StoredSnapshot)
       : ProcessRecord.fold(base, readLog()),
   lease: leaseOf(columns),
-  dueAtMs: columns.lease_token === null ? columns.due_at : columns.lease_due_at
+  dueAtMs: columns.lease_token === null ? columns.due_at : columns.lease_due_at,
+  ...(columns.back_off === null ? {} : { backOff: JSON.parse(columns.back_off) as BackOff })
 })
 
 /** Rebuilds an event. */
@@ -188,7 +191,7 @@ const semanticsOf = (text: string, event: Pick<ProcessEvent, "processId" | "sequ
 }
 
 const leaseOf = (columns: RowColumns): LeaseSlot => {
-  const { fencing_token, lease_token, owner_id, incarnation_id, liveness, claimed_at, expires_at } = columns
+  const { fencing_token, lease_token, owner_id, incarnation_id, liveness, claimed_at, expires_at, keeper } = columns
   if (lease_token === null) return { fencingToken: fencing_token }
   return {
     fencingToken: fencing_token,
@@ -200,7 +203,8 @@ const leaseOf = (columns: RowColumns): LeaseSlot => {
       },
       leaseToken: lease_token,
       claimedAtMs: claimed_at ?? 0,
-      expiresAtMs: expires_at ?? 0
+      expiresAtMs: expires_at ?? 0,
+      ...(keeper === null ? {} : { keeper })
     }
   }
 }

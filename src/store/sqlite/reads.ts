@@ -6,9 +6,8 @@ import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import { ProcessUnknown } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { Liveness } from "../../model/Lease.ts"
+import type { LeaseOwner, Liveness } from "../../model/Lease.ts"
 import { leaseIn } from "../../model/Lease.ts"
-import { groupByOwner } from "../holdings.ts"
 import type { Found, ProcessRow, ProcessStore } from "../ProcessStore.ts"
 import type { EventColumns, RowColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
@@ -18,7 +17,7 @@ import * as Queries from "./queries.ts"
 /** The point reads and work lists of the store contract. */
 export type Reads = Pick<
   typeof ProcessStore.Service,
-  "find" | "leaseOf" | "eventsAfter" | "listNonTerminal" | "due" | "holdings" | Queries.Name
+  "find" | "leaseOf" | "eventsAfter" | "listNonTerminal" | "due" | "holders" | "heldBy" | Queries.Name
 >
 
 /**
@@ -98,29 +97,55 @@ export const make = (
             (rows) => rows.map(({ id }) => id)
           )
         ),
-      holdings: asStoreError(
+      holders: asStoreError(
         "list lease holders",
         Effect.map(
-          sql<HoldingColumns>`
-            SELECT lease.owner_id, lease.incarnation_id, lease.liveness, state.process_id AS id
+          // One row for each keeper, and one for each holder without one; every lease of a keeper shows the same evidence.
+          sql<HolderColumns>`
+            SELECT keeper, owner_id, incarnation_id, liveness, count(*) AS leases
             FROM lease JOIN state USING (pk)
             WHERE state.lifecycle = 'running'
-            ORDER BY lease.owner_id, lease.incarnation_id, lease.liveness, state.pk
+            GROUP BY coalesce(keeper, owner_id || char(0) || incarnation_id), liveness
+            ORDER BY min(pk)
           `,
-          (rows) => groupByOwner(rows.map(leasedOf))
+          (rows) =>
+            rows.map(({ keeper, leases, ...owner }) => ({
+              ...(keeper === null ? {} : { keeper }),
+              owner: ownerOf(owner),
+              leases
+            }))
         )
-      )
+      ),
+      heldBy: ({ keeper = null, owner }) =>
+        asStoreError(
+          "list the leases of a holder",
+          Effect.map(
+            sql<OwnerColumns & { readonly id: ProcessId }>`
+              SELECT process_id AS id, owner_id, incarnation_id, liveness
+              FROM lease JOIN state USING (pk)
+              WHERE state.lifecycle = 'running' AND keeper IS ${keeper} AND liveness = ${JSON.stringify(owner.liveness)}
+                AND (${keeper} IS NOT NULL OR (owner_id = ${owner.ownerId} AND incarnation_id = ${owner.incarnationId}))
+              ORDER BY pk
+            `,
+            (rows) => rows.map(({ id, ...columns }) => ({ processId: id, owner: ownerOf(columns) }))
+          )
+        )
     }
   })
 
-interface HoldingColumns {
+interface OwnerColumns {
   readonly owner_id: string
   readonly incarnation_id: string
   readonly liveness: string
-  readonly id: ProcessId
 }
 
-const leasedOf = ({ owner_id, incarnation_id, liveness, id }: HoldingColumns) => ({
-  id,
-  owner: { ownerId: owner_id, incarnationId: incarnation_id, liveness: JSON.parse(liveness) as Liveness }
+interface HolderColumns extends OwnerColumns {
+  readonly keeper: string | null
+  readonly leases: number
+}
+
+const ownerOf = ({ owner_id, incarnation_id, liveness }: OwnerColumns): LeaseOwner => ({
+  ownerId: owner_id,
+  incarnationId: incarnation_id,
+  liveness: JSON.parse(liveness) as Liveness
 })

@@ -10,22 +10,20 @@ import { processMachine } from "../../../machines/process.ts"
 import * as Step from "../../../machines/step.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { eventTypesHash } from "../../model/Registration.ts"
-import type { Change, Plan, ProcessRow, View, Write } from "../ProcessStore.ts"
-import type { EventColumns, GrantColumns, RowColumns, TombstoneColumns } from "./columns.ts"
+import type { Change, Plan, ProcessRow, RenewedPage, RenewPage, View, Write } from "../ProcessStore.ts"
+import * as Beside from "./beside.ts"
+import type { EventColumns, RowColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
 import type { Statements } from "./statements.ts"
 import { prepare } from "./statements.ts"
-
-/** A row with its number in this database. */
-interface Stored {
-  readonly pk: number
-  readonly row: ProcessRow
-}
+import type { Stored } from "./views.ts"
+import * as Views from "./views.ts"
 
 /** Loads and writes rows inside the writer's transactions. */
 export interface Rows {
   readonly view: (plan: Plan, nowMs: number) => View
   readonly write: (changes: ReadonlyArray<Change>, writes: ReadonlyArray<Write>) => void
+  readonly renewKept: (page: RenewPage, nowMs: number) => RenewedPage
   readonly storeId: string
   /** A transaction begins: forget the cache if another process has committed since. */
   readonly begin: () => void
@@ -41,6 +39,9 @@ export interface Rows {
 
 /** How many changed rows one poll looks at. */
 const pollPage = 1_000
+
+/** How many leases one transaction renews. */
+export const renewalPage = 1_000
 
 /** How many rows the cache keeps. */
 export const cacheSize = 4_096
@@ -119,7 +120,13 @@ export const make = (db: Database): Rows => {
     // A row that somebody holds is no work: its lease says when it becomes work again.
     const due = held === undefined ? row.dueAtMs : null
     const isNew = before === undefined
-    if (isNew || events.length > 0 || row.snapshot !== before.snapshot || row.dueAtMs !== before.dueAtMs) {
+    if (
+      isNew ||
+      events.length > 0 ||
+      row.snapshot !== before.snapshot ||
+      row.dueAtMs !== before.dueAtMs ||
+      row.backOff !== before.backOff
+    ) {
       const { context } = row.snapshot
       const statement = isNew ? sql.insertState : sql.updateState
       statement.run({
@@ -132,6 +139,7 @@ export const make = (db: Database): Rows => {
         change: nextChange++,
         updated: context.updatedAtMs,
         wake: context.wakeTarget?.sessionId ?? null,
+        backOff: row.backOff === undefined ? null : JSON.stringify(row.backOff),
         snapshot: JSON.stringify(Step.persist(row.snapshot)),
         ...(isNew ? { id: row.base.registration.id } : {})
       })
@@ -149,41 +157,43 @@ export const make = (db: Database): Rows => {
       if (before?.lease.held !== undefined) sql.removeLease.run(pk)
     } else if (held !== before?.lease.held || row.dueAtMs !== before.dueAtMs) {
       const { ownerId, incarnationId, liveness } = held.owner
-      const { leaseToken, claimedAtMs, expiresAtMs } = held
+      const { leaseToken, claimedAtMs, expiresAtMs, keeper = null } = held
       const evidence = JSON.stringify(liveness)
-      sql.putLease.run(pk, leaseToken, ownerId, incarnationId, evidence, claimedAtMs, expiresAtMs, row.dueAtMs)
+      sql.putLease.run(pk, leaseToken, ownerId, incarnationId, evidence, claimedAtMs, expiresAtMs, row.dueAtMs, keeper)
     }
   }
 
-  const writeBeside = (write: Write): void => {
-    switch (write._tag) {
-      case "PutGrant": {
-        const { scopeId, processId, sessionId, descriptor } = write.grant
-        sql.putGrant.run(scopeId, pkOf(processId), sessionId, JSON.stringify(descriptor))
-        return
-      }
-      case "RemoveGrant":
-        sql.removeGrant.run(write.scopeId, pkOf(write.processId))
-        return
-      case "AckWake":
-        sql.ackWake.run(pkOf(write.processId), write.sequence)
-        return
-      case "Bury": {
-        const { processId, terminalState, prunedAtMs, lastSequence, lastFence } = write.tombstone
-        const pk = pkOf(processId)
-        for (const statement of sql.bury) statement.run(pk)
-        sql.putTombstone.run(processId, terminalState, prunedAtMs, lastSequence, lastFence, nextChange++)
-        cache.delete(processId)
-        touched.delete(processId)
-        return
-      }
-      case "Compact":
-        sql.compact.run(write.processId)
+  const writeBeside = Beside.make(sql, {
+    // Decisions write beside rows that they have loaded.
+    pkOf: (id) => (load(id) as Stored).pk,
+    takeChange: () => nextChange++,
+    forget: (id) => {
+      cache.delete(id)
+      touched.delete(id)
     }
-  }
+  })
 
-  /** Decisions write beside rows that they have loaded. */
-  const pkOf = (id: ProcessId): number => (load(id) as Stored).pk
+  /** Extends leases by their keeper; the rows that are known here follow. */
+  const renewKept = ({ keeper, ttlMs, after = 0 }: RenewPage, nowMs: number): RenewedPage => {
+    const last = sql.lastOfPage.get(after, renewalPage) as number | null
+    const expiresAtMs = nowMs + ttlMs
+    if (last === null) return { renewed: [], expiresAtMs }
+    const renewed = sql.renewKept.all({
+      keeper,
+      after,
+      last,
+      now: nowMs,
+      expires: expiresAtMs
+    }) as RenewedPage["renewed"]
+    for (const { processId } of renewed) {
+      const known = touched.get(processId) ?? cache.get(processId)
+      const held = known?.row.lease.held
+      if (known === undefined || held === undefined) continue
+      const lease = { ...known.row.lease, held: { ...held, expiresAtMs } }
+      touched.set(processId, { pk: known.pk, row: { ...known.row, lease } })
+    }
+    return { renewed, expiresAtMs, next: last }
+  }
 
   const forgetForeign = (): void => {
     const present = dataVersion(sql)
@@ -196,36 +206,12 @@ export const make = (db: Database): Rows => {
 
   return {
     storeId: sql.storeId.get() as string,
-    view: (plan, nowMs) => {
-      const eventOf = (id: ProcessId, columns: unknown) =>
-        columns === undefined ? undefined : Columns.eventOf(id, columns as EventColumns)
-      const grants = (columns: ReadonlyArray<unknown>) => (columns as ReadonlyArray<GrantColumns>).map(Columns.grantOf)
-      return {
-        nowMs,
-        row: (id) => load(id)?.row,
-        tombstone: (id) => {
-          const columns = sql.tombstone.get(id) as TombstoneColumns | undefined
-          return columns && Columns.tombstoneOf(columns)
-        },
-        replayed: (id, key) => {
-          const stored = load(id)
-          return stored && eventOf(id, sql.replayed.get(stored.pk, key))
-        },
-        firstEventAfter: (id, eventType, sequence) => {
-          const stored = load(id)
-          return stored && eventOf(id, sql.firstEventAfter.get(stored.pk, eventType, sequence))
-        },
-        grant: (scopeId, id) => grants(sql.grant.all(scopeId, id))[0],
-        grantsOf: (id) => grants(sql.grantsOf.all(id)),
-        sessionGrants: () => (plan.session === undefined ? [] : grants(sql.sessionGrants.all(plan.session))),
-        sessionTargets: () =>
-          plan.session === undefined ? [] : (sql.sessionTargets.all(plan.session) as ReadonlyArray<ProcessId>)
-      }
-    },
+    view: Views.make(sql, load),
     write: (changes, writes) => {
       for (const change of changes) writeOne(change)
       for (const write of writes) writeBeside(write)
     },
+    renewKept,
     begin: forgetForeign,
     committed: () => {
       for (const [id, stored] of touched) {

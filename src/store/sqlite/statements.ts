@@ -26,16 +26,21 @@ const texts = {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   insertState: `INSERT INTO state
        (pk, sequence, machine_version, lifecycle, fencing_token, due_at, change, updated_at, process_id, wake_session,
-        snapshot)
-     VALUES (@pk, @sequence, @version, @lifecycle, @fence, @due, @change, @updated, @id, @wake, @snapshot)`,
+        back_off, snapshot)
+     VALUES (@pk, @sequence, @version, @lifecycle, @fence, @due, @change, @updated, @id, @wake, @backOff, @snapshot)`,
   updateState: `UPDATE state SET sequence = @sequence, machine_version = @version, lifecycle = @lifecycle,
-       fencing_token = @fence, due_at = @due, change = @change, updated_at = @updated, wake_session = @wake, snapshot = @snapshot
+       fencing_token = @fence, due_at = @due, change = @change, updated_at = @updated, wake_session = @wake,
+       back_off = @backOff, snapshot = @snapshot
      WHERE pk = @pk`,
   moveLease: "UPDATE state SET fencing_token = ?, due_at = ? WHERE pk = ?",
   putLease: `INSERT OR REPLACE INTO lease
-       (pk, lease_token, owner_id, incarnation_id, liveness, claimed_at, expires_at, due_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+       (pk, lease_token, owner_id, incarnation_id, liveness, claimed_at, expires_at, due_at, keeper)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   removeLease: "DELETE FROM lease WHERE pk = ?",
+  lastOfPage: "SELECT max(pk) FROM (SELECT pk FROM lease WHERE pk > ? ORDER BY pk LIMIT ?)",
+  renewKept: `UPDATE lease SET expires_at = @expires
+     WHERE pk > @after AND pk <= @last AND keeper = @keeper AND expires_at > @now
+     RETURNING (SELECT process_id FROM state WHERE state.pk = lease.pk) AS processId, lease_token AS leaseToken`,
   putGrant: `INSERT OR REPLACE INTO handle_grant (scope_id, pk, session_id, descriptor) VALUES (?, ?, ?, ?)`,
   removeGrant: "DELETE FROM handle_grant WHERE scope_id = ? AND pk = ?",
   ackWake: "INSERT INTO wake_ack (pk, sequence) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -51,7 +56,14 @@ type Name = keyof typeof texts
 export type Statements = { readonly [Key in Name]: Statement } & { readonly bury: ReadonlyArray<Statement> }
 
 /** These answer the value of their one column. */
-const plucked: ReadonlySet<Name> = new Set(["eventTypes", "sessionTargets", "lastChange", "dataVersion", "storeId"])
+const plucked: ReadonlySet<Name> = new Set([
+  "eventTypes",
+  "sessionTargets",
+  "lastChange",
+  "dataVersion",
+  "storeId",
+  "lastOfPage"
+])
 
 const buried = ["wake_ack", "handle_grant", "event", "lease", "state", "process"]
 

@@ -32,6 +32,7 @@ const statements: ReadonlyArray<string> = [
     updated_at INTEGER NOT NULL,
     process_id TEXT NOT NULL,
     wake_session TEXT,
+    back_off TEXT,
     snapshot TEXT NOT NULL
   ) STRICT`,
   // What people list is what runs and what went wrong; what completed is found in the order of ids.
@@ -65,7 +66,8 @@ const statements: ReadonlyArray<string> = [
     liveness TEXT NOT NULL,
     claimed_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    due_at INTEGER
+    due_at INTEGER,
+    keeper TEXT
   ) STRICT`,
 
   `CREATE TABLE wake_ack (

@@ -1,0 +1,167 @@
+/**
+ * The host itself: its supervision tree as running fibers, readable at any time as a value.
+ *
+ * ```
+ * host ┬ store writer        a part of the store, which restarts itself
+ *      ├ owner ┬ lease keeper
+ *      │       ├ process actors ─ one node for each body
+ *      │       ├ admission     takes on who stands in line for a slot
+ *      │       ├ lookout       looks at rows that a commit pointed at
+ *      │       └ sweep
+ *      └ change feed
+ * ```
+ * Invariant: what fails in here is restarted here. A body is never restarted in place: its defect is its outcome.
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type { HostEvent, HostFailure } from "../../machines/host.ts"
+import { hostMachine } from "../../machines/host.ts"
+import * as Step from "../../machines/step.ts"
+import type { ChangeHub } from "../runtime/ChangeHub.ts"
+import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
+import { Worker } from "../runtime/Worker.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import * as ForeignChanges from "../supervision/ForeignChanges.ts"
+import { LeaseKeeper } from "../supervision/LeaseKeeper.ts"
+import { Owner } from "../supervision/Owner.ts"
+import { RecoverySweep } from "../supervision/RecoverySweep.ts"
+import type { Child } from "../supervision/Supervisor.ts"
+import * as Supervisor from "../supervision/Supervisor.ts"
+import type { TreeNode } from "../supervision/Tree.ts"
+
+/** Where a host's life stands. */
+export type HostState = "starting" | "running" | "stopping" | "failing" | "stopped" | "failed"
+
+/** A running host. */
+export class Host extends Context.Tag("holdfast/host/Host")<
+  Host,
+  {
+    readonly state: Effect.Effect<HostState>
+    /** The supervision tree as it stands: who runs, in which state, how often it was restarted, and why. */
+    readonly tree: Effect.Effect<TreeNode>
+    /** Waits until the host fails: until its tree could not be kept up. What it ran was handed back by then. */
+    readonly awaitFailure: Effect.Effect<HostFailure>
+  }
+>() {}
+
+/** Runs the host for as long as the layer lives. Then it stops in reverse: sweep, bodies, keeper. */
+export const layer: Layer.Layer<
+  Host,
+  never,
+  ProcessStore | ChangeHub | Worker | LeaseKeeper | RecoverySweep | Owner | RuntimeConfig
+> = Layer.scoped(
+  Host,
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const tree = yield* treeOf
+    const failed = yield* Deferred.make<HostFailure>()
+    let { snapshot, commands } = Step.begin(hostMachine, undefined)
+    let fiber: Fiber.RuntimeFiber<void> | undefined
+
+    const advance = (event: HostEvent): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        ;({ snapshot, commands } = Step.advance(hostMachine, snapshot, event))
+        return perform
+      })
+
+    const perform: Effect.Effect<void> = Effect.suspend(() =>
+      Effect.forEach(
+        commands,
+        (command) => {
+          switch (command.type) {
+            case "startTree":
+              return startTree
+            case "stopTree":
+              return fiber === undefined ? Effect.void : Effect.asVoid(Fiber.interruptFork(fiber))
+            case "announceFailure":
+              return Effect.zipRight(
+                Effect.logFatal(`the host failed: ${command.params.child}: ${command.params.problem}`),
+                Deferred.succeed(failed, { child: command.params.child, problem: command.params.problem })
+              )
+          }
+        },
+        { discard: true }
+      )
+    )
+
+    const startTree: Effect.Effect<void> = Effect.gen(function* () {
+      const run = tree.run.pipe(
+        Effect.catchAll((failure) => advance({ type: "supervisor.escalated", ...failure })),
+        Effect.ensuring(Effect.suspend(() => advance({ type: "tree.stopped" })))
+      )
+      // Started where nothing can interrupt; it must hear when it is asked to stop.
+      fiber = yield* Effect.fork(Effect.interruptible(run))
+    })
+
+    // The tree's fiber is this one's child and outlives every wait in it; the finalizer below waits for its end.
+    const life = yield* Effect.forkScoped(
+      Effect.uninterruptibleMask((restore) =>
+        perform.pipe(
+          Effect.zipRight(advance({ type: "host.started" })),
+          Effect.zipRight(Effect.exit(restore(Effect.never))),
+          Effect.zipRight(advance({ type: "host.stop_requested" })),
+          Effect.zipRight(Effect.suspend(() => (fiber === undefined ? Effect.void : Fiber.await(fiber))))
+        )
+      )
+    )
+    yield* Effect.addFinalizer(() => Fiber.interrupt(life))
+
+    return Host.of({
+      state: Effect.sync(() => snapshot.value as HostState), // the machine's states
+      tree: Effect.sync(() => {
+        const { children, ...host } = tree.node()
+        return { ...host, state: snapshot.value as HostState, children: [...store.parts(), ...children] }
+      }),
+      awaitFailure: Deferred.await(failed)
+    })
+  })
+)
+
+const treeOf = Effect.gen(function* () {
+  const worker = yield* Worker
+  const keeper = yield* LeaseKeeper
+  const owner = yield* Owner
+  const sweep = yield* RecoverySweep
+  const changes = yield* ForeignChanges.make
+  const { shutdownMs } = yield* RuntimeConfig
+
+  const ownerTree = Supervisor.make({
+    ...Supervisor.defaults,
+    name: "owner",
+    strategy: "one_for_one",
+    children: [
+      loop("lease keeper", keeper.run),
+      {
+        ...loop("process actors", owner.run),
+        // Bodies have this long to let go, and owner-bound work as long to be given up.
+        shutdownMs: 2 * shutdownMs + 1_000,
+        below: () => {
+          const children = owner.processes()
+          return { children, note: `${owner.state()}, ${children.length} at work` }
+        }
+      },
+      loop("admission", worker.admission),
+      loop("lookout", worker.lookout),
+      loop("sweep", sweep.run)
+    ]
+  })
+  return Supervisor.make({
+    ...Supervisor.defaults,
+    name: "host",
+    strategy: "one_for_one",
+    children: [
+      {
+        ...loop("owner", ownerTree.run),
+        shutdownMs: 2 * shutdownMs + 5_000,
+        below: () => ({ kind: "supervisor", children: ownerTree.node().children, note: owner.identity.ownerId })
+      },
+      loop("change feed", changes)
+    ]
+  })
+})
+
+/** A loop that is always wanted and lets go at once. */
+const loop = (name: string, run: Child["run"]): Child => ({ name, restart: "permanent", shutdownMs: 5_000, run })

@@ -1,0 +1,134 @@
+/**
+ * The roster of a worker: the activations that run here, each with its actor, its slot and its fiber.
+ *
+ * Invariant: an actor is on the roster from the commit that began its activation until its conclusion was written or refused.
+ */
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+import { resume } from "../../machines/lifecycle.ts"
+import type { ProcessCommand } from "../../machines/process.ts"
+import type { StoreError } from "../model/errors.ts"
+import type { ProcessId } from "../model/ids.ts"
+import type { Lease } from "../model/Lease.ts"
+import type { ActivationStore } from "../store/ActivationStore.ts"
+import { holds } from "../store/decisions/authority.ts"
+import type { ProcessRow } from "../store/ProcessStore.ts"
+import type { Body } from "./Engine.ts"
+import type { ExecutionContext } from "./ExecutionContext.ts"
+import type { ProcessActor } from "./ProcessActor.ts"
+import * as Actors from "./ProcessActor.ts"
+import * as Slots from "./Slots.ts"
+
+/** What a roster needs of its worker. */
+export interface RosterSupport {
+  readonly activations: typeof ActivationStore.Service
+  readonly readRow: (id: ProcessId) => Effect.Effect<ProcessRow | undefined, StoreError>
+  readonly slots: Slots.Slots
+  readonly contextOf: (actor: ProcessActor, slot: Slots.HeldSlot) => ExecutionContext
+}
+
+/** The activations that run here. */
+export interface Roster {
+  /** Runs an activation that has begun, on a slot that is taken; the slot is given back when it has ended. */
+  readonly launch: (
+    row: ProcessRow,
+    lease: Lease,
+    body: Body<never>,
+    commands: ReadonlyArray<ProcessCommand>
+  ) => Effect.Effect<void>
+  readonly has: (id: ProcessId) => boolean
+  readonly all: () => ReadonlyArray<ProcessActor>
+  /** Hands a hint of a commit to the actor it is for; `false` when none runs here. */
+  readonly hint: (id: ProcessId, command: ProcessCommand) => boolean
+  /** Another OS process changed this row: its actor, if it runs here, gets the hints that the snapshot calls for. */
+  readonly remind: (id: ProcessId) => Effect.Effect<void, StoreError>
+  /** Runs work that belongs to this worker beside its activations. */
+  readonly fork: (work: Effect.Effect<void>) => Effect.Effect<void>
+  /** Asks every activation to let go, also those that are just being launched. */
+  readonly interruptAll: Effect.Effect<void>
+  /** Launches without asking them to let go again. */
+  readonly accept: Effect.Effect<void>
+  readonly stopping: () => boolean
+  /** Waits until nothing runs here any more. */
+  readonly empty: Effect.Effect<void>
+  /** Owner-bound processes that this worker began and whose end it has not seen. */
+  readonly ownerBound: () => ReadonlyArray<ProcessId>
+}
+
+/** Makes an empty roster. When its scope closes, what still runs is interrupted. */
+export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { activations, readRow, slots } = support
+    const actors = new Map<ProcessId, ProcessActor>()
+    const held = new Map<ProcessActor, Slots.HeldSlot>()
+    const ownerBound = new Set<ProcessId>()
+    const fibers = yield* FiberSet.make()
+    let stopping = false
+
+    const launch: Roster["launch"] = (row, lease, body, commands) =>
+      Effect.suspend(() => {
+        const actor = Actors.make(row, lease)
+        // Whatever of this process still runs here was fenced by the activation that begins now.
+        actors.get(actor.id)?.inbox.offer("lease.lost")
+        actors.set(actor.id, actor)
+        if (row.base.registration.disposition === "owner_bound") ownerBound.add(actor.id)
+        const slot = Slots.hold(slots)
+        held.set(actor, slot)
+        const context = support.contextOf(actor, slot)
+        const cancelReason = Effect.map(readRow(actor.id), (now) => now?.snapshot.context.cancelRequest?.reason ?? null)
+        const activation = Actors.run(actor, {
+          body: Effect.suspend(() => body(context)),
+          activations,
+          cancelReason: Effect.orElseSucceed(cancelReason, () => null)
+        }).pipe(
+          // It is forked where a start must not be torn; it may itself be interrupted, and so may its body.
+          Effect.interruptible,
+          Effect.ensuring(
+            Effect.sync(() => {
+              if (actors.get(actor.id) === actor) actors.delete(actor.id)
+              held.delete(actor)
+              slot.giveBack()
+            })
+          )
+        )
+        for (const command of [...resume(row.snapshot), ...commands]) Actors.hint(actor, command)
+        if (stopping) actor.inbox.offer("host.stopping")
+        return Effect.asVoid(FiberSet.run(fibers, activation))
+      })
+
+    return {
+      launch,
+      has: (id) => actors.has(id),
+      all: () => [...actors.values()],
+      ownerBound: () => [...ownerBound],
+      hint: (id, command) => {
+        if (command.type === "announceEnd") ownerBound.delete(id)
+        const actor = actors.get(id)
+        if (actor === undefined) return false
+        // Its slot is free as soon as its end is written, before whoever waits for the end goes on.
+        if (actor.exit !== undefined) held.get(actor)?.giveBack()
+        else Actors.hint(actor, command)
+        return true
+      },
+      remind: (id) =>
+        Effect.gen(function* () {
+          const actor = actors.get(id)
+          const row = actor && (yield* readRow(id))
+          if (actor === undefined || row === undefined) return
+          for (const command of resume(row.snapshot)) Actors.hint(actor, command)
+          // An expired lease that nobody took is its keeper's to take again.
+          if (row.snapshot.status === "active" && !holds(row, actor.lease)) actor.inbox.offer("lease.lost")
+        }),
+      fork: (work) => Effect.asVoid(FiberSet.run(fibers, work)),
+      interruptAll: Effect.sync(() => {
+        stopping = true
+        for (const actor of actors.values()) actor.inbox.offer("host.stopping")
+      }),
+      accept: Effect.sync(() => {
+        stopping = false
+      }),
+      stopping: () => stopping,
+      empty: FiberSet.awaitEmpty(fibers)
+    }
+  })

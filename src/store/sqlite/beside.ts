@@ -1,0 +1,44 @@
+/**
+ * Writes beside a process's own rows, in the transaction of the decision that asked for them.
+ */
+import type { ProcessId } from "../../model/ids.ts"
+import type { Write } from "../ProcessStore.ts"
+import type { Statements } from "./statements.ts"
+
+/** What these writes need of the rows they stand beside. */
+export interface BesideSupport {
+  readonly pkOf: (id: ProcessId) => number
+  /** Takes the next number of the change feed. */
+  readonly takeChange: () => number
+  /** The process is gone: nothing may be answered from memory any more. */
+  readonly forget: (id: ProcessId) => void
+}
+
+/** Makes the writer of one connection. */
+export const make =
+  (sql: Statements, { pkOf, takeChange, forget }: BesideSupport): ((write: Write) => void) =>
+  (write) => {
+    switch (write._tag) {
+      case "PutGrant": {
+        const { scopeId, processId, sessionId, descriptor } = write.grant
+        sql.putGrant.run(scopeId, pkOf(processId), sessionId, JSON.stringify(descriptor))
+        return
+      }
+      case "RemoveGrant":
+        sql.removeGrant.run(write.scopeId, pkOf(write.processId))
+        return
+      case "AckWake":
+        sql.ackWake.run(pkOf(write.processId), write.sequence)
+        return
+      case "Bury": {
+        const { processId, terminalState, prunedAtMs, lastSequence, lastFence } = write.tombstone
+        const pk = pkOf(processId)
+        for (const statement of sql.bury) statement.run(pk)
+        sql.putTombstone.run(processId, terminalState, prunedAtMs, lastSequence, lastFence, takeChange())
+        forget(processId)
+        return
+      }
+      case "Compact":
+        sql.compact.run(write.processId)
+    }
+  }

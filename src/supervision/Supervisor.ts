@@ -1,0 +1,200 @@
+/**
+ * Interprets the supervisor machine: its children are fibers, started in order, started again when they fail, and stopped in
+ * reverse.
+ *
+ * Invariant: every child belongs to a scope of the supervisor's own. When the supervisor has ended, no child runs.
+ * @see https://www.erlang.org/doc/system/sup_princ.html
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Step from "../../machines/step.ts"
+import type {
+  ChildSpec,
+  SupervisedChild,
+  SupervisorCommand,
+  SupervisorEvent,
+  SupervisorFailure,
+  SupervisorInput
+} from "../../machines/supervisor.ts"
+import { supervisorMachine } from "../../machines/supervisor.ts"
+import * as Inboxes from "../runtime/Inbox.ts"
+import type { TreeNode } from "./Tree.ts"
+
+/** A child: what the machine is told of it, and what it runs. */
+export interface Child extends ChildSpec {
+  /** Ends when the child has; an interruption asks it to stop. */
+  readonly run: Effect.Effect<unknown, unknown>
+  /** What stands below it in the tree, for a child that is more than one fiber. */
+  readonly below?: () => Partial<Pick<TreeNode, "kind" | "children" | "note">>
+}
+
+/** A supervisor as a value. */
+export interface SupervisorSpec extends Omit<SupervisorInput, "children"> {
+  readonly name: string
+  readonly children: ReadonlyArray<Child>
+}
+
+/** A supervisor: a fiber to run, and the part of the tree that it is. */
+export interface Supervisor {
+  /** Runs until it is interrupted, which stops the children in reverse, or until it gives up, with the failure that did it. */
+  readonly run: Effect.Effect<void, SupervisorFailure>
+  readonly node: () => TreeNode
+}
+
+/** How often children may be restarted, and how the pauses grow: what fails at once, every time, never comes to the bound. */
+export const defaults: Pick<SupervisorInput, "intensity" | "backOff"> = {
+  intensity: { maxRestarts: 10, periodMs: 60_000 },
+  backOff: { baseMs: 100, maxMs: 30_000 }
+}
+
+/** Makes a supervisor that runs nothing yet. */
+export const make = (spec: SupervisorSpec): Supervisor => {
+  const { name, children, ...input } = spec
+  const byName = new Map(children.map((child) => [child.name, child]))
+  let { snapshot, commands } = Step.begin(supervisorMachine, {
+    ...input,
+    children: children.map(({ run: _run, below: _below, ...child }) => child)
+  })
+
+  // Effect passes an interruption on to forked children at once; in a scope they wait for their turn to stop.
+  const loop = (restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>, scope: Scope.Scope) =>
+    Effect.gen(function* () {
+      ;({ snapshot, commands } = Step.begin(supervisorMachine, {
+        ...input,
+        children: children.map(({ run: _run, below: _below, ...child }) => child)
+      }))
+      const inbox = Inboxes.make<SupervisorEvent>({
+        type: "supervisor.start_requested",
+        atMs: yield* Clock.currentTimeMillis
+      })
+      const fibers = new Map<string, Fiber.RuntimeFiber<unknown, unknown>>()
+      const alarms = new Map<string, Fiber.RuntimeFiber<void>>()
+      let stopping = false
+
+      const perform = (command: SupervisorCommand): Effect.Effect<void> => {
+        switch (command.type) {
+          case "startChild":
+            return startChild(command.params.name)
+          case "stopChild":
+            return stopChild(command.params.name, command.params.shutdownMs)
+          case "scheduleRestart":
+            return scheduleRestart(command.params.name, command.params.delayMs)
+          case "escalate":
+            return Effect.logError(`supervisor ${name} gives up: ${command.params.child}: ${command.params.problem}`)
+          case "announceStopped":
+            return Effect.void
+        }
+      }
+
+      const offerNow = (event: { readonly type: "restart.due" | "child.stopped"; readonly name: string }) =>
+        Effect.map(Clock.currentTimeMillis, (atMs) => inbox.offer({ ...event, atMs }))
+
+      /** One alarm for each child: a later one replaces it. */
+      const scheduleRestart = (child: string, delayMs: number) =>
+        Effect.gen(function* () {
+          const earlier = alarms.get(child)
+          if (earlier !== undefined) yield* Fiber.interruptFork(earlier)
+          const alarm = Effect.delay(offerNow({ type: "restart.due", name: child }), delayMs)
+          alarms.set(child, yield* Effect.forkIn(Effect.interruptible(alarm), scope))
+        })
+
+      const startChild = (child: string) =>
+        Effect.gen(function* () {
+          const { run } = byName.get(child) as Child // the machine knows only the children it was given
+          const clock = yield* Effect.clock
+          const fiber = yield* Effect.forkIn(Effect.interruptible(run), scope)
+          fibers.set(child, fiber)
+          inbox.offer({ type: "child.started", name: child, atMs: clock.unsafeCurrentTimeMillis() })
+          fiber.addObserver((exit) => {
+            if (fibers.get(child) !== fiber) return
+            fibers.delete(child)
+            inbox.offer(exitOf(child, clock.unsafeCurrentTimeMillis(), exit))
+          })
+        })
+
+      const stopChild = (child: string, shutdownMs: number) =>
+        Effect.gen(function* () {
+          const fiber = fibers.get(child)
+          if (fiber === undefined) return yield* offerNow({ type: "child.stopped", name: child })
+          fibers.delete(child)
+          yield* Fiber.interruptFork(fiber)
+          // Its end, or its deadline: a child that does not let go is left to the scope, and said so.
+          const ended = Fiber.await(fiber).pipe(
+            Effect.timeoutTo({ duration: shutdownMs, onSuccess: () => true, onTimeout: () => false }),
+            Effect.tap((inTime) =>
+              inTime ? Effect.void : Effect.logWarning(`${name}/${child} did not stop within ${shutdownMs} ms`)
+            ),
+            Effect.zipRight(offerNow({ type: "child.stopped", name: child })),
+            Effect.interruptible
+          )
+          yield* Effect.forkIn(ended, scope)
+        })
+
+      while (true) {
+        for (const command of commands) yield* perform(command)
+        if (snapshot.status === "done") break
+        const event = stopping ? yield* inbox.take : yield* Effect.exit(restore(inbox.take))
+        if ("type" in event) {
+          ;({ snapshot, commands } = Step.advance(supervisorMachine, snapshot, event))
+        } else if (Exit.isSuccess(event)) {
+          ;({ snapshot, commands } = Step.advance(supervisorMachine, snapshot, event.value))
+        } else {
+          // Interrupted: it is asked to stop, and the rest of its life cannot be interrupted.
+          stopping = true
+          const atMs = yield* Clock.currentTimeMillis
+          ;({ snapshot, commands } = Step.advance(supervisorMachine, snapshot, {
+            type: "supervisor.stop_requested",
+            atMs
+          }))
+        }
+      }
+      const { failure } = snapshot.context
+      if (failure !== undefined) return yield* Effect.fail(failure)
+    })
+
+  return {
+    run: Effect.uninterruptibleMask((restore) => Effect.scopedWith((scope) => loop(restore, scope))),
+    node: () => ({
+      name,
+      kind: "supervisor",
+      state: stateOf(snapshot.value),
+      restarts: 0,
+      ...(snapshot.context.failure === undefined
+        ? {}
+        : { lastFailure: { atMs: 0, problem: snapshot.context.failure.problem } }),
+      children: snapshot.context.children.map((child) => nodeOf(child, byName.get(child.name)))
+    })
+  }
+}
+
+const stateOf = (value: unknown): string =>
+  typeof value === "string" ? value : (Object.keys(value as object)[0] ?? "") // a state value is a name or one nested in another
+
+const nodeOf = ({ name, status, restarts, lastFailure }: SupervisedChild, child: Child | undefined): TreeNode => {
+  const below = child?.below?.() ?? {}
+  return {
+    name,
+    kind: below.kind ?? "worker",
+    state: status.replace("_", " "),
+    restarts,
+    ...(lastFailure === undefined ? {} : { lastFailure }),
+    ...(below.note === undefined ? {} : { note: below.note }),
+    children: below.children ?? []
+  }
+}
+
+const exitOf = (name: string, atMs: number, exit: Exit.Exit<unknown, unknown>): SupervisorEvent =>
+  Exit.isSuccess(exit)
+    ? { type: "child.exited", name, atMs, exit: "normal" }
+    : { type: "child.exited", name, atMs, exit: "failure", problem: problemOf(exit.cause) }
+
+const problemOf = (cause: Cause.Cause<unknown>): string => {
+  const squashed = Cause.squash(cause)
+  if (squashed instanceof Error) return `${squashed.name}: ${squashed.message}`
+  if (typeof squashed === "object" && squashed !== null && "problem" in squashed) return String(squashed.problem)
+  return String(squashed)
+}

@@ -1,0 +1,129 @@
+/**
+ * What a sweep did, as data: every row it looked at, with what became of it or why it was left.
+ */
+import * as Effect from "effect/Effect"
+import type { ProcessId } from "../model/ids.ts"
+import type { Admission } from "../runtime/Worker.ts"
+
+/** Why a row was left for later. Units: epoch milliseconds, UTC. */
+export type Deferral =
+  /** Somebody holds it who is not proven dead. */
+  | { readonly _tag: "Busy"; readonly holder?: string }
+  /** It ended meanwhile. */
+  | { readonly _tag: "Settled" }
+  /** An outside system completes it. */
+  | { readonly _tag: "ExternallyOwned" }
+  /** Beginning it failed; it rests. */
+  | { readonly _tag: "BackingOff"; readonly untilMs: number; readonly failures: number; readonly problem: string }
+  /** This host has not got its engine, or not in its version. */
+  | { readonly _tag: "NoEngine"; readonly kind: string; readonly version: string }
+  /** Every slot of this host is taken; it stands in line. */
+  | { readonly _tag: "NoSlot" }
+  /** Owner-bound, begun, held by nobody, and nobody asked to give it up: only a request or an outcome can move it. */
+  | { readonly _tag: "OutcomeUnknown" }
+  /** Looking at it failed. */
+  | { readonly _tag: "StoreError"; readonly problem: string }
+
+/** What became of one row. Reported only after the write was acknowledged. */
+export type RowReport = { readonly id: ProcessId } & (
+  | { readonly _tag: "Admitted" }
+  | { readonly _tag: "Ended"; readonly as: "cancelled" | "failed" | "abandoned" }
+  | { readonly _tag: "Deferred"; readonly reason: Deferral }
+)
+
+/** A holder that is proven dead, and how many leases it left. */
+export interface DeadHolder {
+  readonly ownerId: string
+  readonly leases: number
+}
+
+/** What one sweep did. Units: `beganAtMs` and `endedAtMs` are epoch milliseconds, UTC. */
+export interface SweepReport {
+  readonly beganAtMs: number
+  readonly endedAtMs: number
+  readonly dead: ReadonlyArray<DeadHolder>
+  readonly admitted: ReadonlyArray<ProcessId>
+  readonly ended: ReadonlyArray<{ readonly id: ProcessId; readonly as: "cancelled" | "failed" | "abandoned" }>
+  readonly deferred: ReadonlyArray<{ readonly id: ProcessId; readonly reason: Deferral }>
+}
+
+/** Puts the rows of one sweep together, in the order in which they were looked at. */
+export const make = (
+  beganAtMs: number,
+  endedAtMs: number,
+  dead: ReadonlyArray<DeadHolder>,
+  rows: ReadonlyArray<RowReport>
+): SweepReport => ({
+  beganAtMs,
+  endedAtMs,
+  dead,
+  admitted: rows.flatMap((row) => (row._tag === "Admitted" ? [row.id] : [])),
+  ended: rows.flatMap((row) => (row._tag === "Ended" ? [{ id: row.id, as: row.as }] : [])),
+  deferred: rows.flatMap((row) => (row._tag === "Deferred" ? [{ id: row.id, reason: row.reason }] : []))
+})
+
+/** What a worker's answer means for a report. */
+export const rowReport = (id: ProcessId, admission: Admission): RowReport => {
+  switch (admission._tag) {
+    case "Run":
+      return { id, _tag: "Admitted" }
+    case "Ended":
+      return { id, _tag: "Ended", as: admission.as }
+    case "NoSlot":
+      return deferred(id, { _tag: "NoSlot" })
+    case "Absent":
+      return deferred(id, { _tag: "Settled" })
+    case "BackingOff": {
+      const { untilMs, failures, problem } = admission.backOff
+      return deferred(id, { _tag: "BackingOff", untilMs, failures, problem })
+    }
+    case "Left":
+      return deferred(id, leftFor(admission))
+  }
+}
+
+/** Whether a row cannot run on this host, though perhaps on another: nothing is written on the row then. */
+export const isStuck = (row: RowReport): boolean =>
+  row._tag === "Deferred" && (row.reason._tag === "NoEngine" || row.reason._tag === "StoreError")
+
+/** Says once for each process what nobody would notice otherwise. */
+export const tell = (report: SweepReport, told: { readonly has: (id: ProcessId) => boolean }): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (const { ownerId, leases } of report.dead)
+      yield* Effect.logWarning(`${ownerId} is dead and left ${leases} leases`)
+    for (const { id, as } of report.ended) yield* Effect.logWarning(`recovery ended ${id} as ${as}`)
+    for (const { id, reason } of report.deferred) {
+      const text = told.has(id) ? undefined : sentence(reason)
+      if (text !== undefined) yield* Effect.logWarning(`${id} ${text}`)
+    }
+  })
+
+const sentence = (reason: Deferral): string | undefined => {
+  switch (reason._tag) {
+    case "NoEngine":
+      return `waits for an engine this host has not: ${reason.kind} in version ${reason.version}`
+    case "StoreError":
+      return `could not be looked at: ${reason.problem}`
+    case "BackingOff":
+      return `cannot begin here and rests until ${new Date(reason.untilMs).toISOString()}: ${reason.problem}`
+    default:
+      return undefined
+  }
+}
+
+const deferred = (id: ProcessId, reason: Deferral): RowReport => ({ id, _tag: "Deferred", reason })
+
+const leftFor = (left: Extract<Admission, { readonly _tag: "Left" }>): Deferral => {
+  switch (left.reason) {
+    case "settled":
+      return { _tag: "Settled" }
+    case "externally_owned":
+      return { _tag: "ExternallyOwned" }
+    case "busy":
+      return { _tag: "Busy", ...(left.holder === undefined ? {} : { holder: left.holder.ownerId }) }
+    case "outcome_unknown":
+      return { _tag: "OutcomeUnknown" }
+    case "no_engine":
+      return { _tag: "NoEngine", kind: left.engine?.kind ?? "", version: left.engine?.version ?? "" }
+  }
+}
