@@ -70,7 +70,7 @@ export const begun = <Machine extends AnyStateMachine>(machine: Machine, input: 
  * Asserts that the step comes out alike twice and from a snapshot that was stored, that the context is plain JSON, and that
  * the snapshot before it is left alone.
  */
-export const after = <Machine extends AnyStateMachine>(
+export const stepped = <Machine extends AnyStateMachine>(
   machine: Machine,
   { snapshot }: { readonly snapshot: SnapshotFrom<Machine> },
   event: EventFromLogic<Machine>
@@ -94,7 +94,7 @@ export const ledBy = <Machine extends AnyStateMachine>(
   machine: Machine,
   input: InputFrom<Machine>,
   events: ReadonlyArray<EventFromLogic<Machine>>
-): Visit<Machine> => events.reduce((at: Visit<Machine>, event) => after(machine, at, event), begun(machine, input))
+): Visit<Machine> => events.reduce((at: Visit<Machine>, event) => stepped(machine, at, event), begun(machine, input))
 
 const visit = <Machine extends AnyStateMachine>(
   _machine: Machine,

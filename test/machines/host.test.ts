@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
 import type { HostEvent } from "../../machines/host.ts"
 import { hostMachine } from "../../machines/host.ts"
-import { after, begun, ledBy, placesOf, reachedBy } from "./chart.ts"
+import { begun, ledBy, placesOf, reachedBy, stepped } from "./chart.ts"
 
 const events = {
   started: { type: "host.started" },
@@ -48,7 +48,7 @@ describe("the life of a host", () => {
       assert.deepStrictEqual<object>(at.snapshot.context, context)
       for (const name of names) {
         const [next, ...commands] = decisions[name] ?? [place]
-        const step = after(hostMachine, at, events[name])
+        const step = stepped(hostMachine, at, events[name])
         assert.strictEqual(step.place, next, name)
         assert.deepStrictEqual<ReadonlyArray<unknown>>(step.commands, commands, name)
         assert.strictEqual(step.snapshot !== at.snapshot, decisions[name] !== undefined, name)
@@ -70,7 +70,7 @@ describe("the life of a host", () => {
       const asked: Array<string> = []
       let at = begun(hostMachine, undefined)
       for (const event of typed(args[0])) {
-        at = after(hostMachine, at, event)
+        at = stepped(hostMachine, at, event)
         asked.push(...at.commands.map(({ type }) => type))
       }
       assert.match(asked.join(" "), /^(stopTree( announceFailure)?)?$/)

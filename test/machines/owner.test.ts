@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
 import type { OwnerEvent } from "../../machines/owner.ts"
 import { ownerMachine } from "../../machines/owner.ts"
-import { after, begun, ledBy, placesOf, reachedBy } from "./chart.ts"
+import { begun, ledBy, placesOf, reachedBy, stepped } from "./chart.ts"
 
 type Name = OwnerEvent["type"]
 const names = ["owner.stop_requested", "bodies.let_go", "deadline.passed", "drain.finished"] as const
@@ -53,7 +53,7 @@ describe("the life of an owner", () => {
       assert.strictEqual(at.place, place)
       for (const event of events) {
         const decided = decisions[event.type]
-        const step = after(ownerMachine, at, event)
+        const step = stepped(ownerMachine, at, event)
         if (decided === undefined) {
           assert.strictEqual(step.snapshot, at.snapshot, event.type)
           assert.deepStrictEqual(step.commands, [])

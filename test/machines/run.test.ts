@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
 import type { RunEvent } from "../../machines/run.ts"
 import { runMachine } from "../../machines/run.ts"
-import { after, begun, ledBy, placesOf, reachedBy } from "./chart.ts"
+import { begun, ledBy, placesOf, reachedBy, stepped } from "./chart.ts"
 
 type Name = RunEvent["type"]
 const names = [
@@ -123,7 +123,7 @@ describe("one activation", () => {
       assert.strictEqual(at.place, place)
       for (const event of events) {
         const [next, ...commands] = decisions[event.type] ?? [place]
-        const step = after(runMachine, at, event)
+        const step = stepped(runMachine, at, event)
         assert.strictEqual(step.place, next, event.type)
         assert.deepStrictEqual<ReadonlyArray<unknown>>(step.commands, commands, event.type)
         assert.strictEqual(step.snapshot !== at.snapshot, decisions[event.type] !== undefined, event.type)
@@ -145,7 +145,7 @@ describe("one activation", () => {
       const asked: Array<string> = []
       let at = begun(runMachine, undefined)
       for (const event of typed(args[0])) {
-        at = after(runMachine, at, event)
+        at = stepped(runMachine, at, event)
         asked.push(...at.commands.map(({ type }) => type))
       }
       // At most two interrupts: by the first of cancel and host stop, and by what outranks them.

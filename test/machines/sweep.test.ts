@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
 import type { SweepContext, SweepEvent } from "../../machines/sweep.ts"
 import { sweepMachine } from "../../machines/sweep.ts"
-import { after, begun, ledBy, placesOf, reachedBy } from "./chart.ts"
+import { begun, ledBy, placesOf, reachedBy, stepped } from "./chart.ts"
 
 const events = {
   due: { type: "sweep.due" },
@@ -131,7 +131,7 @@ describe("the sweep's loop", () => {
       assert.strictEqual(at.place, place)
       for (const name of names) {
         const decided = decisions[name]
-        const step = after(sweepMachine, at, events[name])
+        const step = stepped(sweepMachine, at, events[name])
         if (decided === undefined) {
           assert.strictEqual(step.snapshot, at.snapshot, name)
           assert.deepStrictEqual(step.commands, [])
@@ -157,7 +157,7 @@ describe("the sweep's loop", () => {
     let at = begun(sweepMachine, input)
     const pauses: Array<unknown> = []
     for (const name of ["failed", "failed", "failed", "failed", "failed", "failed", "found none", "failed"] as const) {
-      at = after(sweepMachine, after(sweepMachine, at, events.due), events[name])
+      at = stepped(sweepMachine, stepped(sweepMachine, at, events.due), events[name])
       pauses.push(...at.commands)
     }
     assert.deepStrictEqual(
@@ -169,7 +169,7 @@ describe("the sweep's loop", () => {
   it("never armed, it makes one round for each request, and pauses for nothing", () => {
     const asked = ledBy(sweepMachine, { intervalMs: 0 }, typed(["requested", "nudged", "found some"]))
     assert.deepStrictEqual<ReadonlyArray<unknown>>(asked.commands, [act])
-    const done = after(sweepMachine, asked, events.finished)
+    const done = stepped(sweepMachine, asked, events.finished)
     assert.strictEqual(done.place, "off")
     assert.deepStrictEqual(done.commands, [])
   })
@@ -179,7 +179,7 @@ describe("the sweep's loop", () => {
     let at = begun(sweepMachine, input)
     for (const event of typed(made)) {
       const before = at.place
-      at = after(sweepMachine, at, event)
+      at = stepped(sweepMachine, at, event)
       const armed = at.commands.filter(({ type }) => type === "arm").length
       assert.strictEqual(armed, at.place === "idle" && before !== "idle" ? 1 : 0)
       assert.strictEqual(at.place === "off" && at.snapshot.context.enabled, false)
