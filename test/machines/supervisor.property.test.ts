@@ -86,7 +86,13 @@ const happen = (world: World, given: SupervisorInput, at: At, event: SupervisorE
   const next = stepped(supervisorMachine, at, event)
   report(world, given, event)
   const names = given.children.map(({ name }) => name)
-  for (const command of next.commands) obey(world, names, next.place, command)
+  for (const command of next.commands) {
+    // A group that became larger leaves the alarm of the smaller one behind, which then means nothing.
+    if (command.type === "startChild" && given.strategy !== "rest_for_one") {
+      assert.isFalse(world.alarms.has(command.params.name), "a back-off is waited out")
+    }
+    obey(world, names, next.place, command)
+  }
   return next
 }
 
