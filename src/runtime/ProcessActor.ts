@@ -19,6 +19,7 @@ import type { RuntimeError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { ActivationStore } from "../store/ActivationStore.ts"
+import type { LeaseStore } from "../store/LeaseStore.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
 import type { StopCause } from "./conclusion.ts"
 import { conclude } from "./conclusion.ts"
@@ -60,9 +61,29 @@ export const make = (row: ProcessRow, lease: Lease): ProcessActor => ({
 export interface ActorSupport {
   readonly body: Effect.Effect<AwaitOutput, RuntimeError>
   readonly activations: typeof ActivationStore.Service
+  readonly leases: typeof LeaseStore.Service
+  readonly leaseTtlMs: number
   /** The reason in the log's cancel request, read when it matters. */
   readonly cancelReason: Effect.Effect<string | null>
 }
+
+/**
+ * Takes the lease of an activation again after it expired: `false` when somebody held the process in between.
+ *
+ * The next fence says that nobody did; the same one, that it was taken again already.
+ */
+export const takeAgain = (
+  actor: ProcessActor,
+  { leases, leaseTtlMs }: Pick<ActorSupport, "leases" | "leaseTtlMs">
+): Effect.Effect<boolean, Effect.Effect.Error<ReturnType<(typeof LeaseStore.Service)["claimProcessLease"]>>> =>
+  Effect.flatMap(leases.claimProcessLease(actor.id, actor.lease.owner, leaseTtlMs), (outcome) => {
+    if (outcome._tag === "Busy") return Effect.succeed(false)
+    if (outcome.lease.fencingToken > actor.lease.fencingToken + 1) {
+      return Effect.as(leases.completeProcessLease(outcome.lease), false)
+    }
+    actor.lease = outcome.lease
+    return Effect.succeed(true)
+  })
 
 /** Runs an activation to its end; the answer says how its conclusion was written. */
 export const run = (actor: ProcessActor, support: ActorSupport): Effect.Effect<void> =>
@@ -112,12 +133,13 @@ type CommandHandlers = {
 
 const write = (
   actor: ProcessActor,
-  { activations, cancelReason }: ActorSupport,
+  support: ActorSupport,
   exit: Exit.Exit<AwaitOutput, RuntimeError>,
   stop: StopCause | undefined
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { base, snapshot } = actor.row
+    const { activations, cancelReason } = support
     const conclusion = conclude({
       processId: actor.id,
       exit,
@@ -129,9 +151,9 @@ const write = (
     })
     switch (conclusion._tag) {
       case "Complete":
-        return yield* insist(actor, activations.complete(actor.lease, conclusion.output))
+        return yield* insist(actor, support, () => activations.complete(actor.lease, conclusion.output))
       case "HandBack":
-        return yield* insist(actor, activations.suspend(actor.lease, "handed_back"))
+        return yield* insist(actor, support, () => activations.suspend(actor.lease, "handed_back"))
       case "Drop":
         return yield* Effect.logWarning(
           `${actor.id} not written: ${stop === "superseded" ? "it ended elsewhere" : "its lease is lost"}`
@@ -139,12 +161,26 @@ const write = (
     }
   })
 
-/** A store that is out for a while loses nothing: the conclusion is tried until it is written or the lease is gone. */
+type WriteError = { readonly _tag: string; readonly message: string }
+
+/**
+ * A store that is out for a while loses nothing: the conclusion is tried until it is written or the lease is gone. One that
+ * only expired meanwhile is taken again.
+ */
 const insist = (
   actor: ProcessActor,
-  effect: Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>
+  support: ActorSupport,
+  attempt: () => Effect.Effect<unknown, WriteError>
 ): Effect.Effect<void> =>
-  effect.pipe(
+  Effect.suspend(attempt).pipe(
+    Effect.catchIf(
+      (error) => error._tag === "LeaseLost",
+      (lost) =>
+        Effect.flatMap(
+          takeAgain(actor, support),
+          (held): Effect.Effect<unknown, WriteError> => (held ? attempt() : Effect.fail(lost))
+        )
+    ),
     Effect.tapError((error) =>
       error._tag === "StoreError" ? Effect.logWarning(`${actor.id} not written yet: ${error.message}`) : Effect.void
     ),

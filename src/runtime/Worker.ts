@@ -26,6 +26,7 @@ import type { Claimant } from "../store/decisions/lease.ts"
 import type { RecoveryOutcome } from "../store/decisions/recover.ts"
 import { verdictOf } from "../store/decisions/recover.ts"
 import type { StartOutcome } from "../store/decisions/register.ts"
+import { LeaseStore } from "../store/LeaseStore.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { Change, ProcessRow } from "../store/ProcessStore.ts"
@@ -35,7 +36,6 @@ import * as Contexts from "./context.ts"
 import * as EarlyHints from "./EarlyHints.ts"
 import type { Body } from "./Engine.ts"
 import { Engines } from "./Engines.ts"
-import type { ProcessActor } from "./ProcessActor.ts"
 import * as Actors from "./ProcessActor.ts"
 import { RuntimeConfig } from "./RuntimeConfig.ts"
 import * as Slots from "./Slots.ts"
@@ -61,7 +61,7 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
       dead: ReadonlyArray<LeaseOwner>
     ) => Effect.Effect<Admission, InputInvalid | StoreError>
     /** The activations in progress. */
-    readonly running: () => ReadonlyArray<ProcessActor>
+    readonly running: () => ReadonlyArray<Actors.ProcessActor>
     /** Another OS process changed this row: if it runs here, its actor gets the hints that the snapshot calls for. */
     readonly remind: (id: ProcessId) => Effect.Effect<void, StoreError>
   }
@@ -71,21 +71,22 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
 export const layer: Layer.Layer<
   Worker,
   never,
-  ProcessStore | ProcessRegistry | ActivationStore | Awaiter | Engines | OwnerLiveness | RuntimeConfig
+  ProcessStore | ProcessRegistry | ActivationStore | LeaseStore | Awaiter | Engines | OwnerLiveness | RuntimeConfig
 > = Layer.scoped(
   Worker,
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const registry = yield* ProcessRegistry
     const activations = yield* ActivationStore
+    const leases = yield* LeaseStore
     const awaiter = yield* Awaiter
     const engines = yield* Engines
     const config = yield* RuntimeConfig
     const owner = yield* Effect.flatMap(OwnerLiveness, (liveness) => liveness.identify(`holdfast:${randomUUID()}`))
 
     const slots = Slots.make(config.maxConcurrent)
-    const actors = new Map<ProcessId, ProcessActor>()
-    const held = new Map<ProcessActor, Slots.HeldSlot>()
+    const actors = new Map<ProcessId, Actors.ProcessActor>()
+    const held = new Map<Actors.ProcessActor, Slots.HeldSlot>()
     /** Hints for processes that are just being started here: their actors come into being after the commit. */
     const early = EarlyHints.make()
     const fibers = yield* FiberSet.make()
@@ -121,6 +122,8 @@ export const layer: Layer.Layer<
         const activation = Actors.run(actor, {
           body: Effect.suspend(() => body(context)),
           activations,
+          leases,
+          leaseTtlMs: config.leaseTtlMs,
           cancelReason: Effect.orElseSucceed(cancelReason, () => null)
         }).pipe(
           // It is forked where a start must not be torn; it may itself be interrupted, and so may its body.

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { LeaseLost } from "../model/errors.ts"
 import type { ProcessActor } from "../runtime/ProcessActor.ts"
+import * as Actors from "../runtime/ProcessActor.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/Worker.ts"
 import { LeaseStore } from "../store/LeaseStore.ts"
@@ -23,17 +24,13 @@ export const layer: Layer.Layer<never, never, Worker | LeaseStore | RuntimeConfi
      * next fence says; otherwise it is a zombie, and stops.
      */
     const takeAgain = (actor: ProcessActor, lost: LeaseLost): Effect.Effect<void> =>
-      leases.claimProcessLease(actor.id, actor.lease.owner, leaseTtlMs).pipe(
-        Effect.flatMap((outcome) => {
-          if (outcome._tag === "Acquired" && outcome.lease.fencingToken === actor.lease.fencingToken + 1) {
-            actor.lease = outcome.lease
+      Actors.takeAgain(actor, { leases, leaseTtlMs }).pipe(
+        Effect.flatMap((held) => {
+          if (held) {
             return Effect.logWarning(`the lease of ${actor.id} had expired; nobody held it in between, so it goes on`)
           }
-          const stop = Effect.zipRight(
-            Effect.logWarning(lost.message),
-            Effect.sync(() => actor.inbox.offer({ _tag: "Stop", cause: "lease_lost" }))
-          )
-          return outcome._tag === "Busy" ? stop : Effect.zipRight(leases.completeProcessLease(outcome.lease), stop)
+          actor.inbox.offer({ _tag: "Stop", cause: "lease_lost" })
+          return Effect.logWarning(lost.message)
         }),
         Effect.catchAll((error) => Effect.logWarning(`lease of ${actor.id} not taken again: ${error.message}`))
       )
