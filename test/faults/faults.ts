@@ -21,13 +21,13 @@ import type { SqliteStoreOptions } from "../../src/store/sqlite/SqliteStore.ts"
 import { isFold } from "../../src/testing/evidence.ts"
 import { fast } from "../support/hosts.ts"
 
-/** The statements around a batch. */
-export type Word = "BEGIN IMMEDIATE" | "COMMIT" | "ROLLBACK"
+/** What may be made to fail: the statements around a batch, and everything that is read on other connections. */
+export type Word = "BEGIN IMMEDIATE" | "COMMIT" | "ROLLBACK" | "READ"
 
 /** What happens instead of a statement; `run` is the statement itself. */
 export type Fault = (run: () => unknown) => unknown
 
-/** A store's writing connection, in the tester's hands. */
+/** A store's connections, in the tester's hands. */
 export interface Rig {
   readonly db: () => Database.Database
   /** Every run of the statement goes this way, until told otherwise. */
@@ -36,19 +36,28 @@ export interface Rig {
   readonly once: (word: Word, fault: Fault) => void
 }
 
-/** Takes the writing connection of the first store that opens afterwards, for as long as the scope lives. */
+/** Takes the first writing connection that opens, and every reading one, for as long as the scope lives. */
 export const rig: Effect.Effect<Rig, never, Scope.Scope> = Effect.map(
   Effect.acquireRelease(
     Effect.sync(() => {
       const faults = new Map<string, Fault>()
       const taken: { db?: Database.Database } = {}
+      const through = (word: string, run: () => unknown) => {
+        const fault = faults.get(word)
+        return fault === undefined ? run() : fault(run)
+      }
       const original = Database.prototype.prepare
       const prepare = function (this: Database.Database, source: string): Database.Statement {
         const statement = original.call(this, source)
         if (source === "BEGIN IMMEDIATE") taken.db ??= this
+        if (this.readonly && statement.reader) {
+          const all = statement.all.bind(statement) as (...parameters: ReadonlyArray<unknown>) => unknown // as it is called
+          const faulty = (...parameters: ReadonlyArray<unknown>) => through("READ", () => all(...parameters))
+          statement.all = faulty as typeof statement.all // rows, unless it throws
+        }
         if (taken.db === this && words.has(source)) {
           const run = statement.run.bind(statement) as () => unknown // none of these has a parameter
-          const faulty = () => (faults.get(source) ?? ((through) => through()))(run)
+          const faulty = () => through(source, run)
           statement.run = faulty as typeof statement.run // the writer looks at no answer of these
         }
         return statement
@@ -111,11 +120,11 @@ export const host = <const E extends ReadonlyArray<Engine.Runnable<never>>>(
 }
 
 /** An engine whose bodies answer with their payload, once the gate is open. */
-export const gated = (disposition: Exclude<Disposition, "externally_owned">) => {
+export const gated = (disposition: Exclude<Disposition, "externally_owned">, name: string = disposition) => {
   const begun: Array<string> = []
   const interrupted: Array<string> = []
   const gate = Deferred.unsafeMake<void>(FiberId.none)
-  const engine = Engine.make(`gated-${disposition}`, {
+  const engine = Engine.make(`gated-${name}`, {
     version: "1",
     payload: Schema.String,
     success: Schema.String,

@@ -87,7 +87,7 @@ export const make = (
         inRow++
         state = "backing_off"
         lastFailure = { atMs: Batches.realClock.unsafeCurrentTimeMillis(), problem }
-        return Effect.exit(Effect.logError("the writer met a defect, and goes on after a pause", cause))
+        return Effect.exit(Effect.logError(`the writer met a defect, and goes on after ${backOffMs(inRow)} ms`, cause))
       })
 
     const pause = Effect.suspend(() => {
