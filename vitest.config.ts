@@ -8,8 +8,8 @@ export default defineConfig({
     exclude: ["dist/**", "node_modules/**"],
     pool: "forks",
     poolOptions: { forks: { minForks: 1, maxForks: 2 } },
-    testTimeout: 10_000,
-    hookTimeout: 10_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     teardownTimeout: 5_000,
     reporters: ["default", countReporter()]
   }

@@ -48,6 +48,8 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const clock = yield* Effect.clock
+    // Time that passes, not the time of day: a clock that is set back must keep nobody waiting.
+    const elapsedMs = (): number => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
     const byProcess = new Map<ProcessId, Set<Waiter>>()
 
     const notify = (id: ProcessId): void => {
@@ -65,7 +67,7 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
       return {
         next: (timeoutMs) =>
           Effect.suspend(() => {
-            waiter.deadlineMs = clock.unsafeCurrentTimeMillis() + timeoutMs
+            waiter.deadlineMs = elapsedMs() + timeoutMs
             return nextOf(waiter)
           }),
         close: () => {
@@ -77,7 +79,7 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
 
     // One fiber keeps the time for every waiter: a timer for each would cost more than all the rest of a short wait.
     const tick = Effect.sync(() => {
-      const nowMs = clock.unsafeCurrentTimeMillis()
+      const nowMs = elapsedMs()
       for (const waiters of byProcess.values()) {
         for (const waiter of waiters) if (waiter.deadlineMs <= nowMs) waiter.resume?.("timeout")
       }

@@ -21,6 +21,7 @@ import type { RunCommand, RunEvent } from "../../machines/run.ts"
 import { runMachine } from "../../machines/run.ts"
 import * as Step from "../../machines/step.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
+import type { LeaseLost, StoreError } from "../model/errors.ts"
 import type { RuntimeError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { Lease } from "../model/Lease.ts"
@@ -94,6 +95,8 @@ export const hint = (actor: ProcessActor, command: ProcessCommand): void => {
 export interface ActorSupport {
   readonly body: Effect.Effect<AwaitOutput, RuntimeError>
   readonly activations: typeof ActivationStore.Service
+  /** Takes the actor's lease again after it expired; fails when somebody held the process in between. */
+  readonly retake: Effect.Effect<void, LeaseLost | StoreError>
   /** The reason in the log's cancel request, read when it matters. */
   readonly cancelReason: Effect.Effect<string | null>
 }
@@ -159,11 +162,12 @@ const perform = (actor: ProcessActor, support: ActorSupport, command: RunCommand
 /** Writes how the body ended; answers what the store said to it. */
 const write = (
   actor: ProcessActor,
-  { activations, cancelReason }: ActorSupport,
+  support: ActorSupport,
   stop: StopCause | undefined
 ): Effect.Effect<"conclusion.written" | "conclusion.deferred" | "conclusion.refused"> =>
   Effect.gen(function* () {
     const { base, snapshot } = actor.row
+    const { activations, cancelReason } = support
     const conclusion = conclude({
       processId: actor.id,
       exit: actor.exit ?? Exit.die("the body left no exit"),
@@ -175,9 +179,19 @@ const write = (
     })
     switch (conclusion._tag) {
       case "Complete":
-        return yield* insist(actor, activations.complete(actor.lease, conclusion.output), "conclusion.written")
+        return yield* insist(
+          actor,
+          support,
+          () => activations.complete(actor.lease, conclusion.output),
+          "conclusion.written"
+        )
       case "HandBack":
-        return yield* insist(actor, activations.suspend(actor.lease, "handed_back"), "conclusion.deferred")
+        return yield* insist(
+          actor,
+          support,
+          () => activations.suspend(actor.lease, "handed_back"),
+          "conclusion.deferred"
+        )
       case "Drop":
         yield* Effect.logWarning(
           `${actor.id} not written: ${stop === "superseded" ? "it ended elsewhere" : "its lease is lost"}`
@@ -186,13 +200,26 @@ const write = (
     }
   })
 
-/** A store that is out for a while loses nothing: the conclusion is tried until it is written or the lease is gone. */
+interface WriteError {
+  readonly _tag: string
+  readonly message: string
+}
+
+/**
+ * A store that is out for a while loses nothing: the conclusion is tried until it is written or the lease is gone. A lease
+ * that only expired meanwhile is taken again.
+ */
 const insist = <const Answer extends string>(
   actor: ProcessActor,
-  effect: Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>,
+  { retake }: ActorSupport,
+  attempt: () => Effect.Effect<unknown, WriteError>,
   answer: Answer
 ): Effect.Effect<Answer | "conclusion.refused"> =>
-  effect.pipe(
+  Effect.suspend(attempt).pipe(
+    Effect.catchIf(
+      (error) => error._tag === "LeaseLost",
+      () => Effect.zipRight(retake, Effect.suspend(attempt))
+    ),
     Effect.tapError((error) =>
       error._tag === "StoreError" ? Effect.logWarning(`${actor.id} not written yet: ${error.message}`) : Effect.void
     ),

@@ -8,12 +8,14 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import { resume } from "../../machines/lifecycle.ts"
 import type { ProcessCommand } from "../../machines/process.ts"
-import type { StoreError } from "../model/errors.ts"
+import type { LeaseLost, StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { ActivationStore } from "../store/ActivationStore.ts"
 import { holds } from "../store/decisions/authority.ts"
+import type { Claimant } from "../store/decisions/lease.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
+import type { Activation } from "./context.ts"
 import type { Body } from "./Engine.ts"
 import type { ExecutionContext } from "./ExecutionContext.ts"
 import type { ProcessActor } from "./ProcessActor.ts"
@@ -25,7 +27,8 @@ export interface RosterSupport {
   readonly activations: typeof ActivationStore.Service
   readonly readRow: (id: ProcessId) => Effect.Effect<ProcessRow | undefined, StoreError>
   readonly slots: Slots.Slots
-  readonly contextOf: (actor: ProcessActor, slot: Slots.HeldSlot) => ExecutionContext
+  readonly contextOf: (activation: Activation) => ExecutionContext
+  readonly claimant: () => Claimant
 }
 
 /** The activations that run here. */
@@ -43,6 +46,8 @@ export interface Roster {
   readonly hint: (id: ProcessId, command: ProcessCommand) => boolean
   /** Another OS process changed this row: its actor, if it runs here, gets the hints that the snapshot calls for. */
   readonly remind: (id: ProcessId) => Effect.Effect<void, StoreError>
+  /** Takes an actor's lease again after it expired. Fails with `LeaseLost` when somebody held the process in between. */
+  readonly retake: (actor: ProcessActor) => Effect.Effect<void, LeaseLost | StoreError>
   /** Runs work that belongs to this worker beside its activations. */
   readonly fork: (work: Effect.Effect<void>) => Effect.Effect<void>
   /** Asks every activation to let go, also those that are just being launched. */
@@ -66,6 +71,21 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
     const fibers = yield* FiberSet.make()
     let stopping = false
 
+    const retake: Roster["retake"] = (actor) =>
+      Effect.suspend(() => {
+        const presented = actor.lease
+        return activations.retake(presented, { ...support.claimant(), owner: presented.owner }).pipe(
+          Effect.map((lease) => {
+            actor.lease = lease
+          }),
+          // Two branches may find the lease expired: what one has taken again serves the other.
+          Effect.catchTag("LeaseLost", (lost) => (actor.lease === presented ? Effect.fail(lost) : Effect.void)),
+          Effect.zipRight(
+            Effect.logWarning(`the lease of ${actor.id} had expired; nobody held it in between, so it goes on`)
+          )
+        )
+      })
+
     const launch: Roster["launch"] = (row, lease, body, commands) =>
       Effect.suspend(() => {
         const actor = Actors.make(row, lease)
@@ -75,11 +95,17 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
         if (row.base.registration.disposition === "owner_bound") ownerBound.add(actor.id)
         const slot = Slots.hold(slots)
         held.set(actor, slot)
-        const context = support.contextOf(actor, slot)
+        const context = support.contextOf({
+          row,
+          lease: () => actor.lease,
+          lend: slot.lend,
+          retake: retake(actor)
+        })
         const cancelReason = Effect.map(readRow(actor.id), (now) => now?.snapshot.context.cancelRequest?.reason ?? null)
         const activation = Actors.run(actor, {
           body: Effect.suspend(() => body(context)),
           activations,
+          retake: retake(actor),
           cancelReason: Effect.orElseSucceed(cancelReason, () => null)
         }).pipe(
           // It is forked where a start must not be torn; it may itself be interrupted, and so may its body.
@@ -99,6 +125,7 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
 
     return {
       launch,
+      retake,
       has: (id) => actors.has(id),
       all: () => [...actors.values()],
       ownerBound: () => [...ownerBound],

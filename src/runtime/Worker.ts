@@ -10,10 +10,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
 import type { InputInvalid, ProcessUnknown, StoreError } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
-import type { LeaseOwner } from "../model/Lease.ts"
+import type { Lease, LeaseOwner } from "../model/Lease.ts"
+import { leaseIn } from "../model/Lease.ts"
 import type { Registered, Registration } from "../model/Registration.ts"
 import { ActivationStore } from "../store/ActivationStore.ts"
 import type { Authority } from "../store/decisions/authority.ts"
@@ -23,7 +25,7 @@ import { leftOf, verdictOf } from "../store/decisions/recover.ts"
 import type { StartOutcome } from "../store/decisions/register.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
-import type { BackOff, Change } from "../store/ProcessStore.ts"
+import type { BackOff, Change, ProcessRow } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import { Awaiter } from "./Awaiter.ts"
 import * as Contexts from "./context.ts"
@@ -61,7 +63,7 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
      */
     readonly recover: (id: ProcessId, dead: ReadonlyArray<LeaseOwner>) => Effect.Effect<Admission, StoreError>
     /** The activations in progress. */
-    readonly roster: Pick<Roster, "all" | "remind" | "interruptAll" | "accept" | "empty" | "ownerBound">
+    readonly roster: Pick<Roster, "all" | "remind" | "retake" | "interruptAll" | "accept" | "empty" | "ownerBound">
     /** A fresh identity for one attempt. */
     readonly claimant: (purpose: "run" | "recovery" | "drain") => Claimant
     /** Takes those who stand in line for a slot on, in order, for ever. */
@@ -101,8 +103,8 @@ export const layer: Layer.Layer<
       activations,
       readRow,
       slots,
-      contextOf: (actor, { lend }) =>
-        Contexts.make({ start, awaiter, registry }, { row: actor.row, lease: () => actor.lease, lend })
+      contextOf: (activation) => Contexts.make({ start, awaiter, registry }, activation),
+      claimant: () => claimant("run")
     })
 
     const claimant = (purpose: "run" | "recovery" | "drain"): Claimant => {
@@ -128,7 +130,13 @@ export const layer: Layer.Layer<
         const begin = (heard: EarlyHints.Heard) =>
           Effect.gen(function* () {
             const body = yield* prepared(registration)
-            const outcome = yield* activations.start(registered, authority, { owner, claimant: claimant("run") })
+            const by = claimant("run")
+            const outcome = yield* certain(
+              activations.start(registered, authority, { owner, claimant: by }),
+              registration.id,
+              by,
+              (row, lease): StartOutcome => ({ _tag: "Begun", row, lease })
+            )
             if (outcome._tag === "Begun") yield* roster.launch(outcome.row, outcome.lease, body, heard.commands)
             else slots.release()
             return outcome
@@ -165,7 +173,12 @@ export const layer: Layer.Layer<
           if (body._tag === "Left") return yield* rest(id, body.left.message)
           return yield* early.during(id, (heard) =>
             Effect.gen(function* () {
-              const outcome = yield* settle(activations.recover(id, by))
+              const outcome = yield* certain(
+                settle(activations.recover(id, by)),
+                id,
+                by.claimant,
+                (row, lease): RecoveryOutcome => ({ _tag: "Run", row, lease })
+              )
               if (outcome._tag !== "Run") return outcome
               taken = false
               yield* roster.launch(outcome.row, outcome.lease, body.right, heard.commands)
@@ -181,6 +194,25 @@ export const layer: Layer.Layer<
           })
         )
       }).pipe(Effect.uninterruptible)
+
+    /** A begin whose commit failed may stand all the same: then its row holds the lease that was asked for, and it runs. */
+    const certain = <A, E extends { readonly _tag: string }>(
+      begin: Effect.Effect<A, E>,
+      id: ProcessId,
+      by: Claimant,
+      begun: (row: ProcessRow, lease: Lease) => A
+    ): Effect.Effect<A, E | StoreError> =>
+      Effect.catchIf(
+        begin,
+        (error) => error._tag === "StoreError" && "written" in error && error.written === "unknown",
+        (error) =>
+          Effect.flatMap(Effect.retry(readRow(id), unclear), (row) => {
+            const lease = row && leaseIn(id, row.lease)
+            return row !== undefined && lease?.leaseToken === by.token
+              ? Effect.succeed(begun(row, lease))
+              : Effect.fail(error)
+          })
+      )
 
     const rest = (id: ProcessId, problem: string): Effect.Effect<Admission, StoreError> =>
       Effect.map(activations.backOff(id, problem), (backOff) =>
@@ -232,6 +264,9 @@ export const layer: Layer.Layer<
     })
   })
 )
+
+/** How long a worker asks what became of its begin, before it leaves that to its keeper. */
+const unclear = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(100))
 
 /** Who stands in line for a slot, with the proofs that its recovery rests on. */
 interface Standing {

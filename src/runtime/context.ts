@@ -2,6 +2,7 @@
  * Builds what a body sees: every write it makes presents the lease of its own activation.
  */
 import * as Effect from "effect/Effect"
+import type { LeaseLost, StoreError } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { Registered } from "../model/Registration.ts"
@@ -29,16 +30,28 @@ export interface Activation {
   readonly lease: () => Lease
   /** Lends this body's slot to others while an effect waits. */
   readonly lend: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Takes the lease again after it expired; fails when somebody held the process in between. */
+  readonly retake: Effect.Effect<void, LeaseLost | StoreError>
 }
 
 /** Makes the context of one activation. */
-export const make = (support: ContextSupport, { row, lease, lend }: Activation): ExecutionContext => {
+export const make = (support: ContextSupport, { row, lease, lend, retake }: Activation): ExecutionContext => {
   const { registration } = row.base
-  const authority = (): Authority => ({ _tag: "Body", lease: lease() })
+  /** Writes under the lease of this activation. One that only expired, while this host slept, is taken again. */
+  const fenced = <A, E extends { readonly _tag: string }>(
+    write: (authority: Authority) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | LeaseLost | StoreError> => {
+    const attempt = Effect.suspend(() => write({ _tag: "Body", lease: lease() }))
+    return Effect.catchIf(
+      attempt,
+      (error) => error._tag === "LeaseLost",
+      () => Effect.zipRight(retake, attempt)
+    )
+  }
   const handles: ProcessHandle.HandleSupport = {
     awaitOutput: (id) => lend(support.awaiter.awaitProcess(id)),
     // A child is asked to stop under the parent's own fence.
-    cancel: (id, reason) => Effect.suspend(() => support.registry.requestProcessCancel(id, reason, authority())),
+    cancel: (id, reason) => fenced((authority) => support.registry.requestProcessCancel(id, reason, authority)),
     status: (id) => readProcess(support.registry, id)
   }
   return {
@@ -57,7 +70,7 @@ export const make = (support: ContextSupport, { row, lease, lend }: Activation):
           },
           parent: { processId: registration.id, closePolicy: "cancel" }
         })
-        yield* support.start(registered, authority())
+        yield* fenced((authority) => support.start(registered, authority))
         return ProcessHandle.make(engine, registered.registration.id, handles)
       })
   }

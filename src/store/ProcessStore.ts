@@ -17,10 +17,21 @@ import type { ProcessCommand } from "../../machines/process.ts"
 import type { ProcessUnknown, StoreError } from "../model/errors.ts"
 import type { HandleGrant } from "../model/Grant.ts"
 import type { ProcessId, SessionScopeId } from "../model/ids.ts"
-import type { Lease, LeaseOwner, LeaseSlot } from "../model/Lease.ts"
+import type { Lease, LeaseSlot } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { Base } from "../model/ProcessRecord.ts"
+import type {
+  Candidate,
+  Found,
+  Holder,
+  Holding,
+  ListQuery,
+  Numbered,
+  RenewedPage,
+  RenewPage,
+  StorePart
+} from "./answers.ts"
 
 /** Everything a decision may know about one process. Units: epoch milliseconds, UTC. */
 export interface ProcessRow {
@@ -125,73 +136,17 @@ export const acceptWith = <A>(
 /** Refuses: nothing is written. */
 export const refuse = <E>(error: E): Decision<never, E> => ({ _tag: "Refused", error })
 
-/** What a point read finds. */
-export type Found =
-  | { readonly _tag: "Present"; readonly row: ProcessRow }
-  | { readonly _tag: "Pruned"; readonly tombstone: Tombstone }
-  | { readonly _tag: "Absent" }
-
-/**
- * Who holds unreleased leases, expired or not: a keeper with all of its leases, or a holder that renews alone.
- *
- * `owner` is one of its holders: the leases of one keeper belong to one OS process, whose evidence they all show.
- */
-export interface Holder {
-  readonly keeper?: string
-  readonly owner: LeaseOwner
-  /** How many leases of processes that have not ended. */
-  readonly leases: number
-}
-
-/** One lease of a holder. */
-export interface Holding {
-  readonly processId: ProcessId
-  readonly owner: LeaseOwner
-}
-
-/** A page of one keeper's renewals, in order of registration. */
-export interface RenewPage {
-  readonly keeper: string
-  readonly ttlMs: number
-  /** Goes on after a page. */
-  readonly after?: number
-}
-
-/** What a page renewed, and where the next one goes on; `next` is absent after the last page. */
-export interface RenewedPage {
-  readonly renewed: ReadonlyArray<{ readonly processId: ProcessId; readonly leaseToken: string }>
-  readonly expiresAtMs: number
-  readonly next?: number
-}
-
-/** A fiber that a store runs and restarts by itself. Units: epoch milliseconds, UTC. */
-export interface StorePart {
-  readonly name: string
-  readonly kind: "worker"
-  readonly state: string
-  readonly restarts: number
-  readonly lastFailure?: { readonly atMs: number; readonly problem: string }
-  readonly children: readonly []
-}
-
-/** One entry of the change feed, as a store numbers it. */
-export type Numbered =
-  | { readonly _tag: "Row"; readonly change: number; readonly row: ProcessRow }
-  | { readonly _tag: "Tombstone"; readonly change: number; readonly tombstone: Tombstone }
-
-/** An ended process that a prune may take, as it stood when it was looked at. */
-export interface Candidate {
-  readonly processId: ProcessId
-  readonly sequence: number
-  readonly change: number
-}
-
-/** A page of a list: ascending by id, after one. */
-export interface ListQuery {
-  readonly filter: ListFilter
-  readonly after?: ProcessId
-  readonly limit?: number
-}
+export type {
+  Candidate,
+  Found,
+  Holder,
+  Holding,
+  ListQuery,
+  Numbered,
+  RenewedPage,
+  RenewPage,
+  StorePart
+} from "./answers.ts"
 
 /** The contract of a store. `src/testing` holds the laws that certify one. */
 export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<

@@ -22,6 +22,13 @@ export interface RenewalReport {
   readonly retaken: ReadonlyArray<ProcessId>
   /** Somebody else's by now: their bodies were told to stop. */
   readonly lost: ReadonlyArray<ProcessId>
+  /** Held in this worker's name for two rounds with nothing here that runs them: handed back. */
+  readonly orphaned: ReadonlyArray<ProcessId>
+}
+
+interface Kept {
+  readonly processId: ProcessId
+  readonly expiresAtMs: number
 }
 
 /** Keeps the leases of the worker in context. */
@@ -45,12 +52,13 @@ export const layer: Layer.Layer<LeaseKeeper, never, Worker | ActivationStore | P
       const activations = yield* ActivationStore
       const { leaseRenewalMs, leaseTtlMs } = yield* RuntimeConfig
       const keeper = worker.owner.incarnationId
+      let suspected: ReadonlyMap<string, Kept> = new Map()
 
       /** The tokens that were renewed, page by page. */
-      const renewAll = (after: number | undefined, tokens: Map<string, number>): Effect.Effect<void, StoreError> =>
+      const renewAll = (after: number | undefined, tokens: Map<string, Kept>): Effect.Effect<void, StoreError> =>
         store.renewKept({ keeper, ttlMs: leaseTtlMs, ...(after === undefined ? {} : { after }) }).pipe(
           Effect.flatMap(({ renewed, expiresAtMs, next }) => {
-            for (const { leaseToken } of renewed) tokens.set(leaseToken, expiresAtMs)
+            for (const { leaseToken, processId } of renewed) tokens.set(leaseToken, { processId, expiresAtMs })
             return next === undefined ? Effect.void : Effect.zipRight(Effect.yieldNow(), renewAll(next, tokens))
           })
         )
@@ -60,12 +68,8 @@ export const layer: Layer.Layer<LeaseKeeper, never, Worker | ActivationStore | P
        * fence says; otherwise it is a zombie, and stops.
        */
       const takeAgain = (actor: ProcessActor): Effect.Effect<"retaken" | "lost" | "ended", StoreError> =>
-        activations.retake(actor.lease, { ...worker.claimant("run"), owner: actor.lease.owner }).pipe(
-          Effect.map((lease) => {
-            actor.lease = lease
-            return "retaken" as const
-          }),
-          Effect.tap(() => Effect.logWarning(`the lease of ${actor.id} had expired; nobody held it, so it goes on`)),
+        worker.roster.retake(actor).pipe(
+          Effect.as("retaken" as const),
           Effect.catchTag("LeaseLost", (lost) => {
             // A renewal may meet the commit that ended the process: there was nothing left to renew.
             if (actor.exit !== undefined) return Effect.succeed("ended" as const)
@@ -74,25 +78,49 @@ export const layer: Layer.Layer<LeaseKeeper, never, Worker | ActivationStore | P
           })
         )
 
+      /**
+       * A lease that nothing here runs under would be renewed for ever: the commit that took it was applied, and its caller
+       * was told otherwise. It is handed back when it is still there a round later, since a launch follows its commit.
+       */
+      const handBackOrphans = (tokens: ReadonlyMap<string, Kept>) =>
+        Effect.gen(function* () {
+          const running = new Set(worker.roster.all().map(({ lease }) => lease.leaseToken))
+          const suspects = new Map([...tokens].filter(([token]) => !running.has(token)))
+          const orphaned: Array<ProcessId> = []
+          for (const [token, { processId }] of suspects) {
+            const lease = suspected.has(token) ? yield* store.leaseOf(processId) : undefined
+            if (lease?.leaseToken !== token) continue
+            yield* Effect.logWarning(`${processId} is held in this host's name, and nothing runs it: handed back`)
+            yield* Effect.catchTags(activations.suspend(lease, "handed_back"), {
+              LeaseLost: () => Effect.void,
+              ProcessUnknown: () => Effect.void
+            })
+            orphaned.push(processId)
+          }
+          suspected = suspects
+          return orphaned
+        })
+
       const renew = Effect.gen(function* () {
         // Read before the renewal: what begins meanwhile has a fresh lease, which is not missed below.
         const actors = worker.roster.all()
-        if (actors.length === 0) return { renewed: 0, retaken: [], lost: [] }
-        const tokens = new Map<string, number>()
+        // Nothing to renew, nothing written. What is held here without an actor then runs out by itself.
+        if (actors.length === 0) return { renewed: 0, retaken: [], lost: [], orphaned: [] }
+        const tokens = new Map<string, Kept>()
         yield* renewAll(undefined, tokens)
         const retaken: Array<ProcessId> = []
         const lost: Array<ProcessId> = []
         for (const actor of actors) {
-          const expiresAtMs = tokens.get(actor.lease.leaseToken)
-          if (expiresAtMs !== undefined) {
-            actor.lease = { ...actor.lease, expiresAtMs }
+          const kept = tokens.get(actor.lease.leaseToken)
+          if (kept !== undefined) {
+            actor.lease = { ...actor.lease, expiresAtMs: kept.expiresAtMs }
           } else if (actor.exit === undefined) {
             const outcome = yield* takeAgain(actor)
             if (outcome === "retaken") retaken.push(actor.id)
             if (outcome === "lost") lost.push(actor.id)
           }
         }
-        return { renewed: tokens.size, retaken, lost }
+        return { renewed: tokens.size, retaken, lost, orphaned: yield* handBackOrphans(tokens) }
       })
 
       const round = Effect.catchAll(renew, (error) =>

@@ -67,6 +67,7 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
       const inbox = Inboxes.make<SweepEvent>()
       const oneAtATime = Effect.unsafeMakeSemaphore(1)
       let latest: LatestSweeps = {}
+      let latestMs = 0
 
       /** The rows of holders whose death is proven, each with its holder. Every holder is asked for once. */
       const deadRows = Effect.gen(function* () {
@@ -84,7 +85,9 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
 
       const find = Effect.gen(function* () {
         const dead = yield* deadRows
-        const nowMs = yield* Clock.currentTimeMillis
+        // A clock that was set back must not hide what was due already. Whether a lease has expired is the store's to say.
+        const nowMs = Math.max(latestMs, yield* Clock.currentTimeMillis)
+        latestMs = nowMs
         // Rows that are stuck here must not keep those behind them out of sight.
         const due = yield* store.due({ nowMs, limit: maxRows + stuck.size })
         const ids = [...new Set([...dead.rows.keys(), ...due])].filter((id) => (stuck.get(id)?.untilMs ?? 0) <= nowMs)
@@ -185,8 +188,8 @@ interface Stuck {
   readonly untilMs: number
 }
 
-/** One second, doubled up to a minute. */
+/** One second, doubled up to ten: what another program asks of the row meanwhile should not wait longer. */
 const longer = (before: Stuck | undefined, nowMs: number): Stuck => {
   const times = (before?.times ?? 0) + 1
-  return { times, untilMs: nowMs + Math.min(1_000 * 2 ** (times - 1), 60_000) }
+  return { times, untilMs: nowMs + Math.min(1_000 * 2 ** (times - 1), 10_000) }
 }

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { ProcessId } from "../model/ids.ts"
-import type { LeaseOwner } from "../model/Lease.ts"
+import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import { ActivationStore } from "../store/ActivationStore.ts"
 import { host } from "../store/decisions/authority.ts"
 import { LeaseStore } from "../store/LeaseStore.ts"
@@ -229,21 +229,11 @@ export const laws: ReadonlyArray<Law> = [
       const id = yield* begin("rerunnable", shortMs)
       const lease = yield* leaseOf(id)
       yield* clock.advance(shortMs)
-      const again = yield* activations.retake(lease, { ...(yield* drainer(owner)).claimant, owner: lease.owner })
+      const again = yield* retaken(lease, owner)
       yield* expectEquals("fence and holder", [again.fencingToken, again.owner], [lease.fencingToken + 1, lease.owner])
-      yield* refused(
-        "the old lease",
-        "LeaseLost",
-        [id],
-        activations.retake(lease, { ...(yield* drainer(owner)).claimant, owner: lease.owner })
-      )
+      yield* refused("the old lease", "LeaseLost", [id], retaken(lease, owner))
       yield* activations.suspend(again, "handed_back")
-      yield* refused(
-        "a released one",
-        "LeaseLost",
-        [id],
-        activations.retake(again, { ...(yield* drainer(owner)).claimant, owner: lease.owner })
-      )
+      yield* refused("a released one", "LeaseLost", [id], retaken(again, owner))
     })
   ),
 
@@ -260,8 +250,7 @@ export const laws: ReadonlyArray<Law> = [
       const by = yield* recoverer()
       yield* activations.recover(id, { ...by, claimant: { ...by.claimant, ttlMs: shortMs } })
       yield* clock.advance(shortMs)
-      const claimant = { ...(yield* drainer(owner)).claimant, owner: lease.owner }
-      yield* refused("the zombie", "LeaseLost", [id], activations.retake(lease, claimant))
+      yield* refused("the zombie", "LeaseLost", [id], retaken(lease, owner))
       yield* expectEquals("the fence", (yield* rowOf(id)).lease.fencingToken, lease.fencingToken + 1)
     })
   )
@@ -293,6 +282,12 @@ const drained = (id: ProcessId, owner: LeaseOwner) =>
   Effect.gen(function* () {
     const activations = yield* ActivationStore
     return yield* writesNothing([id], activations.drain(id, yield* drainer(owner)))
+  })
+
+const retaken = (lease: Lease, owner: LeaseOwner) =>
+  Effect.gen(function* () {
+    const activations = yield* ActivationStore
+    return yield* activations.retake(lease, { ...(yield* drainer(owner)).claimant, owner: lease.owner })
   })
 
 /** The lease that is stored; the laws above ask only for leases that are held. */

@@ -146,7 +146,7 @@ describe("a commit that fails", () => {
       assert.deepStrictEqual(tagsOf(outcomes), ["StoreError", "StoreError", "StoreError"])
       for (const outcome of outcomes) {
         const error = Either.isLeft(outcome) ? outcome.left : {}
-        assert.deepInclude(fieldsOf(error), { operation: "commit", reason: "failed", written: "unknown" })
+        assert.deepInclude(fieldsOf(error), { operation: "commit", reason: "failed", written: "no" })
       }
       assert.deepStrictEqual(commits, [])
       assert.deepStrictEqual(yield* opened.sequences(p), [])

@@ -36,10 +36,10 @@ export const sqlite = <const E extends ReadonlyArray<Runnable<unknown>>>(
   options: RuntimeOptions = {}
 ) => Layer.provide(SingleHost.layerSqlite({ ...fast, ...options, filename, engines }), quiet)
 
-/** No wait in a test is unbounded; ten seconds are for ever. */
+/** No wait in a test is unbounded; forty seconds are for ever, also on a busy machine. */
 export const bounded = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   effect.pipe(
-    Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => new Error("the test waited too long") }),
+    Effect.timeoutFail({ duration: "40 seconds", onTimeout: () => new Error("the test waited too long") }),
     Effect.catchIf(
       (error): error is Error & E => error instanceof Error && error.message === "the test waited too long",
       Effect.die

@@ -92,7 +92,7 @@ export const make = (
             deliver: (exit) => resume(exit as Exit.Exit<RenewedPage, StoreError>) // the job above made this exit
           })
         }),
-      parts: () => [],
+      parts: () => [{ name: "store writer", kind: "worker", children: [], ...writer.status() }],
       onCommit: listeners.subscribe,
       changedElsewhere: Effect.try({
         try: rows.changedElsewhere,

@@ -3,53 +3,43 @@
  *
  * ```
  * callers ─► queue ─► end of the loop's turn ─► BEGIN IMMEDIATE · job · job · … · COMMIT ─► listeners ─► callers resume
+ *                        defect ─► the batch is answered ─► pause ─► the next batch
  * ```
- * Invariant: nobody is answered before the commit that the answer rests on. A request that its own decision refuses writes
- * nothing; one whose writes the database refuses fails alone, since the batch is then done again job by job.
+ * Invariant: everybody is answered, and nobody before the commit that the answer rests on. A defect never ends the loop.
  */
 import type { Database } from "better-sqlite3"
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { StoreError } from "../../model/errors.ts"
-import { isBusy, storeError } from "./failure.ts"
+import type { Hooks, Job, WriterOptions } from "./batches.ts"
+import * as Batches from "./batches.ts"
+import { storeError } from "./failure.ts"
 
-/** One request: run inside a transaction, synchronously; its answer is delivered after the commit. */
-export interface Job {
-  /** Runs the request at `nowMs`. Throws only what the database throws. */
-  readonly run: (nowMs: number) => Exit.Exit<unknown, unknown>
-  /** Called once, after the commit or when it failed. */
-  readonly deliver: (exit: Exit.Exit<unknown, unknown>) => void
-}
-
-/** What the writer needs to know of whoever keeps state beside the database. */
-export interface Hooks {
-  /** A transaction has begun; the lock is held. */
-  readonly onBegin: () => void
-  readonly onCommitted: () => void
-  readonly onRolledBack: () => void
-}
-
-/** Bounds of a batch, and of the patience for another process's lock. */
-export interface WriterOptions {
-  /** @default 512 */
-  readonly maxBatch: number
-  /** How long one batch may hold the event loop, commit excluded. Units: milliseconds. @default 8 */
-  readonly maxBatchMs: number
-  /** How long a batch waits for a lock that another process holds. Units: milliseconds. @default 5000 */
-  readonly busyTimeoutMs: number
-}
+export type { Hooks, Job, WriterOptions } from "./batches.ts"
+export { patience, realTime } from "./batches.ts"
 
 /** Bounds that keep the loop responsive. */
 export const defaultOptions: WriterOptions = { maxBatch: 512, maxBatchMs: 8, busyTimeoutMs: 5_000 }
 
-/** Submits jobs to the writer. */
+/** How the writer's loop is doing. */
+export interface WriterStatus {
+  /** `backing_off`: it met a defect and pauses before the next batch. `stopped`: its scope has closed. */
+  readonly state: "running" | "backing_off" | "stopped"
+  /** How often a defect broke the loop, since it was made. */
+  readonly restarts: number
+  /** The last of those defects. Units: `atMs` is epoch milliseconds by the real clock. */
+  readonly lastFailure?: { readonly atMs: number; readonly problem: string }
+}
+
+/** Submits jobs to the writer, and says how it is doing. */
 export interface Writer {
   readonly submit: (job: Job) => void
+  readonly status: () => WriterStatus
 }
+
+/** The pauses after defects in a row: 10 ms, doubled up to one second. Units: milliseconds. */
+export const backOffMs = (defects: number): number => Math.min(10 * 2 ** (defects - 1), 1_000)
 
 /** Starts the writer fiber. When its scope closes, what is queued is committed first. */
 export const make = (
@@ -62,9 +52,24 @@ export const make = (
     let wake: (() => void) | undefined
     const clock = yield* Effect.clock
     let closed = false
-    const batches = makeBatches(db, hooks, options, queue, () => clock.unsafeCurrentTimeMillis())
+    let state: WriterStatus["state"] = "running"
+    let restarts = 0
+    let inRow = 0
+    let lastFailure: WriterStatus["lastFailure"]
+    const batches = Batches.make(db, hooks, options, queue, () => clock.unsafeCurrentTimeMillis())
 
     const work: Effect.Effect<void> = Effect.zipRight(batches.commitNext, endOfTurn)
+
+    const drain = Effect.whileLoop({
+      while: () => queue.length > 0,
+      body: () => work,
+      step: () => {
+        inRow = 0
+      }
+    }).pipe(
+      Effect.catchAllCause((cause) => settle(cause)),
+      Effect.uninterruptible
+    )
 
     const idle = Effect.async<void>((resume) => {
       if (queue.length > 0) return resume(Effect.void)
@@ -72,17 +77,43 @@ export const make = (
       return undefined
     })
 
-    const drain = Effect.whileLoop({ while: () => queue.length > 0, body: () => work, step: () => {} })
+    /** Answers whoever the defect kept waiting, and remembers it. The logger may be what is broken: it decides nothing. */
+    const settle = (cause: Cause.Cause<never>): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const defect = Cause.squash(cause)
+        batches.abort(defect)
+        const problem = defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
+        restarts++
+        inRow++
+        state = "backing_off"
+        lastFailure = { atMs: Batches.realClock.unsafeCurrentTimeMillis(), problem }
+        return Effect.exit(Effect.logError(`the writer met a defect, and goes on after ${backOffMs(inRow)} ms`, cause))
+      })
+
+    const pause = Effect.suspend(() => {
+      if (inRow === 0) return Effect.void
+      return Effect.map(Batches.realTime(Effect.sleep(backOffMs(inRow))), () => {
+        state = "running"
+      })
+    })
 
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         closed = true
-        return drain
-      })
+        // A defect answers at least one request, so this ends.
+        return Effect.whileLoop({ while: () => queue.length > 0, body: () => drain, step: () => {} })
+      }).pipe(
+        Effect.ensuring(
+          Effect.sync(() => {
+            state = "stopped"
+          })
+        )
+      )
     )
     yield* idle.pipe(
       Effect.zipRight(endOfTurn),
-      Effect.zipRight(Effect.uninterruptible(drain)),
+      Effect.zipRight(drain),
+      Effect.zipRight(pause),
       Effect.forever,
       Effect.forkScoped
     )
@@ -96,7 +127,8 @@ export const make = (
           wake = undefined
           resume()
         }
-      }
+      },
+      status: () => ({ state, restarts, ...(lastFailure === undefined ? {} : { lastFailure }) })
     }
   })
 
@@ -104,109 +136,3 @@ export const make = (
 const endOfTurn: Effect.Effect<void> = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
-
-/** Another process holds the lock for moments: try soon, then less often. Real time, also where tests move the clock. */
-export const patience = (timeoutMs: number): Schedule.Schedule<unknown> =>
-  Schedule.exponential(Duration.millis(1), 1.5).pipe(
-    Schedule.union(Schedule.spaced(Duration.millis(20))),
-    Schedule.upTo(Duration.millis(timeoutMs))
-  )
-
-/** Waits for other processes go by the real clock. */
-export const realTime: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = Effect.withClock(
-  Clock.make()
-)
-
-const makeBatches = (db: Database, hooks: Hooks, options: WriterOptions, queue: Array<Job>, nowMs: () => number) => {
-  const begin = db.prepare("BEGIN IMMEDIATE")
-  const commit = db.prepare("COMMIT")
-  const rollback = db.prepare("ROLLBACK")
-
-  const undo = () => {
-    if (db.inTransaction) rollback.run()
-    hooks.onRolledBack()
-  }
-
-  const acquire: Effect.Effect<void, StoreError> = Effect.try({
-    try: () => {
-      begin.run()
-      try {
-        hooks.onBegin()
-      } catch (cause) {
-        rollback.run()
-        throw cause
-      }
-    },
-    catch: (cause) => storeError("begin a transaction", cause)
-  })
-
-  const locked = acquire.pipe(
-    Effect.retry({
-      while: (error) => error.reason === "busy",
-      schedule: patience(options.busyTimeoutMs)
-    }),
-    realTime
-  )
-
-  /** Runs jobs until the queue, the batch or its time is used up; answers wait in `exits`. */
-  const runJobs = (jobs: Array<Job>, exits: Array<Exit.Exit<unknown, unknown>>, limit: number): void => {
-    // The time is read under the lock: whoever waited for it judges leases by the time it got it.
-    const now = nowMs()
-    const startedAt = performance.now()
-    while (queue.length > 0 && jobs.length < limit) {
-      const job = queue.shift() as Job // the queue is not empty
-      jobs.push(job)
-      exits.push(job.run(now))
-      if (performance.now() - startedAt > options.maxBatchMs) return
-    }
-  }
-
-  /** One transaction over at most `limit` queued jobs. Answers what must be tried again one by one. */
-  const transaction = (limit: number): ReadonlyArray<Job> => {
-    const jobs: Array<Job> = []
-    const exits: Array<Exit.Exit<unknown, unknown>> = []
-    try {
-      runJobs(jobs, exits, limit)
-    } catch (cause) {
-      undo()
-      if (jobs.length > 1) return jobs
-      jobs[0]?.deliver(Exit.fail(storeError("write", cause)))
-      return []
-    }
-    try {
-      commit.run()
-    } catch (cause) {
-      undo()
-      const error = storeError("commit", cause, isBusy(cause) ? "no" : "unknown")
-      for (const job of jobs) job.deliver(Exit.fail(error))
-      return []
-    }
-    hooks.onCommitted()
-    for (const [index, job] of jobs.entries()) job.deliver(exits[index] as Exit.Exit<unknown, unknown>)
-    return []
-  }
-
-  const failQueued = (error: StoreError) =>
-    Effect.sync(() => {
-      for (const job of queue.splice(0, queue.length)) job.deliver(Exit.fail(error))
-    })
-
-  const once = (limit: number): Effect.Effect<void> =>
-    locked.pipe(
-      Effect.flatMap(() => Effect.sync(() => transaction(limit))),
-      Effect.flatMap((again) =>
-        Effect.suspend(() => {
-          queue.unshift(...again)
-          return oneByOne(again.length)
-        })
-      ),
-      Effect.catchAll(failQueued)
-    )
-
-  const oneByOne = (count: number): Effect.Effect<void> =>
-    Effect.suspend(() =>
-      count === 0 || queue.length === 0 ? Effect.void : Effect.zipRight(once(1), oneByOne(count - 1))
-    )
-
-  return { commitNext: once(options.maxBatch) }
-}

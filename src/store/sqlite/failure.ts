@@ -15,8 +15,15 @@ export const storeError = (operation: string, cause: unknown, written: "no" | "u
 export const asStoreError = <A>(operation: string, effect: Effect.Effect<A, SqlError>): Effect.Effect<A, StoreError> =>
   Effect.mapError(effect, (cause) => storeError(operation, cause))
 
-/** Whether the database is locked by another connection, so that trying again may succeed. */
-export const isBusy = (cause: unknown): boolean => reasonOf(codeOf(cause)) === "busy"
+/** What a request is told that a defect of the writer kept from being written. It was not committed. */
+export const defectError = (defect: unknown): StoreError =>
+  new StoreError({
+    operation: "write",
+    reason: "failed",
+    written: "no",
+    detail: `the writer met a defect; nothing was written, try again: ${messageOf(defect)}`,
+    cause: defect
+  })
 
 const codeOf = (cause: unknown): string => {
   if (typeof cause !== "object" || cause === null) return ""
@@ -48,7 +55,9 @@ const detailOf = (reason: StoreError["reason"], cause: unknown): string => {
     case "unusable":
       return "the file cannot be opened for writing; check that its folder exists and its permissions"
     default:
-      return messageOf(cause)
+      return codeOf(cause).startsWith("SQLITE_IOERR")
+        ? `the disk failed to read or write (${codeOf(cause)}); check it, then try again`
+        : messageOf(cause)
   }
 }
 

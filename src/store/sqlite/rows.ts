@@ -29,7 +29,7 @@ export interface Rows {
   readonly begin: () => void
   /** Everything written since `begin` holds; answers it in order. */
   readonly committed: () => ReadonlyArray<Change>
-  /** Nothing written since `begin` holds. */
+  /** Nothing written since `begin` is certain. */
   readonly rolledBack: () => void
   /** The present row as this process knows it, if the cache may be trusted. */
   readonly cached: (id: ProcessId) => ProcessRow | undefined
@@ -231,6 +231,9 @@ export const make = (db: Database): Rows => {
     rolledBack: () => {
       touched.clear()
       written.length = 0
+      // A commit that failed may be on the disk: the cache may be behind the file, and the next poll tells what it finds.
+      cache.clear()
+      polledVersion = -1
       nextChange = lastChange(sql) + 1
       firstChange = nextChange
     },

@@ -1,0 +1,224 @@
+/**
+ * Batches of the writer: what is queued, written in one synchronous transaction, and answered.
+ *
+ * Invariant: whoever was taken from the queue is answered once, by the transaction or by `abort`; a batch that the database
+ * refuses is done again job by job, so that a request fails alone.
+ */
+import type { Database } from "better-sqlite3"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
+import type { StoreError } from "../../model/errors.ts"
+import { defectError, storeError } from "./failure.ts"
+
+/** One request: run inside a transaction, synchronously; its answer is delivered after the commit. */
+export interface Job {
+  /** Runs the request at `nowMs`. Throws only what the database throws. */
+  readonly run: (nowMs: number) => Exit.Exit<unknown, unknown>
+  /** Called once, after the commit or when it failed. */
+  readonly deliver: (exit: Exit.Exit<unknown, unknown>) => void
+}
+
+/** What the writer needs to know of whoever keeps state beside the database. */
+export interface Hooks {
+  /** A transaction has begun; the lock is held. */
+  readonly onBegin: () => void
+  readonly onCommitted: () => void
+  /** The transaction was undone, or nobody knows how it ended: what is remembered of it, and of before, may be wrong. */
+  readonly onRolledBack: () => void
+}
+
+/** Bounds of a batch, and of the patience for another process's lock. */
+export interface WriterOptions {
+  /** @default 512 */
+  readonly maxBatch: number
+  /** How long one batch may hold the event loop, commit excluded. Units: milliseconds. @default 8 */
+  readonly maxBatchMs: number
+  /** How long a batch waits for a lock that another process holds. Units: milliseconds. @default 5000 */
+  readonly busyTimeoutMs: number
+}
+
+/** Writes what is queued. */
+export interface Batches {
+  /** Writes the next batch and answers it. Dies of what is neither a request's fault nor the database's. */
+  readonly commitNext: Effect.Effect<void>
+  /**
+   * After such a defect: answers whoever still waits for it, and leaves the transaction. Never throws.
+   *
+   * When the defect met no batch, the whole queue is answered, so that a lasting defect keeps nobody waiting.
+   */
+  readonly abort: (defect: unknown) => void
+}
+
+/** Another process holds the lock for moments: try soon, then less often. Real time, also where tests move the clock. */
+export const patience = (timeoutMs: number): Schedule.Schedule<unknown> =>
+  Schedule.exponential(Duration.millis(1), 1.5).pipe(
+    Schedule.union(Schedule.spaced(Duration.millis(20))),
+    Schedule.upTo(Duration.millis(timeoutMs))
+  )
+
+/** The clock of the machine, also where tests move time. */
+export const realClock: Clock.Clock = Clock.make()
+
+/** Waits for other processes go by the real clock. */
+export const realTime: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = Effect.withClock(realClock)
+
+/** The batch that is being written. */
+interface Batch {
+  readonly jobs: ReadonlyArray<Job>
+  readonly answered: boolean
+}
+
+const noBatch: Batch = { jobs: [], answered: false }
+const answeredBatch: Batch = { jobs: [], answered: true }
+
+/** Makes the batches of a queue; `nowMs` is the time that requests are judged by. */
+export const make = (
+  db: Database,
+  hooks: Hooks,
+  options: WriterOptions,
+  queue: Array<Job>,
+  nowMs: () => number
+): Batches => {
+  const begin = db.prepare("BEGIN IMMEDIATE")
+  const commit = db.prepare("COMMIT")
+  const rollback = db.prepare("ROLLBACK")
+  /** Remembers who waits for an answer, for the case that a defect comes between. */
+  let inFlight = noBatch
+
+  const leave = () => {
+    if (db.inTransaction) rollback.run()
+  }
+
+  const undo = () => {
+    leave()
+    hooks.onRolledBack()
+  }
+
+  /** Everybody hears, also when one of them throws; that is a defect all the same. */
+  const answer = (jobs: ReadonlyArray<Job>, exitOf: (index: number) => Exit.Exit<unknown, unknown>): void => {
+    inFlight = answeredBatch
+    let fault: { readonly cause: unknown } | undefined
+    for (const [index, job] of jobs.entries()) {
+      try {
+        job.deliver(exitOf(index))
+      } catch (cause) {
+        fault ??= { cause }
+      }
+    }
+    if (fault !== undefined) throw fault.cause
+  }
+
+  const acquire: Effect.Effect<void, StoreError> = Effect.try({
+    try: () => {
+      inFlight = noBatch
+      // A rollback that failed has left a transaction open: nothing more may be written into that one.
+      leave()
+      begin.run()
+      try {
+        hooks.onBegin()
+      } catch (cause) {
+        leave()
+        throw cause
+      }
+    },
+    catch: (cause) => storeError("begin a transaction", cause)
+  })
+
+  const locked = acquire.pipe(
+    Effect.retry({
+      while: (error) => error.reason === "busy",
+      schedule: patience(options.busyTimeoutMs)
+    }),
+    realTime
+  )
+
+  /** Runs jobs until the queue, the batch or its time is used up; answers wait in `exits`. */
+  const runJobs = (jobs: Array<Job>, exits: Array<Exit.Exit<unknown, unknown>>, limit: number): void => {
+    // The time is read under the lock: whoever waited for it judges leases by the time it got it.
+    const now = nowMs()
+    const startedAt = performance.now()
+    while (queue.length > 0 && jobs.length < limit) {
+      const job = queue.shift() as Job // the queue is not empty
+      jobs.push(job)
+      exits.push(job.run(now))
+      if (performance.now() - startedAt > options.maxBatchMs) return
+    }
+  }
+
+  /** One transaction over at most `limit` queued jobs. Answers what must be tried again one by one. */
+  const transaction = (limit: number): ReadonlyArray<Job> => {
+    const jobs: Array<Job> = []
+    const exits: Array<Exit.Exit<unknown, unknown>> = []
+    inFlight = { jobs, answered: false }
+    try {
+      runJobs(jobs, exits, limit)
+    } catch (cause) {
+      // Without a job it is no job's fault, and trying again would meet it again.
+      if (jobs.length === 0) throw cause
+      undo()
+      if (jobs.length > 1) {
+        inFlight = noBatch
+        return jobs
+      }
+      answer(jobs, () => Exit.fail(storeError("write", cause)))
+      return []
+    }
+    try {
+      commit.run()
+    } catch (cause) {
+      // SQLite leaves a transaction open whose commit it refused, and ends one whose commit went wrong on the way.
+      const error = storeError("commit", cause, db.inTransaction ? "no" : "unknown")
+      try {
+        undo()
+      } finally {
+        answer(jobs, () => Exit.fail(error))
+      }
+      return []
+    }
+    try {
+      hooks.onCommitted()
+    } finally {
+      // It is written, whatever became of the hook.
+      answer(jobs, (index) => exits[index] as Exit.Exit<unknown, unknown>) // each job left one
+    }
+    return []
+  }
+
+  const failQueued = (error: StoreError) =>
+    Effect.sync(() => answer(queue.splice(0, queue.length), () => Exit.fail(error)))
+
+  const once = (limit: number): Effect.Effect<void> =>
+    locked.pipe(
+      Effect.flatMap(() => Effect.sync(() => transaction(limit))),
+      Effect.flatMap((again) =>
+        Effect.suspend(() => {
+          queue.unshift(...again)
+          return oneByOne(again.length)
+        })
+      ),
+      Effect.catchAll(failQueued)
+    )
+
+  const oneByOne = (count: number): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      count === 0 || queue.length === 0 ? Effect.void : Effect.zipRight(once(1), oneByOne(count - 1))
+    )
+
+  const abort = (defect: unknown): void => {
+    const { jobs, answered } = inFlight
+    const waiting = answered || jobs.length > 0 ? jobs : queue.splice(0, queue.length)
+    // None of them was committed: whoever comes to the commit is answered by it.
+    for (const step of [leave, hooks.onRolledBack, () => answer(waiting, () => Exit.fail(defectError(defect)))]) {
+      try {
+        step()
+      } catch {
+        // One defect is told already; a transaction that stays open is left before the next batch.
+      }
+    }
+  }
+
+  return { commitNext: once(options.maxBatch), abort }
+}
