@@ -11,7 +11,7 @@ import * as Engines from "./engines.ts"
 import { install } from "./hooks.ts"
 import type { Plan, Run } from "./points.ts"
 import type { Fact } from "./sideLog.ts"
-import { say } from "./sideLog.ts"
+import { only, read, say } from "./sideLog.ts"
 import { drive, ended, sweepUntil } from "./workload.ts"
 import type { Driving } from "./zombie.ts"
 import { play } from "./zombie.ts"
@@ -27,6 +27,8 @@ export interface Assignment {
   readonly role:
     | { readonly _tag: "Drive"; readonly run?: Run; readonly plan?: Plan }
     | { readonly _tag: "Zombie"; readonly driving: Driving }
+    /** Freezes while it runs owner-bound work, beyond its lease, and goes on with it. */
+    | { readonly _tag: "Sleeper" }
     /** Takes over whatever it may, until everything has ended or it is told to leave. */
     | { readonly _tag: "Heir" }
     /** Holds bodies of its own, and tries the store while another host blocks it. */
@@ -45,7 +47,18 @@ const told = Effect.sync(() => existsSync(next))
 
 const heir = Effect.gen(function* () {
   yield* Deferred.succeed(Engines.services, yield* Effect.context<SingleHost.HostServices>())
+  const first = sweepUntil(Effect.succeed(true))
+  yield* Effect.zipRight(first, tell({ fact: "ready" }))
   yield* Effect.raceFirst(ended, sweepUntil(told))
+})
+
+const sleeper = Effect.gen(function* () {
+  const processes = yield* Processes
+  yield* processes.start(engines.HeldOnce, { id: "calm-once", payload: null })
+  const begun = Effect.sync(() => only(read(sideLog), "began").length > 0)
+  yield* Effect.repeat(Effect.delay(begun, "10 millis"), { until: (is) => is })
+  yield* Effect.sync(() => process.kill(process.pid, "SIGSTOP"))
+  yield* ended
 })
 
 const neighbour = Effect.gen(function* () {
@@ -56,7 +69,7 @@ const neighbour = Effect.gen(function* () {
   yield* tell({ fact: "ready" })
   yield* Effect.repeat(Effect.delay(told, "10 millis"), { until: (is) => is })
   const during = processes.start(engines.Step, { id: "during", payload: 2 })
-  const read = yield* Effect.match(processes.listNonTerminal, {
+  const listed = yield* Effect.match(processes.listNonTerminal, {
     onFailure: ({ _tag }) => _tag,
     onSuccess: () => "read"
   })
@@ -64,7 +77,7 @@ const neighbour = Effect.gen(function* () {
     onFailure: (error) => (error._tag === "StoreError" ? `${error.reason}, written: ${error.written}` : error._tag),
     onSuccess: () => "written"
   })
-  yield* tell({ fact: "outage", read, write })
+  yield* tell({ fact: "outage", read: listed, write })
   yield* Effect.retry(during, { while: ({ _tag }) => _tag === "StoreError" })
   yield* tell({ fact: "registered", id: "during" })
   yield* drive({ engines, tell })
@@ -76,6 +89,8 @@ const program = () => {
       return drive({ engines, tell, ...(role.run === undefined ? {} : { run: role.run }) })
     case "Zombie":
       return play({ database, engines, tell, driving: role.driving, ttlMs })
+    case "Sleeper":
+      return sleeper
     case "Heir":
       return heir
     case "Neighbour":
@@ -91,7 +106,8 @@ const host = SingleHosts.layerSqlite({
   leaseTtl: ttlMs,
   leaseRenewal: ttlMs / 3,
   synchronous: "NORMAL",
-  writer: { busyTimeoutMs: role._tag === "Neighbour" ? 300 : 5_000 }
+  // What arrives together is one group, however slow the machine is.
+  writer: { busyTimeoutMs: role._tag === "Neighbour" ? 300 : 5_000, maxBatchMs: 5_000 }
 })
 
 await Effect.runPromise(Effect.provide(program(), host))

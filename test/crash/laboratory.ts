@@ -157,6 +157,30 @@ export const zombie = (by: Driving, succession: Succession): Promise<Verdict> =>
     return { outcome: `${only(bench.facts(), "tried")[0]?.attempts.length} writes tried` }
   })
 
+/** When a host that slept beyond its lease finds that its owner-bound body has ended: while it sleeps, or later. */
+export type Waking = "ends at once" | "goes on"
+
+/** Freezes a host that runs owner-bound work, beyond its lease: nobody may run it again, and it goes on with it. */
+export const sleep = (waking: Waking): Promise<Verdict> =>
+  onBench(async (bench) => {
+    const frozen = bench.run({ _tag: "Sleeper" })
+    await bench.until("the sleeper freezes", () => isStopped(frozen), frozen)
+    await bench.until("its lease lapses", () => haveLapsed(bench.database))
+    const heir = bench.run({ _tag: "Heir" }, long)
+    await bench.until("the heir has swept", () => only(bench.facts(), "ready").length > 0, heir)
+    if (waking === "ends at once") bench.openGate()
+    frozen.process.kill("SIGCONT")
+    if (waking === "goes on") {
+      await bench.until("it holds its lease again", () => !haveLapsed(bench.database), frozen)
+      bench.openGate()
+    }
+    await bench.ended(frozen)
+    await bench.ended(heir)
+    const outcome = reading(bench.database, (db) => db.prepare("SELECT lifecycle FROM state").pluck().get())
+    const kept = outcome === "completed" ? [] : [`it is ${outcome}`]
+    return { outcome: String(outcome), problems: { "owner-bound work outlives the sleep of its host": kept } }
+  })
+
 /** Several hosts on one file; each of the first ones ends itself at its n-th commit, and is replaced. */
 export const load = (hosts: number, commits: ReadonlyArray<number>): Promise<Verdict> =>
   onBench(async (bench) => {

@@ -19,27 +19,29 @@ export interface Point {
   readonly run?: Run
   /** Whether several processes reach it in one group commit, whatever the timing. @default false */
   readonly grouped?: boolean
+  /** Whether more than one commit of a run is this point; the long run then tries the second one, too. @default false */
+  readonly again?: boolean
 }
 
 const started = "event process.started"
 
 /** The points, by name. */
 export const points = {
-  register: { has: ["registered"], without: ["event"], grouped: true },
-  start: { has: ["registered", "claimed", started], grouped: true },
-  "start a child": { has: ["registered as child", started], grouped: true },
+  register: { has: ["registered"], without: ["event"], grouped: true, again: true },
+  start: { has: ["registered", "claimed", started], grouped: true, again: true },
+  "start a child": { has: ["registered as child", started], grouped: true, again: true },
   "start owner-bound work": { has: ["registered as owner-bound", started] },
   claim: { has: ["claimed"], without: ["event"] },
   "begin an activation": { has: [started], without: ["claimed"] },
-  "take over": { has: ["claimed", started], without: ["registered"], run: "recovery" },
-  renew: { has: ["renewed"], run: "hold" },
+  "take over": { has: ["claimed", started], without: ["registered"], run: "recovery", again: true },
+  renew: { has: ["renewed"], run: "hold", again: true },
   "append as a body": { has: ["event note"] },
   "enter a wait": { has: ["event process.waiting"] },
   signal: { has: ["event signal.go"], grouped: true },
   "resume a wait": { has: ["event process.resumed"], grouped: true },
-  "request a cancel": { has: ["event process.cancel_requested"], grouped: true },
-  "end as cancelled": { has: ["event process.cancelled"] },
-  complete: { has: ["event process.completed", "released"] },
+  "request a cancel": { has: ["event process.cancel_requested"], grouped: true, again: true },
+  "end as cancelled": { has: ["event process.cancelled"], again: true },
+  complete: { has: ["event process.completed", "released"], again: true },
   release: { has: ["released"], without: ["event"] },
   "hand back": { has: ["event process.suspended", "released"], run: "stop", grouped: true },
   abandon: { has: ["event process.abandoned"], run: "recovery" },

@@ -96,6 +96,7 @@ const writesUnder = (lease: Effect.Effect.Success<ReturnType<typeof takeByHand>>
     const writes: ReadonlyArray<Try> = [
       ["renew", leases.renewProcessLease(lease, 30_000)],
       ["append", registry.appendEvent(id, { eventType: "note", payload: {} }, body)],
+      ["append as a sweep", registry.appendEvent(id, { eventType: "note", payload: {} }, { _tag: "Sweep", lease })],
       ["enter a wait", waits.setProcessWait(id, wait, body)],
       ["end a wait", waits.clearProcessWait(id, body)],
       ["set an external reference", registry.setExternalRef(id, { backend: "zombie", id: "1" }, body)],
