@@ -129,9 +129,9 @@ const write = (
     })
     switch (conclusion._tag) {
       case "Complete":
-        return yield* insist(actor, activations.complete(actor.lease, conclusion.output))
+        return yield* insist(actor, (lease) => activations.complete(lease, conclusion.output))
       case "HandBack":
-        return yield* insist(actor, activations.suspend(actor.lease, "handed_back"))
+        return yield* insist(actor, (lease) => activations.suspend(lease, "handed_back"))
       case "Drop":
         return yield* Effect.logWarning(
           `${actor.id} not written: ${stop === "superseded" ? "it ended elsewhere" : "its lease is lost"}`
@@ -142,13 +142,20 @@ const write = (
 /** A store that is out for a while loses nothing: the conclusion is tried until it is written or the lease is gone. */
 const insist = (
   actor: ProcessActor,
-  effect: Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>
+  writeUnder: (
+    lease: Lease
+  ) => Effect.Effect<unknown, { readonly _tag: string; readonly message: string; readonly fencingToken?: number }>
 ): Effect.Effect<void> =>
-  effect.pipe(
+  Effect.suspend(() => writeUnder(actor.lease)).pipe(
     Effect.tapError((error) =>
       error._tag === "StoreError" ? Effect.logWarning(`${actor.id} not written yet: ${error.message}`) : Effect.void
     ),
-    Effect.retry({ while: (error) => error._tag === "StoreError", schedule: patience }),
+    Effect.retry({
+      // The keeper may have taken the lease again while this was on its way.
+      while: ({ _tag, fencingToken = Number.POSITIVE_INFINITY }) =>
+        _tag === "StoreError" || (_tag === "LeaseLost" && fencingToken < actor.lease.fencingToken),
+      schedule: patience
+    }),
     Effect.catchAll((error) => Effect.logWarning(`${actor.id} not written: ${error.message}`)),
     Effect.asVoid
   )

@@ -47,7 +47,11 @@ export class ActivationStore extends Context.Tag("holdfast/store/ActivationStore
       owner: LeaseOwner
     ) => Effect.Effect<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost | EventRejected | StoreError>
 
-    /** Ends a process under its lease and releases it, in one commit. The output is known to be JSON. */
+    /**
+     * Ends a process under its lease and releases it, in one commit; a lease that lapsed is taken again if nobody did since.
+     *
+     * The output is known to be JSON. Fails with `LeaseLost` when somebody else holds or held the process meanwhile.
+     */
     readonly complete: (
       lease: Lease,
       output: AwaitOutput

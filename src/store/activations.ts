@@ -27,7 +27,7 @@ export const make: Effect.Effect<typeof ActivationStore.Service, never, ProcessS
       begin: (lease, activation, owner) =>
         store.transact(Activation.beginPlan(lease, activation), Activation.begin(lease, activation, owner)),
       complete: (lease, output) =>
-        store.transact(Completion.completionPlan(lease.processId, output), Completion.completeWithLease(lease, output)),
+        store.transact(Completion.completionPlan(lease.processId, output), Completion.completeOwn(lease, output)),
       suspend: (lease, reason) => store.transact({ lock: [lease.processId] }, Activation.suspend(lease, reason)),
       recover: (id, by) => store.transact({ lock: [id] }, recover(id, by))
     })

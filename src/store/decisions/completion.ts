@@ -17,7 +17,7 @@ import type { Change, Decision, Plan, ProcessRow, View } from "../ProcessStore.t
 import { accept, refuse } from "../ProcessStore.ts"
 import { repair, replayConflict } from "./append.ts"
 import type { Authority } from "./authority.ts"
-import { leaseRefusal, refusalOf } from "./authority.ts"
+import { holds, leaseRefusal, refusalOf } from "./authority.ts"
 import * as Changes from "./change.ts"
 
 /**
@@ -47,6 +47,20 @@ export const completeWithLease =
     end(view, lease.processId, output, (row) => {
       const refusal = leaseRefusal(row, lease, view.nowMs)
       return refusal === undefined ? { change: Changes.released } : { refusal }
+    })
+
+/**
+ * The same for the worker whose body ended: a lease that lapsed, and that nobody has taken since, is taken again in the same
+ * transaction. A host that slept, or could not reach its store, thus loses no end.
+ */
+export const completeOwn =
+  (lease: Lease, output: AwaitOutput) =>
+  (view: View): Decision<ProcessRow, CompletionRefusal | LeaseLost> =>
+    end(view, lease.processId, output, (row) => {
+      const refusal = leaseRefusal(row, lease, view.nowMs)
+      if (refusal === undefined) return { change: Changes.released }
+      const again = { fencingToken: row.lease.fencingToken + 1 }
+      return holds(row, lease) ? { change: (ended) => Changes.withLease(ended, again) } : { refusal }
     })
 
 /** Ends a process on an authority other than a lease; the terminal payload notes which. */
