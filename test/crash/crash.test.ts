@@ -70,7 +70,7 @@ const sample: ReadonlySet<string> = new Set([
   'killed after "hand back" #1',
   "frozen beyond its lease, run by a worker, held by another",
   'frozen before the commit of "complete", shorter than the leases, then SIGCONT',
-  "asleep beyond its lease with owner-bound work that goes on",
+  "asleep beyond its lease with owner-bound work that ends at once",
   "two hosts under load, killed in turn"
 ])
 

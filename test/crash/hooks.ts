@@ -23,6 +23,7 @@ export const install = (plan: Plan, sideLog: string): void => {
   const point = pointOf(plan.point)
   const batches = new WeakMap<object, Batch>()
   const leases = new Map<unknown, { readonly token: unknown; readonly expiresAt: unknown }>()
+  const ownerBound = new Set<number>()
   let occurrences = 0
 
   const batchOf = (db: object): Batch => {
@@ -59,12 +60,14 @@ export const install = (plan: Plan, sideLog: string): void => {
     "INSERT INTO process ": (db, args, { lastInsertRowid }) => {
       const isChild = String(args[5]).includes('"parent":')
       const isBound = String(args[5]).includes('"disposition":"owner_bound"')
+      if (isBound) ownerBound.add(Number(lastInsertRowid))
       const marks = [...(isChild ? ["registered as child"] : []), ...(isBound ? ["registered as owner-bound"] : [])]
       mark(db, Number(lastInsertRowid), "registered", ...marks)
     },
     "INSERT INTO event ": (db, [pk, sequence, eventType]) => {
       batchOf(db).written.push([Number(pk), Number(sequence), String(eventType)])
-      mark(db, Number(pk), `event ${eventType}`)
+      const isBound = ownerBound.has(Number(pk))
+      mark(db, Number(pk), `event ${eventType}`, ...(isBound ? [`owner-bound event ${eventType}`] : []))
     },
     "INSERT OR REPLACE INTO lease": (db, [pk, token, , , , , expiresAt]) => {
       const before = leases.get(pk)

@@ -39,6 +39,9 @@ export interface Remains {
 
 const ends = new Set(["process.completed", "process.failed", "process.cancelled", "process.abandoned"])
 
+/** Also checked right after a crash, since the next host does again what is missing. */
+export const acknowledged = "what was acknowledged is there"
+
 /** The invariants, by the sentence that they are. */
 export const invariants: Readonly<Record<string, (remains: Remains) => ReadonlyArray<string>>> = {
   "every row is the fold of its log": ({ differences }) => differences,
@@ -62,15 +65,17 @@ export const invariants: Readonly<Record<string, (remains: Remains) => ReadonlyA
         return kind === "sum" && output !== sumOutput ? [`${id} completed with ${output}`] : []
       }),
 
-  "an owner-bound body begins at most once, and ends as completed or abandoned": ({ facts, rows }) => [
-    ...rows
+  "owner-bound work is started at most once, and ends as completed or abandoned": ({ facts, rows, events }) =>
+    rows
       .filter(({ disposition }) => disposition === "owner_bound")
       .flatMap(({ id, lifecycle }) => {
         const begun = only(facts, "began").filter((fact) => fact.id === id).length
-        const isRight = begun <= 1 && (lifecycle === "abandoned" || (lifecycle === "completed" && begun === 1))
-        return isRight ? [] : [`${id} began ${begun} times and is ${lifecycle}`]
-      })
-  ],
+        const starts = events.filter((event) => event.id === id && event.eventType === "process.started").length
+        const isEnd = lifecycle === "abandoned" || (lifecycle === "completed" && begun === 1)
+        return begun <= 1 && starts <= 1 && isEnd
+          ? []
+          : [`${id} has ${starts} starts, its body began ${begun} times, and it is ${lifecycle}`]
+      }),
 
   "fences only rise in the log, and no two bodies begin under the same one": ({ facts, events }) => {
     const started = events.filter(({ eventType }) => eventType === "process.started")
@@ -90,7 +95,7 @@ export const invariants: Readonly<Record<string, (remains: Remains) => ReadonlyA
     )
   },
 
-  "what was acknowledged is there": ({ facts, rows, events }) => {
+  [acknowledged]: ({ facts, rows, events }) => {
     const has = (id: string, eventType: string, sequence?: number) =>
       events.some(
         (event) =>
@@ -119,6 +124,10 @@ export const invariants: Readonly<Record<string, (remains: Remains) => ReadonlyA
 /** This one is checked right after the crash, before another host writes. */
 export const wholeTransactions = "a transaction is there as a whole or not at all"
 
+/** What acknowledged facts are missing as the store stands. The facts are read first: more may happen meanwhile. */
+export const missing = (database: string, facts: ReadonlyArray<Fact>): ReadonlyArray<string> =>
+  invariants[acknowledged]?.({ ...contentOf(database), facts, differences: [] }) ?? []
+
 /** What is wrong with the transaction that a child was in when it was ended. */
 export const tornTransactions = (
   database: string,
@@ -142,8 +151,11 @@ export const remainsOf = async (database: string, facts: ReadonlyArray<Fact>): P
       )
     )
   )
-  return reading(database, (db) => ({
-    facts,
+  return { ...contentOf(database), facts, differences: differences.map((difference) => JSON.stringify(difference)) }
+}
+
+const contentOf = (database: string): Pick<Remains, "rows" | "events" | "leases"> =>
+  reading(database, (db) => ({
     rows: db
       .prepare(
         `SELECT pk, process_id AS id, lifecycle, json_extract(registration, '$.input.kind') AS kind,
@@ -158,10 +170,8 @@ export const remainsOf = async (database: string, facts: ReadonlyArray<Fact>): P
          FROM event JOIN process USING (pk) ORDER BY pk, sequence`
       )
       .all() as ReadonlyArray<Event>, // as above
-    leases: db.prepare("SELECT count(*) FROM lease").pluck().get() as number,
-    differences: differences.map((difference) => JSON.stringify(difference))
+    leases: db.prepare("SELECT count(*) FROM lease").pluck().get() as number
   }))
-}
 
 /** Opens a file for a question. */
 export const reading = <A>(database: string, ask: (db: Database.Database) => A): A => {

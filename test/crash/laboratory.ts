@@ -9,7 +9,15 @@ import { join } from "node:path"
 import type { Child } from "../support/children.ts"
 import { start } from "../support/children.ts"
 import type { Assignment } from "./child.ts"
-import { invariants, reading, remainsOf, tornTransactions, wholeTransactions } from "./invariants.ts"
+import {
+  acknowledged,
+  invariants,
+  missing,
+  reading,
+  remainsOf,
+  tornTransactions,
+  wholeTransactions
+} from "./invariants.ts"
 import type { Moment, Plan, PointName } from "./points.ts"
 import { pointOf } from "./points.ts"
 import type { Fact } from "./sideLog.ts"
@@ -83,13 +91,22 @@ const onBench = async (
     openGate: () => writeFileSync(gate, ""),
     goOn: () => writeFileSync(next, "")
   }
-  try {
-    const { outcome, problems = {} } = await trial(bench)
+  const judged = async (): Promise<Verdict["problems"]> => {
     const remains = await remainsOf(database, facts())
     const found = Object.entries(invariants)
       .filter(([name]) => !name.startsWith("a zombie") || only(facts(), "tried").length > 0)
       .map(([name, check]) => [name, check(remains)])
-    return { outcome, problems: { ...problems, ...Object.fromEntries(found) } }
+    return Object.fromEntries(found)
+  }
+  try {
+    const { outcome, problems = {} } = await trial(bench).catch(async (cause: Error) => {
+      // Work that never ends says little by itself: what is wrong with it says more.
+      const wrong = Object.entries(await judged()).flatMap(([name, found]) =>
+        found.length > 0 ? [name, ...found] : []
+      )
+      throw new Error([cause.message, ...wrong].join("\n"), { cause })
+    })
+    return { outcome, problems: { ...problems, ...(await judged()) } }
   } finally {
     for (const { process } of children) process.kill("SIGKILL")
     rmSync(folder, { recursive: true, force: true })
@@ -124,9 +141,17 @@ const killing = async (bench: Bench, plan: Plan) => {
   const { signal } = await child.ended(boundMs)
   const reached = only(bench.facts(), "reached")[before]
   if (reached === undefined && signal !== null) throw new Error(`killed by another\n${said([child])}`)
-  const problems = reached === undefined ? {} : { [wholeTransactions]: tornTransactions(bench.database, reached) }
+  const problems = reached === undefined ? {} : crashed(bench, reached)
   await bench.ended(bench.run(driving()))
   return { outcome: reached === undefined ? "unreached" : "killed, then finished by the next host", problems }
+}
+
+/** What must hold before anybody else writes. */
+const crashed = ({ database, facts }: Bench, reached: Parameters<typeof tornTransactions>[1]): Verdict["problems"] => {
+  const gone = missing(database, facts())
+  // What is missing now may be done again later: it is said at once.
+  if (gone.length > 0) throw new Error([acknowledged, ...gone].join("\n"))
+  return { [wholeTransactions]: tornTransactions(database, reached) }
 }
 
 /** What became of the process while its zombie was frozen. */
@@ -191,6 +216,8 @@ export const load = (hosts: number, commits: ReadonlyArray<number>): Promise<Ver
       const plan: Plan = { point: "any commit", moment: "after", occurrence, signal: "SIGKILL" }
       const { code } = await bench.run({ _tag: "Drive", plan }).ended(boundMs)
       if (code !== null && code !== 0) throw new Error(`a host ended with ${code}`)
+      const gone = missing(bench.database, bench.facts())
+      if (gone.length > 0) throw new Error([acknowledged, ...gone].join("\n"))
       await work()
     }
     await Promise.all(Array.from({ length: hosts }, work))

@@ -2,7 +2,8 @@
  * The named points at which a child is ended or frozen. To add one, add a line to {@link points}.
  *
  * A point is told by what the writer's transaction wrote for one process: `registered`, `registered as child`,
- * `registered as owner-bound`, `claimed`, `renewed`, `released`, and `event {type}`.
+ * `registered as owner-bound`, `claimed`, `renewed`, `released`, `event {type}`,
+ * and `owner-bound event {type}` for work that this OS process registered.
  */
 
 /** How far the workload goes before the child under test would end by itself. */
@@ -42,6 +43,7 @@ export const points = {
   "request a cancel": { has: ["event process.cancel_requested"], grouped: true, again: true },
   "end as cancelled": { has: ["event process.cancelled"], again: true },
   complete: { has: ["event process.completed", "released"], again: true },
+  "complete owner-bound work": { has: ["owner-bound event process.completed"] },
   release: { has: ["released"], without: ["event"] },
   "hand back": { has: ["event process.suspended", "released"], run: "stop", grouped: true },
   abandon: { has: ["event process.abandoned"], run: "recovery" },
