@@ -14,7 +14,6 @@ import {
   type SingleHost,
   WaitStore
 } from "../../src/index.ts"
-import { emptyEnvironment } from "../../src/runtime/starting.ts"
 import type * as Engines from "./engines.ts"
 import { captured, services, signalName, waitKey } from "./engines.ts"
 import type { Attempt, Fact } from "./sideLog.ts"
@@ -84,13 +83,7 @@ const writesUnder = (lease: Effect.Effect.Success<ReturnType<typeof takeByHand>>
       sinceMs: 0
     } as const
     const child = prepared({
-      ...Registration.make(
-        Ids.processId(`${heldId}/late`),
-        { _tag: "Engine", kind: "step", payload: 1 },
-        "rerunnable",
-        Provenance.host
-      ),
-      envRef: emptyEnvironment,
+      ...declared(`${heldId}/late`, "step", 1),
       parent: { processId: id, closePolicy: "cancel" }
     })
     const writes: ReadonlyArray<Try> = [
