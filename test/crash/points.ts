@@ -34,7 +34,7 @@ export const points = {
   "start owner-bound work": { has: ["registered as owner-bound", started] },
   claim: { has: ["claimed"], without: ["event"] },
   "begin an activation": { has: [started], without: ["claimed"] },
-  "take over": { has: ["claimed", started], without: ["registered"], run: "recovery", again: true },
+  "take over": { has: ["claimed", started], without: ["registered"], run: "recovery" },
   renew: { has: ["renewed"], run: "hold", again: true },
   "append as a body": { has: ["event note"] },
   "enter a wait": { has: ["event process.waiting"] },
