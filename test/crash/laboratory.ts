@@ -222,7 +222,8 @@ export const load = (hosts: number, commits: ReadonlyArray<number>): Promise<Ver
     }
     await Promise.all(Array.from({ length: hosts }, work))
     const killed = only(bench.facts(), "reached").length
-    return { outcome: `${killed} of ${commits.length} killed, finished by ${hosts}` }
+    if (killed !== commits.length) return { outcome: "unreached" }
+    return { outcome: `${killed} killed, finished by ${hosts}` }
   })
 
 /** How a store outage ends for whoever caused it. */
