@@ -1,0 +1,107 @@
+import { platform } from "node:os"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import type { Verdict } from "./laboratory.ts"
+import * as Laboratory from "./laboratory.ts"
+import { momentsOf, type PointName, pointOf, points } from "./points.ts"
+
+const isLong = process.env["HOLDFAST_LONG"] !== undefined
+
+/** Trials by the row and column of the matrix that is printed. */
+interface Trial {
+  readonly name: string
+  readonly run: () => Promise<Verdict>
+  /** Whether it must come to what it is about. */
+  readonly mayMiss?: boolean
+}
+
+const kills: ReadonlyArray<Trial> = (Object.keys(points) as ReadonlyArray<PointName>) // the table's own keys
+  .filter((name) => name !== "any commit")
+  .flatMap((name) =>
+    momentsOf(pointOf(name)).flatMap((moment) =>
+      (pointOf(name).again ? [1, 2] : [1]).map((occurrence) => ({
+        name: `killed ${moment === "middle" ? "in the middle of a group commit, at" : moment} "${name}" #${occurrence}`,
+        run: () => Laboratory.kill(name, moment, occurrence),
+        mayMiss: occurrence > 1
+      }))
+    )
+  )
+
+const successions = ["held by another", "handed back", "ended"] as const
+
+const zombies: ReadonlyArray<Trial> = [
+  {
+    name: "frozen beyond its lease, run by a worker, held by another",
+    run: () => Laboratory.zombie("worker", "held by another")
+  },
+  ...successions.map((succession) => ({
+    name: `frozen beyond its lease, run by hand, ${succession}`,
+    run: () => Laboratory.zombie("by hand", succession)
+  }))
+]
+
+const sleeps: ReadonlyArray<Trial> = (["goes on", "ends at once"] as const).map((waking) => ({
+  name: `asleep beyond its lease with owner-bound work that ${waking}`,
+  run: () => Laboratory.sleep(waking)
+}))
+
+const outages: ReadonlyArray<Trial> = (["complete", "start"] as const).flatMap((point) =>
+  (["SIGCONT", "SIGKILL"] as const).flatMap((relief) =>
+    [false, true].map((outlasts) => ({
+      name: `frozen before the commit of "${point}", ${outlasts ? "longer" : "shorter"} than the leases, then ${relief}`,
+      run: () => Laboratory.outage(point, relief, outlasts)
+    }))
+  )
+)
+
+// A sum alone takes nine commits, one after the other: with fewer in all, every host that is to be killed is.
+const loads: ReadonlyArray<Trial> = [
+  { name: "two hosts under load, killed in turn", run: () => Laboratory.load(2, [3, 2]) },
+  { name: "two hosts under load, killed and replaced again", run: () => Laboratory.load(2, [2, 1, 3, 2]) },
+  { name: "three hosts under load, killed in turn", run: () => Laboratory.load(3, [1, 2, 1, 2, 1, 1]) }
+]
+
+const all = [...kills, ...zombies, ...sleeps, ...outages, ...loads]
+
+/** What every test run tries; the long run tries everything. */
+const sample: ReadonlySet<string> = new Set([
+  'killed in the middle of a group commit, at "start" #1',
+  'killed before "complete" #1',
+  'killed after "resume a wait" #1',
+  'killed before "abandon" #1',
+  'killed after "hand back" #1',
+  "frozen beyond its lease, run by a worker, held by another",
+  'frozen before the commit of "complete", shorter than the leases, then SIGCONT',
+  "asleep beyond its lease with owner-bound work that ends at once",
+  "two hosts under load, killed in turn"
+])
+
+const trialsOf = new Map<string, number>()
+const width = Math.max(...all.map(({ name }) => name.length))
+
+afterAll(() => {
+  if (!isLong) return
+  for (const [invariant, trials] of trialsOf) console.log(`held in ${String(trials).padStart(3)} trials: ${invariant}`)
+})
+
+// Proof of a death, and of a stop, is what /proc says.
+describe.skipIf(platform() !== "linux")("a host that is killed or frozen", () => {
+  for (const { name, run, mayMiss = false } of all.filter((trial) => isLong || sample.has(trial.name))) {
+    it(`${name}: loses nothing that was acknowledged, and the next host finishes`, { timeout: 120_000 }, async () => {
+      const { outcome, problems } = await run()
+      if (isLong) console.log(`${name.padEnd(width)}  ${outcome}`)
+      if (!mayMiss) assert.notStrictEqual(outcome, "unreached")
+      for (const [invariant, found] of Object.entries(problems)) {
+        assert.deepStrictEqual(found, [], invariant)
+        trialsOf.set(invariant, (trialsOf.get(invariant) ?? 0) + 1)
+      }
+    })
+  }
+
+  it("the sample names trials that exist", () => {
+    const names = new Set(all.map(({ name }) => name))
+    assert.deepStrictEqual(
+      [...sample].filter((name) => !names.has(name)),
+      []
+    )
+  })
+})

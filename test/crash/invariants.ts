@@ -1,0 +1,199 @@
+/**
+ * What must hold after every trial, whatever was killed where.
+ *
+ * Each check answers the problems it finds, as sentences; none means that it held. They read the file and the side log only.
+ */
+import Database from "better-sqlite3"
+import * as Effect from "effect/Effect"
+import { ProcessStore, SqliteStore } from "../../src/index.ts"
+import { verify } from "../../src/store/verify.ts"
+import type { Fact, Written } from "./sideLog.ts"
+import { only } from "./sideLog.ts"
+import { sumOutput } from "./workload.ts"
+
+/** One row as it ended. */
+interface Row {
+  readonly pk: number
+  readonly id: string
+  readonly kind: string | null
+  readonly disposition: string
+  readonly lifecycle: string
+  readonly output: unknown
+}
+
+interface Event {
+  readonly id: string
+  readonly sequence: number
+  readonly eventType: string
+  readonly payload: string
+}
+
+/** What a trial left behind. */
+export interface Remains {
+  readonly facts: ReadonlyArray<Fact>
+  readonly rows: ReadonlyArray<Row>
+  readonly events: ReadonlyArray<Event>
+  readonly leases: number
+  readonly differences: ReadonlyArray<string>
+}
+
+const ends = new Set(["process.completed", "process.failed", "process.cancelled", "process.abandoned"])
+
+/** Also checked right after a crash, since the next host does again what is missing. */
+export const acknowledged = "what was acknowledged is there"
+
+/** The invariants, by the sentence that they are. */
+export const invariants: Readonly<Record<string, (remains: Remains) => ReadonlyArray<string>>> = {
+  "every row is the fold of its log": ({ differences }) => differences,
+
+  "every process that a host may run ends exactly once, and nobody holds it": ({ rows, events, leases }) => [
+    ...rows
+      .filter(({ disposition }) => disposition !== "externally_owned")
+      .flatMap(({ id }) => {
+        const found = events.filter((event) => event.id === id && ends.has(event.eventType)).length
+        return found === 1 ? [] : [`${id} has ${found} ends`]
+      }),
+    ...(leases === 0 ? [] : [`${leases} leases are held`])
+  ],
+
+  "every rerunnable process finishes, with the value it would have without a crash": ({ rows, events }) =>
+    rows
+      .filter(({ disposition }) => disposition === "rerunnable")
+      .flatMap(({ id, kind, lifecycle, output }) => {
+        const isCancelled = events.some((event) => event.id === id && event.eventType === "process.cancel_requested")
+        if (lifecycle !== (isCancelled ? "cancelled" : "completed")) return [`${id} is ${lifecycle}`]
+        return kind === "sum" && output !== sumOutput ? [`${id} completed with ${output}`] : []
+      }),
+
+  "owner-bound work is started at most once, and ends as completed or abandoned": ({ facts, rows, events }) =>
+    rows
+      .filter(({ disposition }) => disposition === "owner_bound")
+      .flatMap(({ id, lifecycle }) => {
+        const begun = only(facts, "began").filter((fact) => fact.id === id).length
+        const starts = events.filter((event) => event.id === id && event.eventType === "process.started").length
+        const isEnd = lifecycle === "abandoned" || (lifecycle === "completed" && begun === 1)
+        return begun <= 1 && starts <= 1 && isEnd
+          ? []
+          : [`${id} has ${starts} starts, its body began ${begun} times, and it is ${lifecycle}`]
+      }),
+
+  "fences only rise in the log, and no two bodies begin under the same one": ({ facts, events }) => {
+    const started = events.filter(({ eventType }) => eventType === "process.started")
+    const logged = started.map(({ id, payload }) => ({ id, fence: fenceOf(payload) }))
+    // A body that was frozen before its first line begins late; what it may not do is share a fence.
+    return [...notRising(logged), ...repeated(only(facts, "began").map(({ id, fence }) => `${id} ${fence}`))]
+  },
+
+  "a body begins only after the commit that says so": ({ facts, events }) => {
+    const begun = new Set(
+      events
+        .filter(({ eventType }) => eventType === "process.started")
+        .map(({ id, payload }) => `${id} ${fenceOf(payload)}`)
+    )
+    return only(facts, "began").flatMap(({ id, fence }) =>
+      begun.has(`${id} ${fence}`) ? [] : [`${id} began under fence ${fence}, of which the log knows nothing`]
+    )
+  },
+
+  [acknowledged]: ({ facts, rows, events }) => {
+    const has = (id: string, eventType: string, sequence?: number) =>
+      events.some(
+        (event) =>
+          event.id === id && event.eventType === eventType && (sequence === undefined || event.sequence === sequence)
+      )
+    return facts.flatMap((fact) => {
+      const isThere =
+        (fact.fact !== "registered" || rows.some(({ id }) => id === fact.id)) &&
+        (fact.fact !== "appended" || has(fact.id, fact.eventType, fact.sequence)) &&
+        (fact.fact !== "cancel requested" || has(fact.id, "process.cancel_requested")) &&
+        (fact.fact !== "ended" || has(fact.id, `process.${fact.state}`))
+      return isThere ? [] : [`${JSON.stringify(fact)} is not in the store`]
+    })
+  },
+
+  "a zombie's writes are refused with LeaseLost and change nothing": ({ facts }) =>
+    only(facts, "tried").flatMap(({ attempts }) =>
+      attempts.flatMap(({ name, answer, changed }) => {
+        // A release is by its token alone, and silent when it holds nothing.
+        const expected = name === "release" ? "accepted" : "LeaseLost"
+        return answer === expected && !changed ? [] : [`${name}: ${answer}${changed ? ", and something changed" : ""}`]
+      })
+    )
+}
+
+/** This one is checked right after the crash, before another host writes. */
+export const wholeTransactions = "a transaction is there as a whole or not at all"
+
+/** What acknowledged facts are missing as the store stands. The facts are read first: more may happen meanwhile. */
+export const missing = (database: string, facts: ReadonlyArray<Fact>): ReadonlyArray<string> =>
+  invariants[acknowledged]?.({ ...contentOf(database), facts, differences: [] }) ?? []
+
+/** What is wrong with the transaction that a child was in when it was ended. */
+export const tornTransactions = (
+  database: string,
+  { isCommitted, written }: { readonly isCommitted: boolean; readonly written: ReadonlyArray<Written> }
+): ReadonlyArray<string> =>
+  reading(database, (db) => {
+    const has = db.prepare("SELECT 1 FROM event WHERE pk = ? AND sequence = ? AND event_type = ?")
+    return written.flatMap((event) =>
+      (has.get(...event) !== undefined) === isCommitted
+        ? []
+        : [`${event.join(" ")} is ${isCommitted ? "missing" : "there"}`]
+    )
+  })
+
+/** Reads what a trial left, and verifies every fold. */
+export const remainsOf = async (database: string, facts: ReadonlyArray<Fact>): Promise<Remains> => {
+  const { differences } = await Effect.runPromise(
+    Effect.scoped(
+      Effect.flatMap(SqliteStore.make({ filename: database }), (store) =>
+        Effect.provideService(verify(), ProcessStore.ProcessStore, store)
+      )
+    )
+  )
+  return { ...contentOf(database), facts, differences: differences.map((difference) => JSON.stringify(difference)) }
+}
+
+const contentOf = (database: string): Pick<Remains, "rows" | "events" | "leases"> =>
+  reading(database, (db) => ({
+    rows: db
+      .prepare(
+        `SELECT pk, process_id AS id, lifecycle, json_extract(registration, '$.input.kind') AS kind,
+           json_extract(registration, '$.disposition') AS disposition,
+           json_extract(snapshot, '$.context.output.value') AS output
+         FROM state JOIN process USING (pk, process_id)`
+      )
+      .all() as ReadonlyArray<Row>, // the columns just named
+    events: db
+      .prepare(
+        `SELECT process_id AS id, sequence, event_type AS eventType, payload
+         FROM event JOIN process USING (pk) ORDER BY pk, sequence`
+      )
+      .all() as ReadonlyArray<Event>, // as above
+    leases: db.prepare("SELECT count(*) FROM lease").pluck().get() as number
+  }))
+
+/** Opens a file for a question. */
+export const reading = <A>(database: string, ask: (db: Database.Database) => A): A => {
+  const db = new Database(database, { readonly: true })
+  try {
+    return ask(db)
+  } finally {
+    db.close()
+  }
+}
+
+const fenceOf = (payload: string): number =>
+  (JSON.parse(payload) as { readonly started: { readonly fencing_token: number } }).started.fencing_token // a start's
+
+const notRising = (fences: ReadonlyArray<{ readonly id: string; readonly fence: number }>): ReadonlyArray<string> => {
+  const last = new Map<string, number>()
+  return fences.flatMap(({ id, fence }) => {
+    const before = last.get(id) ?? 0
+    last.set(id, fence)
+    return fence > before ? [] : [`the fence of ${id} goes from ${before} to ${fence}`]
+  })
+}
+
+const repeated = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  names.flatMap((name, index) => (names.indexOf(name) === index ? [] : [`${name} began twice`]))

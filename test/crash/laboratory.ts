@@ -1,0 +1,269 @@
+/**
+ * The laboratory: trials in which real hosts are killed or frozen at named points, and what they left is judged.
+ *
+ * Invariant: a trial waits for facts, in the side log or of the kernel, and never for time; every wait has an end.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Child } from "../support/children.ts"
+import { start } from "../support/children.ts"
+import type { Assignment } from "./child.ts"
+import {
+  acknowledged,
+  invariants,
+  missing,
+  reading,
+  remainsOf,
+  tornTransactions,
+  wholeTransactions
+} from "./invariants.ts"
+import type { Moment, Plan, PointName } from "./points.ts"
+import { pointOf } from "./points.ts"
+import type { Fact } from "./sideLog.ts"
+import { only, read } from "./sideLog.ts"
+import type { Driving } from "./zombie.ts"
+import { heldId } from "./zombie.ts"
+
+/** How a trial ended: in a word, and with what is wrong by invariant; an empty list is an invariant that held. */
+export interface Verdict {
+  readonly outcome: string
+  readonly problems: Readonly<Record<string, ReadonlyArray<string>>>
+}
+
+/** No single wait is longer. Units: milliseconds. */
+const boundMs = 30_000
+
+/** Long enough that nothing is renewed while a trial looks on; short enough to lapse within one. Units: milliseconds. */
+const long = 60_000
+const short = 900
+
+/** A folder with a database, and the children that worked on it. */
+interface Bench {
+  readonly facts: () => ReadonlyArray<Fact>
+  readonly run: (role: Assignment["role"], ttlMs?: number) => Child
+  /** Waits until something is so; fails with what a child said last when it ended before, or when it takes too long. */
+  readonly until: (what: string, isSo: () => boolean, ...children: ReadonlyArray<Child>) => Promise<void>
+  /** Waits for an end of its own, without an error. */
+  readonly ended: (child: Child) => Promise<void>
+  readonly killed: (child: Child) => Promise<void>
+  readonly openGate: () => void
+  readonly goOn: () => void
+  readonly database: string
+}
+
+const onBench = async (
+  trial: (bench: Bench) => Promise<Omit<Verdict, "problems"> & Partial<Verdict>>
+): Promise<Verdict> => {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-crash-"))
+  const [database = "", sideLog = "", gate = "", next = ""] = ["crash.db", "side.log", "gate", "next"].map((name) =>
+    join(folder, name)
+  )
+  const children: Array<Child> = []
+  const facts = () => read(sideLog)
+  const until: Bench["until"] = async (what, isSo, ...watched) => {
+    const deadline = Date.now() + boundMs
+    while (!isSo()) {
+      const gone = watched.find(({ process }) => process.exitCode !== null || process.signalCode !== null)
+      if (gone !== undefined && !isSo()) throw new Error(`a child ended before ${what}\n${gone.errors.join("\n")}`)
+      if (Date.now() > deadline) throw new Error(`not within ${boundMs} ms: ${what}\n${said(children)}`)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  const bench: Bench = {
+    database,
+    facts,
+    until,
+    run: (role, ttlMs = short) => {
+      const assignment: Assignment = { database, sideLog, gate, next, ttlMs, role }
+      const child = start("test/crash/child.js", [JSON.stringify(assignment)])
+      children.push(child)
+      return child
+    },
+    ended: async (child) => {
+      const { code, signal } = await child.ended(boundMs)
+      if (code !== 0) throw new Error(`a child ended with ${code ?? signal}\n${said([child])}`)
+    },
+    killed: async (child) => {
+      child.process.kill("SIGKILL")
+      await child.ended(boundMs)
+    },
+    openGate: () => writeFileSync(gate, ""),
+    goOn: () => writeFileSync(next, "")
+  }
+  const judged = async (): Promise<Verdict["problems"]> => {
+    const remains = await remainsOf(database, facts())
+    const found = Object.entries(invariants)
+      .filter(([name]) => !name.startsWith("a zombie") || only(facts(), "tried").length > 0)
+      .map(([name, check]) => [name, check(remains)])
+    return Object.fromEntries(found)
+  }
+  try {
+    const { outcome, problems = {} } = await trial(bench).catch(async (cause: Error) => {
+      // Work that never ends says little by itself: what is wrong with it says more.
+      const wrong = Object.entries(await judged()).flatMap(([name, found]) =>
+        found.length > 0 ? [name, ...found] : []
+      )
+      throw new Error([cause.message, ...wrong].join("\n"), { cause })
+    })
+    return { outcome, problems: { ...problems, ...(await judged()) } }
+  } finally {
+    for (const { process } of children) process.kill("SIGKILL")
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const said = (children: ReadonlyArray<Child>): string =>
+  children.flatMap(({ lines, errors }) => [...lines, ...errors].slice(-15)).join("\n")
+
+const driving = (plan?: Plan): Assignment["role"] => {
+  const run = plan === undefined ? undefined : pointOf(plan.point).run
+  return { _tag: "Drive", ...(plan && { plan }), ...(plan && { run: run ?? "whole" }) }
+}
+
+/** Kills a host at a point; the next one finishes. `unreached`: the host ended before, which is no failure by itself. */
+export const kill = (point: PointName, moment: Moment, occurrence: number): Promise<Verdict> =>
+  onBench(async (bench) => {
+    if (pointOf(point).run === "recovery") {
+      // Something must be left to recover: begun owner-bound work, and a tree in the middle of its work.
+      const first = bench.run(
+        driving({ point: "start owner-bound work", moment: "after", occurrence: 1, signal: "SIGKILL" })
+      )
+      await first.ended(boundMs)
+      return await killing(bench, { point, moment, occurrence, signal: "SIGKILL" })
+    }
+    return await killing(bench, { point, moment, occurrence, signal: "SIGKILL" })
+  })
+
+const killing = async (bench: Bench, plan: Plan) => {
+  const before = only(bench.facts(), "reached").length
+  const child = bench.run(driving(plan))
+  const { signal } = await child.ended(boundMs)
+  const reached = only(bench.facts(), "reached")[before]
+  if (reached === undefined && signal !== null) throw new Error(`killed by another\n${said([child])}`)
+  const problems = reached === undefined ? {} : crashed(bench, reached)
+  await bench.ended(bench.run(driving()))
+  return { outcome: reached === undefined ? "unreached" : "killed, then finished by the next host", problems }
+}
+
+/** What must hold before anybody else writes. */
+const crashed = ({ database, facts }: Bench, reached: Parameters<typeof tornTransactions>[1]): Verdict["problems"] => {
+  const gone = missing(database, facts())
+  // What is missing now may be done again later: it is said at once.
+  if (gone.length > 0) throw new Error([acknowledged, ...gone].join("\n"))
+  return { [wholeTransactions]: tornTransactions(database, reached) }
+}
+
+/** What became of the process while its zombie was frozen. */
+export type Succession = "held by another" | "handed back" | "ended"
+
+/** Freezes a host beyond its lease while another one takes over, and lets it go on. */
+export const zombie = (by: Driving, succession: Succession): Promise<Verdict> =>
+  onBench(async (bench) => {
+    const frozen = bench.run({ _tag: "Zombie", driving: by })
+    await bench.until("the zombie freezes", () => isStopped(frozen), frozen)
+    if (succession === "ended") bench.openGate()
+    const heir = bench.run({ _tag: "Heir" }, long)
+    const begun = (id: string) => only(bench.facts(), "began").filter((fact) => fact.id === id && fact.fence > 1).length
+    const lost = by === "worker" ? [heldId, `${heldId}/child`] : [heldId]
+    await bench.until("the heir takes over", () => lost.every((id) => begun(id) > 0), heir)
+    if (succession === "handed back") {
+      bench.goOn()
+      await bench.ended(heir)
+    } else if (succession === "ended") {
+      await bench.until("the process ends", () => hasEnded(bench.database, heldId))
+      if (by === "by hand") await bench.ended(heir)
+    }
+    frozen.process.kill("SIGCONT")
+    await bench.ended(frozen)
+    await bench.killed(heir)
+    bench.openGate()
+    await bench.ended(bench.run({ _tag: "Drive" }))
+    return { outcome: `${only(bench.facts(), "tried")[0]?.attempts.length} writes tried` }
+  })
+
+/** When a host that slept beyond its lease finds that its owner-bound body has ended: while it sleeps, or later. */
+export type Waking = "ends at once" | "goes on"
+
+/** Freezes a host that runs owner-bound work, beyond its lease: nobody may run it again, and it goes on with it. */
+export const sleep = (waking: Waking): Promise<Verdict> =>
+  onBench(async (bench) => {
+    const frozen = bench.run({ _tag: "Sleeper" })
+    await bench.until("the sleeper freezes", () => isStopped(frozen), frozen)
+    await bench.until("its lease lapses", () => haveLapsed(bench.database))
+    const heir = bench.run({ _tag: "Heir" }, long)
+    await bench.until("the heir has swept", () => only(bench.facts(), "ready").length > 0, heir)
+    if (waking === "ends at once") bench.openGate()
+    frozen.process.kill("SIGCONT")
+    if (waking === "goes on") {
+      await bench.until("it holds its lease again", () => !haveLapsed(bench.database), frozen)
+      bench.openGate()
+    }
+    await bench.ended(frozen)
+    await bench.ended(heir)
+    const outcome = reading(bench.database, (db) => db.prepare("SELECT lifecycle FROM state").pluck().get())
+    const kept = outcome === "completed" ? [] : [`it is ${outcome}`]
+    return { outcome: String(outcome), problems: { "owner-bound work outlives the sleep of its host": kept } }
+  })
+
+/** Several hosts on one file; each of the first ones ends itself at its n-th commit, and is replaced. */
+export const load = (hosts: number, commits: ReadonlyArray<number>): Promise<Verdict> =>
+  onBench(async (bench) => {
+    const turns = [...commits]
+    const work = async (): Promise<void> => {
+      const occurrence = turns.shift()
+      if (occurrence === undefined) return await bench.ended(bench.run(driving()))
+      const plan: Plan = { point: "any commit", moment: "after", occurrence, signal: "SIGKILL" }
+      const { code } = await bench.run({ _tag: "Drive", plan }).ended(boundMs)
+      if (code !== null && code !== 0) throw new Error(`a host ended with ${code}`)
+      const gone = missing(bench.database, bench.facts())
+      if (gone.length > 0) throw new Error([acknowledged, ...gone].join("\n"))
+      await work()
+    }
+    await Promise.all(Array.from({ length: hosts }, work))
+    const killed = only(bench.facts(), "reached").length
+    if (killed !== commits.length) return { outcome: "unreached" }
+    return { outcome: `${killed} killed, finished by ${hosts}` }
+  })
+
+/** How a store outage ends for whoever caused it. */
+export type Relief = "SIGCONT" | "SIGKILL"
+
+/** Freezes a host inside a transaction: for another host that is a store outage, which it outlives. */
+export const outage = (point: PointName, relief: Relief, outlastsLeases: boolean): Promise<Verdict> =>
+  onBench(async (bench) => {
+    const neighbour = bench.run({ _tag: "Neighbour" }, outlastsLeases ? short : long)
+    await bench.until("the neighbour is at work", () => only(bench.facts(), "ready").length > 0, neighbour)
+    const plan: Plan = { point, moment: "before", occurrence: 1, signal: "SIGSTOP" }
+    const frozen = bench.run({ _tag: "Drive", plan })
+    await bench.until("a host freezes in a transaction", () => isStopped(frozen), frozen)
+    bench.goOn()
+    bench.openGate()
+    await bench.until("the neighbour tried the store", () => only(bench.facts(), "outage").length > 0, neighbour)
+    if (outlastsLeases) await bench.until("its leases lapse", () => haveLapsed(bench.database), neighbour)
+    frozen.process.kill(relief)
+    await bench.ended(neighbour)
+    if (relief === "SIGCONT") await bench.ended(frozen)
+    const answers = only(bench.facts(), "outage").map(({ read: reads, write }) => `${reads}; ${write}`)
+    const problems = answers[0] === "read; busy, written: no" ? [] : answers
+    return {
+      outcome: answers.join(),
+      problems: { "a host outlives a store outage: reads go on, writes say why": problems }
+    }
+  })
+
+/** Whether the kernel has stopped a child. */
+const isStopped = ({ process }: Child): boolean => {
+  try {
+    return /\) T /.test(readFileSync(`/proc/${process.pid}/stat`, "utf8"))
+  } catch {
+    return false
+  }
+}
+
+const hasEnded = (database: string, id: string): boolean =>
+  reading(database, (db) => db.prepare("SELECT lifecycle FROM state WHERE process_id = ?").pluck().get(id)) ===
+  "completed"
+
+const haveLapsed = (database: string): boolean =>
+  (reading(database, (db) => db.prepare("SELECT max(expires_at) FROM lease").pluck().get()) as number) < Date.now() // a held one

@@ -1,0 +1,130 @@
+/**
+ * A zombie: it holds a lease, freezes until somebody else holds the process, and then tries every write of a body.
+ */
+import Database from "better-sqlite3"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import {
+  AwaitOutput,
+  Ids,
+  LeaseStore,
+  ProcessRegistry,
+  Provenance,
+  Registration,
+  type SingleHost,
+  WaitStore
+} from "../../src/index.ts"
+import type * as Engines from "./engines.ts"
+import { captured, services, signalName, waitKey } from "./engines.ts"
+import type { Attempt, Fact } from "./sideLog.ts"
+import { activationsHere, declared, prepared, sweepUntil, takeByHand } from "./workload.ts"
+
+/** The process that the zombie loses, and one that nobody runs. */
+export const heldId = "held"
+const bystanderId = "bystander"
+
+/** Whether a worker's actor runs the lost process, or a driver of its own that has no keeper. */
+export type Driving = "worker" | "by hand"
+
+type Try = readonly [name: string, effect: Effect.Effect<unknown, { readonly _tag: string }>]
+
+/** Plays it. Units: `ttlMs` milliseconds. */
+export const play = (options: {
+  readonly database: string
+  readonly engines: ReturnType<typeof Engines.make>
+  readonly tell: (fact: Fact) => Effect.Effect<void>
+  readonly driving: Driving
+  readonly ttlMs: number
+}) =>
+  Effect.gen(function* () {
+    const { database, engines, tell, driving, ttlMs } = options
+    yield* Deferred.succeed(services, yield* Effect.context<SingleHost.HostServices>())
+    const registry = yield* ProcessRegistry.ProcessRegistry
+    yield* registry.registerProcess(declared(heldId, "held", null))
+    const bystander = { _tag: "External", metadata: null } as const
+    yield* registry.registerProcess({
+      ...Registration.make(Ids.processId(bystanderId), bystander, "externally_owned", Provenance.host),
+      eventTypes: declared(heldId, "held", null).eventTypes
+    })
+    const viaContext: Array<Try> = []
+    let lease: Effect.Effect.Success<ReturnType<typeof takeByHand>>
+    if (driving === "by hand") lease = yield* takeByHand(heldId, ttlMs)
+    else {
+      yield* sweepUntil(Deferred.isDone(captured))
+      const held = yield* Deferred.await(captured)
+      lease = held.lease
+      const child = yield* held.context.startChild(engines.Held, { name: "child", payload: null })
+      viaContext.push(
+        ["start a child by the context", held.context.startChild(engines.Step, { name: "late", payload: 1 })],
+        ["cancel a child by its handle", child.cancel("by a zombie")]
+      )
+    }
+    const attempts = [...(yield* writesUnder(lease)), ...viaContext]
+    yield* tell({ fact: "freezing", attempts: attempts.length })
+    yield* Effect.sync(() => process.kill(process.pid, "SIGSTOP"))
+    const tried = yield* Effect.forEach(attempts, ([name, effect]) => attempt(database, name, effect))
+    yield* tell({ fact: "tried", attempts: tried })
+  })
+
+/** Every write that is made on behalf of a body. The release is by token alone, and silent: it must change nothing. */
+const writesUnder = (lease: Effect.Effect.Success<ReturnType<typeof takeByHand>>) =>
+  Effect.gen(function* () {
+    const registry = yield* ProcessRegistry.ProcessRegistry
+    const leases = yield* LeaseStore.LeaseStore
+    const waits = yield* WaitStore.WaitStore
+    const activations = yield* activationsHere
+    const id = Ids.processId(heldId)
+    const bystander = Ids.processId(bystanderId)
+    const body = { _tag: "Body", lease } as const
+    const output = AwaitOutput.success("by a zombie")
+    const eventType = Ids.signalEventType(signalName)
+    const wait = {
+      kind: { _tag: "Signal", name: signalName, eventType, key: waitKey(heldId), ordinal: 1 },
+      sinceMs: 0
+    } as const
+    const child = prepared({
+      ...declared(`${heldId}/late`, "step", 1),
+      parent: { processId: id, closePolicy: "cancel" }
+    })
+    const writes: ReadonlyArray<Try> = [
+      ["renew", leases.renewProcessLease(lease, 30_000)],
+      ["append", registry.appendEvent(id, { eventType: "note", payload: {} }, body)],
+      ["append as a sweep", registry.appendEvent(id, { eventType: "note", payload: {} }, { _tag: "Sweep", lease })],
+      ["enter a wait", waits.setProcessWait(id, wait, body)],
+      ["end a wait", waits.clearProcessWait(id, body)],
+      ["set an external reference", registry.setExternalRef(id, { backend: "zombie", id: "1" }, body)],
+      ["start a child", activations.start(child, body)],
+      ["cancel another process", registry.requestProcessCancel(bystander, "by a zombie", body)],
+      ["signal another process", registry.appendEvent(bystander, { eventType, payload: {} }, body)],
+      ["begin an activation", activations.begin(lease, 9, lease.owner)],
+      ["hand back", activations.suspend(lease, "handed_back")],
+      ["complete", activations.complete(lease, output)],
+      ["complete by the registry", registry.completeProcessWithLease(lease, output)],
+      ["release", leases.completeProcessLease(lease)]
+    ]
+    return writes
+  })
+
+const attempt = (
+  database: string,
+  name: string,
+  effect: Effect.Effect<unknown, { readonly _tag: string }>
+): Effect.Effect<Attempt> =>
+  Effect.gen(function* () {
+    const before = dump(database)
+    const answer = yield* Effect.match(effect, { onFailure: ({ _tag }) => _tag, onSuccess: () => "accepted" })
+    return { name, answer, changed: dump(database) !== before }
+  })
+
+/** Everything that is in the tables, as text. */
+const dump = (database: string): string => {
+  const db = new Database(database, { readonly: true })
+  try {
+    const rows = ["process", "state", "event", "lease", "handle_grant", "wake_ack", "tombstone"].map((table) =>
+      db.prepare(`SELECT * FROM ${table}`).all()
+    )
+    return JSON.stringify(rows)
+  } finally {
+    db.close()
+  }
+}
