@@ -13,7 +13,7 @@ import { verdictOf } from "../store/decisions/recover.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import type { ProcessRow, Tombstone } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import type { Detail, Explanation, LeaseSight, SweepSight, WakeSight } from "./Explanation.ts"
+import type { Detail, Explanation, LeaseSight, Reason, SweepSight, WakeSight } from "./Explanation.ts"
 import * as Explanations from "./Explanation.ts"
 import { acceptedBy } from "./explainEvents.ts"
 import { tell } from "./explainMoves.ts"
@@ -52,6 +52,33 @@ export const explain: (
     }
   }
 )
+
+/** The reasons of many rows at once, each holder looked at once. Children and wakes are left out: no reason rests on them. */
+export const reasonsOf = (
+  rows: ReadonlyArray<ProcessRow>,
+  view: HostView = noHost
+): Effect.Effect<ReadonlyArray<Reason>, never, OwnerLiveness> =>
+  Effect.gen(function* () {
+    const liveness = yield* OwnerLiveness
+    const nowMs = yield* Clock.currentTimeMillis
+    const self = yield* liveness.identify("holdfast:explain")
+    const holders = new Map(
+      rows.flatMap(({ lease: { held } }) => (held === undefined ? [] : [[JSON.stringify(held.owner), held.owner]]))
+    )
+    const dead = yield* Effect.filter(holders.values(), (owner) => liveness.isDefinitelyDead(owner, self))
+    return rows.map((row) =>
+      reasonOf({
+        row,
+        nowMs,
+        self,
+        dead,
+        wakes: [],
+        runningChildren: [],
+        engine: view.engine(row.base.registration),
+        slots: view.slots()
+      })
+    )
+  })
 
 /** The explanation that a sighting makes. */
 export const explanationOf = (sighting: Sighting): Explanation => {

@@ -37,6 +37,9 @@ export const tell = (reason: Reason, about: About): Told => {
     : told
 }
 
+/** The first way to move it, as one sentence; an ended process has none. */
+export const tellBriefly = ([first]: ReadonlyArray<Move>): string => first?.sentence ?? "It has ended."
+
 /** A holder as people name it. */
 export const holderName = ({ ownerId, liveness }: LeaseOwner): string =>
   liveness._tag === "LocalProcess" ? `${ownerId} (pid ${liveness.pid})` : ownerId

@@ -3,9 +3,9 @@
  *
  * Lines are as long as they need to be; whoever shows them wraps or cuts them.
  */
-import type { Accepted, Detail, Explanation, LeaseSight, Sender, Verdict } from "./Explanation.ts"
+import type { Accepted, Detail, Explanation, LeaseSight, Reason, Sender, Verdict } from "./Explanation.ts"
 import { holderName } from "./explainMoves.ts"
-import { ago, away, moment } from "./explainTimes.ts"
+import { ago, away, duration, moment } from "./explainTimes.ts"
 
 /** One line: how deep it stands below the heading before it, and what it says. `command` is to be copied as it is. */
 export interface Line {
@@ -41,6 +41,54 @@ export const indents: Readonly<Record<Line["role"], string>> = {
   heading: "",
   text: "  ",
   command: "    $ "
+}
+
+/** A reason in a few words, for a row of a list. */
+export const brief = (reason: Reason, nowMs: number): string => {
+  switch (reason._tag) {
+    case "Ended":
+      return reason.state
+    case "Pruned":
+      return `pruned (${reason.state})`
+    case "Running":
+      return "running"
+    case "HeldByUnprovable":
+      return "held by a host not seen from here"
+    case "HolderDead":
+      return "its holder is dead"
+    case "LeaseLapsed":
+      return "its lease ran out"
+    case "WaitingForSignal":
+      return `waits for signal ${reason.name}`
+    case "WaitingForTimer":
+      return `sleeps, wakes ${away(reason.dueAtMs, nowMs)}`
+    case "WaitingForChild":
+      return `waits for child ${reason.childId}`
+    case "WaitingForPromise":
+      return "waits for a promise"
+    case "ExternallyOwned":
+      return "an outside system's work"
+    case "OutcomeUnknown":
+      return "outcome unknown, needs you"
+    case "AbandonWaitsForLease":
+      return "to be given up, still held"
+    case "AbandonDue":
+      return "to be given up"
+    case "CancelRequested":
+      return "is being stopped"
+    case "CancelDue":
+      return "to be stopped"
+    case "AttemptsExhausted":
+      return `its ${reason.most} attempts are used up`
+    case "NoEngine":
+      return `no engine ${reason.kind}`
+    case "BackingOff":
+      return `backs off, tries ${away(reason.untilMs, nowMs)}`
+    case "NoSlot":
+      return "waits for a free place"
+    case "DueNow":
+      return `due for ${duration(nowMs - reason.sinceMs)}, nobody took it`
+  }
 }
 
 /** What a sweep would do, as a clause. */
