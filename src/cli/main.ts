@@ -29,6 +29,7 @@ import * as Sweep from "./commands/sweep.ts"
 import * as Tail from "./commands/tail.ts"
 import * as Tree from "./commands/tree.ts"
 import * as Verify from "./commands/verify.ts"
+import { laidOut } from "./help.ts"
 import { interruptWasExpected } from "./interrupts.ts"
 import * as Screen from "./Screen.ts"
 import { harmless } from "./text.ts"
@@ -41,6 +42,7 @@ const holdfast = Command.make("holdfast", {}, () =>
   Command.withDescription(
     HelpDoc.blocks([
       HelpDoc.p("Sees and operates the processes in a database file, also while a host has it open."),
+      HelpDoc.p("Options may stand before or after the id. Each command explains its own: holdfast ls --help."),
       HelpDoc.p(`Exit codes: ${exitCodes.map(([code, meaning]) => `${code} ${meaning}`).join("; ")}.`)
     ])
   ),
@@ -67,7 +69,10 @@ const withPlainOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect
   Console.consoleWith((console) =>
     Effect.withConsole(effect, {
       ...console,
-      log: (text) => screen.print(screen.isColourful ? String(text) : stripVTControlCharacters(String(text))),
+      log: (text) => {
+        const help = laidOut(String(text), screen.width)
+        return screen.print(screen.isColourful ? help : stripVTControlCharacters(help))
+      },
       error: (text) =>
         screen.remark(`holdfast: ${stripVTControlCharacters(String(text)).replace(/\s+/g, " ").trim()}; see --help`)
     })

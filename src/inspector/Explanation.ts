@@ -151,8 +151,9 @@ export type Verdict = typeof Verdict.Type
 export const verdictOf = (verdict: MachineVerdict): Verdict =>
   verdict._tag === "Leave" ? { _tag: "Leave", why: verdict.reason } : verdict
 
-/** The verdict where the engine is, and, when nobody knows whether it is here, where it is not. */
+/** Whether a sweep would look at the row now; the verdict where the engine is, and, when nobody knows whether it is here, where it is not. */
 export const SweepSight = Schema.Struct({
+  looksNow: renamed("looks_now", Schema.Boolean),
   verdict: Verdict,
   withoutEngine: renamedOptional("without_engine", Verdict)
 })

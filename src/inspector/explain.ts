@@ -205,11 +205,18 @@ const wakesOf = ({ row, wakes }: Sighting): ReadonlyArray<WakeSight> =>
     state: row.snapshot.context.wakeTarget === null ? "no_target" : "unacknowledged"
   }))
 
-const sweepOf = ({ row, dead, engine, nowMs }: Sighting): SweepSight => {
+/** A sweep looks at rows that are due and not held, and at those of the dead. */
+const sweepOf = (sighting: Sighting): SweepSight => {
+  const { row, dead, engine, nowMs } = sighting
+  const { held } = row.lease
+  const isDead = held !== undefined && livenessOf(held.owner, sighting) === "dead"
+  const isFree = held === undefined || held.expiresAtMs <= nowMs
+  const looksNow =
+    row.snapshot.status === "active" && (isDead || (isFree && row.dueAtMs !== null && row.dueAtMs <= nowMs))
   const on = (here: "present" | "missing") => Explanations.verdictOf(verdictOf(row, { dead, engine: here }, nowMs))
-  if (engine !== "unknown") return { verdict: on(engine) }
+  if (engine !== "unknown") return { looksNow, verdict: on(engine) }
   const [verdict, withoutEngine] = [on("present"), on("missing")]
-  return verdict._tag === withoutEngine._tag ? { verdict } : { verdict, withoutEngine }
+  return { looksNow, verdict, ...(verdict._tag === withoutEngine._tag ? {} : { withoutEngine }) }
 }
 
 /** A state value as plain data: a name, or names by region. */

@@ -75,7 +75,8 @@ const sweeps = (sentence: string): ReadonlyArray<Move> => [
   move("operator", "Let a sweep look now; it needs no engine for this.", "holdfast sweep")
 ]
 
-const engineName = ({ kind, version }: { readonly kind: string; readonly version: string }): string =>
+/** An engine as people name it; what the host's own code runs has no version. */
+export const engineName = ({ kind, version }: { readonly kind: string; readonly version: string }): string =>
   version === "" ? `engine ${kind}` : `engine ${kind} version ${version}`
 
 const hostWith = ({ engine }: About): string =>

@@ -4,7 +4,7 @@
  * Lines are as long as they need to be; whoever shows them wraps or cuts them.
  */
 import type { Accepted, Detail, Explanation, LeaseSight, Reason, Sender, Verdict } from "./Explanation.ts"
-import { holderName } from "./explainMoves.ts"
+import { engineName, holderName } from "./explainMoves.ts"
 import { ago, away, duration, moment } from "./explainTimes.ts"
 
 /** One line: how deep it stands below the heading before it, and what it says. `command` is to be copied as it is. */
@@ -140,9 +140,7 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
   ),
   ...(detail.engine === undefined
     ? []
-    : [
-        text(`engine ${detail.engine.kind} version ${detail.engine.version} (${presenceTexts[detail.engine.presence]})`)
-      ]),
+    : [text(`${engineName(detail.engine)} (${presenceTexts[detail.engine.presence]})`)]),
   ...(detail.dueAtMs === null ? [] : [text(`due ${moment(detail.dueAtMs)}`)]),
   ...requests(detail),
   ...section("Lease", detail.lease === undefined ? ["nobody holds it"] : leaseTexts(detail.lease, nowMs)),
@@ -197,10 +195,12 @@ const livenessTexts = {
   unprovable: "neither provably dead nor seen alive"
 } as const
 
-const sweepTexts = ({ sweep: { verdict, withoutEngine } }: Detail): ReadonlyArray<string> =>
-  withoutEngine === undefined
+const sweepTexts = ({ sweep: { looksNow, verdict, withoutEngine } }: Detail): ReadonlyArray<string> => {
+  if (!looksNow && verdict._tag !== "Leave") return ["not look at it: only an event makes it due"]
+  return withoutEngine === undefined
     ? [verdictText(verdict)]
     : [`${verdictText(verdict)}, where its engine is`, `${verdictText(withoutEngine)}, where it is not`]
+}
 
 const acceptedText = ({ eventType, from }: Accepted): string =>
   `${eventType}, from ${from.map((sender) => senderNames[sender].replace(/^you$/, "an operator")).join(", ")}`

@@ -29,7 +29,7 @@ export const command = Command.make(
         if (json) return yield* screen.json(Explanation.encode(explanation))
         yield* printAll(
           screen,
-          lines(explanation).flatMap((line) => shown(screen, line))
+          lines(explanation).flatMap((line) => shown(screen, onSame(db, line)))
         )
       })
     )

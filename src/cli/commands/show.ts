@@ -83,7 +83,8 @@ const fieldsOf = (row: ProcessRow, state: string, nowMs: number): Parameters<typ
     ["first run", context.firstStarted && since(context.firstStarted.startedAtMs)],
     ["payload", "payload" in input ? compact(input.payload) : undefined],
     ["external ref", context.externalRef && `${context.externalRef.backend} ${context.externalRef.id}`],
-    ["lease", held === undefined ? "nobody's" : `${holderName(held.owner)}, until ${moment(held.expiresAtMs)}`],
+    ["held by", held === undefined ? "nobody" : holderName(held.owner)],
+    ["lease until", held && moment(held.expiresAtMs)],
     ...context.waits.map(({ kind, sinceMs }) => ["waits for", `${kind.key}, since ${since(sinceMs)}`] as const),
     ["asked to stop", context.cancelRequest && requested(context.cancelRequest.reason, context.cancelRequest, since)],
     [
