@@ -79,7 +79,7 @@ export const brief = (reason: Reason, nowMs: number): string => {
     case "CancelDue":
       return "to be stopped"
     case "AttemptsExhausted":
-      return `its ${reason.most} attempts are used up`
+      return reason.most === 1 ? "its one attempt is used up" : `its ${reason.most} attempts are used up`
     case "NoEngine":
       return `no engine ${reason.kind}`
     case "BackingOff":
