@@ -33,15 +33,18 @@ export interface Screen {
 /** The screen of the program. */
 export class TheScreen extends Context.Tag("holdfast/cli/Screen")<TheScreen, Screen>() {}
 
+/** A stream to write to, of which it is known whether it is a terminal, and how wide. */
+export interface Output {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly write: (text: string) => unknown
+}
+
 /** Makes a screen of two streams and an environment. */
-export const make = (
-  stdout: NodeJS.WriteStream,
-  stderr: NodeJS.WriteStream,
-  env: Readonly<Record<string, string | undefined>>
-): Screen => {
+export const make = (stdout: Output, stderr: Output, env: Readonly<Record<string, string | undefined>>): Screen => {
   const isLive = stdout.isTTY === true
-  const isColourful = isLive && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb"
-  const write = (stream: NodeJS.WriteStream, text: string) => Effect.sync(() => void stream.write(text))
+  const isColourful = isLive && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb"
+  const write = (stream: Output, text: string) => Effect.sync(() => void stream.write(text))
   return {
     width: isLive ? Math.max(20, stdout.columns || 80) : Number.POSITIVE_INFINITY,
     isLive,

@@ -6,99 +6,16 @@
  *
  * usage: holdfast <command> [options]; see --help
  */
-import { stripVTControlCharacters } from "node:util"
-import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
-import * as ValidationError from "@effect/cli/ValidationError"
-import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as Cause from "effect/Cause"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Logger from "effect/Logger"
-import * as LogLevel from "effect/LogLevel"
-import { exitCodes, failureOf, misused } from "./CliFailure.ts"
-import * as Explain from "./commands/explain.ts"
-import * as Inspect from "./commands/inspect.ts"
-import * as List from "./commands/list.ts"
-import * as MachinesCommand from "./commands/machines.ts"
-import * as Requests from "./commands/requests.ts"
-import * as Show from "./commands/show.ts"
-import * as Sweep from "./commands/sweep.ts"
-import * as Tail from "./commands/tail.ts"
-import * as Tree from "./commands/tree.ts"
-import * as Verify from "./commands/verify.ts"
-import { laidOut } from "./help.ts"
-import { interruptWasExpected } from "./interrupts.ts"
+import { codeOf, run } from "./program.ts"
 import * as Screen from "./Screen.ts"
-import { harmless } from "./text.ts"
-
-const screen = Screen.make(process.stdout, process.stderr, process.env)
-
-const holdfast = Command.make("holdfast", {}, () =>
-  Effect.fail(misused("name a command: holdfast --help lists them"))
-).pipe(
-  Command.withDescription(
-    HelpDoc.blocks([
-      HelpDoc.p("Sees and operates the processes in a database file, also while a host has it open."),
-      HelpDoc.p("Options may stand before or after the id. Each command explains its own: holdfast ls --help."),
-      HelpDoc.p(`Exit codes: ${exitCodes.map(([code, meaning]) => `${code} ${meaning}`).join("; ")}.`)
-    ])
-  ),
-  Command.withSubcommands([
-    List.command,
-    Show.command,
-    Tail.command,
-    Tree.command,
-    Explain.command,
-    Requests.signal,
-    Requests.cancel,
-    Requests.abandon,
-    Sweep.command,
-    Verify.command,
-    Inspect.command,
-    MachinesCommand.command
-  ])
-)
-
-const cli = Command.run(holdfast, { name: "holdfast", version: "0.1.0" })
-
-/** The parser's help and refusals, said as everything else here is: refusals in one line, colours for a terminal only. */
-const withPlainOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Console.consoleWith((console) =>
-    Effect.withConsole(effect, {
-      ...console,
-      log: (text) => {
-        const help = laidOut(String(text), screen.width)
-        return screen.print(screen.isColourful ? help : stripVTControlCharacters(help))
-      },
-      error: (text) =>
-        screen.remark(`holdfast: ${stripVTControlCharacters(String(text)).replace(/\s+/g, " ").trim()}; see --help`)
-    })
-  )
-
-/** Says a failure in one line; what the parser refuses, it has said itself. */
-const say = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Cause.isInterruptedOnly(cause) || ValidationError.isValidationError(Cause.squash(cause))
-    ? Effect.void
-    : screen.remark(`holdfast: ${harmless(failureOf(cause).line)}`)
-
-const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
-  if (Exit.isSuccess(exit)) return 0
-  if (Cause.isInterruptedOnly(exit.cause)) return interruptWasExpected() ? 0 : 130
-  return ValidationError.isValidationError(Cause.squash(exit.cause)) ? 2 : failureOf(exit.cause).code
-}
 
 // Whoever reads the answer may go away (`| head`): then nobody needs the rest.
 process.stdout.on("error", () => process.exit(0))
 
-cli(process.argv).pipe(
-  withPlainOutput,
-  Effect.provideService(Screen.TheScreen, screen),
-  Effect.provide(NodeContext.layer),
-  Logger.withMinimumLogLevel(LogLevel.None),
-  Effect.tapErrorCause(say),
+run(process.argv).pipe(
+  Effect.provideService(Screen.TheScreen, Screen.make(process.stdout, process.stderr, process.env)),
   NodeRuntime.runMain({
     disableErrorReporting: true,
     disablePrettyLogger: true,

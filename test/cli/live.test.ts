@@ -6,7 +6,7 @@ import * as Explanations from "../../src/inspector/Explanation.ts"
 import * as Wire from "../../src/model/recordWire.ts"
 import { decodeLease } from "../../src/model/wire.ts"
 import { root } from "../support/children.ts"
-import { crash, follow, holdfast, hosted } from "./running.ts"
+import { crash, follow, holdfast, hosted, spawned } from "./running.ts"
 
 const boundMs = 60_000
 
@@ -29,13 +29,13 @@ describe("the command line, while a host has the file open", () => {
         yield* Effect.promise(async () => {
           const on = (...args: ReadonlyArray<string>) => holdfast([...args, "--db", db])
           const [listed, some, waiting, session, table, shown, people, tree, why, told] = await Promise.all([
-            on("ls", "--json", "--status", "any"),
+            spawned(["ls", "--json", "--status", "any", "--db", db]),
             on("ls", "--json", "--limit", "2"),
             on("ls", "--json", "--waiting"),
             on("ls", "--json", "--session", "s1"),
             on("ls", "--limit", "2"),
             on("show", "quick-1", "--json"),
-            on("show", "quick-1"),
+            spawned(["show", "quick-1", "--db", db]),
             on("tree", "family-1"),
             on("explain", "review-1", "--json"),
             on("explain", "family-1")
@@ -100,17 +100,18 @@ describe("the command line, while a host has the file open", () => {
         yield* Effect.promise(async () => {
           // The follower of one process has begun once it shows the past; of all, once it shows what is sent to wake it.
           await one.saw(/"process\.started"/)
-          const send = () => holdfast(["signal", "review-1", "approve", "--payload", '{"by":"ana"}', "--db", db])
-          const first = await send()
+          const signal = ["signal", "review-1", "approve", "--payload", '{"by":"ana"}', "--db", db]
+          const first = await spawned(signal)
           assert.match(first.out, /^review-1: the signal approve is recorded as event #\d+\n$/)
           const nudges = (async () => {
-            for (let sent = 0; sent < 10 && !all.lines.some((line) => line.includes("review-1")); sent += 1)
-              await send()
+            for (let sent = 0; sent < 200 && !all.lines.some((line) => line.includes("review-1")); sent += 1) {
+              await holdfast(signal)
+            }
           })()
           await all.saw(/ review-1 #\d+ +signal\.approve \{"by":"ana"\}/)
           await nudges
 
-          const asked = await holdfast(["cancel", "work-1", "--reason", "enough", "--db", db])
+          const asked = await spawned(["cancel", "work-1", "--reason", "enough", "--db", db])
           assert.strictEqual(asked.code, 0)
           assert.match(asked.out, /^work-1: it was asked to stop\. /)
           assert.deepStrictEqual(await one.ended(), { code: 0, signal: null })
@@ -146,7 +147,7 @@ describe("the command line, after a host has crashed", () => {
           ])
           const asked = await on("abandon", "outside-1", "--by", "ana", "--reason", "never came")
           assert.strictEqual(asked.out, "outside-1: it may be given up. The next sweep ends it as abandoned.\n")
-          const swept = await on("sweep", "--json")
+          const swept = await spawned(["sweep", "--json", "--db", db])
           const report = JSON.parse(swept.out) as {
             readonly admitted: ReadonlyArray<string>
             readonly ended: ReadonlyArray<{ readonly process_id: string; readonly as: string }>

@@ -11,7 +11,7 @@ import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
 import * as Registry from "../../src/store/registry.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
-import { holdfast } from "./running.ts"
+import { holdfast, spawned } from "./running.ts"
 
 let folder = ""
 let db = ""
@@ -114,6 +114,13 @@ describe("the command line refuses, in one sentence on stderr,", () => {
       assert.isFalse(existsSync(join(folder, "typo.db")))
     }, 30_000)
   }
+
+  it("as a program too", async () => {
+    const missing = await spawned(["ls", "--db", join(folder, "typo.db")])
+    const line = `holdfast: there is no database file ${join(folder, "typo.db")}\n`
+    assert.deepStrictEqual(missing, { code: 3, out: "", err: line })
+    assert.strictEqual((await spawned(["--nope"])).code, 2)
+  }, 30_000)
 
   it("differences that a verification finds, each shown", async () => {
     const raw = new Database(db)

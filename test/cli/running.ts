@@ -1,12 +1,14 @@
 /**
- * The compiled command line as a real child process on a file, with or without a host that has the file open.
+ * The command line on a file, with or without a host that has the file open: in this OS process, or as a program of its own.
  */
-import { spawn } from "node:child_process"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { codeOf, run } from "../../src/cli/program.ts"
+import * as Screen from "../../src/cli/Screen.ts"
 import type { Child } from "../support/children.ts"
-import { root, start } from "../support/children.ts"
-import { temporaryFolder } from "../support/hosts.ts"
+import { start } from "../support/children.ts"
+import { bounded, temporaryFolder } from "../support/hosts.ts"
 
 /** How a command ended, and what it said. */
 export interface Ran {
@@ -15,38 +17,41 @@ export interface Ran {
   readonly err: string
 }
 
-/** What may be set for one run. */
+/** What may be set for one run. `columns`: as if a terminal of that width looked at it. */
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
+  readonly columns?: number
 }
 
-const main = `${root}dist/src/cli/main.js`
-const boundMs = 20_000
-
-/** Runs the command line to its end, without a terminal. */
-export const holdfast = (args: ReadonlyArray<string>, { env = {} }: RunOptions = {}): Promise<Ran> =>
-  new Promise((resolve, reject) => {
-    const { HOLDFAST_DB: _none, ...inherited } = process.env
-    const child = spawn(process.execPath, [main, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...inherited, ...env }
-    })
-    let [out, err] = ["", ""]
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      out += String(text)
-    })
-    child.stderr.setEncoding("utf8").on("data", (text) => {
-      err += String(text)
-    })
-    const timer = setTimeout(() => {
-      child.kill("SIGKILL")
-      reject(new Error(`holdfast ${args.join(" ")} did not end within ${boundMs} ms\n${out}${err}`))
-    }, boundMs)
-    child.on("close", (code) => {
-      clearTimeout(timer)
-      resolve({ code, out, err })
-    })
+/**
+ * Runs the command line in this OS process, which is a second one beside a host: much cheaper than to start another. What
+ * only a program of its own can show is tried with {@link spawned}.
+ */
+export const holdfast = (args: ReadonlyArray<string>, { env = {}, columns }: RunOptions = {}): Promise<Ran> => {
+  const said = { out: "", err: "" }
+  const output = (into: keyof typeof said): Screen.Output => ({
+    ...(columns === undefined ? {} : { isTTY: true, columns }),
+    write: (text) => {
+      said[into] += text
+    }
   })
+  return run(["node", "holdfast", ...args]).pipe(
+    Effect.provideService(Screen.TheScreen, Screen.make(output("out"), output("err"), env)),
+    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env)))),
+    Effect.exit,
+    Effect.map((exit) => ({ code: codeOf(exit), ...said })),
+    bounded,
+    Effect.runPromise
+  )
+}
+
+/** Runs the compiled program to its end, without a terminal. */
+export const spawned = async (args: ReadonlyArray<string>): Promise<Ran> => {
+  const child = start("src/cli/main.js", args)
+  const { code } = await child.ended()
+  const text = (lines: ReadonlyArray<string>) => lines.map((line) => `${line}\n`).join("")
+  return { code, out: text(child.lines), err: text(child.errors) }
+}
 
 /** Starts the command line and lets it run. */
 export const follow = (args: ReadonlyArray<string>): Effect.Effect<Child, never, Scope.Scope> =>
