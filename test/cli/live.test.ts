@@ -28,7 +28,7 @@ describe("the command line, while a host has the file open", () => {
         const { db } = yield* hosted
         yield* Effect.promise(async () => {
           const on = (...args: ReadonlyArray<string>) => holdfast([...args, "--db", db])
-          const [listed, some, waiting, session, table, shown, people, tree, why, told] = await Promise.all([
+          const [listed, some, waiting, session, table, shown, people, tree, why, told, nodes] = await Promise.all([
             spawned(["ls", "--json", "--status", "any", "--db", db]),
             on("ls", "--json", "--limit", "2"),
             on("ls", "--json", "--waiting"),
@@ -38,7 +38,8 @@ describe("the command line, while a host has the file open", () => {
             spawned(["show", "quick-1", "--db", db]),
             on("tree", "family-1"),
             on("explain", "review-1", "--json"),
-            on("explain", "family-1")
+            on("explain", "family-1"),
+            on("tree", "family-1", "--json")
           ])
           assert.deepStrictEqual(idsIn(listed.out), [
             "absent-1",
@@ -80,6 +81,20 @@ describe("the command line, while a host has the file open", () => {
               ""
             ]
           )
+          const child = { parent: "family-1", close_policy: "cancel", children: [] }
+          assert.deepStrictEqual(JSON.parse(nodes.out), {
+            processes: [
+              {
+                id: "family-1",
+                kind: "family",
+                status: "running",
+                children: [
+                  { ...child, id: "family-1/quick", kind: "quick", status: "completed" },
+                  { ...child, id: "family-1/slow", kind: "work", status: "running" }
+                ]
+              }
+            ]
+          })
           const explanation = Either.getOrThrow(Explanations.decode(JSON.parse(why.out)))
           assert.strictEqual(explanation.because._tag, "WaitingForSignal")
           assert.include(told.out, "1 child is still running")

@@ -27,8 +27,9 @@ import { misused } from "../CliFailure.ts"
 import { on } from "../database.ts"
 import * as Shared from "../options.ts"
 import { presentRow } from "../reading.ts"
+import { printAll } from "../rows.ts"
 import { TheScreen } from "../Screen.ts"
-import { harmless } from "../text.ts"
+import { harmless, wrapped } from "../text.ts"
 
 const reason = Shared.text("reason", "text", "Why. It is recorded with the request.").pipe(Options.optional)
 
@@ -143,5 +144,6 @@ const report = (
       return record === undefined ? undefined : yield* screen.json(Wire.encodeRecord(record))
     }
     const explanation = yield* explain(id)
-    yield* screen.print(harmless(`${id}: ${asked}. ${tellBriefly(explanation.moves)}`))
+    const said = harmless(`${id}: ${asked}. ${tellBriefly(explanation.moves)}`)
+    yield* printAll(screen, wrapped(said, screen.width))
   })
