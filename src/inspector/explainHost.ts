@@ -6,7 +6,6 @@ import { Engines } from "../runtime/Engines.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/Worker.ts"
 import type { HostView } from "./explain.ts"
-import { engineOf } from "./explainReason.ts"
 
 /**
  * The view of the host in context.
@@ -19,9 +18,7 @@ export const hostView: Effect.Effect<HostView, never, Engines | Worker | Runtime
   const worker = yield* Worker
   const { maxConcurrent } = yield* RuntimeConfig
   return {
-    // What is no engine's work is run by the host's own code, of which nothing is known here.
-    engine: (registration) =>
-      engineOf(registration) === undefined ? "unknown" : engines.has(registration) ? "present" : "missing",
+    engine: (registration) => (engines.has(registration) ? "present" : "missing"),
     slots: () => ({ free: Math.max(0, maxConcurrent - worker.running().length), total: maxConcurrent })
   }
 })

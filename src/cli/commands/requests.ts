@@ -92,7 +92,7 @@ export const abandon = Command.make(
       Effect.gen(function* () {
         const registry = yield* ProcessRegistry
         yield* registry.requestProcessAbandon(id, {
-          requestedBy: Option.getOrElse(by, () => `operator:${userInfo().username}`),
+          requestedBy: Option.isSome(by) ? by.value : yield* operator,
           requestedAtMs: yield* Clock.currentTimeMillis,
           ...(Option.isNone(why) ? {} : { reason: why.value })
         })
@@ -100,6 +100,11 @@ export const abandon = Command.make(
       })
     )
 ).pipe(Command.withDescription("Allow a process to be given up, its outcome unknown, once nobody holds it."))
+
+/** In a container the user may have no name. */
+const operator: Effect.Effect<string> = Effect.try(() => `operator:${userInfo().username}`).pipe(
+  Effect.orElseSucceed(() => "operator")
+)
 
 const parsed = (payload: string): Effect.Effect<unknown, CliFailure> =>
   Effect.try({
