@@ -64,6 +64,8 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
     readonly recover: (id: ProcessId, dead: ReadonlyArray<LeaseOwner>) => Effect.Effect<Admission, StoreError>
     /** The activations in progress. */
     readonly roster: Pick<Roster, "all" | "remind" | "retake" | "interruptAll" | "accept" | "empty" | "ownerBound">
+    /** How many bodies could begin to work now, of how many at once. */
+    readonly slots: () => { readonly free: number; readonly total: number }
     /** A fresh identity for one attempt. */
     readonly claimant: (purpose: "run" | "recovery" | "drain") => Claimant
     /** Takes those who stand in line for a slot on, in order, for ever. */
@@ -258,6 +260,7 @@ export const layer: Layer.Layer<
       start,
       recover,
       roster,
+      slots: () => ({ free: slots.free(), total: config.maxConcurrent }),
       claimant,
       admission: Effect.forever(admit),
       lookout: Effect.forever(look)

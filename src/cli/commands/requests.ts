@@ -1,0 +1,154 @@
+/**
+ * `holdfast signal`, `cancel` and `abandon`: what a person may ask of a process.
+ *
+ * Each is one durable write to the file; a host that has it open notices and acts. A process that has ended is asked for
+ * nothing: that is refused.
+ */
+import { randomUUID } from "node:crypto"
+import { userInfo } from "node:os"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { lifecycleOf } from "../../../machines/lifecycle.ts"
+import { explain } from "../../inspector/explain.ts"
+import { tellBriefly } from "../../inspector/explainMoves.ts"
+import { ProcessAlreadyTerminal, type ProcessPruned, type ProcessUnknown, type StoreError } from "../../model/errors.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import { signalEventType, signalNameProblem, signalReplayKey } from "../../model/ids.ts"
+import * as Wire from "../../model/recordWire.ts"
+import * as Authority from "../../store/decisions/authority.ts"
+import type { OwnerLiveness } from "../../store/OwnerLiveness.ts"
+import { ProcessRegistry } from "../../store/ProcessRegistry.ts"
+import type { ProcessStore } from "../../store/ProcessStore.ts"
+import type { CliFailure } from "../CliFailure.ts"
+import { misused } from "../CliFailure.ts"
+import { on } from "../database.ts"
+import * as Shared from "../options.ts"
+import { presentRow } from "../reading.ts"
+import { printAll } from "../rows.ts"
+import { TheScreen } from "../Screen.ts"
+import { harmless, wrapped } from "../text.ts"
+
+const reason = Shared.text("reason", "text", "Why. It is recorded with the request.").pipe(Options.optional)
+
+/** `holdfast signal`. */
+export const signal = Command.make(
+  "signal",
+  {
+    id: Shared.id,
+    name: Shared.word("name", "The name of the signal, as the process declares it."),
+    db: Shared.db,
+    json: Shared.json,
+    payload: Shared.text("payload", "json", "What it carries, as JSON. Default: null.").pipe(
+      Options.withDefault("null")
+    ),
+    signalId: Shared.text(
+      "signal-id",
+      "id",
+      "Names this sending: the same id again is the same signal, recorded once. Default: a fresh one."
+    ).pipe(Options.optional)
+  },
+  ({ id, name, db, json, payload, signalId }) =>
+    Effect.gen(function* () {
+      const problem = signalNameProblem(name)
+      if (problem !== undefined) return yield* misused(problem)
+      const value = yield* parsed(payload)
+      const sending = Option.getOrElse(signalId, () => randomUUID())
+      return yield* on(db, send(id, name, value, sending, json))
+    })
+).pipe(Command.withDescription("Send a signal to a process."))
+
+/** `holdfast cancel`. */
+export const cancel = Command.make(
+  "cancel",
+  { id: Shared.id, db: Shared.db, json: Shared.json, reason },
+  ({ id, db, json, reason: why }) =>
+    on(
+      db,
+      Effect.gen(function* () {
+        yield* runningRow(id)
+        const registry = yield* ProcessRegistry
+        yield* registry.requestProcessCancel(id, Option.getOrNull(why), Authority.host)
+        yield* report(id, "it was asked to stop", json)
+      })
+    )
+).pipe(Command.withDescription("Ask a process to stop."))
+
+/** `holdfast abandon`. */
+export const abandon = Command.make(
+  "abandon",
+  {
+    id: Shared.id,
+    db: Shared.db,
+    json: Shared.json,
+    reason,
+    by: Shared.text("by", "name", "Who allows it. Default: the user of this system.").pipe(Options.optional)
+  },
+  ({ id, db, json, reason: why, by }) =>
+    on(
+      db,
+      Effect.gen(function* () {
+        const registry = yield* ProcessRegistry
+        yield* registry.requestProcessAbandon(id, {
+          requestedBy: Option.isSome(by) ? by.value : yield* operator,
+          requestedAtMs: yield* Clock.currentTimeMillis,
+          ...(Option.isNone(why) ? {} : { reason: why.value })
+        })
+        yield* report(id, "it may be given up", json)
+      })
+    )
+).pipe(Command.withDescription("Allow a process to be given up, its outcome unknown, once nobody holds it."))
+
+/** In a container the user may have no name. */
+const operator: Effect.Effect<string> = Effect.try(() => `operator:${userInfo().username}`).pipe(
+  Effect.orElseSucceed(() => "operator")
+)
+
+const parsed = (payload: string): Effect.Effect<unknown, CliFailure> =>
+  Effect.try({
+    try: (): unknown => JSON.parse(payload),
+    catch: () => misused(`--payload takes JSON, and ${harmless(payload)} is none; a text needs its quotes: '"text"'`)
+  })
+
+const runningRow = (
+  id: ProcessId
+): Effect.Effect<void, ProcessAlreadyTerminal | ProcessUnknown | ProcessPruned | StoreError, ProcessStore> =>
+  Effect.flatMap(presentRow(id), ({ snapshot }) => {
+    const state = lifecycleOf(snapshot)
+    return state === "running" ? Effect.void : Effect.fail(new ProcessAlreadyTerminal({ processId: id, state }))
+  })
+
+const send = (id: ProcessId, name: string, payload: unknown, signalId: string, json: boolean) =>
+  Effect.gen(function* () {
+    const screen = yield* TheScreen
+    const registry = yield* ProcessRegistry
+    yield* runningRow(id)
+    const request = { eventType: signalEventType(name), payload, replayKey: signalReplayKey(id, name, signalId) }
+    const { event } = yield* registry.appendEvent(id, request, Authority.external)
+    if (json) return yield* screen.json(Wire.encodeEvent(event))
+    yield* screen.print(`${harmless(id)}: the signal ${name} is recorded as event #${event.sequence}`)
+  })
+
+/** What was asked for is durable; what comes of it is the sweep's and the holder's, so that is said too. */
+const report = (
+  id: ProcessId,
+  asked: string,
+  json: boolean
+): Effect.Effect<
+  void,
+  ProcessUnknown | ProcessPruned | StoreError,
+  ProcessStore | ProcessRegistry | OwnerLiveness | TheScreen
+> =>
+  Effect.gen(function* () {
+    const screen = yield* TheScreen
+    const registry = yield* ProcessRegistry
+    if (json) {
+      const record = yield* registry.getProcess(id)
+      return record === undefined ? undefined : yield* screen.json(Wire.encodeRecord(record))
+    }
+    const explanation = yield* explain(id)
+    const said = harmless(`${id}: ${asked}. ${tellBriefly(explanation.moves)}`)
+    yield* printAll(screen, wrapped(said, screen.width))
+  })

@@ -1,0 +1,104 @@
+/**
+ * `holdfast show ID`: one process, with its lease, its waits and its last events.
+ */
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { reasonsOf } from "../../inspector/explain.ts"
+import { holderName, quoted } from "../../inspector/explainMoves.ts"
+import { brief } from "../../inspector/explainText.ts"
+import { ago, moment } from "../../inspector/explainTimes.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import { leaseIn } from "../../model/Lease.ts"
+import { originatorScopeId } from "../../model/Provenance.ts"
+import * as RecordWire from "../../model/recordWire.ts"
+import * as Wire from "../../model/wire.ts"
+import type { ProcessRow } from "../../store/ProcessStore.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
+import { recordOf } from "../../store/registry.ts"
+import { on } from "../database.ts"
+import * as Shared from "../options.ts"
+import { presentRow } from "../reading.ts"
+import { eventTable, nameOf, pairs, printAll } from "../rows.ts"
+import type { Screen } from "../Screen.ts"
+import { TheScreen } from "../Screen.ts"
+import { compact } from "../text.ts"
+
+const options = {
+  id: Shared.id,
+  db: Shared.db,
+  json: Shared.json,
+  events: Shared.positive("events", "How many of the last events. Default: 10.").pipe(Options.withDefault(10))
+}
+
+/** The command. */
+export const command = Command.make("show", options, ({ id, db, json, events: most }) =>
+  on(
+    db,
+    Effect.gen(function* () {
+      const screen = yield* TheScreen
+      const store = yield* ProcessStore
+      const row = yield* presentRow(id)
+      const events = yield* store.recentEvents(id, most)
+      if (json) {
+        const lease = leaseIn(id, row.lease)
+        return yield* screen.json({
+          record: RecordWire.encodeRecord(recordOf(row)),
+          ...(lease === undefined ? {} : { lease: Wire.encodeLease(lease) }),
+          events: events.map(RecordWire.encodeEvent)
+        })
+      }
+      const [because] = yield* reasonsOf([row])
+      const nowMs = yield* Clock.currentTimeMillis
+      yield* printAll(screen, pairs(screen, fieldsOf(row, because === undefined ? "" : brief(because, nowMs), nowMs)))
+      yield* printAll(screen, ["", ...eventTable(screen, events)])
+      yield* hint(screen, id, row)
+    })
+  )
+).pipe(Command.withDescription("Show one process: its record, its lease, its waits, its last events."))
+
+const hint = (screen: Screen, id: ProcessId, row: ProcessRow): Effect.Effect<void> =>
+  screen.isLive && row.snapshot.status === "active"
+    ? screen.remark(screen.paint("faint", `\nwhy it stands there: holdfast explain ${quoted(id)}`))
+    : Effect.void
+
+const fieldsOf = (row: ProcessRow, state: string, nowMs: number): Parameters<typeof pairs>[1] => {
+  const { base, lease, snapshot, sequence } = row
+  const { registration, createdAtMs } = base
+  const { context } = snapshot
+  const { held } = lease
+  const since = (atMs: number) => `${moment(atMs)} (${ago(atMs, nowMs)})`
+  const { maxAttempts, parent, provenance, disposition, input } = registration
+  return [
+    ["id", registration.id],
+    ["kind", nameOf(row)],
+    ["state", state],
+    ["disposition", disposition.replace("_", "-")],
+    ["attempts", `${context.attempts}${maxAttempts === undefined ? "" : ` of at most ${maxAttempts}`}`],
+    ["started by", originatorScopeId(provenance.originator)],
+    ["parent", parent && `${parent.processId} (at its end: ${parent.closePolicy})`],
+    ["created", since(createdAtMs)],
+    ["changed", since(context.updatedAtMs)],
+    ["first run", context.firstStarted && since(context.firstStarted.startedAtMs)],
+    ["payload", "payload" in input ? compact(input.payload) : undefined],
+    ["external ref", context.externalRef && `${context.externalRef.backend} ${context.externalRef.id}`],
+    ["held by", held === undefined ? "nobody" : holderName(held.owner)],
+    ["lease until", held && moment(held.expiresAtMs)],
+    ...context.waits.map(({ kind, sinceMs }) => ["waits for", `${kind.key}, since ${since(sinceMs)}`] as const),
+    ["asked to stop", context.cancelRequest && requested(context.cancelRequest.reason, context.cancelRequest, since)],
+    [
+      "give up",
+      context.abandonRequest &&
+        `${requested(context.abandonRequest.reason, context.abandonRequest, since)}, by ${context.abandonRequest.requestedBy}`
+    ],
+    ["output", context.output && compact(Wire.encodeAwaitOutput(context.output))],
+    ["events", String(sequence)]
+  ]
+}
+
+const requested = (
+  reason: string | null | undefined,
+  { requestedAtMs }: { readonly requestedAtMs: number },
+  since: (atMs: number) => string
+): string => `${since(requestedAtMs)}${reason ? `: ${reason}` : ""}`

@@ -1,0 +1,125 @@
+/**
+ * `holdfast tree [ID]`: which process started which.
+ *
+ * A child names its parent in its registration, and no index leads the other way: the list is walked.
+ */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { lifecycleOf } from "../../../machines/lifecycle.ts"
+import { reasonsOf } from "../../inspector/explain.ts"
+import { brief } from "../../inspector/explainText.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { ProcessRow } from "../../store/ProcessStore.ts"
+import { on } from "../database.ts"
+import * as Shared from "../options.ts"
+import { allRows, presentRow } from "../reading.ts"
+import { nameOf, paintOf, printAll } from "../rows.ts"
+import { TheScreen } from "../Screen.ts"
+import type { Cell } from "../table.ts"
+import { table } from "../table.ts"
+import { harmless } from "../text.ts"
+
+const options = {
+  id: Shared.id.pipe(Args.optional),
+  db: Shared.db,
+  json: Shared.json,
+  all: Options.boolean("all").pipe(
+    Options.withDescription("Also trees in which everything has ended. With an id, nothing is left out anyway.")
+  )
+}
+
+/** A process with those it started. */
+interface Node {
+  readonly row: ProcessRow
+  readonly children: ReadonlyArray<Node>
+}
+
+/** The command. */
+export const command = Command.make("tree", options, ({ id, db, json, all }) =>
+  on(
+    db,
+    Effect.gen(function* () {
+      const screen = yield* TheScreen
+      if (Option.isSome(id)) yield* presentRow(id.value)
+      const forest = forestOf(yield* allRows({ status: "any" }))
+      const trees = Option.isSome(id)
+        ? forest.flatMap((node) => below(node, id.value))
+        : forest.filter((node) => all || isRunning(node))
+      if (json) return yield* screen.json({ processes: trees.map(jsonOf) })
+      if (trees.length === 0) return yield* screen.remark("no such processes")
+      const lines = trees.flatMap((node) => drawn(node, "", ""))
+      const reasons = yield* reasonsOf(lines.map(({ row }) => row))
+      const nowMs = yield* Clock.currentTimeMillis
+      const cells = lines.map(({ row, branch }, index): ReadonlyArray<Cell> => {
+        const because = reasons[index]
+        return [
+          `${branch}${harmless(row.base.registration.id)}`,
+          nameOf(row),
+          because === undefined ? "" : { text: harmless(brief(because, nowMs)), paint: paintOf(because) }
+        ]
+      })
+      const columns = [
+        { title: "PROCESS", yields: 3, least: 16 },
+        { title: "KIND", yields: 1, least: 6 },
+        { title: "STATE", yields: 2, least: 10 }
+      ]
+      yield* printAll(screen, table(screen, columns, cells))
+    })
+  )
+).pipe(Command.withDescription("Show parents and children."))
+
+/** Whoever's parent is not there stands at a root of its own. A circle, which only damage makes, is cut where it closes. */
+const forestOf = (rows: ReadonlyArray<ProcessRow>): ReadonlyArray<Node> => {
+  const present = new Set(rows.map(({ base }) => base.registration.id))
+  const childrenOf = new Map<ProcessId, Array<ProcessRow>>()
+  const roots: Array<ProcessRow> = []
+  for (const row of rows) {
+    const parent = row.base.registration.parent?.processId
+    if (parent === undefined || !present.has(parent)) roots.push(row)
+    else childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), row])
+  }
+  const seen = new Set<ProcessId>()
+  const nodeOf = (row: ProcessRow): Node => {
+    const { id } = row.base.registration
+    seen.add(id)
+    const children = childrenOf.get(id) ?? []
+    return { row, children: children.filter(({ base }) => !seen.has(base.registration.id)).map(nodeOf) }
+  }
+  const forest = roots.map(nodeOf)
+  return [...forest, ...rows.flatMap((row) => (seen.has(row.base.registration.id) ? [] : [nodeOf(row)]))]
+}
+
+const below = (node: Node, id: ProcessId): ReadonlyArray<Node> =>
+  node.row.base.registration.id === id ? [node] : node.children.flatMap((child) => below(child, id))
+
+const isRunning = ({ row, children }: Node): boolean => row.snapshot.status === "active" || children.some(isRunning)
+
+interface Drawn {
+  readonly row: ProcessRow
+  readonly branch: string
+}
+
+const drawn = ({ row, children }: Node, branch: string, indent: string): ReadonlyArray<Drawn> => [
+  { row, branch },
+  ...children.flatMap((child, index) =>
+    index === children.length - 1
+      ? drawn(child, `${indent}└─ `, `${indent}   `)
+      : drawn(child, `${indent}├─ `, `${indent}│  `)
+  )
+]
+
+const jsonOf = ({ row, children }: Node): unknown => {
+  const { id, identity, parent } = row.base.registration
+  return {
+    id,
+    kind: identity.kind,
+    ...(identity.label === undefined ? {} : { label: identity.label }),
+    ...(parent === undefined ? {} : { parent: parent.processId, close_policy: parent.closePolicy }),
+    status: lifecycleOf(row.snapshot),
+    children: children.map(jsonOf)
+  }
+}

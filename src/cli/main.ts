@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+/**
+ * The command line `holdfast`: sees and operates the processes in a database file, also while a host has it open.
+ *
+ * It is a second program on the same file: what it writes are requests in the log, which a running host notices.
+ *
+ * usage: holdfast <command> [options]; see --help
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import { codeOf, run } from "./program.ts"
+import * as Screen from "./Screen.ts"
+
+// Whoever reads the answer may go away (`| head`): then nobody needs the rest.
+process.stdout.on("error", () => process.exit(0))
+
+run(process.argv).pipe(
+  Effect.provideService(Screen.TheScreen, Screen.make(process.stdout, process.stderr, process.env)),
+  NodeRuntime.runMain({
+    disableErrorReporting: true,
+    disablePrettyLogger: true,
+    teardown: (exit, end) => end(codeOf(exit))
+  })
+)

@@ -1,0 +1,98 @@
+/**
+ * The command line as an effect: from arguments to an exit, with everything it says going through the screen in context.
+ *
+ * Invariant: whatever happens, stderr gets at most one sentence about it, and never a stack.
+ */
+import { stripVTControlCharacters } from "node:util"
+import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import { exitCodes, failureOf, misused } from "./CliFailure.ts"
+import * as Explain from "./commands/explain.ts"
+import * as Inspect from "./commands/inspect.ts"
+import * as List from "./commands/list.ts"
+import * as MachinesCommand from "./commands/machines.ts"
+import * as Requests from "./commands/requests.ts"
+import * as Show from "./commands/show.ts"
+import * as Sweep from "./commands/sweep.ts"
+import * as Tail from "./commands/tail.ts"
+import * as Tree from "./commands/tree.ts"
+import * as Verify from "./commands/verify.ts"
+import { laidOut } from "./help.ts"
+import { interruptWasExpected } from "./interrupts.ts"
+import * as Screen from "./Screen.ts"
+import { harmless } from "./text.ts"
+
+/** What a run of the command line may fail with: the parser's refusals, and whatever a command fails with. */
+export type Failure = Effect.Effect.Error<ReturnType<typeof cli>>
+
+/** Runs the command line. `argv` is the whole of it, the program's own name included. */
+export const run = (argv: ReadonlyArray<string>): Effect.Effect<void, Failure, Screen.TheScreen> =>
+  cli(argv).pipe(
+    withPlainOutput,
+    Effect.provide(NodeContext.layer),
+    Logger.withMinimumLogLevel(LogLevel.None),
+    Effect.tapErrorCause(say)
+  )
+
+/** The exit code that an exit stands for. */
+export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return 0
+  if (Cause.isInterruptedOnly(exit.cause)) return interruptWasExpected() ? 0 : 130
+  return ValidationError.isValidationError(Cause.squash(exit.cause)) ? 2 : failureOf(exit.cause).code
+}
+
+const holdfast = Command.make("holdfast", {}, () =>
+  Effect.fail(misused("name a command: holdfast --help lists them"))
+).pipe(
+  Command.withDescription(
+    HelpDoc.blocks([
+      HelpDoc.p("Sees and operates the processes in a database file, also while a host has it open."),
+      HelpDoc.p("Options may stand before or after the id. Each command explains its own: holdfast ls --help."),
+      HelpDoc.p(`Exit codes: ${exitCodes.map(([code, meaning]) => `${code} ${meaning}`).join("; ")}.`)
+    ])
+  ),
+  Command.withSubcommands([
+    List.command,
+    Show.command,
+    Tail.command,
+    Tree.command,
+    Explain.command,
+    Requests.signal,
+    Requests.cancel,
+    Requests.abandon,
+    Sweep.command,
+    Verify.command,
+    Inspect.command,
+    MachinesCommand.command
+  ])
+)
+
+const cli = Command.run(holdfast, { name: "holdfast", version: "0.1.0" })
+
+/** The parser's help and refusals, said as everything else here is: refusals in one line, colours for a terminal only. */
+const withPlainOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Screen.TheScreen> =>
+  Effect.flatMap(Effect.all([Screen.TheScreen, Console.consoleWith(Effect.succeed)]), ([screen, console]) =>
+    Effect.withConsole(effect, {
+      ...console,
+      log: (text) => {
+        const help = laidOut(String(text), screen.width)
+        return screen.print(screen.isColourful ? help : stripVTControlCharacters(help))
+      },
+      error: (text) =>
+        screen.remark(`holdfast: ${stripVTControlCharacters(String(text)).replace(/\s+/g, " ").trim()}; see --help`)
+    })
+  )
+
+/** Says a failure in one line; what the parser refuses, it has said itself. */
+const say = (cause: Cause.Cause<unknown>): Effect.Effect<void, never, Screen.TheScreen> =>
+  Cause.isInterruptedOnly(cause) || ValidationError.isValidationError(Cause.squash(cause))
+    ? Effect.void
+    : Effect.flatMap(Screen.TheScreen, (screen) => screen.remark(`holdfast: ${harmless(failureOf(cause).line)}`))

@@ -1,0 +1,229 @@
+/**
+ * Explains a process: gathers a sighting of it from the store, and says why it does not move and what would move it.
+ *
+ * Invariant: it writes nothing, and everything it says follows from one sighting by a pure function.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { ProcessUnknown, type StoreError } from "../model/errors.ts"
+import type { ProcessId } from "../model/ids.ts"
+import type { LeaseOwner } from "../model/Lease.ts"
+import type { Registration } from "../model/Registration.ts"
+import { verdictOf } from "../store/decisions/recover.ts"
+import { OwnerLiveness } from "../store/OwnerLiveness.ts"
+import type { ProcessRow, Tombstone } from "../store/ProcessStore.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import type { Detail, Explanation, LeaseSight, Reason, SweepSight, WakeSight } from "./Explanation.ts"
+import * as Explanations from "./Explanation.ts"
+import { acceptedBy } from "./explainEvents.ts"
+import { tell } from "./explainMoves.ts"
+import type { Sighting } from "./explainReason.ts"
+import { engineOf, livenessOf, reasonOf } from "./explainReason.ts"
+
+/** What a live host knows of itself; whoever looks at a bare file knows none of it. */
+export interface HostView {
+  readonly engine: (registration: Registration) => "present" | "missing" | "unknown"
+  readonly slots: () => Sighting["slots"]
+}
+
+/** The view of whoever looks at a bare file. */
+export const noHost: HostView = { engine: () => "unknown", slots: () => "unknown" }
+
+/**
+ * Explains one process.
+ *
+ * Fails with `ProcessUnknown`, or with `StoreError`. One that was pruned is explained by its tombstone.
+ */
+export const explain: (
+  id: ProcessId,
+  view?: HostView
+) => Effect.Effect<Explanation, ProcessUnknown | StoreError, ProcessStore | OwnerLiveness> = Effect.fn("explain")(
+  function* (id: ProcessId, view: HostView = noHost) {
+    const store = yield* ProcessStore
+    const found = yield* store.find(id)
+    const nowMs = yield* Clock.currentTimeMillis
+    switch (found._tag) {
+      case "Absent":
+        return yield* new ProcessUnknown({ processId: id })
+      case "Pruned":
+        return ofTombstone(found.tombstone, nowMs)
+      case "Present":
+        return explanationOf(yield* sightingOf(found.row, view, nowMs))
+    }
+  }
+)
+
+/** The reasons of many rows at once, each holder looked at once. Children and wakes are left out: no reason rests on them. */
+export const reasonsOf = (
+  rows: ReadonlyArray<ProcessRow>,
+  view: HostView = noHost
+): Effect.Effect<ReadonlyArray<Reason>, never, OwnerLiveness> =>
+  Effect.gen(function* () {
+    const liveness = yield* OwnerLiveness
+    const nowMs = yield* Clock.currentTimeMillis
+    const self = yield* liveness.identify("holdfast:explain")
+    const holders = new Map(
+      rows.flatMap(({ lease: { held } }) => (held === undefined ? [] : [[JSON.stringify(held.owner), held.owner]]))
+    )
+    const dead = yield* Effect.filter(holders.values(), (owner) => liveness.isDefinitelyDead(owner, self))
+    return rows.map((row) =>
+      reasonOf({
+        row,
+        nowMs,
+        self,
+        dead,
+        wakes: [],
+        runningChildren: [],
+        engine: view.engine(row.base.registration),
+        slots: view.slots()
+      })
+    )
+  })
+
+/** The explanation that a sighting makes. */
+export const explanationOf = (sighting: Sighting): Explanation => {
+  const { row, nowMs, runningChildren } = sighting
+  const { id, disposition } = row.base.registration
+  const because = reasonOf(sighting)
+  const engine = engineOf(row.base.registration)
+  const hasAbandonRequest = row.snapshot.context.abandonRequest !== undefined
+  const about = {
+    id,
+    nowMs,
+    disposition,
+    hasAbandonRequest,
+    runningChildren,
+    ...(engine === undefined ? {} : { engine })
+  }
+  return { processId: id, lookedAtMs: nowMs, because, ...tell(because, about), detail: detailOf(sighting) }
+}
+
+const sightingOf = (
+  row: ProcessRow,
+  view: HostView,
+  nowMs: number
+): Effect.Effect<Sighting, StoreError, ProcessStore | OwnerLiveness> =>
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const liveness = yield* OwnerLiveness
+    const { registration } = row.base
+    const self = yield* liveness.identify("holdfast:explain")
+    const holder = row.lease.held?.owner
+    const dead: ReadonlyArray<LeaseOwner> =
+      holder !== undefined && (yield* liveness.isDefinitelyDead(holder, self)) ? [holder] : []
+    // Pruned since it was read: there is nothing left that could be blocked.
+    const wakes = yield* Effect.catchTag(store.wakeEventsAfter(registration.id, 0), "ProcessUnknown", () =>
+      Effect.succeed([])
+    )
+    const runningChildren = row.snapshot.status === "active" ? yield* childrenOf(registration.id) : []
+    return {
+      row,
+      nowMs,
+      self,
+      dead,
+      wakes,
+      runningChildren,
+      engine: view.engine(registration),
+      slots: view.slots()
+    }
+  })
+
+/** No index leads from a parent to its children, so what runs is walked a page at a time. */
+const childrenOf = (parent: ProcessId): Effect.Effect<ReadonlyArray<ProcessId>, StoreError, ProcessStore> =>
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const children: Array<ProcessId> = []
+    let after: ProcessId | undefined
+    while (true) {
+      const rows = yield* store.list({ filter: {}, limit: pageSize, ...(after === undefined ? {} : { after }) })
+      for (const { base } of rows) {
+        if (base.registration.parent?.processId === parent) children.push(base.registration.id)
+      }
+      after = rows.at(-1)?.base.registration.id
+      if (rows.length < pageSize) return children
+    }
+  })
+
+const pageSize = 500
+
+const ofTombstone = ({ processId, terminalState, prunedAtMs }: Tombstone, nowMs: number): Explanation => {
+  const because = { _tag: "Pruned", state: terminalState, prunedAtMs } as const
+  const about = {
+    id: processId,
+    nowMs,
+    disposition: "rerunnable",
+    hasAbandonRequest: false,
+    runningChildren: []
+  } as const
+  return { processId, lookedAtMs: nowMs, because, ...tell(because, about) }
+}
+
+const detailOf = (sighting: Sighting): Detail => {
+  const { row, engine: presence, runningChildren } = sighting
+  const { registration } = row.base
+  const { context, value } = row.snapshot
+  const engine = engineOf(registration)
+  const lease = leaseOf(sighting)
+  return {
+    disposition: registration.disposition,
+    value,
+    states: innermost(value),
+    accepts: acceptedBy(row),
+    ...(lease === undefined ? {} : { lease }),
+    waits: context.waits,
+    attempts: context.attempts,
+    ...(registration.maxAttempts === undefined ? {} : { maxAttempts: registration.maxAttempts }),
+    dueAtMs: row.dueAtMs,
+    ...(engine === undefined ? {} : { engine: { ...engine, presence } }),
+    ...(context.cancelRequest === undefined ? {} : { cancelRequest: context.cancelRequest }),
+    ...(context.abandonRequest === undefined ? {} : { abandonRequest: context.abandonRequest }),
+    runningChildren,
+    wakes: wakesOf(sighting),
+    sweep: sweepOf(sighting)
+  }
+}
+
+const leaseOf = (sighting: Sighting): LeaseSight | undefined => {
+  const { held, fencingToken } = sighting.row.lease
+  return (
+    held && {
+      holder: held.owner,
+      fencingToken,
+      claimedAtMs: held.claimedAtMs,
+      expiresAtMs: held.expiresAtMs,
+      isExpired: held.expiresAtMs <= sighting.nowMs,
+      liveness: livenessOf(held.owner, sighting)
+    }
+  )
+}
+
+/** An event with a wake but nobody to wake stays where it is: no delivery comes of it. */
+const wakesOf = ({ row, wakes }: Sighting): ReadonlyArray<WakeSight> =>
+  wakes.map(({ sequence, eventType }) => ({
+    sequence,
+    eventType,
+    state: row.snapshot.context.wakeTarget === null ? "no_target" : "unacknowledged"
+  }))
+
+/** A sweep looks at rows that are due and not held, and at those of the dead. */
+const sweepOf = (sighting: Sighting): SweepSight => {
+  const { row, dead, engine, nowMs } = sighting
+  const { held } = row.lease
+  const isDead = held !== undefined && livenessOf(held.owner, sighting) === "dead"
+  const isFree = held === undefined || held.expiresAtMs <= nowMs
+  const looksNow =
+    row.snapshot.status === "active" && (isDead || (isFree && row.dueAtMs !== null && row.dueAtMs <= nowMs))
+  const on = (here: "present" | "missing") => Explanations.verdictOf(verdictOf(row, { dead, engine: here }, nowMs))
+  if (engine !== "unknown") return { looksNow, verdict: on(engine) }
+  const [verdict, withoutEngine] = [on("present"), on("missing")]
+  return { looksNow, verdict, ...(verdict._tag === withoutEngine._tag ? {} : { withoutEngine }) }
+}
+
+/** A state value as plain data: a name, or names by region. */
+type Value = string | { readonly [key: string]: Value | undefined }
+
+/** The innermost states of a state value: `running.execution.started.active`. */
+const innermost = (value: Value, path: ReadonlyArray<string> = []): ReadonlyArray<string> =>
+  typeof value === "string"
+    ? [[...path, value].join(".")]
+    : Object.entries(value).flatMap(([key, inner]) => (inner === undefined ? [] : innermost(inner, [...path, key])))
