@@ -39,7 +39,13 @@ const layer = Layer.succeed(
     holders: missing("list lease holders"),
     heldBy: () => missing("list the leases of a holder"),
     renewKept: () => missing("renew leases"),
-    parts: () => []
+    parts: () => [],
+    execution: {
+      journal: () => missing("read a journal"),
+      eventByKey: () => missing("read an event"),
+      timersDue: () => missing("list timers"),
+      nextTimer: missing("read the next timer")
+    }
   })
 )
 
