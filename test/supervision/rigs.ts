@@ -118,6 +118,14 @@ export const logOf = (store: typeof ProcessStore.Service, id: string) =>
 export const nodeIn = (tree: TreeNode, name: string): TreeNode | undefined =>
   tree.name === name ? tree : tree.children.map((child) => nodeIn(child, name)).find((node) => node !== undefined)
 
+interface VirtualClock extends Clock.Clock {
+  readonly leap: (ms: number) => void
+}
+
+/** In virtual time, moves the clock at one stroke, as for a machine that slept: alarms that came due ring afterwards. */
+export const leap = (ms: number): Effect.Effect<void> =>
+  Effect.map(Effect.clock, (clock) => (clock as VirtualClock).leap(ms)) // used in virtual time only
+
 /**
  * Runs an effect in a time of its own: whenever everybody rests, the clock moves to the next alarm, as far as it is.
  *
@@ -127,8 +135,8 @@ export const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<
   Effect.suspend(() => {
     const real = Clock.make()
     const alarms = new Set<{ readonly atMs: number; readonly ring: () => void }>()
-    let nowMs = 1_000_000
-    const clock: Clock.Clock = {
+    let nowMs = real.unsafeCurrentTimeMillis() + 1_000
+    const clock: VirtualClock = {
       ...real,
       [Clock.ClockTypeId]: Clock.ClockTypeId,
       unsafeCurrentTimeMillis: () => nowMs,
@@ -138,7 +146,10 @@ export const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<
           const alarm = { atMs: nowMs + Duration.toMillis(duration), ring: () => resume(Effect.void) }
           alarms.add(alarm)
           return Effect.sync(() => alarms.delete(alarm))
-        })
+        }),
+      leap: (ms) => {
+        nowMs += ms
+      }
     }
     const turns = (count: number): Effect.Effect<void> =>
       Effect.async<void>((resume) => {
