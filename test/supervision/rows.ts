@@ -24,7 +24,7 @@ export const rowsOn = (store: typeof ProcessStore.Service) =>
     const registry = yield* ProcessRegistry
     return {
       /** Registers a process that nobody has touched. */
-      register: (engine: Engine<string, string, never, never>, id: string) =>
+      register: <Success, Failure>(engine: Engine<string, Success, Failure, never>, id: string) =>
         Effect.flatMap(registrationOf(engine, { id, payload: id, provenance: Provenance.host }), (registered) =>
           activations.start(registered, Authority.host)
         ),
