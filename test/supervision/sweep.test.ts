@@ -23,14 +23,16 @@ const told = Effect.map(sweepOnce, ({ admitted, ended, deferred }) => ({ admitte
 
 const elsewhere = gated("rerunnable", "elsewhere").engine
 
-/** Its payloads decode no more. */
+/** What was stored decodes no more. */
+const Unreadable: Schema.Schema<string> = Schema.transformOrFail(Schema.String, Schema.String, {
+  strict: true,
+  decode: (text, _options, ast) => ParseResult.fail(new ParseResult.Type(ast, text, "no such thing")),
+  encode: (text) => ParseResult.succeed(text)
+})
+
 const Picky = Engine.make("picky", {
   version: "1",
-  payload: Schema.transformOrFail(Schema.String, Schema.String, {
-    strict: true,
-    decode: (text, _options, ast) => ParseResult.fail(new ParseResult.Type(ast, text, "no such thing")),
-    encode: (text) => ParseResult.succeed(text)
-  }),
+  payload: Unreadable,
   success: Schema.String,
   disposition: "rerunnable",
   run: (text) => Effect.succeed(text)
@@ -224,6 +226,26 @@ describe("the loop of sweeps", () => {
         yield* rows.register(engine, "other")
         assert.deepStrictEqual<ReadonlyArray<string>>((yield* told).admitted, ["other"])
       }).pipe(Effect.provide(hostOn(store, [engine], off)), inVirtualTime)
+    })
+  )
+})
+
+describe("a row that was stuck here", () => {
+  it.live("and went on elsewhere meanwhile is looked at again as soon as it is due", () =>
+    Effect.gen(function* () {
+      const store = yield* MemoryStore.make
+      const rows = yield* rowsOn(store)
+      yield* rows.register(elsewhere, "foreign")
+      yield* Effect.gen(function* () {
+        for (let second = 0; second < 8; second++) yield* Effect.zipRight(told, Effect.sleep(1_000))
+        // It would rest here for seven seconds more.
+        yield* rows.begin("foreign", "somebody", 1_000)
+        assert.deepStrictEqual((yield* told).deferred, [])
+        yield* Effect.sleep(1_000)
+        assert.deepStrictEqual<unknown>((yield* told).deferred, [
+          { id: "foreign", reason: { _tag: "NoEngine", kind: "elsewhere", version: "1" } }
+        ])
+      }).pipe(Effect.provide(hostOn(store, [], off)), inVirtualTime)
     })
   )
 })
