@@ -149,6 +149,33 @@ describe("a defect in a part of a host", () => {
   )
 })
 
+describe("a host whose owner gave up", () => {
+  it.live("starts it again, and the owner takes its work on again: that was no failed attempt", () =>
+    Effect.gen(function* () {
+      const { store, breaks, mends } = yield* faultyStore
+      const { engine, begun, interrupted, open } = gated()
+      const record = yield* Effect.gen(function* () {
+        const handle = yield* start(engine, "p")
+        for (const fault of ["holders", "renewKept"] as const) breaks(fault)
+        yield* until(Effect.map(node("owner"), (owner) => owner?.restarts === 1))
+        for (const fault of ["holders", "renewKept"] as const) mends(fault)
+        yield* until(Effect.sync(() => begun.length > interrupted.length))
+        assert.strictEqual(yield* Effect.flatMap(Host, ({ state }) => state), "running")
+        yield* open
+        assert.strictEqual(yield* handle.await, "p")
+        return yield* handle.status
+      }).pipe(Effect.provide(hostOn(store, [engine], { leaseTtl: "10 minutes" })), inVirtualTime)
+      assert.strictEqual(record.attempts, 1)
+      assert.deepStrictEqual(yield* logOf(store, "p"), [
+        ...interrupted.flatMap(() => ["process.started", "process.suspended"]),
+        "process.started",
+        "process.completed"
+      ])
+      assert.isAbove(interrupted.length, 0)
+    })
+  )
+})
+
 describe("a host that fails", () => {
   it.live("says so once its tree cannot be kept up, and has handed its work back by then", () =>
     Effect.gen(function* () {
