@@ -16,8 +16,8 @@ import type { Lease } from "../model/Lease.ts"
 import type { Waited } from "../store/decisions/execution.ts"
 import type { ExecutionStore } from "../store/ExecutionStore.ts"
 import type { ExecutionContext, StepOptions } from "./ExecutionContext.ts"
-import type { Journal, Opened } from "./Journal.ts"
 import type { Ended, Parking } from "./Parking.ts"
+import type { Journal, Opened } from "./Replay.ts"
 
 /** What the operations of one activation need. */
 export interface OperationSupport {
