@@ -256,7 +256,7 @@ describe("machines", () => {
       const edge = machine?.chart.edges.find(({ id }) => id === "process.running.wait.clear process.waiting 0")
       assert.strictEqual(edge?.target, "process.running.wait.waiting")
       assert.isAtLeast(edge?.points.length ?? 0, 2)
-      assert.include(machine?.events, "process.started")
+      assert.include(machine?.events ?? [], "process.started")
     }).pipe(Effect.provide(inspected()))
   )
 

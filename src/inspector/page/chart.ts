@@ -1,0 +1,106 @@
+/**
+ * A statechart as a drawing: drawn once for each machine, then only lit.
+ */
+import type { ChartEdge, ChartNode, ChartView } from "../View.ts"
+import { h, svg } from "./dom.ts"
+
+/** A drawn chart. */
+export interface Drawing {
+  readonly element: HTMLElement
+  /** Lights the active states and the transitions that were just taken. */
+  readonly light: (active: ReadonlyArray<string>, taken: ReadonlyArray<string>) => void
+}
+
+/** Draws a chart. */
+export const draw = (name: string, chart: ChartView): Drawing => {
+  const states = chart.nodes.toSorted((a, b) => a.depth - b.depth)
+  const picture = svg(
+    "svg",
+    {
+      class: "chart",
+      viewBox: `0 0 ${chart.width} ${chart.height}`,
+      width: chart.width,
+      height: chart.height,
+      role: "img",
+      "aria-label": `Statechart of ${name}`
+    },
+    svg("defs", {}, arrow("arrow"), arrow("arrow-taken")),
+    ...states.map(stateOf),
+    ...chart.edges.map(edgeOf)
+  )
+  const fit = h("button", { type: "button", class: "quiet small", "aria-pressed": true }, "Fit")
+  const frame = h("div", { class: "chart-frame fit", tabindex: 0, role: "group", "aria-label": "Statechart" }, picture)
+  fit.addEventListener("click", () => {
+    const isFit = frame.classList.toggle("fit")
+    fit.setAttribute("aria-pressed", String(isFit))
+  })
+  return {
+    element: h("div", { class: "chart-box" }, frame, fit),
+    light: (active, taken) => {
+      mark(picture, "[data-id]", "data-id", active, "active")
+      mark(picture, "[data-transition]", "data-transition", taken, "taken")
+      const leaves = active.filter((id) => !active.some((other) => other.startsWith(`${id}.`)))
+      picture.setAttribute("aria-label", `Statechart of ${name}, active: ${leaves.join(", ")}`)
+    }
+  }
+}
+
+const mark = (root: Element, selector: string, key: string, wanted: ReadonlyArray<string>, name: string): void => {
+  const names = new Set(wanted)
+  for (const element of root.querySelectorAll(selector)) {
+    element.classList.toggle(name, names.has(element.getAttribute(key) ?? ""))
+  }
+}
+
+const stateOf = (node: ChartNode): SVGElement => {
+  const { x, y, width, height } = node
+  if (node.kind === "initial") {
+    return svg("circle", { class: "initial", cx: x + width / 2, cy: y + height / 2, r: width / 2 })
+  }
+  return svg(
+    "g",
+    { class: `node ${node.kind} depth-${Math.min(node.depth, 4)}`, "data-id": node.id },
+    svg("title", {}, node.description === undefined ? node.id : `${node.id}\n${node.description}`),
+    svg("rect", { x, y, width, height, rx: 7 }),
+    node.kind === "final" &&
+      svg("rect", { class: "inner", x: x + 3, y: y + 3, width: width - 6, height: height - 6, rx: 5 }),
+    svg("text", { class: "title", x: x + 11, y: y + 21 }, node.label),
+    node.kind === "parallel" &&
+      svg("text", { class: "kind", x: x + width - 11, y: y + 21, "text-anchor": "end" }, "parallel"),
+    ...node.notes.map((note, index) =>
+      svg("text", { class: "note", "data-transition": note.id, x: x + 11, y: y + 38 + index * 14 }, note.text)
+    )
+  )
+}
+
+const edgeOf = (edge: ChartEdge): SVGElement => {
+  const [first, ...rest] = edge.points
+  const line = first === undefined ? "" : `M${first.join(",")}${rest.map((point) => `L${point.join(",")}`).join("")}`
+  const { label } = edge
+  return svg(
+    "g",
+    { class: "edge", "data-transition": edge.id },
+    svg("path", { d: line }),
+    ...(label === undefined
+      ? []
+      : edge.lines.map((text, index) =>
+          svg(
+            "text",
+            {
+              class: index === 0 ? "event" : "extra",
+              x: label.x + label.width / 2,
+              y: label.y + 10 + index * 14,
+              "text-anchor": "middle"
+            },
+            text
+          )
+        ))
+  )
+}
+
+const arrow = (id: string): SVGElement =>
+  svg(
+    "marker",
+    { id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" },
+    svg("path", { d: "M0,0.8L7.4,4L0,7.2z" })
+  )
