@@ -5,9 +5,9 @@ import { h } from "./dom.ts"
 import { brief } from "./text.ts"
 
 /** A value as a tree; objects are open down to `open` levels. */
-export const jsonTree = (value: unknown, open = 1): HTMLElement => h("div", { class: "json" }, valueOf(value, open))
+export const jsonTree = (value: unknown, open = 1): HTMLElement => h("div", { class: "json" }, treeOf(value, open))
 
-const valueOf = (value: unknown, open: number): HTMLElement => {
+const treeOf = (value: unknown, open: number): HTMLElement => {
   if (typeof value !== "object" || value === null) {
     return h("span", { class: `json-${value === null ? "null" : typeof value}` }, JSON.stringify(value) ?? "undefined")
   }
@@ -18,7 +18,7 @@ const valueOf = (value: unknown, open: number): HTMLElement => {
 
 const entryOf = (name: string, value: unknown, open: number): HTMLElement => {
   const isNested = typeof value === "object" && value !== null && Object.keys(value).length > 0
-  if (!isNested) return h("li", {}, h("span", { class: "json-key" }, name), " ", valueOf(value, 0))
+  if (!isNested) return h("li", {}, h("span", { class: "json-key" }, name), " ", treeOf(value, 0))
   return h(
     "li",
     {},
@@ -32,7 +32,7 @@ const entryOf = (name: string, value: unknown, open: number): HTMLElement => {
         " ",
         h("span", { class: "json-brief" }, brief(value, 60))
       ),
-      valueOf(value, open)
+      treeOf(value, open)
     )
   )
 }

@@ -95,18 +95,15 @@ const show = (): void => {
   document.title = place.id === undefined ? "holdfast inspector" : `${place.id} · holdfast inspector`
   part = undefined
   if (place.view !== "processes") shown = undefined
-  switch (place.view) {
-    case "tree":
-      return showPart(makeTree())
-    case "sweeps":
-      return showPart(makeSweeps())
-    case "wakes":
-      return showPart(makeWakes(() => host?.levers === true && host.redrive))
-    case "machines":
-      return fill(main, makeMachines(place.id))
-    default:
-      return showProcess(place)
-  }
+  const showView = views[place.view] ?? showProcess
+  showView(place)
+}
+
+const views: Readonly<Record<string, (place: Place) => void>> = {
+  tree: () => showPart(makeTree()),
+  sweeps: () => showPart(makeSweeps()),
+  wakes: () => showPart(makeWakes(() => host?.levers === true && host.redrive)),
+  machines: ({ id }) => fill(main, makeMachines(id))
 }
 
 const readHost = async (): Promise<void> => {
@@ -133,7 +130,10 @@ const readAgain = (): void => {
 }
 
 const onMessage = (message: ChangeMessage): void => {
-  if (message.type !== "changes") return readAgain()
+  if (message.type !== "changes") {
+    readAgain()
+    return
+  }
   list.apply(message.rows, message.gone)
   const id = shown?.id
   if (message.rows.some((row) => row.process_id === id) || message.gone.some((other) => other === id)) {
