@@ -135,7 +135,7 @@ export interface ChartNode {
 /** What one event does in a state without leaving it. */
 export interface ChartNote {
   readonly id: string
-  readonly text: string
+  readonly lines: ReadonlyArray<string>
 }
 
 /** A transition of a chart, as a polyline. Units: pixels. */

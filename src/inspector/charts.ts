@@ -15,7 +15,19 @@ import { commandsOf, nameOf, statesOf, transitionId, transitionsOf } from "./sta
 import type { ChartEdge, ChartNode, ChartNote, ChartView } from "./View.ts"
 
 /** How wide a character of a chart's text is, and how high a line. Units: pixels. The page's style sheet agrees. */
-const text = { titleWidth: 7.8, width: 6.3, lineHeight: 14 }
+const text = { titleWidth: 7.8, width: 6.3, lineHeight: 13 }
+
+/** Distances, which no box inherits from the one around it. */
+const spacing: Readonly<Record<string, string>> = {
+  "elk.edgeRouting": "ORTHOGONAL",
+  "elk.edgeLabels.placement": "CENTER",
+  "elk.layered.spacing.nodeNodeBetweenLayers": "16",
+  "elk.layered.spacing.edgeNodeBetweenLayers": "8",
+  "elk.spacing.nodeNode": "10",
+  "elk.spacing.edgeNode": "8",
+  "elk.spacing.edgeEdge": "8",
+  "elk.spacing.edgeLabel": "2"
+}
 
 const charts = new WeakMap<AnyStateMachine, Promise<ChartView>>()
 
@@ -35,16 +47,11 @@ const layOut = async (machine: AnyStateMachine): Promise<ChartView> => {
   const graph: ElkNode = {
     id: "chart",
     layoutOptions: {
+      ...spacing,
       "elk.algorithm": "layered",
       "elk.direction": "RIGHT",
       "elk.hierarchyHandling": "INCLUDE_CHILDREN",
-      "elk.edgeRouting": "ORTHOGONAL",
-      "elk.layered.spacing.nodeNodeBetweenLayers": "28",
-      "elk.layered.spacing.edgeNodeBetweenLayers": "16",
-      "elk.spacing.nodeNode": "20",
-      "elk.spacing.edgeLabel": "4",
-      "elk.edgeLabels.placement": "CENTER",
-      "elk.padding": "[top=8,left=8,bottom=8,right=8]",
+      "elk.padding": "[top=2,left=2,bottom=2,right=2]",
       "json.edgeCoords": "ROOT",
       "json.shapeCoords": "ROOT"
     },
@@ -73,24 +80,27 @@ const computed = (graph: ElkNode): Promise<ElkNode> =>
   })
 
 const boxOf = (node: StateNode): ElkNode => {
-  const notes = notesOf(node)
+  const isRoot = node.parent === undefined
+  // What the machine does in all of its states is a line below its picture, which needs no box either.
+  const lines = isRoot ? [] : notesOf(node).flatMap((note) => note.lines)
   const widest = Math.max(
-    label(node).length * text.titleWidth + 34,
-    ...notes.map(({ text: note }) => note.length * text.width + 22),
-    84
+    node.key.length * text.titleWidth + (node.type === "parallel" ? 76 : 26),
+    ...lines.map((line) => line.length * text.width + 20),
+    66
   )
-  const height = 32 + notes.length * text.lineHeight
+  const height = 28 + lines.length * text.lineHeight
   const children = Object.values<StateNode>(node.states)
-  if (children.length === 0) return { id: node.id, width: widest, height: notes.length === 0 ? 34 : height + 6 }
+  if (children.length === 0) return { id: node.id, width: widest, height: lines.length === 0 ? 32 : height + 4 }
   return {
     id: node.id,
     layoutOptions: {
-      "elk.padding": `[top=${height + 8},left=14,bottom=14,right=14]`,
+      ...spacing,
+      "elk.padding": isRoot ? "[top=4,left=4,bottom=4,right=4]" : `[top=${height + 4},left=10,bottom=10,right=10]`,
       "elk.nodeSize.constraints": "MINIMUM_SIZE",
-      "elk.nodeSize.minimum": `(${widest},${height + 20})`
+      "elk.nodeSize.minimum": `(${widest},${height + 14})`
     },
     children: [
-      ...(node.type === "compound" ? [{ id: initialId(node), width: 10, height: 10 }] : []),
+      ...(node.type === "compound" ? [{ id: initialId(node), width: 8, height: 8 }] : []),
       ...children.map(boxOf)
     ]
   }
@@ -125,14 +135,20 @@ const linesOf = (transition: StateTransition): ReadonlyArray<string> => [
 const notesOf = (node: StateNode): ReadonlyArray<ChartNote> =>
   transitionsOf(node)
     .filter(({ target }) => target === undefined || target.length === 0)
-    .map((transition) => ({ id: transitionId(node, transition), text: linesOf(transition).join(" ") }))
+    .map((transition) => {
+      const [event = "", ...extra] = linesOf(transition)
+      const guards = extra.filter((line) => line.startsWith("["))
+      const commands = extra.filter((line) => !line.startsWith("["))
+      return { id: transitionId(node, transition), lines: [[event, ...guards].join(" "), ...commands] }
+    })
 
-const eventOf = ({ eventType }: StateTransition): string => {
+/** An event's name as the chart shows it; what all of a machine's events begin with says nothing in its own picture. */
+const eventOf = ({ eventType, source }: StateTransition): string => {
   if (eventType === "") return "always"
-  return eventType.startsWith("xstate.done.state.") ? "done" : eventType
+  if (eventType.startsWith("xstate.done.state.")) return "done"
+  const common = `${source.machine.id}.`
+  return eventType.startsWith(common) ? eventType.slice(common.length) : eventType
 }
-
-const label = (node: StateNode): string => node.key
 
 const initialId = (node: StateNode): string => `${node.id} initial`
 
@@ -150,7 +166,7 @@ const nodesFor = (node: StateNode, boxes: Boxes): ReadonlyArray<ChartNode> => {
   return [
     {
       id: node.id,
-      label: label(node),
+      label: node.key,
       kind: node.type,
       ...(node.description === undefined ? {} : { description: node.description }),
       notes: notesOf(node),

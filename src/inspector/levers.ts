@@ -42,7 +42,10 @@ export interface Lever<A, I> {
 }
 
 /** The levers by name. Each fails with what the registry's own operation fails with. */
-export const leversOf = (registry: Registry, parts: InspectorParts) => ({
+export const leversOf = (
+  registry: Registry,
+  parts: InspectorParts
+): Readonly<Record<string, Lever<unknown, unknown>>> => ({
   signal: lever(Signal, ({ processId: id, name, payload, signalId }) =>
     Effect.gen(function* () {
       const problem = signalNameProblem(name)

@@ -53,14 +53,13 @@ export const appOf = (
   support: ServerSupport
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> => {
   const reads = readsOf(support)
-  const levers: Readonly<Record<string, ReturnType<typeof leversOf>["signal"]>> = leversOf(
-    support.registry,
-    support.parts
-  )
+  const levers = leversOf(support.registry, support.parts)
+
+  const leverOf = (name: string) => (Object.hasOwn(levers, name) ? levers[name] : undefined)
 
   const post = (path: string) => {
     if (path === "/api/simulate") return Effect.flatMap(HttpServerRequest.schemaBodyJson(StepRequest), simulate)
-    const lever = path.startsWith("/api/levers/") ? levers[path.slice("/api/levers/".length)] : undefined
+    const lever = path.startsWith("/api/levers/") ? leverOf(path.slice("/api/levers/".length)) : undefined
     if (lever === undefined) return undefined
     return Effect.flatMap(HttpServerRequest.schemaBodyJson(lever.schema), lever.pull)
   }
@@ -79,7 +78,7 @@ export const appOf = (
       return Effect.succeed(Answers.refusal(405, "MethodNotAllowed", `${request.method} is not answered here`))
     }
     if (path === "/api/changes") return Effect.succeed(changesOf(support.feed))
-    const read = reads[path]
+    const read = Object.hasOwn(reads, path) ? reads[path] : undefined
     if (read !== undefined) return Effect.map(read(query), (value) => Answers.json(value))
     return pageFile(path, support.access)
   }

@@ -8,11 +8,11 @@ import { chromium } from "playwright-core"
 import { projectRoot } from "../support/projectRoot.ts"
 
 /** Whether this machine is said to have no browser: tests of the page are then left out. */
-export const isWithoutBrowser: boolean = (process.env["HOLDFAST_NO_BROWSER"] ?? "") !== ""
+export const isWithoutBrowser: boolean = (process.env.HOLDFAST_NO_BROWSER ?? "") !== ""
 
 /** Starts the browser. Rejects with a sentence that says what to do when there is none. */
 export const launch = (): Promise<Browser> => {
-  const executablePath = [process.env["CHROMIUM_PATH"] ?? "", "/usr/bin/chromium", chromium.executablePath()].find(
+  const executablePath = [process.env.CHROMIUM_PATH ?? "", "/usr/bin/chromium", chromium.executablePath()].find(
     (path) => path !== "" && existsSync(path)
   )
   if (executablePath === undefined) {

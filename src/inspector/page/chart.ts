@@ -11,6 +11,9 @@ export interface Drawing {
   readonly light: (active: ReadonlyArray<string>, taken: ReadonlyArray<string>) => void
 }
 
+/** Smaller than this its texts are not read: a chart that does not fit is then scrolled. */
+const smallest = 0.7
+
 /** Draws a chart. */
 export const draw = (name: string, chart: ChartView): Drawing => {
   const states = chart.nodes.toSorted((a, b) => a.depth - b.depth)
@@ -28,17 +31,34 @@ export const draw = (name: string, chart: ChartView): Drawing => {
     ...states.map(stateOf),
     ...chart.edges.map(edgeOf)
   )
+  picture.style.minWidth = `${chart.width * smallest}px`
+  picture.style.minHeight = `${chart.height * smallest}px`
+  picture.style.maxWidth = `${chart.width * 1.25}px`
   const fit = h("button", { type: "button", class: "quiet small", "aria-pressed": true }, "Fit")
   const frame = h("div", { class: "chart-frame fit", tabindex: 0, role: "group", "aria-label": "Statechart" }, picture)
   fit.addEventListener("click", () => {
     const isFit = frame.classList.toggle("fit")
     fit.setAttribute("aria-pressed", String(isFit))
   })
+  const always = states[0]?.notes ?? []
+  const element = h(
+    "div",
+    { class: "chart-box" },
+    frame,
+    fit,
+    always.length > 0 &&
+      h(
+        "p",
+        { class: "always" },
+        "in every state: ",
+        ...always.map((note) => h("span", { "data-transition": note.id }, note.lines.join(" ")))
+      )
+  )
   return {
-    element: h("div", { class: "chart-box" }, frame, fit),
+    element,
     light: (active, taken) => {
-      mark(picture, "[data-id]", "data-id", active, "active")
-      mark(picture, "[data-transition]", "data-transition", taken, "taken")
+      mark(element, "[data-id]", "data-id", active, "active")
+      mark(element, "[data-transition]", "data-transition", taken, "taken")
       const leaves = active.filter((id) => !active.some((other) => other.startsWith(`${id}.`)))
       picture.setAttribute("aria-label", `Statechart of ${name}, active: ${leaves.join(", ")}`)
     }
@@ -57,6 +77,7 @@ const stateOf = (node: ChartNode): SVGElement => {
   if (node.kind === "initial") {
     return svg("circle", { class: "initial", cx: x + width / 2, cy: y + height / 2, r: width / 2 })
   }
+  if (node.depth === 0) return svg("g", { class: "node machine", "data-id": node.id })
   return svg(
     "g",
     { class: `node ${node.kind} depth-${Math.min(node.depth, 4)}`, "data-id": node.id },
@@ -64,12 +85,14 @@ const stateOf = (node: ChartNode): SVGElement => {
     svg("rect", { x, y, width, height, rx: 7 }),
     node.kind === "final" &&
       svg("rect", { class: "inner", x: x + 3, y: y + 3, width: width - 6, height: height - 6, rx: 5 }),
-    svg("text", { class: "title", x: x + 11, y: y + 21 }, node.label),
+    svg("text", { class: "title", x: x + 10, y: y + 20 }, node.label),
     node.kind === "parallel" &&
-      svg("text", { class: "kind", x: x + width - 11, y: y + 21, "text-anchor": "end" }, "parallel"),
-    ...node.notes.map((note, index) =>
-      svg("text", { class: "note", "data-transition": note.id, x: x + 11, y: y + 38 + index * 14 }, note.text)
-    )
+      svg("text", { class: "kind", x: x + width - 10, y: y + 20, "text-anchor": "end" }, "parallel"),
+    ...node.notes
+      .flatMap(({ id, lines }) => lines.map((line) => ({ id, line })))
+      .map(({ id, line }, index) =>
+        svg("text", { class: "note", "data-transition": id, x: x + 10, y: y + 35 + index * 13 }, line)
+      )
   )
 }
 
@@ -89,7 +112,7 @@ const edgeOf = (edge: ChartEdge): SVGElement => {
             {
               class: index === 0 ? "event" : "extra",
               x: label.x + label.width / 2,
-              y: label.y + 10 + index * 14,
+              y: label.y + 10 + index * 13,
               "text-anchor": "middle"
             },
             text

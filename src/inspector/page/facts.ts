@@ -13,7 +13,7 @@ export const factPanels = (
   isPast: boolean
 ): ReadonlyArray<HTMLElement> => [
   ...(moment?.event && isPast ? [eventPanel(moment)] : []),
-  standing(view),
+  standing(view.row, isPast && moment !== undefined ? moment.active : view.active),
   ...(isPast ? [] : [lease(view), waits(view)]),
   ...(moment !== undefined && moment.commands.length > 0 ? [commands(moment)] : []),
   ...(view.children.length > 0 ? [children(view)] : []),
@@ -30,7 +30,7 @@ export const processLink = (id: string): HTMLElement =>
 const terms = (entries: ReadonlyArray<readonly [string, Node | string]>): HTMLElement =>
   h("dl", { class: "terms" }, ...entries.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))
 
-const standing = ({ row, active }: ProcessView): HTMLElement =>
+const standing = (row: RowView, active: ReadonlyArray<string>): HTMLElement =>
   panel(
     "Standing",
     terms([

@@ -48,9 +48,9 @@ const bench = (machine: MachineView): HTMLElement => {
   const problem = h("p", { class: "problem", role: "alert" })
   const choice = h("select", { id: "event-choice" })
   const holder = h("div", {})
-  let field = jsonField("event", {})
+  let field = jsonField("as JSON", {})
   const choose = (): void => {
-    field = jsonField("event", {}, machine.samples[choice.value] ?? { type: choice.value })
+    field = jsonField("as JSON", {}, machine.samples[choice.value] ?? { type: choice.value })
     fill(holder, field.element)
   }
   choice.addEventListener("change", choose)

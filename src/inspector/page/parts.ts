@@ -153,7 +153,7 @@ const wakeTable = (rows: ReadonlyArray<unknown>, mayRedrive: boolean, done: () =
 const wakeLine = (row: Fields, mayRedrive: boolean, done: () => void): HTMLElement => {
   const wake = { ...fieldsOf(row.wake), ...row }
   const next = wake.next_attempt_at_ms
-  const why = typeof wake.discard_reason === "string" ? `: ${wake.discard_reason}` : ""
+  const why = typeof wake.discard_reason === "string" ? ` ${wake.discard_reason}` : ""
   return h(
     "tr",
     {},
