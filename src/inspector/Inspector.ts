@@ -31,6 +31,9 @@ import type { Redact } from "./redaction.ts"
 import { showAll } from "./redaction.ts"
 import { appOf } from "./server.ts"
 
+export { type InspectorParts, InspectorSource, type Part, type PartFailed } from "./InspectorSource.ts"
+export type { Redact } from "./redaction.ts"
+
 /** How an inspector is served. */
 export interface InspectorOptions {
   /** The port; 0 takes any that is free. @default 0 */

@@ -4,6 +4,7 @@
  * A store offers no such count, so the rows are read once, a page at a time beside everything else; changes are followed from
  * then on. Whoever asks meanwhile gets what was counted so far, and is told that it is not complete.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import type * as Scope from "effect/Scope"
@@ -23,7 +24,7 @@ export interface Counts {
 }
 
 /** How many rows are read at once: some ten milliseconds of work. */
-const pageSize = 400
+const pageSize = 200
 
 /** How long a call waits for the count to become complete. Units: milliseconds. */
 const patienceMs = 250
@@ -31,11 +32,12 @@ const patienceMs = 250
 /** Makes one; it counts in a fiber of the scope. */
 export const make = (store: typeof ProcessStore.Service): Effect.Effect<Counts, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const counting = yield* FiberHandle.make<void, never>()
+    const counting = yield* FiberHandle.make<unknown, never>()
     const states = new Map<string, StateLabel>()
     let counted: "no" | "under way" | "complete" = "no"
     let counts = none()
     let generation = 0
+    let finished = yield* Deferred.make<void>()
 
     const put = (id: string, state: StateLabel | undefined): void => {
       const before = states.get(id)
@@ -60,7 +62,7 @@ export const make = (store: typeof ProcessStore.Service): Effect.Effect<Counts, 
         for (const row of rows) put(row.base.registration.id, lifecycleOf(row.snapshot))
         after = rows.at(-1)?.base.registration.id
         if (rows.length < pageSize) break
-        yield* Effect.sleep("1 millis") // whatever waits on this host goes first
+        yield* Effect.sleep("2 millis") // whatever waits on this host goes first
       }
       if (own === generation) counted = "complete"
     }).pipe(
@@ -74,20 +76,19 @@ export const make = (store: typeof ProcessStore.Service): Effect.Effect<Counts, 
       )
     )
 
-    const begin = Effect.suspend(() => {
-      if (counted !== "no") return Effect.void
+    const begin = Effect.gen(function* () {
+      if (counted !== "no") return
       counted = "under way"
       counts = none()
       states.clear()
-      return FiberHandle.run(counting, count)
+      finished = yield* Deferred.make<void>()
+      yield* FiberHandle.run(counting, Effect.ensuring(count, Deferred.succeed(finished, undefined)))
     })
 
     return {
       current: Effect.gen(function* () {
         yield* begin
-        if (counted !== "complete") {
-          yield* Effect.timeoutOption(FiberHandle.awaitEmpty(counting), patienceMs)
-        }
+        if (counted !== "complete") yield* Effect.timeoutOption(Deferred.await(finished), patienceMs)
         return { counts: { ...counts }, total: states.size, complete: counted === "complete" }
       }),
       note: (rows, gone) => {

@@ -79,7 +79,8 @@ export const appOf = (
     }
     if (path === "/api/changes") return Effect.succeed(changesOf(support.feed))
     const read = Object.hasOwn(reads, path) ? reads[path] : undefined
-    if (read !== undefined) return Effect.map(read(query), (value) => Answers.json(value))
+    // The platform lets nothing interrupt an answer; a read may be, by its own time limit or by a client that left.
+    if (read !== undefined) return Effect.map(Effect.interruptible(read(query)), (value) => Answers.json(value))
     return pageFile(path, support.access)
   }
 

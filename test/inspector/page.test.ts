@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import { createRequire } from "node:module"
+import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,10 +13,11 @@ import { InspectorSource } from "../../src/inspector/InspectorSource.ts"
 import { processId } from "../../src/model/ids.ts"
 import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
 import { quiet } from "../support/hosts.ts"
+import { projectRoot } from "../support/projectRoot.ts"
 import { isWithoutBrowser, launch, open, picture } from "./browser.ts"
 import { memoryStore, note, register, waitForApproval } from "./fixtures.ts"
 
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
+const axeSource = readFileSync(join(projectRoot, "node_modules/axe-core/axe.min.js"), "utf8")
 
 /** What axe finds that is serious, as one line each. */
 const faults = async (page: Page): Promise<ReadonlyArray<string>> => {
@@ -155,6 +156,9 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     const page = await open(browser, inspector.address)
     assert.notInclude(page.url(), "secret")
     await page.locator('.chip[data-state=""] b', { hasText: "62" }).waitFor()
+    await page.locator(".line").first().waitFor()
+    const lines = await page.locator(".line").count()
+    assert.isBelow(lines, 40, "only the lines in view exist")
 
     await page.keyboard.press("/")
     await page.keyboard.type("deploy the")
