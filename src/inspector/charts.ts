@@ -43,22 +43,15 @@ export const chartOf = (machine: AnyStateMachine): Effect.Effect<ChartView> =>
     return chart
   })
 
+/** The room a chart usually has. Units: pixels. */
+const room = { width: 960, height: 540 }
+
+const scaleOf = ({ width = 1, height = 1 }: ElkNode): number => Math.min(room.width / width, room.height / height)
+
+/** Some machines are long and some are broad: of two directions the one counts that leaves the texts larger. */
 const layOut = async (machine: AnyStateMachine): Promise<ChartView> => {
-  const graph: ElkNode = {
-    id: "chart",
-    layoutOptions: {
-      ...spacing,
-      "elk.algorithm": "layered",
-      "elk.direction": "RIGHT",
-      "elk.hierarchyHandling": "INCLUDE_CHILDREN",
-      "elk.padding": "[top=2,left=2,bottom=2,right=2]",
-      "json.edgeCoords": "ROOT",
-      "json.shapeCoords": "ROOT"
-    },
-    children: [boxOf(machine.root)],
-    edges: [...edgesOf(machine.root)]
-  }
-  const laid = await computed(graph)
+  const [across, down] = await Promise.all([computed(graphOf(machine, "RIGHT")), computed(graphOf(machine, "DOWN"))])
+  const laid = scaleOf(down) > scaleOf(across) * 1.1 ? down : across
   const boxes = boxesIn(laid)
   return {
     width: Math.ceil(laid.width ?? 0),
@@ -67,6 +60,21 @@ const layOut = async (machine: AnyStateMachine): Promise<ChartView> => {
     edges: (laid.edges ?? []).map((edge) => edgeFor(machine, edge))
   }
 }
+
+const graphOf = (machine: AnyStateMachine, direction: "RIGHT" | "DOWN"): ElkNode => ({
+  id: "chart",
+  layoutOptions: {
+    ...spacing,
+    "elk.algorithm": "layered",
+    "elk.direction": direction,
+    "elk.hierarchyHandling": "INCLUDE_CHILDREN",
+    "elk.padding": "[top=2,left=2,bottom=2,right=2]",
+    "json.edgeCoords": "ROOT",
+    "json.shapeCoords": "ROOT"
+  },
+  children: [boxOf(machine.root)],
+  edges: [...edgesOf(machine.root)]
+})
 
 /** Lays a graph out in a thread. Its script is the built one: Node runs no other. */
 const computed = (graph: ElkNode): Promise<ElkNode> =>

@@ -2,6 +2,9 @@
  * Examples of the events and inputs of the library's machines: what a form for stepping by hand begins with.
  */
 
+/** The fields of events beside their type, by that type. */
+type Samples = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
 const owner = { ownerId: "worker", incarnationId: "1", liveness: { _tag: "Opaque" } }
 
 const wait = {
@@ -9,7 +12,7 @@ const wait = {
   sinceMs: 3
 }
 
-const known: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+const process: Samples = {
   "process.started": { atMs: 1, owner, startedAtMs: 1, attempt: 1 },
   "process.suspended": { atMs: 2, reason: "handed_back" },
   "process.waiting": { atMs: 3, wait },
@@ -25,12 +28,38 @@ const known: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "process.noted": { atMs: 10 }
 }
 
-/** An example of an event; of one that is not known here, its type and a time. */
+const supervisor: Samples = {
+  "supervisor.start_requested": { atMs: 1 },
+  "child.started": { name: "sweep", atMs: 2 },
+  "child.exited": { name: "sweep", atMs: 3, exit: "failure", problem: "it broke" },
+  "restart.due": { name: "sweep", atMs: 4 },
+  "child.stopped": { name: "sweep", atMs: 5 },
+  "supervisor.stop_requested": { atMs: 6 }
+}
+
+const machines: Readonly<Record<string, { readonly input?: unknown; readonly events: Samples }>> = {
+  process: { input: { createdAtMs: 0, wakeTarget: null }, events: process },
+  sweep: { input: { intervalMs: 1_000 }, events: { "rows.found": { count: 2 } } },
+  host: { events: { "supervisor.escalated": { child: "sweep", problem: "it broke" } } },
+  supervisor: {
+    input: {
+      strategy: "one_for_one",
+      intensity: { maxRestarts: 3, periodMs: 60_000 },
+      backOff: { baseMs: 100, maxMs: 10_000 },
+      children: [
+        { name: "keeper", restart: "permanent", shutdownMs: 5_000 },
+        { name: "sweep", restart: "permanent", shutdownMs: 5_000 }
+      ]
+    },
+    events: supervisor
+  }
+}
+
+/** An example of an event; of one that is not known here, its type alone. */
 export const sampleFor = (machine: string, event: string): unknown => ({
   type: event,
-  ...((machine === "process" ? known[event] : undefined) ?? { atMs: 0 })
+  ...machines[machine]?.events[event]
 })
 
 /** An example of what a machine begins with. */
-export const sampleInput = (machine: string): unknown =>
-  machine === "process" ? { createdAtMs: 0, wakeTarget: null } : {}
+export const sampleInput = (machine: string): unknown => machines[machine]?.input ?? {}

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -15,7 +16,7 @@ import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
 import { quiet } from "../support/hosts.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 import { isWithoutBrowser, launch, open, picture } from "./browser.ts"
-import { memoryStore, note, register, waitForApproval } from "./fixtures.ts"
+import { fileStore, memoryStore, note, register, waitForApproval } from "./fixtures.ts"
 
 const axeSource = readFileSync(join(projectRoot, "node_modules/axe-core/axe.min.js"), "utf8")
 
@@ -220,6 +221,32 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.locator('[data-id="process.running.execution.started.active"].active').waitFor()
     await page.locator(".commands code", { hasText: "runBody" }).waitFor()
     await page.context().close()
+  }, 20_000)
+
+  it("on a file the page says that it changes nothing, and the theme is kept", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "holdfast-page-"))
+    const filename = join(folder, "crashed.db")
+    const scope = await Effect.runPromise(Scope.make())
+    try {
+      await Effect.runPromise(Effect.scoped(Effect.provide(register("left-behind"), fileStore(filename))))
+      const onFile = Layer.provide(Inspector.layerFile({ filename }), quiet)
+      const context = await Effect.runPromise(Layer.buildWithScope(onFile, scope))
+      const { address } = await Effect.runPromise(Effect.provide(Inspector.Inspector, context))
+      const page = await open(browser, `${address}#/processes/left-behind`)
+      await page.locator(".mode.file", { hasText: "file, read-only" }).waitFor()
+      await page.locator(".timeline .state", { hasText: "No event yet" }).waitFor()
+      assert.isTrue(await page.getByRole("button", { name: "Cancel…" }).isDisabled())
+      await page.locator('#views a[href="#/tree"]').click()
+      await page.locator(".state", { hasText: "not available here" }).waitFor()
+      await picture(page, "absent-part")
+      await page.locator("#theme").click()
+      await page.reload()
+      await page.locator('html[data-theme="light"]').waitFor({ state: "attached" })
+      await page.context().close()
+    } finally {
+      await Effect.runPromise(Scope.close(scope, Exit.void))
+      rmSync(folder, { recursive: true, force: true })
+    }
   }, 20_000)
 
   const views: ReadonlyArray<readonly [name: string, hash: string, ready: string]> = [

@@ -4,6 +4,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { Processes } from "../../src/host/Processes.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import { InspectorSource } from "../../src/inspector/InspectorSource.ts"
 import type {
@@ -16,8 +18,9 @@ import type {
   StepView
 } from "../../src/inspector/View.ts"
 import { processId } from "../../src/model/ids.ts"
+import * as Engine from "../../src/runtime/Engine.ts"
 import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
-import { bounded, quiet, temporaryFolder } from "../support/hosts.ts"
+import { bounded, memory, quiet, temporaryFolder } from "../support/hosts.ts"
 import { fileStore, inspected, note, register, waitForApproval } from "./fixtures.ts"
 
 interface Answer<A> {
@@ -341,6 +344,57 @@ describe("levers", () => {
       const form = yield* ask("/api/levers/cancel", { method: "POST", body: "process_id=p" })
       assert.strictEqual(form.status, 415)
     }).pipe(Effect.provide(inspected()))
+  )
+})
+
+const Patient = Engine.make("patient", {
+  version: "1",
+  payload: Schema.Null,
+  success: Schema.Null,
+  disposition: "rerunnable",
+  run: () => Effect.never
+})
+
+describe("a running host", () => {
+  it.live("shows who holds what it runs, and a process asked to stop from the page stops", () =>
+    Effect.gen(function* () {
+      const handle = yield* (yield* Processes).start(Patient, { id: "p", payload: null, label: "waits for ever" })
+      const { body } = yield* ask<ProcessView>("/api/process?id=p")
+      assert.include(body.active, "process.running.execution.started.active")
+      assert.strictEqual(body.fencing_token, 1)
+      const owner = body.lease?.owner as { readonly owner_id: string }
+      assert.strictEqual(owner.owner_id, body.row.owner_id)
+      const held = (yield* ask<ListView>(`/api/processes?owner=${encodeURIComponent(owner.owner_id)}`)).body
+      assert.deepStrictEqual(ids(held), ["p"])
+      assert.strictEqual((yield* post("/api/levers/cancel", { process_id: "p", reason: "enough" })).status, 200)
+      const ended = yield* bounded(Effect.flip(handle.await))
+      assert.strictEqual(ended._tag, "ProcessCancelled")
+      const { event, active, taken } = (yield* ask<MomentView>("/api/state?id=p&sequence=3")).body
+      assert.strictEqual(event?.event_type, "process.cancelled")
+      assert.deepStrictEqual(active, ["process", "process.cancelled"])
+      assert.deepStrictEqual(taken, ["process.running process.cancelled 0"])
+    }).pipe(
+      Effect.provide(Layer.provide(Layer.provideMerge(Inspector.layer({ token: "secret" }), memory([Patient])), quiet))
+    )
+  )
+
+  it.scopedLive("the file of one that is gone is shown as it was left, and stays as it is", () =>
+    Effect.gen(function* () {
+      const filename = join(yield* temporaryFolder, "a.db")
+      yield* Effect.scoped(
+        Effect.provide(
+          Effect.zipRight(register("p"), Effect.zipRight(waitForApproval("p"), note("p", "last"))),
+          fileStore(filename)
+        )
+      )
+      const looked = Effect.gen(function* () {
+        const { row } = (yield* ask<ProcessView>("/api/process?id=p")).body
+        return [row.state, row.sequence, row.waits]
+      })
+      const onFile = Layer.provide(Inspector.layerFile({ filename, token: "secret" }), quiet)
+      assert.deepStrictEqual(yield* Effect.provide(looked, onFile), ["running", 2, ["approve"]])
+      assert.deepStrictEqual(yield* Effect.provide(looked, onFile), ["running", 2, ["approve"]])
+    })
   )
 })
 

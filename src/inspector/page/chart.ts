@@ -54,15 +54,30 @@ export const draw = (name: string, chart: ChartView): Drawing => {
         ...always.map((note) => h("span", { "data-transition": note.id }, note.lines.join(" ")))
       )
   )
+  let centred: string | undefined
   return {
     element,
     light: (active, taken) => {
       mark(element, "[data-id]", "data-id", active, "active")
       mark(element, "[data-transition]", "data-transition", taken, "taken")
       const leaves = active.filter((id) => !active.some((other) => other.startsWith(`${id}.`)))
+      const first = leaves.at(-1)
+      if (first !== undefined && first !== centred) centre(frame, picture, first)
+      centred = first
       picture.setAttribute("aria-label", `Statechart of ${name}, active: ${leaves.join(", ")}`)
     }
   }
+}
+
+/** Brings a state into the middle of a chart that does not fit. */
+const centre = (frame: HTMLElement, picture: Element, id: string): void => {
+  const state = [...picture.querySelectorAll("[data-id]")].find((node) => node.getAttribute("data-id") === id)
+  if (state === undefined || (frame.scrollWidth <= frame.clientWidth && frame.scrollHeight <= frame.clientHeight))
+    return
+  const place = state.getBoundingClientRect()
+  const view = frame.getBoundingClientRect()
+  frame.scrollLeft += place.left + place.width / 2 - view.left - view.width / 2
+  frame.scrollTop += place.top + place.height / 2 - view.top - view.height / 2
 }
 
 const mark = (root: Element, selector: string, key: string, wanted: ReadonlyArray<string>, name: string): void => {

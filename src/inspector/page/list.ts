@@ -20,6 +20,8 @@ export interface ListPanel {
   readonly reload: () => void
   readonly apply: (rows: ReadonlyArray<RowView>, gone: ReadonlyArray<string>) => void
   readonly select: (id: string | undefined) => void
+  /** Paints what is in view anew: times go by. */
+  readonly repaint: () => void
   readonly focusSearch: () => void
 }
 
@@ -285,6 +287,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
       selected = id
       paint()
     },
+    repaint: paint,
     focusSearch: () => search.focus()
   }
 }

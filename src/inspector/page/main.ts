@@ -179,4 +179,5 @@ setInterval(() => {
   if (document.hidden || document.body.classList.contains("is-lost")) return
   part?.refresh()
   shown?.panel.refresh()
+  list.repaint()
 }, tickMs)

@@ -71,7 +71,8 @@ export const makeProcess = (
   const cancel = lever("Cancel…", () => openCancel(id, () => refresh()))
   const abandon = lever("Abandon…", () => openAbandon(id, () => refresh()))
 
-  const body = h("div", { class: "process-body" }, h("div", { class: "middle" }, past, chart, timeline.element), facts)
+  const middle = h("div", { class: "middle" }, past, chart, timeline.element)
+  const body = h("div", { class: "process-body" }, middle, facts)
   const element = h(
     "article",
     { class: "process", "aria-label": `Process ${id}` },
@@ -116,6 +117,8 @@ export const makeProcess = (
 
   const paint = (): void => {
     if (view === undefined) return
+    // After a failure the parts were taken out.
+    if (!body.contains(facts)) fill(body, middle, facts)
     const { row, signals } = view
     const isPast = at !== undefined
     fill(

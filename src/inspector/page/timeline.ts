@@ -2,7 +2,7 @@
  * The log of a process as a timeline: a slider over all of it, and its events as a list. Choosing one goes back to it.
  */
 import type { EventView } from "../View.ts"
-import { h } from "./dom.ts"
+import { h, notice } from "./dom.ts"
 import { brief, countOf, spanOf, timeOf } from "./text.ts"
 
 /** A timeline. */
@@ -35,6 +35,7 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
   const where = h("output", { class: "where" })
   const live = h("button", { type: "button", class: "small", id: "live", onclick: () => choose(undefined) }, "Present")
   const earlier = h("button", { type: "button", class: "quiet small", onclick: loadEarlier }, "Load earlier events")
+  const empty = notice("empty", "No event yet", "It is registered, and nothing has happened to it.")
   const list = h("ol", { class: "events", "aria-label": "Events" })
 
   const lineOf = (event: EventView, before: EventView | undefined): HTMLButtonElement =>
@@ -101,6 +102,7 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
         live
       ),
       list,
+      empty,
       earlier
     ),
     step,
@@ -111,6 +113,7 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
         lines.clear()
         list.replaceChildren()
       }
+      empty.hidden = events.length > 0
       for (const [index, event] of events.entries()) {
         if (lines.has(event.sequence)) continue
         const line = lineOf(event, events[index - 1])
