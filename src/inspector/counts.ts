@@ -4,6 +4,7 @@
  * A store offers no such count, so the rows are read once, a page at a time beside everything else; changes are followed from
  * then on. Whoever asks meanwhile gets what was counted so far, and is told that it is not complete.
  */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
@@ -26,6 +27,9 @@ export interface Counts {
 /** How many rows are read at once: some ten milliseconds of work. */
 const pageSize = 200
 
+/** How much longer than a count takes it rests before the next one. */
+const restFactor = 10
+
 /** How long a call waits for the count to become complete. Units: milliseconds. */
 const patienceMs = 250
 
@@ -37,6 +41,7 @@ export const make = (store: typeof ProcessStore.Service): Effect.Effect<Counts, 
     let counted: "no" | "under way" | "complete" = "no"
     let counts = none()
     let generation = 0
+    let notBeforeMs = 0
     let finished = yield* Deferred.make<void>()
 
     const put = (id: string, state: StateLabel | undefined): void => {
@@ -52,8 +57,10 @@ export const make = (store: typeof ProcessStore.Service): Effect.Effect<Counts, 
 
     const count = Effect.gen(function* () {
       const own = generation
+      const startedMs = yield* Clock.currentTimeMillis
       let after: ProcessId | undefined
       while (true) {
+        const pageMs = yield* Clock.currentTimeMillis
         const rows = yield* store.list({
           filter: { status: "any" },
           limit: pageSize,
@@ -62,9 +69,12 @@ export const make = (store: typeof ProcessStore.Service): Effect.Effect<Counts, 
         for (const row of rows) put(row.base.registration.id, lifecycleOf(row.snapshot))
         after = rows.at(-1)?.base.registration.id
         if (rows.length < pageSize) break
-        yield* Effect.sleep("2 millis") // whatever waits on this host goes first
+        // Half of the time belongs to whatever else this host does.
+        yield* Effect.sleep((yield* Clock.currentTimeMillis) - pageMs + 1)
       }
-      if (own === generation) counted = "complete"
+      const endedMs = yield* Clock.currentTimeMillis
+      notBeforeMs = endedMs + restFactor * (endedMs - startedMs)
+      counted = own === generation ? "complete" : "no"
     }).pipe(
       Effect.catchAll((error) =>
         Effect.zipRight(
@@ -77,8 +87,9 @@ export const make = (store: typeof ProcessStore.Service): Effect.Effect<Counts, 
     )
 
     const begin = Effect.gen(function* () {
-      if (counted !== "no") return
+      if (counted !== "no" || (yield* Clock.currentTimeMillis) < notBeforeMs) return
       counted = "under way"
+      generation++
       counts = none()
       states.clear()
       finished = yield* Deferred.make<void>()
@@ -88,18 +99,17 @@ export const make = (store: typeof ProcessStore.Service): Effect.Effect<Counts, 
     return {
       current: Effect.gen(function* () {
         yield* begin
-        if (counted !== "complete") yield* Effect.timeoutOption(Deferred.await(finished), patienceMs)
+        if (counted === "under way") yield* Effect.timeoutOption(Deferred.await(finished), patienceMs)
         return { counts: { ...counts }, total: states.size, complete: counted === "complete" }
       }),
       note: (rows, gone) => {
-        if (counted === "no") return
         for (const row of rows) put(row.process_id, row.state)
         for (const id of gone) put(id, undefined)
       },
       forget: () => {
-        // One that is under way has missed something too: it ends unused, and the next call begins again.
+        // One that is under way goes on: what it finds is shown as incomplete, until the next one.
         generation++
-        counted = "no"
+        if (counted === "complete") counted = "no"
       }
     }
   })

@@ -29,6 +29,9 @@ export const maxRows = 500
 /** How many messages wait for a slow client. */
 export const maxWaiting = 16
 
+/** How many intervals lie between two messages that say "read it all again": reading it all is work, too. */
+export const resyncEvery = 40
+
 /** How many intervals without a change pass before a sign of life. */
 const heartbeat = 200
 
@@ -60,10 +63,14 @@ export const make = (
     const awake = yield* Effect.makeLatch(false)
     let cursor = 0
     let quiet = 0
+    let isResyncOwed = false
+    let sinceResync = resyncEvery
 
     const broadcast = (text: string) => Effect.forEach(clients, (client) => offer(client, text), { discard: true })
 
     const resync = Effect.suspend(() => {
+      isResyncOwed = false
+      sinceResync = 0
       dirty.clear()
       counts.forget()
       return broadcast(encode({ type: "resync" }))
@@ -71,27 +78,31 @@ export const make = (
 
     const look = Effect.gen(function* () {
       const changes = yield* store.changesAfter(cursor, maxRows)
-      if (changes.length === maxRows) {
-        cursor = yield* lastChange(store)
-        yield* resync
-        return
-      }
       for (const change of changes) {
         cursor = change.change
         const id = change._tag === "Row" ? change.row.base.registration.id : change.tombstone.processId
         if (change._tag !== "Row" || sent.get(id) !== change.row.sequence) dirty.add(id)
       }
       sent.clear()
+      if (changes.length < maxRows) return
+      // There is more than one look reads: what lies between here and the end is left to a resync.
+      cursor = yield* lastChange(store)
+      isResyncOwed = true
     })
 
     const flush = Effect.gen(function* () {
+      sinceResync++
+      if (dirty.size > maxRows) {
+        isResyncOwed = true
+        dirty.clear()
+      }
+      if (isResyncOwed && sinceResync >= resyncEvery) return yield* resync
       if (dirty.size === 0) {
         quiet = (quiet + 1) % heartbeat
         if (quiet === 0) yield* broadcast(": still here\n\n")
         return
       }
       quiet = 0
-      if (dirty.size > maxRows) return yield* resync
       const ids = [...dirty]
       dirty.clear()
       const rows: Array<RowView> = []
@@ -110,8 +121,11 @@ export const make = (
       for (let turn = 1; clients.size > 0; turn++) {
         yield* Effect.sleep(intervalMs)
         const turnsOut = lookEvery > 0 && turn % lookEvery === 0 ? Effect.zipRight(look, flush) : flush
-        // What could not be read is read again, all of it, once the store answers.
-        yield* Effect.catchAll(turnsOut, (error) => Effect.zipRight(Effect.logDebug(error.message), resync))
+        yield* Effect.catchAll(turnsOut, (error) => {
+          // What could not be read is read again, all of it, once the store answers.
+          isResyncOwed = true
+          return Effect.logDebug(error.message)
+        })
       }
     })
 
@@ -127,6 +141,7 @@ export const make = (
           counts.forget()
           dirty.clear()
           sent.clear()
+          isResyncOwed = false
           if (clients.size > 0) yield* awake.open
         })
       )

@@ -78,6 +78,12 @@ describe("the stream of changes", () => {
       yield* note("p7", "later")
       yield* tick
       assert.deepStrictEqual(shown(messages[2]), [["p7", 1]])
+      // The next one is owed, and comes when the last is long enough ago.
+      for (let index = 0; index <= Feed.maxRows; index++) yield* note(`p${index}`, "again")
+      yield* tick
+      assert.strictEqual(messages.length, 3)
+      yield* Effect.repeatN(tick, Feed.resyncEvery)
+      assert.deepStrictEqual(messages.slice(3).map(shown), ["resync"])
     }).pipe(Effect.provide(memoryStore))
   )
 

@@ -55,6 +55,9 @@ export const makeList = (open: (id: string) => void): ListPanel => {
 
   const narrow = (change: Partial<Narrowing>): void => {
     narrowing = { ...narrowing, ...change }
+    rows = []
+    isComplete = false
+    box.scrollTop = 0
     reload()
   }
   const narrower = (key: "kind" | "owner" | "session", label: string): HTMLElement => {
@@ -68,7 +71,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
     return input
   }
 
-  const load = async (isFirst: boolean): Promise<void> => {
+  const load = async (isFirst: boolean, loaded = 0): Promise<void> => {
     if (isLoading && !isFirst) return
     isLoading = true
     const own = ++asked
@@ -77,7 +80,8 @@ export const makeList = (open: (id: string) => void): ListPanel => {
       const page = await get<ListView>("processes", {
         ...words,
         state,
-        limit: pageSize,
+        // Reading again what was loaded keeps whoever scrolled where they are.
+        limit: isFirst ? Math.min(Math.max(loaded, pageSize), 1_000) : pageSize,
         after: isFirst ? undefined : next
       })
       if (own !== asked) return
@@ -200,8 +204,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
   }
 
   const reload = (): void => {
-    box.scrollTop = 0
-    void load(true)
+    void load(true, rows.length)
     recount(0)
   }
 
