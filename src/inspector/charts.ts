@@ -48,9 +48,13 @@ const room = { width: 960, height: 540 }
 
 const scaleOf = ({ width = 1, height = 1 }: ElkNode): number => Math.min(room.width / width, room.height / height)
 
-/** Some machines are long and some are broad: of two directions the one counts that leaves the texts larger. */
+/** Smaller than this a chart is not read without scrolling. */
+const readable = 0.8
+
+/** Some machines are long and some are broad: one that gets too small across is tried downwards as well. */
 const layOut = async (machine: AnyStateMachine): Promise<ChartView> => {
-  const [across, down] = await Promise.all([computed(graphOf(machine, "RIGHT")), computed(graphOf(machine, "DOWN"))])
+  const across = await computed(graphOf(machine, "RIGHT"))
+  const down = scaleOf(across) < readable ? await computed(graphOf(machine, "DOWN")) : across
   const laid = scaleOf(down) > scaleOf(across) * 1.1 ? down : across
   const boxes = boxesIn(laid)
   return {

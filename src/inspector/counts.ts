@@ -27,6 +27,9 @@ export interface Counts {
 /** How many rows are read at once: some ten milliseconds of work. */
 const pageSize = 200
 
+/** How long a count that is not done at once waits for what else was asked. Units: milliseconds. */
+const firstRestMs = 400
+
 /** How much longer than a count takes it rests before the next one. */
 const restFactor = 10
 
@@ -69,6 +72,8 @@ export const make = (store: typeof ProcessStore.Service): Effect.Effect<Counts, 
         for (const row of rows) put(row.base.registration.id, lifecycleOf(row.snapshot))
         after = rows.at(-1)?.base.registration.id
         if (rows.length < pageSize) break
+        // A page that was just opened asks for other things first.
+        if (states.size <= pageSize) yield* Effect.sleep(firstRestMs)
         // Half of the time belongs to whatever else this host does.
         yield* Effect.sleep((yield* Clock.currentTimeMillis) - pageMs + 1)
       }

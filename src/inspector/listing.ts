@@ -70,6 +70,9 @@ export const listPage = (
     }
   })
 
+/** How many rows are read at once in search of children: most processes have none, or few. */
+const few = 25
+
 /** The children of a process that have its id and a name for an id, as bodies start them; at most `limit` are looked at. */
 export const childrenOf = (
   store: typeof ProcessStore.Service,
@@ -77,17 +80,21 @@ export const childrenOf = (
   redact: Redact,
   limit = 500
 ): Effect.Effect<{ readonly rows: ReadonlyArray<RowView>; readonly complete: boolean }, StoreError> =>
-  Effect.map(
-    // Ids are in bytewise order: those that begin with this text lie together.
-    store.list({ filter: { status: "any" }, after: `${id}/` as ProcessId, limit }),
-    (rows) => {
-      const below = rows.filter((row) => row.base.registration.id.startsWith(`${id}/`))
-      return {
-        rows: below.filter((row) => row.base.registration.parent?.processId === id).map((row) => rowView(row, redact)),
-        complete: below.length < limit
+  Effect.gen(function* () {
+    const prefix = `${id}/`
+    const rows: Array<RowView> = []
+    let after = prefix as ProcessId // ids are in bytewise order: those that begin with this text lie together
+    for (let looked = 0; looked < limit; looked += few) {
+      const page = yield* store.list({ filter: { status: "any" }, after, limit: few })
+      for (const row of page) {
+        after = row.base.registration.id
+        if (!after.startsWith(prefix)) return { rows, complete: true }
+        if (row.base.registration.parent?.processId === id) rows.push(rowView(row, redact))
       }
+      if (page.length < few) return { rows, complete: true }
     }
-  )
+    return { rows, complete: false }
+  })
 
 const hasStatus = (row: ProcessRow, status: StatusFilter, redact: Redact): boolean =>
   status === "any" || rowView(row, redact).state === status

@@ -99,6 +99,15 @@ describe("access to the inspector", () => {
     }).pipe(Effect.provide(inspected()))
   )
 
+  it.live("everything the page asks for is there", () =>
+    Effect.gen(function* () {
+      const { body } = yield* ask<string>("/?token=secret")
+      const files = [...body.matchAll(/(?:href|src)="([a-zA-Z]+\.[a-z]+)"/g)].map(([, file]) => file)
+      assert.includeMembers(files, ["style.css", "main.js", "list.js", "icon.svg"])
+      for (const file of files) assert.strictEqual((yield* ask(`/${file}`)).status, 200, file)
+    }).pipe(Effect.provide(inspected()))
+  )
+
   it.live("another host's name and another origin are refused, token or not", () =>
     Effect.gen(function* () {
       const { port } = yield* Inspector.Inspector

@@ -119,13 +119,14 @@ const readHost = async (): Promise<void> => {
 
 /** Everything may have changed: after a break, and when the host says so. */
 const readAgain = (): void => {
+  list.reload()
+  // What may be done depends on the host that answers; the stream tells when it is back.
   readHost().then(
     () => {
-      list.reload()
       shown?.panel.refresh()
       part?.refresh()
     },
-    () => undefined // the stream tells when the host is back
+    () => undefined
   )
 }
 

@@ -104,13 +104,15 @@ export const makeProcess = (
     setClock(known.now_ms)
     await Promise.all([readLog(known), readMoment(known)])
     view = known
+    // The first chart of a host takes a moment: everything else is shown meanwhile.
+    paint()
     if (machine !== known.machine) {
       const drawn = await get<MachineView>("machine", { id: known.machine })
       machine = known.machine
       drawing = draw(drawn.id, drawn.chart)
       fill(chart, drawing.element)
+      paint()
     }
-    paint()
     const explained = await get<PartView>("explain", { id }).catch((): PartView => ({ available: false }))
     why.textContent = explained.available ? textOf(explained.value) : ""
   }
