@@ -50,6 +50,7 @@ export interface HostOptions<E extends ReadonlyArray<Runnable<unknown>>> extends
 export type HostServices =
   | Processes.Processes
   | Host.Host
+  | LeaseKeeper.LeaseKeeper
   | Owner.Owner
   | RecoverySweep.RecoverySweep
   | ProcessRegistry

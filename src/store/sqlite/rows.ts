@@ -40,8 +40,8 @@ export interface Rows {
 /** How many changed rows one poll looks at. */
 const pollPage = 1_000
 
-/** How many leases one transaction renews. */
-export const renewalPage = 1_000
+/** How many leases one transaction renews: half of what it may, so that a page holds the loop for a few milliseconds. */
+export const renewalPage = 500
 
 /** How many rows the cache keeps. */
 export const cacheSize = 4_096
