@@ -45,7 +45,9 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
               })
           )
           const registered = yield* Registration.prepare(shaped, inputs.maxLength)
-          return recordOf(yield* store.transact({ lock: [shaped.id] }, Register.register(registered)))
+          return recordOf(
+            yield* store.transact(Register.registerPlan(registered.registration), Register.register(registered))
+          )
         }),
       appendEvent: (id, request, authority) =>
         Effect.gen(function* () {

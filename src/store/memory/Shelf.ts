@@ -6,6 +6,8 @@ import type { ProcessId } from "../../model/ids.ts"
 import { freeze } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Plan, ProcessRow, Tombstone, View, Write } from "../ProcessStore.ts"
+import type { Kin } from "./children.ts"
+import * as Children from "./children.ts"
 
 /** Everything a store in memory holds. */
 export interface Shelf {
@@ -17,6 +19,7 @@ export interface Shelf {
   readonly acks: Map<ProcessId, Set<number>>
   /** The latest change of each row or tombstone. */
   readonly changes: Map<ProcessId, number>
+  readonly kin: Kin
   nextChange: number
 }
 
@@ -29,12 +32,14 @@ export const make = (): Shelf => ({
   grants: new Map(),
   acks: new Map(),
   changes: new Map(),
+  kin: Children.make(),
   nextChange: 1
 })
 
 /** What a decision sees. */
 export const viewOf = (shelf: Shelf, plan: Plan, nowMs: number): View => ({
   nowMs,
+  ...Children.viewOf(shelf.kin),
   row: (id) => shelf.rows.get(id),
   tombstone: (id) => shelf.tombstones.get(id),
   replayed: (id, key) => shelf.replays.get(id)?.get(key),
@@ -54,7 +59,8 @@ export const viewOf = (shelf: Shelf, plan: Plan, nowMs: number): View => ({
 })
 
 /** Takes a change over. */
-export const write = (shelf: Shelf, { row, before, events }: Change): void => {
+export const write = (shelf: Shelf, change: Change): void => {
+  const { row, before, events } = change
   const id = idOf(row)
   freeze(row.base)
   freeze(row.snapshot.context)
@@ -70,6 +76,7 @@ export const write = (shelf: Shelf, { row, before, events }: Change): void => {
   if (before === undefined || events.length > 0 || row.snapshot !== before.snapshot) {
     shelf.changes.set(id, shelf.nextChange++)
   }
+  Children.follow(shelf.kin, shelf.rows, change)
 }
 
 /** Takes a write beside the rows over. */
@@ -83,6 +90,10 @@ export const writeBeside = (shelf: Shelf, write: Write): void => {
       return
     case "AckWake":
       shelf.acks.set(write.processId, (shelf.acks.get(write.processId) ?? new Set()).add(write.sequence))
+      return
+    case "Owe":
+    case "PayDebt":
+      Children.write(shelf.kin, write)
       return
     case "Bury":
       bury(shelf, write.tombstone)
@@ -112,6 +123,7 @@ const grantKey = (scopeId: string, id: string): string => JSON.stringify([scopeI
 
 const bury = (shelf: Shelf, tombstone: Tombstone): void => {
   const id = tombstone.processId
+  Children.forget(shelf.kin, shelf.rows, id)
   shelf.rows.delete(id)
   shelf.logs.delete(id)
   shelf.replays.delete(id)
