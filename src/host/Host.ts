@@ -8,6 +8,7 @@
  *      │       ├ admission     takes on who stands in line for a slot
  *      │       ├ lookout       looks at rows that a commit pointed at
  *      │       └ sweep
+ *      ├ debts               asks the children of processes that close
  *      └ change feed
  * ```
  * Invariant: what fails in here is restarted here. A body is never restarted in place: its defect is its outcome.
@@ -24,6 +25,7 @@ import type { ChangeHub } from "../runtime/ChangeHub.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/Worker.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
+import { Debts } from "../supervision/Debts.ts"
 import * as ForeignChanges from "../supervision/ForeignChanges.ts"
 import { LeaseKeeper } from "../supervision/LeaseKeeper.ts"
 import { Owner } from "../supervision/Owner.ts"
@@ -51,7 +53,7 @@ export class Host extends Context.Tag("holdfast/host/Host")<
 export const layer: Layer.Layer<
   Host,
   never,
-  ProcessStore | ChangeHub | Worker | LeaseKeeper | RecoverySweep | Owner | RuntimeConfig
+  ProcessStore | ChangeHub | Worker | LeaseKeeper | RecoverySweep | Owner | Debts | RuntimeConfig
 > = Layer.scoped(
   Host,
   Effect.gen(function* () {
@@ -125,6 +127,7 @@ const treeOf = Effect.gen(function* () {
   const keeper = yield* LeaseKeeper
   const owner = yield* Owner
   const sweep = yield* RecoverySweep
+  const debts = yield* Debts
   const changes = yield* ForeignChanges.make
   const { shutdownMs } = yield* RuntimeConfig
 
@@ -158,6 +161,7 @@ const treeOf = Effect.gen(function* () {
         shutdownMs: 2 * shutdownMs + 5_000,
         below: () => ({ kind: "supervisor", children: ownerTree.node().children, note: owner.identity.ownerId })
       },
+      loop("debts", debts.run),
       loop("change feed", changes)
     ]
   })

@@ -33,6 +33,7 @@ import type { SqliteStoreOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
 import type { WaitStore } from "../store/WaitStore.ts"
 import * as Waits from "../store/waits.ts"
+import * as Debts from "../supervision/Debts.ts"
 import * as LeaseKeeper from "../supervision/LeaseKeeper.ts"
 import * as Owner from "../supervision/Owner.ts"
 import * as RecoverySweep from "../supervision/RecoverySweep.ts"
@@ -50,6 +51,7 @@ export type HostServices =
   | Host.Host
   | Owner.Owner
   | RecoverySweep.RecoverySweep
+  | Debts.Debts
   | ProcessRegistry
   | LeaseStore
   | HandleGrants
@@ -108,7 +110,7 @@ export const onStore = <const E extends ReadonlyArray<Runnable<unknown>>>(
     Layer.provideMerge(store)
   )
   return Layer.mergeAll(Processes.layer, Host.layer).pipe(
-    Layer.provideMerge(Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer)),
+    Layer.provideMerge(Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer, Debts.layer)),
     Layer.provideMerge(runtime)
   )
 }

@@ -4,6 +4,7 @@
 import type * as Effect from "effect/Effect"
 import type { RuntimeError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
+import type { ClosePolicy } from "../model/Registration.ts"
 import type { Engine } from "./Engine.ts"
 import type { ProcessHandle } from "./ProcessHandle.ts"
 
@@ -16,6 +17,8 @@ export interface StartChildOptions<Payload> {
   readonly id?: string
   /** What people know the child by. */
   readonly label?: string
+  /** What the end of this process means for the child, and what being asked to stop does. @default "cancel" */
+  readonly closePolicy?: ClosePolicy
 }
 
 /** What a body sees of the process it runs in. */

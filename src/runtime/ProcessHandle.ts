@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
-import type { InputInvalid, LeaseLost, ProcessUnknown } from "../model/errors.ts"
+import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal, ProcessUnknown } from "../model/errors.ts"
 import { OutputInvalid, ProcessAbandoned, ProcessCancelled, ProcessFailed } from "../model/errors.ts"
 import type { AwaitError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
@@ -27,6 +27,14 @@ export interface ProcessHandle<Success, Failure> {
    * From within a body it fails with `LeaseLost` once somebody else runs that body's process.
    */
   readonly cancel: (reason?: string) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
+  /**
+   * Allows the process to be given up, its outcome unknown, once nobody holds it; the first request stands.
+   *
+   * Fails with `ProcessAlreadyTerminal`; from within a body also as `cancel` does.
+   */
+  readonly abandon: (
+    reason?: string
+  ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
   /** The present record. */
   readonly status: Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
 }
@@ -38,6 +46,10 @@ export interface HandleSupport {
     id: ProcessId,
     reason: string | null
   ) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
+  readonly abandon: (
+    id: ProcessId,
+    reason: string | undefined
+  ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
   readonly status: (id: ProcessId) => Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
 }
 
@@ -50,6 +62,7 @@ export const make = <Payload, Success, Failure, R>(
   id,
   await: Effect.flatMap(support.awaitOutput(id), (output) => decoded(engine, id, output)),
   cancel: (reason) => support.cancel(id, reason ?? null),
+  abandon: (reason) => support.abandon(id, reason),
   status: support.status(id)
 })
 

@@ -11,6 +11,7 @@ import type { StartOutcome } from "../store/decisions/register.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
 import type { Awaiter } from "./Awaiter.ts"
+import { requestAbandon } from "./abandoning.ts"
 import type { ExecutionContext } from "./ExecutionContext.ts"
 import * as ProcessHandle from "./ProcessHandle.ts"
 import { readProcess } from "./reading.ts"
@@ -52,13 +53,17 @@ export const make = (support: ContextSupport, { row, lease, lend, retake }: Acti
     awaitOutput: (id) => lend(support.awaiter.awaitProcess(id)),
     // A child is asked to stop under the parent's own fence.
     cancel: (id, reason) => fenced((authority) => support.registry.requestProcessCancel(id, reason, authority)),
+    abandon: (id, reason) =>
+      fenced((authority) =>
+        requestAbandon(support.registry, id, { requestedBy: `process:${registration.id}`, authority, reason })
+      ),
     status: (id) => readProcess(support.registry, id)
   }
   return {
     processId: registration.id,
     attempt: row.snapshot.context.attempts,
     fencingToken: row.lease.fencingToken,
-    startChild: (engine, { name, payload, id = `${registration.id}/${name}`, label }) =>
+    startChild: (engine, { name, payload, id = `${registration.id}/${name}`, label, closePolicy = "cancel" }) =>
       Effect.gen(function* () {
         const registered = yield* registrationOf(engine, {
           id,
@@ -68,7 +73,7 @@ export const make = (support: ContextSupport, { row, lease, lend, retake }: Acti
             originator: registration.provenance.originator,
             causedBy: { _tag: "Process", processId: registration.id }
           },
-          parent: { processId: registration.id, closePolicy: "cancel" }
+          parent: { processId: registration.id, closePolicy }
         })
         yield* fenced((authority) => support.start(registered, authority))
         return ProcessHandle.make(engine, registered.registration.id, handles)

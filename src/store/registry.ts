@@ -85,11 +85,14 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
           const plan = Completion.cancelPlan(id, checked, authority)
           return recordOf(yield* known(id, plan, Completion.requestCancel(id, checked, authority)))
         }),
-      requestProcessAbandon: (id, request) =>
+      requestProcessAbandon: (id, request, authority) =>
         Effect.gen(function* () {
           yield* Inputs.id(id)
+          yield* Inputs.authority(authority)
           const checked = yield* inputs.shape("request", Facts.AbandonRequest, request)
-          return recordOf(yield* known(id, { lock: [id] }, Completion.requestAbandon(id, checked)))
+          return recordOf(
+            yield* known(id, Completion.abandonPlan(id, authority), Completion.requestAbandon(id, checked, authority))
+          )
         }),
       setExternalRef: (id, externalRef, authority) =>
         Effect.gen(function* () {
