@@ -12,6 +12,9 @@ import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { ClosePolicy } from "../model/Registration.ts"
 
+export type { Closing } from "./decisions/children.ts"
+export { actionOf, closingOf } from "./decisions/children.ts"
+
 /** A child as its parent's index shows it. */
 export interface ChildSight {
   readonly processId: ProcessId
@@ -37,7 +40,7 @@ export interface ChildReads {
   readonly debts: (limit: number) => Effect.Effect<ReadonlyArray<Debt>, StoreError>
   /** What one process still owes, in the order in which its children were registered. */
   readonly debtsOf: (parent: ProcessId) => Effect.Effect<ReadonlyArray<Debt>, StoreError>
-  /** A number that grows whenever this store writes debts: a hint, of which nothing correct depends. */
+  /** A number that grows whenever this store writes debts: a hint, on which nothing correct depends. */
   readonly debtsWritten: () => number
 }
 
