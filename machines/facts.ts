@@ -62,16 +62,19 @@ export type Output =
       readonly control?: Control
     }
 
-/** An open wait: what it is for, and since when. */
+/** An open wait: what it is for, since when, and when it ends at the latest. A timer is a wait for its deadline only. */
 export interface Wait {
-  readonly kind: {
-    readonly _tag: "Signal"
-    readonly name: string
-    readonly eventType: string
-    readonly key: string
-    readonly ordinal: number
-  }
+  readonly kind:
+    | {
+        readonly _tag: "Signal"
+        readonly name: string
+        readonly eventType: string
+        readonly key: string
+        readonly ordinal: number
+      }
+    | { readonly _tag: "Timer"; readonly key: string }
   readonly sinceMs: number
+  readonly deadlineMs?: number
 }
 
 /** How a wait ended; what a re-execution reads instead of waiting again. */

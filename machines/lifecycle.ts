@@ -15,13 +15,17 @@ export const lifecycleOf = (snapshot: ProcessSnapshot): "running" | EndState =>
 export const isActive = (snapshot: ProcessSnapshot): boolean =>
   snapshot.matches({ running: { execution: { started: "active" } } })
 
+/** Whether it left memory to wait. */
+export const isDormant = (snapshot: ProcessSnapshot): boolean =>
+  snapshot.matches({ running: { execution: { started: "dormant" } } })
+
 /**
  * The number of the next try.
  *
  * A process that was handed back goes on with the try it was in; one whose activation left no fact begins another.
  */
 export const nextAttempt = (snapshot: ProcessSnapshot): number =>
-  snapshot.matches({ running: { execution: { started: "suspended" } } })
+  snapshot.matches({ running: { execution: { started: "suspended" } } }) || isDormant(snapshot)
     ? snapshot.context.attempts
     : snapshot.context.attempts + 1
 
@@ -40,3 +44,11 @@ export const resume = (snapshot: ProcessSnapshot): ReadonlyArray<ProcessCommand>
 
 /** Whether any activation ever began. */
 export const isStarted = (snapshot: ProcessSnapshot): boolean => snapshot.context.firstStarted !== undefined
+
+/** When the next of its open waits ends by time; `null` when none does. */
+export const nextDeadline = ({ context: { waits } }: ProcessSnapshot): number | null => {
+  let next: number | null = null
+  for (const { deadlineMs } of waits)
+    if (deadlineMs !== undefined && (next === null || deadlineMs < next)) next = deadlineMs
+  return next
+}

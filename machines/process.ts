@@ -2,7 +2,7 @@
  * The lifecycle of one process: the statechart whose fold over the event log is the record.
  *
  * ```
- * running ┬ execution  unstarted ─► started (active ⇄ suspended)
+ * running ┬ execution  unstarted ─► started (active ⇄ suspended, dormant)
  *         ├ wait       clear ⇄ waiting
  *         ├ cancel     open ─► requested
  *         └ abandon    open ─► requested
@@ -82,6 +82,8 @@ const run = {
   })
 }
 
+const lookHere = { type: "requestSweep" as const, params: {} }
+
 const ending = <State extends EndState>(state: State) => ({
   target: `#process.${state}` as const,
   actions: [end, { type: "announceEnd" as const, params: { state } }]
@@ -130,27 +132,26 @@ export const processMachine = lifecycle.createMachine({
             unstarted: {
               description: "Registered; no body has ever begun.",
               on: {
-                "process.started": {
-                  target: "started",
-                  actions: [beginActivation, run]
-                },
-                "process.cancel_requested": { actions: { type: "requestSweep", params: {} } }
+                "process.started": { target: "started", actions: [beginActivation, run] },
+                "process.cancel_requested": { actions: lookHere }
               }
             },
             started: {
               description: "At least one activation has begun. Owner-bound work in here is never started again.",
               initial: "active",
-              on: {
-                "process.started": {
-                  target: ".active",
-                  actions: [beginActivation, run]
-                }
-              },
+              on: { "process.started": { target: ".active", actions: [beginActivation, run] } },
               states: {
                 active: {
                   description: "An activation began and has left no fact of its end: its lease says whether it lives.",
                   on: {
-                    "process.suspended": { target: "suspended", actions: touch },
+                    "process.suspended": [
+                      {
+                        guard: { type: "isPassivated", params: ({ event }) => ({ reason: event.reason }) },
+                        target: "dormant",
+                        actions: touch
+                      },
+                      { target: "suspended", actions: touch }
+                    ],
                     "process.cancel_requested": {
                       actions: { type: "interruptBody", params: { cause: "cancel" } }
                     }
@@ -159,8 +160,14 @@ export const processMachine = lifecycle.createMachine({
                 suspended: {
                   description:
                     "The last activation handed the process back on purpose; the next one is no new attempt.",
+                  on: { "process.cancel_requested": { actions: lookHere } }
+                },
+                dormant: {
+                  description:
+                    "It left memory because all it does is wait; the end of any of its waits makes it work again.",
                   on: {
-                    "process.cancel_requested": { actions: { type: "requestSweep", params: {} } }
+                    "process.resumed": { target: "suspended", actions: lookHere },
+                    "process.cancel_requested": { actions: lookHere }
                   }
                 }
               }
@@ -217,7 +224,7 @@ export const processMachine = lifecycle.createMachine({
               on: {
                 "process.abandon_requested": {
                   target: "requested",
-                  actions: [noteAbandonRequest, { type: "requestSweep", params: {} }]
+                  actions: [noteAbandonRequest, lookHere]
                 }
               }
             },

@@ -19,6 +19,7 @@ export const lifecycle = setup({
   guards: {
     isOpenWait: ({ context }, params: { readonly waitKey: string }) =>
       context.waits.some((wait) => wait.kind.key === params.waitKey),
+    isPassivated: (_args, params: { readonly reason: string }) => params.reason === "passivated",
     isLastOpenWait: ({ context }, params: { readonly waitKey: string }) =>
       context.waits.length === 1 && context.waits[0]?.kind.key === params.waitKey,
     pointsToSession: ({ context }, params: { readonly sessionId: string }) =>
@@ -81,7 +82,7 @@ export const closeWait = lifecycle.assign(({ context, event }) => {
   return {
     updatedAtMs: event.atMs,
     waits: context.waits.filter((wait) => wait !== closed),
-    ...(closed !== undefined && event.outcome._tag === "Signal"
+    ...(closed?.kind._tag === "Signal" && event.outcome._tag === "Signal"
       ? { consumedSignals: { ...context.consumedSignals, [closed.kind.name]: event.outcome.sequence } }
       : {})
   }

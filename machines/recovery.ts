@@ -30,6 +30,8 @@ export interface Sighting {
   readonly maxAttempts?: number
   /** Whether this host has the engine, in the version the row asks for. */
   readonly engine: "present" | "missing"
+  /** Whether it was registered to begin later than now. */
+  readonly early?: boolean
 }
 
 /** What to do with the row. Every verdict but `Leave` acts under a lease taken in the same transaction. */
@@ -42,7 +44,7 @@ export type Verdict =
   | { readonly _tag: "Leave"; readonly reason: LeaveReason }
 
 /** Why a row is left as it is. */
-export type LeaveReason = "settled" | "externally_owned" | "busy" | "outcome_unknown" | "no_engine"
+export type LeaveReason = "settled" | "externally_owned" | "busy" | "outcome_unknown" | "no_engine" | "not_yet"
 
 /**
  * Decides one row.
@@ -72,15 +74,20 @@ export const dueAtMs = (row: {
   readonly terminal: boolean
   readonly started: boolean
   readonly waiting: boolean
-  readonly active: boolean
+  /** Whether nothing but the end of a wait gives it anything to do: it has not begun, or it left memory to wait. */
+  readonly dormant: boolean
   readonly cancelRequested: boolean
   readonly abandonRequested: boolean
+  /** When it may begin, if it has not. */
+  readonly startAtMs?: number
   readonly nowMs: number
 }): number | null => {
   if (row.terminal) return null
   if (row.disposition === "externally_owned") return row.abandonRequested ? row.nowMs : null
   if (row.disposition === "owner_bound" && row.started) return row.abandonRequested ? row.nowMs : null
-  return row.waiting && !row.active && !row.cancelRequested ? null : row.nowMs
+  if (row.cancelRequested) return row.nowMs
+  if (row.waiting && row.dormant) return null
+  return row.started ? row.nowMs : Math.max(row.startAtMs ?? 0, row.nowMs)
 }
 
 /** Whether two identities are the same life of the same owner; evidence of liveness takes no part in it. */
@@ -114,5 +121,6 @@ const toRun = (row: Sighting): Verdict => {
   const unstartable = !row.started || row.engine === "missing"
   if (row.cancelRequested && unstartable) return { _tag: "Cancel" }
   if (row.maxAttempts !== undefined && row.nextAttempt > row.maxAttempts) return { _tag: "Exhausted" }
+  if (row.early === true && !row.started) return leave("not_yet")
   return row.engine === "missing" ? leave("no_engine") : { _tag: "Run" }
 }

@@ -7,7 +7,7 @@
  * ```
  *
  * Each of the four in the upper row is divided by what disturbs the activation: nothing, a request to cancel, a stopping
- * host; a body that has begun may also have lost its lease (fenced) or its process (superseded), and these two outrank the
+ * host, a passivation; a body that has begun may also have lost its lease (fenced) or its process (superseded), and these two outrank the
  * rest. Invariant: the state says everything. There is no context and no payload, so that a step can be remembered.
  */
 import { setup } from "xstate"
@@ -25,6 +25,8 @@ export type RunEvent = {
     | "run.begun"
     | "cancel.requested"
     | "host.stopping"
+    /** All the body does is wait, and for long enough. */
+    | "passivation.due"
     | "lease.lost"
     /** The process ended, and not by this activation. */
     | "process.ended"
@@ -39,7 +41,7 @@ export type RunEvent = {
 }
 
 /** Why a body is interrupted. */
-export type Disturbance = "cancel" | "host_stop" | "lease_lost" | "superseded"
+export type Disturbance = "cancel" | "host_stop" | "passivated" | "lease_lost" | "superseded"
 
 const interrupt = <Cause extends Disturbance>(cause: Cause) => ({ type: "interruptBody" as const, params: { cause } })
 
@@ -140,8 +142,13 @@ export const runMachine = setup({
             ...outranked,
             ...concluding("undisturbed", "none"),
             "cancel.requested": { target: "cancelling", actions: interrupt("cancel") },
-            "host.stopping": { target: "stopping", actions: interrupt("host_stop") }
+            "host.stopping": { target: "stopping", actions: interrupt("host_stop") },
+            "passivation.due": { target: "passivating", actions: interrupt("passivated") }
           }
+        },
+        passivating: {
+          description: "The body was interrupted because all it did was wait: it leaves memory.",
+          on: { ...outranked, ...concluding("passivating", "passivated") }
         },
         cancelling: {
           description: "The body was interrupted because its cancellation was asked for.",
@@ -169,6 +176,7 @@ export const runMachine = setup({
         undisturbed: { description: "The body's own end is being written.", on: outrankedLate },
         cancelling: { description: "The end of a body that was cancelled is being written.", on: outrankedLate },
         stopping: { description: "The end of a body whose host stops is being written.", on: outrankedLate },
+        passivating: { description: "That the body left memory is being written.", on: outrankedLate },
         fenced: { description: "The lease was lost: whatever the store answers, this is a zombie.", on: withoutRight },
         superseded: {
           description: "The process ended without it: whatever the store answers, this is a zombie.",

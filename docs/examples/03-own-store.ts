@@ -45,7 +45,13 @@ const layer = Layer.succeed(
       debtsOf: () => missing("list debts"),
       debtsWritten: () => 0
     },
-    parts: () => []
+    parts: () => [],
+    execution: {
+      journal: () => missing("read a journal"),
+      eventByKey: () => missing("read an event"),
+      timersDue: () => missing("list timers"),
+      nextTimer: missing("read the next timer")
+    }
   })
 )
 

@@ -57,6 +57,7 @@ const emptyRoster: typeof Worker.Service.roster = {
   all: () => [],
   ownerBound: () => [],
   remind: () => Effect.void,
+  passivate: () => {},
   retake: () => Effect.void,
   interruptAll: Effect.void,
   accept: Effect.void,

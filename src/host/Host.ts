@@ -8,6 +8,7 @@
  *      │       ├ admission     takes on who stands in line for a slot
  *      │       ├ lookout       looks at rows that a commit pointed at
  *      │       └ sweep
+ *      ├ timer driver
  *      ├ debts               asks the children of processes that close
  *      └ change feed
  * ```
@@ -32,6 +33,7 @@ import { Owner } from "../supervision/Owner.ts"
 import { RecoverySweep } from "../supervision/RecoverySweep.ts"
 import type { Child } from "../supervision/Supervisor.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
+import { TimerDriver } from "../supervision/TimerDriver.ts"
 import type { TreeNode } from "../supervision/Tree.ts"
 
 /** Where a host's life stands. */
@@ -53,7 +55,7 @@ export class Host extends Context.Tag("holdfast/host/Host")<
 export const layer: Layer.Layer<
   Host,
   never,
-  ProcessStore | ChangeHub | Worker | LeaseKeeper | RecoverySweep | Owner | Debts | RuntimeConfig
+  ProcessStore | ChangeHub | Worker | LeaseKeeper | RecoverySweep | Owner | TimerDriver | Debts | RuntimeConfig
 > = Layer.scoped(
   Host,
   Effect.gen(function* () {
@@ -127,6 +129,7 @@ const treeOf = Effect.gen(function* () {
   const keeper = yield* LeaseKeeper
   const owner = yield* Owner
   const sweep = yield* RecoverySweep
+  const timers = yield* TimerDriver
   const debts = yield* Debts
   const changes = yield* ForeignChanges.make
   const { shutdownMs } = yield* RuntimeConfig
@@ -161,6 +164,7 @@ const treeOf = Effect.gen(function* () {
         shutdownMs: 2 * shutdownMs + 5_000,
         below: () => ({ kind: "supervisor", children: ownerTree.node().children, note: owner.identity.ownerId })
       },
+      loop("timer driver", timers.run),
       loop("debts", debts.run),
       loop("change feed", changes)
     ]

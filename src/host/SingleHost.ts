@@ -15,6 +15,7 @@ import * as Worker from "../runtime/Worker.ts"
 import * as Activations from "../store/activations.ts"
 import type { ChangeFeed } from "../store/ChangeFeed.ts"
 import * as Changes from "../store/changes.ts"
+import * as Executions from "../store/executions.ts"
 import * as Grants from "../store/grants.ts"
 import type { HandleGrants } from "../store/HandleGrants.ts"
 import type { LeaseStore } from "../store/LeaseStore.ts"
@@ -37,6 +38,7 @@ import * as Debts from "../supervision/Debts.ts"
 import * as LeaseKeeper from "../supervision/LeaseKeeper.ts"
 import * as Owner from "../supervision/Owner.ts"
 import * as RecoverySweep from "../supervision/RecoverySweep.ts"
+import * as TimerDriver from "../supervision/TimerDriver.ts"
 import * as Host from "./Host.ts"
 import * as Processes from "./Processes.ts"
 
@@ -97,6 +99,7 @@ export const onStore = <const E extends ReadonlyArray<Runnable<unknown>>>(
     Registry.layer,
     Leases.layer,
     Activations.layer,
+    Executions.layer,
     Grants.layer,
     Waits.layer,
     Pruning.layer,
@@ -110,7 +113,9 @@ export const onStore = <const E extends ReadonlyArray<Runnable<unknown>>>(
     Layer.provideMerge(store)
   )
   return Layer.mergeAll(Processes.layer, Host.layer).pipe(
-    Layer.provideMerge(Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer, Debts.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer, TimerDriver.layer, Debts.layer)
+    ),
     Layer.provideMerge(runtime)
   )
 }

@@ -129,7 +129,8 @@ const Leave: Schema.Schema<LeaveReason> = Schema.Literal(
   "externally_owned",
   "busy",
   "outcome_unknown",
-  "no_engine"
+  "no_engine",
+  "not_yet"
 )
 
 /** What a sweep would do with the row. */

@@ -138,10 +138,18 @@ const whenHeld = (sighting: Sighting, held: Held): Reason => {
     : { _tag: "Running", ...holding(held) }
 }
 
-const waitingFor = ({ kind, sinceMs }: WaitState): Reason => {
+const waitingFor = ({ kind, sinceMs, deadlineMs }: WaitState): Reason => {
   switch (kind._tag) {
     case "Signal":
-      return { _tag: "WaitingForSignal", name: kind.name, key: kind.key, sinceMs }
+      return {
+        _tag: "WaitingForSignal",
+        name: kind.name,
+        key: kind.key,
+        sinceMs,
+        ...(deadlineMs === undefined ? {} : { deadlineAtMs: deadlineMs })
+      }
+    case "Timer":
+      return { _tag: "WaitingForTimer", key: kind.key, sinceMs, dueAtMs: deadlineMs ?? sinceMs }
   }
 }
 

@@ -129,7 +129,8 @@ const leaveTexts = {
   externally_owned: "the work is an outside system's",
   busy: "somebody holds it",
   outcome_unknown: "nobody knows how far it came",
-  no_engine: "this host has not its engine"
+  no_engine: "this host has not its engine",
+  not_yet: "it was registered to begin later"
 } as const
 
 const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [

@@ -34,7 +34,10 @@ export const Parent = Schema.Struct({
 /** The process on whose behalf a child runs. */
 export type Parent = typeof Parent.Type
 
-/** What a producer declares of a process. `eventTypes` keep their order; `maxAttempts` absent means unlimited. */
+/**
+ * What a producer declares of a process. `eventTypes` keep their order; `maxAttempts` absent means unlimited; before
+ * `startAtMs` (epoch milliseconds, UTC) no body begins.
+ */
 export const Registration = Schema.Struct({
   id: ProcessId,
   input: ProcessInput,
@@ -45,7 +48,8 @@ export const Registration = Schema.Struct({
   envRef: renamedOptional("env_ref", EnvironmentRef),
   wakeTarget: renamedOptional("wake_target", SessionScope),
   parent: Schema.optionalWith(Parent, { exact: true }),
-  maxAttempts: renamedOptional("max_attempts", Schema.Int)
+  maxAttempts: renamedOptional("max_attempts", Schema.Int),
+  startAtMs: renamedOptional("start_at_ms", Schema.Int)
 })
 /** What a producer declares of a process. */
 export type Registration = typeof Registration.Type
@@ -146,7 +150,8 @@ const problemOf = (registration: Registration): Problem | undefined =>
   notJson(registration) ??
   environmentProblem(registration) ??
   typesProblem(registration.eventTypes) ??
-  attemptsProblem(registration)
+  attemptsProblem(registration) ??
+  startProblem(registration)
 
 const idProblem = ({ id }: Registration): Problem | undefined =>
   typeof id === "string" && id.trim() !== ""
@@ -219,6 +224,11 @@ const attemptsProblem = ({ maxAttempts }: Registration): Problem | undefined =>
   maxAttempts === undefined || (Number.isSafeInteger(maxAttempts) && maxAttempts > 0)
     ? undefined
     : { field: "max_attempts", problem: "must be a whole number of at least 1" }
+
+const startProblem = ({ startAtMs }: Registration): Problem | undefined =>
+  startAtMs === undefined || (Number.isSafeInteger(startAtMs) && startAtMs >= 0)
+    ? undefined
+    : { field: "start_at_ms", problem: "must be a time in whole milliseconds since 1970" }
 
 /** Which engine a process asks for. */
 export interface EngineName {

@@ -10,7 +10,7 @@ import type { AwaitOutput } from "./AwaitOutput.ts"
 import * as Output from "./AwaitOutput.ts"
 import type { ProcessId } from "./ids.ts"
 import * as Ids from "./ids.ts"
-import { optional, renamed, tagged } from "./json.ts"
+import { optional, renamed, renamedOptional, tagged } from "./json.ts"
 import { LeaseOwner } from "./Lease.ts"
 import type { MaterializedSemantics, ProcessEvent } from "./ProcessEvent.ts"
 
@@ -60,14 +60,18 @@ export type ExternalRef = typeof ExternalRef.Type
 
 /** An open wait. Units: epoch milliseconds, UTC. */
 export const WaitState = Schema.Struct({
-  kind: Schema.Struct({
-    _tag: tagged("kind", "signal", "Signal"),
-    name: Schema.String,
-    eventType: renamed("event_type", Schema.String),
-    key: Schema.String,
-    ordinal: Schema.Int
-  }),
-  sinceMs: renamed("since_ms", Schema.Int)
+  kind: Schema.Union(
+    Schema.Struct({
+      _tag: tagged("kind", "signal", "Signal"),
+      name: Schema.String,
+      eventType: renamed("event_type", Schema.String),
+      key: Schema.String,
+      ordinal: Schema.Int
+    }),
+    Schema.Struct({ _tag: tagged("kind", "timer", "Timer"), key: Schema.String })
+  ),
+  sinceMs: renamed("since_ms", Schema.Int),
+  deadlineMs: renamedOptional("deadline_ms", Schema.Int)
 })
 /** An open wait. */
 export type WaitState = typeof WaitState.Type
@@ -186,11 +190,15 @@ export const waiting = (id: ProcessId, wait: WaitState, occurrence: number): Fac
   lifecycle: { type: "process.waiting", wait }
 })
 
+/** Under this key the end of a wait is found. */
+export const resumedKey = (id: ProcessId, waitKey: string, occurrence: number): string =>
+  `process:${id}:wait:${waitKey}:${occurrence}:cleared`
+
 /** A wait ends; its outcome is what a re-execution reads. */
 export const resumed = (id: ProcessId, waitKey: string, occurrence: number, outcome: WaitOutcome): Fact => ({
   eventType: "process.resumed",
   payload: { wait_key: waitKey, outcome: encodeOutcome(outcome) },
-  replayKey: `process:${id}:wait:${waitKey}:${occurrence}:cleared`,
+  replayKey: resumedKey(id, waitKey, occurrence),
   semantics: {},
   lifecycle: { type: "process.resumed", waitKey, outcome }
 })

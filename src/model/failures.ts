@@ -3,18 +3,24 @@
  */
 import type {
   EngineMissing,
+  EventRejected,
   InputInvalid,
   LeaseLost,
   OutputInvalid,
   ParentClosing,
   ProcessAbandoned,
+  ProcessAlreadyTerminal,
   ProcessCancelled,
   ProcessFailed,
   ProcessIdConflict,
   ProcessPruned,
   ProcessUnknown,
   RegistrationInvalid,
-  StoreError
+  ReplayDiverged,
+  StepNameAmbiguous,
+  StoreError,
+  TerminalOutcomeMismatch,
+  WaitTimedOut
 } from "./errors.ts"
 
 /** Why a process could not be started. */
@@ -37,5 +43,18 @@ export type AwaitError =
   | ProcessPruned
   | StoreError
 
+/** Why an operation of a body's context failed, beside its own errors. */
+export type OperationError =
+  | ReplayDiverged
+  | StepNameAmbiguous
+  | WaitTimedOut
+  | EventRejected
+  | ProcessAlreadyTerminal
+  | TerminalOutcomeMismatch
+  | ProcessUnknown
+  | InputInvalid
+  | LeaseLost
+  | StoreError
+
 /** Every failure of the runtime that a body may let through: the worker knows what each means for the process. */
-export type RuntimeError = StartError | AwaitError | EngineMissing
+export type RuntimeError = StartError | AwaitError | EngineMissing | OperationError

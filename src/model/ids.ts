@@ -45,6 +45,9 @@ export const signalNameProblem = (name: string): string | undefined =>
 export const signalWaitKey = (id: ProcessId, name: string, ordinal: number): string =>
   `process:${id}:signal.${name}:${ordinal}`
 
+/** The key of a wait of a process for time alone. */
+export const timerKey = (id: ProcessId, journalKey: string): string => `process:${id}:timer:${journalKey}`
+
 /** Under this key a signal is recorded once, however often its sender retries. */
 export const signalReplayKey = (id: ProcessId, name: string, signalId: string): string =>
   `process:${id}:signal.${name}:${signalId}`

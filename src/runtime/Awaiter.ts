@@ -11,6 +11,7 @@ import type { ProcessId } from "../model/ids.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import { prunedError } from "../store/decisions/register.ts"
 import { readingKnown } from "../store/known.ts"
+import type { ProcessRow } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import { ChangeHub } from "./ChangeHub.ts"
 
@@ -27,8 +28,23 @@ export class Awaiter extends Context.Tag("holdfast/runtime/Awaiter")<
       eventType: string,
       sequence: number
     ) => Effect.Effect<ProcessEvent, ProcessUnknown | ProcessPruned | StoreError>
+
+    /** The next events after a sequence, at least one; none once the process has ended and there are no more. */
+    readonly nextEvents: (
+      id: ProcessId,
+      after: number
+    ) => Effect.Effect<ReadonlyArray<ProcessEvent>, ProcessUnknown | ProcessPruned | StoreError>
+
+    /** The row as soon as its log is longer than that. */
+    readonly nextRow: (
+      id: ProcessId,
+      sequence: number
+    ) => Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned | StoreError>
   }
 >() {}
+
+/** How many events are read at once. */
+const pageSize = 500
 
 /** The pauses between reads when nobody notifies: 25 ms, doubled up to one second. */
 export const backOffMs = (reads: number): number => Math.min(25 * 2 ** reads, 1_000)
@@ -54,27 +70,41 @@ export const layer: Layer.Layer<Awaiter, never, ProcessStore | ChangeHub> = Laye
         (subscription) => Effect.sync(subscription.close)
       )
 
-    const readOutput = (
-      id: ProcessId
-    ): Effect.Effect<AwaitOutput | undefined, ProcessUnknown | ProcessPruned | StoreError> =>
-      Effect.flatMap(
-        store.find(id),
-        (found): Effect.Effect<AwaitOutput | undefined, ProcessUnknown | ProcessPruned> => {
-          switch (found._tag) {
-            case "Present":
-              return Effect.succeed(found.row.snapshot.context.output)
-            case "Pruned":
-              return Effect.fail(prunedError(found.tombstone))
-            case "Absent":
-              return Effect.fail(new ProcessUnknown({ processId: id }))
-          }
+    const readRow = (id: ProcessId): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned | StoreError> =>
+      Effect.flatMap(store.find(id), (found): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned> => {
+        switch (found._tag) {
+          case "Present":
+            return Effect.succeed(found.row)
+          case "Pruned":
+            return Effect.fail(prunedError(found.tombstone))
+          case "Absent":
+            return Effect.fail(new ProcessUnknown({ processId: id }))
         }
-      )
+      })
 
     const reading = readingKnown(store)
 
     return Awaiter.of({
-      awaitProcess: (id) => until(id, readOutput(id)),
+      awaitProcess: (id) =>
+        until(
+          id,
+          Effect.map(readRow(id), (row) => row.snapshot.context.output)
+        ),
+      nextRow: (id, sequence) =>
+        until(
+          id,
+          Effect.map(readRow(id), (row) => (row.sequence > sequence ? row : undefined))
+        ),
+      nextEvents: (id, after) =>
+        until(
+          id,
+          Effect.gen(function* () {
+            // The row first: what it knows of is in the log that is read after it.
+            const row = yield* readRow(id)
+            const events = yield* reading(id, store.eventsAfter(id, after, pageSize))
+            return events.length > 0 || row.snapshot.status === "done" ? events : undefined
+          })
+        ),
       waitEventAfter: (id, eventType, sequence) => {
         let after = sequence
         return until(

@@ -4,6 +4,7 @@
  * Invariant: an engine's schemas stand between every body and the store. What is stored is their encoded side.
  */
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -11,9 +12,12 @@ import type { Disposition } from "../../machines/recovery.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import * as Output from "../model/AwaitOutput.ts"
 import { jsonProblem } from "../model/canonical.ts"
+import { coreEventTypes, fixed } from "../model/EventType.ts"
 import { InputInvalid } from "../model/errors.ts"
 import type { RuntimeError } from "../model/failures.ts"
+import type { Registration } from "../model/Registration.ts"
 import type { ExecutionContext } from "./ExecutionContext.ts"
+import type { AnySignal, EventDefinition } from "./Signal.ts"
 
 /** A body with its payload decoded: ready to run, with the runtime's own failures let through. */
 export type Body<R> = (context: ExecutionContext) => Effect.Effect<AwaitOutput, RuntimeError, R>
@@ -23,13 +27,18 @@ export interface Runnable<R> {
   readonly kind: string
   readonly version: string
   readonly disposition: Exclude<Disposition, "externally_owned">
+  /** How long all that a body does may be waiting before it leaves memory. Units: milliseconds. */
+  readonly passivateAfterMs?: number
   /** Decodes a stored payload. Fails with `InputInvalid`: the row stays as it is. */
   readonly prepare: (payload: unknown) => Effect.Effect<Body<R>, InputInvalid>
 }
 
 /** An engine as its callers know it. */
-export interface Engine<Payload, Success, Failure, R> extends Runnable<R> {
+export interface Engine<Payload, Success, Failure, R, Signals extends AnySignal = never> extends Runnable<R> {
   readonly maxAttempts?: number
+  readonly signals: ReadonlyArray<Signals>
+  /** What its processes may append, the core types among them. */
+  readonly eventTypes: Registration["eventTypes"]
   /** Fails with `InputInvalid` naming the field that does not fit. */
   readonly encodePayload: (payload: Payload) => Effect.Effect<unknown, InputInvalid>
   readonly decodeSuccess: (value: unknown) => Effect.Effect<Success, ParseResult.ParseError>
@@ -37,7 +46,16 @@ export interface Engine<Payload, Success, Failure, R> extends Runnable<R> {
 }
 
 /** What an engine declares. */
-export interface EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, R> {
+export interface EngineOptions<
+  Payload,
+  PayloadWire,
+  Success,
+  SuccessWire,
+  Failure,
+  FailureWire,
+  R,
+  Signals extends AnySignal
+> {
   /** A row runs only on a host that has its version. */
   readonly version: string
   readonly payload: Schema.Schema<Payload, PayloadWire>
@@ -49,6 +67,17 @@ export interface EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failu
    * running non-idempotent work again duplicates what it did, and nothing can take that back.
    */
   readonly disposition: "rerunnable" | "owner_bound"
+  /** The signals a body waits for; only these are taken. @default none */
+  readonly signals?: ReadonlyArray<Signals>
+  /** The events a body appends beside the runtime's own. @default none */
+  readonly events?: ReadonlyArray<Pick<EventDefinition<never>, "type">>
+  /**
+   * How long all that a body does may be sleeping and waiting for signals before it leaves memory: it costs a row then, and
+   * runs again through its journal when a wait ends. For rerunnable engines whose bodies do all they do through their context.
+   *
+   * @default never
+   */
+  readonly passivateAfter?: Duration.DurationInput
   /** How many tries may leave no result before the process fails. @default unlimited */
   readonly maxAttempts?: number
   readonly run: (payload: Payload, context: ExecutionContext) => Effect.Effect<Success, Failure | RuntimeError, R>
@@ -62,11 +91,26 @@ export interface EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failu
  *
  * @example docs/examples/01-hello.ts
  */
-export const make = <Payload, PayloadWire, Success, SuccessWire, R, Failure = never, FailureWire = never>(
+export const make = <
+  Payload,
+  PayloadWire,
+  Success,
+  SuccessWire,
+  R,
+  Failure = never,
+  FailureWire = never,
+  const Signals extends AnySignal = never
+>(
   kind: string,
-  options: EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, R>
-): Engine<Payload, Success, Failure, R> => {
-  const { version, disposition, maxAttempts, run } = options
+  options: EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, R, Signals>
+): Engine<Payload, Success, Failure, R, Signals> => {
+  const { version, disposition, maxAttempts, passivateAfter, signals = [], events = [], run } = options
+  if (passivateAfter !== undefined && disposition !== "rerunnable") {
+    throw new TypeError(
+      `engine \`${kind}\`: passivateAfter is for rerunnable engines, since a passivated body runs again`
+    )
+  }
+  const declared = [...signals, ...events].map(({ type }) => type)
   const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
   const encodeSuccess = Schema.encode(options.success)
   const encodePayload = Schema.encode(options.payload)
@@ -76,11 +120,14 @@ export const make = <Payload, PayloadWire, Success, SuccessWire, R, Failure = ne
     version,
     disposition,
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...(passivateAfter === undefined ? {} : { passivateAfterMs: Duration.toMillis(passivateAfter) }),
+    signals,
+    eventTypes: declared.length === 0 ? coreEventTypes : fixed([...declared, ...coreEventTypes]),
     encodePayload: (payload) => Effect.mapError(encodePayload(payload), (error) => payloadInvalid(kind, error)),
     decodeSuccess: Schema.decodeUnknown(options.success),
     decodeFailure: failure ? Schema.decodeUnknown(failure) : () => Schema.decodeUnknown(Schema.Never)(undefined),
     prepare: (stored) =>
-      decodePayload(stored).pipe(
+      Effect.suspend(() => decodePayload(stored)).pipe(
         Effect.mapError((error) => payloadInvalid(kind, error)),
         // A transformation that throws has refused the payload, too.
         Effect.catchAllDefect((defect) =>

@@ -10,6 +10,12 @@ import { engineOf } from "../model/Registration.ts"
 import type { Body, Runnable } from "./Engine.ts"
 import { nameOf } from "./Engine.ts"
 
+/** A body that is ready to run, and what its engine says of it. Units: milliseconds. */
+export interface Ready {
+  readonly run: Body<never>
+  readonly passivateAfterMs?: number
+}
+
 /** The engines of a host. */
 export class Engines extends Context.Tag("holdfast/runtime/Engines")<
   Engines,
@@ -22,7 +28,7 @@ export class Engines extends Context.Tag("holdfast/runtime/Engines")<
      *
      * Fails with `EngineMissing` or `InputInvalid`: the row stays as it is, and runs where it can.
      */
-    readonly prepare: (registration: Registration) => Effect.Effect<Body<never>, EngineMissing | InputInvalid>
+    readonly prepare: (registration: Registration) => Effect.Effect<Ready, EngineMissing | InputInvalid>
   }
 >() {}
 
@@ -49,7 +55,10 @@ export const layer = <R>(engines: ReadonlyArray<Runnable<R>>): Layer.Layer<Engin
           const { input } = registration
           return engine === undefined || input._tag !== "Engine"
             ? Effect.fail(new EngineMissing(engineOf(registration)))
-            : Effect.map(engine.prepare(input.payload), provide)
+            : Effect.map(engine.prepare(input.payload), (body) => ({
+                run: provide(body),
+                ...(engine.passivateAfterMs === undefined ? {} : { passivateAfterMs: engine.passivateAfterMs })
+              }))
         }
       })
     })

@@ -31,11 +31,13 @@ import type { StopCause } from "./conclusion.ts"
 import { conclude } from "./conclusion.ts"
 import type { Inbox } from "./Inbox.ts"
 import * as Inboxes from "./Inbox.ts"
+import type { Parking } from "./Parking.ts"
+import * as Parkings from "./Parking.ts"
 
 /** What happens to an activation from outside: everything but its own progress. */
 export type Disturbance = Extract<
   RunEvent["type"],
-  "cancel.requested" | "host.stopping" | "lease.lost" | "process.ended"
+  "cancel.requested" | "host.stopping" | "passivation.due" | "lease.lost" | "process.ended"
 >
 
 /** An activation in progress. The lease is replaced when it is renewed. */
@@ -48,6 +50,13 @@ export interface ProcessActor {
   run: SnapshotFrom<typeof runMachine>
   /** Commands that are still to be carried out; one that met a defect is tried again. */
   readonly pending: Array<RunCommand>
+  /** The body's waits, and whether it does anything else. */
+  readonly parking: Parking
+  readonly passivateAfterMs?: number
+  /** What the body says it is doing. */
+  phase?: string | undefined
+  /** The waits that were parked when the body was interrupted. */
+  parked: ReadonlyArray<string>
   body?: Fiber.RuntimeFiber<AwaitOutput, RuntimeError>
   /** How the body ended; what is left is to write it. */
   exit?: Exit.Exit<AwaitOutput, RuntimeError>
@@ -59,7 +68,12 @@ export interface ProcessActor {
 const steps = Step.tabulate(runMachine, undefined)
 
 /** Makes the actor of an activation that the store has just begun. */
-export const make = (row: ProcessRow, lease: Lease): ProcessActor => {
+export const make = (
+  row: ProcessRow,
+  lease: Lease,
+  clock: Clock.Clock,
+  passivateAfterMs: number | undefined
+): ProcessActor => {
   const actor: ProcessActor = {
     id: lease.processId,
     row,
@@ -67,6 +81,9 @@ export const make = (row: ProcessRow, lease: Lease): ProcessActor => {
     inbox: Inboxes.make<RunEvent["type"]>(),
     run: steps.initial.snapshot,
     pending: [...steps.initial.commands],
+    parking: Parkings.make(() => clock.unsafeCurrentTimeMillis()),
+    ...(passivateAfterMs === undefined ? {} : { passivateAfterMs }),
+    parked: [],
     restarts: 0
   }
   // Engine, payload and slot were there before the commit that claimed and began it: one commit is all three.
@@ -95,6 +112,8 @@ export const hint = (actor: ProcessActor, command: ProcessCommand): void => {
 export interface ActorSupport {
   readonly body: Effect.Effect<AwaitOutput, RuntimeError>
   readonly activations: typeof ActivationStore.Service
+  /** Looks at the row again soon. */
+  readonly lookAgain: () => void
   /** Takes the actor's lease again after it expired; fails when somebody held the process in between. */
   readonly retake: Effect.Effect<void, LeaseLost | StoreError>
   /** The reason in the log's cancel request, read when it matters. */
@@ -130,7 +149,10 @@ const interpret = (actor: ProcessActor, support: ActorSupport): Effect.Effect<vo
         actor.pending.shift()
       }
       if (actor.run.status === "done") return
-      advance(actor, yield* actor.inbox.take)
+      const message = yield* actor.inbox.take
+      // Frozen first: a wait that ends between this and the interruption must not let the body go on half way.
+      if (message === "passivation.due" && !actor.parking.freeze()) continue
+      advance(actor, message)
     }
   })
 
@@ -151,6 +173,7 @@ const perform = (actor: ProcessActor, support: ActorSupport, command: RunCommand
         })
       })
     case "interruptBody":
+      actor.parked = actor.parking.parked()
       return actor.body === undefined ? Effect.void : Fiber.interruptFork(actor.body)
     case "conclude": {
       const { cause } = command.params
@@ -168,6 +191,7 @@ const write = (
   Effect.gen(function* () {
     const { base, snapshot } = actor.row
     const { activations, cancelReason } = support
+    const { parked } = actor
     const conclusion = conclude({
       processId: actor.id,
       exit: actor.exit ?? Exit.die("the body left no exit"),
@@ -189,7 +213,23 @@ const write = (
         return yield* insist(
           actor,
           support,
-          () => activations.suspend(actor.lease, "handed_back"),
+          () =>
+            Effect.map(activations.suspend(actor.lease, conclusion.reason, parked), (row) => {
+              // What ended while the body was put away must not wait for a sweep.
+              if (conclusion.reason === "passivated" && row.dueAtMs !== null) support.lookAgain()
+            }),
+          "conclusion.deferred"
+        )
+      case "Diverged":
+        yield* Effect.logError(`${actor.id} rests: ${conclusion.problem}`)
+        return yield* insist(
+          actor,
+          support,
+          () =>
+            Effect.zipRight(
+              activations.suspend(actor.lease, "handed_back"),
+              activations.backOff(actor.id, conclusion.problem)
+            ),
           "conclusion.deferred"
         )
       case "Drop":

@@ -1,18 +1,36 @@
 /**
  * A handle: the address of a process together with the types of its engine.
  */
+import { randomUUID } from "node:crypto"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
-import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal, ProcessUnknown } from "../model/errors.ts"
+import type {
+  InputInvalid,
+  LeaseLost,
+  ProcessAlreadyTerminal,
+  ProcessPruned,
+  ProcessUnknown,
+  StoreError
+} from "../model/errors.ts"
 import { OutputInvalid, ProcessAbandoned, ProcessCancelled, ProcessFailed } from "../model/errors.ts"
 import type { AwaitError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
+import * as Ids from "../model/ids.ts"
+import type { AppendRequest, ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
+import { isTerminal } from "../model/ProcessRecord.ts"
+import type { AppendRefusal } from "../store/decisions/append.ts"
 import type { Lookup } from "../store/ProcessRegistry.ts"
+import { recordOf } from "../store/registry.ts"
+import type { Awaiter } from "./Awaiter.ts"
 import type { Engine } from "./Engine.ts"
+import type { AnySignal, PayloadOf, Signal } from "./Signal.ts"
 
 /** A process, addressed with the types of its engine. It stays valid across restarts: make it again from the id. */
-export interface ProcessHandle<Success, Failure> {
+export interface ProcessHandle<Success, Failure, Signals extends AnySignal = never> {
   readonly id: ProcessId
   /**
    * Waits for the end.
@@ -35,9 +53,27 @@ export interface ProcessHandle<Success, Failure> {
   readonly abandon: (
     reason?: string
   ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
+  /**
+   * Sends a signal; durable once it answers, and kept until the body waits for it.
+   *
+   * With an `id`, a retry is the same signal. Fails with `InputInvalid` (the payload does not fit), with `EventRejected` (the
+   * process was started by code that does not declare it), or with `ProcessAlreadyTerminal`.
+   */
+  readonly signal: <S extends Signals>(
+    signal: S,
+    payload: PayloadOf<S>,
+    options?: { readonly id?: string }
+  ) => Effect.Effect<void, SignalError>
   /** The present record. */
   readonly status: Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
+  /** Its events from the first one on, until it has ended. */
+  readonly events: Stream.Stream<ProcessEvent, ProcessUnknown | ProcessPruned | StoreError>
+  /** Its record now and after every change, until it has ended; changes that follow each other quickly may come as one. */
+  readonly changes: Stream.Stream<ProcessRecord, ProcessUnknown | ProcessPruned | StoreError>
 }
+
+/** Why a signal was not taken. */
+export type SignalError = AppendRefusal | InputInvalid | StoreError
 
 /** What a handle needs of its host. */
 export interface HandleSupport {
@@ -50,24 +86,54 @@ export interface HandleSupport {
     id: ProcessId,
     reason: string | undefined
   ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
+  readonly signal: (id: ProcessId, request: AppendRequest) => Effect.Effect<unknown, SignalError>
   readonly status: (id: ProcessId) => Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
+  readonly awaiter: typeof Awaiter.Service
 }
 
 /** Makes a handle. */
-export const make = <Payload, Success, Failure, R>(
-  engine: Engine<Payload, Success, Failure, R>,
+export const make = <Payload, Success, Failure, R, Signals extends AnySignal>(
+  engine: Engine<Payload, Success, Failure, R, Signals>,
   id: ProcessId,
   support: HandleSupport
-): ProcessHandle<Success, Failure> => ({
+): ProcessHandle<Success, Failure, Signals> => ({
   id,
   await: Effect.flatMap(support.awaitOutput(id), (output) => decoded(engine, id, output)),
   cancel: (reason) => support.cancel(id, reason ?? null),
   abandon: (reason) => support.abandon(id, reason),
-  status: support.status(id)
+  signal: (signal, payload, options = {}) => {
+    const typed = signal as unknown as Signal<string, typeof payload> // the same signal, with the payload it was declared with
+    return Effect.asVoid(
+      Effect.flatMap(typed.encode(payload), (wire) =>
+        support.signal(id, {
+          eventType: typed.name,
+          payload: wire,
+          replayKey: Ids.signalReplayKey(id, typed.signal, options.id ?? randomUUID())
+        })
+      )
+    )
+  },
+  status: support.status(id),
+  events: Stream.unfoldChunkEffect(0, (after) =>
+    Effect.map(support.awaiter.nextEvents(id, after), (events) => {
+      const last = events.at(-1)
+      return last === undefined ? Option.none() : Option.some([Chunk.unsafeFromArray(events), last.sequence] as const)
+    })
+  ),
+  changes: Stream.unfoldEffect<number | undefined, ProcessRecord, ProcessUnknown | ProcessPruned | StoreError, never>(
+    -1,
+    (since) =>
+      since === undefined
+        ? Effect.succeed(Option.none())
+        : Effect.map(support.awaiter.nextRow(id, since), (row) => {
+            const record = recordOf(row)
+            return Option.some([record, isTerminal(record) ? undefined : row.sequence])
+          })
+  )
 })
 
-const decoded = <Payload, Success, Failure, R>(
-  engine: Engine<Payload, Success, Failure, R>,
+const decoded = <Payload, Success, Failure, R, Signals extends AnySignal>(
+  engine: Engine<Payload, Success, Failure, R, Signals>,
   processId: ProcessId,
   output: AwaitOutput
 ): Effect.Effect<Success, Failure | AwaitError> => {

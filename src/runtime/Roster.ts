@@ -13,11 +13,12 @@ import type { ProcessId } from "../model/ids.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { ActivationStore } from "../store/ActivationStore.ts"
 import { holds } from "../store/decisions/authority.ts"
+import type { Waited } from "../store/decisions/execution.ts"
 import type { Claimant } from "../store/decisions/lease.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
-import type { Activation } from "./context.ts"
-import type { Body } from "./Engine.ts"
-import type { ExecutionContext } from "./ExecutionContext.ts"
+import type { Activation, Prepared } from "./context.ts"
+import type { Ready } from "./Engines.ts"
+import type { Ended } from "./Parking.ts"
 import type { ProcessActor } from "./ProcessActor.ts"
 import * as Actors from "./ProcessActor.ts"
 import * as Slots from "./Slots.ts"
@@ -25,9 +26,13 @@ import * as Slots from "./Slots.ts"
 /** What a roster needs of its worker. */
 export interface RosterSupport {
   readonly activations: typeof ActivationStore.Service
+  /** How a wait that was entered earlier stands in the log. */
+  readonly waitOf: (id: ProcessId, waitKey: string) => Effect.Effect<Waited, StoreError>
   readonly readRow: (id: ProcessId) => Effect.Effect<ProcessRow | undefined, StoreError>
   readonly slots: Slots.Slots
-  readonly contextOf: (activation: Activation) => ExecutionContext
+  readonly contextOf: (activation: Activation) => Prepared
+  /** Looks at a row again soon: it was put away, and has something to do already. */
+  readonly lookAgain: (id: ProcessId) => void
   readonly claimant: () => Claimant
 }
 
@@ -37,10 +42,12 @@ export interface Roster {
   readonly launch: (
     row: ProcessRow,
     lease: Lease,
-    body: Body<never>,
+    body: Ready,
     commands: ReadonlyArray<ProcessCommand>
   ) => Effect.Effect<void>
   readonly has: (id: ProcessId) => boolean
+  /** Tells the body of a process that one of its waits has ended. */
+  readonly resumed: (id: ProcessId, waitKey: string, ended: Ended) => void
   readonly all: () => ReadonlyArray<ProcessActor>
   /** Hands a hint of a commit to the actor it is for; `false` when none runs here. */
   readonly hint: (id: ProcessId, command: ProcessCommand) => boolean
@@ -55,6 +62,8 @@ export interface Roster {
   /** Launches without asking them to let go again. */
   readonly accept: Effect.Effect<void>
   readonly stopping: () => boolean
+  /** Puts away every body that has done nothing but wait for as long as its engine allows. */
+  readonly passivate: (nowMs: number) => void
   /** Waits until nothing runs here any more. */
   readonly empty: Effect.Effect<void>
   /** Owner-bound processes that this worker began and whose end it has not seen. */
@@ -69,6 +78,7 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
     const held = new Map<ProcessActor, Slots.HeldSlot>()
     const ownerBound = new Set<ProcessId>()
     const fibers = yield* FiberSet.make()
+    const clock = yield* Effect.clock
     let stopping = false
 
     const retake: Roster["retake"] = (actor) =>
@@ -88,23 +98,34 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
 
     const launch: Roster["launch"] = (row, lease, body, commands) =>
       Effect.suspend(() => {
-        const actor = Actors.make(row, lease)
+        const actor = Actors.make(row, lease, clock, body.passivateAfterMs)
         // Whatever of this process still runs here was fenced by the activation that begins now.
         actors.get(actor.id)?.inbox.offer("lease.lost")
         actors.set(actor.id, actor)
         if (row.base.registration.disposition === "owner_bound") ownerBound.add(actor.id)
         const slot = Slots.hold(slots)
         held.set(actor, slot)
-        const context = support.contextOf({
+        const { context, settle } = support.contextOf({
           row,
           lease: () => actor.lease,
           lend: slot.lend,
-          retake: retake(actor)
+          retake: retake(actor),
+          parking: actor.parking,
+          enterPhase: (name) => {
+            const before = actor.phase
+            actor.phase = name
+            return before
+          }
         })
         const cancelReason = Effect.map(readRow(actor.id), (now) => now?.snapshot.context.cancelRequest?.reason ?? null)
         const activation = Actors.run(actor, {
-          body: Effect.suspend(() => body(context)),
+          // An end counts only if the body asked for everything that its journal knows of.
+          body: Effect.suspend(() => body.run(context)).pipe(
+            Effect.tap(() => settle),
+            Effect.annotateLogs({ process: actor.id, attempt: context.attempt })
+          ),
           activations,
+          lookAgain: () => support.lookAgain(actor.id),
           retake: retake(actor),
           cancelReason: Effect.orElseSucceed(cancelReason, () => null)
         }).pipe(
@@ -127,6 +148,7 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
       launch,
       retake,
       has: (id) => actors.has(id),
+      resumed: (id, waitKey, ended) => actors.get(id)?.parking.deliver(waitKey, ended),
       all: () => [...actors.values()],
       ownerBound: () => [...ownerBound],
       hint: (id, command) => {
@@ -143,6 +165,10 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
           const actor = actors.get(id)
           const row = actor && (yield* readRow(id))
           if (actor === undefined || row === undefined) return
+          for (const waitKey of actor.parking.parked()) {
+            const { ended } = yield* support.waitOf(id, waitKey)
+            if (ended !== undefined) actor.parking.deliver(waitKey, ended)
+          }
           for (const command of resume(row.snapshot)) Actors.hint(actor, command)
           // An expired lease that nobody took is its keeper's to take again.
           if (row.snapshot.status === "active" && !holds(row, actor.lease)) actor.inbox.offer("lease.lost")
@@ -156,6 +182,12 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
         stopping = false
       }),
       stopping: () => stopping,
+      passivate: (nowMs) => {
+        for (const { parking, passivateAfterMs, inbox } of actors.values()) {
+          const since = passivateAfterMs === undefined ? undefined : parking.quietSinceMs()
+          if (since !== undefined && nowMs - since >= (passivateAfterMs ?? 0)) inbox.offer("passivation.due")
+        }
+      },
       empty: FiberSet.awaitEmpty(fibers)
     }
   })

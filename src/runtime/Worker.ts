@@ -23,6 +23,7 @@ import type { Claimant } from "../store/decisions/lease.ts"
 import type { RecoveryOutcome } from "../store/decisions/recover.ts"
 import { leftOf, verdictOf } from "../store/decisions/recover.ts"
 import type { StartOutcome } from "../store/decisions/register.ts"
+import { ExecutionStore } from "../store/ExecutionStore.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { BackOff, Change, ProcessRow } from "../store/ProcessStore.ts"
@@ -30,11 +31,12 @@ import { ProcessStore } from "../store/ProcessStore.ts"
 import { Awaiter } from "./Awaiter.ts"
 import * as Contexts from "./context.ts"
 import * as EarlyHints from "./EarlyHints.ts"
-import type { Body } from "./Engine.ts"
+import type { Ready } from "./Engines.ts"
 import { Engines } from "./Engines.ts"
 import type { Roster } from "./Roster.ts"
 import * as Rosters from "./Roster.ts"
 import { RuntimeConfig } from "./RuntimeConfig.ts"
+import * as Resumptions from "./resumptions.ts"
 import * as Slots from "./Slots.ts"
 
 /**
@@ -48,6 +50,9 @@ export type Admission =
   | { readonly _tag: "BackingOff"; readonly backOff: BackOff }
   | { readonly _tag: "Absent" }
 
+/** What a body that starts a child journals in the same commit. */
+export type JournalWrite = NonNullable<Parameters<(typeof ActivationStore.Service)["start"]>[3]>
+
 /** Runs processes. */
 export class Worker extends Context.Tag("holdfast/runtime/Worker")<
   Worker,
@@ -55,7 +60,11 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
     /** This worker's stable identity; its incarnation is the keeper of its leases. */
     readonly owner: LeaseOwner
     /** Starts a process, and runs it at once when this host has its engine and a free slot. */
-    readonly start: (registered: Registered, authority: Authority) => Effect.Effect<StartOutcome, StartError>
+    readonly start: (
+      registered: Registered,
+      authority: Authority,
+      journal?: JournalWrite
+    ) => Effect.Effect<StartOutcome, StartError>
     /**
      * Looks at one row and does what the verdict table says. `dead` are holders whose death is proven.
      *
@@ -63,7 +72,10 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
      */
     readonly recover: (id: ProcessId, dead: ReadonlyArray<LeaseOwner>) => Effect.Effect<Admission, StoreError>
     /** The activations in progress. */
-    readonly roster: Pick<Roster, "all" | "remind" | "retake" | "interruptAll" | "accept" | "empty" | "ownerBound">
+    readonly roster: Pick<
+      Roster,
+      "all" | "remind" | "retake" | "passivate" | "interruptAll" | "accept" | "empty" | "ownerBound"
+    >
     /** How many bodies could begin to work now, of how many at once. */
     readonly slots: () => { readonly free: number; readonly total: number }
     /** A fresh identity for one attempt. */
@@ -79,13 +91,14 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
 export const layer: Layer.Layer<
   Worker,
   never,
-  ProcessStore | ProcessRegistry | ActivationStore | Awaiter | Engines | OwnerLiveness | RuntimeConfig
+  ProcessStore | ProcessRegistry | ActivationStore | ExecutionStore | Awaiter | Engines | OwnerLiveness | RuntimeConfig
 > = Layer.scoped(
   Worker,
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const registry = yield* ProcessRegistry
     const activations = yield* ActivationStore
+    const executions = yield* ExecutionStore
     const awaiter = yield* Awaiter
     const engines = yield* Engines
     const config = yield* RuntimeConfig
@@ -105,7 +118,9 @@ export const layer: Layer.Layer<
       activations,
       readRow,
       slots,
-      contextOf: (activation) => Contexts.make({ start, awaiter, registry }, activation),
+      contextOf: (activation) => Contexts.make({ start, awaiter, registry, executions }, activation),
+      waitOf: executions.waitOf,
+      lookAgain: (id) => looks.unsafeOffer(id),
       claimant: () => claimant("run")
     })
 
@@ -119,13 +134,19 @@ export const layer: Layer.Layer<
       return { owner: attempt, ttlMs: config.leaseTtlMs, token: randomUUID(), keeper: owner.incarnationId }
     }
 
-    const start = (registered: Registered, authority: Authority): Effect.Effect<StartOutcome, StartError> =>
+    const start = (
+      registered: Registered,
+      authority: Authority,
+      journal?: JournalWrite
+    ): Effect.Effect<StartOutcome, StartError> =>
       Effect.gen(function* () {
         const { registration } = registered
-        if (roster.stopping() || !engines.has(registration)) return yield* activations.start(registered, authority)
+        const isLater = (registration.startAtMs ?? 0) > (yield* Clock.currentTimeMillis)
+        const register = activations.start(registered, authority, undefined, journal)
+        if (isLater || roster.stopping() || !engines.has(registration)) return yield* register
         // Nobody overtakes those who stand in line already.
         if (inLine.size > 0 || !slots.tryTake()) {
-          const outcome = yield* activations.start(registered, authority)
+          const outcome = yield* register
           if (outcome._tag === "Registered") enqueue({ id: registration.id, dead: [] })
           return outcome
         }
@@ -134,7 +155,7 @@ export const layer: Layer.Layer<
             const body = yield* prepared(registration)
             const by = claimant("run")
             const outcome = yield* certain(
-              activations.start(registered, authority, { owner, claimant: by }),
+              activations.start(registered, authority, { owner, claimant: by }, journal),
               registration.id,
               by,
               (row, lease): StartOutcome => ({ _tag: "Begun", row, lease })
@@ -146,7 +167,7 @@ export const layer: Layer.Layer<
         return yield* early.during(registration.id, begin)
       }).pipe(Effect.uninterruptible)
 
-    const prepared = (registration: Registration): Effect.Effect<Body<never>, InputInvalid> =>
+    const prepared = (registration: Registration): Effect.Effect<Ready, InputInvalid> =>
       Effect.catchTag(engines.prepare(registration), "EngineMissing", (error) => Effect.die(error)) // `has` said otherwise
 
     const recover = (
@@ -239,9 +260,10 @@ export const layer: Layer.Layer<
     })
 
     const dispatch = (changes: ReadonlyArray<Change>): void => {
-      for (const { row, commands } of changes) {
+      for (const { row, commands, events } of changes) {
+        const { id } = row.base.registration
+        if (roster.has(id)) for (const end of Resumptions.among(events)) roster.resumed(id, end.waitKey, end.ended)
         for (const command of commands) {
-          const { id } = row.base.registration
           if (command.type === "requestSweep") looks.unsafeOffer(id)
           else if (command.type === "runBody") continue
           else if (!roster.hint(id, command)) early.give(id, command)

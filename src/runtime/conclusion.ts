@@ -12,12 +12,14 @@ import type { ProcessId } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
 
 /** Why a running body was interrupted. `superseded`: the process ended without it. */
-export type StopCause = "cancel" | "host_stop" | "lease_lost" | "superseded"
+export type StopCause = "cancel" | "host_stop" | "passivated" | "lease_lost" | "superseded"
 
 /** What to write. `Drop`: nothing at all, somebody else owns the process. */
 export type Conclusion =
   | { readonly _tag: "Complete"; readonly output: AwaitOutput }
-  | { readonly _tag: "HandBack" }
+  | { readonly _tag: "HandBack"; readonly reason: "handed_back" | "passivated" }
+  /** The code does not fit the journal: nothing is concluded, and the row rests. */
+  | { readonly _tag: "Diverged"; readonly problem: string }
   | { readonly _tag: "Drop" }
 
 /** Everything the conclusion depends on. */
@@ -56,9 +58,10 @@ const complete = (output: AwaitOutput): Conclusion => ({ _tag: "Complete", outpu
 
 const interrupted = ({ stop, cancelReason, disposition, owner, nowMs }: Ending): Conclusion => {
   if (stop === "cancel") return complete(Output.cancelled(cancelReason ?? "cancelled"))
+  if (stop === "passivated") return { _tag: "HandBack", reason: "passivated" }
   if (stop === "host_stop") {
     return disposition === "rerunnable"
-      ? { _tag: "HandBack" }
+      ? { _tag: "HandBack", reason: "handed_back" }
       : complete(Output.abandoned({ writer: "owner_drain", owner, epochMs: nowMs }))
   }
   return complete(Output.failure("internal", "process_interrupted", "the body interrupted itself"))
@@ -70,12 +73,16 @@ const failed = ({ processId, disposition, cancelReason }: Ending, error: Runtime
       return error.processId === processId
         ? { _tag: "Drop" }
         : complete(Output.failure("execution", error._tag, error.message))
+    case "ReplayDiverged":
+      return { _tag: "Diverged", problem: error.message }
+    case "WaitTimedOut":
+      return complete(Output.failure("timeout", "process_signal_wait_timeout", error.message))
     case "ParentClosing":
       return complete(Output.cancelled(cancelReason ?? "cancelled"))
     case "StoreError":
       // The body could not be told what it asked for: that says nothing about its work.
       return disposition === "rerunnable"
-        ? { _tag: "HandBack" }
+        ? { _tag: "HandBack", reason: "handed_back" }
         : complete(Output.failure("unavailable", error._tag, error.message))
     default:
       return complete(Output.failure("execution", error._tag ?? "process_error", error.message))

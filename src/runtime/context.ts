@@ -2,26 +2,36 @@
  * Builds what a body sees: every write it makes presents the lease of its own activation.
  */
 import * as Effect from "effect/Effect"
-import type { LeaseLost, StoreError } from "../model/errors.ts"
+import type { LeaseLost, ReplayDiverged, StoreError } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { Registered } from "../model/Registration.ts"
 import type { Authority } from "../store/decisions/authority.ts"
+import type { Draft } from "../store/decisions/execution.ts"
 import type { StartOutcome } from "../store/decisions/register.ts"
+import type { ExecutionStore } from "../store/ExecutionStore.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
 import type { Awaiter } from "./Awaiter.ts"
 import { requestAbandon } from "./abandoning.ts"
 import type { ExecutionContext } from "./ExecutionContext.ts"
+import * as Operations from "./operations.ts"
+import type { Parking } from "./Parking.ts"
 import * as ProcessHandle from "./ProcessHandle.ts"
+import * as Journals from "./Replay.ts"
 import { readProcess } from "./reading.ts"
 import { registrationOf } from "./starting.ts"
 
 /** What a context needs of its worker. */
 export interface ContextSupport {
-  readonly start: (registered: Registered, authority: Authority) => Effect.Effect<StartOutcome, StartError>
+  readonly start: (
+    registered: Registered,
+    authority: Authority,
+    journal?: { readonly lease: Lease; readonly draft: Draft }
+  ) => Effect.Effect<StartOutcome, StartError>
   readonly awaiter: typeof Awaiter.Service
   readonly registry: typeof ProcessRegistry.Service
+  readonly executions: typeof ExecutionStore.Service
 }
 
 /** The activation a context belongs to. */
@@ -33,50 +43,107 @@ export interface Activation {
   readonly lend: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Takes the lease again after it expired; fails when somebody held the process in between. */
   readonly retake: Effect.Effect<void, LeaseLost | StoreError>
+  readonly parking: Parking
+  /** Says what the body is doing; `undefined` when it does not say. */
+  readonly enterPhase: (name: string | undefined) => string | undefined
+}
+
+/** A context, and what must hold once its body has ended. */
+export interface Prepared {
+  readonly context: ExecutionContext
+  /** Fails with `ReplayDiverged` when the journal has entries that the body never asked for. */
+  readonly settle: Effect.Effect<void, ReplayDiverged | StoreError>
 }
 
 /** Makes the context of one activation. */
-export const make = (support: ContextSupport, { row, lease, lend, retake }: Activation): ExecutionContext => {
+export const make = (support: ContextSupport, activation: Activation): Prepared => {
+  const { row, lease, lend, retake, parking, enterPhase } = activation
   const { registration } = row.base
+  const { id: processId } = registration
+  const { executions, registry, awaiter } = support
+
   /** Writes under the lease of this activation. One that only expired, while this host slept, is taken again. */
   const fenced = <A, E extends { readonly _tag: string }>(
-    write: (authority: Authority) => Effect.Effect<A, E>
+    write: (lease: Lease) => Effect.Effect<A, E>
   ): Effect.Effect<A, E | LeaseLost | StoreError> => {
-    const attempt = Effect.suspend(() => write({ _tag: "Body", lease: lease() }))
+    const attempt = Effect.suspend(() => write(lease()))
     return Effect.catchIf(
       attempt,
       (error) => error._tag === "LeaseLost",
       () => Effect.zipRight(retake, attempt)
     )
   }
+  const authority = (presented: Lease): Authority => ({ _tag: "Body", lease: presented })
+
+  const journal = Journals.make(processId, row.snapshot.context.activations <= 1, executions.journalOf(processId))
+  const operations = Operations.make({ processId, store: executions, journal, parking, fenced, lend })
+
   const handles: ProcessHandle.HandleSupport = {
-    awaitOutput: (id) => lend(support.awaiter.awaitProcess(id)),
+    awaitOutput: (id) => parking.busy(lend(awaiter.awaitProcess(id))),
     // A child is asked to stop under the parent's own fence.
-    cancel: (id, reason) => fenced((authority) => support.registry.requestProcessCancel(id, reason, authority)),
+    cancel: (id, reason) =>
+      parking.busy(fenced((presented) => registry.requestProcessCancel(id, reason, authority(presented)))),
     abandon: (id, reason) =>
-      fenced((authority) =>
-        requestAbandon(support.registry, id, { requestedBy: `process:${registration.id}`, authority, reason })
+      parking.busy(
+        fenced((presented) =>
+          requestAbandon(registry, id, { requestedBy: `process:${processId}`, authority: authority(presented), reason })
+        )
       ),
-    status: (id) => readProcess(support.registry, id)
+    signal: (id, request) => parking.busy(fenced((presented) => executions.signal(id, request, authority(presented)))),
+    status: (id) => readProcess(registry, id),
+    awaiter
   }
+
+  const startChild: ExecutionContext["startChild"] = (
+    engine,
+    { name, payload, id = `${processId}/${name}`, label, closePolicy = "cancel" }
+  ) =>
+    parking.busy(
+      journal.operate(
+        "start_child",
+        name,
+        (outcome) =>
+          Effect.succeed(
+            ProcessHandle.make(engine, (outcome as { readonly process_id: typeof processId }).process_id, handles)
+          ), // written below
+        (opened) =>
+          Effect.gen(function* () {
+            const registered = yield* registrationOf(engine, {
+              id,
+              payload,
+              ...(label === undefined ? {} : { label }),
+              provenance: {
+                originator: registration.provenance.originator,
+                causedBy: { _tag: "Process", processId }
+              },
+              parent: { processId, closePolicy }
+            })
+            const child = registered.registration.id
+            yield* fenced((presented) =>
+              support.start(registered, authority(presented), {
+                lease: presented,
+                draft: { ...opened, outcome: { process_id: child } }
+              })
+            )
+            return ProcessHandle.make(engine, child, handles)
+          })
+      )
+    )
+
   return {
-    processId: registration.id,
-    attempt: row.snapshot.context.attempts,
-    fencingToken: row.lease.fencingToken,
-    startChild: (engine, { name, payload, id = `${registration.id}/${name}`, label, closePolicy = "cancel" }) =>
-      Effect.gen(function* () {
-        const registered = yield* registrationOf(engine, {
-          id,
-          payload,
-          ...(label === undefined ? {} : { label }),
-          provenance: {
-            originator: registration.provenance.originator,
-            causedBy: { _tag: "Process", processId: registration.id }
-          },
-          parent: { processId: registration.id, closePolicy }
-        })
-        yield* fenced((authority) => support.start(registered, authority))
-        return ProcessHandle.make(engine, registered.registration.id, handles)
-      })
+    settle: journal.settle,
+    context: {
+      processId,
+      attempt: row.snapshot.context.attempts,
+      fencingToken: row.lease.fencingToken,
+      ...operations,
+      phase: (name, effect) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => enterPhase(name)),
+          () => Effect.annotateLogs(effect, "phase", name),
+          (before) => Effect.sync(() => enterPhase(before))
+        ),
+      startChild
+    }
   }
 }

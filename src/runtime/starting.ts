@@ -10,6 +10,7 @@ import type { Provenance } from "../model/Provenance.ts"
 import type { Parent, Registered } from "../model/Registration.ts"
 import * as Registration from "../model/Registration.ts"
 import type { Engine } from "./Engine.ts"
+import type { AnySignal } from "./Signal.ts"
 
 /** How to start a process. */
 export interface StartSpec<Payload> {
@@ -18,6 +19,8 @@ export interface StartSpec<Payload> {
   readonly label?: string
   readonly provenance: Provenance
   readonly parent?: Parent
+  /** Before this time no body begins. Units: epoch milliseconds, UTC. */
+  readonly startAtMs?: number
 }
 
 /** The environment of a host that captures none: no plugin options, no policy. */
@@ -29,8 +32,8 @@ export const emptyEnvironment: EnvironmentRef =
  *
  * Fails with `InputInvalid` (the payload does not fit) or `RegistrationInvalid` (the id is blank), naming the field.
  */
-export const registrationOf = <Payload, Success, Failure, R>(
-  engine: Engine<Payload, Success, Failure, R>,
+export const registrationOf = <Payload, Success, Failure, R, Signals extends AnySignal>(
+  engine: Engine<Payload, Success, Failure, R, Signals>,
   spec: StartSpec<Payload>
 ): Effect.Effect<Registered, InputInvalid | RegistrationInvalid> =>
   Effect.flatMap(engine.encodePayload(spec.payload), (payload) => {
@@ -39,8 +42,10 @@ export const registrationOf = <Payload, Success, Failure, R>(
     return Registration.prepare({
       ...Registration.make(processId(spec.id), input, disposition, spec.provenance),
       identity: { kind, ...(spec.label === undefined ? {} : { label: spec.label }), definition: { kind, version } },
+      eventTypes: engine.eventTypes,
       envRef: emptyEnvironment,
       ...(spec.parent === undefined ? {} : { parent: spec.parent }),
+      ...(spec.startAtMs === undefined ? {} : { startAtMs: spec.startAtMs }),
       ...(maxAttempts === undefined ? {} : { maxAttempts })
     })
   })

@@ -20,6 +20,7 @@ import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import type { Registered } from "../model/Registration.ts"
 import type { Authority } from "./decisions/authority.ts"
 import type { CompletionRefusal } from "./decisions/completion.ts"
+import type { Draft } from "./decisions/execution.ts"
 import type { Claimant } from "./decisions/lease.ts"
 import type { Recoverer, RecoveryOutcome } from "./decisions/recover.ts"
 import type { ReadyWorker, StartOutcome } from "./decisions/register.ts"
@@ -30,7 +31,8 @@ export class ActivationStore extends Context.Tag("holdfast/store/ActivationStore
   ActivationStore,
   {
     /**
-     * Registers a process, and when a worker is ready also claims it and begins its first activation.
+     * Registers a process, and when a worker is ready also claims it and begins its first activation. A body that starts a
+     * child journals that in the same commit.
      *
      * Fails with `ProcessIdConflict` when the id stands for something else, `ParentClosing` when its parent was asked to
      * stop, `LeaseLost` when the parent's lease is gone.
@@ -38,7 +40,8 @@ export class ActivationStore extends Context.Tag("holdfast/store/ActivationStore
     readonly start: (
       registered: Registered,
       authority: Authority,
-      worker?: ReadyWorker
+      worker?: ReadyWorker,
+      journal?: { readonly lease: Lease; readonly draft: Draft }
     ) => Effect.Effect<StartOutcome, ProcessIdConflict | ProcessPruned | LeaseLost | ParentClosing | StoreError>
 
     /** Begins the activation that the worker expects to be next. Fails with `EventRejected` when another began it. */
@@ -54,10 +57,15 @@ export class ActivationStore extends Context.Tag("holdfast/store/ActivationStore
       output: AwaitOutput
     ) => Effect.Effect<ProcessRow, CompletionRefusal | LeaseLost | StoreError>
 
-    /** Hands an activation back, with its lease, in one commit. */
+    /**
+     * Hands an activation back, with its lease, in one commit.
+     *
+     * One that is passivated names the waits it was parked on: if one of them has ended meanwhile, it is handed back instead.
+     */
     readonly suspend: (
       lease: Lease,
-      reason: SuspendReason
+      reason: SuspendReason,
+      parked?: ReadonlyArray<string>
     ) => Effect.Effect<ProcessRow, ProcessUnknown | LeaseLost | StoreError>
 
     /** Looks at one row, decides by the verdict table and acts, all in one commit. */

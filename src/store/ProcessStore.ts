@@ -17,12 +17,14 @@ import type { ProcessCommand } from "../../machines/process.ts"
 import type { ProcessUnknown, StoreError } from "../model/errors.ts"
 import type { HandleGrant } from "../model/Grant.ts"
 import type { ProcessId, SessionScopeId } from "../model/ids.ts"
+import type { JournalEntry } from "../model/Journal.ts"
 import type { Lease, LeaseSlot } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { Base } from "../model/ProcessRecord.ts"
 import type {
   Candidate,
+  ExecutionReads,
   Found,
   Holder,
   Holding,
@@ -96,6 +98,7 @@ export type Write =
   | ChildWrite
   | { readonly _tag: "PutGrant"; readonly grant: HandleGrant }
   | { readonly _tag: "RemoveGrant"; readonly scopeId: SessionScopeId; readonly processId: ProcessId }
+  | { readonly _tag: "PutJournal"; readonly processId: ProcessId; readonly entry: JournalEntry }
   | { readonly _tag: "AckWake"; readonly processId: ProcessId; readonly sequence: number }
   /** Removes a process with all that belongs to it, and leaves the tombstone. */
   | { readonly _tag: "Bury"; readonly tombstone: Tombstone }
@@ -140,6 +143,7 @@ export const refuse = <E>(error: E): Decision<never, E> => ({ _tag: "Refused", e
 
 export type {
   Candidate,
+  ExecutionReads,
   Found,
   Holder,
   Holding,
@@ -179,6 +183,9 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
 
     /** Children by their parent, and what is owed to them. */
     readonly children: ChildReads
+
+    /** What a body that runs again needs, and the timers. */
+    readonly execution: ExecutionReads
 
     /** Reads one process. */
     readonly find: (id: ProcessId) => Effect.Effect<Found, StoreError>

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import { ActivationStore } from "./ActivationStore.ts"
 import * as Activation from "./decisions/activation.ts"
 import * as Completion from "./decisions/completion.ts"
+import * as Execution from "./decisions/execution.ts"
 import * as LeaseProtocol from "./decisions/lease.ts"
 import * as Recover from "./decisions/recover.ts"
 import * as Register from "./decisions/register.ts"
@@ -16,20 +17,25 @@ export const make: Effect.Effect<typeof ActivationStore.Service, never, ProcessS
   ProcessStore,
   (store) =>
     ActivationStore.of({
-      start: (registered, authority, worker) => {
+      start: (registered, authority, worker, journal) => {
         const { id, parent } = registered.registration
         const lock = [
           id,
           ...(parent === undefined ? [] : [parent.processId]),
           ...("lease" in authority ? [authority.lease.processId] : [])
         ]
-        return store.transact({ lock }, Register.start(registered, authority, worker))
+        const decide = Register.start(registered, authority, worker)
+        return store.transact(
+          { lock },
+          journal === undefined ? decide : Execution.journaled(journal.lease, journal.draft, decide)
+        )
       },
       begin: (lease, activation, owner) =>
         store.transact(Activation.beginPlan(lease, activation), Activation.begin(lease, activation, owner)),
       complete: (lease, output) =>
         store.transact(Completion.completionPlan(lease.processId, output), Completion.completeWithLease(lease, output)),
-      suspend: (lease, reason) => store.transact({ lock: [lease.processId] }, Activation.suspend(lease, reason)),
+      suspend: (lease, reason, parked) =>
+        store.transact({ lock: [lease.processId] }, Activation.suspend(lease, reason, parked)),
       recover: (id, by) => store.transact({ lock: [id] }, Recover.recover(id, by)),
       backOff: (id, problem) => store.transact({ lock: [id] }, Recover.backOff(id, problem)),
       drain: (id, by) => store.transact({ lock: [id] }, Recover.drain(id, by)),

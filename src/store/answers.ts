@@ -1,9 +1,13 @@
 /**
  * What a store answers to a read, and to the one write that goes by a condition.
  */
+import type * as Effect from "effect/Effect"
+import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
+import type { JournalEntry } from "../model/Journal.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
+import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRow, Tombstone } from "./ProcessStore.ts"
 
 /** What a point read finds. */
@@ -72,4 +76,22 @@ export interface ListQuery {
   readonly filter: ListFilter
   readonly after?: ProcessId
   readonly limit?: number
+}
+
+/** Reads for bodies that run again, and for timers. Units: epoch milliseconds, UTC. */
+export interface ExecutionReads {
+  /** The journal of a process, in order of position. */
+  readonly journal: (id: ProcessId) => Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
+
+  /** The event that was appended under a replay key. */
+  readonly eventByKey: (id: ProcessId, replayKey: string) => Effect.Effect<ProcessEvent | undefined, StoreError>
+
+  /** Processes with a wait whose deadline has passed, the earliest first. */
+  readonly timersDue: (options: {
+    readonly nowMs: number
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
+
+  /** The earliest deadline of any wait; `undefined` when there is none. */
+  readonly nextTimer: Effect.Effect<number | undefined, StoreError>
 }

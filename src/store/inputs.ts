@@ -147,5 +147,8 @@ const shaped = <A>(field: string, fits: (value: unknown) => boolean, value: A): 
 const kindOf = (value: unknown): string =>
   value === null ? "null" : Array.isArray(value) ? "an array" : `a value of type ${typeof value}`
 
+/** Refuses a field. */
+export const refuse = (field: string, problem: string): Either.Either<never, InputInvalid> => invalid(field, problem)
+
 const invalid = (field: string, problem: string): Either.Either<never, InputInvalid> =>
   Either.left(new InputInvalid({ field, problem }))

@@ -44,6 +44,11 @@ export const layer: Layer.Layer<WaitStore, never, ProcessStore> = Layer.effect(W
 
 /** A wait is for one signal, and says its name twice: both must say the same, or a signal could be consumed twice. */
 const signalWait = (wait: WaitState): Either.Either<WaitState, InputInvalid> => {
+  if (wait.kind._tag === "Timer") {
+    return wait.deadlineMs === undefined
+      ? Either.left(new InputInvalid({ field: "wait/deadline_ms", problem: "a timer needs a deadline" }))
+      : Either.right(wait)
+  }
   const { name, eventType } = wait.kind
   const problem = signalNameProblem(name)
   if (problem !== undefined) return Either.left(new InputInvalid({ field: "wait/kind/name", problem }))

@@ -89,8 +89,12 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
         const nowMs = Math.max(latestMs, yield* Clock.currentTimeMillis)
         latestMs = nowMs
         // Rows that are stuck here must not keep those behind them out of sight.
-        const due = yield* store.due({ nowMs, limit: maxRows + stuck.size })
-        const ids = [...new Set([...dead.rows.keys(), ...due])].filter((id) => (stuck.get(id)?.untilMs ?? 0) <= nowMs)
+        const limit = maxRows + stuck.size
+        const due = yield* store.due({ nowMs, limit })
+        const all = new Set([...dead.rows.keys(), ...due])
+        // What is due no more went on elsewhere: nothing is remembered of it.
+        if (due.length < limit) for (const id of stuck.keys()) if (!all.has(id)) stuck.delete(id)
+        const ids = [...all].filter((id) => (stuck.get(id)?.untilMs ?? 0) <= nowMs)
         return { dead, ids, nowMs }
       })
 

@@ -16,6 +16,7 @@ import type {
   ChildSpec,
   SupervisedChild,
   SupervisorCommand,
+  SupervisorContext,
   SupervisorEvent,
   SupervisorFailure,
   SupervisorInput
@@ -61,19 +62,15 @@ export const make = (spec: SupervisorSpec): Supervisor => {
   })
 
   // Effect passes an interruption on to forked children at once; in a scope they wait for their turn to stop.
-  const loop = (restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>, scope: Scope.Scope) =>
+  const loop = (inbox: Inboxes.Inbox<SupervisorEvent>, scope: Scope.Scope): Effect.Effect<void, SupervisorFailure> =>
     Effect.gen(function* () {
       ;({ snapshot, commands } = Step.begin(supervisorMachine, {
         ...input,
         children: children.map(({ run: _run, below: _below, ...child }) => child)
       }))
-      const inbox = Inboxes.make<SupervisorEvent>({
-        type: "supervisor.start_requested",
-        atMs: yield* Clock.currentTimeMillis
-      })
+      inbox.offer({ type: "supervisor.start_requested", atMs: yield* Clock.currentTimeMillis })
       const fibers = new Map<string, Fiber.RuntimeFiber<unknown, unknown>>()
       const alarms = new Map<string, Fiber.RuntimeFiber<void>>()
-      let stopping = false
 
       const perform = (command: SupervisorCommand): Effect.Effect<void> => {
         switch (command.type) {
@@ -137,38 +134,42 @@ export const make = (spec: SupervisorSpec): Supervisor => {
       while (true) {
         for (const command of commands) yield* perform(command)
         if (snapshot.status === "done") break
-        const event = stopping ? yield* inbox.take : yield* Effect.exit(restore(inbox.take))
-        if ("type" in event) {
-          ;({ snapshot, commands } = Step.advance(supervisorMachine, snapshot, event))
-        } else if (Exit.isSuccess(event)) {
-          ;({ snapshot, commands } = Step.advance(supervisorMachine, snapshot, event.value))
-        } else {
-          // Interrupted: it is asked to stop, and the rest of its life cannot be interrupted.
-          stopping = true
-          const atMs = yield* Clock.currentTimeMillis
-          ;({ snapshot, commands } = Step.advance(supervisorMachine, snapshot, {
-            type: "supervisor.stop_requested",
-            atMs
-          }))
-        }
+        ;({ snapshot, commands } = Step.advance(supervisorMachine, snapshot, yield* inbox.take))
       }
       const { failure } = snapshot.context
       if (failure !== undefined) return yield* Effect.fail(failure)
     })
 
   return {
-    run: Effect.uninterruptibleMask((restore) => Effect.scopedWith((scope) => loop(restore, scope))),
+    // The loop itself is never interrupted, since a message that it takes must not be lost: being asked to stop is one more.
+    run: Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const inbox = Inboxes.make<SupervisorEvent>()
+        const fiber = yield* Effect.fork(Effect.scopedWith((scope) => loop(inbox, scope)))
+        yield* Effect.onInterrupt(restore(Fiber.await(fiber)), () =>
+          Effect.flatMap(Clock.currentTimeMillis, (atMs) => {
+            inbox.offer({ type: "supervisor.stop_requested", atMs })
+            return Fiber.await(fiber)
+          })
+        )
+        yield* Fiber.join(fiber)
+      })
+    ),
     node: () => ({
       name,
       kind: "supervisor",
       state: stateOf(snapshot.value),
       restarts: 0,
-      ...(snapshot.context.failure === undefined
-        ? {}
-        : { lastFailure: { atMs: 0, problem: snapshot.context.failure.problem } }),
+      ...lastFailureOf(snapshot.context),
       children: snapshot.context.children.map((child) => nodeOf(child, byName.get(child.name)))
     })
   }
+}
+
+/** A supervisor's own failure is that of the child it gave up over. */
+const lastFailureOf = ({ failure, children }: SupervisorContext): Pick<TreeNode, "lastFailure"> => {
+  const last = children.find(({ name }) => name === failure?.child)?.lastFailure
+  return last === undefined ? {} : { lastFailure: last }
 }
 
 const stateOf = (value: unknown): string =>

@@ -21,6 +21,8 @@ export type Deferral =
   | { readonly _tag: "NoSlot" }
   /** Owner-bound, begun, held by nobody, and nobody asked to give it up: only a request or an outcome can move it. */
   | { readonly _tag: "OutcomeUnknown" }
+  /** It was registered to begin later. */
+  | { readonly _tag: "NotYet" }
   /** Looking at it failed. */
   | { readonly _tag: "StoreError"; readonly problem: string }
 
@@ -123,6 +125,8 @@ const leftFor = (left: Extract<Admission, { readonly _tag: "Left" }>): Deferral 
       return { _tag: "Busy", ...(left.holder === undefined ? {} : { holder: left.holder.ownerId }) }
     case "outcome_unknown":
       return { _tag: "OutcomeUnknown" }
+    case "not_yet":
+      return { _tag: "NotYet" }
     case "no_engine":
       return { _tag: "NoEngine", kind: left.engine?.kind ?? "", version: left.engine?.version ?? "" }
   }

@@ -110,6 +110,8 @@ const cases: Readonly<Record<string, ReadonlyArray<Case>>> = {
     accept("src/runtime/A.ts", "// Effect.runFork\nconst a = 'setTimeout('\nClock.currentTimeMillis"),
     accept("src/runtime/A.ts", "const a = { setTimeout: 1 }\nconst b = a.setTimeout\nnew Date(0)"),
     accept("test/a.ts", "Date.now()"),
+    accept("src/inspector/page/a.ts", "setTimeout(b, 1); Date.now()"),
+    refuse("src/inspector/A.ts", "setTimeout(b, 1)", "src/inspector/A.ts:1 uses setTimeout"),
     refuse("src/runtime/A.ts", "Effect.runFork(a)", "src/runtime/A.ts:1 uses runFork"),
     refuse("src/runtime/A.ts", "a.pipe(\nEffect.forkDaemon)", "src/runtime/A.ts:2 uses forkDaemon"),
     refuse("src/store/A.ts", 'import { forkDaemon } from "effect/Effect"', "src/store/A.ts:1 uses forkDaemon"),

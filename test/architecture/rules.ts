@@ -30,6 +30,8 @@ export const breaches = (rule: Rule, sources: ReadonlyArray<Source>): ReadonlyAr
 const isScript = (path: string): boolean => path.endsWith(".ts")
 const isMachine = (path: string): boolean => isScript(path) && path.startsWith("machines/")
 const isSource = (path: string): boolean => isScript(path) && path.startsWith("src/") && path !== "src/index.ts"
+/** What runs in a browser has the browser's clock and timers, and no Effect. */
+const isPage = (path: string): boolean => path.startsWith("src/inspector/page/")
 const isTest = (path: string): boolean => isScript(path) && path.startsWith("test/")
 
 const size = (name: string, judges: (path: string) => boolean, maxLines: number): Rule => ({
@@ -120,7 +122,7 @@ const pureMachines = onNodes("a machine decides, it never does", isMachine, (nod
 
 const ownedFibers = onNodes(
   "fibers, time and randomness come from Effect",
-  (path) => isSource(path) && path !== "src/host/embed.ts",
+  (path) => isSource(path) && path !== "src/host/embed.ts" && !isPage(path),
   (node) => {
     if (ts.isPropertyAccessExpression(node) && node.name.text === "runFork") return "uses runFork"
     if (nameOf(node) === "forkDaemon") return "uses forkDaemon"

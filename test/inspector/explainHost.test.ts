@@ -15,6 +15,7 @@ import { registrationOf } from "../../src/runtime/starting.ts"
 import * as Worker from "../../src/runtime/Worker.ts"
 import * as Activations from "../../src/store/activations.ts"
 import * as Authority from "../../src/store/decisions/authority.ts"
+import * as Executions from "../../src/store/executions.ts"
 import * as Liveness from "../../src/store/liveness.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import * as Registry from "../../src/store/registry.ts"
@@ -36,7 +37,7 @@ const host = Worker.layer.pipe(
   Layer.provideMerge(Awaiter.layer),
   Layer.provideMerge(ChangeHub.layer),
   Layer.provideMerge(Layer.merge(Engines.layer([Work]), RuntimeConfig.layer({ maxConcurrent: 1 }))),
-  Layer.provideMerge(Layer.merge(Registry.layer, Activations.layer)),
+  Layer.provideMerge(Layer.mergeAll(Registry.layer, Activations.layer, Executions.layer)),
   Layer.provideMerge(Layer.merge(MemoryStore.layer, Liveness.layer)),
   Layer.provide(quiet)
 )

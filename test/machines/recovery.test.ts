@@ -241,7 +241,7 @@ interface Standing {
   readonly terminal: boolean
   readonly started: boolean
   readonly waiting: boolean
-  readonly active: boolean
+  readonly dormant: boolean
   readonly cancel: boolean
   readonly abandon: boolean
 }
@@ -252,7 +252,7 @@ const everyStanding: ReadonlyArray<Standing> = dispositions.flatMap((disposition
     terminal: (bits & 1) > 0,
     started: (bits & 2) > 0,
     waiting: (bits & 4) > 0,
-    active: (bits & 8) > 0,
+    dormant: (bits & 8) > 0,
     cancel: (bits & 16) > 0,
     abandon: (bits & 32) > 0
   }))
@@ -268,31 +268,31 @@ const dueRules: ReadonlyArray<
   ["begun owner-bound work that was given up is due", { ...begun, abandon: true }, 777],
   [
     "rerunnable work that handed itself back to wait is moved by an event only",
-    { ...rerunnable, waiting: true, active: false, cancel: false },
+    { ...rerunnable, waiting: true, dormant: true, cancel: false },
     null
   ],
   [
     "rerunnable work that waits and is to be cancelled is due",
-    { ...rerunnable, waiting: true, active: false, cancel: true },
+    { ...rerunnable, waiting: true, dormant: true, cancel: true },
     777
   ],
   [
     "rerunnable work whose activation waits is due, in case that activation died",
-    { ...rerunnable, waiting: true, active: true },
+    { ...rerunnable, waiting: true, dormant: false },
     777
   ],
   ["rerunnable work that does not wait is due", { ...rerunnable, waiting: false }, 777],
   [
     "fresh owner-bound work with an open wait is moved by an event only",
-    { ...fresh, waiting: true, active: false, cancel: false },
+    { ...fresh, waiting: true, dormant: true, cancel: false },
     null
   ],
   [
     "fresh owner-bound work with an open wait that is to be cancelled is due",
-    { ...fresh, waiting: true, active: false, cancel: true },
+    { ...fresh, waiting: true, dormant: true, cancel: true },
     777
   ],
-  ["fresh owner-bound work counted as active is due", { ...fresh, waiting: true, active: true }, 777],
+  ["fresh owner-bound work counted as active is due", { ...fresh, waiting: true, dormant: false }, 777],
   ["fresh owner-bound work without a wait is due", { ...fresh, waiting: false }, 777]
 ]
 

@@ -21,7 +21,7 @@ const lost = (id: string) => new LeaseLost({ processId: id, fencingToken: 1, cur
 const childCancelled = new ProcessCancelled({ processId: "p/child", reason: "why not" })
 
 const drop: Conclusion = { _tag: "Drop" }
-const handBack: Conclusion = { _tag: "HandBack" }
+const handBack: Conclusion = { _tag: "HandBack", reason: "handed_back" }
 const complete = (output: AwaitOutput): Conclusion => ({ _tag: "Complete", output })
 const cancelled = complete({ _tag: "Cancelled", message: "enough" })
 const defect = complete({

@@ -45,6 +45,17 @@ CREATE TABLE "holdfast_migrations" (
   name VARCHAR(255) NOT NULL
 );
 
+CREATE TABLE journal (
+  pk INTEGER NOT NULL REFERENCES process (pk),
+  key TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  operation TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  PRIMARY KEY (pk, position)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE lease (
   pk INTEGER PRIMARY KEY REFERENCES process (pk),
   lease_token TEXT NOT NULL,
@@ -79,6 +90,7 @@ CREATE TABLE state (
   process_id TEXT NOT NULL,
   wake_session TEXT,
   back_off TEXT,
+  deadline INTEGER,
   snapshot TEXT NOT NULL
 ) STRICT;
 
@@ -115,6 +127,8 @@ CREATE INDEX handle_grant_process ON handle_grant (pk, session_id, scope_id);
 CREATE INDEX handle_grant_session ON handle_grant (session_id);
 
 CREATE UNIQUE INDEX state_change ON state (change);
+
+CREATE INDEX state_deadline ON state (deadline) WHERE deadline IS NOT NULL;
 
 CREATE INDEX state_due ON state (due_at) WHERE due_at IS NOT NULL;
 

@@ -56,6 +56,8 @@ const deferralText = (reason: Deferral): string => {
       return "there is nothing to do"
     case "BackingOff":
       return `it rests until ${new Date(reason.untilMs).toISOString()}: ${reason.problem}`
+    case "NotYet":
+      return "it was registered to begin later"
     case "StoreError":
       return reason.problem
   }
@@ -81,5 +83,6 @@ const deferralNames: Readonly<Record<Deferral["_tag"], string>> = {
   ExternallyOwned: "externally_owned",
   Settled: "settled",
   BackingOff: "backing_off",
+  NotYet: "not_yet",
   StoreError: "store_error"
 }

@@ -69,13 +69,16 @@ export const recordFirstStarted =
 
 /** Hands an activation back, with its lease: the next one goes on with the same attempt. */
 export const suspend =
-  (lease: Lease, reason: SuspendReason) =>
+  (lease: Lease, reason: SuspendReason, parked: ReadonlyArray<string> = []) =>
   (view: View): Decision<ProcessRow, ProcessUnknown | LeaseLost> => {
     const row = view.row(lease.processId)
     if (row === undefined) return refuse(new ProcessUnknown({ processId: lease.processId }))
     const refusal = leaseRefusal(row, lease, view.nowMs)
     if (refusal !== undefined) return refuse(refusal)
-    const fact = Facts.suspended(lease.processId, row.snapshot.context.activations, reason)
+    // A wait that ended while the body was being put away is news for it: then it is handed back, to go on at once.
+    const open = new Set(row.snapshot.context.waits.map(({ kind }) => kind.key))
+    const isNews = reason === "passivated" && !parked.every((key) => open.has(key))
+    const fact = Facts.suspended(lease.processId, row.snapshot.context.activations, isNews ? "handed_back" : reason)
     const change = Changes.of(row)
     const handedBack = isActive(row.snapshot) ? Changes.append(change, fact, view.nowMs) : change
     const released = Changes.released(handedBack)

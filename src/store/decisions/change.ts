@@ -1,7 +1,7 @@
 /**
  * How a decision changes a row: by appending facts, which the lifecycle machine folds, and by moving its lease.
  */
-import { isActive, isStarted } from "../../../machines/lifecycle.ts"
+import { isDormant, isStarted } from "../../../machines/lifecycle.ts"
 import { processMachine } from "../../../machines/process.ts"
 import { dueAtMs } from "../../../machines/recovery.ts"
 import * as Step from "../../../machines/step.ts"
@@ -104,8 +104,9 @@ const dueOf = (base: Base, snapshot: ProcessRow["snapshot"], nowMs: number): num
     terminal: snapshot.status === "done",
     started: isStarted(snapshot),
     waiting: snapshot.context.waits.length > 0,
-    active: isActive(snapshot),
+    dormant: !isStarted(snapshot) || isDormant(snapshot),
     cancelRequested: snapshot.context.cancelRequest !== undefined,
     abandonRequested: snapshot.context.abandonRequest !== undefined,
+    ...(base.registration.startAtMs === undefined ? {} : { startAtMs: base.registration.startAtMs }),
     nowMs
   })

@@ -129,7 +129,8 @@ export const verdictOf = (row: ProcessRow, by: Pick<Recoverer, "dead" | "engine"
     abandonRequested: abandonRequest !== undefined,
     nextAttempt: nextAttempt(row.snapshot),
     ...(registration.maxAttempts === undefined ? {} : { maxAttempts: registration.maxAttempts }),
-    engine: by.engine
+    engine: by.engine,
+    early: (registration.startAtMs ?? 0) > nowMs
   })
 }
 

@@ -11,7 +11,7 @@ import { ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
 import type { WaitOutcome, WaitState } from "../../model/facts.ts"
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import { signalNameOf } from "../../model/ids.ts"
+import { signalNameOf, signalWaitKey } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Decision, Plan, ProcessRow, View } from "../ProcessStore.ts"
 import { accept, refuse } from "../ProcessStore.ts"
@@ -41,12 +41,7 @@ export const setWait =
       return refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "enter a wait state" }))
     }
     if (row.snapshot.context.waits.some((open) => jsonEquals(open, wait))) return accept(row)
-    const entered = enter(Changes.of(row), wait, view.nowMs)
-    const signal = view.firstEventAfter(id, wait.kind.eventType, consumedUpTo(row, wait.kind.name))
-    const change =
-      signal === undefined
-        ? entered
-        : resume(entered, wait.kind.key, { _tag: "Signal", sequence: signal.sequence }, view.nowMs)
+    const change = enter(view, Changes.of(row), wait)
     return accept(change.row, change)
   }
 
@@ -67,14 +62,48 @@ export const clearWait =
 /** Hands an event that was just appended to the oldest wait for it, if it is a signal and somebody waits. */
 export const deliver = (change: Change, event: ProcessEvent, nowMs: number): Change => {
   if (signalNameOf(event.eventType) === undefined) return change
-  const wait = change.row.snapshot.context.waits.find((open) => open.kind.eventType === event.eventType)
+  const wait = change.row.snapshot.context.waits.find(
+    ({ kind }) => kind._tag === "Signal" && kind.eventType === event.eventType
+  )
   return wait === undefined
     ? change
     : resume(change, wait.kind.key, { _tag: "Signal", sequence: event.sequence }, nowMs)
 }
 
-const enter = (change: Change, wait: WaitState, nowMs: number): Change =>
-  Changes.append(change, Facts.waiting(idOf(change), wait, occurrences(change, wait.kind.key) + 1), nowMs)
+/** Opens a wait; a signal of its name that nobody consumed yet ends it at once. */
+export const enter = (view: View, change: Change, wait: WaitState): Change => {
+  const id = idOf(change)
+  const fact = Facts.waiting(id, wait, occurrences(change, wait.kind.key) + 1)
+  const entered = Changes.append(change, fact, view.nowMs)
+  if (wait.kind._tag !== "Signal") return entered
+  const signal = view.firstEventAfter(id, wait.kind.eventType, consumedUpTo(change.row, wait.kind.name))
+  return signal === undefined
+    ? entered
+    : resume(entered, wait.kind.key, { _tag: "Signal", sequence: signal.sequence }, view.nowMs)
+}
+
+/** How many waits for a signal of this name the process ever entered. */
+export const signalWaits = (row: ProcessRow, name: string): number => {
+  const prefix = signalWaitKey(row.base.registration.id, name, 0).slice(0, -1)
+  return Object.keys(row.snapshot.context.waitCounts).filter((key) => key.startsWith(prefix)).length
+}
+
+/** Ends every wait whose deadline has passed. Whoever finds that first does it; a second one changes nothing. */
+export const fire =
+  (id: ProcessId) =>
+  (view: View): Decision<ProcessRow | undefined, never> => {
+    const row = view.row(id)
+    if (row === undefined || lifecycleOf(row.snapshot) !== "running") return accept(undefined)
+    const due = row.snapshot.context.waits.filter(
+      ({ deadlineMs }) => deadlineMs !== undefined && deadlineMs <= view.nowMs
+    )
+    if (due.length === 0) return accept(row)
+    const change = due.reduce(
+      (fired, { kind }) => resume(fired, kind.key, { _tag: kind._tag === "Timer" ? "Timer" : "Timeout" }, view.nowMs),
+      Changes.of(row)
+    )
+    return accept(change.row, change)
+  }
 
 const resume = (change: Change, key: string, outcome: WaitOutcome, nowMs: number): Change =>
   Changes.append(change, Facts.resumed(idOf(change), key, occurrences(change, key), outcome), nowMs)

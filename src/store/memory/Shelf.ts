@@ -3,6 +3,7 @@
  */
 import type { HandleGrant } from "../../model/Grant.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import type { JournalEntry } from "../../model/Journal.ts"
 import { freeze } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Plan, ProcessRow, Tombstone, View, Write } from "../ProcessStore.ts"
@@ -17,6 +18,7 @@ export interface Shelf {
   readonly tombstones: Map<ProcessId, Tombstone>
   readonly grants: Map<string, HandleGrant>
   readonly acks: Map<ProcessId, Set<number>>
+  readonly journals: Map<ProcessId, Array<JournalEntry>>
   /** The latest change of each row or tombstone. */
   readonly changes: Map<ProcessId, number>
   readonly kin: Kin
@@ -31,6 +33,7 @@ export const make = (): Shelf => ({
   tombstones: new Map(),
   grants: new Map(),
   acks: new Map(),
+  journals: new Map(),
   changes: new Map(),
   kin: Children.make(),
   nextChange: 1
@@ -95,6 +98,12 @@ export const writeBeside = (shelf: Shelf, write: Write): void => {
     case "PayDebt":
       Children.write(shelf.kin, write)
       return
+    case "PutJournal": {
+      const journal = shelf.journals.get(write.processId) ?? []
+      if (!journal.some(({ position }) => position === write.entry.position)) journal.push(freeze(write.entry))
+      shelf.journals.set(write.processId, journal)
+      return
+    }
     case "Bury":
       bury(shelf, write.tombstone)
       return
@@ -128,6 +137,7 @@ const bury = (shelf: Shelf, tombstone: Tombstone): void => {
   shelf.logs.delete(id)
   shelf.replays.delete(id)
   shelf.acks.delete(id)
+  shelf.journals.delete(id)
   for (const grant of grantsWhere(shelf, ({ processId }) => processId === id)) {
     shelf.grants.delete(grantKey(grant.scopeId, id))
   }

@@ -32,6 +32,12 @@ export const make =
       case "AckWake":
         sql.ackWake.run(pkOf(write.processId), write.sequence)
         return
+      case "PutJournal": {
+        const { processId, entry } = write
+        const { key, position, sequence, operation, atMs, outcome } = entry
+        sql.putJournal.run(pkOf(processId), key, position, sequence, operation, atMs, JSON.stringify(outcome))
+        return
+      }
       case "Bury": {
         const { processId, terminalState, prunedAtMs, lastSequence, lastFence } = write.tombstone
         const pk = pkOf(processId)

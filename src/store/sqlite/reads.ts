@@ -11,13 +11,14 @@ import { leaseIn } from "../../model/Lease.ts"
 import type { Found, ProcessRow, ProcessStore } from "../ProcessStore.ts"
 import type { EventColumns, RowColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
+import * as ExecutionReads from "./executionReads.ts"
 import { asStoreError } from "./failure.ts"
 import * as Queries from "./queries.ts"
 
 /** The point reads and work lists of the store contract. */
 export type Reads = Pick<
   typeof ProcessStore.Service,
-  "find" | "leaseOf" | "eventsAfter" | "listNonTerminal" | "due" | "holders" | "heldBy" | Queries.Name
+  "find" | "leaseOf" | "eventsAfter" | "listNonTerminal" | "due" | "holders" | "heldBy" | "execution" | Queries.Name
 >
 
 /**
@@ -55,6 +56,7 @@ export const make = (
 
     return {
       ...Queries.make(sql, rowsOf, known),
+      execution: ExecutionReads.make(sql),
       find: (id) =>
         Effect.suspend(() => {
           // A driver takes an array for a list of parameters: only text is an id.

@@ -5,7 +5,7 @@
  * (`PRAGMA data_version`), and takes over what a transaction wrote only after its commit.
  */
 import type { Database } from "better-sqlite3"
-import { lifecycleOf } from "../../../machines/lifecycle.ts"
+import { lifecycleOf, nextDeadline } from "../../../machines/lifecycle.ts"
 import { processMachine } from "../../../machines/process.ts"
 import * as Step from "../../../machines/step.ts"
 import type { ProcessId } from "../../model/ids.ts"
@@ -145,6 +145,7 @@ export const make = (db: Database): Rows => {
         updated: context.updatedAtMs,
         wake: context.wakeTarget?.sessionId ?? null,
         backOff: row.backOff === undefined ? null : JSON.stringify(row.backOff),
+        deadline: nextDeadline(row.snapshot),
         snapshot: JSON.stringify(Step.persist(row.snapshot)),
         ...(isNew ? { id: row.base.registration.id } : {})
       })

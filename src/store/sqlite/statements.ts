@@ -28,11 +28,12 @@ const texts = {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   insertState: `INSERT INTO state
        (pk, sequence, machine_version, lifecycle, fencing_token, due_at, change, updated_at, process_id, wake_session,
-        back_off, snapshot)
-     VALUES (@pk, @sequence, @version, @lifecycle, @fence, @due, @change, @updated, @id, @wake, @backOff, @snapshot)`,
+        back_off, deadline, snapshot)
+     VALUES (@pk, @sequence, @version, @lifecycle, @fence, @due, @change, @updated, @id, @wake, @backOff, @deadline,
+        @snapshot)`,
   updateState: `UPDATE state SET sequence = @sequence, machine_version = @version, lifecycle = @lifecycle,
        fencing_token = @fence, due_at = @due, change = @change, updated_at = @updated, wake_session = @wake,
-       back_off = @backOff, snapshot = @snapshot
+       back_off = @backOff, deadline = @deadline, snapshot = @snapshot
      WHERE pk = @pk`,
   moveLease: "UPDATE state SET fencing_token = ?, due_at = ? WHERE pk = ?",
   putLease: `INSERT OR REPLACE INTO lease
@@ -45,6 +46,8 @@ const texts = {
      RETURNING (SELECT process_id FROM state WHERE state.pk = lease.pk) AS processId, lease_token AS leaseToken`,
   putGrant: `INSERT OR REPLACE INTO handle_grant (scope_id, pk, session_id, descriptor) VALUES (?, ?, ?, ?)`,
   removeGrant: "DELETE FROM handle_grant WHERE scope_id = ? AND pk = ?",
+  putJournal: `INSERT INTO journal (pk, key, position, sequence, operation, at, outcome)
+     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   ackWake: "INSERT INTO wake_ack (pk, sequence) VALUES (?, ?) ON CONFLICT DO NOTHING",
   putTombstone: `INSERT OR REPLACE INTO tombstone
        (process_id, terminal_state, pruned_at, last_sequence, last_fence, compacted, change)
@@ -67,7 +70,7 @@ const plucked: ReadonlySet<Name> = new Set([
   "lastOfPage"
 ])
 
-const buried = ["debt", "child", "wake_ack", "handle_grant", "event", "lease", "state", "process"]
+const buried = ["debt", "child", "journal", "wake_ack", "handle_grant", "event", "lease", "state", "process"]
 
 /** Prepares them on a connection whose schema exists. */
 export const prepare = (db: Database): Statements => {

@@ -33,6 +33,7 @@ const statements: ReadonlyArray<string> = [
     process_id TEXT NOT NULL,
     wake_session TEXT,
     back_off TEXT,
+    deadline INTEGER,
     snapshot TEXT NOT NULL
   ) STRICT`,
   // What people list is what runs and what went wrong; what completed is found in the order of ids.
@@ -40,6 +41,8 @@ const statements: ReadonlyArray<string> = [
   `CREATE INDEX state_unsuccessful ON state (lifecycle, process_id)
     WHERE lifecycle IN ('failed', 'cancelled', 'abandoned')`,
   `CREATE INDEX state_wake_session ON state (wake_session) WHERE wake_session IS NOT NULL`,
+  // The earliest deadline of its open waits: every timer there is.
+  `CREATE INDEX state_deadline ON state (deadline) WHERE deadline IS NOT NULL`,
   `CREATE INDEX state_due ON state (due_at) WHERE due_at IS NOT NULL`,
   `CREATE UNIQUE INDEX state_change ON state (change)`,
 
@@ -69,6 +72,18 @@ const statements: ReadonlyArray<string> = [
     due_at INTEGER,
     keeper TEXT
   ) STRICT`,
+
+  // What the operations of a body came to: a body that runs again reads it instead of doing them again.
+  `CREATE TABLE journal (
+    pk INTEGER NOT NULL REFERENCES process (pk),
+    key TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    operation TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    PRIMARY KEY (pk, position)
+  ) STRICT, WITHOUT ROWID`,
 
   `CREATE TABLE wake_ack (
     pk INTEGER NOT NULL REFERENCES process (pk),

@@ -1,0 +1,136 @@
+/**
+ * The inspector: a page on a loopback port of this machine that shows what every process does.
+ *
+ * ```
+ * live host   its store, its registry ─► Inspector.layer      what happens as it happens, and levers
+ * any file    a store of its own      ─► Inspector.layerFile  no worker runs, the levers are off
+ * ```
+ *
+ * Invariant: it never decides anything. It reads what the store says, and its levers are the registry's own operations.
+ */
+import { createServer } from "node:http"
+import { basename } from "node:path"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { StoreError } from "../model/errors.ts"
+import { InputInvalid } from "../model/errors.ts"
+import { ProcessRegistry } from "../store/ProcessRegistry.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import * as Registry from "../store/registry.ts"
+import type { SqliteStoreOptions } from "../store/sqlite/SqliteStore.ts"
+import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
+import * as Access from "./access.ts"
+import * as Counts from "./counts.ts"
+import * as Feed from "./feed.ts"
+import { InspectorSource } from "./InspectorSource.ts"
+import type { Redact } from "./redaction.ts"
+import { showAll } from "./redaction.ts"
+import { appOf } from "./server.ts"
+
+export { type InspectorParts, InspectorSource, type Part, type PartFailed } from "./InspectorSource.ts"
+export type { Redact } from "./redaction.ts"
+
+/** How an inspector is served. */
+export interface InspectorOptions {
+  /** The port; 0 takes any that is free. @default 0 */
+  readonly port?: number
+  /** A loopback name: nothing else is served. @default "127.0.0.1" */
+  readonly host?: string
+  /** What every request must show. @default a random one, new at each start */
+  readonly token?: string
+  /** Whether the page may signal, cancel, abandon and redrive. @default true */
+  readonly levers?: boolean
+  /** What the page calls this host. @default "holdfast" */
+  readonly name?: string
+  /** Hides payloads: applied to every value that a producer or a body gave. @default shows everything */
+  readonly redact?: Redact
+}
+
+/** Where a database file is, and how its inspector is served. It has no levers. */
+export interface FileOptions extends Omit<InspectorOptions, "levers"> {
+  readonly filename: string
+}
+
+/** A served inspector. */
+export class Inspector extends Context.Tag("holdfast/inspector/Inspector")<
+  Inspector,
+  {
+    /** The address of the page, token included: whoever has it sees everything. */
+    readonly address: string
+    readonly port: number
+    readonly token: string
+    /** How many pages follow the changes at present. */
+    readonly clients: () => number
+  }
+>() {}
+
+/**
+ * Serves an inspector of the host in context, for as long as the layer lives, and logs its address.
+ *
+ * Provide `InspectorSource` for the supervision tree, sweeps, wakes and explanations. Fails with `InputInvalid` for a host
+ * that is no loopback name, a port that is taken, or an empty token.
+ */
+export const layer = (
+  options: InspectorOptions = {}
+): Layer.Layer<Inspector, InputInvalid, ProcessStore | ProcessRegistry> =>
+  Layer.scoped(Inspector, serve("live", options))
+
+/**
+ * Serves an inspector of a database file, perhaps that of a crashed host, or one that another program works with.
+ *
+ * Fails with `InputInvalid` as {@link layer} does, or with `StoreError` when the file cannot be opened.
+ */
+export const layerFile = ({ filename, ...options }: FileOptions): Layer.Layer<Inspector, InputInvalid | StoreError> =>
+  Layer.scoped(Inspector, serve("file", { name: basename(filename), ...options, levers: false })).pipe(
+    Layer.provide(Layer.provideMerge(Registry.layer, SqliteStore.layer(storeOptions(filename))))
+  )
+
+/** Nothing is written, so nothing need be waited for. */
+const storeOptions = (filename: string): SqliteStoreOptions => ({ filename, synchronous: "NORMAL" })
+
+const serve = (
+  mode: "live" | "file",
+  options: InspectorOptions
+): Effect.Effect<typeof Inspector.Service, InputInvalid, ProcessStore | ProcessRegistry | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { port = 0, host = "127.0.0.1", levers = true, name = "holdfast", redact = showAll } = options
+    const token = options.token ?? Access.randomToken()
+    if (!Access.isLoopback(host)) {
+      return yield* new InputInvalid({ field: "host", problem: `is ${host}; only loopback names are served` })
+    }
+    if (token === "") return yield* new InputInvalid({ field: "token", problem: "is empty" })
+
+    const store = yield* ProcessStore
+    const registry = yield* ProcessRegistry
+    const parts = yield* InspectorSource
+    const counts = yield* Counts.make(store)
+    const feed = yield* Feed.make(store, counts, { redact, lookEvery: lookEvery(mode, store.durability) })
+
+    const node = createServer()
+    const server = yield* NodeHttpServer.make(() => node, { host, port }).pipe(
+      Effect.mapError(
+        ({ cause }) =>
+          new InputInvalid({ field: "port", problem: `${port} cannot be served at ${host}: ${String(cause)}` })
+      )
+    )
+    // Closing waits for open connections, and a page keeps one for ever: they are cut first.
+    yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
+    const bound = server.address._tag === "TcpAddress" ? server.address.port : port
+    const access = Access.make(token, host, bound)
+    const app = appOf({ store, registry, parts, counts, feed, access, redact, host: { mode, levers, name } })
+    yield* Effect.provideService(HttpServer.serveEffect(app), HttpServer.HttpServer, server)
+
+    const address = `http://${Access.bracketed(host)}:${bound}/?token=${encodeURIComponent(token)}`
+    yield* Effect.logInfo(`inspector of ${name}: ${address}`)
+    return Inspector.of({ address, port: bound, token, clients: feed.clients })
+  })
+
+/** Intervals between two looks at what other programs wrote: on a live host they are the exception. */
+const lookEvery = (mode: "live" | "file", durability: "inline" | "durable"): number => {
+  if (durability === "inline") return 0
+  return mode === "file" ? 2 : 10
+}

@@ -1,0 +1,45 @@
+/**
+ * What an inspector shows beside processes: the supervision tree, sweeps, wakes, explanations. Each part is optional.
+ *
+ * Invariant: a host that lacks a part loses that view and nothing else.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { ProcessId } from "../model/ids.ts"
+
+/** A part that was read, or a sentence that says why it could not be. Values are plain JSON. */
+export type Part = Effect.Effect<unknown, PartFailed>
+
+/** Why a part could not be read or done: anything with a tag and a message. */
+export interface PartFailed {
+  readonly _tag: string
+  readonly message: string
+}
+
+/** The parts of a host that only some hosts have. */
+export interface InspectorParts {
+  /**
+   * The supervision tree: a node, or several.
+   *
+   * Shape: `{ id, kind?, state?, restarts?, children?: […], …}`; every further field is shown as it is.
+   */
+  readonly tree?: Part
+  /** The last sweeps, newest first. Shape: `[{ at_ms, duration_ms?, admitted: [id], ended: [{ id, as }], deferred: [{ id, reason }] }]`. */
+  readonly sweeps?: Part
+  /**
+   * The wake outbox.
+   *
+   * Shape: `{ counts: { state: n }, rows: [{ wake_id, process_id, sequence, target_session_id, state, attempts, … }],
+   * blocked?: [{ group, by }] }`.
+   */
+  readonly wakes?: Part
+  /** Why a process does not move, and what would move it. Shape: `{ text, … }`. */
+  readonly explain?: (id: ProcessId) => Part
+  /** Sends a discarded wake again. */
+  readonly redrive?: (wakeId: string) => Part
+}
+
+/** The optional parts in context. @default none */
+export class InspectorSource extends Context.Reference<InspectorSource>()("holdfast/inspector/InspectorSource", {
+  defaultValue: (): InspectorParts => ({})
+}) {}

@@ -1,0 +1,197 @@
+/**
+ * What the inspector's server says and its page reads, as JSON: snake_case, the wire forms of `src/model` inside.
+ *
+ * Only types, so that the page, which runs in a browser, shares them without importing anything that runs here.
+ */
+
+/** Where a process stands. */
+export type StateLabel = "running" | "completed" | "failed" | "cancelled" | "abandoned"
+
+/** One line of the list. Units: epoch milliseconds, UTC. */
+export interface RowView {
+  readonly process_id: string
+  readonly kind: string
+  readonly label?: string
+  readonly state: StateLabel
+  readonly sequence: number
+  readonly disposition: string
+  readonly attempts: number
+  readonly created_at_ms: number
+  readonly updated_at_ms: number
+  /** When a sweep should next look at it; `null` when only an event can move it. */
+  readonly due_at_ms: number | null
+  /** Whether an activation began and has left no fact of its end. */
+  readonly active: boolean
+  /** The names of what it waits for. */
+  readonly waits: ReadonlyArray<string>
+  readonly cancel_requested: boolean
+  readonly abandon_requested: boolean
+  readonly originator: string
+  readonly parent_id?: string
+  readonly owner_id?: string
+  readonly lease_expires_at_ms?: number
+  /** What a failure or a cancellation said. */
+  readonly problem?: string
+}
+
+/** A page of the list. `next` is absent at the end; `scanned` rows were looked at to find these. */
+export interface ListView {
+  readonly rows: ReadonlyArray<RowView>
+  readonly next?: string
+  readonly scanned: number
+}
+
+/** How many processes are in each state. Not complete while they are still being counted. */
+export interface CountsView {
+  readonly counts: Readonly<Record<StateLabel, number>>
+  readonly total: number
+  readonly complete: boolean
+}
+
+/** What the page talks to. */
+export interface HostView {
+  readonly mode: "live" | "file"
+  readonly levers: boolean
+  readonly redrive: boolean
+  readonly name: string
+  readonly store_id: string
+  readonly now_ms: number
+}
+
+/** A signal that may be sent, with the JSON Schema of its payload. */
+export interface SignalView {
+  readonly name: string
+  readonly event_type: string
+  readonly schema: unknown
+  /** Whether the process waits for it. */
+  readonly expected: boolean
+}
+
+/** One process. `record` and `lease` are wire JSON. */
+export interface ProcessView {
+  readonly row: RowView
+  readonly record: Readonly<Record<string, unknown>>
+  readonly lease: Readonly<Record<string, unknown>> | null
+  readonly fencing_token: number
+  readonly machine: string
+  readonly active: ReadonlyArray<string>
+  /** The events its states handle, innermost first. */
+  readonly accepts: ReadonlyArray<string>
+  readonly signals: ReadonlyArray<SignalView>
+  readonly children: ReadonlyArray<RowView>
+  readonly children_complete: boolean
+  readonly now_ms: number
+}
+
+/** One event of a log, as `encodeEvent` writes it. */
+export interface EventView {
+  readonly sequence: number
+  readonly event_type: string
+  readonly payload: unknown
+  readonly occurred_at_ms: number
+  readonly [key: string]: unknown
+}
+
+/** A page of a log, ascending. */
+export interface EventsView {
+  readonly events: ReadonlyArray<EventView>
+  readonly last_sequence: number
+}
+
+/** A command, as a machine asks for it. */
+export interface CommandView {
+  readonly type: string
+  readonly params: unknown
+}
+
+/** A process as it was right after one of its events. */
+export interface MomentView {
+  readonly sequence: number
+  readonly event: EventView | null
+  readonly record: Readonly<Record<string, unknown>>
+  readonly machine: string
+  readonly active: ReadonlyArray<string>
+  /** The transitions of the chart that its event took. */
+  readonly taken: ReadonlyArray<string>
+  readonly commands: ReadonlyArray<CommandView>
+  readonly snapshot: { readonly value: unknown; readonly context: unknown }
+}
+
+/** A state of a chart. Units: pixels, from the chart's corner. */
+export interface ChartNode {
+  readonly id: string
+  readonly label: string
+  readonly kind: "atomic" | "compound" | "parallel" | "final" | "history" | "initial"
+  readonly description?: string
+  /** What events do in this state without leaving it. */
+  readonly notes: ReadonlyArray<ChartNote>
+  readonly depth: number
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/** What one event does in a state without leaving it. */
+export interface ChartNote {
+  readonly id: string
+  readonly lines: ReadonlyArray<string>
+}
+
+/** A transition of a chart, as a polyline. Units: pixels. */
+export interface ChartEdge {
+  readonly id: string
+  readonly source: string
+  readonly target: string
+  readonly event: string
+  readonly lines: ReadonlyArray<string>
+  readonly points: ReadonlyArray<readonly [number, number]>
+  readonly label?: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
+}
+
+/** A statechart, laid out. */
+export interface ChartView {
+  readonly width: number
+  readonly height: number
+  readonly nodes: ReadonlyArray<ChartNode>
+  readonly edges: ReadonlyArray<ChartEdge>
+}
+
+/** A machine with its picture. */
+export interface MachineView {
+  readonly id: string
+  readonly version?: string
+  readonly description?: string
+  readonly events: ReadonlyArray<string>
+  /** For each event an example to start from. */
+  readonly samples: Readonly<Record<string, unknown>>
+  readonly sample_input: unknown
+  /** The machine's definition, as a visual editor reads it. */
+  readonly definition: unknown
+  readonly chart: ChartView
+}
+
+/** One step of a machine by hand. */
+export interface StepView {
+  readonly snapshot: { readonly value: unknown; readonly context: unknown }
+  readonly active: ReadonlyArray<string>
+  readonly accepts: ReadonlyArray<string>
+  readonly taken: ReadonlyArray<string>
+  readonly commands: ReadonlyArray<CommandView>
+  /** False when no state handled the event. */
+  readonly changed: boolean
+}
+
+/** Something that a host may offer, or not. */
+export type PartView = { readonly available: false } | { readonly available: true; readonly value: unknown }
+
+/** One message of the stream of changes. After `resync` everything must be read again. */
+export type ChangeMessage =
+  | { readonly type: "hello"; readonly store_id: string }
+  | { readonly type: "changes"; readonly rows: ReadonlyArray<RowView>; readonly gone: ReadonlyArray<string> }
+  | { readonly type: "resync" }
+
+/** Why a request was refused. */
+export interface ErrorView {
+  readonly error: { readonly tag: string; readonly message: string }
+}

@@ -1,0 +1,73 @@
+/**
+ * Who may ask: whoever has the token, from a page that this server itself has served.
+ *
+ * Invariant: a request without the token learns nothing and does nothing. The names in `Host` and `Origin` are checked as
+ * well, so that no page on the internet gets in by letting its own name point at this machine (DNS rebinding).
+ */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+
+/** What a request must show, and where it must come from. */
+export interface Access {
+  readonly token: string
+  /** Names and ports under which this server is known, as `Host` has them. */
+  readonly hosts: ReadonlyArray<string>
+  /** The name of the cookie that carries the token; cookies know no ports, so the port is part of it. */
+  readonly cookie: string
+}
+
+/** Access to a server at a loopback address. */
+export const make = (token: string, host: string, port: number): Access => ({
+  token,
+  hosts: [...new Set([bracketed(host), "127.0.0.1", "localhost", "[::1]"])].map((name) => `${name}:${port}`),
+  cookie: `holdfast_inspector_${port}`
+})
+
+/** A token that nobody guesses: 192 random bits. */
+export const randomToken = (): string => randomBytes(24).toString("base64url")
+
+/** Names that never leave this machine. */
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
+
+/** A host as it stands in an address. */
+export const bracketed = (host: string): string => (host.includes(":") ? `[${host}]` : host)
+
+/** Why a request is refused, as one clause; `undefined` when it may pass. */
+export const refusalOf = (
+  access: Access,
+  request: HttpServerRequest.HttpServerRequest,
+  query: URLSearchParams
+): { readonly status: 401 | 403; readonly problem: string } | undefined => {
+  const { host, origin, authorization } = request.headers
+  if (host === undefined || !access.hosts.includes(host.toLowerCase())) {
+    return { status: 403, problem: "this server answers to loopback names only" }
+  }
+  if (origin !== undefined && !access.hosts.some((name) => origin.toLowerCase() === `http://${name}`)) {
+    return { status: 403, problem: "requests from other origins are refused" }
+  }
+  const presented = query.get("token") ?? bearerOf(authorization) ?? request.cookies[access.cookie]
+  return presented !== undefined && sameText(presented, access.token)
+    ? undefined
+    : { status: 401, problem: "the token is missing or wrong: open the address that the inspector printed" }
+}
+
+/** What every answer says to a browser: nothing from elsewhere, nothing kept, nothing told to others. */
+export const headers: Readonly<Record<string, string>> = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "cache-control": "no-store"
+}
+
+const bearerOf = (authorization: string | undefined): string | undefined =>
+  authorization?.startsWith("Bearer ") === true ? authorization.slice("Bearer ".length) : undefined
+
+/** Compares in a time that does not depend on where two texts differ. */
+const sameText = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b))
+
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest()

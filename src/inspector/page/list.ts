@@ -1,0 +1,296 @@
+/**
+ * The list of processes: searched, narrowed, counted; only the lines in view exist as elements.
+ */
+import type { CountsView, ListView, RowView } from "../View.ts"
+import { get, sentenceOf } from "./api.ts"
+import { fill, h, notice } from "./dom.ts"
+import type { Narrowing } from "./rows.ts"
+import { everything, isWanted, merge } from "./rows.ts"
+import { ageOf, countOf } from "./text.ts"
+
+/** How high one line is. Units: pixels. The style sheet agrees. */
+const lineHeight = 50
+const pageSize = 200
+const states = ["running", "completed", "failed", "cancelled", "abandoned"] as const
+
+/** The list as the page uses it. */
+export interface ListPanel {
+  readonly element: HTMLElement
+  /** Reads everything again. */
+  readonly reload: () => void
+  readonly apply: (rows: ReadonlyArray<RowView>, gone: ReadonlyArray<string>) => void
+  readonly select: (id: string | undefined) => void
+  /** Paints what is in view anew: times go by. */
+  readonly repaint: () => void
+  readonly focusSearch: () => void
+}
+
+/** Makes the list; `open` shows a process. */
+export const makeList = (open: (id: string) => void): ListPanel => {
+  let rows: ReadonlyArray<RowView> = []
+  let narrowing: Narrowing = everything
+  let next: string | undefined
+  let isComplete = false
+  let isLoading = false
+  let scanned = 0
+  let asked = 0
+  let selected: string | undefined
+  let problem: string | undefined
+
+  const search = h("input", {
+    type: "search",
+    placeholder: "Search id, label or kind   /",
+    "aria-label": "Search processes",
+    autocomplete: "off",
+    spellcheck: "false"
+  })
+  const chips = h("div", { class: "chips", role: "group", "aria-label": "State" })
+  const lines = h("div", { class: "lines", role: "presentation" })
+  const box = h(
+    "div",
+    { class: "list", role: "listbox", tabindex: 0, "aria-label": "Processes", "aria-activedescendant": undefined },
+    lines
+  )
+  const foot = h("p", { class: "foot", role: "status" })
+
+  const narrow = (change: Partial<Narrowing>): void => {
+    narrowing = { ...narrowing, ...change }
+    rows = []
+    isComplete = false
+    box.scrollTop = 0
+    reload()
+  }
+  const narrower = (key: "kind" | "owner" | "session", label: string): HTMLElement => {
+    const input = h("input", {
+      type: "text",
+      placeholder: label,
+      "aria-label": `Only this ${key}`,
+      autocomplete: "off"
+    })
+    input.addEventListener("change", () => narrow({ [key]: input.value.trim() }))
+    return input
+  }
+
+  const load = async (isFirst: boolean, loaded = 0): Promise<void> => {
+    if (isLoading && !isFirst) return
+    isLoading = true
+    const own = ++asked
+    const { state, ...words } = narrowing
+    try {
+      const page = await get<ListView>("processes", {
+        ...words,
+        state,
+        // Reading again what was loaded keeps whoever scrolled where they are.
+        limit: isFirst ? Math.min(Math.max(loaded, pageSize), 1_000) : pageSize,
+        after: isFirst ? undefined : next
+      })
+      if (own !== asked) return
+      rows = isFirst ? page.rows : [...rows, ...page.rows]
+      scanned = page.scanned + (isFirst ? 0 : scanned)
+      next = page.next
+      isComplete = next === undefined
+      problem = undefined
+    } catch (error) {
+      if (own !== asked) return
+      problem = sentenceOf(error)
+      isComplete = true
+    }
+    isLoading = false
+    paint()
+    loadIfNeeded()
+  }
+
+  /** More is read when the end comes into view, and while a search has not filled the view. */
+  const loadIfNeeded = (): void => {
+    const end = rows.length * lineHeight
+    if (!isComplete && !isLoading && box.scrollTop + box.clientHeight * 2 > end) void load(false)
+  }
+
+  const paint = (): void => {
+    const first = Math.max(0, Math.floor(box.scrollTop / lineHeight) - 4)
+    const last = Math.min(rows.length, Math.ceil((box.scrollTop + box.clientHeight) / lineHeight) + 4)
+    lines.style.height = `${rows.length * lineHeight}px`
+    fill(lines, ...rows.slice(first, last).map((row, index) => lineOf(row, first + index)))
+    const at = rows.findIndex((row) => row.process_id === selected)
+    if (at >= first && at < last) box.setAttribute("aria-activedescendant", `line-${at}`)
+    else box.removeAttribute("aria-activedescendant")
+    foot.textContent = footOf()
+    box.classList.toggle("is-empty", rows.length === 0)
+    const empty = emptyOf()
+    if (empty !== undefined) fill(lines, empty)
+  }
+
+  const emptyOf = (): HTMLElement | undefined => {
+    if (rows.length > 0) return undefined
+    if (problem !== undefined) return notice("error", "The list could not be read", problem)
+    if (!isComplete) return notice("loading", "Looking for processes…")
+    return narrowing === everything || Object.values(narrowing).every((value) => value === "")
+      ? notice("empty", "No process yet", "One appears here as soon as it is registered.")
+      : notice("empty", "Nothing matches", "Press Esc in the search, or choose another state.")
+  }
+
+  const footOf = (): string => {
+    if (problem !== undefined) return "not up to date"
+    const shown = `${countOf(rows.length)}${isComplete ? "" : "+"} shown`
+    return isComplete || scanned <= rows.length ? shown : `${shown}, ${countOf(scanned)} searched`
+  }
+
+  const lineOf = (row: RowView, index: number): HTMLElement => {
+    const line = h(
+      "div",
+      {
+        class: `line ${row.state}`,
+        id: `line-${index}`,
+        role: "option",
+        "aria-selected": row.process_id === selected ? "true" : "false",
+        "data-process": row.process_id,
+        onclick: () => open(row.process_id)
+      },
+      h("span", { class: `dot ${row.state}${row.active ? " active" : ""}`, title: row.state }),
+      h("span", { class: "line-id", title: row.process_id }, row.process_id),
+      h("span", { class: "line-age" }, ageOf(row.updated_at_ms)),
+      h("span", { class: "line-what" }, `${row.state} · ${row.label ?? row.kind}`),
+      h(
+        "span",
+        { class: "line-marks" },
+        row.waits.length > 0 && h("span", { class: "mark wait" }, `waits: ${row.waits.join(", ")}`),
+        row.cancel_requested && row.state === "running" && h("span", { class: "mark" }, "cancel asked"),
+        row.abandon_requested && row.state === "running" && h("span", { class: "mark" }, "abandon asked"),
+        row.problem !== undefined && h("span", { class: "mark bad", title: row.problem }, row.problem)
+      )
+    )
+    line.style.top = `${index * lineHeight}px`
+    return line
+  }
+
+  const count = async (): Promise<void> => {
+    const { counts, total, complete } = await get<CountsView>("counts")
+    const more = complete ? "" : "+"
+    const chip = (state: string, label: string, number: number) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: `chip ${state}`,
+          "data-state": state,
+          "aria-pressed": narrowing.state === state ? "true" : "false",
+          onclick: () => {
+            narrow({ state })
+            for (const other of chips.children) {
+              other.setAttribute("aria-pressed", String(other.getAttribute("data-state") === state))
+            }
+          }
+        },
+        label,
+        " ",
+        h("b", {}, `${countOf(number)}${more}`)
+      )
+    const focused = document.activeElement?.getAttribute("data-state")
+    fill(chips, chip("", "all", total), ...states.map((state) => chip(state, state, counts[state])))
+    // Painting them anew must not take the keyboard away from whoever is on one of them.
+    for (const element of chips.children) {
+      if (focused !== undefined && focused !== null && element.getAttribute("data-state") === focused) {
+        if (element instanceof HTMLElement) element.focus()
+      }
+    }
+    if (!complete) recount(500)
+  }
+  let _recounting: ReturnType<typeof setTimeout> | undefined
+  const recount = (delayMs: number): void => {
+    _recounting ??= setTimeout(() => {
+      _recounting = undefined
+      count().catch(() => recount(2_000))
+    }, delayMs)
+  }
+
+  const reload = (): void => {
+    void load(true, rows.length)
+    recount(0)
+  }
+
+  const move = (to: number): void => {
+    const index = Math.min(Math.max(to, 0), rows.length - 1)
+    const row = rows[index]
+    if (row === undefined) return
+    const top = index * lineHeight
+    if (top < box.scrollTop) box.scrollTop = top
+    else if (top + lineHeight > box.scrollTop + box.clientHeight) box.scrollTop = top + lineHeight - box.clientHeight
+    open(row.process_id)
+  }
+
+  let typing: ReturnType<typeof setTimeout> | undefined
+  search.addEventListener("input", () => {
+    clearTimeout(typing)
+    typing = setTimeout(() => narrow({ text: search.value.trim() }), 120)
+  })
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      search.value = ""
+      narrow({ text: "" })
+    } else if (event.key === "ArrowDown" || event.key === "Enter") {
+      event.preventDefault()
+      box.focus()
+      move(0)
+    }
+  })
+  box.addEventListener("keydown", (event) => {
+    const at = rows.findIndex((row) => row.process_id === selected)
+    const page = Math.max(1, Math.floor(box.clientHeight / lineHeight) - 1)
+    const steps: Readonly<Record<string, number>> = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      PageDown: at + page,
+      PageUp: at - page,
+      Home: 0,
+      End: rows.length - 1
+    }
+    const to = steps[event.key]
+    if (to === undefined) return
+    event.preventDefault()
+    move(to)
+  })
+  box.addEventListener("scroll", () => {
+    paint()
+    loadIfNeeded()
+  })
+  new ResizeObserver(() => {
+    paint()
+    loadIfNeeded()
+  }).observe(box)
+
+  return {
+    element: h(
+      "section",
+      { class: "side", "aria-label": "List of processes" },
+      search,
+      chips,
+      h(
+        "details",
+        { class: "narrow" },
+        h("summary", {}, "Filters"),
+        h(
+          "div",
+          {},
+          narrower("kind", "kind"),
+          narrower("owner", "owner id"),
+          narrower("session", "session or originator")
+        )
+      ),
+      box,
+      foot
+    ),
+    reload,
+    apply: (changed, gone) => {
+      const before = rows
+      rows = merge(rows, changed, gone, { narrowing, isComplete })
+      if (rows !== before || changed.some((row) => isWanted(row, narrowing))) paint()
+      recount(1_000)
+    },
+    select: (id) => {
+      selected = id
+      paint()
+    },
+    repaint: paint,
+    focusSearch: () => search.focus()
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * The page: which view is shown, the keys, and the one stream that keeps all of it up to date.
+ */
+import type { ChangeMessage, HostView } from "../View.ts"
+import { get } from "./api.ts"
+import { byId, fill, h, notice } from "./dom.ts"
+import { makeList } from "./list.ts"
+import { makeMachines } from "./machines.ts"
+import type { PartPanel } from "./parts.ts"
+import { makeSweeps, makeTree, makeWakes } from "./parts.ts"
+import type { ProcessPanel } from "./process.ts"
+import { makeProcess } from "./process.ts"
+import type { Connection } from "./stream.ts"
+import { listen } from "./stream.ts"
+import { setClock } from "./text.ts"
+import { startTheme } from "./theme.ts"
+
+/** Where the page is: `#/{view}/{id}@{sequence}`. */
+interface Place {
+  readonly view: string
+  readonly id?: string
+  readonly sequence?: number
+}
+
+/** How often what has no stream of its own is read again. Units: milliseconds. */
+const tickMs = 3_000
+
+const main = byId("main")
+let host: HostView | undefined
+let shown: { readonly id: string; readonly panel: ProcessPanel } | undefined
+let part: PartPanel | undefined
+
+const placeOf = (hash: string): Place => {
+  const match = /^#\/([a-z]+)(?:\/([^@]*)(?:@(\d+))?)?$/.exec(hash)
+  const [, view = "processes", id, sequence] = match ?? []
+  return {
+    view,
+    ...(id === undefined || id === "" ? {} : { id: decodeURIComponent(id) }),
+    ...(sequence === undefined ? {} : { sequence: Number(sequence) })
+  }
+}
+
+const hashOf = ({ view, id, sequence }: Place): string =>
+  `#/${view}${id === undefined ? "" : `/${encodeURIComponent(id)}${sequence === undefined ? "" : `@${sequence}`}`}`
+
+/** Goes somewhere. Moves along a list or a log are no pages of their own: back leads out of them. */
+const go = (place: Place, isNewPage = false): void => {
+  const hash = hashOf(place)
+  if (hash === location.hash) return
+  if (isNewPage) location.hash = hash
+  else {
+    history.replaceState(null, "", hash)
+    show()
+  }
+}
+
+const list = makeList((id) => go({ view: "processes", id }))
+const detail = h("div", { class: "detail" })
+const processes = h("div", { class: "processes" }, list.element, detail)
+const nothingChosen = (): HTMLElement =>
+  notice("empty", "Choose a process", "Arrow keys move through the list, / searches, [ and ] go through a log.")
+
+const showProcess = ({ id, sequence }: Place): void => {
+  if (main.firstElementChild !== processes) fill(main, processes)
+  list.select(id)
+  if (id === undefined) {
+    shown = undefined
+    fill(detail, nothingChosen())
+    return
+  }
+  if (shown?.id !== id) {
+    const panel = makeProcess(
+      id,
+      () => host,
+      (chosen) => go({ view: "processes", id, ...(chosen === undefined ? {} : { sequence: chosen }) })
+    )
+    shown = { id, panel }
+    fill(detail, panel.element)
+  }
+  shown.panel.goTo(sequence)
+}
+
+const showPart = (panel: PartPanel): void => {
+  part = panel
+  fill(main, panel.element)
+  panel.refresh()
+}
+
+const show = (): void => {
+  const place = placeOf(location.hash)
+  for (const link of byId("views").children) {
+    if (link.getAttribute("href") === `#/${place.view}`) link.setAttribute("aria-current", "page")
+    else link.removeAttribute("aria-current")
+  }
+  document.title = place.id === undefined ? "holdfast inspector" : `${place.id} · holdfast inspector`
+  part = undefined
+  if (place.view !== "processes") shown = undefined
+  const showView = views[place.view] ?? showProcess
+  showView(place)
+}
+
+const views: Readonly<Record<string, (place: Place) => void>> = {
+  tree: () => showPart(makeTree()),
+  sweeps: () => showPart(makeSweeps()),
+  wakes: () => showPart(makeWakes(() => host?.levers === true && host.redrive)),
+  machines: ({ id }) => fill(main, makeMachines(id))
+}
+
+const readHost = async (): Promise<void> => {
+  host = await get<HostView>("host")
+  setClock(host.now_ms)
+  fill(
+    byId("host"),
+    host.name,
+    " ",
+    h("span", { class: `mode ${host.mode}` }, host.mode === "live" ? "live host" : "file, read-only")
+  )
+}
+
+/** Everything may have changed: after a break, and when the host says so. */
+const readAgain = (): void => {
+  list.reload()
+  // What may be done depends on the host that answers; the stream tells when it is back.
+  readHost().then(
+    () => {
+      shown?.panel.refresh()
+      part?.refresh()
+    },
+    () => undefined
+  )
+}
+
+const onMessage = (message: ChangeMessage): void => {
+  if (message.type !== "changes") {
+    readAgain()
+    return
+  }
+  list.apply(message.rows, message.gone)
+  const id = shown?.id
+  if (message.rows.some((row) => row.process_id === id) || message.gone.some((other) => other === id)) {
+    shown?.panel.refresh()
+  }
+}
+
+const onConnection = (connection: Connection): void => {
+  const link = byId("link")
+  if (link.getAttribute("data-connection") === connection) return
+  link.setAttribute("data-connection", connection)
+  link.textContent = { connecting: "connecting", live: "connected", lost: "disconnected, retrying" }[connection]
+  document.body.classList.toggle("is-lost", connection === "lost")
+}
+
+const onKey = (event: KeyboardEvent): void => {
+  if (document.querySelector("dialog[open]") !== null || event.ctrlKey || event.metaKey || event.altKey) return
+  const isTyping =
+    event.target instanceof HTMLElement && event.target.matches("input:not([type=range]), textarea, select")
+  const place = placeOf(location.hash)
+  if (event.key === "Escape" && !isTyping && place.sequence !== undefined) {
+    go({ view: place.view, ...(place.id === undefined ? {} : { id: place.id }) })
+  } else if (!isTyping && event.key === "/") {
+    event.preventDefault()
+    if (place.view !== "processes") go({ view: "processes" }, true)
+    requestAnimationFrame(() => list.focusSearch())
+  } else if (!isTyping && (event.key === "[" || event.key === "]")) {
+    shown?.panel.step(event.key === "[" ? -1 : 1)
+  }
+}
+
+// From here on the cookie carries the token: the address can be shown to others.
+if (new URLSearchParams(location.search).has("token"))
+  history.replaceState(null, "", `${location.pathname}${location.hash}`)
+
+startTheme()
+addEventListener("hashchange", show)
+addEventListener("keydown", onKey)
+show()
+listen(onMessage, onConnection)
+// Leases are renewed and sweeps made without an event: what is looked at is read again now and then.
+setInterval(() => {
+  if (document.hidden || document.body.classList.contains("is-lost")) return
+  part?.refresh()
+  shown?.panel.refresh()
+  list.repaint()
+}, tickMs)

@@ -1,0 +1,203 @@
+/**
+ * One process: its chart, its log, its facts; at present or at any of its events.
+ */
+import type { EventsView, EventView, HostView, MachineView, MomentView, PartView, ProcessView } from "../View.ts"
+import { get, Refused, sentenceOf } from "./api.ts"
+import type { Drawing } from "./chart.ts"
+import { draw } from "./chart.ts"
+import { fill, h, notice, pill } from "./dom.ts"
+import { factPanels } from "./facts.ts"
+import { openAbandon, openCancel, openSignal } from "./levers.ts"
+import { setClock } from "./text.ts"
+import { makeTimeline } from "./timeline.ts"
+
+/** How many events are loaded at once. */
+const pageSize = 200
+
+/** Logs longer than this are not folded for the last transition alone: that is asked for only by hand. */
+const cheapFold = 2_000
+
+/** A process on the page. */
+export interface ProcessPanel {
+  readonly element: HTMLElement
+  /** Reads it again, soon; calls that come in the meantime are one. */
+  readonly refresh: () => void
+  /** Goes to an event, or with nothing to the present. */
+  readonly goTo: (sequence: number | undefined) => void
+  readonly step: (by: number) => void
+}
+
+/** Shows a process; `onMoment` hears of the event that is chosen. */
+export const makeProcess = (
+  id: string,
+  host: () => HostView | undefined,
+  onMoment: (sequence: number | undefined) => void
+): ProcessPanel => {
+  let view: ProcessView | undefined
+  let events: ReadonlyArray<EventView> = []
+  let at: number | undefined
+  let moment: MomentView | undefined
+  let drawing: Drawing | undefined
+  let machine: string | undefined
+  let isBusy = false
+  let isAskedAgain = false
+
+  const title = h("div", { class: "title" }, h("h2", { class: "mono" }, id))
+  const why = h("p", { class: "why" })
+  const past = h("p", { class: "past", role: "status" })
+  const chart = h("div", { class: "panel chart-panel" }, notice("loading", "Drawing the statechart…"))
+  const facts = h("div", { class: "facts" }, notice("loading", "Reading the process…"))
+  const timeline = makeTimeline({
+    choose: (sequence) => onMoment(sequence),
+    loadEarlier: () => {
+      const first = events[0]?.sequence ?? 1
+      const after = Math.max(0, first - 1 - pageSize)
+      get<EventsView>("events", { id, after, limit: first - 1 - after }).then(
+        (page) => {
+          events = [...page.events, ...events]
+          paint()
+        },
+        (error: unknown) => fail(error)
+      )
+    }
+  })
+  const lever = (label: string, open: (known: ProcessView) => void) =>
+    h(
+      "button",
+      { type: "button", class: "small", disabled: true, onclick: () => view !== undefined && open(view) },
+      label
+    )
+  const signal = lever("Signal…", (known) => openSignal(known, () => refresh()))
+  const cancel = lever("Cancel…", () => openCancel(id, () => refresh()))
+  const abandon = lever("Abandon…", () => openAbandon(id, () => refresh()))
+
+  const middle = h("div", { class: "middle" }, past, chart, timeline.element)
+  const body = h("div", { class: "process-body" }, middle, facts)
+  const element = h(
+    "article",
+    { class: "process", "aria-label": `Process ${id}` },
+    h("div", { class: "head" }, title, h("div", { class: "levers" }, signal, cancel, abandon), why),
+    body
+  )
+
+  const readLog = async (known: ProcessView): Promise<void> => {
+    const last = events.at(-1)?.sequence
+    const page = await get<EventsView>(
+      "events",
+      last === undefined ? { id, limit: pageSize } : { id, after: last, limit: 1_000 }
+    )
+    events = last === undefined ? page.events : [...events, ...page.events]
+    // More than a page behind: begin with the newest ones again.
+    if ((events.at(-1)?.sequence ?? 0) < known.row.sequence) {
+      events = (await get<EventsView>("events", { id, limit: pageSize })).events
+    }
+  }
+
+  const readMoment = async (known: ProcessView): Promise<void> => {
+    const sequence = at ?? known.row.sequence
+    if (at === undefined && sequence > cheapFold) moment = undefined
+    else if (moment?.sequence !== sequence) moment = await get<MomentView>("state", { id, sequence })
+  }
+
+  const read = async (): Promise<void> => {
+    const known = await get<ProcessView>("process", { id })
+    setClock(known.now_ms)
+    await Promise.all([readLog(known), readMoment(known)])
+    view = known
+    // The first chart of a host takes a moment: everything else is shown meanwhile.
+    paint()
+    if (machine !== known.machine) {
+      const drawn = await get<MachineView>("machine", { id: known.machine })
+      machine = known.machine
+      drawing = draw(drawn.id, drawn.chart)
+      fill(chart, drawing.element)
+      paint()
+    }
+    const explained = await get<PartView>("explain", { id }).catch((): PartView => ({ available: false }))
+    why.textContent = explained.available ? textOf(explained.value) : ""
+  }
+
+  const paint = (): void => {
+    if (view === undefined) return
+    // After a failure the parts were taken out.
+    if (!body.contains(facts)) fill(body, middle, facts)
+    const { row, signals } = view
+    const isPast = at !== undefined
+    fill(
+      title,
+      h("h2", { class: "mono", title: id }, id),
+      pill(row.state),
+      h("span", { class: "muted" }, row.label === undefined ? row.kind : `${row.label} · ${row.kind}`)
+    )
+    const hasLevers = host()?.levers === true
+    const hint = hasLevers ? "" : "This inspector changes nothing"
+    for (const button of [signal, cancel, abandon]) button.title = hint
+    signal.disabled = !hasLevers || signals.length === 0
+    cancel.disabled = !hasLevers || row.state !== "running"
+    abandon.disabled = !hasLevers || row.state !== "running" || row.abandon_requested
+    past.hidden = !isPast
+    past.textContent = isPast ? `As it was after event ${at} of ${row.sequence}. Press Esc for the present.` : ""
+    element.classList.toggle("in-past", isPast)
+    drawing?.light(isPast ? (moment?.active ?? []) : view.active, moment?.taken ?? [])
+    const open = openDetails(facts)
+    fill(facts, ...factPanels(view, moment, isPast))
+    restoreDetails(facts, open)
+    timeline.update(events, row.sequence, at)
+  }
+
+  const fail = (error: unknown): void => {
+    // What is shown stays while the host is away: the top of the page says that it is.
+    if (error instanceof Refused && error.tag === "Unreachable" && view !== undefined) return
+    const sentence = sentenceOf(error)
+    fill(body, notice("error", "This process cannot be shown", sentence))
+  }
+
+  const refresh = (): void => {
+    if (isBusy) {
+      isAskedAgain = true
+      return
+    }
+    isBusy = true
+    read()
+      .catch(fail)
+      .finally(() => {
+        isBusy = false
+        if (!isAskedAgain) return
+        isAskedAgain = false
+        refresh()
+      })
+  }
+
+  return {
+    element,
+    refresh,
+    goTo: (sequence) => {
+      at = sequence
+      refresh()
+    },
+    step: timeline.step
+  }
+}
+
+/** Which foldable parts are open, so that a repaint does not close what somebody reads. */
+const openDetails = (root: HTMLElement): ReadonlySet<string> =>
+  new Set([...root.querySelectorAll("details[open]")].map(pathOf))
+
+const restoreDetails = (root: HTMLElement, open: ReadonlySet<string>): void => {
+  for (const details of root.querySelectorAll("details")) if (open.has(pathOf(details))) details.open = true
+}
+
+const pathOf = (details: Element): string => {
+  const parts: Array<string> = []
+  for (let element: Element | null = details; element !== null; element = element.parentElement) {
+    if (element.tagName === "DETAILS")
+      parts.unshift(element.querySelector("summary > .json-key, summary")?.textContent ?? "")
+    if (element.tagName === "SECTION") parts.unshift(element.querySelector("h2")?.textContent ?? "")
+  }
+  return parts.join("/").replace(/ at event \d+/, "")
+}
+
+const textOf = (value: unknown): string => {
+  const text = (value as { readonly text?: unknown } | null)?.text // an explanation has a text, or is shown as JSON
+  return typeof text === "string" ? text : JSON.stringify(value)
+}

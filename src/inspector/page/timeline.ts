@@ -1,0 +1,144 @@
+/**
+ * The log of a process as a timeline: a slider over all of it, and its events as a list. Choosing one goes back to it.
+ */
+import type { EventView } from "../View.ts"
+import { h, notice } from "./dom.ts"
+import { brief, countOf, spanOf, timeOf } from "./text.ts"
+
+/** A timeline. */
+export interface Timeline {
+  readonly element: HTMLElement
+  /** Shows events of a log that ends at `last`; `at` is the chosen one, absent for the present. */
+  readonly update: (events: ReadonlyArray<EventView>, last: number, at: number | undefined) => void
+  /** Moves by events; used by keys. */
+  readonly step: (by: number) => void
+}
+
+/** What a timeline tells. */
+export interface TimelineHandlers {
+  /** An event was chosen; absent: the present again. */
+  readonly choose: (sequence: number | undefined) => void
+  readonly loadEarlier: () => void
+}
+
+/** Makes a timeline. */
+export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timeline => {
+  let last = 0
+  let chosen: number | undefined
+  const lines = new Map<number, HTMLButtonElement>()
+
+  const go = (sequence: number): void => choose(Math.min(Math.max(sequence, 0), last))
+  const step = (by: number): void => go((chosen ?? last) + by)
+
+  const slider = h("input", { type: "range", min: 0, max: 0, step: 1, "aria-label": "Event of the log" })
+  slider.addEventListener("input", () => go(Number(slider.value)))
+  const where = h("output", { class: "where" })
+  const live = h("button", { type: "button", class: "small", id: "live", onclick: () => choose(undefined) }, "Present")
+  const earlier = h("button", { type: "button", class: "quiet small", onclick: loadEarlier }, "Load earlier events")
+  const empty = notice("empty", "No event yet", "It is registered, and nothing has happened to it.")
+  const list = h("ol", { class: "events", "aria-label": "Events" })
+
+  const lineOf = (event: EventView, before: EventView | undefined): HTMLButtonElement =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: `event ${familyOf(event.event_type)}`,
+        "data-sequence": event.sequence,
+        onclick: () => go(event.sequence)
+      },
+      h("span", { class: "event-sequence" }, `#${event.sequence}`),
+      h("span", { class: "event-time" }, timeOf(event.occurred_at_ms)),
+      h(
+        "span",
+        { class: "event-gap" },
+        before === undefined ? "" : `+${spanOf(event.occurred_at_ms - before.occurred_at_ms)}`
+      ),
+      h("span", { class: "event-type" }, event.event_type),
+      h("span", { class: "event-payload" }, brief(event.payload))
+    )
+
+  const mark = (at: number | undefined): void => {
+    for (const [sequence, line] of lines) {
+      const isChosen = sequence === (at ?? last)
+      if (isChosen) line.setAttribute("aria-current", "true")
+      else line.removeAttribute("aria-current")
+      line.classList.toggle("future", at !== undefined && sequence > at)
+    }
+  }
+
+  return {
+    element: h(
+      "section",
+      { class: "panel timeline" },
+      h(
+        "div",
+        { class: "panel-head" },
+        h("h2", {}, "Log"),
+        where,
+        h(
+          "button",
+          {
+            type: "button",
+            class: "quiet small",
+            "aria-label": "Previous event",
+            title: "Previous event  [",
+            onclick: () => step(-1)
+          },
+          "‹"
+        ),
+        slider,
+        h(
+          "button",
+          {
+            type: "button",
+            class: "quiet small",
+            "aria-label": "Next event",
+            title: "Next event  ]",
+            onclick: () => step(1)
+          },
+          "›"
+        ),
+        live
+      ),
+      list,
+      empty,
+      earlier
+    ),
+    step,
+    update: (events, end, at) => {
+      const wasAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40
+      const first = events[0]?.sequence ?? 0
+      if ([...lines.keys()].some((sequence) => sequence < first) || (lines.size > 0 && !lines.has(first))) {
+        lines.clear()
+        list.replaceChildren()
+      }
+      empty.hidden = events.length > 0
+      for (const [index, event] of events.entries()) {
+        if (lines.has(event.sequence)) continue
+        const line = lineOf(event, events[index - 1])
+        lines.set(event.sequence, line)
+        list.append(h("li", {}, line))
+      }
+      last = end
+      chosen = at
+      slider.max = String(end)
+      slider.value = String(at ?? end)
+      slider.disabled = end === 0
+      slider.setAttribute("aria-valuetext", at === undefined ? `present, event ${end}` : `event ${at} of ${end}`)
+      where.textContent = at === undefined ? `${countOf(end)} events` : `event ${countOf(at)} of ${countOf(end)}`
+      live.disabled = at === undefined
+      earlier.hidden = first <= 1
+      mark(at)
+      if (at === undefined && wasAtEnd) list.scrollTop = list.scrollHeight
+      else if (at !== undefined) lines.get(at)?.scrollIntoView({ block: "nearest" })
+    }
+  }
+}
+
+/** What an event is about, for its colour. */
+const familyOf = (type: string): string => {
+  if (type.startsWith("signal.")) return "signal"
+  if (/^process\.(completed|failed|cancelled|abandoned)$/.test(type)) return "end"
+  return type.startsWith("process.") ? "lifecycle" : "noted"
+}

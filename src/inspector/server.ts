@@ -1,0 +1,210 @@
+/**
+ * What the inspector answers: one table of routes over a store, each read-only but the levers.
+ *
+ * ```
+ * request ─► names and token ─► route ─► JSON | the page | the stream of changes
+ * ```
+ */
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { InputInvalid } from "../model/errors.ts"
+import { processId } from "../model/ids.ts"
+import type { StatusFilter } from "../model/ListFilter.ts"
+import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
+import type { ProcessStore } from "../store/ProcessStore.ts"
+import type { Access } from "./access.ts"
+import { headers, refusalOf } from "./access.ts"
+import * as Answers from "./answers.ts"
+import { assetOf } from "./assets.ts"
+import type { Counts } from "./counts.ts"
+import type { Feed } from "./feed.ts"
+import type { InspectorParts, Part } from "./InspectorSource.ts"
+import { leversOf } from "./levers.ts"
+import { listPage } from "./listing.ts"
+import type { EventsRequest } from "./processViews.ts"
+import { eventsView, processView, stateAt } from "./processViews.ts"
+import type { Redact } from "./redaction.ts"
+import { machineOf, machines, machineView, StepRequest, simulate } from "./simulation.ts"
+import type { HostView, PartView } from "./View.ts"
+
+/** What the routes need. */
+export interface ServerSupport {
+  readonly store: typeof ProcessStore.Service
+  readonly registry: typeof ProcessRegistry.Service
+  readonly parts: InspectorParts
+  readonly counts: Counts
+  readonly feed: Feed
+  readonly access: Access
+  readonly redact: Redact
+  readonly host: Pick<HostView, "mode" | "levers" | "name">
+}
+
+type Handler = (query: URLSearchParams) => Effect.Effect<unknown, unknown>
+
+/** How many rows or events one page may hold. */
+const maxPage = 1_000
+
+/** Answers requests. It never fails: what goes wrong is an answer, too. */
+export const appOf = (
+  support: ServerSupport
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> => {
+  const reads = readsOf(support)
+  const levers = leversOf(support.registry, support.parts)
+
+  const leverOf = (name: string) => (Object.hasOwn(levers, name) ? levers[name] : undefined)
+
+  const post = (path: string) => {
+    if (path === "/api/simulate") return Effect.flatMap(HttpServerRequest.schemaBodyJson(StepRequest), simulate)
+    const lever = path.startsWith("/api/levers/") ? leverOf(path.slice("/api/levers/".length)) : undefined
+    if (lever === undefined) return undefined
+    return Effect.flatMap(HttpServerRequest.schemaBodyJson(lever.schema), lever.pull)
+  }
+
+  const route = (request: HttpServerRequest.HttpServerRequest, path: string, query: URLSearchParams) => {
+    if (request.method === "POST") {
+      if (path.startsWith("/api/levers/") && !support.host.levers) return Effect.succeed(readOnly(support.host.mode))
+      // A form of another page could post without asking first; JSON it could not.
+      if (request.headers["content-type"]?.startsWith("application/json") !== true) {
+        return Effect.succeed(Answers.refusal(415, "NotJson", "the body must be application/json"))
+      }
+      const answer = post(path)
+      return answer === undefined ? Effect.succeed(nowhere(path)) : Effect.map(answer, (value) => Answers.json(value))
+    }
+    if (request.method !== "GET") {
+      return Effect.succeed(Answers.refusal(405, "MethodNotAllowed", `${request.method} is not answered here`))
+    }
+    if (path === "/api/changes") return Effect.succeed(changesOf(support.feed))
+    const read = Object.hasOwn(reads, path) ? reads[path] : undefined
+    // The platform lets nothing interrupt an answer; a read may be, by its own time limit or by a client that left.
+    if (read !== undefined) return Effect.map(Effect.interruptible(read(query)), (value) => Answers.json(value))
+    return pageFile(path, support.access)
+  }
+
+  return Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const url = new URL(request.url, "http://inspector")
+    const refused = refusalOf(support.access, request, url.searchParams)
+    if (refused !== undefined) return Answers.refusal(refused.status, "Refused", refused.problem)
+    return yield* route(request, url.pathname, url.searchParams)
+  }).pipe(
+    Effect.catchAll((error) => Effect.succeed(Answers.failure(error))),
+    Effect.catchAllDefect((defect) =>
+      Effect.as(
+        Effect.logError("the inspector failed to answer", defect),
+        Answers.refusal(500, "Defect", "the inspector failed to answer; its log says why")
+      )
+    )
+  )
+}
+
+const readsOf = ({ store, parts, counts, feed, redact, host }: ServerSupport): Readonly<Record<string, Handler>> => ({
+  "/api/host": () =>
+    Effect.map(
+      Clock.currentTimeMillis,
+      (nowMs): HostView => ({
+        ...host,
+        redrive: parts.redrive !== undefined,
+        store_id: store.storeId,
+        now_ms: nowMs
+      })
+    ),
+  "/api/processes": (query) =>
+    Effect.gen(function* () {
+      const status = yield* statusOf(query.get("state"))
+      const limit = yield* numberOf(query, "limit", 200)
+      const after = query.get("after")
+      const narrowed = Object.fromEntries(
+        (["text", "kind", "owner", "session"] as const).flatMap((key) => {
+          const value = query.get(key)?.trim() ?? ""
+          return value === "" ? [] : [[key, value]]
+        })
+      )
+      const request = { ...narrowed, status, limit, ...(after === null ? {} : { after: processId(after) }) }
+      return yield* listPage(store, request, redact)
+    }),
+  "/api/counts": () => {
+    if (feed.clients() === 0) counts.forget()
+    return counts.current
+  },
+  "/api/process": (query) => Effect.flatMap(idOf(query), (id) => processView(store, id, redact)),
+  "/api/events": (query) =>
+    Effect.gen(function* () {
+      const id = yield* idOf(query)
+      const limit = yield* numberOf(query, "limit", 200)
+      const request: EventsRequest = query.has("after")
+        ? { after: yield* numberOf(query, "after", 0, Number.MAX_SAFE_INTEGER), limit }
+        : { last: limit }
+      return yield* eventsView(store, id, request, redact)
+    }),
+  "/api/state": (query) =>
+    Effect.gen(function* () {
+      const id = yield* idOf(query)
+      return yield* stateAt(store, id, yield* numberOf(query, "sequence", Number.NaN, Number.MAX_SAFE_INTEGER), redact)
+    }),
+  "/api/machines": () => Effect.forEach([...machines.values()], machineView),
+  "/api/machine": (query) => Effect.flatMap(machineOf(query.get("id") ?? ""), machineView),
+  "/api/tree": () => partView(parts.tree),
+  "/api/sweeps": () => partView(parts.sweeps),
+  "/api/wakes": () => partView(parts.wakes),
+  "/api/explain": (query) => Effect.flatMap(idOf(query), (id) => partView(parts.explain?.(id)))
+})
+
+const partView = (part: Part | undefined): Effect.Effect<PartView, unknown> =>
+  part === undefined
+    ? Effect.succeed({ available: false })
+    : Effect.map(part, (value) => ({ available: true, value: value ?? null }))
+
+const changesOf = (feed: Feed): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.stream(Stream.encodeText(feed.subscribe), {
+    contentType: "text/event-stream; charset=utf-8",
+    headers: { ...headers, "x-accel-buffering": "no" }
+  })
+
+const pageFile = (path: string, access: Access): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.map(assetOf(path === "/" ? "index.html" : path.slice(1)), (asset) => {
+    if (asset === undefined) return nowhere(path)
+    const { contentType, body } = asset
+    // From here on the cookie carries the token: scripts, and with them anything that reads addresses, never see it.
+    const cookie = `${access.cookie}=${access.token}; Path=/; HttpOnly; SameSite=Strict`
+    const own = path === "/" ? { ...headers, "set-cookie": cookie } : headers
+    return HttpServerResponse.uint8Array(body, { contentType, headers: own })
+  })
+
+const nowhere = (path: string) => Answers.refusal(404, "NotFound", `there is nothing at ${path}`)
+
+const readOnly = (mode: HostView["mode"]) =>
+  Answers.refusal(
+    403,
+    "ReadOnly",
+    mode === "file"
+      ? "this inspector reads a file and changes nothing: use the inspector of a running host"
+      : "the levers of this inspector are switched off"
+  )
+
+const idOf = (query: URLSearchParams) => {
+  const id = query.get("id")
+  return id === null || id === ""
+    ? Effect.fail(new InputInvalid({ field: "id", problem: "is missing" }))
+    : Effect.succeed(processId(id))
+}
+
+const numberOf = (query: URLSearchParams, field: string, fallback: number, most = maxPage) => {
+  const text = query.get(field)
+  const value = text === null ? fallback : Number(text)
+  return Number.isSafeInteger(value) && value >= 0 && value <= most
+    ? Effect.succeed(value)
+    : Effect.fail(new InputInvalid({ field, problem: `must be a whole number from 0 to ${most}` }))
+}
+
+const isStatus = Schema.is(Schema.Literal("running", "completed", "failed", "cancelled", "abandoned", "any"))
+
+const statusOf = (text: string | null): Effect.Effect<StatusFilter, InputInvalid> => {
+  const status = text === null || text === "" ? "any" : text
+  return isStatus(status)
+    ? Effect.succeed(status)
+    : Effect.fail(new InputInvalid({ field: "state", problem: "must be a state, or any" }))
+}

@@ -1,0 +1,88 @@
+/**
+ * The timer driver: ends the waits whose deadline has passed. One for all the timers of a store, however many there are.
+ *
+ * Invariant: no timer fires before its time by the clock of this host, and none is forgotten: deadlines are columns of rows,
+ * and the driver reads the earliest one anew in every round.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { nextDeadline } from "../../machines/lifecycle.ts"
+import type { StoreError } from "../model/errors.ts"
+import { Worker } from "../runtime/Worker.ts"
+import { ExecutionStore } from "../store/ExecutionStore.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+
+/** Fires timers. */
+export class TimerDriver extends Context.Tag("holdfast/supervision/TimerDriver")<
+  TimerDriver,
+  {
+    /** Fires what is due now; answers how many processes that were. */
+    readonly fire: Effect.Effect<number, StoreError>
+    /** Fires what falls due, for ever; for the supervision tree to run. */
+    readonly run: Effect.Effect<never>
+  }
+>() {}
+
+/** How long the driver sleeps at most: other programs set timers too, and a clock may be set. Units: milliseconds. */
+export const longestNapMs = 1_000
+
+/** How many processes one round serves. */
+const pageSize = 1_000
+
+/** A driver for the store in context. Its loop also puts bodies away that do nothing but wait. */
+export const layer: Layer.Layer<TimerDriver, never, ProcessStore | ExecutionStore | Worker> = Layer.scoped(
+  TimerDriver,
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const executions = yield* ExecutionStore
+    const { roster } = yield* Worker
+    /** When the present nap ends by itself; a timer that is set for earlier ends it. */
+    let napUntilMs = 0
+    let wake: (() => void) | undefined
+
+    yield* store.onCommit((changes) => {
+      for (const { row } of changes) {
+        if (row.snapshot.context.waits.length === 0) continue
+        const deadlineMs = nextDeadline(row.snapshot)
+        if (deadlineMs !== null && deadlineMs < napUntilMs) wake?.()
+      }
+    })
+
+    const fire: Effect.Effect<number, StoreError> = Effect.gen(function* () {
+      const due = yield* store.execution.timersDue({ nowMs: yield* Clock.currentTimeMillis, limit: pageSize })
+      yield* Effect.forEach(due, executions.fireTimers, { concurrency: 64, discard: true })
+      return due.length
+    })
+
+    const woken = Effect.async<void>((resume) => {
+      wake = () => resume(Effect.void)
+      return Effect.sync(() => {
+        wake = undefined
+      })
+    })
+
+    const nap = Effect.gen(function* () {
+      const nowMs = yield* Clock.currentTimeMillis
+      napUntilMs = nowMs + longestNapMs
+      // Read after the bound above is set: a timer that is committed meanwhile either is read here or ends the nap.
+      const next = yield* store.execution.nextTimer
+      const ms = Math.max(0, Math.min(napUntilMs, next ?? napUntilMs) - nowMs)
+      napUntilMs = nowMs + ms
+      yield* Effect.raceFirst(Effect.sleep(ms), woken)
+    })
+
+    const round = Effect.gen(function* () {
+      const fired = yield* fire
+      roster.passivate(yield* Clock.currentTimeMillis)
+      if (fired < pageSize) yield* nap
+    }).pipe(
+      Effect.catchAll((error) =>
+        Effect.zipRight(Effect.logWarning(`timers wait: ${error.message}`), Effect.sleep(longestNapMs))
+      )
+    )
+
+    return TimerDriver.of({ fire, run: Effect.forever(round) })
+  })
+)

@@ -1,0 +1,76 @@
+/**
+ * Processes for the inspector's tests: one that waits for a signal, with a parent's child beside it, on any store.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Inspector from "../../src/inspector/Inspector.ts"
+import { plain } from "../../src/model/EventType.ts"
+import { processId, signalEventType, signalWaitKey } from "../../src/model/ids.ts"
+import * as Provenance from "../../src/model/Provenance.ts"
+import * as Registration from "../../src/model/Registration.ts"
+import * as Authority from "../../src/store/decisions/authority.ts"
+import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
+import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
+import * as Registry from "../../src/store/registry.ts"
+import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
+import { WaitStore } from "../../src/store/WaitStore.ts"
+import * as Waits from "../../src/store/waits.ts"
+import { quiet } from "../support/hosts.ts"
+
+/** What an approval says. */
+export const approval = {
+  type: "object",
+  required: ["by", "level"],
+  properties: {
+    by: { type: "string", description: "Who approves." },
+    level: { type: "string", enum: ["once", "always"] },
+    urgent: { type: "boolean" },
+    count: { type: "integer", minimum: 0 }
+  }
+}
+
+/** Registers a process that an outside system owns, and that takes the signal `approve`. */
+export const register = (
+  id: string,
+  changes: Partial<Registration.Registration> = {}
+): Effect.Effect<void, unknown, ProcessRegistry> =>
+  Effect.gen(function* () {
+    const base = Registration.make(
+      processId(id),
+      { _tag: "External", metadata: { secret: "tea", label: id } },
+      "externally_owned",
+      Provenance.host
+    )
+    yield* (yield* ProcessRegistry).registerProcess({
+      ...base,
+      eventTypes: [plain("signal.approve", approval), plain("note")],
+      ...changes
+    })
+  })
+
+/** Lets a process wait for the signal `approve`. */
+export const waitForApproval = (id: string): Effect.Effect<void, unknown, WaitStore> =>
+  Effect.gen(function* () {
+    const key = signalWaitKey(processId(id), "approve", 1)
+    const kind = { _tag: "Signal" as const, name: "approve", eventType: signalEventType("approve"), key, ordinal: 1 }
+    yield* (yield* WaitStore).setProcessWait(processId(id), { kind, sinceMs: 1_000 }, Authority.host)
+  })
+
+/** Notes something in a process's log. */
+export const note = (id: string, text: string): Effect.Effect<void, unknown, ProcessRegistry> =>
+  Effect.gen(function* () {
+    const registry = yield* ProcessRegistry
+    yield* registry.appendEvent(processId(id), { eventType: "note", payload: { text } }, Authority.host)
+  })
+
+const onStore = Layer.mergeAll(Registry.layer, Waits.layer)
+
+/** A store in memory with what writes to it. */
+export const memoryStore = Layer.provideMerge(onStore, MemoryStore.layer)
+
+/** A store in a file with what writes to it. */
+export const fileStore = (filename: string) => Layer.provideMerge(onStore, SqliteStore.layer({ filename }))
+
+/** An inspector beside the store it looks at. */
+export const inspected = (options: Inspector.InspectorOptions = {}, store = memoryStore) =>
+  Layer.provide(Layer.provideMerge(Inspector.layer({ token: "secret", ...options }), store), quiet)

@@ -1,0 +1,286 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Scope from "effect/Scope"
+import type { Browser, Page } from "playwright-core"
+import * as Inspector from "../../src/inspector/Inspector.ts"
+import type { InspectorParts } from "../../src/inspector/InspectorSource.ts"
+import { InspectorSource } from "../../src/inspector/InspectorSource.ts"
+import { processId } from "../../src/model/ids.ts"
+import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
+import { quiet } from "../support/hosts.ts"
+import { projectRoot } from "../support/projectRoot.ts"
+import { isWithoutBrowser, launch, open, picture } from "./browser.ts"
+import { fileStore, memoryStore, note, register, waitForApproval } from "./fixtures.ts"
+
+const axeSource = readFileSync(join(projectRoot, "node_modules/axe-core/axe.min.js"), "utf8")
+
+/** What axe finds that is serious, as one line each. */
+const faults = async (page: Page): Promise<ReadonlyArray<string>> => {
+  await page.evaluate(axeSource)
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { readonly axe: { readonly run: () => Promise<AxeReport> } }
+    const { violations } = await axe.run()
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`))
+  })
+}
+
+interface AxeReport {
+  readonly violations: ReadonlyArray<{
+    readonly id: string
+    readonly impact: string
+    readonly nodes: ReadonlyArray<{ readonly html: string }>
+  }>
+}
+
+const now = 1_700_000_000_000
+
+const parts: InspectorParts = {
+  tree: Effect.succeed({
+    id: "host",
+    kind: "supervisor",
+    state: "running",
+    children: [
+      { id: "lease keeper", kind: "worker", state: "running", restarts: 0 },
+      {
+        id: "recovery sweep",
+        kind: "worker",
+        state: "running",
+        restarts: 1,
+        children: [{ id: "deploy-42", kind: "process", state: "running", attempt: 2 }]
+      }
+    ]
+  }),
+  sweeps: Effect.succeed([
+    {
+      at_ms: now,
+      duration_ms: 4,
+      admitted: ["deploy-42"],
+      ended: [{ id: "report-7", as: "abandoned" }],
+      deferred: [{ id: "deploy-43", reason: { _tag: "NoEngine" } }]
+    },
+    { at_ms: now - 1_000, duration_ms: 1, admitted: [], ended: [], deferred: [] }
+  ]),
+  wakes: Effect.succeed({
+    counts: { pending: 1, enqueued: 12, discarded: 1 },
+    rows: [
+      {
+        wake_id: "w1",
+        process_id: "deploy-42",
+        sequence: 3,
+        target_session_id: "s1",
+        state: "pending",
+        attempts: 1,
+        next_attempt_at_ms: now,
+        input: "look at this"
+      },
+      {
+        wake_id: "w2",
+        process_id: "report-7",
+        sequence: 9,
+        target_session_id: "s2",
+        state: "discarded",
+        discard_reason: "expired",
+        attempts: 7,
+        next_attempt_at_ms: null,
+        input: "too late"
+      }
+    ],
+    blocked: []
+  }),
+  explain: (id) => Effect.succeed({ text: `${id} waits for the signal approve; whoever sends it moves it on.` }),
+  redrive: (wakeId) => Effect.succeed({ wake_id: wakeId })
+}
+
+/** A host with processes, and an inspector of it that can be stopped and started again on its port. */
+const makeHost = async () => {
+  const runtime = ManagedRuntime.make(memoryStore)
+  const services = await runtime.runtime()
+  const start = async (port: number) => {
+    const scope = await Effect.runPromise(Scope.make())
+    const inspector = Layer.provide(
+      Layer.provide(Inspector.layer({ token: "secret", name: "test host", port }), quiet),
+      Layer.succeedContext(services.context)
+    )
+    const context = await Effect.runPromise(
+      Layer.buildWithScope(inspector, scope).pipe(Effect.provideService(InspectorSource, parts))
+    )
+    const { address, port: bound } = await Effect.runPromise(Effect.provide(Inspector.Inspector, context))
+    return { address, port: bound, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
+  }
+  return { run: runtime.runPromise, start, end: () => runtime.dispose() }
+}
+
+const furnish = Effect.gen(function* () {
+  const registry = yield* ProcessRegistry
+  for (let index = 0; index < 60; index++) yield* register(`batch/${String(index).padStart(3, "0")}`)
+  yield* register("deploy-42", { identity: { kind: "deploy", label: "Deploy the api" } })
+  yield* register("deploy-42/build", {
+    identity: { kind: "build" },
+    parent: { processId: processId("deploy-42"), closePolicy: "cancel" }
+  })
+  yield* note("deploy-42", "planned")
+  yield* waitForApproval("deploy-42")
+  const end = (id: string, output: Parameters<typeof registry.completeProcess>[1]) =>
+    registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" })
+  yield* end("batch/000", { _tag: "Success", value: { url: "https://api.example" } })
+  yield* end("batch/001", { _tag: "Failure", class: "execution", code: "Broken", message: "the build broke" })
+  yield* end("batch/002", { _tag: "Cancelled", message: "no longer needed" })
+})
+
+describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
+  let browser: Browser
+  let host: Awaited<ReturnType<typeof makeHost>>
+  let inspector: Awaited<ReturnType<typeof host.start>>
+
+  beforeAll(async () => {
+    browser = await launch()
+    host = await makeHost()
+    await host.run(furnish)
+    inspector = await host.start(0)
+  }, 20_000)
+
+  afterAll(async () => {
+    await browser?.close()
+    await inspector?.stop()
+    await host?.end()
+  })
+
+  it("a process is found, read, signalled, seen to move, and looked at in its past", async () => {
+    const page = await open(browser, inspector.address)
+    assert.notInclude(page.url(), "secret")
+    await page.locator('.chip[data-state=""] b', { hasText: "62" }).waitFor()
+    await page.locator(".line").first().waitFor()
+    const lines = await page.locator(".line").count()
+    assert.isBelow(lines, 40, "only the lines in view exist")
+
+    await page.keyboard.press("/")
+    await page.keyboard.type("deploy the")
+    await page.locator('.line[data-process="deploy-42"]').waitFor()
+    await page.waitForFunction(() => document.querySelectorAll(".line").length === 1)
+    await page.keyboard.press("Enter")
+    await page.locator('[data-id="process.running.wait.waiting"].active').waitFor()
+    await page.locator(".facts", { hasText: "process:deploy-42:signal.approve:1" }).waitFor()
+    await page.locator(".why", { hasText: "whoever sends it moves it on" }).waitFor()
+    await page.locator(".children a", { hasText: "deploy-42/build" }).waitFor()
+
+    await page.getByRole("button", { name: "Signal…" }).click()
+    const dialog = page.getByRole("dialog")
+    await dialog.getByLabel("by").fill("ana")
+    await dialog.getByLabel("level").selectOption("always")
+    await dialog.getByLabel("urgent").check()
+    await picture(page, "signal-dialog")
+    await dialog.getByRole("button", { name: "Send signal" }).click()
+    await dialog.waitFor({ state: "detached" })
+    await page.locator('[data-id="process.running.wait.clear"].active').waitFor()
+    await page.locator('[data-transition="process.running.wait.waiting process.resumed 0"].taken').first().waitFor()
+    const sent = await host.run(
+      Effect.flatMap(ProcessRegistry, (registry) => registry.recentEvents(processId("deploy-42"), 2))
+    )
+    assert.deepStrictEqual(sent[0]?.payload, { by: "ana", level: "always", urgent: true })
+
+    await page.locator('.event[data-sequence="2"]').click()
+    await page.locator('[data-id="process.running.wait.waiting"].active').waitFor()
+    await page.locator(".past", { hasText: "As it was after event 2 of 4" }).waitFor()
+    assert.include(page.url(), "deploy-42@2")
+    await page.keyboard.press("[")
+    await page.locator(".past", { hasText: "event 1 of 4" }).waitFor()
+    await page.keyboard.press("Escape")
+    await page.locator(".past").waitFor({ state: "hidden" })
+    await page.locator('[data-id="process.running.wait.clear"].active').waitFor()
+    await page.context().close()
+  }, 20_000)
+
+  it("after a restart of the inspector on its port the page is up to date again by itself", async () => {
+    const page = await open(browser, `${inspector.address}#/processes/batch%2F010`)
+    await page.locator('#link[data-connection="live"]').waitFor()
+    await page.locator('[data-id="process.running"].active').waitFor()
+    await inspector.stop()
+    await page.locator('#link[data-connection="lost"]').waitFor()
+    await picture(page, "disconnected")
+    await host.run(waitForApproval("batch/010"))
+    inspector = await host.start(inspector.port)
+    await page.locator('#link[data-connection="live"]').waitFor()
+    await page.locator('[data-id="process.running.wait.waiting"].active').waitFor()
+    await page.locator('.line[data-process="batch/010"] .mark.wait').waitFor()
+    await page.context().close()
+  }, 20_000)
+
+  it("a machine is stepped by hand: an event from its form, the next state, its commands", async () => {
+    const page = await open(browser, `${inspector.address}#/machines/process`)
+    await page.locator('[data-id="process.running.execution.unstarted"].active').waitFor()
+    await page.getByLabel("event").first().selectOption("process.started")
+    await page.getByRole("button", { name: "Send event" }).click()
+    await page.locator('[data-id="process.running.execution.started.active"].active').waitFor()
+    await page.locator(".commands code", { hasText: "runBody" }).waitFor()
+    await page.context().close()
+  }, 20_000)
+
+  it("on a file the page says that it changes nothing, and the theme is kept", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "holdfast-page-"))
+    const filename = join(folder, "crashed.db")
+    const scope = await Effect.runPromise(Scope.make())
+    try {
+      await Effect.runPromise(Effect.scoped(Effect.provide(register("left-behind"), fileStore(filename))))
+      const onFile = Layer.provide(Inspector.layerFile({ filename }), quiet)
+      const context = await Effect.runPromise(Layer.buildWithScope(onFile, scope))
+      const { address } = await Effect.runPromise(Effect.provide(Inspector.Inspector, context))
+      const page = await open(browser, `${address}#/processes/left-behind`)
+      await page.locator(".mode.file", { hasText: "file, read-only" }).waitFor()
+      await page.locator(".timeline .state", { hasText: "No event yet" }).waitFor()
+      assert.isTrue(await page.getByRole("button", { name: "Cancel…" }).isDisabled())
+      await page.locator('#views a[href="#/tree"]').click()
+      await page.locator(".state", { hasText: "not available here" }).waitFor()
+      await picture(page, "absent-part")
+      await page.locator("#theme").click()
+      await page.reload()
+      await page.locator('html[data-theme="light"]').waitFor({ state: "attached" })
+      await page.context().close()
+    } finally {
+      await Effect.runPromise(Scope.close(scope, Exit.void))
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }, 20_000)
+
+  const views: ReadonlyArray<readonly [name: string, hash: string, ready: string]> = [
+    ["empty", "#/processes", ".detail .state.empty"],
+    ["process", "#/processes/deploy-42", '[data-id="process.running"].active'],
+    ["past", "#/processes/deploy-42@2", ".past:not([hidden])"],
+    ["unknown", "#/processes/nobody", ".state.error"],
+    ["tree", "#/tree", ".tree"],
+    ["sweeps", "#/sweeps", ".sweep"],
+    ["wakes", "#/wakes", "table"],
+    ["machine", "#/machines/process", ".commands, .steps li"]
+  ]
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    it(`every view is free of serious faults for those who cannot see or point: ${colorScheme}`, async () => {
+      const page = await open(browser, inspector.address, { colorScheme, viewport: { width: 1280, height: 800 } })
+      const found: Array<string> = []
+      for (const [name, hash, ready] of views) {
+        await page.evaluate((to) => {
+          location.hash = to
+        }, hash)
+        await page.locator(ready).first().waitFor()
+        await page.locator(".line").first().or(page.locator("main > :not(.processes)")).first().waitFor()
+        await picture(page, `${name}-${colorScheme}-1280`)
+        found.push(...(await faults(page)).map((fault) => `${name}: ${fault}`))
+      }
+      await page.setViewportSize({ width: 1920, height: 1080 })
+      await page.evaluate(() => {
+        location.hash = "#/processes/deploy-42"
+      })
+      await page.locator('[data-id="process.running"].active').waitFor()
+      await picture(page, `process-${colorScheme}-1920`)
+      await page.context().close()
+      assert.deepStrictEqual(found, [])
+    }, 20_000)
+  }
+})
