@@ -39,6 +39,12 @@ const layer = Layer.succeed(
     holders: missing("list lease holders"),
     heldBy: () => missing("list the leases of a holder"),
     renewKept: () => missing("renew leases"),
+    children: {
+      of: () => missing("list children"),
+      debts: () => missing("list debts"),
+      debtsOf: () => missing("list debts"),
+      debtsWritten: () => 0
+    },
     parts: () => [],
     execution: {
       journal: () => missing("read a journal"),

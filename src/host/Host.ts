@@ -9,6 +9,7 @@
  *      │       ├ lookout       looks at rows that a commit pointed at
  *      │       └ sweep
  *      ├ timer driver
+ *      ├ debts               asks the children of processes that close
  *      └ change feed
  * ```
  * Invariant: what fails in here is restarted here. A body is never restarted in place: its defect is its outcome.
@@ -25,6 +26,7 @@ import type { ChangeHub } from "../runtime/ChangeHub.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/Worker.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
+import { Debts } from "../supervision/Debts.ts"
 import * as ForeignChanges from "../supervision/ForeignChanges.ts"
 import { LeaseKeeper } from "../supervision/LeaseKeeper.ts"
 import { Owner } from "../supervision/Owner.ts"
@@ -53,7 +55,7 @@ export class Host extends Context.Tag("holdfast/host/Host")<
 export const layer: Layer.Layer<
   Host,
   never,
-  ProcessStore | ChangeHub | Worker | LeaseKeeper | RecoverySweep | Owner | TimerDriver | RuntimeConfig
+  ProcessStore | ChangeHub | Worker | LeaseKeeper | RecoverySweep | Owner | TimerDriver | Debts | RuntimeConfig
 > = Layer.scoped(
   Host,
   Effect.gen(function* () {
@@ -128,6 +130,7 @@ const treeOf = Effect.gen(function* () {
   const owner = yield* Owner
   const sweep = yield* RecoverySweep
   const timers = yield* TimerDriver
+  const debts = yield* Debts
   const changes = yield* ForeignChanges.make
   const { shutdownMs } = yield* RuntimeConfig
 
@@ -162,6 +165,7 @@ const treeOf = Effect.gen(function* () {
         below: () => ({ kind: "supervisor", children: ownerTree.node().children, note: owner.identity.ownerId })
       },
       loop("timer driver", timers.run),
+      loop("debts", debts.run),
       loop("change feed", changes)
     ]
   })

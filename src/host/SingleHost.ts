@@ -34,6 +34,7 @@ import type { SqliteStoreOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
 import type { WaitStore } from "../store/WaitStore.ts"
 import * as Waits from "../store/waits.ts"
+import * as Debts from "../supervision/Debts.ts"
 import * as LeaseKeeper from "../supervision/LeaseKeeper.ts"
 import * as Owner from "../supervision/Owner.ts"
 import * as RecoverySweep from "../supervision/RecoverySweep.ts"
@@ -53,6 +54,7 @@ export type HostServices =
   | LeaseKeeper.LeaseKeeper
   | Owner.Owner
   | RecoverySweep.RecoverySweep
+  | Debts.Debts
   | ProcessRegistry
   | LeaseStore
   | HandleGrants
@@ -112,7 +114,9 @@ export const onStore = <const E extends ReadonlyArray<Runnable<unknown>>>(
     Layer.provideMerge(store)
   )
   return Layer.mergeAll(Processes.layer, Host.layer).pipe(
-    Layer.provideMerge(Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer, TimerDriver.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer, TimerDriver.layer, Debts.layer)
+    ),
     Layer.provideMerge(runtime)
   )
 }

@@ -150,6 +150,7 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
     detail.waits.map(({ kind, sinceMs }) => `${kind.key}, since ${moment(sinceMs)} (${ago(sinceMs, nowMs)})`)
   ),
   ...section("Children still running", detail.runningChildren),
+  ...section("Children it has yet to ask", detail.debts === undefined ? [] : [String(detail.debts)]),
   ...section(
     "Wakes nobody took notice of",
     detail.wakes.map(

@@ -34,6 +34,7 @@ import type {
   RenewPage,
   StorePart
 } from "./answers.ts"
+import type { ChildReads, ChildView, ChildWrite } from "./Children.ts"
 
 /** Everything a decision may know about one process. Units: epoch milliseconds, UTC. */
 export interface ProcessRow {
@@ -77,7 +78,7 @@ export interface Plan {
 }
 
 /** What was loaded for a decision. `nowMs` is the one "now" of the operation. */
-export interface View {
+export interface View extends ChildView {
   readonly nowMs: number
   readonly row: (id: ProcessId) => ProcessRow | undefined
   readonly tombstone: (id: ProcessId) => Tombstone | undefined
@@ -94,6 +95,7 @@ export interface View {
 
 /** A write beside a process's own rows. */
 export type Write =
+  | ChildWrite
   | { readonly _tag: "PutGrant"; readonly grant: HandleGrant }
   | { readonly _tag: "RemoveGrant"; readonly scopeId: SessionScopeId; readonly processId: ProcessId }
   | { readonly _tag: "PutJournal"; readonly processId: ProcessId; readonly entry: JournalEntry }
@@ -178,6 +180,9 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
 
     /** The store's own fibers, as nodes of the host's supervision tree. */
     readonly parts: () => ReadonlyArray<StorePart>
+
+    /** Children by their parent, and what is owed to them. */
+    readonly children: ChildReads
 
     /** What a body that runs again needs, and the timers. */
     readonly execution: ExecutionReads

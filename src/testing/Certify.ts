@@ -12,7 +12,9 @@ import * as ActivationLaws from "./ActivationLaws.ts"
 import * as AppendLaws from "./AppendLaws.ts"
 import * as AuthorityLaws from "./AuthorityLaws.ts"
 import * as ChangeFeedLaws from "./ChangeFeedLaws.ts"
+import * as ChildrenLaws from "./ChildrenLaws.ts"
 import * as CompletionLaws from "./CompletionLaws.ts"
+import * as DebtLaws from "./DebtLaws.ts"
 import * as FoldLaws from "./FoldLaws.ts"
 import * as GrantLaws from "./GrantLaws.ts"
 import * as KeeperLaws from "./KeeperLaws.ts"
@@ -73,7 +75,8 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   list: ListLaws.laws,
   retention: RetentionLaws.laws,
   tombstone: TombstoneLaws.laws,
-  feed: ChangeFeedLaws.laws
+  feed: ChangeFeedLaws.laws,
+  children: [...ChildrenLaws.laws, ...DebtLaws.laws]
 }
 
 /** Every law a store must obey. */

@@ -34,6 +34,8 @@ export interface Remains {
   readonly rows: ReadonlyArray<Row>
   readonly events: ReadonlyArray<Event>
   readonly leases: number
+  /** What is owed, by the id of the child. */
+  readonly debts: ReadonlyArray<string>
   readonly differences: ReadonlyArray<string>
 }
 
@@ -64,6 +66,17 @@ export const invariants: Readonly<Record<string, (remains: Remains) => ReadonlyA
         if (lifecycle !== (isCancelled ? "cancelled" : "completed")) return [`${id} is ${lifecycle}`]
         return kind === "sum" && output !== sumOutput ? [`${id} completed with ${output}`] : []
       }),
+
+  "what a parent owed its children was paid: each was asked": ({ events, rows, debts }) => [
+    ...debts.map((id) => `${id} is still owed a request`),
+    ...rows
+      .filter(({ kind }) => kind === "nest")
+      .flatMap(({ id }) =>
+        events.filter((event) => event.id === id && event.eventType === "process.cancel_requested").length === 1
+          ? []
+          : [`${id} was not asked once`]
+      )
+  ],
 
   "owner-bound work is started at most once, and ends as completed or abandoned": ({ facts, rows, events }) =>
     rows
@@ -154,7 +167,7 @@ export const remainsOf = async (database: string, facts: ReadonlyArray<Fact>): P
   return { ...contentOf(database), facts, differences: differences.map((difference) => JSON.stringify(difference)) }
 }
 
-const contentOf = (database: string): Pick<Remains, "rows" | "events" | "leases"> =>
+const contentOf = (database: string): Pick<Remains, "rows" | "events" | "leases" | "debts"> =>
   reading(database, (db) => ({
     rows: db
       .prepare(
@@ -170,6 +183,7 @@ const contentOf = (database: string): Pick<Remains, "rows" | "events" | "leases"
          FROM event JOIN process USING (pk) ORDER BY pk, sequence`
       )
       .all() as ReadonlyArray<Event>, // as above
+    debts: db.prepare("SELECT process_id FROM debt JOIN process USING (pk)").pluck().all() as ReadonlyArray<string>, // ids
     leases: db.prepare("SELECT count(*) FROM lease").pluck().get() as number
   }))
 

@@ -104,6 +104,7 @@ export const drive = ({ engines, tell, run }: Driver) =>
         ),
       together
     )
+    yield* family(registered)
     const told = Effect.forEach(
       sums,
       ({ id, await: end }) => Effect.tap(end, () => tell({ fact: "ended", id, state: "completed" })),
@@ -146,6 +147,27 @@ export const activationsHere: Effect.Effect<
   never,
   ProcessStore.ProcessStore
 > = Activations.make
+
+/** The id of the parent that an outside system owns. */
+export const parentId = "parent"
+
+/** Children whose parent ends outside: nobody but their parent's end asks them to stop. */
+const family = <E, R>(registered: (id: string) => Effect.Effect<void, E, R>) =>
+  Effect.gen(function* () {
+    const registry = yield* ProcessRegistry.ProcessRegistry
+    const id = Ids.processId(parentId)
+    const input = { _tag: "External", metadata: {} } as const
+    yield* registry.registerProcess(Registration.make(id, input, "externally_owned", Provenance.host))
+    const parent = { processId: id, closePolicy: "cancel" } as const
+    yield* Effect.forEach(
+      names("nest"),
+      (name) =>
+        Effect.tap(registry.registerProcess({ ...declared(name, "nest", null), parent }), () => registered(name)),
+      { concurrency: "unbounded" }
+    )
+    yield* sweepUntil(Effect.succeed(true))
+    yield* registry.completeProcess(id, { _tag: "Success", value: null }, { _tag: "ExternalOwner" })
+  })
 
 /** What a worker does in one commit, one commit each: register, claim, begin, release. A sweep then runs it as another try. */
 const byHand = Effect.gen(function* () {

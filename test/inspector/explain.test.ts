@@ -69,7 +69,7 @@ const waitForReady = Effect.gen(function* () {
 const cancel = Effect.flatMap(ProcessRegistry, (registry) => registry.requestProcessCancel(p, "enough", Authority.host))
 
 const abandon = Effect.flatMap(ProcessRegistry, (registry) =>
-  registry.requestProcessAbandon(p, { requestedBy: "ana", requestedAtMs: 0 })
+  registry.requestProcessAbandon(p, { requestedBy: "ana", requestedAtMs: 0 }, Authority.host)
 )
 
 type Tag = Explanations.Reason["_tag"]

@@ -1,5 +1,19 @@
 -- The schema of a fresh SQLite store. Written by `npm run codegen`.
 
+CREATE TABLE child (
+  pk INTEGER PRIMARY KEY REFERENCES process (pk),
+  parent_id TEXT NOT NULL,
+  close_policy TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE debt (
+  pk INTEGER PRIMARY KEY REFERENCES process (pk),
+  parent_id TEXT NOT NULL,
+  action TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  owed_at INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE event (
   pk INTEGER NOT NULL REFERENCES process (pk),
   sequence INTEGER NOT NULL,
@@ -99,6 +113,10 @@ CREATE TABLE wake_ack (
   sequence INTEGER NOT NULL,
   PRIMARY KEY (pk, sequence)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX child_parent ON child (parent_id);
+
+CREATE INDEX debt_parent ON debt (parent_id);
 
 CREATE UNIQUE INDEX event_replay ON event (pk, replay_key) WHERE replay_key IS NOT NULL;
 

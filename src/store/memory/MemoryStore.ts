@@ -19,6 +19,7 @@ import { heldBy, holdersOf } from "../holdings.ts"
 import * as Listeners from "../listeners.ts"
 import type { Candidate, Found, Numbered, ProcessRow } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
+import * as Children from "./children.ts"
 import * as Executions from "./executions.ts"
 import type { Shelf } from "./Shelf.ts"
 import * as Shelves from "./Shelf.ts"
@@ -51,6 +52,7 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.sync(() =
     onCommit: listeners.subscribe,
     changedElsewhere: Effect.succeed([]),
     parts: () => [],
+    children: Children.reads(shelf.kin, shelf.rows, Shelves.bytewise),
     execution: Executions.make(shelf),
     find: (id) => Effect.sync(() => found(shelf, id)),
     leaseOf: (id) =>

@@ -7,6 +7,8 @@ import type { JournalEntry } from "../../model/Journal.ts"
 import { freeze } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Plan, ProcessRow, Tombstone, View, Write } from "../ProcessStore.ts"
+import type { Kin } from "./children.ts"
+import * as Children from "./children.ts"
 
 /** Everything a store in memory holds. */
 export interface Shelf {
@@ -19,6 +21,7 @@ export interface Shelf {
   readonly journals: Map<ProcessId, Array<JournalEntry>>
   /** The latest change of each row or tombstone. */
   readonly changes: Map<ProcessId, number>
+  readonly kin: Kin
   nextChange: number
 }
 
@@ -32,12 +35,14 @@ export const make = (): Shelf => ({
   acks: new Map(),
   journals: new Map(),
   changes: new Map(),
+  kin: Children.make(),
   nextChange: 1
 })
 
 /** What a decision sees. */
 export const viewOf = (shelf: Shelf, plan: Plan, nowMs: number): View => ({
   nowMs,
+  ...Children.viewOf(shelf.kin),
   row: (id) => shelf.rows.get(id),
   tombstone: (id) => shelf.tombstones.get(id),
   replayed: (id, key) => shelf.replays.get(id)?.get(key),
@@ -57,7 +62,8 @@ export const viewOf = (shelf: Shelf, plan: Plan, nowMs: number): View => ({
 })
 
 /** Takes a change over. */
-export const write = (shelf: Shelf, { row, before, events }: Change): void => {
+export const write = (shelf: Shelf, change: Change): void => {
+  const { row, before, events } = change
   const id = idOf(row)
   freeze(row.base)
   freeze(row.snapshot.context)
@@ -73,6 +79,7 @@ export const write = (shelf: Shelf, { row, before, events }: Change): void => {
   if (before === undefined || events.length > 0 || row.snapshot !== before.snapshot) {
     shelf.changes.set(id, shelf.nextChange++)
   }
+  Children.follow(shelf.kin, shelf.rows, change)
 }
 
 /** Takes a write beside the rows over. */
@@ -86,6 +93,10 @@ export const writeBeside = (shelf: Shelf, write: Write): void => {
       return
     case "AckWake":
       shelf.acks.set(write.processId, (shelf.acks.get(write.processId) ?? new Set()).add(write.sequence))
+      return
+    case "Owe":
+    case "PayDebt":
+      Children.write(shelf.kin, write)
       return
     case "PutJournal": {
       const journal = shelf.journals.get(write.processId) ?? []
@@ -121,6 +132,7 @@ const grantKey = (scopeId: string, id: string): string => JSON.stringify([scopeI
 
 const bury = (shelf: Shelf, tombstone: Tombstone): void => {
   const id = tombstone.processId
+  Children.forget(shelf.kin, shelf.rows, id)
   shelf.rows.delete(id)
   shelf.logs.delete(id)
   shelf.replays.delete(id)

@@ -20,6 +20,7 @@ import { InputInvalid, StoreError } from "../../model/errors.ts"
 import * as Listeners from "../listeners.ts"
 import type { Decision, RenewedPage } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
+import * as ChildReads from "./childReads.ts"
 import { storeError } from "./failure.ts"
 import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
@@ -72,6 +73,7 @@ export const make = (
       writing
     )
     const sql = yield* client(filename, true)
+    const children = yield* Effect.provideService(ChildReads.make(rows.debtsWritten), SqlClient.SqlClient, sql)
     const reads = yield* Effect.provideService(Reads.make(rows.cached), SqlClient.SqlClient, sql)
 
     return ProcessStore.of({
@@ -98,6 +100,7 @@ export const make = (
         try: rows.changedElsewhere,
         catch: (cause) => storeError("look for changes of other processes", cause)
       }),
+      children,
       ...reads
     })
   })

@@ -12,6 +12,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import { eventTypesHash } from "../../model/Registration.ts"
 import type { Change, Plan, ProcessRow, RenewedPage, RenewPage, View, Write } from "../ProcessStore.ts"
 import * as Beside from "./beside.ts"
+import * as Children from "./children.ts"
 import type { EventColumns, RowColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
 import type { Statements } from "./statements.ts"
@@ -25,6 +26,8 @@ export interface Rows {
   readonly write: (changes: ReadonlyArray<Change>, writes: ReadonlyArray<Write>) => void
   readonly renewKept: (page: RenewPage, nowMs: number) => RenewedPage
   readonly storeId: string
+  /** Grows with every debt that is written, also with one that is undone. */
+  readonly debtsWritten: () => number
   /** A transaction begins: forget the cache if another process has committed since. */
   readonly begin: () => void
   /** Everything written since `begin` holds; answers it in order. */
@@ -49,6 +52,7 @@ export const cacheSize = 4_096
 /** Prepares the statements. The schema must exist. */
 export const make = (db: Database): Rows => {
   const sql = prepare(db)
+  const kin = Children.make(sql)
   const cache = new Map<ProcessId, Stored>()
   const touched = new Map<ProcessId, Stored>()
   const types: Columns.EventTypesCache = new Map()
@@ -111,6 +115,7 @@ export const make = (db: Database): Rows => {
     }
     writeState(pk, change)
     writeLease(pk, change)
+    kin.follow(pk, change)
     touched.set(id, { pk, row })
     written.push(change)
   }
@@ -165,6 +170,7 @@ export const make = (db: Database): Rows => {
   }
 
   const writeBeside = Beside.make(sql, {
+    kin,
     // Decisions write beside rows that they have loaded.
     pkOf: (id) => (load(id) as Stored).pk,
     takeChange: () => nextChange++,
@@ -207,6 +213,7 @@ export const make = (db: Database): Rows => {
 
   return {
     storeId: sql.storeId.get() as string,
+    debtsWritten: kin.debtsWritten,
     view: Views.make(sql, load),
     write: (changes, writes) => {
       for (const change of changes) writeOne(change)

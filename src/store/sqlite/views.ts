@@ -3,6 +3,7 @@
  */
 import type { ProcessId } from "../../model/ids.ts"
 import type { Plan, ProcessRow, View } from "../ProcessStore.ts"
+import * as Children from "./children.ts"
 import type { EventColumns, GrantColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
 import type { Statements } from "./statements.ts"
@@ -18,6 +19,7 @@ export const make =
   (sql: Statements, load: (id: ProcessId) => Stored | undefined): ((plan: Plan, nowMs: number) => View) =>
   (plan, nowMs) => ({
     nowMs,
+    ...Children.viewOf(sql, (id) => load(id)?.pk),
     row: (id) => load(id)?.row,
     tombstone: (id) => {
       const columns = sql.tombstone.get(id) as TombstoneColumns | undefined
