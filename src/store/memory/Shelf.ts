@@ -6,6 +6,8 @@ import type { ProcessId } from "../../model/ids.ts"
 import { freeze } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Plan, ProcessRow, Tombstone, View, Write } from "../ProcessStore.ts"
+import type { WakeTimes } from "../WakeOutbox.ts"
+import * as Outbox from "./outbox.ts"
 
 /** Everything a store in memory holds. */
 export interface Shelf {
@@ -18,10 +20,11 @@ export interface Shelf {
   /** The latest change of each row or tombstone. */
   readonly changes: Map<ProcessId, number>
   nextChange: number
+  readonly outbox: Outbox.OutboxShelf
 }
 
 /** Makes an empty shelf. */
-export const make = (): Shelf => ({
+export const make = (times: WakeTimes): Shelf => ({
   rows: new Map(),
   logs: new Map(),
   replays: new Map(),
@@ -29,7 +32,8 @@ export const make = (): Shelf => ({
   grants: new Map(),
   acks: new Map(),
   changes: new Map(),
-  nextChange: 1
+  nextChange: 1,
+  outbox: Outbox.make(times)
 })
 
 /** What a decision sees. */
@@ -50,11 +54,12 @@ export const viewOf = (shelf: Shelf, plan: Plan, nowMs: number): View => ({
     [...shelf.rows.values()]
       .filter((row) => plan.session !== undefined && row.snapshot.context.wakeTarget?.sessionId === plan.session)
       .map(idOf)
-      .sort(bytewise)
+      .sort(bytewise),
+  outbox: Outbox.viewOf(shelf.outbox, nowMs)
 })
 
 /** Takes a change over. */
-export const write = (shelf: Shelf, { row, before, events }: Change): void => {
+export const write = (shelf: Shelf, { row, before, events, wakes = [] }: Change): void => {
   const id = idOf(row)
   freeze(row.base)
   freeze(row.snapshot.context)
@@ -67,6 +72,7 @@ export const write = (shelf: Shelf, { row, before, events }: Change): void => {
   }
   shelf.logs.set(id, log)
   shelf.replays.set(id, replays)
+  Outbox.add(shelf.outbox, wakes)
   if (before === undefined || events.length > 0 || row.snapshot !== before.snapshot) {
     shelf.changes.set(id, shelf.nextChange++)
   }
@@ -86,6 +92,9 @@ export const writeBeside = (shelf: Shelf, write: Write): void => {
       return
     case "Bury":
       bury(shelf, write.tombstone)
+      return
+    case "PutWake":
+      Outbox.put(shelf.outbox, write.row)
       return
     case "Compact": {
       const tombstone = shelf.tombstones.get(write.processId)
@@ -116,6 +125,7 @@ const bury = (shelf: Shelf, tombstone: Tombstone): void => {
   shelf.logs.delete(id)
   shelf.replays.delete(id)
   shelf.acks.delete(id)
+  Outbox.bury(shelf.outbox, id)
   for (const grant of grantsWhere(shelf, ({ processId }) => processId === id)) {
     shelf.grants.delete(grantKey(grant.scopeId, id))
   }

@@ -3,6 +3,7 @@
  */
 import type { ProcessId } from "../../model/ids.ts"
 import type { Write } from "../ProcessStore.ts"
+import type { Outbox } from "./outbox.ts"
 import type { Statements } from "./statements.ts"
 
 /** What these writes need of the rows they stand beside. */
@@ -16,7 +17,7 @@ export interface BesideSupport {
 
 /** Makes the writer of one connection. */
 export const make =
-  (sql: Statements, { pkOf, takeChange, forget }: BesideSupport): ((write: Write) => void) =>
+  (sql: Statements, outbox: Outbox, { pkOf, takeChange, forget }: BesideSupport): ((write: Write) => void) =>
   (write) => {
     switch (write._tag) {
       case "PutGrant": {
@@ -38,6 +39,9 @@ export const make =
         forget(processId)
         return
       }
+      case "PutWake":
+        outbox.put(write.row)
+        return
       case "Compact":
         sql.compact.run(write.processId)
     }

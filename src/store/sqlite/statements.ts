@@ -65,7 +65,7 @@ const plucked: ReadonlySet<Name> = new Set([
   "lastOfPage"
 ])
 
-const buried = ["wake_ack", "handle_grant", "event", "lease", "state", "process"]
+const buried = ["wake_outbox", "wake_ack", "handle_grant", "event", "lease", "state", "process"]
 
 /** Prepares them on a connection whose schema exists. */
 export const prepare = (db: Database): Statements => {

@@ -5,6 +5,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import type { Plan, ProcessRow, View } from "../ProcessStore.ts"
 import type { EventColumns, GrantColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
+import type { Outbox } from "./outbox.ts"
 import type { Statements } from "./statements.ts"
 
 /** A row with its number in this database. */
@@ -15,7 +16,11 @@ export interface Stored {
 
 /** Makes the views of a connection; `load` knows the rows that the present transaction has touched. */
 export const make =
-  (sql: Statements, load: (id: ProcessId) => Stored | undefined): ((plan: Plan, nowMs: number) => View) =>
+  (
+    sql: Statements,
+    outbox: Outbox,
+    load: (id: ProcessId) => Stored | undefined
+  ): ((plan: Plan, nowMs: number) => View) =>
   (plan, nowMs) => ({
     nowMs,
     row: (id) => load(id)?.row,
@@ -35,7 +40,8 @@ export const make =
     grantsOf: (id) => grants(sql.grantsOf.all(id)),
     sessionGrants: () => (plan.session === undefined ? [] : grants(sql.sessionGrants.all(plan.session))),
     sessionTargets: () =>
-      plan.session === undefined ? [] : (sql.sessionTargets.all(plan.session) as ReadonlyArray<ProcessId>)
+      plan.session === undefined ? [] : (sql.sessionTargets.all(plan.session) as ReadonlyArray<ProcessId>),
+    outbox: outbox.viewOf(nowMs, (id) => load(id)?.pk)
   })
 
 const eventOf = (id: ProcessId, columns: unknown) =>
