@@ -8,6 +8,7 @@
  *      │       ├ admission     takes on who stands in line for a slot
  *      │       ├ lookout       looks at rows that a commit pointed at
  *      │       └ sweep
+ *      ├ wake driver         hands what is owed to sessions to the host's sink
  *      └ change feed
  * ```
  * Invariant: what fails in here is restarted here. A body is never restarted in place: its defect is its outcome.
@@ -31,6 +32,7 @@ import { RecoverySweep } from "../supervision/RecoverySweep.ts"
 import type { Child } from "../supervision/Supervisor.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
 import type { TreeNode } from "../supervision/Tree.ts"
+import { WakeDriver } from "../supervision/WakeDriver.ts"
 
 /** Where a host's life stands. */
 export type HostState = "starting" | "running" | "stopping" | "failing" | "stopped" | "failed"
@@ -51,7 +53,7 @@ export class Host extends Context.Tag("holdfast/host/Host")<
 export const layer: Layer.Layer<
   Host,
   never,
-  ProcessStore | ChangeHub | Worker | LeaseKeeper | RecoverySweep | Owner | RuntimeConfig
+  ProcessStore | ChangeHub | Worker | LeaseKeeper | RecoverySweep | Owner | WakeDriver | RuntimeConfig
 > = Layer.scoped(
   Host,
   Effect.gen(function* () {
@@ -125,6 +127,7 @@ const treeOf = Effect.gen(function* () {
   const keeper = yield* LeaseKeeper
   const owner = yield* Owner
   const sweep = yield* RecoverySweep
+  const wakes = yield* WakeDriver
   const changes = yield* ForeignChanges.make
   const { shutdownMs } = yield* RuntimeConfig
 
@@ -158,6 +161,7 @@ const treeOf = Effect.gen(function* () {
         shutdownMs: 2 * shutdownMs + 5_000,
         below: () => ({ kind: "supervisor", children: ownerTree.node().children, note: owner.identity.ownerId })
       },
+      loop("wake driver", wakes.run),
       loop("change feed", changes)
     ]
   })
