@@ -69,6 +69,8 @@ const sample: ReadonlySet<string> = new Set([
   'killed after "resume a wait" #1',
   'killed before "abandon" #1',
   'killed after "hand back" #1',
+  'killed after "claim a wake" #1',
+  'killed before "settle a wake" #1',
   "frozen beyond its lease, run by a worker, held by another",
   'frozen before the commit of "complete", shorter than the leases, then SIGCONT',
   "asleep beyond its lease with owner-bound work that ends at once",

@@ -75,6 +75,11 @@ export const install = (plan: Plan, sideLog: string): void => {
       if (before?.token !== token) mark(db, Number(pk), "claimed")
       else if (before?.expiresAt !== expiresAt) mark(db, Number(pk), "renewed")
     },
+    "INSERT INTO wake_outbox": (db, [, , pk], { changes }) => {
+      if (changes > 0) mark(db, Number(pk), "wake owed")
+    },
+    // A wake stands beside the processes: its number must not be taken for one of theirs.
+    "UPDATE wake_outbox": (db, args) => mark(db, -Number(args.at(-1)), `wake ${args[0]}`),
     "DELETE FROM lease": (db, [pk]) => mark(db, Number(pk), "released")
   }
 
