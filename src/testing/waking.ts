@@ -76,19 +76,28 @@ export const appended = (
 /** Claims whatever is due, keeps the claims on these processes, and delivers the rest. */
 export const claimsOf = (
   ...ids: ReadonlyArray<ProcessId>
-): Effect.Effect<ReadonlyArray<WakeClaim>, InputInvalid | StoreError, WakeOutbox> =>
+): Effect.Effect<ReadonlyArray<WakeClaim>, InputInvalid | StoreError | Mismatch, WakeOutbox> =>
   Effect.gen(function* () {
     const outbox = yield* WakeOutbox
     const own: Array<WakeClaim> = []
-    while (true) {
+    const seen = new Set<number>()
+    for (let round = 0; round < maxRounds; round++) {
       const { claims, expired } = yield* outbox.claim(100)
       if (claims.length === 0 && expired.length === 0) return own
       for (const claim of claims) {
+        // Claims outlast this loop, and what is settled is not owed any more.
+        if (seen.has(claim.number)) {
+          return yield* new Mismatch({ about: "how often a wake is claimed", expected: "once", actual: claim })
+        }
+        seen.add(claim.number)
         if (ids.includes(claim.wake.processId)) own.push(claim)
         else yield* outbox.settle(claim, { _tag: "Enqueued" })
       }
     }
+    return yield* new Mismatch({ about: "how often something is due", expected: "not for ever", actual: maxRounds })
   })
+
+const maxRounds = 1_000
 
 /** Settles a claim that must be there. */
 export const settled = (
