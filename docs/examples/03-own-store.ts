@@ -35,6 +35,11 @@ const layer = Layer.succeed(
     changesAfter: () => missing("read changes"),
     endedBefore: () => missing("list ended processes"),
     tombstonesBefore: () => missing("list tombstones"),
+    outbox: {
+      isDue: () => missing("look for due wakes"),
+      rowsOf: () => missing("read wakes"),
+      report: missing("report on wakes")
+    },
     due: () => missing("list due processes"),
     holders: missing("list lease holders"),
     heldBy: () => missing("list the leases of a holder"),

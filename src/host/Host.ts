@@ -10,6 +10,7 @@
  *      │       └ sweep
  *      ├ timer driver
  *      ├ debts               asks the children of processes that close
+ *      ├ wake driver         hands what is owed to sessions to the host's sink
  *      └ change feed
  * ```
  * Invariant: what fails in here is restarted here. A body is never restarted in place: its defect is its outcome.
@@ -35,6 +36,7 @@ import type { Child } from "../supervision/Supervisor.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
 import { TimerDriver } from "../supervision/TimerDriver.ts"
 import type { TreeNode } from "../supervision/Tree.ts"
+import { WakeDriver } from "../supervision/WakeDriver.ts"
 
 /** Where a host's life stands. */
 export type HostState = "starting" | "running" | "stopping" | "failing" | "stopped" | "failed"
@@ -55,7 +57,16 @@ export class Host extends Context.Tag("holdfast/host/Host")<
 export const layer: Layer.Layer<
   Host,
   never,
-  ProcessStore | ChangeHub | Worker | LeaseKeeper | RecoverySweep | Owner | TimerDriver | Debts | RuntimeConfig
+  | ProcessStore
+  | ChangeHub
+  | Worker
+  | LeaseKeeper
+  | RecoverySweep
+  | Owner
+  | TimerDriver
+  | Debts
+  | WakeDriver
+  | RuntimeConfig
 > = Layer.scoped(
   Host,
   Effect.gen(function* () {
@@ -131,6 +142,7 @@ const treeOf = Effect.gen(function* () {
   const sweep = yield* RecoverySweep
   const timers = yield* TimerDriver
   const debts = yield* Debts
+  const wakes = yield* WakeDriver
   const changes = yield* ForeignChanges.make
   const { shutdownMs } = yield* RuntimeConfig
 
@@ -166,6 +178,7 @@ const treeOf = Effect.gen(function* () {
       },
       loop("timer driver", timers.run),
       loop("debts", debts.run),
+      loop("wake driver", wakes.run),
       loop("change feed", changes)
     ]
   })

@@ -22,6 +22,7 @@ import type { Lease, LeaseSlot } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { Base } from "../model/ProcessRecord.ts"
+import type { WakeDelivery } from "../model/wakes.ts"
 import type {
   Candidate,
   ExecutionReads,
@@ -35,6 +36,7 @@ import type {
   StorePart
 } from "./answers.ts"
 import type { ChildReads, ChildView, ChildWrite } from "./Children.ts"
+import type { OutboxReads, OutboxView, OutboxWrite } from "./WakeOutbox.ts"
 
 /** Everything a decision may know about one process. Units: epoch milliseconds, UTC. */
 export interface ProcessRow {
@@ -91,6 +93,7 @@ export interface View extends ChildView {
   readonly sessionGrants: () => ReadonlyArray<HandleGrant>
   /** Every process that wakes the plan's session, whatever the frame. */
   readonly sessionTargets: () => ReadonlyArray<ProcessId>
+  readonly outbox: OutboxView
 }
 
 /** A write beside a process's own rows. */
@@ -103,6 +106,7 @@ export type Write =
   /** Removes a process with all that belongs to it, and leaves the tombstone. */
   | { readonly _tag: "Bury"; readonly tombstone: Tombstone }
   | { readonly _tag: "Compact"; readonly processId: ProcessId }
+  | OutboxWrite
 
 /** One process as a decision leaves it: the row after it, the events that led there, the hints they gave. */
 export interface Change {
@@ -111,6 +115,11 @@ export interface Change {
   readonly row: ProcessRow
   readonly events: ReadonlyArray<ProcessEvent>
   readonly commands: ReadonlyArray<ProcessCommand>
+  /**
+   * What the events owe to sessions: written to the outbox with them, fresh and due at once. One whose wake id has an open
+   * row merges into that row: nothing is written for it.
+   */
+  readonly wakes?: ReadonlyArray<WakeDelivery>
 }
 
 /** What a decision answers: a typed refusal, or an answer with the changes to write (none is fine). */
@@ -232,6 +241,9 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
 
     /** The processes that wake a session, of all its frames, ended ones included, ascending by id. */
     readonly wakers: (sessionId: string) => Effect.Effect<ReadonlyArray<ProcessRow>, StoreError>
+
+    /** The wake outbox. */
+    readonly outbox: OutboxReads
 
     /** A name for this store and its content, which no other store has. */
     readonly storeId: string

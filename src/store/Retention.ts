@@ -22,8 +22,11 @@ export interface PruneOptions {
   readonly onProgress?: (report: PruneReport) => Effect.Effect<void>
 }
 
-/** Why a prune kept a process that was old enough. `owes_children`: it owes its children a request that was not made yet. */
-export type KeptReason = "beyond_watermark" | "changed" | "owes_children"
+/**
+ * Why a process was kept. `owes_children`: it owes its children a request that was not made yet. `undelivered_wakes`:
+ * sessions have not got all the wakes that it owes them.
+ */
+export type KeptReason = "beyond_watermark" | "changed" | "owes_children" | "undelivered_wakes"
 
 /** What a prune removed, and what it kept although it was old enough, with the reason. */
 export interface PruneReport {

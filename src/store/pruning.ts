@@ -46,8 +46,8 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
             kept: [
               ...report.kept,
               ...beyond.map(({ processId }) => ({ processId, reason: "beyond_watermark" as const })),
-              ...moved.map((processId) => ({ processId, reason: "changed" as const })),
-              ...owing.map((processId) => ({ processId, reason: "owes_children" as const }))
+              ...owing,
+              ...moved.map((processId) => ({ processId, reason: "changed" as const }))
             ]
           }
           yield* options.onProgress?.(report) ?? Effect.void

@@ -85,7 +85,12 @@ export const install = (plan: Plan, sideLog: string): void => {
     },
     "DELETE FROM debt": (db, [pk], { changes }) => {
       if (changes > 0) mark(db, Number(pk), "was owed")
-    }
+    },
+    "INSERT INTO wake_outbox": (db, [, , pk], { changes }) => {
+      if (changes > 0) mark(db, Number(pk), "wake owed")
+    },
+    // A wake stands beside the processes: its number must not be taken for one of theirs.
+    "UPDATE wake_outbox": (db, args) => mark(db, -Number(args.at(-1)), `wake ${args[0]}`)
   }
 
   const aroundCommit = (db: object, run: Run): Run => {

@@ -299,6 +299,7 @@ describe("query plans", () => {
       yield* another.store.due({ nowMs: 0, limit: 10 })
       yield* another.store.listNonTerminal
       yield* another.store.holders
+      yield* another.store.outbox.isDue(0)
       yield* another.store.heldBy({ owner: opaqueOwner("o", "i"), leases: 1 })
       yield* store.changedElsewhere
       const db = yield* raw(path)
@@ -330,6 +331,16 @@ describe("query plans", () => {
           reads.find((sql) => sql.includes("due_at <="))
         ),
         "SEARCH state USING INDEX state_due (due_at<?)"
+      )
+      assert.deepStrictEqual(
+        planOf(
+          db,
+          reads.find((sql) => sql.includes("wake_outbox AS outbox") && sql.endsWith("LIMIT 1"))
+        ).filter((step) => !step.startsWith("CORRELATED")),
+        [
+          "SEARCH outbox USING INDEX wake_outbox_due (next_attempt<?)",
+          "SEARCH earlier USING INDEX wake_outbox_group (target_scope=? AND pk=? AND sequence<?)"
+        ]
       )
       assert.include(
         planOf(

@@ -7,8 +7,10 @@ import type { JournalEntry } from "../../model/Journal.ts"
 import { freeze } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Plan, ProcessRow, Tombstone, View, Write } from "../ProcessStore.ts"
+import type { WakeTimes } from "../WakeOutbox.ts"
 import type { Kin } from "./children.ts"
 import * as Children from "./children.ts"
+import * as Outbox from "./outbox.ts"
 
 /** Everything a store in memory holds. */
 export interface Shelf {
@@ -23,10 +25,11 @@ export interface Shelf {
   readonly changes: Map<ProcessId, number>
   readonly kin: Kin
   nextChange: number
+  readonly outbox: Outbox.OutboxShelf
 }
 
 /** Makes an empty shelf. */
-export const make = (): Shelf => ({
+export const make = (times: WakeTimes): Shelf => ({
   rows: new Map(),
   logs: new Map(),
   replays: new Map(),
@@ -36,7 +39,8 @@ export const make = (): Shelf => ({
   journals: new Map(),
   changes: new Map(),
   kin: Children.make(),
-  nextChange: 1
+  nextChange: 1,
+  outbox: Outbox.make(times)
 })
 
 /** What a decision sees. */
@@ -58,12 +62,13 @@ export const viewOf = (shelf: Shelf, plan: Plan, nowMs: number): View => ({
     [...shelf.rows.values()]
       .filter((row) => plan.session !== undefined && row.snapshot.context.wakeTarget?.sessionId === plan.session)
       .map(idOf)
-      .sort(bytewise)
+      .sort(bytewise),
+  outbox: Outbox.viewOf(shelf.outbox, nowMs)
 })
 
 /** Takes a change over. */
 export const write = (shelf: Shelf, change: Change): void => {
-  const { row, before, events } = change
+  const { row, before, events, wakes = [] } = change
   const id = idOf(row)
   freeze(row.base)
   freeze(row.snapshot.context)
@@ -76,6 +81,7 @@ export const write = (shelf: Shelf, change: Change): void => {
   }
   shelf.logs.set(id, log)
   shelf.replays.set(id, replays)
+  Outbox.add(shelf.outbox, wakes)
   if (before === undefined || events.length > 0 || row.snapshot !== before.snapshot) {
     shelf.changes.set(id, shelf.nextChange++)
   }
@@ -106,6 +112,9 @@ export const writeBeside = (shelf: Shelf, write: Write): void => {
     }
     case "Bury":
       bury(shelf, write.tombstone)
+      return
+    case "PutWake":
+      Outbox.put(shelf.outbox, write.row)
       return
     case "Compact": {
       const tombstone = shelf.tombstones.get(write.processId)
@@ -138,6 +147,7 @@ const bury = (shelf: Shelf, tombstone: Tombstone): void => {
   shelf.replays.delete(id)
   shelf.acks.delete(id)
   shelf.journals.delete(id)
+  Outbox.bury(shelf.outbox, id)
   for (const grant of grantsWhere(shelf, ({ processId }) => processId === id)) {
     shelf.grants.delete(grantKey(grant.scopeId, id))
   }

@@ -4,6 +4,7 @@
 import type { ProcessId } from "../../model/ids.ts"
 import type { Write } from "../ProcessStore.ts"
 import type { Kin } from "./children.ts"
+import type { Outbox } from "./outbox.ts"
 import type { Statements } from "./statements.ts"
 
 /** What these writes need of the rows they stand beside. */
@@ -18,7 +19,7 @@ export interface BesideSupport {
 
 /** Makes the writer of one connection. */
 export const make =
-  (sql: Statements, { kin, pkOf, takeChange, forget }: BesideSupport): ((write: Write) => void) =>
+  (sql: Statements, outbox: Outbox, { kin, pkOf, takeChange, forget }: BesideSupport): ((write: Write) => void) =>
   (write) => {
     switch (write._tag) {
       case "PutGrant": {
@@ -51,6 +52,9 @@ export const make =
         return
       case "PayDebt":
         kin.write(pkOf(write.childId), write)
+        return
+      case "PutWake":
+        outbox.put(write.row)
         return
       case "Compact":
         sql.compact.run(write.processId)

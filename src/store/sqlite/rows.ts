@@ -11,10 +11,12 @@ import * as Step from "../../../machines/step.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { eventTypesHash } from "../../model/Registration.ts"
 import type { Change, Plan, ProcessRow, RenewedPage, RenewPage, View, Write } from "../ProcessStore.ts"
+import type { WakeTimes } from "../WakeOutbox.ts"
 import * as Beside from "./beside.ts"
 import * as Children from "./children.ts"
 import type { EventColumns, RowColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
+import * as Outboxes from "./outbox.ts"
 import type { Statements } from "./statements.ts"
 import { prepare } from "./statements.ts"
 import type { Stored } from "./views.ts"
@@ -50,9 +52,10 @@ export const renewalPage = 500
 export const cacheSize = 4_096
 
 /** Prepares the statements. The schema must exist. */
-export const make = (db: Database): Rows => {
+export const make = (db: Database, times: WakeTimes): Rows => {
   const sql = prepare(db)
   const kin = Children.make(sql)
+  const outbox = Outboxes.make(db, times)
   const cache = new Map<ProcessId, Stored>()
   const touched = new Map<ProcessId, Stored>()
   const types: Columns.EventTypesCache = new Map()
@@ -98,7 +101,7 @@ export const make = (db: Database): Rows => {
   }
 
   const writeOne = (change: Change): void => {
-    const { row, before, events } = change
+    const { row, before, events, wakes = [] } = change
     const id = row.base.registration.id
     const pk = before === undefined ? insert(change) : (load(id) as Stored).pk // it was loaded for the decision
     for (const event of events) {
@@ -113,6 +116,7 @@ export const make = (db: Database): Rows => {
         event.semantics.wake === undefined ? null : 1
       )
     }
+    for (const wake of wakes) outbox.add(pk, wake)
     writeState(pk, change)
     writeLease(pk, change)
     kin.follow(pk, change)
@@ -169,7 +173,7 @@ export const make = (db: Database): Rows => {
     }
   }
 
-  const writeBeside = Beside.make(sql, {
+  const writeBeside = Beside.make(sql, outbox, {
     kin,
     // Decisions write beside rows that they have loaded.
     pkOf: (id) => (load(id) as Stored).pk,
@@ -214,7 +218,7 @@ export const make = (db: Database): Rows => {
   return {
     storeId: sql.storeId.get() as string,
     debtsWritten: kin.debtsWritten,
-    view: Views.make(sql, load),
+    view: Views.make(sql, outbox, load),
     write: (changes, writes) => {
       for (const change of changes) writeOne(change)
       for (const write of writes) writeBeside(write)

@@ -70,7 +70,18 @@ const plucked: ReadonlySet<Name> = new Set([
   "lastOfPage"
 ])
 
-const buried = ["debt", "child", "journal", "wake_ack", "handle_grant", "event", "lease", "state", "process"]
+const buried = [
+  "debt",
+  "child",
+  "journal",
+  "wake_outbox",
+  "wake_ack",
+  "handle_grant",
+  "event",
+  "lease",
+  "state",
+  "process"
+]
 
 /** Prepares them on a connection whose schema exists. */
 export const prepare = (db: Database): Statements => {
