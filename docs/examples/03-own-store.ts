@@ -35,6 +35,7 @@ const layer = Layer.succeed(
     changesAfter: () => missing("read changes"),
     endedBefore: () => missing("list ended processes"),
     tombstonesBefore: () => missing("list tombstones"),
+    environments: { get: () => missing("read an execution environment") },
     due: () => missing("list due processes"),
     holders: missing("list lease holders"),
     heldBy: () => missing("list the leases of a holder"),

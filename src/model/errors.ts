@@ -199,6 +199,19 @@ export class EngineMissing extends Schema.TaggedError<EngineMissing>()("EngineMi
   }
 }
 
+/** The environment a process was started under cannot be had here. Its row stays as it is, and rests. */
+export class EnvironmentUnusable extends Schema.TaggedError<EnvironmentUnusable>()("EnvironmentUnusable", {
+  envRef: Schema.String,
+  problem: Schema.Literal("missing", "undecodable"),
+  detail: Schema.optionalWith(Schema.String, { exact: true })
+}) {
+  override get message(): string {
+    return this.problem === "missing"
+      ? `missing process execution env \`${this.envRef}\``
+      : `failed to decode process execution env \`${this.envRef}\`: ${this.detail ?? ""}`
+  }
+}
+
 // --- Give up ----------------------------------------------------------------------------------------------------------
 
 /** The awaited process failed: by a typed error that does not decode here, a defect, or a failure of the runtime's. */

@@ -32,6 +32,7 @@ import type {
   RenewPage,
   StorePart
 } from "./answers.ts"
+import type { EnvironmentReads, PutEnvironment } from "./EnvironmentReads.ts"
 
 /** Everything a decision may know about one process. Units: epoch milliseconds, UTC. */
 export interface ProcessRow {
@@ -98,6 +99,7 @@ export type Write =
   /** Removes a process with all that belongs to it, and leaves the tombstone. */
   | { readonly _tag: "Bury"; readonly tombstone: Tombstone }
   | { readonly _tag: "Compact"; readonly processId: ProcessId }
+  | PutEnvironment
 
 /** One process as a decision leaves it: the row after it, the events that led there, the hints they gave. */
 export interface Change {
@@ -240,6 +242,9 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
       readonly cutoffMs: number
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<Candidate>, StoreError>
+
+    /** Stored execution environments. */
+    readonly environments: EnvironmentReads
 
     /** Rows that are due and that nobody holds, oldest first, at most `limit`. */
     readonly due: (options: {

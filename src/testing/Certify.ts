@@ -13,6 +13,7 @@ import * as AppendLaws from "./AppendLaws.ts"
 import * as AuthorityLaws from "./AuthorityLaws.ts"
 import * as ChangeFeedLaws from "./ChangeFeedLaws.ts"
 import * as CompletionLaws from "./CompletionLaws.ts"
+import * as EnvironmentLaws from "./EnvironmentLaws.ts"
 import * as FoldLaws from "./FoldLaws.ts"
 import * as GrantLaws from "./GrantLaws.ts"
 import * as KeeperLaws from "./KeeperLaws.ts"
@@ -69,6 +70,7 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   wait: WaitLaws.laws,
   signal: SignalLaws.laws,
   wake: WakeLaws.laws,
+  environment: EnvironmentLaws.laws,
   record: RecordLaws.laws,
   list: ListLaws.laws,
   retention: RetentionLaws.laws,

@@ -14,11 +14,13 @@ import type { ActivationStore } from "../store/ActivationStore.ts"
 import * as Activations from "../store/activations.ts"
 import type { ChangeFeed } from "../store/ChangeFeed.ts"
 import * as Changes from "../store/changes.ts"
+import * as Environments from "../store/environments.ts"
 import * as Grants from "../store/grants.ts"
 import type { HandleGrants } from "../store/HandleGrants.ts"
 import type { LeaseStore } from "../store/LeaseStore.ts"
 import * as Leases from "../store/leases.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
+import type { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import * as Pruning from "../store/pruning.ts"
@@ -60,6 +62,7 @@ export type LawEnv =
   | WaitStore
   | Retention
   | ChangeFeed
+  | ProcessEnvironments
   | LawClock
   | Mortality
 
@@ -117,6 +120,7 @@ export const layer = <E>(store: Layer.Layer<ProcessStore, E>, options: LawEnvOpt
             Grants.layer,
             Waits.layer,
             Pruning.layer,
+            Environments.layer,
             Changes.layer
           ).pipe(Layer.provideMerge(store), Layer.provideMerge(mortal), Layer.merge(Layer.succeed(LawClock, clock)))
         )

@@ -19,6 +19,7 @@ import { heldBy, holdersOf } from "../holdings.ts"
 import * as Listeners from "../listeners.ts"
 import type { Candidate, Found, Numbered, ProcessRow } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
+import * as Environments from "./environments.ts"
 import type { Shelf } from "./Shelf.ts"
 import * as Shelves from "./Shelf.ts"
 
@@ -48,6 +49,7 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.sync(() =
         })
       ),
     onCommit: listeners.subscribe,
+    environments: Environments.reads(shelf.environments),
     changedElsewhere: Effect.succeed([]),
     parts: () => [],
     find: (id) => Effect.sync(() => found(shelf, id)),

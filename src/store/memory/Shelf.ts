@@ -6,6 +6,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import { freeze } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Plan, ProcessRow, Tombstone, View, Write } from "../ProcessStore.ts"
+import type { EnvironmentShelf } from "./environments.ts"
 
 /** Everything a store in memory holds. */
 export interface Shelf {
@@ -15,6 +16,7 @@ export interface Shelf {
   readonly tombstones: Map<ProcessId, Tombstone>
   readonly grants: Map<string, HandleGrant>
   readonly acks: Map<ProcessId, Set<number>>
+  readonly environments: EnvironmentShelf
   /** The latest change of each row or tombstone. */
   readonly changes: Map<ProcessId, number>
   nextChange: number
@@ -28,6 +30,7 @@ export const make = (): Shelf => ({
   tombstones: new Map(),
   grants: new Map(),
   acks: new Map(),
+  environments: new Map(),
   changes: new Map(),
   nextChange: 1
 })
@@ -90,7 +93,10 @@ export const writeBeside = (shelf: Shelf, write: Write): void => {
     case "Compact": {
       const tombstone = shelf.tombstones.get(write.processId)
       if (tombstone !== undefined) shelf.tombstones.set(write.processId, { ...tombstone, compacted: true })
+      return
     }
+    case "PutEnvironment":
+      shelf.environments.set(write.ref, write.body)
   }
 }
 

@@ -20,6 +20,7 @@ import { InputInvalid, StoreError } from "../../model/errors.ts"
 import * as Listeners from "../listeners.ts"
 import type { Decision, RenewedPage } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
+import * as EnvironmentReads from "./environmentReads.ts"
 import { storeError } from "./failure.ts"
 import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
@@ -73,6 +74,7 @@ export const make = (
     )
     const sql = yield* client(filename, true)
     const reads = yield* Effect.provideService(Reads.make(rows.cached), SqlClient.SqlClient, sql)
+    const environments = yield* Effect.provideService(EnvironmentReads.make, SqlClient.SqlClient, sql)
 
     return ProcessStore.of({
       durability: "durable",
@@ -98,6 +100,7 @@ export const make = (
         try: rows.changedElsewhere,
         catch: (cause) => storeError("look for changes of other processes", cause)
       }),
+      environments,
       ...reads
     })
   })

@@ -40,5 +40,8 @@ export const make =
       }
       case "Compact":
         sql.compact.run(write.processId)
+        return
+      case "PutEnvironment":
+        sql.putEnvironment.run(write.ref, write.body)
     }
   }

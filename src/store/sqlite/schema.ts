@@ -8,13 +8,17 @@ import * as Effect from "effect/Effect"
 import { StoreError } from "../../model/errors.ts"
 import { storeError } from "./failure.ts"
 import * as Processes from "./migrations/0001_processes.ts"
+import * as Environments from "./migrations/0004_environments.ts"
 
 const table = "holdfast_migrations"
 
-const migrations: ReadonlyArray<Migrator.ResolvedMigration> = [[1, "processes", Effect.succeed(Processes.migration)]]
+const migrations: ReadonlyArray<Migrator.ResolvedMigration> = [
+  [1, "processes", Effect.succeed(Processes.migration)],
+  [4, "environments", Effect.succeed(Environments.migration)]
+]
 
 /** The newest schema this library knows. */
-export const schemaVersion: number = migrations.length
+export const schemaVersion: number = Math.max(...migrations.map(([id]) => id))
 
 /**
  * Migrates to {@link schemaVersion}.

@@ -47,6 +47,7 @@ const texts = {
   putTombstone: `INSERT OR REPLACE INTO tombstone
        (process_id, terminal_state, pruned_at, last_sequence, last_fence, compacted, change)
      VALUES (?, ?, ?, ?, ?, 0, ?)`,
+  putEnvironment: "INSERT OR REPLACE INTO environment (env_ref, body) VALUES (?, ?)",
   compact: "UPDATE tombstone SET compacted = 1 WHERE process_id = ?"
 } as const
 
