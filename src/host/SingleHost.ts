@@ -4,17 +4,23 @@
  * Several such hosts may share one SQLite file: leases decide which of them runs a process.
  */
 import * as Layer from "effect/Layer"
+import type { EnvironmentSpec } from "../model/Environment.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
 import * as Awaiter from "../runtime/Awaiter.ts"
 import * as ChangeHub from "../runtime/ChangeHub.ts"
 import type { Runnable } from "../runtime/Engine.ts"
 import * as Engines from "../runtime/Engines.ts"
+import * as HostEnvironment from "../runtime/HostEnvironment.ts"
 import type { RuntimeOptions } from "../runtime/RuntimeConfig.ts"
 import * as RuntimeConfig from "../runtime/RuntimeConfig.ts"
+import type { SessionRunner } from "../runtime/SessionTurn.ts"
+import type { RunnableTool } from "../runtime/Tool.ts"
+import * as Tools from "../runtime/Tools.ts"
 import * as Worker from "../runtime/Worker.ts"
 import * as Activations from "../store/activations.ts"
 import type { ChangeFeed } from "../store/ChangeFeed.ts"
 import * as Changes from "../store/changes.ts"
+import * as Environments from "../store/environments.ts"
 import * as Grants from "../store/grants.ts"
 import type { HandleGrants } from "../store/HandleGrants.ts"
 import type { LeaseStore } from "../store/LeaseStore.ts"
@@ -24,6 +30,7 @@ import * as MemoryStore from "../store/memory/MemoryStore.ts"
 import type { Observation } from "../store/Observation.ts"
 import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import * as Observing from "../store/observing.ts"
+import type { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import * as Pruning from "../store/pruning.ts"
@@ -40,8 +47,18 @@ import * as Host from "./Host.ts"
 import * as Processes from "./Processes.ts"
 
 /** What every host is told: what it can run, and how. */
-export interface HostOptions<E extends ReadonlyArray<Runnable<unknown>>> extends RuntimeOptions {
+export interface HostOptions<
+  E extends ReadonlyArray<Runnable<unknown>>,
+  T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
+  S = never
+> extends RuntimeOptions {
   readonly engines: E
+  /** What a model may call here. @default no tools */
+  readonly tools?: T
+  /** What runs turns of child sessions here. @default none: such processes wait for a host that has one */
+  readonly sessions?: SessionRunner<S>
+  /** What engines and tool calls take along that are started here. @default no options, no policy */
+  readonly environment?: EnvironmentSpec
 }
 
 /** What a host offers. */
@@ -51,6 +68,9 @@ export type HostServices =
   | Owner.Owner
   | RecoverySweep.RecoverySweep
   | ProcessRegistry
+  | ProcessEnvironments
+  | HostEnvironment.HostEnvironment
+  | Tools.Tools
   | LeaseStore
   | HandleGrants
   | WaitStore
@@ -59,38 +79,57 @@ export type HostServices =
   | Observation
   | ProcessStore
 
-/** What the engines of a host require. */
-export type RequirementsOf<E extends ReadonlyArray<Runnable<unknown>>> = [E[number]] extends [never]
-  ? never
-  : E[number] extends Runnable<infer R>
-    ? R
-    : never
+/** What the engines, tools and sessions of a host require. */
+export type RequirementsOf<
+  E extends ReadonlyArray<Runnable<unknown>>,
+  T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
+  S = never
+> = RequiredBy<E[number]> | RequiredBy<T[number]> | S
+
+type RequiredBy<One> = One extends Runnable<infer R> ? R : One extends RunnableTool<infer R> ? R : never
 
 /**
  * A host whose processes outlive it, in one SQLite file.
  *
- * Requires what its engines require. Fails with `InputInvalid` (an option), or `StoreError` (the file is locked, damaged,
- * newer than this library, or not writable).
+ * Requires what its engines, tools and sessions require. Fails with `InputInvalid` (an option), or `StoreError` (the file is
+ * locked, damaged, newer than this library, or not writable).
  *
  * @example docs/examples/01-hello.ts
  */
-export const layerSqlite = <const E extends ReadonlyArray<Runnable<unknown>>>(
-  options: SqliteStoreOptions & HostOptions<E>
-): Layer.Layer<HostServices, InputInvalid | StoreError, RequirementsOf<E>> =>
+export const layerSqlite = <
+  const E extends ReadonlyArray<Runnable<unknown>>,
+  const T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
+  S = never
+>(
+  options: SqliteStoreOptions & HostOptions<E, T, S>
+): Layer.Layer<HostServices, InputInvalid | StoreError, RequirementsOf<E, T, S>> =>
   onStore(options, Liveness.layer).pipe(Layer.provideMerge(SqliteStore.layer(options)))
 
 /** A host whose processes end with it. For tests, and for work that need not survive. */
-export const layerMemory = <const E extends ReadonlyArray<Runnable<unknown>>>(
-  options: HostOptions<E>
-): Layer.Layer<HostServices, InputInvalid, RequirementsOf<E>> =>
+export const layerMemory = <
+  const E extends ReadonlyArray<Runnable<unknown>>,
+  const T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
+  S = never
+>(
+  options: HostOptions<E, T, S>
+): Layer.Layer<HostServices, InputInvalid, RequirementsOf<E, T, S>> =>
   onStore(options, Liveness.layer).pipe(Layer.provideMerge(MemoryStore.layer))
 
 /** A host on the store in context, with a choice of liveness evidence. */
-export const onStore = <const E extends ReadonlyArray<Runnable<unknown>>>(
-  options: HostOptions<E>,
+export const onStore = <
+  const E extends ReadonlyArray<Runnable<unknown>>,
+  const T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
+  S = never
+>(
+  options: HostOptions<E, T, S>,
   liveness: Layer.Layer<OwnerLiveness>
-): Layer.Layer<Exclude<HostServices, ProcessStore>, InputInvalid, ProcessStore | RequirementsOf<E>> => {
-  const engines = Engines.layer(options.engines as ReadonlyArray<Runnable<RequirementsOf<E>>>) // the union of what each requires
+): Layer.Layer<Exclude<HostServices, ProcessStore>, InputInvalid, ProcessStore | RequirementsOf<E, T, S>> => {
+  const { sessions, tools = [], environment } = options
+  // Each requires a part of the union of what all of them require.
+  const engines = Engines.layer(options.engines as ReadonlyArray<Runnable<RequirementsOf<E, T, S>>>, {
+    tools: tools as ReadonlyArray<RunnableTool<RequirementsOf<E, T, S>>>, // as above
+    ...(sessions === undefined ? {} : { sessions })
+  })
   const store = Layer.mergeAll(
     Registry.layer,
     Leases.layer,
@@ -99,12 +138,13 @@ export const onStore = <const E extends ReadonlyArray<Runnable<unknown>>>(
     Waits.layer,
     Pruning.layer,
     Changes.layer,
-    Observing.layer
+    Observing.layer,
+    HostEnvironment.layer(environment).pipe(Layer.provideMerge(Environments.layer))
   ).pipe(Layer.provideMerge(liveness))
   const runtime = Worker.layer.pipe(
     Layer.provideMerge(Awaiter.layer),
     Layer.provideMerge(ChangeHub.layer),
-    Layer.provideMerge(Layer.mergeAll(engines, RuntimeConfig.layer(options))),
+    Layer.provideMerge(Layer.mergeAll(engines, Tools.layer(tools), RuntimeConfig.layer(options))),
     Layer.provideMerge(store)
   )
   return Layer.mergeAll(Processes.layer, Host.layer).pipe(

@@ -9,7 +9,7 @@ import type { AwaitError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import type { Lookup } from "../store/ProcessRegistry.ts"
-import type { Engine } from "./Engine.ts"
+import type { Outcomes } from "./outputs.ts"
 
 /** A process, addressed with the types of its engine. It stays valid across restarts: make it again from the id. */
 export interface ProcessHandle<Success, Failure> {
@@ -41,27 +41,27 @@ export interface HandleSupport {
   readonly status: (id: ProcessId) => Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
 }
 
-/** Makes a handle. */
-export const make = <Payload, Success, Failure, R>(
-  engine: Engine<Payload, Success, Failure, R>,
+/** Makes a handle on a process whose ends read as `outcomes` say: an engine's, or a tool's. */
+export const make = <Success, Failure>(
+  outcomes: Outcomes<Success, Failure>,
   id: ProcessId,
   support: HandleSupport
 ): ProcessHandle<Success, Failure> => ({
   id,
-  await: Effect.flatMap(support.awaitOutput(id), (output) => decoded(engine, id, output)),
+  await: Effect.flatMap(support.awaitOutput(id), (output) => decoded(outcomes, id, output)),
   cancel: (reason) => support.cancel(id, reason ?? null),
   status: support.status(id)
 })
 
-const decoded = <Payload, Success, Failure, R>(
-  engine: Engine<Payload, Success, Failure, R>,
+const decoded = <Success, Failure>(
+  outcomes: Outcomes<Success, Failure>,
   processId: ProcessId,
   output: AwaitOutput
 ): Effect.Effect<Success, Failure | AwaitError> => {
   switch (output._tag) {
     case "Success":
       return Effect.mapError(
-        engine.decodeSuccess(output.value),
+        outcomes.decodeSuccess(output.value),
         (error) => new OutputInvalid({ processId, problem: error.message })
       )
     case "Failure":
@@ -69,7 +69,7 @@ const decoded = <Payload, Success, Failure, R>(
       if (output.class !== "execution" || output.raw === undefined) {
         return Effect.fail(new ProcessFailed({ processId, output }))
       }
-      return Effect.matchEffect(engine.decodeFailure(output.raw), {
+      return Effect.matchEffect(outcomes.decodeFailure(output.raw), {
         onSuccess: (failure) => Effect.fail(failure),
         onFailure: () => Effect.fail(new ProcessFailed({ processId, output }))
       })

@@ -20,24 +20,25 @@ import type { Body } from "./Engine.ts"
 import type { ExecutionContext } from "./ExecutionContext.ts"
 import type { ProcessActor } from "./ProcessActor.ts"
 import * as Actors from "./ProcessActor.ts"
+import { cancelledMessage } from "./SessionTurn.ts"
 import * as Slots from "./Slots.ts"
 
 /** What a roster needs of its worker. */
 export interface RosterSupport {
   readonly activations: typeof ActivationStore.Service
   readonly readRow: (id: ProcessId) => Effect.Effect<ProcessRow | undefined, StoreError>
-  readonly slots: Slots.Slots
   readonly contextOf: (activation: Activation) => ExecutionContext
   readonly claimant: () => Claimant
 }
 
 /** The activations that run here. */
 export interface Roster {
-  /** Runs an activation that has begun, on a slot that is taken; the slot is given back when it has ended. */
+  /** Runs an activation that has begun, on a slot that is taken from `slots`; the slot is given back when it has ended. */
   readonly launch: (
     row: ProcessRow,
     lease: Lease,
     body: Body<never>,
+    slots: Slots.Slots,
     commands: ReadonlyArray<ProcessCommand>
   ) => Effect.Effect<void>
   readonly has: (id: ProcessId) => boolean
@@ -64,7 +65,7 @@ export interface Roster {
 /** Makes an empty roster. When its scope closes, what still runs is interrupted. */
 export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { activations, readRow, slots } = support
+    const { activations, readRow } = support
     const actors = new Map<ProcessId, ProcessActor>()
     const held = new Map<ProcessActor, Slots.HeldSlot>()
     const ownerBound = new Set<ProcessId>()
@@ -86,7 +87,7 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
         )
       })
 
-    const launch: Roster["launch"] = (row, lease, body, commands) =>
+    const launch: Roster["launch"] = (row, lease, body, slots, commands) =>
       Effect.suspend(() => {
         const actor = Actors.make(row, lease)
         // Whatever of this process still runs here was fenced by the activation that begins now.
@@ -101,7 +102,10 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
           lend: slot.lend,
           retake: retake(actor)
         })
-        const cancelReason = Effect.map(readRow(actor.id), (now) => now?.snapshot.context.cancelRequest?.reason ?? null)
+        const cancelReason = Effect.map(
+          readRow(actor.id),
+          (now) => now?.snapshot.context.cancelRequest?.reason ?? silentReason(row)
+        )
         const activation = Actors.run(actor, {
           body: Effect.suspend(() => body(context)),
           activations,
@@ -159,3 +163,7 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
       empty: FiberSet.awaitEmpty(fibers)
     }
   })
+
+/** What a cancelled process says when nobody gave a reason, if its kind has words of its own. */
+const silentReason = ({ base }: ProcessRow): string | null =>
+  base.registration.input._tag === "SessionTurn" ? cancelledMessage : null

@@ -12,6 +12,7 @@ import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
 import type { Awaiter } from "./Awaiter.ts"
 import type { ExecutionContext } from "./ExecutionContext.ts"
+import type { HostEnvironment } from "./HostEnvironment.ts"
 import * as ProcessHandle from "./ProcessHandle.ts"
 import { readProcess } from "./reading.ts"
 import { registrationOf } from "./starting.ts"
@@ -21,6 +22,8 @@ export interface ContextSupport {
   readonly start: (registered: Registered, authority: Authority) => Effect.Effect<StartOutcome, StartError>
   readonly awaiter: typeof Awaiter.Service
   readonly registry: typeof ProcessRegistry.Service
+  /** The environment of the host, stored, for children of a process that has none of its own. */
+  readonly capture: typeof HostEnvironment.Service.capture
 }
 
 /** The activation a context belongs to. */
@@ -68,6 +71,7 @@ export const make = (support: ContextSupport, { row, lease, lend, retake }: Acti
             originator: registration.provenance.originator,
             causedBy: { _tag: "Process", processId: registration.id }
           },
+          envRef: registration.envRef ?? (yield* support.capture),
           parent: { processId: registration.id, closePolicy: "cancel" }
         })
         yield* fenced((authority) => support.start(registered, authority))
