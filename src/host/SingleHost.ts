@@ -43,8 +43,10 @@ import * as Waits from "../store/waits.ts"
 import * as LeaseKeeper from "../supervision/LeaseKeeper.ts"
 import * as Owner from "../supervision/Owner.ts"
 import * as RecoverySweep from "../supervision/RecoverySweep.ts"
+import * as WorkDriver from "../supervision/WorkDriver.ts"
 import * as Host from "./Host.ts"
 import * as Processes from "./Processes.ts"
+import * as SessionProcesses from "./SessionProcesses.ts"
 
 /** What every host is told: what it can run, and how. */
 export interface HostOptions<
@@ -64,6 +66,8 @@ export interface HostOptions<
 /** What a host offers. */
 export type HostServices =
   | Processes.Processes
+  | SessionProcesses.SessionProcesses
+  | WorkDriver.WorkDriver
   | Host.Host
   | Owner.Owner
   | RecoverySweep.RecoverySweep
@@ -147,7 +151,7 @@ export const onStore = <
     Layer.provideMerge(Layer.mergeAll(engines, Tools.layer(tools), RuntimeConfig.layer(options))),
     Layer.provideMerge(store)
   )
-  return Layer.mergeAll(Processes.layer, Host.layer).pipe(
+  return Layer.mergeAll(Processes.layer, SessionProcesses.layer, WorkDriver.layer, Host.layer).pipe(
     Layer.provideMerge(Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer)),
     Layer.provideMerge(runtime)
   )

@@ -212,7 +212,29 @@ export class EnvironmentUnusable extends Schema.TaggedError<EnvironmentUnusable>
   }
 }
 
+/** The session may not address the process: it has no grant of it, or no grant of a process that still runs. */
+export class ProcessNotVisible extends Schema.TaggedError<ProcessNotVisible>()("ProcessNotVisible", {
+  processId,
+  scopeId: Schema.String,
+  needed: Schema.Literal("live", "any")
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\` is not ${this.needed === "live" ? "live or " : ""}visible in this session`
+  }
+}
+
 // --- Give up ----------------------------------------------------------------------------------------------------------
+
+/** The attached engine that was to wait for a process could not. */
+export class AttachFailed extends Schema.TaggedError<AttachFailed>()("AttachFailed", {
+  processId,
+  problem: Schema.String,
+  cause: Schema.optional(Schema.Defect)
+}) {
+  override get message(): string {
+    return `the attached engine could not wait for \`${this.processId}\`: ${this.problem}`
+  }
+}
 
 /** The awaited process failed: by a typed error that does not decode here, a defect, or a failure of the runtime's. */
 export class ProcessFailed extends Schema.TaggedError<ProcessFailed>()("ProcessFailed", {

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import { InputInvalid } from "../../src/model/errors.ts"
+import type { RuntimeError } from "../../src/model/failures.ts"
 import * as Engine from "../../src/runtime/Engine.ts"
 import { bounded, memory, until } from "../support/hosts.ts"
 
@@ -71,7 +72,7 @@ describe("an engine with a limit of its own", () => {
   it.live(
     "one place is enough for a parent and a child of the same engine, since a body that waits lends its place",
     () => {
-      const Nested: Engine.Engine<number, number, never, never> = Engine.make("nested", {
+      const Nested: Engine.Engine<number, number, RuntimeError, never> = Engine.make("nested", {
         version: "1",
         payload: Schema.Number,
         success: Schema.Number,
