@@ -36,6 +36,7 @@ const layer = Layer.succeed(
     endedBefore: () => missing("list ended processes"),
     tombstonesBefore: () => missing("list tombstones"),
     environments: { get: () => missing("read an execution environment") },
+    promises: { get: () => missing("read a promise") },
     due: () => missing("list due processes"),
     holders: missing("list lease holders"),
     heldBy: () => missing("list the leases of a holder"),

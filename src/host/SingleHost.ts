@@ -11,6 +11,7 @@ import * as ChangeHub from "../runtime/ChangeHub.ts"
 import type { Runnable } from "../runtime/Engine.ts"
 import * as Engines from "../runtime/Engines.ts"
 import * as HostEnvironment from "../runtime/HostEnvironment.ts"
+import * as Promises from "../runtime/Promises.ts"
 import type { RuntimeOptions } from "../runtime/RuntimeConfig.ts"
 import * as RuntimeConfig from "../runtime/RuntimeConfig.ts"
 import type { SessionRunner } from "../runtime/SessionTurn.ts"
@@ -68,6 +69,7 @@ export type HostServices =
   | Processes.Processes
   | SessionProcesses.SessionProcesses
   | WorkDriver.WorkDriver
+  | Promises.Promises
   | Host.Host
   | Owner.Owner
   | RecoverySweep.RecoverySweep
@@ -145,7 +147,7 @@ export const onStore = <
     Observing.layer,
     HostEnvironment.layer(environment).pipe(Layer.provideMerge(Environments.layer))
   ).pipe(Layer.provideMerge(liveness))
-  const runtime = Worker.layer.pipe(
+  const runtime = Layer.merge(Worker.layer, Promises.layer).pipe(
     Layer.provideMerge(Awaiter.layer),
     Layer.provideMerge(ChangeHub.layer),
     Layer.provideMerge(Layer.mergeAll(engines, Tools.layer(tools), RuntimeConfig.layer(options))),

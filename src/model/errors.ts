@@ -223,6 +223,13 @@ export class ProcessNotVisible extends Schema.TaggedError<ProcessNotVisible>()("
   }
 }
 
+/** The key of a durable promise was not made here, or was changed since. */
+export class PromiseUnknown extends Schema.TaggedError<PromiseUnknown>()("PromiseUnknown", { keyId: Schema.String }) {
+  override get message(): string {
+    return `await_event_unknown_or_revoked: \`${this.keyId}\` is no key of this host`
+  }
+}
+
 // --- Give up ----------------------------------------------------------------------------------------------------------
 
 /** The attached engine that was to wait for a process could not. */

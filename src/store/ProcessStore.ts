@@ -33,6 +33,7 @@ import type {
   StorePart
 } from "./answers.ts"
 import type { EnvironmentReads, PutEnvironment } from "./EnvironmentReads.ts"
+import type { EndPromise, PromiseReads } from "./PromiseReads.ts"
 
 /** Everything a decision may know about one process. Units: epoch milliseconds, UTC. */
 export interface ProcessRow {
@@ -100,6 +101,7 @@ export type Write =
   | { readonly _tag: "Bury"; readonly tombstone: Tombstone }
   | { readonly _tag: "Compact"; readonly processId: ProcessId }
   | PutEnvironment
+  | EndPromise
 
 /** One process as a decision leaves it: the row after it, the events that led there, the hints they gave. */
 export interface Change {
@@ -245,6 +247,9 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
 
     /** Stored execution environments. */
     readonly environments: EnvironmentReads
+
+    /** How durable promises ended. */
+    readonly promises: PromiseReads
 
     /** Rows that are due and that nobody holds, oldest first, at most `limit`. */
     readonly due: (options: {

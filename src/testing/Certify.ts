@@ -23,6 +23,7 @@ import * as LawEnv from "./LawEnv.ts"
 import * as LeaseLaws from "./LeaseLaws.ts"
 import * as ListLaws from "./ListLaws.ts"
 import * as OrderingLaws from "./OrderingLaws.ts"
+import * as PromiseLaws from "./PromiseLaws.ts"
 import * as ReclaimLaws from "./ReclaimLaws.ts"
 import * as RecordLaws from "./RecordLaws.ts"
 import * as RecoveryLaws from "./RecoveryLaws.ts"
@@ -71,6 +72,7 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   signal: SignalLaws.laws,
   wake: WakeLaws.laws,
   environment: EnvironmentLaws.laws,
+  promise: PromiseLaws.laws,
   record: RecordLaws.laws,
   list: ListLaws.laws,
   retention: RetentionLaws.laws,

@@ -20,6 +20,7 @@ import * as Listeners from "../listeners.ts"
 import type { Candidate, Found, Numbered, ProcessRow } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
 import * as Environments from "./environments.ts"
+import * as Promises from "./promises.ts"
 import type { Shelf } from "./Shelf.ts"
 import * as Shelves from "./Shelf.ts"
 
@@ -50,6 +51,7 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.sync(() =
       ),
     onCommit: listeners.subscribe,
     environments: Environments.reads(shelf.environments),
+    promises: Promises.reads(shelf.promises),
     changedElsewhere: Effect.succeed([]),
     parts: () => [],
     find: (id) => Effect.sync(() => found(shelf, id)),

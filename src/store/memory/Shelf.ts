@@ -7,6 +7,7 @@ import { freeze } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Plan, ProcessRow, Tombstone, View, Write } from "../ProcessStore.ts"
 import type { EnvironmentShelf } from "./environments.ts"
+import * as Promises from "./promises.ts"
 
 /** Everything a store in memory holds. */
 export interface Shelf {
@@ -17,6 +18,7 @@ export interface Shelf {
   readonly grants: Map<string, HandleGrant>
   readonly acks: Map<ProcessId, Set<number>>
   readonly environments: EnvironmentShelf
+  readonly promises: Promises.PromiseShelf
   /** The latest change of each row or tombstone. */
   readonly changes: Map<ProcessId, number>
   nextChange: number
@@ -31,6 +33,7 @@ export const make = (): Shelf => ({
   grants: new Map(),
   acks: new Map(),
   environments: new Map(),
+  promises: new Map(),
   changes: new Map(),
   nextChange: 1
 })
@@ -97,6 +100,9 @@ export const writeBeside = (shelf: Shelf, write: Write): void => {
     }
     case "PutEnvironment":
       shelf.environments.set(write.ref, write.body)
+      return
+    case "EndPromise":
+      Promises.end(shelf.promises, write)
   }
 }
 

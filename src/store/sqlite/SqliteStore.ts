@@ -22,6 +22,7 @@ import type { Decision, RenewedPage } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
 import * as EnvironmentReads from "./environmentReads.ts"
 import { storeError } from "./failure.ts"
+import * as PromiseReads from "./promiseReads.ts"
 import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
 import { migrate, refuseNewer } from "./schema.ts"
@@ -75,6 +76,7 @@ export const make = (
     const sql = yield* client(filename, true)
     const reads = yield* Effect.provideService(Reads.make(rows.cached), SqlClient.SqlClient, sql)
     const environments = yield* Effect.provideService(EnvironmentReads.make, SqlClient.SqlClient, sql)
+    const promises = yield* Effect.provideService(PromiseReads.make, SqlClient.SqlClient, sql)
 
     return ProcessStore.of({
       durability: "durable",
@@ -101,6 +103,7 @@ export const make = (
         catch: (cause) => storeError("look for changes of other processes", cause)
       }),
       environments,
+      promises,
       ...reads
     })
   })

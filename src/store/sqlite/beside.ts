@@ -43,5 +43,8 @@ export const make =
         return
       case "PutEnvironment":
         sql.putEnvironment.run(write.ref, write.body)
+        return
+      case "EndPromise":
+        sql.endPromise.run(write.keyId, write.body, write.token)
     }
   }
