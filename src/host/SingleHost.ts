@@ -8,8 +8,10 @@ import type { EnvironmentSpec } from "../model/Environment.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
 import * as Awaiter from "../runtime/Awaiter.ts"
 import * as ChangeHub from "../runtime/ChangeHub.ts"
+import { requireDurable } from "../runtime/durability.ts"
 import type { Runnable } from "../runtime/Engine.ts"
 import * as Engines from "../runtime/Engines.ts"
+import type { Durability } from "../runtime/facets.ts"
 import * as HostEnvironment from "../runtime/HostEnvironment.ts"
 import * as Promises from "../runtime/Promises.ts"
 import type { RuntimeOptions } from "../runtime/RuntimeConfig.ts"
@@ -46,6 +48,7 @@ import * as Owner from "../supervision/Owner.ts"
 import * as RecoverySweep from "../supervision/RecoverySweep.ts"
 import * as WorkDriver from "../supervision/WorkDriver.ts"
 import * as Host from "./Host.ts"
+import * as ProcessEffects from "./ProcessEffects.ts"
 import * as Processes from "./Processes.ts"
 import * as SessionProcesses from "./SessionProcesses.ts"
 
@@ -62,12 +65,19 @@ export interface HostOptions<
   readonly sessions?: SessionRunner<S>
   /** What engines and tool calls take along that are started here. @default no options, no policy */
   readonly environment?: EnvironmentSpec
+  /**
+   * Whether everything that processes rest on must be durable: then a host with a store in memory is refused.
+   *
+   * @default "inline", which asks for nothing
+   */
+  readonly effects?: Durability
 }
 
 /** What a host offers. */
 export type HostServices =
   | Processes.Processes
   | SessionProcesses.SessionProcesses
+  | ProcessEffects.ProcessEffects
   | WorkDriver.WorkDriver
   | Promises.Promises
   | Host.Host
@@ -130,7 +140,7 @@ export const onStore = <
   options: HostOptions<E, T, S>,
   liveness: Layer.Layer<OwnerLiveness>
 ): Layer.Layer<Exclude<HostServices, ProcessStore>, InputInvalid, ProcessStore | RequirementsOf<E, T, S>> => {
-  const { sessions, tools = [], environment } = options
+  const { sessions, tools = [], environment, effects = "inline" } = options
   // Each requires a part of the union of what all of them require.
   const engines = Engines.layer(options.engines as ReadonlyArray<Runnable<RequirementsOf<E, T, S>>>, {
     tools: tools as ReadonlyArray<RunnableTool<RequirementsOf<E, T, S>>>, // as above
@@ -147,13 +157,15 @@ export const onStore = <
     Observing.layer,
     HostEnvironment.layer(environment).pipe(Layer.provideMerge(Environments.layer))
   ).pipe(Layer.provideMerge(liveness))
+  const durable = Layer.effectDiscard(requireDurable(effects))
   const runtime = Layer.merge(Worker.layer, Promises.layer).pipe(
     Layer.provideMerge(Awaiter.layer),
     Layer.provideMerge(ChangeHub.layer),
-    Layer.provideMerge(Layer.mergeAll(engines, Tools.layer(tools), RuntimeConfig.layer(options))),
+    Layer.provideMerge(Layer.mergeAll(engines, Tools.layer(tools), RuntimeConfig.layer(options), durable)),
     Layer.provideMerge(store)
   )
-  return Layer.mergeAll(Processes.layer, SessionProcesses.layer, WorkDriver.layer, Host.layer).pipe(
+  return Layer.mergeAll(Processes.layer, SessionProcesses.layer, ProcessEffects.layer, Host.layer).pipe(
+    Layer.provideMerge(WorkDriver.layer),
     Layer.provideMerge(Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer)),
     Layer.provideMerge(runtime)
   )

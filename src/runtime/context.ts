@@ -40,6 +40,8 @@ export interface Activation {
 /** Makes the context of one activation. */
 export const make = (support: ContextSupport, { row, lease, lend, retake }: Activation): ExecutionContext => {
   const { registration } = row.base
+  // Whom children wake is whom this process wakes now: a deleted session may have taken that away.
+  const { wakeTarget } = row.snapshot.context
   /** Writes under the lease of this activation. One that only expired, while this host slept, is taken again. */
   const fenced = <A, E extends { readonly _tag: string }>(
     write: (authority: Authority) => Effect.Effect<A, E>
@@ -71,6 +73,7 @@ export const make = (support: ContextSupport, { row, lease, lend, retake }: Acti
             originator: registration.provenance.originator,
             causedBy: { _tag: "Process", processId: registration.id }
           },
+          ...(wakeTarget ? { wakeTarget } : {}),
           envRef: registration.envRef ?? (yield* support.capture),
           parent: { processId: registration.id, closePolicy: "cancel" }
         })

@@ -1,7 +1,9 @@
 /**
  * Carries wishes about processes out, as data in and data out: for effect controllers that journal what they ask for.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import type {
   EngineMissing,
@@ -52,10 +54,26 @@ export type EffectError =
   | Lookup
   | Effect.Effect.Error<ReturnType<typeof WorkDriver.Service.awaitTerminal>>
 
-/** Carries one wish out. Asking again for the same is safe: every one of them is idempotent. */
-export const perform = (
-  effect: ProcessEffect
-): Effect.Effect<EffectOutcome, EffectError, Worker | ProcessRegistry | HandleGrants | WorkDriver> =>
+/** Carries wishes about processes out. */
+export class ProcessEffects extends Context.Tag("holdfast/host/ProcessEffects")<
+  ProcessEffects,
+  {
+    /** Carries one wish out. Asking again for the same is safe: every one of them is idempotent. */
+    readonly perform: (effect: ProcessEffect) => Effect.Effect<EffectOutcome, EffectError>
+  }
+>() {}
+
+/** Carries wishes out on the worker, store and driver in context. */
+export const layer: Layer.Layer<ProcessEffects, never, Required> = Layer.effect(
+  ProcessEffects,
+  Effect.map(Effect.context<Required>(), (context) => ({
+    perform: (effect) => Effect.provide(perform(effect), context)
+  }))
+)
+
+type Required = Worker | ProcessRegistry | HandleGrants | WorkDriver
+
+const perform = (effect: ProcessEffect): Effect.Effect<EffectOutcome, EffectError, Required> =>
   Effect.gen(function* () {
     const registry = yield* ProcessRegistry
     const grants = yield* HandleGrants
