@@ -1,5 +1,10 @@
 -- The schema of a fresh SQLite store. Written by `npm run codegen`.
 
+CREATE TABLE environment (
+  env_ref TEXT PRIMARY KEY,
+  body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE event (
   pk INTEGER NOT NULL REFERENCES process (pk),
   sequence INTEGER NOT NULL,
@@ -52,6 +57,12 @@ CREATE TABLE process (
   definition TEXT,
   registration TEXT NOT NULL
 ) STRICT;
+
+CREATE TABLE promise (
+  key_id TEXT PRIMARY KEY,
+  body TEXT NOT NULL,
+  token TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE state (
   pk INTEGER PRIMARY KEY REFERENCES process (pk),
