@@ -55,7 +55,7 @@ export const make = (
     }
 
     return {
-      of: (registration) => limited.get(limitOf(registration) ?? "") ?? common,
+      of: (registration) => (limited.size === 0 ? common : (limited.get(limitOf(registration) ?? "") ?? common)),
       isEmpty: (line) => (lengths.get(line) ?? 0) === 0,
       enqueue: (line, standing) => {
         if (inLine.has(standing.id)) return
@@ -64,14 +64,19 @@ export const make = (
         line.queue.unsafeOffer(standing)
       },
       admission: (takeOn) => {
+        // Interrupted in a wait, nobody leaves the line and no slot is taken; in between, nothing is interrupted.
         const admit = (line: Line) =>
-          Effect.gen(function* () {
-            const standing = yield* line.queue.take
-            yield* Effect.onInterrupt(line.slots.take, () => Effect.sync(() => line.queue.unsafeOffer(standing)))
-            inLine.delete(standing.id)
-            count(line, -1)
-            yield* takeOn(standing, line.slots)
-          })
+          Effect.uninterruptibleMask((restore) =>
+            Effect.gen(function* () {
+              const standing = yield* restore(line.queue.take)
+              yield* Effect.onInterrupt(restore(line.slots.take), () =>
+                Effect.sync(() => line.queue.unsafeOffer(standing))
+              )
+              inLine.delete(standing.id)
+              count(line, -1)
+              yield* takeOn(standing, line.slots)
+            })
+          )
         return Effect.zipRight(
           Effect.forEach([common, ...limited.values()], (line) => Effect.forever(admit(line)), {
             concurrency: "unbounded",
@@ -93,9 +98,12 @@ const within = (host: Slots.Slots, { concurrency }: Limit): Slots.Slots => {
       own.release()
       return false
     },
-    take: Effect.zipRight(
-      own.take,
-      Effect.onInterrupt(host.take, () => Effect.sync(own.release))
+    // Nothing is interrupted between the two places: one that was taken is either used or given back.
+    take: Effect.uninterruptibleMask((restore) =>
+      Effect.zipRight(
+        restore(own.take),
+        Effect.onInterrupt(restore(host.take), () => Effect.sync(own.release))
+      )
     ),
     release: () => {
       own.release()
