@@ -40,6 +40,8 @@ const layer = Layer.succeed(
       rowsOf: () => missing("read wakes"),
       report: missing("report on wakes")
     },
+    environments: { get: () => missing("read an execution environment") },
+    promises: { get: () => missing("read a promise") },
     due: () => missing("list due processes"),
     holders: missing("list lease holders"),
     heldBy: () => missing("list the leases of a holder"),

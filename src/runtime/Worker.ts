@@ -10,12 +10,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
-import type { InputInvalid, ProcessUnknown, StoreError } from "../model/errors.ts"
+import type { ProcessUnknown, StoreError } from "../model/errors.ts"
+import { EnvironmentUnusable } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
-import type { Lease, LeaseOwner } from "../model/Lease.ts"
-import { leaseIn } from "../model/Lease.ts"
+import type { LeaseOwner } from "../model/Lease.ts"
 import type { Registered, Registration } from "../model/Registration.ts"
 import { ActivationStore } from "../store/ActivationStore.ts"
 import type { Authority } from "../store/decisions/authority.ts"
@@ -25,14 +24,17 @@ import { leftOf, verdictOf } from "../store/decisions/recover.ts"
 import type { StartOutcome } from "../store/decisions/register.ts"
 import { ExecutionStore } from "../store/ExecutionStore.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
+import { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
-import type { BackOff, Change, ProcessRow } from "../store/ProcessStore.ts"
+import type { BackOff, Change } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import { Awaiter } from "./Awaiter.ts"
+import { certainly } from "./certainty.ts"
 import * as Contexts from "./context.ts"
 import * as EarlyHints from "./EarlyHints.ts"
-import type { Ready } from "./Engines.ts"
 import { Engines } from "./Engines.ts"
+import { HostEnvironment } from "./HostEnvironment.ts"
+import * as Lines from "./Lines.ts"
 import type { Roster } from "./Roster.ts"
 import * as Rosters from "./Roster.ts"
 import { RuntimeConfig } from "./RuntimeConfig.ts"
@@ -68,7 +70,7 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
     /**
      * Looks at one row and does what the verdict table says. `dead` are holders whose death is proven.
      *
-     * A row whose payload does not decode here stays as it is, and rests.
+     * A row whose payload or environment does not decode here stays as it is, and rests.
      */
     readonly recover: (id: ProcessId, dead: ReadonlyArray<LeaseOwner>) => Effect.Effect<Admission, StoreError>
     /** The activations in progress. */
@@ -91,7 +93,16 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
 export const layer: Layer.Layer<
   Worker,
   never,
-  ProcessStore | ProcessRegistry | ActivationStore | ExecutionStore | Awaiter | Engines | OwnerLiveness | RuntimeConfig
+  | ProcessStore
+  | ProcessRegistry
+  | ProcessEnvironments
+  | HostEnvironment
+  | ActivationStore
+  | ExecutionStore
+  | Awaiter
+  | Engines
+  | OwnerLiveness
+  | RuntimeConfig
 > = Layer.scoped(
   Worker,
   Effect.gen(function* () {
@@ -101,24 +112,26 @@ export const layer: Layer.Layer<
     const executions = yield* ExecutionStore
     const awaiter = yield* Awaiter
     const engines = yield* Engines
+    const environments = yield* ProcessEnvironments
+    const { capture } = yield* HostEnvironment
     const config = yield* RuntimeConfig
     const owner = yield* Effect.flatMap(OwnerLiveness, (liveness) => liveness.identify(`holdfast:${randomUUID()}`))
 
     const slots = Slots.make(config.maxConcurrent)
+    const lines = yield* Lines.make(slots, engines)
     /** Hints for processes that are just being started here: their actors come into being after the commit. */
     const early = EarlyHints.make()
-    const line = yield* Queue.unbounded<Standing>()
-    const inLine = new Set<ProcessId>()
     const looks = yield* Queue.unbounded<ProcessId>()
 
     const readRow = (id: ProcessId) =>
       Effect.map(store.find(id), (found) => (found._tag === "Present" ? found.row : undefined))
 
+    const certain = certainly(readRow)
+
     const roster = yield* Rosters.make({
       activations,
       readRow,
-      slots,
-      contextOf: (activation) => Contexts.make({ start, awaiter, registry, executions }, activation),
+      contextOf: (activation) => Contexts.make({ start, awaiter, registry, executions, capture }, activation),
       waitOf: executions.waitOf,
       lookAgain: (id) => looks.unsafeOffer(id),
       claimant: () => claimant("run")
@@ -144,15 +157,22 @@ export const layer: Layer.Layer<
         const isLater = (registration.startAtMs ?? 0) > (yield* Clock.currentTimeMillis)
         const register = activations.start(registered, authority, undefined, journal)
         if (isLater || roster.stopping() || !engines.has(registration)) return yield* register
+        const line = lines.of(registration)
         // Nobody overtakes those who stand in line already.
-        if (inLine.size > 0 || !slots.tryTake()) {
+        if (!lines.isEmpty(line) || !line.slots.tryTake()) {
           const outcome = yield* register
-          if (outcome._tag === "Registered") enqueue({ id: registration.id, dead: [] })
+          if (outcome._tag === "Registered") enqueue(line, { id: registration.id, dead: [] })
           return outcome
         }
         const begin = (heard: EarlyHints.Heard) =>
           Effect.gen(function* () {
-            const body = yield* prepared(registration)
+            const body = yield* Effect.catchTag(prepared(registration), "EnvironmentUnusable", Effect.succeed)
+            if (body instanceof EnvironmentUnusable) {
+              return yield* Effect.zipLeft(
+                startedAtRest(register, registration.id, body),
+                Effect.sync(line.slots.release)
+              )
+            }
             const by = claimant("run")
             const outcome = yield* certain(
               activations.start(registered, authority, { owner, claimant: by }, journal),
@@ -160,23 +180,36 @@ export const layer: Layer.Layer<
               by,
               (row, lease): StartOutcome => ({ _tag: "Begun", row, lease })
             )
-            if (outcome._tag === "Begun") yield* roster.launch(outcome.row, outcome.lease, body, heard.commands)
-            else slots.release()
+            if (outcome._tag === "Begun")
+              yield* roster.launch(outcome.row, outcome.lease, body, line.slots, heard.commands)
+            else line.slots.release()
             return outcome
-          }).pipe(Effect.tapErrorCause(() => Effect.sync(slots.release)))
+          }).pipe(Effect.tapErrorCause(() => Effect.sync(line.slots.release)))
         return yield* early.during(registration.id, begin)
       }).pipe(Effect.uninterruptible)
 
-    const prepared = (registration: Registration): Effect.Effect<Ready, InputInvalid> =>
-      Effect.catchTag(engines.prepare(registration), "EngineMissing", (error) => Effect.die(error)) // `has` said otherwise
+    /** Whatever is prepared here is on this host: `has` said so. */
+    const prepared = (registration: Registration) =>
+      Effect.gen(function* () {
+        const body = yield* Effect.catchTag(engines.prepare(registration), "EngineMissing", Effect.die)
+        if (registration.envRef !== undefined) yield* environments.load(registration.envRef)
+        return body
+      })
+
+    /** What could not be begun is there all the same, and says why it rests. */
+    const startedAtRest = (
+      register: Effect.Effect<StartOutcome, StartError>,
+      id: ProcessId,
+      { message }: EnvironmentUnusable
+    ) => Effect.tap(register, (outcome) => (outcome._tag === "Registered" ? rest(id, message) : Effect.void))
 
     const recover = (
       id: ProcessId,
       dead: ReadonlyArray<LeaseOwner>,
-      slot: "try" | "held" = "try"
+      held?: Slots.Slots
     ): Effect.Effect<Admission, StoreError> =>
       Effect.gen(function* () {
-        let taken = slot === "held"
+        let taken = held
         const look = Effect.gen(function* () {
           const row = yield* readRow(id)
           if (row === undefined) return { _tag: "Absent" } as const
@@ -187,13 +220,18 @@ export const layer: Layer.Layer<
           if (expected._tag === "Leave") return leftOf(row, expected.reason)
           const by = { owner, claimant: claimant("recovery"), dead, engine } as const
           if (expected._tag !== "Run") return yield* settle(activations.recover(id, by))
-          if (roster.stopping() || !(taken || slots.tryTake())) {
-            enqueue({ id, dead })
+          const line = lines.of(row.base.registration)
+          const own = taken ?? line.slots
+          if (roster.stopping() || !(taken !== undefined || own.tryTake())) {
+            enqueue(line, { id, dead })
             return { _tag: "NoSlot" } as const
           }
-          taken = true
+          taken = own
           const body = yield* Effect.either(prepared(row.base.registration))
-          if (body._tag === "Left") return yield* rest(id, body.left.message)
+          if (body._tag === "Left") {
+            if (body.left._tag === "StoreError") return yield* body.left
+            return yield* rest(id, body.left.message)
+          }
           return yield* early.during(id, (heard) =>
             Effect.gen(function* () {
               const outcome = yield* certain(
@@ -203,8 +241,8 @@ export const layer: Layer.Layer<
                 (row, lease): RecoveryOutcome => ({ _tag: "Run", row, lease })
               )
               if (outcome._tag !== "Run") return outcome
-              taken = false
-              yield* roster.launch(outcome.row, outcome.lease, body.right, heard.commands)
+              taken = undefined
+              yield* roster.launch(outcome.row, outcome.lease, body.right, own, heard.commands)
               return outcome
             })
           )
@@ -213,51 +251,25 @@ export const layer: Layer.Layer<
         return yield* Effect.ensuring(
           look,
           Effect.sync(() => {
-            if (taken) slots.release()
+            taken?.release()
           })
         )
       }).pipe(Effect.uninterruptible)
-
-    /** A begin whose commit failed may stand all the same: then its row holds the lease that was asked for, and it runs. */
-    const certain = <A, E extends { readonly _tag: string }>(
-      begin: Effect.Effect<A, E>,
-      id: ProcessId,
-      by: Claimant,
-      begun: (row: ProcessRow, lease: Lease) => A
-    ): Effect.Effect<A, E | StoreError> =>
-      Effect.catchIf(
-        begin,
-        (error) => error._tag === "StoreError" && "written" in error && error.written === "unknown",
-        (error) =>
-          Effect.flatMap(Effect.retry(readRow(id), unclear), (row) => {
-            const lease = row && leaseIn(id, row.lease)
-            return row !== undefined && lease?.leaseToken === by.token
-              ? Effect.succeed(begun(row, lease))
-              : Effect.fail(error)
-          })
-      )
 
     const rest = (id: ProcessId, problem: string): Effect.Effect<Admission, StoreError> =>
       Effect.map(activations.backOff(id, problem), (backOff) =>
         backOff === undefined ? { _tag: "Left", reason: "settled" } : { _tag: "BackingOff", backOff }
       )
 
-    const enqueue = (standing: Standing): void => {
-      if (roster.stopping() || inLine.has(standing.id)) return
-      inLine.add(standing.id)
-      line.unsafeOffer(standing)
+    const enqueue = (line: Lines.Line, standing: Lines.Standing): void => {
+      if (!roster.stopping()) lines.enqueue(line, standing)
     }
 
-    /** Whoever found no slot is taken on in order, as soon as one is free. */
-    const admit = Effect.gen(function* () {
-      const { id, dead } = yield* line.take
-      yield* Effect.onInterrupt(slots.take, () => Effect.sync(() => line.unsafeOffer({ id, dead })))
-      inLine.delete(id)
-      // Forked, so that those for whom slots are free share a commit.
-      yield* roster.fork(
-        Effect.catchAllCause(recover(id, dead, "held"), (cause) => Effect.logWarning(`${id} not admitted`, cause))
+    /** Whoever found no slot. Forked, so that those for whom slots are free share a commit. */
+    const takeOn = ({ id, dead }: Lines.Standing, held: Slots.Slots) =>
+      roster.fork(
+        Effect.catchAllCause(recover(id, dead, held), (cause) => Effect.logWarning(`${id} not admitted`, cause))
       )
-    })
 
     const dispatch = (changes: ReadonlyArray<Change>): void => {
       for (const { row, commands, events } of changes) {
@@ -284,20 +296,11 @@ export const layer: Layer.Layer<
       roster,
       slots: () => ({ free: slots.free(), total: config.maxConcurrent }),
       claimant,
-      admission: Effect.forever(admit),
+      admission: lines.admission(takeOn),
       lookout: Effect.forever(look)
     })
   })
 )
-
-/** How long a worker asks what became of its begin, before it leaves that to its keeper. */
-const unclear = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(100))
-
-/** Who stands in line for a slot, with the proofs that its recovery rests on. */
-interface Standing {
-  readonly id: ProcessId
-  readonly dead: ReadonlyArray<LeaseOwner>
-}
 
 /** A row that vanished between the read and the write needs nothing any more. */
 const settle = (

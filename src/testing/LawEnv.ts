@@ -14,12 +14,14 @@ import type { ActivationStore } from "../store/ActivationStore.ts"
 import * as Activations from "../store/activations.ts"
 import type { ChangeFeed } from "../store/ChangeFeed.ts"
 import * as Changes from "../store/changes.ts"
+import * as Environments from "../store/environments.ts"
 import * as Grants from "../store/grants.ts"
 import type { HandleGrants } from "../store/HandleGrants.ts"
 import type { LeaseStore } from "../store/LeaseStore.ts"
 import * as Leases from "../store/leases.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import * as Outbox from "../store/outbox.ts"
+import type { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import * as Pruning from "../store/pruning.ts"
@@ -64,6 +66,7 @@ export type LawEnv =
   | Retention
   | ChangeFeed
   | WakeOutbox
+  | ProcessEnvironments
   | LawClock
   | Mortality
 
@@ -125,7 +128,8 @@ export const layer = <E>(store: Layer.Layer<ProcessStore, E>, options: LawEnvOpt
             Waits.layer,
             Pruning.layer,
             Changes.layer,
-            Outbox.layer
+            Outbox.layer,
+            Environments.layer
           ).pipe(
             Layer.provideMerge(store),
             Layer.provideMerge(mortal),

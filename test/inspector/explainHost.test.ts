@@ -10,11 +10,13 @@ import * as Awaiter from "../../src/runtime/Awaiter.ts"
 import * as ChangeHub from "../../src/runtime/ChangeHub.ts"
 import * as Engine from "../../src/runtime/Engine.ts"
 import * as Engines from "../../src/runtime/Engines.ts"
+import * as HostEnvironment from "../../src/runtime/HostEnvironment.ts"
 import * as RuntimeConfig from "../../src/runtime/RuntimeConfig.ts"
 import { registrationOf } from "../../src/runtime/starting.ts"
 import * as Worker from "../../src/runtime/Worker.ts"
 import * as Activations from "../../src/store/activations.ts"
 import * as Authority from "../../src/store/decisions/authority.ts"
+import * as Environments from "../../src/store/environments.ts"
 import * as Executions from "../../src/store/executions.ts"
 import * as Liveness from "../../src/store/liveness.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
@@ -38,6 +40,7 @@ const host = Worker.layer.pipe(
   Layer.provideMerge(ChangeHub.layer),
   Layer.provideMerge(Layer.merge(Engines.layer([Work]), RuntimeConfig.layer({ maxConcurrent: 1 }))),
   Layer.provideMerge(Layer.mergeAll(Registry.layer, Activations.layer, Executions.layer)),
+  Layer.provideMerge(Layer.provideMerge(HostEnvironment.layer(), Environments.layer)),
   Layer.provideMerge(Layer.merge(MemoryStore.layer, Liveness.layer)),
   Layer.provide(quiet)
 )

@@ -78,6 +78,12 @@ CREATE TABLE process (
   registration TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE promise (
+  key_id TEXT PRIMARY KEY,
+  body TEXT NOT NULL,
+  token TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE state (
   pk INTEGER PRIMARY KEY REFERENCES process (pk),
   sequence INTEGER NOT NULL,
