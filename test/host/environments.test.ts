@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { ProcessEffects } from "../../src/host/ProcessEffects.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import type { EnvironmentRef } from "../../src/model/ids.ts"
@@ -118,6 +119,25 @@ describe("a process whose environment cannot be had", () => {
       yield* (yield* ProcessEnvironments).persist(environment)
       yield* bounded((yield* Processes).handle(Work, "w").await)
     }).pipe(Effect.provide(memoryWith({ engines: [Work] })))
+  )
+
+  it.live("is there after its start, at rest, and its place is free for others", () =>
+    Effect.gen(function* () {
+      const registration = {
+        ...Registration.make(
+          processId("w"),
+          { _tag: "Engine", kind: "work", payload: null },
+          "rerunnable",
+          Provenance.host
+        ),
+        identity: { kind: "work", definition: { kind: "work", version: "1" } },
+        envRef: ref as EnvironmentRef
+      }
+      yield* (yield* ProcessEffects).perform({ _tag: "Start", registration })
+      assert.strictEqual((yield* rowOf("w"))?.backOff?.problem, `missing process execution env \`${ref}\``)
+      assert.strictEqual((yield* rowOf("w"))?.sequence, 0)
+      yield* bounded((yield* (yield* Processes).start(Work, { id: "other", payload: null })).await)
+    }).pipe(Effect.provide(memoryWith({ engines: [Work], maxConcurrent: 1 })))
   )
 
   it.live("rests also when what is stored does not decode", () =>

@@ -215,7 +215,7 @@ describe("a session's turn", () => {
 
   const failures: ReadonlyArray<readonly [string, Partial<SessionRunner<never>>]> = [
     ["process_session_create_failed", { create: () => Effect.fail("no room") }],
-    ["process_session_turn_scope_failed", { openTurn: () => Effect.fail(new Error("no room")) }],
+    ["process_session_turn_scope_failed", { openTurn: () => Effect.fail("no room") }],
     ["process_session_turn_failed", { runTurn: () => Effect.die(new Error("no room")) }]
   ]
   for (const [code, changes] of failures) {
