@@ -166,7 +166,7 @@ export const createHost = async <const E extends ReadonlyArray<Runnable<never>>>
     acts.add(answer)
     return answer.finally(() => acts.delete(answer))
   }
-  const reach = { wait, act }
+  const reach = { wait, act, release: promised(runtime, []) }
 
   const end = async (): Promise<void> => {
     stopped.abort(new HostStopped())
@@ -226,7 +226,8 @@ const promised: Promised =
     const heeded = signals.filter((signal) => signal !== undefined)
     const aborted = (): AbortSignal | undefined => heeded.find((signal) => signal.aborted)
     const promise = new Promise<A>((resolve, reject) => {
-      // Whoever is interrupted may have stopped listening; that is no unhandled rejection.
+      // Whoever is interrupted may have stopped listening; that is no unhandled rejection. In a microtask: while this runs,
+      // there is no promise yet.
       const rejectAborted = (signal: AbortSignal): void => {
         queueMicrotask(() => {
           promise.catch(ignore)

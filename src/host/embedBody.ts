@@ -17,7 +17,7 @@ import type { SessionScope } from "../model/Provenance.ts"
 import type { Engine } from "../runtime/Engine.ts"
 import type { ExecutionContext, StartChildOptions } from "../runtime/ExecutionContext.ts"
 import type { AnySignal, EventDefinition, Signal } from "../runtime/Signal.ts"
-import type { Handle, Perform } from "./embedHandle.ts"
+import type { Handle, Perform, Reach } from "./embedHandle.ts"
 import { handleOf } from "./embedHandle.ts"
 
 /** How a step is recorded and tried. */
@@ -115,20 +115,21 @@ export const bodyOf =
     Effect.flatMap(Effect.runtime<never>(), (runtime) => {
       const over = new AbortController()
       const underWay = new Set<Promise<unknown>>()
-      const performIn =
-        (within: Runtime.Runtime<never>, abortSignal: AbortSignal): Perform =>
-        (effect, options) => {
+      const reachIn = (within: Runtime.Runtime<never>, abortSignal: AbortSignal): Reach => {
+        const perform: Perform = (effect, options) => {
           const answer = promised(within, [over.signal, abortSignal, options?.signal])(effect)
           const settled: Promise<unknown> = answer.then(ignore, ignore).finally(() => underWay.delete(settled))
           underWay.add(settled)
           return answer
         }
+        return { wait: perform, act: perform, release: promised(within, []) }
+      }
       // What the body began and did not wait for ends with it.
       const end = Effect.promise(() => {
         over.abort(new DOMException("the body has ended", "AbortError"))
         return Promise.all(underWay)
       })
-      return fromPromise((signal) => run(payload, contextOf(context, signal, runtime, performIn))).pipe(
+      return fromPromise((signal) => run(payload, contextOf(context, signal, runtime, reachIn))).pipe(
         Effect.catchAll((thrown) => (isFailure(thrown, error) ? Effect.fail(thrown) : Effect.die(thrown))),
         Effect.ensuring(end)
       )
@@ -138,9 +139,10 @@ const contextOf = (
   context: ExecutionContext,
   abortSignal: AbortSignal,
   runtime: Runtime.Runtime<never>,
-  performIn: (within: Runtime.Runtime<never>, abortSignal: AbortSignal) => Perform
+  reachIn: (within: Runtime.Runtime<never>, abortSignal: AbortSignal) => Reach
 ): BodyContext => {
-  const perform = performIn(runtime, abortSignal)
+  const reach = reachIn(runtime, abortSignal)
+  const perform = reach.act
   return {
     processId: context.processId,
     attempt: context.attempt,
@@ -169,7 +171,7 @@ const contextOf = (
         context.scope(
           name,
           Effect.flatMap(Effect.runtime<never>(), (inner) =>
-            fromPromise(() => run(contextOf(context, abortSignal, inner, performIn)))
+            fromPromise(() => run(contextOf(context, abortSignal, inner, reachIn)))
           )
         )
       ),
@@ -181,9 +183,7 @@ const contextOf = (
     random: () => perform(context.random),
     phase: (name, run) => perform(context.phase(name, fromPromise(run))),
     startChild: (engine, options) =>
-      perform(
-        Effect.map(context.startChild(engine, options), (child) => handleOf(child, { wait: perform, act: perform }))
-      )
+      perform(Effect.map(context.startChild(engine, options), (child) => handleOf(child, reach)))
   }
 }
 

@@ -53,29 +53,33 @@ export interface Handle<Success, Signals extends AnySignal = never> {
 /** Carries out an effect as a Promise, which rejects with what the effect failed with, never with a wrapper. */
 export type Perform = <A, E>(effect: Effect.Effect<A, E>, options?: WaitOptions) => Promise<A>
 
-/** How a handle reaches its host: what only waits may be given up when the host stops, what acts is carried through. */
+/** How a handle reaches its host. */
 export interface Reach {
+  /** For what only waits: it is given up when the host stops, or the body ends. */
   readonly wait: Perform
+  /** For what acts: a host that stops carries it through. */
   readonly act: Perform
+  /** For letting go of what a wait holds, also after the host was stopped. */
+  readonly release: (effect: Effect.Effect<void>) => Promise<void>
 }
 
 /** Turns a handle into one of Promises. */
 export const handleOf = <Success, Failure, Signals extends AnySignal>(
   handle: ProcessHandle<Success, Failure, Signals>,
-  { wait, act }: Reach
+  reach: Reach
 ): Handle<Success, Signals> => ({
   id: handle.id,
-  result: (options) => wait(handle.await, options),
-  cancel: (reason) => act(handle.cancel(reason)),
-  signal: (signal, payload, options) => act(handle.signal(signal, payload, options)),
-  status: () => act(handle.status),
-  events: (options) => ({ [Symbol.asyncIterator]: () => iterate(handle.events, wait, options) })
+  result: (options) => reach.wait(handle.await, options),
+  cancel: (reason) => reach.act(handle.cancel(reason)),
+  signal: (signal, payload, options) => reach.act(handle.signal(signal, payload, options)),
+  status: () => reach.act(handle.status),
+  events: (options) => ({ [Symbol.asyncIterator]: () => iterate(handle.events, reach, options) })
 })
 
 /** Pulls a stream as its reader asks for more; leaving the loop closes it. */
 async function* iterate<A, E>(
   stream: Stream.Stream<A, E>,
-  wait: Perform,
+  { wait, release }: Reach,
   options: WaitOptions | undefined
 ): AsyncGenerator<A, void, undefined> {
   const scope = await wait(Scope.make(), options)
@@ -95,6 +99,6 @@ async function* iterate<A, E>(
       yield* Chunk.toReadonlyArray(chunk.value)
     }
   } finally {
-    await Effect.runPromise(Scope.close(scope, Exit.void))
+    await release(Scope.close(scope, Exit.void))
   }
 }

@@ -271,6 +271,59 @@ describe("a body of Promises", () => {
     assert.deepStrictEqual(seen, ["began", "aborted", "let go", "AbortError"])
   })
 
+  it("that is interrupted while an operation is not waited for leaves no rejection behind", async () => {
+    const Busy = engine("busy", {
+      version: "1",
+      payload: Schema.Null,
+      success: Schema.String,
+      signals: [Approve],
+      disposition: "rerunnable",
+      run: async (_, ctx) => {
+        const approved = ctx.awaitSignal(Approve)
+        await ctx.sleep("1 hour")
+        return (await approved).by
+      }
+    })
+    const host = await hostOf([Busy])
+    const handle = await host.start(Busy, { id: "b", payload: null })
+    await until(waiting(handle))
+    await handle.cancel()
+    assert.instanceOf(await rejection(handle.result()), Errors.ProcessCancelled)
+  })
+
+  it("lends its only slot to the child it waits for, and reads that child's events", async () => {
+    const Child = engine("child", {
+      version: "1",
+      payload: Schema.String,
+      success: Schema.String,
+      events: [Progress],
+      disposition: "rerunnable",
+      run: async (text, ctx) => {
+        await ctx.appendEvent(Progress, { text })
+        return text.toUpperCase()
+      }
+    })
+    const Parent = engine("parent", {
+      version: "1",
+      payload: Schema.Null,
+      success: Schema.Array(Schema.String),
+      disposition: "rerunnable",
+      run: (_, ctx) =>
+        ctx.phase("asking", async () => {
+          const child = await ctx.startChild(Child, { name: "c", payload: "hi" })
+          const answer = await child.result()
+          const texts: Array<string> = []
+          for await (const { eventType, payload } of child.events()) {
+            if (eventType === Progress.name) texts.push((await Effect.runPromise(Progress.decode(payload))).text)
+          }
+          return [answer, ...texts]
+        })
+    })
+    const host = await createHost({ ...fast, engines: [Child, Parent], memory: true, log: false, maxConcurrent: 1 })
+    hosts.push(host)
+    assert.deepStrictEqual(await (await host.start(Parent, { id: "p", payload: null })).result(), ["HI", "hi"])
+  })
+
   it("ends with what it began and did not wait for", async () => {
     const Hasty = engine("hasty", {
       version: "1",
