@@ -33,7 +33,7 @@ const order = engine("order", {
   }
 })
 
-const host = await createHost({ filename: process.argv[2] ?? ".holdfast/promises.db", engines: [order], log: false })
+const host = await createHost({ filename: process.argv[2] ?? ".holdfast/promises.db", engines: [order] })
 try {
   const lamp = await host.start(order, { id: "order-1", payload: { item: "lamp" } })
   await lamp.signal(Confirm, { by: "ana" }, { id: "ana-1" })
