@@ -1,7 +1,7 @@
 /**
  * The empty adapter that "Write your own store" begins with: it compiles, does nothing yet, and is told which laws it breaks.
  *
- * usage: node dist/docs/examples/03-own-store.js
+ * usage: node dist/docs/examples/09-own-store.js
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
