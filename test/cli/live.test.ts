@@ -166,7 +166,12 @@ describe("the command line, after a host has crashed", () => {
           const report = JSON.parse(swept.out) as {
             readonly admitted: ReadonlyArray<string>
             readonly ended: ReadonlyArray<{ readonly process_id: string; readonly as: string }>
-            readonly deferred: ReadonlyArray<{ readonly process_id: string; readonly reason: string }>
+            readonly deferred: ReadonlyArray<{
+              readonly process_id: string
+              readonly reason: string
+              readonly kind: string
+              readonly version: string
+            }>
           }
           assert.deepStrictEqual(report.admitted, [])
           assert.sameDeepMembers(

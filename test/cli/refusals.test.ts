@@ -145,7 +145,11 @@ describe("the command line without a database", () => {
     assert.isTrue(help.out.split("\n").every((line) => line.length <= 100))
     assert.match(completions.out, /^function _holdfast_bash_completions\(\) \{/)
     const listed = JSON.parse(machines.out) as {
-      readonly machines: ReadonlyArray<{ readonly name: string; readonly version: string; readonly description: string }>
+      readonly machines: ReadonlyArray<{
+        readonly name: string
+        readonly version: string
+        readonly description: string
+      }>
     }
     assert.deepStrictEqual(
       listed.machines.map(({ name, version }) => `${name} ${version}`),

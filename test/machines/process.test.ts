@@ -3,7 +3,15 @@ import * as FC from "effect/FastCheck"
 import { getShortestPaths } from "xstate/graph"
 import type { Output } from "../../machines/facts.ts"
 import type { ProcessSnapshot } from "../../machines/lifecycle.ts"
-import { isActive, isDormant, isStarted, lifecycleOf, nextAttempt, nextDeadline, resume } from "../../machines/lifecycle.ts"
+import {
+  isActive,
+  isDormant,
+  isStarted,
+  lifecycleOf,
+  nextAttempt,
+  nextDeadline,
+  resume
+} from "../../machines/lifecycle.ts"
 import type { EndState, ProcessContext, ProcessEvent } from "../../machines/process.ts"
 import { processMachine } from "../../machines/process.ts"
 import * as Step from "../../machines/step.ts"

@@ -124,7 +124,12 @@ describe("what is missing, unknown or of the wrong type is refused by its path",
     ["awaitOutput", { type: "success" }, "await_output/value", /is missing/],
     ["waitState", { kind: { kind: "timer" }, since_ms: 1 }, "wait/kind/key", /missing/],
     ["waitState", { kind: { kind: "nap", key: "k" }, since_ms: 1 }, "wait/kind/kind", /"signal"/],
-    ["waitState", { kind: { kind: "timer", key: "k" }, since_ms: 1, deadline_ms: "soon" }, "wait/deadline_ms", /number/],
+    [
+      "waitState",
+      { kind: { kind: "timer", key: "k" }, since_ms: 1, deadline_ms: "soon" },
+      "wait/deadline_ms",
+      /number/
+    ],
     ["selector", { pointer: 5 }, "selector/pointer", /string/],
     ["selector", { other: 5 }, "selector", /none of the forms/],
     ["eventType", { name: "n", semantics: {} }, "event_type/payload_schema", /is missing/],
