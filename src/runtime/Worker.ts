@@ -10,12 +10,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import type { InputInvalid, ProcessUnknown, StoreError } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
-import type { Lease, LeaseOwner } from "../model/Lease.ts"
-import { leaseIn } from "../model/Lease.ts"
+import type { LeaseOwner } from "../model/Lease.ts"
 import type { Registered, Registration } from "../model/Registration.ts"
 import { ActivationStore } from "../store/ActivationStore.ts"
 import type { Authority } from "../store/decisions/authority.ts"
@@ -26,9 +24,10 @@ import type { StartOutcome } from "../store/decisions/register.ts"
 import { ExecutionStore } from "../store/ExecutionStore.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
-import type { BackOff, Change, ProcessRow } from "../store/ProcessStore.ts"
+import type { BackOff, Change } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import { Awaiter } from "./Awaiter.ts"
+import { certain } from "./certainty.ts"
 import * as Contexts from "./context.ts"
 import * as EarlyHints from "./EarlyHints.ts"
 import type { Ready } from "./Engines.ts"
@@ -156,7 +155,7 @@ export const layer: Layer.Layer<
             const by = claimant("run")
             const outcome = yield* certain(
               activations.start(registered, authority, { owner, claimant: by }, journal),
-              registration.id,
+              readRow(registration.id),
               by,
               (row, lease): StartOutcome => ({ _tag: "Begun", row, lease })
             )
@@ -198,7 +197,7 @@ export const layer: Layer.Layer<
             Effect.gen(function* () {
               const outcome = yield* certain(
                 settle(activations.recover(id, by)),
-                id,
+                readRow(id),
                 by.claimant,
                 (row, lease): RecoveryOutcome => ({ _tag: "Run", row, lease })
               )
@@ -217,25 +216,6 @@ export const layer: Layer.Layer<
           })
         )
       }).pipe(Effect.uninterruptible)
-
-    /** A begin whose commit failed may stand all the same: then its row holds the lease that was asked for, and it runs. */
-    const certain = <A, E extends { readonly _tag: string }>(
-      begin: Effect.Effect<A, E>,
-      id: ProcessId,
-      by: Claimant,
-      begun: (row: ProcessRow, lease: Lease) => A
-    ): Effect.Effect<A, E | StoreError> =>
-      Effect.catchIf(
-        begin,
-        (error) => error._tag === "StoreError" && "written" in error && error.written === "unknown",
-        (error) =>
-          Effect.flatMap(Effect.retry(readRow(id), unclear), (row) => {
-            const lease = row && leaseIn(id, row.lease)
-            return row !== undefined && lease?.leaseToken === by.token
-              ? Effect.succeed(begun(row, lease))
-              : Effect.fail(error)
-          })
-      )
 
     const rest = (id: ProcessId, problem: string): Effect.Effect<Admission, StoreError> =>
       Effect.map(activations.backOff(id, problem), (backOff) =>
@@ -289,9 +269,6 @@ export const layer: Layer.Layer<
     })
   })
 )
-
-/** How long a worker asks what became of its begin, before it leaves that to its keeper. */
-const unclear = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(100))
 
 /** Who stands in line for a slot, with the proofs that its recovery rests on. */
 interface Standing {
