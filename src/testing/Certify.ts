@@ -13,6 +13,7 @@ import * as AppendLaws from "./AppendLaws.ts"
 import * as AuthorityLaws from "./AuthorityLaws.ts"
 import * as ChangeFeedLaws from "./ChangeFeedLaws.ts"
 import * as CompletionLaws from "./CompletionLaws.ts"
+import * as ExecutionLaws from "./ExecutionLaws.ts"
 import * as FoldLaws from "./FoldLaws.ts"
 import * as GrantLaws from "./GrantLaws.ts"
 import * as KeeperLaws from "./KeeperLaws.ts"
@@ -22,6 +23,7 @@ import * as LawEnv from "./LawEnv.ts"
 import * as LeaseLaws from "./LeaseLaws.ts"
 import * as ListLaws from "./ListLaws.ts"
 import * as OrderingLaws from "./OrderingLaws.ts"
+import * as PassivationLaws from "./PassivationLaws.ts"
 import * as ReclaimLaws from "./ReclaimLaws.ts"
 import * as RecordLaws from "./RecordLaws.ts"
 import * as RecoveryLaws from "./RecoveryLaws.ts"
@@ -68,6 +70,8 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   session: SessionLaws.laws,
   wait: WaitLaws.laws,
   signal: SignalLaws.laws,
+  execution: ExecutionLaws.laws,
+  passivation: PassivationLaws.laws,
   wake: WakeLaws.laws,
   record: RecordLaws.laws,
   list: ListLaws.laws,

@@ -14,6 +14,8 @@ import type { ActivationStore } from "../store/ActivationStore.ts"
 import * as Activations from "../store/activations.ts"
 import type { ChangeFeed } from "../store/ChangeFeed.ts"
 import * as Changes from "../store/changes.ts"
+import type { ExecutionStore } from "../store/ExecutionStore.ts"
+import * as Executions from "../store/executions.ts"
 import * as Grants from "../store/grants.ts"
 import type { HandleGrants } from "../store/HandleGrants.ts"
 import type { LeaseStore } from "../store/LeaseStore.ts"
@@ -56,6 +58,7 @@ export type LawEnv =
   | ProcessRegistry
   | LeaseStore
   | ActivationStore
+  | ExecutionStore
   | HandleGrants
   | WaitStore
   | Retention
@@ -114,6 +117,7 @@ export const layer = <E>(store: Layer.Layer<ProcessStore, E>, options: LawEnvOpt
             Registry.layer,
             Leases.layer,
             Activations.layer,
+            Executions.layer,
             Grants.layer,
             Waits.layer,
             Pruning.layer,
