@@ -17,6 +17,7 @@ import * as CompletionLaws from "./CompletionLaws.ts"
 import * as DebtLaws from "./DebtLaws.ts"
 import * as DeliveryLaws from "./DeliveryLaws.ts"
 import * as EnvironmentLaws from "./EnvironmentLaws.ts"
+import * as ExecutionLaws from "./ExecutionLaws.ts"
 import * as FoldLaws from "./FoldLaws.ts"
 import * as GrantLaws from "./GrantLaws.ts"
 import * as KeeperLaws from "./KeeperLaws.ts"
@@ -28,6 +29,7 @@ import * as ListLaws from "./ListLaws.ts"
 import * as OrderingLaws from "./OrderingLaws.ts"
 import * as OutboxLaws from "./OutboxLaws.ts"
 import * as OutboxReportLaws from "./OutboxReportLaws.ts"
+import * as PassivationLaws from "./PassivationLaws.ts"
 import * as PromiseLaws from "./PromiseLaws.ts"
 import * as ReclaimLaws from "./ReclaimLaws.ts"
 import * as RecordLaws from "./RecordLaws.ts"
@@ -75,6 +77,8 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   session: SessionLaws.laws,
   wait: WaitLaws.laws,
   signal: SignalLaws.laws,
+  execution: ExecutionLaws.laws,
+  passivation: PassivationLaws.laws,
   wake: WakeLaws.laws,
   outbox: OutboxLaws.laws,
   delivery: DeliveryLaws.laws,

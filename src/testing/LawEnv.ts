@@ -14,7 +14,9 @@ import type { ActivationStore } from "../store/ActivationStore.ts"
 import * as Activations from "../store/activations.ts"
 import type { ChangeFeed } from "../store/ChangeFeed.ts"
 import * as Changes from "../store/changes.ts"
+import type { ExecutionStore } from "../store/ExecutionStore.ts"
 import * as Environments from "../store/environments.ts"
+import * as Executions from "../store/executions.ts"
 import * as Grants from "../store/grants.ts"
 import type { HandleGrants } from "../store/HandleGrants.ts"
 import type { LeaseStore } from "../store/LeaseStore.ts"
@@ -61,6 +63,7 @@ export type LawEnv =
   | ProcessRegistry
   | LeaseStore
   | ActivationStore
+  | ExecutionStore
   | HandleGrants
   | WaitStore
   | Retention
@@ -124,6 +127,7 @@ export const layer = <E>(store: Layer.Layer<ProcessStore, E>, options: LawEnvOpt
             Registry.layer,
             Leases.layer,
             Activations.layer,
+            Executions.layer,
             Grants.layer,
             Waits.layer,
             Pruning.layer,

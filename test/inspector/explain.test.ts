@@ -55,15 +55,18 @@ const begin = (owner: LeaseOwner, activation = 1, ttlMs = 60_000) =>
     return lease
   })
 
-const suspend = Effect.gen(function* () {
-  const activations = yield* ActivationStore
-  yield* activations.suspend(yield* begin(alive), "handed_back")
-})
-
 const waitForReady = Effect.gen(function* () {
   const waits = yield* WaitStore
   const kind = { _tag: "Signal", name: "ready", eventType: "signal.ready", key: "k", ordinal: 1 } as const
   yield* waits.setProcessWait(p, { kind, sinceMs: 0 }, Authority.host)
+})
+
+/** Puts a process away to wait: it has a wait open, and nothing else to do. */
+const passivate = Effect.gen(function* () {
+  const activations = yield* ActivationStore
+  const lease = yield* begin(alive)
+  yield* waitForReady
+  yield* activations.suspend(lease, "passivated")
 })
 
 const cancel = Effect.flatMap(ProcessRegistry, (registry) => registry.requestProcessCancel(p, "enough", Authority.host))
@@ -152,7 +155,7 @@ const produced: Readonly<Record<Exclude<Tag, (typeof notProduced)[number]>, Case
     looksNow: true
   },
   WaitingForSignal: {
-    make: Effect.zipRight(register("rerunnable"), Effect.zipRight(suspend, waitForReady)),
+    make: Effect.zipRight(register("rerunnable"), passivate),
     brief: "waits for signal ready",
     moves: ["signal_sender", "operator"],
     commands: ["holdfast signal p ready --payload '{}'", stop],
