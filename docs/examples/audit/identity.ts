@@ -32,8 +32,8 @@ export const choose = (payload: AuditPayload) =>
   })
 
 /** The same request has the same name, in every program that has the same version of the audit. */
-export const nameOf = ({ directory, out, exclude, ownPaths }: AuditPayload): string => {
-  const request = JSON.stringify([Audit.version, directory, out, exclude, ownPaths])
+export const nameOf = ({ directory, out, exclude, ownPaths, fileTimeoutMs }: AuditPayload): string => {
+  const request = JSON.stringify([Audit.version, directory, out, exclude, ownPaths, fileTimeoutMs])
   return `audit:${createHash("sha256").update(request).digest("hex").slice(0, 12)}`
 }
 

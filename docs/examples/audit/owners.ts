@@ -1,0 +1,79 @@
+/**
+ * Who runs what, when several programs share one state: every owner with what it holds, as the store has it, and the bodies
+ * of this program by name, as its own supervision tree has them.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { ProcessStore as Store, Tree } from "../../../src/index.ts"
+import { Host, Owner, ProcessStore } from "../../../src/index.ts"
+import type { Screen } from "./Screen.ts"
+import { grouped } from "./text.ts"
+
+/** One owner and how many bodies it holds. */
+export interface OwnerLine {
+  readonly name: string
+  readonly pid: number | undefined
+  readonly bodies: number
+  readonly isOwn: boolean
+}
+
+/** Shows who owns what for as long as it runs: in place on a terminal, else as a line when it changes. */
+export const watch = (
+  screen: Screen
+): Effect.Effect<never, never, Host.Host | Owner.Owner | ProcessStore.ProcessStore> =>
+  Effect.gen(function* () {
+    const store = yield* ProcessStore.ProcessStore
+    const host = yield* Host.Host
+    const { identity } = yield* Owner.Owner
+    let shown = { who: "", text: "", atMs: 0 }
+
+    const look = Effect.gen(function* () {
+      const owners = ownersOf(yield* store.holders, identity.incarnationId)
+      const text = describe(owners)
+      if (screen.live) return screen.status([text, bodiesOf(yield* host.tree)].filter((line) => line !== ""))
+      const who = owners.map(({ name }) => name).join()
+      const nowMs = yield* Clock.currentTimeMillis
+      // Who there is, is said at once; how much each holds changes all the time, and is said now and then.
+      const isNews = who !== shown.who || (text !== shown.text && nowMs - shown.atMs >= seldomMs)
+      if (owners.length === 0 || !isNews) return
+      shown = { who, text, atMs: nowMs }
+      screen.print(text)
+    }).pipe(Effect.catchAll((error) => Effect.logDebug(`the owners could not be read: ${error.message}`)))
+
+    return yield* Effect.forever(Effect.zipRight(look, Effect.sleep(lookEveryMs)))
+  })
+
+/** The owners in the order of their names, this program's own first. `own` is the keeper of its leases. */
+export const ownersOf = (holders: ReadonlyArray<Store.Holder>, own: string): ReadonlyArray<OwnerLine> =>
+  holders
+    .map(({ keeper, owner, leases }) => ({
+      name: (keeper ?? owner.incarnationId).slice(0, 8),
+      pid: owner.liveness._tag === "LocalProcess" ? owner.liveness.pid : undefined,
+      bodies: leases,
+      isOwn: keeper === own
+    }))
+    .sort((a, b) => Number(b.isOwn) - Number(a.isOwn) || (a.name < b.name ? -1 : 1))
+
+/** All owners as one line: `owners: 1f2e3d4c (pid 12, this program) 3 bodies; 5a6b7c8d (pid 13) 1 body`. */
+export const describe = (owners: ReadonlyArray<OwnerLine>): string =>
+  owners.length === 0
+    ? ""
+    : `owners: ${owners
+        .map(({ name, pid, bodies, isOwn }) => {
+          const about = [...(pid === undefined ? [] : [`pid ${pid}`]), ...(isOwn ? ["this program"] : [])].join(", ")
+          return `${name}${about === "" ? "" : ` (${about})`} ${bodies === 1 ? "1 body" : `${grouped(bodies)} bodies`}`
+        })
+        .join("; ")}`
+
+/** The bodies at work in this program, by the ends of their names. */
+export const bodiesOf = (tree: Tree.TreeNode): string => {
+  const names = processesIn(tree).map(({ name, state }) => `${name.split("/").slice(1).join("/") || "audit"} ${state}`)
+  return names.length === 0 ? "" : `here: ${names.sort().join(", ")}`
+}
+
+const processesIn = (node: Tree.TreeNode): ReadonlyArray<Tree.TreeNode> =>
+  node.kind === "process" ? [node] : node.children.flatMap(processesIn)
+
+const lookEveryMs = 250
+
+const seldomMs = 5_000
