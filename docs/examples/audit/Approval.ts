@@ -4,9 +4,12 @@
  * Invariant: it is kept with the process. Who approves need not know whether the audit runs anywhere, or ever again.
  */
 import { userInfo } from "node:os"
+import { relative } from "node:path"
+import { fileURLToPath } from "node:url"
 import * as Schema from "effect/Schema"
 import { Signal } from "../../../src/index.ts"
 import { Totals } from "./report.ts"
+import { shellWord } from "./text.ts"
 
 /** Says whether a report may be published. */
 export const Approval = Signal.make("approval", {
@@ -34,11 +37,15 @@ export const user = (): string => {
 
 /** Two ways to approve an audit from another terminal. */
 export const howToApprove = (id: string, stateFile: string): ReadonlyArray<string> => [
-  `to approve it: node dist/docs/examples/audit/approve.js --state ${quoted(stateFile)} ${id}`,
-  `           or: npx holdfast signal ${id} ${Approval.signal} --db ${quoted(stateFile)} --payload '{"approved":true,"by":"${nameInShell(user())}"}'`
+  `to approve it: node ${shellWord(script())} --state ${shellWord(stateFile)} ${id}`,
+  `           or: npx holdfast signal ${id} ${Approval.signal} --db ${shellWord(stateFile)} --payload '{"approved":true,"by":"${nameInShell(user())}"}'`
 ]
 
-/** A path as a shell takes it for one word. */
-const quoted = (path: string): string => (/^[\w./@%+:,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`)
+/** The script beside this module, as it is typed in the folder that this program was started in. */
+const script = (): string => {
+  const path = fileURLToPath(new URL("./approve.js", import.meta.url))
+  const way = relative(process.cwd(), path)
+  return way.startsWith("..") ? path : way
+}
 
 const nameInShell = (name: string): string => name.replace(/[^\w.@ -]/g, "")

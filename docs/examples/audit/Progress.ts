@@ -21,7 +21,7 @@ export class Progress extends Context.Tag("audit/Progress")<
   {
     /** A file of a batch was read here, now or in an earlier activation. */
     readonly fileRead: (batchId: string, path: string) => Effect.Effect<void>
-    /** The pause after each file. */
+    /** The pause before each file. */
     readonly rest: Effect.Effect<void>
     /** Something worth a line happened. */
     readonly note: (line: string) => Effect.Effect<void>

@@ -13,6 +13,7 @@ import { Errors, Processes, SingleHost } from "../../../src/index.ts"
 import { Approval, user } from "./Approval.ts"
 import { Audit } from "./audit.ts"
 import { waits } from "./deciding.ts"
+import { isAudit } from "./identity.ts"
 
 class CannotApprove extends Data.TaggedError("CannotApprove")<{ readonly line: string }> {
   override get message(): string {
@@ -31,9 +32,7 @@ const choose = (id: string | undefined) =>
   Effect.gen(function* () {
     const processes = yield* Processes
     if (id !== undefined) return id
-    const waiting = (yield* processes.listNonTerminal).filter(
-      (record) => record.identity.kind === Audit.kind && waits(record)
-    )
+    const waiting = (yield* processes.listNonTerminal).filter((record) => isAudit(record) && waits(record))
     const [only, ...more] = waiting.map((record) => record.id)
     if (only === undefined) return yield* new CannotApprove({ line: "no audit waits for approval" })
     if (more.length === 0) return only

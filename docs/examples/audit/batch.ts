@@ -65,10 +65,10 @@ export const ReadBatch = Engine.make("audit.read-batch", {
       const progress = yield* Progress
       const { processId, attempt } = context
       const read = (path: string) =>
-        Effect.logDebug(`reading ${path}`).pipe(
+        progress.rest.pipe(
+          Effect.zipRight(Effect.logDebug(`reading ${path}`)),
           Effect.zipRight(inTime(path, fileTimeoutMs, readOne(directory, path))),
-          Effect.tapError((late) => Effect.logWarning(late.message)),
-          Effect.zipLeft(progress.rest)
+          Effect.tapError((late) => Effect.logWarning(late.message))
         )
       const step = (path: string) =>
         context

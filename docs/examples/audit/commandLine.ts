@@ -56,7 +56,7 @@ const options = {
     )
   ),
   pace: Options.integer("pace").pipe(
-    Options.withDescription("Milliseconds to rest after each file, to watch the audit work."),
+    Options.withDescription("Milliseconds to rest before each file, to watch the audit work."),
     Options.filterMap(
       (ms) => (ms < 0 ? Option.none() : Option.some(ms)),
       "--pace takes a number of milliseconds, not below 0"

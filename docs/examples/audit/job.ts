@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { ProcessHandle } from "../../../src/index.ts"
 import { Errors, Processes, SingleHost } from "../../../src/index.ts"
-import type { AuditPayload, Published } from "./audit.ts"
+import type { AuditPayload } from "./audit.ts"
 import { Audit, childId, engines, Listing } from "./audit.ts"
 import { ReadBatch } from "./batch.ts"
 import type { Mode } from "./deciding.ts"
@@ -23,7 +23,7 @@ import * as Progress from "./Progress.ts"
 import type { Totals } from "./report.ts"
 import type { Screen } from "./Screen.ts"
 import { ReadShare } from "./share.ts"
-import { counted, grouped, harmless, sizeOf } from "./text.ts"
+import { counted, grouped, harmless, shellWord, sizeOf } from "./text.ts"
 import { draftNames, reportNames } from "./writing.ts"
 
 /** What the job is told beside the request. */
@@ -77,13 +77,17 @@ const audit = (request: Request, mode: Mode, screen: Screen) =>
       Effect.all([follow(id), Owners.watch(screen)], { concurrency: "unbounded", discard: true })
     )
     const quiet = Effect.zipRight(Fiber.interrupt(showing), Effect.sync(screen.clear))
+    let told = false
 
     const ended = Effect.map(handle.await, Option.some)
     const left = onceWaiting(handle).pipe(
       Effect.tap((totals) =>
         Effect.zipRight(
           quiet,
-          Effect.sync(() => drafted(payload, totals).forEach(screen.print))
+          Effect.sync(() => {
+            told = true
+            for (const line of drafted(payload, totals)) screen.print(line)
+          })
         )
       ),
       Effect.zipRight(decide(handle, mode, stateFile, screen)),
@@ -91,12 +95,17 @@ const audit = (request: Request, mode: Mode, screen: Screen) =>
     )
     const published = yield* Effect.raceFirst(ended, left)
     yield* quiet
-    if (Option.isSome(published)) summary(payload, published.value).forEach(screen.print)
+    if (Option.isNone(published)) return
+    const { totals, approvedBy } = published.value
+    if (!told) screen.print(totalsLine(totals))
+    screen.print(
+      `written: ${reportNames.json} and ${reportNames.markdown} in ${payload.out}; approved by ${harmless(approvedBy)}`
+    )
   })
 
 /** Where a person may look inside while the audit runs. */
 const lookInside = ({ stateFile }: Request): ReadonlyArray<string> => [
-  `to look inside: npx holdfast inspect --db ${stateFile}`
+  `to look inside: npx holdfast inspect --db ${shellWord(stateFile)}`
 ]
 
 /** Follows the records of an audit, wherever its bodies run: here, or in another program on the same state. */
@@ -125,7 +134,7 @@ const follow = (auditId: string) =>
         if (secrets === 0) return
         const where = path === "." ? "on top" : `below ${harmless(path)}`
         yield* progress.note(
-          `critical: ${counted(secrets, "likely secret")} ${where}; the session of the audit is woken`
+          `critical: ${counted(secrets, "likely secret")} ${where}; the session of the audit is told`
         )
       })
     yield* Effect.all(
@@ -155,11 +164,6 @@ const isBusy = (error: unknown): boolean => error instanceof Errors.StoreError &
 const drafted = ({ out }: AuditPayload, totals: Totals): ReadonlyArray<string> => [
   totalsLine(totals),
   `drafted: ${draftNames.json} and ${draftNames.markdown} in ${out}; not approved yet`
-]
-
-const summary = ({ out }: AuditPayload, { totals, approvedBy }: Published): ReadonlyArray<string> => [
-  totalsLine(totals),
-  `written: ${reportNames.json} and ${reportNames.markdown} in ${out}; approved by ${harmless(approvedBy)}`
 ]
 
 const totalsLine = (totals: Totals): string =>
