@@ -44,9 +44,18 @@ describe("the line about owners", () => {
 
   it("is none when nobody holds anything", () => assert.strictEqual(described(ownersOf([], "x")), ""))
 
-  it("names the bodies at work here, wherever they stand in the tree", () => {
-    const actors = node("process actors", "worker", [node("audit:1/listing", "process"), node("audit:1", "process")])
-    assert.strictEqual(bodiesOf(node("host", "supervisor", [actors])), "here: audit running, listing running")
+  it("names the bodies at work here, and not those that wait for them", () => {
+    const actors = node("process actors", "worker", [
+      node("audit:1/directory-0001/batch-0002", "process"),
+      node("audit:1/directory-0001", "process"),
+      { ...node("audit:1/listing", "process"), state: "completing" },
+      node("audit:1", "process"),
+      node("audit:2", "process")
+    ])
+    assert.strictEqual(
+      bodiesOf(node("host", "supervisor", [actors])),
+      "here: audit, directory-0001/batch-0002, listing (completing)"
+    )
     assert.strictEqual(bodiesOf(node("host", "supervisor")), "")
   })
 })

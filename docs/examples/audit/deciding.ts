@@ -73,16 +73,25 @@ export const decide = (handle: AuditHandle, mode: Mode, stateFile: string, scree
     }
   })
 
-/** Asks the person at the terminal; whoever ends the input has answered nothing. No raw mode: Ctrl-C stays a signal. */
+/**
+ * Asks the person at the terminal; whoever ends the input has answered nothing. No raw mode: Ctrl-C stays a signal.
+ *
+ * A question that nobody answered is ended with a line break, so that what is said next has a line of its own.
+ */
 const ask = (question: string): Effect.Effect<string> =>
   Effect.async((resume) => {
     const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: false })
-    lines.once("close", () => resume(Effect.succeed("")))
-    lines.question(question, (answer) => {
-      resume(Effect.succeed(answer.trim()))
+    let isOpen = true
+    const end = (answer: string | undefined): void => {
+      if (!isOpen) return
+      isOpen = false
+      if (answer === undefined) process.stdout.write("\n")
       lines.close()
-    })
-    return Effect.sync(() => lines.close())
+      resume(Effect.succeed(answer ?? ""))
+    }
+    lines.once("close", () => end(undefined))
+    lines.question(question, (answer) => end(answer.trim()))
+    return Effect.sync(() => end(undefined))
   })
 
 const orNever = <A, E, R>(found: Effect.Effect<Option.Option<A>, E, R>): Effect.Effect<A, E, R> =>

@@ -65,10 +65,15 @@ export const describe = (owners: ReadonlyArray<OwnerLine>): string =>
         })
         .join("; ")}`
 
-/** The bodies at work in this program, by the ends of their names. */
+/** The bodies at work in this program, by the ends of their names; those that wait for children here are left out. */
 export const bodiesOf = (tree: Tree.TreeNode): string => {
-  const names = processesIn(tree).map(({ name, state }) => `${name.split("/").slice(1).join("/") || "audit"} ${state}`)
-  return names.length === 0 ? "" : `here: ${names.sort().join(", ")}`
+  const all = processesIn(tree)
+  const leaves = all.filter(({ name }) => !all.some((other) => other.name.startsWith(`${name}/`)))
+  const said = leaves.map(({ name, state }) => {
+    const short = name.split("/").slice(1).join("/") || "audit"
+    return state === "running" ? short : `${short} (${state})`
+  })
+  return said.length === 0 ? "" : `here: ${said.sort().join(", ")}`
 }
 
 const processesIn = (node: Tree.TreeNode): ReadonlyArray<Tree.TreeNode> =>
