@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { bodiesOf, describe as described, ownersOf } from "../../docs/examples/audit/owners.ts"
+import { bodiesOf, describe as described, ownersOf, seen } from "../../docs/examples/audit/owners.ts"
 import type { ProcessStore, Tree } from "../../src/index.ts"
 import { temporaryFolder } from "../support/hosts.ts"
 import { expected, plant } from "./directory.ts"
@@ -39,6 +39,24 @@ describe("the line about owners", () => {
     assert.strictEqual(
       described(owners),
       "owners: cccccccc (pid 7, this program) 0 bodies; aaaaaaaa 3 bodies; bbbbbbbb (pid 12) 1 body"
+    )
+  })
+
+  it("keeps an owner that holds nothing for less than a second, and drops it then", () => {
+    const [one, other] = ownersOf([holder("aaaaaaaa-1", 2), holder("bbbbbbbb-1", 1)], "aaaaaaaa-1")
+    assert(one !== undefined && other !== undefined)
+    const before = seen([], [one, other], 5_000)
+    const soon = seen(before, [one], 5_999)
+    assert.deepStrictEqual(
+      soon.map(({ owner, atMs }) => [owner.name, owner.bodies, atMs]),
+      [
+        ["aaaaaaaa", 2, 5_999],
+        ["bbbbbbbb", 0, 5_000]
+      ]
+    )
+    assert.deepStrictEqual(
+      seen(soon, [one], 6_000).map(({ owner }) => owner.name),
+      ["aaaaaaaa"]
     )
   })
 
@@ -89,7 +107,7 @@ describe("two programs on one state", () => {
         // The first one is slow: it still has most of its work before it, on any machine, when the other one has come.
         const victim = yield* start([...args, "--pace", "2000"], { cwd: shared })
         yield* victim.once("a file read", () => filesRead(victim).length > 0)
-        const survivor = yield* start([...args, "--pace", "150"], { cwd: shared })
+        const survivor = yield* start([...args, "--pace", "400"], { cwd: shared })
         for (const program of [victim, survivor]) {
           yield* program.once("both owners", () =>
             program.out.some((line) => line.startsWith("owners: ") && (line.match(/pid /g) ?? []).length === 2)
@@ -104,6 +122,8 @@ describe("two programs on one state", () => {
           const owners = ownersIn(survivor)
           return owners.length === 1 && owners[0] === `(pid ${survivorPid}, this program)`
         })
+        // By proof of its death, and not because its leases ran out.
+        assert.isTrue(survivor.err.some((line) => /^warning: .* is dead and left [0-9]+ leases?$/.test(line)))
         assert.deepStrictEqual(yield* survivor.ended, { code: 0, signal: null })
 
         const read = [victim, survivor].flatMap(filesRead)

@@ -26,13 +26,15 @@ export const watch = (
     const host = yield* Host.Host
     const { identity } = yield* Owner.Owner
     let shown = { who: "", text: "", atMs: 0 }
+    let known: ReadonlyArray<SeenOwner> = []
 
     const look = Effect.gen(function* () {
-      const owners = ownersOf(yield* store.holders, identity.incarnationId)
+      const nowMs = yield* Clock.currentTimeMillis
+      known = seen(known, ownersOf(yield* store.holders, identity.incarnationId), nowMs)
+      const owners = known.map(({ owner }) => owner)
       const text = describe(owners)
       if (screen.live) return screen.status([text, bodiesOf(yield* host.tree)].filter((line) => line !== ""))
       const who = owners.map(({ name }) => name).join()
-      const nowMs = yield* Clock.currentTimeMillis
       // Who there is, is said at once; how much each holds changes all the time, and is said now and then.
       const isNews = who !== shown.who || (text !== shown.text && nowMs - shown.atMs >= seldomMs)
       if (owners.length === 0 || !isNews) return
@@ -43,6 +45,24 @@ export const watch = (
     return yield* Effect.forever(Effect.zipRight(look, Effect.sleep(lookEveryMs)))
   })
 
+/** An owner, and when it last held anything. Units: epoch milliseconds, UTC. */
+export interface SeenOwner {
+  readonly owner: OwnerLine
+  readonly atMs: number
+}
+
+/** Keeps owners that hold nothing for a moment, as between two bodies: only who is gone for a while is gone. */
+export const seen = (
+  before: ReadonlyArray<SeenOwner>,
+  owners: ReadonlyArray<OwnerLine>,
+  nowMs: number
+): ReadonlyArray<SeenOwner> => {
+  const idle = before
+    .filter(({ owner, atMs }) => nowMs - atMs < goneAfterMs && !owners.some(({ name }) => name === owner.name))
+    .map(({ owner, atMs }) => ({ owner: { ...owner, bodies: 0 }, atMs }))
+  return [...owners.map((owner) => ({ owner, atMs: nowMs })), ...idle].sort((a, b) => inOrder(a.owner, b.owner))
+}
+
 /** The owners in the order of their names, this program's own first. `own` is the keeper of its leases. */
 export const ownersOf = (holders: ReadonlyArray<Store.Holder>, own: string): ReadonlyArray<OwnerLine> =>
   holders
@@ -52,7 +72,9 @@ export const ownersOf = (holders: ReadonlyArray<Store.Holder>, own: string): Rea
       bodies: leases,
       isOwn: keeper === own
     }))
-    .sort((a, b) => Number(b.isOwn) - Number(a.isOwn) || (a.name < b.name ? -1 : 1))
+    .sort(inOrder)
+
+const inOrder = (a: OwnerLine, b: OwnerLine): number => Number(b.isOwn) - Number(a.isOwn) || (a.name < b.name ? -1 : 1)
 
 /** All owners as one line: `owners: 1f2e3d4c (pid 12, this program) 3 bodies; 5a6b7c8d (pid 13) 1 body`. */
 export const describe = (owners: ReadonlyArray<OwnerLine>): string =>
@@ -82,3 +104,5 @@ const processesIn = (node: Tree.TreeNode): ReadonlyArray<Tree.TreeNode> =>
 const lookEveryMs = 250
 
 const seldomMs = 5_000
+
+const goneAfterMs = 1_000
