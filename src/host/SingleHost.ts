@@ -59,6 +59,7 @@ export type HostServices =
   | Retention
   | ChangeFeed
   | Observation
+  | OwnerLiveness
   | ProcessStore
 
 /** What the engines of a host require. */

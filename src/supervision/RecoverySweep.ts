@@ -44,8 +44,13 @@ export class RecoverySweep extends Context.Tag("holdfast/supervision/RecoverySwe
 /** What is remembered of earlier sweeps. Units: epoch milliseconds, UTC. */
 export interface LatestSweeps {
   readonly report?: SweepReport
+  /** The last ones that met anything at all, newest first, at most {@link maxRemembered}. */
+  readonly eventful: ReadonlyArray<SweepReport>
   readonly failure?: { readonly atMs: number; readonly problem: string }
 }
+
+/** How many eventful sweeps are remembered. */
+export const maxRemembered = 20
 
 /** How many due rows one sweep takes. */
 export const maxRows = 10_000
@@ -66,7 +71,7 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
       const stuck = new Map<ProcessId, Stuck>()
       const inbox = Inboxes.make<SweepEvent>()
       const oneAtATime = Effect.unsafeMakeSemaphore(1)
-      let latest: LatestSweeps = {}
+      let latest: LatestSweeps = { eventful: [] }
       let latestMs = 0
 
       /** The rows of holders whose death is proven, each with its holder. Every holder is asked for once. */
@@ -117,7 +122,11 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
             if (SweepReports.isStuck(row)) stuck.set(row.id, longer(stuck.get(row.id), nowMs))
             else stuck.delete(row.id)
           }
-          latest = { report }
+          const { eventful } = latest
+          latest = {
+            report,
+            eventful: SweepReports.isEventful(report) ? [report, ...eventful].slice(0, maxRemembered) : eventful
+          }
           return report
         })
 
