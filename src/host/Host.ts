@@ -21,6 +21,7 @@ import * as Layer from "effect/Layer"
 import type { HostEvent, HostFailure } from "../../machines/host.ts"
 import { hostMachine } from "../../machines/host.ts"
 import * as Step from "../../machines/step.ts"
+import type { Lease } from "../model/Lease.ts"
 import type { Registration } from "../model/Registration.ts"
 import type { ChangeHub } from "../runtime/ChangeHub.ts"
 import { Engines } from "../runtime/Engines.ts"
@@ -45,6 +46,8 @@ export interface HostSight {
   readonly engine: (registration: Registration) => "present" | "missing"
   /** How many bodies could begin to work now, of how many at once. */
   readonly slots: () => { readonly free: number; readonly total: number }
+  /** What runs here: the lease of each activation, and whether its body does nothing but wait. */
+  readonly activations: () => ReadonlyArray<{ readonly lease: Lease; readonly isWaiting: boolean }>
 }
 
 /** A running host. */
@@ -70,7 +73,7 @@ export const layer: Layer.Layer<
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const engines = yield* Engines
-    const { slots } = yield* Worker
+    const { slots, roster } = yield* Worker
     const tree = yield* treeOf
     const failed = yield* Deferred.make<HostFailure>()
     let { snapshot, commands } = Step.begin(hostMachine, undefined)
@@ -131,7 +134,12 @@ export const layer: Layer.Layer<
         return { ...host, state: snapshot.value as HostState, children: [...store.parts(), ...children] }
       }),
       awaitFailure: Deferred.await(failed),
-      sight: { engine: (registration) => (engines.has(registration) ? "present" : "missing"), slots }
+      sight: {
+        engine: (registration) => (engines.has(registration) ? "present" : "missing"),
+        slots,
+        activations: () =>
+          roster.all().map(({ lease, parking }) => ({ lease, isWaiting: parking.quietSinceMs() !== undefined }))
+      }
     })
   })
 )

@@ -53,8 +53,12 @@ const explaining = (view: HostView): Effect.Effect<(id: ProcessId) => Part, neve
       )
   )
 
-const nodeView = ({ lastFailure, children, ...node }: TreeNode): unknown => ({
-  ...node,
+const nodeView = ({ name, kind, state, restarts, note, lastFailure, children }: TreeNode): unknown => ({
+  name,
+  kind,
+  state,
+  restarts,
+  ...(note === undefined ? {} : { note }),
   ...(lastFailure === undefined ? {} : { last_failure: lastFailure.problem, failed_at_ms: lastFailure.atMs }),
   children: children.map(nodeView)
 })

@@ -10,12 +10,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import type { InputInvalid, ProcessUnknown, StoreError } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
-import type { Lease, LeaseOwner } from "../model/Lease.ts"
-import { leaseIn } from "../model/Lease.ts"
+import type { LeaseOwner } from "../model/Lease.ts"
 import type { Registered, Registration } from "../model/Registration.ts"
 import { ActivationStore } from "../store/ActivationStore.ts"
 import type { Authority } from "../store/decisions/authority.ts"
@@ -29,15 +27,17 @@ import { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { BackOff, Change, ProcessRow } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import { Awaiter } from "./Awaiter.ts"
+import { certain } from "./certainty.ts"
 import * as Contexts from "./context.ts"
 import * as EarlyHints from "./EarlyHints.ts"
-import type { Ready } from "./Engines.ts"
 import { Engines } from "./Engines.ts"
 import type { Roster } from "./Roster.ts"
 import * as Rosters from "./Roster.ts"
 import { RuntimeConfig } from "./RuntimeConfig.ts"
 import * as Resumptions from "./resumptions.ts"
 import * as Slots from "./Slots.ts"
+import type { Traced } from "./Tracing.ts"
+import * as Tracing from "./Tracing.ts"
 
 /**
  * What became of a row that the worker was asked to look at.
@@ -104,6 +104,7 @@ export const layer: Layer.Layer<
     const config = yield* RuntimeConfig
     const owner = yield* Effect.flatMap(OwnerLiveness, (liveness) => liveness.identify(`holdfast:${randomUUID()}`))
 
+    const trace = yield* Tracing.make(store)
     const slots = Slots.make(config.maxConcurrent)
     /** Hints for processes that are just being started here: their actors come into being after the commit. */
     const early = EarlyHints.make()
@@ -124,14 +125,15 @@ export const layer: Layer.Layer<
       claimant: () => claimant("run")
     })
 
-    const claimant = (purpose: "run" | "recovery" | "drain"): Claimant => {
+    const claimant = (purpose: "run" | "recovery" | "drain", traced?: string): Claimant => {
       const incarnationId = randomUUID()
       const attempt = {
         ownerId: `${owner.ownerId}:${purpose}:${incarnationId}`,
         incarnationId,
         liveness: owner.liveness
       }
-      return { owner: attempt, ttlMs: config.leaseTtlMs, token: randomUUID(), keeper: owner.incarnationId }
+      const held = { owner: attempt, ttlMs: config.leaseTtlMs, token: randomUUID(), keeper: owner.incarnationId }
+      return traced === undefined ? held : { ...held, trace: traced }
     }
 
     const start = (
@@ -153,11 +155,11 @@ export const layer: Layer.Layer<
         const begin = (heard: EarlyHints.Heard) =>
           Effect.gen(function* () {
             const body = yield* prepared(registration)
-            const by = claimant("run")
+            const by = claimant("run", body.trace)
             const outcome = yield* certain(
+              readRow,
               activations.start(registered, authority, { owner, claimant: by }, journal),
-              registration.id,
-              by,
+              { id: registration.id, by },
               (row, lease): StartOutcome => ({ _tag: "Begun", row, lease })
             )
             if (outcome._tag === "Begun") yield* roster.launch(outcome.row, outcome.lease, body, heard.commands)
@@ -167,8 +169,11 @@ export const layer: Layer.Layer<
         return yield* early.during(registration.id, begin)
       }).pipe(Effect.uninterruptible)
 
-    const prepared = (registration: Registration): Effect.Effect<Ready, InputInvalid> =>
-      Effect.catchTag(engines.prepare(registration), "EngineMissing", (error) => Effect.die(error)) // `has` said otherwise
+    const prepared = (registration: Registration, row?: ProcessRow): Effect.Effect<Traced, InputInvalid> =>
+      Effect.flatMap(
+        Effect.catchTag(engines.prepare(registration), "EngineMissing", (error) => Effect.die(error)), // `has` said otherwise
+        (body) => trace(body, registration, row)
+      )
 
     const recover = (
       id: ProcessId,
@@ -192,14 +197,15 @@ export const layer: Layer.Layer<
             return { _tag: "NoSlot" } as const
           }
           taken = true
-          const body = yield* Effect.either(prepared(row.base.registration))
+          const body = yield* Effect.either(prepared(row.base.registration, row))
           if (body._tag === "Left") return yield* rest(id, body.left.message)
           return yield* early.during(id, (heard) =>
             Effect.gen(function* () {
+              const begins = { ...by.claimant, ...(body.right.trace === undefined ? {} : { trace: body.right.trace }) }
               const outcome = yield* certain(
-                settle(activations.recover(id, by)),
-                id,
-                by.claimant,
+                readRow,
+                settle(activations.recover(id, { ...by, claimant: begins })),
+                { id, by: begins },
                 (row, lease): RecoveryOutcome => ({ _tag: "Run", row, lease })
               )
               if (outcome._tag !== "Run") return outcome
@@ -217,25 +223,6 @@ export const layer: Layer.Layer<
           })
         )
       }).pipe(Effect.uninterruptible)
-
-    /** A begin whose commit failed may stand all the same: then its row holds the lease that was asked for, and it runs. */
-    const certain = <A, E extends { readonly _tag: string }>(
-      begin: Effect.Effect<A, E>,
-      id: ProcessId,
-      by: Claimant,
-      begun: (row: ProcessRow, lease: Lease) => A
-    ): Effect.Effect<A, E | StoreError> =>
-      Effect.catchIf(
-        begin,
-        (error) => error._tag === "StoreError" && "written" in error && error.written === "unknown",
-        (error) =>
-          Effect.flatMap(Effect.retry(readRow(id), unclear), (row) => {
-            const lease = row && leaseIn(id, row.lease)
-            return row !== undefined && lease?.leaseToken === by.token
-              ? Effect.succeed(begun(row, lease))
-              : Effect.fail(error)
-          })
-      )
 
     const rest = (id: ProcessId, problem: string): Effect.Effect<Admission, StoreError> =>
       Effect.map(activations.backOff(id, problem), (backOff) =>
@@ -289,9 +276,6 @@ export const layer: Layer.Layer<
     })
   })
 )
-
-/** How long a worker asks what became of its begin, before it leaves that to its keeper. */
-const unclear = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(100))
 
 /** Who stands in line for a slot, with the proofs that its recovery rests on. */
 interface Standing {

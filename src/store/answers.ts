@@ -57,6 +57,8 @@ export interface StorePart {
   readonly state: string
   readonly restarts: number
   readonly lastFailure?: { readonly atMs: number; readonly problem: string }
+  /** What it has committed since it was made: `busyMs` is the time between the lock and the end of its commits. */
+  readonly work?: { readonly commits: number; readonly changes: number; readonly busyMs: number }
   readonly children: readonly []
 }
 
