@@ -36,10 +36,21 @@ const layer = Layer.succeed(
     changesAfter: () => missing("read changes"),
     endedBefore: () => missing("list ended processes"),
     tombstonesBefore: () => missing("list tombstones"),
+    outbox: {
+      isDue: () => missing("look for due wakes"),
+      rowsOf: () => missing("read wakes"),
+      report: missing("report on wakes")
+    },
     due: () => missing("list due processes"),
     holders: missing("list lease holders"),
     heldBy: () => missing("list the leases of a holder"),
     renewKept: () => missing("renew leases"),
+    children: {
+      of: () => missing("list children"),
+      debts: () => missing("list debts"),
+      debtsOf: () => missing("list debts"),
+      debtsWritten: () => 0
+    },
     parts: () => [],
     execution: {
       journal: () => missing("read a journal"),

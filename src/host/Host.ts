@@ -9,6 +9,8 @@
  *      │       ├ lookout       looks at rows that a commit pointed at
  *      │       └ sweep
  *      ├ timer driver
+ *      ├ debts               asks the children of processes that close
+ *      ├ wake driver         hands what is owed to sessions to the host's sink
  *      └ change feed
  * ```
  * Invariant: what fails in here is restarted here. A body is never restarted in place: its defect is its outcome.
@@ -28,6 +30,7 @@ import { Engines } from "../runtime/Engines.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/Worker.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
+import { Debts } from "../supervision/Debts.ts"
 import * as ForeignChanges from "../supervision/ForeignChanges.ts"
 import { LeaseKeeper } from "../supervision/LeaseKeeper.ts"
 import { Owner } from "../supervision/Owner.ts"
@@ -36,6 +39,7 @@ import type { Child } from "../supervision/Supervisor.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
 import { TimerDriver } from "../supervision/TimerDriver.ts"
 import type { TreeNode } from "../supervision/Tree.ts"
+import { WakeDriver } from "../supervision/WakeDriver.ts"
 
 /** Where a host's life stands. */
 export type HostState = "starting" | "running" | "stopping" | "failing" | "stopped" | "failed"
@@ -67,7 +71,17 @@ export class Host extends Context.Tag("holdfast/host/Host")<
 export const layer: Layer.Layer<
   Host,
   never,
-  ProcessStore | ChangeHub | Engines | Worker | LeaseKeeper | RecoverySweep | Owner | TimerDriver | RuntimeConfig
+  | ProcessStore
+  | ChangeHub
+  | Engines
+  | Worker
+  | LeaseKeeper
+  | RecoverySweep
+  | Owner
+  | TimerDriver
+  | Debts
+  | WakeDriver
+  | RuntimeConfig
 > = Layer.scoped(
   Host,
   Effect.gen(function* () {
@@ -150,6 +164,8 @@ const treeOf = Effect.gen(function* () {
   const owner = yield* Owner
   const sweep = yield* RecoverySweep
   const timers = yield* TimerDriver
+  const debts = yield* Debts
+  const wakes = yield* WakeDriver
   const changes = yield* ForeignChanges.make
   const { shutdownMs } = yield* RuntimeConfig
 
@@ -184,6 +200,8 @@ const treeOf = Effect.gen(function* () {
         below: () => ({ kind: "supervisor", children: ownerTree.node().children, note: owner.identity.ownerId })
       },
       loop("timer driver", timers.run),
+      loop("debts", debts.run),
+      loop("wake driver", wakes.run),
       loop("change feed", changes)
     ]
   })

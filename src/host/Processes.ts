@@ -11,6 +11,7 @@ import { processId } from "../model/ids.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import * as Provenance from "../model/Provenance.ts"
 import { Awaiter } from "../runtime/Awaiter.ts"
+import { requestAbandon } from "../runtime/abandoning.ts"
 import type { Engine } from "../runtime/Engine.ts"
 import * as ProcessHandle from "../runtime/ProcessHandle.ts"
 import { readProcess } from "../runtime/reading.ts"
@@ -70,6 +71,7 @@ export const layer: Layer.Layer<Processes, never, Worker | ProcessRegistry | Exe
     const support: ProcessHandle.HandleSupport = {
       awaitOutput: awaiter.awaitProcess,
       cancel: (id: ProcessId, reason) => registry.requestProcessCancel(id, reason, Authority.host),
+      abandon: (id, reason) => requestAbandon(registry, id, { requestedBy: "host", authority: Authority.host, reason }),
       signal: (id, request) => executions.signal(id, request, Authority.host),
       status: (id) => readProcess(registry, id),
       awaiter

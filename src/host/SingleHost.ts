@@ -25,6 +25,7 @@ import * as MemoryStore from "../store/memory/MemoryStore.ts"
 import type { Observation } from "../store/Observation.ts"
 import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import * as Observing from "../store/observing.ts"
+import * as Outbox from "../store/outbox.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import * as Pruning from "../store/pruning.ts"
@@ -33,25 +34,38 @@ import * as Registry from "../store/registry.ts"
 import type { SqliteStoreOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
 import type { WaitStore } from "../store/WaitStore.ts"
+import type { WakeOutbox } from "../store/WakeOutbox.ts"
 import * as Waits from "../store/waits.ts"
+import * as Debts from "../supervision/Debts.ts"
 import * as LeaseKeeper from "../supervision/LeaseKeeper.ts"
 import * as Owner from "../supervision/Owner.ts"
 import * as RecoverySweep from "../supervision/RecoverySweep.ts"
 import * as TimerDriver from "../supervision/TimerDriver.ts"
+import * as WakeDriver from "../supervision/WakeDriver.ts"
+import * as WakeSink from "../supervision/WakeSink.ts"
 import * as Host from "./Host.ts"
 import * as Processes from "./Processes.ts"
 
 /** What every host is told: what it can run, and how. */
 export interface HostOptions<E extends ReadonlyArray<Runnable<unknown>>> extends RuntimeOptions {
   readonly engines: E
+  /**
+   * How wakes reach sessions. Without a sink they stay in the outbox, for a host that has one: nothing is discarded, and
+   * processes that owe them are not pruned.
+   *
+   * @default WakeSink.layerNoop
+   */
+  readonly wakeSink?: Layer.Layer<WakeSink.WakeSink>
 }
 
 /** What a host offers. */
 export type HostServices =
   | Processes.Processes
   | Host.Host
+  | LeaseKeeper.LeaseKeeper
   | Owner.Owner
   | RecoverySweep.RecoverySweep
+  | Debts.Debts
   | ProcessRegistry
   | LeaseStore
   | HandleGrants
@@ -60,6 +74,7 @@ export type HostServices =
   | ChangeFeed
   | Observation
   | OwnerLiveness
+  | WakeOutbox
   | ProcessStore
 
 /** What the engines of a host require. */
@@ -103,7 +118,8 @@ export const onStore = <const E extends ReadonlyArray<Runnable<unknown>>>(
     Waits.layer,
     Pruning.layer,
     Changes.layer,
-    Observing.layer
+    Observing.layer,
+    Outbox.layer
   ).pipe(Layer.provideMerge(liveness))
   const runtime = Worker.layer.pipe(
     Layer.provideMerge(Awaiter.layer),
@@ -112,7 +128,10 @@ export const onStore = <const E extends ReadonlyArray<Runnable<unknown>>>(
     Layer.provideMerge(store)
   )
   return Layer.mergeAll(Processes.layer, Host.layer).pipe(
-    Layer.provideMerge(Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer, TimerDriver.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer, TimerDriver.layer, Debts.layer)
+    ),
+    Layer.provide(WakeDriver.layer.pipe(Layer.provide(options.wakeSink ?? WakeSink.layerNoop))),
     Layer.provideMerge(runtime)
   )
 }

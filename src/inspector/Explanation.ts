@@ -200,6 +200,8 @@ export const Detail = Schema.Struct({
   ),
   abandonRequest: renamedOptional("abandon_request", AbandonRequest),
   runningChildren: renamed("running_children", Schema.Array(ProcessId)),
+  /** How many children it still owes a request to stop, or to be given up; absent when it owes none. */
+  debts: optional(Schema.Int),
   wakes: Schema.Array(WakeSight),
   sweep: SweepSight
 })

@@ -74,6 +74,7 @@ export const reasonsOf = (
         dead,
         wakes: [],
         runningChildren: [],
+        debts: 0,
         engine: view.engine(row.base.registration),
         slots: view.slots()
       })
@@ -115,7 +116,9 @@ const sightingOf = (
     const wakes = yield* Effect.catchTag(store.wakeEventsAfter(registration.id, 0), "ProcessUnknown", () =>
       Effect.succeed([])
     )
-    const runningChildren = row.snapshot.status === "active" ? yield* childrenOf(registration.id) : []
+    const children = row.snapshot.status === "active" ? yield* store.children.of(registration.id) : []
+    const runningChildren = children.flatMap(({ processId, lifecycle }) => (lifecycle === "running" ? [processId] : []))
+    const debts = yield* store.children.debtsOf(registration.id)
     return {
       row,
       nowMs,
@@ -123,28 +126,11 @@ const sightingOf = (
       dead,
       wakes,
       runningChildren,
+      debts: debts.length,
       engine: view.engine(registration),
       slots: view.slots()
     }
   })
-
-/** No index leads from a parent to its children, so what runs is walked a page at a time. */
-const childrenOf = (parent: ProcessId): Effect.Effect<ReadonlyArray<ProcessId>, StoreError, ProcessStore> =>
-  Effect.gen(function* () {
-    const store = yield* ProcessStore
-    const children: Array<ProcessId> = []
-    let after: ProcessId | undefined
-    while (true) {
-      const rows = yield* store.list({ filter: {}, limit: pageSize, ...(after === undefined ? {} : { after }) })
-      for (const { base } of rows) {
-        if (base.registration.parent?.processId === parent) children.push(base.registration.id)
-      }
-      after = rows.at(-1)?.base.registration.id
-      if (rows.length < pageSize) return children
-    }
-  })
-
-const pageSize = 500
 
 const ofTombstone = ({ processId, terminalState, prunedAtMs }: Tombstone, nowMs: number): Explanation => {
   const because = { _tag: "Pruned", state: terminalState, prunedAtMs } as const
@@ -159,7 +145,7 @@ const ofTombstone = ({ processId, terminalState, prunedAtMs }: Tombstone, nowMs:
 }
 
 const detailOf = (sighting: Sighting): Detail => {
-  const { row, engine: presence, runningChildren } = sighting
+  const { row, engine: presence, runningChildren, debts } = sighting
   const { registration } = row.base
   const { context, value } = row.snapshot
   const engine = engineOf(registration)
@@ -178,6 +164,7 @@ const detailOf = (sighting: Sighting): Detail => {
     ...(context.cancelRequest === undefined ? {} : { cancelRequest: context.cancelRequest }),
     ...(context.abandonRequest === undefined ? {} : { abandonRequest: context.abandonRequest }),
     runningChildren,
+    ...(debts === 0 ? {} : { debts }),
     wakes: wakesOf(sighting),
     sweep: sweepOf(sighting)
   }

@@ -28,6 +28,8 @@ export interface Sighting {
   /** Wakes that nobody took notice of. */
   readonly wakes: ReadonlyArray<ProcessEvent>
   readonly runningChildren: ReadonlyArray<ProcessRow["base"]["registration"]["id"]>
+  /** How many children it still owes a request. */
+  readonly debts: number
 }
 
 /** The reason, by what is known. */

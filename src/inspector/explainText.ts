@@ -153,6 +153,7 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
     )
   ),
   ...section("Children still running", detail.runningChildren),
+  ...section("Children it has yet to ask", detail.debts === undefined ? [] : [String(detail.debts)]),
   ...section(
     "Wakes nobody took notice of",
     detail.wakes.map(

@@ -65,7 +65,7 @@ export const leversOf = (
     Effect.gen(function* () {
       const requestedAtMs = yield* Clock.currentTimeMillis
       const why = reason === undefined ? {} : { reason }
-      yield* registry.requestProcessAbandon(id, { requestedBy: "inspector", requestedAtMs, ...why })
+      yield* registry.requestProcessAbandon(id, { requestedBy: "inspector", requestedAtMs, ...why }, Authority.host)
       return { done: true }
     })
   ),

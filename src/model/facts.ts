@@ -13,6 +13,7 @@ import * as Ids from "./ids.ts"
 import { optional, renamed, renamedOptional, tagged } from "./json.ts"
 import { LeaseOwner } from "./Lease.ts"
 import type { MaterializedSemantics, ProcessEvent } from "./ProcessEvent.ts"
+import type { SessionScope } from "./Provenance.ts"
 
 /** What the machine is told, without the time, which the store adds when it commits. */
 export type LifecycleEvent = MachineEvent extends infer Event
@@ -28,6 +29,8 @@ export interface Fact {
   readonly replayKey?: string
   readonly semantics: MaterializedSemantics
   readonly lifecycle: LifecycleEvent
+  /** Whom its wake is for, when that is not the process's own target. No part of the event. */
+  readonly wakeTarget?: SessionScope
 }
 
 /** Who began an activation, and under which fence. Units: epoch milliseconds, UTC. */

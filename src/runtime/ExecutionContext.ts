@@ -12,6 +12,7 @@ import type { OperationError, RuntimeError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { SessionScope } from "../model/Provenance.ts"
+import type { ClosePolicy } from "../model/Registration.ts"
 import type { Engine } from "./Engine.ts"
 import type { ProcessHandle } from "./ProcessHandle.ts"
 import type { AnySignal, EventDefinition, Signal } from "./Signal.ts"
@@ -25,6 +26,8 @@ export interface StartChildOptions<Payload> {
   readonly id?: string
   /** What people know the child by. */
   readonly label?: string
+  /** What the end of this process means for the child, and what being asked to stop does. @default "cancel" */
+  readonly closePolicy?: ClosePolicy
 }
 
 /** How a step is recorded and tried. */

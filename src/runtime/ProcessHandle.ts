@@ -7,7 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
-import type { InputInvalid, LeaseLost, ProcessPruned, ProcessUnknown, StoreError } from "../model/errors.ts"
+import type {
+  InputInvalid,
+  LeaseLost,
+  ProcessAlreadyTerminal,
+  ProcessPruned,
+  ProcessUnknown,
+  StoreError
+} from "../model/errors.ts"
 import { OutputInvalid, ProcessAbandoned, ProcessCancelled, ProcessFailed } from "../model/errors.ts"
 import type { AwaitError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
@@ -39,6 +46,14 @@ export interface ProcessHandle<Success, Failure, Signals extends AnySignal = nev
    */
   readonly cancel: (reason?: string) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
   /**
+   * Allows the process to be given up, its outcome unknown, once nobody holds it; the first request stands.
+   *
+   * Fails with `ProcessAlreadyTerminal`; from within a body also as `cancel` does.
+   */
+  readonly abandon: (
+    reason?: string
+  ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
+  /**
    * Sends a signal; durable once it answers, and kept until the body waits for it.
    *
    * With an `id`, a retry is the same signal. Fails with `InputInvalid` (the payload does not fit), with `EventRejected` (the
@@ -67,6 +82,10 @@ export interface HandleSupport {
     id: ProcessId,
     reason: string | null
   ) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
+  readonly abandon: (
+    id: ProcessId,
+    reason: string | undefined
+  ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
   readonly signal: (id: ProcessId, request: AppendRequest) => Effect.Effect<unknown, SignalError>
   readonly status: (id: ProcessId) => Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
   readonly awaiter: typeof Awaiter.Service
@@ -81,6 +100,7 @@ export const make = <Payload, Success, Failure, R, Signals extends AnySignal>(
   id,
   await: Effect.flatMap(support.awaitOutput(id), (output) => decoded(engine, id, output)),
   cancel: (reason) => support.cancel(id, reason ?? null),
+  abandon: (reason) => support.abandon(id, reason),
   signal: (signal, payload, options = {}) => {
     const typed = signal as unknown as Signal<string, typeof payload> // the same signal, with the payload it was declared with
     return Effect.asVoid(

@@ -13,6 +13,7 @@ import type { ExecutionStore } from "../store/ExecutionStore.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
 import type { Awaiter } from "./Awaiter.ts"
+import { requestAbandon } from "./abandoning.ts"
 import type { ExecutionContext } from "./ExecutionContext.ts"
 import * as Operations from "./operations.ts"
 import type { Parking } from "./Parking.ts"
@@ -82,12 +83,21 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
     // A child is asked to stop under the parent's own fence.
     cancel: (id, reason) =>
       parking.busy(fenced((presented) => registry.requestProcessCancel(id, reason, authority(presented)))),
+    abandon: (id, reason) =>
+      parking.busy(
+        fenced((presented) =>
+          requestAbandon(registry, id, { requestedBy: `process:${processId}`, authority: authority(presented), reason })
+        )
+      ),
     signal: (id, request) => parking.busy(fenced((presented) => executions.signal(id, request, authority(presented)))),
     status: (id) => readProcess(registry, id),
     awaiter
   }
 
-  const startChild: ExecutionContext["startChild"] = (engine, { name, payload, id = `${processId}/${name}`, label }) =>
+  const startChild: ExecutionContext["startChild"] = (
+    engine,
+    { name, payload, id = `${processId}/${name}`, label, closePolicy = "cancel" }
+  ) =>
     parking.busy(
       journal.operate(
         "start_child",
@@ -106,7 +116,7 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
                 originator: registration.provenance.originator,
                 causedBy: { _tag: "Process", processId }
               },
-              parent: { processId, closePolicy: "cancel" }
+              parent: { processId, closePolicy }
             })
             const child = registered.registration.id
             yield* fenced((presented) =>

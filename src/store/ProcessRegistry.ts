@@ -92,8 +92,9 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
     /** Records a request to give a process up; the first one stands. Fails with `ProcessAlreadyTerminal`. */
     readonly requestProcessAbandon: (
       id: ProcessId,
-      request: AbandonRequest
-    ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | InputInvalid | Lookup>
+      request: AbandonRequest,
+      authority: Authority
+    ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
 
     /** The record of a process; `undefined` when there is none. Fails with `ProcessPruned` when there was one. */
     readonly getProcess: (id: ProcessId) => Effect.Effect<ProcessRecord | undefined, ProcessPruned | StoreError>

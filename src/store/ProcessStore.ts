@@ -22,6 +22,7 @@ import type { Lease, LeaseSlot } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { Base } from "../model/ProcessRecord.ts"
+import type { WakeDelivery } from "../model/wakes.ts"
 import type {
   Candidate,
   ExecutionReads,
@@ -35,6 +36,8 @@ import type {
   RenewPage,
   StorePart
 } from "./answers.ts"
+import type { ChildReads, ChildView, ChildWrite } from "./Children.ts"
+import type { OutboxReads, OutboxView, OutboxWrite } from "./WakeOutbox.ts"
 
 /** Everything a decision may know about one process. Units: epoch milliseconds, UTC. */
 export interface ProcessRow {
@@ -78,7 +81,7 @@ export interface Plan {
 }
 
 /** What was loaded for a decision. `nowMs` is the one "now" of the operation. */
-export interface View {
+export interface View extends ChildView {
   readonly nowMs: number
   readonly row: (id: ProcessId) => ProcessRow | undefined
   readonly tombstone: (id: ProcessId) => Tombstone | undefined
@@ -91,10 +94,12 @@ export interface View {
   readonly sessionGrants: () => ReadonlyArray<HandleGrant>
   /** Every process that wakes the plan's session, whatever the frame. */
   readonly sessionTargets: () => ReadonlyArray<ProcessId>
+  readonly outbox: OutboxView
 }
 
 /** A write beside a process's own rows. */
 export type Write =
+  | ChildWrite
   | { readonly _tag: "PutGrant"; readonly grant: HandleGrant }
   | { readonly _tag: "RemoveGrant"; readonly scopeId: SessionScopeId; readonly processId: ProcessId }
   | { readonly _tag: "PutJournal"; readonly processId: ProcessId; readonly entry: JournalEntry }
@@ -102,6 +107,7 @@ export type Write =
   /** Removes a process with all that belongs to it, and leaves the tombstone. */
   | { readonly _tag: "Bury"; readonly tombstone: Tombstone }
   | { readonly _tag: "Compact"; readonly processId: ProcessId }
+  | OutboxWrite
 
 /** One process as a decision leaves it: the row after it, the events that led there, the hints they gave. */
 export interface Change {
@@ -110,6 +116,11 @@ export interface Change {
   readonly row: ProcessRow
   readonly events: ReadonlyArray<ProcessEvent>
   readonly commands: ReadonlyArray<ProcessCommand>
+  /**
+   * What the events owe to sessions: written to the outbox with them, fresh and due at once. One whose wake id has an open
+   * row merges into that row: nothing is written for it.
+   */
+  readonly wakes?: ReadonlyArray<WakeDelivery>
 }
 
 /** What a decision answers: a typed refusal, or an answer with the changes to write (none is fine). */
@@ -181,6 +192,9 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
     /** The store's own fibers, as nodes of the host's supervision tree. */
     readonly parts: () => ReadonlyArray<StorePart>
 
+    /** Children by their parent, and what is owed to them. */
+    readonly children: ChildReads
+
     /** What a body that runs again needs, and the timers. */
     readonly execution: ExecutionReads
 
@@ -232,6 +246,9 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
 
     /** The processes that wake a session, of all its frames, ended ones included, ascending by id. */
     readonly wakers: (sessionId: string) => Effect.Effect<ReadonlyArray<ProcessRow>, StoreError>
+
+    /** The wake outbox. */
+    readonly outbox: OutboxReads
 
     /** A name for this store and its content, which no other store has. */
     readonly storeId: string

@@ -22,11 +22,17 @@ export interface PruneOptions {
   readonly onProgress?: (report: PruneReport) => Effect.Effect<void>
 }
 
+/**
+ * Why a process was kept. `owes_children`: it owes its children a request that was not made yet. `undelivered_wakes`:
+ * sessions have not got all the wakes that it owes them.
+ */
+export type KeptReason = "beyond_watermark" | "changed" | "owes_children" | "undelivered_wakes"
+
 /** What a prune removed, and what it kept although it was old enough, with the reason. */
 export interface PruneReport {
   readonly prunedProcesses: number
   readonly prunedEvents: number
-  readonly kept: ReadonlyArray<{ readonly processId: ProcessId; readonly reason: "beyond_watermark" | "changed" }>
+  readonly kept: ReadonlyArray<{ readonly processId: ProcessId; readonly reason: KeptReason }>
 }
 
 /** Running processes that share a definition and an environment. What is absent is safe to retire. */

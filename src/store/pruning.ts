@@ -39,13 +39,14 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
           const visible = batch.filter(({ change }) => change <= upTo)
           const beyond = batch.filter(({ change }) => change > upTo)
           const lock = visible.map(({ processId }) => processId).sort()
-          const { pruned, moved } = yield* store.transact({ lock }, Decisions.prune(visible))
+          const { pruned, moved, owing } = yield* store.transact({ lock }, Decisions.prune(visible))
           report = {
             prunedProcesses: report.prunedProcesses + pruned.length,
             prunedEvents: report.prunedEvents + pruned.reduce((sum, { events }) => sum + events, 0),
             kept: [
               ...report.kept,
               ...beyond.map(({ processId }) => ({ processId, reason: "beyond_watermark" as const })),
+              ...owing,
               ...moved.map((processId) => ({ processId, reason: "changed" as const }))
             ]
           }

@@ -45,7 +45,9 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
               })
           )
           const registered = yield* Registration.prepare(shaped, inputs.maxLength)
-          return recordOf(yield* store.transact({ lock: [shaped.id] }, Register.register(registered)))
+          return recordOf(
+            yield* store.transact(Register.registerPlan(registered.registration), Register.register(registered))
+          )
         }),
       appendEvent: (id, request, authority) =>
         Effect.gen(function* () {
@@ -83,11 +85,14 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
           const plan = Completion.cancelPlan(id, checked, authority)
           return recordOf(yield* known(id, plan, Completion.requestCancel(id, checked, authority)))
         }),
-      requestProcessAbandon: (id, request) =>
+      requestProcessAbandon: (id, request, authority) =>
         Effect.gen(function* () {
           yield* Inputs.id(id)
+          yield* Inputs.authority(authority)
           const checked = yield* inputs.shape("request", Facts.AbandonRequest, request)
-          return recordOf(yield* known(id, { lock: [id] }, Completion.requestAbandon(id, checked)))
+          return recordOf(
+            yield* known(id, Completion.abandonPlan(id, authority), Completion.requestAbandon(id, checked, authority))
+          )
         }),
       setExternalRef: (id, externalRef, authority) =>
         Effect.gen(function* () {

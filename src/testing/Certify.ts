@@ -12,7 +12,10 @@ import * as ActivationLaws from "./ActivationLaws.ts"
 import * as AppendLaws from "./AppendLaws.ts"
 import * as AuthorityLaws from "./AuthorityLaws.ts"
 import * as ChangeFeedLaws from "./ChangeFeedLaws.ts"
+import * as ChildrenLaws from "./ChildrenLaws.ts"
 import * as CompletionLaws from "./CompletionLaws.ts"
+import * as DebtLaws from "./DebtLaws.ts"
+import * as DeliveryLaws from "./DeliveryLaws.ts"
 import * as FoldLaws from "./FoldLaws.ts"
 import * as GrantLaws from "./GrantLaws.ts"
 import * as KeeperLaws from "./KeeperLaws.ts"
@@ -22,6 +25,8 @@ import * as LawEnv from "./LawEnv.ts"
 import * as LeaseLaws from "./LeaseLaws.ts"
 import * as ListLaws from "./ListLaws.ts"
 import * as OrderingLaws from "./OrderingLaws.ts"
+import * as OutboxLaws from "./OutboxLaws.ts"
+import * as OutboxReportLaws from "./OutboxReportLaws.ts"
 import * as ReclaimLaws from "./ReclaimLaws.ts"
 import * as RecordLaws from "./RecordLaws.ts"
 import * as RecoveryLaws from "./RecoveryLaws.ts"
@@ -69,11 +74,15 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   wait: WaitLaws.laws,
   signal: SignalLaws.laws,
   wake: WakeLaws.laws,
+  outbox: OutboxLaws.laws,
+  delivery: DeliveryLaws.laws,
+  "outbox report": OutboxReportLaws.laws,
   record: RecordLaws.laws,
   list: ListLaws.laws,
   retention: RetentionLaws.laws,
   tombstone: TombstoneLaws.laws,
-  feed: ChangeFeedLaws.laws
+  feed: ChangeFeedLaws.laws,
+  children: [...ChildrenLaws.laws, ...DebtLaws.laws]
 }
 
 /** Every law a store must obey. */

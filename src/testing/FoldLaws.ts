@@ -43,7 +43,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* after(registry.requestProcessCancel(id, "stop", external))
       yield* after(activations.suspend(lease, "passivated"))
       yield* clock.advance(shortMs)
-      yield* after(registry.requestProcessAbandon(id, { requestedBy: "operator", requestedAtMs: 1 }))
+      yield* after(registry.requestProcessAbandon(id, { requestedBy: "operator", requestedAtMs: 1 }, external))
       const outcome = yield* after(activations.recover(id, yield* recoverer()))
       yield* after(append("progress", { urgent: 1, text: "x" }))
       if (outcome._tag === "Run") {
@@ -141,7 +141,7 @@ export const laws: ReadonlyArray<Law> = [
       const registry = yield* ProcessRegistry
       const id = yield* freshProcess()
       const request = { requestedBy: "operator", requestedAtMs: 1 }
-      yield* registry.requestProcessAbandon(id, request)
+      yield* registry.requestProcessAbandon(id, request, external)
       const owner = { ownerId: "first", incarnationId: "life", liveness: { _tag: "Opaque" as const } }
       yield* registry.recordFirstStarted(id, { owner, startedAtMs: 1 })
       request.requestedBy = "somebody"

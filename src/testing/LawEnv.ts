@@ -19,12 +19,15 @@ import type { HandleGrants } from "../store/HandleGrants.ts"
 import type { LeaseStore } from "../store/LeaseStore.ts"
 import * as Leases from "../store/leases.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
+import * as Outbox from "../store/outbox.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import * as Pruning from "../store/pruning.ts"
 import type { Retention } from "../store/Retention.ts"
 import * as Registry from "../store/registry.ts"
 import type { WaitStore } from "../store/WaitStore.ts"
+import type { WakeOutbox, WakeTimes } from "../store/WakeOutbox.ts"
+import { WakeTimings } from "../store/WakeOutbox.ts"
 import * as Waits from "../store/waits.ts"
 
 /** The time of a store under certification. Units: epoch milliseconds, UTC. */
@@ -60,6 +63,7 @@ export type LawEnv =
   | WaitStore
   | Retention
   | ChangeFeed
+  | WakeOutbox
   | LawClock
   | Mortality
 
@@ -98,6 +102,9 @@ export const clockOfRealTime: Effect.Effect<typeof LawClock.Service> = Effect.sy
   }
 })
 
+/** How long wakes and claims last in laws: a claim may pass within one, a wake outlasts it. Units: milliseconds. */
+export const wakeTimes: WakeTimes = { expiryMs: 3_600_000, claimMs: 500 }
+
 /** How a store is certified. */
 export interface LawEnvOptions {
   /** @default controlledClock */
@@ -117,8 +124,14 @@ export const layer = <E>(store: Layer.Layer<ProcessStore, E>, options: LawEnvOpt
             Grants.layer,
             Waits.layer,
             Pruning.layer,
-            Changes.layer
-          ).pipe(Layer.provideMerge(store), Layer.provideMerge(mortal), Layer.merge(Layer.succeed(LawClock, clock)))
+            Changes.layer,
+            Outbox.layer
+          ).pipe(
+            Layer.provideMerge(store),
+            Layer.provideMerge(mortal),
+            Layer.merge(Layer.succeed(LawClock, clock)),
+            Layer.provide(Layer.succeed(WakeTimings, wakeTimes))
+          )
         )
       )
     )

@@ -243,7 +243,7 @@ const population = Effect.gen(function* () {
   const eventType = "signal.ready"
   const kind = { _tag: "Signal", name: "ready", eventType, key: `${tag}:1`, ordinal: 1 } as const
   yield* (yield* WaitStore).setProcessWait(named("waiting"), { kind, sinceMs: 1 }, external)
-  yield* registry.requestProcessAbandon(named("asked"), { requestedBy: "operator", requestedAtMs: 1 })
+  yield* registry.requestProcessAbandon(named("asked"), { requestedBy: "operator", requestedAtMs: 1 }, external)
 
   yield* clock.advance(shortMs)
   const identity = (definition: unknown, kind = "law.engine", label?: string) => ({

@@ -191,7 +191,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* clock.advance(shortMs)
       yield* expectEquals("once it expired", yield* due, [free, short, last])
       for (const id of [outside, begun]) {
-        yield* registry.requestProcessAbandon(id, { requestedBy: "operator", requestedAtMs: 1 })
+        yield* registry.requestProcessAbandon(id, { requestedBy: "operator", requestedAtMs: 1 }, external)
       }
       yield* expectEquals("once it was asked for", yield* due, [free, outside, short, begun, last])
       const [one] = yield* store.due({ nowMs: yield* clock.nowMs, limit: 1 })

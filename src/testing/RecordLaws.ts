@@ -103,8 +103,8 @@ export const laws: ReadonlyArray<Law> = [
     Effect.gen(function* () {
       const registry = yield* ProcessRegistry
       const id = yield* freshProcess("externally_owned")
-      yield* registry.requestProcessAbandon(id, { requestedBy: "operator", requestedAtMs: 3, reason: "gone" })
-      yield* registry.requestProcessAbandon(id, { requestedBy: "somebody", requestedAtMs: 4 })
+      yield* registry.requestProcessAbandon(id, { requestedBy: "operator", requestedAtMs: 3, reason: "gone" }, external)
+      yield* registry.requestProcessAbandon(id, { requestedBy: "somebody", requestedAtMs: 4 }, external)
       const log = yield* logOf(id)
       yield* expectEquals(
         "the log",
@@ -118,7 +118,7 @@ export const laws: ReadonlyArray<Law> = [
         ]
       )
       const ended = yield* endedByLease
-      const late = registry.requestProcessAbandon(ended, { requestedBy: "operator", requestedAtMs: 3 })
+      const late = registry.requestProcessAbandon(ended, { requestedBy: "operator", requestedAtMs: 3 }, external)
       const error = yield* refused("it", "ProcessAlreadyTerminal", [ended], late)
       yield* expectEquals("the message", error.message.includes("cannot accept an abandon request"), true)
     })

@@ -61,17 +61,21 @@ export const laws: ReadonlyArray<Law> = [
       const registry = yield* ProcessRegistry
       const id = yield* freshProcess("externally_owned")
       const request = { requestedBy: "operator", requestedAtMs: 3, reason: "gone" }
-      const record = yield* registry.requestProcessAbandon(id, request)
+      const record = yield* registry.requestProcessAbandon(id, request, external)
       yield* expectEquals("the request", [record.abandonRequest, record.status], [request, { _tag: "Running" }])
       const later = { requestedBy: "somebody", requestedAtMs: 4 }
-      yield* expectEquals("a later one", yield* writesNothing([id], registry.requestProcessAbandon(id, later)), record)
+      yield* expectEquals(
+        "a later one",
+        yield* writesNothing([id], registry.requestProcessAbandon(id, later, external)),
+        record
+      )
       yield* isFold(id)
       const ended = yield* endedByLease
       yield* refused(
         "an ended process",
         "ProcessAlreadyTerminal",
         [ended],
-        registry.requestProcessAbandon(ended, later)
+        registry.requestProcessAbandon(ended, later, external)
       )
     })
   ),
@@ -84,7 +88,7 @@ export const laws: ReadonlyArray<Law> = [
       const id = yield* freshId
       yield* refused("to cancel", "ProcessUnknown", [id], registry.requestProcessCancel(id, null, external))
       const request = { requestedBy: "operator", requestedAtMs: 3 }
-      yield* refused("to abandon", "ProcessUnknown", [id], registry.requestProcessAbandon(id, request))
+      yield* refused("to abandon", "ProcessUnknown", [id], registry.requestProcessAbandon(id, request, external))
     })
   )
 ]

@@ -26,7 +26,7 @@ export const laws: ReadonlyArray<Law> = [
       const registry = yield* ProcessRegistry
       const scope = yield* freshId
       const [asked, noted] = [yield* processIn(scope), yield* processIn(scope)]
-      yield* registry.requestProcessAbandon(asked, { requestedBy: "operator", requestedAtMs: 1 })
+      yield* registry.requestProcessAbandon(asked, { requestedBy: "operator", requestedAtMs: 1 }, external)
       yield* registry.appendEvent(noted, note(1), external)
       const ended = yield* endedIn(scope)
       const running = prune(scope, { filter: { originatorScopeId: `host:${scope}`, status: "running" } })

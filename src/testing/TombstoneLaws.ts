@@ -49,7 +49,7 @@ export const laws: ReadonlyArray<Law> = [
         ["a start", registry.recordFirstStarted(id, { owner, startedAtMs: 1 })],
         ["an end", registry.completeProcess(id, outputs.Failure, { _tag: "ExternalOwner" })],
         ["a request to cancel", registry.requestProcessCancel(id, null, external)],
-        ["a request to give up", registry.requestProcessAbandon(id, request)],
+        ["a request to give up", registry.requestProcessAbandon(id, request, external)],
         ["a reference", registry.setExternalRef(id, { backend: "b", id: "i" }, external)],
         ["the events", registry.eventsAfter(id, 0)],
         ["a count", registry.countEventsThrough(id, "note", 9)],

@@ -214,7 +214,8 @@ const arrange = (row: Arrangement) =>
       if (row.started) yield* activations.begin(lease, 1, first)
       if (row.lease === "released") yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
     }
-    if (row.abandonRequested) yield* registry.requestProcessAbandon(id, { requestedBy: "operator", requestedAtMs: 1 })
+    if (row.abandonRequested)
+      yield* registry.requestProcessAbandon(id, { requestedBy: "operator", requestedAtMs: 1 }, external)
     if (row.cancelRequested) yield* registry.requestProcessCancel(id, "stop", external)
     if (row.lease.startsWith("lapsed")) yield* clock.advance(shortMs)
     return { id, holder }

@@ -6,8 +6,19 @@ import type { RawVariant } from "./baseline.ts"
 import { nameOf, variants } from "./baseline.ts"
 import type { Contest, FigureSpec } from "./Contest.ts"
 import { against, reading } from "./Contest.ts"
+import {
+  childrenFigures,
+  measureChildren,
+  measureSignals,
+  measureSteps,
+  measureWaiting,
+  signalFigures,
+  stepFigures,
+  waitingFigures
+} from "./execution.ts"
 import type { LifecycleOptions } from "./lifecycle.ts"
 import { measureLifecycle } from "./lifecycle.ts"
+import { coldStartFigures, measureColdStart, measureRenewal, renewalFigures } from "./ownership.ts"
 import { measureScale, scaleFigures } from "./scale.ts"
 
 const raw = (synchronous: "FULL" | "NORMAL", pairsPerCommit: 1 | 64): RawVariant => ({ synchronous, pairsPerCommit })
@@ -96,7 +107,24 @@ export const contests: ReadonlyArray<Contest> = [
       }
     ]
   },
-  { id: "scale", measure: measureScale, figures: scaleFigures }
+  { id: "scale", measure: measureScale, figures: scaleFigures },
+  { id: "cold start", measure: measureColdStart, figures: coldStartFigures },
+  { id: "renewal", measure: measureRenewal, figures: renewalFigures },
+  {
+    id: "W2@1",
+    baseline: raw("FULL", 1),
+    measure: measureSignals(1),
+    figures: signalFigures({ p50: { of: "ratio", max: 5 } })
+  },
+  {
+    id: "W2@64",
+    baseline: raw("FULL", 64),
+    measure: measureSignals(64),
+    figures: signalFigures({ perSecond: { of: "figure", min: 1_500 } })
+  },
+  { id: "W3", measure: measureChildren, figures: childrenFigures },
+  { id: "W5", measure: measureWaiting, figures: waitingFigures },
+  { id: "W6", measure: measureSteps, figures: stepFigures }
 ]
 
 /** The contests of a choice: the one with exactly this name, or all whose name begins so; case does not matter. */

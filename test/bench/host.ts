@@ -5,6 +5,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Schema from "effect/Schema"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import * as Engine from "../../src/runtime/Engine.ts"
@@ -66,3 +67,6 @@ export const repeatedly = <A, E, R>(
 
 /** Standard output belongs to the figures. */
 const logOnStderr = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
+
+/** What these hosts say of work that is left on purpose is no news. */
+export const quiet: Layer.Layer<never> = Logger.minimumLogLevel(LogLevel.None)

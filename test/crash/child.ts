@@ -6,7 +6,8 @@
 import { existsSync } from "node:fs"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { Processes, type SingleHost, SingleHost as SingleHosts } from "../../src/index.ts"
+import * as Layer from "effect/Layer"
+import { Processes, type SingleHost, SingleHost as SingleHosts, WakeOutbox, WakeSink, Wakes } from "../../src/index.ts"
 import * as Engines from "./engines.ts"
 import { install } from "./hooks.ts"
 import type { Plan, Run } from "./points.ts"
@@ -101,6 +102,9 @@ const program = () => {
 const host = SingleHosts.layerSqlite({
   filename: database,
   engines: Object.values(engines),
+  wakeSink: WakeSink.layer((wake) =>
+    Effect.as(tell({ fact: "delivered", wakeId: wake.wakeId, source: Wakes.sourceKey(wake) }), { _tag: "Delivered" })
+  ),
   // The workload sweeps when it wants to, so that every commit is where the points expect it.
   sweepInterval: false,
   leaseTtl: ttlMs,
@@ -110,4 +114,7 @@ const host = SingleHosts.layerSqlite({
   writer: { busyTimeoutMs: role._tag === "Neighbour" ? 300 : 5_000, maxBatchMs: 5_000 }
 })
 
-await Effect.runPromise(Effect.provide(program(), host))
+// The wakes that a dead host was delivering should not outlast the patience of a trial.
+const timings = Layer.succeed(WakeOutbox.WakeTimings, { expiryMs: 3_600_000, claimMs: 600 })
+
+await Effect.runPromise(Effect.provide(program(), Layer.provide(host, timings)))

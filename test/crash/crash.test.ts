@@ -60,7 +60,11 @@ const loads: ReadonlyArray<Trial> = [
   { name: "three hosts under load, killed in turn", run: () => Laboratory.load(3, [1, 2, 1, 2, 1, 1]) }
 ]
 
-const all = [...kills, ...zombies, ...sleeps, ...outages, ...loads]
+const wakes: ReadonlyArray<Trial> = [
+  { name: "killed between the sink and the settling of a wake", run: () => Laboratory.redelivery() }
+]
+
+const all = [...kills, ...wakes, ...zombies, ...sleeps, ...outages, ...loads]
 
 /** What every test run tries; the long run tries everything. */
 const sample: ReadonlySet<string> = new Set([
@@ -69,6 +73,10 @@ const sample: ReadonlySet<string> = new Set([
   'killed after "resume a wait" #1',
   'killed before "abandon" #1',
   'killed after "hand back" #1',
+  'killed after "owe children" #1',
+  'killed before "pay a debt" #1',
+  'killed after "claim a wake" #1',
+  "killed between the sink and the settling of a wake",
   "frozen beyond its lease, run by a worker, held by another",
   'frozen before the commit of "complete", shorter than the leases, then SIGCONT',
   "asleep beyond its lease with owner-bound work that ends at once",

@@ -63,6 +63,20 @@ export const make = (sideLog: string, gate: string) => {
     run: (_, ctx) => Effect.zipRight(began("endless", ctx), Effect.never)
   })
 
+  /** Starts a child that never ends, and does not end either. */
+  const Nest = Engine.make("nest", {
+    version: "1",
+    payload: Schema.Null,
+    success: Schema.Null,
+    disposition: "rerunnable",
+    run: (_, ctx) =>
+      Effect.gen(function* () {
+        yield* began("nest", ctx)
+        yield* ctx.startChild(Endless, { name: "inner", payload: null })
+        return yield* Effect.never
+      })
+  })
+
   /** Waits for several children at once, for one that must not run twice, and for one that it stops itself. */
   const Sum = Engine.make("sum", {
     version: "1",
@@ -146,7 +160,7 @@ export const make = (sideLog: string, gate: string) => {
     run: (_, ctx) => Effect.as(Effect.zipRight(began("held-once", ctx), gateOpens), "held")
   })
 
-  return { Step, Once, Endless, Sum, Listener, Held, HeldOnce }
+  return { Step, Once, Endless, Nest, Sum, Listener, Held, HeldOnce }
 }
 
 /** The sequence of the signal that ended a wait. */

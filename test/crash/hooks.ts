@@ -14,6 +14,8 @@ import { say } from "./sideLog.ts"
 interface Batch {
   readonly marks: Map<number, Array<string>>
   readonly written: Array<Written>
+  /** The row that was written last. */
+  last: number
 }
 
 type Run = (...args: ReadonlyArray<unknown>) => Database.RunResult
@@ -29,7 +31,7 @@ export const install = (plan: Plan, sideLog: string): void => {
   const batchOf = (db: object): Batch => {
     const known = batches.get(db)
     if (known !== undefined) return known
-    const made: Batch = { marks: new Map(), written: [] }
+    const made: Batch = { marks: new Map(), written: [], last: 0 }
     batches.set(db, made)
     return made
   }
@@ -51,6 +53,7 @@ export const install = (plan: Plan, sideLog: string): void => {
     const batch = batchOf(db)
     const own = batch.marks.get(pk) ?? []
     batch.marks.set(pk, [...own, ...marks])
+    batch.last = pk
     const isNew = matches(point, [...own, ...marks]) && !matches(point, own)
     if (plan.moment === "middle" && isNew && batch.marks.size >= 2) arrive(batch, false)
   }
@@ -75,7 +78,19 @@ export const install = (plan: Plan, sideLog: string): void => {
       if (before?.token !== token) mark(db, Number(pk), "claimed")
       else if (before?.expiresAt !== expiresAt) mark(db, Number(pk), "renewed")
     },
-    "DELETE FROM lease": (db, [pk]) => mark(db, Number(pk), "released")
+    "DELETE FROM lease": (db, [pk]) => mark(db, Number(pk), "released"),
+    // What a process owes is written right after the process itself.
+    "INSERT INTO debt": (db, _, { changes }) => {
+      if (changes > 0) mark(db, batchOf(db).last, "owes children")
+    },
+    "DELETE FROM debt": (db, [pk], { changes }) => {
+      if (changes > 0) mark(db, Number(pk), "was owed")
+    },
+    "INSERT INTO wake_outbox": (db, [, , pk], { changes }) => {
+      if (changes > 0) mark(db, Number(pk), "wake owed")
+    },
+    // A wake stands beside the processes: its number must not be taken for one of theirs.
+    "UPDATE wake_outbox": (db, args) => mark(db, -Number(args.at(-1)), `wake ${args[0]}`)
   }
 
   const aroundCommit = (db: object, run: Run): Run => {

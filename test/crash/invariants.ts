@@ -28,12 +28,22 @@ interface Event {
   readonly payload: string
 }
 
+/** One event that wakes, with its row in the outbox; `state` is null when it has none. */
+interface Wake {
+  readonly source: string
+  readonly wakeId: string | null
+  readonly state: string | null
+}
+
 /** What a trial left behind. */
 export interface Remains {
   readonly facts: ReadonlyArray<Fact>
   readonly rows: ReadonlyArray<Row>
   readonly events: ReadonlyArray<Event>
   readonly leases: number
+  /** What is owed, by the id of the child. */
+  readonly debts: ReadonlyArray<string>
+  readonly wakes: ReadonlyArray<Wake>
   readonly differences: ReadonlyArray<string>
 }
 
@@ -64,6 +74,17 @@ export const invariants: Readonly<Record<string, (remains: Remains) => ReadonlyA
         if (lifecycle !== (isCancelled ? "cancelled" : "completed")) return [`${id} is ${lifecycle}`]
         return kind === "sum" && output !== sumOutput ? [`${id} completed with ${output}`] : []
       }),
+
+  "what a parent owed its children was paid: each was asked": ({ events, rows, debts }) => [
+    ...debts.map((id) => `${id} is still owed a request`),
+    ...rows
+      .filter(({ kind }) => kind === "nest")
+      .flatMap(({ id }) =>
+        events.filter((event) => event.id === id && event.eventType === "process.cancel_requested").length === 1
+          ? []
+          : [`${id} was not asked once`]
+      )
+  ],
 
   "owner-bound work is started at most once, and ends as completed or abandoned": ({ facts, rows, events }) =>
     rows
@@ -111,6 +132,14 @@ export const invariants: Readonly<Record<string, (remains: Remains) => ReadonlyA
     })
   },
 
+  "every wake is owed with its event, and delivered at least once, always under its own id": ({ facts, wakes }) =>
+    wakes.flatMap(({ source, wakeId, state }) => {
+      const ids = new Set(only(facts, "delivered").flatMap((fact) => (fact.source === source ? [fact.wakeId] : [])))
+      return state === "enqueued" && ids.size === 1 && ids.has(wakeId ?? "")
+        ? []
+        : [`${source} is ${state ?? "owed to nobody"}, and was delivered as ${[...ids].join(", ") || "nothing"}`]
+    }),
+
   "a zombie's writes are refused with LeaseLost and change nothing": ({ facts }) =>
     only(facts, "tried").flatMap(({ attempts }) =>
       attempts.flatMap(({ name, answer, changed }) => {
@@ -154,7 +183,7 @@ export const remainsOf = async (database: string, facts: ReadonlyArray<Fact>): P
   return { ...contentOf(database), facts, differences: differences.map((difference) => JSON.stringify(difference)) }
 }
 
-const contentOf = (database: string): Pick<Remains, "rows" | "events" | "leases"> =>
+const contentOf = (database: string): Pick<Remains, "rows" | "events" | "leases" | "debts" | "wakes"> =>
   reading(database, (db) => ({
     rows: db
       .prepare(
@@ -170,6 +199,15 @@ const contentOf = (database: string): Pick<Remains, "rows" | "events" | "leases"
          FROM event JOIN process USING (pk) ORDER BY pk, sequence`
       )
       .all() as ReadonlyArray<Event>, // as above
+    debts: db.prepare("SELECT process_id FROM debt JOIN process USING (pk)").pluck().all() as ReadonlyArray<string>, // ids
+    wakes: db
+      .prepare(
+        `SELECT 'process:' || process_id || ':event:' || event.sequence || ':wake' AS source, wake_id AS wakeId, state
+         FROM event JOIN process USING (pk)
+         LEFT JOIN wake_outbox AS owed ON owed.pk = event.pk AND owed.sequence = event.sequence
+         WHERE wakes IS NOT NULL ORDER BY event.pk, event.sequence`
+      )
+      .all() as ReadonlyArray<Wake>, // as above
     leases: db.prepare("SELECT count(*) FROM lease").pluck().get() as number
   }))
 

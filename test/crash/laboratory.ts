@@ -146,6 +146,24 @@ const killing = async (bench: Bench, plan: Plan) => {
   return { outcome: reached === undefined ? "unreached" : "killed, then finished by the next host", problems }
 }
 
+/** Kills a host between its sink's answer and the settling of the wake: the next host hands the wake over again. */
+export const redelivery = (): Promise<Verdict> =>
+  onBench(async (bench) => {
+    const plan: Plan = { point: "settle a wake", moment: "before", occurrence: 1, signal: "SIGKILL" }
+    await bench.run(driving(plan)).ended(boundMs)
+    const handedOver = only(bench.facts(), "delivered")
+    await bench.ended(bench.run(driving()))
+    const all = only(bench.facts(), "delivered")
+    const again = handedOver.filter(
+      ({ source, wakeId }) => all.filter((each) => each.source === source && each.wakeId === wakeId).length > 1
+    )
+    const problems = again.length > 0 ? [] : [`${handedOver.length} were handed over, none of them again`]
+    return {
+      outcome: `${again.length} delivered again`,
+      problems: { "a wake that was handed over and not settled is handed over again, under its id": problems }
+    }
+  })
+
 /** What must hold before anybody else writes. */
 const crashed = ({ database, facts }: Bench, reached: Parameters<typeof tornTransactions>[1]): Verdict["problems"] => {
   const gone = missing(database, facts())

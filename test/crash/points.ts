@@ -2,7 +2,8 @@
  * The named points at which a child is ended or frozen. To add one, add a line to {@link points}.
  *
  * A point is told by what the writer's transaction wrote for one process: `registered`, `registered as child`,
- * `registered as owner-bound`, `claimed`, `renewed`, `released`, `event {type}`,
+ * `registered as owner-bound`, `claimed`, `renewed`, `released`, `owes children`, `was owed`, `event {type}`, `wake owed`,
+ * `wake {state}` (of one wake),
  * and `owner-bound event {type}` for work that this OS process registered.
  */
 
@@ -36,12 +37,16 @@ export const points = {
   "begin an activation": { has: [started], without: ["claimed"] },
   "take over": { has: ["claimed", started], without: ["registered"], run: "recovery" },
   renew: { has: ["renewed"], run: "hold", again: true },
-  "append as a body": { has: ["event note"] },
+  "append as a body": { has: ["event note", "wake owed"] },
+  "claim a wake": { has: ["wake enqueuing"], again: true },
+  "settle a wake": { has: ["wake enqueued"], again: true },
   "enter a wait": { has: ["event process.waiting"] },
   signal: { has: ["event signal.go"], grouped: true },
   "resume a wait": { has: ["event process.resumed"], grouped: true },
   "request a cancel": { has: ["event process.cancel_requested"], grouped: true, again: true },
   "end as cancelled": { has: ["event process.cancelled"], again: true },
+  "owe children": { has: ["owes children"] },
+  "pay a debt": { has: ["was owed"], grouped: true },
   complete: { has: ["event process.completed", "released"], again: true },
   "complete owner-bound work": { has: ["owner-bound event process.completed"] },
   release: { has: ["released"], without: ["event"] },

@@ -26,6 +26,8 @@ export type Fact =
   | { readonly fact: "ended"; readonly id: string; readonly state: string }
   /** The named point was reached; what the transaction had written by then. The child ends or freezes right after. */
   | { readonly fact: "reached"; readonly isCommitted: boolean; readonly written: ReadonlyArray<Written> }
+  /** A sink was handed a wake, under its id and its source key. */
+  | { readonly fact: "delivered"; readonly wakeId: string; readonly source: string }
   | { readonly fact: "ready" }
   | { readonly fact: "freezing"; readonly attempts: number }
   | { readonly fact: "tried"; readonly attempts: ReadonlyArray<Attempt> }

@@ -19,7 +19,8 @@ import {
   Provenance,
   RecoverySweep,
   Registration,
-  type SingleHost
+  type SingleHost,
+  WakeOutbox
 } from "../../src/index.ts"
 import { emptyEnvironment } from "../../src/runtime/starting.ts"
 import * as Activations from "../../src/store/activations.ts"
@@ -49,8 +50,16 @@ export const declared = (id: string, kind: string, payload: unknown): Registrati
   ...Registration.make(Ids.processId(id), { _tag: "Engine", kind, payload }, "rerunnable", Provenance.host),
   identity: { kind, definition: { kind, version: "1" } },
   envRef: emptyEnvironment,
-  eventTypes: [EventType.plain("note"), EventType.plain(Ids.signalEventType(signalName))]
+  wakeTarget: { sessionId: "watcher" },
+  eventTypes: [waking, EventType.plain(Ids.signalEventType(signalName))]
 })
+
+/** Every note wakes the watcher. */
+const waking: EventType.EventType = {
+  name: "note",
+  payloadSchema: { schema: {} },
+  semantics: { wake: { input: "payload", dedupeKey: "event_identity" } }
+}
 
 /** Drives the workload, as far as its run goes. */
 export const drive = ({ engines, tell, run }: Driver) =>
@@ -104,12 +113,14 @@ export const drive = ({ engines, tell, run }: Driver) =>
         ),
       together
     )
+    yield* family(registered)
     const told = Effect.forEach(
       sums,
       ({ id, await: end }) => Effect.tap(end, () => tell({ fact: "ended", id, state: "completed" })),
       together
     )
     yield* Effect.zip(told, ended, { concurrent: true })
+    yield* nothingOwed
   })
 
 /** Sweeps until something is so. A sweep that finds the store out is tried again. */
@@ -126,6 +137,16 @@ export const ended = Effect.gen(function* () {
   yield* sweepUntil(
     Effect.map(listNonTerminal, (records) => records.every(({ disposition }) => disposition === "externally_owned"))
   )
+})
+
+/** Waits until the watcher was told everything. */
+const nothingOwed = Effect.gen(function* () {
+  const { report } = yield* WakeOutbox.WakeOutbox
+  const delivered = Effect.match(report, {
+    onFailure: () => false,
+    onSuccess: ({ counts }) => counts.pending + counts.enqueuing === 0
+  })
+  yield* Effect.repeat(Effect.delay(delivered, "10 millis"), { until: (is) => is })
 })
 
 /** Takes a process without a worker: its lease, then an activation. */
@@ -146,6 +167,27 @@ export const activationsHere: Effect.Effect<
   never,
   ProcessStore.ProcessStore
 > = Activations.make
+
+/** The id of the parent that an outside system owns. */
+export const parentId = "parent"
+
+/** Children whose parent ends outside: nobody but their parent's end asks them to stop. */
+const family = <E, R>(registered: (id: string) => Effect.Effect<void, E, R>) =>
+  Effect.gen(function* () {
+    const registry = yield* ProcessRegistry.ProcessRegistry
+    const id = Ids.processId(parentId)
+    const input = { _tag: "External", metadata: {} } as const
+    yield* registry.registerProcess(Registration.make(id, input, "externally_owned", Provenance.host))
+    const parent = { processId: id, closePolicy: "cancel" } as const
+    yield* Effect.forEach(
+      names("nest"),
+      (name) =>
+        Effect.tap(registry.registerProcess({ ...declared(name, "nest", null), parent }), () => registered(name)),
+      { concurrency: "unbounded" }
+    )
+    yield* sweepUntil(Effect.succeed(true))
+    yield* registry.completeProcess(id, { _tag: "Success", value: null }, { _tag: "ExternalOwner" })
+  })
 
 /** What a worker does in one commit, one commit each: register, claim, begin, release. A sweep then runs it as another try. */
 const byHand = Effect.gen(function* () {

@@ -66,6 +66,8 @@ describe("the tree of a host", () => {
           "│  ├─ admission: running",
           "│  ├─ lookout: running",
           "│  └─ sweep: running",
+          "├─ timer driver: running",
+          "├─ debts: running",
           "└─ change feed: running"
         ].join("\n")
       )
@@ -209,7 +211,7 @@ describe("a host that fails", () => {
       }).pipe(Effect.provide(hostOn(store, [engine], { leaseTtl: "10 minutes" })), inVirtualTime)
       assert.deepStrictEqual(
         parts.map(({ name, state }) => `${name} ${state}`),
-        ["host failed", "owner stopped", "change feed stopped"]
+        ["host failed", "owner stopped", "timer driver stopped", "debts stopped", "change feed stopped"]
       )
     })
   )

@@ -90,7 +90,7 @@ const cancel = Effect.flatMap(ProcessRegistry, (registry) => registry.requestPro
 
 /** Asks that it be given up. */
 export const abandon = Effect.flatMap(ProcessRegistry, (registry) =>
-  registry.requestProcessAbandon(p, { requestedBy: "ana", requestedAtMs: 0 })
+  registry.requestProcessAbandon(p, { requestedBy: "ana", requestedAtMs: 0 }, Authority.host)
 )
 
 type Tag = Explanations.Reason["_tag"]

@@ -280,6 +280,43 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
     "what projections have not read is kept, and the report says so"
   ],
   [
+    "a store that forgets what events owe",
+    rewriting(({ wakes: _lost, ...change }) => change),
+    "a wake is owed as soon as its event is there: fresh, due at once, and for as long as wakes last"
+  ],
+  [
+    "a store that merges nothing",
+    rewriting(({ wakes = [], ...change }) => ({
+      ...change,
+      wakes: wakes.map((wake) => ({ ...wake, wakeId: `${wake.wakeId}:${wake.sequence}` }))
+    })),
+    "wakes of one key merge while nobody has seen them; a later event arms them again"
+  ],
+  [
+    "a store that hands out a wake that others hold",
+    seeing((view) => ({
+      ...view,
+      outbox: { ...view.outbox, stale: () => [], dueHeads: () => view.outbox.dueHeads(9).slice(0, 9) }
+    })),
+    "a claim takes at most what it asks for, each row once, under a fresh token"
+  ],
+  [
+    "a store that prunes what still owes wakes",
+    seeing((view) => ({ ...view, outbox: { ...view.outbox, owes: () => false } })),
+    "a process that owes wakes is kept by a prune, which says so; what was delivered or discarded goes with it"
+  ],
+  [
+    "a store that never takes back a stale claim",
+    seeing((view) => ({
+      ...view,
+      outbox: {
+        ...view.outbox,
+        dueHeads: (limit) => view.outbox.dueHeads(limit).filter(({ state }) => state === "pending")
+      }
+    })),
+    "a claim that is not settled in its time goes to the next, under another token; whoever had it has lost it"
+  ],
+  [
     "a store that forgets what it pruned",
     withTombstone((tombstone) => ({ ...tombstone, compacted: true })),
     "a pruned process is gone from every list, and every operation on it says how it ended and when it was pruned"

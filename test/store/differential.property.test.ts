@@ -152,10 +152,14 @@ const perform = (
       case "Cancel":
         return yield* registry.requestProcessCancel(id(asked.process), asked.reason, authority(asked.writer))
       case "Abandon":
-        return yield* registry.requestProcessAbandon(id(asked.process), {
-          requestedBy: asked.requestedBy,
-          requestedAtMs: 6
-        })
+        return yield* registry.requestProcessAbandon(
+          id(asked.process),
+          {
+            requestedBy: asked.requestedBy,
+            requestedAtMs: 6
+          },
+          { _tag: "Host" }
+        )
       case "Recover": {
         const by = { owner: owner(0), claimant: claimant(), dead: [...cast.dead], engine: asked.engine }
         return yield* kept(activations.recover(id(asked.process), by))

@@ -134,10 +134,14 @@ const perform = (cast: Cast, command: Command): Effect.Effect<unknown, { readonl
       case "Cancel":
         return yield* registry.requestProcessCancel(id(command.process), command.reason, authority(command.writer))
       case "Abandon":
-        return yield* registry.requestProcessAbandon(id(command.process), {
-          requestedBy: command.requestedBy,
-          requestedAtMs: 6
-        })
+        return yield* registry.requestProcessAbandon(
+          id(command.process),
+          {
+            requestedBy: command.requestedBy,
+            requestedAtMs: 6
+          },
+          { _tag: "Host" }
+        )
       case "Recover": {
         const by = { owner: owner(0), claimant: claimant(), dead: [...cast.dead], engine: command.engine }
         return yield* kept(activations.recover(id(command.process), by))

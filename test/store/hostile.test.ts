@@ -128,7 +128,7 @@ const operations: ReadonlyArray<Operation> = [
   ),
   onIds("requestProcessCancel", ({ registry }, id) => registry.requestProcessCancel(id, "r", host)),
   onIds("requestProcessAbandon", ({ registry }, id) =>
-    registry.requestProcessAbandon(id, { requestedBy: "o", requestedAtMs: 1 })
+    registry.requestProcessAbandon(id, { requestedBy: "o", requestedAtMs: 1 }, host)
   ),
   onIds("setExternalRef", ({ registry }, id) => registry.setExternalRef(id, { backend: "b", id: "1" }, external)),
   onIds("ackWake", ({ registry }, id) => registry.ackWake(id, 1)),
@@ -240,6 +240,9 @@ const operations: ReadonlyArray<Operation> = [
   on("requestProcessCancel: an authority that is", /authority|lease/, notAuthorities, ({ registry }, value) =>
     registry.requestProcessCancel(p, "r", value)
   ),
+  on("requestProcessAbandon: an authority that is", /authority|lease/, notAuthorities, ({ registry }, value) =>
+    registry.requestProcessAbandon(p, { requestedBy: "o", requestedAtMs: 1 }, value)
+  ),
   on(
     "requestProcessAbandon: a request that is",
     /request/,
@@ -248,7 +251,7 @@ const operations: ReadonlyArray<Operation> = [
       ...notJson,
       "one of wrong types": { requestedBy: 1, requestedAtMs: "x" }
     },
-    ({ registry }, value) => registry.requestProcessAbandon(p, value)
+    ({ registry }, value) => registry.requestProcessAbandon(p, value, host)
   ),
   on(
     "setExternalRef: a reference that is",

@@ -1,5 +1,19 @@
 -- The schema of a fresh SQLite store. Written by `npm run codegen`.
 
+CREATE TABLE child (
+  pk INTEGER PRIMARY KEY REFERENCES process (pk),
+  parent_id TEXT NOT NULL,
+  close_policy TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE debt (
+  pk INTEGER PRIMARY KEY REFERENCES process (pk),
+  parent_id TEXT NOT NULL,
+  action TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  owed_at INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE event (
   pk INTEGER NOT NULL REFERENCES process (pk),
   sequence INTEGER NOT NULL,
@@ -100,6 +114,27 @@ CREATE TABLE wake_ack (
   PRIMARY KEY (pk, sequence)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE wake_outbox (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  wake_id TEXT NOT NULL,
+  target_scope TEXT NOT NULL,
+  pk INTEGER NOT NULL REFERENCES process (pk),
+  sequence INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  is_open INTEGER NOT NULL,
+  claim_token TEXT,
+  attempts INTEGER NOT NULL,
+  first_attempt INTEGER,
+  next_attempt INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  discard_reason TEXT,
+  wake TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX child_parent ON child (parent_id);
+
+CREATE INDEX debt_parent ON debt (parent_id);
+
 CREATE UNIQUE INDEX event_replay ON event (pk, replay_key) WHERE replay_key IS NOT NULL;
 
 CREATE INDEX event_wake ON event (pk, sequence) WHERE wakes IS NOT NULL;
@@ -124,3 +159,13 @@ CREATE INDEX state_wake_session ON state (wake_session) WHERE wake_session IS NO
 CREATE INDEX tombstone_change ON tombstone (change);
 
 CREATE INDEX tombstone_pruned_at ON tombstone (pruned_at) WHERE compacted = 0;
+
+CREATE INDEX wake_outbox_due ON wake_outbox (next_attempt) WHERE state IN ('pending', 'enqueuing');
+
+CREATE INDEX wake_outbox_group ON wake_outbox (target_scope, pk, sequence) WHERE state IN ('pending', 'enqueuing');
+
+CREATE UNIQUE INDEX wake_outbox_open ON wake_outbox (wake_id) WHERE is_open = 1;
+
+CREATE INDEX wake_outbox_process ON wake_outbox (pk);
+
+CREATE INDEX wake_outbox_wake ON wake_outbox (wake_id);

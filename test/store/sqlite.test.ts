@@ -88,7 +88,7 @@ describe("opening a file", () => {
       db.exec("INSERT INTO holdfast_migrations (migration_id, name) VALUES (999, 'later')")
       const error = yield* failure(open(path))
       assert.deepInclude(fieldsOf(error), { _tag: "StoreError", reason: "newer_schema", written: "no" })
-      assert.include(error.message, "it has schema version 999, and this library knows versions up to 1")
+      assert.include(error.message, "it has schema version 999, and this library knows versions up to 5")
     })
   )
 
@@ -299,6 +299,7 @@ describe("query plans", () => {
       yield* another.store.due({ nowMs: 0, limit: 10 })
       yield* another.store.listNonTerminal
       yield* another.store.holders
+      yield* another.store.outbox.isDue(0)
       yield* another.store.heldBy({ owner: opaqueOwner("o", "i"), leases: 1 })
       yield* store.changedElsewhere
       const db = yield* raw(path)
@@ -330,6 +331,16 @@ describe("query plans", () => {
           reads.find((sql) => sql.includes("due_at <="))
         ),
         "SEARCH state USING INDEX state_due (due_at<?)"
+      )
+      assert.deepStrictEqual(
+        planOf(
+          db,
+          reads.find((sql) => sql.includes("wake_outbox AS outbox") && sql.endsWith("LIMIT 1"))
+        ).filter((step) => !step.startsWith("CORRELATED")),
+        [
+          "SEARCH outbox USING INDEX wake_outbox_due (next_attempt<?)",
+          "SEARCH earlier USING INDEX wake_outbox_group (target_scope=? AND pk=? AND sequence<?)"
+        ]
       )
       assert.include(
         planOf(

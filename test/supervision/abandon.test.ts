@@ -12,7 +12,9 @@ import { rowsOn } from "./rows.ts"
 const request = { requestedBy: "operator", requestedAtMs: 5, reason: "gone" }
 
 const abandon = (id: string) =>
-  Effect.flatMap(ProcessRegistry, (registry) => registry.requestProcessAbandon(processId(id), request))
+  Effect.flatMap(ProcessRegistry, (registry) =>
+    registry.requestProcessAbandon(processId(id), request, { _tag: "Host" })
+  )
 
 describe("a process that is to be given up", () => {
   it.live("shows the request and goes on; it ends once its lease has lapsed, with who began it as evidence", () =>

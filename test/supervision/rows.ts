@@ -41,7 +41,11 @@ export const rowsOn = (store: typeof ProcessStore.Service) =>
       },
       cancel: (id: string) => registry.requestProcessCancel(processId(id), "enough", Authority.host),
       abandon: (id: string) =>
-        registry.requestProcessAbandon(processId(id), { requestedBy: "operator", requestedAtMs: 5, reason: "gone" }),
+        registry.requestProcessAbandon(
+          processId(id),
+          { requestedBy: "operator", requestedAtMs: 5, reason: "gone" },
+          Authority.host
+        ),
       record: (id: string) => registry.getProcess(processId(id))
     }
   }).pipe(

@@ -91,11 +91,15 @@ export const abandon = Command.make(
       db,
       Effect.gen(function* () {
         const registry = yield* ProcessRegistry
-        yield* registry.requestProcessAbandon(id, {
-          requestedBy: Option.isSome(by) ? by.value : yield* operator,
-          requestedAtMs: yield* Clock.currentTimeMillis,
-          ...(Option.isNone(why) ? {} : { reason: why.value })
-        })
+        yield* registry.requestProcessAbandon(
+          id,
+          {
+            requestedBy: Option.isSome(by) ? by.value : yield* operator,
+            requestedAtMs: yield* Clock.currentTimeMillis,
+            ...(Option.isNone(why) ? {} : { reason: why.value })
+          },
+          Authority.host
+        )
         yield* report(id, "it may be given up", json)
       })
     )

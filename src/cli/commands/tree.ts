@@ -1,7 +1,7 @@
 /**
  * `holdfast tree [ID]`: which process started which.
  *
- * A child names its parent in its registration, and no index leads the other way: the list is walked.
+ * What runs is listed; from there the way leads up by what a child's registration names, and down by the index of children.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
@@ -12,8 +12,10 @@ import * as Option from "effect/Option"
 import { lifecycleOf } from "../../../machines/lifecycle.ts"
 import { reasonsOf } from "../../inspector/explain.ts"
 import { brief } from "../../inspector/explainText.ts"
+import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessRow } from "../../store/ProcessStore.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
 import { on } from "../database.ts"
 import * as Shared from "../options.ts"
 import { allRows, presentRow } from "../reading.ts"
@@ -44,11 +46,11 @@ export const command = Command.make("tree", options, ({ id, db, json, all }) =>
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen
-      if (Option.isSome(id)) yield* presentRow(id.value)
-      const forest = forestOf(yield* allRows({ status: "any" }))
       const trees = Option.isSome(id)
-        ? forest.flatMap((node) => below(node, id.value))
-        : forest.filter((node) => all || isRunning(node))
+        ? forestOf(yield* descended([yield* presentRow(id.value)]))
+        : all
+          ? forestOf(yield* allRows({ status: "any" }))
+          : forestOf(yield* descended(yield* risen(yield* allRows({ status: "running" })))).filter(isRunning)
       if (json) return yield* screen.json({ processes: trees.map(jsonOf) })
       if (trees.length === 0) return yield* screen.remark("no such processes")
       const lines = trees.flatMap((node) => drawn(node, "", ""))
@@ -72,6 +74,41 @@ export const command = Command.make("tree", options, ({ id, db, json, all }) =>
   )
 ).pipe(Command.withDescription("Show parents and children."))
 
+type Read = Effect.Effect<ReadonlyArray<ProcessRow>, StoreError, ProcessStore>
+
+/** These rows with those above them, each once. */
+const risen = (rows: ReadonlyArray<ProcessRow>): Read =>
+  reached(rows, ({ base }) => Effect.succeed(base.registration.parent === undefined ? [] : [base.registration.parent]))
+
+/** These rows with those below them, each once. */
+const descended = (rows: ReadonlyArray<ProcessRow>): Read =>
+  reached(rows, ({ base }) => Effect.flatMap(ProcessStore, ({ children }) => children.of(base.registration.id)))
+
+type Leads = (
+  row: ProcessRow
+) => Effect.Effect<ReadonlyArray<{ readonly processId: ProcessId }>, StoreError, ProcessStore>
+
+/** Goes on from rows to what they lead to, as long as that is news; ascending by id, as a list is. */
+const reached = (rows: ReadonlyArray<ProcessRow>, leads: Leads): Read =>
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const known = new Map(rows.map((row) => [row.base.registration.id, row]))
+    const next = [...rows]
+    while (true) {
+      const row = next.pop()
+      if (row === undefined) break
+      for (const { processId } of yield* leads(row)) {
+        const found = known.has(processId) ? undefined : yield* store.find(processId)
+        if (found?._tag !== "Present") continue
+        known.set(processId, found.row)
+        next.push(found.row)
+      }
+    }
+    return [...known.values()].sort((a, b) => bytewise(a.base.registration.id, b.base.registration.id))
+  })
+
+const bytewise = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
 /** Whoever's parent is not there stands at a root of its own. A circle, which only damage makes, is cut where it closes. */
 const forestOf = (rows: ReadonlyArray<ProcessRow>): ReadonlyArray<Node> => {
   const present = new Set(rows.map(({ base }) => base.registration.id))
@@ -92,9 +129,6 @@ const forestOf = (rows: ReadonlyArray<ProcessRow>): ReadonlyArray<Node> => {
   const forest = roots.map(nodeOf)
   return [...forest, ...rows.flatMap((row) => (seen.has(row.base.registration.id) ? [] : [nodeOf(row)]))]
 }
-
-const below = (node: Node, id: ProcessId): ReadonlyArray<Node> =>
-  node.row.base.registration.id === id ? [node] : node.children.flatMap((child) => below(child, id))
 
 const isRunning = ({ row, children }: Node): boolean => row.snapshot.status === "active" || children.some(isRunning)
 

@@ -126,14 +126,18 @@ const meaning = (
     : Either.right(materialized.right)
 }
 
-const factOf = ({ eventType, payload, replayKey }: AppendRequest, semantics: MaterializedSemantics): Fact => ({
+const factOf = (
+  { eventType, payload, replayKey, wakeTargetScope }: AppendRequest,
+  semantics: MaterializedSemantics
+): Fact => ({
   eventType,
   payload,
   ...(replayKey === undefined ? {} : { replayKey }),
   semantics,
   lifecycle: semantics.terminal
     ? { type: `process.${semantics.terminal.state}`, output: semantics.terminal.awaitOutput }
-    : { type: "process.noted" }
+    : { type: "process.noted" },
+  ...(wakeTargetScope === undefined ? {} : { wakeTarget: wakeTargetScope })
 })
 
 const rejected = (

@@ -14,6 +14,7 @@ import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Base } from "../../model/ProcessRecord.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import type { BackOff, Change, ProcessRow } from "../ProcessStore.ts"
+import * as Wakes from "./wakes.ts"
 
 /** A change that changes nothing yet. */
 export const of = (row: ProcessRow): Change => ({ before: row, row, events: [], commands: [] })
@@ -31,19 +32,22 @@ export const insert = (base: Base, after?: { readonly sequence: number; readonly
   return { row, events: [], commands: [] }
 }
 
-/** Appends a fact: the event gets the next sequence, the machine advances, and when the row is due follows from both. */
+/** Appends a fact: the event gets the next sequence, the machine advances, and when the row is due and what is owed follow. */
 export const append = (change: Change, fact: Fact, nowMs: number): Change => {
   const { row } = change
   const sequence = row.sequence + 1
   const step = Step.advance(processMachine, row.snapshot, { ...fact.lifecycle, atMs: nowMs })
   const advanced = { ...row, sequence, snapshot: step.snapshot }
+  const event = eventOf(row.base, sequence, fact, nowMs)
+  const owed = Wakes.owedBy(row, event, fact.wakeTarget)
   return {
     ...change,
     row: rests(row, step.snapshot)
       ? advanced
       : { ...withoutBackOff(advanced), dueAtMs: stillDue(row, dueOf(row.base, step.snapshot, nowMs)) },
-    events: [...change.events, eventOf(row.base, sequence, fact, nowMs)],
-    commands: step.commands.length === 0 ? change.commands : [...change.commands, ...step.commands]
+    events: [...change.events, event],
+    commands: step.commands.length === 0 ? change.commands : [...change.commands, ...step.commands],
+    ...(owed === undefined ? {} : { wakes: [...(change.wakes ?? []), owed] })
   }
 }
 
@@ -94,7 +98,7 @@ const eventOf = (base: Base, sequence: number, fact: Fact, nowMs: number): Proce
   eventType: fact.eventType,
   payload: fact.payload,
   ...(fact.replayKey === undefined ? {} : { replayKey: fact.replayKey }),
-  semantics: fact.semantics,
+  semantics: Wakes.meaningOf(base, fact, sequence),
   occurredAtMs: nowMs
 })
 

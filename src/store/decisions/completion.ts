@@ -87,17 +87,24 @@ export const requestCancel =
     return accept(change.row, change)
   }
 
+/** What a request to give a process up touches. */
+export const abandonPlan = (id: ProcessId, authority: Authority): Plan => ({
+  lock: authority._tag === "Body" || authority._tag === "Sweep" ? [id, authority.lease.processId] : [id]
+})
+
 /** Records the request to give a process up; the first one stands. It ends nothing by itself. */
 export const requestAbandon =
-  (id: ProcessId, request: AbandonRequest) =>
-  (view: View): Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal> => {
+  (id: ProcessId, request: AbandonRequest, authority: Authority) =>
+  (view: View): Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost> => {
     const row = view.row(id)
     if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
     const state = lifecycleOf(row.snapshot)
+    if (state === "running" && row.snapshot.context.abandonRequest !== undefined) return accept(row)
+    const refusal = refusalOf(view, authority)
+    if (refusal !== undefined) return refuse(refusal)
     if (state !== "running") {
       return refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "accept an abandon request" }))
     }
-    if (row.snapshot.context.abandonRequest !== undefined) return accept(row)
     const change = Changes.append(Changes.of(row), Facts.abandonRequested(id, request), view.nowMs)
     return accept(change.row, change)
   }

@@ -7,15 +7,25 @@ import { ParentClosing, ProcessIdConflict, ProcessPruned, RegistrationConflict }
 import type { Lease, LeaseOwner } from "../../model/Lease.ts"
 import type { ProcessInput } from "../../model/ProcessInput.ts"
 import type { Registered } from "../../model/Registration.ts"
-import type { Change, Decision, ProcessRow, Tombstone, View } from "../ProcessStore.ts"
-import { accept, refuse } from "../ProcessStore.ts"
+import type { Change, Decision, Plan, ProcessRow, Tombstone, View } from "../ProcessStore.ts"
+import { accept, acceptWith, refuse } from "../ProcessStore.ts"
 import * as Activation from "./activation.ts"
 import type { Authority } from "./authority.ts"
 import { refusalOf } from "./authority.ts"
 import * as Changes from "./change.ts"
+import { owedAtBirth } from "./children.ts"
 import * as LeaseProtocol from "./lease.ts"
 
-/** Registers a process; the same registration again answers the stored row unchanged, whatever became of it. */
+/** What a registration touches. */
+export const registerPlan = ({ id, parent }: Registered["registration"]): Plan => ({
+  lock: parent === undefined ? [id] : [id, parent.processId]
+})
+
+/**
+ * Registers a process; the same registration again answers the stored row unchanged, whatever became of it.
+ *
+ * A child of a parent that closes is owed from its first moment on what an earlier one is owed.
+ */
 export const register =
   (registered: Registered) =>
   (view: View): Decision<ProcessRow, RegistrationConflict | ProcessPruned> => {
@@ -31,7 +41,7 @@ export const register =
     const tombstone = view.tombstone(id)
     if (tombstone?.compacted === false) return refuse(prunedError(tombstone))
     const change = newProcess(registered, view.nowMs, tombstone)
-    return accept(change.row, change)
+    return acceptWith(change.row, owedAtBirth(view, registered.registration), [change])
   }
 
 /** A worker that is ready to run the process at once: it has the engine, a decoded payload and a slot. */

@@ -6,10 +6,15 @@ import type { ProcessId } from "../../model/ids.ts"
 import type { Candidate, Decision, View, Write } from "../ProcessStore.ts"
 import { acceptWith } from "../ProcessStore.ts"
 
-/** What one batch of a prune removed, and what it kept because it had moved on meanwhile. */
+/** What one batch of a prune removed, and what it kept because it had moved on meanwhile, or still owes something. */
 export interface PruneBatch {
   readonly pruned: ReadonlyArray<{ readonly processId: ProcessId; readonly events: number }>
   readonly moved: ReadonlyArray<ProcessId>
+  /** Kept because sessions have not got all their wakes, or children not what their parent's end means for them. */
+  readonly owing: ReadonlyArray<{
+    readonly processId: ProcessId
+    readonly reason: "owes_children" | "undelivered_wakes"
+  }>
 }
 
 /** Buries processes that still stand as they did when they were chosen. A process that runs is never touched. */
@@ -18,12 +23,22 @@ export const prune =
   (view: View): Decision<PruneBatch, never> => {
     const pruned: Array<PruneBatch["pruned"][number]> = []
     const moved: Array<ProcessId> = []
+    const owing: Array<PruneBatch["owing"][number]> = []
     const writes: Array<Write> = []
     for (const { processId, sequence } of candidates) {
       const row = view.row(processId)
       const state = row && lifecycleOf(row.snapshot)
       if (row === undefined || state === undefined || state === "running" || row.sequence !== sequence) {
         moved.push(processId)
+        continue
+      }
+      const reason = view.owes(processId)
+        ? "owes_children"
+        : view.outbox.owes(processId)
+          ? "undelivered_wakes"
+          : undefined
+      if (reason !== undefined) {
+        owing.push({ processId, reason })
         continue
       }
       const before = view.tombstone(processId)
@@ -40,7 +55,7 @@ export const prune =
         }
       })
     }
-    return acceptWith({ pruned, moved }, writes)
+    return acceptWith({ pruned, moved, owing }, writes)
   }
 
 /** Compacts tombstones: their ids may be registered again. */

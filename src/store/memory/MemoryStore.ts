@@ -20,13 +20,16 @@ import { heldBy, holdersOf } from "../holdings.ts"
 import * as Listeners from "../listeners.ts"
 import type { Candidate, Found, LifecycleCounts, Numbered, ProcessRow } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
+import { WakeTimings } from "../WakeOutbox.ts"
+import * as Children from "./children.ts"
 import * as Executions from "./executions.ts"
+import * as Outbox from "./outbox.ts"
 import type { Shelf } from "./Shelf.ts"
 import * as Shelves from "./Shelf.ts"
 
 /** Makes an empty store. */
-export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.sync(() => {
-  const shelf = Shelves.make()
+export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeTimings, (times) => {
+  const shelf = Shelves.make(times)
   const listeners = Listeners.make()
 
   const onLog = <A>(id: ProcessId, read: (log: ReadonlyArray<ProcessEvent>) => A) =>
@@ -50,8 +53,10 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.sync(() =
         })
       ),
     onCommit: listeners.subscribe,
+    outbox: Outbox.readsOf(shelf.outbox),
     changedElsewhere: Effect.succeed([]),
     parts: () => [],
+    children: Children.reads(shelf.kin, shelf.rows, Shelves.bytewise),
     execution: Executions.make(shelf),
     find: (id) => Effect.sync(() => found(shelf, id)),
     leaseOf: (id) =>

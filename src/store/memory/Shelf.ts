@@ -7,6 +7,10 @@ import type { JournalEntry } from "../../model/Journal.ts"
 import { freeze } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Plan, ProcessRow, Tombstone, View, Write } from "../ProcessStore.ts"
+import type { WakeTimes } from "../WakeOutbox.ts"
+import type { Kin } from "./children.ts"
+import * as Children from "./children.ts"
+import * as Outbox from "./outbox.ts"
 
 /** Everything a store in memory holds. */
 export interface Shelf {
@@ -19,11 +23,13 @@ export interface Shelf {
   readonly journals: Map<ProcessId, Array<JournalEntry>>
   /** The latest change of each row or tombstone. */
   readonly changes: Map<ProcessId, number>
+  readonly kin: Kin
   nextChange: number
+  readonly outbox: Outbox.OutboxShelf
 }
 
 /** Makes an empty shelf. */
-export const make = (): Shelf => ({
+export const make = (times: WakeTimes): Shelf => ({
   rows: new Map(),
   logs: new Map(),
   replays: new Map(),
@@ -32,12 +38,15 @@ export const make = (): Shelf => ({
   acks: new Map(),
   journals: new Map(),
   changes: new Map(),
-  nextChange: 1
+  kin: Children.make(),
+  nextChange: 1,
+  outbox: Outbox.make(times)
 })
 
 /** What a decision sees. */
 export const viewOf = (shelf: Shelf, plan: Plan, nowMs: number): View => ({
   nowMs,
+  ...Children.viewOf(shelf.kin),
   row: (id) => shelf.rows.get(id),
   tombstone: (id) => shelf.tombstones.get(id),
   replayed: (id, key) => shelf.replays.get(id)?.get(key),
@@ -53,11 +62,13 @@ export const viewOf = (shelf: Shelf, plan: Plan, nowMs: number): View => ({
     [...shelf.rows.values()]
       .filter((row) => plan.session !== undefined && row.snapshot.context.wakeTarget?.sessionId === plan.session)
       .map(idOf)
-      .sort(bytewise)
+      .sort(bytewise),
+  outbox: Outbox.viewOf(shelf.outbox, nowMs)
 })
 
 /** Takes a change over. */
-export const write = (shelf: Shelf, { row, before, events }: Change): void => {
+export const write = (shelf: Shelf, change: Change): void => {
+  const { row, before, events, wakes = [] } = change
   const id = idOf(row)
   freeze(row.base)
   freeze(row.snapshot.context)
@@ -70,9 +81,11 @@ export const write = (shelf: Shelf, { row, before, events }: Change): void => {
   }
   shelf.logs.set(id, log)
   shelf.replays.set(id, replays)
+  Outbox.add(shelf.outbox, wakes)
   if (before === undefined || events.length > 0 || row.snapshot !== before.snapshot) {
     shelf.changes.set(id, shelf.nextChange++)
   }
+  Children.follow(shelf.kin, shelf.rows, change)
 }
 
 /** Takes a write beside the rows over. */
@@ -87,6 +100,10 @@ export const writeBeside = (shelf: Shelf, write: Write): void => {
     case "AckWake":
       shelf.acks.set(write.processId, (shelf.acks.get(write.processId) ?? new Set()).add(write.sequence))
       return
+    case "Owe":
+    case "PayDebt":
+      Children.write(shelf.kin, write)
+      return
     case "PutJournal": {
       const journal = shelf.journals.get(write.processId) ?? []
       if (!journal.some(({ position }) => position === write.entry.position)) journal.push(freeze(write.entry))
@@ -95,6 +112,9 @@ export const writeBeside = (shelf: Shelf, write: Write): void => {
     }
     case "Bury":
       bury(shelf, write.tombstone)
+      return
+    case "PutWake":
+      Outbox.put(shelf.outbox, write.row)
       return
     case "Compact": {
       const tombstone = shelf.tombstones.get(write.processId)
@@ -121,11 +141,13 @@ const grantKey = (scopeId: string, id: string): string => JSON.stringify([scopeI
 
 const bury = (shelf: Shelf, tombstone: Tombstone): void => {
   const id = tombstone.processId
+  Children.forget(shelf.kin, shelf.rows, id)
   shelf.rows.delete(id)
   shelf.logs.delete(id)
   shelf.replays.delete(id)
   shelf.acks.delete(id)
   shelf.journals.delete(id)
+  Outbox.bury(shelf.outbox, id)
   for (const grant of grantsWhere(shelf, ({ processId }) => processId === id)) {
     shelf.grants.delete(grantKey(grant.scopeId, id))
   }

@@ -20,7 +20,10 @@ import { InputInvalid, StoreError } from "../../model/errors.ts"
 import * as Listeners from "../listeners.ts"
 import type { Decision, RenewedPage } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
+import { WakeTimings } from "../WakeOutbox.ts"
+import * as ChildReads from "./childReads.ts"
 import { storeError } from "./failure.ts"
+import * as Outboxes from "./outbox.ts"
 import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
 import { migrate, refuseNewer } from "./schema.ts"
@@ -61,8 +64,9 @@ export const make = (
     }
     const writing = { ...Writer.defaultOptions, ...options.writer }
     const db = yield* prepared(filename, synchronous, writing.busyTimeoutMs)
+    const times = yield* WakeTimings
     const rows = yield* Effect.try({
-      try: () => Rows.make(db),
+      try: () => Rows.make(db, times),
       catch: (cause) => storeError("prepare the store", cause)
     })
     const listeners = Listeners.make()
@@ -81,6 +85,7 @@ export const make = (
     }
     const writer = yield* Writer.make(db, { onBegin, onCommitted, onRolledBack: rows.rolledBack }, writing)
     const sql = yield* client(filename, true)
+    const children = yield* Effect.provideService(ChildReads.make(rows.debtsWritten), SqlClient.SqlClient, sql)
     const reads = yield* Effect.provideService(Reads.make(rows.cached), SqlClient.SqlClient, sql)
 
     return ProcessStore.of({
@@ -103,10 +108,12 @@ export const make = (
         }),
       parts: () => [{ name: "store writer", kind: "worker", children: [], work: { ...work }, ...writer.status() }],
       onCommit: listeners.subscribe,
+      outbox: Outboxes.readsOf(sql),
       changedElsewhere: Effect.try({
         try: rows.changedElsewhere,
         catch: (cause) => storeError("look for changes of other processes", cause)
       }),
+      children,
       ...reads
     })
   })

@@ -3,10 +3,13 @@
  */
 import type { ProcessId } from "../../model/ids.ts"
 import type { Write } from "../ProcessStore.ts"
+import type { Kin } from "./children.ts"
+import type { Outbox } from "./outbox.ts"
 import type { Statements } from "./statements.ts"
 
 /** What these writes need of the rows they stand beside. */
 export interface BesideSupport {
+  readonly kin: Kin
   readonly pkOf: (id: ProcessId) => number
   /** Takes the next number of the change feed. */
   readonly takeChange: () => number
@@ -16,7 +19,7 @@ export interface BesideSupport {
 
 /** Makes the writer of one connection. */
 export const make =
-  (sql: Statements, { pkOf, takeChange, forget }: BesideSupport): ((write: Write) => void) =>
+  (sql: Statements, outbox: Outbox, { kin, pkOf, takeChange, forget }: BesideSupport): ((write: Write) => void) =>
   (write) => {
     switch (write._tag) {
       case "PutGrant": {
@@ -44,6 +47,15 @@ export const make =
         forget(processId)
         return
       }
+      case "Owe":
+        kin.write(pkOf(write.debt.childId), write)
+        return
+      case "PayDebt":
+        kin.write(pkOf(write.childId), write)
+        return
+      case "PutWake":
+        outbox.put(write.row)
+        return
       case "Compact":
         sql.compact.run(write.processId)
     }

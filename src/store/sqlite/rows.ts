@@ -11,9 +11,12 @@ import * as Step from "../../../machines/step.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { eventTypesHash } from "../../model/Registration.ts"
 import type { Change, Plan, ProcessRow, RenewedPage, RenewPage, View, Write } from "../ProcessStore.ts"
+import type { WakeTimes } from "../WakeOutbox.ts"
 import * as Beside from "./beside.ts"
+import * as Children from "./children.ts"
 import type { EventColumns, RowColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
+import * as Outboxes from "./outbox.ts"
 import type { Statements } from "./statements.ts"
 import { prepare } from "./statements.ts"
 import type { Stored } from "./views.ts"
@@ -25,6 +28,8 @@ export interface Rows {
   readonly write: (changes: ReadonlyArray<Change>, writes: ReadonlyArray<Write>) => void
   readonly renewKept: (page: RenewPage, nowMs: number) => RenewedPage
   readonly storeId: string
+  /** Grows with every debt that is written, also with one that is undone. */
+  readonly debtsWritten: () => number
   /** A transaction begins: forget the cache if another process has committed since. */
   readonly begin: () => void
   /** Everything written since `begin` holds; answers it in order. */
@@ -40,15 +45,17 @@ export interface Rows {
 /** How many changed rows one poll looks at. */
 const pollPage = 1_000
 
-/** How many leases one transaction renews. */
-export const renewalPage = 1_000
+/** How many leases one transaction renews: half of what it may, so that a page holds the loop for a few milliseconds. */
+export const renewalPage = 500
 
 /** How many rows the cache keeps. */
 export const cacheSize = 4_096
 
 /** Prepares the statements. The schema must exist. */
-export const make = (db: Database): Rows => {
+export const make = (db: Database, times: WakeTimes): Rows => {
   const sql = prepare(db)
+  const kin = Children.make(sql)
+  const outbox = Outboxes.make(db, times)
   const cache = new Map<ProcessId, Stored>()
   const touched = new Map<ProcessId, Stored>()
   const types: Columns.EventTypesCache = new Map()
@@ -94,7 +101,7 @@ export const make = (db: Database): Rows => {
   }
 
   const writeOne = (change: Change): void => {
-    const { row, before, events } = change
+    const { row, before, events, wakes = [] } = change
     const id = row.base.registration.id
     const pk = before === undefined ? insert(change) : (load(id) as Stored).pk // it was loaded for the decision
     for (const event of events) {
@@ -109,8 +116,10 @@ export const make = (db: Database): Rows => {
         event.semantics.wake === undefined ? null : 1
       )
     }
+    for (const wake of wakes) outbox.add(pk, wake)
     writeState(pk, change)
     writeLease(pk, change)
+    kin.follow(pk, change)
     touched.set(id, { pk, row })
     written.push(change)
   }
@@ -164,7 +173,8 @@ export const make = (db: Database): Rows => {
     }
   }
 
-  const writeBeside = Beside.make(sql, {
+  const writeBeside = Beside.make(sql, outbox, {
+    kin,
     // Decisions write beside rows that they have loaded.
     pkOf: (id) => (load(id) as Stored).pk,
     takeChange: () => nextChange++,
@@ -207,7 +217,8 @@ export const make = (db: Database): Rows => {
 
   return {
     storeId: sql.storeId.get() as string,
-    view: Views.make(sql, load),
+    debtsWritten: kin.debtsWritten,
+    view: Views.make(sql, outbox, load),
     write: (changes, writes) => {
       for (const change of changes) writeOne(change)
       for (const write of writes) writeBeside(write)

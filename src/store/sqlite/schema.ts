@@ -8,13 +8,19 @@ import * as Effect from "effect/Effect"
 import { StoreError } from "../../model/errors.ts"
 import { storeError } from "./failure.ts"
 import * as Processes from "./migrations/0001_processes.ts"
+import * as Wakes from "./migrations/0003_wakes.ts"
+import * as Children from "./migrations/0005_children.ts"
 
 const table = "holdfast_migrations"
 
-const migrations: ReadonlyArray<Migrator.ResolvedMigration> = [[1, "processes", Effect.succeed(Processes.migration)]]
+const migrations: ReadonlyArray<Migrator.ResolvedMigration> = [
+  [1, "processes", Effect.succeed(Processes.migration)],
+  [3, "wakes", Effect.succeed(Wakes.migration)],
+  [5, "children", Effect.succeed(Children.migration)]
+]
 
 /** The newest schema this library knows. */
-export const schemaVersion: number = migrations.length
+export const schemaVersion: number = Math.max(...migrations.map(([version]) => version))
 
 /**
  * Migrates to {@link schemaVersion}.

@@ -2,9 +2,11 @@
  * The writer's prepared statements: every SQL text that writes stands here.
  */
 import type { Database, Statement } from "better-sqlite3"
+import { childTexts } from "./childStatements.ts"
 import * as Columns from "./columns.ts"
 
 const texts = {
+  ...childTexts,
   row: Columns.selectRow,
   eventTypes: "SELECT body FROM event_types WHERE hash = ?",
   events: `${Columns.selectEvents} WHERE pk = ? ORDER BY sequence`,
@@ -68,7 +70,18 @@ const plucked: ReadonlySet<Name> = new Set([
   "lastOfPage"
 ])
 
-const buried = ["journal", "wake_ack", "handle_grant", "event", "lease", "state", "process"]
+const buried = [
+  "debt",
+  "child",
+  "journal",
+  "wake_outbox",
+  "wake_ack",
+  "handle_grant",
+  "event",
+  "lease",
+  "state",
+  "process"
+]
 
 /** Prepares them on a connection whose schema exists. */
 export const prepare = (db: Database): Statements => {

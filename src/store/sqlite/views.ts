@@ -3,8 +3,10 @@
  */
 import type { ProcessId } from "../../model/ids.ts"
 import type { Plan, ProcessRow, View } from "../ProcessStore.ts"
+import * as Children from "./children.ts"
 import type { EventColumns, GrantColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
+import type { Outbox } from "./outbox.ts"
 import type { Statements } from "./statements.ts"
 
 /** A row with its number in this database. */
@@ -15,9 +17,14 @@ export interface Stored {
 
 /** Makes the views of a connection; `load` knows the rows that the present transaction has touched. */
 export const make =
-  (sql: Statements, load: (id: ProcessId) => Stored | undefined): ((plan: Plan, nowMs: number) => View) =>
+  (
+    sql: Statements,
+    outbox: Outbox,
+    load: (id: ProcessId) => Stored | undefined
+  ): ((plan: Plan, nowMs: number) => View) =>
   (plan, nowMs) => ({
     nowMs,
+    ...Children.viewOf(sql, (id) => load(id)?.pk),
     row: (id) => load(id)?.row,
     tombstone: (id) => {
       const columns = sql.tombstone.get(id) as TombstoneColumns | undefined
@@ -35,7 +42,8 @@ export const make =
     grantsOf: (id) => grants(sql.grantsOf.all(id)),
     sessionGrants: () => (plan.session === undefined ? [] : grants(sql.sessionGrants.all(plan.session))),
     sessionTargets: () =>
-      plan.session === undefined ? [] : (sql.sessionTargets.all(plan.session) as ReadonlyArray<ProcessId>)
+      plan.session === undefined ? [] : (sql.sessionTargets.all(plan.session) as ReadonlyArray<ProcessId>),
+    outbox: outbox.viewOf(nowMs, (id) => load(id)?.pk)
   })
 
 const eventOf = (id: ProcessId, columns: unknown) =>

@@ -1,0 +1,58 @@
+/**
+ * The children of a process, found by an index, and what a process that closes owes them.
+ *
+ * ```
+ * parent ends, or is asked to stop ─► same commit: one debt for each child that runs ─► the child is asked, the debt is gone
+ * ```
+ * Invariant: a debt is written by the commit that closes the parent, and removed by the commit that asks the child.
+ */
+import type * as Effect from "effect/Effect"
+import type { EndState } from "../../machines/process.ts"
+import type { StoreError } from "../model/errors.ts"
+import type { ProcessId } from "../model/ids.ts"
+import type { ClosePolicy } from "../model/Registration.ts"
+
+export type { Closing } from "./decisions/children.ts"
+export { actionOf, closingOf } from "./decisions/children.ts"
+
+/** A child as its parent's index shows it. */
+export interface ChildSight {
+  readonly processId: ProcessId
+  readonly closePolicy: ClosePolicy
+  readonly lifecycle: "running" | EndState
+}
+
+/** What a process that closes still owes one child. Units: epoch milliseconds, UTC. */
+export interface Debt {
+  readonly childId: ProcessId
+  readonly parentId: ProcessId
+  readonly action: "cancel" | "abandon"
+  /** What the child will be told: "parent …", and what became of it. */
+  readonly reason: string
+  readonly owedAtMs: number
+}
+
+/** The reads of children and debts, each answered from an index. */
+export interface ChildReads {
+  /** The children of a process, ended ones included, ascending by id; empty for an unknown process. */
+  readonly of: (parent: ProcessId) => Effect.Effect<ReadonlyArray<ChildSight>, StoreError>
+  /** What is owed to anybody, at most `limit`, in the order in which the children were registered. */
+  readonly debts: (limit: number) => Effect.Effect<ReadonlyArray<Debt>, StoreError>
+  /** What one process still owes, in the order in which its children were registered. */
+  readonly debtsOf: (parent: ProcessId) => Effect.Effect<ReadonlyArray<Debt>, StoreError>
+  /** A number that grows whenever this store writes debts: a hint, on which nothing correct depends. */
+  readonly debtsWritten: () => number
+}
+
+/** What a decision may know about debts. */
+export interface ChildView {
+  /** What is owed to a child. */
+  readonly debt: (childId: ProcessId) => Debt | undefined
+  /** Whether a process still owes anything. */
+  readonly owes: (parentId: ProcessId) => boolean
+}
+
+/** Writes of debts that a decision asks for. What an end owes is no such write: the store sees every end by itself. */
+export type ChildWrite =
+  | { readonly _tag: "Owe"; readonly debt: Debt }
+  | { readonly _tag: "PayDebt"; readonly childId: ProcessId }

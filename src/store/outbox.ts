@@ -1,0 +1,57 @@
+/**
+ * The wake outbox on any store: each operation is its input check, one decision, one transaction.
+ */
+import { randomUUID } from "node:crypto"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { InputInvalid } from "../model/errors.ts"
+import * as Decisions from "./decisions/outbox.ts"
+import * as Inputs from "./inputs.ts"
+import { ProcessStore } from "./ProcessStore.ts"
+import { maxClaims, WakeOutbox, WakeTimings } from "./WakeOutbox.ts"
+
+/** Builds the outbox on a store. */
+export const make: Effect.Effect<typeof WakeOutbox.Service, never, ProcessStore> = Effect.map(
+  Effect.all([ProcessStore, Inputs.make, WakeTimings]),
+  ([store, inputs, times]) =>
+    WakeOutbox.of({
+      claim: (limit) =>
+        Number.isSafeInteger(limit) && limit >= 1 && limit <= maxClaims
+          ? Effect.suspend(() => store.transact({ lock: [] }, Decisions.claim({ limit, token: randomUUID() }, times)))
+          : Effect.fail(
+              new InputInvalid({
+                field: "limit",
+                problem: `is ${limit}; it must be a whole number from 1 to ${maxClaims}`
+              })
+            ),
+      settle: (claim, settlement) =>
+        Effect.gen(function* () {
+          yield* Inputs.count("number", claim.number)
+          yield* Inputs.text("token", claim.token)
+          const checked = yield* inputs.shape("settlement", SettlementShape, settlement)
+          return yield* store.transact({ lock: [] }, Decisions.settle(claim, checked))
+        }),
+      redrive: (wakeId) =>
+        Effect.flatMap(Inputs.text("wake_id", wakeId), (id) =>
+          store.transact({ lock: [] }, Decisions.redrive(id, times))
+        ),
+      isDue: Effect.flatMap(Clock.currentTimeMillis, store.outbox.isDue),
+      rowsOf: (wakeId) => Effect.flatMap(Inputs.text("wake_id", wakeId), store.outbox.rowsOf),
+      report: store.outbox.report
+    })
+)
+
+/** The outbox of the store in context. */
+export const layer: Layer.Layer<WakeOutbox, never, ProcessStore> = Layer.effect(WakeOutbox, make)
+
+const SettlementShape = Schema.Union(
+  Schema.Struct({ _tag: Schema.Literal("Enqueued") }),
+  Schema.Struct({
+    _tag: Schema.Literal("Defer"),
+    delayMs: Schema.NonNegativeInt,
+    seen: Schema.Literal("no", "unknown")
+  }),
+  Schema.Struct({ _tag: Schema.Literal("Discard"), reason: Schema.Literal("expired", "target_gone", "retargeted") })
+)

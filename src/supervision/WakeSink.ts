@@ -1,0 +1,37 @@
+/**
+ * Where wakes go: the host's own way to put a message before a session.
+ *
+ * Invariant of the caller: every wake is handed over at least once, those of one process for one target in the order of their
+ * events. A wake that is handed over again has the same id and the same source key.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { WakeDelivery } from "../model/wakes.ts"
+
+/**
+ * What a sink answers. `Delivered`: the message is durable at its target. `RetryLater`: it certainly is not, and may be
+ * later. `TargetGone`: it never will be; the wake is discarded, and can be redriven.
+ */
+export type SinkAnswer = { readonly _tag: "Delivered" | "RetryLater" | "TargetGone" }
+
+/**
+ * Puts a message before its session.
+ *
+ * It must be idempotent: the same `wakeId` and source key (`Wakes.sourceKey`) may come again after a crash and must not become
+ * a second message. The same id with another source key is a later event whose message the earlier one no longer covers.
+ * A failure, a defect or silence for two thirds of a claim says nothing about the message: it is handed over again.
+ */
+export type Deliver = (wake: WakeDelivery) => Effect.Effect<SinkAnswer, unknown>
+
+/** The sink of a host. Without `deliver` nobody claims wakes: they stay in the outbox, and nothing is discarded. */
+export class WakeSink extends Context.Tag("holdfast/supervision/WakeSink")<
+  WakeSink,
+  { readonly deliver?: Deliver }
+>() {}
+
+/** A sink that is one function. */
+export const layer = (deliver: Deliver): Layer.Layer<WakeSink> => Layer.succeed(WakeSink, { deliver })
+
+/** The sink of a host that has none: wakes stay in the outbox for a host that has one. */
+export const layerNoop: Layer.Layer<WakeSink> = Layer.succeed(WakeSink, {})

@@ -1,0 +1,244 @@
+/**
+ * What a body's operations cost: a signal awaited (W2), children (W3), processes that only wait (W5), and long journals (W6).
+ */
+import { strict as assert } from "node:assert"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { Processes } from "../../src/host/Processes.ts"
+import * as SingleHost from "../../src/host/SingleHost.ts"
+import * as Provenance from "../../src/model/Provenance.ts"
+import * as Engine from "../../src/runtime/Engine.ts"
+import * as Signal from "../../src/runtime/Signal.ts"
+import { registrationOf } from "../../src/runtime/starting.ts"
+import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
+import type { FigureSpec, Run } from "./Contest.ts"
+import { against, reading } from "./Contest.ts"
+import { quiet, repeatedly, warmUpShare } from "./host.ts"
+import { quantile } from "./statistics.ts"
+
+const Go = Signal.make("go", { payload: Schema.Int })
+
+const Waiter = Engine.make("bench.waiter", {
+  version: "1",
+  payload: Schema.Null,
+  success: Schema.Int,
+  signals: [Go],
+  disposition: "rerunnable",
+  run: (_, ctx) => ctx.awaitSignal(Go)
+})
+
+const Dormant = Engine.make("bench.dormant", {
+  version: "1",
+  payload: Schema.Null,
+  success: Schema.Int,
+  signals: [Go],
+  disposition: "rerunnable",
+  passivateAfter: "1 millis",
+  run: (_, ctx) => ctx.awaitSignal(Go)
+})
+
+const Leaf = Engine.make("bench.leaf", {
+  version: "1",
+  payload: Schema.Int,
+  success: Schema.Int,
+  disposition: "rerunnable",
+  run: (n) => Effect.succeed(n)
+})
+
+const children = 100
+
+const Parent = Engine.make("bench.parent", {
+  version: "1",
+  payload: Schema.Null,
+  success: Schema.Int,
+  disposition: "rerunnable",
+  run: (_, ctx) =>
+    Effect.gen(function* () {
+      const numbers = Array.from({ length: children }, (_, index) => index)
+      const all = yield* Effect.forEach(
+        numbers,
+        (n) => Effect.flatMap(ctx.startChild(Leaf, { name: `leaf-${n}`, payload: n }), (child) => child.await),
+        { concurrency: "unbounded" }
+      )
+      return all.length
+    })
+})
+
+const steps = 10_000
+const edge = 100
+
+const Stepper = Engine.make("bench.stepper", {
+  version: "1",
+  payload: Schema.Null,
+  success: Schema.Array(Schema.Number),
+  disposition: "rerunnable",
+  run: (_, ctx) =>
+    Effect.gen(function* () {
+      const tookMs: Array<number> = []
+      for (let index = 0; index < steps; index++) {
+        const startedAt = performance.now()
+        yield* ctx.step(`step-${index}`, Effect.succeed(index))
+        tookMs.push(performance.now() - startedAt)
+      }
+      return [...tookMs.slice(0, edge), ...tookMs.slice(-edge)]
+    })
+})
+
+const hostOn = (folder: string) =>
+  SingleHost.layerSqlite({
+    filename: join(folder, "execution.db"),
+    engines: [Waiter, Dormant, Leaf, Parent, Stepper],
+    maxConcurrent: 2_000
+  }).pipe(Layer.provideMerge(quiet))
+
+/** Measures W2: `perSecond` whole cycles, and `p50Ms` from a signal to the end. */
+export const measureSignals =
+  (callers: number) =>
+  (folder: string, seconds: number): Promise<Run> => {
+    const program = Effect.gen(function* () {
+      const processes = yield* Processes
+      const latenciesMs: Array<number> = []
+      let started = 0
+      const once = Effect.gen(function* () {
+        const handle = yield* processes.start(Waiter, { id: `w2-${started++}`, payload: null })
+        yield* Stream.runDrain(Stream.takeUntil(handle.events, ({ eventType }) => eventType === "process.waiting"))
+        const signalledAt = performance.now()
+        yield* handle.signal(Go, 7)
+        assert.equal(yield* handle.await, 7)
+        latenciesMs.push(performance.now() - signalledAt)
+      })
+      yield* repeatedly(once, callers, seconds * warmUpShare)
+      latenciesMs.length = 0
+      const elapsedMs = yield* repeatedly(once, callers, seconds)
+      return {
+        perSecond: (latenciesMs.length * 1_000) / elapsedMs,
+        p50Ms: quantile(latenciesMs, 0.5),
+        p99Ms: quantile(latenciesMs, 0.99)
+      }
+    })
+    return Effect.runPromise(Effect.provide(program, hostOn(folder)))
+  }
+
+/** Figures of W2. */
+export const signalFigures = (targets: {
+  readonly p50?: FigureSpec["target"]
+  readonly perSecond?: FigureSpec["target"]
+}): ReadonlyArray<FigureSpec> => [
+  {
+    name: "start, wait, signal, complete",
+    unit: "cycles/s",
+    value: reading("perSecond"),
+    ...(targets.perSecond === undefined ? {} : { target: targets.perSecond })
+  },
+  {
+    name: "signal to end, p50",
+    unit: "ms",
+    value: reading("p50Ms"),
+    ...(targets.p50 === undefined ? {} : { ratio: against("p50Ms"), target: targets.p50 })
+  },
+  { name: "signal to end, p99", unit: "ms", value: reading("p99Ms") }
+]
+
+/** Measures W3: `p50Ms` of a parent that starts a hundred children and awaits them all. */
+export const measureChildren = (folder: string): Promise<Run> => {
+  const program = Effect.gen(function* () {
+    const processes = yield* Processes
+    const tookMs: Array<number> = []
+    for (let index = 0; index < 12; index++) {
+      const startedAt = performance.now()
+      const handle = yield* processes.start(Parent, { id: `w3-${index}`, payload: null })
+      assert.equal(yield* handle.await, children)
+      if (index >= 3) tookMs.push(performance.now() - startedAt)
+    }
+    return { p50Ms: quantile(tookMs, 0.5), maxMs: quantile(tookMs, 1) }
+  })
+  return Effect.runPromise(Effect.provide(program, hostOn(folder)))
+}
+
+/** Figures of W3. */
+export const childrenFigures: ReadonlyArray<FigureSpec> = [
+  { name: "100 children awaited, median", unit: "ms", value: reading("p50Ms"), target: { of: "figure", max: 60 } },
+  { name: "100 children awaited, worst", unit: "ms", value: reading("maxMs") }
+]
+
+const dormant = 100_000
+
+/** Measures W5: `bytesEach` of memory of processes that left it to wait. Needs `--expose-gc`. */
+export const measureWaiting = (folder: string): Promise<Run> => {
+  const program = Effect.gen(function* () {
+    const registry = yield* ProcessRegistry
+    yield* Effect.forEach(
+      Array.from({ length: 5_000 }, (_, index) => index),
+      (index) => dormantOne(registry, `warm-${index}`),
+      { concurrency: 256, discard: true }
+    )
+    yield* settled(registry, "warm-4999")
+    const before = yield* heapBytes
+    yield* Effect.forEach(
+      Array.from({ length: dormant }, (_, index) => index),
+      (index) => dormantOne(registry, `w5-${index}`),
+      { concurrency: 256, discard: true }
+    )
+    yield* settled(registry, `w5-${dormant - 1}`)
+    const after = yield* heapBytes
+    return { bytesEach: (after - before) / dormant }
+  })
+  return Effect.runPromise(Effect.provide(program, hostOn(folder)))
+}
+
+/** Figures of W5. */
+export const waitingFigures: ReadonlyArray<FigureSpec> = [
+  {
+    name: "memory of a waiting process",
+    unit: "bytes",
+    value: reading("bytesEach"),
+    target: { of: "figure", max: 1_024 }
+  }
+]
+
+const dormantOne = (registry: typeof ProcessRegistry.Service, id: string) =>
+  Effect.flatMap(registrationOf(Dormant, { id, payload: null, provenance: Provenance.host }), ({ registration }) =>
+    registry.registerProcess(registration)
+  )
+
+/** The sweep takes rows on in order of registration: once the last one has left memory, they all have. */
+const settled = (registry: typeof ProcessRegistry.Service, last: string) =>
+  Effect.gen(function* () {
+    while (true) {
+      const due = (yield* registry.listProcesses({ waiting: false }, { limit: 1 })).length
+      const record = yield* registry.getProcess(last as never) // an id of ours
+      if (due === 0 && record?.wait !== undefined) return yield* Effect.sleep("3 seconds")
+      yield* Effect.sleep("200 millis")
+    }
+  })
+
+const heapBytes = Effect.sync(() => {
+  globalThis.gc?.()
+  globalThis.gc?.()
+  return process.memoryUsage().heapUsed
+})
+
+/** Measures W6: the first and the last hundred of ten thousand steps of one process. */
+export const measureSteps = (folder: string): Promise<Run> => {
+  const program = Effect.gen(function* () {
+    const handle = yield* (yield* Processes).start(Stepper, { id: "w6", payload: null })
+    const tookMs = yield* handle.await
+    return { firstMs: quantile(tookMs.slice(0, edge), 0.5), lastMs: quantile(tookMs.slice(-edge), 0.5) }
+  })
+  return Effect.runPromise(Effect.provide(program, hostOn(folder)))
+}
+
+/** Figures of W6. */
+export const stepFigures: ReadonlyArray<FigureSpec> = [
+  { name: "one of the first 100 steps, p50", unit: "ms", value: reading("firstMs") },
+  {
+    name: "one of the last 100 of 10,000, p50",
+    unit: "ms",
+    value: reading("lastMs"),
+    ratio: (run) => reading("lastMs")(run) / reading("firstMs")(run),
+    target: { of: "ratio", max: 1.2 }
+  }
+]
