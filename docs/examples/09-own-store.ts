@@ -29,6 +29,7 @@ const layer = Layer.succeed(
     recentEvents: () => missing("read recent events"),
     wakeEventsAfter: () => missing("read wakes"),
     list: () => missing("list processes"),
+    countByLifecycle: missing("count processes"),
     listNonTerminal: missing("list processes"),
     grants: () => missing("list grants"),
     wakers: () => missing("list the processes that wake a session"),

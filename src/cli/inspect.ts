@@ -2,16 +2,21 @@
  * Serves the inspector page of a database file. The page and its server are the inspector's.
  */
 import * as Effect from "effect/Effect"
-import type { CliFailure } from "./CliFailure.ts"
-import { refused } from "./CliFailure.ts"
+import * as Inspector from "../inspector/Inspector.ts"
+import type { InputInvalid, StoreError } from "../model/errors.ts"
 
 /** Where to serve it. `port` 0 takes a free one. */
 export interface ServeOptions {
   readonly port: number
-  /** Told once the page can be opened. */
+  /** Told once the page can be opened; the address has the token. */
   readonly onListening: (url: string) => Effect.Effect<void>
 }
 
-/** Serves the inspector of a file until it is interrupted. */
-export const serve = (_file: string, _options: ServeOptions): Effect.Effect<never, CliFailure> =>
-  Effect.fail(refused("this build has no inspector page"))
+/** Serves the inspector of a file until it is interrupted. Fails when the port is taken, or the file cannot be opened. */
+export const serve = (
+  filename: string,
+  { port, onListening }: ServeOptions
+): Effect.Effect<never, InputInvalid | StoreError> =>
+  Effect.flatMap(Inspector.Inspector, ({ address }) => Effect.zipRight(onListening(address), Effect.never)).pipe(
+    Effect.provide(Inspector.layerFile({ filename, port }))
+  )

@@ -5,6 +5,7 @@ import type * as Effect from "effect/Effect"
 import type { Reason } from "../inspector/Explanation.ts"
 import { brief } from "../inspector/explainText.ts"
 import { ago, moment } from "../inspector/explainTimes.ts"
+import type { JournalEntry } from "../model/Journal.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
 import type { Paint, Screen } from "./Screen.ts"
@@ -80,6 +81,26 @@ export const eventTable = (screen: Screen, events: ReadonlyArray<ProcessEvent>):
       moment(occurredAtMs),
       harmless(eventType),
       compact(payload)
+    ])
+  )
+
+/** A table of what the operations of a body came to. */
+export const journalTable = (screen: Screen, journal: ReadonlyArray<JournalEntry>): ReadonlyArray<string> =>
+  table(
+    screen,
+    [
+      { title: "POS", yields: 9, least: 3, align: "right" },
+      { title: "TIME", yields: 8, least: 24 },
+      { title: "OPERATION", yields: 7, least: 9 },
+      { title: "KEY", yields: 5, least: 10 },
+      { title: "CAME TO", yields: 1, least: 8 }
+    ],
+    journal.map(({ position, atMs, operation, key, outcome }) => [
+      String(position),
+      moment(atMs),
+      operation.replaceAll("_", " "),
+      harmless(key),
+      compact(outcome)
     ])
   )
 

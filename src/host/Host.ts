@@ -23,7 +23,10 @@ import * as Layer from "effect/Layer"
 import type { HostEvent, HostFailure } from "../../machines/host.ts"
 import { hostMachine } from "../../machines/host.ts"
 import * as Step from "../../machines/step.ts"
+import type { Lease } from "../model/Lease.ts"
+import type { Registration } from "../model/Registration.ts"
 import type { ChangeHub } from "../runtime/ChangeHub.ts"
+import { Engines } from "../runtime/Engines.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/Worker.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
@@ -41,6 +44,16 @@ import { WakeDriver } from "../supervision/WakeDriver.ts"
 /** Where a host's life stands. */
 export type HostState = "starting" | "running" | "stopping" | "failing" | "stopped" | "failed"
 
+/** What a host knows of itself that no store does: whoever explains why a process stands still asks for it. */
+export interface HostSight {
+  /** Whether this host has the engine that a process asks for, in its version. */
+  readonly engine: (registration: Registration) => "present" | "missing"
+  /** How many bodies could begin to work now, of how many at once. */
+  readonly slots: () => { readonly free: number; readonly total: number }
+  /** What runs here: the lease of each activation, and whether its body does nothing but wait. */
+  readonly activations: () => ReadonlyArray<{ readonly lease: Lease; readonly isWaiting: boolean }>
+}
+
 /** A running host. */
 export class Host extends Context.Tag("holdfast/host/Host")<
   Host,
@@ -50,6 +63,7 @@ export class Host extends Context.Tag("holdfast/host/Host")<
     readonly tree: Effect.Effect<TreeNode>
     /** Waits until the host fails: until its tree could not be kept up. What it ran was handed back by then. */
     readonly awaitFailure: Effect.Effect<HostFailure>
+    readonly sight: HostSight
   }
 >() {}
 
@@ -59,6 +73,7 @@ export const layer: Layer.Layer<
   never,
   | ProcessStore
   | ChangeHub
+  | Engines
   | Worker
   | LeaseKeeper
   | RecoverySweep
@@ -71,6 +86,8 @@ export const layer: Layer.Layer<
   Host,
   Effect.gen(function* () {
     const store = yield* ProcessStore
+    const engines = yield* Engines
+    const { slots, roster } = yield* Worker
     const tree = yield* treeOf
     const failed = yield* Deferred.make<HostFailure>()
     let { snapshot, commands } = Step.begin(hostMachine, undefined)
@@ -130,7 +147,13 @@ export const layer: Layer.Layer<
         const { children, ...host } = tree.node()
         return { ...host, state: snapshot.value as HostState, children: [...store.parts(), ...children] }
       }),
-      awaitFailure: Deferred.await(failed)
+      awaitFailure: Deferred.await(failed),
+      sight: {
+        engine: (registration) => (engines.has(registration) ? "present" : "missing"),
+        slots,
+        activations: () =>
+          roster.all().map(({ lease, parking }) => ({ lease, isWaiting: parking.quietSinceMs() !== undefined }))
+      }
     })
   })
 )

@@ -19,7 +19,7 @@ import * as RuntimeConfig from "../runtime/RuntimeConfig.ts"
 import type { SessionRunner } from "../runtime/SessionTurn.ts"
 import type { RunnableTool } from "../runtime/Tool.ts"
 import * as Tools from "../runtime/Tools.ts"
-import * as Worker from "../runtime/Worker.ts"
+import * as Working from "../runtime/working.ts"
 import * as Activations from "../store/activations.ts"
 import type { ChangeFeed } from "../store/ChangeFeed.ts"
 import * as Changes from "../store/changes.ts"
@@ -109,6 +109,7 @@ export type HostServices =
   | Retention
   | ChangeFeed
   | Observation
+  | OwnerLiveness
   | WakeOutbox
   | ProcessStore
 
@@ -177,7 +178,7 @@ export const onStore = <
     HostEnvironment.layer(environment).pipe(Layer.provideMerge(Environments.layer))
   ).pipe(Layer.provideMerge(liveness))
   const durable = Layer.effectDiscard(requireDurable(effects))
-  const runtime = Layer.merge(Worker.layer, Promises.layer).pipe(
+  const runtime = Layer.merge(Working.layer, Promises.layer).pipe(
     Layer.provideMerge(Awaiter.layer),
     Layer.provideMerge(ChangeHub.layer),
     Layer.provideMerge(Layer.mergeAll(engines, Tools.layer(tools), RuntimeConfig.layer(options), durable)),

@@ -50,13 +50,6 @@ export const Reason = Schema.Union(
     ...wait,
     dueAtMs: renamed("due_at_ms", Schema.Int)
   }),
-  Schema.Struct({
-    _tag: tagged("reason", "waiting_for_child", "WaitingForChild"),
-    ...wait,
-    childId: renamed("child_id", Schema.String),
-    deadlineAtMs
-  }),
-  Schema.Struct({ _tag: tagged("reason", "waiting_for_promise", "WaitingForPromise"), ...wait, deadlineAtMs }),
   Schema.Struct({ _tag: tagged("reason", "externally_owned", "ExternallyOwned") }),
   Schema.Struct({
     _tag: tagged("reason", "outcome_unknown", "OutcomeUnknown"),
@@ -72,7 +65,13 @@ export const Reason = Schema.Union(
     most: Schema.Int
   }),
   Schema.Struct({ _tag: tagged("reason", "no_engine", "NoEngine"), kind, version }),
-  Schema.Struct({ _tag: tagged("reason", "backing_off", "BackingOff"), untilMs: renamed("until_ms", Schema.Int) }),
+  Schema.Struct({
+    _tag: tagged("reason", "backing_off", "BackingOff"),
+    untilMs: renamed("until_ms", Schema.Int),
+    failures: Schema.Int,
+    problem: Schema.String
+  }),
+  Schema.Struct({ _tag: tagged("reason", "begins_later", "BeginsLater"), atMs: renamed("at_ms", Schema.Int) }),
   Schema.Struct({ _tag: tagged("reason", "no_slot", "NoSlot"), slots: Schema.Int }),
   Schema.Struct({ _tag: tagged("reason", "due_now", "DueNow"), sinceMs: renamed("since_ms", Schema.Int) })
 )

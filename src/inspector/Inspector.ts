@@ -2,8 +2,9 @@
  * The inspector: a page on a loopback port of this machine that shows what every process does.
  *
  * ```
- * live host   its store, its registry ─► Inspector.layer      what happens as it happens, and levers
- * any file    a store of its own      ─► Inspector.layerFile  no worker runs, the levers are off
+ * live host   its services             ─► Inspector.layerHost  what happens as it happens, its tree and sweeps, levers
+ * own parts   a store, a registry      ─► Inspector.layer      the same, with whatever parts `InspectorSource` has
+ * any file    a store of its own       ─► Inspector.layerFile  no worker runs, the levers are off
  * ```
  *
  * Invariant: it never decides anything. It reads what the store says, and its levers are the registry's own operations.
@@ -16,21 +17,29 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { Host } from "../host/Host.ts"
 import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
+import * as Liveness from "../store/liveness.ts"
+import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Registry from "../store/registry.ts"
 import type { SqliteStoreOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
+import type { RecoverySweep } from "../supervision/RecoverySweep.ts"
 import * as Access from "./access.ts"
-import * as Counts from "./counts.ts"
 import * as Feed from "./feed.ts"
+import { fileParts, hostParts } from "./hostSource.ts"
+import type { InspectorParts } from "./InspectorSource.ts"
 import { InspectorSource } from "./InspectorSource.ts"
 import type { Redact } from "./redaction.ts"
 import { showAll } from "./redaction.ts"
 import { appOf } from "./server.ts"
 
+export * as Explanation from "./Explanation.ts"
+export { explain, type HostView, noHost } from "./explain.ts"
+export { render as renderExplanation } from "./explainText.ts"
 export { type InspectorParts, InspectorSource, type Part, type PartFailed } from "./InspectorSource.ts"
 export type { Redact } from "./redaction.ts"
 
@@ -71,13 +80,32 @@ export class Inspector extends Context.Tag("holdfast/inspector/Inspector")<
 /**
  * Serves an inspector of the host in context, for as long as the layer lives, and logs its address.
  *
- * Provide `InspectorSource` for the supervision tree, sweeps, wakes and explanations. Fails with `InputInvalid` for a host
+ * `InspectorSource` offers the parts that a store alone does not have; {@link layerHost} has those of a `SingleHost`. Fails with `InputInvalid` for a host
  * that is no loopback name, a port that is taken, or an empty token.
  */
 export const layer = (
   options: InspectorOptions = {}
 ): Layer.Layer<Inspector, InputInvalid, ProcessStore | ProcessRegistry> =>
-  Layer.scoped(Inspector, serve("live", options))
+  Layer.scoped(
+    Inspector,
+    Effect.flatMap(InspectorSource, (parts) => serve("live", options, parts))
+  )
+
+/**
+ * Serves an inspector of a host made by `SingleHost`, with its supervision tree, its sweeps, and explanations that know its
+ * engines and slots. What `InspectorSource` provides beside that counts before the host's own parts.
+ *
+ * Fails with `InputInvalid` as {@link layer} does.
+ */
+export const layerHost = (
+  options: InspectorOptions = {}
+): Layer.Layer<Inspector, InputInvalid, ProcessStore | ProcessRegistry | OwnerLiveness | Host | RecoverySweep> =>
+  Layer.scoped(
+    Inspector,
+    Effect.flatMap(Effect.all([hostParts, InspectorSource]), ([own, given]) =>
+      serve("live", options, { ...own, ...given })
+    )
+  )
 
 /**
  * Serves an inspector of a database file, perhaps that of a crashed host, or one that another program works with.
@@ -85,8 +113,15 @@ export const layer = (
  * Fails with `InputInvalid` as {@link layer} does, or with `StoreError` when the file cannot be opened.
  */
 export const layerFile = ({ filename, ...options }: FileOptions): Layer.Layer<Inspector, InputInvalid | StoreError> =>
-  Layer.scoped(Inspector, serve("file", { name: basename(filename), ...options, levers: false })).pipe(
-    Layer.provide(Layer.provideMerge(Registry.layer, SqliteStore.layer(storeOptions(filename))))
+  Layer.scoped(
+    Inspector,
+    Effect.flatMap(Effect.all([fileParts, InspectorSource]), ([own, given]) =>
+      serve("file", { name: basename(filename), ...options, levers: false }, { ...own, ...given })
+    )
+  ).pipe(
+    Layer.provide(
+      Layer.provideMerge(Layer.merge(Registry.layer, Liveness.layer), SqliteStore.layer(storeOptions(filename)))
+    )
   )
 
 /** Nothing is written, so nothing need be waited for. */
@@ -94,7 +129,8 @@ const storeOptions = (filename: string): SqliteStoreOptions => ({ filename, sync
 
 const serve = (
   mode: "live" | "file",
-  options: InspectorOptions
+  options: InspectorOptions,
+  parts: InspectorParts
 ): Effect.Effect<typeof Inspector.Service, InputInvalid, ProcessStore | ProcessRegistry | Scope.Scope> =>
   Effect.gen(function* () {
     const { port = 0, host = "127.0.0.1", levers = true, name = "holdfast", redact = showAll } = options
@@ -106,9 +142,7 @@ const serve = (
 
     const store = yield* ProcessStore
     const registry = yield* ProcessRegistry
-    const parts = yield* InspectorSource
-    const counts = yield* Counts.make(store)
-    const feed = yield* Feed.make(store, counts, { redact, lookEvery: lookEvery(mode, store.durability) })
+    const feed = yield* Feed.make(store, { redact, lookEvery: lookEvery(mode, store.durability) })
 
     const node = createServer()
     const server = yield* NodeHttpServer.make(() => node, { host, port }).pipe(
@@ -121,7 +155,7 @@ const serve = (
     yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
     const bound = server.address._tag === "TcpAddress" ? server.address.port : port
     const access = Access.make(token, host, bound)
-    const app = appOf({ store, registry, parts, counts, feed, access, redact, host: { mode, levers, name } })
+    const app = appOf({ store, registry, parts, feed, access, redact, host: { mode, levers, name } })
     yield* Effect.provideService(HttpServer.serveEffect(app), HttpServer.HttpServer, server)
 
     const address = `http://${Access.bracketed(host)}:${bound}/?token=${encodeURIComponent(token)}`

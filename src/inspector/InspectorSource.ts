@@ -24,7 +24,7 @@ export interface InspectorParts {
    * Shape: `{ id, kind?, state?, restarts?, children?: […], …}`; every further field is shown as it is.
    */
   readonly tree?: Part
-  /** The last sweeps, newest first. Shape: `[{ at_ms, duration_ms?, admitted: [id], ended: [{ id, as }], deferred: [{ id, reason }] }]`. */
+  /** The last sweeps, newest first. Shape: `[{ at_ms, duration_ms?, problem?, dead?: [{ owner_id, leases }], admitted: [id], ended: [{ id, as }], deferred: [{ id, reason }] }]`. */
   readonly sweeps?: Part
   /**
    * The wake outbox.

@@ -41,11 +41,10 @@ export interface ListView {
   readonly scanned: number
 }
 
-/** How many processes are in each state. Not complete while they are still being counted. */
+/** How many processes are in each state, and altogether. */
 export interface CountsView {
   readonly counts: Readonly<Record<StateLabel, number>>
   readonly total: number
-  readonly complete: boolean
 }
 
 /** What the page talks to. */
@@ -67,6 +66,17 @@ export interface SignalView {
   readonly expected: boolean
 }
 
+/** What one operation of a body came to. Units: `at_ms` is epoch milliseconds, UTC. */
+export interface JournalView {
+  readonly position: number
+  readonly operation: string
+  readonly key: string
+  /** The last event of the log when it was written. */
+  readonly sequence: number
+  readonly at_ms: number
+  readonly outcome: unknown
+}
+
 /** One process. `record` and `lease` are wire JSON. */
 export interface ProcessView {
   readonly row: RowView
@@ -80,6 +90,9 @@ export interface ProcessView {
   readonly signals: ReadonlyArray<SignalView>
   readonly children: ReadonlyArray<RowView>
   readonly children_complete: boolean
+  /** The last entries of its journal, in order of position. */
+  readonly journal: ReadonlyArray<JournalView>
+  readonly journal_length: number
   readonly now_ms: number
 }
 

@@ -155,20 +155,6 @@ const tellers: Tellers = {
       move("timer", `Its timer fires ${away(dueAtMs, about.nowMs)}, where a host is running.`),
       cancel(about)
     ),
-  WaitingForChild: ({ childId, deadlineAtMs, sinceMs }, about) =>
-    told(
-      `It has waited for its child ${childId} to end since ${moment(sinceMs)}.`,
-      move("child", "That child ends: ask why it has not.", `holdfast explain ${quoted(childId)}`),
-      ...onDeadline(deadlineAtMs, about.nowMs),
-      cancel(about)
-    ),
-  WaitingForPromise: ({ key, deadlineAtMs, sinceMs }, about) =>
-    told(
-      `It has waited for the promise ${key} since ${moment(sinceMs)}.`,
-      move("external_system", "Whoever holds the promise resolves it."),
-      ...onDeadline(deadlineAtMs, about.nowMs),
-      cancel(about)
-    ),
   ExternallyOwned: (_reason, about) =>
     told(
       "The work belongs to an outside system; no host runs it, and no sweep ends it.",
@@ -218,10 +204,17 @@ const tellers: Tellers = {
       move("host", `A host with ${engineName(engine)} starts; its first sweep runs it.`),
       cancel(about)
     ),
-  BackingOff: ({ untilMs }, { nowMs }) =>
+  BackingOff: ({ untilMs, failures, problem }, about) =>
     told(
-      `It is left alone until ${moment(untilMs)}, since the last try did not work.`,
-      move("sweep", `The first sweep after that (${away(untilMs, nowMs)}) tries again.`)
+      `Beginning it failed ${failures === 1 ? "once" : `${failures} times in a row`}, so it rests until ${moment(untilMs)}. The last problem was "${problem}".`,
+      move("sweep", `The first sweep after that (${away(untilMs, about.nowMs)}) tries again.`),
+      cancel(about)
+    ),
+  BeginsLater: ({ atMs }, about) =>
+    told(
+      `It was registered to begin at ${moment(atMs)}.`,
+      move("sweep", `The first sweep after that (${away(atMs, about.nowMs)}) of ${hostWith(about)} runs it.`),
+      cancel(about)
     ),
   NoSlot: ({ slots }, about) =>
     told(

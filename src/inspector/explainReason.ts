@@ -113,10 +113,14 @@ const toRun = (sighting: Sighting): Reason => {
   if (context.cancelRequest !== undefined) return { _tag: "CancelDue", runs: true }
   const [wait] = context.waits
   if (wait !== undefined && row.dueAtMs === null) return waitingFor(wait)
-  if (row.dueAtMs !== null && row.dueAtMs > nowMs) return { _tag: "BackingOff", untilMs: row.dueAtMs }
+  if (row.dueAtMs !== null && row.dueAtMs > nowMs) return later(row, row.dueAtMs)
   if (slots !== "unknown" && slots.free === 0) return { _tag: "NoSlot", slots: slots.total }
   return { _tag: "DueNow", sinceMs: row.dueAtMs ?? context.updatedAtMs }
 }
+
+/** Two things make a row due later: that beginning it failed, and that it was registered so. */
+const later = ({ backOff }: ProcessRow, dueAtMs: number): Reason =>
+  backOff === undefined ? { _tag: "BeginsLater", atMs: dueAtMs } : { _tag: "BackingOff", ...backOff }
 
 type Held = NonNullable<LeaseSlot["held"]>
 

@@ -62,10 +62,6 @@ export const brief = (reason: Reason, nowMs: number): string => {
       return `waits for signal ${reason.name}`
     case "WaitingForTimer":
       return `sleeps, wakes ${away(reason.dueAtMs, nowMs)}`
-    case "WaitingForChild":
-      return `waits for child ${reason.childId}`
-    case "WaitingForPromise":
-      return "waits for a promise"
     case "ExternallyOwned":
       return "an outside system's work"
     case "OutcomeUnknown":
@@ -84,6 +80,8 @@ export const brief = (reason: Reason, nowMs: number): string => {
       return `no engine ${reason.kind}`
     case "BackingOff":
       return `backs off, tries ${away(reason.untilMs, nowMs)}`
+    case "BeginsLater":
+      return `begins ${away(reason.atMs, nowMs)}`
     case "NoSlot":
       return "waits for a free place"
     case "DueNow":
@@ -147,7 +145,12 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
   ...section("Lease", detail.lease === undefined ? ["nobody holds it"] : leaseTexts(detail.lease, nowMs)),
   ...section(
     "Open waits",
-    detail.waits.map(({ kind, sinceMs }) => `${kind.key}, since ${moment(sinceMs)} (${ago(sinceMs, nowMs)})`)
+    detail.waits.map(
+      ({ kind, sinceMs, deadlineMs }) =>
+        `${kind.key}, since ${moment(sinceMs)} (${ago(sinceMs, nowMs)})${
+          deadlineMs === undefined ? "" : `, until ${moment(deadlineMs)} (${away(deadlineMs, nowMs)})`
+        }`
+    )
   ),
   ...section("Children still running", detail.runningChildren),
   ...section("Children it has yet to ask", detail.debts === undefined ? [] : [String(detail.debts)]),

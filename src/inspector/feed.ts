@@ -15,7 +15,6 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
-import type { Counts } from "./counts.ts"
 import type { Redact } from "./redaction.ts"
 import { rowView } from "./rowViews.ts"
 import type { ChangeMessage, RowView } from "./View.ts"
@@ -52,7 +51,6 @@ export interface FeedOptions {
 /** Makes the stream; one fiber of the scope serves all clients. */
 export const make = (
   store: typeof ProcessStore.Service,
-  counts: Counts,
   { redact, lookEvery }: FeedOptions
 ): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -72,7 +70,6 @@ export const make = (
       isResyncOwed = false
       sinceResync = 0
       dirty.clear()
-      counts.forget()
       return broadcast(encode({ type: "resync" }))
     })
 
@@ -113,7 +110,6 @@ export const make = (
         else gone.push(id)
       }
       if (lookEvery > 0) for (const row of rows) sent.set(row.process_id, row.sequence)
-      counts.note(rows, gone)
       yield* broadcast(encode({ type: "changes", rows, gone }))
     })
 
@@ -133,12 +129,9 @@ export const make = (
       Effect.forever(
         Effect.gen(function* () {
           yield* awake.await
-          // Nobody followed the changes until here, so what was counted before is not to be trusted.
-          counts.forget()
           if (lookEvery > 0) cursor = yield* Effect.orElseSucceed(lastChange(store), () => 0)
           yield* serve
           yield* awake.close
-          counts.forget()
           dirty.clear()
           sent.clear()
           isResyncOwed = false

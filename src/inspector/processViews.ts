@@ -10,6 +10,7 @@ import { InputInvalid, ProcessPruned, ProcessUnknown } from "../model/errors.ts"
 import { lifecycleEventOf } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { signalNameOf } from "../model/ids.ts"
+import type { JournalEntry } from "../model/Journal.ts"
 import { leaseIn } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import * as ProcessRecord from "../model/ProcessRecord.ts"
@@ -21,7 +22,7 @@ import type { Redact } from "./redaction.ts"
 import { redactContext, redactEvent, redactRecord } from "./redaction.ts"
 import { rowView } from "./rowViews.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "./states.ts"
-import type { EventsView, EventView, MomentView, ProcessView, SignalView } from "./View.ts"
+import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "./View.ts"
 
 type Store = typeof ProcessStore.Service
 
@@ -35,6 +36,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
     const children = yield* childrenOf(store, id, redact)
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
+    const journal = yield* store.execution.journal(id)
     return {
       row: rowView(row, redact),
       record: redactRecord(encodeRecord(ProcessRecord.make(row.base, row.snapshot)), redact),
@@ -46,9 +48,21 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
       signals: signalsOf(row),
       children: children.rows,
       children_complete: children.complete,
+      journal: journal.slice(-maxJournal).map((entry) => journalView(entry, redact)),
+      journal_length: journal.length,
       now_ms: yield* Clock.currentTimeMillis
     }
   })
+
+/** How many entries of a journal are shown: bodies that run for weeks write thousands. */
+const maxJournal = 200
+
+/** An entry of a journal; what an operation came to is the body's own, so it is redacted. */
+export const journalView = ({ atMs, outcome, ...rest }: JournalEntry, redact: Redact): JournalView => ({
+  ...rest,
+  at_ms: atMs,
+  outcome: redact(outcome)
+})
 
 /** Which end of the log to read. */
 export type EventsRequest = { readonly after: number; readonly limit: number } | { readonly last: number }

@@ -20,7 +20,6 @@ import type { Access } from "./access.ts"
 import { headers, refusalOf } from "./access.ts"
 import * as Answers from "./answers.ts"
 import { assetOf } from "./assets.ts"
-import type { Counts } from "./counts.ts"
 import type { Feed } from "./feed.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 import { leversOf } from "./levers.ts"
@@ -29,14 +28,13 @@ import type { EventsRequest } from "./processViews.ts"
 import { eventsView, processView, stateAt } from "./processViews.ts"
 import type { Redact } from "./redaction.ts"
 import { machineOf, machines, machineView, StepRequest, simulate } from "./simulation.ts"
-import type { HostView, PartView } from "./View.ts"
+import type { CountsView, HostView, PartView } from "./View.ts"
 
 /** What the routes need. */
 export interface ServerSupport {
   readonly store: typeof ProcessStore.Service
   readonly registry: typeof ProcessRegistry.Service
   readonly parts: InspectorParts
-  readonly counts: Counts
   readonly feed: Feed
   readonly access: Access
   readonly redact: Redact
@@ -101,7 +99,7 @@ export const appOf = (
   )
 }
 
-const readsOf = ({ store, parts, counts, feed, redact, host }: ServerSupport): Readonly<Record<string, Handler>> => ({
+const readsOf = ({ store, parts, redact, host }: ServerSupport): Readonly<Record<string, Handler>> => ({
   "/api/host": () =>
     Effect.map(
       Clock.currentTimeMillis,
@@ -126,10 +124,11 @@ const readsOf = ({ store, parts, counts, feed, redact, host }: ServerSupport): R
       const request = { ...narrowed, status, limit, ...(after === null ? {} : { after: processId(after) }) }
       return yield* listPage(store, request, redact)
     }),
-  "/api/counts": () => {
-    if (feed.clients() === 0) counts.forget()
-    return counts.current
-  },
+  "/api/counts": () =>
+    Effect.map(
+      store.countByLifecycle,
+      (counts): CountsView => ({ counts, total: Object.values(counts).reduce((sum, count) => sum + count, 0) })
+    ),
   "/api/process": (query) => Effect.flatMap(idOf(query), (id) => processView(store, id, redact)),
   "/api/events": (query) =>
     Effect.gen(function* () {

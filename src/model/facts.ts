@@ -38,7 +38,9 @@ export const ProcessStarted = Schema.Struct({
   owner: LeaseOwner,
   startedAtMs: renamed("started_at_ms", Schema.Int),
   attempt: Schema.Int,
-  fencingToken: renamed("fencing_token", Schema.Int)
+  fencingToken: renamed("fencing_token", Schema.Int),
+  /** The span of this activation, as a `traceparent`, where its host traces. */
+  trace: optional(Schema.String)
 })
 /** Who began an activation, and under which fence. */
 export type ProcessStarted = typeof ProcessStarted.Type
@@ -131,7 +133,8 @@ export const started = (id: ProcessId, activation: number, begun: ProcessStarted
       owner: ownerWire(begun.owner),
       started_at_ms: begun.startedAtMs,
       attempt: begun.attempt,
-      fencing_token: begun.fencingToken
+      fencing_token: begun.fencingToken,
+      ...(begun.trace === undefined ? {} : { trace: begun.trace })
     }
   },
   replayKey: Ids.startedReplayKey(id, activation),

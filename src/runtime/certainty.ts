@@ -1,5 +1,5 @@
 /**
- * What a commit did whose answer was lost.
+ * A begin whose commit failed may stand all the same: then its row holds the lease that was asked for, and it runs.
  */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -10,29 +10,24 @@ import { leaseIn } from "../model/Lease.ts"
 import type { Claimant } from "../store/decisions/lease.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
 
-/** Begins a process, and finds out whether that stands when the store could not say. */
-export type Certainly = <A, E extends { readonly _tag: string }>(
-  begin: Effect.Effect<A, E>,
-  id: ProcessId,
-  by: Claimant,
-  begun: (row: ProcessRow, lease: Lease) => A
-) => Effect.Effect<A, E | StoreError>
-
-/** A begin whose commit failed may stand all the same: then its row holds the lease that was asked for, and it runs. */
-export const certainly =
-  (readRow: (id: ProcessId) => Effect.Effect<ProcessRow | undefined, StoreError>): Certainly =>
-  (begin, id, by, begun) =>
-    Effect.catchIf(
-      begin,
-      (error) => error._tag === "StoreError" && "written" in error && error.written === "unknown",
-      (error) =>
-        Effect.flatMap(Effect.retry(readRow(id), unclear), (row) => {
-          const lease = row && leaseIn(id, row.lease)
-          return row !== undefined && lease?.leaseToken === by.token
-            ? Effect.succeed(begun(row, lease))
-            : Effect.fail(error)
-        })
-    )
-
 /** How long a worker asks what became of its begin, before it leaves that to its keeper. */
 const unclear = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(100))
+
+/** Begins, and when nobody knows whether that was written, reads the row until it says; `begun` is the answer if it was. */
+export const certain = <A, E extends { readonly _tag: string }>(
+  readRow: (id: ProcessId) => Effect.Effect<ProcessRow | undefined, StoreError>,
+  begin: Effect.Effect<A, E>,
+  asked: { readonly id: ProcessId; readonly by: Claimant },
+  begun: (row: ProcessRow, lease: Lease) => A
+): Effect.Effect<A, E | StoreError> =>
+  Effect.catchIf(
+    begin,
+    (error) => error._tag === "StoreError" && "written" in error && error.written === "unknown",
+    (error) =>
+      Effect.flatMap(Effect.retry(readRow(asked.id), unclear), (row) => {
+        const lease = row && leaseIn(asked.id, row.lease)
+        return row !== undefined && lease?.leaseToken === asked.by.token
+          ? Effect.succeed(begun(row, lease))
+          : Effect.fail(error)
+      })
+  )

@@ -29,6 +29,7 @@ import type {
   Found,
   Holder,
   Holding,
+  LifecycleCounts,
   ListQuery,
   Numbered,
   RenewedPage,
@@ -160,6 +161,7 @@ export type {
   Found,
   Holder,
   Holding,
+  LifecycleCounts,
   ListQuery,
   Numbered,
   RenewedPage,
@@ -218,6 +220,9 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
 
     /** Processes that match a filter, ascending by id (bytewise). */
     readonly list: (query: ListQuery) => Effect.Effect<ReadonlyArray<ProcessRow>, StoreError>
+
+    /** How many processes are in each state, counted in an index: cheap also where there are very many. */
+    readonly countByLifecycle: Effect.Effect<LifecycleCounts, StoreError>
 
     /** How many events of exactly this type have a sequence up to `upto`. Fails with `ProcessUnknown`. */
     readonly countEvents: (

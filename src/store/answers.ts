@@ -8,6 +8,7 @@ import type { JournalEntry } from "../model/Journal.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
+import type { ProcessLifecycle } from "../model/ProcessRecord.ts"
 import type { ProcessRow, Tombstone } from "./ProcessStore.ts"
 
 /** What a point read finds. */
@@ -56,6 +57,8 @@ export interface StorePart {
   readonly state: string
   readonly restarts: number
   readonly lastFailure?: { readonly atMs: number; readonly problem: string }
+  /** What it has committed since it was made: `busyMs` is the time between the lock and the end of its commits. */
+  readonly work?: { readonly commits: number; readonly changes: number; readonly busyMs: number }
   readonly children: readonly []
 }
 
@@ -70,6 +73,12 @@ export interface Candidate {
   readonly sequence: number
   readonly change: number
 }
+
+/** How many processes are in each state; pruned ones are in none. */
+export type LifecycleCounts = Readonly<Record<ProcessLifecycle, number>>
+
+/** No process in any state. */
+export const noProcesses: LifecycleCounts = { running: 0, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
 
 /** A page of a list: ascending by id, after one. */
 export interface ListQuery {

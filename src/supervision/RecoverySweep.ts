@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as Step from "../../machines/step.ts"
 import type { SweepEvent } from "../../machines/sweep.ts"
 import { sweepMachine } from "../../machines/sweep.ts"
@@ -36,6 +37,8 @@ export class RecoverySweep extends Context.Tag("holdfast/supervision/RecoverySwe
     readonly nudge: Effect.Effect<void>
     /** The last sweep that finished, and the problem of the last one that did not. */
     readonly latest: Effect.Effect<LatestSweeps>
+    /** Calls `listener` after every sweep that finished; it must neither throw nor wait. */
+    readonly onReport: (listener: (report: SweepReport) => void) => Effect.Effect<void, never, Scope.Scope>
     /** Sweeps at the start, at the interval, and when nudged, for ever; for the supervision tree to run. */
     readonly run: Effect.Effect<never>
   }
@@ -44,8 +47,13 @@ export class RecoverySweep extends Context.Tag("holdfast/supervision/RecoverySwe
 /** What is remembered of earlier sweeps. Units: epoch milliseconds, UTC. */
 export interface LatestSweeps {
   readonly report?: SweepReport
+  /** The last ones that met anything at all, newest first, at most {@link maxRemembered}. */
+  readonly eventful: ReadonlyArray<SweepReport>
   readonly failure?: { readonly atMs: number; readonly problem: string }
 }
+
+/** How many eventful sweeps are remembered. */
+export const maxRemembered = 20
 
 /** How many due rows one sweep takes. */
 export const maxRows = 10_000
@@ -66,7 +74,8 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
       const stuck = new Map<ProcessId, Stuck>()
       const inbox = Inboxes.make<SweepEvent>()
       const oneAtATime = Effect.unsafeMakeSemaphore(1)
-      let latest: LatestSweeps = {}
+      const listeners = new Set<(report: SweepReport) => void>()
+      let latest: LatestSweeps = { eventful: [] }
       let latestMs = 0
 
       /** The rows of holders whose death is proven, each with its holder. Every holder is asked for once. */
@@ -117,7 +126,12 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
             if (SweepReports.isStuck(row)) stuck.set(row.id, longer(stuck.get(row.id), nowMs))
             else stuck.delete(row.id)
           }
-          latest = { report }
+          const { eventful } = latest
+          latest = {
+            report,
+            eventful: SweepReports.isEventful(report) ? [report, ...eventful].slice(0, maxRemembered) : eventful
+          }
+          for (const listener of listeners) listener(report)
           return report
         })
 
@@ -182,6 +196,11 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
           }),
         nudge: Effect.sync(() => inbox.offer({ type: "sweep.nudged" })),
         latest: Effect.sync(() => latest),
+        onReport: (listener) =>
+          Effect.acquireRelease(
+            Effect.sync(() => listeners.add(listener)),
+            () => Effect.sync(() => listeners.delete(listener))
+          ),
         run: run as Effect.Effect<never> // it loops for ever
       })
     })

@@ -64,6 +64,10 @@ export const make = (
   deferred: rows.flatMap((row) => (row._tag === "Deferred" ? [{ id: row.id, reason: row.reason }] : []))
 })
 
+/** Whether a sweep met anything: most find nothing to do. */
+export const isEventful = ({ dead, admitted, ended, deferred }: SweepReport): boolean =>
+  dead.length + admitted.length + ended.length + deferred.length > 0
+
 /** What a worker's answer means for a report. */
 export const rowReport = (id: ProcessId, admission: Admission): RowReport => {
   switch (admission._tag) {

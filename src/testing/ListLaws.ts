@@ -189,6 +189,34 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("how many after", (yield* registry.listProcesses(filter, { limit: 1_000 })).length, 101)
       yield* expectEquals("the first", page[0], yield* registry.getProcess(processId(`${scope}-0`)))
     })
+  ),
+
+  law(
+    "counts by state follow registrations and ends, one by one",
+    "B2",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const store = yield* ProcessStore
+      const before = yield* store.countByLifecycle
+      for (const [name, output] of Object.entries(ends)) {
+        const id = yield* freshId
+        yield* registry.registerProcess(registrationOf(id, "externally_owned"))
+        const begun = yield* store.countByLifecycle
+        yield* registry.completeProcess(id, output, { _tag: "ExternalOwner" })
+        const ended = yield* store.countByLifecycle
+        yield* expectEquals(`running, before one is ${name}`, begun.running, before.running + 1)
+        yield* expectEquals(`running, after one is ${name}`, ended.running, before.running)
+      }
+      yield* registry.registerProcess(registrationOf(yield* freshId, "rerunnable"))
+      const { running, completed, failed, cancelled, abandoned } = before
+      yield* expectEquals("one more of each", yield* store.countByLifecycle, {
+        running: running + 1,
+        completed: completed + 1,
+        failed: failed + 1,
+        cancelled: cancelled + 1,
+        abandoned: abandoned + 1
+      })
+    })
   )
 ]
 

@@ -25,8 +25,6 @@ const reasons: { readonly [Tag in Reason["_tag"]]: readonly [Extract<Reason, { r
   LeaseLapsed: [{ _tag: "LeaseLapsed", holder, expiredAtMs: 0 }, "lease_lapsed"],
   WaitingForSignal: [{ _tag: "WaitingForSignal", name: "go", ...wait, deadlineAtMs: 9 }, "waiting_for_signal"],
   WaitingForTimer: [{ _tag: "WaitingForTimer", ...wait, dueAtMs: 9 }, "waiting_for_timer"],
-  WaitingForChild: [{ _tag: "WaitingForChild", ...wait, childId: "c" }, "waiting_for_child"],
-  WaitingForPromise: [{ _tag: "WaitingForPromise", ...wait }, "waiting_for_promise"],
   ExternallyOwned: [{ _tag: "ExternallyOwned" }, "externally_owned"],
   OutcomeUnknown: [{ _tag: "OutcomeUnknown", startedBy: holder }, "outcome_unknown"],
   AbandonWaitsForLease: [{ _tag: "AbandonWaitsForLease", holder, expiresAtMs: 9 }, "abandon_waits_for_lease"],
@@ -35,7 +33,8 @@ const reasons: { readonly [Tag in Reason["_tag"]]: readonly [Extract<Reason, { r
   CancelDue: [{ _tag: "CancelDue", runs: true }, "cancel_due"],
   AttemptsExhausted: [{ _tag: "AttemptsExhausted", attempts: 3, most: 3 }, "attempts_exhausted"],
   NoEngine: [{ _tag: "NoEngine", kind: "k", version: "2" }, "no_engine"],
-  BackingOff: [{ _tag: "BackingOff", untilMs: 9 }, "backing_off"],
+  BackingOff: [{ _tag: "BackingOff", untilMs: 9, failures: 2, problem: "no" }, "backing_off"],
+  BeginsLater: [{ _tag: "BeginsLater", atMs: 9 }, "begins_later"],
   NoSlot: [{ _tag: "NoSlot", slots: 64 }, "no_slot"],
   DueNow: [{ _tag: "DueNow", sinceMs: 0 }, "due_now"]
 }

@@ -4,23 +4,19 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import * as Counts from "../../src/inspector/counts.ts"
 import * as Feed from "../../src/inspector/feed.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import { showAll } from "../../src/inspector/redaction.ts"
-import type { ChangeMessage, CountsView } from "../../src/inspector/View.ts"
-import { processId } from "../../src/model/ids.ts"
-import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
+import type { ChangeMessage } from "../../src/inspector/View.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { bounded, quiet, temporaryFolder, until } from "../support/hosts.ts"
 import { fileStore, memoryStore, note, register } from "./fixtures.ts"
 
-/** A feed of the store in context, and its counts. */
+/** A feed of the store in context. */
 const made = (lookEvery = 0) =>
   Effect.gen(function* () {
     const store = yield* ProcessStore
-    const counts = yield* Counts.make(store)
-    return { counts, feed: yield* Feed.make(store, counts, { redact: showAll, lookEvery }) }
+    return { feed: yield* Feed.make(store, { redact: showAll, lookEvery }) }
   })
 
 const parsed = (text: string): ChangeMessage => JSON.parse(text.slice("data: ".length))
@@ -129,26 +125,6 @@ describe("the stream of changes", () => {
       const again = yield* reading(feed)
       yield* tick
       assert.deepStrictEqual(again.map(shown), ["hello"])
-    }).pipe(Effect.provide(memoryStore))
-  )
-
-  it.scoped("counts follow the changes while somebody listens", () =>
-    Effect.gen(function* () {
-      const { feed, counts } = yield* made()
-      for (const id of ["a", "b", "c"]) yield* register(id)
-      yield* reading(feed)
-      // The count gives way to others between its pages, which are several only in large stores.
-      const first: CountsView = yield* counts.current
-      assert.deepStrictEqual([first.total, first.complete, first.counts.running], [3, true, 3])
-      const registry = yield* ProcessRegistry
-      yield* registry.completeProcess(processId("b"), { _tag: "Success", value: 1 }, { _tag: "ExternalOwner" })
-      yield* register("d")
-      yield* tick
-      assert.deepStrictEqual(yield* counts.current, {
-        counts: { running: 3, completed: 1, failed: 0, cancelled: 0, abandoned: 0 },
-        total: 4,
-        complete: true
-      })
     }).pipe(Effect.provide(memoryStore))
   )
 

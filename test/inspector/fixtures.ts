@@ -74,3 +74,13 @@ export const fileStore = (filename: string) => Layer.provideMerge(onStore, Sqlit
 /** An inspector beside the store it looks at. */
 export const inspected = (options: Inspector.InspectorOptions = {}, store = memoryStore) =>
   Layer.provide(Layer.provideMerge(Inspector.layer({ token: "secret", ...options }), store), quiet)
+
+/** Asks the inspector in context, whose token is `secret`, for JSON. */
+export const asked = <A = unknown>(path: string): Effect.Effect<A, never, Inspector.Inspector> =>
+  Effect.flatMap(Inspector.Inspector, ({ port }) =>
+    Effect.promise(async () => {
+      const headers = { authorization: "Bearer secret" }
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers, signal: AbortSignal.timeout(30_000) })
+      return (await response.json()) as A // the caller says what it asked for
+    })
+  )

@@ -186,8 +186,7 @@ describe("the list", () => {
       const { body } = yield* ask("/api/counts")
       assert.deepStrictEqual(body, {
         counts: { running: 3, completed: 1, failed: 0, cancelled: 0, abandoned: 0 },
-        total: 4,
-        complete: true
+        total: 4
       })
     }).pipe(Effect.provide(inspected()))
   )

@@ -14,6 +14,11 @@ CREATE TABLE debt (
   owed_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE environment (
+  env_ref TEXT PRIMARY KEY,
+  body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE event (
   pk INTEGER NOT NULL REFERENCES process (pk),
   sequence INTEGER NOT NULL,

@@ -1,5 +1,5 @@
 /**
- * `holdfast show ID`: one process, with its lease, its waits and its last events.
+ * `holdfast show ID`: one process, with its lease, its waits, its last events and what its body's operations came to.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -9,6 +9,8 @@ import { reasonsOf } from "../../inspector/explain.ts"
 import { holderName, quoted } from "../../inspector/explainMoves.ts"
 import { brief } from "../../inspector/explainText.ts"
 import { ago, moment } from "../../inspector/explainTimes.ts"
+import { journalView } from "../../inspector/processViews.ts"
+import { showAll } from "../../inspector/redaction.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import { originatorScopeId } from "../../model/Provenance.ts"
@@ -20,7 +22,7 @@ import { recordOf } from "../../store/registry.ts"
 import { on } from "../database.ts"
 import * as Shared from "../options.ts"
 import { presentRow } from "../reading.ts"
-import { eventTable, nameOf, pairs, printAll } from "../rows.ts"
+import { eventTable, journalTable, nameOf, pairs, printAll } from "../rows.ts"
 import type { Screen } from "../Screen.ts"
 import { TheScreen } from "../Screen.ts"
 import { compact } from "../text.ts"
@@ -29,7 +31,9 @@ const options = {
   id: Shared.id,
   db: Shared.db,
   json: Shared.json,
-  events: Shared.positive("events", "How many of the last events. Default: 10.").pipe(Options.withDefault(10))
+  events: Shared.positive("events", "How many of the last events, and of the last journal entries. Default: 10.").pipe(
+    Options.withDefault(10)
+  )
 }
 
 /** The command. */
@@ -41,22 +45,27 @@ export const command = Command.make("show", options, ({ id, db, json, events: mo
       const store = yield* ProcessStore
       const row = yield* presentRow(id)
       const events = yield* store.recentEvents(id, most)
+      const journal = yield* store.execution.journal(id)
       if (json) {
         const lease = leaseIn(id, row.lease)
         return yield* screen.json({
           record: RecordWire.encodeRecord(recordOf(row)),
           ...(lease === undefined ? {} : { lease: Wire.encodeLease(lease) }),
-          events: events.map(RecordWire.encodeEvent)
+          events: events.map(RecordWire.encodeEvent),
+          journal: journal.map((entry) => journalView(entry, showAll))
         })
       }
       const [because] = yield* reasonsOf([row])
       const nowMs = yield* Clock.currentTimeMillis
       yield* printAll(screen, pairs(screen, fieldsOf(row, because === undefined ? "" : brief(because, nowMs), nowMs)))
       yield* printAll(screen, ["", ...eventTable(screen, events)])
+      if (journal.length > 0) yield* printAll(screen, ["", ...journalTable(screen, journal.slice(-most))])
       yield* hint(screen, id, row)
     })
   )
-).pipe(Command.withDescription("Show one process: its record, its lease, its waits, its last events."))
+).pipe(
+  Command.withDescription("Show one process: its record, its lease, its waits, its last events and journal entries.")
+)
 
 const hint = (screen: Screen, id: ProcessId, row: ProcessRow): Effect.Effect<void> =>
   screen.isLive && row.snapshot.status === "active"

@@ -17,6 +17,7 @@ export const factPanels = (
   ...(isPast ? [] : [lease(view), waits(view)]),
   ...(moment !== undefined && moment.commands.length > 0 ? [commands(moment)] : []),
   ...(view.children.length > 0 ? [children(view)] : []),
+  ...(isPast || view.journal.length === 0 ? [] : [journal(view)]),
   panel(
     isPast && moment !== undefined ? `Record at event ${moment.sequence}` : "Record",
     jsonTree(isPast ? moment?.record : view.record, 1)
@@ -110,6 +111,30 @@ const children = (view: ProcessView): HTMLElement =>
       { class: "children" },
       ...view.children.map((row) => h("li", {}, pill(row.state), " ", processLink(row.process_id)))
     )
+  )
+
+/** What operations came to, newest first: where the body is now stands on top. */
+const journal = (view: ProcessView): HTMLElement =>
+  panel(
+    `Journal (${view.journal_length})`,
+    h(
+      "ul",
+      { class: "commands" },
+      ...view.journal
+        .toReversed()
+        .map(({ position, operation, key, at_ms: at, outcome }) =>
+          h(
+            "li",
+            {},
+            h("span", { class: "muted" }, `${position} ${operation.replaceAll("_", " ")} `),
+            h("code", { title: timeOf(at) }, key),
+            " ",
+            jsonTree(outcome, 0)
+          )
+        )
+    ),
+    view.journal.length < view.journal_length &&
+      h("p", { class: "muted" }, `The last ${view.journal.length} of ${view.journal_length} are shown.`)
   )
 
 const commands = (moment: MomentView): HTMLElement =>

@@ -164,8 +164,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
   }
 
   const count = async (): Promise<void> => {
-    const { counts, total, complete } = await get<CountsView>("counts")
-    const more = complete ? "" : "+"
+    const { counts, total } = await get<CountsView>("counts")
     const chip = (state: string, label: string, number: number) =>
       h(
         "button",
@@ -183,7 +182,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
         },
         label,
         " ",
-        h("b", {}, `${countOf(number)}${more}`)
+        h("b", {}, countOf(number))
       )
     const focused = document.activeElement?.getAttribute("data-state")
     fill(chips, chip("", "all", total), ...states.map((state) => chip(state, state, counts[state])))
@@ -193,7 +192,6 @@ export const makeList = (open: (id: string) => void): ListPanel => {
         if (element instanceof HTMLElement) element.focus()
       }
     }
-    if (!complete) recount(500)
   }
   let _recounting: ReturnType<typeof setTimeout> | undefined
   const recount = (delayMs: number): void => {

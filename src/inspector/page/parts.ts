@@ -87,7 +87,7 @@ const branchOf = (value: unknown): HTMLElement => {
 }
 
 const sweepOf = (value: unknown): HTMLElement => {
-  const { at_ms: at, duration_ms: took, admitted, ended, deferred } = fieldsOf(value)
+  const { at_ms: at, duration_ms: took, problem: failed, dead, admitted, ended, deferred } = fieldsOf(value)
   const idsOf = (list: unknown): ReadonlyArray<string> =>
     listOf(list).map((entry) => (typeof entry === "string" ? entry : String(fieldsOf(entry).id ?? "")))
   const reasonOf = (entry: unknown): string => {
@@ -120,7 +120,12 @@ const sweepOf = (value: unknown): HTMLElement => {
       {},
       typeof at === "number" ? `${timeOf(at)} (${ageOf(at)})` : "sweep",
       typeof took === "number" && ` · ${spanOf(took)}`,
-      ` · admitted ${total[0]}, ended ${total[1]}, deferred ${total[2]}`
+      typeof failed === "string"
+        ? ` · failed: ${failed}`
+        : ` · admitted ${total[0]}, ended ${total[1]}, deferred ${total[2]}`
+    ),
+    ...listOf(dead).map((holder) =>
+      h("p", {}, `${fieldsOf(holder).owner_id} is proven dead; it left ${fieldsOf(holder).leases} leases.`)
     ),
     group("admitted", admitted),
     group("ended", ended),

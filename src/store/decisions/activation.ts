@@ -15,13 +15,19 @@ import { leaseRefusal } from "./authority.ts"
 import * as Changes from "./change.ts"
 
 /** Appends the fact that an activation begins, under the lease that the change holds. */
-export const begun = (change: Change, owner: LeaseOwner, nowMs: number, startedAtMs: number = nowMs): Change => {
+export const begun = (
+  change: Change,
+  owner: LeaseOwner,
+  nowMs: number,
+  { startedAtMs = nowMs, trace }: { readonly startedAtMs?: number; readonly trace?: string | undefined } = {}
+): Change => {
   const { base, snapshot, lease } = change.row
   const fact = Facts.started(base.registration.id, snapshot.context.activations + 1, {
     owner,
     startedAtMs,
     attempt: nextAttempt(snapshot),
-    fencingToken: lease.fencingToken
+    fencingToken: lease.fencingToken,
+    ...(trace === undefined ? {} : { trace })
   })
   return Changes.append(change, fact, nowMs)
 }
@@ -63,7 +69,7 @@ export const recordFirstStarted =
     const row = view.row(id)
     if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
     if (isStarted(row.snapshot)) return accept(row)
-    const change = begun(Changes.of(row), first.owner, view.nowMs, first.startedAtMs)
+    const change = begun(Changes.of(row), first.owner, view.nowMs, { startedAtMs: first.startedAtMs })
     return accept(change.row, change)
   }
 

@@ -22,6 +22,8 @@ export interface Claimant {
   readonly token: string
   /** Who renews it; absent when the holder does so itself. */
   readonly keeper?: string
+  /** The span of the activation that begins with it, as a `traceparent`; written with the fact that it began. */
+  readonly trace?: string
 }
 
 /** Takes a lease that is free or expired; the same life of the same owner re-enters its own. */

@@ -55,7 +55,7 @@ export const recover =
     if (decided._tag === "Leave") return accept(leftOf(row, decided.reason))
     const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
     if (decided._tag === "Run") {
-      const begun = Activation.begun(taken, by.owner, view.nowMs)
+      const begun = Activation.begun(taken, by.owner, view.nowMs, { trace: by.claimant.trace })
       return accept({ _tag: "Run", row: begun.row, lease: LeaseProtocol.leaseOf(begun) } as const, begun)
     }
     const output = outputOf(decided, row, view.nowMs)

@@ -84,7 +84,7 @@ export const start =
     const inserted = newProcess(registered, view.nowMs, tombstone)
     if (worker === undefined) return accept({ _tag: "Registered", row: inserted.row } as const, inserted)
     const claimed = LeaseProtocol.acquire(inserted, worker.claimant, view.nowMs)
-    const begun = Activation.begun(claimed, worker.owner, view.nowMs)
+    const begun = Activation.begun(claimed, worker.owner, view.nowMs, { trace: worker.claimant.trace })
     return accept({ _tag: "Begun", row: begun.row, lease: LeaseProtocol.leaseOf(begun) } as const, begun)
   }
 

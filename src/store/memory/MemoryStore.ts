@@ -15,9 +15,10 @@ import type { ListFilter } from "../../model/ListFilter.ts"
 import { matches } from "../../model/ListFilter.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
+import { noProcesses } from "../answers.ts"
 import { heldBy, holdersOf } from "../holdings.ts"
 import * as Listeners from "../listeners.ts"
-import type { Candidate, Found, Numbered, ProcessRow } from "../ProcessStore.ts"
+import type { Candidate, Found, LifecycleCounts, Numbered, ProcessRow } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
 import { WakeTimings } from "../WakeOutbox.ts"
 import * as Children from "./children.ts"
@@ -69,6 +70,11 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
       }),
     eventsAfter: (id, sequence, limit) =>
       onLog(id, (log) => log.filter((event) => event.sequence > sequence).slice(0, limit)),
+    countByLifecycle: Effect.sync(() => {
+      const counts: Record<keyof LifecycleCounts, number> = { ...noProcesses }
+      for (const { snapshot } of shelf.rows.values()) counts[lifecycleOf(snapshot)]++
+      return counts
+    }),
     countEvents: (id, eventType, upto) =>
       onLog(id, (log) => log.filter((event) => event.sequence <= upto && event.eventType === eventType).length),
     recentEvents: (id, limit) => onLog(id, (log) => (limit <= 0 ? [] : log.slice(-limit))),

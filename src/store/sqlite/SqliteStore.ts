@@ -72,11 +72,20 @@ export const make = (
       catch: (cause) => storeError("prepare the store", cause)
     })
     const listeners = Listeners.make()
-    const writer = yield* Writer.make(
-      db,
-      { onBegin: rows.begin, onCommitted: () => listeners.publish(rows.committed()), onRolledBack: rows.rolledBack },
-      writing
-    )
+    const work = { commits: 0, changes: 0, busyMs: 0 }
+    let begunAt = 0
+    const onBegin = () => {
+      begunAt = performance.now()
+      rows.begin()
+    }
+    const onCommitted = () => {
+      const changes = rows.committed()
+      work.commits += 1
+      work.changes += changes.length
+      work.busyMs += performance.now() - begunAt
+      listeners.publish(changes)
+    }
+    const writer = yield* Writer.make(db, { onBegin, onCommitted, onRolledBack: rows.rolledBack }, writing)
     const sql = yield* client(filename, true)
     const children = yield* Effect.provideService(ChildReads.make(rows.debtsWritten), SqlClient.SqlClient, sql)
     const reads = yield* Effect.provideService(Reads.make(rows.cached), SqlClient.SqlClient, sql)
@@ -101,7 +110,7 @@ export const make = (
             deliver: (exit) => resume(exit as Exit.Exit<RenewedPage, StoreError>) // the job above made this exit
           })
         }),
-      parts: () => [{ name: "store writer", kind: "worker", children: [], ...writer.status() }],
+      parts: () => [{ name: "store writer", kind: "worker", children: [], work: { ...work }, ...writer.status() }],
       onCommit: listeners.subscribe,
       outbox: Outboxes.readsOf(sql),
       changedElsewhere: Effect.try({

@@ -8,6 +8,7 @@ import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ListFilter } from "../../model/ListFilter.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { ProcessLifecycle } from "../../model/ProcessRecord.ts"
 import type { Candidate, Numbered, ProcessRow, ProcessStore } from "../ProcessStore.ts"
 import type { EventColumns, GrantColumns, RowColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
@@ -18,6 +19,7 @@ import { conditionsOf } from "./filters.ts"
 /** The names of these reads in the store contract. */
 export type Name =
   | "list"
+  | "countByLifecycle"
   | "countEvents"
   | "recentEvents"
   | "wakeEventsAfter"
@@ -89,6 +91,33 @@ export const make = (
           limit
         )
       ),
+
+    // Each part is a scan of an index that holds little else; what is left of all the rows has completed.
+    countByLifecycle: asStoreError(
+      "count processes",
+      Effect.map(
+        sql<{ readonly lifecycle: ProcessLifecycle | "any"; readonly count: number }>`
+          SELECT 'running' AS lifecycle, count(*) AS count FROM state WHERE lifecycle = 'running'
+          UNION ALL
+          SELECT lifecycle, count(*) FROM state
+          WHERE lifecycle IN ('failed', 'cancelled', 'abandoned') GROUP BY lifecycle
+          UNION ALL
+          SELECT 'any', count(*) FROM state
+        `,
+        (rows) => {
+          const found = new Map(rows.map(({ lifecycle, count }) => [lifecycle, count]))
+          const of = (lifecycle: ProcessLifecycle | "any") => found.get(lifecycle) ?? 0
+          const [running, failed, cancelled, abandoned] = [
+            of("running"),
+            of("failed"),
+            of("cancelled"),
+            of("abandoned")
+          ]
+          const completed = of("any") - running - failed - cancelled - abandoned
+          return { running, completed, failed, cancelled, abandoned }
+        }
+      )
+    ),
 
     countEvents: (id, eventType, upto) =>
       Effect.flatMap(

@@ -1,0 +1,159 @@
+/**
+ * Telemetry of a host, for those who ask for it: a span for each activation, and metrics that are read now and then.
+ *
+ * ```
+ * layerTracing   below a host  activations are traced with the tracer in context
+ * layerMetrics   on a host     gauges are read at an interval, counters follow sweeps and commits
+ * ```
+ * Invariant: a host without these layers makes no span, registers no metric and reads nothing for them. Nothing here depends on
+ * a vendor: whatever exports Effect's tracer and metrics exports these.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+import { Tracing } from "../runtime/Tracing.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import { RecoverySweep } from "../supervision/RecoverySweep.ts"
+import type { SweepReport } from "../supervision/SweepReport.ts"
+import { Host } from "./Host.ts"
+
+/** How metrics are read. */
+export interface MetricsOptions {
+  /** How long gauges rest between two readings. @default "15 seconds" */
+  readonly interval?: Duration.DurationInput
+}
+
+/** How many due rows are counted at most: more than that is too many in any case. */
+export const maxDue = 1_000
+
+/** How many of them are looked at for the oldest one. */
+const maxLooked = 100
+
+const gauge = (name: string, description: string) => Metric.gauge(`holdfast_${name}`, { description })
+const counter = (name: string, description: string) =>
+  Metric.counter(`holdfast_${name}`, { description, incremental: true })
+
+/** The processes of the store by their state, in the tag `state`. */
+export const processes = gauge("processes", "Processes in the store, by state")
+/** The bodies of this host, in the tag `state`: `working` or `waiting`. */
+export const bodies = gauge("bodies", "Bodies in the memory of this host, by what they do")
+/** Bodies that could begin to work at once. */
+export const slotsFree = gauge("slots_free", "Bodies that this host could let work at once")
+/** Rows that are due and that nobody holds, counted up to {@link maxDue}. */
+export const due = gauge("due", "Processes that are due and held by nobody, at most 1000 are counted")
+/** For how long the oldest of the first hundred due rows has been due. Units: seconds. */
+export const oldestDueSeconds = gauge("oldest_due_seconds", "How long the oldest due process has been due")
+/** For how long the oldest lease of this host has been held. Units: seconds. */
+export const leaseAgeSeconds = gauge("lease_age_seconds", "How long the oldest lease of this host has been held")
+/** How long the lease of this host that ends first is still good for. Units: seconds. */
+export const leaseLeftSeconds = gauge("lease_left_seconds", "How long the first lease of this host to end still runs")
+/** Rows that sweeps looked at, in the tag `outcome`: `admitted`, `ended` or `deferred`. */
+export const sweepRows = counter("sweep_rows_total", "Rows that sweeps looked at, by what became of them")
+/** Sweeps that finished. */
+export const sweeps = counter("sweeps_total", "Sweeps that finished")
+/** How long sweeps took. Units: seconds. */
+export const sweepSeconds = Metric.histogram(
+  "holdfast_sweep_seconds",
+  MetricBoundaries.exponential({ start: 0.001, factor: 4, count: 8 }),
+  "How long sweeps took"
+)
+/** Commits of the store's writer. With {@link commitChanges} it says how large a batch is. */
+export const commits = counter("commits_total", "Commits of the store's writer")
+/** Processes that those commits changed. */
+export const commitChanges = counter("commit_changes_total", "Processes that commits changed")
+/** How long the writer held the lock, commits included. Units: seconds. */
+export const commitSeconds = counter("commit_seconds_total", "How long the writer worked on its commits")
+
+/** Traces every activation of the hosts above it with the tracer in context; `@effect/opentelemetry` provides one. */
+export const layerTracing: Layer.Layer<never> = Layer.effectContext(
+  Effect.map(Effect.tracer, (tracer) => Tracing.context(tracer))
+)
+
+/** Reads the metrics of the host in context, for as long as the layer lives. */
+export const layerMetrics = (
+  options: MetricsOptions = {}
+): Layer.Layer<never, never, Host | RecoverySweep | ProcessStore> =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const sweep = yield* RecoverySweep
+      yield* sweep.onReport(noteSweep)
+      const read = yield* reader
+      yield* read
+      yield* Effect.forkScoped(Effect.forever(Effect.delay(read, Duration.decode(options.interval ?? "15 seconds"))))
+    })
+  )
+
+/** Called by the sweep itself, so it only counts. */
+const noteSweep = ({ beganAtMs, endedAtMs, admitted, ended, deferred }: SweepReport): void => {
+  sweeps.unsafeUpdate(1, [])
+  sweepSeconds.unsafeUpdate((endedAtMs - beganAtMs) / 1_000, [])
+  for (const [outcome, rows] of Object.entries({ admitted, ended, deferred })) {
+    Metric.tagged(sweepRows, "outcome", outcome).unsafeUpdate(rows.length, [])
+  }
+}
+
+/** One reading. A store that cannot be read leaves its gauges as they are. */
+const reader: Effect.Effect<Effect.Effect<void>, never, Host | ProcessStore> = Effect.gen(function* () {
+  const { sight } = yield* Host
+  const store = yield* ProcessStore
+  const written = { commits: 0, changes: 0, busyMs: 0 }
+
+  const here = Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
+    const held = sight.activations()
+    const waiting = held.filter(({ isWaiting }) => isWaiting).length
+    const leases = held.map(({ lease }) => lease)
+    const seconds = (times: ReadonlyArray<number>) => Math.max(0, ...times) / 1_000
+    const left = leases.length === 0 ? 0 : Math.min(...leases.map(({ expiresAtMs }) => expiresAtMs - nowMs)) / 1_000
+    return Effect.all(
+      [
+        Metric.set(Metric.tagged(bodies, "state", "working"), held.length - waiting),
+        Metric.set(Metric.tagged(bodies, "state", "waiting"), waiting),
+        Metric.set(slotsFree, sight.slots().free),
+        Metric.set(leaseAgeSeconds, seconds(leases.map(({ claimedAtMs }) => nowMs - claimedAtMs))),
+        Metric.set(leaseLeftSeconds, left)
+      ],
+      { discard: true }
+    )
+  })
+
+  const commitTotals = Effect.suspend(() => {
+    const [work] = store.parts().flatMap((part) => part.work ?? [])
+    if (work === undefined) return Effect.void
+    const since = {
+      commits: work.commits - written.commits,
+      changes: work.changes - written.changes,
+      busyMs: work.busyMs - written.busyMs
+    }
+    Object.assign(written, work)
+    return Effect.all(
+      [
+        Metric.incrementBy(commits, since.commits),
+        Metric.incrementBy(commitChanges, since.changes),
+        Metric.incrementBy(commitSeconds, since.busyMs / 1_000)
+      ],
+      { discard: true }
+    )
+  })
+
+  const stored = Effect.gen(function* () {
+    const counts = yield* store.countByLifecycle
+    for (const [state, count] of Object.entries(counts)) {
+      yield* Metric.set(Metric.tagged(processes, "state", state), count)
+    }
+    const nowMs = yield* Clock.currentTimeMillis
+    const ids = yield* store.due({ nowMs, limit: maxDue })
+    const looked = yield* Effect.forEach(ids.slice(0, maxLooked), store.find)
+    const since = looked.flatMap((found) =>
+      found._tag === "Present" && found.row.dueAtMs !== null ? [nowMs - found.row.dueAtMs] : []
+    )
+    yield* Metric.set(due, ids.length)
+    yield* Metric.set(oldestDueSeconds, Math.max(0, ...since) / 1_000)
+  })
+
+  return Effect.all([here, commitTotals, stored], { discard: true }).pipe(
+    Effect.catchAll((error) => Effect.logDebug(`metrics were not read: ${error.message}`))
+  )
+})

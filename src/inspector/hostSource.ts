@@ -1,0 +1,82 @@
+/**
+ * What an inspector shows beside processes, of a live host and of a file: every part comes from here.
+ *
+ * Each part is one field of `InspectorParts`. A host without a wake outbox has no `wakes` and no `redrive`: where it gets one,
+ * they are two more fields of {@link hostParts}.
+ *
+ * Invariant: everything is read when it is asked for, and nothing is remembered here.
+ */
+import * as Effect from "effect/Effect"
+import { Host } from "../host/Host.ts"
+import type { ProcessId } from "../model/ids.ts"
+import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
+import type { ProcessStore } from "../store/ProcessStore.ts"
+import type { LatestSweeps } from "../supervision/RecoverySweep.ts"
+import { RecoverySweep } from "../supervision/RecoverySweep.ts"
+import type { SweepReport } from "../supervision/SweepReport.ts"
+import type { TreeNode } from "../supervision/Tree.ts"
+import * as Explanations from "./Explanation.ts"
+import type { HostView } from "./explain.ts"
+import { explain, noHost } from "./explain.ts"
+import { render } from "./explainText.ts"
+import type { InspectorParts, Part } from "./InspectorSource.ts"
+
+/** The parts of the host in context: its tree, its last sweeps, explanations that know its engines and slots. */
+export const hostParts: Effect.Effect<InspectorParts, never, Host | RecoverySweep | ProcessStore | OwnerLiveness> =
+  Effect.gen(function* () {
+    const host = yield* Host
+    const sweep = yield* RecoverySweep
+    return {
+      tree: Effect.map(host.tree, nodeView),
+      sweeps: Effect.map(sweep.latest, sweepViews),
+      explain: yield* explaining(host.sight)
+    }
+  })
+
+/** The parts of a file: explanations, by what the file says alone. */
+export const fileParts: Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness> = Effect.map(
+  Effect.suspend(() => explaining(noHost)),
+  (shown) => ({ explain: shown })
+)
+
+/** An explanation as the page reads it: its wire form, and the same as text. */
+const explaining = (view: HostView): Effect.Effect<(id: ProcessId) => Part, never, ProcessStore | OwnerLiveness> =>
+  Effect.map(
+    Effect.context<ProcessStore | OwnerLiveness>(),
+    (context) => (id) =>
+      explain(id, view).pipe(
+        Effect.map((explanation) => ({
+          ...Object(Explanations.encode(explanation)),
+          text: render(explanation)
+        })),
+        Effect.provide(context)
+      )
+  )
+
+const nodeView = ({ name, kind, state, restarts, note, lastFailure, children }: TreeNode): unknown => ({
+  name,
+  kind,
+  state,
+  restarts,
+  ...(note === undefined ? {} : { note }),
+  ...(lastFailure === undefined ? {} : { last_failure: lastFailure.problem, failed_at_ms: lastFailure.atMs }),
+  children: children.map(nodeView)
+})
+
+/** The newest sweep stands first, also when it met nothing; the eventful ones before it follow. */
+const sweepViews = ({ report, eventful, failure }: LatestSweeps): ReadonlyArray<unknown> => [
+  ...(failure === undefined ? [] : [{ at_ms: failure.atMs, problem: failure.problem, ...noRows }]),
+  ...(report === undefined || report === eventful[0] ? [] : [sweepView(report)]),
+  ...eventful.map(sweepView)
+]
+
+const noRows = { admitted: [], ended: [], deferred: [] }
+
+const sweepView = ({ beganAtMs, endedAtMs, dead, admitted, ended, deferred }: SweepReport): unknown => ({
+  at_ms: beganAtMs,
+  duration_ms: endedAtMs - beganAtMs,
+  dead: dead.map(({ ownerId, leases }) => ({ owner_id: ownerId, leases })),
+  admitted,
+  ended,
+  deferred
+})

@@ -1,0 +1,119 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { Host } from "../../src/host/Host.ts"
+import { Processes } from "../../src/host/Processes.ts"
+import * as Explanations from "../../src/inspector/Explanation.ts"
+import { explain } from "../../src/inspector/explain.ts"
+import * as Inspector from "../../src/inspector/Inspector.ts"
+import { InspectorSource } from "../../src/inspector/InspectorSource.ts"
+import type { PartView } from "../../src/inspector/View.ts"
+import { processId } from "../../src/model/ids.ts"
+import * as Engine from "../../src/runtime/Engine.ts"
+import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
+import { bounded, memory, quiet, until } from "../support/hosts.ts"
+import { asked } from "./fixtures.ts"
+
+const engine = (kind: string) =>
+  Engine.make(kind, {
+    version: "1",
+    payload: Schema.Null,
+    success: Schema.Null,
+    disposition: "rerunnable",
+    run: () => Effect.never
+  })
+
+const [Work, Other] = [engine("work"), engine("other")]
+
+/** A host with one engine and one place, and its inspector. */
+const host = Layer.provide(
+  Layer.provideMerge(Inspector.layerHost({ token: "secret" }), memory([Work], { maxConcurrent: 1 })),
+  quiet
+)
+
+/** Starts one that runs, one that finds no place, and one whose engine is not here. */
+const furnish = Effect.gen(function* () {
+  const processes = yield* Processes
+  for (const id of ["first", "second"]) yield* processes.start(Work, { id, payload: null })
+  yield* processes.start(Other, { id: "third", payload: null })
+})
+
+const part = (path: string) =>
+  Effect.map(asked<PartView>(path), (view) => (view.available ? view.value : assert.fail(`${path} is not available`)))
+
+interface Node {
+  readonly name: string
+  readonly children: ReadonlyArray<Node>
+}
+
+const namesIn = ({ name, children }: Node): ReadonlyArray<string> => [name, ...children.flatMap(namesIn)]
+
+describe("the inspector of a live host", () => {
+  it.scopedLive("knows which process runs, which found no place, and which asks for an engine it has not", () =>
+    bounded(
+      Effect.gen(function* () {
+        yield* furnish
+        const { sight } = yield* Host
+        for (const [id, reason] of [
+          ["first", { _tag: "Running" }],
+          ["second", { _tag: "NoSlot", slots: 1 }],
+          ["third", { _tag: "NoEngine", kind: "other", version: "1" }]
+        ] as const) {
+          const { because, meaning } = yield* explain(processId(id), sight)
+          assert.deepInclude(because, reason)
+          const shown = yield* part(`/api/explain?id=${id}`)
+          assert.deepInclude(shown, { because: Schema.encodeSync(Explanations.Reason)(because), meaning })
+        }
+      }).pipe(Effect.provide(host))
+    )
+  )
+
+  it.scopedLive("shows the tree as it stands, with a node for each body", () =>
+    bounded(
+      Effect.gen(function* () {
+        yield* furnish
+        const names = namesIn((yield* part("/api/tree")) as Node) // a tree is nodes all the way down
+        assert.strictEqual(names[0], "host")
+        assert.includeMembers([...names], ["owner", "lease keeper", "sweep", "timer driver", "change feed"])
+        assert.isTrue(names.some((name) => name.includes("first")))
+        assert.isFalse(names.some((name) => name.includes("second")))
+      }).pipe(Effect.provide(host))
+    )
+  )
+
+  it.scopedLive("remembers the sweeps that met something, newest first, and no more than twenty", () =>
+    bounded(
+      Effect.gen(function* () {
+        const sweep = yield* RecoverySweep
+        yield* furnish
+        yield* until(
+          Effect.map(sweep.latest, ({ eventful }) =>
+            eventful.some(({ deferred }) => deferred.some(({ id }) => id === processId("third")))
+          )
+        )
+        for (let round = 0; round < 25; round++) yield* sweep.sweep
+        const { eventful } = yield* sweep.latest
+        assert.strictEqual(eventful.length, 20)
+        const shown = yield* part("/api/sweeps")
+        assert.isArray(shown)
+        const times = (shown as ReadonlyArray<{ readonly at_ms: number }>).map(({ at_ms }) => at_ms) // as the source says
+        assert.deepStrictEqual(
+          times,
+          times.toSorted((a, b) => b - a)
+        )
+        assert.isAtMost(times.length, 21)
+      }).pipe(Effect.provide(host))
+    )
+  )
+
+  it.scopedLive("shows what the program provides instead of its own part", () =>
+    bounded(
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* part("/api/tree"), { id: "mine" })
+        assert.isArray(yield* part("/api/sweeps"))
+        assert.deepStrictEqual(yield* asked("/api/wakes"), { available: false })
+      }).pipe(Effect.provide(host), Effect.provideService(InspectorSource, { tree: Effect.succeed({ id: "mine" }) }))
+    )
+  )
+})
