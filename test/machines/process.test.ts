@@ -3,15 +3,7 @@ import * as FC from "effect/FastCheck"
 import { getShortestPaths } from "xstate/graph"
 import type { Output } from "../../machines/facts.ts"
 import type { ProcessSnapshot } from "../../machines/lifecycle.ts"
-import {
-  isActive,
-  isDormant,
-  isStarted,
-  lifecycleOf,
-  nextAttempt,
-  nextDeadline,
-  resume
-} from "../../machines/lifecycle.ts"
+import { isActive, isDormant, isStarted, lifecycleOf, nextAttempt, resume } from "../../machines/lifecycle.ts"
 import type { EndState, ProcessContext, ProcessEvent } from "../../machines/process.ts"
 import { processMachine } from "../../machines/process.ts"
 import * as Step from "../../machines/step.ts"
@@ -482,20 +474,6 @@ describe("the questions asked of a snapshot", () => {
       assert.strictEqual(isActive(reachedBy(start, events[end])), false)
       assert.strictEqual(isDormant(reachedBy(start, events["suspended to wait"], events[end])), false)
     }
-  })
-
-  it("its next deadline is the earliest of its open waits, or none", () => {
-    const due = (key: string, deadlineMs: number): ProcessEvent => ({
-      type: "process.waiting",
-      atMs: 20,
-      wait: { kind: { _tag: "Timer", key }, sinceMs: 20, deadlineMs }
-    })
-    const elsewhen = { type: "process.resumed", atMs: 50, waitKey: "t2", outcome: { _tag: "Timer" } } as const
-    assert.strictEqual(nextDeadline(reachedBy(start)), null)
-    assert.strictEqual(nextDeadline(reachedBy(start, events.waiting)), null)
-    assert.strictEqual(nextDeadline(reachedBy(start, events.waiting, due("t1", 90), due("t2", 0))), 0)
-    assert.strictEqual(nextDeadline(reachedBy(start, due("t1", 90), due("t2", 0), elsewhen)), 90)
-    assert.strictEqual(nextDeadline(reachedBy(start, due("t1", 90), events.completed)), null)
   })
 
   it("it is started from its first start on, ended or not", () => {
