@@ -7,9 +7,9 @@
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import type { StoreError } from "../model/errors.ts"
-import { ReplayDiverged, StepNameAmbiguous } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../model/Journal.ts"
+import { ReplayDiverged, StepNameAmbiguous } from "../model/operationErrors.ts"
 import type { Draft } from "../store/decisions/execution.ts"
 
 /** A draft that still lacks what the operation came to. */

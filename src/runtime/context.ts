@@ -2,9 +2,10 @@
  * Builds what a body sees: every write it makes presents the lease of its own activation.
  */
 import * as Effect from "effect/Effect"
-import type { LeaseLost, ReplayDiverged, StoreError } from "../model/errors.ts"
+import type { LeaseLost, StoreError } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { Lease } from "../model/Lease.ts"
+import type { ReplayDiverged } from "../model/operationErrors.ts"
 import type { Registered } from "../model/Registration.ts"
 import type { Authority } from "../store/decisions/authority.ts"
 import type { Draft } from "../store/decisions/execution.ts"

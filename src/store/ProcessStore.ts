@@ -155,19 +155,7 @@ export const acceptWith = <A>(
 /** Refuses: nothing is written. */
 export const refuse = <E>(error: E): Decision<never, E> => ({ _tag: "Refused", error })
 
-export type {
-  Candidate,
-  ExecutionReads,
-  Found,
-  Holder,
-  Holding,
-  LifecycleCounts,
-  ListQuery,
-  Numbered,
-  RenewedPage,
-  RenewPage,
-  StorePart
-} from "./answers.ts"
+export type * from "./answers.ts"
 
 /** The contract of a store. `src/testing` holds the laws that certify one. */
 export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
