@@ -243,8 +243,8 @@ const perform = (
           ...(start === undefined ? {} : { createdAtStartMs: cast.startMs + start }),
           ...(end === undefined ? {} : { createdAtEndMs: cast.startMs + end })
         }
-        const after = asked.after === undefined ? {} : { after: id(asked.after) }
-        return yield* registry.listProcesses(filter, { limit: asked.limit, ...after })
+        const page = asked.after === undefined ? {} : { after: id(asked.after) }
+        return yield* registry.listProcesses(filter, { limit: asked.limit, ...page })
       }
       case "Count":
         return yield* registry.countEventsThrough(id(asked.process), asked.eventType, asked.upto)
@@ -399,9 +399,7 @@ const differs = (what: string, left: unknown, right: unknown): string | undefine
   return `${what}, at ${path}: left ${at(left)}, right ${at(right)}`
 }
 
-/** Stores serve many lists, until a difference is found: what follows it must not start from a difference. */
-const listsPerPair = 50
-
+const listsPerPair = 50 // until a difference is found: what follows it must not start from a difference
 /** Runs random lists on pairs of stores; answers the shortest list on which they differ, printed, or `undefined`. */
 const search = async (
   build: Effect.Effect<Pair, unknown, Scope.Scope>,
@@ -489,15 +487,14 @@ describe("random operations", () => {
       const never = [...seen].filter(([, { answered }]) => answered === 0).map(([tag]) => tag)
       assert.deepStrictEqual(never, [], "operations that were never answered")
     },
-    60_000 + runs * 200
+    240_000 + runs * 200
   )
 
   for (const [fault, tamper] of Object.entries(broken)) {
     it(`a store that ${fault} is found, and a short list that shows it is printed`, async () => {
       const found = await search(memoryAndBroken(tamper), 2_000)
-      assert.isDefined(found)
       assert.match(found ?? "", /seed -?\d+, path [\d:]+/)
       assert.isAtMost((found ?? "").split("\n").filter((line) => line.startsWith("  {")).length, 6, found)
-    }, 60_000)
+    }, 240_000)
   }
 })
