@@ -112,7 +112,18 @@ describe("the inspector of a live host", () => {
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* part("/api/tree"), { id: "mine" })
         assert.isArray(yield* part("/api/sweeps"))
-        assert.deepStrictEqual(yield* asked("/api/wakes"), { available: false })
+        assert.deepStrictEqual(yield* part("/api/wakes"), {
+          counts: {
+            pending: 0,
+            enqueuing: 0,
+            enqueued: 0,
+            "discarded (expired)": 0,
+            "discarded (target_gone)": 0,
+            "discarded (retargeted)": 0
+          },
+          rows: [],
+          blocked: []
+        })
       }).pipe(Effect.provide(host), Effect.provideService(InspectorSource, { tree: Effect.succeed({ id: "mine" }) }))
     )
   )
