@@ -166,7 +166,7 @@ export const processMachine = lifecycle.createMachine({
                   description:
                     "It left memory because all it does is wait; the end of any of its waits makes it work again.",
                   on: {
-                    "process.resumed": { target: "suspended", actions: lookHere },
+                    "process.resumed": { target: "suspended", actions: [touch, lookHere] },
                     "process.cancel_requested": { actions: lookHere }
                   }
                 }

@@ -4,22 +4,32 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { StoreError } from "../model/errors.ts"
+import * as Schema from "effect/Schema"
+import type { AwaitOutput } from "../model/AwaitOutput.ts"
+import type { CompletionRefused, InputInvalid, StoreError } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import * as Provenance from "../model/Provenance.ts"
+import type { Registered } from "../model/Registration.ts"
 import { Awaiter } from "../runtime/Awaiter.ts"
 import { requestAbandon } from "../runtime/abandoning.ts"
 import type { Engine } from "../runtime/Engine.ts"
+import { HostEnvironment } from "../runtime/HostEnvironment.ts"
+import * as Outputs from "../runtime/outputs.ts"
 import * as ProcessHandle from "../runtime/ProcessHandle.ts"
 import { readProcess } from "../runtime/reading.ts"
+import type { TurnOutcome } from "../runtime/SessionTurn.ts"
+import { TurnOutcome as TurnOutcomeSchema } from "../runtime/SessionTurn.ts"
 import type { AnySignal } from "../runtime/Signal.ts"
-import { registrationOf } from "../runtime/starting.ts"
+import { plainRegistrationOf, registrationOf, toolRegistrationOf } from "../runtime/starting.ts"
+import type { Tool } from "../runtime/Tool.ts"
 import { Worker } from "../runtime/Worker.ts"
 import * as Authority from "../store/decisions/authority.ts"
+import type { CompletionRefusal } from "../store/decisions/completion.ts"
 import { ExecutionStore } from "../store/ExecutionStore.ts"
+import type { Lookup } from "../store/ProcessRegistry.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
 
 /** How to start a process. */
@@ -31,6 +41,35 @@ export interface StartOptions<Payload> {
   readonly label?: string
   /** When it may begin. Before that it is registered, and runs nowhere. @default at once */
   readonly startAt?: Date
+}
+
+/** How to start a tool call. */
+export interface ToolStartOptions<Args> {
+  readonly callId: string
+  readonly args: Args
+  /** @default the id of the call */
+  readonly id?: string
+  readonly label?: string
+}
+
+/** How to start one turn of a child session. The three requests are the host's own JSON. */
+export interface SessionTurnStartOptions {
+  readonly id: string
+  readonly createRequest: unknown
+  readonly turnInput: unknown
+  readonly outputContract: unknown
+  /** Whether a turn may run again after a crash. Required. */
+  readonly disposition: Engine<never, never, never, never>["disposition"]
+  readonly label?: string
+}
+
+/** How to register external work. */
+export interface ExternalStartOptions {
+  readonly id: string
+  /** What the outside system is told; any JSON. */
+  readonly metadata: unknown
+  /** @default what the metadata calls itself by `label`, `name` or `title` */
+  readonly label?: string
 }
 
 /** What a host does with processes. */
@@ -54,19 +93,51 @@ export class Processes extends Context.Tag("holdfast/host/Processes")<
       id: string
     ) => ProcessHandle.ProcessHandle<Success, Failure, Signals>
 
+    /** Starts a tool call. Its process has the id of the call, unless another is given. Fails as `start` does. */
+    readonly startTool: <Args, Success, Failure, R>(
+      tool: Tool<Args, Success, Failure, R>,
+      options: ToolStartOptions<Args>
+    ) => Effect.Effect<ProcessHandle.ProcessHandle<Success, Failure>, StartError>
+
+    /** Starts one turn of a child session, on whichever host has a runner of sessions. Fails as `start` does. */
+    readonly startSessionTurn: (
+      options: SessionTurnStartOptions
+    ) => Effect.Effect<ProcessHandle.ProcessHandle<TurnOutcome, never>, StartError>
+
+    /** Registers work that an outside system does; it never runs here. Fails as `start` does. */
+    readonly startExternal: (
+      options: ExternalStartOptions
+    ) => Effect.Effect<ProcessHandle.ProcessHandle<unknown, never>, StartError>
+
+    /**
+     * Ends external work, on the authority of the outside system that did it. The same output again is a replay.
+     *
+     * Fails with `CompletionRefused` for work that is not externally owned, with `ProcessAlreadyTerminal` or `EventRejected`
+     * when it ended otherwise.
+     */
+    readonly completeExternal: (
+      id: string,
+      output: AwaitOutput
+    ) => Effect.Effect<ProcessRecord, CompletionRefusal | CompletionRefused | InputInvalid | Lookup>
+
     /** Every process that has not ended, ascending by id. */
     readonly listNonTerminal: Effect.Effect<ReadonlyArray<ProcessRecord>, StoreError>
   }
 >() {}
 
 /** The host's door to the worker and registry in context. */
-export const layer: Layer.Layer<Processes, never, Worker | ProcessRegistry | ExecutionStore | Awaiter> = Layer.effect(
+export const layer: Layer.Layer<
+  Processes,
+  never,
+  Worker | HostEnvironment | ProcessRegistry | ExecutionStore | Awaiter
+> = Layer.effect(
   Processes,
   Effect.gen(function* () {
     const worker = yield* Worker
     const registry = yield* ProcessRegistry
     const awaiter = yield* Awaiter
     const executions = yield* ExecutionStore
+    const { capture } = yield* HostEnvironment
 
     const support: ProcessHandle.HandleSupport = {
       awaitOutput: awaiter.awaitProcess,
@@ -77,20 +148,63 @@ export const layer: Layer.Layer<Processes, never, Worker | ProcessRegistry | Exe
       awaiter
     }
 
+    const started = <Success, Failure, Signals extends AnySignal = never>(
+      registered: Registered,
+      outcomes: Outputs.Outcomes<Success, Failure>
+    ) =>
+      Effect.as(
+        worker.start(registered, Authority.host),
+        ProcessHandle.make<Success, Failure, Signals>(outcomes, registered.registration.id, support)
+      )
+
     return Processes.of({
       start: (engine, options) =>
         Effect.gen(function* () {
+          const envRef = yield* capture
           const { startAt, ...spec } = options
           const registered = yield* registrationOf(engine, {
             ...spec,
             ...(startAt === undefined ? {} : { startAtMs: startAt.getTime() }),
+            envRef,
             provenance: Provenance.host
           })
-          yield* worker.start(registered, Authority.host)
-          return ProcessHandle.make(engine, registered.registration.id, support)
+          return yield* started<
+            Effect.Effect.Success<ReturnType<typeof engine.decodeSuccess>>,
+            Effect.Effect.Success<ReturnType<typeof engine.decodeFailure>>,
+            (typeof engine.signals)[number]
+          >(registered, engine)
         }),
+      startTool: (tool, { callId, args, ...facts }) =>
+        Effect.gen(function* () {
+          const call = yield* tool.call(callId, args)
+          const provenance = Provenance.host
+          return yield* started(yield* toolRegistrationOf(tool, call, yield* capture, { ...facts, provenance }), tool)
+        }),
+      startSessionTurn: ({ createRequest, turnInput, outputContract, disposition, ...facts }) =>
+        Effect.gen(function* () {
+          const input = { _tag: "SessionTurn", createRequest, turnInput, outputContract } as const
+          const provenance = Provenance.host
+          return yield* started(yield* plainRegistrationOf(input, disposition, { ...facts, provenance }), turns)
+        }),
+      startExternal: ({ metadata, ...facts }) =>
+        Effect.gen(function* () {
+          const input = { _tag: "External", metadata } as const
+          const provenance = Provenance.host
+          return yield* started(
+            yield* plainRegistrationOf(input, "externally_owned", { ...facts, provenance }),
+            anyValue
+          )
+        }),
+      completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
       handle: (engine, id) => ProcessHandle.make(engine, processId(id), support),
       listNonTerminal: registry.listNonTerminal
     })
   })
 )
+
+const turns = Outputs.outcomesOf<TurnOutcome, typeof TurnOutcomeSchema.Encoded, never, never>(
+  TurnOutcomeSchema,
+  undefined
+)
+
+const anyValue = Outputs.outcomesOf<unknown, unknown, never, never>(Schema.Unknown, undefined)

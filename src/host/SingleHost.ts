@@ -4,17 +4,26 @@
  * Several such hosts may share one SQLite file: leases decide which of them runs a process.
  */
 import * as Layer from "effect/Layer"
+import type { EnvironmentSpec } from "../model/Environment.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
 import * as Awaiter from "../runtime/Awaiter.ts"
 import * as ChangeHub from "../runtime/ChangeHub.ts"
+import { requireDurable } from "../runtime/durability.ts"
 import type { Runnable } from "../runtime/Engine.ts"
 import * as Engines from "../runtime/Engines.ts"
+import type { Durability } from "../runtime/facets.ts"
+import * as HostEnvironment from "../runtime/HostEnvironment.ts"
+import * as Promises from "../runtime/Promises.ts"
 import type { RuntimeOptions } from "../runtime/RuntimeConfig.ts"
 import * as RuntimeConfig from "../runtime/RuntimeConfig.ts"
-import * as Worker from "../runtime/Worker.ts"
+import type { SessionRunner } from "../runtime/SessionTurn.ts"
+import type { RunnableTool } from "../runtime/Tool.ts"
+import * as Tools from "../runtime/Tools.ts"
+import * as Working from "../runtime/working.ts"
 import * as Activations from "../store/activations.ts"
 import type { ChangeFeed } from "../store/ChangeFeed.ts"
 import * as Changes from "../store/changes.ts"
+import * as Environments from "../store/environments.ts"
 import * as Executions from "../store/executions.ts"
 import * as Grants from "../store/grants.ts"
 import type { HandleGrants } from "../store/HandleGrants.ts"
@@ -26,6 +35,7 @@ import type { Observation } from "../store/Observation.ts"
 import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import * as Observing from "../store/observing.ts"
 import * as Outbox from "../store/outbox.ts"
+import type { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import * as Pruning from "../store/pruning.ts"
@@ -43,11 +53,18 @@ import * as RecoverySweep from "../supervision/RecoverySweep.ts"
 import * as TimerDriver from "../supervision/TimerDriver.ts"
 import * as WakeDriver from "../supervision/WakeDriver.ts"
 import * as WakeSink from "../supervision/WakeSink.ts"
+import * as WorkDriver from "../supervision/WorkDriver.ts"
 import * as Host from "./Host.ts"
+import * as ProcessEffects from "./ProcessEffects.ts"
 import * as Processes from "./Processes.ts"
+import * as SessionProcesses from "./SessionProcesses.ts"
 
 /** What every host is told: what it can run, and how. */
-export interface HostOptions<E extends ReadonlyArray<Runnable<unknown>>> extends RuntimeOptions {
+export interface HostOptions<
+  E extends ReadonlyArray<Runnable<unknown>>,
+  T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
+  S = never
+> extends RuntimeOptions {
   readonly engines: E
   /**
    * How wakes reach sessions. Without a sink they stay in the outbox, for a host that has one: nothing is discarded, and
@@ -56,17 +73,36 @@ export interface HostOptions<E extends ReadonlyArray<Runnable<unknown>>> extends
    * @default WakeSink.layerNoop
    */
   readonly wakeSink?: Layer.Layer<WakeSink.WakeSink>
+  /** What a model may call here. @default no tools */
+  readonly tools?: T
+  /** What runs turns of child sessions here. @default none: such processes wait for a host that has one */
+  readonly sessions?: SessionRunner<S>
+  /** What engines and tool calls take along that are started here. @default no options, no policy */
+  readonly environment?: EnvironmentSpec
+  /**
+   * Whether everything that processes rest on must be durable: then a host with a store in memory is refused.
+   *
+   * @default "inline", which asks for nothing
+   */
+  readonly effects?: Durability
 }
 
 /** What a host offers. */
 export type HostServices =
   | Processes.Processes
+  | SessionProcesses.SessionProcesses
+  | ProcessEffects.ProcessEffects
+  | WorkDriver.WorkDriver
+  | Promises.Promises
   | Host.Host
   | LeaseKeeper.LeaseKeeper
   | Owner.Owner
   | RecoverySweep.RecoverySweep
   | Debts.Debts
   | ProcessRegistry
+  | ProcessEnvironments
+  | HostEnvironment.HostEnvironment
+  | Tools.Tools
   | LeaseStore
   | HandleGrants
   | WaitStore
@@ -77,38 +113,57 @@ export type HostServices =
   | WakeOutbox
   | ProcessStore
 
-/** What the engines of a host require. */
-export type RequirementsOf<E extends ReadonlyArray<Runnable<unknown>>> = [E[number]] extends [never]
-  ? never
-  : E[number] extends Runnable<infer R>
-    ? R
-    : never
+/** What the engines, tools and sessions of a host require. */
+export type RequirementsOf<
+  E extends ReadonlyArray<Runnable<unknown>>,
+  T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
+  S = never
+> = RequiredBy<E[number]> | RequiredBy<T[number]> | S
+
+type RequiredBy<One> = One extends Runnable<infer R> ? R : One extends RunnableTool<infer R> ? R : never
 
 /**
  * A host whose processes outlive it, in one SQLite file.
  *
- * Requires what its engines require. Fails with `InputInvalid` (an option), or `StoreError` (the file is locked, damaged,
- * newer than this library, or not writable).
+ * Requires what its engines, tools and sessions require. Fails with `InputInvalid` (an option), or `StoreError` (the file is
+ * locked, damaged, newer than this library, or not writable).
  *
  * @example docs/examples/01-hello.ts
  */
-export const layerSqlite = <const E extends ReadonlyArray<Runnable<unknown>>>(
-  options: SqliteStoreOptions & HostOptions<E>
-): Layer.Layer<HostServices, InputInvalid | StoreError, RequirementsOf<E>> =>
+export const layerSqlite = <
+  const E extends ReadonlyArray<Runnable<unknown>>,
+  const T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
+  S = never
+>(
+  options: SqliteStoreOptions & HostOptions<E, T, S>
+): Layer.Layer<HostServices, InputInvalid | StoreError, RequirementsOf<E, T, S>> =>
   onStore(options, Liveness.layer).pipe(Layer.provideMerge(SqliteStore.layer(options)))
 
 /** A host whose processes end with it. For tests, and for work that need not survive. */
-export const layerMemory = <const E extends ReadonlyArray<Runnable<unknown>>>(
-  options: HostOptions<E>
-): Layer.Layer<HostServices, InputInvalid, RequirementsOf<E>> =>
+export const layerMemory = <
+  const E extends ReadonlyArray<Runnable<unknown>>,
+  const T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
+  S = never
+>(
+  options: HostOptions<E, T, S>
+): Layer.Layer<HostServices, InputInvalid, RequirementsOf<E, T, S>> =>
   onStore(options, Liveness.layer).pipe(Layer.provideMerge(MemoryStore.layer))
 
 /** A host on the store in context, with a choice of liveness evidence. */
-export const onStore = <const E extends ReadonlyArray<Runnable<unknown>>>(
-  options: HostOptions<E>,
+export const onStore = <
+  const E extends ReadonlyArray<Runnable<unknown>>,
+  const T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
+  S = never
+>(
+  options: HostOptions<E, T, S>,
   liveness: Layer.Layer<OwnerLiveness>
-): Layer.Layer<Exclude<HostServices, ProcessStore>, InputInvalid, ProcessStore | RequirementsOf<E>> => {
-  const engines = Engines.layer(options.engines as ReadonlyArray<Runnable<RequirementsOf<E>>>) // the union of what each requires
+): Layer.Layer<Exclude<HostServices, ProcessStore>, InputInvalid, ProcessStore | RequirementsOf<E, T, S>> => {
+  const { sessions, tools = [], environment, effects = "inline" } = options
+  // Each requires a part of the union of what all of them require.
+  const engines = Engines.layer(options.engines as ReadonlyArray<Runnable<RequirementsOf<E, T, S>>>, {
+    tools: tools as ReadonlyArray<RunnableTool<RequirementsOf<E, T, S>>>, // as above
+    ...(sessions === undefined ? {} : { sessions })
+  })
   const store = Layer.mergeAll(
     Registry.layer,
     Leases.layer,
@@ -119,15 +174,18 @@ export const onStore = <const E extends ReadonlyArray<Runnable<unknown>>>(
     Pruning.layer,
     Changes.layer,
     Observing.layer,
-    Outbox.layer
+    Outbox.layer,
+    HostEnvironment.layer(environment).pipe(Layer.provideMerge(Environments.layer))
   ).pipe(Layer.provideMerge(liveness))
-  const runtime = Worker.layer.pipe(
+  const durable = Layer.effectDiscard(requireDurable(effects))
+  const runtime = Layer.merge(Working.layer, Promises.layer).pipe(
     Layer.provideMerge(Awaiter.layer),
     Layer.provideMerge(ChangeHub.layer),
-    Layer.provideMerge(Layer.mergeAll(engines, RuntimeConfig.layer(options))),
+    Layer.provideMerge(Layer.mergeAll(engines, Tools.layer(tools), RuntimeConfig.layer(options), durable)),
     Layer.provideMerge(store)
   )
-  return Layer.mergeAll(Processes.layer, Host.layer).pipe(
+  return Layer.mergeAll(Processes.layer, SessionProcesses.layer, ProcessEffects.layer, Host.layer).pipe(
+    Layer.provideMerge(WorkDriver.layer),
     Layer.provideMerge(
       Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer, TimerDriver.layer, Debts.layer)
     ),

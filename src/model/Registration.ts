@@ -238,7 +238,7 @@ export interface EngineName {
 
 /** The engine a process asks for. The version it was started with stands in its identity, so that people and filters see it. */
 export const engineOf = ({ input, identity: { kind, definition } }: Registration): EngineName => ({
-  kind: input._tag === "Engine" ? input.kind : kind,
+  kind: input._tag === "Engine" ? input.kind : input._tag === "ToolCall" ? `tool:${input.call.toolId}` : kind,
   version:
     typeof definition === "object" && definition !== null && "version" in definition ? String(definition.version) : ""
 })

@@ -191,41 +191,6 @@ export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInval
   }
 }
 
-/**
- * The journal does not fit the code that is being replayed: an operation under another's key, or entries that no operation
- * asked for. The row is left as it is, and rests: run the code it was begun with, or register the changed code as a version.
- */
-export class ReplayDiverged extends Schema.TaggedError<ReplayDiverged>()("ReplayDiverged", {
-  processId,
-  key: Schema.String,
-  expected: Schema.String,
-  actual: Schema.String
-}) {
-  override get message(): string {
-    return `the journal of \`${this.processId}\` has ${this.expected} under \`${this.key}\`, and the code being replayed has ${this.actual}: give changed code a version of its own`
-  }
-}
-
-/** Two operations of one name are under way at once in one scope, so that a replay could not tell them apart. */
-export class StepNameAmbiguous extends Schema.TaggedError<StepNameAmbiguous>()("StepNameAmbiguous", {
-  processId,
-  name: Schema.String
-}) {
-  override get message(): string {
-    return `two operations named \`${this.name}\` run at once in \`${this.processId}\`: name them apart, or give each branch a scope with ctx.scope`
-  }
-}
-
-/** The signal did not come in time. */
-export class WaitTimedOut extends Schema.TaggedError<WaitTimedOut>()("WaitTimedOut", {
-  processId,
-  signal: Schema.String
-}) {
-  override get message(): string {
-    return `signal \`${this.signal}\` did not come in time`
-  }
-}
-
 /** This host has no engine of that kind and version. */
 export class EngineMissing extends Schema.TaggedError<EngineMissing>()("EngineMissing", {
   kind: Schema.String,
@@ -236,7 +201,49 @@ export class EngineMissing extends Schema.TaggedError<EngineMissing>()("EngineMi
   }
 }
 
+/** The environment a process was started under cannot be had here. Its row stays as it is, and rests. */
+export class EnvironmentUnusable extends Schema.TaggedError<EnvironmentUnusable>()("EnvironmentUnusable", {
+  envRef: Schema.String,
+  problem: Schema.Literal("missing", "undecodable"),
+  detail: Schema.optionalWith(Schema.String, { exact: true })
+}) {
+  override get message(): string {
+    return this.problem === "missing"
+      ? `missing process execution env \`${this.envRef}\``
+      : `failed to decode process execution env \`${this.envRef}\`: ${this.detail ?? ""}`
+  }
+}
+
+/** The session may not address the process: it has no grant of it, or no grant of a process that still runs. */
+export class ProcessNotVisible extends Schema.TaggedError<ProcessNotVisible>()("ProcessNotVisible", {
+  processId,
+  scopeId: Schema.String,
+  needed: Schema.Literal("live", "any")
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\` is not ${this.needed === "live" ? "live or " : ""}visible in this session`
+  }
+}
+
+/** The key of a durable promise was not made here, or was changed since. */
+export class PromiseUnknown extends Schema.TaggedError<PromiseUnknown>()("PromiseUnknown", { keyId: Schema.String }) {
+  override get message(): string {
+    return `await_event_unknown_or_revoked: \`${this.keyId}\` is no key of this host`
+  }
+}
+
 // --- Give up ----------------------------------------------------------------------------------------------------------
+
+/** The attached engine that was to wait for a process could not. */
+export class AttachFailed extends Schema.TaggedError<AttachFailed>()("AttachFailed", {
+  processId,
+  problem: Schema.String,
+  cause: Schema.optional(Schema.Defect)
+}) {
+  override get message(): string {
+    return `the attached engine could not wait for \`${this.processId}\`: ${this.problem}`
+  }
+}
 
 /** The awaited process failed: by a typed error that does not decode here, a defect, or a failure of the runtime's. */
 export class ProcessFailed extends Schema.TaggedError<ProcessFailed>()("ProcessFailed", {

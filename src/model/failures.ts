@@ -16,12 +16,10 @@ import type {
   ProcessPruned,
   ProcessUnknown,
   RegistrationInvalid,
-  ReplayDiverged,
-  StepNameAmbiguous,
   StoreError,
-  TerminalOutcomeMismatch,
-  WaitTimedOut
+  TerminalOutcomeMismatch
 } from "./errors.ts"
+import type { ReplayDiverged, StepNameAmbiguous, WaitTimedOut } from "./operationErrors.ts"
 
 /** Why a process could not be started. */
 export type StartError =

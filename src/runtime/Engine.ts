@@ -3,20 +3,19 @@
  *
  * Invariant: an engine's schemas stand between every body and the store. What is stored is their encoded side.
  */
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { Disposition } from "../../machines/recovery.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
-import * as Output from "../model/AwaitOutput.ts"
-import { jsonProblem } from "../model/canonical.ts"
 import { coreEventTypes, fixed } from "../model/EventType.ts"
-import { InputInvalid } from "../model/errors.ts"
+import type { InputInvalid } from "../model/errors.ts"
 import type { RuntimeError } from "../model/failures.ts"
+import type { ProcessIdentity } from "../model/ProcessInput.ts"
 import type { Registration } from "../model/Registration.ts"
 import type { ExecutionContext } from "./ExecutionContext.ts"
+import type { Outcomes } from "./outputs.ts"
+import * as Outputs from "./outputs.ts"
 import type { AnySignal, EventDefinition } from "./Signal.ts"
 
 /** A body with its payload decoded: ready to run, with the runtime's own failures let through. */
@@ -29,20 +28,28 @@ export interface Runnable<R> {
   readonly disposition: Exclude<Disposition, "externally_owned">
   /** How long all that a body does may be waiting before it leaves memory. Units: milliseconds. */
   readonly passivateAfterMs?: number
+  /** How many of its bodies may work at once; absent: as many as the host has slots. */
+  readonly concurrency?: number
+  /**
+   * Judges a payload for a start, and says what the process will be known by.
+   *
+   * Fails with `InputInvalid`: the process is not registered.
+   */
+  readonly admit: (payload: unknown) => Effect.Effect<ProcessIdentity, InputInvalid>
   /** Decodes a stored payload. Fails with `InputInvalid`: the row stays as it is. */
   readonly prepare: (payload: unknown) => Effect.Effect<Body<R>, InputInvalid>
 }
 
 /** An engine as its callers know it. */
-export interface Engine<Payload, Success, Failure, R, Signals extends AnySignal = never> extends Runnable<R> {
+export interface Engine<Payload, Success, Failure, R, Signals extends AnySignal = never>
+  extends Runnable<R>,
+    Outcomes<Success, Failure> {
   readonly maxAttempts?: number
   readonly signals: ReadonlyArray<Signals>
   /** What its processes may append, the core types among them. */
   readonly eventTypes: Registration["eventTypes"]
   /** Fails with `InputInvalid` naming the field that does not fit. */
   readonly encodePayload: (payload: Payload) => Effect.Effect<unknown, InputInvalid>
-  readonly decodeSuccess: (value: unknown) => Effect.Effect<Success, ParseResult.ParseError>
-  readonly decodeFailure: (raw: unknown) => Effect.Effect<Failure, ParseResult.ParseError>
 }
 
 /** What an engine declares. */
@@ -80,7 +87,23 @@ export interface EngineOptions<
   readonly passivateAfter?: Duration.DurationInput
   /** How many tries may leave no result before the process fails. @default unlimited */
   readonly maxAttempts?: number
+  /** How many of its bodies may work at once on one host. @default as many as the host has slots */
+  readonly concurrency?: number
+  /** Refuses a payload that fits its schema and still makes no sense. @default every payload that fits may start */
+  readonly validateStart?: (payload: Payload) => Effect.Effect<void, InputInvalid>
+  /**
+   * What people know a process of this payload by. Kind and version are added to the definition: rows are matched by them.
+   *
+   * @default no label, and a definition of kind and version
+   */
+  readonly identity?: (payload: Payload) => EngineIdentity
   readonly run: (payload: Payload, context: ExecutionContext) => Effect.Effect<Success, Failure | RuntimeError, R>
+}
+
+/** What people know a process of an engine by. */
+export interface EngineIdentity {
+  readonly label?: string
+  readonly definition?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -104,7 +127,8 @@ export const make = <
   kind: string,
   options: EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, R, Signals>
 ): Engine<Payload, Success, Failure, R, Signals> => {
-  const { version, disposition, maxAttempts, passivateAfter, signals = [], events = [], run } = options
+  const { version, disposition, maxAttempts, concurrency, passivateAfter, validateStart, identity, run } = options
+  const { signals = [], events = [] } = options
   if (passivateAfter !== undefined && disposition !== "rerunnable") {
     throw new TypeError(
       `engine \`${kind}\`: passivateAfter is for rerunnable engines, since a passivated body runs again`
@@ -114,7 +138,14 @@ export const make = <
   const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
   const encodeSuccess = Schema.encode(options.success)
   const encodePayload = Schema.encode(options.payload)
-  const decodePayload = Schema.decodeUnknown(options.payload)
+  const field = ["payload", `engine \`${kind}\``] as const
+  const decodePayload = Outputs.decoderOf(field, options.payload)
+  const identityOf = ({ label, definition }: EngineIdentity): ProcessIdentity => ({
+    kind,
+    ...(label === undefined ? {} : { label }),
+    definition: { ...definition, kind, version }
+  })
+  const anonymous = Effect.succeed(identityOf({}))
   return {
     kind,
     version,
@@ -123,81 +154,32 @@ export const make = <
     ...(passivateAfter === undefined ? {} : { passivateAfterMs: Duration.toMillis(passivateAfter) }),
     signals,
     eventTypes: declared.length === 0 ? coreEventTypes : fixed([...declared, ...coreEventTypes]),
-    encodePayload: (payload) => Effect.mapError(encodePayload(payload), (error) => payloadInvalid(kind, error)),
-    decodeSuccess: Schema.decodeUnknown(options.success),
-    decodeFailure: failure ? Schema.decodeUnknown(failure) : () => Schema.decodeUnknown(Schema.Never)(undefined),
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...Outputs.outcomesOf(options.success, failure),
+    encodePayload: (payload) => Effect.mapError(encodePayload(payload), (error) => Outputs.refusalOf(field, error)),
+    admit: (stored) =>
+      // Most engines ask nothing about their payload, and then it need not be read to start.
+      validateStart === undefined && identity === undefined
+        ? anonymous
+        : Effect.flatMap(decodePayload(stored), (payload) =>
+            Effect.as(validateStart?.(payload) ?? Effect.void, identityOf(identity?.(payload) ?? {}))
+          ),
     prepare: (stored) =>
-      Effect.suspend(() => decodePayload(stored)).pipe(
-        Effect.mapError((error) => payloadInvalid(kind, error)),
-        // A transformation that throws has refused the payload, too.
-        Effect.catchAllDefect((defect) =>
-          Effect.fail(
-            new InputInvalid({ field: `payload of engine \`${kind}\``, problem: `does not decode: ${String(defect)}` })
+      Effect.map(
+        decodePayload(stored),
+        (payload) => (context) =>
+          run(payload, context).pipe(
+            Effect.matchEffect({
+              onSuccess: (value) => Effect.map(Effect.either(encodeSuccess(value)), Outputs.successOutput),
+              onFailure: (error): Effect.Effect<AwaitOutput, RuntimeError> =>
+                failure !== undefined && Schema.is(failure)(error)
+                  ? Outputs.failureOutput(error, failure)
+                  : Effect.fail(error as RuntimeError) // not of its own type
+            })
           )
-        ),
-        Effect.map(
-          (payload) => (context) =>
-            run(payload, context).pipe(
-              Effect.matchEffect({
-                onSuccess: (value) => Effect.map(Effect.either(encodeSuccess(value)), successOutput),
-                onFailure: (error) => failureOutput(error, failure)
-              })
-            )
-        )
       )
   }
 }
 
 /** Names an engine in messages and maps. */
 export const nameOf = (kind: string, version: string): string => `${kind}@${version}`
-
-const payloadInvalid = (kind: string, error: ParseResult.ParseError): InputInvalid => {
-  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const path = issue === undefined ? "" : issue.path.map((key) => `/${String(key)}`).join("")
-  return new InputInvalid({
-    field: `payload${path} of engine \`${kind}\``,
-    problem: issue === undefined ? "does not fit its schema" : `does not fit its schema: ${issue.message}`
-  })
-}
-
-const successOutput = (encoded: { readonly _tag: "Right"; readonly right: unknown } | Left): AwaitOutput => {
-  if (encoded._tag === "Left") {
-    return Output.failure("internal", "process_output_invalid", ParseResult.TreeFormatter.formatErrorSync(encoded.left))
-  }
-  const value = encoded.right === undefined ? null : encoded.right
-  const problem = jsonProblem(value)
-  return problem === undefined
-    ? Output.success(value)
-    : Output.failure(
-        "internal",
-        "process_output_invalid",
-        `the outcome is not JSON at ${problem.path}: ${problem.problem}`
-      )
-}
-
-interface Left {
-  readonly _tag: "Left"
-  readonly left: ParseResult.ParseError
-}
-
-const failureOutput = <Failure, FailureWire>(
-  error: Failure | RuntimeError,
-  schema: Schema.Schema<Failure, FailureWire> | undefined
-): Effect.Effect<AwaitOutput, RuntimeError> => {
-  if (schema === undefined || !Schema.is(schema)(error)) return Effect.fail(error as RuntimeError) // not of its own type
-  return Effect.map(Effect.either(Schema.encode(schema)(error)), (encoded) =>
-    encoded._tag === "Right"
-      ? Output.failure("execution", tagOf(error), messageOf(error), encoded.right)
-      : Output.failure("internal", "process_error_invalid", ParseResult.TreeFormatter.formatErrorSync(encoded.left))
-  )
-}
-
-const tagOf = (error: unknown): string =>
-  typeof error === "object" && error !== null && "_tag" in error && typeof error._tag === "string"
-    ? error._tag
-    : "process_error"
-
-const messageOf = (error: unknown): string => {
-  if (error instanceof Error && error.message !== "") return error.message
-  return typeof error === "string" ? error : Cause.pretty(Cause.fail(error))
-}

@@ -1,14 +1,22 @@
 /**
- * The engines of a host, by kind and version, with what they require already provided.
+ * What a host can run, by the input of a process: engines by kind and version, tools by id, turns of child sessions. What
+ * they require is already provided.
+ *
+ * Invariant: work that an outside system owns is never run here, whatever its input.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Output from "../model/AwaitOutput.ts"
 import { EngineMissing, InputInvalid } from "../model/errors.ts"
+import type { ProcessIdentity, ProcessInput } from "../model/ProcessInput.ts"
 import type { Registration } from "../model/Registration.ts"
 import { engineOf } from "../model/Registration.ts"
 import type { Body, Runnable } from "./Engine.ts"
 import { nameOf } from "./Engine.ts"
+import type { SessionRunner } from "./SessionTurn.ts"
+import * as SessionTurn from "./SessionTurn.ts"
+import type { RunnableTool } from "./Tool.ts"
 
 /** A body that is ready to run, and what its engine says of it. Units: milliseconds. */
 export interface Ready {
@@ -16,55 +24,172 @@ export interface Ready {
   readonly passivateAfterMs?: number
 }
 
-/** The engines of a host. */
+/** How many bodies of one kind may work at once. */
+export interface Limit {
+  readonly name: string
+  readonly concurrency: number
+}
+
+/** What a host can run. */
 export class Engines extends Context.Tag("holdfast/runtime/Engines")<
   Engines,
   {
-    /** Whether this host has the engine a process asks for, in its version. */
+    /** Whether this host has what a process asks for: its engine in its version, its tool, sessions. */
     readonly has: (registration: Registration) => boolean
 
     /**
-     * Finds a process's engine and decodes its payload.
+     * Finds what runs a process and decodes its payload.
      *
      * Fails with `EngineMissing` or `InputInvalid`: the row stays as it is, and runs where it can.
      */
     readonly prepare: (registration: Registration) => Effect.Effect<Ready, EngineMissing | InputInvalid>
+
+    /**
+     * Judges a registration for a start, and says what the process will be known by.
+     *
+     * Fails with `EngineMissing` or `InputInvalid`: it is not registered. Work that is not run here is not judged.
+     */
+    readonly admit: (registration: Registration) => Effect.Effect<ProcessIdentity, EngineMissing | InputInvalid>
+
+    /** The kinds that may not take all slots of the host. */
+    readonly limits: ReadonlyArray<Limit>
+
+    /** The limit that a process falls under, by name. */
+    readonly limitOf: (registration: Registration) => string | undefined
   }
 >() {}
 
-/** Registers engines; the layer requires the union of what they require. Fails with `InputInvalid` for a name given twice. */
-export const layer = <R>(engines: ReadonlyArray<Runnable<R>>): Layer.Layer<Engines, InputInvalid, R> =>
+/** What a host can run besides its engines. */
+export interface MoreToRun<R> {
+  readonly tools?: ReadonlyArray<RunnableTool<R>>
+  readonly sessions?: SessionRunner<R>
+}
+
+/**
+ * Registers what a host can run; the layer requires the union of what that requires.
+ *
+ * Fails with `InputInvalid` for a name given twice, or a concurrency that is no count.
+ */
+export const layer = <R>(
+  engines: ReadonlyArray<Runnable<R>>,
+  more: MoreToRun<R> = {}
+): Layer.Layer<Engines, InputInvalid, R> =>
   Layer.effect(
     Engines,
     Effect.gen(function* () {
-      const byName = new Map<string, Runnable<R>>()
-      for (const engine of engines) {
-        const name = nameOf(engine.kind, engine.version)
-        if (byName.has(name)) return yield* new InputInvalid({ field: "engines", problem: `has \`${name}\` twice` })
-        byName.set(name, engine)
-      }
+      const { tools = [], sessions } = more
+      const runners = new Map<string, Runner<R>>()
+      const add = (field: string, name: string, runner: Runner<R>) =>
+        Effect.gen(function* () {
+          if (runners.has(name)) return yield* new InputInvalid({ field, problem: `has \`${name}\` twice` })
+          const { concurrency = 1 } = runner
+          if (!(Number.isSafeInteger(concurrency) && concurrency >= 1)) {
+            const problem = "must be a whole number of at least 1"
+            return yield* new InputInvalid({ field: `${field}/${name}/concurrency`, problem })
+          }
+          runners.set(name, runner)
+        })
+      for (const engine of engines) yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
+      for (const tool of tools) yield* add("tools", `tool:${tool.id}`, ofTool(tool))
+      if (sessions !== undefined) yield* add("sessions", sessionTurns, ofSessions(sessions))
+      runners.set(notHere, nothingToRun)
+
       const context = yield* Effect.context<R>()
       const provide =
         (body: Body<R>): Body<never> =>
         (execution) =>
           Effect.provide(body(execution), context)
+      const find = (registration: Registration): Effect.Effect<Runner<R>, EngineMissing | InputInvalid> => {
+        if (registration.disposition === "externally_owned") return Effect.fail(mustNotRun)
+        const runner = runners.get(runnerNameOf(registration))
+        return runner === undefined ? Effect.fail(new EngineMissing(engineOf(registration))) : Effect.succeed(runner)
+      }
+
       return Engines.of({
-        has: (registration) => byName.has(engineNameOf(registration)),
-        prepare: (registration) => {
-          const engine = byName.get(engineNameOf(registration))
-          const { input } = registration
-          return engine === undefined || input._tag !== "Engine"
-            ? Effect.fail(new EngineMissing(engineOf(registration)))
-            : Effect.map(engine.prepare(input.payload), (body) => ({
-                run: provide(body),
-                ...(engine.passivateAfterMs === undefined ? {} : { passivateAfterMs: engine.passivateAfterMs })
-              }))
+        has: (registration) =>
+          registration.disposition !== "externally_owned" && runners.has(runnerNameOf(registration)),
+        prepare: (registration) =>
+          Effect.flatMap(find(registration), (runner) =>
+            Effect.map(runner.prepare(registration.input), (body) => ({
+              run: provide(body),
+              ...(runner.passivateAfterMs === undefined ? {} : { passivateAfterMs: runner.passivateAfterMs })
+            }))
+          ),
+        admit: (registration) =>
+          registration.input._tag === "External"
+            ? Effect.succeed(registration.identity)
+            : Effect.flatMap(find(registration), (runner) =>
+                Effect.zipRight(runner.prepare(registration.input), runner.admit(registration))
+              ),
+        limits: [...runners].flatMap(([name, { concurrency }]) =>
+          concurrency === undefined ? [] : [{ name, concurrency }]
+        ),
+        limitOf: (registration) => {
+          const name = runnerNameOf(registration)
+          return runners.get(name)?.concurrency === undefined ? undefined : name
         }
       })
     })
   )
 
-const engineNameOf = (registration: Registration): string => {
-  const { kind, version } = engineOf(registration)
-  return registration.input._tag === "Engine" ? nameOf(kind, version) : ""
+/** What runs the processes of one name. */
+interface Runner<R> {
+  readonly concurrency?: number
+  readonly passivateAfterMs?: number
+  readonly prepare: (input: ProcessInput) => Effect.Effect<Body<R>, InputInvalid>
+  readonly admit: (registration: Registration) => Effect.Effect<ProcessIdentity, InputInvalid>
 }
+
+const sessionTurns = "session_turn"
+const notHere = "external"
+
+const runnerNameOf = (registration: Registration): string => {
+  const { kind, version } = engineOf(registration)
+  switch (registration.input._tag) {
+    case "Engine":
+      return nameOf(kind, version)
+    case "ToolCall":
+      return kind
+    case "SessionTurn":
+      return sessionTurns
+    case "External":
+      return notHere
+  }
+}
+
+const ofEngine = <R>(engine: Runnable<R>): Runner<R> => ({
+  ...limitedBy(engine.concurrency),
+  ...(engine.passivateAfterMs === undefined ? {} : { passivateAfterMs: engine.passivateAfterMs }),
+  prepare: (input) => (input._tag === "Engine" ? engine.prepare(input.payload) : Effect.fail(otherInput)),
+  admit: ({ input }) => (input._tag === "Engine" ? engine.admit(input.payload) : Effect.fail(otherInput))
+})
+
+const ofTool = <R>(tool: RunnableTool<R>): Runner<R> => ({
+  ...limitedBy(tool.concurrency),
+  prepare: (input) => (input._tag === "ToolCall" ? tool.prepare(input.call) : Effect.fail(otherInput)),
+  admit: ({ identity }) => Effect.succeed(identity)
+})
+
+const ofSessions = <R>(sessions: SessionRunner<R>): Runner<R> => ({
+  prepare: (input) =>
+    input._tag === "SessionTurn" ? Effect.succeed(SessionTurn.bodyOf(sessions, input)) : Effect.fail(otherInput),
+  admit: ({ identity }) => Effect.succeed(identity)
+})
+
+/** External work that was registered as if it could be run says so, once somebody tries. */
+const nothingToRun: Runner<never> = {
+  prepare: () =>
+    Effect.succeed(() =>
+      Effect.succeed(
+        Output.failure("internal", "external_process_not_executable", "external work is not executed by a host")
+      )
+    ),
+  admit: ({ identity }) => Effect.succeed(identity)
+}
+
+const limitedBy = (concurrency: number | undefined): { readonly concurrency?: number } =>
+  concurrency === undefined ? {} : { concurrency }
+
+const mustNotRun = new InputInvalid({ field: "disposition", problem: "is externally-owned and must not be executed" })
+
+const otherInput = new InputInvalid({ field: "input", problem: "is of another kind than what its name stands for" })

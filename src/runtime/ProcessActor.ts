@@ -151,10 +151,14 @@ const interpret = (actor: ProcessActor, support: ActorSupport): Effect.Effect<vo
       if (actor.run.status === "done") return
       const message = yield* actor.inbox.take
       // Frozen first: a wait that ends between this and the interruption must not let the body go on half way.
-      if (message === "passivation.due" && !actor.parking.freeze()) continue
+      // A body that is being stopped may wait while it cleans up: that must not freeze.
+      if (message === "passivation.due" && !(isUndisturbed(actor) && actor.parking.freeze())) continue
       advance(actor, message)
     }
   })
+
+const isUndisturbed = ({ run: { value } }: ProcessActor): boolean =>
+  typeof value === "object" && "running" in value && value.running === "undisturbed"
 
 const advance = (actor: ProcessActor, type: RunEvent["type"]): void => {
   const step = steps.advance(actor.run, type)

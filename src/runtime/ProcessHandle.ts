@@ -26,7 +26,7 @@ import type { AppendRefusal } from "../store/decisions/append.ts"
 import type { Lookup } from "../store/ProcessRegistry.ts"
 import { recordOf } from "../store/registry.ts"
 import type { Awaiter } from "./Awaiter.ts"
-import type { Engine } from "./Engine.ts"
+import type { Outcomes } from "./outputs.ts"
 import type { AnySignal, PayloadOf, Signal } from "./Signal.ts"
 
 /** A process, addressed with the types of its engine. It stays valid across restarts: make it again from the id. */
@@ -91,14 +91,14 @@ export interface HandleSupport {
   readonly awaiter: typeof Awaiter.Service
 }
 
-/** Makes a handle. */
-export const make = <Payload, Success, Failure, R, Signals extends AnySignal>(
-  engine: Engine<Payload, Success, Failure, R, Signals>,
+/** Makes a handle on a process whose ends read as `outcomes` say: an engine's, or a tool's. */
+export const make = <Success, Failure, Signals extends AnySignal = never>(
+  outcomes: Outcomes<Success, Failure>,
   id: ProcessId,
   support: HandleSupport
 ): ProcessHandle<Success, Failure, Signals> => ({
   id,
-  await: Effect.flatMap(support.awaitOutput(id), (output) => decoded(engine, id, output)),
+  await: Effect.flatMap(support.awaitOutput(id), (output) => decoded(outcomes, id, output)),
   cancel: (reason) => support.cancel(id, reason ?? null),
   abandon: (reason) => support.abandon(id, reason),
   signal: (signal, payload, options = {}) => {
@@ -132,15 +132,15 @@ export const make = <Payload, Success, Failure, R, Signals extends AnySignal>(
   )
 })
 
-const decoded = <Payload, Success, Failure, R, Signals extends AnySignal>(
-  engine: Engine<Payload, Success, Failure, R, Signals>,
+const decoded = <Success, Failure>(
+  outcomes: Outcomes<Success, Failure>,
   processId: ProcessId,
   output: AwaitOutput
 ): Effect.Effect<Success, Failure | AwaitError> => {
   switch (output._tag) {
     case "Success":
       return Effect.mapError(
-        engine.decodeSuccess(output.value),
+        outcomes.decodeSuccess(output.value),
         (error) => new OutputInvalid({ processId, problem: error.message })
       )
     case "Failure":
@@ -148,7 +148,7 @@ const decoded = <Payload, Success, Failure, R, Signals extends AnySignal>(
       if (output.class !== "execution" || output.raw === undefined) {
         return Effect.fail(new ProcessFailed({ processId, output }))
       }
-      return Effect.matchEffect(engine.decodeFailure(output.raw), {
+      return Effect.matchEffect(outcomes.decodeFailure(output.raw), {
         onSuccess: (failure) => Effect.fail(failure),
         onFailure: () => Effect.fail(new ProcessFailed({ processId, output }))
       })

@@ -7,9 +7,9 @@
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import type { StoreError } from "../model/errors.ts"
-import { ReplayDiverged, StepNameAmbiguous } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../model/Journal.ts"
+import { ReplayDiverged, StepNameAmbiguous } from "../model/operationErrors.ts"
 import type { Draft } from "../store/decisions/execution.ts"
 
 /** A draft that still lacks what the operation came to. */
@@ -57,7 +57,8 @@ export const make = (
       ? Effect.map(read, (all) => {
           // Two branches may read at once: the first one's map is the one that counts.
           entries ??= new Map(all.map((entry) => [entry.key, entry]))
-          written = Math.max(written, all.length)
+          // An operation that failed before it was written leaves its position empty: the count of entries says too little.
+          written = all.reduce((last, { position }) => Math.max(last, position), written)
           return entries
         })
       : Effect.succeed(entries)

@@ -21,6 +21,7 @@ import type { Ready } from "./Engines.ts"
 import type { Ended } from "./Parking.ts"
 import type { ProcessActor } from "./ProcessActor.ts"
 import * as Actors from "./ProcessActor.ts"
+import { cancelledMessage } from "./SessionTurn.ts"
 import * as Slots from "./Slots.ts"
 
 /** What a roster needs of its worker. */
@@ -29,7 +30,6 @@ export interface RosterSupport {
   /** How a wait that was entered earlier stands in the log. */
   readonly waitOf: (id: ProcessId, waitKey: string) => Effect.Effect<Waited, StoreError>
   readonly readRow: (id: ProcessId) => Effect.Effect<ProcessRow | undefined, StoreError>
-  readonly slots: Slots.Slots
   readonly contextOf: (activation: Activation) => Prepared
   /** Looks at a row again soon: it was put away, and has something to do already. */
   readonly lookAgain: (id: ProcessId) => void
@@ -38,11 +38,12 @@ export interface RosterSupport {
 
 /** The activations that run here. */
 export interface Roster {
-  /** Runs an activation that has begun, on a slot that is taken; the slot is given back when it has ended. */
+  /** Runs an activation that has begun, on a slot that is taken from `slots`; the slot is given back when it has ended. */
   readonly launch: (
     row: ProcessRow,
     lease: Lease,
     body: Ready,
+    slots: Slots.Slots,
     commands: ReadonlyArray<ProcessCommand>
   ) => Effect.Effect<void>
   readonly has: (id: ProcessId) => boolean
@@ -73,7 +74,7 @@ export interface Roster {
 /** Makes an empty roster. When its scope closes, what still runs is interrupted. */
 export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { activations, readRow, slots } = support
+    const { activations, readRow } = support
     const actors = new Map<ProcessId, ProcessActor>()
     const held = new Map<ProcessActor, Slots.HeldSlot>()
     const ownerBound = new Set<ProcessId>()
@@ -96,7 +97,7 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
         )
       })
 
-    const launch: Roster["launch"] = (row, lease, body, commands) =>
+    const launch: Roster["launch"] = (row, lease, body, slots, commands) =>
       Effect.suspend(() => {
         const actor = Actors.make(row, lease, clock, body.passivateAfterMs)
         // Whatever of this process still runs here was fenced by the activation that begins now.
@@ -117,7 +118,10 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
             return before
           }
         })
-        const cancelReason = Effect.map(readRow(actor.id), (now) => now?.snapshot.context.cancelRequest?.reason ?? null)
+        const cancelReason = Effect.map(
+          readRow(actor.id),
+          (now) => now?.snapshot.context.cancelRequest?.reason ?? silentReason(row)
+        )
         const activation = Actors.run(actor, {
           // An end counts only if the body asked for everything that its journal knows of.
           body: Effect.suspend(() => body.run(context)).pipe(
@@ -191,3 +195,7 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
       empty: FiberSet.awaitEmpty(fibers)
     }
   })
+
+/** What a cancelled process says when nobody gave a reason, if its kind has words of its own. */
+const silentReason = ({ base }: ProcessRow): string | null =>
+  base.registration.input._tag === "SessionTurn" ? cancelledMessage : null

@@ -2,9 +2,10 @@
  * Builds what a body sees: every write it makes presents the lease of its own activation.
  */
 import * as Effect from "effect/Effect"
-import type { LeaseLost, ReplayDiverged, StoreError } from "../model/errors.ts"
+import type { LeaseLost, StoreError } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { Lease } from "../model/Lease.ts"
+import type { ReplayDiverged } from "../model/operationErrors.ts"
 import type { Registered } from "../model/Registration.ts"
 import type { Authority } from "../store/decisions/authority.ts"
 import type { Draft } from "../store/decisions/execution.ts"
@@ -15,6 +16,7 @@ import type { ProcessRow } from "../store/ProcessStore.ts"
 import type { Awaiter } from "./Awaiter.ts"
 import { requestAbandon } from "./abandoning.ts"
 import type { ExecutionContext } from "./ExecutionContext.ts"
+import type { HostEnvironment } from "./HostEnvironment.ts"
 import * as Operations from "./operations.ts"
 import type { Parking } from "./Parking.ts"
 import * as ProcessHandle from "./ProcessHandle.ts"
@@ -32,6 +34,8 @@ export interface ContextSupport {
   readonly awaiter: typeof Awaiter.Service
   readonly registry: typeof ProcessRegistry.Service
   readonly executions: typeof ExecutionStore.Service
+  /** The environment of the host, stored, for children of a process that has none of its own. */
+  readonly capture: typeof HostEnvironment.Service.capture
 }
 
 /** The activation a context belongs to. */
@@ -60,7 +64,9 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
   const { row, lease, lend, retake, parking, enterPhase } = activation
   const { registration } = row.base
   const { id: processId } = registration
-  const { executions, registry, awaiter } = support
+  const { executions, registry, awaiter, capture } = support
+  // Whom children wake is whom this process wakes now: a deleted session may have taken that away.
+  const { wakeTarget } = row.snapshot.context
 
   /** Writes under the lease of this activation. One that only expired, while this host slept, is taken again. */
   const fenced = <A, E extends { readonly _tag: string }>(
@@ -112,6 +118,8 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
               id,
               payload,
               ...(label === undefined ? {} : { label }),
+              ...(wakeTarget === null ? {} : { wakeTarget }),
+              envRef: registration.envRef ?? (yield* capture),
               provenance: {
                 originator: registration.provenance.originator,
                 causedBy: { _tag: "Process", processId }

@@ -1,34 +1,43 @@
 /**
- * From an engine and a payload to a registration.
+ * From what a caller wants to run to a registration: an engine with its payload, a tool call, a session's turn, or work that
+ * an outside system does.
  */
 import * as Effect from "effect/Effect"
-import { hashOf } from "../model/canonical.ts"
+import * as Environment from "../model/Environment.ts"
 import type { InputInvalid, RegistrationInvalid } from "../model/errors.ts"
 import type { EnvironmentRef } from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
-import type { Provenance } from "../model/Provenance.ts"
+import type { PreparedToolCall, ProcessInput } from "../model/ProcessInput.ts"
+import type { Provenance, SessionScope } from "../model/Provenance.ts"
 import type { Parent, Registered } from "../model/Registration.ts"
 import * as Registration from "../model/Registration.ts"
-import type { Engine } from "./Engine.ts"
+import type { Engine, Runnable } from "./Engine.ts"
 import type { AnySignal } from "./Signal.ts"
+import type { Tool } from "./Tool.ts"
 
-/** How to start a process. */
-export interface StartSpec<Payload> {
+/** What every start says. */
+export interface StartFacts {
   readonly id: string
-  readonly payload: Payload
   readonly label?: string
   readonly provenance: Provenance
   readonly parent?: Parent
   /** Before this time no body begins. Units: epoch milliseconds, UTC. */
   readonly startAtMs?: number
+  readonly wakeTarget?: SessionScope
+}
+
+/** How to start a process of an engine. */
+export interface StartSpec<Payload> extends StartFacts {
+  readonly payload: Payload
+  /** @default the empty environment */
+  readonly envRef?: EnvironmentRef
 }
 
 /** The environment of a host that captures none: no plugin options, no policy. */
-export const emptyEnvironment: EnvironmentRef =
-  `process-env:sha256:${hashOf({ plugin_options: {}, policy: {} })}` as EnvironmentRef // the one constructor of this ref
+export const emptyEnvironment: EnvironmentRef = Environment.emptyRef
 
 /**
- * Encodes the payload, builds the registration and checks it.
+ * Encodes the payload, lets the engine judge it, builds the registration and checks it.
  *
  * Fails with `InputInvalid` (the payload does not fit) or `RegistrationInvalid` (the id is blank), naming the field.
  */
@@ -36,16 +45,57 @@ export const registrationOf = <Payload, Success, Failure, R, Signals extends Any
   engine: Engine<Payload, Success, Failure, R, Signals>,
   spec: StartSpec<Payload>
 ): Effect.Effect<Registered, InputInvalid | RegistrationInvalid> =>
-  Effect.flatMap(engine.encodePayload(spec.payload), (payload) => {
-    const { kind, version, disposition, maxAttempts } = engine
-    const input = { _tag: "Engine", kind, payload: payload === undefined ? null : payload } as const
-    return Registration.prepare({
-      ...Registration.make(processId(spec.id), input, disposition, spec.provenance),
-      identity: { kind, ...(spec.label === undefined ? {} : { label: spec.label }), definition: { kind, version } },
+  Effect.gen(function* () {
+    const encoded = yield* engine.encodePayload(spec.payload)
+    const payload = encoded === undefined ? null : encoded
+    const { kind, disposition, maxAttempts } = engine
+    const input = { _tag: "Engine", kind, payload } as const
+    const identity = yield* engine.admit(payload)
+    return yield* Registration.prepare({
+      ...drafted(input, disposition, spec),
+      identity: { ...identity, ...labelOf(spec) },
+      envRef: spec.envRef ?? emptyEnvironment,
       eventTypes: engine.eventTypes,
-      envRef: emptyEnvironment,
-      ...(spec.parent === undefined ? {} : { parent: spec.parent }),
-      ...(spec.startAtMs === undefined ? {} : { startAtMs: spec.startAtMs }),
       ...(maxAttempts === undefined ? {} : { maxAttempts })
     })
   })
+
+/** The registration of a tool call; the id of the call is the process's, unless the facts name another. */
+export const toolRegistrationOf = <Args, Success, Failure, R>(
+  tool: Tool<Args, Success, Failure, R>,
+  call: PreparedToolCall,
+  envRef: EnvironmentRef,
+  facts: Omit<StartFacts, "id"> & { readonly id?: string }
+): Effect.Effect<Registered, RegistrationInvalid> => {
+  const { disposition, maxAttempts } = tool
+  const draft = drafted({ _tag: "ToolCall", call }, disposition, { ...facts, id: facts.id ?? call.callId })
+  return Registration.prepare({
+    ...draft,
+    identity: { ...draft.identity, ...labelOf(facts) },
+    envRef,
+    ...(maxAttempts === undefined ? {} : { maxAttempts })
+  })
+}
+
+/** The registration of a session's turn, or of external work: neither captures an environment. */
+export const plainRegistrationOf = (
+  input: Extract<ProcessInput, { readonly _tag: "SessionTurn" | "External" }>,
+  disposition: Runnable<never>["disposition"] | "externally_owned",
+  facts: StartFacts
+): Effect.Effect<Registered, RegistrationInvalid> => {
+  const draft = drafted(input, disposition, facts)
+  return Registration.prepare({ ...draft, identity: { ...draft.identity, ...labelOf(facts) } })
+}
+
+const drafted = (
+  input: ProcessInput,
+  disposition: Registration.Registration["disposition"],
+  { id, provenance, parent, wakeTarget }: StartFacts
+): Registration.Registration => ({
+  ...Registration.make(processId(id), input, disposition, provenance),
+  ...(parent === undefined ? {} : { parent }),
+  ...(wakeTarget === undefined ? {} : { wakeTarget })
+})
+
+const labelOf = ({ label }: Pick<StartFacts, "label">): { readonly label?: string } =>
+  label === undefined ? {} : { label }

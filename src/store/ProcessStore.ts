@@ -37,6 +37,8 @@ import type {
   StorePart
 } from "./answers.ts"
 import type { ChildReads, ChildView, ChildWrite } from "./Children.ts"
+import type { EnvironmentReads, PutEnvironment } from "./EnvironmentReads.ts"
+import type { EndPromise, PromiseReads } from "./PromiseReads.ts"
 import type { OutboxReads, OutboxView, OutboxWrite } from "./WakeOutbox.ts"
 
 /** Everything a decision may know about one process. Units: epoch milliseconds, UTC. */
@@ -108,6 +110,8 @@ export type Write =
   | { readonly _tag: "Bury"; readonly tombstone: Tombstone }
   | { readonly _tag: "Compact"; readonly processId: ProcessId }
   | OutboxWrite
+  | PutEnvironment
+  | EndPromise
 
 /** One process as a decision leaves it: the row after it, the events that led there, the hints they gave. */
 export interface Change {
@@ -151,19 +155,7 @@ export const acceptWith = <A>(
 /** Refuses: nothing is written. */
 export const refuse = <E>(error: E): Decision<never, E> => ({ _tag: "Refused", error })
 
-export type {
-  Candidate,
-  ExecutionReads,
-  Found,
-  Holder,
-  Holding,
-  LifecycleCounts,
-  ListQuery,
-  Numbered,
-  RenewedPage,
-  RenewPage,
-  StorePart
-} from "./answers.ts"
+export type * from "./answers.ts"
 
 /** The contract of a store. `src/testing` holds the laws that certify one. */
 export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
@@ -269,6 +261,12 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
       readonly cutoffMs: number
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<Candidate>, StoreError>
+
+    /** Stored execution environments. */
+    readonly environments: EnvironmentReads
+
+    /** How durable promises ended. */
+    readonly promises: PromiseReads
 
     /** Rows that are due and that nobody holds, oldest first, at most `limit`. */
     readonly due: (options: {

@@ -14,6 +14,7 @@ import type { InputInvalid, ProcessPruned } from "../model/errors.ts"
 import { ProcessUnknown, StoreError } from "../model/errors.ts"
 import { lifecycleEventOf } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
+import type { JournalEntry } from "../model/Journal.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import * as ProcessRecord from "../model/ProcessRecord.ts"
 import { registrationHash } from "../model/Registration.ts"
@@ -34,7 +35,9 @@ export interface VerifyOptions {
  * One place where the store and the fold disagree; a side that has nothing there is absent.
  *
  * `field` is a path: into the snapshot (`context/attempts`, `value/running/wait`), into the log (`log/3`, where a sequence
- * is missing or an event cannot be read; `log/3/semantics/terminal`, an end after the end), `sequence` or `registrationHash`.
+ * is missing or an event cannot be read; `log/3/semantics/terminal`, an end after the end), into the journal (`journal/3`, a
+ * position that is no count or is taken twice; `journal/3/key`, an operation that has an entry already), `sequence` or
+ * `registrationHash`.
  */
 export interface Difference {
   readonly processId: ProcessId
@@ -188,6 +191,7 @@ const differencesOf = (store: Store, row: ProcessRow): Effect.Effect<ReadonlyArr
     }
     return told(processId, [
       ...folding.found,
+      ...misplaced(yield* store.execution.journal(processId)),
       ...differing("sequence", row.sequence, folding.last),
       ...differing("", Step.persist(row.snapshot), Step.persist(folding.snapshot))
     ])
@@ -233,6 +237,27 @@ const folded = (folding: Folding, event: ProcessEvent): Folding => {
         : [])
     ]
   }
+}
+
+/**
+ * What is wrong with a journal. A position may be missing: its operation failed before it was written. One that is there twice
+ * means that a replay may take the wrong one.
+ */
+const misplaced = (journal: ReadonlyArray<JournalEntry>): Folding["found"] => {
+  const keys = new Set<string>()
+  let last = 0
+  return journal
+    .toSorted((one, other) => one.position - other.position)
+    .flatMap(({ key, position }) => {
+      const isNext = Number.isSafeInteger(position) && position > last
+      const isKnown = keys.has(key)
+      keys.add(key)
+      last = position
+      return [
+        ...(isNext ? [] : [{ field: `journal/${position}`, stored: position }]),
+        ...(isKnown ? [{ field: `journal/${position}/key`, stored: key }] : [])
+      ]
+    })
 }
 
 /** The places where two plain values differ, as paths below `field`. */

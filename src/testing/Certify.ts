@@ -16,6 +16,8 @@ import * as ChildrenLaws from "./ChildrenLaws.ts"
 import * as CompletionLaws from "./CompletionLaws.ts"
 import * as DebtLaws from "./DebtLaws.ts"
 import * as DeliveryLaws from "./DeliveryLaws.ts"
+import * as EnvironmentLaws from "./EnvironmentLaws.ts"
+import * as ExecutionLaws from "./ExecutionLaws.ts"
 import * as FoldLaws from "./FoldLaws.ts"
 import * as GrantLaws from "./GrantLaws.ts"
 import * as KeeperLaws from "./KeeperLaws.ts"
@@ -27,6 +29,8 @@ import * as ListLaws from "./ListLaws.ts"
 import * as OrderingLaws from "./OrderingLaws.ts"
 import * as OutboxLaws from "./OutboxLaws.ts"
 import * as OutboxReportLaws from "./OutboxReportLaws.ts"
+import * as PassivationLaws from "./PassivationLaws.ts"
+import * as PromiseLaws from "./PromiseLaws.ts"
 import * as ReclaimLaws from "./ReclaimLaws.ts"
 import * as RecordLaws from "./RecordLaws.ts"
 import * as RecoveryLaws from "./RecoveryLaws.ts"
@@ -73,10 +77,14 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   session: SessionLaws.laws,
   wait: WaitLaws.laws,
   signal: SignalLaws.laws,
+  execution: ExecutionLaws.laws,
+  passivation: PassivationLaws.laws,
   wake: WakeLaws.laws,
   outbox: OutboxLaws.laws,
   delivery: DeliveryLaws.laws,
   "outbox report": OutboxReportLaws.laws,
+  environment: EnvironmentLaws.laws,
+  promise: PromiseLaws.laws,
   record: RecordLaws.laws,
   list: ListLaws.laws,
   retention: RetentionLaws.laws,

@@ -14,12 +14,16 @@ import type { ActivationStore } from "../store/ActivationStore.ts"
 import * as Activations from "../store/activations.ts"
 import type { ChangeFeed } from "../store/ChangeFeed.ts"
 import * as Changes from "../store/changes.ts"
+import type { ExecutionStore } from "../store/ExecutionStore.ts"
+import * as Environments from "../store/environments.ts"
+import * as Executions from "../store/executions.ts"
 import * as Grants from "../store/grants.ts"
 import type { HandleGrants } from "../store/HandleGrants.ts"
 import type { LeaseStore } from "../store/LeaseStore.ts"
 import * as Leases from "../store/leases.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import * as Outbox from "../store/outbox.ts"
+import type { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import * as Pruning from "../store/pruning.ts"
@@ -59,11 +63,13 @@ export type LawEnv =
   | ProcessRegistry
   | LeaseStore
   | ActivationStore
+  | ExecutionStore
   | HandleGrants
   | WaitStore
   | Retention
   | ChangeFeed
   | WakeOutbox
+  | ProcessEnvironments
   | LawClock
   | Mortality
 
@@ -121,11 +127,13 @@ export const layer = <E>(store: Layer.Layer<ProcessStore, E>, options: LawEnvOpt
             Registry.layer,
             Leases.layer,
             Activations.layer,
+            Executions.layer,
             Grants.layer,
             Waits.layer,
             Pruning.layer,
             Changes.layer,
-            Outbox.layer
+            Outbox.layer,
+            Environments.layer
           ).pipe(
             Layer.provideMerge(store),
             Layer.provideMerge(mortal),

@@ -8,18 +8,33 @@
 import * as FastCheck from "effect/FastCheck"
 import type { WaitOutcome } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
-import { processId } from "../model/ids.ts"
+import { processId, signalReplayKey } from "../model/ids.ts"
 import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
+import type { AppendRequest } from "../model/ProcessEvent.ts"
 import type { SessionScope } from "../model/Provenance.ts"
 import type { Registration } from "../model/Registration.ts"
+import type { Draft } from "../store/decisions/execution.ts"
 import type { Command, Writer } from "./arbitraries.ts"
-import { process as anyProcess, command, disposition, population, tagged, writer } from "./arbitraries.ts"
+import { process as anyProcess, command, disposition, payload, population, tagged, writer } from "./arbitraries.ts"
 
 /** One thing that may be asked. Units: `ageMs` is milliseconds before now; times in a filter are since the list began. */
 export type Operation =
   | Command
   | { readonly _tag: "Signal"; readonly process: number; readonly signalId: string; readonly writer: Writer }
+  | { readonly _tag: "SendSignal"; readonly process: number; readonly signalId: string; readonly writer: Writer }
+  | { readonly _tag: "SignalFrom"; readonly lease: number; readonly process: number; readonly position: number }
+  | { readonly _tag: "Record"; readonly lease: number; readonly position: number; readonly outcome: unknown }
+  | {
+      readonly _tag: "EnterWait"
+      readonly lease: number
+      readonly position: number
+      readonly name: "ready" | "timer"
+      readonly inMs: number
+    }
+  | { readonly _tag: "PutAway"; readonly lease: number; readonly parked: boolean }
+  | { readonly _tag: "FireTimers"; readonly process: number }
+  | { readonly _tag: "Timers" }
   | { readonly _tag: "Wake"; readonly process: number; readonly urgent: unknown; readonly scope?: number }
   | { readonly _tag: "SetWait"; readonly process: number; readonly ordinal: number; readonly writer: Writer }
   | { readonly _tag: "ClearWait"; readonly process: number; readonly outcome?: WaitOutcome; readonly writer: Writer }
@@ -87,6 +102,27 @@ const signals: FastCheck.Arbitrary<Operation> = FastCheck.oneof(
   { weight: 1, arbitrary: tagged("ClearWait", { process, outcome, writer }) }
 )
 
+const inHand = FastCheck.nat(1)
+const position = FastCheck.integer({ min: 1, max: 4 })
+
+const executions: FastCheck.Arbitrary<Operation> = FastCheck.oneof(
+  { weight: 3, arbitrary: tagged("Record", { lease: inHand, position, outcome: payload }) },
+  {
+    weight: 4,
+    arbitrary: tagged("EnterWait", {
+      lease: inHand,
+      position,
+      name: FastCheck.constantFrom<"ready" | "timer">("ready", "timer"),
+      inMs: FastCheck.constantFrom(-1, 0, 1, 20)
+    })
+  },
+  { weight: 3, arbitrary: tagged("SendSignal", { process, signalId: FastCheck.constantFrom("a", "b"), writer }) },
+  { weight: 1, arbitrary: tagged("SignalFrom", { lease: inHand, process, position }) },
+  { weight: 1, arbitrary: tagged("PutAway", { lease: inHand, parked: FastCheck.boolean() }) },
+  { weight: 3, arbitrary: tagged("FireTimers", { process }) },
+  { weight: 1, arbitrary: tagged("Timers", {}) }
+)
+
 const wakes: FastCheck.Arbitrary<Operation> = FastCheck.oneof(
   { weight: 2, arbitrary: tagged("Wake", { process, urgent: FastCheck.constantFrom<unknown>(true, 0, null, "") }) },
   { weight: 2, arbitrary: tagged("Wake", { process, urgent: FastCheck.constant<unknown>(1), scope }) },
@@ -145,7 +181,8 @@ export const operation: FastCheck.Arbitrary<Operation> = FastCheck.oneof(
   },
   { weight: 4, arbitrary: leased },
   { weight: 4, arbitrary: signals },
-  { weight: 3, arbitrary: wakes },
+  { weight: 4, arbitrary: executions },
+  { weight: 4, arbitrary: wakes },
   { weight: 4, arbitrary: grants },
   { weight: 3, arbitrary: retention },
   { weight: 4, arbitrary: reads }
@@ -195,6 +232,20 @@ export const namesOf = (run: string): Names => {
     })
   }
 }
+
+/** The signal `ready` to a process; the same id is the same signal. */
+export const signalTo = (id: ProcessId, signalId: string): AppendRequest => ({
+  eventType: "signal.ready",
+  payload: signalId,
+  replayKey: signalReplayKey(id, "ready", signalId)
+})
+
+/** The journal entry of an operation at a position, before what it came to is known. */
+export const draft = (position: number): Omit<Draft, "outcome"> => ({
+  key: `k${position}#1`,
+  position,
+  operation: "step"
+})
 
 /** In UTF-16 units the second and the third would change places. */
 const suffixes = ["a", "\ufffd", "\u{1f980}"]

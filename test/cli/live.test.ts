@@ -166,7 +166,12 @@ describe("the command line, after a host has crashed", () => {
           const report = JSON.parse(swept.out) as {
             readonly admitted: ReadonlyArray<string>
             readonly ended: ReadonlyArray<{ readonly process_id: string; readonly as: string }>
-            readonly deferred: ReadonlyArray<{ readonly process_id: string; readonly reason: string }>
+            readonly deferred: ReadonlyArray<{
+              readonly process_id: string
+              readonly reason: string
+              readonly kind: string
+              readonly version: string
+            }>
           }
           assert.deepStrictEqual(report.admitted, [])
           assert.sameDeepMembers(
@@ -178,7 +183,12 @@ describe("the command line, after a host has crashed", () => {
           )
           assert.sameDeepMembers(
             [...report.deferred],
-            ["absent-1", "family-1", "family-1/slow", "work-1"].map((id) => ({ process_id: id, reason: "no_engine" }))
+            [
+              { process_id: "absent-1", reason: "no_engine", kind: "absent", version: "" },
+              { process_id: "family-1", reason: "no_engine", kind: "family", version: "1" },
+              { process_id: "family-1/slow", reason: "no_engine", kind: "work", version: "1" },
+              { process_id: "work-1", reason: "no_engine", kind: "work", version: "1" }
+            ]
           )
           assert.strictEqual(await statusOf(db, "charge-1"), "Abandoned")
           const shown = JSON.parse((await on("show", "work-1", "--json")).out) as { readonly lease: unknown }

@@ -144,15 +144,21 @@ describe("the command line without a database", () => {
     assert.include(help.out.replace(/\s+/g, " "), "3 no such process, or no such database file")
     assert.isTrue(help.out.split("\n").every((line) => line.length <= 100))
     assert.match(completions.out, /^function _holdfast_bash_completions\(\) \{/)
-    assert.deepStrictEqual(JSON.parse(machines.out), {
-      machines: [
-        {
-          name: "process",
-          version: "1",
-          description: "One durable unit of work, from its registration to the one terminal it will ever have."
-        }
-      ]
-    })
+    const listed = JSON.parse(machines.out) as {
+      readonly machines: ReadonlyArray<{
+        readonly name: string
+        readonly version: string
+        readonly description: string
+      }>
+    }
+    assert.deepStrictEqual(
+      listed.machines.map(({ name, version }) => `${name} ${version}`),
+      ["host 1", "owner 1", "process 1", "run 1", "supervisor 1", "sweep 1"]
+    )
+    assert.strictEqual(
+      listed.machines[2]?.description,
+      "One durable unit of work, from its registration to the one terminal it will ever have."
+    )
     assert.match(picture.out, /^stateDiagram-v2\n {2}\[\*\] --> running\n/)
     for (const { code } of [help, completions, machines, picture]) assert.strictEqual(code, 0)
   }, 30_000)

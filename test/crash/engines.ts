@@ -18,8 +18,14 @@ import { say } from "./sideLog.ts"
 export const services: Deferred.Deferred<Context.Context<SingleHost.HostServices>> = Deferred.unsafeMake(FiberId.none)
 
 /** What a body of `held` hands out to whoever plays its zombie. */
-export const captured: Deferred.Deferred<{ readonly lease: Lease.Lease; readonly context: ExecutionContext }> =
-  Deferred.unsafeMake(FiberId.none)
+export const captured: Deferred.Deferred<{
+  readonly lease: Lease.Lease
+  readonly context: ExecutionContext
+  readonly cancelChild: Effect.Effect<unknown, { readonly _tag: string }>
+}> = Deferred.unsafeMake(FiberId.none)
+
+/** The process that a zombie loses: it has a child, which it loses too. */
+export const heldId = "held"
 
 /** The signal that listeners wait for. */
 export const signalName = "go"
@@ -135,6 +141,15 @@ export const make = (sideLog: string, gate: string) => {
       )
   })
 
+  const HeldChild = Engine.make("held-child", {
+    version: "1",
+    payload: Schema.Null,
+    success: Schema.String,
+    disposition: "rerunnable",
+    run: (_, ctx) => Effect.as(Effect.zipRight(began("held-child", ctx), gateOpens), "held")
+  })
+
+  /** The child is the body's own to start: whoever runs the body again finds it in the journal, and asks for it again. */
   const Held = Engine.make("held", {
     version: "1",
     payload: Schema.Null,
@@ -145,7 +160,11 @@ export const make = (sideLog: string, gate: string) => {
         Effect.gen(function* () {
           yield* began("held", ctx)
           const { lease } = yield* own(ctx)
-          yield* Deferred.succeed(captured, { lease: yield* lease, context: ctx })
+          if (ctx.processId === heldId) {
+            const child = yield* ctx.startChild(HeldChild, { name: "child", payload: null })
+            const cancelChild = child.cancel("by a zombie")
+            yield* Deferred.succeed(captured, { lease: yield* lease, context: ctx, cancelChild })
+          }
           yield* gateOpens
           return "held"
         })
@@ -160,7 +179,7 @@ export const make = (sideLog: string, gate: string) => {
     run: (_, ctx) => Effect.as(Effect.zipRight(began("held-once", ctx), gateOpens), "held")
   })
 
-  return { Step, Once, Endless, Nest, Sum, Listener, Held, HeldOnce }
+  return { Step, Once, Endless, Nest, Sum, Listener, Held, HeldChild, HeldOnce }
 }
 
 /** The sequence of the signal that ended a wait. */

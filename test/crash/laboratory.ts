@@ -9,6 +9,7 @@ import { join } from "node:path"
 import type { Child } from "../support/children.ts"
 import { start } from "../support/children.ts"
 import type { Assignment } from "./child.ts"
+import { heldId } from "./engines.ts"
 import {
   acknowledged,
   invariants,
@@ -23,7 +24,6 @@ import { pointOf } from "./points.ts"
 import type { Fact } from "./sideLog.ts"
 import { only, read } from "./sideLog.ts"
 import type { Driving } from "./zombie.ts"
-import { heldId } from "./zombie.ts"
 
 /** How a trial ended: in a word, and with what is wrong by invariant; an empty list is an invariant that held. */
 export interface Verdict {
@@ -32,7 +32,7 @@ export interface Verdict {
 }
 
 /** No single wait is longer. Units: milliseconds. */
-const boundMs = 30_000
+const boundMs = 60_000
 
 /** Long enough that nothing is renewed while a trial looks on; short enough to lapse within one. Units: milliseconds. */
 const long = 60_000

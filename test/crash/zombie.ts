@@ -15,12 +15,11 @@ import {
   WaitStore
 } from "../../src/index.ts"
 import type * as Engines from "./engines.ts"
-import { captured, services, signalName, waitKey } from "./engines.ts"
+import { captured, heldId, services, signalName, waitKey } from "./engines.ts"
 import type { Attempt, Fact } from "./sideLog.ts"
 import { activationsHere, declared, prepared, sweepUntil, takeByHand } from "./workload.ts"
 
-/** The process that the zombie loses, and one that nobody runs. */
-export const heldId = "held"
+/** A process that nobody runs. */
 const bystanderId = "bystander"
 
 /** Whether a worker's actor runs the lost process, or a driver of its own that has no keeper. */
@@ -53,10 +52,9 @@ export const play = (options: {
       yield* sweepUntil(Deferred.isDone(captured))
       const held = yield* Deferred.await(captured)
       lease = held.lease
-      const child = yield* held.context.startChild(engines.Held, { name: "child", payload: null })
       viaContext.push(
         ["start a child by the context", held.context.startChild(engines.Step, { name: "late", payload: 1 })],
-        ["cancel a child by its handle", child.cancel("by a zombie")]
+        ["cancel a child by its handle", held.cancelChild]
       )
     }
     const attempts = [...(yield* writesUnder(lease)), ...viaContext]

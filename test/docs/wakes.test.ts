@@ -9,14 +9,14 @@ describe("the guide to waking a session", () => {
     const guide = readFileSync(`${root}docs/guide/wake-a-session.md`, "utf8")
     const code = /```ts\n([\s\S]*?)```/.exec(guide)?.[1]
     assert.isString(code)
-    assert.include(readFileSync(`${root}docs/examples/04-wake-a-session.ts`, "utf8"), code ?? "no code")
+    assert.include(readFileSync(`${root}docs/examples/06-wake-a-session.ts`, "utf8"), code ?? "no code")
   })
 
   it("has an example that delivers once, and when it is run again nothing more", async () => {
     const folder = mkdtempSync(join(tmpdir(), "holdfast-wakes-"))
     try {
       const run = async () => {
-        const child = start("docs/examples/04-wake-a-session.js", [join(folder, "wakes.db")])
+        const child = start("docs/examples/06-wake-a-session.js", [join(folder, "wakes.db")])
         const end = await child.ended()
         assert.deepStrictEqual(end, { code: 0, signal: null }, child.errors.join("\n"))
         return child.lines

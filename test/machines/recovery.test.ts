@@ -326,3 +326,43 @@ describe("one life of an owner", () => {
     assert.isFalse(sameIncarnation(opaque, { ...opaque, ownerId: "v" }))
   })
 })
+
+describe("a process that is to begin later", () => {
+  const early: Sighting = {
+    disposition: "rerunnable",
+    terminal: false,
+    started: false,
+    lease: "free",
+    cancelRequested: false,
+    abandonRequested: false,
+    nextAttempt: 1,
+    engine: "present",
+    early: true
+  }
+  const cases: ReadonlyArray<readonly [string, Partial<Sighting>, Verdict]> = [
+    ["is left until then", {}, { _tag: "Leave", reason: "not_yet" }],
+    ["is left until then without an engine, too", { engine: "missing" }, { _tag: "Leave", reason: "not_yet" }],
+    ["is cancelled before", { cancelRequested: true }, cancelled],
+    ["goes on when it has begun all the same", { started: true, lease: "lapsed", nextAttempt: 2 }, run]
+  ]
+  for (const [what, changes, expected] of cases) {
+    it(what, () => assert.deepStrictEqual(verdict({ ...early, ...changes }), expected))
+  }
+
+  const due = {
+    disposition: "rerunnable",
+    terminal: false,
+    started: false,
+    waiting: false,
+    dormant: true,
+    cancelRequested: false,
+    abandonRequested: false,
+    nowMs: 100
+  } as const
+  it("is due then, at once when it is cancelled or that time is over, and as ever once it began", () => {
+    assert.strictEqual(dueAtMs({ ...due, startAtMs: 500 }), 500)
+    assert.strictEqual(dueAtMs({ ...due, startAtMs: 5 }), 100)
+    assert.strictEqual(dueAtMs({ ...due, startAtMs: 500, cancelRequested: true }), 100)
+    assert.strictEqual(dueAtMs({ ...due, startAtMs: 500, started: true, dormant: false }), 100)
+  })
+})

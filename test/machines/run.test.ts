@@ -10,6 +10,7 @@ const names = [
   "run.begun",
   "cancel.requested",
   "host.stopping",
+  "passivation.due",
   "lease.lost",
   "process.ended",
   "body.exited",
@@ -81,6 +82,7 @@ const table: Record<string, Row> = {
       ...outranked,
       "cancel.requested": ["running.cancelling", interrupt("cancel")],
       "host.stopping": ["running.stopping", interrupt("host_stop")],
+      "passivation.due": ["running.passivating", interrupt("passivated")],
       "body.exited": ["completing.undisturbed", conclude("none")]
     }
   ],
@@ -92,6 +94,10 @@ const table: Record<string, Row> = {
     [...up, "host.stopping"],
     { ...outranked, "body.exited": ["completing.stopping", conclude("host_stop")] }
   ],
+  "running.passivating": [
+    [...up, "passivation.due"],
+    { ...outranked, "body.exited": ["completing.passivating", conclude("passivated")] }
+  ],
   "running.fenced": [[...up, "lease.lost"], { "body.exited": ["completing.fenced", conclude("lease_lost")] }],
   "running.superseded": [
     [...up, "cancel.requested", "process.ended"],
@@ -100,6 +106,7 @@ const table: Record<string, Row> = {
   "completing.undisturbed": [[...up, "body.exited"], { ...answered, ...outrankedLate }],
   "completing.cancelling": [[...up, "cancel.requested", "body.exited"], { ...answered, ...outrankedLate }],
   "completing.stopping": [[...up, "host.stopping", "body.exited"], { ...answered, ...outrankedLate }],
+  "completing.passivating": [[...up, "passivation.due", "body.exited"], { ...answered, ...outrankedLate }],
   "completing.fenced": [[...up, "lease.lost", "body.exited"], refused],
   "completing.superseded": [[...up, "body.exited", "process.ended"], refused],
   completed: [[...up, "body.exited", "conclusion.written"], {}],
@@ -132,7 +139,7 @@ describe("one activation", () => {
   }
 
   it("has a row for each of its states, says what each means, and reaches them all", () => {
-    assert.strictEqual(placesOf(runMachine).length, 19)
+    assert.strictEqual(placesOf(runMachine).length, 21)
     assert.deepStrictEqual(placesOf(runMachine), Object.keys(table).toSorted())
     assert.deepStrictEqual(reachedBy(runMachine, undefined, events), placesOf(runMachine))
   })
@@ -148,7 +155,7 @@ describe("one activation", () => {
         at = stepped(runMachine, at, event)
         asked.push(...at.commands.map(({ type }) => type))
       }
-      // At most two interrupts: by the first of cancel and host stop, and by what outranks them.
+      // At most two interrupts: by the first of cancel, host stop and passivation, and by what outranks them.
       assert.match(asked.join(" "), /^(runBody( interruptBody){0,2}( conclude)?)?$/)
     }
   )

@@ -6,7 +6,7 @@ import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Step from "../../machines/step.ts"
-import { signalReplayKey, signalWaitKey } from "../../src/model/ids.ts"
+import { signalWaitKey } from "../../src/model/ids.ts"
 import type { Lease, LeaseOwner } from "../../src/model/Lease.ts"
 import * as ProcessRecord from "../../src/model/ProcessRecord.ts"
 import * as Registration from "../../src/model/Registration.ts"
@@ -14,6 +14,7 @@ import { ActivationStore } from "../../src/store/ActivationStore.ts"
 import type { Cursor } from "../../src/store/ChangeFeed.ts"
 import { ChangeFeed } from "../../src/store/ChangeFeed.ts"
 import type { Authority } from "../../src/store/decisions/authority.ts"
+import { ExecutionStore } from "../../src/store/ExecutionStore.ts"
 import { HandleGrants } from "../../src/store/HandleGrants.ts"
 import { LeaseStore } from "../../src/store/LeaseStore.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
@@ -27,7 +28,7 @@ import { WaitStore } from "../../src/store/WaitStore.ts"
 import type { Writer } from "../../src/testing/arbitraries.ts"
 import { population } from "../../src/testing/arbitraries.ts"
 import type { Operation } from "../../src/testing/commands.ts"
-import { namesOf, neverGiven, operations, sessions } from "../../src/testing/commands.ts"
+import { draft, namesOf, neverGiven, operations, sessions, signalTo } from "../../src/testing/commands.ts"
 import { keptOf } from "../../src/testing/evidence.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import * as Law from "../../src/testing/Law.ts"
@@ -84,6 +85,7 @@ const perform = (
     const leases = yield* LeaseStore
     const activations = yield* ActivationStore
     const waits = yield* WaitStore
+    const executions = yield* ExecutionStore
     const grants = yield* HandleGrants
     const retention = yield* Retention
     const clock = yield* Env.LawClock
@@ -122,9 +124,43 @@ const perform = (
       case "Append":
         return yield* registry.appendEvent(id(asked.process), asked.request, authority(asked.writer))
       case "Signal": {
-        const replayKey = signalReplayKey(id(asked.process), "ready", asked.signalId)
-        const request = { eventType: "signal.ready", payload: asked.signalId, replayKey }
+        const request = signalTo(id(asked.process), asked.signalId)
         return yield* registry.appendEvent(id(asked.process), request, authority(asked.writer))
+      }
+      case "SendSignal": {
+        const request = signalTo(id(asked.process), asked.signalId)
+        return yield* executions.signal(id(asked.process), request, authority(asked.writer))
+      }
+      case "SignalFrom": {
+        const request = signalTo(id(asked.process), `from ${asked.position}`)
+        return yield* executions.signalFrom(lease(asked.lease), id(asked.process), request, draft(asked.position))
+      }
+      case "Record":
+        return yield* executions.record(lease(asked.lease), { ...draft(asked.position), outcome: asked.outcome })
+      case "EnterWait": {
+        const deadlineMs = (yield* clock.nowMs) + asked.inMs
+        const awaited =
+          asked.name === "timer"
+            ? ({ _tag: "Timer", deadlineMs } as const)
+            : ({ _tag: "Signal", name: "ready", ...(asked.inMs < 0 ? {} : { deadlineMs }) } as const)
+        const { waitKey } = yield* executions.enterWait(lease(asked.lease), draft(asked.position), awaited)
+        return yield* executions.waitOf(lease(asked.lease).processId, waitKey)
+      }
+      case "PutAway": {
+        const presented = lease(asked.lease)
+        const found = yield* Effect.flatMap(ProcessStore, ({ find }) => find(presented.processId))
+        const open = found._tag === "Present" ? found.row.snapshot.context.waits.map(({ kind }) => kind.key) : []
+        return yield* activations.suspend(presented, "passivated", asked.parked ? open : ["ended"])
+      }
+      case "FireTimers":
+        return yield* executions.fireTimers(id(asked.process))
+      case "Timers": {
+        const nowMs = yield* clock.nowMs
+        const due = yield* Effect.flatMap(ProcessStore, ({ execution }) =>
+          execution.timersDue({ nowMs, limit: 10_000 })
+        )
+        // Two that are due at once come in any order.
+        return due.filter((each) => namesOf(cast.run).ids.includes(each)).toSorted()
       }
       case "Wake": {
         const target = asked.scope === undefined ? {} : { wakeTargetScope: scope(asked.scope) }
@@ -266,7 +302,8 @@ const keptAll = (cast: Cast) =>
     Effect.forEach(namesOf(cast.run).ids, (id) =>
       Effect.gen(function* () {
         const found = yield* Effect.flatMap(ProcessStore, ({ find }) => find(id))
-        const kept = yield* keptOf(id)
+        const journal = yield* Effect.flatMap(ProcessStore, ({ execution }) => execution.journal(id))
+        const kept = { ...(yield* keptOf(id)), journal: journal.toSorted((a, b) => a.position - b.position) }
         if (found._tag !== "Present") return { ...found, ...kept }
         const { base, snapshot, sequence } = found.row
         const folded = ProcessRecord.fold(base, kept.log)

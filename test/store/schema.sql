@@ -14,6 +14,11 @@ CREATE TABLE debt (
   owed_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE environment (
+  env_ref TEXT PRIMARY KEY,
+  body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE event (
   pk INTEGER NOT NULL REFERENCES process (pk),
   sequence INTEGER NOT NULL,
@@ -77,6 +82,12 @@ CREATE TABLE process (
   definition TEXT,
   registration TEXT NOT NULL
 ) STRICT;
+
+CREATE TABLE promise (
+  key_id TEXT PRIMARY KEY,
+  body TEXT NOT NULL,
+  token TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE state (
   pk INTEGER PRIMARY KEY REFERENCES process (pk),

@@ -265,3 +265,31 @@ describe("what somebody else wrote into the file", () => {
     )
   }
 })
+
+describe("a journal", () => {
+  const entry = (key: string, position: number) =>
+    ({ key, position, operation: "step", sequence: 0, atMs: 5, outcome: null }) as const
+  const journals: ReadonlyArray<readonly [string, ReadonlyArray<ReturnType<typeof entry>>, ReadonlyArray<string>]> = [
+    ["in which an operation that failed left a place empty is whole", [entry("a#1", 1), entry("b#1", 3)], []],
+    ["that is read in another order is whole", [entry("b#1", 2), entry("a#1", 1)], []],
+    ["in which a position is taken twice is told", [entry("a#1", 1), entry("b#1", 1)], ["journal/1"]],
+    ["whose positions do not begin at one is told", [entry("a#1", 0)], ["journal/0"]],
+    ["that has two entries for one operation is told", [entry("a#1", 1), entry("a#1", 2)], ["journal/2/key"]]
+  ]
+  for (const [what, journal, fields] of journals) {
+    it.scopedLive(what, () =>
+      Effect.gen(function* () {
+        const store = yield* MemoryStore.make
+        const kept = { ...store, execution: { ...store.execution, journal: () => Effect.succeed(journal) } }
+        yield* Effect.gen(function* () {
+          yield* eventful()
+          const { differences } = yield* verify()
+          assert.deepStrictEqual(
+            differences.map(({ field }) => field),
+            fields
+          )
+        }).pipe(Effect.provideService(ProcessStore, kept))
+      })
+    )
+  }
+})

@@ -133,14 +133,15 @@ export const leap = (ms: number): Effect.Effect<void> =>
  */
 export const inVirtualTime = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.suspend(() => {
-    const real = Clock.make()
     const alarms = new Set<{ readonly atMs: number; readonly ring: () => void }>()
-    let nowMs = real.unsafeCurrentTimeMillis() + 1_000
+    let nowMs = Clock.make().unsafeCurrentTimeMillis() + 1_000
+    const nanos = () => BigInt(nowMs) * 1_000_000n
     const clock: VirtualClock = {
-      ...real,
       [Clock.ClockTypeId]: Clock.ClockTypeId,
       unsafeCurrentTimeMillis: () => nowMs,
+      unsafeCurrentTimeNanos: nanos,
       currentTimeMillis: Effect.sync(() => nowMs),
+      currentTimeNanos: Effect.sync(nanos),
       sleep: (duration) =>
         Effect.async<void>((resume) => {
           const alarm = { atMs: nowMs + Duration.toMillis(duration), ring: () => resume(Effect.void) }

@@ -14,7 +14,8 @@ import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
-import { childId, Listing, ReadBatch } from "../../docs/examples/audit/audit.ts"
+import { childId, Listing } from "../../docs/examples/audit/audit.ts"
+import { ReadBatch } from "../../docs/examples/audit/batch.ts"
 import { Processes, SingleHost } from "../../src/index.ts"
 import { until } from "../support/hosts.ts"
 import { projectRoot } from "../support/projectRoot.ts"
@@ -52,7 +53,7 @@ beforeAll(async () => {
   mkdirSync(directory)
   plant(directory, { history: true })
   const cwd = place()
-  const ended = await Effect.runPromise(run([directory], { cwd }))
+  const ended = await Effect.runPromise(run([directory, "--yes"], { cwd }))
   assert.deepStrictEqual([ended.code, ended.err], [0, []])
   first = ended
   undisturbed = reports(cwd)
@@ -60,15 +61,18 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const auditIdOf = ({ out }: Program): string => /audit:[0-9a-f]+:[0-9]+/.exec(out[0] ?? "")?.[0] ?? "none"
+const auditIdOf = ({ out }: Program): string => /audit:[0-9a-f]+:[0-9]+/.exec(out[1] ?? "")?.[0] ?? "none"
 
 /** The files of every batch that the database has as completed. */
 const completedFiles = (cwd: string, auditId: string) =>
   Effect.gen(function* () {
     const processes = yield* Processes
-    const { batches } = yield* processes.handle(Listing, childId(auditId, "listing")).await
-    const completed = yield* Effect.filter(batches, ({ name }) =>
-      processes.handle(ReadBatch, childId(auditId, name)).status.pipe(
+    const { shares } = yield* processes.handle(Listing, childId(auditId, "listing")).await
+    const batches = shares.flatMap((share) =>
+      share.batches.map(({ name, files }) => ({ id: childId(childId(auditId, share.name), name), files }))
+    )
+    const completed = yield* Effect.filter(batches, ({ id }) =>
+      processes.handle(ReadBatch, id).status.pipe(
         Effect.map(({ status }) => status._tag === "Completed"),
         Effect.catchTag("ProcessUnknown", () => Effect.succeed(false))
       )
@@ -82,13 +86,21 @@ const completedFiles = (cwd: string, auditId: string) =>
 
 describe("an audit", () => {
   it("says where it is, writes both reports and ends with 0", () => {
-    const [starting, planned, ...rest] = first.out
+    const [ready, starting, look] = first.out
+    assert.strictEqual(ready, "audit: getting ready")
     assert.match(starting ?? "", /^starting audit:[0-9a-f]{12}:1 of .*\/content$/)
-    assert.strictEqual(planned, "154 files in 3 batches to read")
-    assert.strictEqual(rest[rest.length - 3], "100 %: 154 of 154 files")
-    assert.strictEqual(rest.at(-2), "154 files, 308 lines, 3.4 KiB: 2 TODO, 1 FIXME, 1 likely secret, 0 not read")
-    assert.match(rest.at(-1) ?? "", /^written: audit-report\.json and audit-report\.md in /)
-    assert.isAtMost(rest.length, 12)
+    assert.match(look ?? "", /^to look inside: npx holdfast inspect --db .*\/audit\.db$/)
+    assert.include(first.out, "154 files in 4 batches to read")
+    assert.deepStrictEqual(
+      first.out.filter((line) => line.startsWith("critical: ")),
+      ["critical: 1 likely secret on top; the session of the audit is told"]
+    )
+    const [totals, drafted, written] = first.out.slice(-3)
+    assert.strictEqual(totals, "154 files, 308 lines, 3.4 KiB: 2 TODO, 1 FIXME, 1 likely secret, 0 not read")
+    assert.match(drafted ?? "", /^drafted: audit-report\.draft\.json and audit-report\.draft\.md in /)
+    assert.match(written ?? "", /^written: audit-report\.json and audit-report\.md in .*; approved by .+ \(--yes\)$/)
+    const wordy = first.out.filter((line) => !line.startsWith("owners: "))
+    assert.isAtMost(wordy.length, 18)
   })
 
   it("reports what is in the directory", () => {
@@ -122,9 +134,9 @@ describe("an audit", () => {
         plant(cwd, { history: false })
         // In the directory itself: neither the state nor an earlier report is content.
         for (const number of [1, 2]) {
-          const ended = yield* run([], { cwd })
+          const ended = yield* run(["--yes"], { cwd })
           assert.deepStrictEqual([ended.code, ended.err], [0, []])
-          assert.match(ended.out[0] ?? "", new RegExp(`^starting audit:[0-9a-f]{12}:${number} of `))
+          assert.match(ended.out[1] ?? "", new RegExp(`^starting audit:[0-9a-f]{12}:${number} of `))
           const report = JSON.parse(reports(cwd).json)
           assert.deepStrictEqual(report.history, { _tag: "NoHistory" })
           assert.strictEqual(report.contentSha256, JSON.parse(undisturbed.json).contentSha256)
@@ -151,7 +163,7 @@ describe("an audit that is killed", () => {
         for (const moment of [read(1), read(40), recorded, read(10)]) {
           const program = yield* Effect.scoped(
             Effect.gen(function* () {
-              const program = yield* start([directory, "--verbose", "--pace", "12"], { cwd })
+              const program = yield* start([directory, "--yes", "--verbose", "--pace", "12"], { cwd })
               yield* program.once("the moment to kill it", () => moment(program))
               yield* program.kill("SIGKILL")
               assert.strictEqual((yield* program.ended).signal, "SIGKILL")
@@ -163,7 +175,7 @@ describe("an audit that is killed", () => {
             if (!finished.has(path)) finished.set(path, readSoFar().filter((read) => read === path).length)
           }
         }
-        const last = yield* run([directory, "--verbose"], { cwd })
+        const last = yield* run([directory, "--yes", "--verbose"], { cwd })
         begun.push(last)
         assert.strictEqual(last.code, 0)
         assert.strictEqual(new Set(begun.map(auditIdOf)).size, 1)
@@ -174,7 +186,8 @@ describe("an audit that is killed", () => {
           assert.strictEqual(all.filter((read) => read === path).length, times, `${path} was read again`)
         }
         assert.strictEqual(new Set(all).size, expected.totals.files)
-        assert.match(last.out[1] ?? "", new RegExp(`^154 files in 3 batches; taken over: ${finished.size} files in `))
+        const taken = new RegExp(`^154 files in 4 batches; taken over: ${finished.size} files in `)
+        assert.isTrue(last.out.some((line) => taken.test(line)))
         assert.deepStrictEqual(reports(cwd), undisturbed)
       }),
     timeoutMs
@@ -187,13 +200,13 @@ describe("an audit that is killed", () => {
         const cwd = place()
         yield* Effect.scoped(
           Effect.gen(function* () {
-            const program = yield* start([directory], { cwd })
+            const program = yield* start([directory, "--yes"], { cwd })
             yield* until(Effect.sync(() => existsSync(join(cwd, "audit-report.json"))))
             yield* program.kill("SIGKILL")
             yield* program.ended
           })
         )
-        assert.strictEqual((yield* run([directory], { cwd })).code, 0)
+        assert.strictEqual((yield* run([directory, "--yes"], { cwd })).code, 0)
         assert.deepStrictEqual(reports(cwd), undisturbed)
       }),
     timeoutMs
@@ -207,14 +220,14 @@ describe("an audit that is killed", () => {
         const git = yield* slowGit(cwd)
         yield* Effect.scoped(
           Effect.gen(function* () {
-            const program = yield* start([directory], { cwd, path: git.path })
+            const program = yield* start([directory, "--yes"], { cwd, path: git.path })
             yield* until(git.running)
             yield* program.kill("SIGKILL")
             yield* program.ended
           })
         )
         git.hurry()
-        const again = yield* run([directory], { cwd, path: git.path })
+        const again = yield* run([directory, "--yes"], { cwd, path: git.path })
         assert.strictEqual(again.code, 0)
         assert.include(
           again.out,
@@ -232,7 +245,7 @@ describe("an audit that is interrupted", () => {
     Effect.gen(function* () {
       const interrupted = yield* Effect.scoped(
         Effect.gen(function* () {
-          const program = yield* start([directory, "--verbose", "--pace", "30"], { cwd })
+          const program = yield* start([directory, "--yes", "--verbose", "--pace", "30"], { cwd })
           yield* program.once("some files read", () => filesRead(program).length >= 20)
           yield* program.kill(signal)
           yield* program.kill(signal) // as npm passes on what the terminal has sent already
@@ -240,7 +253,7 @@ describe("an audit that is interrupted", () => {
           return program
         })
       )
-      const again = yield* run([directory, "--verbose"], { cwd })
+      const again = yield* run([directory, "--yes", "--verbose"], { cwd })
       assert.strictEqual(again.code, 0)
       return { interrupted, again }
     })
@@ -256,7 +269,7 @@ describe("an audit that is interrupted", () => {
             interrupted.err.at(-1),
             "interrupted; nothing that is done is lost: run the same command again to go on"
           )
-          assert.strictEqual(again.out[0], `going on with ${auditIdOf(interrupted)} of ${directory}`)
+          assert.strictEqual(again.out[1], `going on with ${auditIdOf(interrupted)} of ${directory}`)
           assert.deepStrictEqual(reports(cwd), undisturbed)
         }),
       timeoutMs
@@ -282,7 +295,7 @@ describe("an audit that is interrupted", () => {
         const git = yield* slowGit(cwd)
         yield* Effect.scoped(
           Effect.gen(function* () {
-            const program = yield* start([directory], { cwd, path: git.path })
+            const program = yield* start([directory, "--yes"], { cwd, path: git.path })
             yield* until(git.running)
             yield* program.kill("SIGINT")
             assert.strictEqual((yield* program.ended).code, 130)
@@ -290,7 +303,7 @@ describe("an audit that is interrupted", () => {
         )
         yield* until(Effect.map(git.running, (running) => !running))
         git.hurry()
-        const again = yield* run([directory], { cwd, path: git.path })
+        const again = yield* run([directory, "--yes"], { cwd, path: git.path })
         assert.strictEqual(again.code, 0)
         assert.isTrue(again.out.some((line) => line.endsWith("a fresh one is started as git-log-2")))
         assert.deepStrictEqual(reports(cwd), undisturbed)
@@ -306,7 +319,7 @@ describe("two audits at once", () => {
       Effect.gen(function* () {
         const cwd = place()
         // Slow enough that neither can have ended before the other has begun, however busy the machine is.
-        const args = [directory, "--verbose", "--pace", "300"]
+        const args = [directory, "--yes", "--verbose", "--pace", "300"]
         const both = yield* Effect.all([run(args, { cwd }), run(args, { cwd })], { concurrency: 2 })
         assert.deepStrictEqual(
           both.map(({ code }) => code),
@@ -362,6 +375,12 @@ describe("what cannot be done", () => {
     ["an option without its value", ["--out"], 2, /^audit: .*'--out'; see --help$/],
     ["a second directory", ["a", "b"], 2, /^audit: .*unknown argument: 'b'; see --help$/],
     ["a path to exclude", ["--exclude", "a/b"], 2, /^audit: --exclude takes the name .*; see --help$/],
+    [
+      "a time limit of nothing",
+      ["--file-timeout", "0"],
+      2,
+      /^audit: --file-timeout takes a number of seconds, .*; see --help$/
+    ],
     ["a pace that is no number", ["--pace", "fast"], 2, /^audit: 'fast' is not a integer; see --help$/]
   ]
 
@@ -403,6 +422,10 @@ describe("the command line", () => {
           "--state",
           "--exclude",
           "--pace",
+          "--file-timeout",
+          "--yes",
+          "--wait",
+          "approve.js",
           "--verbose",
           "0 the reports",
           "130 interrupted"

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { FileReport } from "../../docs/examples/audit/FileReport.ts"
 import { ownPaths } from "../../docs/examples/audit/inputs.ts"
-import { batchesOf, list } from "../../docs/examples/audit/listing.ts"
+import { batchesOf, list, sharesOf } from "../../docs/examples/audit/listing.ts"
 import { problemOf, readOne, scanCapBytes } from "../../docs/examples/audit/reading.ts"
 import { temporaryFolder } from "../support/hosts.ts"
 
@@ -120,6 +120,8 @@ describe("list", () => {
         "audit-report.json",
         "a/audit-report.md",
         "audit-report.json.1f.tmp",
+        "audit-report.draft.json",
+        "a/audit-report.draft.md.1f.tmp",
         "audit-report.jsonl"
       ]) {
         writeFileSync(join(directory, report), "")
@@ -127,7 +129,15 @@ describe("list", () => {
       symlinkSync("a", join(directory, "link"))
       execFileSync("sh", ["-c", 'mkfifo "$0"', join(directory, "pipe")])
       assert.deepStrictEqual(yield* list({ directory, names: ["tmp"], paths: ["own"] }), {
-        batches: [{ name: "batch-0001", files: ["B", "a/y", "a/z/1", "audit-report.jsonl", "b.txt", "b/x"] }],
+        shares: [
+          {
+            name: "directory-0001",
+            path: ".",
+            batches: [{ name: "batch-0001", files: ["B", "audit-report.jsonl", "b.txt"] }]
+          },
+          { name: "directory-0002", path: "a", batches: [{ name: "batch-0001", files: ["a/y", "a/z/1"] }] },
+          { name: "directory-0003", path: "b", batches: [{ name: "batch-0001", files: ["b/x"] }] }
+        ],
         unread: [],
         passedOver: { links: 1, special: 1 }
       })
@@ -165,6 +175,23 @@ describe("batchesOf", () => {
   })
 
   it("gives no batch for no file", () => assert.deepStrictEqual(batchesOf([]), []))
+})
+
+describe("sharesOf", () => {
+  it("gives each directory a share, and a large one several of 16 batches", () => {
+    const large = Array.from({ length: 1_100 }, (_, index) => ({ path: `b/f${index}`, bytes: 1 }))
+    const files = [{ path: "a.txt", bytes: 1 }, { path: "a/x", bytes: 1 }, ...large, { path: "b0/y", bytes: 1 }]
+    assert.deepStrictEqual(
+      sharesOf(files).map(({ name, path, batches }) => [name, path, batches.map((batch) => batch.files.length)]),
+      [
+        ["directory-0001", ".", [1]],
+        ["directory-0002", "a", [1]],
+        ["directory-0003", "b", Array(16).fill(64)],
+        ["directory-0004", "b", [64, 12]],
+        ["directory-0005", "b0", [1]]
+      ]
+    )
+  })
 })
 
 describe("ownPaths", () => {

@@ -8,7 +8,7 @@ import { firstFree } from "../../docs/examples/audit/identity.ts"
 import { toMarkdown } from "../../docs/examples/audit/markdown.ts"
 import * as Report from "../../docs/examples/audit/report.ts"
 import { counted, grouped, sizeOf } from "../../docs/examples/audit/text.ts"
-import { makeFolder, writeReports } from "../../docs/examples/audit/writing.ts"
+import { makeFolder, reportNames, writeReports } from "../../docs/examples/audit/writing.ts"
 import { temporaryFolder } from "../support/hosts.ts"
 
 const file = (path: string, rest: Partial<FileReport> = {}): FileReport => ({
@@ -157,8 +157,8 @@ describe("the report", () => {
   it.effect("is written whole, over an older one, and leaves nothing else behind", () =>
     Effect.gen(function* () {
       const folder = join(yield* temporaryFolder, "deep", "er")
-      yield* writeReports(folder, "audit:1", report)
-      yield* writeReports(folder, "audit:1", report)
+      yield* writeReports(folder, reportNames, "audit:1", report)
+      yield* writeReports(folder, reportNames, "audit:1", report)
       assert.deepStrictEqual(readdirSync(folder).sort(), ["audit-report.json", "audit-report.md"])
       assert.strictEqual(readFileSync(join(folder, "audit-report.md"), "utf8"), markdown)
       assert.deepStrictEqual(JSON.parse(readFileSync(join(folder, "audit-report.json"), "utf8")), report)
@@ -169,7 +169,7 @@ describe("the report", () => {
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       yield* Effect.promise(() => makeFolder(join(folder, "audit-report.json")))
-      const error = yield* Effect.flip(writeReports(folder, "audit:1", report))
+      const error = yield* Effect.flip(writeReports(folder, reportNames, "audit:1", report))
       assert.match(error.message, /^the report could not be written to .*audit-report\.json: EISDIR/)
       assert.isTrue(statSync(join(folder, "audit-report.json")).isDirectory())
       assert.deepStrictEqual(readdirSync(folder), ["audit-report.json"])

@@ -17,23 +17,26 @@ const output = (terminal: boolean): { readonly stream: Screen.Output; readonly w
   return { stream: Object.assign(stream, extra) as unknown as Screen.Output, written: () => written } // what is used of it
 }
 
-/** What a terminal shows after all that was written: it obeys line ends, cursor columns and clearing. */
+/** What a terminal shows after all that was written: it obeys line ends, cursor rows and columns, and clearing. */
 const shown = (written: string): ReadonlyArray<string> => {
   const lines = [""]
   let column = 0
-  const row = () => lines.length - 1
-  const line = () => lines[row()] ?? ""
+  let row = 0
+  const line = () => lines[row] ?? ""
   const set = (text: string) => {
-    lines[row()] = text
+    lines[row] = text
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   for (const [token] of written.matchAll(/\u001b\[[0-9;?]*[A-Za-z]|\u001b[78]|[\s\S]/g)) {
     if (token === "\n") {
-      lines.push("")
+      row++
+      if (row === lines.length) lines.push("")
       column = 0
     } else if (token === "\r") column = 0
+    else if (/^.\[[0-9]+A$/.test(token)) row -= Number(token.slice(2, -1))
+    else if (token.endsWith("J")) lines.splice(row, lines.length, line().slice(0, column))
     else if (/G$/.test(token) && token.length > 1) column = Number(token.slice(2, -1)) - 1
-    else if (/^.\[[0-2]?[KJ]$/.test(token)) set(token.includes("2") ? "" : line().slice(0, column))
+    else if (/^.\[[0-2]?K$/.test(token)) set(token.includes("2") ? "" : line().slice(0, column))
     else if (!token.startsWith("\u001b")) {
       set(line().padEnd(column).slice(0, column) + token + line().slice(column + 1))
       column++
@@ -69,6 +72,25 @@ describe("a screen on a terminal", () => {
       "after",
       ""
     ])
+  })
+
+  it("keeps the status below the bar, in place, one row a line, and takes it away with the bar", () => {
+    const terminal = output(true)
+    const screen = Screen.make(terminal.stream, terminal.stream)
+    screen.status(["nothing to be below of"])
+    screen.draw({ done: 1, total: 4, text: "batch 0 of 1" })
+    screen.status(["owners: one", "here: a"])
+    screen.status([`owners: ${"two ".repeat(40)}`, "here: a, b"])
+    screen.print("a line")
+    const bar = "██████░░░░░░░░░░░░░░░░░░ 25 % | 1 of 4 files | batch 0 of 1"
+    const cut = `owners: ${"two ".repeat(22)}tw…`
+    assert.deepStrictEqual(shown(terminal.written()).slice(0, 4), ["a line", bar, cut, "here: a, b"])
+    screen.status(["owners: one"])
+    screen.print("another line")
+    assert.deepStrictEqual(shown(terminal.written()).slice(0, 5), ["a line", "another line", bar, "owners: one", ""])
+    screen.clear()
+    screen.print("after")
+    assert.deepStrictEqual(shown(terminal.written()), ["a line", "another line", "after", ""])
   })
 
   it.effect("shows a warning of the library as one line above the bar", () =>

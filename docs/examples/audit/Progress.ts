@@ -19,8 +19,10 @@ export interface Planned {
 export class Progress extends Context.Tag("audit/Progress")<
   Progress,
   {
-    /** A file of a batch was read here. The answer comes when the next one may be read. */
+    /** A file of a batch was read here, now or in an earlier activation. */
     readonly fileRead: (batchId: string, path: string) => Effect.Effect<void>
+    /** The pause before each file. */
+    readonly rest: Effect.Effect<void>
     /** Something worth a line happened. */
     readonly note: (line: string) => Effect.Effect<void>
     /** The list is known, and which of its batches had been read when this program looked first. */
@@ -67,10 +69,10 @@ export const layer = (screen: Screen, paceMs: number): Layer.Layer<Progress> =>
 
       return Progress.of({
         fileRead: (batchId, path) =>
-          Effect.suspend(() => {
+          Effect.sync(() =>
             change(batchId, () => readHere.set(batchId, (readHere.get(batchId) ?? new Set()).add(path)))
-            return paceMs === 0 ? Effect.void : Effect.sleep(paceMs)
-          }),
+          ),
+        rest: paceMs === 0 ? Effect.void : Effect.sleep(paceMs),
         note: (line) => Effect.sync(() => screen.print(line)),
         planned: (batches, before) =>
           Effect.sync(() => {

@@ -1,5 +1,5 @@
 /**
- * What the program shows: lines, and on a terminal a progress bar below them.
+ * What the program shows: lines, and on a terminal a progress bar below them, with a status below that.
  *
  * Invariant: everything that is written while the bar is drawn goes through here, so that no line lands inside the bar.
  */
@@ -21,9 +21,14 @@ export interface Screen {
   readonly warn: (line: string) => void
   /** Draws the bar, or changes it. */
   readonly draw: (state: BarState) => void
-  /** Takes the bar away; lines stay. */
+  /** Shows lines below the bar, in place of those before; on a terminal only. At most {@link maxStatusLines}. */
+  readonly status: (lines: ReadonlyArray<string>) => void
+  /** Takes bar and status away; lines stay. */
   readonly clear: () => void
 }
+
+/** How many lines of status a terminal shows. */
+export const maxStatusLines = 2
 
 /** What the bar says. */
 export interface BarState {
@@ -34,7 +39,7 @@ export interface BarState {
 
 /** Makes a screen of two outputs. A reader that went away (`| head`) ends the showing, not the audit. */
 export const make = (stdout: Output, stderr: Output): Screen => {
-  let bars: { readonly all: MultiBar; readonly one: SingleBar } | undefined
+  let bars: { readonly all: MultiBar; readonly one: SingleBar; readonly below: Array<SingleBar> } | undefined
   for (const output of [stdout, stderr]) output.on("error", () => {})
 
   const write = (output: Output, line: string): void => {
@@ -64,10 +69,19 @@ export const make = (stdout: Output, stderr: Output): Screen => {
           gracefulExit: false,
           linewrap: true
         })
-        bars = { all, one: all.create(total, done, { text }) }
+        bars = { all, one: all.create(total, done, { text }), below: [] }
       }
       bars.one.setTotal(total)
       bars.one.update(done, { text })
+    },
+    status: (lines) => {
+      if (bars === undefined) return // there is nothing to be below of
+      for (const [index, line] of lines.slice(0, maxStatusLines).entries()) {
+        const text = cut(harmless(line), stdout.columns)
+        bars.below[index] ??= bars.all.create(1, 0, { text }, { format: "{text}" })
+        bars.below[index].update(0, { text })
+      }
+      for (const bar of bars.below.slice(lines.length)) bar.update(0, { text: "" })
     },
     clear: () => {
       bars?.all.stop()
@@ -75,6 +89,9 @@ export const make = (stdout: Output, stderr: Output): Screen => {
     }
   }
 }
+
+/** A line that the terminal would wrap is redrawn in the wrong place. */
+const cut = (line: string, columns: number): string => (line.length < columns ? line : `${line.slice(0, columns - 2)}…`)
 
 /** Shows log entries as single lines: `warning: lease lost (process=…, attempt=1)`. */
 export const logger = (screen: Screen): Logger.Logger<unknown, void> =>

@@ -6,15 +6,18 @@
  */
 import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { ProcessRecord } from "../../../src/index.ts"
 import { Processes } from "../../../src/index.ts"
 import type { AuditPayload } from "./audit.ts"
 import { Audit } from "./audit.ts"
+import { waits } from "./deciding.ts"
 
 /** The audit to start, or to attach to. */
 export interface Choice {
   readonly id: string
   readonly unfinished: boolean
-  /** The directories of other unfinished audits in the same store: a host goes on with those, too. */
+  /** The directories of other audits in the same store that are at work: a host goes on with those, too. */
   readonly others: ReadonlyArray<string>
 }
 
@@ -23,17 +26,22 @@ export const choose = (payload: AuditPayload) =>
   Effect.gen(function* () {
     const processes = yield* Processes
     const name = nameOf(payload)
-    const audits = (yield* processes.listNonTerminal).filter(({ identity }) => identity.kind === Audit.kind)
+    const audits = (yield* processes.listNonTerminal).filter(isAudit)
     const own = audits.find(({ id }) => id.startsWith(`${name}:`))
-    const others = audits.filter((audit) => audit !== own).map(({ id, identity }) => identity.label ?? id)
+    const others = audits
+      .filter((audit) => audit !== own && !waits(audit))
+      .map(({ id, identity }) => identity.label ?? id)
     if (own !== undefined) return { id: own.id, unfinished: true, others } satisfies Choice
     const number = yield* firstFree((number) => isTaken(processes, `${name}:${number}`))
     return { id: `${name}:${number}`, unfinished: false, others } satisfies Choice
   })
 
+/** Whether a process is an audit that this version of the program can go on with. */
+export const isAudit = ({ identity }: ProcessRecord.ProcessRecord): boolean => isOurs(identity.definition)
+
 /** The same request has the same name, in every program that has the same version of the audit. */
-export const nameOf = ({ directory, out, exclude, ownPaths }: AuditPayload): string => {
-  const request = JSON.stringify([Audit.version, directory, out, exclude, ownPaths])
+export const nameOf = ({ directory, out, exclude, ownPaths, fileTimeoutMs }: AuditPayload): string => {
+  const request = JSON.stringify([Audit.version, directory, out, exclude, ownPaths, fileTimeoutMs])
   return `audit:${createHash("sha256").update(request).digest("hex").slice(0, 12)}`
 }
 
@@ -50,6 +58,8 @@ export const firstFree = <E, R>(taken: (number: number) => Effect.Effect<boolean
     }
     return free
   })
+
+const isOurs = Schema.is(Schema.Struct({ kind: Schema.Literal(Audit.kind), version: Schema.Literal(Audit.version) }))
 
 const isTaken = (processes: typeof Processes.Service, id: string) =>
   processes

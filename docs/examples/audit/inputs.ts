@@ -7,7 +7,7 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { AuditPayload } from "./audit.ts"
-import { makeFolder, reportNames } from "./writing.ts"
+import { draftNames, makeFolder, reportNames } from "./writing.ts"
 
 /** What was typed. */
 export interface Inputs {
@@ -15,6 +15,8 @@ export interface Inputs {
   readonly out: string
   readonly state: string
   readonly exclude: ReadonlyArray<string>
+  /** Units: seconds. */
+  readonly fileTimeout: number
 }
 
 /** What an audit is started with. Paths are absolute, links in them resolved. */
@@ -35,7 +37,8 @@ export const checked = (inputs: Inputs): Effect.Effect<Request, CannotAudit> =>
   Effect.gen(function* () {
     const directory = yield* readableDirectory(inputs.directory)
     const out = yield* folder("the folder for the reports (--out)", inputs.out, createsFiles)
-    for (const name of Object.values(reportNames)) yield* replaceable(join(out, name))
+    for (const name of [reportNames, draftNames].flatMap((names) => Object.values(names)))
+      yield* replaceable(join(out, name))
     const stateFolder = yield* folder("the folder for the state (--state)", dirname(inputs.state))
     const stateFile = join(stateFolder, basename(inputs.state))
     return {
@@ -43,7 +46,8 @@ export const checked = (inputs: Inputs): Effect.Effect<Request, CannotAudit> =>
         directory,
         out,
         exclude: [...new Set(inputs.exclude)].sort(),
-        ownPaths: ownPaths(directory, stateFile)
+        ownPaths: ownPaths(directory, stateFile),
+        fileTimeoutMs: inputs.fileTimeout * 1_000
       },
       stateFile
     }

@@ -1,25 +1,48 @@
 /**
- * The program's one job: find the audit to go on with or start one, show how far it is, and wait for its end.
+ * The program's one job: find the audit to go on with or start one, show how far it is, have its report approved, and wait for
+ * its end.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { ProcessHandle } from "../../../src/index.ts"
 import { Errors, Processes, SingleHost } from "../../../src/index.ts"
 import type { AuditPayload } from "./audit.ts"
-import { Audit, childId, engines, Listing, ReadBatch } from "./audit.ts"
+import { Audit, childId, engines, Listing } from "./audit.ts"
+import { ReadBatch } from "./batch.ts"
+import type { Mode } from "./deciding.ts"
+import { decide, onceWaiting } from "./deciding.ts"
 import { choose } from "./identity.ts"
 import type { Request } from "./inputs.ts"
 import { CannotAudit } from "./inputs.ts"
+import * as Owners from "./owners.ts"
 import * as Progress from "./Progress.ts"
 import type { Totals } from "./report.ts"
 import type { Screen } from "./Screen.ts"
-import { counted, grouped, sizeOf } from "./text.ts"
-import { reportNames } from "./writing.ts"
+import { ReadShare } from "./share.ts"
+import { counted, grouped, harmless, shellWord, sizeOf } from "./text.ts"
+import { draftNames, reportNames } from "./writing.ts"
 
-/** Does the job on a host of its own. Fails with one line that says what is wrong and what to do. */
-export const run = (request: Request, screen: Screen, paceMs: number): Effect.Effect<void, CannotAudit> => {
+/** What the job is told beside the request. */
+export interface JobOptions {
+  /** Units: milliseconds. */
+  readonly paceMs: number
+  readonly mode: Mode
+}
+
+/**
+ * Does the job on a host of its own: until the report is published, or until a decision is left to somebody else.
+ *
+ * Fails with one line that says what is wrong and what to do.
+ */
+export const run = (
+  request: Request,
+  screen: Screen,
+  { paceMs, mode }: JobOptions
+): Effect.Effect<void, CannotAudit> => {
   const host = SingleHost.layerSqlite({
     filename: request.stateFile,
     engines,
@@ -34,27 +57,56 @@ export const run = (request: Request, screen: Screen, paceMs: number): Effect.Ef
     ),
     Layer.provideMerge(Progress.layer(screen, paceMs))
   )
-  return audit(request.payload, screen).pipe(
-    Effect.tap((totals) => Effect.sync(() => summary(request.payload, totals).forEach(screen.print))),
+  return audit(request, mode, screen).pipe(
     Effect.scoped,
     Effect.provide(host),
-    Effect.mapError((error) => new CannotAudit({ line: lineOf(error, request) })),
-    Effect.asVoid
+    Effect.mapError((error) => new CannotAudit({ line: lineOf(error, request) }))
   )
 }
 
-const audit = (payload: AuditPayload, screen: Screen) =>
+const audit = (request: Request, mode: Mode, screen: Screen) =>
   Effect.gen(function* () {
+    const { payload, stateFile } = request
     const processes = yield* Processes
     const { id, unfinished, others } = yield* choose(payload)
     screen.print(`${unfinished ? "going on with" : "starting"} ${id} of ${payload.directory}`)
     for (const other of others) screen.print(`going on meanwhile with an unfinished audit of ${other}`)
+    for (const line of lookInside(request)) screen.print(line)
     const handle = yield* processes.start(Audit, { id, payload, label: payload.directory })
-    yield* Effect.forkScoped(follow(id))
-    const totals = yield* handle.await
-    screen.clear()
-    return totals
+    const showing = yield* Effect.forkScoped(
+      Effect.all([follow(id), Owners.watch(screen)], { concurrency: "unbounded", discard: true })
+    )
+    const quiet = Effect.zipRight(Fiber.interrupt(showing), Effect.sync(screen.clear))
+    let told = false
+
+    const ended = Effect.map(handle.await, Option.some)
+    const left = onceWaiting(handle).pipe(
+      Effect.tap((totals) =>
+        Effect.zipRight(
+          quiet,
+          Effect.sync(() => {
+            told = true
+            for (const line of drafted(payload, totals)) screen.print(line)
+          })
+        )
+      ),
+      Effect.zipRight(decide(handle, mode, stateFile, screen)),
+      Effect.flatMap((isDecided) => (isDecided ? Effect.never : Effect.succeedNone))
+    )
+    const published = yield* Effect.raceFirst(ended, left)
+    yield* quiet
+    if (Option.isNone(published)) return
+    const { totals, approvedBy } = published.value
+    if (!told) screen.print(totalsLine(totals))
+    screen.print(
+      `written: ${reportNames.json} and ${reportNames.markdown} in ${payload.out}; approved by ${harmless(approvedBy)}`
+    )
   })
+
+/** Where a person may look inside while the audit runs. */
+const lookInside = ({ stateFile }: Request): ReadonlyArray<string> => [
+  `to look inside: npx holdfast inspect --db ${shellWord(stateFile)}`
+]
 
 /** Follows the records of an audit, wherever its bodies run: here, or in another program on the same state. */
 const follow = (auditId: string) =>
@@ -62,10 +114,12 @@ const follow = (auditId: string) =>
     const processes = yield* Processes
     const progress = yield* Progress.Progress
     const listing = yield* onceStarted(processes.handle(Listing, childId(auditId, "listing")).await)
-    const batches = listing.batches.map(({ name, files }) => {
-      const id = childId(auditId, name)
-      return { id, files: files.length, child: processes.handle(ReadBatch, id) }
-    })
+    const batches = listing.shares.flatMap((share) =>
+      share.batches.map(({ name, files }) => {
+        const id = childId(childId(auditId, share.name), name)
+        return { id, files: files.length, child: processes.handle(ReadBatch, id) }
+      })
+    )
     const before = yield* Effect.filter(batches, ({ child }) => isCompleted(child), { concurrency: 16 })
     yield* progress.planned(batches, new Set(before.map(({ id }) => id)))
     const watch = ({ id, child }: (typeof batches)[number]) =>
@@ -73,7 +127,23 @@ const follow = (auditId: string) =>
         Effect.zipRight(progress.batchDone(id)),
         Effect.zipRight(Effect.logDebug(`recorded ${id}`))
       )
-    yield* Effect.forEach(batches, watch, { concurrency: 16, discard: true })
+    const tell = ({ name, path }: (typeof listing.shares)[number]) =>
+      Effect.gen(function* () {
+        const share = processes.handle(ReadShare, childId(auditId, name))
+        const { secrets } = yield* onceStarted(share.await)
+        if (secrets === 0) return
+        const where = path === "." ? "on top" : `below ${harmless(path)}`
+        yield* progress.note(
+          `critical: ${counted(secrets, "likely secret")} ${where}; the session of the audit is told`
+        )
+      })
+    yield* Effect.all(
+      [
+        Effect.forEach(batches, watch, { concurrency: 16, discard: true }),
+        Effect.forEach(listing.shares, tell, { concurrency: 16, discard: true })
+      ],
+      { concurrency: 2, discard: true }
+    )
   }).pipe(Effect.catchAll((error) => Effect.logDebug(`not followed any more: ${error.message}`)))
 
 const isCompleted = <A, E>({ status }: ProcessHandle.ProcessHandle<A, E>) =>
@@ -91,10 +161,13 @@ const onceStarted = <A, E extends { readonly _tag: string }>(wait: Effect.Effect
 
 const isBusy = (error: unknown): boolean => error instanceof Errors.StoreError && error.reason === "busy"
 
-const summary = ({ out }: AuditPayload, totals: Totals): ReadonlyArray<string> => [
-  `${counted(totals.files, "file")}, ${counted(totals.lines, "line")}, ${sizeOf(totals.bytes)}: ${grouped(totals.todos)} TODO, ${grouped(totals.fixmes)} FIXME, ${counted(totals.secrets, "likely secret")}, ${grouped(totals.unread)} not read`,
-  `written: ${reportNames.json} and ${reportNames.markdown} in ${out}`
+const drafted = ({ out }: AuditPayload, totals: Totals): ReadonlyArray<string> => [
+  totalsLine(totals),
+  `drafted: ${draftNames.json} and ${draftNames.markdown} in ${out}; not approved yet`
 ]
+
+const totalsLine = (totals: Totals): string =>
+  `${counted(totals.files, "file")}, ${counted(totals.lines, "line")}, ${sizeOf(totals.bytes)}: ${grouped(totals.todos)} TODO, ${grouped(totals.fixmes)} FIXME, ${counted(totals.secrets, "likely secret")}, ${grouped(totals.unread)} not read`
 
 const lineOf = (error: { readonly message: string }, { stateFile }: Request): string =>
   error instanceof Errors.StoreError ? `the state file ${stateFile} cannot be used: ${error.detail}` : error.message

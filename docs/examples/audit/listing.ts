@@ -1,7 +1,7 @@
 /**
- * What there is to read: a directory walked, sorted, and cut into batches.
+ * What there is to read: a directory walked, sorted, and cut into shares and batches.
  *
- * Invariant: the same directory content gives the same batches, under the same names. Links are never followed.
+ * Invariant: the same directory content gives the same shares and batches, under the same names. Links are never followed.
  */
 import type { Dirent } from "node:fs"
 import { lstat, readdir } from "node:fs/promises"
@@ -16,9 +16,14 @@ export const Batch = Schema.Struct({ name: Schema.String, files: Schema.Array(Sc
 /** Files that are read by one child. */
 export type Batch = typeof Batch.Type
 
+/** What one sub-agent takes on: a directory directly below the audited one, or a part of it. `path` is "." for the files on top. */
+export const Share = Schema.Struct({ name: Schema.String, path: Schema.String, batches: Schema.Array(Batch) })
+/** What one sub-agent takes on. */
+export type Share = typeof Share.Type
+
 /** Everything a walk found. Paths are relative to the directory, with `/` between their parts. */
 export const Listing = Schema.Struct({
-  batches: Schema.Array(Batch),
+  shares: Schema.Array(Share),
   /** Folders that could not be read. */
   unread: Schema.Array(Unread),
   /** Links, which are not followed, and what is neither file nor folder. */
@@ -50,7 +55,7 @@ export class DirectoryUnreadable extends Schema.TaggedError<DirectoryUnreadable>
   }
 }
 
-/** Walks a directory and cuts what it finds into batches. */
+/** Walks a directory and cuts what it finds into shares. */
 export const list = (options: WalkOptions): Effect.Effect<Listing, DirectoryUnreadable> =>
   Effect.gen(function* () {
     const { directory } = options
@@ -80,7 +85,7 @@ export const list = (options: WalkOptions): Effect.Effect<Listing, DirectoryUnre
         found.push(file)
     }
     return {
-      batches: batchesOf(found.sort(byPath)),
+      shares: sharesOf(found.sort(byPath)),
       unread: unread.sort(byPath),
       passedOver: { links, special }
     }
@@ -109,6 +114,27 @@ export const batchesOf = (files: ReadonlyArray<SizedFile>): ReadonlyArray<Batch>
   return batches.map((paths, index) => ({ name: `batch-${String(index + 1).padStart(4, "0")}`, files: paths }))
 }
 
+/** How many batches one sub-agent takes on, so that no record grows with the directory. */
+export const batchesInShare = 16
+
+/** Cuts sorted files into shares: one for each directory directly below, or several when it is large. */
+export const sharesOf = (files: ReadonlyArray<SizedFile>): ReadonlyArray<Share> => {
+  const directories = new Map<string, Array<SizedFile>>()
+  for (const file of files) {
+    const path = file.path.includes("/") ? file.path.slice(0, file.path.indexOf("/")) : "."
+    const known = directories.get(path)
+    if (known === undefined) directories.set(path, [file])
+    else known.push(file)
+  }
+  const parts = Array.from(directories, ([path, own]) => ({ path, batches: batchesOf(own) }))
+    .sort(byPath)
+    .flatMap(({ path, batches }) => chunksOf(batches, batchesInShare).map((chunk) => ({ path, batches: chunk })))
+  return parts.map((part, index) => ({ name: `directory-${String(index + 1).padStart(4, "0")}`, ...part }))
+}
+
+const chunksOf = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
+
 /** The order of everything in a report: by code units, the same in every locale. */
 export const byPath = (a: { readonly path: string }, b: { readonly path: string }): number =>
   a.path < b.path ? -1 : a.path > b.path ? 1 : 0
@@ -120,7 +146,7 @@ const excluder = ({ names, paths }: WalkOptions): ((name: string, path: string) 
 }
 
 /** The reports of this program are no content, wherever they were written; nor is what a killed writer left of one. */
-const isReport = (name: string): boolean => /^audit-report\.(?:json|md)(?:\..*tmp)?$/.test(name)
+const isReport = (name: string): boolean => /^audit-report(?:\.draft)?\.(?:json|md)(?:\..*tmp)?$/.test(name)
 
 const entriesOf = (directory: string, folder: string): Effect.Effect<ReadonlyArray<Dirent>, string> =>
   Effect.tryPromise({ try: () => readdir(join(directory, folder), { withFileTypes: true }), catch: problemOf })

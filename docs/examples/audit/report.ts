@@ -70,7 +70,7 @@ export interface ReportParts {
 
 /** Adds up what was found. */
 export const make = ({ listing, batches, history, exclude }: ReportParts): Report => {
-  const files = batches.flatMap((batch) => batch.files)
+  const files = batches.flatMap((batch) => batch.files).sort(byPath)
   const findings = files.flatMap(({ path, findings }) => findings.map((finding) => ({ path, ...finding })))
   const unread = [...listing.unread, ...batches.flatMap((batch) => batch.unread)].sort(byPath)
   const count = (kind: Finding["kind"]): number => findings.filter((finding) => finding.kind === kind).length

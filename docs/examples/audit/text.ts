@@ -18,6 +18,10 @@ export const sizeOf = (bytes: number): string => {
 
 const units = ["KiB", "MiB", "GiB", "TiB"]
 
+/** A text as a shell takes it for one word. */
+export const shellWord = (text: string): string =>
+  /^[\w./@%+:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+
 /** Without what would end a line, or what a terminal would obey: names of files may hold anything. */
 export const harmless = (text: string): string => text.replace(controls, " ")
 

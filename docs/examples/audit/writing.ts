@@ -15,6 +15,12 @@ import { toJson } from "./report.ts"
 /** The names of the reports. */
 export const reportNames = { json: "audit-report.json", markdown: "audit-report.md" } as const
 
+/** The names of reports that nobody has approved yet. Their content is the same. */
+export const draftNames = { json: "audit-report.draft.json", markdown: "audit-report.draft.md" } as const
+
+/** The names of a pair of reports. */
+export type Names = Readonly<Record<keyof typeof reportNames, string>>
+
 /** A report could not be written: make room or give permission, then start the audit again. */
 export class ReportNotWritten extends Schema.TaggedError<ReportNotWritten>()("ReportNotWritten", {
   path: Schema.String,
@@ -26,12 +32,25 @@ export class ReportNotWritten extends Schema.TaggedError<ReportNotWritten>()("Re
 }
 
 /** Writes both reports into a folder, on behalf of a process whose id keeps its half-written files apart from others'. */
-export const writeReports = (folder: string, writer: string, report: Report): Effect.Effect<void, ReportNotWritten> =>
+export const writeReports = (
+  folder: string,
+  names: Names,
+  writer: string,
+  report: Report
+): Effect.Effect<void, ReportNotWritten> =>
   Effect.gen(function* () {
     yield* attempt(folder, () => makeFolder(folder))
-    yield* replace(join(folder, reportNames.json), writer, toJson(report))
-    yield* replace(join(folder, reportNames.markdown), writer, toMarkdown(report))
+    yield* replace(join(folder, names.json), writer, toJson(report))
+    yield* replace(join(folder, names.markdown), writer, toMarkdown(report))
   })
+
+/** Removes both reports; those that are not there are removed already. */
+export const removeReports = (folder: string, names: Names): Effect.Effect<void, ReportNotWritten> =>
+  Effect.forEach(
+    Object.values(names).map((name) => join(folder, name)),
+    (path) => attempt(path, () => rm(path, { force: true })),
+    { discard: true }
+  )
 
 /** Makes a folder and those above it. Not with `recursive`, which never returns where a folder refuses entries (`/proc`). */
 export const makeFolder = async (folder: string): Promise<void> => {

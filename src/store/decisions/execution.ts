@@ -147,8 +147,8 @@ const signalWait = (id: ProcessId, name: string, ordinal: number) =>
 
 /** A wait that a change entered, and how it ended if a signal was there already. */
 const waitedIn = (view: View, change: Change): Waited => {
-  const [entered, resumed] = change.events
-  const { wait } = entered?.payload as {
+  const [entered, resumed] = change.events as readonly [ProcessEvent, ProcessEvent?] // the wait, and what ended it at once
+  const { wait } = entered.payload as {
     readonly wait: { readonly kind: { readonly key: string; event_type?: string } }
   } // a fact of ours
   const waitKey = wait.kind.key

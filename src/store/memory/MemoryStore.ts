@@ -22,8 +22,10 @@ import type { Candidate, Found, LifecycleCounts, Numbered, ProcessRow } from "..
 import { ProcessStore } from "../ProcessStore.ts"
 import { WakeTimings } from "../WakeOutbox.ts"
 import * as Children from "./children.ts"
+import * as Environments from "./environments.ts"
 import * as Executions from "./executions.ts"
 import * as Outbox from "./outbox.ts"
+import * as Promises from "./promises.ts"
 import type { Shelf } from "./Shelf.ts"
 import * as Shelves from "./Shelf.ts"
 
@@ -54,6 +56,8 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
       ),
     onCommit: listeners.subscribe,
     outbox: Outbox.readsOf(shelf.outbox),
+    environments: Environments.reads(shelf.environments),
+    promises: Promises.reads(shelf.promises),
     changedElsewhere: Effect.succeed([]),
     parts: () => [],
     children: Children.reads(shelf.kin, shelf.rows, Shelves.bytewise),

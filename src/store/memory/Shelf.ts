@@ -10,7 +10,9 @@ import type { Change, Plan, ProcessRow, Tombstone, View, Write } from "../Proces
 import type { WakeTimes } from "../WakeOutbox.ts"
 import type { Kin } from "./children.ts"
 import * as Children from "./children.ts"
+import type { EnvironmentShelf } from "./environments.ts"
 import * as Outbox from "./outbox.ts"
+import * as Promises from "./promises.ts"
 
 /** Everything a store in memory holds. */
 export interface Shelf {
@@ -21,6 +23,8 @@ export interface Shelf {
   readonly grants: Map<string, HandleGrant>
   readonly acks: Map<ProcessId, Set<number>>
   readonly journals: Map<ProcessId, Array<JournalEntry>>
+  readonly environments: EnvironmentShelf
+  readonly promises: Promises.PromiseShelf
   /** The latest change of each row or tombstone. */
   readonly changes: Map<ProcessId, number>
   readonly kin: Kin
@@ -37,6 +41,8 @@ export const make = (times: WakeTimes): Shelf => ({
   grants: new Map(),
   acks: new Map(),
   journals: new Map(),
+  environments: new Map(),
+  promises: new Map(),
   changes: new Map(),
   kin: Children.make(),
   nextChange: 1,
@@ -119,7 +125,13 @@ export const writeBeside = (shelf: Shelf, write: Write): void => {
     case "Compact": {
       const tombstone = shelf.tombstones.get(write.processId)
       if (tombstone !== undefined) shelf.tombstones.set(write.processId, { ...tombstone, compacted: true })
+      return
     }
+    case "PutEnvironment":
+      shelf.environments.set(write.ref, write.body)
+      return
+    case "EndPromise":
+      Promises.end(shelf.promises, write)
   }
 }
 

@@ -22,8 +22,10 @@ import type { Decision, RenewedPage } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
 import { WakeTimings } from "../WakeOutbox.ts"
 import * as ChildReads from "./childReads.ts"
+import * as EnvironmentReads from "./environmentReads.ts"
 import { storeError } from "./failure.ts"
 import * as Outboxes from "./outbox.ts"
+import * as PromiseReads from "./promiseReads.ts"
 import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
 import { migrate, refuseNewer } from "./schema.ts"
@@ -87,6 +89,8 @@ export const make = (
     const sql = yield* client(filename, true)
     const children = yield* Effect.provideService(ChildReads.make(rows.debtsWritten), SqlClient.SqlClient, sql)
     const reads = yield* Effect.provideService(Reads.make(rows.cached), SqlClient.SqlClient, sql)
+    const environments = yield* Effect.provideService(EnvironmentReads.make, SqlClient.SqlClient, sql)
+    const promises = yield* Effect.provideService(PromiseReads.make, SqlClient.SqlClient, sql)
 
     return ProcessStore.of({
       durability: "durable",
@@ -114,6 +118,8 @@ export const make = (
         catch: (cause) => storeError("look for changes of other processes", cause)
       }),
       children,
+      environments,
+      promises,
       ...reads
     })
   })

@@ -58,5 +58,11 @@ export const make =
         return
       case "Compact":
         sql.compact.run(write.processId)
+        return
+      case "PutEnvironment":
+        sql.putEnvironment.run(write.ref, write.body)
+        return
+      case "EndPromise":
+        sql.endPromise.run(write.keyId, write.body, write.token)
     }
   }

@@ -8,15 +8,17 @@ import * as Effect from "effect/Effect"
 import { StoreError } from "../../model/errors.ts"
 import { storeError } from "./failure.ts"
 import * as Processes from "./migrations/0001_processes.ts"
-import * as Wakes from "./migrations/0003_wakes.ts"
-import * as Children from "./migrations/0005_children.ts"
+import * as Wakes from "./migrations/0002_wakes.ts"
+import * as Children from "./migrations/0003_children.ts"
+import * as Environments from "./migrations/0004_environments.ts"
 
 const table = "holdfast_migrations"
 
 const migrations: ReadonlyArray<Migrator.ResolvedMigration> = [
   [1, "processes", Effect.succeed(Processes.migration)],
-  [3, "wakes", Effect.succeed(Wakes.migration)],
-  [5, "children", Effect.succeed(Children.migration)]
+  [2, "wakes", Effect.succeed(Wakes.migration)],
+  [3, "children", Effect.succeed(Children.migration)],
+  [4, "environments", Effect.succeed(Environments.migration)]
 ]
 
 /** The newest schema this library knows. */

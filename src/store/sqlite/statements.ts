@@ -52,6 +52,8 @@ const texts = {
   putTombstone: `INSERT OR REPLACE INTO tombstone
        (process_id, terminal_state, pruned_at, last_sequence, last_fence, compacted, change)
      VALUES (?, ?, ?, ?, ?, 0, ?)`,
+  putEnvironment: "INSERT OR REPLACE INTO environment (env_ref, body) VALUES (?, ?)",
+  endPromise: "INSERT INTO promise (key_id, body, token) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   compact: "UPDATE tombstone SET compacted = 1 WHERE process_id = ?"
 } as const
 

@@ -1,7 +1,7 @@
 /**
  * The empty adapter that "Write your own store" begins with: it compiles, does nothing yet, and is told which laws it breaks.
  *
- * usage: node dist/docs/examples/03-own-store.js
+ * usage: node dist/docs/examples/09-own-store.js
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -41,6 +41,8 @@ const layer = Layer.succeed(
       rowsOf: () => missing("read wakes"),
       report: missing("report on wakes")
     },
+    environments: { get: () => missing("read an execution environment") },
+    promises: { get: () => missing("read a promise") },
     due: () => missing("list due processes"),
     holders: missing("list lease holders"),
     heldBy: () => missing("list the leases of a holder"),

@@ -1,7 +1,7 @@
 /**
  * A build outside this host wakes a session: its end is an event, the event owes a wake, the host's sink delivers it.
  *
- * usage: node dist/docs/examples/04-wake-a-session.js [database file]
+ * usage: node dist/docs/examples/06-wake-a-session.js [database file]
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"

@@ -1,0 +1,216 @@
+/**
+ * What agent sessions do with processes: start them with a handle, and wait for, stop and signal what they may address.
+ *
+ * Invariant: a session addresses what its scope was granted, and what its own run has started. Who it is comes from its
+ * scope, never from what it asks for.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { AwaitOutput } from "../model/AwaitOutput.ts"
+import type { CompletionRefused, EngineMissing, EnvironmentUnusable, ProcessNotVisible } from "../model/errors.ts"
+import { InputInvalid } from "../model/errors.ts"
+import type { StartError } from "../model/failures.ts"
+import type { HandleDescriptor } from "../model/Grant.ts"
+import type { CancelSummary } from "../model/handles.ts"
+import type { ProcessId } from "../model/ids.ts"
+import { processId } from "../model/ids.ts"
+import type { PreparedToolCall } from "../model/ProcessInput.ts"
+import type { ProcessRecord } from "../model/ProcessRecord.ts"
+import type { SessionScope } from "../model/Provenance.ts"
+import type { Registration } from "../model/Registration.ts"
+import * as Registrations from "../model/Registration.ts"
+import type { StartRequest } from "../model/StartRequest.ts"
+import { registrationOf } from "../model/StartRequest.ts"
+import type { ToolOutput } from "../model/ToolOutput.ts"
+import { Awaiter } from "../runtime/Awaiter.ts"
+import { Engines } from "../runtime/Engines.ts"
+import { HostEnvironment } from "../runtime/HostEnvironment.ts"
+import { readProcess } from "../runtime/reading.ts"
+import type { SpawnScope } from "../runtime/SpawnScope.ts"
+import * as Scopes from "../runtime/SpawnScope.ts"
+import { Worker } from "../runtime/Worker.ts"
+import { ActivationStore } from "../store/ActivationStore.ts"
+import * as Authority from "../store/decisions/authority.ts"
+import type { CompletionRefusal } from "../store/decisions/completion.ts"
+import { HandleGrants } from "../store/HandleGrants.ts"
+import { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
+import type { Lookup } from "../store/ProcessRegistry.ts"
+import { ProcessRegistry } from "../store/ProcessRegistry.ts"
+import * as Handles from "./sessionHandles.ts"
+
+/** Who asks: a session's scope, perhaps within a body. */
+export interface Caller extends SpawnScope {
+  /** Other sessions in whose name it may start processes. @default none */
+  readonly managed?: ReadonlyArray<string>
+  /** Under which right it writes; a body presents its lease. @default the host's */
+  readonly authority?: Authority.Authority
+  /** Answers with the reason once the caller's run is asked to stop. @default it never is */
+  readonly stopping?: Effect.Effect<string | null>
+}
+
+/** Why a session could not start a process. */
+export type SessionStartError = StartError | EngineMissing | EnvironmentUnusable | Lookup
+
+/** What agent sessions do with processes. */
+export class SessionProcesses extends Context.Tag("holdfast/host/SessionProcesses")<
+  SessionProcesses,
+  {
+    /**
+     * Starts a process in a session's name: registers it, grants it to whom it wakes when a descriptor is given, and runs it.
+     *
+     * The registration's own provenance and wake target are replaced. Fails with `InputInvalid` for a session that is
+     * neither the caller's nor managed by it, with `EngineMissing` for an engine that is not configured here.
+     */
+    readonly start: (
+      sessionId: string,
+      registration: Registration,
+      caller: Caller,
+      descriptor?: HandleDescriptor
+    ) => Effect.Effect<ProcessRecord, SessionStartError>
+
+    /** Starts what a request asks for; its originator, wake target and grant scope yield to the session's. */
+    readonly startFromRequest: (
+      sessionId: string,
+      request: StartRequest,
+      caller: Caller
+    ) => Effect.Effect<ProcessRecord, SessionStartError>
+
+    /** Starts a tool call as a process: the id is the call's, and it may run again after a crash. */
+    readonly startToolCall: (
+      sessionId: string,
+      call: PreparedToolCall,
+      caller: Caller
+    ) => Effect.Effect<ProcessRecord, SessionStartError>
+
+    /** Starts what a request asks for in the host's own name: originator, wake target and grant are taken as they are. */
+    readonly startVerbatim: (request: StartRequest) => Effect.Effect<ProcessRecord, SessionStartError>
+
+    /** Waits for the process of a handle, as a tool's output. A handle that is none, or not visible, is a failure in it. */
+    readonly awaitHandle: (handle: unknown, caller: Caller) => Effect.Effect<ToolOutput>
+
+    /** Asks the process of a handle to stop; answers its id and status, or why not. */
+    readonly cancelHandle: (handle: unknown, caller: Caller) => Effect.Effect<ToolOutput>
+
+    /** Sends a signal to the process of a handle, once for each call; answers its id and the event's sequence, or why not. */
+    readonly signalHandle: (handle: unknown, signal: Handles.HandleSignal, caller: Caller) => Effect.Effect<ToolOutput>
+
+    /** Checks that a scope may address each of these, ended ones included. */
+    readonly validateVisible: (
+      scope: SessionScope,
+      ids: ReadonlyArray<ProcessId>
+    ) => Effect.Effect<void, ProcessNotVisible | Handles.HandleError>
+
+    /** Asks everything that a scope may address and that still runs to stop, in the order of its list. */
+    readonly cancelAllVisible: (
+      scope: SessionScope
+    ) => Effect.Effect<ReadonlyArray<CancelSummary>, ProcessNotVisible | Handles.HandleError>
+
+    /** Takes back every grant but those to keep; what nobody may address any more and still runs is asked to stop. */
+    readonly cancelUnreferenced: (
+      scope: SessionScope,
+      keep: ReadonlyArray<ProcessId>
+    ) => Effect.Effect<ReadonlyArray<ProcessRecord>, Handles.HandleError>
+
+    /** Ends external work in the name of a session that may address it. */
+    readonly completeExternal: (
+      scope: SessionScope,
+      id: ProcessId,
+      output: AwaitOutput
+    ) => Effect.Effect<ProcessRecord, ProcessNotVisible | CompletionRefusal | CompletionRefused | Handles.HandleError>
+  }
+>() {}
+
+/** What sessions do with processes, on the worker and store in context. */
+export const layer: Layer.Layer<
+  SessionProcesses,
+  never,
+  Worker | Engines | HostEnvironment | ProcessEnvironments | ActivationStore | ProcessRegistry | HandleGrants | Awaiter
+> = Layer.effect(
+  SessionProcesses,
+  Effect.gen(function* () {
+    const worker = yield* Worker
+    const engines = yield* Engines
+    const host = yield* HostEnvironment
+    const environments = yield* ProcessEnvironments
+    const activations = yield* ActivationStore
+    const registry = yield* ProcessRegistry
+    const grants = yield* HandleGrants
+    const handles = Handles.make({ registry, grants, awaiter: yield* Awaiter })
+
+    /** Registers first, then grants, then runs: what a crash leaves undone in between, the same start again repairs. */
+    const launch = (
+      registration: Registration,
+      authority: Authority.Authority,
+      grant: { readonly scope: SessionScope; readonly descriptor: HandleDescriptor } | undefined
+    ) =>
+      Effect.gen(function* () {
+        if (registration.envRef !== undefined) yield* environments.load(registration.envRef)
+        const identity = yield* engines.admit(registration)
+        const registered = yield* Registrations.prepare({ ...registration, identity })
+        yield* activations.start(registered, authority)
+        if (grant !== undefined) yield* grants.grantHandle(grant.scope, registration.id, grant.descriptor)
+        yield* worker.recover(registration.id, [])
+        return yield* readProcess(registry, registration.id)
+      })
+
+    const start: typeof SessionProcesses.Service.start = (sessionId, registration, caller, descriptor) =>
+      Effect.gen(function* () {
+        if (sessionId !== caller.sessionId && caller.managed?.includes(sessionId) !== true) {
+          return yield* new InputInvalid({ field: "session", problem: `names an unknown session \`${sessionId}\`` })
+        }
+        const { originator, wakeTarget } = Scopes.spawnProvenanceOf({ ...caller, sessionId })
+        const cause = Scopes.causedBy(caller)
+        const { wakeTarget: _own, ...rest } = registration
+        const record = yield* launch(
+          {
+            ...rest,
+            ...(yield* captured(registration, caller)),
+            provenance: { originator, ...(cause === undefined ? {} : { causedBy: cause }) },
+            ...(wakeTarget === undefined ? {} : { wakeTarget })
+          },
+          caller.authority ?? Authority.host,
+          descriptor === undefined || wakeTarget === undefined ? undefined : { scope: wakeTarget, descriptor }
+        )
+        caller.runLocal.add(record.id)
+        return record
+      })
+
+    /** The environment that a registration has, or else its caller's; sessions and outside systems have their own. */
+    const captured = ({ envRef, input }: Registration, caller: Pick<Caller, "envRef">) =>
+      envRef !== undefined || input._tag === "External" || input._tag === "SessionTurn"
+        ? Effect.succeed({})
+        : Effect.map(caller.envRef === undefined ? host.capture : Effect.succeed(caller.envRef), (ref) => ({
+            envRef: ref
+          }))
+
+    const persisted = ({ envSpec }: StartRequest) =>
+      envSpec === undefined ? Effect.succeed(undefined) : environments.persist(envSpec)
+
+    return SessionProcesses.of({
+      start,
+      startFromRequest: (sessionId, request, caller) =>
+        Effect.gen(function* () {
+          const registration = registrationOf(request, yield* persisted(request))
+          return yield* start(sessionId, registration, caller, request.grant?.descriptor ?? {})
+        }),
+      startToolCall: (sessionId, call, caller) => {
+        const provenance = { originator: Scopes.spawnProvenanceOf(caller).originator }
+        const input = { _tag: "ToolCall", call } as const
+        const registration = Registrations.make(processId(call.callId), input, "rerunnable", provenance)
+        return start(sessionId, registration, caller, { kind: "tool", label: call.toolName })
+      },
+      startVerbatim: (request) =>
+        Effect.gen(function* () {
+          const registration = registrationOf(request, yield* persisted(request))
+          const { grant } = request
+          return yield* launch(
+            { ...registration, ...(yield* captured(registration, {})) },
+            Authority.host,
+            grant && { scope: grant.sessionScope, descriptor: grant.descriptor }
+          )
+        }),
+      ...handles
+    })
+  })
+)

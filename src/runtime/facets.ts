@@ -1,0 +1,98 @@
+/**
+ * What a host may supply around its processes. Each is optional, and each default is stated: nothing happens silently.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { ProcessId } from "../model/ids.ts"
+import type { CausalRef, Originator, SessionScope } from "../model/Provenance.ts"
+
+/** Whether what is kept survives the end of this OS process. */
+export type Durability = "inline" | "durable"
+/** The durability of a facet. `absent`: the host has none, and nothing is kept. */
+export type FacetDurability = Durability | "absent"
+
+/** A trigger that a body registers: when something occurs, somebody is started or woken. The definition is the host's own. */
+export interface Trigger {
+  readonly id: string
+  readonly definition: unknown
+  readonly originator: Originator
+  readonly wakeTarget?: SessionScope
+}
+
+/** How the occurrence of a trigger ended. */
+export type TriggerOutcome =
+  | { readonly _tag: "Started"; readonly processId: ProcessId }
+  | { readonly _tag: "Woken"; readonly scope: SessionScope }
+  | { readonly _tag: "Ignored"; readonly reason: string }
+
+/** Keeps triggers and how their occurrences ended. Default: none is kept, and registering one says so. */
+export class TriggerStore extends Context.Reference<TriggerStore>()("holdfast/runtime/TriggerStore", {
+  defaultValue: (): TriggerStoreService => ({
+    durability: "absent",
+    register: ({ id }) =>
+      Effect.as(Effect.logWarning(`trigger ${id} not kept: this host has no trigger store`), "refused"),
+    record: () => Effect.void
+  })
+}) {}
+
+/** The operations of a trigger store. */
+export interface TriggerStoreService {
+  readonly durability: FacetDurability
+  readonly register: (trigger: Trigger) => Effect.Effect<"kept" | "refused">
+  readonly record: (occurrenceId: string, outcome: TriggerOutcome) => Effect.Effect<void>
+}
+
+/** Hears what a turn is doing, for people who watch. Default: nobody listens. */
+export class TurnActivitySink extends Context.Reference<TurnActivitySink>()("holdfast/runtime/TurnActivitySink", {
+  defaultValue: (): TurnActivitySinkService => ({ emit: () => Effect.void })
+}) {}
+
+/** The operations of a sink of activity. What it is told is freshness, never truth. */
+export interface TurnActivitySinkService {
+  readonly emit: (activity: {
+    readonly sessionId: string
+    readonly turnId?: string
+    readonly kind: string
+    readonly detail: unknown
+  }) => Effect.Effect<void>
+}
+
+/** Keeps large values beside the log. Default: there are none. */
+export class Attachments extends Context.Reference<Attachments>()("holdfast/runtime/Attachments", {
+  defaultValue: (): AttachmentsService => ({ durability: "absent", get: () => Effect.succeed(undefined) })
+}) {}
+
+/** The operations of a store of attachments. */
+export interface AttachmentsService {
+  readonly durability: FacetDurability
+  /** The bytes under a reference; `undefined` when there are none. */
+  readonly get: (ref: string) => Effect.Effect<Uint8Array | undefined>
+}
+
+/** Turns values that stand for something kept elsewhere into those values. Default: every value stands for itself. */
+export class Projections extends Context.Reference<Projections>()("holdfast/runtime/Projections", {
+  defaultValue: (): ProjectionsService => ({ materialize: Effect.succeed })
+}) {}
+
+/** The operations of projections. */
+export interface ProjectionsService {
+  readonly materialize: (value: unknown) => Effect.Effect<unknown>
+}
+
+/** What a host's protocol carries that this library knows nothing of. Default: nothing. */
+export class ProtocolExtension extends Context.Reference<ProtocolExtension>()("holdfast/runtime/ProtocolExtension", {
+  defaultValue: (): Readonly<Record<string, unknown>> => ({})
+}) {}
+
+/** The turn in which something runs. Default: none, as for everything that runs in the background. */
+export class TurnContext extends Context.Reference<TurnContext>()("holdfast/runtime/TurnContext", {
+  defaultValue: (): TurnContextService => ({})
+}) {}
+
+/** What is known of a turn. */
+export interface TurnContextService {
+  readonly turnId?: string
+  readonly turnIndex?: number
+  readonly protocolIteration?: number
+  readonly causedBy?: CausalRef
+}

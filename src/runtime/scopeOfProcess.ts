@@ -1,0 +1,66 @@
+/**
+ * What surrounds a body, as it may ask for it: its session, who originated it, its environment, the tools of its host.
+ *
+ * Invariant: everything is read from the process's registration and record. A body can look at it, and change none of it.
+ */
+import * as Effect from "effect/Effect"
+import type { EnvironmentSpec } from "../model/Environment.ts"
+import type { EnvironmentUnusable, InputInvalid, StoreError } from "../model/errors.ts"
+import type { EnvironmentRef } from "../model/ids.ts"
+import type { CausalRef, Originator, SessionScope } from "../model/Provenance.ts"
+import type { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
+import type { ProcessRow } from "../store/ProcessStore.ts"
+import type { HostEnvironment } from "./HostEnvironment.ts"
+import type { SpawnProvenance, SpawnScope } from "./SpawnScope.ts"
+import * as Scopes from "./SpawnScope.ts"
+import type { Tools } from "./Tools.ts"
+
+/** What surrounds a body. */
+export interface ProcessScope {
+  /** The scope itself, to start others in a session's name. */
+  readonly spawnScope: SpawnScope
+  /** The session of this run, which is as short-lived as the run unless the process belongs to a session. */
+  readonly sessionScope: SessionScope
+  /** Who originates what is started here, and whom that wakes. */
+  readonly spawnProvenance: SpawnProvenance
+  /** What is started here was caused by. */
+  readonly causedBy: CausalRef | undefined
+  readonly triggerOriginator: Originator
+  readonly triggerWakeTarget: SessionScope | undefined
+  /** The environment it was started under; of a process without one, the host's. */
+  readonly environment: Effect.Effect<EnvironmentSpec, EnvironmentUnusable | StoreError>
+  /** The address of the environment that children share. */
+  readonly capturedEnvRef: Effect.Effect<EnvironmentRef, InputInvalid | StoreError>
+  /** What a model may call on this host, and how arguments are treated. */
+  readonly tools: typeof Tools.Service
+}
+
+/** What a scope needs of its host. */
+export interface ScopeSupport {
+  readonly environments: typeof ProcessEnvironments.Service
+  readonly host: typeof HostEnvironment.Service
+  readonly tools: typeof Tools.Service
+}
+
+/** Makes what surrounds the body of a row. */
+export const make = (row: ProcessRow, { environments, host, tools }: ScopeSupport): ProcessScope => {
+  const { registration } = row.base
+  const { originator } = registration.provenance
+  const own = originator._tag === "Session" ? originator.scope : { sessionId: `process:${registration.id}` }
+  const spawnScope = {
+    ...Scopes.ofProcess(registration, row.snapshot.context.wakeTarget ?? undefined, own.sessionId),
+    ...(own.agentFrameId === undefined ? {} : { agentFrameId: own.agentFrameId })
+  }
+  const { envRef } = registration
+  return {
+    spawnScope,
+    sessionScope: Scopes.sessionScopeOf(spawnScope),
+    spawnProvenance: Scopes.spawnProvenanceOf(spawnScope),
+    causedBy: Scopes.causedBy(spawnScope),
+    triggerOriginator: Scopes.triggerOriginator(spawnScope),
+    triggerWakeTarget: Scopes.triggerWakeTarget(spawnScope),
+    environment: envRef === undefined ? Effect.succeed(host.spec) : environments.load(envRef),
+    capturedEnvRef: envRef === undefined ? host.capture : Effect.succeed(envRef),
+    tools
+  }
+}

@@ -1,0 +1,141 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Processes } from "../../src/host/Processes.ts"
+import { SessionProcesses } from "../../src/host/SessionProcesses.ts"
+import { processId } from "../../src/model/ids.ts"
+import * as Provenance from "../../src/model/Provenance.ts"
+import * as Registration from "../../src/model/Registration.ts"
+import * as Engine from "../../src/runtime/Engine.ts"
+import { HostEnvironment } from "../../src/runtime/HostEnvironment.ts"
+import { makeRunLocal } from "../../src/runtime/SpawnScope.ts"
+import * as Scopes from "../../src/runtime/scopeOfProcess.ts"
+import * as Tool from "../../src/runtime/Tool.ts"
+import { Tools } from "../../src/runtime/Tools.ts"
+import { HandleGrants } from "../../src/store/HandleGrants.ts"
+import { ProcessEnvironments } from "../../src/store/ProcessEnvironments.ts"
+import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { bounded, temporaryFolder } from "../support/hosts.ts"
+import { memoryWith, sqliteWith } from "../support/inputHosts.ts"
+
+const Work = Engine.make("work", {
+  version: "1",
+  payload: Schema.Null,
+  success: Schema.Null,
+  disposition: "rerunnable",
+  run: () => Effect.succeed(null)
+})
+
+const Shout = Tool.make("shout", {
+  description: "Shouts",
+  args: Schema.String,
+  success: Schema.String,
+  disposition: "rerunnable",
+  run: (text) => Effect.succeed(text.toUpperCase())
+})
+
+const environment = { pluginOptions: { a: 1 }, policy: {} }
+const [p, child] = [processId("p"), processId("p/child")]
+const scope = { sessionId: "s", agentFrameId: "f" }
+
+const scopeOf = (id: typeof p) =>
+  Effect.gen(function* () {
+    const found = yield* (yield* ProcessStore).find(id)
+    if (found._tag !== "Present") return yield* Effect.dieMessage("the process is there")
+    return Scopes.make(found.row, {
+      environments: yield* ProcessEnvironments,
+      host: yield* HostEnvironment,
+      tools: yield* Tools
+    })
+  })
+
+const registration = {
+  ...Registration.make(p, { _tag: "Engine", kind: "work", payload: null }, "rerunnable", Provenance.host),
+  identity: { kind: "work", definition: { kind: "work", version: "1" } }
+}
+
+describe("what surrounds a body", () => {
+  it.live("is the session that originated its process, its environment, and the host's tools", () =>
+    Effect.gen(function* () {
+      const sessions = yield* SessionProcesses
+      yield* sessions.start("s", registration, { ...scope, runLocal: makeRunLocal() }, {})
+      const around = yield* scopeOf(p)
+      assert.deepStrictEqual(around.sessionScope, scope)
+      assert.deepStrictEqual(around.spawnProvenance, {
+        originator: { _tag: "Session", scope },
+        wakeTarget: scope
+      })
+      assert.deepStrictEqual(around.causedBy, { _tag: "Process", processId: p })
+      assert.deepStrictEqual(around.triggerWakeTarget, scope)
+      assert.deepStrictEqual(yield* around.environment, environment)
+      const record = yield* (yield* ProcessRegistry).getProcess(p)
+      assert.strictEqual(yield* around.capturedEnvRef, record?.envRef)
+      assert.deepStrictEqual(
+        around.tools.manifests.map(({ name }) => name),
+        ["shout"]
+      )
+    }).pipe(Effect.provide(memoryWith({ engines: [Work], tools: [Shout], environment })))
+  )
+
+  it.live("is a session of its own for a process of the host, which wakes nobody", () =>
+    Effect.gen(function* () {
+      yield* (yield* Processes).start(Work, { id: "p", payload: null })
+      const around = yield* scopeOf(p)
+      assert.deepStrictEqual(around.sessionScope, { sessionId: "process:p" })
+      assert.deepStrictEqual(around.spawnProvenance, { originator: { _tag: "Host" } })
+      assert.strictEqual(around.triggerWakeTarget, undefined)
+    }).pipe(Effect.provide(memoryWith({ engines: [Work] })))
+  )
+})
+
+/** Starts a child once the gate is open. */
+const gated = () =>
+  Effect.map(Deferred.make<void>(), (gate) => ({
+    gate,
+    engine: Engine.make("work", {
+      version: "1",
+      payload: Schema.Null,
+      success: Schema.Null,
+      disposition: "rerunnable",
+      run: (_, ctx) =>
+        Effect.gen(function* () {
+          yield* Deferred.await(gate)
+          if (ctx.processId === p) yield* ctx.startChild(Work, { name: "child", payload: null })
+          return null
+        })
+    })
+  }))
+
+describe("a child", () => {
+  it.live("is originated by whoever originated its parent, and wakes whom that wakes", () =>
+    Effect.gen(function* () {
+      const { gate, engine } = yield* gated()
+      yield* Effect.gen(function* () {
+        const sessions = yield* SessionProcesses
+        yield* sessions.start("s", registration, { ...scope, runLocal: makeRunLocal() }, {})
+        yield* Deferred.succeed(gate, undefined)
+        yield* bounded((yield* Processes).handle(engine, "p").await)
+        const record = yield* (yield* ProcessRegistry).getProcess(child)
+        assert.deepStrictEqual(record?.provenance, {
+          originator: { _tag: "Session", scope },
+          causedBy: { _tag: "Process", processId: p }
+        })
+        assert.deepStrictEqual(record?.wakeTarget, scope)
+        assert.deepStrictEqual(yield* (yield* HandleGrants).handleGrantsForProcess(child), [])
+      }).pipe(Effect.provide(memoryWith({ engines: [engine] })))
+    })
+  )
+})
+
+describe("a host whose effects are to be durable", () => {
+  it.live("comes up on a file", () =>
+    Effect.gen(function* () {
+      const filename = `${yield* temporaryFolder}/host.db`
+      yield* Effect.gen(function* () {
+        yield* bounded((yield* (yield* Processes).start(Work, { id: "p", payload: null })).await)
+      }).pipe(Effect.provide(sqliteWith(filename, { engines: [Work], effects: "durable" })))
+    }).pipe(Effect.scoped)
+  )
+})

@@ -1,0 +1,157 @@
+/**
+ * A world for orders of events around a waiting body: hosts in memory, one after the other, in a time that only a test moves.
+ *
+ * Invariant: a host that crashed does nothing any more: its store never answers it, and its clock never rings. Its leases stay.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import type * as SingleHost from "../../src/host/SingleHost.ts"
+import type * as Engine from "../../src/runtime/Engine.ts"
+import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
+import { Worker } from "../../src/runtime/Worker.ts"
+import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
+import type { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { hostOn } from "../supervision/rigs.ts"
+
+/** One host of the world. */
+export interface Life {
+  /** Runs an effect on the host, while time moves; dies when it does not end. */
+  readonly run: <A, E>(effect: Effect.Effect<A, E, SingleHost.HostServices>) => Effect.Effect<A, E>
+  /** Begins an effect on the host, whatever becomes of it. */
+  readonly begin: (effect: Effect.Effect<unknown, unknown, SingleHost.HostServices>) => Effect.Effect<void>
+  /** Looks for bodies to put away, as the host itself does at least every second. */
+  readonly passivate: Effect.Effect<void>
+  readonly crash: Effect.Effect<void>
+  readonly stop: Effect.Effect<void>
+}
+
+/** A store with one host at a time. Units: milliseconds. */
+export interface World {
+  readonly store: typeof ProcessStore.Service
+  readonly nowMs: () => number
+  readonly boot: (engine: Engine.Runnable<never>, options: RuntimeOptions) => Effect.Effect<Life>
+  /** Lets everybody who has something to do do a little of it, while the clock stands still. */
+  readonly turns: (count: number) => Effect.Effect<void>
+  /** Lets time pass: whatever is due on the way happens on the way. */
+  readonly advance: (ms: number) => Effect.Effect<void>
+}
+
+interface Alarm {
+  readonly atMs: number
+  readonly ring: () => void
+}
+
+/** How often the world may ring before something that should have ended counts as hanging. */
+const mostRings = 20_000
+
+/** Makes an empty world. */
+export const make: Effect.Effect<World> = Effect.gen(function* () {
+  let nowMs = 1_700_000_000_000
+  const alarms = new Set<Alarm>()
+  const clockFor = (isAlive: () => boolean): Clock.Clock => {
+    const nanos = () => BigInt(nowMs) * 1_000_000n
+    return {
+      [Clock.ClockTypeId]: Clock.ClockTypeId,
+      unsafeCurrentTimeMillis: () => nowMs,
+      unsafeCurrentTimeNanos: nanos,
+      currentTimeMillis: Effect.sync(() => nowMs),
+      currentTimeNanos: Effect.sync(nanos),
+      sleep: (duration) =>
+        Effect.async<void>((resume) => {
+          const ring = () => (isAlive() ? resume(Effect.void) : undefined)
+          const alarm = { atMs: nowMs + Duration.toMillis(duration), ring }
+          alarms.add(alarm)
+          return Effect.sync(() => alarms.delete(alarm))
+        })
+    }
+  }
+  const clock = clockFor(() => true)
+  const store = yield* Effect.withClock(MemoryStore.make, clock)
+
+  const turns: World["turns"] = (count) =>
+    Effect.async<void>((resume) => {
+      const turn = (left: number): unknown => (left === 0 ? resume(Effect.void) : setImmediate(() => turn(left - 1)))
+      turn(count)
+    })
+
+  /** Rings the next alarm that is due by then; answers whether there was one. */
+  const ring = (byMs: number): boolean => {
+    let next: Alarm | undefined
+    for (const alarm of alarms) if (next === undefined || alarm.atMs < next.atMs) next = alarm
+    if (next === undefined || next.atMs > byMs) return false
+    alarms.delete(next)
+    nowMs = Math.max(nowMs, next.atMs)
+    next.ring()
+    return true
+  }
+
+  const advance: World["advance"] = (ms) =>
+    Effect.gen(function* () {
+      const untilMs = nowMs + ms
+      yield* turns(3)
+      while (ring(untilMs)) yield* turns(3)
+      nowMs = untilMs
+      yield* turns(3)
+    })
+
+  const driven = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.fork(effect)
+      for (let rings = 0; fiber.unsafePoll() === null; rings++) {
+        if (rings > mostRings) return yield* Effect.dieMessage("it does not end, however much time passes")
+        yield* turns(3)
+        if (fiber.unsafePoll() === null) ring(Number.POSITIVE_INFINITY)
+      }
+      return yield* Fiber.join(fiber)
+    })
+
+  const boot: World["boot"] = (engine, options) =>
+    Effect.gen(function* () {
+      let isAlive = true
+      const own = Effect.withClock(clockFor(() => isAlive))
+      const scope = yield* Scope.make()
+      const host = hostOn(
+        mortal(store, () => isAlive),
+        [engine],
+        options
+      )
+      const context = yield* driven(own(Effect.orDie(Layer.buildWithScope(host, scope))))
+      const inside = <A, E>(effect: Effect.Effect<A, E, SingleHost.HostServices>): Effect.Effect<A, E> =>
+        own(Effect.provide(effect, context as Context.Context<SingleHost.HostServices>)) // the store is among what it merged
+      return {
+        run: (effect) => driven(inside(effect)),
+        begin: (effect) => Effect.asVoid(Effect.forkDaemon(Effect.exit(inside(effect)))),
+        passivate: Effect.sync(() => Context.unsafeGet(context, Worker).roster.passivate(nowMs)),
+        crash: Effect.sync(() => {
+          isAlive = false
+        }),
+        stop: driven(own(Scope.close(scope, Exit.void)))
+      }
+    })
+
+  return { store, nowMs: () => nowMs, boot, turns, advance }
+})
+
+/** A store that never answers once its host is dead, nor tells it of commits. */
+const mortal = (store: typeof ProcessStore.Service, isAlive: () => boolean): typeof ProcessStore.Service => {
+  const guard = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.suspend(() => (isAlive() ? effect : Effect.async<A>(() => undefined)))
+  const guarded = (value: unknown): unknown => {
+    if (Effect.isEffect(value)) return guard(value)
+    if (typeof value !== "function") return value
+    return (...args: ReadonlyArray<unknown>) => guarded(value(...args))
+  }
+  const all = (part: object) => Object.fromEntries(Object.entries(part).map(([key, value]) => [key, guarded(value)]))
+  return {
+    ...(all(store) as unknown as typeof ProcessStore.Service), // the same operations, each behind the guard
+    parts: store.parts,
+    execution: all(store.execution) as unknown as typeof store.execution, // as above
+    onCommit: (listener) => store.onCommit((changes) => (isAlive() ? listener(changes) : undefined))
+  }
+}
