@@ -50,6 +50,8 @@ export const oldestDueSeconds = gauge("oldest_due_seconds", "How long the oldest
 export const leaseAgeSeconds = gauge("lease_age_seconds", "How long the oldest lease of this host has been held")
 /** How long the lease of this host that ends first is still good for. Units: seconds. */
 export const leaseLeftSeconds = gauge("lease_left_seconds", "How long the first lease of this host to end still runs")
+/** Messages for sessions that are owed, in the tag `state`: `pending` or `enqueuing`. */
+export const wakes = gauge("wakes", "Messages for sessions that are not delivered yet, by state")
 /** Rows that sweeps looked at, in the tag `outcome`: `admitted`, `ended` or `deferred`. */
 export const sweepRows = counter("sweep_rows_total", "Rows that sweeps looked at, by what became of them")
 /** Sweeps that finished. */
@@ -149,6 +151,9 @@ const reader: Effect.Effect<Effect.Effect<void>, never, Host | ProcessStore> = E
     const since = looked.flatMap((found) =>
       found._tag === "Present" && found.row.dueAtMs !== null ? [nowMs - found.row.dueAtMs] : []
     )
+    const { pending, enqueuing } = (yield* store.outbox.report).counts
+    yield* Metric.set(Metric.tagged(wakes, "state", "pending"), pending)
+    yield* Metric.set(Metric.tagged(wakes, "state", "enqueuing"), enqueuing)
     yield* Metric.set(due, ids.length)
     yield* Metric.set(oldestDueSeconds, Math.max(0, ...since) / 1_000)
   })

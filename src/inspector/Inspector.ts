@@ -17,19 +17,17 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { Host } from "../host/Host.ts"
 import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
 import * as Liveness from "../store/liveness.ts"
-import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Registry from "../store/registry.ts"
 import type { SqliteStoreOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
-import type { RecoverySweep } from "../supervision/RecoverySweep.ts"
 import * as Access from "./access.ts"
 import * as Feed from "./feed.ts"
+import type { HostPartServices } from "./hostSource.ts"
 import { fileParts, hostParts } from "./hostSource.ts"
 import type { InspectorParts } from "./InspectorSource.ts"
 import { InspectorSource } from "./InspectorSource.ts"
@@ -42,6 +40,7 @@ export { explain, type HostView, noHost } from "./explain.ts"
 export { render as renderExplanation } from "./explainText.ts"
 export { type InspectorParts, InspectorSource, type Part, type PartFailed } from "./InspectorSource.ts"
 export type { Redact } from "./redaction.ts"
+export { followStately, type StatelyEvent, statelyEvents } from "./stately.ts"
 
 /** How an inspector is served. */
 export interface InspectorOptions {
@@ -99,7 +98,7 @@ export const layer = (
  */
 export const layerHost = (
   options: InspectorOptions = {}
-): Layer.Layer<Inspector, InputInvalid, ProcessStore | ProcessRegistry | OwnerLiveness | Host | RecoverySweep> =>
+): Layer.Layer<Inspector, InputInvalid, HostPartServices | ProcessRegistry> =>
   Layer.scoped(
     Inspector,
     Effect.flatMap(Effect.all([hostParts, InspectorSource]), ([own, given]) =>

@@ -13,12 +13,13 @@ import { verdictOf } from "../store/decisions/recover.ts"
 import { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import type { ProcessRow, Tombstone } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import type { Detail, Explanation, LeaseSight, Reason, SweepSight, WakeSight } from "./Explanation.ts"
+import type { Detail, Explanation, LeaseSight, Reason, SweepSight } from "./Explanation.ts"
 import * as Explanations from "./Explanation.ts"
 import { acceptedBy } from "./explainEvents.ts"
 import { tell } from "./explainMoves.ts"
 import type { Sighting } from "./explainReason.ts"
 import { engineOf, livenessOf, reasonOf } from "./explainReason.ts"
+import { wakesOf } from "./explainWakes.ts"
 
 /** What a live host knows of itself; whoever looks at a bare file knows none of it. */
 export interface HostView {
@@ -112,10 +113,7 @@ const sightingOf = (
     const holder = row.lease.held?.owner
     const dead: ReadonlyArray<LeaseOwner> =
       holder !== undefined && (yield* liveness.isDefinitelyDead(holder, self)) ? [holder] : []
-    // Pruned since it was read: there is nothing left that could be blocked.
-    const wakes = yield* Effect.catchTag(store.wakeEventsAfter(registration.id, 0), "ProcessUnknown", () =>
-      Effect.succeed([])
-    )
+    const wakes = yield* wakesOf(row)
     const children = row.snapshot.status === "active" ? yield* store.children.of(registration.id) : []
     const runningChildren = children.flatMap(({ processId, lifecycle }) => (lifecycle === "running" ? [processId] : []))
     const debts = yield* store.children.debtsOf(registration.id)
@@ -165,7 +163,7 @@ const detailOf = (sighting: Sighting): Detail => {
     ...(context.abandonRequest === undefined ? {} : { abandonRequest: context.abandonRequest }),
     runningChildren,
     ...(debts === 0 ? {} : { debts }),
-    wakes: wakesOf(sighting),
+    wakes: sighting.wakes,
     sweep: sweepOf(sighting)
   }
 }
@@ -183,14 +181,6 @@ const leaseOf = (sighting: Sighting): LeaseSight | undefined => {
     }
   )
 }
-
-/** An event with a wake but nobody to wake stays where it is: no delivery comes of it. */
-const wakesOf = ({ row, wakes }: Sighting): ReadonlyArray<WakeSight> =>
-  wakes.map(({ sequence, eventType }) => ({
-    sequence,
-    eventType,
-    state: row.snapshot.context.wakeTarget === null ? "no_target" : "unacknowledged"
-  }))
 
 /** A sweep looks at rows that are due and not held, and at those of the dead. */
 const sweepOf = (sighting: Sighting): SweepSight => {

@@ -1,16 +1,16 @@
 /**
  * What an inspector shows beside processes, of a live host and of a file: every part comes from here.
  *
- * Each part is one field of `InspectorParts`. A host without a wake outbox has no `wakes` and no `redrive`: where it gets one,
- * they are two more fields of {@link hostParts}.
- *
  * Invariant: everything is read when it is asked for, and nothing is remembered here.
  */
 import * as Effect from "effect/Effect"
 import { Host } from "../host/Host.ts"
+import { InputInvalid } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
+import type { RedriveOutcome, WakeRow } from "../store/WakeOutbox.ts"
+import { WakeOutbox } from "../store/WakeOutbox.ts"
 import type { LatestSweeps } from "../supervision/RecoverySweep.ts"
 import { RecoverySweep } from "../supervision/RecoverySweep.ts"
 import type { SweepReport } from "../supervision/SweepReport.ts"
@@ -21,17 +21,22 @@ import { explain, noHost } from "./explain.ts"
 import { render } from "./explainText.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 
-/** The parts of the host in context: its tree, its last sweeps, explanations that know its engines and slots. */
-export const hostParts: Effect.Effect<InspectorParts, never, Host | RecoverySweep | ProcessStore | OwnerLiveness> =
-  Effect.gen(function* () {
-    const host = yield* Host
-    const sweep = yield* RecoverySweep
-    return {
-      tree: Effect.map(host.tree, nodeView),
-      sweeps: Effect.map(sweep.latest, sweepViews),
-      explain: yield* explaining(host.sight)
-    }
-  })
+/** What the parts of a host are read from. */
+export type HostPartServices = Host | RecoverySweep | ProcessStore | OwnerLiveness | WakeOutbox
+
+/** The parts of the host in context: its tree, its sweeps, its wake outbox, explanations that know its engines and slots. */
+export const hostParts: Effect.Effect<InspectorParts, never, HostPartServices> = Effect.gen(function* () {
+  const host = yield* Host
+  const sweep = yield* RecoverySweep
+  const outbox = yield* WakeOutbox
+  return {
+    tree: Effect.map(host.tree, nodeView),
+    sweeps: Effect.map(sweep.latest, sweepViews),
+    wakes: wakesPart(outbox),
+    redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),
+    explain: yield* explaining(host.sight)
+  }
+})
 
 /** The parts of a file: explanations, by what the file says alone. */
 export const fileParts: Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness> = Effect.map(
@@ -80,3 +85,47 @@ const sweepView = ({ beganAtMs, endedAtMs, dead, admitted, ended, deferred }: Sw
   ended,
   deferred
 })
+
+/** The rows that hold others up; whoever knows the id of another wake asks for that one. */
+const wakesPart = (outbox: typeof WakeOutbox.Service): Part =>
+  Effect.gen(function* () {
+    const { counts, blocked } = yield* outbox.report
+    const rows = yield* Effect.forEach(blocked, ({ unblockedBy }) => outbox.rowsOf(unblockedBy))
+    const { discarded, ...others } = counts
+    return {
+      counts: {
+        ...others,
+        ...Object.fromEntries(Object.entries(discarded).map(([reason, count]) => [`discarded (${reason})`, count]))
+      },
+      rows: rows.flat().map(wakeView),
+      blocked: blocked.map((group) => ({
+        target_scope_id: group.targetScopeId,
+        process_id: group.processId,
+        unblocked_by: group.unblockedBy,
+        state: group.state,
+        attempts: group.attempts,
+        next_attempt_at_ms: group.nextAttemptAtMs,
+        waiting: group.waiting
+      }))
+    }
+  })
+
+const wakeView = ({ wake, state, attempts, nextAttemptAtMs, discardReason }: WakeRow): unknown => ({
+  wake_id: wake.wakeId,
+  process_id: wake.processId,
+  sequence: wake.sequence,
+  target_session_id: wake.targetSessionId,
+  state,
+  attempts,
+  next_attempt_at_ms: nextAttemptAtMs,
+  ...(discardReason === undefined ? {} : { discard_reason: discardReason })
+})
+
+const redriven =
+  (wakeId: string) =>
+  (outcome: RedriveOutcome): Part =>
+    outcome._tag === "Redriven"
+      ? Effect.succeed({ wake_id: wakeId, rows: outcome.rows })
+      : Effect.fail(
+          new InputInvalid({ field: "wake_id", problem: `names no discarded wake: ${JSON.stringify(wakeId)}` })
+        )

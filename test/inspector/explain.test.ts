@@ -120,9 +120,7 @@ describe("an explanation", () => {
       yield* registry.appendEvent(p, progress, Authority.host)
       const explanation = yield* explain(p)
       assert.deepStrictEqual(explanation.detail?.runningChildren, [processId("p/child")])
-      assert.deepStrictEqual(explanation.detail?.wakes, [
-        { sequence: 2, eventType: "progress", state: "unacknowledged" }
-      ])
+      assert.deepStrictEqual(explanation.detail?.wakes, [{ sequence: 2, eventType: "progress", state: "pending" }])
       assert.deepStrictEqual(
         explanation.moves.flatMap(({ command }) => command ?? []),
         ["holdfast explain p/child", stop]

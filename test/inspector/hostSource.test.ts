@@ -8,7 +8,7 @@ import * as Explanations from "../../src/inspector/Explanation.ts"
 import { explain } from "../../src/inspector/explain.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import { InspectorSource } from "../../src/inspector/InspectorSource.ts"
-import type { PartView } from "../../src/inspector/View.ts"
+import type { PartView, ProcessView } from "../../src/inspector/View.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Engine from "../../src/runtime/Engine.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
@@ -25,6 +25,14 @@ const engine = (kind: string) =>
   })
 
 const [Work, Other] = [engine("work"), engine("other")]
+
+const Stepping = Engine.make("stepping", {
+  version: "1",
+  payload: Schema.Null,
+  success: Schema.Number,
+  disposition: "rerunnable",
+  run: (_payload, ctx) => ctx.step("count", Effect.succeed(7))
+})
 
 /** A host with one engine and one place, and its inspector. */
 const host = Layer.provide(
@@ -112,8 +120,37 @@ describe("the inspector of a live host", () => {
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* part("/api/tree"), { id: "mine" })
         assert.isArray(yield* part("/api/sweeps"))
-        assert.deepStrictEqual(yield* asked("/api/wakes"), { available: false })
+        assert.deepStrictEqual(yield* part("/api/wakes"), {
+          counts: {
+            pending: 0,
+            enqueuing: 0,
+            enqueued: 0,
+            "discarded (expired)": 0,
+            "discarded (target_gone)": 0,
+            "discarded (retargeted)": 0
+          },
+          rows: [],
+          blocked: []
+        })
       }).pipe(Effect.provide(host), Effect.provideService(InspectorSource, { tree: Effect.succeed({ id: "mine" }) }))
+    )
+  )
+
+  it.scopedLive("shows what the operations of a body came to", () =>
+    bounded(
+      Effect.gen(function* () {
+        const processes = yield* Processes
+        const handle = yield* processes.start(Stepping, { id: "s", payload: null })
+        assert.strictEqual(yield* handle.await, 7)
+        const { journal, journal_length: length } = yield* asked<ProcessView>("/api/process?id=s")
+        assert.strictEqual(length, 1)
+        assert.deepInclude(journal[0], { position: 1, operation: "step", key: "count#1" })
+        assert.include(JSON.stringify(journal[0]?.outcome), "7")
+      }).pipe(
+        Effect.provide(
+          Layer.provide(Layer.provideMerge(Inspector.layerHost({ token: "secret" }), memory([Stepping])), quiet)
+        )
+      )
     )
   )
 })

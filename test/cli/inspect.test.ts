@@ -1,0 +1,33 @@
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { serve } from "../../src/cli/inspect.ts"
+import { fileStore, register } from "../inspector/fixtures.ts"
+import { bounded, quiet, temporaryFolder } from "../support/hosts.ts"
+
+describe("holdfast inspect", () => {
+  it.scopedLive("serves the page of a file at the address it says, until it is interrupted", () =>
+    bounded(
+      Effect.gen(function* () {
+        const filename = join(yield* temporaryFolder, "a.db")
+        yield* Effect.provide(register("p"), fileStore(filename))
+        const listening = yield* Deferred.make<string>()
+        const onListening = (url: string) => Effect.asVoid(Deferred.succeed(listening, url))
+        const serving = yield* Effect.fork(Effect.provide(serve(filename, { port: 0, onListening }), quiet))
+        const url = new URL(yield* Deferred.await(listening))
+        const counts = new URL(`/api/counts${url.search}`, url)
+        const read = Effect.tryPromise(() =>
+          fetch(counts, { signal: AbortSignal.timeout(30_000) }).then((response) => response.json())
+        )
+        assert.deepStrictEqual(yield* read, {
+          counts: { running: 1, completed: 0, failed: 0, cancelled: 0, abandoned: 0 },
+          total: 1
+        })
+        yield* Fiber.interrupt(serving)
+        assert.strictEqual((yield* Effect.flip(read))._tag, "UnknownException")
+      })
+    )
+  )
+})
