@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import * as Errors from "../model/errors.ts"
 import type { RuntimeError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
+import * as OperationErrors from "../model/operationErrors.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { SessionScope } from "../model/Provenance.ts"
 import type { Engine } from "../runtime/Engine.ts"
@@ -206,6 +207,7 @@ const isFailure = <Failure, FailureWire>(
   thrown: unknown,
   error: Schema.Schema<Failure, FailureWire> | undefined
 ): thrown is Failure | RuntimeError =>
-  (error !== undefined && Schema.is(error)(thrown)) || Object.values(Errors).some((type) => thrown instanceof type)
+  (error !== undefined && Schema.is(error)(thrown)) ||
+  [...Object.values(Errors), ...Object.values(OperationErrors)].some((type) => thrown instanceof type)
 
 const ignore = (): void => {}

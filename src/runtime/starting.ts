@@ -90,11 +90,12 @@ export const plainRegistrationOf = (
 const drafted = (
   input: ProcessInput,
   disposition: Registration.Registration["disposition"],
-  { id, provenance, parent, wakeTarget }: StartFacts
+  { id, provenance, parent, wakeTarget, startAtMs }: StartFacts
 ): Registration.Registration => ({
   ...Registration.make(processId(id), input, disposition, provenance),
   ...(parent === undefined ? {} : { parent }),
-  ...(wakeTarget === undefined ? {} : { wakeTarget })
+  ...(wakeTarget === undefined ? {} : { wakeTarget }),
+  ...(startAtMs === undefined ? {} : { startAtMs })
 })
 
 const labelOf = ({ label }: Pick<StartFacts, "label">): { readonly label?: string } =>

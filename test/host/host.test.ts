@@ -68,6 +68,7 @@ describe("the tree of a host", () => {
           "│  └─ sweep: running",
           "├─ timer driver: running",
           "├─ debts: running",
+          "├─ wake driver: running",
           "└─ change feed: running"
         ].join("\n")
       )
@@ -211,7 +212,14 @@ describe("a host that fails", () => {
       }).pipe(Effect.provide(hostOn(store, [engine], { leaseTtl: "10 minutes" })), inVirtualTime)
       assert.deepStrictEqual(
         parts.map(({ name, state }) => `${name} ${state}`),
-        ["host failed", "owner stopped", "timer driver stopped", "debts stopped", "change feed stopped"]
+        [
+          "host failed",
+          "owner stopped",
+          "timer driver stopped",
+          "debts stopped",
+          "wake driver stopped",
+          "change feed stopped"
+        ]
       )
     })
   )
