@@ -34,12 +34,6 @@ import * as Inboxes from "./Inbox.ts"
 import type { Parking } from "./Parking.ts"
 import * as Parkings from "./Parking.ts"
 
-/** What happens to an activation from outside: everything but its own progress. */
-export type Disturbance = Extract<
-  RunEvent["type"],
-  "cancel.requested" | "host.stopping" | "passivation.due" | "lease.lost" | "process.ended"
->
-
 /** An activation in progress. The lease is replaced when it is renewed. */
 export interface ProcessActor {
   readonly id: ProcessId
