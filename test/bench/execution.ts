@@ -6,7 +6,6 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import { Processes } from "../../src/host/Processes.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
@@ -14,6 +13,7 @@ import * as Engine from "../../src/runtime/Engine.ts"
 import * as Signal from "../../src/runtime/Signal.ts"
 import { registrationOf } from "../../src/runtime/starting.ts"
 import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { FigureSpec, Run } from "./Contest.ts"
 import { against, reading } from "./Contest.ts"
 import { quiet, repeatedly, warmUpShare } from "./host.ts"
@@ -100,11 +100,34 @@ export const measureSignals =
   (folder: string, seconds: number): Promise<Run> => {
     const program = Effect.gen(function* () {
       const processes = yield* Processes
+      const store = yield* ProcessStore
       const latenciesMs: Array<number> = []
       let started = 0
+
+      // Told by the commit itself: what is timed begins after it, and watching must cost nothing.
+      const waiting = new Set<string>()
+      const watchers = new Map<string, () => void>()
+      yield* store.onCommit((changes) => {
+        for (const { row } of changes) {
+          if (row.snapshot.context.waits.length === 0) continue
+          const { id } = row.base.registration
+          const watcher = watchers.get(id)
+          if (watcher === undefined) waiting.add(id)
+          else watcher()
+        }
+      })
+      const entered = (id: string) =>
+        Effect.async<void>((resume) => {
+          if (waiting.delete(id)) return resume(Effect.void)
+          watchers.set(id, () => {
+            watchers.delete(id)
+            resume(Effect.void)
+          })
+        })
+
       const once = Effect.gen(function* () {
         const handle = yield* processes.start(Waiter, { id: `w2-${started++}`, payload: null })
-        yield* Stream.runDrain(Stream.takeUntil(handle.events, ({ eventType }) => eventType === "process.waiting"))
+        yield* entered(handle.id)
         const signalledAt = performance.now()
         yield* handle.signal(Go, 7)
         assert.equal(yield* handle.await, 7)
@@ -119,7 +142,7 @@ export const measureSignals =
         p99Ms: quantile(latenciesMs, 0.99)
       }
     })
-    return Effect.runPromise(Effect.provide(program, hostOn(folder)))
+    return Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(hostOn(folder))))
   }
 
 /** Figures of W2. */
@@ -164,18 +187,18 @@ export const childrenFigures: ReadonlyArray<FigureSpec> = [
   { name: "100 children awaited, worst", unit: "ms", value: reading("maxMs") }
 ]
 
-const dormant = 100_000
+const dormant = 20_000
 
 /** Measures W5: `bytesEach` of memory of processes that left it to wait. Needs `--expose-gc`. */
 export const measureWaiting = (folder: string): Promise<Run> => {
   const program = Effect.gen(function* () {
     const registry = yield* ProcessRegistry
     yield* Effect.forEach(
-      Array.from({ length: 5_000 }, (_, index) => index),
+      Array.from({ length: 2_000 }, (_, index) => index),
       (index) => dormantOne(registry, `warm-${index}`),
       { concurrency: 256, discard: true }
     )
-    yield* settled(registry, "warm-4999")
+    yield* settled(registry, "warm-1999")
     const before = yield* heapBytes
     yield* Effect.forEach(
       Array.from({ length: dormant }, (_, index) => index),
