@@ -16,6 +16,7 @@ import type { ClosePolicy } from "../model/Registration.ts"
 import type { Engine } from "./Engine.ts"
 import type { ProcessHandle } from "./ProcessHandle.ts"
 import type { AnySignal, EventDefinition, Signal } from "./Signal.ts"
+import type { ProcessScope } from "./scopeOfProcess.ts"
 
 /** How to start a child. */
 export interface StartChildOptions<Payload> {
@@ -51,6 +52,13 @@ export interface ExecutionContext {
   readonly attempt: number
   /** The number of this activation; an effect on the outside world may use it as its fence. */
   readonly fencingToken: number
+
+  /**
+   * What surrounds the body: session, provenance, wake target, environment, what a model may call here.
+   *
+   * It is read from the registration, and from the record as it was when this activation began.
+   */
+  readonly surroundings: Effect.Effect<ProcessScope>
 
   /**
    * Runs an effect once and records what it came to; a body that runs again is given that, and the effect is not run.

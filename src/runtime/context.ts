@@ -22,6 +22,8 @@ import type { Parking } from "./Parking.ts"
 import * as ProcessHandle from "./ProcessHandle.ts"
 import * as Journals from "./Replay.ts"
 import { readProcess } from "./reading.ts"
+import type { ProcessScope, ScopeSupport } from "./scopeOfProcess.ts"
+import { make as scopeOfProcess } from "./scopeOfProcess.ts"
 import { registrationOf } from "./starting.ts"
 
 /** What a context needs of its worker. */
@@ -34,6 +36,7 @@ export interface ContextSupport {
   readonly awaiter: typeof Awaiter.Service
   readonly registry: typeof ProcessRegistry.Service
   readonly executions: typeof ExecutionStore.Service
+  readonly around: ScopeSupport
   /** The environment of the host, stored, for children of a process that has none of its own. */
   readonly capture: typeof HostEnvironment.Service.capture
 }
@@ -84,6 +87,13 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
   const journal = Journals.make(processId, row.snapshot.context.activations <= 1, executions.journalOf(processId))
   const operations = Operations.make({ processId, store: executions, journal, parking, fenced, lend })
 
+  let scope: ProcessScope | undefined
+  /** Made when somebody asks: most bodies do not. */
+  const surroundings = (): ProcessScope => {
+    scope ??= scopeOfProcess(row, support.around)
+    return scope
+  }
+
   const handles: ProcessHandle.HandleSupport = {
     awaitOutput: (id) => parking.busy(lend(awaiter.awaitProcess(id))),
     // A child is asked to stop under the parent's own fence.
@@ -109,9 +119,11 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
         "start_child",
         name,
         (outcome) =>
-          Effect.succeed(
-            ProcessHandle.make(engine, (outcome as { readonly process_id: typeof processId }).process_id, handles)
-          ), // written below
+          Effect.sync(() => {
+            const { process_id: child } = outcome as { readonly process_id: typeof processId } // written below
+            surroundings().spawnScope.runLocal.add(child)
+            return ProcessHandle.make(engine, child, handles)
+          }),
         (opened) =>
           Effect.gen(function* () {
             const registered = yield* registrationOf(engine, {
@@ -133,6 +145,7 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
                 draft: { ...opened, outcome: { process_id: child } }
               })
             )
+            surroundings().spawnScope.runLocal.add(child)
             return ProcessHandle.make(engine, child, handles)
           })
       )
@@ -144,6 +157,7 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
       processId,
       attempt: row.snapshot.context.attempts,
       fencingToken: row.lease.fencingToken,
+      surroundings: Effect.sync(surroundings),
       ...operations,
       phase: (name, effect) =>
         Effect.acquireUseRelease(

@@ -38,6 +38,7 @@ import * as Rosters from "./Roster.ts"
 import { RuntimeConfig } from "./RuntimeConfig.ts"
 import * as Resumptions from "./resumptions.ts"
 import * as Slots from "./Slots.ts"
+import { Tools } from "./Tools.ts"
 import * as Tracing from "./Tracing.ts"
 import type { Admission, JournalWrite } from "./Worker.ts"
 import { Worker } from "./Worker.ts"
@@ -54,6 +55,7 @@ export const layer: Layer.Layer<
   | ExecutionStore
   | Awaiter
   | Engines
+  | Tools
   | OwnerLiveness
   | RuntimeConfig
 > = Layer.scoped(
@@ -66,7 +68,9 @@ export const layer: Layer.Layer<
     const awaiter = yield* Awaiter
     const engines = yield* Engines
     const environments = yield* ProcessEnvironments
-    const { capture } = yield* HostEnvironment
+    const host = yield* HostEnvironment
+    const { capture } = host
+    const around = { environments, host, tools: yield* Tools }
     const config = yield* RuntimeConfig
     const owner = yield* Effect.flatMap(OwnerLiveness, (liveness) => liveness.identify(`holdfast:${randomUUID()}`))
 
@@ -83,7 +87,7 @@ export const layer: Layer.Layer<
     const roster = yield* Rosters.make({
       activations,
       readRow,
-      contextOf: (activation) => Contexts.make({ start, awaiter, registry, executions, capture }, activation),
+      contextOf: (activation) => Contexts.make({ start, awaiter, registry, executions, capture, around }, activation),
       waitOf: executions.waitOf,
       lookAgain: (id) => looks.unsafeOffer(id),
       claimant: () => claimant("run")

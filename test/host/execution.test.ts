@@ -250,6 +250,38 @@ describe("a body's operations", () => {
     })
   )
 
+  it.scopedLive("a body knows what surrounds it, and the children that it started", () => {
+    const Child = Engine.make("child", {
+      version: "1",
+      payload: Schema.Null,
+      success: Schema.Null,
+      disposition: "rerunnable",
+      run: () => Effect.succeed(null)
+    })
+    const Knowing = Engine.make("knowing", {
+      version: "1",
+      payload: Schema.Null,
+      success: Schema.Array(Schema.Unknown),
+      disposition: "rerunnable",
+      run: (_, ctx) =>
+        Effect.gen(function* () {
+          const { sessionScope, spawnScope, causedBy, environment } = yield* ctx.surroundings
+          const child = yield* ctx.startChild(Child, { name: "one", payload: null })
+          const known = [child.id, processId("other")].map(spawnScope.runLocal.has)
+          return [sessionScope.sessionId, causedBy, known, yield* Effect.orDie(environment)]
+        })
+    })
+    return Effect.gen(function* () {
+      const handle = yield* (yield* Processes).start(Knowing, { id: "k", payload: null })
+      assert.deepStrictEqual(yield* bounded(handle.await), [
+        "process:k",
+        { _tag: "Process", processId: "k" },
+        [true, false],
+        { pluginOptions: {}, policy: {} }
+      ])
+    }).pipe(Effect.provide(memory([Knowing, Child])))
+  })
+
   it.scopedLive("a signal that is not declared, does not fit, or comes too late is refused by name", () => {
     const ran: Array<string> = []
     const Deploy = deploy(ran)
