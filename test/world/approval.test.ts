@@ -35,9 +35,10 @@ const place = Effect.map(temporaryFolder, (cwd) => {
 
 const auditIdOf = ({ out }: Program): string => /audit:[0-9a-f]+:[0-9]+/.exec(out[1] ?? "")?.[0] ?? "none"
 
+/** What a reader finds. A program that is killed while it writes leaves a half-written file under another name. */
 const reportsIn = (cwd: string): ReadonlyArray<string> =>
   readdirSync(cwd)
-    .filter((name) => name.startsWith("audit-report"))
+    .filter((name) => name.startsWith("audit-report") && !name.endsWith(".tmp"))
     .sort()
 
 const drafts = ["audit-report.draft.json", "audit-report.draft.md"]
