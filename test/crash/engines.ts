@@ -50,7 +50,18 @@ export const make = (sideLog: string, gate: string) => {
     payload: Schema.Number,
     success: Schema.Number,
     disposition: "rerunnable",
-    run: (n, ctx) => Effect.as(Effect.zipRight(began("step", ctx), Effect.sleep("2 millis")), n * n)
+    run: (n, ctx) =>
+      ofBody(
+        Effect.gen(function* () {
+          yield* began("step", ctx)
+          const square = yield* ctx.step(
+            "square",
+            Effect.sync(() => n * n)
+          )
+          yield* Effect.sleep("2 millis")
+          return square
+        })
+      )
   })
 
   const Once = Engine.make("once", {

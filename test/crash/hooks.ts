@@ -72,6 +72,7 @@ export const install = (plan: Plan, sideLog: string): void => {
       const isBound = ownerBound.has(Number(pk))
       mark(db, Number(pk), `event ${eventType}`, ...(isBound ? [`owner-bound event ${eventType}`] : []))
     },
+    "INSERT INTO journal": (db, [pk, , , , operation]) => mark(db, Number(pk), `journal ${operation}`),
     "INSERT OR REPLACE INTO lease": (db, [pk, token, , , , , expiresAt]) => {
       const before = leases.get(pk)
       leases.set(pk, { token, expiresAt })

@@ -3,7 +3,7 @@
  *
  * A point is told by what the writer's transaction wrote for one process: `registered`, `registered as child`,
  * `registered as owner-bound`, `claimed`, `renewed`, `released`, `owes children`, `was owed`, `event {type}`, `wake owed`,
- * `wake {state}` (of one wake),
+ * `wake {state}` (of one wake), `journal {operation}`,
  * and `owner-bound event {type}` for work that this OS process registered.
  */
 
@@ -40,6 +40,7 @@ export const points = {
   "append as a body": { has: ["event note", "wake owed"] },
   "claim a wake": { has: ["wake enqueuing"], again: true },
   "settle a wake": { has: ["wake enqueued"], again: true },
+  "record a step": { has: ["journal step"], again: true },
   "enter a wait": { has: ["event process.waiting"] },
   signal: { has: ["event signal.go"], grouped: true },
   "resume a wait": { has: ["event process.resumed"], grouped: true },
