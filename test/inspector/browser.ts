@@ -25,10 +25,10 @@ export const launch = (): Promise<Browser> => {
   return chromium.launch({ executablePath, args: ["--no-sandbox"] })
 }
 
-/** Opens an address in a context of its own; nothing on the page waits longer than ten seconds. */
+/** Opens an address in a context of its own; nothing on the page waits longer than 45 seconds, also on a busy machine. */
 export const open = async (browser: Browser, address: string, options: BrowserContextOptions = {}): Promise<Page> => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })
-  context.setDefaultTimeout(10_000)
+  context.setDefaultTimeout(45_000)
   const page = await context.newPage()
   await page.goto(address)
   return page

@@ -145,7 +145,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     host = await makeHost()
     await host.run(furnish)
     inspector = await host.start(0)
-  }, 20_000)
+  }, 120_000)
 
   afterAll(async () => {
     await browser?.close()
@@ -162,6 +162,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     assert.isBelow(lines, 40, "only the lines in view exist")
 
     await page.keyboard.press("/")
+    await page.waitForFunction(() => document.activeElement?.tagName === "INPUT")
     await page.keyboard.type("deploy the")
     await page.locator('.line[data-process="deploy-42"]').waitFor()
     await page.waitForFunction(() => document.querySelectorAll(".line").length === 1)
@@ -196,7 +197,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.locator(".past").waitFor({ state: "hidden" })
     await page.locator('[data-id="process.running.wait.clear"].active').waitFor()
     await page.context().close()
-  }, 20_000)
+  }, 120_000)
 
   it("after a restart of the inspector on its port the page is up to date again by itself", async () => {
     const page = await open(browser, `${inspector.address}#/processes/batch%2F010`)
@@ -211,7 +212,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.locator('[data-id="process.running.wait.waiting"].active').waitFor()
     await page.locator('.line[data-process="batch/010"] .mark.wait').waitFor()
     await page.context().close()
-  }, 20_000)
+  }, 120_000)
 
   it("a machine is stepped by hand: an event from its form, the next state, its commands", async () => {
     const page = await open(browser, `${inspector.address}#/machines/process`)
@@ -221,7 +222,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.locator('[data-id="process.running.execution.started.active"].active').waitFor()
     await page.locator(".commands code", { hasText: "runBody" }).waitFor()
     await page.context().close()
-  }, 20_000)
+  }, 120_000)
 
   it("on a file the page says that it changes nothing, and the theme is kept", async () => {
     const folder = mkdtempSync(join(tmpdir(), "holdfast-page-"))
@@ -247,7 +248,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
       await Effect.runPromise(Scope.close(scope, Exit.void))
       rmSync(folder, { recursive: true, force: true })
     }
-  }, 20_000)
+  }, 120_000)
 
   const views: ReadonlyArray<readonly [name: string, hash: string, ready: string]> = [
     ["empty", "#/processes", ".detail .state.empty"],
@@ -281,6 +282,6 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
       await picture(page, `process-${colorScheme}-1920`)
       await page.context().close()
       assert.deepStrictEqual(found, [])
-    }, 20_000)
+    }, 120_000)
   }
 })
