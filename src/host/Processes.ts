@@ -20,10 +20,10 @@ import { HostEnvironment } from "../runtime/HostEnvironment.ts"
 import * as Outputs from "../runtime/outputs.ts"
 import * as ProcessHandle from "../runtime/ProcessHandle.ts"
 import { readProcess } from "../runtime/reading.ts"
-import type { TurnOutcome } from "../runtime/SessionTurn.ts"
-import { TurnOutcome as TurnOutcomeSchema } from "../runtime/SessionTurn.ts"
+import type { TurnOutcome, TurnSpec } from "../runtime/SessionTurn.ts"
+import * as SessionTurn from "../runtime/SessionTurn.ts"
 import type { AnySignal } from "../runtime/Signal.ts"
-import { plainRegistrationOf, registrationOf, toolRegistrationOf } from "../runtime/starting.ts"
+import { externalRegistrationOf, registrationOf, toolRegistrationOf, turnRegistrationOf } from "../runtime/starting.ts"
 import type { Tool } from "../runtime/Tool.ts"
 import { Worker } from "../runtime/Worker.ts"
 import * as Authority from "../store/decisions/authority.ts"
@@ -32,44 +32,41 @@ import { ExecutionStore } from "../store/ExecutionStore.ts"
 import type { Lookup } from "../store/ProcessRegistry.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
 
+/** What every start may say. */
+interface StartDetails {
+  /** What people know it by. */
+  readonly label?: string
+  /** The session that its wakes are for, and those of its children unless they name another. @default it wakes nobody */
+  readonly wakeTarget?: Provenance.SessionScope
+}
+
 /** How to start a process. */
-export interface StartOptions<Payload> {
+export interface StartOptions<Payload> extends StartDetails {
   /** The process's address. The same id with the same engine and payload attaches to the process that is there. */
   readonly id: string
   readonly payload: Payload
-  /** What people know it by. */
-  readonly label?: string
   /** When it may begin. Before that it is registered, and runs nowhere. @default at once */
   readonly startAt?: Date
 }
 
 /** How to start a tool call. */
-export interface ToolStartOptions<Args> {
+export interface ToolStartOptions<Args> extends StartDetails {
   readonly callId: string
   readonly args: Args
   /** @default the id of the call */
   readonly id?: string
-  readonly label?: string
 }
 
-/** How to start one turn of a child session. The three requests are the host's own JSON. */
-export interface SessionTurnStartOptions {
+/** How to start one turn of a child session. */
+export interface SessionTurnStartOptions extends StartDetails, TurnSpec {
   readonly id: string
-  readonly createRequest: unknown
-  readonly turnInput: unknown
-  readonly outputContract: unknown
-  /** Whether a turn may run again after a crash. Required. */
-  readonly disposition: Engine<never, never, never, never>["disposition"]
-  readonly label?: string
 }
 
 /** How to register external work. */
-export interface ExternalStartOptions {
+export interface ExternalStartOptions extends StartDetails {
   readonly id: string
-  /** What the outside system is told; any JSON. */
+  /** What the outside system is told; any JSON. Its `label`, `name` or `title` is the process's label where none is given. */
   readonly metadata: unknown
-  /** @default what the metadata calls itself by `label`, `name` or `title` */
-  readonly label?: string
 }
 
 /** What a host does with processes. */
@@ -180,31 +177,19 @@ export const layer: Layer.Layer<
           const provenance = Provenance.host
           return yield* started(yield* toolRegistrationOf(tool, call, yield* capture, { ...facts, provenance }), tool)
         }),
-      startSessionTurn: ({ createRequest, turnInput, outputContract, disposition, ...facts }) =>
-        Effect.gen(function* () {
-          const input = { _tag: "SessionTurn", createRequest, turnInput, outputContract } as const
-          const provenance = Provenance.host
-          return yield* started(yield* plainRegistrationOf(input, disposition, { ...facts, provenance }), turns)
-        }),
+      startSessionTurn: (options) =>
+        Effect.flatMap(turnRegistrationOf(options, { ...options, provenance: Provenance.host }), (registered) =>
+          started(registered, SessionTurn.outcomes)
+        ),
       startExternal: ({ metadata, ...facts }) =>
-        Effect.gen(function* () {
-          const input = { _tag: "External", metadata } as const
-          const provenance = Provenance.host
-          return yield* started(
-            yield* plainRegistrationOf(input, "externally_owned", { ...facts, provenance }),
-            anyValue
-          )
-        }),
+        Effect.flatMap(externalRegistrationOf(metadata, { ...facts, provenance: Provenance.host }), (registered) =>
+          started(registered, anyValue)
+        ),
       completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
       handle: (engine, id) => ProcessHandle.make(engine, processId(id), support),
       listNonTerminal: registry.listNonTerminal
     })
   })
-)
-
-const turns = Outputs.outcomesOf<TurnOutcome, typeof TurnOutcomeSchema.Encoded, never, never>(
-  TurnOutcomeSchema,
-  undefined
 )
 
 const anyValue = Outputs.outcomesOf<unknown, unknown, never, never>(Schema.Unknown, undefined)

@@ -21,6 +21,7 @@ import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import type { EngineOptions, Runnable } from "../runtime/Engine.ts"
 import * as Engine from "../runtime/Engine.ts"
 import type { AnySignal } from "../runtime/Signal.ts"
+import type { RunnableTool } from "../runtime/Tool.ts"
 import type { SqliteStoreOptions } from "../store/sqlite/SqliteStore.ts"
 import type { TreeNode } from "../supervision/Tree.ts"
 import type { BodyContext, Promised } from "./embedBody.ts"
@@ -53,7 +54,10 @@ export interface LogLine {
 }
 
 /** How to make a host: where its processes are kept, what it can run, and how. */
-export type CreateHostOptions<E extends ReadonlyArray<Runnable<never>>> = HostOptions<E> & {
+export type CreateHostOptions<
+  E extends ReadonlyArray<Runnable<never>>,
+  T extends ReadonlyArray<RunnableTool<never>> = readonly []
+> = HostOptions<E, T> & {
   /** Where its log goes; `false` drops it. @default the console */
   readonly log?: false | ((line: LogLine) => void)
 } & (
@@ -144,8 +148,11 @@ export const engine = <
  *
  * @example docs/examples/07-promises.ts
  */
-export const createHost = async <const E extends ReadonlyArray<Runnable<never>>>(
-  options: CreateHostOptions<E>
+export const createHost = async <
+  const E extends ReadonlyArray<Runnable<never>>,
+  const T extends ReadonlyArray<RunnableTool<never>> = readonly []
+>(
+  options: CreateHostOptions<E, T>
 ): Promise<EmbeddedHost> => {
   const managed = ManagedRuntime.make(Layer.provide(layerOf(options), loggerOf(options.log)))
   const built = await Effect.runPromiseExit(managed.runtimeEffect)
@@ -192,10 +199,10 @@ export const createHost = async <const E extends ReadonlyArray<Runnable<never>>>
   }
 }
 
-const layerOf = <const E extends ReadonlyArray<Runnable<never>>>(
-  options: CreateHostOptions<E>
+const layerOf = <const E extends ReadonlyArray<Runnable<never>>, const T extends ReadonlyArray<RunnableTool<never>>>(
+  options: CreateHostOptions<E, T>
 ): Layer.Layer<HostServices, InputInvalid | StoreError> => {
-  // The engines require nothing, which their element type says and the layer's conditional type cannot see.
+  // Engines and tools require nothing, which their element types say and the layer's conditional type cannot see.
   type Provided = Layer.Layer<HostServices, InputInvalid | StoreError>
   if (options.memory === true) return SingleHost.layerMemory(options) as Provided // see above
   return typeof options.filename === "string"

@@ -16,8 +16,16 @@ import * as OperationErrors from "../model/operationErrors.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { SessionScope } from "../model/Provenance.ts"
 import type { Engine } from "../runtime/Engine.ts"
-import type { ExecutionContext, StartChildOptions } from "../runtime/ExecutionContext.ts"
+import type {
+  ExecutionContext,
+  StartChildOptions,
+  StartChildToolOptions,
+  StartChildTurnOptions
+} from "../runtime/ExecutionContext.ts"
+import type { ProcessHandle } from "../runtime/ProcessHandle.ts"
+import type { TurnOutcome } from "../runtime/SessionTurn.ts"
 import type { AnySignal, EventDefinition, Signal } from "../runtime/Signal.ts"
+import type { Tool } from "../runtime/Tool.ts"
 import type { Handle, Perform, Reach } from "./embedHandle.ts"
 import { handleOf } from "./embedHandle.ts"
 
@@ -92,6 +100,13 @@ export interface BodyContext {
     engine: Engine<Payload, Success, Failure, R, Signals>,
     options: StartChildOptions<Payload>
   ) => Promise<Handle<Success, Signals>>
+  /** Calls a tool in a child, on whichever host has the tool. In all else as `startChild`. */
+  readonly startTool: <Args, Success, Failure, R>(
+    tool: Tool<Args, Success, Failure, R>,
+    options: StartChildToolOptions<Args>
+  ) => Promise<Handle<Success>>
+  /** Runs one turn of a child session in a child, on whichever host has a runner of sessions. In all else as `startChild`. */
+  readonly startSessionTurn: (options: StartChildTurnOptions) => Promise<Handle<TurnOutcome>>
 }
 
 /** Carries out an effect in a runtime; when one of the signals is aborted, it is interrupted. */
@@ -144,6 +159,8 @@ const contextOf = (
 ): BodyContext => {
   const reach = reachIn(runtime, abortSignal)
   const perform = reach.act
+  const addressed = <Success, Failure, Signals extends AnySignal>(child: ProcessHandle<Success, Failure, Signals>) =>
+    handleOf(child, reach)
   return {
     processId: context.processId,
     attempt: context.attempt,
@@ -183,8 +200,9 @@ const contextOf = (
     now: () => perform(context.now),
     random: () => perform(context.random),
     phase: (name, run) => perform(context.phase(name, fromPromise(run))),
-    startChild: (engine, options) =>
-      perform(Effect.map(context.startChild(engine, options), (child) => handleOf(child, reach)))
+    startChild: (engine, options) => perform(Effect.map(context.startChild(engine, options), addressed)),
+    startTool: (tool, options) => perform(Effect.map(context.startTool(tool, options), addressed)),
+    startSessionTurn: (options) => perform(Effect.map(context.startSessionTurn(options), addressed))
   }
 }
 

@@ -15,21 +15,39 @@ import type { SessionScope } from "../model/Provenance.ts"
 import type { ClosePolicy } from "../model/Registration.ts"
 import type { Engine } from "./Engine.ts"
 import type { ProcessHandle } from "./ProcessHandle.ts"
+import type { TurnOutcome, TurnSpec } from "./SessionTurn.ts"
 import type { AnySignal, EventDefinition, Signal } from "./Signal.ts"
 import type { ProcessScope } from "./scopeOfProcess.ts"
+import type { Tool } from "./Tool.ts"
 
-/** How to start a child. */
-export interface StartChildOptions<Payload> {
+/** What the start of a child of any kind says. */
+export interface ChildOptions {
   /** Names the child within its parent: a body that runs again attaches to the child of the same name. */
   readonly name: string
-  readonly payload: Payload
   /** The child's id. @default `{parent id}/{name}` */
   readonly id?: string
   /** What people know the child by. */
   readonly label?: string
   /** What the end of this process means for the child, and what being asked to stop does. @default "cancel" */
   readonly closePolicy?: ClosePolicy
+  /** The session that the child's wakes are for. @default whom this process woke when its activation began */
+  readonly wakeTarget?: SessionScope
 }
+
+/** How to start a child that runs an engine. */
+export interface StartChildOptions<Payload> extends ChildOptions {
+  readonly payload: Payload
+}
+
+/** How to call a tool in a child. */
+export interface StartChildToolOptions<Args> extends ChildOptions {
+  readonly args: Args
+  /** @default the child's id */
+  readonly callId?: string
+}
+
+/** How to run one turn of a child session in a child. */
+export interface StartChildTurnOptions extends ChildOptions, TurnSpec {}
 
 /** How a step is recorded and tried. */
 export interface StepOptions<Value, ValueWire, Failure, FailureWire> {
@@ -126,4 +144,15 @@ export interface ExecutionContext {
     engine: Engine<Payload, Success, Failure, R, Signals>,
     options: StartChildOptions<Payload>
   ) => Effect.Effect<ProcessHandle<Success, Failure, Signals>, RuntimeError>
+
+  /** Calls a tool in a child, on whichever host has the tool. In all else as `startChild`. */
+  readonly startTool: <Args, Success, Failure, R>(
+    tool: Tool<Args, Success, Failure, R>,
+    options: StartChildToolOptions<Args>
+  ) => Effect.Effect<ProcessHandle<Success, Failure>, RuntimeError>
+
+  /** Runs one turn of a child session in a child, on whichever host has a runner of sessions. In all else as `startChild`. */
+  readonly startSessionTurn: (
+    options: StartChildTurnOptions
+  ) => Effect.Effect<ProcessHandle<TurnOutcome, never>, RuntimeError>
 }

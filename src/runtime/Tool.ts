@@ -10,8 +10,9 @@ import * as Schema from "effect/Schema"
 import type { Disposition } from "../../machines/recovery.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import * as Output from "../model/AwaitOutput.ts"
-import { InputInvalid } from "../model/errors.ts"
+import { InputInvalid, LeaseLost, ParentClosing, StoreError } from "../model/errors.ts"
 import type { RuntimeError } from "../model/failures.ts"
+import { ReplayDiverged } from "../model/operationErrors.ts"
 import type { PreparedToolCall } from "../model/ProcessInput.ts"
 import type { ToolOutput } from "../model/ToolOutput.ts"
 import { toAwaitOutput } from "../model/ToolOutput.ts"
@@ -143,7 +144,9 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
               onFailure: (error): Effect.Effect<AwaitOutput, RuntimeError> =>
                 failure !== undefined && Schema.is(failure)(error)
                   ? Outputs.failureOutput(error, failure)
-                  : runtimeError(error as RuntimeError) // not of its own type
+                  : isAboutProcess(error)
+                    ? Effect.fail(error)
+                    : Effect.succeed(toolFailed(error))
             }),
             Effect.catchAllDefect((defect) => Effect.succeed(toolFailed(defect)))
           )
@@ -154,17 +157,12 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
 /** What tools get that declare no other way. */
 export const defaultProjection: ArgumentProjection = "materialize_projected"
 
-/** Losing the process, or the store, says nothing about the tool: the worker knows what each of these means. */
-const runtimeError = (error: RuntimeError): Effect.Effect<AwaitOutput, RuntimeError> => {
-  switch (error._tag) {
-    case "LeaseLost":
-    case "ParentClosing":
-    case "StoreError":
-      return Effect.fail(error)
-    default:
-      return Effect.succeed(toolFailed(error))
-  }
-}
+/** What says something about a process, and nothing about what it runs. */
+export type AboutProcess = LeaseLost | ParentClosing | StoreError | ReplayDiverged
+
+/** Whether an error is none of the tool's or turn's own: the worker knows what each of these means for the process. */
+export const isAboutProcess = (error: unknown): error is AboutProcess =>
+  [LeaseLost, ParentClosing, StoreError, ReplayDiverged].some((type) => error instanceof type)
 
 const toolFailed = (cause: unknown): AwaitOutput =>
   Output.failure("internal", "process_tool_failed", Outputs.messageOf(cause))

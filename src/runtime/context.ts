@@ -15,16 +15,16 @@ import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
 import type { Awaiter } from "./Awaiter.ts"
 import { requestAbandon } from "./abandoning.ts"
+import * as Children from "./children.ts"
 import type { ExecutionContext } from "./ExecutionContext.ts"
 import type { HostEnvironment } from "./HostEnvironment.ts"
 import * as Operations from "./operations.ts"
 import type { Parking } from "./Parking.ts"
-import * as ProcessHandle from "./ProcessHandle.ts"
+import type * as ProcessHandle from "./ProcessHandle.ts"
 import * as Journals from "./Replay.ts"
 import { readProcess } from "./reading.ts"
 import type { ProcessScope, ScopeSupport } from "./scopeOfProcess.ts"
 import { make as scopeOfProcess } from "./scopeOfProcess.ts"
-import { registrationOf } from "./starting.ts"
 
 /** What a context needs of its worker. */
 export interface ContextSupport {
@@ -67,9 +67,7 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
   const { row, lease, lend, retake, parking, enterPhase } = activation
   const { registration } = row.base
   const { id: processId } = registration
-  const { executions, registry, awaiter, capture } = support
-  // Whom children wake is whom this process wakes now: a deleted session may have taken that away.
-  const { wakeTarget } = row.snapshot.context
+  const { executions, registry, awaiter } = support
 
   /** Writes under the lease of this activation. One that only expired, while this host slept, is taken again. */
   const fenced = <A, E extends { readonly _tag: string }>(
@@ -110,46 +108,18 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
     awaiter
   }
 
-  const startChild: ExecutionContext["startChild"] = (
-    engine,
-    { name, payload, id = `${processId}/${name}`, label, closePolicy = "cancel" }
-  ) =>
-    parking.busy(
-      journal.operate(
-        "start_child",
-        name,
-        (outcome) =>
-          Effect.sync(() => {
-            const { process_id: child } = outcome as { readonly process_id: typeof processId } // written below
-            surroundings().spawnScope.runLocal.add(child)
-            return ProcessHandle.make(engine, child, handles)
-          }),
-        (opened) =>
-          Effect.gen(function* () {
-            const registered = yield* registrationOf(engine, {
-              id,
-              payload,
-              ...(label === undefined ? {} : { label }),
-              ...(wakeTarget === null ? {} : { wakeTarget }),
-              envRef: registration.envRef ?? (yield* capture),
-              provenance: {
-                originator: registration.provenance.originator,
-                causedBy: { _tag: "Process", processId }
-              },
-              parent: { processId, closePolicy }
-            })
-            const child = registered.registration.id
-            yield* fenced((presented) =>
-              support.start(registered, authority(presented), {
-                lease: presented,
-                draft: { ...opened, outcome: { process_id: child } }
-              })
-            )
-            surroundings().spawnScope.runLocal.add(child)
-            return ProcessHandle.make(engine, child, handles)
-          })
-      )
-    )
+  const starts = Children.make({
+    registration,
+    // Whom children wake is whom this process wakes now: a deleted session may have taken that away.
+    wakeTarget: row.snapshot.context.wakeTarget,
+    journal,
+    parking,
+    handles,
+    captured: registration.envRef === undefined ? support.capture : Effect.succeed(registration.envRef),
+    start: (registered, draft) =>
+      fenced((presented) => support.start(registered, authority(presented), { lease: presented, draft })),
+    started: (child) => surroundings().spawnScope.runLocal.add(child)
+  })
 
   return {
     settle: journal.settle,
@@ -165,7 +135,7 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
           () => Effect.annotateLogs(effect, "phase", name),
           (before) => Effect.sync(() => enterPhase(before))
         ),
-      startChild
+      ...starts
     }
   }
 }

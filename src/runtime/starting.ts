@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Environment from "../model/Environment.ts"
+import { coreEventTypes, fixed } from "../model/EventType.ts"
 import type { InputInvalid, RegistrationInvalid } from "../model/errors.ts"
 import type { EnvironmentRef } from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
@@ -11,7 +12,8 @@ import type { PreparedToolCall, ProcessInput } from "../model/ProcessInput.ts"
 import type { Provenance, SessionScope } from "../model/Provenance.ts"
 import type { Parent, Registered } from "../model/Registration.ts"
 import * as Registration from "../model/Registration.ts"
-import type { Engine, Runnable } from "./Engine.ts"
+import type { Engine } from "./Engine.ts"
+import type { TurnSpec } from "./SessionTurn.ts"
 import type { AnySignal } from "./Signal.ts"
 import type { Tool } from "./Tool.ts"
 
@@ -68,23 +70,41 @@ export const toolRegistrationOf = <Args, Success, Failure, R>(
   facts: Omit<StartFacts, "id"> & { readonly id?: string }
 ): Effect.Effect<Registered, RegistrationInvalid> => {
   const { disposition, maxAttempts } = tool
-  const draft = drafted({ _tag: "ToolCall", call }, disposition, { ...facts, id: facts.id ?? call.callId })
   return Registration.prepare({
-    ...draft,
-    identity: { ...draft.identity, ...labelOf(facts) },
+    ...plain({ _tag: "ToolCall", call }, disposition, { ...facts, id: facts.id ?? call.callId }),
     envRef,
     ...(maxAttempts === undefined ? {} : { maxAttempts })
   })
 }
 
-/** The registration of a session's turn, or of external work: neither captures an environment. */
-export const plainRegistrationOf = (
-  input: Extract<ProcessInput, { readonly _tag: "SessionTurn" | "External" }>,
-  disposition: Runnable<never>["disposition"] | "externally_owned",
+/** The registration of a session's turn: it captures no environment, since its session has one of its own. */
+export const turnRegistrationOf = (
+  { createRequest, turnInput, outputContract, disposition, events = [] }: TurnSpec,
   facts: StartFacts
 ): Effect.Effect<Registered, RegistrationInvalid> => {
+  const draft = plain({ _tag: "SessionTurn", createRequest, turnInput, outputContract }, disposition, facts)
+  return Registration.prepare(
+    events.length === 0
+      ? draft
+      : { ...draft, eventTypes: fixed([...events.map(({ type }) => type), ...coreEventTypes]) }
+  )
+}
+
+/** The registration of external work, whose environment is no concern of a host. */
+export const externalRegistrationOf = (
+  metadata: unknown,
+  facts: StartFacts
+): Effect.Effect<Registered, RegistrationInvalid> =>
+  Registration.prepare(plain({ _tag: "External", metadata }, "externally_owned", facts))
+
+/** A draft whose identity is its input's, under the label that the start gives it. */
+const plain = (
+  input: ProcessInput,
+  disposition: Registration.Registration["disposition"],
+  facts: StartFacts
+): Registration.Registration => {
   const draft = drafted(input, disposition, facts)
-  return Registration.prepare({ ...draft, identity: { ...draft.identity, ...labelOf(facts) } })
+  return { ...draft, identity: { ...draft.identity, ...labelOf(facts) } }
 }
 
 const drafted = (

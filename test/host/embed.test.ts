@@ -9,7 +9,9 @@ import { createHost, engine, HostStopped } from "../../src/host/embed.ts"
 import * as Errors from "../../src/model/errors.ts"
 import type { Runnable } from "../../src/runtime/Engine.ts"
 import * as Engine from "../../src/runtime/Engine.ts"
+import type { SessionRunner } from "../../src/runtime/SessionTurn.ts"
 import * as Signal from "../../src/runtime/Signal.ts"
+import * as Tool from "../../src/runtime/Tool.ts"
 import { fast } from "../support/hosts.ts"
 
 const Approve = Signal.make("approve", { payload: Schema.Struct({ by: Schema.NonEmptyString }) })
@@ -322,6 +324,39 @@ describe("a body of Promises", () => {
     const host = await createHost({ ...fast, engines: [Child, Parent], memory: true, log: false, maxConcurrent: 1 })
     hosts.push(host)
     assert.deepStrictEqual(await (await host.start(Parent, { id: "p", payload: null })).result(), ["HI", "hi"])
+  })
+
+  it("starts tool calls and turns of child sessions as it starts engines, and wakes whom its start named", async () => {
+    const shout = Tool.make("shout", {
+      description: "Shouts",
+      args: Schema.String,
+      success: Schema.String,
+      disposition: "rerunnable",
+      run: (text) => Effect.succeed(`${text}!`)
+    })
+    const sessions: SessionRunner<never> = {
+      create: () => Effect.succeed("a session"),
+      openTurn: () => Effect.void,
+      runTurn: ({ turnInput }) => Effect.succeed(turnInput),
+      close: () => Effect.void
+    }
+    const requests = { createRequest: {}, turnInput: "hi", outputContract: null, disposition: "rerunnable" } as const
+    const Parent = engine("parent", {
+      version: "1",
+      payload: Schema.Null,
+      success: Schema.Unknown,
+      disposition: "rerunnable",
+      run: async (_, ctx) => {
+        const call = await ctx.startTool(shout, { name: "call", args: "hey" })
+        const turn = await ctx.startSessionTurn({ ...requests, name: "turn" })
+        return [await call.result(), await turn.result(), (await turn.status()).wakeTarget]
+      }
+    })
+    const host = await createHost({ ...fast, engines: [Parent], tools: [shout], sessions, memory: true, log: false })
+    hosts.push(host)
+    const handle = await host.start(Parent, { id: "p", payload: null, wakeTarget: { sessionId: "ana" } })
+    const outcome = { processId: "p/turn", childSessionId: "a session", turn: "hi" }
+    assert.deepStrictEqual(await handle.result(), ["hey!", outcome, { sessionId: "ana" }])
   })
 
   it("ends with what it began and did not wait for", async () => {
