@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { childId } from "../../docs/examples/audit/audit.ts"
 import { modeOf } from "../../docs/examples/audit/deciding.ts"
-import { Ids, ProcessRegistry, SingleHost } from "../../src/index.ts"
+import { Ids, ProcessRegistry, Provenance, SingleHost, WakeOutbox } from "../../src/index.ts"
 import { temporaryFolder } from "../support/hosts.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 import type { Program } from "./program.ts"
@@ -175,16 +175,23 @@ describe("what cannot wait for the report", () => {
         truncateSync(join(cwd, "content/huge.bin"), 256 * 1024 ** 3)
         const first = yield* run(["content", "--file-timeout", "2"], { cwd })
         assert.strictEqual(first.code, 0)
-        yield* run(["content", "--file-timeout", "2", "--yes"], { cwd })
+        const id = auditIdOf(first)
+        const critical = ({ out }: Program) => out.filter((line) => line.startsWith("critical: "))
+        const said = "1 likely secret in 1 file, first in deep/settings.env"
+        assert.deepStrictEqual(critical(first), [`critical: ${said}; session ${id} is woken`])
+        const second = yield* run(["content", "--file-timeout", "2", "--yes"], { cwd })
+        assert.deepStrictEqual([second.code, critical(second)], [0, []])
         const report = JSON.parse(readFileSync(join(cwd, "audit-report.json"), "utf8"))
         assert.deepStrictEqual(report.unread, [{ path: "huge.bin", problem: "was not read within 2s, in 3 tries" }])
         assert.strictEqual(report.totals.files, 2)
 
-        const id = auditIdOf(first)
-        const wakes = yield* Effect.gen(function* () {
+        const { record, wakes, rows } = yield* Effect.gen(function* () {
           const registry = yield* ProcessRegistry.ProcessRegistry
           const agent = Ids.processId(childId(id, "directory-0002"))
-          return yield* registry.wakeEventsAfter(agent, 0)
+          const record = yield* registry.getProcess(agent)
+          const wakes = yield* registry.wakeEventsAfter(agent, 0)
+          const wakeId = Ids.wakeId(Provenance.scopeId({ sessionId: id }), `${agent}:${wakes[0]?.sequence}`)
+          return { record, wakes, rows: yield* (yield* WakeOutbox.WakeOutbox).rowsOf(wakeId) }
         }).pipe(
           Effect.provide(
             SingleHost.layerSqlite({ filename: join(cwd, ".holdfast/audit.db"), engines: [], sweepInterval: false })
@@ -192,7 +199,12 @@ describe("what cannot wait for the report", () => {
         )
         assert.deepStrictEqual(
           wakes.map(({ eventType, semantics }) => [eventType, semantics.wake?.input]),
-          [["audit.critical_found", "1 likely secret in 1 file, first in deep/settings.env"]]
+          [["audit.critical_found", said]]
+        )
+        assert.deepStrictEqual([record?.input._tag, record?.wakeTarget], ["SessionTurn", { sessionId: id }])
+        assert.deepStrictEqual(
+          rows.map(({ state, attempts }) => [state, attempts]),
+          [["enqueued", 1]]
         )
       }),
     timeoutMs

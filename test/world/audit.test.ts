@@ -1,24 +1,13 @@
 import { execFileSync } from "node:child_process"
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync
-} from "node:fs"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import { childId, Listing } from "../../docs/examples/audit/audit.ts"
 import { ReadBatch } from "../../docs/examples/audit/batch.ts"
 import { Processes, SingleHost } from "../../src/index.ts"
 import { until } from "../support/hosts.ts"
-import { projectRoot } from "../support/projectRoot.ts"
 import { expected, plant } from "./directory.ts"
 import type { Program } from "./program.ts"
 import { filesRead, run, start } from "./program.ts"
@@ -93,7 +82,7 @@ describe("an audit", () => {
     assert.include(first.out, "154 files in 4 batches to read")
     assert.deepStrictEqual(
       first.out.filter((line) => line.startsWith("critical: ")),
-      ["critical: 1 likely secret on top; the session of the audit is told"]
+      [`critical: 1 likely secret in 1 file, first in settings.env; session ${auditIdOf(first)} is woken`]
     )
     const [totals, drafted, written] = first.out.slice(-3)
     assert.strictEqual(totals, "154 files, 308 lines, 3.4 KiB: 2 TODO, 1 FIXME, 1 likely secret, 0 not read")
@@ -277,12 +266,19 @@ describe("an audit that is interrupted", () => {
   }
 
   it.live(
-    "hands its work back: whoever goes on makes no new attempt",
+    "closes the sessions of its agents and hands its work back: whoever goes on makes no new attempt, in the same sessions",
     () =>
       Effect.gen(function* () {
-        const { again } = yield* interruptAndGoOn(place(), "SIGINT")
+        const { interrupted, again } = yield* interruptAndGoOn(place(), "SIGINT")
         const attempts = again.err.flatMap((line) => /attempt=([0-9]+)/.exec(line)?.[1] ?? [])
         assert.deepStrictEqual([...new Set(attempts)], ["1"])
+        const sessions = ({ err }: Program, what: string) =>
+          err.flatMap((line) => (line.includes(what) ? (/^debug: session (\S+)/.exec(line)?.[1] ?? []) : []))
+        const closed = sessions(interrupted, "is closed")
+        assert.isNotEmpty(closed)
+        for (const session of closed) assert.match(session, /^agent:audit:[0-9a-f]{12}:1\/directory-000[1-3]$/)
+        assert.includeMembers([...sessions(again, "has its turn")], [...closed])
+        assert.isEmpty(sessions(again, "is closed"))
       }),
     timeoutMs
   )
@@ -329,120 +325,9 @@ describe("two audits at once", () => {
         const read = both.flatMap(filesRead)
         assert.strictEqual(read.length, expected.totals.files, "every file was read once, by one of them")
         assert.strictEqual(new Set(read).size, expected.totals.files)
+        const woken = both.flatMap(({ out }) => out.filter((line) => line.startsWith("critical: ")))
+        assert.strictEqual(woken.length, 1, "the session was woken once, by one of them")
         assert.deepStrictEqual(reports(cwd), undisturbed)
-      }),
-    timeoutMs
-  )
-})
-
-describe("what cannot be done", () => {
-  const refusals: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegExp]> = [
-    ["a missing directory", ["missing"], 1, /^audit: the directory to audit, missing, does not exist: check the path$/],
-    ["a file", ["file"], 1, /^audit: file is a file, not a directory: name the directory that holds it$/],
-    ["an --out that is a file", [".", "--out", "file"], 1, /^audit: .*\(--out\), file, is a file, not a folder: name/],
-    [
-      "an --out below a file",
-      [".", "--out", "file/out"],
-      1,
-      /^audit: .*\(--out\), file\/out, runs through a file: check/
-    ],
-    ["a report that is a folder", [".", "--out", "taken"], 1, /audit-report\.md is a directory: move it away, or name/],
-    [
-      "a --state below a file",
-      [".", "--state", "file/x.db"],
-      1,
-      /^audit: .*\(--state\), file, is a file, not a folder/
-    ],
-    [
-      "a state that is no database",
-      [".", "--state", "garbage.db"],
-      1,
-      /garbage\.db cannot be used: .*no SQLite database/
-    ],
-    [
-      "a state of a newer version",
-      [".", "--state", "newer.db"],
-      1,
-      /newer\.db cannot be used: .*version 99.*newer library/
-    ],
-    [
-      "a state that is locked",
-      [".", "--state", "locked.db"],
-      1,
-      /locked\.db cannot be used: .*locked by another process/
-    ],
-    ["an unknown option", ["--nope"], 2, /^audit: --nope is no option of this command; see --help$/],
-    ["an option without its value", ["--out"], 2, /^audit: .*'--out'; see --help$/],
-    ["a second directory", ["a", "b"], 2, /^audit: .*unknown argument: 'b'; see --help$/],
-    ["a path to exclude", ["--exclude", "a/b"], 2, /^audit: --exclude takes the name .*; see --help$/],
-    [
-      "a time limit of nothing",
-      ["--file-timeout", "0"],
-      2,
-      /^audit: --file-timeout takes a number of seconds, .*; see --help$/
-    ],
-    ["a pace that is no number", ["--pace", "fast"], 2, /^audit: 'fast' is not a integer; see --help$/]
-  ]
-
-  it.live(
-    "is said in one line that names the thing and the fix, and by the exit code",
-    () =>
-      Effect.gen(function* () {
-        const cwd = place()
-        writeFileSync(join(cwd, "file"), "content")
-        mkdirSync(join(cwd, "taken/audit-report.md"), { recursive: true })
-        writeFileSync(join(cwd, "garbage.db"), "this is no database, and never was one\n".repeat(200))
-        yield* madeNewer(cwd)
-        yield* locked(join(cwd, "locked.db"))
-        const before = readFileSync(join(cwd, "newer.db"))
-        const outcomes = yield* Effect.forEach(refusals, ([, args]) => run(args, { cwd }), { concurrency: 3 })
-        for (const [index, [what, , code, line]] of refusals.entries()) {
-          const ended = outcomes[index]
-          assert.strictEqual(ended?.code, code, what)
-          assert.strictEqual(ended?.err.length, 1, `${what}: ${ended?.err.join("\n")}`)
-          assert.match(ended?.err[0] ?? "", line, what)
-        }
-        assert.isFalse(existsSync(join(cwd, "audit-report.json")))
-        assert.deepStrictEqual(readFileSync(join(cwd, "newer.db")), before)
-      }).pipe(Effect.scoped),
-    timeoutMs
-  )
-})
-
-describe("the command line", () => {
-  it.live(
-    "explains itself, exit codes included, without colours where nobody looks",
-    () =>
-      Effect.gen(function* () {
-        const { out, code } = yield* run(["--help"], { cwd: folder })
-        assert.strictEqual(code, 0)
-        const text = out.join("\n")
-        for (const word of [
-          "--out",
-          "--state",
-          "--exclude",
-          "--pace",
-          "--file-timeout",
-          "--yes",
-          "--wait",
-          "approve.js",
-          "--verbose",
-          "0 the reports",
-          "130 interrupted"
-        ]) {
-          assert.include(text, word)
-        }
-        assert.notInclude(text, "\u001b")
-      }),
-    timeoutMs
-  )
-
-  it.live(
-    "has the version of the package",
-    () =>
-      Effect.gen(function* () {
-        const { out } = yield* run(["--version"], { cwd: folder })
-        assert.strictEqual(out[0], JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")).version)
       }),
     timeoutMs
   )
@@ -475,25 +360,3 @@ const slowGit = (cwd: string) =>
       hurry: () => writeFileSync(gate, "")
     }
   })
-
-/** A database of this library, marked as one of a later version. */
-const madeNewer = (cwd: string) =>
-  Effect.gen(function* () {
-    mkdirSync(join(cwd, "empty"))
-    yield* run(["empty", "--out", "elsewhere", "--state", "made/audit.db"], { cwd })
-    copyFileSync(join(cwd, "made/audit.db"), join(cwd, "newer.db"))
-    const db = new Database(join(cwd, "newer.db"))
-    db.prepare("INSERT INTO holdfast_migrations (migration_id, name) VALUES (99, 'later')").run()
-    db.close()
-  })
-
-/** A database that somebody else holds, for as long as the scope is open. */
-const locked = (filename: string) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const db = new Database(filename)
-      db.exec("CREATE TABLE held (x); BEGIN EXCLUSIVE")
-      return db
-    }),
-    (db) => Effect.sync(() => db.close())
-  )

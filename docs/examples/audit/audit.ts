@@ -3,7 +3,7 @@
  *
  * ```
  * audit ┬ listing            rerunnable    walks the directory; what it recorded is what is read, however often the parent runs
- *       ├ directory-0001 …   rerunnable    a sub-agent for each directory, or for a share of a large one
+ *       ├ directory-0001 …   rerunnable    a turn of a sub-agent for each directory, or for a share of a large one
  *       │  └ batch-0001 …    rerunnable    reads its files; once recorded, no file is read again
  *       └ git-log            owner_bound   a subprocess that is never started twice; when it is lost, git-log-2 is another one
  * ```
@@ -14,12 +14,11 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Engine } from "../../../src/index.ts"
 import { Approval, Drafted, ReportRejected } from "./Approval.ts"
+import { delegate } from "./agents.ts"
 import { ReadBatch } from "./batch.ts"
 import { GitLog, gitHistory } from "./history.ts"
 import * as Directory from "./listing.ts"
 import * as Report from "./report.ts"
-import { ReadShare } from "./share.ts"
-import { harmless } from "./text.ts"
 import { draftNames, ReportNotWritten, removeReports, reportNames, writeReports } from "./writing.ts"
 
 /** What an audit is asked to do. Two audits that are asked for the same are the same audit. */
@@ -58,7 +57,7 @@ export type AuditFailure = typeof AuditFailure.Type
 
 /** The whole audit. The reports are published by its body: it has not ended before they are there. */
 export const Audit = Engine.make("audit", {
-  version: "2",
+  version: "3",
   payload: AuditPayload,
   success: Published,
   error: AuditFailure,
@@ -67,21 +66,12 @@ export const Audit = Engine.make("audit", {
   disposition: "rerunnable",
   run: ({ directory, out, exclude, ownPaths, fileTimeoutMs }, context) =>
     Effect.gen(function* () {
-      const session = context.processId
       const listAndRead = Effect.gen(function* () {
         const child = yield* context.startChild(Listing, { name: "listing", payload: { directory, exclude, ownPaths } })
         const listing = yield* child.await
         const shares = yield* Effect.forEach(
           listing.shares,
-          (share) =>
-            Effect.flatMap(
-              context.startChild(ReadShare, {
-                name: share.name,
-                label: harmless(share.path),
-                payload: { directory, share, fileTimeoutMs, session }
-              }),
-              (agent) => agent.await
-            ),
+          (share) => delegate(context, { directory, share, fileTimeoutMs }),
           { concurrency: sharesAtOnce }
         )
         return { listing, shares }
@@ -100,8 +90,8 @@ export const Audit = Engine.make("audit", {
     })
 })
 
-/** The engines a host of this program needs. */
-export const engines = [Audit, Listing, ReadShare, ReadBatch, GitLog] as const
+/** The engines a host of this program needs, beside what runs its agents. */
+export const engines = [Audit, Listing, ReadBatch, GitLog] as const
 
 /** The id of a child, by its name. */
 export const childId = (parentId: string, name: string): string => `${parentId}/${name}`

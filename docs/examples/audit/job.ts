@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { ProcessHandle } from "../../../src/index.ts"
 import { Errors, Processes, SingleHost } from "../../../src/index.ts"
+import { agents } from "./agents.ts"
 import type { AuditPayload } from "./audit.ts"
 import { Audit, childId, engines, Listing } from "./audit.ts"
 import { ReadBatch } from "./batch.ts"
@@ -22,8 +23,8 @@ import * as Owners from "./owners.ts"
 import * as Progress from "./Progress.ts"
 import type { Totals } from "./report.ts"
 import type { Screen } from "./Screen.ts"
-import { ReadShare } from "./share.ts"
 import { counted, grouped, harmless, shellWord, sizeOf } from "./text.ts"
+import { allDelivered, sinkOn } from "./waking.ts"
 import { draftNames, reportNames } from "./writing.ts"
 
 /** What the job is told beside the request. */
@@ -46,6 +47,8 @@ export const run = (
   const host = SingleHost.layerSqlite({
     filename: request.stateFile,
     engines,
+    sessions: agents,
+    wakeSink: sinkOn(screen),
     maxConcurrent: 4,
     // Short, for platforms on which the death of an earlier run cannot be proven: then its leases have to run out.
     leaseTtl: "10 seconds",
@@ -72,15 +75,18 @@ const audit = (request: Request, mode: Mode, screen: Screen) =>
     screen.print(`${unfinished ? "going on with" : "starting"} ${id} of ${payload.directory}`)
     for (const other of others) screen.print(`going on meanwhile with an unfinished audit of ${other}`)
     for (const line of lookInside(request)) screen.print(line)
-    const handle = yield* processes.start(Audit, { id, payload, label: payload.directory })
+    // Whoever watches an audit is its session, which its sub-agents wake.
+    const wakeTarget = { sessionId: id }
+    const handle = yield* processes.start(Audit, { id, payload, label: payload.directory, wakeTarget })
     const showing = yield* Effect.forkScoped(
       Effect.all([follow(id), Owners.watch(screen)], { concurrency: "unbounded", discard: true })
     )
     const quiet = Effect.zipRight(Fiber.interrupt(showing), Effect.sync(screen.clear))
     let told = false
 
-    const ended = Effect.map(handle.await, Option.some)
+    const ended = Effect.zipLeft(Effect.map(handle.await, Option.some), allDelivered)
     const left = onceWaiting(handle).pipe(
+      Effect.zipLeft(allDelivered),
       Effect.tap((totals) =>
         Effect.zipRight(
           quiet,
@@ -127,23 +133,7 @@ const follow = (auditId: string) =>
         Effect.zipRight(progress.batchDone(id)),
         Effect.zipRight(Effect.logDebug(`recorded ${id}`))
       )
-    const tell = ({ name, path }: (typeof listing.shares)[number]) =>
-      Effect.gen(function* () {
-        const share = processes.handle(ReadShare, childId(auditId, name))
-        const { secrets } = yield* onceStarted(share.await)
-        if (secrets === 0) return
-        const where = path === "." ? "on top" : `below ${harmless(path)}`
-        yield* progress.note(
-          `critical: ${counted(secrets, "likely secret")} ${where}; the session of the audit is told`
-        )
-      })
-    yield* Effect.all(
-      [
-        Effect.forEach(batches, watch, { concurrency: 16, discard: true }),
-        Effect.forEach(listing.shares, tell, { concurrency: 16, discard: true })
-      ],
-      { concurrency: 2, discard: true }
-    )
+    yield* Effect.forEach(batches, watch, { concurrency: 16, discard: true })
   }).pipe(Effect.catchAll((error) => Effect.logDebug(`not followed any more: ${error.message}`)))
 
 const isCompleted = <A, E>({ status }: ProcessHandle.ProcessHandle<A, E>) =>
