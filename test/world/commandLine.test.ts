@@ -3,11 +3,21 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
+import { heard } from "../../docs/examples/audit/words.ts"
 import { temporaryFolder } from "../support/hosts.ts"
 import { projectRoot } from "../support/projectRoot.ts"
-import { run } from "./program.ts"
+import { run, start } from "./program.ts"
 
 const timeoutMs = 60_000
+
+const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"))
+
+/** What a script of the package gives the program before what is typed after its name. */
+const givenBy = (script: "start" | "audit"): ReadonlyArray<string> => {
+  const [node, path, ...words] = String(manifest.scripts[script]).split(" ")
+  assert.deepStrictEqual([node, path], ["node", "dist/docs/examples/audit/main.js"])
+  return words
+}
 
 describe("what cannot be done", () => {
   const refusals: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegExp]> = [
@@ -84,42 +94,74 @@ describe("what cannot be done", () => {
 })
 
 describe("the command line", () => {
+  for (const script of ["start", "audit"] as const) {
+    it.scopedLive(
+      `explains itself and tells its version wherever that is asked, behind npm run ${script}, too`,
+      () =>
+        Effect.gen(function* () {
+          const cwd = yield* temporaryFolder
+          const asked = (...typed: ReadonlyArray<string>) => run([...givenBy(script), ...typed], { cwd })
+          const [help, short, version] = yield* Effect.all(
+            [asked("--help"), asked("elsewhere", "-h"), asked("--out", "x", "--version", "--yes")],
+            { concurrency: 2 }
+          )
+          for (const { code, err } of [help, short, version]) assert.deepStrictEqual([code, err], [0, []])
+          assert.deepStrictEqual(short.out, help.out)
+          assert.strictEqual(version.out[0], manifest.version)
+          const text = help.out.join("\n")
+          for (const word of [
+            "--out",
+            "--state",
+            "--exclude",
+            "--pace",
+            "--file-timeout",
+            "--yes",
+            "--wait",
+            "npm start -- --wait waits",
+            "approve.js",
+            "--verbose",
+            "0 the reports",
+            "130 interrupted"
+          ]) {
+            assert.include(text, word)
+          }
+          assert.notInclude(text, "\u001b")
+        }),
+      timeoutMs
+    )
+  }
+
   it.scopedLive(
-    "explains itself, exit codes included, without colours where nobody looks",
+    "waits with --wait although npm start gives --yes, and says so; a --yes that is typed as well changes nothing",
     () =>
       Effect.gen(function* () {
-        const { out, code } = yield* run(["--help"], { cwd: yield* temporaryFolder })
-        assert.strictEqual(code, 0)
-        const text = out.join("\n")
-        for (const word of [
-          "--out",
-          "--state",
-          "--exclude",
-          "--pace",
-          "--file-timeout",
-          "--yes",
-          "--wait",
-          "approve.js",
-          "--verbose",
-          "0 the reports",
-          "130 interrupted"
-        ]) {
-          assert.include(text, word)
-        }
-        assert.notInclude(text, "\u001b")
+        const cwd = yield* temporaryFolder
+        mkdirSync(join(cwd, "content"))
+        const waiting = yield* start([...givenBy("start"), "content", "--wait"], { cwd })
+        yield* waiting.once("it to wait", () => waiting.out.some((line) => line.startsWith("waiting for the approval")))
+        assert.include(waiting.out, "--wait stands above --yes: somebody else has to approve the report")
+        assert.isFalse(existsSync(join(cwd, "audit-report.json")))
+        // Another program on the same state approves what the first one waits for.
+        const approving = yield* run([...givenBy("start"), "content", "--yes"], { cwd })
+        assert.deepStrictEqual([approving.code, approving.err], [0, []])
+        assert.deepStrictEqual(yield* waiting.ended, { code: 0, signal: null })
+        assert.isTrue(existsSync(join(cwd, "audit-report.json")))
       }),
     timeoutMs
   )
 
-  it.scopedLive(
-    "has the version of the package",
-    () =>
-      Effect.gen(function* () {
-        const { out } = yield* run(["--version"], { cwd: yield* temporaryFolder })
-        assert.strictEqual(out[0], JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")).version)
-      }),
-    timeoutMs
-  )
+  it("takes words after -- for no questions, and a flag that is given twice for one", () => {
+    assert.deepStrictEqual(heard(["--yes", "a", "--help"]), ["--help"])
+    assert.deepStrictEqual(heard(["--yes", "--", "--help"]), ["--yes", "--", "--help"])
+    assert.deepStrictEqual(heard(["--yes", "a", "--exclude", "x", "--yes", "--exclude", "x"]), [
+      "--yes",
+      "a",
+      "--exclude",
+      "x",
+      "--exclude",
+      "x"
+    ])
+  })
 })
 
 /** A database of this library, marked as one of a later version. */

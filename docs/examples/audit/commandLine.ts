@@ -25,6 +25,7 @@ import { CannotAudit, checked } from "./inputs.ts"
 import * as Job from "./job.ts"
 import { alwaysExcluded } from "./listing.ts"
 import * as Screen from "./Screen.ts"
+import { heard } from "./words.ts"
 
 const version = "0.1.0"
 
@@ -73,9 +74,13 @@ const options = {
     ),
     Options.withDefault(30)
   ),
-  yes: Options.boolean("yes").pipe(Options.withDescription("Approve the report without asking.")),
+  yes: Options.boolean("yes").pipe(
+    Options.withDescription("Approve the report without asking. npm start gives it; npm run audit does not.")
+  ),
   wait: Options.boolean("wait").pipe(
-    Options.withDescription("Wait until somebody approves the report elsewhere, and do not ask here.")
+    Options.withDescription(
+      "Wait until somebody approves the report elsewhere, and do not ask here. It stands above --yes, so npm start -- --wait waits."
+    )
   ),
   verbose: Options.boolean("verbose").pipe(Options.withDescription("Also say what is done, on stderr."))
 }
@@ -83,9 +88,13 @@ const options = {
 const screen = Screen.make(process.stdout, process.stderr)
 
 const audit = Command.make("audit", options, ({ verbose, pace, yes, wait, ...inputs }) =>
-  Effect.flatMap(checked(inputs), (request) =>
-    Job.run(request, screen, { paceMs: pace, mode: modeOf({ yes, wait, hasTerminal: process.stdin.isTTY === true }) })
-  ).pipe(
+  Effect.flatMap(checked(inputs), (request) => {
+    if (yes && wait) screen.print("--wait stands above --yes: somebody else has to approve the report")
+    return Job.run(request, screen, {
+      paceMs: pace,
+      mode: modeOf({ yes, wait, hasTerminal: process.stdin.isTTY === true })
+    })
+  }).pipe(
     Logger.withMinimumLogLevel(verbose ? LogLevel.Debug : LogLevel.Warning),
     Effect.onInterrupt(() =>
       Effect.sync(() => screen.warn("interrupted; nothing that is done is lost: run the same command again to go on"))
@@ -155,7 +164,7 @@ const onSignal = (): void => {
 }
 process.on("SIGINT", onSignal).on("SIGTERM", onSignal)
 
-cli(process.argv).pipe(
+cli([...process.argv.slice(0, 2), ...heard(process.argv.slice(2))]).pipe(
   withPlainOutput,
   Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)),
   Effect.provide(Logger.replace(Logger.defaultLogger, Screen.logger(screen))),

@@ -1,7 +1,8 @@
 /**
  * Who decides whether a report is published: the person at this terminal, `--yes`, or somebody elsewhere.
  *
- * Invariant: without a terminal nothing waits for ever unless it was asked to (`--wait`). The audit itself does wait, durably.
+ * Invariant: without a terminal nothing waits for ever unless it was asked to (`--wait`, which stands above `--yes`). The audit
+ * itself does wait, durably.
  */
 import { createInterface } from "node:readline"
 import * as Effect from "effect/Effect"
@@ -15,14 +16,14 @@ import type { Screen } from "./Screen.ts"
 /** How this program comes to a decision. `leave` says how to approve, and ends. */
 export type Mode = "yes" | "ask" | "wait" | "leave"
 
-/** The mode that the options and the terminal ask for. */
+/** The mode that the options and the terminal ask for. Whoever wants to wait for somebody does not want it approved already. */
 export const modeOf = (options: {
   readonly yes: boolean
   readonly wait: boolean
   readonly hasTerminal: boolean
 }): Mode => {
-  if (options.yes) return "yes"
   if (options.wait) return "wait"
+  if (options.yes) return "yes"
   return options.hasTerminal ? "ask" : "leave"
 }
 

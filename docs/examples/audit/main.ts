@@ -4,9 +4,9 @@
  * usage: node dist/docs/examples/audit/main.js [directory] [options]; see --help
  */
 
+import { questionIn } from "./words.ts"
+
 // A reader that went away (`| head`) ends the showing, not the audit.
 process.stdout.on("error", () => {})
-if (!["--help", "-h", "--version"].some((option) => process.argv.includes(option))) {
-  process.stdout.write("audit: getting ready\n")
-}
+if (questionIn(process.argv) === undefined) process.stdout.write("audit: getting ready\n")
 await import("./commandLine.ts")
