@@ -7,7 +7,10 @@
  * ```
  * Invariant: a child session whose turn was interrupted, or lost its process, is closed before the process lets go of it.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as HashSet from "effect/HashSet"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
@@ -111,8 +114,7 @@ export const bodyOf =
         )
         // From here on there is a session, and neither an interruption nor the loss of the process must leave it open.
         return yield* restore(turn(runner, input, context, sessionId)).pipe(
-          Effect.onInterrupt(() => close),
-          Effect.tapError((error) => (error._tag === "Stopped" ? Effect.void : close))
+          Effect.onError((cause) => Effect.unlessEffect(close, isOwnEnd(cause)))
         )
       })
     ).pipe(Effect.catchTag("Stopped", ({ output }) => Effect.succeed(output)))
@@ -136,6 +138,14 @@ const turn = <R>(
       }
       return Output.success(encodeOutcome({ processId, childSessionId: sessionId, turn: answer }))
     })
+  )
+
+/** Whether a turn that failed has failed by itself. One that is interrupted may fail as well, while it lets go. */
+const isOwnEnd = (cause: Cause.Cause<Stopped | AboutProcess>): Effect.Effect<boolean> =>
+  Effect.map(
+    Effect.descriptor,
+    ({ interruptors }) =>
+      HashSet.size(interruptors) === 0 && Option.exists(Cause.failureOption(cause), ({ _tag }) => _tag === "Stopped")
   )
 
 /** A step that failed, with the output that this means. */

@@ -254,6 +254,26 @@ describe("a session's turn", () => {
     )
   }
 
+  it.live("that fails while it is interrupted closes its session all the same, and is cancelled", () =>
+    Effect.gen(function* () {
+      const running = yield* Deferred.make<void>()
+      const { said, runner } = sessions({
+        runTurn: () =>
+          Effect.zipRight(Deferred.succeed(running, undefined), Effect.never).pipe(
+            Effect.ensuring(Effect.die(new Error("not let go")))
+          )
+      })
+      yield* Effect.gen(function* () {
+        const handle = yield* (yield* Processes).startSessionTurn(turn)
+        yield* bounded(Deferred.await(running))
+        yield* handle.cancel("enough")
+        yield* bounded(Effect.flip(handle.await))
+        assert.deepStrictEqual(yield* statusOf("turn"), { _tag: "Cancelled", output: Output.cancelled("enough") })
+        assert.deepStrictEqual(said.slice(-2), ["let turn go", "close session-of-turn"])
+      }).pipe(Effect.provide(memoryWith({ engines: [], sessions: runner })))
+    })
+  )
+
   it.live("waits where no host has sessions", () =>
     Effect.gen(function* () {
       const handle = yield* (yield* Processes).startSessionTurn(turn)
