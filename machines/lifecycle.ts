@@ -1,11 +1,17 @@
 /**
- * Questions about a lifecycle snapshot that more than one layer asks, answered in one place.
+ * The lifecycle as the store advances it, and questions about a snapshot of it that more than one layer asks.
  */
 import type { SnapshotFrom } from "xstate"
-import type { EndState, ProcessCommand, processMachine } from "./process.ts"
+import type { Compiled } from "./compiled.ts"
+import { compile } from "./compiled.ts"
+import type { EndState, ProcessCommand } from "./process.ts"
+import { processMachine } from "./process.ts"
 
 /** A live snapshot of the lifecycle. */
 export type ProcessSnapshot = SnapshotFrom<typeof processMachine>
+
+/** Advances the lifecycle by one event: the same step that XState takes, several times faster. */
+export const { advance }: Compiled<typeof processMachine> = compile(processMachine)
 
 /** Where a process stands: running, or one of its four ends. */
 export const lifecycleOf = (snapshot: ProcessSnapshot): "running" | EndState =>

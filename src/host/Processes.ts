@@ -155,22 +155,23 @@ export const layer: Layer.Layer<
       )
 
     return Processes.of({
-      start: (engine, options) =>
-        Effect.gen(function* () {
-          const envRef = yield* capture
-          const { startAt, ...spec } = options
-          const registered = yield* registrationOf(engine, {
-            ...spec,
-            ...(startAt === undefined ? {} : { startAtMs: startAt.getTime() }),
-            envRef,
-            provenance: Provenance.host
-          })
-          return yield* started<
-            Effect.Effect.Success<ReturnType<typeof engine.decodeSuccess>>,
-            Effect.Effect.Success<ReturnType<typeof engine.decodeFailure>>,
-            (typeof engine.signals)[number]
-          >(registered, engine)
-        }),
+      start: (engine, { startAt, ...spec }) =>
+        Effect.flatMap(capture, (envRef) =>
+          Effect.flatMap(
+            registrationOf(engine, {
+              ...spec,
+              ...(startAt === undefined ? {} : { startAtMs: startAt.getTime() }),
+              envRef,
+              provenance: Provenance.host
+            }),
+            (registered) =>
+              started<
+                Effect.Effect.Success<ReturnType<typeof engine.decodeSuccess>>,
+                Effect.Effect.Success<ReturnType<typeof engine.decodeFailure>>,
+                (typeof engine.signals)[number]
+              >(registered, engine)
+          )
+        ),
       startTool: (tool, { callId, args, ...facts }) =>
         Effect.gen(function* () {
           const call = yield* tool.call(callId, args)

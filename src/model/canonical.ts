@@ -31,7 +31,7 @@ export const maxDepth = 200
  * Plain means: own enumerable string keys on ordinary objects, dense arrays, finite numbers, well-formed strings.
  */
 export const jsonProblem = (value: unknown): JsonProblem | undefined =>
-  inspect(value, "", { parents: new Set(), seen: 0 }, 0)
+  inspect(value, { parents: new Set(), seen: 0 }, 0)
 
 /**
  * The canonical text of a JSON value: keys sorted by UTF-16 code units, no white space.
@@ -55,53 +55,62 @@ interface Walk {
   seen: number
 }
 
-const inspect = (value: unknown, path: string, walk: Walk, depth: number): JsonProblem | undefined => {
+/** A problem's path is put together on the way back from it: a value without one, as nearly all are, costs no text. */
+const inspect = (value: unknown, walk: Walk, depth: number): JsonProblem | undefined => {
   switch (typeof value) {
     case "boolean":
       return undefined
     case "string":
-      return value.isWellFormed() ? undefined : { path, problem: "has a lone surrogate" }
+      return value.isWellFormed() ? undefined : here("has a lone surrogate")
     case "number":
-      return Number.isFinite(value) ? undefined : { path, problem: `is ${value}` }
+      return Number.isFinite(value) ? undefined : here(`is ${value}`)
     case "object":
-      return value === null ? undefined : inspectObject(value, path, walk, depth)
+      return value === null ? undefined : inspectObject(value, walk, depth)
     default:
-      return { path, problem: `is ${typeof value === "undefined" ? "undefined" : `a ${typeof value}`}` }
+      return here(`is ${typeof value === "undefined" ? "undefined" : `a ${typeof value}`}`)
   }
 }
 
-const inspectObject = (value: object, path: string, walk: Walk, depth: number): JsonProblem | undefined => {
-  if (walk.parents.has(value)) return { path, problem: "contains itself" }
-  if (++walk.seen > maxValues) return { path, problem: `is part of more than ${maxValues} values` }
-  if (depth >= maxDepth) return { path, problem: `nests deeper than ${maxDepth} levels` }
+const inspectObject = (value: object, walk: Walk, depth: number): JsonProblem | undefined => {
+  if (walk.parents.has(value)) return here("contains itself")
+  if (++walk.seen > maxValues) return here(`is part of more than ${maxValues} values`)
+  if (depth >= maxDepth) return here(`nests deeper than ${maxDepth} levels`)
   const prototype = Object.getPrototypeOf(value)
   if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) {
-    return { path, problem: `is a ${prototype?.constructor?.name ?? "class instance"}, not a plain object` }
+    return here(`is a ${prototype?.constructor?.name ?? "class instance"}, not a plain object`)
   }
-  if (Object.getOwnPropertySymbols(value).length > 0) return { path, problem: "has symbols as keys" }
+  if (Object.getOwnPropertySymbols(value).length > 0) return here("has symbols as keys")
   if (Array.isArray(value) && Object.keys(value).length > value.length) {
-    return { path, problem: "is an array with properties of its own" }
+    return here("is an array with properties of its own")
   }
   walk.parents.add(value)
-  const found = Array.isArray(value)
-    ? firstProblem(value.keys(), (index) => inspect(value[index], `${path}/${index}`, walk, depth + 1))
-    : firstProblem(Object.keys(value), (key) => inspectEntry(value, key, path, walk, depth))
+  const found = Array.isArray(value) ? inspectItems(value, walk, depth) : inspectEntries(value, walk, depth)
   walk.parents.delete(value)
   return found
 }
 
-const inspectEntry = (value: object, key: string, path: string, walk: Walk, depth: number) => {
-  const at = `${path}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`
-  if (!key.isWellFormed()) return { path: at, problem: "has a lone surrogate in its key" }
-  // A key of this name would vanish into the prototype of whatever copies the value.
-  if (key === "__proto__") return { path: at, problem: "is named __proto__" }
-  return inspect((value as Record<string, unknown>)[key], at, walk, depth + 1)
-}
-
-const firstProblem = <A>(items: Iterable<A>, check: (item: A) => JsonProblem | undefined) => {
-  for (const item of items) {
-    const problem = check(item)
-    if (problem !== undefined) return problem
+const inspectItems = (value: ReadonlyArray<unknown>, walk: Walk, depth: number): JsonProblem | undefined => {
+  for (let index = 0; index < value.length; index++) {
+    const found = inspect(value[index], walk, depth + 1)
+    if (found !== undefined) return below(String(index), found)
   }
   return undefined
 }
+
+const inspectEntries = (value: object, walk: Walk, depth: number): JsonProblem | undefined => {
+  for (const key of Object.keys(value)) {
+    if (!key.isWellFormed()) return below(key, here("has a lone surrogate in its key"))
+    // A key of this name would vanish into the prototype of whatever copies the value.
+    if (key === "__proto__") return below(key, here("is named __proto__"))
+    const found = inspect((value as Record<string, unknown>)[key], walk, depth + 1)
+    if (found !== undefined) return below(key, found)
+  }
+  return undefined
+}
+
+const here = (problem: string): JsonProblem => ({ path: "", problem })
+
+const below = (key: string, { path, problem }: JsonProblem): JsonProblem => ({
+  path: `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}${path}`,
+  problem
+})

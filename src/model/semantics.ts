@@ -24,11 +24,14 @@ export const materialize = (
   semantics: EventSemantics,
   event: { readonly processId: string; readonly sequence: number; readonly payload: unknown }
 ): Either.Either<MaterializedSemantics, SemanticsProblem> =>
-  Either.gen(function* () {
-    const terminal = semantics.terminal && (yield* terminalOf(semantics.terminal, event.payload))
-    const wake = semantics.wake && (yield* wakeOf(semantics.wake, event))
-    return { ...(terminal ? { terminal } : {}), ...(wake ? { wake } : {}) }
-  })
+  Either.flatMap(semantics.terminal ? terminalOf(semantics.terminal, event.payload) : nothing, (terminal) =>
+    Either.map(semantics.wake ? wakeOf(semantics.wake, event) : nothing, (wake) => ({
+      ...(terminal ? { terminal } : {}),
+      ...(wake ? { wake } : {})
+    }))
+  )
+
+const nothing = Either.right(undefined)
 
 const selected = (...args: Parameters<typeof select>): Either.Either<unknown, SemanticsProblem> =>
   Either.mapLeft(select(...args), (problem) => ({ _tag: "SelectorFailed", problem }))
@@ -36,21 +39,21 @@ const selected = (...args: Parameters<typeof select>): Either.Either<unknown, Se
 const terminalOf = (
   spec: NonNullable<EventSemantics["terminal"]>,
   payload: unknown
-): Either.Either<NonNullable<MaterializedSemantics["terminal"]>, SemanticsProblem> =>
-  Either.gen(function* () {
-    if (spec.awaitOutput === undefined) {
-      if (spec.state === "completed") return { state: spec.state, awaitOutput: Output.success(payload) }
-      const problem = "failed or cancelled terminal events must declare await output"
-      return yield* Either.left<SemanticsProblem>({ _tag: "SelectorFailed", problem })
-    }
-    const value = yield* selected(spec.awaitOutput, payload)
-    const awaitOutput = Option.getOrElse(Output.fromWire(value), () => wrap(spec.state, value))
+): Either.Either<NonNullable<MaterializedSemantics["terminal"]>, SemanticsProblem> => {
+  const { state } = spec
+  if (spec.awaitOutput === undefined) {
+    if (state === "completed") return Either.right({ state, awaitOutput: Output.success(payload) })
+    const problem = "failed or cancelled terminal events must declare await output"
+    return Either.left({ _tag: "SelectorFailed", problem })
+  }
+  return Either.flatMap(selected(spec.awaitOutput, payload), (value) => {
+    const awaitOutput = Option.getOrElse(Output.fromWire(value), () => wrap(state, value))
     const outcome = Output.endStateOf(awaitOutput)
-    if (outcome !== spec.state) {
-      return yield* Either.left<SemanticsProblem>({ _tag: "OutcomeMismatch", declared: spec.state, outcome })
-    }
-    return { state: spec.state, awaitOutput }
+    return outcome === state
+      ? Either.right({ state, awaitOutput })
+      : Either.left({ _tag: "OutcomeMismatch", declared: state, outcome })
   })
+}
 
 const wakeOf = (
   spec: NonNullable<EventSemantics["wake"]>,

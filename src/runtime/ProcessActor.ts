@@ -14,7 +14,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Schedule from "effect/Schedule"
 import type { SnapshotFrom } from "xstate"
 import type { ProcessCommand } from "../../machines/process.ts"
 import type { RunCommand, RunEvent } from "../../machines/run.ts"
@@ -31,6 +30,7 @@ import type { StopCause } from "./conclusion.ts"
 import { conclude } from "./conclusion.ts"
 import type { Inbox } from "./Inbox.ts"
 import * as Inboxes from "./Inbox.ts"
+import { insisting } from "./insisting.ts"
 import type { Parking } from "./Parking.ts"
 import * as Parkings from "./Parking.ts"
 
@@ -135,21 +135,20 @@ export const run = (actor: ProcessActor, support: ActorSupport): Effect.Effect<v
     })
   })
 
-const interpret = (actor: ProcessActor, support: ActorSupport): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    while (true) {
-      for (let command = actor.pending[0]; command !== undefined; command = actor.pending[0]) {
-        yield* perform(actor, support, command)
-        actor.pending.shift()
-      }
-      if (actor.run.status === "done") return
-      const message = yield* actor.inbox.take
-      // Frozen first: a wait that ends between this and the interruption must not let the body go on half way.
-      // A body that is being stopped may wait while it cleans up: that must not freeze.
-      if (message === "passivation.due" && !(isUndisturbed(actor) && actor.parking.freeze())) continue
-      advance(actor, message)
+const interpret = Effect.fnUntraced(function* (actor: ProcessActor, support: ActorSupport) {
+  while (true) {
+    for (let command = actor.pending[0]; command !== undefined; command = actor.pending[0]) {
+      yield* perform(actor, support, command)
+      actor.pending.shift()
     }
-  })
+    if (actor.run.status === "done") return
+    const message = yield* actor.inbox.take
+    // Frozen first: a wait that ends between this and the interruption must not let the body go on half way.
+    // A body that is being stopped may wait while it cleans up: that must not freeze.
+    if (message === "passivation.due" && !(isUndisturbed(actor) && actor.parking.freeze())) continue
+    advance(actor, message)
+  }
+})
 
 const isUndisturbed = ({ run: { value } }: ProcessActor): boolean =>
   typeof value === "object" && "running" in value && value.running === "undisturbed"
@@ -181,62 +180,57 @@ const perform = (actor: ProcessActor, support: ActorSupport, command: RunCommand
 }
 
 /** Writes how the body ended; answers what the store said to it. */
-const write = (
-  actor: ProcessActor,
-  support: ActorSupport,
-  stop: StopCause | undefined
-): Effect.Effect<"conclusion.written" | "conclusion.deferred" | "conclusion.refused"> =>
-  Effect.gen(function* () {
-    const { base, snapshot } = actor.row
-    const { activations, cancelReason } = support
-    const { parked } = actor
-    const conclusion = conclude({
-      processId: actor.id,
-      exit: actor.exit ?? Exit.die("the body left no exit"),
-      stop,
-      disposition: base.registration.disposition,
-      cancelReason: stop === "cancel" ? yield* cancelReason : null,
-      owner: snapshot.context.firstStarted?.owner ?? actor.lease.owner,
-      nowMs: yield* Clock.currentTimeMillis
-    })
-    switch (conclusion._tag) {
-      case "Complete":
-        return yield* insist(
-          actor,
-          support,
-          () => activations.complete(actor.lease, conclusion.output),
-          "conclusion.written"
-        )
-      case "HandBack":
-        return yield* insist(
-          actor,
-          support,
-          () =>
-            Effect.map(activations.suspend(actor.lease, conclusion.reason, parked), (row) => {
-              // What ended while the body was put away must not wait for a sweep.
-              if (conclusion.reason === "passivated" && row.dueAtMs !== null) support.lookAgain()
-            }),
-          "conclusion.deferred"
-        )
-      case "Diverged":
-        yield* Effect.logError(`${actor.id} rests: ${conclusion.problem}`)
-        return yield* insist(
-          actor,
-          support,
-          () =>
-            Effect.zipRight(
-              activations.suspend(actor.lease, "handed_back"),
-              activations.backOff(actor.id, conclusion.problem)
-            ),
-          "conclusion.deferred"
-        )
-      case "Drop":
-        yield* Effect.logWarning(
-          `${actor.id} not written: ${stop === "superseded" ? "it ended elsewhere" : "its lease is lost"}`
-        )
-        return "conclusion.refused"
-    }
+const write = Effect.fnUntraced(function* (actor: ProcessActor, support: ActorSupport, stop: StopCause | undefined) {
+  const { base, snapshot } = actor.row
+  const { activations, cancelReason } = support
+  const { parked } = actor
+  const conclusion = conclude({
+    processId: actor.id,
+    exit: actor.exit ?? Exit.die("the body left no exit"),
+    stop,
+    disposition: base.registration.disposition,
+    cancelReason: stop === "cancel" ? yield* cancelReason : null,
+    owner: snapshot.context.firstStarted?.owner ?? actor.lease.owner,
+    nowMs: yield* Clock.currentTimeMillis
   })
+  switch (conclusion._tag) {
+    case "Complete":
+      return yield* insist(
+        actor,
+        support,
+        () => activations.complete(actor.lease, conclusion.output),
+        "conclusion.written"
+      )
+    case "HandBack":
+      return yield* insist(
+        actor,
+        support,
+        () =>
+          Effect.map(activations.suspend(actor.lease, conclusion.reason, parked), (row) => {
+            // What ended while the body was put away must not wait for a sweep.
+            if (conclusion.reason === "passivated" && row.dueAtMs !== null) support.lookAgain()
+          }),
+        "conclusion.deferred"
+      )
+    case "Diverged":
+      yield* Effect.logError(`${actor.id} rests: ${conclusion.problem}`)
+      return yield* insist(
+        actor,
+        support,
+        () =>
+          Effect.zipRight(
+            activations.suspend(actor.lease, "handed_back"),
+            activations.backOff(actor.id, conclusion.problem)
+          ),
+        "conclusion.deferred"
+      )
+    case "Drop":
+      yield* Effect.logWarning(
+        `${actor.id} not written: ${stop === "superseded" ? "it ended elsewhere" : "its lease is lost"}`
+      )
+      return "conclusion.refused"
+  }
+})
 
 interface WriteError {
   readonly _tag: string
@@ -252,20 +246,16 @@ const insist = <const Answer extends string>(
   { retake }: ActorSupport,
   attempt: () => Effect.Effect<unknown, WriteError>,
   answer: Answer
-): Effect.Effect<Answer | "conclusion.refused"> =>
-  Effect.suspend(attempt).pipe(
-    Effect.catchIf(
-      (error) => error._tag === "LeaseLost",
-      () => Effect.zipRight(retake, Effect.suspend(attempt))
-    ),
-    Effect.tapError((error) =>
-      error._tag === "StoreError" ? Effect.logWarning(`${actor.id} not written yet: ${error.message}`) : Effect.void
-    ),
-    Effect.retry({ while: (error) => error._tag === "StoreError", schedule: patience }),
-    Effect.as(answer),
-    Effect.catchAll((error) =>
-      Effect.as(Effect.logWarning(`${actor.id} not written: ${error.message}`), "conclusion.refused" as const)
-    )
+): Effect.Effect<Answer | "conclusion.refused"> => {
+  const fenced = Effect.catchIf(
+    Effect.suspend(attempt),
+    (error) => error._tag === "LeaseLost",
+    () => Effect.zipRight(retake, Effect.suspend(attempt))
   )
-
-const patience = Schedule.union(Schedule.exponential("10 millis"), Schedule.spaced("1 second"))
+  const written = insisting(fenced, (outage) => Effect.logWarning(`${actor.id} not written yet: ${outage.message}`))
+  return Effect.matchEffect(written, {
+    onSuccess: () => Effect.succeed(answer),
+    onFailure: (error) =>
+      Effect.as(Effect.logWarning(`${actor.id} not written: ${error.message}`), "conclusion.refused" as const)
+  })
+}

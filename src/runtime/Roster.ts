@@ -164,19 +164,18 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
         else Actors.hint(actor, command)
         return true
       },
-      remind: (id) =>
-        Effect.gen(function* () {
-          const actor = actors.get(id)
-          const row = actor && (yield* readRow(id))
-          if (actor === undefined || row === undefined) return
-          for (const waitKey of actor.parking.parked()) {
-            const { ended } = yield* support.waitOf(id, waitKey)
-            if (ended !== undefined) actor.parking.deliver(waitKey, ended)
-          }
-          for (const command of resume(row.snapshot)) Actors.hint(actor, command)
-          // An expired lease that nobody took is its keeper's to take again.
-          if (row.snapshot.status === "active" && !holds(row, actor.lease)) actor.inbox.offer("lease.lost")
-        }),
+      remind: Effect.fnUntraced(function* (id) {
+        const actor = actors.get(id)
+        const row = actor && (yield* readRow(id))
+        if (actor === undefined || row === undefined) return
+        for (const waitKey of actor.parking.parked()) {
+          const { ended } = yield* support.waitOf(id, waitKey)
+          if (ended !== undefined) actor.parking.deliver(waitKey, ended)
+        }
+        for (const command of resume(row.snapshot)) Actors.hint(actor, command)
+        // An expired lease that nobody took is its keeper's to take again.
+        if (row.snapshot.status === "active" && !holds(row, actor.lease)) actor.inbox.offer("lease.lost")
+      }),
       fork: (work) => Effect.asVoid(FiberSet.run(fibers, work)),
       interruptAll: Effect.sync(() => {
         stopping = true

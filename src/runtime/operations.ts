@@ -5,7 +5,6 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { jsonProblem } from "../model/canonical.ts"
 import type { LeaseLost, StoreError } from "../model/errors.ts"
@@ -14,9 +13,10 @@ import type { ProcessId } from "../model/ids.ts"
 import * as Ids from "../model/ids.ts"
 import type { Lease } from "../model/Lease.ts"
 import { WaitTimedOut } from "../model/operationErrors.ts"
-import type { Waited } from "../store/decisions/execution.ts"
+import type { Awaited, Waited } from "../store/decisions/execution.ts"
 import type { ExecutionStore } from "../store/ExecutionStore.ts"
 import type { ExecutionContext, StepOptions } from "./ExecutionContext.ts"
+import { insisting } from "./insisting.ts"
 import type { Ended, Parking } from "./Parking.ts"
 import type { Journal, Opened } from "./Replay.ts"
 
@@ -43,15 +43,11 @@ export type Operations = Pick<
 /** Makes them for one activation. */
 export const make = (support: OperationSupport): Operations => {
   const { processId, store, journal, parking, lend } = support
+  const waits = () => Effect.logWarning(`${processId} waits for its store`)
 
   /** A store that is out for a while holds an operation up and loses nothing: every one of them may be written again. */
   const write = <A, E extends { readonly _tag: string }>(attempt: (lease: Lease) => Effect.Effect<A, E>) =>
-    support.fenced(attempt).pipe(
-      Effect.tapError((error) =>
-        error._tag === "StoreError" ? Effect.logWarning(`${processId} waits for its store`) : Effect.void
-      ),
-      Effect.retry({ while: (error) => error._tag === "StoreError", schedule: patience })
-    )
+    insisting(support.fenced(attempt), waits)
 
   const record = (opened: Opened, outcome: unknown) => write((lease) => store.record(lease, { ...opened, outcome }))
 
@@ -97,9 +93,15 @@ export const make = (support: OperationSupport): Operations => {
   const ended = ({ waitKey, ended: known }: Waited): Effect.Effect<Ended> =>
     known === undefined ? lend(parking.park(waitKey)) : Effect.succeed(known)
 
+  const wait = (opened: Opened, awaited: Awaited) =>
+    Effect.flatMap(
+      write((lease) => store.enterWait(lease, opened, awaited)),
+      ended
+    )
+
   const rejoin = (outcome: unknown) =>
     Effect.flatMap(
-      Effect.retry(store.waitOf(processId, (outcome as { readonly wait_key: string }).wait_key), patience), // written by the store
+      insisting(store.waitOf(processId, (outcome as { readonly wait_key: string }).wait_key), waits), // written by the store
       ended
     )
 
@@ -109,28 +111,17 @@ export const make = (support: OperationSupport): Operations => {
     sleep: (duration, { name = "sleep" } = {}) =>
       Effect.asVoid(
         journal.operate("sleep", name, rejoin, (opened) =>
-          Effect.gen(function* () {
-            const deadlineMs = yield* deadlineAfter(duration)
-            return yield* ended(yield* write((lease) => store.enterWait(lease, opened, { _tag: "Timer", deadlineMs })))
-          })
+          Effect.flatMap(deadlineAfter(duration), (deadlineMs) => wait(opened, { _tag: "Timer", deadlineMs }))
         )
       ),
     awaitSignal: (signal, { timeout, name = signal.name } = {}) =>
       Effect.flatMap(
-        journal.operate("await_signal", name, rejoin, (opened) =>
-          Effect.gen(function* () {
-            const deadlineMs = timeout === undefined ? undefined : yield* deadlineAfter(timeout)
-            return yield* ended(
-              yield* write((lease) =>
-                store.enterWait(lease, opened, {
-                  _tag: "Signal",
-                  name: signal.signal,
-                  ...(deadlineMs === undefined ? {} : { deadlineMs })
-                })
-              )
-            )
-          })
-        ),
+        journal.operate("await_signal", name, rejoin, (opened) => {
+          const awaited = { _tag: "Signal", name: signal.signal } as const
+          return timeout === undefined
+            ? wait(opened, awaited)
+            : Effect.flatMap(deadlineAfter(timeout), (deadlineMs) => wait(opened, { ...awaited, deadlineMs }))
+        }),
         (end): Effect.Effect<Effect.Effect.Success<ReturnType<typeof signal.decode>>, WaitTimedOut | InputInvalid> =>
           end.signal === undefined
             ? Effect.fail(new WaitTimedOut({ processId, signal: signal.signal }))
@@ -143,14 +134,11 @@ export const make = (support: OperationSupport): Operations => {
           name,
           () => Effect.void,
           (opened) =>
-            Effect.gen(function* () {
+            Effect.flatMap(signal.encode(payload), (encoded) => {
               const to = Ids.processId(target)
-              const request = {
-                eventType: signal.name,
-                payload: yield* signal.encode(payload),
-                replayKey: Ids.signalReplayKey(to, signal.signal, id ?? `${processId}:${opened.key}`)
-              }
-              yield* write((lease) => store.signalFrom(lease, to, request, opened))
+              const replayKey = Ids.signalReplayKey(to, signal.signal, id ?? `${processId}:${opened.key}`)
+              const request = { eventType: signal.name, payload: encoded, replayKey }
+              return Effect.asVoid(write((lease) => store.signalFrom(lease, to, request, opened)))
             })
         )
       ),
@@ -159,21 +147,20 @@ export const make = (support: OperationSupport): Operations => {
         journal.operate(
           "append_event",
           name,
-          (outcome) =>
-            Effect.map(
-              Effect.retry(store.eventAt(processId, (outcome as { readonly sequence: number }).sequence), patience), // written by the store
-              (found) => found
-            ),
+          (outcome) => insisting(store.eventAt(processId, (outcome as { readonly sequence: number }).sequence), waits), // written by the store
           (opened) =>
-            Effect.gen(function* () {
+            Effect.flatMap(event.encode(payload), (encoded) => {
+              const replayKey = `process:${processId}:journal:${opened.key}`
               const request = {
                 eventType: event.name,
-                payload: yield* event.encode(payload),
-                replayKey: `process:${processId}:journal:${opened.key}`,
+                payload: encoded,
+                replayKey,
                 ...(wakeTarget === undefined ? {} : { wakeTargetScope: wakeTarget })
               }
-              const { event: appended } = yield* write((lease) => store.append(lease, request, opened))
-              return appended
+              return Effect.map(
+                write((lease) => store.append(lease, request, opened)),
+                ({ event: appended }) => appended
+              )
             })
         )
       ),
@@ -181,8 +168,6 @@ export const make = (support: OperationSupport): Operations => {
     random: recorded("random", Random.next)
   }
 }
-
-const patience = Schedule.union(Schedule.exponential("10 millis"), Schedule.spaced("1 second"))
 
 const deadlineAfter = (duration: Duration.DurationInput): Effect.Effect<number> =>
   Effect.map(Clock.currentTimeMillis, (nowMs) =>

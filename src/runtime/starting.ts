@@ -47,19 +47,19 @@ export const registrationOf = <Payload, Success, Failure, R, Signals extends Any
   engine: Engine<Payload, Success, Failure, R, Signals>,
   spec: StartSpec<Payload>
 ): Effect.Effect<Registered, InputInvalid | RegistrationInvalid> =>
-  Effect.gen(function* () {
-    const encoded = yield* engine.encodePayload(spec.payload)
+  Effect.flatMap(engine.encodePayload(spec.payload), (encoded) => {
     const payload = encoded === undefined ? null : encoded
     const { kind, disposition, maxAttempts } = engine
     const input = { _tag: "Engine", kind, payload } as const
-    const identity = yield* engine.admit(payload)
-    return yield* Registration.prepare({
-      ...drafted(input, disposition, spec),
-      identity: { ...identity, ...labelOf(spec) },
-      envRef: spec.envRef ?? emptyEnvironment,
-      eventTypes: engine.eventTypes,
-      ...(maxAttempts === undefined ? {} : { maxAttempts })
-    })
+    return Effect.flatMap(engine.admit(payload), (identity) =>
+      Registration.prepare({
+        ...drafted(input, disposition, spec),
+        identity: { ...identity, ...labelOf(spec) },
+        envRef: spec.envRef ?? emptyEnvironment,
+        eventTypes: engine.eventTypes,
+        ...(maxAttempts === undefined ? {} : { maxAttempts })
+      })
+    )
   })
 
 /** The registration of a tool call; the id of the call is the process's, unless the facts name another. */

@@ -11,7 +11,6 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type { ProcessUnknown, StoreError } from "../model/errors.ts"
 import { EnvironmentUnusable } from "../model/errors.ts"
-import type { StartError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
 import type { Registered, Registration } from "../model/Registration.ts"
@@ -104,115 +103,120 @@ export const layer: Layer.Layer<
       return traced === undefined ? held : { ...held, trace: traced }
     }
 
-    const start = (
+    const start: (typeof Worker.Service)["start"] = Effect.fnUntraced(function* (registered, authority, journal) {
+      const { registration } = registered
+      const isLater = (registration.startAtMs ?? 0) > (yield* Clock.currentTimeMillis)
+      if (isLater || roster.stopping() || !engines.has(registration)) {
+        return yield* activations.start(registered, authority, undefined, journal)
+      }
+      const line = lines.of(registration)
+      // Nobody overtakes those who stand in line already.
+      if (!lines.isEmpty(line) || !line.slots.tryTake()) {
+        const outcome = yield* activations.start(registered, authority, undefined, journal)
+        if (outcome._tag === "Registered") enqueue(line, { id: registration.id, dead: [] })
+        return outcome
+      }
+      return yield* early.during(registration.id, (heard) =>
+        Effect.tapErrorCause(begin(registered, authority, journal, line.slots, heard), () =>
+          Effect.sync(line.slots.release)
+        )
+      )
+    }, Effect.uninterruptible)
+
+    /** Registers a process and begins it, in one commit, on a slot that was taken for it. */
+    const begin = Effect.fnUntraced(function* (
       registered: Registered,
       authority: Authority,
-      journal?: JournalWrite
-    ): Effect.Effect<StartOutcome, StartError> =>
-      Effect.gen(function* () {
-        const { registration } = registered
-        const isLater = (registration.startAtMs ?? 0) > (yield* Clock.currentTimeMillis)
-        const register = activations.start(registered, authority, undefined, journal)
-        if (isLater || roster.stopping() || !engines.has(registration)) return yield* register
-        const line = lines.of(registration)
-        // Nobody overtakes those who stand in line already.
-        if (!lines.isEmpty(line) || !line.slots.tryTake()) {
-          const outcome = yield* register
-          if (outcome._tag === "Registered") enqueue(line, { id: registration.id, dead: [] })
-          return outcome
-        }
-        const begin = (heard: EarlyHints.Heard) =>
-          Effect.gen(function* () {
-            const body = yield* Effect.catchTag(prepared(registration), "EnvironmentUnusable", Effect.succeed)
-            if (body instanceof EnvironmentUnusable) {
-              return yield* Effect.zipLeft(
-                startedAtRest(register, registration.id, body),
-                Effect.sync(line.slots.release)
-              )
-            }
-            const by = claimant("run", body.trace)
-            const outcome = yield* certain(
-              readRow,
-              activations.start(registered, authority, { owner, claimant: by }, journal),
-              { id: registration.id, by },
-              (row, lease): StartOutcome => ({ _tag: "Begun", row, lease })
-            )
-            if (outcome._tag === "Begun")
-              yield* roster.launch(outcome.row, outcome.lease, body, line.slots, heard.commands)
-            else line.slots.release()
-            return outcome
-          }).pipe(Effect.tapErrorCause(() => Effect.sync(line.slots.release)))
-        return yield* early.during(registration.id, begin)
-      }).pipe(Effect.uninterruptible)
+      journal: JournalWrite | undefined,
+      slots: Slots.Slots,
+      heard: EarlyHints.Heard
+    ) {
+      const { registration } = registered
+      const { id } = registration
+      const body = yield* Effect.catchTag(prepared(registration), "EnvironmentUnusable", Effect.succeed)
+      if (body instanceof EnvironmentUnusable) {
+        // What could not be begun is there all the same, and says why it rests.
+        const outcome = yield* activations.start(registered, authority, undefined, journal)
+        if (outcome._tag === "Registered") yield* rest(id, body.message)
+        slots.release()
+        return outcome
+      }
+      const by = claimant("run", body.trace)
+      const outcome = yield* certain(
+        readRow,
+        activations.start(registered, authority, { owner, claimant: by }, journal),
+        { id, by },
+        (row, lease): StartOutcome => ({ _tag: "Begun", row, lease })
+      )
+      if (outcome._tag === "Begun") yield* roster.launch(outcome.row, outcome.lease, body, slots, heard.commands)
+      else slots.release()
+      return outcome
+    })
 
     /** Whatever is prepared here is on this host: `has` said so. */
-    const prepared = (registration: Registration, row?: ProcessRow) =>
-      Effect.gen(function* () {
-        const body = yield* Effect.catchTag(engines.prepare(registration), "EngineMissing", Effect.die)
-        if (registration.envRef !== undefined) yield* environments.load(registration.envRef)
-        return yield* trace(body, registration, row)
-      })
-
-    /** What could not be begun is there all the same, and says why it rests. */
-    const startedAtRest = (
-      register: Effect.Effect<StartOutcome, StartError>,
-      id: ProcessId,
-      { message }: EnvironmentUnusable
-    ) => Effect.tap(register, (outcome) => (outcome._tag === "Registered" ? rest(id, message) : Effect.void))
+    const prepared = Effect.fnUntraced(function* (registration: Registration, row?: ProcessRow) {
+      const body = yield* Effect.catchTag(engines.prepare(registration), "EngineMissing", Effect.die)
+      if (registration.envRef !== undefined) yield* environments.load(registration.envRef)
+      return yield* trace(body, registration, row)
+    })
 
     const recover = (
       id: ProcessId,
       dead: ReadonlyArray<LeaseOwner>,
       held?: Slots.Slots
     ): Effect.Effect<Admission, StoreError> =>
-      Effect.gen(function* () {
-        let taken = held
-        const look = Effect.gen(function* () {
-          const row = yield* readRow(id)
-          if (row === undefined) return { _tag: "Absent" } as const
-          const engine = engines.has(row.base.registration) ? "present" : "missing"
-          const expected = verdictOf(row, { dead, engine }, yield* Clock.currentTimeMillis)
-          // What runs here is its keeper's to judge, also when its lease has lapsed while this host slept.
-          if (roster.has(id)) return { _tag: "Left", reason: "busy", holder: owner } as const
-          if (expected._tag === "Leave") return leftOf(row, expected.reason)
-          const by = { owner, claimant: claimant("recovery"), dead, engine } as const
-          if (expected._tag !== "Run") return yield* settle(activations.recover(id, by))
-          const line = lines.of(row.base.registration)
-          const own = taken ?? line.slots
-          if (roster.stopping() || !(taken !== undefined || own.tryTake())) {
-            enqueue(line, { id, dead })
-            return { _tag: "NoSlot" } as const
-          }
-          taken = own
-          const body = yield* Effect.either(prepared(row.base.registration, row))
-          if (body._tag === "Left") {
-            if (body.left._tag === "StoreError") return yield* body.left
-            return yield* rest(id, body.left.message)
-          }
-          return yield* early.during(id, (heard) =>
-            Effect.gen(function* () {
-              const begins = { ...by.claimant, ...(body.right.trace === undefined ? {} : { trace: body.right.trace }) }
-              const outcome = yield* certain(
-                readRow,
-                settle(activations.recover(id, { ...by, claimant: begins })),
-                { id, by: begins },
-                (row, lease): RecoveryOutcome => ({ _tag: "Run", row, lease })
-              )
-              if (outcome._tag !== "Run") return outcome
-              taken = undefined
-              yield* roster.launch(outcome.row, outcome.lease, body.right, own, heard.commands)
-              return outcome
-            })
-          )
-        })
+      Effect.suspend(() => {
+        const taken: Taken = { slots: held }
         // The slot is the actor's once it was launched, and nobody's otherwise.
-        return yield* Effect.ensuring(
-          look,
-          Effect.sync(() => {
-            taken?.release()
-          })
+        return Effect.ensuring(
+          takeOver(id, dead, taken),
+          Effect.sync(() => taken.slots?.release())
         )
       }).pipe(Effect.uninterruptible)
+
+    const takeOver = Effect.fnUntraced(function* (id: ProcessId, dead: ReadonlyArray<LeaseOwner>, taken: Taken) {
+      const row = yield* readRow(id)
+      if (row === undefined) return { _tag: "Absent" } as const
+      const { registration } = row.base
+      const engine = engines.has(registration) ? "present" : "missing"
+      const expected = verdictOf(row, { dead, engine }, yield* Clock.currentTimeMillis)
+      // What runs here is its keeper's to judge, also when its lease has lapsed while this host slept.
+      if (roster.has(id)) return { _tag: "Left", reason: "busy", holder: owner } as const
+      if (expected._tag === "Leave") return leftOf(row, expected.reason)
+      const by = { owner, dead, engine } as const
+      if (expected._tag !== "Run") {
+        return yield* settle(activations.recover(id, { ...by, claimant: claimant("recovery") }))
+      }
+      const line = lines.of(registration)
+      const slots = taken.slots ?? line.slots
+      if (roster.stopping() || !(taken.slots !== undefined || slots.tryTake())) {
+        enqueue(line, { id, dead })
+        return { _tag: "NoSlot" } as const
+      }
+      taken.slots = slots
+      const body = yield* Effect.catchTag(
+        prepared(registration, row),
+        "EnvironmentUnusable",
+        "InputInvalid",
+        Effect.succeed
+      )
+      if (!("run" in body)) return yield* rest(id, body.message)
+      const begins = claimant("recovery", body.trace)
+      return yield* early.during(id, (heard) =>
+        certain(
+          readRow,
+          settle(activations.recover(id, { ...by, claimant: begins })),
+          { id, by: begins },
+          (begun, lease): RecoveryOutcome => ({ _tag: "Run", row: begun, lease })
+        ).pipe(
+          Effect.tap((outcome) => {
+            if (outcome._tag !== "Run") return Effect.void
+            taken.slots = undefined
+            return roster.launch(outcome.row, outcome.lease, body, slots, heard.commands)
+          })
+        )
+      )
+    })
 
     const rest = (id: ProcessId, problem: string): Effect.Effect<Admission, StoreError> =>
       Effect.map(activations.backOff(id, problem), (backOff) =>
@@ -259,6 +263,11 @@ export const layer: Layer.Layer<
     })
   })
 )
+
+/** The slot that was taken for a row, until its actor has it. */
+interface Taken {
+  slots: Slots.Slots | undefined
+}
 
 /** A row that vanished between the read and the write needs nothing any more. */
 const settle = (

@@ -17,14 +17,13 @@ export const make: Effect.Effect<typeof ChangeFeed.Service, never, ProcessStore>
   const cursorAt = (change: number): Cursor => cursorOf(store.storeId, change)
   return ChangeFeed.of({
     beginning: cursorAt(0),
-    changesSince: (cursor, limit) =>
-      Effect.gen(function* () {
-        const after = yield* changeOf(store.storeId, cursor)
-        const most = yield* Inputs.count("limit", limit)
-        const numbered = most === 0 ? [] : yield* store.changesAfter(after, most)
-        const last = numbered.at(-1)
-        return { changes: numbered.map(shown), next: last === undefined ? cursor : cursorAt(last.change) }
-      })
+    changesSince: Effect.fnUntraced(function* (cursor, limit) {
+      const after = yield* changeOf(store.storeId, cursor)
+      const most = yield* Inputs.count("limit", limit)
+      const numbered = most === 0 ? [] : yield* store.changesAfter(after, most)
+      const last = numbered.at(-1)
+      return { changes: numbered.map(shown), next: last === undefined ? cursor : cursorAt(last.change) }
+    })
   })
 })
 

@@ -34,14 +34,13 @@ export const make: Effect.Effect<typeof ProcessEnvironments.Service, never, Proc
 
     return ProcessEnvironments.of({
       durability: store.durability,
-      persist: (spec) =>
-        Effect.gen(function* () {
-          const checked = yield* inputs.shape("environment", Environment.EnvironmentSpec, spec)
-          const ref = Environment.refOf(checked)
-          const body = Environment.bodyOf(checked)
-          yield* store.transact({ lock: [] }, () => acceptWith(undefined, [{ _tag: "PutEnvironment", ref, body }]))
-          return ref
-        }),
+      persist: Effect.fnUntraced(function* (spec) {
+        const checked = yield* inputs.shape("environment", Environment.EnvironmentSpec, spec)
+        const ref = Environment.refOf(checked)
+        const body = Environment.bodyOf(checked)
+        yield* store.transact({ lock: [] }, () => acceptWith(undefined, [{ _tag: "PutEnvironment", ref, body }]))
+        return ref
+      }),
       load: (ref) =>
         Effect.suspend(() => {
           const spec = known.get(ref)

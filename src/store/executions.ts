@@ -21,27 +21,27 @@ import { ProcessStore } from "./ProcessStore.ts"
 export const make: Effect.Effect<typeof ExecutionStore.Service, never, ProcessStore> = Effect.map(
   Effect.all([ProcessStore, Inputs.make]),
   ([store, inputs]) => {
-    const waitOf = (id: ProcessId, waitKey: string) =>
-      Effect.gen(function* () {
-        const event = yield* store.execution.eventByKey(id, Facts.resumedKey(id, waitKey, 1))
-        if (event === undefined) return { waitKey } satisfies Waited
-        const { outcome } = decodeResumed(event.payload)
-        if (outcome._tag !== "Signal") return { waitKey, ended: { outcome } } satisfies Waited
-        const [signal] = yield* Effect.catchTag(
-          store.eventsAfter(id, outcome.sequence - 1, 1),
-          "ProcessUnknown",
-          () => Effect.succeed([]) // pruned between the two reads
-        )
-        return { waitKey, ended: { outcome, ...(signal === undefined ? {} : { signal }) } } satisfies Waited
-      })
+    const waitOf = Effect.fnUntraced(function* (id: ProcessId, waitKey: string) {
+      const event = yield* store.execution.eventByKey(id, Facts.resumedKey(id, waitKey, 1))
+      if (event === undefined) return { waitKey } satisfies Waited
+      const { outcome } = decodeResumed(event.payload)
+      if (outcome._tag !== "Signal") return { waitKey, ended: { outcome } } satisfies Waited
+      const [signal] = yield* Effect.catchTag(
+        store.eventsAfter(id, outcome.sequence - 1, 1),
+        "ProcessUnknown",
+        () => Effect.succeed([]) // pruned between the two reads
+      )
+      return { waitKey, ended: { outcome, ...(signal === undefined ? {} : { signal }) } } satisfies Waited
+    })
 
     const signalRequest = (target: ProcessId, request: AppendRequest) =>
-      Either.gen(function* () {
-        yield* Inputs.id(target)
-        const checked = yield* inputs.appendRequest(request)
-        const problem = signalNameProblem(signalNameOf(checked.eventType) ?? "")
-        return problem === undefined ? checked : yield* Inputs.refuse("signal", problem)
-      })
+      Inputs.id(target).pipe(
+        Either.flatMap(() => inputs.appendRequest(request)),
+        Either.flatMap((checked) => {
+          const problem = signalNameProblem(signalNameOf(checked.eventType) ?? "")
+          return problem === undefined ? Either.right(checked) : Inputs.refuse("signal", problem)
+        })
+      )
 
     return ExecutionStore.of({
       journalOf: store.execution.journal,

@@ -46,47 +46,42 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
       })
 
     return HandleGrants.of({
-      grantHandle: (scope, id, descriptor) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          const owning = yield* inputs.shape("scope", SessionScope, scope)
-          const grant: HandleGrant = {
-            scopeId: scopeId(owning),
-            sessionId: owning.sessionId,
-            processId: id,
-            descriptor: yield* inputs.shape("descriptor", HandleDescriptor, descriptor)
-          }
-          return yield* known(id, { lock: [id] }, Grants.grant(grant))
-        }),
-      revokeHandle: (scope, id) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          yield* store.transact({ lock: [id] }, Grants.revoke(yield* scopeOf("scope", scope), id))
-        }),
-      transferHandleGrants: (from, to, ids) =>
-        Effect.gen(function* () {
-          const source = yield* scopeOf("from", from)
-          const checked = yield* inputs.shape("to", SessionScope, to)
-          const moved = yield* inputs.shape("ids", ProcessIds, ids)
-          const target = { scopeId: scopeId(checked), sessionId: checked.sessionId }
-          yield* store.transact({ lock: [...moved].sort() }, Grants.transfer(source, target, moved))
-        }),
+      grantHandle: Effect.fnUntraced(function* (scope, id, descriptor) {
+        yield* Inputs.id(id)
+        const owning = yield* inputs.shape("scope", SessionScope, scope)
+        const grant: HandleGrant = {
+          scopeId: scopeId(owning),
+          sessionId: owning.sessionId,
+          processId: id,
+          descriptor: yield* inputs.shape("descriptor", HandleDescriptor, descriptor)
+        }
+        return yield* known(id, { lock: [id] }, Grants.grant(grant))
+      }),
+      revokeHandle: Effect.fnUntraced(function* (scope, id) {
+        yield* Inputs.id(id)
+        yield* store.transact({ lock: [id] }, Grants.revoke(yield* scopeOf("scope", scope), id))
+      }),
+      transferHandleGrants: Effect.fnUntraced(function* (from, to, ids) {
+        const source = yield* scopeOf("from", from)
+        const checked = yield* inputs.shape("to", SessionScope, to)
+        const moved = yield* inputs.shape("ids", ProcessIds, ids)
+        const target = { scopeId: scopeId(checked), sessionId: checked.sessionId }
+        yield* store.transact({ lock: [...moved].sort() }, Grants.transfer(source, target, moved))
+      }),
       listHandleGrants: (scope) => entries(scope, () => true),
       listLiveHandleGrants: (scope) => entries(scope, (row) => lifecycleOf(row.snapshot) === "running"),
-      hasHandleGrant: (scope, id) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          const wanted = yield* scopeOf("scope", scope)
-          return (yield* store.grants({ processId: id })).some((grant) => grant.scopeId === wanted)
-        }),
-      handleGrantsForProcess: (id) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          const found = yield* store.find(id)
-          if (found._tag === "Pruned") return yield* prunedError(found.tombstone)
-          if (found._tag === "Absent") return yield* new ProcessUnknown({ processId: id })
-          return yield* store.grants({ processId: id })
-        }),
+      hasHandleGrant: Effect.fnUntraced(function* (scope, id) {
+        yield* Inputs.id(id)
+        const wanted = yield* scopeOf("scope", scope)
+        return (yield* store.grants({ processId: id })).some((grant) => grant.scopeId === wanted)
+      }),
+      handleGrantsForProcess: Effect.fnUntraced(function* (id) {
+        yield* Inputs.id(id)
+        const found = yield* store.find(id)
+        if (found._tag === "Pruned") return yield* prunedError(found.tombstone)
+        if (found._tag === "Absent") return yield* new ProcessUnknown({ processId: id })
+        return yield* store.grants({ processId: id })
+      }),
       deleteSessionProcessState: (sessionId) =>
         Effect.flatMap(Inputs.text("session_id", sessionId), (session) =>
           store.transact({ lock: [], session }, Grants.deleteSession(session))

@@ -45,17 +45,23 @@ export const make: Effect.Effect<Inputs> = Effect.map(Limits, (limits) => {
     maxLength: limits.maxLength,
     json,
     shape: (field, schema, value) => Either.flatMap(json(field, value), (copy) => fitting(field, schema, copy)),
-    appendRequest: (request) =>
-      Either.gen(function* () {
-        if (typeof request !== "object" || request === null) return yield* invalid("request", "is no append request")
-        const { eventType, payload, replayKey, wakeTargetScope } = request
-        yield* text("request/event_type", eventType)
-        if (replayKey !== undefined) yield* text("request/replay_key", replayKey)
-        const copy = yield* json("payload", payload)
-        if (wakeTargetScope === undefined) return { ...request, payload: copy }
-        const scope = yield* fitting("request/wake_target_scope", SessionScope, wakeTargetScope)
-        return { ...request, payload: copy, wakeTargetScope: structuredClone(scope) }
-      }),
+    appendRequest: (request) => {
+      if (typeof request !== "object" || request === null) return invalid("request", "is no append request")
+      const { eventType, payload, replayKey, wakeTargetScope } = request
+      return text("request/event_type", eventType).pipe(
+        Either.flatMap(() => (replayKey === undefined ? nothing : text("request/replay_key", replayKey))),
+        Either.flatMap(() => json("payload", payload)),
+        Either.flatMap((copy) =>
+          wakeTargetScope === undefined
+            ? Either.right({ ...request, payload: copy })
+            : Either.map(fitting("request/wake_target_scope", SessionScope, wakeTargetScope), (scope) => ({
+                ...request,
+                payload: copy,
+                wakeTargetScope: structuredClone(scope)
+              }))
+        )
+      )
+    },
     output: (value) =>
       Either.flatMap(json("await_output", value), (copy) =>
         Either.fromOption(
@@ -134,6 +140,8 @@ export const fitting = <A, I>(
     const path = (issue?.path ?? []).map((key) => `/${String(key)}`).join("")
     return new InputInvalid({ field: `${field}${path}`, problem: issue?.message ?? "does not fit" })
   })
+
+const nothing = Either.right(undefined)
 
 const isLease = Schema.is(Schema.typeSchema(LeaseSchema))
 

@@ -25,35 +25,31 @@ export const make: Effect.Effect<typeof LeaseStore.Service, never, ProcessStore 
     const known = onKnown(store)
 
     return LeaseStore.of({
-      claimProcessLease: (id, owner, ttlMs) =>
-        Effect.gen(function* () {
-          const claimant = yield* claimantOf(id, owner, ttlMs)
-          return yield* known(id, { lock: [id] }, LeaseProtocol.claim(id, claimant))
-        }),
-      reclaimProcessLease: (id, owner, observed, ttlMs) =>
-        Effect.gen(function* () {
-          const claimant = yield* claimantOf(id, owner, ttlMs)
-          yield* Inputs.lease("observed", observed)
-          const stored = yield* store.leaseOf(id)
-          const dead = stored !== undefined && (yield* liveness.isDefinitelyDead(stored.owner, owner))
-          return yield* known(
-            id,
-            { lock: [id] },
-            LeaseProtocol.reclaim(id, claimant, observed, dead ? stored.owner : undefined)
-          )
-        }),
-      renewProcessLease: (lease, ttlMs) =>
-        Effect.gen(function* () {
-          yield* Inputs.lease("lease", lease)
-          yield* Inputs.count("ttl_ms", ttlMs)
-          return yield* store.transact({ lock: [lease.processId] }, LeaseProtocol.renew(lease, ttlMs))
-        }),
+      claimProcessLease: Effect.fnUntraced(function* (id, owner, ttlMs) {
+        const claimant = yield* claimantOf(id, owner, ttlMs)
+        return yield* known(id, { lock: [id] }, LeaseProtocol.claim(id, claimant))
+      }),
+      reclaimProcessLease: Effect.fnUntraced(function* (id, owner, observed, ttlMs) {
+        const claimant = yield* claimantOf(id, owner, ttlMs)
+        yield* Inputs.lease("observed", observed)
+        const stored = yield* store.leaseOf(id)
+        const dead = stored !== undefined && (yield* liveness.isDefinitelyDead(stored.owner, owner))
+        return yield* known(
+          id,
+          { lock: [id] },
+          LeaseProtocol.reclaim(id, claimant, observed, dead ? stored.owner : undefined)
+        )
+      }),
+      renewProcessLease: Effect.fnUntraced(function* (lease, ttlMs) {
+        yield* Inputs.lease("lease", lease)
+        yield* Inputs.count("ttl_ms", ttlMs)
+        return yield* store.transact({ lock: [lease.processId] }, LeaseProtocol.renew(lease, ttlMs))
+      }),
       getProcessLease: (id) => Effect.flatMap(Inputs.id(id), store.leaseOf),
-      completeProcessLease: (completion) =>
-        Effect.gen(function* () {
-          const { processId, leaseToken } = yield* Inputs.fitting("completion", Completion, completion)
-          yield* store.transact({ lock: [processId] }, LeaseProtocol.release(processId, leaseToken))
-        })
+      completeProcessLease: Effect.fnUntraced(function* (completion) {
+        const { processId, leaseToken } = yield* Inputs.fitting("completion", Completion, completion)
+        yield* store.transact({ lock: [processId] }, LeaseProtocol.release(processId, leaseToken))
+      })
     })
   }
 )

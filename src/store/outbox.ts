@@ -26,13 +26,12 @@ export const make: Effect.Effect<typeof WakeOutbox.Service, never, ProcessStore>
                 problem: `is ${limit}; it must be a whole number from 1 to ${maxClaims}`
               })
             ),
-      settle: (claim, settlement) =>
-        Effect.gen(function* () {
-          yield* Inputs.count("number", claim.number)
-          yield* Inputs.text("token", claim.token)
-          const checked = yield* inputs.shape("settlement", SettlementShape, settlement)
-          return yield* store.transact({ lock: [] }, Decisions.settle(claim, checked))
-        }),
+      settle: Effect.fnUntraced(function* (claim, settlement) {
+        yield* Inputs.count("number", claim.number)
+        yield* Inputs.text("token", claim.token)
+        const checked = yield* inputs.shape("settlement", SettlementShape, settlement)
+        return yield* store.transact({ lock: [] }, Decisions.settle(claim, checked))
+      }),
       redrive: (wakeId) =>
         Effect.flatMap(Inputs.text("wake_id", wakeId), (id) =>
           store.transact({ lock: [] }, Decisions.redrive(id, times))

@@ -56,18 +56,17 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
 
     return Retention.of({
       pruneTerminalProcesses: prune,
-      compactTombstones: (cutoffMs, watermark) =>
-        Effect.gen(function* () {
-          const cutoff = yield* Inputs.count("cutoffMs", cutoffMs)
-          const upTo = yield* limitOf(watermark)
-          let compacted = 0
-          while (true) {
-            const batch = yield* store.tombstonesBefore({ cutoffMs: cutoff, limit: batchSize })
-            const ids = batch.filter(({ change }) => change <= upTo).map(({ processId }) => processId)
-            if (ids.length === 0) return compacted
-            compacted += (yield* store.transact({ lock: [...ids].sort() }, Decisions.compact(ids))).length
-          }
-        }),
+      compactTombstones: Effect.fnUntraced(function* (cutoffMs, watermark) {
+        const cutoff = yield* Inputs.count("cutoffMs", cutoffMs)
+        const upTo = yield* limitOf(watermark)
+        let compacted = 0
+        while (true) {
+          const batch = yield* store.tombstonesBefore({ cutoffMs: cutoff, limit: batchSize })
+          const ids = batch.filter(({ change }) => change <= upTo).map(({ processId }) => processId)
+          if (ids.length === 0) return compacted
+          compacted += (yield* store.transact({ lock: [...ids].sort() }, Decisions.compact(ids))).length
+        }
+      }),
       referenceSummary: Effect.map(store.listNonTerminal, (rows) => {
         const groups = new Map<string, Reference>()
         for (const { base } of rows) {

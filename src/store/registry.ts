@@ -33,81 +33,72 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
     const reading = readingKnown(store)
 
     return ProcessRegistry.of({
-      registerProcess: (registration) =>
-        Effect.gen(function* () {
-          const shaped = yield* Either.mapLeft(
-            Inputs.fitting("", Registration.Registration, registration),
-            ({ field, problem }) =>
-              new RegistrationInvalid({
-                processId: idOf(registration),
-                field: field.slice(1) || "registration",
-                problem
-              })
-          )
-          const registered = yield* Registration.prepare(shaped, inputs.maxLength)
-          return recordOf(
-            yield* store.transact(Register.registerPlan(registered.registration), Register.register(registered))
-          )
-        }),
-      appendEvent: (id, request, authority) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          yield* Inputs.authority(authority)
-          const checked = yield* inputs.appendRequest(request)
-          return yield* known(id, Append.appendPlan(id, checked, authority), Append.append(id, checked, authority))
-        }),
-      recordFirstStarted: (id, started) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          const checked = yield* inputs.shape("started", FirstStarted, started)
-          return recordOf(yield* known(id, { lock: [id] }, Activation.recordFirstStarted(id, checked)))
-        }),
-      completeProcessWithLease: (lease, output) =>
-        Effect.gen(function* () {
-          const { processId } = yield* Inputs.lease("lease", lease)
-          const checked = yield* inputs.output(output)
-          const plan = Completion.completionPlan(processId, checked)
-          return recordOf(yield* known(processId, plan, Completion.completeWithLease(lease, checked)))
-        }),
-      completeProcess: (id, output, authority) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          yield* inputs.shape("authority", CompletionAuthority, authority)
-          const checked = yield* inputs.output(output)
-          const plan = Completion.completionPlan(id, checked)
-          return recordOf(yield* known(id, plan, Completion.completeWithAuthority(id, checked, authority)))
-        }),
-      requestProcessCancel: (id, reason, authority) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          yield* Inputs.authority(authority)
-          const checked = yield* inputs.shape("reason", Schema.NullOr(Schema.String), reason)
-          const plan = Completion.cancelPlan(id, checked, authority)
-          return recordOf(yield* known(id, plan, Completion.requestCancel(id, checked, authority)))
-        }),
-      requestProcessAbandon: (id, request, authority) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          yield* Inputs.authority(authority)
-          const checked = yield* inputs.shape("request", Facts.AbandonRequest, request)
-          return recordOf(
-            yield* known(id, Completion.abandonPlan(id, authority), Completion.requestAbandon(id, checked, authority))
-          )
-        }),
-      setExternalRef: (id, externalRef, authority) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          yield* Inputs.authority(authority)
-          const checked = yield* inputs.shape("external_ref", Facts.ExternalRef, externalRef)
-          const lock = "lease" in authority ? [id, authority.lease.processId] : [id]
-          return recordOf(yield* known(id, { lock }, Records.setExternalRef(id, checked, authority)))
-        }),
-      ackWake: (id, sequence) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          const checked = yield* Inputs.count("sequence", sequence)
-          yield* known(id, { lock: [id] }, Records.ackWake(id, checked))
-        }),
+      registerProcess: Effect.fnUntraced(function* (registration) {
+        const shaped = yield* Either.mapLeft(
+          Inputs.fitting("", Registration.Registration, registration),
+          ({ field, problem }) =>
+            new RegistrationInvalid({
+              processId: idOf(registration),
+              field: field.slice(1) || "registration",
+              problem
+            })
+        )
+        const registered = yield* Registration.prepare(shaped, inputs.maxLength)
+        return recordOf(
+          yield* store.transact(Register.registerPlan(registered.registration), Register.register(registered))
+        )
+      }),
+      appendEvent: Effect.fnUntraced(function* (id, request, authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* inputs.appendRequest(request)
+        return yield* known(id, Append.appendPlan(id, checked, authority), Append.append(id, checked, authority))
+      }),
+      recordFirstStarted: Effect.fnUntraced(function* (id, started) {
+        yield* Inputs.id(id)
+        const checked = yield* inputs.shape("started", FirstStarted, started)
+        return recordOf(yield* known(id, { lock: [id] }, Activation.recordFirstStarted(id, checked)))
+      }),
+      completeProcessWithLease: Effect.fnUntraced(function* (lease, output) {
+        const { processId } = yield* Inputs.lease("lease", lease)
+        const checked = yield* inputs.output(output)
+        const plan = Completion.completionPlan(processId, checked)
+        return recordOf(yield* known(processId, plan, Completion.completeWithLease(lease, checked)))
+      }),
+      completeProcess: Effect.fnUntraced(function* (id, output, authority) {
+        yield* Inputs.id(id)
+        yield* inputs.shape("authority", CompletionAuthority, authority)
+        const checked = yield* inputs.output(output)
+        const plan = Completion.completionPlan(id, checked)
+        return recordOf(yield* known(id, plan, Completion.completeWithAuthority(id, checked, authority)))
+      }),
+      requestProcessCancel: Effect.fnUntraced(function* (id, reason, authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* inputs.shape("reason", Schema.NullOr(Schema.String), reason)
+        const plan = Completion.cancelPlan(id, checked, authority)
+        return recordOf(yield* known(id, plan, Completion.requestCancel(id, checked, authority)))
+      }),
+      requestProcessAbandon: Effect.fnUntraced(function* (id, request, authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* inputs.shape("request", Facts.AbandonRequest, request)
+        return recordOf(
+          yield* known(id, Completion.abandonPlan(id, authority), Completion.requestAbandon(id, checked, authority))
+        )
+      }),
+      setExternalRef: Effect.fnUntraced(function* (id, externalRef, authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* inputs.shape("external_ref", Facts.ExternalRef, externalRef)
+        const lock = "lease" in authority ? [id, authority.lease.processId] : [id]
+        return recordOf(yield* known(id, { lock }, Records.setExternalRef(id, checked, authority)))
+      }),
+      ackWake: Effect.fnUntraced(function* (id, sequence) {
+        yield* Inputs.id(id)
+        const checked = yield* Inputs.count("sequence", sequence)
+        yield* known(id, { lock: [id] }, Records.ackWake(id, checked))
+      }),
       getProcess: (id) =>
         Effect.flatMap(store.find(id), (found) => {
           switch (found._tag) {
@@ -119,36 +110,31 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
               return Effect.succeed(undefined)
           }
         }),
-      eventsAfter: (id, sequence, limit) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          const page = yield* Inputs.page(sequence, limit)
-          return yield* reading(id, store.eventsAfter(id, page.sequence, page.limit))
-        }),
-      countEventsThrough: (id, eventType, upto) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          yield* Inputs.text("event_type", eventType)
-          return yield* reading(id, store.countEvents(id, eventType, yield* Inputs.count("upto", upto)))
-        }),
-      recentEvents: (id, limit) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          return yield* reading(id, store.recentEvents(id, yield* Inputs.count("limit", limit)))
-        }),
-      wakeEventsAfter: (id, sequence) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          return yield* reading(id, store.wakeEventsAfter(id, yield* Inputs.count("sequence", sequence)))
-        }),
-      listProcesses: (filter, page = {}) =>
-        Effect.gen(function* () {
-          const checked = yield* Filter.check(filter)
-          const { after, limit = 100 } = yield* inputs.shape("page", Page, page)
-          const most = yield* Inputs.count("page/limit", limit)
-          const rows = yield* store.list({ filter: checked, limit: most, ...(after === undefined ? {} : { after }) })
-          return rows.map(recordOf)
-        }),
+      eventsAfter: Effect.fnUntraced(function* (id, sequence, limit) {
+        yield* Inputs.id(id)
+        const page = yield* Inputs.page(sequence, limit)
+        return yield* reading(id, store.eventsAfter(id, page.sequence, page.limit))
+      }),
+      countEventsThrough: Effect.fnUntraced(function* (id, eventType, upto) {
+        yield* Inputs.id(id)
+        yield* Inputs.text("event_type", eventType)
+        return yield* reading(id, store.countEvents(id, eventType, yield* Inputs.count("upto", upto)))
+      }),
+      recentEvents: Effect.fnUntraced(function* (id, limit) {
+        yield* Inputs.id(id)
+        return yield* reading(id, store.recentEvents(id, yield* Inputs.count("limit", limit)))
+      }),
+      wakeEventsAfter: Effect.fnUntraced(function* (id, sequence) {
+        yield* Inputs.id(id)
+        return yield* reading(id, store.wakeEventsAfter(id, yield* Inputs.count("sequence", sequence)))
+      }),
+      listProcesses: Effect.fnUntraced(function* (filter, page = {}) {
+        const checked = yield* Filter.check(filter)
+        const { after, limit = 100 } = yield* inputs.shape("page", Page, page)
+        const most = yield* Inputs.count("page/limit", limit)
+        const rows = yield* store.list({ filter: checked, limit: most, ...(after === undefined ? {} : { after }) })
+        return rows.map(recordOf)
+      }),
       listNonTerminal: Effect.map(store.listNonTerminal, (rows) => rows.map(recordOf))
     })
   }

@@ -21,20 +21,18 @@ export const make: Effect.Effect<typeof WaitStore.Service, never, ProcessStore> 
   ([store, inputs]) => {
     const known = onKnown(store)
     return WaitStore.of({
-      setProcessWait: (id, wait, authority) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          yield* Inputs.authority(authority)
-          const checked = yield* signalWait(yield* inputs.shape("wait", Facts.WaitState, wait))
-          return recordOf(yield* known(id, Waits.waitPlan(id, authority), Waits.setWait(id, checked, authority)))
-        }),
-      clearProcessWait: (id, authority, outcome = { _tag: "Cancelled" }) =>
-        Effect.gen(function* () {
-          yield* Inputs.id(id)
-          yield* Inputs.authority(authority)
-          const checked = yield* inputs.shape("outcome", Facts.WaitOutcome, outcome)
-          return recordOf(yield* known(id, Waits.waitPlan(id, authority), Waits.clearWait(id, checked, authority)))
-        })
+      setProcessWait: Effect.fnUntraced(function* (id, wait, authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* signalWait(yield* inputs.shape("wait", Facts.WaitState, wait))
+        return recordOf(yield* known(id, Waits.waitPlan(id, authority), Waits.setWait(id, checked, authority)))
+      }),
+      clearProcessWait: Effect.fnUntraced(function* (id, authority, outcome = { _tag: "Cancelled" }) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* inputs.shape("outcome", Facts.WaitOutcome, outcome)
+        return recordOf(yield* known(id, Waits.waitPlan(id, authority), Waits.clearWait(id, checked, authority)))
+      })
     })
   }
 )

@@ -1,10 +1,8 @@
 /**
  * How a decision changes a row: by appending facts, which the lifecycle machine folds, and by moving its lease.
  */
-import { isDormant, isStarted } from "../../../machines/lifecycle.ts"
-import { processMachine } from "../../../machines/process.ts"
+import { advance, isDormant, isStarted } from "../../../machines/lifecycle.ts"
 import { dueAtMs } from "../../../machines/recovery.ts"
-import * as Step from "../../../machines/step.ts"
 import { jsonEquals } from "../../model/canonical.ts"
 import type { Fact } from "../../model/facts.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
@@ -36,7 +34,7 @@ export const insert = (base: Base, after?: { readonly sequence: number; readonly
 export const append = (change: Change, fact: Fact, nowMs: number): Change => {
   const { row } = change
   const sequence = row.sequence + 1
-  const step = Step.advance(processMachine, row.snapshot, { ...fact.lifecycle, atMs: nowMs })
+  const step = advance(row.snapshot, { ...fact.lifecycle, atMs: nowMs })
   const advanced = { ...row, sequence, snapshot: step.snapshot }
   const event = eventOf(row.base, sequence, fact, nowMs)
   const owed = Wakes.owedBy(row, event, fact.wakeTarget)
@@ -56,7 +54,7 @@ export const refolded = (change: Change, event: ProcessEvent): Change => ({
   ...change,
   row: {
     ...change.row,
-    snapshot: Step.advance(processMachine, change.row.snapshot, lifecycleEventOf(event)).snapshot,
+    snapshot: advance(change.row.snapshot, lifecycleEventOf(event)).snapshot,
     dueAtMs: null
   }
 })

@@ -127,12 +127,11 @@ export const make = (
     catch: (cause) => storeError("begin a transaction", cause)
   })
 
-  const locked = acquire.pipe(
-    Effect.retry({
-      while: (error) => error.reason === "busy",
-      schedule: patience(options.busyTimeoutMs)
-    }),
-    realTime
+  const isBusy = (error: StoreError): boolean => error.reason === "busy"
+
+  /** As a rule the lock is free, and then nothing of the patience is set up. */
+  const locked = Effect.catchIf(acquire, isBusy, () =>
+    realTime(Effect.retry(acquire, { while: isBusy, schedule: patience(options.busyTimeoutMs) }))
   )
 
   /** Runs jobs until the queue, the batch or its time is used up; answers wait in `exits`. */
@@ -191,21 +190,19 @@ export const make = (
     Effect.sync(() => answer(queue.splice(0, queue.length), () => Exit.fail(error)))
 
   const once = (limit: number): Effect.Effect<void> =>
-    locked.pipe(
-      Effect.flatMap(() => Effect.sync(() => transaction(limit))),
-      Effect.flatMap((again) =>
-        Effect.suspend(() => {
-          queue.unshift(...again)
-          return oneByOne(again.length)
-        })
-      ),
-      Effect.catchAll(failQueued)
-    )
+    Effect.matchEffect(locked, {
+      onSuccess: () => {
+        const again = transaction(limit)
+        queue.unshift(...again)
+        return oneByOne(again.length)
+      },
+      onFailure: failQueued
+    })
 
   const oneByOne = (count: number): Effect.Effect<void> =>
-    Effect.suspend(() =>
-      count === 0 || queue.length === 0 ? Effect.void : Effect.zipRight(once(1), oneByOne(count - 1))
-    )
+    count === 0
+      ? Effect.void
+      : Effect.suspend(() => (queue.length === 0 ? Effect.void : Effect.zipRight(once(1), oneByOne(count - 1))))
 
   const abort = (defect: unknown): void => {
     const { jobs, answered } = inFlight

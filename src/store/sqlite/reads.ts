@@ -69,12 +69,11 @@ export const make = (
           "read a lease",
           Effect.map(find(id), (found) => (found._tag === "Present" ? leaseIn(id, found.row.lease) : undefined))
         ),
-      eventsAfter: (id, sequence, limit) =>
-        Effect.gen(function* () {
-          const log = yield* asStoreError("read events", events(id, sequence, limit))
-          if (log.length === 0) yield* known(id)
-          return log
-        }),
+      eventsAfter: Effect.fnUntraced(function* (id, sequence, limit) {
+        const log = yield* asStoreError("read events", events(id, sequence, limit))
+        if (log.length === 0) yield* known(id)
+        return log
+      }),
       listNonTerminal: asStoreError(
         "list processes",
         Effect.flatMap(

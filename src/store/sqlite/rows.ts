@@ -17,6 +17,7 @@ import * as Children from "./children.ts"
 import type { EventColumns, RowColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
 import * as Outboxes from "./outbox.ts"
+import * as RowCaches from "./RowCache.ts"
 import type { Statements } from "./statements.ts"
 import { prepare } from "./statements.ts"
 import type { Stored } from "./views.ts"
@@ -48,7 +49,7 @@ const pollPage = 1_000
 /** How many leases one transaction renews: half of what it may, so that a page holds the loop for a few milliseconds. */
 export const renewalPage = 500
 
-/** How many rows the cache keeps. */
+/** How many rows that have not ended the cache keeps. */
 export const cacheSize = 4_096
 
 /** Prepares the statements. The schema must exist. */
@@ -56,8 +57,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
   const sql = prepare(db)
   const kin = Children.make(sql)
   const outbox = Outboxes.make(db, times)
-  const cache = new Map<ProcessId, Stored>()
-  const touched = new Map<ProcessId, Stored>()
+  const cache = RowCaches.make(cacheSize)
   const types: Columns.EventTypesCache = new Map()
   const written: Array<Change> = []
   let version = dataVersion(sql)
@@ -68,7 +68,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
   const own = new Set<number>()
 
   const load = (id: ProcessId): Stored | undefined => {
-    const known = touched.get(id) ?? cache.get(id)
+    const known = cache.get(id)
     if (known !== undefined) return known
     const columns = sql.row.get(id) as RowColumns | undefined
     if (columns === undefined) return undefined
@@ -79,7 +79,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
         (sql.events.all(columns.pk) as ReadonlyArray<EventColumns>).map((event) => Columns.eventOf(id, event))
       )
     }
-    cache.set(id, stored)
+    cache.keep(id, stored)
     return stored
   }
 
@@ -120,7 +120,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     writeState(pk, change)
     writeLease(pk, change)
     kin.follow(pk, change)
-    touched.set(id, { pk, row })
+    cache.touch(id, { pk, row })
     written.push(change)
   }
 
@@ -178,10 +178,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     // Decisions write beside rows that they have loaded.
     pkOf: (id) => (load(id) as Stored).pk,
     takeChange: () => nextChange++,
-    forget: (id) => {
-      cache.delete(id)
-      touched.delete(id)
-    }
+    forget: cache.forget
   })
 
   /** Extends leases by their keeper; the rows that are known here follow. */
@@ -197,11 +194,11 @@ export const make = (db: Database, times: WakeTimes): Rows => {
       expires: expiresAtMs
     }) as RenewedPage["renewed"]
     for (const { processId } of renewed) {
-      const known = touched.get(processId) ?? cache.get(processId)
+      const known = cache.get(processId)
       const held = known?.row.lease.held
       if (known === undefined || held === undefined) continue
       const lease = { ...known.row.lease, held: { ...held, expiresAtMs } }
-      touched.set(processId, { pk: known.pk, row: { ...known.row, lease } })
+      cache.touch(processId, { pk: known.pk, row: { ...known.row, lease } })
     }
     return { renewed, expiresAtMs, next: last }
   }
@@ -224,16 +221,15 @@ export const make = (db: Database, times: WakeTimes): Rows => {
       for (const write of writes) writeBeside(write)
     },
     renewKept,
-    begin: forgetForeign,
+    begin: () => {
+      forgetForeign()
+      cache.begin()
+    },
     committed: () => {
-      for (const [id, stored] of touched) {
-        cache.delete(id)
-        cache.set(id, stored)
-        const { eventTypes } = stored.row.base.registration
+      for (const { row } of cache.commit()) {
+        const { eventTypes } = row.base.registration
         types.set(eventTypesHash(eventTypes), eventTypes)
       }
-      touched.clear()
-      trim(cache)
       // Nobody else committed since the last poll, so there is nothing before this commit that a poll should find.
       if (version === polledVersion) polledChange = nextChange - 1
       else if (own.size < cacheSize) for (let change = firstChange; change < nextChange; change++) own.add(change)
@@ -241,7 +237,6 @@ export const make = (db: Database, times: WakeTimes): Rows => {
       return written.splice(0, written.length)
     },
     rolledBack: () => {
-      touched.clear()
       written.length = 0
       // A commit that failed may be on the disk: the cache may be behind the file, and the next poll tells what it finds.
       cache.clear()
@@ -256,7 +251,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
         // The read that follows meets the same failure, and says so.
         return undefined
       }
-      return cache.get(id)?.row
+      return cache.committed(id)?.row
     },
     changedElsewhere: () => {
       const present = dataVersion(sql)
@@ -280,11 +275,3 @@ export const make = (db: Database, times: WakeTimes): Rows => {
 const dataVersion = (sql: Statements): number => sql.dataVersion.get() as number
 
 const lastChange = (sql: Statements): number => sql.lastChange.get() as number
-
-/** A map remembers the order of insertion: the first keys are the ones that were not written for longest. */
-const trim = (cache: Map<ProcessId, Stored>): void => {
-  for (const id of cache.keys()) {
-    if (cache.size <= cacheSize) return
-    cache.delete(id)
-  }
-}
