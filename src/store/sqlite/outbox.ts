@@ -134,6 +134,21 @@ export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
         found.map(rowOf)
       )
     ),
+  list: ({ states, processId, targetScopeId, before, limit }) => {
+    const wanted = [
+      ...(states === undefined ? [] : [sql.in("state", states)]),
+      ...(processId === undefined ? [] : [sql`pk = (SELECT pk FROM process WHERE process_id = ${processId})`]),
+      ...(targetScopeId === undefined ? [] : [sql`target_scope = ${targetScopeId}`]),
+      ...(before === undefined ? [] : [sql`number < ${before}`])
+    ]
+    return asStoreError(
+      "list wakes",
+      Effect.map(
+        sql<Columns>`${sql.literal(select)} WHERE ${sql.and(wanted)} ORDER BY number DESC LIMIT ${limit}`,
+        (found) => found.map(rowOf)
+      )
+    )
+  },
   report: asStoreError(
     "report on wakes",
     Effect.all([
@@ -161,6 +176,7 @@ interface GroupColumns {
   readonly target_scope: BlockedGroup["targetScopeId"]
   readonly process_id: ProcessId
   readonly wake_id: string
+  readonly sequence: number
   readonly state: WakeState
   readonly attempts: number
   readonly next_attempt: number
@@ -180,6 +196,7 @@ const groupOf = (columns: GroupColumns): BlockedGroup => ({
   targetScopeId: columns.target_scope,
   processId: columns.process_id,
   unblockedBy: columns.wake_id,
+  sequence: columns.sequence,
   state: columns.state,
   attempts: columns.attempts,
   nextAttemptAtMs: columns.next_attempt,
