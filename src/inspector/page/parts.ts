@@ -125,13 +125,15 @@ const sweepOf = (value: unknown): HTMLElement => {
         : ` · admitted ${total[0]}, ended ${total[1]}, deferred ${total[2]}`
     ),
     ...listOf(dead).map((holder) =>
-      h("p", {}, `${fieldsOf(holder).owner_id} is proven dead; it left ${fieldsOf(holder).leases} leases.`)
+      h("p", {}, `${fieldsOf(holder).owner_id} is proven dead; it left ${leaseCount(fieldsOf(holder).leases)}.`)
     ),
     group("admitted", admitted),
     group("ended", ended),
     group("deferred", deferred)
   )
 }
+
+const leaseCount = (leases: unknown): string => (leases === 1 ? "1 lease" : `${leases} leases`)
 
 /** Counts by state; those of the discarded by reason, too. */
 const countsOf = (counts: Fields): ReadonlyArray<readonly [string, unknown]> =>
