@@ -135,16 +135,20 @@ export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
       )
     ),
   list: ({ states, processId, targetScopeId, before, limit }) => {
+    const isOwed = states?.every((state) => state === "pending" || state === "enqueuing") === true
     const wanted = [
       ...(states === undefined ? [] : [sql.in("state", states)]),
       ...(processId === undefined ? [] : [sql`pk = (SELECT pk FROM process WHERE process_id = ${processId})`]),
       ...(targetScopeId === undefined ? [] : [sql`target_scope = ${targetScopeId}`]),
-      ...(before === undefined ? [] : [sql`number < ${before}`])
+      ...(before === undefined ? [] : [sql`number < ${before}`]),
+      // What is owed has indexes of its own: in their words, and with the order of the rows out of the planner's sight.
+      ...(isOwed ? [undelivered] : [])
     ]
+    const order = sql.literal(isOwed && processId === undefined ? "+number" : "number")
     return asStoreError(
       "list wakes",
       Effect.map(
-        sql<Columns>`${sql.literal(select)} WHERE ${sql.and(wanted)} ORDER BY number DESC LIMIT ${limit}`,
+        sql<Columns>`${sql.literal(select)} WHERE ${sql.and(wanted)} ORDER BY ${order} DESC LIMIT ${limit}`,
         (found) => found.map(rowOf)
       )
     )
