@@ -74,9 +74,9 @@ describe("holdfast wakes, while a host has the file open", () => {
           people.out,
           /^2 pending, 1 enqueuing, 1 enqueued, 1 discarded \(1 target_gone\)\n\nNO +STATE +PROCESS/
         )
-        assert.match(people.out, /\n *\d+ +discarded: target_gone +gone +progress #1 +session:gone +1 /)
-        assert.match(people.out, /\n *\d+ +pending, blocked +busy +progress #3 +session:busy +0 /)
-        assert.match(people.out, /\nBLOCKED .*\nbusy +session:busy +2 +#1, enqueuing /)
+        assert.match(people.out, /\n *\d+ +discarded: target_gone +gone +progress #1 +gone +1 /)
+        assert.match(people.out, /\n *\d+ +pending, blocked +busy +progress #3 +busy +0 /)
+        assert.match(people.out, /\nBLOCKED .*\nbusy +busy +2 +#1, enqueuing /)
         assert.strictEqual(people.err, "")
       }),
     boundMs

@@ -158,7 +158,7 @@ const wakeTable = (screen: Screen, wakes: ReadonlyArray<WakeView>, nowMs: number
       { text: stateText(wake, nowMs), paint: paints[wake.state] },
       harmless(wake.process_id),
       harmless(`${wake.event_type} #${wake.sequence}`),
-      harmless(wake.target_scope_id),
+      sessionOf(wake),
       String(wake.attempts),
       ago(wake.created_at_ms, nowMs),
       wake.wake_id
@@ -185,13 +185,17 @@ const blockedTable = (screen: Screen, groups: ReadonlyArray<BlockedView>, nowMs:
     ],
     groups.map((group) => [
       harmless(group.process_id),
-      harmless(group.target_scope_id),
+      sessionOf(group),
       String(group.waiting),
       `#${group.sequence}, ${group.state}`,
       group.next_attempt_at_ms <= nowMs ? "due" : away(group.next_attempt_at_ms, nowMs),
       group.unblocked_by
     ])
   )
+
+/** A target as `--session` takes it. */
+const sessionOf = ({ target_scope_id: scope }: { readonly target_scope_id: string }): string =>
+  harmless(scope.replace(/^session:/, ""))
 
 /** The id that was meant: on a narrow terminal ids are cut, and numbers are not. */
 const idOf = (wake: string): Effect.Effect<string, CliFailure | InputInvalid | StoreError, WakeOutbox> => {
