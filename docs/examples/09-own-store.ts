@@ -39,6 +39,7 @@ const layer = Layer.succeed(
     outbox: {
       isDue: () => missing("look for due wakes"),
       rowsOf: () => missing("read wakes"),
+      list: () => missing("list wakes"),
       report: missing("report on wakes")
     },
     environments: { get: () => missing("read an execution environment") },

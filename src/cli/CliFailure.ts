@@ -11,7 +11,7 @@ export const exitCodes: ReadonlyArray<readonly [number, string]> = [
   [0, "done"],
   [1, "refused or failed; the sentence on stderr says why (verify: differences were found)"],
   [2, "the command line is not understood"],
-  [3, "no such process, or no such database file"],
+  [3, "no such process or wake, or no such database file"],
   [130, "interrupted"]
 ]
 

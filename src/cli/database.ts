@@ -14,15 +14,17 @@ import type { ChangeFeed } from "../store/ChangeFeed.ts"
 import * as Changes from "../store/changes.ts"
 import * as Liveness from "../store/liveness.ts"
 import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
+import * as Outbox from "../store/outbox.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import * as Registry from "../store/registry.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
+import type { WakeOutbox } from "../store/WakeOutbox.ts"
 import type { CliFailure } from "./CliFailure.ts"
 import { misused, notFound, refused } from "./CliFailure.ts"
 
 /** What a command may use of a database. */
-export type Services = ProcessStore | ProcessRegistry | ChangeFeed | OwnerLiveness
+export type Services = ProcessStore | ProcessRegistry | ChangeFeed | OwnerLiveness | WakeOutbox
 
 /** Runs a command on a database, which is open for as long as the command runs. */
 export const on = <A, E, R>(
@@ -44,7 +46,7 @@ export const fileOf = (db: Option.Option<string>): Effect.Effect<string, CliFail
   })
 
 const services = (filename: string): Layer.Layer<Services, InputInvalid | StoreError> =>
-  Layer.mergeAll(Registry.layer, Changes.layer, Liveness.layer).pipe(
+  Layer.mergeAll(Registry.layer, Changes.layer, Liveness.layer, Outbox.layer).pipe(
     Layer.provideMerge(SqliteStore.layer({ filename }))
   )
 

@@ -25,6 +25,7 @@ import * as Sweep from "./commands/sweep.ts"
 import * as Tail from "./commands/tail.ts"
 import * as Tree from "./commands/tree.ts"
 import * as Verify from "./commands/verify.ts"
+import * as Wakes from "./commands/wakes.ts"
 import { laidOut } from "./help.ts"
 import { interruptWasExpected } from "./interrupts.ts"
 import * as Screen from "./Screen.ts"
@@ -65,9 +66,11 @@ const holdfast = Command.make("holdfast", {}, () =>
     Tail.command,
     Tree.command,
     Explain.command,
+    Wakes.command,
     Requests.signal,
     Requests.cancel,
     Requests.abandon,
+    Wakes.redrive,
     Sweep.command,
     Verify.command,
     Inspect.command,

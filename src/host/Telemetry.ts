@@ -3,7 +3,7 @@
  *
  * ```
  * layerTracing   below a host  activations are traced with the tracer in context
- * layerMetrics   on a host     gauges are read at an interval, counters follow sweeps and commits
+ * layerMetrics   on a host     gauges are read at an interval, the others follow sweeps and commits
  * ```
  * Invariant: a host without these layers makes no span, registers no metric and reads nothing for them. Nothing here depends on
  * a vendor: whatever exports Effect's tracer and metrics exports these.
@@ -15,6 +15,7 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import { Tracing } from "../runtime/Tracing.ts"
+import type { CommitWork } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import { RecoverySweep } from "../supervision/RecoverySweep.ts"
 import type { SweepReport } from "../supervision/SweepReport.ts"
@@ -62,12 +63,18 @@ export const sweepSeconds = Metric.histogram(
   MetricBoundaries.exponential({ start: 0.001, factor: 4, count: 8 }),
   "How long sweeps took"
 )
-/** Commits of the store's writer. With {@link commitChanges} it says how large a batch is. */
-export const commits = counter("commits_total", "Commits of the store's writer")
-/** Processes that those commits changed. */
-export const commitChanges = counter("commit_changes_total", "Processes that commits changed")
-/** How long the writer held the lock, commits included. Units: seconds. */
-export const commitSeconds = counter("commit_seconds_total", "How long the writer worked on its commits")
+/** How many processes each commit of the store's writer changed; those of leases and wakes alone change none. */
+export const commitProcesses = Metric.histogram(
+  "holdfast_commit_processes",
+  MetricBoundaries.exponential({ start: 1, factor: 2, count: 11 }),
+  "How many processes a commit changed"
+)
+/** How long the writer held the lock for each commit, the commit included. Units: seconds. */
+export const commitSeconds = Metric.histogram(
+  "holdfast_commit_seconds",
+  MetricBoundaries.exponential({ start: 0.0001, factor: 3, count: 11 }),
+  "How long the writer worked on a commit"
+)
 
 /** Traces every activation of the hosts above it with the tracer in context; `@effect/opentelemetry` provides one. */
 export const layerTracing: Layer.Layer<never> = Layer.effectContext(
@@ -82,6 +89,8 @@ export const layerMetrics = (
     Effect.gen(function* () {
       const sweep = yield* RecoverySweep
       yield* sweep.onReport(noteSweep)
+      const { onCommitWork } = yield* ProcessStore
+      if (onCommitWork !== undefined) yield* onCommitWork(noteCommit)
       const read = yield* reader
       yield* read
       yield* Effect.forkScoped(Effect.forever(Effect.delay(read, Duration.decode(options.interval ?? "15 seconds"))))
@@ -97,11 +106,16 @@ const noteSweep = ({ beganAtMs, endedAtMs, admitted, ended, deferred }: SweepRep
   }
 }
 
+/** Called by the writer itself, so it only counts. */
+const noteCommit = ({ changes, busyMs }: CommitWork): void => {
+  commitProcesses.unsafeUpdate(changes, [])
+  commitSeconds.unsafeUpdate(busyMs / 1_000, [])
+}
+
 /** One reading. A store that cannot be read leaves its gauges as they are. */
 const reader: Effect.Effect<Effect.Effect<void>, never, Host | ProcessStore> = Effect.gen(function* () {
   const { sight } = yield* Host
   const store = yield* ProcessStore
-  const written = { commits: 0, changes: 0, busyMs: 0 }
 
   const here = Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
     const held = sight.activations()
@@ -116,25 +130,6 @@ const reader: Effect.Effect<Effect.Effect<void>, never, Host | ProcessStore> = E
         Metric.set(slotsFree, sight.slots().free),
         Metric.set(leaseAgeSeconds, seconds(leases.map(({ claimedAtMs }) => nowMs - claimedAtMs))),
         Metric.set(leaseLeftSeconds, left)
-      ],
-      { discard: true }
-    )
-  })
-
-  const commitTotals = Effect.suspend(() => {
-    const [work] = store.parts().flatMap((part) => part.work ?? [])
-    if (work === undefined) return Effect.void
-    const since = {
-      commits: work.commits - written.commits,
-      changes: work.changes - written.changes,
-      busyMs: work.busyMs - written.busyMs
-    }
-    Object.assign(written, work)
-    return Effect.all(
-      [
-        Metric.incrementBy(commits, since.commits),
-        Metric.incrementBy(commitChanges, since.changes),
-        Metric.incrementBy(commitSeconds, since.busyMs / 1_000)
       ],
       { discard: true }
     )
@@ -158,7 +153,7 @@ const reader: Effect.Effect<Effect.Effect<void>, never, Host | ProcessStore> = E
     yield* Metric.set(oldestDueSeconds, Math.max(0, ...since) / 1_000)
   })
 
-  return Effect.all([here, commitTotals, stored], { discard: true }).pipe(
+  return Effect.all([here, stored], { discard: true }).pipe(
     Effect.catchAll((error) => Effect.logDebug(`metrics were not read: ${error.message}`))
   )
 })

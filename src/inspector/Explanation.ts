@@ -8,12 +8,13 @@ import * as Schema from "effect/Schema"
 import type { LeaveReason, Verdict as MachineVerdict } from "../../machines/recovery.ts"
 import { TerminalState } from "../model/EventType.ts"
 import { AbandonRequest, WaitState } from "../model/facts.ts"
-import { ProcessId } from "../model/ids.ts"
+import { ProcessId, SessionScopeId } from "../model/ids.ts"
 import { optional, renamed, renamedOptional, tagged } from "../model/json.ts"
 import { LeaseOwner } from "../model/Lease.ts"
 import { RecoveryDisposition } from "../model/Registration.ts"
 import type { Decode, Encode } from "../model/wire.ts"
 import { decoder, encoder } from "../model/wire.ts"
+import type * as Outbox from "../store/WakeOutbox.ts"
 
 const holder = { holder: LeaseOwner }
 const expiresAtMs = renamed("expires_at_ms", Schema.Int)
@@ -169,13 +170,27 @@ export const EngineSight = Schema.Struct({
 /** The engine that a process asks for. */
 export type EngineSight = typeof EngineSight.Type
 
-/** A message for a session that nobody has taken notice of yet. */
+/** Why a delivery was given up. */
+export const DiscardReason: Schema.Schema<Outbox.DiscardReason> = Schema.Literal("expired", "target_gone", "retargeted")
+
+/**
+ * A message for a session that nobody has taken notice of yet. Units: epoch milliseconds, UTC.
+ *
+ * `no_target`: there is nobody to wake. `unacknowledged`: it was delivered. Every other state is its delivery's.
+ */
 export const WakeSight = Schema.Struct({
   sequence: Schema.Int,
   eventType: renamed("event_type", Schema.String),
   state: Schema.Literal("unacknowledged", "pending", "enqueuing", "discarded", "no_target"),
-  /** The delivery that must go first. */
-  blockedBy: renamedOptional("blocked_by", Schema.String)
+  wakeId: renamedOptional("wake_id", Schema.String),
+  targetScopeId: renamedOptional("target_scope_id", SessionScopeId),
+  attempts: optional(Schema.Int),
+  /** Only while it is pending. */
+  nextAttemptAtMs: renamedOptional("next_attempt_at_ms", Schema.Int),
+  /** The delivery that must go first; only while it is pending. */
+  blockedBy: renamedOptional("blocked_by", Schema.String),
+  /** Only of what was discarded. */
+  discardReason: renamedOptional("discard_reason", DiscardReason)
 })
 /** A message for a session that nobody has taken notice of yet. */
 export type WakeSight = typeof WakeSight.Type
@@ -203,6 +218,8 @@ export const Detail = Schema.Struct({
   /** How many children it still owes a request to stop, or to be given up; absent when it owes none. */
   debts: optional(Schema.Int),
   wakes: Schema.Array(WakeSight),
+  /** How many wakes before those nobody took notice of either; absent when there are none. */
+  earlierWakes: renamedOptional("earlier_wakes", Schema.Int),
   sweep: SweepSight
 })
 /** What is known of a process that is still in the store. */

@@ -29,8 +29,9 @@ export interface InspectorParts {
   /**
    * The wake outbox.
    *
-   * Shape: `{ counts: { state: n }, rows: [{ wake_id, process_id, sequence, target_session_id, state, attempts, … }],
-   * blocked?: [{ group, by }] }`.
+   * Shape: `{ counts: { state: n }, rows: [{ wake_id, process_id, sequence, target_session_id, state, attempts,
+   * discard_reason?, blocked_by?, … }], blocked?: [{ process_id, target_scope_id, unblocked_by, waiting, … }] }`; a count
+   * may itself be `{ reason: n }`. `rows_left_off` and `blocked_left_off` say how many are not in it.
    */
   readonly wakes?: Part
   /** Why a process does not move, and what would move it. Shape: `{ text, … }`. */

@@ -73,7 +73,7 @@ export const reasonsOf = (
         nowMs,
         self,
         dead,
-        wakes: [],
+        wakes: noWakes,
         runningChildren: [],
         debts: 0,
         engine: view.engine(row.base.registration),
@@ -81,6 +81,8 @@ export const reasonsOf = (
       })
     )
   })
+
+const noWakes = { wakes: [], earlier: 0 }
 
 /** The explanation that a sighting makes. */
 export const explanationOf = (sighting: Sighting): Explanation => {
@@ -143,7 +145,7 @@ const ofTombstone = ({ processId, terminalState, prunedAtMs }: Tombstone, nowMs:
 }
 
 const detailOf = (sighting: Sighting): Detail => {
-  const { row, engine: presence, runningChildren, debts } = sighting
+  const { row, engine: presence, runningChildren, debts, wakes } = sighting
   const { registration } = row.base
   const { context, value } = row.snapshot
   const engine = engineOf(registration)
@@ -163,7 +165,8 @@ const detailOf = (sighting: Sighting): Detail => {
     ...(context.abandonRequest === undefined ? {} : { abandonRequest: context.abandonRequest }),
     runningChildren,
     ...(debts === 0 ? {} : { debts }),
-    wakes: sighting.wakes,
+    wakes: wakes.wakes,
+    ...(wakes.earlier === 0 ? {} : { earlierWakes: wakes.earlier }),
     sweep: sweepOf(sighting)
   }
 }

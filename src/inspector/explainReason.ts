@@ -10,7 +10,8 @@ import type { WaitState } from "../model/facts.ts"
 import type { LeaseOwner, LeaseSlot } from "../model/Lease.ts"
 import type { Registration } from "../model/Registration.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
-import type { HolderLiveness, Reason, WakeSight } from "./Explanation.ts"
+import type { HolderLiveness, Reason } from "./Explanation.ts"
+import type { WakeSights } from "./explainWakes.ts"
 
 /** Everything an explanation rests on. Units: epoch milliseconds, UTC. */
 export interface Sighting {
@@ -25,7 +26,7 @@ export interface Sighting {
   /** The places for bodies of the host that was asked. */
   readonly slots: "unknown" | { readonly free: number; readonly total: number }
   /** Wakes that nobody took notice of. */
-  readonly wakes: ReadonlyArray<WakeSight>
+  readonly wakes: WakeSights
   readonly runningChildren: ReadonlyArray<ProcessRow["base"]["registration"]["id"]>
   /** How many children it still owes a request. */
   readonly debts: number

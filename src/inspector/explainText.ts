@@ -3,8 +3,8 @@
  *
  * Lines are as long as they need to be; whoever shows them wraps or cuts them.
  */
-import type { Accepted, Detail, Explanation, LeaseSight, Reason, Sender, Verdict } from "./Explanation.ts"
-import { engineName, holderName } from "./explainMoves.ts"
+import type { Accepted, Detail, Explanation, LeaseSight, Reason, Sender, Verdict, WakeSight } from "./Explanation.ts"
+import { engineName, holderName, quoted } from "./explainMoves.ts"
 import { ago, away, duration, moment } from "./explainTimes.ts"
 
 /** One line: how deep it stands below the heading before it, and what it says. `command` is to be copied as it is. */
@@ -154,13 +154,7 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
   ),
   ...section("Children still running", detail.runningChildren),
   ...section("Children it has yet to ask", detail.debts === undefined ? [] : [String(detail.debts)]),
-  ...section(
-    "Wakes nobody took notice of",
-    detail.wakes.map(
-      ({ sequence, eventType, state, blockedBy }) =>
-        `${eventType} #${sequence}: ${state.replace("_", " ")}${blockedBy === undefined ? "" : `, behind ${blockedBy}`}`
-    )
-  ),
+  ...wakeLines(detail, nowMs),
   ...section("A sweep would now", sweepTexts(detail)),
   ...section("Events it accepts from here", detail.accepts.map(acceptedText))
 ]
@@ -205,6 +199,50 @@ const sweepTexts = ({ sweep: { looksNow, verdict, withoutEngine } }: Detail): Re
   return withoutEngine === undefined
     ? [verdictText(verdict)]
     : [`${verdictText(verdict)}, where its engine is`, `${verdictText(withoutEngine)}, where it is not`]
+}
+
+const wakeLines = ({ wakes, earlierWakes }: Detail, nowMs: number): ReadonlyArray<Line> =>
+  wakes.length === 0
+    ? []
+    : [
+        heading("Wakes nobody took notice of"),
+        ...(earlierWakes === undefined ? [] : [text(`${earlierWakes} earlier ones, which are left out here`)]),
+        ...wakes.flatMap((wake) => [
+          text(
+            `${wake.eventType} #${wake.sequence}${wake.targetScopeId === undefined ? "" : ` for ${wake.targetScopeId}`}: ${wakeText(wake, nowMs)}`
+          ),
+          ...(wake.state === "discarded" && wake.wakeId !== undefined
+            ? [{ role: "command" as const, text: `holdfast redrive ${quoted(wake.wakeId)}` }]
+            : [])
+        ])
+      ]
+
+const wakeText = (wake: WakeSight, nowMs: number): string => {
+  switch (wake.state) {
+    case "no_target":
+      return "there is nobody to wake"
+    case "unacknowledged":
+      return wake.wakeId === undefined ? "not acknowledged" : "delivered, not acknowledged"
+    case "enqueuing":
+      return `being delivered, attempt ${wake.attempts}`
+    case "discarded":
+      return `discarded, ${wake.discardReason === undefined ? "no reason is known" : discardTexts[wake.discardReason]}`
+    case "pending":
+      return wake.blockedBy === undefined
+        ? pendingText(wake, nowMs)
+        : `waits for ${wake.blockedBy}, which must be delivered or discarded first`
+  }
+}
+
+const pendingText = ({ attempts, nextAttemptAtMs = 0 }: WakeSight, nowMs: number): string =>
+  nextAttemptAtMs <= nowMs
+    ? `due since ${moment(nextAttemptAtMs)}, nobody has delivered it; is a host with a sink running?`
+    : `not delivered by attempt ${attempts}, the next one is ${away(nextAttemptAtMs, nowMs)}`
+
+const discardTexts: Readonly<Record<NonNullable<WakeSight["discardReason"]>, string>> = {
+  expired: "it could not be delivered in time",
+  target_gone: "its session is gone",
+  retargeted: "its message goes to another session"
 }
 
 const acceptedText = ({ eventType, from }: Accepted): string =>

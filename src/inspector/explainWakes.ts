@@ -8,42 +8,84 @@ import { deliveryOf } from "../model/wakes.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { BlockedGroup, WakeRow } from "../store/WakeOutbox.ts"
+import { maxListed } from "../store/WakeOutbox.ts"
 import type { WakeSight } from "./Explanation.ts"
+import { blockerOf } from "./wakeViews.ts"
 
-/** The wakes of a process that nobody took notice of, each with its place in the outbox. */
-export const wakesOf = (row: ProcessRow): Effect.Effect<ReadonlyArray<WakeSight>, StoreError, ProcessStore> =>
+/** The wakes of a process that nobody took notice of. */
+export interface WakeSights {
+  /** Each with its place in the outbox, in the order of events. */
+  readonly wakes: ReadonlyArray<WakeSight>
+  /** How many more there are, all of them earlier. */
+  readonly earlier: number
+}
+
+/** How many wakes of one process are explained: a session may never take notice of any. */
+export const maxExplained = 100
+
+/** The wakes of a process that nobody took notice of. */
+export const wakesOf = (row: ProcessRow): Effect.Effect<WakeSights, StoreError, ProcessStore> =>
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const { id } = row.base.registration
     // Pruned since it was read: there is nothing left that could be blocked.
     const events = yield* Effect.catchTag(store.wakeEventsAfter(id, 0), "ProcessUnknown", () => Effect.succeed([]))
-    if (events.length === 0) return []
+    if (events.length === 0) return { wakes: [], earlier: 0 }
+    const shown = events.slice(-maxExplained)
+    const rows = yield* store.outbox.list({ processId: id, limit: maxListed })
     const { blocked } = yield* store.outbox.report
-    const own = blocked.filter(({ processId }) => processId === id)
-    return yield* Effect.forEach(events, (event) => sightOf(store, row, event, own))
+    const wakes = yield* Effect.forEach(shown, (event) =>
+      Effect.map(rowFor(store, row, event, rows), (found) => sightOf(event, found, blocked))
+    )
+    return { wakes, earlier: events.length - shown.length }
   })
 
-const sightOf = (
+/** `Absent`: nothing was ever owed for the event, or not any more. */
+type Found = WakeRow | "no_target" | "absent"
+
+/**
+ * The row in which an event's wake is: its own, or the one into which it merged.
+ *
+ * By the outbox, not by the target that the process has at present: an append may name another one, and a session that was
+ * deleted is no target any more.
+ */
+const rowFor = (
   store: typeof ProcessStore.Service,
   row: ProcessRow,
   event: ProcessEvent,
-  blocked: ReadonlyArray<BlockedGroup>
-): Effect.Effect<WakeSight, StoreError> => {
-  const { sequence, eventType } = event
+  rows: ReadonlyArray<WakeRow>
+): Effect.Effect<Found, StoreError> => {
+  const { sequence, semantics } = event
+  const own = rows.find(({ wake }) => wake.sequence === sequence)
+  const merged = rows.find(({ wake }) => wake.sequence < sequence && wake.dedupeKey === semantics.wake?.dedupeKey)
+  if (own !== undefined || merged !== undefined) return Effect.succeed(own ?? merged ?? "absent")
   const { wakeTarget } = row.snapshot.context
-  // An event with a wake but nobody to wake stays where it is: no delivery comes of it.
   const delivery = deliveryOf(event, wakeTarget ?? undefined, row.base.registration.provenance.causedBy)
-  if (delivery === undefined) return Effect.succeed({ sequence, eventType, state: "no_target" })
-  const group = blocked.find(({ targetScopeId }) => targetScopeId === delivery.targetScopeId)
-  return Effect.map(store.outbox.rowsOf(delivery.wakeId), (rows) => {
-    const state = stateOf(rows)
-    const isBehind = state === "pending" && group !== undefined && group.unblockedBy !== delivery.wakeId
-    return { sequence, eventType, state, ...(isBehind ? { blockedBy: group.unblockedBy } : {}) }
-  })
+  // Another process may have the row: what has the same target and dedupe key is one message.
+  return delivery === undefined
+    ? Effect.succeed("no_target")
+    : Effect.map(store.outbox.rowsOf(delivery.wakeId), (others) => others.at(-1) ?? "absent")
 }
 
-/** A wake id that was armed again has several rows: the last one says where it stands. What was delivered waits for notice. */
-const stateOf = (rows: ReadonlyArray<WakeRow>): WakeSight["state"] => {
-  const state = rows.at(-1)?.state
-  return state === undefined || state === "enqueued" ? "unacknowledged" : state
+const sightOf = (
+  { sequence, eventType }: ProcessEvent,
+  found: Found,
+  blocked: ReadonlyArray<BlockedGroup>
+): WakeSight => {
+  if (found === "no_target") return { sequence, eventType, state: found }
+  if (found === "absent") return { sequence, eventType, state: "unacknowledged" }
+  const { wake, state, attempts, nextAttemptAtMs, discardReason } = found
+  const blockedBy = blockerOf(found, blocked)
+  return {
+    sequence,
+    eventType,
+    // What was delivered waits for notice.
+    state: state === "enqueued" ? "unacknowledged" : state,
+    wakeId: wake.wakeId,
+    targetScopeId: wake.targetScopeId,
+    attempts,
+    ...(state === "pending" ? { nextAttemptAtMs } : {}),
+    ...(blockedBy === undefined ? {} : { blockedBy }),
+    ...(discardReason === undefined ? {} : { discardReason })
+  }
 }

@@ -8,8 +8,8 @@ import { Host } from "../host/Host.ts"
 import { InputInvalid } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
-import type { ProcessStore } from "../store/ProcessStore.ts"
-import type { RedriveOutcome, WakeRow } from "../store/WakeOutbox.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import type { RedriveOutcome } from "../store/WakeOutbox.ts"
 import { WakeOutbox } from "../store/WakeOutbox.ts"
 import type { LatestSweeps } from "../supervision/RecoverySweep.ts"
 import { RecoverySweep } from "../supervision/RecoverySweep.ts"
@@ -20,6 +20,7 @@ import type { HostView } from "./explain.ts"
 import { explain, noHost } from "./explain.ts"
 import { render } from "./explainText.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
+import { wakesPart } from "./wakeViews.ts"
 
 /** What the parts of a host are read from. */
 export type HostPartServices = Host | RecoverySweep | ProcessStore | OwnerLiveness | WakeOutbox
@@ -38,11 +39,11 @@ export const hostParts: Effect.Effect<InspectorParts, never, HostPartServices> =
   }
 })
 
-/** The parts of a file: explanations, by what the file says alone. */
-export const fileParts: Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness> = Effect.map(
-  Effect.suspend(() => explaining(noHost)),
-  (shown) => ({ explain: shown })
-)
+/** The parts of a file: its wake outbox, and explanations by what the file says alone. */
+export const fileParts: Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness> = Effect.gen(function* () {
+  const { outbox } = yield* ProcessStore
+  return { explain: yield* explaining(noHost), wakes: wakesPart(outbox) }
+})
 
 /** An explanation as the page reads it: its wire form, and the same as text. */
 const explaining = (view: HostView): Effect.Effect<(id: ProcessId) => Part, never, ProcessStore | OwnerLiveness> =>
@@ -84,41 +85,6 @@ const sweepView = ({ beganAtMs, endedAtMs, dead, admitted, ended, deferred }: Sw
   admitted,
   ended,
   deferred
-})
-
-/** The rows that hold others up; whoever knows the id of another wake asks for that one. */
-const wakesPart = (outbox: typeof WakeOutbox.Service): Part =>
-  Effect.gen(function* () {
-    const { counts, blocked } = yield* outbox.report
-    const rows = yield* Effect.forEach(blocked, ({ unblockedBy }) => outbox.rowsOf(unblockedBy))
-    const { discarded, ...others } = counts
-    return {
-      counts: {
-        ...others,
-        ...Object.fromEntries(Object.entries(discarded).map(([reason, count]) => [`discarded (${reason})`, count]))
-      },
-      rows: rows.flat().map(wakeView),
-      blocked: blocked.map((group) => ({
-        target_scope_id: group.targetScopeId,
-        process_id: group.processId,
-        unblocked_by: group.unblockedBy,
-        state: group.state,
-        attempts: group.attempts,
-        next_attempt_at_ms: group.nextAttemptAtMs,
-        waiting: group.waiting
-      }))
-    }
-  })
-
-const wakeView = ({ wake, state, attempts, nextAttemptAtMs, discardReason }: WakeRow): unknown => ({
-  wake_id: wake.wakeId,
-  process_id: wake.processId,
-  sequence: wake.sequence,
-  target_session_id: wake.targetSessionId,
-  state,
-  attempts,
-  next_attempt_at_ms: nextAttemptAtMs,
-  ...(discardReason === undefined ? {} : { discard_reason: discardReason })
 })
 
 const redriven =

@@ -25,6 +25,7 @@ import type { Base } from "../model/ProcessRecord.ts"
 import type { WakeDelivery } from "../model/wakes.ts"
 import type {
   Candidate,
+  CommitWork,
   ExecutionReads,
   Found,
   Holder,
@@ -177,6 +178,13 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
      * The listener must neither throw nor wait. Correctness never depends on it.
      */
     readonly onCommit: (listener: (changes: ReadonlyArray<Change>) => void) => Effect.Effect<void, never, Scope.Scope>
+
+    /**
+     * Calls `listener` with what each commit took, until the scope closes; for whoever measures. Absent: there is no writer.
+     *
+     * The listener must neither throw nor wait.
+     */
+    readonly onCommitWork?: (listener: (commit: CommitWork) => void) => Effect.Effect<void, never, Scope.Scope>
 
     /** The ids that other OS processes changed since this was last asked; always empty where that cannot happen. */
     readonly changedElsewhere: Effect.Effect<ReadonlyArray<ProcessId>, StoreError>

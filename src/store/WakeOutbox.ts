@@ -79,6 +79,8 @@ export interface BlockedGroup {
   readonly processId: ProcessId
   /** Once this one is delivered or discarded, the next may go. */
   readonly unblockedBy: string
+  /** The event of that one. */
+  readonly sequence: number
   readonly state: WakeState
   readonly attempts: number
   readonly nextAttemptAtMs: number
@@ -95,12 +97,26 @@ export interface WakeReport {
   readonly blocked: ReadonlyArray<BlockedGroup>
 }
 
+/** Which wakes to list, the newest first; what is left out narrows nothing. */
+export interface WakeQuery {
+  /** Only those in one of these states. */
+  readonly states?: ReadonlyArray<WakeState>
+  readonly processId?: ProcessId
+  readonly targetScopeId?: SessionScopeId
+  /** Only rows with a lower number: to go on after a page. */
+  readonly before?: number
+  /** At most so many, from 1 to {@link maxListed}. */
+  readonly limit: number
+}
+
 /** What a store answers about its outbox outside a write. */
 export interface OutboxReads {
   /** Whether a claim would find something now. One look into an index, so that an idle driver costs next to nothing. */
   readonly isDue: (nowMs: number) => Effect.Effect<boolean, StoreError>
   /** The rows of a wake id, oldest first. */
   readonly rowsOf: (wakeId: string) => Effect.Effect<ReadonlyArray<WakeRow>, StoreError>
+  /** The rows that a query asks for, by number, descending. */
+  readonly list: (query: WakeQuery) => Effect.Effect<ReadonlyArray<WakeRow>, StoreError>
   readonly report: Effect.Effect<WakeReport, StoreError>
 }
 
@@ -140,6 +156,9 @@ export class WakeTimings extends Context.Reference<WakeTimings>()("holdfast/stor
 /** How many wakes one claim takes at most. */
 export const maxClaims = 1_000
 
+/** How many wakes one listing holds at most. */
+export const maxListed = 1_000
+
 /** The wake outbox. */
 export class WakeOutbox extends Context.Tag("holdfast/store/WakeOutbox")<
   WakeOutbox,
@@ -162,6 +181,8 @@ export class WakeOutbox extends Context.Tag("holdfast/store/WakeOutbox")<
     readonly isDue: Effect.Effect<boolean, StoreError>
     /** Every wake that was owed under an id and has not been pruned, oldest first. */
     readonly rowsOf: (wakeId: string) => Effect.Effect<ReadonlyArray<WakeRow>, InputInvalid | StoreError>
+    /** Lists wakes, the newest first. Fails with `InputInvalid` for a limit that is not from 1 to {@link maxListed}. */
+    readonly list: (query: WakeQuery) => Effect.Effect<ReadonlyArray<WakeRow>, InputInvalid | StoreError>
     readonly report: Effect.Effect<WakeReport, StoreError>
   }
 >() {}

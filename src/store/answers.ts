@@ -50,6 +50,12 @@ export interface RenewedPage {
   readonly next?: number
 }
 
+/** One commit of a store's writer: how many processes it changed, and the time between the lock and its end. */
+export interface CommitWork {
+  readonly changes: number
+  readonly busyMs: number
+}
+
 /** A fiber that a store runs and restarts by itself. Units: epoch milliseconds, UTC. */
 export interface StorePart {
   readonly name: string

@@ -10,7 +10,7 @@ import { InputInvalid } from "../model/errors.ts"
 import * as Decisions from "./decisions/outbox.ts"
 import * as Inputs from "./inputs.ts"
 import { ProcessStore } from "./ProcessStore.ts"
-import { maxClaims, WakeOutbox, WakeTimings } from "./WakeOutbox.ts"
+import { maxClaims, maxListed, WakeOutbox, WakeTimings } from "./WakeOutbox.ts"
 
 /** Builds the outbox on a store. */
 export const make: Effect.Effect<typeof WakeOutbox.Service, never, ProcessStore> = Effect.map(
@@ -18,14 +18,9 @@ export const make: Effect.Effect<typeof WakeOutbox.Service, never, ProcessStore>
   ([store, inputs, times]) =>
     WakeOutbox.of({
       claim: (limit) =>
-        Number.isSafeInteger(limit) && limit >= 1 && limit <= maxClaims
-          ? Effect.suspend(() => store.transact({ lock: [] }, Decisions.claim({ limit, token: randomUUID() }, times)))
-          : Effect.fail(
-              new InputInvalid({
-                field: "limit",
-                problem: `is ${limit}; it must be a whole number from 1 to ${maxClaims}`
-              })
-            ),
+        Effect.flatMap(upTo(maxClaims, limit), () =>
+          store.transact({ lock: [] }, Decisions.claim({ limit, token: randomUUID() }, times))
+        ),
       settle: Effect.fnUntraced(function* (claim, settlement) {
         yield* Inputs.count("number", claim.number)
         yield* Inputs.text("token", claim.token)
@@ -38,12 +33,20 @@ export const make: Effect.Effect<typeof WakeOutbox.Service, never, ProcessStore>
         ),
       isDue: Effect.flatMap(Clock.currentTimeMillis, store.outbox.isDue),
       rowsOf: (wakeId) => Effect.flatMap(Inputs.text("wake_id", wakeId), store.outbox.rowsOf),
+      list: (query) => Effect.flatMap(upTo(maxListed, query.limit), () => store.outbox.list(query)),
       report: store.outbox.report
     })
 )
 
 /** The outbox of the store in context. */
 export const layer: Layer.Layer<WakeOutbox, never, ProcessStore> = Layer.effect(WakeOutbox, make)
+
+const upTo = (most: number, limit: number): Effect.Effect<void, InputInvalid> =>
+  Number.isSafeInteger(limit) && limit >= 1 && limit <= most
+    ? Effect.void
+    : Effect.fail(
+        new InputInvalid({ field: "limit", problem: `is ${limit}; it must be a whole number from 1 to ${most}` })
+      )
 
 const SettlementShape = Schema.Union(
   Schema.Struct({ _tag: Schema.Literal("Enqueued") }),

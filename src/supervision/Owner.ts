@@ -89,7 +89,7 @@ export const layer: Layer.Layer<Owner, never, Worker | ActivationStore | Runtime
             ? Effect.as(Effect.void, undefined)
             : Effect.as(
                 Effect.logWarning(
-                  `${roster.all().length} processes did not let go within ${shutdownMs} ms: left to their leases`
+                  `${processCount(roster.all().length)} did not let go within ${shutdownMs} ms: left to their leases`
                 ),
                 undefined
               )
@@ -136,3 +136,5 @@ export const layer: Layer.Layer<Owner, never, Worker | ActivationStore | Runtime
     })
   })
 )
+
+const processCount = (count: number): string => (count === 1 ? "1 process" : `${count} processes`)

@@ -72,6 +72,7 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
       const { sweepIntervalMs } = yield* RuntimeConfig
       /** Rows that cannot run here, though perhaps elsewhere: said once, and looked at less and less often. */
       const stuck = new Map<ProcessId, Stuck>()
+      const told: SweepReports.Told = { stuck, dead: new Map() }
       const inbox = Inboxes.make<SweepEvent>()
       const oneAtATime = Effect.unsafeMakeSemaphore(1)
       const listeners = new Set<(report: SweepReport) => void>()
@@ -121,7 +122,7 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
         Effect.gen(function* () {
           const rows = yield* Effect.forEach(ids, (id) => look(id, dead.rows.get(id)), { concurrency: breadth })
           const report = SweepReports.make(nowMs, yield* Clock.currentTimeMillis, dead.holders, rows)
-          yield* SweepReports.tell(report, stuck)
+          yield* SweepReports.tell(report, told)
           for (const row of rows) {
             if (SweepReports.isStuck(row)) stuck.set(row.id, longer(stuck.get(row.id), nowMs))
             else stuck.delete(row.id)

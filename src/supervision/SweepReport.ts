@@ -92,14 +92,32 @@ export const rowReport = (id: ProcessId, admission: Admission): RowReport => {
 export const isStuck = (row: RowReport): boolean =>
   row._tag === "Deferred" && (row.reason._tag === "NoEngine" || row.reason._tag === "StoreError")
 
-/** Says once for each process what nobody would notice otherwise. */
-export const tell = (report: SweepReport, told: { readonly has: (id: ProcessId) => boolean }): Effect.Effect<void> =>
+/** What was said already: the processes that are stuck, and how many leases each dead holder had left. */
+export interface Told {
+  readonly stuck: { readonly has: (id: ProcessId) => boolean }
+  /** By owner id. It is kept here. */
+  readonly dead: Map<string, number>
+}
+
+/**
+ * Says once for each process, and for each dead holder, what nobody would notice otherwise.
+ *
+ * Leases that are taken over one by one, as slots get free, are no news of their holder; more of them are.
+ */
+export const tell = ({ dead, ended, deferred }: SweepReport, told: Told): Effect.Effect<void> =>
   Effect.gen(function* () {
-    for (const { ownerId, leases } of report.dead)
-      yield* Effect.logWarning(`${ownerId} is dead and left ${leases} leases`)
-    for (const { id, as } of report.ended) yield* Effect.logWarning(`recovery ended ${id} as ${as}`)
-    for (const { id, reason } of report.deferred) {
-      const text = told.has(id) ? undefined : sentence(reason)
+    const left = new Map<string, number>()
+    for (const { ownerId, leases } of dead) left.set(ownerId, (left.get(ownerId) ?? 0) + leases)
+    const news = [...left].filter(([ownerId, leases]) => leases > (told.dead.get(ownerId) ?? 0))
+    // Whoever is gone by now would be news again.
+    told.dead.clear()
+    for (const [ownerId, leases] of left) told.dead.set(ownerId, leases)
+    for (const [ownerId, leases] of news) {
+      yield* Effect.logWarning(`${ownerId} is dead and left ${leases === 1 ? "1 lease" : `${leases} leases`}`)
+    }
+    for (const { id, as } of ended) yield* Effect.logWarning(`recovery ended ${id} as ${as}`)
+    for (const { id, reason } of deferred) {
+      const text = told.stuck.has(id) ? undefined : sentence(reason)
       if (text !== undefined) yield* Effect.logWarning(`${id} ${text}`)
     }
   })

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import { Retention } from "../store/Retention.ts"
+import type { WakeQuery } from "../store/WakeOutbox.ts"
 import { WakeOutbox } from "../store/WakeOutbox.ts"
 import { writesNothing } from "./evidence.ts"
 import { freshId, outputs } from "./fixtures.ts"
@@ -44,6 +45,7 @@ export const laws: ReadonlyArray<Law> = [
           targetScopeId: first.targetScopeId,
           processId: id,
           unblockedBy: first.wakeId,
+          sequence: first.sequence,
           state: "enqueuing",
           attempts: 1,
           nextAttemptAtMs: group[0]?.nextAttemptAtMs,
@@ -101,6 +103,42 @@ export const laws: ReadonlyArray<Law> = [
       yield* settled((yield* claimsOf(id))[0], "Discard")
       yield* expectEquals("then", yield* prune, { prunedProcesses: 1, prunedEvents: 3, kept: [] })
       yield* expectEquals("what is left", (yield* Effect.forEach(wakeIds, rowsOf)).flat(), [])
+    })
+  ),
+
+  law(
+    "wakes are listed the newest first, by state, process and target, a page at a time",
+    "B6",
+    Effect.gen(function* () {
+      const outbox = yield* WakeOutbox
+      const [id, other] = [yield* wakingProcess(), yield* wakingProcess()]
+      const targetScopeId = (yield* appended(id)).wakeDelivery.targetScopeId
+      for (const each of [id, id, other]) yield* appended(each)
+      yield* settled(
+        (yield* claimsOf(id, other)).find(({ wake }) => wake.processId === id),
+        "Discard"
+      )
+      const sequences = (query: Omit<WakeQuery, "limit">, limit = 10) =>
+        Effect.map(outbox.list({ ...query, limit }), (rows) => rows.map(({ wake }) => wake.sequence))
+      yield* expectEquals("those of the process", yield* sequences({ processId: id }), [3, 2, 1])
+      yield* expectEquals("those of its target", yield* sequences({ targetScopeId }), [3, 2, 1])
+      yield* expectEquals(
+        "those of the other for its target",
+        yield* sequences({ targetScopeId, processId: other }),
+        []
+      )
+      yield* expectEquals("what was discarded", yield* sequences({ processId: id, states: ["discarded"] }), [1])
+      yield* expectEquals(
+        "what may go, or is going",
+        yield* sequences({ processId: id, states: ["pending", "enqueuing"] }),
+        [3, 2]
+      )
+      const page = yield* outbox.list({ processId: id, limit: 2 })
+      yield* expectEquals("a page", yield* sequences({ processId: id }, 2), [3, 2])
+      const before = page[1]?.number ?? 0
+      yield* expectEquals("the page after it", yield* sequences({ processId: id, before }, 2), [1])
+      yield* expectEquals("the rows", page[1], (yield* rowsOf(page[1]?.wake.wakeId ?? ""))[0])
+      for (const limit of [0, 1_001, 0.5]) yield* expectFailure("a listing", "InputInvalid", outbox.list({ limit }))
     })
   ),
 

@@ -105,6 +105,35 @@ const cases: Readonly<Record<string, ReadonlyArray<Case>>> = {
     refuse("machines/a.ts", "const a = new Date()", "machines/a.ts:1 uses new Date()"),
     refuse("machines/a.ts", "const a = Math.random()", "machines/a.ts:1 uses Math.random")
   ],
+  "an editor finds the states of a machine in its file": [
+    accept(
+      "machines/a.ts",
+      'setup({}).createMachine({ id: "a", context: ({ input }) => input, initial: "b", states: { b: { on: { ...moves } }, "c d": {} } })'
+    ),
+    accept("src/model/A.ts", "a.createMachine(config)"),
+    refuse("machines/a.ts", "a.createMachine(config)", "machines/a.ts:1 the machine is not written out"),
+    refuse("machines/a.ts", "a.createMachine({ ...base })", "machines/a.ts:1 the machine is composed of other parts"),
+    refuse("machines/a.ts", "a.createMachine({ states })", "machines/a.ts:1 the machine is composed of other parts"),
+    refuse("machines/a.ts", "a.createMachine({ id: name })", "machines/a.ts:1 id of the machine is no plain text"),
+    refuse("machines/a.ts", "a.createMachine({ id: `b` })", "machines/a.ts:1 id of the machine is no plain text"),
+    refuse(
+      "machines/a.ts",
+      "a.createMachine({ states: all })",
+      "machines/a.ts:1 the states of the machine are not written out"
+    ),
+    refuse("machines/a.ts", "a.createMachine({ states: { b } })", "machines/a.ts:1 b is not written out"),
+    refuse("machines/a.ts", "a.createMachine({ states: { b: other } })", "machines/a.ts:1 b is not written out"),
+    refuse(
+      "machines/a.ts",
+      "a.createMachine({ states: { [b]: {} } })",
+      "machines/a.ts:1 a state of the machine has no plain name"
+    ),
+    refuse(
+      "machines/a.ts",
+      "a.createMachine({ states: { b: { states: { c: { ...d } } } } })",
+      "machines/a.ts:1 c is composed of other parts"
+    )
+  ],
   "fibers, time and randomness come from Effect": [
     accept("src/host/embed.ts", "Effect.runFork(a); setTimeout(b, 1); Date.now()"),
     accept("src/runtime/A.ts", "// Effect.runFork\nconst a = 'setTimeout('\nClock.currentTimeMillis"),

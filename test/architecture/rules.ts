@@ -120,6 +120,39 @@ const pureMachines = onNodes("a machine decides, it never does", isMachine, (nod
   return impureCallOf(node)
 })
 
+/** What an editor shows of a state as it is written; what moves it may be composed of named parts. */
+const writtenAsText = new Set(["id", "initial", "type", "description"])
+
+/** An editor reads a file and runs nothing: spreads, computed names and what another file has are not there for it. */
+const openStates = onNodes("an editor finds the states of a machine in its file", isMachine, (node) => {
+  if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return undefined
+  if (node.expression.name.text !== "createMachine") return undefined
+  return hiddenIn(node.arguments[0], "the machine")
+})
+
+/** What an editor could not find in a state, or in one below it. */
+const hiddenIn = (state: ts.Expression | undefined, name: string): string | undefined => {
+  if (state === undefined || !ts.isObjectLiteralExpression(state)) return `${name} is not written out`
+  for (const property of state.properties) {
+    const key = plainKeyOf(property)
+    if (key === undefined || !ts.isPropertyAssignment(property)) return `${name} is composed of other parts`
+    const value = property.initializer
+    if (writtenAsText.has(key) && !ts.isStringLiteral(value)) return `${key} of ${name} is no plain text`
+    if (key !== "states") continue
+    if (!ts.isObjectLiteralExpression(value)) return `the states of ${name} are not written out`
+    for (const inner of value.properties) {
+      const innerName = plainKeyOf(inner)
+      if (innerName === undefined) return `a state of ${name} has no plain name`
+      const problem = hiddenIn(ts.isPropertyAssignment(inner) ? inner.initializer : undefined, innerName)
+      if (problem !== undefined) return problem
+    }
+  }
+  return undefined
+}
+
+const plainKeyOf = ({ name }: ts.ObjectLiteralElementLike): string | undefined =>
+  name !== undefined && (ts.isIdentifier(name) || ts.isStringLiteral(name)) ? name.text : undefined
+
 const ownedFibers = onNodes(
   "fibers, time and randomness come from Effect",
   (path) => isSource(path) && path !== "src/host/embed.ts" && !isPage(path),
@@ -180,6 +213,7 @@ export const rules: ReadonlyArray<Rule> = [
   docstrings,
   writtenOut,
   pureMachines,
+  openStates,
   ownedFibers,
   noAny,
   barrels,

@@ -87,6 +87,12 @@ const refusals: Readonly<Record<string, Refusal>> = {
     code: 1,
     says: /already terminal: completed, and cannot accept an abandon request$/
   },
+  "a state in which no wake stands": {
+    args: () => ["wakes", "--state", "lost", "--db", db],
+    code: 2,
+    says: /pending, enqueuing, enqueued, discarded, any/
+  },
+  "a redrive of nothing": { args: () => ["redrive", "--db", db], code: 2, says: /Missing argument <wake>/ },
   "a limit of nothing": {
     args: () => ["ls", "--limit", "0", "--db", db],
     code: 2,
@@ -141,7 +147,7 @@ describe("the command line without a database", () => {
       holdfast(["machines", "--json"]),
       holdfast(["machines", "process"])
     ])
-    assert.include(help.out.replace(/\s+/g, " "), "3 no such process, or no such database file")
+    assert.include(help.out.replace(/\s+/g, " "), "3 no such process or wake, or no such database file")
     assert.isTrue(help.out.split("\n").every((line) => line.length <= 100))
     assert.match(completions.out, /^function _holdfast_bash_completions\(\) \{/)
     const listed = JSON.parse(machines.out) as {

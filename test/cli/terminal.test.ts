@@ -20,20 +20,25 @@ const awkward = Effect.gen(function* () {
   const fill = Effect.gen(function* () {
     const registry = yield* ProcessRegistry
     const label = "\u001b[2Jラベル\r\n"
+    const sessionId = "\u001b[2Jのセッション\r\n"
     const identity = { kind: "law.engine", label }
-    yield* registry.registerProcess(registrationOf(processId(long), "rerunnable", { identity }))
+    yield* registry.registerProcess(
+      registrationOf(processId(long), "rerunnable", { identity, wakeTarget: { sessionId } })
+    )
     yield* registry.registerProcess(registrationOf(processId("short"), "externally_owned"))
     yield* registry.appendEvent(
       processId(long),
       { eventType: "note", payload: { text: "wörter ".repeat(60) } },
       external
     )
+    const urgent = { eventType: "progress", payload: { urgent: true, text: "\u001b[2J" } }
+    for (const _ of [1, 2]) yield* registry.appendEvent(processId(long), urgent, external)
   })
   yield* Effect.provide(fill, Registry.layer.pipe(Layer.provide(SqliteStore.layer({ filename }))))
   return filename
 })
 
-const commands: ReadonlyArray<ReadonlyArray<string>> = [["ls"], ["show", long], ["tree"], ["sweep"]]
+const commands: ReadonlyArray<ReadonlyArray<string>> = [["ls"], ["show", long], ["tree"], ["wakes"], ["sweep"]]
 
 describe("on a terminal", () => {
   for (const columns of [80, 160]) {

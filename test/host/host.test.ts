@@ -340,7 +340,7 @@ describe("a host that stops", () => {
       yield* until(Effect.sync(() => begun))
       const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
       yield* until(Effect.sync(() => said.length > 0))
-      assert.deepStrictEqual(said, ["1 processes did not let go within 50 ms: left to their leases"])
+      assert.deepStrictEqual(said, ["1 process did not let go within 50 ms: left to their leases"])
       assert.isNull(closing.unsafePoll())
       yield* Deferred.succeed(release, undefined)
       yield* bounded(Fiber.join(closing))

@@ -120,7 +120,10 @@ describe("an explanation", () => {
       yield* registry.appendEvent(p, progress, Authority.host)
       const explanation = yield* explain(p)
       assert.deepStrictEqual(explanation.detail?.runningChildren, [processId("p/child")])
-      assert.deepStrictEqual(explanation.detail?.wakes, [{ sequence: 2, eventType: "progress", state: "pending" }])
+      assert.deepStrictEqual(
+        explanation.detail?.wakes.map(({ sequence, state }) => `${sequence} ${state}`),
+        ["2 pending"]
+      )
       assert.deepStrictEqual(
         explanation.moves.flatMap(({ command }) => command ?? []),
         ["holdfast explain p/child", stop]

@@ -125,12 +125,12 @@ describe("the inspector of a live host", () => {
             pending: 0,
             enqueuing: 0,
             enqueued: 0,
-            "discarded (expired)": 0,
-            "discarded (target_gone)": 0,
-            "discarded (retargeted)": 0
+            discarded: { expired: 0, target_gone: 0, retargeted: 0 }
           },
           rows: [],
-          blocked: []
+          rows_left_off: 0,
+          blocked: [],
+          blocked_left_off: 0
         })
       }).pipe(Effect.provide(host), Effect.provideService(InspectorSource, { tree: Effect.succeed({ id: "mine" }) }))
     )

@@ -19,10 +19,25 @@ const runs = process.env["HOLDFAST_LONG"] === undefined ? 500 : 10_000
 
 const id = processId("p")
 const Go = Signal.make("go", { payload: Schema.String })
+const Close = Signal.make("close", { payload: Schema.Null })
 const terminals = ["process.completed", "process.failed", "process.cancelled", "process.abandoned"]
 
-/** What may happen around a waiting body. `timeout` and `passivation` are time that passes, long and short. */
-const deeds = ["signal", "signal", "signal", "timeout", "cancel", "crash", "crash", "restart", "passivation"] as const
+/**
+ * What may happen around a waiting body. `timeout` and `passivation` are time that passes, long and short; in a `meeting` a
+ * signal comes while the body is being put away.
+ */
+const deeds = [
+  "signal",
+  "signal",
+  "signal",
+  "timeout",
+  "cancel",
+  "crash",
+  "crash",
+  "restart",
+  "passivation",
+  "meeting"
+] as const
 type Deed = (typeof deeds)[number]
 /** A deed, and for how many turns of the loop everybody may go on before the next one. */
 type Step = readonly [deed: Deed, turns: number]
@@ -35,18 +50,21 @@ const schedule: FC.Arbitrary<ReadonlyArray<Step>> = FC.shuffledSubarray([...deed
 
 const timings = { leaseTtl: "90 millis", leaseRenewal: "30 millis", sweepInterval: "20 millis" } as const
 
-/** Waits three times: with a timeout, for time alone, and for as long as it takes. */
+/**
+ * Waits three times: with a timeout, for time alone, and for as long as it takes. It waits to be closed all the while, which
+ * comes last: so every wait of the three ends while another one stays open.
+ */
 const waiter = (ran: Array<string>) => {
   const counted = (name: string) => Effect.sync(() => ran.push(name)).pipe(Effect.as(name))
   return Engine.make("waiter", {
     version: "1",
     payload: Schema.Null,
     success: Schema.Array(Schema.String),
-    signals: [Go],
+    signals: [Go, Close],
     disposition: "rerunnable",
     passivateAfter: "10 millis",
-    run: (_, ctx) =>
-      Effect.gen(function* () {
+    run: (_, ctx) => {
+      const work = Effect.gen(function* () {
         yield* ctx.step("first", counted("first"))
         const one = yield* ctx
           .awaitSignal(Go, { timeout: "60 millis" })
@@ -57,6 +75,9 @@ const waiter = (ran: Array<string>) => {
         yield* ctx.step("third", counted("third"))
         return [one, two]
       })
+      const both = [ctx.scope("work", work), ctx.scope("end", ctx.awaitSignal(Close))] as const
+      return Effect.map(Effect.all(both, { concurrency: "unbounded" }), ([done]) => done)
+    }
   })
 }
 
@@ -99,6 +120,11 @@ const played = (steps: ReadonlyArray<Step>) =>
           yield* world.advance(15)
           yield* life.passivate
           break
+        case "meeting":
+          yield* world.advance(15)
+          yield* life.passivate
+          yield* life.begin(send)
+          break
         case "crash":
           yield* life.crash
           life = yield* world.boot(engine, timings)
@@ -111,12 +137,20 @@ const played = (steps: ReadonlyArray<Step>) =>
       yield* world.turns(pause)
       if (pause === 20) yield* restsWell(world)
     }
-    // Whatever happened: one more signal for each wait that may be open, and time, bring it to its end.
+    // Whatever happened: one more signal for each wait that may be open, and time, bring it to its last wait.
     for (let round = 0; round < 3; round++) {
       yield* life.begin(Effect.ignore(send))
       yield* world.advance(400)
       yield* restsWell(world)
     }
+    const row = yield* rowOf(world)
+    if (row !== undefined && lifecycleOf(row.snapshot) === "running") {
+      // One of two waits ended, and nothing will end the other: the body must have heard of it all the same.
+      assert.include(ran, "third", "a wait ended while another stayed open, and the body was not told")
+    }
+    yield* life.begin(Effect.ignore(Effect.flatMap(handle, (to) => to.signal(Close, null, { id: "close" }))))
+    yield* world.advance(400)
+    yield* restsWell(world)
     return { world, ran, steps, log: yield* logOf(world) }
   })
 

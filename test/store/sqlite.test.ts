@@ -300,6 +300,8 @@ describe("query plans", () => {
       yield* another.store.listNonTerminal
       yield* another.store.holders
       yield* another.store.outbox.isDue(0)
+      yield* another.store.outbox.list({ states: ["pending", "enqueuing"], limit: 10 })
+      yield* another.store.outbox.list({ processId: p, limit: 10 })
       yield* another.store.heldBy({ owner: opaqueOwner("o", "i"), leases: 1 })
       yield* store.changedElsewhere
       const db = yield* raw(path)
@@ -341,6 +343,20 @@ describe("query plans", () => {
           "SEARCH outbox USING INDEX wake_outbox_due (next_attempt<?)",
           "SEARCH earlier USING INDEX wake_outbox_group (target_scope=? AND pk=? AND sequence<?)"
         ]
+      )
+      assert.include(
+        planOf(
+          db,
+          reads.find((sql) => sql.includes("ORDER BY +number DESC"))
+        ),
+        "SCAN outbox USING INDEX wake_outbox_due"
+      )
+      assert.include(
+        planOf(
+          db,
+          reads.find((sql) => sql.includes("ORDER BY number DESC"))
+        ),
+        "SEARCH outbox USING INDEX wake_outbox_process (pk=?)"
       )
       assert.include(
         planOf(

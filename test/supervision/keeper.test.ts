@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
+import * as Engine from "../../src/runtime/Engine.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import * as RuntimeConfig from "../../src/runtime/RuntimeConfig.ts"
 import { LeaseStore } from "../../src/store/LeaseStore.ts"
@@ -68,6 +71,38 @@ describe("the keeper of leases", () => {
     })
   )
 
+  it.live("renews while the host stops, for longer than a lease lasts if bodies take that long", () =>
+    Effect.gen(function* () {
+      const { store } = yield* faultyStore
+      let [begun, isHeld] = [false, false]
+      const look = Effect.all([store.leaseOf(processId("p")), Clock.currentTimeMillis]).pipe(
+        Effect.map(([lease, nowMs]) => {
+          isHeld = lease !== undefined && lease.expiresAtMs > nowMs
+        })
+      )
+      const Slow = Engine.make("slow", {
+        version: "1",
+        payload: Schema.String,
+        success: Schema.String,
+        disposition: "rerunnable",
+        run: () =>
+          Effect.sync(() => {
+            begun = true
+          }).pipe(
+            Effect.zipRight(Effect.never),
+            Effect.onInterrupt(() => Effect.ignore(Effect.delay(look, "10 seconds")))
+          )
+      })
+      const stopping = { ...off, leaseTtl: "3 seconds", leaseRenewal: "1 seconds", shutdown: "20 seconds" } as const
+      yield* Effect.gen(function* () {
+        yield* (yield* Processes).start(Slow, { id: "p", payload: "" })
+        yield* until(Effect.sync(() => begun))
+      }).pipe(Effect.provide(hostOn(store, [Slow], stopping)), inVirtualTime)
+      assert.isTrue(isHeld)
+      assert.deepStrictEqual(yield* logOf(store, "p"), ["process.started", "process.suspended"])
+    })
+  )
+
   it.live("that could not renew in time goes on with what nobody held in between, and with nothing else", () =>
     Effect.gen(function* () {
       const { store, breaks, mends } = yield* faultyStore
@@ -100,7 +135,7 @@ describe("the timings of a host", () => {
     [{ leaseRenewal: 0 }, "leaseRenewal"],
     [{ leaseTtl: 2, leaseRenewal: 0.6 }, "leaseRenewal"],
     [{ leaseTtl: "29 seconds", leaseRenewal: "10 seconds" }, "leaseTtl"],
-    [{ leaseTtl: "6 seconds", leaseRenewal: "2 seconds", shutdown: "4001 millis" }, "shutdown"],
+    [{ shutdown: Number.POSITIVE_INFINITY }, "shutdown"],
     [{ sweepInterval: 0 }, "sweepInterval"],
     [{ maxConcurrent: 0 }, "maxConcurrent"],
     [{ maxConcurrent: 1.5 }, "maxConcurrent"]
@@ -116,12 +151,12 @@ describe("the timings of a host", () => {
 
   it.effect("at their bounds are accepted", () =>
     Effect.gen(function* () {
-      const timings = yield* RuntimeConfig.check({ leaseTtl: 60, leaseRenewal: 20, shutdown: 40, sweepInterval: false })
+      const timings = yield* RuntimeConfig.check({ leaseTtl: 60, leaseRenewal: 20, shutdown: 0, sweepInterval: false })
       assert.deepStrictEqual(timings, {
         leaseTtlMs: 60,
         leaseRenewalMs: 20,
         sweepIntervalMs: 0,
-        shutdownMs: 40,
+        shutdownMs: 0,
         maxConcurrent: 64
       })
     })

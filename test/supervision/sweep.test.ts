@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Host } from "../../src/host/Host.ts"
@@ -39,6 +41,43 @@ const Picky = Engine.make("picky", {
 })
 
 describe("the report of a sweep", () => {
+  it.live("says once that a holder is dead while its rows wait for slots, and again when it left more", () =>
+    Effect.gen(function* () {
+      const store = yield* MemoryStore.make
+      const rows = yield* rowsOn(store)
+      const { engine, open } = gated()
+      const leave = (id: string) => Effect.zipRight(rows.register(engine, id), rows.begin(id, "the dead", 60_000))
+      for (const id of ["a", "b", "c"]) yield* leave(id)
+      const { layer, kill } = testimony()
+      kill("the dead")
+      const said: Array<string> = []
+      const logger = Logger.make(({ message }) => said.push(String(message)))
+      const loud = sweepOnce.pipe(
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+        Logger.withMinimumLogLevel(LogLevel.Info)
+      )
+      yield* Effect.gen(function* () {
+        const leases = Effect.map(loud, ({ dead }) => dead.map((holder) => holder.leases))
+        assert.deepStrictEqual(yield* leases, [3])
+        assert.deepStrictEqual(yield* leases, [2], "one of them runs, and the others wait")
+        assert.deepStrictEqual(yield* leases, [2])
+        assert.deepStrictEqual(said, ["the dead is dead and left 3 leases"])
+        yield* leave("d")
+        assert.deepStrictEqual(yield* leases, [3])
+        assert.deepStrictEqual(said.splice(0), [
+          "the dead is dead and left 3 leases",
+          "the dead is dead and left 3 leases"
+        ])
+        yield* open
+        yield* until(Effect.map(leases, (left) => left.length === 0))
+        assert.deepStrictEqual(said, [])
+        yield* leave("e")
+        yield* leases
+        assert.deepStrictEqual(said, ["the dead is dead and left 1 lease"])
+      }).pipe(Effect.provide(hostOn(store, [engine], { ...off, maxConcurrent: 1, liveness: layer })))
+    })
+  )
+
   it.live("says of every row that was due what became of it, and whose death it went by", () =>
     Effect.gen(function* () {
       const store = yield* MemoryStore.make

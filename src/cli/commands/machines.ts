@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type { AnyStateMachine } from "xstate"
 import { StateMachine } from "xstate"
 import * as Machines from "../../../machines/index.ts"
+import { importable } from "../../inspector/stately.ts"
 import { notFound } from "../CliFailure.ts"
 import { chartOf } from "../chart.ts"
 import { diagram } from "../mermaid.ts"
@@ -42,10 +43,14 @@ export const command = Command.make("machines", options, ({ name, json }) =>
     }
     const machine = machines.find(({ id }) => id === name.value)
     if (machine === undefined) return yield* notFound(`there is no machine ${name.value}; holdfast machines lists them`)
-    if (json) return yield* screen.json(machine.definition)
+    if (json) return yield* screen.json(importable(machine))
     yield* printAll(screen, diagram(chartOf(machine)))
   })
-).pipe(Command.withDescription("List the statecharts, or print one as Mermaid (with --json as JSON)."))
+).pipe(
+  Command.withDescription(
+    "List the statecharts, or print one as Mermaid (with --json as the config that an editor imports)."
+  )
+)
 
 const machines: ReadonlyArray<AnyStateMachine> = Object.values(Machines)
   .flatMap((module) => Object.values<unknown>(module))

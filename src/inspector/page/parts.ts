@@ -5,7 +5,6 @@ import type { PartView } from "../View.ts"
 import { get, sentenceOf } from "./api.ts"
 import { fill, h, notice, panel, pill } from "./dom.ts"
 import { processLink } from "./facts.ts"
-import { jsonTree } from "./json.ts"
 import { openRedrive } from "./levers.ts"
 import { ageOf, brief, spanOf, timeOf } from "./text.ts"
 
@@ -34,9 +33,9 @@ export const makeSweeps = (): PartPanel =>
 /** The wake outbox; `mayRedrive` says whether discarded wakes may be sent again. */
 export const makeWakes = (mayRedrive: () => boolean): PartPanel => {
   const part: PartPanel = makePart("wakes", "Wake outbox", "This host offers no wake outbox here.", (value) => {
-    const { rows, counts, blocked } = fieldsOf(value)
+    const { rows, counts, blocked, rows_left_off: rowsLeft, blocked_left_off: blockedLeft } = fieldsOf(value)
     const all = Array.isArray(value) ? listOf(value) : listOf(rows)
-    const shownCounts = Object.entries(fieldsOf(counts)).map(([state, count]) =>
+    const shownCounts = countsOf(fieldsOf(counts)).map(([state, count]) =>
       h("span", { class: "chip" }, `${state} `, h("b", {}, String(count)))
     )
     const stuck = listOf(blocked)
@@ -47,10 +46,11 @@ export const makeWakes = (mayRedrive: () => boolean): PartPanel => {
         "Wake outbox",
         shownCounts.length > 0 && h("div", { class: "chips" }, ...shownCounts),
         all.length === 0
-          ? notice("empty", "No wakes", "A wake appears here when an event carries one.")
-          : wakeTable(all, mayRedrive(), () => part.refresh())
+          ? notice("empty", "No wakes", "A wake that is owed, or was discarded, appears here.")
+          : wakeTable(all, mayRedrive(), () => part.refresh()),
+        leftOff(rowsLeft)
       ),
-      stuck.length > 0 && panel("Blocked groups", ...stuck.map((group) => jsonTree(group, 1)))
+      stuck.length > 0 && panel("Blocked groups", blockedTable(stuck), leftOff(blockedLeft))
     )
   })
   return part
@@ -125,7 +125,7 @@ const sweepOf = (value: unknown): HTMLElement => {
         : ` · admitted ${total[0]}, ended ${total[1]}, deferred ${total[2]}`
     ),
     ...listOf(dead).map((holder) =>
-      h("p", {}, `${fieldsOf(holder).owner_id} is proven dead; it left ${fieldsOf(holder).leases} leases.`)
+      h("p", {}, `${fieldsOf(holder).owner_id} is proven dead; it left ${leaseCount(fieldsOf(holder).leases)}.`)
     ),
     group("admitted", admitted),
     group("ended", ended),
@@ -133,46 +133,59 @@ const sweepOf = (value: unknown): HTMLElement => {
   )
 }
 
-const wakeTable = (rows: ReadonlyArray<unknown>, mayRedrive: boolean, done: () => void): HTMLElement =>
+const leaseCount = (leases: unknown): string => (leases === 1 ? "1 lease" : `${leases} leases`)
+
+/** Counts by state; those of the discarded by reason, too. */
+const countsOf = (counts: Fields): ReadonlyArray<readonly [string, unknown]> =>
+  Object.entries(counts).flatMap(
+    ([state, count]): ReadonlyArray<readonly [string, unknown]> =>
+      typeof count === "object"
+        ? Object.entries(fieldsOf(count)).map(([reason, each]) => [`${state} (${reason})`, each])
+        : [[state, count]]
+  )
+
+const leftOff = (count: unknown): HTMLElement | false =>
+  typeof count === "number" &&
+  count > 0 &&
+  h("p", { class: "left-off" }, `${count} more are not shown: `, h("code", {}, "holdfast wakes"), " lists all of them.")
+
+const tableOf = (label: string, titles: ReadonlyArray<string>, rows: ReadonlyArray<HTMLElement>): HTMLElement =>
   h(
     "div",
-    { class: "table", tabindex: 0, role: "region", "aria-label": "Wakes" },
+    { class: "table", tabindex: 0, role: "region", "aria-label": label },
     h(
       "table",
       {},
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          ...["state", "process", "event", "session", "attempts", "next attempt", "input", ""].map((name) =>
-            h("th", { scope: "col" }, name)
-          )
-        )
-      ),
-      h("tbody", {}, ...rows.map((row) => wakeLine(fieldsOf(row), mayRedrive, done)))
+      h("thead", {}, h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title)))),
+      h("tbody", {}, ...rows)
     )
   )
 
-const wakeLine = (row: Fields, mayRedrive: boolean, done: () => void): HTMLElement => {
-  const wake = { ...fieldsOf(row.wake), ...row }
-  const next = wake.next_attempt_at_ms
-  const why = typeof wake.discard_reason === "string" ? ` ${wake.discard_reason}` : ""
+const wakeTable = (rows: ReadonlyArray<unknown>, mayRedrive: boolean, done: () => void): HTMLElement =>
+  tableOf(
+    "Wakes",
+    ["state", "process", "event", "session", "attempts", "next attempt", "wake", ""],
+    rows.map((row) => wakeLine(fieldsOf(row), mayRedrive, done))
+  )
+
+const wakeLine = (wake: Fields, mayRedrive: boolean, done: () => void): HTMLElement => {
+  const { state, discard_reason: why, blocked_by: first } = wake
+  const isOwed = state !== "discarded" && state !== "enqueued"
+  const behind = typeof first === "string" ? [" behind ", wakeName(first)] : []
   return h(
     "tr",
     {},
-    h("td", {}, pill(String(wake.state ?? "?")), why),
+    h("td", {}, pill(String(state ?? "?")), typeof why === "string" && ` ${why}`, ...behind),
     h("td", {}, processLink(String(wake.process_id ?? ""))),
     h("td", {}, `#${String(wake.sequence ?? "")}`),
-    h("td", { class: "mono" }, String(wake.target_session_id ?? "")),
+    h("td", { class: "mono" }, String(wake.target_scope_id ?? wake.target_session_id ?? "")),
     h("td", {}, String(wake.attempts ?? 0)),
-    h("td", {}, typeof next === "number" ? ageOf(next) : "–"),
-    h("td", {}, brief(wake.input ?? "", 80)),
+    h("td", {}, isOwed ? momentOf(wake.next_attempt_at_ms) : "–"),
+    h("td", {}, wakeName(String(wake.wake_id ?? ""))),
     h(
       "td",
       {},
-      wake.state === "discarded" &&
+      state === "discarded" &&
         h(
           "button",
           {
@@ -186,6 +199,33 @@ const wakeLine = (row: Fields, mayRedrive: boolean, done: () => void): HTMLEleme
     )
   )
 }
+
+const blockedTable = (groups: ReadonlyArray<unknown>): HTMLElement =>
+  tableOf(
+    "Blocked groups",
+    ["process", "session", "waiting", "behind event", "state", "attempts", "next attempt", "unblocked by"],
+    groups
+      .map(fieldsOf)
+      .map((group) =>
+        h(
+          "tr",
+          {},
+          h("td", {}, processLink(String(group.process_id ?? ""))),
+          h("td", { class: "mono" }, String(group.target_scope_id ?? "")),
+          h("td", {}, String(group.waiting ?? "")),
+          h("td", {}, `#${String(group.sequence ?? "")}`),
+          h("td", {}, pill(String(group.state ?? "?"))),
+          h("td", {}, String(group.attempts ?? 0)),
+          h("td", {}, momentOf(group.next_attempt_at_ms)),
+          h("td", {}, wakeName(String(group.unblocked_by ?? "")))
+        )
+      )
+  )
+
+/** An id is long: its beginning tells it from others, and it can be copied whole. */
+const wakeName = (id: string): HTMLElement => h("span", { class: "mono wake-id", title: id }, id)
+
+const momentOf = (ms: unknown): string => (typeof ms === "number" ? ageOf(ms) : "–")
 
 const scalarOf = (key: string, value: unknown): string =>
   key.endsWith("_ms") && typeof value === "number" && value > 1_000_000_000_000 ? ageOf(value) : brief(value, 80)

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { ProcessId } from "../../model/ids.ts"
 import { freeze } from "../../model/json.ts"
 import type { WakeDelivery } from "../../model/wakes.ts"
-import type { BlockedGroup, OutboxReads, OutboxView, WakeReport, WakeRow, WakeTimes } from "../WakeOutbox.ts"
+import type { BlockedGroup, OutboxReads, OutboxView, WakeQuery, WakeReport, WakeRow, WakeTimes } from "../WakeOutbox.ts"
 
 /** The rows by number, in the order in which they came. */
 export interface OutboxShelf {
@@ -60,8 +60,21 @@ export const viewOf = (shelf: OutboxShelf, nowMs: number): OutboxView => ({
 export const readsOf = (shelf: OutboxShelf): OutboxReads => ({
   isDue: (nowMs) => Effect.sync(() => dueHeads(shelf, nowMs).length > 0),
   rowsOf: (wakeId) => Effect.sync(() => [...shelf.rows.values()].filter((row) => row.wake.wakeId === wakeId)),
+  list: (query) =>
+    Effect.sync(() =>
+      [...shelf.rows.values()]
+        .filter((row) => isAsked(row, query))
+        .toSorted((a, b) => b.number - a.number)
+        .slice(0, query.limit)
+    ),
   report: Effect.sync(() => reportOf(shelf))
 })
+
+const isAsked = ({ number, state, wake }: WakeRow, { states, processId, targetScopeId, before }: WakeQuery): boolean =>
+  (states === undefined || states.includes(state)) &&
+  (processId === undefined || wake.processId === processId) &&
+  (targetScopeId === undefined || wake.targetScopeId === targetScopeId) &&
+  (before === undefined || number < before)
 
 const openOf = (shelf: OutboxShelf, wakeId: string): WakeRow | undefined =>
   [...shelf.rows.values()].find((row) => row.isOpen && row.wake.wakeId === wakeId)
@@ -108,6 +121,7 @@ const blockedGroup = ([head, ...behind]: readonly [WakeRow, ...ReadonlyArray<Wak
           targetScopeId: head.wake.targetScopeId,
           processId: head.wake.processId,
           unblockedBy: head.wake.wakeId,
+          sequence: head.wake.sequence,
           state: head.state,
           attempts: head.attempts,
           nextAttemptAtMs: head.nextAttemptAtMs,

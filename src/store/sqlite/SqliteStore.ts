@@ -18,7 +18,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { InputInvalid, StoreError } from "../../model/errors.ts"
 import * as Listeners from "../listeners.ts"
-import type { Decision, RenewedPage } from "../ProcessStore.ts"
+import type { CommitWork, Decision, RenewedPage } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
 import { WakeTimings } from "../WakeOutbox.ts"
 import * as ChildReads from "./childReads.ts"
@@ -73,6 +73,7 @@ export const make = (
     })
     const listeners = Listeners.make()
     const work = { commits: 0, changes: 0, busyMs: 0 }
+    const timers = new Set<(commit: CommitWork) => void>()
     let begunAt = 0
     const onBegin = () => {
       begunAt = performance.now()
@@ -80,9 +81,11 @@ export const make = (
     }
     const onCommitted = () => {
       const changes = rows.committed()
+      const busyMs = performance.now() - begunAt
       work.commits += 1
       work.changes += changes.length
-      work.busyMs += performance.now() - begunAt
+      work.busyMs += busyMs
+      for (const listener of timers) listener({ changes: changes.length, busyMs })
       listeners.publish(changes)
     }
     const writer = yield* Writer.make(db, { onBegin, onCommitted, onRolledBack: rows.rolledBack }, writing)
@@ -112,6 +115,11 @@ export const make = (
         }),
       parts: () => [{ name: "store writer", kind: "worker", children: [], work: { ...work }, ...writer.status() }],
       onCommit: listeners.subscribe,
+      onCommitWork: (listener) =>
+        Effect.acquireRelease(
+          Effect.sync(() => void timers.add(listener)),
+          () => Effect.sync(() => timers.delete(listener))
+        ),
       outbox: Outboxes.readsOf(sql),
       changedElsewhere: Effect.try({
         try: rows.changedElsewhere,

@@ -134,6 +134,25 @@ export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
         found.map(rowOf)
       )
     ),
+  list: ({ states, processId, targetScopeId, before, limit }) => {
+    const isOwed = states?.every((state) => state === "pending" || state === "enqueuing") === true
+    const wanted = [
+      ...(states === undefined ? [] : [sql.in("state", states)]),
+      ...(processId === undefined ? [] : [sql`pk = (SELECT pk FROM process WHERE process_id = ${processId})`]),
+      ...(targetScopeId === undefined ? [] : [sql`target_scope = ${targetScopeId}`]),
+      ...(before === undefined ? [] : [sql`number < ${before}`]),
+      // What is owed has indexes of its own: in their words, and with the order of the rows out of the planner's sight.
+      ...(isOwed ? [undelivered] : [])
+    ]
+    const order = sql.literal(isOwed && processId === undefined ? "+number" : "number")
+    return asStoreError(
+      "list wakes",
+      Effect.map(
+        sql<Columns>`${sql.literal(select)} WHERE ${sql.and(wanted)} ORDER BY ${order} DESC LIMIT ${limit}`,
+        (found) => found.map(rowOf)
+      )
+    )
+  },
   report: asStoreError(
     "report on wakes",
     Effect.all([
@@ -161,6 +180,7 @@ interface GroupColumns {
   readonly target_scope: BlockedGroup["targetScopeId"]
   readonly process_id: ProcessId
   readonly wake_id: string
+  readonly sequence: number
   readonly state: WakeState
   readonly attempts: number
   readonly next_attempt: number
@@ -180,6 +200,7 @@ const groupOf = (columns: GroupColumns): BlockedGroup => ({
   targetScopeId: columns.target_scope,
   processId: columns.process_id,
   unblockedBy: columns.wake_id,
+  sequence: columns.sequence,
   state: columns.state,
   attempts: columns.attempts,
   nextAttemptAtMs: columns.next_attempt,
