@@ -63,8 +63,14 @@ export interface Roster {
   /** Launches without asking them to let go again. */
   readonly accept: Effect.Effect<void>
   readonly stopping: () => boolean
-  /** Puts away every body that has done nothing but wait for as long as its engine allows. */
-  readonly passivate: (nowMs: number) => void
+  /**
+   * Puts away every body that has done nothing but wait for as long as its engine allows.
+   *
+   * Answers when the next one may have, as things stand; `undefined` when none ever will. Units: epoch milliseconds.
+   */
+  readonly passivate: (nowMs: number) => number | undefined
+  /** For how long a body that runs here may do nothing but wait. Units: milliseconds. */
+  readonly passivateAfterMs: (id: ProcessId) => number | undefined
   /** Waits until nothing runs here any more. */
   readonly empty: Effect.Effect<void>
   /** Owner-bound processes that this worker began and whose end it has not seen. */
@@ -186,11 +192,17 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
       }),
       stopping: () => stopping,
       passivate: (nowMs) => {
+        let next: number | undefined
         for (const { parking, passivateAfterMs, inbox } of actors.values()) {
           const since = passivateAfterMs === undefined ? undefined : parking.quietSinceMs()
-          if (since !== undefined && nowMs - since >= (passivateAfterMs ?? 0)) inbox.offer("passivation.due")
+          if (since === undefined || passivateAfterMs === undefined) continue
+          const dueMs = since + passivateAfterMs
+          if (dueMs <= nowMs) inbox.offer("passivation.due")
+          else next = Math.min(next ?? dueMs, dueMs)
         }
+        return next
       },
+      passivateAfterMs: (id) => actors.get(id)?.passivateAfterMs,
       empty: FiberSet.awaitEmpty(fibers)
     }
   })

@@ -51,7 +51,15 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
     /** The activations in progress. */
     readonly roster: Pick<
       Roster,
-      "all" | "remind" | "retake" | "passivate" | "interruptAll" | "accept" | "empty" | "ownerBound"
+      | "all"
+      | "remind"
+      | "retake"
+      | "passivate"
+      | "passivateAfterMs"
+      | "interruptAll"
+      | "accept"
+      | "empty"
+      | "ownerBound"
     >
     /** How many bodies could begin to work now, of how many at once. */
     readonly slots: () => { readonly free: number; readonly total: number }

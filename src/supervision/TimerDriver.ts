@@ -38,15 +38,17 @@ export const layer: Layer.Layer<TimerDriver, never, ProcessStore | ExecutionStor
     const store = yield* ProcessStore
     const executions = yield* ExecutionStore
     const { roster } = yield* Worker
-    /** When the present nap ends by itself; a timer that is set for earlier ends it. */
+    /** When the present nap ends by itself; what is to be looked at earlier ends it. */
     let napUntilMs = 0
     let wake: (() => void) | undefined
 
     yield* store.onCommit((changes) => {
       for (const { row } of changes) {
-        if (row.snapshot.context.waits.length === 0) continue
-        const deadlineMs = nextDeadline(row.snapshot)
-        if (deadlineMs !== null && deadlineMs < napUntilMs) wake?.()
+        const { waits, updatedAtMs } = row.snapshot.context
+        if (waits.length === 0) continue
+        const deadlineMs = nextDeadline(row.snapshot) ?? Number.POSITIVE_INFINITY
+        const quietMs = roster.passivateAfterMs(row.base.registration.id) ?? Number.POSITIVE_INFINITY
+        if (Math.min(deadlineMs, updatedAtMs + quietMs) < napUntilMs) wake?.()
       }
     })
 
@@ -65,7 +67,7 @@ export const layer: Layer.Layer<TimerDriver, never, ProcessStore | ExecutionStor
 
     const nap = Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis
-      napUntilMs = nowMs + longestNapMs
+      napUntilMs = Math.min(nowMs + longestNapMs, roster.passivate(nowMs) ?? Number.POSITIVE_INFINITY)
       // Read after the bound above is set: a timer that is committed meanwhile either is read here or ends the nap.
       const next = yield* store.execution.nextTimer
       const ms = Math.max(0, Math.min(napUntilMs, next ?? napUntilMs) - nowMs)
@@ -74,9 +76,7 @@ export const layer: Layer.Layer<TimerDriver, never, ProcessStore | ExecutionStor
     })
 
     const round = Effect.gen(function* () {
-      const fired = yield* fire
-      roster.passivate(yield* Clock.currentTimeMillis)
-      if (fired < pageSize) yield* nap
+      if ((yield* fire) < pageSize) yield* nap
     }).pipe(
       Effect.catchAll((error) =>
         Effect.zipRight(Effect.logWarning(`timers wait: ${error.message}`), Effect.sleep(longestNapMs))
