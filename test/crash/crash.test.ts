@@ -71,6 +71,8 @@ const sample: ReadonlySet<string> = new Set([
   'killed in the middle of a group commit, at "start" #1',
   'killed before "complete" #1',
   'killed after "resume a wait" #1',
+  'killed in the middle of a group commit, at "fire a timer" #1',
+  'killed after "passivate" #1',
   'killed before "abandon" #1',
   'killed after "hand back" #1',
   'killed after "owe children" #1',

@@ -10,7 +10,16 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Schema from "effect/Schema"
 import type { Lease, ProcessEvent } from "../../src/index.ts"
-import { Engine, Errors, Ids, LeaseStore, ProcessRegistry, type SingleHost, WaitStore } from "../../src/index.ts"
+import {
+  Engine,
+  Errors,
+  Ids,
+  LeaseStore,
+  ProcessRegistry,
+  Signal,
+  type SingleHost,
+  WaitStore
+} from "../../src/index.ts"
 import type { ExecutionContext } from "../../src/runtime/ExecutionContext.ts"
 import { say } from "./sideLog.ts"
 
@@ -29,6 +38,9 @@ export const heldId = "held"
 
 /** The signal that listeners wait for. */
 export const signalName = "go"
+
+/** What nobody ever sends. */
+const Never = Signal.make("never", { payload: Schema.Null })
 
 /** The key of a listener's one wait. */
 export const waitKey = (id: string): string => Ids.signalWaitKey(Ids.processId(id), signalName, 1)
@@ -152,6 +164,30 @@ export const make = (sideLog: string, gate: string) => {
       )
   })
 
+  /** Sleeps so long that it leaves memory meanwhile, then waits in vain; it says what ended its waits. */
+  const Sleeper = Engine.make("sleeper", {
+    version: "1",
+    payload: Schema.Null,
+    success: Schema.String,
+    signals: [Never],
+    disposition: "rerunnable",
+    passivateAfter: "5 millis",
+    run: (_, ctx) =>
+      ofBody(
+        Effect.gen(function* () {
+          yield* began("sleeper", ctx)
+          yield* ctx.sleep("60 millis")
+          return yield* Effect.matchEffect(ctx.awaitSignal(Never, { timeout: "30 millis" }), {
+            onSuccess: () => Effect.succeed("slept, then was signalled"),
+            onFailure: (error) =>
+              error._tag === "WaitTimedOut"
+                ? Effect.succeed(`slept, then ${error.signal} timed out`)
+                : Effect.fail(error)
+          })
+        })
+      )
+  })
+
   const HeldChild = Engine.make("held-child", {
     version: "1",
     payload: Schema.Null,
@@ -190,7 +226,7 @@ export const make = (sideLog: string, gate: string) => {
     run: (_, ctx) => Effect.as(Effect.zipRight(began("held-once", ctx), gateOpens), "held")
   })
 
-  return { Step, Once, Endless, Nest, Sum, Listener, Held, HeldChild, HeldOnce }
+  return { Step, Once, Endless, Nest, Sum, Listener, Sleeper, Held, HeldChild, HeldOnce }
 }
 
 /** The sequence of the signal that ended a wait. */

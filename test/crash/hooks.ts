@@ -20,6 +20,13 @@ interface Batch {
 
 type Run = (...args: ReadonlyArray<unknown>) => Database.RunResult
 
+/** What an event says about timers, and about leaving memory. */
+const timeMarks = (eventType: string, payload: string): ReadonlyArray<string> => {
+  if (eventType === "process.waiting" && payload.includes('"deadline_ms"')) return ["timer set"]
+  if (eventType === "process.resumed" && /"(timer|timeout)"/.test(payload)) return ["timer fired"]
+  return eventType === "process.suspended" && payload.includes('"passivated"') ? ["passivated"] : []
+}
+
 /** Installs the plan. Call it once, before a host is built. */
 export const install = (plan: Plan, sideLog: string): void => {
   const point = pointOf(plan.point)
@@ -67,10 +74,11 @@ export const install = (plan: Plan, sideLog: string): void => {
       const marks = [...(isChild ? ["registered as child"] : []), ...(isBound ? ["registered as owner-bound"] : [])]
       mark(db, Number(lastInsertRowid), "registered", ...marks)
     },
-    "INSERT INTO event ": (db, [pk, sequence, eventType]) => {
+    "INSERT INTO event ": (db, [pk, sequence, eventType, , , payload]) => {
       batchOf(db).written.push([Number(pk), Number(sequence), String(eventType)])
       const isBound = ownerBound.has(Number(pk))
-      mark(db, Number(pk), `event ${eventType}`, ...(isBound ? [`owner-bound event ${eventType}`] : []))
+      const more = isBound ? [`owner-bound event ${eventType}`] : []
+      mark(db, Number(pk), `event ${eventType}`, ...more, ...timeMarks(String(eventType), String(payload)))
     },
     "INSERT INTO journal": (db, [pk, , , , operation]) => mark(db, Number(pk), `journal ${operation}`),
     "INSERT OR REPLACE INTO lease": (db, [pk, token, , , , , expiresAt]) => {

@@ -9,7 +9,7 @@ import { ProcessStore, SqliteStore } from "../../src/index.ts"
 import { verify } from "../../src/store/verify.ts"
 import type { Fact, Written } from "./sideLog.ts"
 import { only } from "./sideLog.ts"
-import { sumOutput } from "./workload.ts"
+import { sleeperOutput, sumOutput } from "./workload.ts"
 
 /** One row as it ended. */
 interface Row {
@@ -26,6 +26,7 @@ interface Event {
   readonly sequence: number
   readonly eventType: string
   readonly payload: string
+  readonly occurredAtMs: number
 }
 
 /** One event that wakes, with its row in the outbox; `state` is null when it has none. */
@@ -72,8 +73,21 @@ export const invariants: Readonly<Record<string, (remains: Remains) => ReadonlyA
       .flatMap(({ id, kind, lifecycle, output }) => {
         const isCancelled = events.some((event) => event.id === id && event.eventType === "process.cancel_requested")
         if (lifecycle !== (isCancelled ? "cancelled" : "completed")) return [`${id} is ${lifecycle}`]
-        return kind === "sum" && output !== sumOutput ? [`${id} completed with ${output}`] : []
+        const expected = kind === "sum" ? sumOutput : kind === "sleeper" ? sleeperOutput : output
+        return output === expected ? [] : [`${id} completed with ${output}`]
       }),
+
+  "every timer fires once, and not before its time": ({ events }) =>
+    events.flatMap(({ id, eventType, payload }) => {
+      if (eventType !== "process.waiting") return []
+      const { wait } = JSON.parse(payload) as { readonly wait: WaitOnWire } // a wait's
+      if (wait.deadline_ms === undefined) return []
+      const firings = events.filter((event) => event.id === id && resumedKeyOf(event) === wait.kind.key)
+      const early = firings.filter(({ occurredAtMs }) => occurredAtMs < (wait.deadline_ms ?? 0))
+      return firings.length === 1 && early.length === 0
+        ? []
+        : [`${wait.kind.key} ended ${firings.length} times, ${early.length} of them too early`]
+    }),
 
   "what a parent owed its children was paid: each was asked": ({ events, rows, debts }) => [
     ...debts.map((id) => `${id} is still owed a request`),
@@ -195,7 +209,7 @@ const contentOf = (database: string): Pick<Remains, "rows" | "events" | "leases"
       .all() as ReadonlyArray<Row>, // the columns just named
     events: db
       .prepare(
-        `SELECT process_id AS id, sequence, event_type AS eventType, payload
+        `SELECT process_id AS id, sequence, event_type AS eventType, payload, occurred_at AS occurredAtMs
          FROM event JOIN process USING (pk) ORDER BY pk, sequence`
       )
       .all() as ReadonlyArray<Event>, // as above
@@ -220,6 +234,15 @@ export const reading = <A>(database: string, ask: (db: Database.Database) => A):
     db.close()
   }
 }
+
+/** What the log says of a wait, as far as its time goes. */
+interface WaitOnWire {
+  readonly kind: { readonly key: string }
+  readonly deadline_ms?: number
+}
+
+const resumedKeyOf = ({ eventType, payload }: Event): string | undefined =>
+  eventType === "process.resumed" ? (JSON.parse(payload) as { readonly wait_key: string }).wait_key : undefined // a resumption's
 
 const fenceOf = (payload: string): number =>
   (JSON.parse(payload) as { readonly started: { readonly fencing_token: number } }).started.fencing_token // a start's

@@ -3,7 +3,7 @@
  *
  * A point is told by what the writer's transaction wrote for one process: `registered`, `registered as child`,
  * `registered as owner-bound`, `claimed`, `renewed`, `released`, `owes children`, `was owed`, `event {type}`, `wake owed`,
- * `wake {state}` (of one wake), `journal {operation}`,
+ * `wake {state}` (of one wake), `journal {operation}`, `timer set`, `timer fired` (a deadline too), `passivated`,
  * and `owner-bound event {type}` for work that this OS process registered.
  */
 
@@ -42,6 +42,10 @@ export const points = {
   "settle a wake": { has: ["wake enqueued"], again: true },
   "record a step": { has: ["journal step"], again: true },
   "enter a wait": { has: ["event process.waiting"] },
+  "set a timer": { has: ["timer set", "journal sleep"], grouped: true },
+  "limit a wait": { has: ["timer set", "journal await_signal"] },
+  "fire a timer": { has: ["timer fired"], grouped: true, again: true },
+  passivate: { has: ["passivated", "released"] },
   signal: { has: ["event signal.go"], grouped: true },
   "resume a wait": { has: ["event process.resumed"], grouped: true },
   "request a cancel": { has: ["event process.cancel_requested"], grouped: true, again: true },

@@ -36,6 +36,9 @@ export const size = 3
 /** What a root of the kind `sum` completes with: 0 + 1 + 4, and 1. */
 export const sumOutput = 6
 
+/** What a root of the kind `sleeper` completes with. */
+export const sleeperOutput = "slept, then never timed out"
+
 const names = (kind: string): ReadonlyArray<string> => Array.from({ length: size }, (_, index) => `${kind}-${index}`)
 
 /** What a driver knows. `run` absent: it drives everything to its end. */
@@ -83,6 +86,11 @@ export const drive = ({ engines, tell, run }: Driver) =>
     yield* Effect.forEach(
       names("listener"),
       (id) => Effect.tap(registry.registerProcess(declared(id, "listener", null)), () => registered(id)),
+      together
+    )
+    yield* Effect.forEach(
+      names("sleeper"),
+      (id) => Effect.tap(processes.start(engines.Sleeper, { id, payload: null }), () => registered(id)),
       together
     )
     if (run !== undefined && run !== "recovery") yield* byHand
