@@ -4,11 +4,13 @@
  * Invariant: everything is read when it is asked for, and nothing is remembered here.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { Host } from "../host/Host.ts"
 import { InputInvalid } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { ChangeHub } from "../runtime/ChangeHub.ts"
 import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
-import type { ProcessStore } from "../store/ProcessStore.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
 import type { RedriveOutcome, WakeRow } from "../store/WakeOutbox.ts"
 import { WakeOutbox } from "../store/WakeOutbox.ts"
 import type { LatestSweeps } from "../supervision/RecoverySweep.ts"
@@ -19,6 +21,8 @@ import * as Explanations from "./Explanation.ts"
 import type { HostView } from "./explain.ts"
 import { explain, noHost } from "./explain.ts"
 import { render } from "./explainText.ts"
+import type { Elsewhere } from "./feed.ts"
+import { polling } from "./feed.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 
 /** What the parts of a host are read from. */
@@ -36,6 +40,17 @@ export const hostParts: Effect.Effect<InspectorParts, never, HostPartServices> =
     redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),
     explain: yield* explaining(host.sight)
   }
+})
+
+/**
+ * What other programs change, as the host in context hears of it.
+ *
+ * A host asks its store while somebody listens; whoever asked beside it would take answers from it. Its hub is in every
+ * context that `SingleHost` makes; what else calls itself a host may lack it, and its store is asked.
+ */
+export const hostElsewhere: Effect.Effect<Elsewhere, never, ProcessStore> = Effect.gen(function* () {
+  const hub = yield* Effect.serviceOption(ChangeHub)
+  return Option.isSome(hub) ? ({ mark }) => hub.value.listen(mark) : polling(yield* ProcessStore)
 })
 
 /** The parts of a file: explanations, by what the file says alone. */

@@ -138,7 +138,7 @@ const onMessage = (message: ChangeMessage): void => {
   list.apply(message.rows, message.gone)
   const id = shown?.id
   if (message.rows.some((row) => row.process_id === id) || message.gone.some((other) => other === id)) {
-    shown?.panel.refresh()
+    shown?.panel.changed()
   }
 }
 

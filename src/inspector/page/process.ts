@@ -14,14 +14,26 @@ import { makeTimeline } from "./timeline.ts"
 /** How many events are loaded at once. */
 const pageSize = 200
 
+/** How many events are kept while new ones come in; those that are loaded by hand are kept beside them. */
+const keptEvents = 1_000
+
+/** The shortest time between two readings of what changes all the time. Units: milliseconds. */
+const restMs = 100
+
 /** Logs longer than this are not folded for the last transition alone: that is asked for only by hand. */
 const cheapFold = 2_000
+
+/** And those longer than this not while event follows on event, no further apart than that. Units: events, milliseconds. */
+const cheapestFold = 200
+const restlessMs = 500
 
 /** A process on the page. */
 export interface ProcessPanel {
   readonly element: HTMLElement
   /** Reads it again, soon; calls that come in the meantime are one. */
   readonly refresh: () => void
+  /** Says that it has changed: it is read again, though not again and again. */
+  readonly changed: () => void
   /** Goes to an event, or with nothing to the present. */
   readonly goTo: (sequence: number | undefined) => void
   readonly step: (by: number) => void
@@ -41,6 +53,11 @@ export const makeProcess = (
   let machine: string | undefined
   let isBusy = false
   let isAskedAgain = false
+  let kept = keptEvents
+  let readAtMs = 0
+  let changedAtMs = Number.NEGATIVE_INFINITY
+  let changedBeforeMs = Number.NEGATIVE_INFINITY
+  let isReadSoon = false
 
   const title = h("div", { class: "title" }, h("h2", { class: "mono" }, id))
   const why = h("p", { class: "why" })
@@ -55,6 +72,7 @@ export const makeProcess = (
       get<EventsView>("events", { id, after, limit: first - 1 - after }).then(
         (page) => {
           events = [...page.events, ...events]
+          kept += page.events.length
           paint()
         },
         (error: unknown) => fail(error)
@@ -86,7 +104,7 @@ export const makeProcess = (
       "events",
       last === undefined ? { id, limit: pageSize } : { id, after: last, limit: 1_000 }
     )
-    events = last === undefined ? page.events : [...events, ...page.events]
+    events = last === undefined ? page.events : [...events, ...page.events].slice(-kept)
     // More than a page behind: begin with the newest ones again.
     if ((events.at(-1)?.sequence ?? 0) < known.row.sequence) {
       events = (await get<EventsView>("events", { id, limit: pageSize })).events
@@ -95,7 +113,8 @@ export const makeProcess = (
 
   const readMoment = async (known: ProcessView): Promise<void> => {
     const sequence = at ?? known.row.sequence
-    if (at === undefined && sequence > cheapFold) moment = undefined
+    const isRestless = changedAtMs - changedBeforeMs < restlessMs && performance.now() - changedAtMs < restlessMs
+    if (at === undefined && sequence > (isRestless ? cheapestFold : cheapFold)) moment = undefined
     else if (moment?.sequence !== sequence) moment = await get<MomentView>("state", { id, sequence })
   }
 
@@ -158,6 +177,7 @@ export const makeProcess = (
       return
     }
     isBusy = true
+    readAtMs = performance.now()
     read()
       .catch(fail)
       .finally(() => {
@@ -171,6 +191,19 @@ export const makeProcess = (
   return {
     element,
     refresh,
+    changed: () => {
+      changedBeforeMs = changedAtMs
+      changedAtMs = performance.now()
+      if (isReadSoon) return
+      isReadSoon = true
+      setTimeout(
+        () => {
+          isReadSoon = false
+          refresh()
+        },
+        readAtMs + restMs - changedAtMs
+      )
+    },
     goTo: (sequence) => {
       at = sequence
       refresh()

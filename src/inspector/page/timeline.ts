@@ -109,9 +109,15 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
     update: (events, end, at) => {
       const wasAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40
       const first = events[0]?.sequence ?? 0
-      if ([...lines.keys()].some((sequence) => sequence < first) || (lines.size > 0 && !lines.has(first))) {
+      // Earlier ones than known were loaded: they come in front.
+      if (lines.size > 0 && !lines.has(first)) {
         lines.clear()
         list.replaceChildren()
+      }
+      for (const [sequence, line] of lines) {
+        if (sequence >= first) break
+        line.parentElement?.remove()
+        lines.delete(sequence)
       }
       empty.hidden = events.length > 0
       for (const [index, event] of events.entries()) {
