@@ -77,14 +77,20 @@ const options = {
   wait: Options.boolean("wait").pipe(
     Options.withDescription("Wait until somebody approves the report elsewhere, and do not ask here.")
   ),
+  noOpen: Options.boolean("no-open").pipe(Options.withDescription("Open no browser: only print where to watch.")),
+  noInspect: Options.boolean("no-inspect").pipe(Options.withDescription("Serve no page to watch the audit.")),
   verbose: Options.boolean("verbose").pipe(Options.withDescription("Also say what is done, on stderr."))
 }
 
 const screen = Screen.make(process.stdout, process.stderr)
 
-const audit = Command.make("audit", options, ({ verbose, pace, yes, wait, ...inputs }) =>
+const audit = Command.make("audit", options, ({ verbose, pace, yes, wait, noOpen, noInspect, ...inputs }) =>
   Effect.flatMap(checked(inputs), (request) =>
-    Job.run(request, screen, { paceMs: pace, mode: modeOf({ yes, wait, hasTerminal: process.stdin.isTTY === true }) })
+    Job.run(request, screen, {
+      paceMs: pace,
+      mode: modeOf({ yes, wait, hasTerminal: process.stdin.isTTY === true }),
+      inspecting: { serve: !noInspect, open: !noOpen }
+    })
   ).pipe(
     Logger.withMinimumLogLevel(verbose ? LogLevel.Debug : LogLevel.Warning),
     Effect.onInterrupt(() =>

@@ -18,6 +18,8 @@ import { decide, onceWaiting } from "./deciding.ts"
 import { choose } from "./identity.ts"
 import type { Request } from "./inputs.ts"
 import { CannotAudit } from "./inputs.ts"
+import type { Inspecting } from "./inspecting.ts"
+import { inspect } from "./inspecting.ts"
 import * as Owners from "./owners.ts"
 import * as Progress from "./Progress.ts"
 import type { Totals } from "./report.ts"
@@ -31,6 +33,7 @@ export interface JobOptions {
   /** Units: milliseconds. */
   readonly paceMs: number
   readonly mode: Mode
+  readonly inspecting: Inspecting
 }
 
 /**
@@ -41,7 +44,7 @@ export interface JobOptions {
 export const run = (
   request: Request,
   screen: Screen,
-  { paceMs, mode }: JobOptions
+  { paceMs, ...options }: JobOptions
 ): Effect.Effect<void, CannotAudit> => {
   const host = SingleHost.layerSqlite({
     filename: request.stateFile,
@@ -57,14 +60,14 @@ export const run = (
     ),
     Layer.provideMerge(Progress.layer(screen, paceMs))
   )
-  return audit(request, mode, screen).pipe(
+  return audit(request, options, screen).pipe(
     Effect.scoped,
     Effect.provide(host),
     Effect.mapError((error) => new CannotAudit({ line: lineOf(error, request) }))
   )
 }
 
-const audit = (request: Request, mode: Mode, screen: Screen) =>
+const audit = (request: Request, { mode, inspecting }: Omit<JobOptions, "paceMs">, screen: Screen) =>
   Effect.gen(function* () {
     const { payload, stateFile } = request
     const processes = yield* Processes
@@ -73,10 +76,12 @@ const audit = (request: Request, mode: Mode, screen: Screen) =>
     for (const other of others) screen.print(`going on meanwhile with an unfinished audit of ${other}`)
     for (const line of lookInside(request)) screen.print(line)
     const handle = yield* processes.start(Audit, { id, payload, label: payload.directory })
+    const served = yield* Effect.forkScoped(inspect(id, screen, inspecting))
     const showing = yield* Effect.forkScoped(
       Effect.all([follow(id), Owners.watch(screen)], { concurrency: "unbounded", discard: true })
     )
-    const quiet = Effect.zipRight(Fiber.interrupt(showing), Effect.sync(screen.clear))
+    // An audit that is done before its inspector is there has that said before its last lines.
+    const quiet = Effect.all([Fiber.await(served), Fiber.interrupt(showing), Effect.sync(screen.clear)])
     let told = false
 
     const ended = Effect.map(handle.await, Option.some)
@@ -103,7 +108,7 @@ const audit = (request: Request, mode: Mode, screen: Screen) =>
     )
   })
 
-/** Where a person may look inside while the audit runs. */
+/** Where a person may look inside, also when this program has ended. */
 const lookInside = ({ stateFile }: Request): ReadonlyArray<string> => [
   `to look inside: npx holdfast inspect --db ${shellWord(stateFile)}`
 ]
