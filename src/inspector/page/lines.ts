@@ -73,7 +73,7 @@ const emptyLine = (id: string, open: (id: string) => void): HTMLElement =>
 
 const contentOf = (row: RowView, age: string) => [
   h("span", { class: `dot ${row.state}${row.active ? " active" : ""}`, title: row.state }),
-  h("span", { class: "line-id", title: row.process_id }, row.process_id),
+  h("span", { class: "line-id", title: row.process_id }, ...nameOf(row.process_id)),
   h("span", { class: "line-age" }, age),
   h("span", { class: "line-what" }, `${row.state} · ${row.label ?? row.kind}`),
   h(
@@ -85,6 +85,17 @@ const contentOf = (row: RowView, age: string) => [
     row.problem !== undefined && h("span", { class: "mark bad", title: row.problem }, row.problem)
   )
 ]
+
+/** Children begin with the id of their parent: where it gets narrow that is cut, and not what tells them apart. */
+const nameOf = (id: string) => {
+  const cut = id.lastIndexOf("/")
+  return cut < 1
+    ? [h("span", {}, id)]
+    : [
+        h("span", { class: "line-parent" }, h("bdi", { dir: "ltr" }, id.slice(0, cut))),
+        h("span", { class: "line-own" }, id.slice(cut))
+      ]
+}
 
 /** Lets an element hold exactly these, in this order, without taking out one that stays. */
 const arrange = (parent: Element, children: ReadonlyArray<Element>): void => {

@@ -34,6 +34,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
   let scanned = 0
   let asked = 0
   let selected: string | undefined
+  let isRevealOwed = false
   let problem: string | undefined
 
   const search = h("input", {
@@ -97,8 +98,24 @@ export const makeList = (open: (id: string) => void): ListPanel => {
       isComplete = true
     }
     isLoading = false
+    reveal()
     paint()
     loadIfNeeded()
+  }
+
+  /** Brings the process that was chosen elsewhere into view, once it is loaded; whoever scrolls after that is left alone. */
+  const reveal = (): void => {
+    if (!isRevealOwed) return
+    const index = rows.findIndex((row) => row.process_id === selected)
+    if (index >= 0) scrollTo(index)
+    isRevealOwed = rows.length === 0
+  }
+
+  const scrollTo = (index: number): void => {
+    lines.element.style.height = `${rows.length * lineHeight}px`
+    const top = index * lineHeight
+    if (top < box.scrollTop) box.scrollTop = top
+    else if (top + lineHeight > box.scrollTop + box.clientHeight) box.scrollTop = top + lineHeight - box.clientHeight
   }
 
   /** More is read when the end comes into view, and while a search has not filled the view. */
@@ -178,9 +195,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
     const index = Math.min(Math.max(to, 0), rows.length - 1)
     const row = rows[index]
     if (row === undefined) return
-    const top = index * lineHeight
-    if (top < box.scrollTop) box.scrollTop = top
-    else if (top + lineHeight > box.scrollTop + box.clientHeight) box.scrollTop = top + lineHeight - box.clientHeight
+    scrollTo(index)
     open(row.process_id)
   }
 
@@ -253,7 +268,9 @@ export const makeList = (open: (id: string) => void): ListPanel => {
       recount(1_000)
     },
     select: (id) => {
+      isRevealOwed ||= id !== undefined && id !== selected
       selected = id
+      reveal()
       paint()
     },
     repaint: paint,

@@ -10,6 +10,7 @@ import { factPanels } from "./facts.ts"
 import { openAbandon, openCancel, openSignal } from "./levers.ts"
 import { setClock } from "./text.ts"
 import { makeTimeline } from "./timeline.ts"
+import { makeWhy } from "./why.ts"
 
 /** How many events are loaded at once. */
 const pageSize = 200
@@ -60,8 +61,8 @@ export const makeProcess = (
   let isReadSoon = false
 
   const title = h("div", { class: "title" }, h("h2", { class: "mono" }, id))
-  const why = h("p", { class: "why" })
-  const past = h("p", { class: "past", role: "status" })
+  const why = makeWhy(id)
+  const past = h("p", { class: "past", role: "status", hidden: true })
   const chart = h("div", { class: "panel chart-panel" }, notice("loading", "Drawing the statechart…"))
   const facts = h("div", { class: "facts" }, notice("loading", "Reading the process…"))
   const timeline = makeTimeline({
@@ -94,7 +95,7 @@ export const makeProcess = (
   const element = h(
     "article",
     { class: "process", "aria-label": `Process ${id}` },
-    h("div", { class: "head" }, title, h("div", { class: "levers" }, signal, cancel, abandon), why),
+    h("div", { class: "head" }, title, h("div", { class: "levers" }, signal, cancel, abandon), why.element),
     body
   )
 
@@ -132,8 +133,7 @@ export const makeProcess = (
       fill(chart, drawing.element)
       paint()
     }
-    const explained = await get<PartView>("explain", { id }).catch((): PartView => ({ available: false }))
-    why.textContent = explained.available ? textOf(explained.value) : ""
+    why.show(await get<PartView>("explain", { id }).catch((): PartView => ({ available: false })))
   }
 
   const paint = (): void => {
@@ -228,9 +228,4 @@ const pathOf = (details: Element): string => {
     if (element.tagName === "SECTION") parts.unshift(element.querySelector("h2")?.textContent ?? "")
   }
   return parts.join("/").replace(/ at event \d+/, "")
-}
-
-const textOf = (value: unknown): string => {
-  const text = (value as { readonly text?: unknown } | null)?.text // an explanation has a text, or is shown as JSON
-  return typeof text === "string" ? text : JSON.stringify(value)
 }
