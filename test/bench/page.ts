@@ -161,7 +161,7 @@ const showing = (id: string) =>
   })
 
 /** At no fixed distance: what page and server do at intervals is met at any place of them. Units: milliseconds. */
-const pause = (turn: number) => Effect.sleep(30 + ((turn * 37) % 90))
+const pause = (turn: number) => Effect.sleep(10 + ((turn * 37) % 70))
 
 /** An id that stands before all others, so that its line is in view. */
 const newest = (turn: number): string => `a-${String(10_000 - turn).padStart(5, "0")}`
