@@ -28,7 +28,7 @@ import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
 import * as Access from "./access.ts"
 import * as Feed from "./feed.ts"
 import type { HostPartServices } from "./hostSource.ts"
-import { fileParts, hostParts } from "./hostSource.ts"
+import { fileParts, hostElsewhere, hostParts } from "./hostSource.ts"
 import type { InspectorParts } from "./InspectorSource.ts"
 import { InspectorSource } from "./InspectorSource.ts"
 import type { Redact } from "./redaction.ts"
@@ -87,7 +87,9 @@ export const layer = (
 ): Layer.Layer<Inspector, InputInvalid, ProcessStore | ProcessRegistry> =>
   Layer.scoped(
     Inspector,
-    Effect.flatMap(InspectorSource, (parts) => serve("live", options, parts))
+    Effect.flatMap(Effect.all([InspectorSource, ProcessStore]), ([parts, store]) =>
+      serve("live", options, parts, Feed.polling(store))
+    )
   )
 
 /**
@@ -101,8 +103,8 @@ export const layerHost = (
 ): Layer.Layer<Inspector, InputInvalid, HostPartServices | ProcessRegistry> =>
   Layer.scoped(
     Inspector,
-    Effect.flatMap(Effect.all([hostParts, InspectorSource]), ([own, given]) =>
-      serve("live", options, { ...own, ...given })
+    Effect.flatMap(Effect.all([hostParts, InspectorSource, hostElsewhere]), ([own, given, elsewhere]) =>
+      serve("live", options, { ...own, ...given }, elsewhere)
     )
   )
 
@@ -114,8 +116,8 @@ export const layerHost = (
 export const layerFile = ({ filename, ...options }: FileOptions): Layer.Layer<Inspector, InputInvalid | StoreError> =>
   Layer.scoped(
     Inspector,
-    Effect.flatMap(Effect.all([fileParts, InspectorSource]), ([own, given]) =>
-      serve("file", { name: basename(filename), ...options, levers: false }, { ...own, ...given })
+    Effect.flatMap(Effect.all([fileParts, InspectorSource, ProcessStore]), ([own, given, store]) =>
+      serve("file", { name: basename(filename), ...options, levers: false }, { ...own, ...given }, Feed.polling(store))
     )
   ).pipe(
     Layer.provide(
@@ -129,7 +131,8 @@ const storeOptions = (filename: string): SqliteStoreOptions => ({ filename, sync
 const serve = (
   mode: "live" | "file",
   options: InspectorOptions,
-  parts: InspectorParts
+  parts: InspectorParts,
+  elsewhere: Feed.Elsewhere
 ): Effect.Effect<typeof Inspector.Service, InputInvalid, ProcessStore | ProcessRegistry | Scope.Scope> =>
   Effect.gen(function* () {
     const { port = 0, host = "127.0.0.1", levers = true, name = "holdfast", redact = showAll } = options
@@ -141,7 +144,7 @@ const serve = (
 
     const store = yield* ProcessStore
     const registry = yield* ProcessRegistry
-    const feed = yield* Feed.make(store, { redact, lookEvery: lookEvery(mode, store.durability) })
+    const feed = yield* Feed.make(store, { redact, elsewhere })
 
     const node = createServer()
     const server = yield* NodeHttpServer.make(() => node, { host, port }).pipe(
@@ -161,9 +164,3 @@ const serve = (
     yield* Effect.logInfo(`inspector of ${name}: ${address}`)
     return Inspector.of({ address, port: bound, token, clients: feed.clients })
   })
-
-/** Intervals between two looks at what other programs wrote: on a live host they are the exception. */
-const lookEvery = (mode: "live" | "file", durability: "inline" | "durable"): number => {
-  if (durability === "inline") return 0
-  return mode === "file" ? 2 : 10
-}

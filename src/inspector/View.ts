@@ -170,11 +170,15 @@ export interface ChartView {
   readonly edges: ReadonlyArray<ChartEdge>
 }
 
-/** A machine with its picture. */
-export interface MachineView {
+/** A machine in the list of them. */
+export interface MachineLine {
   readonly id: string
   readonly version?: string
   readonly description?: string
+}
+
+/** A machine with its picture. */
+export interface MachineView extends MachineLine {
   readonly events: ReadonlyArray<string>
   /** For each event an example to start from. */
   readonly samples: Readonly<Record<string, unknown>>

@@ -2,13 +2,16 @@
  * The stream of changes: for every client the latest row of each process that changed, and now and then "read it all again".
  *
  * ```
- * commit ─► an id is marked ─► every 50 ms ─► rows are read once ─► one message ─► each client's short queue ─► its socket
+ * commit here or elsewhere ─► an id is marked ─► at once, but at most every 50 ms ─► rows are read ─► one message
+ *                                                              each client's short queue ◄──────────────────┘
  * ```
  *
  * Invariant: it is never a lossy log. A message holds each process at most once, with its latest row; a client that cannot
  * keep up, and a backlog that is too long, get `resync` instead of what was left out. Without a client nothing is marked.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -28,11 +31,14 @@ export const maxRows = 500
 /** How many messages wait for a slow client. */
 export const maxWaiting = 16
 
-/** How many intervals lie between two messages that say "read it all again": reading it all is work, too. */
-export const resyncEvery = 40
+/** How long it is between two messages that say "read it all again": reading it all is work, too. Units: milliseconds. */
+export const resyncMs = 2_000
 
-/** How many intervals without a change pass before a sign of life. */
-const heartbeat = 200
+/** How long it is quiet before a sign of life. Units: milliseconds. */
+export const heartbeatMs = 10_000
+
+/** How often a store is asked what other programs changed, when no host asks anyway. Units: milliseconds. */
+export const pollMs = 50
 
 /** The stream of changes of one store. */
 export interface Feed {
@@ -41,65 +47,49 @@ export interface Feed {
   readonly clients: () => number
 }
 
-/** How the changes of other programs are found. */
+/** Calls `mark` with the ids that other programs change, until the scope ends; `lost` says that some were missed. */
+export type Elsewhere = (listener: {
+  readonly mark: (id: ProcessId) => void
+  readonly lost: () => void
+}) => Effect.Effect<void, never, Scope.Scope>
+
+/** What is hidden, and where it is heard what other programs do. */
 export interface FeedOptions {
   readonly redact: Redact
-  /** How many intervals pass between two looks at what other programs wrote; 0 when no other program can. */
-  readonly lookEvery: number
+  readonly elsewhere: Elsewhere
 }
 
 /** Makes the stream; one fiber of the scope serves all clients. */
 export const make = (
   store: typeof ProcessStore.Service,
-  { redact, lookEvery }: FeedOptions
+  { redact, elsewhere }: FeedOptions
 ): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clients = new Set<Queue.Queue<string>>()
     const dirty = new Set<ProcessId>()
-    /** What was sent since the last look: a look finds this program's own changes again. */
-    const sent = new Map<string, number>()
+    /** Open while there is a client. */
     const awake = yield* Effect.makeLatch(false)
-    let cursor = 0
-    let quiet = 0
+    /** Open while there is something to send. */
+    const nudged = yield* Effect.makeLatch(false)
     let isResyncOwed = false
-    let sinceResync = resyncEvery
+    let resyncedAtMs = Number.NEGATIVE_INFINITY
+
+    // This runs inside the commit of the host: an id is marked, and that is all.
+    const mark = (id: ProcessId): void => {
+      if (clients.size === 0) return
+      dirty.add(id)
+      nudged.unsafeOpen()
+    }
+
+    // What could not be read is read again, all of it, once the store answers.
+    const lost = (): void => {
+      isResyncOwed = true
+      nudged.unsafeOpen()
+    }
 
     const broadcast = (text: string) => Effect.forEach(clients, (client) => offer(client, text), { discard: true })
 
-    const resync = Effect.suspend(() => {
-      isResyncOwed = false
-      sinceResync = 0
-      dirty.clear()
-      return broadcast(encode({ type: "resync" }))
-    })
-
-    const look = Effect.gen(function* () {
-      const changes = yield* store.changesAfter(cursor, maxRows)
-      for (const change of changes) {
-        cursor = change.change
-        const id = change._tag === "Row" ? change.row.base.registration.id : change.tombstone.processId
-        if (change._tag !== "Row" || sent.get(id) !== change.row.sequence) dirty.add(id)
-      }
-      sent.clear()
-      if (changes.length < maxRows) return
-      // There is more than one look reads: what lies between here and the end is left to a resync.
-      cursor = yield* lastChange(store)
-      isResyncOwed = true
-    })
-
-    const flush = Effect.gen(function* () {
-      sinceResync++
-      if (dirty.size > maxRows) {
-        isResyncOwed = true
-        dirty.clear()
-      }
-      if (isResyncOwed && sinceResync >= resyncEvery) return yield* resync
-      if (dirty.size === 0) {
-        quiet = (quiet + 1) % heartbeat
-        if (quiet === 0) yield* broadcast(": still here\n\n")
-        return
-      }
-      quiet = 0
+    const sendRows = Effect.gen(function* () {
       const ids = [...dirty]
       dirty.clear()
       const rows: Array<RowView> = []
@@ -109,19 +99,40 @@ export const make = (
         if (found._tag === "Present") rows.push(rowView(found.row, redact))
         else gone.push(id)
       }
-      if (lookEvery > 0) for (const row of rows) sent.set(row.process_id, row.sequence)
       yield* broadcast(encode({ type: "changes", rows, gone }))
     })
 
+    const flush = Effect.gen(function* () {
+      nudged.unsafeClose()
+      if (dirty.size > maxRows) {
+        isResyncOwed = true
+        dirty.clear()
+      }
+      if (isResyncOwed) {
+        const nowMs = yield* elapsedMs
+        if (nowMs - resyncedAtMs < resyncMs) {
+          // It is sent when the last one is long enough ago.
+          nudged.unsafeOpen()
+        } else {
+          isResyncOwed = false
+          resyncedAtMs = nowMs
+          dirty.clear()
+          return yield* broadcast(encode({ type: "resync" }))
+        }
+      }
+      if (dirty.size > 0) yield* sendRows
+    })
+
     const serve = Effect.gen(function* () {
-      for (let turn = 1; clients.size > 0; turn++) {
+      yield* elsewhere({ mark, lost })
+      while (clients.size > 0) {
+        const isNudged = Option.isSome(yield* Effect.timeoutOption(nudged.await, heartbeatMs))
+        if (!isNudged) {
+          yield* broadcast(": still here\n\n")
+          continue
+        }
+        yield* Effect.catchAll(flush, (error) => Effect.zipRight(Effect.sync(lost), Effect.logDebug(error.message)))
         yield* Effect.sleep(intervalMs)
-        const turnsOut = lookEvery > 0 && turn % lookEvery === 0 ? Effect.zipRight(look, flush) : flush
-        yield* Effect.catchAll(turnsOut, (error) => {
-          // What could not be read is read again, all of it, once the store answers.
-          isResyncOwed = true
-          return Effect.logDebug(error.message)
-        })
       }
     })
 
@@ -129,21 +140,17 @@ export const make = (
       Effect.forever(
         Effect.gen(function* () {
           yield* awake.await
-          if (lookEvery > 0) cursor = yield* Effect.orElseSucceed(lastChange(store), () => 0)
-          yield* serve
+          yield* Effect.scoped(serve)
           yield* awake.close
           dirty.clear()
-          sent.clear()
           isResyncOwed = false
           if (clients.size > 0) yield* awake.open
         })
       )
     )
 
-    // This runs inside the commit of the host: an id is marked, and that is all.
     yield* store.onCommit((changes) => {
-      if (clients.size === 0) return
-      for (const { row } of changes) dirty.add(row.base.registration.id)
+      for (const { row } of changes) mark(row.base.registration.id)
     })
 
     const connect = Effect.acquireRelease(
@@ -155,10 +162,12 @@ export const make = (
         return queue
       }),
       (queue) =>
-        Effect.zipRight(
-          Effect.sync(() => clients.delete(queue)),
-          Queue.shutdown(queue)
-        )
+        Effect.gen(function* () {
+          clients.delete(queue)
+          // The fiber that serves sees that nobody is left.
+          yield* nudged.open
+          yield* Queue.shutdown(queue)
+        })
     )
 
     return {
@@ -167,8 +176,21 @@ export const make = (
     }
   })
 
+/** Asks the store itself: for a store that no host of this program asks. Nothing is read unless another program has written. */
+export const polling =
+  (store: typeof ProcessStore.Service): Elsewhere =>
+  ({ mark, lost }) => {
+    const poll = Effect.map(store.changedElsewhere, (ids) => ids.forEach(mark)).pipe(
+      Effect.catchAll((error: StoreError) => Effect.zipRight(Effect.sync(lost), Effect.logDebug(error.message)))
+    )
+    return Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.zipRight(poll, Effect.sleep(pollMs)))))
+  }
+
 /** A message as text of the event stream format. */
 export const encode = (message: ChangeMessage): string => `data: ${JSON.stringify(message)}\n\n`
+
+/** Time that passes, not the time of day: a clock that is set back must keep nobody waiting. */
+const elapsedMs: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
 /** A client that is too slow loses what waits for it, and is told to read everything again. */
 const offer = (client: Queue.Queue<string>, text: string): Effect.Effect<void> =>
@@ -176,23 +198,4 @@ const offer = (client: Queue.Queue<string>, text: string): Effect.Effect<void> =
     if (yield* Queue.offer(client, text)) return
     yield* Queue.takeAll(client)
     yield* Queue.offer(client, encode({ type: "resync" }))
-  })
-
-/**
- * The number of the last change, found by halving: a store says what comes after a number, and not what the last one is.
- *
- * It takes some fifty reads of one row; nothing is missed when more is committed meanwhile, since the answer is then smaller.
- */
-export const lastChange = (store: typeof ProcessStore.Service): Effect.Effect<number, StoreError> =>
-  Effect.gen(function* () {
-    const hasLater = (change: number) => Effect.map(store.changesAfter(change, 1), (found) => found.length > 0)
-    let high = 1
-    while (yield* hasLater(high)) high *= 2
-    let low = 0
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2)
-      if (yield* hasLater(middle)) low = middle + 1
-      else high = middle
-    }
-    return low
   })

@@ -4,9 +4,11 @@
  * Invariant: everything is read when it is asked for, and nothing is remembered here.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { Host } from "../host/Host.ts"
 import { InputInvalid } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { ChangeHub } from "../runtime/ChangeHub.ts"
 import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { RedriveOutcome } from "../store/WakeOutbox.ts"
@@ -19,6 +21,8 @@ import * as Explanations from "./Explanation.ts"
 import type { HostView } from "./explain.ts"
 import { explain, noHost } from "./explain.ts"
 import { render } from "./explainText.ts"
+import type { Elsewhere } from "./feed.ts"
+import { polling } from "./feed.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 import { wakesPart } from "./wakeViews.ts"
 
@@ -43,6 +47,17 @@ export const hostParts: Effect.Effect<InspectorParts, never, HostPartServices> =
 export const fileParts: Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness> = Effect.gen(function* () {
   const { outbox } = yield* ProcessStore
   return { explain: yield* explaining(noHost), wakes: wakesPart(outbox) }
+})
+
+/**
+ * What other programs change, as the host in context hears of it.
+ *
+ * A host asks its store while somebody listens; whoever asked beside it would take answers from it. Its hub is in every
+ * context that `SingleHost` makes; what else calls itself a host may lack it, and its store is asked.
+ */
+export const hostElsewhere: Effect.Effect<Elsewhere, never, ProcessStore> = Effect.gen(function* () {
+  const hub = yield* Effect.serviceOption(ChangeHub)
+  return Option.isSome(hub) ? ({ mark }) => hub.value.listen(mark) : polling(yield* ProcessStore)
 })
 
 /** An explanation as the page reads it: its wire form, and the same as text. */

@@ -11,6 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { AnyStateMachine } from "xstate"
 import { InputInvalid } from "../model/errors.ts"
 import { processId } from "../model/ids.ts"
 import type { StatusFilter } from "../model/ListFilter.ts"
@@ -28,7 +29,7 @@ import type { EventsRequest } from "./processViews.ts"
 import { eventsView, processView, stateAt } from "./processViews.ts"
 import type { Redact } from "./redaction.ts"
 import { machineOf, machines, machineView, StepRequest, simulate } from "./simulation.ts"
-import type { CountsView, HostView, PartView } from "./View.ts"
+import type { CountsView, HostView, MachineLine, PartView } from "./View.ts"
 
 /** What the routes need. */
 export interface ServerSupport {
@@ -144,12 +145,19 @@ const readsOf = ({ store, parts, redact, host }: ServerSupport): Readonly<Record
       const id = yield* idOf(query)
       return yield* stateAt(store, id, yield* numberOf(query, "sequence", Number.NaN, Number.MAX_SAFE_INTEGER), redact)
     }),
-  "/api/machines": () => Effect.forEach([...machines.values()], machineView),
+  // Without their charts: each of those takes a moment to lay out.
+  "/api/machines": () => Effect.succeed([...machines.values()].map(machineLine)),
   "/api/machine": (query) => Effect.flatMap(machineOf(query.get("id") ?? ""), machineView),
   "/api/tree": () => partView(parts.tree),
   "/api/sweeps": () => partView(parts.sweeps),
   "/api/wakes": () => partView(parts.wakes),
   "/api/explain": (query) => Effect.flatMap(idOf(query), (id) => partView(parts.explain?.(id)))
+})
+
+const machineLine = ({ id, version, root }: AnyStateMachine): MachineLine => ({
+  id,
+  ...(version === undefined ? {} : { version }),
+  ...(root.description === undefined ? {} : { description: root.description })
 })
 
 const partView = (part: Part | undefined): Effect.Effect<PartView, unknown> =>

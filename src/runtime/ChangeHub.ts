@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { ProcessId } from "../model/ids.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 
@@ -28,7 +29,9 @@ export class ChangeHub extends Context.Tag("holdfast/runtime/ChangeHub")<
     /** Subscribes; close it when done. Entries exist only while somebody is subscribed. */
     readonly subscribe: (id: ProcessId) => Subscription
     readonly notify: (id: ProcessId) => void
-    /** How many processes have waiters. */
+    /** Calls `listener` with the id of whatever changes, until the scope ends. It must neither throw nor wait. */
+    readonly listen: (listener: (id: ProcessId) => void) => Effect.Effect<void, never, Scope.Scope>
+    /** How many processes have waiters, and how many listen to all of them. */
     readonly size: () => number
   }
 >() {}
@@ -51,8 +54,10 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
     // Time that passes, not the time of day: a clock that is set back must keep nobody waiting.
     const elapsedMs = (): number => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
     const byProcess = new Map<ProcessId, Set<Waiter>>()
+    const listeners = new Set<(id: ProcessId) => void>()
 
     const notify = (id: ProcessId): void => {
+      for (const listener of listeners) listener(id)
       for (const waiter of byProcess.get(id) ?? []) {
         waiter.changed = true
         waiter.resume?.("changed")
@@ -77,6 +82,12 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
       }
     }
 
+    const listen = (listener: (id: ProcessId) => void) =>
+      Effect.acquireRelease(
+        Effect.sync(() => void listeners.add(listener)),
+        () => Effect.sync(() => void listeners.delete(listener))
+      )
+
     // One fiber keeps the time for every waiter: a timer for each would cost more than all the rest of a short wait.
     const tick = Effect.sync(() => {
       const nowMs = elapsedMs()
@@ -89,7 +100,7 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
     yield* store.onCommit((changes) => {
       for (const { row } of changes) notify(row.base.registration.id)
     })
-    return ChangeHub.of({ subscribe, notify, size: () => byProcess.size })
+    return ChangeHub.of({ subscribe, notify, listen, size: () => byProcess.size + listeners.size })
   })
 )
 

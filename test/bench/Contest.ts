@@ -33,6 +33,8 @@ export interface Contest {
   /** Runs once, on files of its own in `folder`. Units: seconds. */
   readonly measure?: (folder: string, seconds: number) => Promise<Run>
   readonly figures: ReadonlyArray<FigureSpec>
+  /** Why it cannot be held on this machine, as a clause; it is then left out. @default it can */
+  readonly without?: () => string | undefined
 }
 
 /** Reads a measurement by its name. A run that lacks it was measured by another version of the contest: NaN. */

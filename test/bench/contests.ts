@@ -19,7 +19,18 @@ import {
 import type { LifecycleOptions } from "./lifecycle.ts"
 import { measureLifecycle } from "./lifecycle.ts"
 import { coldStartFigures, measureColdStart, measureRenewal, renewalFigures } from "./ownership.ts"
+import {
+  busyPageFigures,
+  measureBusyPage,
+  measureOpening,
+  measureVisible,
+  openingFigures,
+  visibleFigures,
+  withoutBrowser
+} from "./page.ts"
 import { measureScale, scaleFigures } from "./scale.ts"
+import { measureSaturated, measureSubscription, subscriptionFigures } from "./subscription.ts"
+import { measureTelemetry, telemetryFigures } from "./telemetry.ts"
 
 const raw = (synchronous: "FULL" | "NORMAL", pairsPerCommit: 1 | 64): RawVariant => ({ synchronous, pairsPerCommit })
 
@@ -124,7 +135,17 @@ export const contests: ReadonlyArray<Contest> = [
   },
   { id: "W3", measure: measureChildren, figures: childrenFigures },
   { id: "W5", measure: measureWaiting, figures: waitingFigures },
-  { id: "W6", measure: measureSteps, figures: stepFigures }
+  { id: "W6", measure: measureSteps, figures: stepFigures },
+  { id: "page opening", measure: measureOpening, figures: openingFigures, without: withoutBrowser },
+  { id: "page live", measure: measureVisible, figures: visibleFigures, without: withoutBrowser },
+  { id: "page busy", measure: measureBusyPage, figures: busyPageFigures, without: withoutBrowser },
+  { id: "subscriber", measure: measureSubscription, figures: subscriptionFigures({ p50: { of: "ratio", max: 1.05 } }) },
+  {
+    id: "subscriber unpaced",
+    measure: measureSaturated,
+    figures: subscriptionFigures({ perSecond: { of: "ratio", min: 0.95 } })
+  },
+  { id: "telemetry", measure: measureTelemetry, figures: telemetryFigures }
 ]
 
 /** The contests of a choice: the one with exactly this name, or all whose name begins so; case does not matter. */

@@ -15,6 +15,8 @@ export interface BenchHostOptions {
   readonly synchronous: "FULL" | "NORMAL"
   /** How many bodies may work at once. @default the host's own default */
   readonly maxConcurrent?: number
+  /** A layer below the host. @default none */
+  readonly under?: Layer.Layer<never>
 }
 
 /** An engine without work of its own: what is left is what the runtime costs. */
@@ -29,13 +31,14 @@ export const Trivial = Engine.make("bench.trivial", {
 /** Runs a program on a new host with a new file in `folder`, and closes the host. */
 export const onHost = <A, E>(
   folder: string,
-  options: BenchHostOptions,
+  { under = Layer.empty, ...options }: BenchHostOptions,
   program: Effect.Effect<A, E, SingleHost.HostServices>
 ): Promise<A> =>
   Effect.runPromise(
     program.pipe(
       Effect.provide(
         SingleHost.layerSqlite({ filename: join(folder, "holdfast.db"), engines: [Trivial], ...options }).pipe(
+          Layer.provide(under),
           Layer.provideMerge(logOnStderr)
         )
       )

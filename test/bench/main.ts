@@ -83,7 +83,11 @@ const benchmark = async (options: Options): Promise<void> => {
     console.error("run node with --expose-gc: garbage of one run is collected in the next")
   const environment = Environments.look(folder.path)
   console.error(Environments.lineOf(environment))
-  const chosen = choose(options.only)
+  const chosen = choose(options.only).filter(({ id, without }) => {
+    const reason = without?.()
+    if (reason !== undefined) onProgress(`left out: ${id}; ${reason}`)
+    return reason === undefined
+  })
   const bouts = await runRounds(chosen, { ...options, folder, onProgress })
   onProgress("done")
   print(environment, options, figuresOf(chosen, bouts))

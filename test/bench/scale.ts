@@ -23,7 +23,7 @@ import { reading } from "./Contest.ts"
 import { quantile } from "./statistics.ts"
 
 /** How many processes the small store and the big one hold. */
-const sizes = { small: 1_000, big: 100_000 } as const
+export const sizes = { small: 1_000, big: 100_000 } as const
 
 /** How long each log is: a million events in the big store. */
 const eventsPerProcess = 10
@@ -118,7 +118,7 @@ const opened = (filename: string) =>
   )
 
 /** The file with so many processes. It is only read, so that one does for all rounds. */
-const stored = async (folder: string, processes: number): Promise<string> => {
+export const stored = async (folder: string, processes: number): Promise<string> => {
   const filename = join(folder, `scale-${processes}.db`)
   if (existsSync(filename)) return filename
   await Effect.runPromise(Effect.scoped(Effect.flatMap(opened(filename), template)))

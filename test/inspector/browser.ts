@@ -10,11 +10,15 @@ import { projectRoot } from "../support/projectRoot.ts"
 /** Whether this machine is said to have no browser: tests of the page are then left out. */
 export const isWithoutBrowser: boolean = (process.env.HOLDFAST_NO_BROWSER ?? "") !== ""
 
-/** Starts the browser. Rejects with a sentence that says what to do when there is none. */
-export const launch = (): Promise<Browser> => {
-  const executablePath = [process.env.CHROMIUM_PATH ?? "", "/usr/bin/chromium", chromium.executablePath()].find(
+/** Where a browser was found; `undefined` when there is none. */
+export const browserPath = (): string | undefined =>
+  [process.env.CHROMIUM_PATH ?? "", "/usr/bin/chromium", chromium.executablePath()].find(
     (path) => path !== "" && existsSync(path)
   )
+
+/** Starts the browser. Rejects with a sentence that says what to do when there is none. */
+export const launch = (): Promise<Browser> => {
+  const executablePath = browserPath()
   if (executablePath === undefined) {
     return Promise.reject(
       new Error(

@@ -2,22 +2,28 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Feed from "../../src/inspector/feed.ts"
+import { hostElsewhere } from "../../src/inspector/hostSource.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import { showAll } from "../../src/inspector/redaction.ts"
 import type { ChangeMessage } from "../../src/inspector/View.ts"
+import { processId } from "../../src/model/ids.ts"
+import { ChangeHub } from "../../src/runtime/ChangeHub.ts"
+import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
-import { bounded, quiet, temporaryFolder, until } from "../support/hosts.ts"
+import * as Pruning from "../../src/store/pruning.ts"
+import { Retention } from "../../src/store/Retention.ts"
+import { bounded, quiet, sqlite, temporaryFolder, until } from "../support/hosts.ts"
 import { fileStore, memoryStore, note, register } from "./fixtures.ts"
 
 /** A feed of the store in context. */
-const made = (lookEvery = 0) =>
-  Effect.gen(function* () {
-    const store = yield* ProcessStore
-    return { feed: yield* Feed.make(store, { redact: showAll, lookEvery }) }
-  })
+const made = Effect.gen(function* () {
+  const store = yield* ProcessStore
+  return { feed: yield* Feed.make(store, { redact: showAll, elsewhere: Feed.polling(store) }) }
+})
 
 const parsed = (text: string): ChangeMessage => JSON.parse(text.slice("data: ".length))
 
@@ -41,51 +47,82 @@ const settled = Effect.repeatN(Effect.yieldNow(), 200)
 
 const tick = Effect.zipRight(TestClock.adjust(Feed.intervalMs), settled)
 
+/** Ends a process and prunes whatever has ended. */
+const endAndPrune = (id: string) =>
+  Effect.gen(function* () {
+    const registry = yield* ProcessRegistry
+    yield* registry.completeProcess(processId(id), { _tag: "Success", value: 1 }, { _tag: "ExternalOwner" })
+    const retention = yield* Retention
+    yield* retention.pruneTerminalProcesses({ cutoffMs: Number.MAX_SAFE_INTEGER, watermark: { _tag: "NoProjector" } })
+  }).pipe(Effect.provide(Pruning.layer))
+
+/** Waits for a message about changes. */
+const heard = (
+  messages: ReadonlyArray<ChangeMessage>,
+  of: (changes: Extract<ChangeMessage, { readonly type: "changes" }>) => boolean
+) => until(Effect.sync(() => messages.some((message) => message.type === "changes" && of(message))))
+
 const shown = (message: ChangeMessage | undefined) =>
   message?.type === "changes" ? message.rows.map((row) => [row.process_id, row.sequence]) : message?.type
 
 describe("the stream of changes", () => {
-  it.scoped("many changes of one process are one row of one message, its latest", () =>
+  it.scoped("a change that comes alone is sent at once; those that follow are one row of one message, the latest", () =>
     Effect.gen(function* () {
-      const { feed } = yield* made()
+      const { feed } = yield* made
       yield* register("a")
       const messages = yield* reading(feed)
       yield* register("b")
+      yield* settled
+      assert.deepStrictEqual(messages.map(shown), ["hello", [["b", 0]]])
       for (let index = 1; index <= 100; index++) yield* note("a", String(index))
-      assert.deepStrictEqual(messages.map(shown), ["hello"])
+      yield* settled
+      assert.strictEqual(messages.length, 2, "the next message is not due yet")
       yield* tick
-      assert.strictEqual(messages.length, 2)
-      assert.sameDeepMembers(shown(messages[1]) as Array<unknown>, [
-        ["a", 100],
-        ["b", 0]
-      ])
+      assert.deepStrictEqual(messages.slice(2).map(shown), [[["a", 100]]])
       yield* tick
-      assert.strictEqual(messages.length, 2)
+      assert.strictEqual(messages.length, 3)
     }).pipe(Effect.provide(memoryStore))
   )
 
   it.scoped("a backlog that is too long is a resync, and nothing of it is sent", () =>
     Effect.gen(function* () {
-      const { feed } = yield* made()
+      const { feed } = yield* made
       const messages = yield* reading(feed)
+      yield* register("first")
+      yield* settled
       for (let index = 0; index <= Feed.maxRows; index++) yield* register(`p${index}`)
       yield* tick
-      assert.deepStrictEqual(messages.map(shown), ["hello", "resync"])
-      yield* note("p7", "later")
+      assert.deepStrictEqual(messages.slice(2).map(shown), ["resync"])
       yield* tick
-      assert.deepStrictEqual(shown(messages[2]), [["p7", 1]])
-      // The next one is owed, and comes when the last is long enough ago.
+      yield* note("p7", "later")
+      yield* settled
+      assert.deepStrictEqual(messages.slice(3).map(shown), [[["p7", 1]]])
+      // The next one is owed, and comes when the last is long enough ago; what changes meanwhile is sent.
       for (let index = 0; index <= Feed.maxRows; index++) yield* note(`p${index}`, "again")
       yield* tick
-      assert.strictEqual(messages.length, 3)
-      yield* Effect.repeatN(tick, Feed.resyncEvery)
-      assert.deepStrictEqual(messages.slice(3).map(shown), ["resync"])
+      yield* note("p8", "meanwhile")
+      yield* tick
+      assert.deepStrictEqual(messages.slice(4).map(shown), [[["p8", 2]]])
+      yield* Effect.repeatN(tick, Feed.resyncMs / Feed.intervalMs)
+      assert.deepStrictEqual(messages.slice(5).map(shown), ["resync"])
+    }).pipe(Effect.provide(memoryStore))
+  )
+
+  it.scoped("a quiet stream gives a sign of life", () =>
+    Effect.gen(function* () {
+      const { feed } = yield* made
+      const texts: Array<string> = []
+      yield* Effect.forkScoped(Stream.runForEach(feed.subscribe, (text) => Effect.sync(() => texts.push(text))))
+      yield* settled
+      yield* TestClock.adjust(Feed.heartbeatMs)
+      yield* settled
+      assert.deepStrictEqual(texts.slice(1), [": still here\n\n"])
     }).pipe(Effect.provide(memoryStore))
   )
 
   it.scoped("a client that does not read gets a resync in place of what it missed; others miss nothing", () =>
     Effect.gen(function* () {
-      const { feed } = yield* made()
+      const { feed } = yield* made
       yield* register("a")
       const pull = yield* Stream.toPull(feed.subscribe)
       const hello = parsed([...(yield* pull)][0] ?? "")
@@ -114,7 +151,7 @@ describe("the stream of changes", () => {
 
   it.scoped("without a client nothing is marked, and a client that left is forgotten", () =>
     Effect.gen(function* () {
-      const { feed } = yield* made()
+      const { feed } = yield* made
       yield* register("a")
       yield* tick
       const messages = yield* Effect.scoped(reading(feed))
@@ -128,39 +165,44 @@ describe("the stream of changes", () => {
     }).pipe(Effect.provide(memoryStore))
   )
 
-  it.scopedLive("what another program writes to the file is sent, once", () =>
+  it.scopedLive("what another program writes to the file is sent, and what it prunes is gone", () =>
     Effect.gen(function* () {
       const filename = join(yield* temporaryFolder, "a.db")
       const other = yield* Layer.build(fileStore(filename))
       yield* Effect.provide(register("a"), other)
       yield* Effect.gen(function* () {
-        const { feed } = yield* made(2)
+        const { feed } = yield* made
         const messages = yield* reading(feed)
-        // The place in the order of changes is found first; what is written before that is in the list already.
-        yield* until(
-          Effect.zipRight(
-            Effect.provide(note("a", "again"), other),
-            Effect.sync(() => messages.length > 1)
-          )
-        )
-        const last = messages.at(-1)
-        assert.strictEqual(last?.type, "changes")
-        yield* Effect.provide(register("b"), other)
-        yield* until(Effect.sync(() => messages.some((message) => JSON.stringify(shown(message)).includes('"b"'))))
-        assert.strictEqual(messages.filter((message) => JSON.stringify(shown(message)).includes('"b"')).length, 1)
+        yield* Effect.provide(note("a", "again"), other)
+        yield* heard(messages, ({ rows }) => rows.some((row) => row.process_id === "a" && row.sequence === 1))
+        yield* Effect.provide(endAndPrune("a"), other)
+        yield* heard(messages, ({ gone }) => gone.includes("a"))
       }).pipe(Effect.provide(fileStore(filename)))
     })
   )
 
-  it.scoped("the last change is found by halving, in an empty store too", () =>
-    Effect.gen(function* () {
-      const store = yield* ProcessStore
-      assert.strictEqual(yield* Feed.lastChange(store), 0)
-      for (let index = 0; index < 11; index++) yield* register(`p${index}`)
-      const last = yield* Feed.lastChange(store)
-      assert.deepStrictEqual(yield* store.changesAfter(last, 10), [])
-      assert.strictEqual((yield* store.changesAfter(last - 1, 10)).length, 1)
-    }).pipe(Effect.provide(memoryStore))
+  it.scopedLive(
+    "a live host hears of other programs' writes while a page is open, and asks its store no more after it",
+    () =>
+      Effect.gen(function* () {
+        const filename = join(yield* temporaryFolder, "a.db")
+        const other = yield* Layer.build(fileStore(filename))
+        yield* Effect.gen(function* () {
+          const store = yield* ProcessStore
+          const hub = Option.getOrThrow(yield* Effect.serviceOption(ChangeHub))
+          const feed = yield* Feed.make(store, { redact: showAll, elsewhere: yield* hostElsewhere })
+          assert.strictEqual(hub.size(), 0)
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const messages = yield* reading(feed)
+              yield* until(Effect.sync(() => hub.size() === 1))
+              yield* Effect.provide(register("a"), other)
+              yield* heard(messages, ({ rows }) => rows.some((row) => row.process_id === "a"))
+            })
+          )
+          yield* until(Effect.sync(() => hub.size() === 0))
+        }).pipe(Effect.provide(sqlite(filename, [])))
+      })
   )
 
   it.scopedLive("over HTTP it begins with hello, and the server forgets a client that goes", () =>

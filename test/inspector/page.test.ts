@@ -95,7 +95,8 @@ const parts: InspectorParts = {
     ],
     blocked: []
   }),
-  explain: (id) => Effect.succeed({ text: `${id} waits for the signal approve; whoever sends it moves it on.` }),
+  explain: (id) =>
+    Effect.succeed({ text: `${id} waits for the signal approve; whoever sends it moves it on.\nWhat would move it` }),
   redrive: (wakeId) => Effect.succeed({ wake_id: wakeId })
 }
 
@@ -211,6 +212,36 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.locator('#link[data-connection="live"]').waitFor()
     await page.locator('[data-id="process.running.wait.waiting"].active').waitFor()
     await page.locator('.line[data-process="batch/010"] .mark.wait').waitFor()
+    await page.context().close()
+  }, 120_000)
+
+  it("where event follows event a line stays the element it was, and the log holds the last thousand", async () => {
+    const page = await open(browser, `${inspector.address}#/processes/batch%2F020`)
+    const line = page.locator('.line[data-process="batch/020"]')
+    await line.waitFor()
+    await page.locator(".timeline .state", { hasText: "No event yet" }).waitFor()
+    const before = await line.elementHandle()
+    for (let chunk = 1; chunk <= 8; chunk++) {
+      await host.run(Effect.forEach(Array.from({ length: 150 }), () => note("batch/020", "again"), { discard: true }))
+      await page.locator(".where", { hasText: `${(chunk * 150).toLocaleString("en")} events` }).waitFor()
+      await page.locator(`.event[data-sequence="${chunk * 150}"]`).waitFor()
+    }
+    assert.strictEqual(await page.locator(".events .event").count(), 1_000)
+    assert.strictEqual(await page.locator(".events .event").first().getAttribute("data-sequence"), "201")
+    assert.isTrue(await line.evaluate((after, kept) => after === kept, before))
+    await page.context().close()
+  }, 120_000)
+
+  it("says in one sentence why a process does not move, and the rest when it is asked to", async () => {
+    const page = await open(browser, `${inspector.address}#/processes/batch%2F030`)
+    const why = page.locator(".why")
+    await why.locator(".why-sentence", { hasText: "batch/030 waits for the signal approve" }).waitFor()
+    assert.isFalse(await why.locator("pre").isVisible())
+    await why.locator("summary").click()
+    await why.locator("pre", { hasText: "What would move it" }).waitFor()
+    await host.run(note("batch/030", "news"))
+    await page.locator(".where", { hasText: "1 events" }).waitFor()
+    assert.isTrue(await why.locator("pre").isVisible(), "it stays open while it is read")
     await page.context().close()
   }, 120_000)
 

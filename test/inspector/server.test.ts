@@ -12,6 +12,7 @@ import type {
   EventsView,
   HostView,
   ListView,
+  MachineLine,
   MachineView,
   MomentView,
   ProcessView,
@@ -260,14 +261,19 @@ describe("one process", () => {
 describe("machines", () => {
   it.live("each is shown with its definition and a chart of all its states", () =>
     Effect.gen(function* () {
-      const { body } = yield* ask<ReadonlyArray<MachineView>>("/api/machines")
-      const machine = body.find(({ id }) => id === "process")
-      const states = machine?.chart.nodes.map(({ id }) => id) ?? []
+      const lines = (yield* ask<ReadonlyArray<MachineLine>>("/api/machines")).body
+      assert.includeMembers(
+        lines.map(({ id }) => id),
+        ["process", "run", "sweep", "supervisor", "owner", "host"]
+      )
+      const machine = (yield* ask<MachineView>("/api/machine?id=process")).body
+      assert.strictEqual(machine.description, lines.find(({ id }) => id === "process")?.description)
+      const states = machine.chart.nodes.map(({ id }) => id)
       assert.includeMembers(states, ["process", "process.running.execution.started.active", "process.abandoned"])
-      const edge = machine?.chart.edges.find(({ id }) => id === "process.running.wait.clear process.waiting 0")
+      const edge = machine.chart.edges.find(({ id }) => id === "process.running.wait.clear process.waiting 0")
       assert.strictEqual(edge?.target, "process.running.wait.waiting")
       assert.isAtLeast(edge?.points.length ?? 0, 2)
-      assert.include(machine?.events ?? [], "process.started")
+      assert.include(machine.events, "process.started")
     }).pipe(Effect.provide(inspected()))
   )
 

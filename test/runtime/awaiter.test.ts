@@ -36,6 +36,7 @@ const deafHub = Layer.succeed(
   ChangeHub.ChangeHub.of({
     subscribe: () => ({ next: (timeoutMs) => Effect.as(Effect.sleep(timeoutMs), "timeout"), close: () => {} }),
     notify: () => {},
+    listen: () => Effect.void,
     size: () => 0
   })
 )

@@ -82,17 +82,20 @@ const options = {
       "Wait until somebody approves the report elsewhere, and do not ask here. It stands above --yes, so npm start -- --wait waits."
     )
   ),
+  noOpen: Options.boolean("no-open").pipe(Options.withDescription("Open no browser: only print where to watch.")),
+  noInspect: Options.boolean("no-inspect").pipe(Options.withDescription("Serve no page to watch the audit.")),
   verbose: Options.boolean("verbose").pipe(Options.withDescription("Also say what is done, on stderr."))
 }
 
 const screen = Screen.make(process.stdout, process.stderr)
 
-const audit = Command.make("audit", options, ({ verbose, pace, yes, wait, ...inputs }) =>
+const audit = Command.make("audit", options, ({ verbose, pace, yes, wait, noOpen, noInspect, ...inputs }) =>
   Effect.flatMap(checked(inputs), (request) => {
     if (yes && wait) screen.print("--wait stands above --yes: somebody else has to approve the report")
     return Job.run(request, screen, {
       paceMs: pace,
-      mode: modeOf({ yes, wait, hasTerminal: process.stdin.isTTY === true })
+      mode: modeOf({ yes, wait, hasTerminal: process.stdin.isTTY === true }),
+      inspecting: { serve: !noInspect, open: !noOpen }
     })
   }).pipe(
     Logger.withMinimumLogLevel(verbose ? LogLevel.Debug : LogLevel.Warning),

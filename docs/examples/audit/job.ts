@@ -19,6 +19,8 @@ import { decide, onceWaiting } from "./deciding.ts"
 import { choose } from "./identity.ts"
 import type { Request } from "./inputs.ts"
 import { CannotAudit } from "./inputs.ts"
+import type { Inspecting } from "./inspecting.ts"
+import { inspect } from "./inspecting.ts"
 import * as Owners from "./owners.ts"
 import * as Progress from "./Progress.ts"
 import type { Totals } from "./report.ts"
@@ -32,6 +34,7 @@ export interface JobOptions {
   /** Units: milliseconds. */
   readonly paceMs: number
   readonly mode: Mode
+  readonly inspecting: Inspecting
 }
 
 /**
@@ -42,7 +45,7 @@ export interface JobOptions {
 export const run = (
   request: Request,
   screen: Screen,
-  { paceMs, mode }: JobOptions
+  { paceMs, ...options }: JobOptions
 ): Effect.Effect<void, CannotAudit> => {
   const host = SingleHost.layerSqlite({
     filename: request.stateFile,
@@ -60,14 +63,14 @@ export const run = (
     ),
     Layer.provideMerge(Progress.layer(screen, paceMs))
   )
-  return audit(request, mode, screen).pipe(
+  return audit(request, options, screen).pipe(
     Effect.scoped,
     Effect.provide(host),
     Effect.mapError((error) => new CannotAudit({ line: lineOf(error, request) }))
   )
 }
 
-const audit = (request: Request, mode: Mode, screen: Screen) =>
+const audit = (request: Request, { mode, inspecting }: Omit<JobOptions, "paceMs">, screen: Screen) =>
   Effect.gen(function* () {
     const { payload, stateFile } = request
     const processes = yield* Processes
@@ -78,10 +81,12 @@ const audit = (request: Request, mode: Mode, screen: Screen) =>
     // Whoever watches an audit is its session, which its sub-agents wake.
     const wakeTarget = { sessionId: id }
     const handle = yield* processes.start(Audit, { id, payload, label: payload.directory, wakeTarget })
+    const served = yield* Effect.forkScoped(inspect(id, screen, inspecting))
     const showing = yield* Effect.forkScoped(
       Effect.all([follow(id), Owners.watch(screen)], { concurrency: "unbounded", discard: true })
     )
-    const quiet = Effect.zipRight(Fiber.interrupt(showing), Effect.sync(screen.clear))
+    // An audit that is done before its inspector is there has that said before its last lines.
+    const quiet = Effect.all([Fiber.await(served), Fiber.interrupt(showing), Effect.sync(screen.clear)])
     let told = false
 
     const ended = Effect.zipLeft(Effect.map(handle.await, Option.some), allDelivered)
@@ -109,7 +114,7 @@ const audit = (request: Request, mode: Mode, screen: Screen) =>
     )
   })
 
-/** Where a person may look inside while the audit runs. */
+/** Where a person may look inside, also when this program has ended. */
 const lookInside = ({ stateFile }: Request): ReadonlyArray<string> => [
   `to look inside: npx holdfast inspect --db ${shellWord(stateFile)}`
 ]

@@ -11,8 +11,8 @@ export interface Drawing {
   readonly light: (active: ReadonlyArray<string>, taken: ReadonlyArray<string>) => void
 }
 
-/** Smaller than this its texts are not read: a chart that does not fit is then scrolled. */
-const smallest = 0.7
+/** Smaller than this its states are not read: a chart that does not fit is then scrolled. */
+const smallest = 0.55
 
 /** Draws a chart. */
 export const draw = (name: string, chart: ChartView): Drawing => {
@@ -34,7 +34,7 @@ export const draw = (name: string, chart: ChartView): Drawing => {
   picture.style.minWidth = `${chart.width * smallest}px`
   picture.style.minHeight = `${chart.height * smallest}px`
   picture.style.maxWidth = `${chart.width * 1.25}px`
-  const fit = h("button", { type: "button", class: "quiet small", "aria-pressed": true }, "Fit")
+  const fit = h("button", { type: "button", class: "quiet small", "aria-pressed": "true" }, "Fit")
   const frame = h("div", { class: "chart-frame fit", tabindex: 0, role: "group", "aria-label": "Statechart" }, picture)
   fit.addEventListener("click", () => {
     const isFit = frame.classList.toggle("fit")

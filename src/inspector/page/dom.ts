@@ -63,6 +63,19 @@ export const notice = (kind: "empty" | "loading" | "error", title: string, text 
 /** A state as a coloured word. */
 export const pill = (state: string): HTMLElement => h("span", { class: `pill ${state}` }, state)
 
+/** Makes a painter that paints in the next frame, once, however often it is asked before that. */
+export const oncePerFrame = (paint: () => void): (() => void) => {
+  let isAsked = false
+  return () => {
+    if (isAsked) return
+    isAsked = true
+    requestAnimationFrame(() => {
+      isAsked = false
+      paint()
+    })
+  }
+}
+
 const apply = (element: Element, attributes: Attributes): void => {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name.slice(2), value)

@@ -1,15 +1,14 @@
 /**
- * The list of processes: searched, narrowed, counted; only the lines in view exist as elements.
+ * The list of processes: searched, narrowed, counted. It is painted once per frame at most, whatever happens.
  */
 import type { CountsView, ListView, RowView } from "../View.ts"
 import { get, sentenceOf } from "./api.ts"
-import { fill, h, notice } from "./dom.ts"
+import { fill, h, notice, oncePerFrame } from "./dom.ts"
+import { lineHeight, makeLines } from "./lines.ts"
 import type { Narrowing } from "./rows.ts"
 import { everything, isWanted, merge } from "./rows.ts"
-import { ageOf, countOf } from "./text.ts"
+import { countOf } from "./text.ts"
 
-/** How high one line is. Units: pixels. The style sheet agrees. */
-const lineHeight = 50
 const pageSize = 200
 const states = ["running", "completed", "failed", "cancelled", "abandoned"] as const
 
@@ -35,6 +34,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
   let scanned = 0
   let asked = 0
   let selected: string | undefined
+  let isRevealOwed = false
   let problem: string | undefined
 
   const search = h("input", {
@@ -45,11 +45,13 @@ export const makeList = (open: (id: string) => void): ListPanel => {
     spellcheck: "false"
   })
   const chips = h("div", { class: "chips", role: "group", "aria-label": "State" })
-  const lines = h("div", { class: "lines", role: "presentation" })
+  const lines = makeLines(open)
+  const instead = h("div", { class: "instead" })
   const box = h(
     "div",
     { class: "list", role: "listbox", tabindex: 0, "aria-label": "Processes", "aria-activedescendant": undefined },
-    lines
+    lines.element,
+    instead
   )
   const foot = h("p", { class: "foot", role: "status" })
 
@@ -96,8 +98,24 @@ export const makeList = (open: (id: string) => void): ListPanel => {
       isComplete = true
     }
     isLoading = false
+    reveal()
     paint()
     loadIfNeeded()
+  }
+
+  /** Brings the process that was chosen elsewhere into view, once it is loaded; whoever scrolls after that is left alone. */
+  const reveal = (): void => {
+    if (!isRevealOwed) return
+    const index = rows.findIndex((row) => row.process_id === selected)
+    if (index >= 0) scrollTo(index)
+    isRevealOwed = rows.length === 0
+  }
+
+  const scrollTo = (index: number): void => {
+    lines.element.style.height = `${rows.length * lineHeight}px`
+    const top = index * lineHeight
+    if (top < box.scrollTop) box.scrollTop = top
+    else if (top + lineHeight > box.scrollTop + box.clientHeight) box.scrollTop = top + lineHeight - box.clientHeight
   }
 
   /** More is read when the end comes into view, and while a search has not filled the view. */
@@ -106,19 +124,14 @@ export const makeList = (open: (id: string) => void): ListPanel => {
     if (!isComplete && !isLoading && box.scrollTop + box.clientHeight * 2 > end) void load(false)
   }
 
-  const paint = (): void => {
-    const first = Math.max(0, Math.floor(box.scrollTop / lineHeight) - 4)
-    const last = Math.min(rows.length, Math.ceil((box.scrollTop + box.clientHeight) / lineHeight) + 4)
-    lines.style.height = `${rows.length * lineHeight}px`
-    fill(lines, ...rows.slice(first, last).map((row, index) => lineOf(row, first + index)))
-    const at = rows.findIndex((row) => row.process_id === selected)
-    if (at >= first && at < last) box.setAttribute("aria-activedescendant", `line-${at}`)
-    else box.removeAttribute("aria-activedescendant")
+  const paint = oncePerFrame(() => {
+    const at = lines.show(rows, box, selected)
+    if (at === undefined) box.removeAttribute("aria-activedescendant")
+    else box.setAttribute("aria-activedescendant", `line-${at}`)
     foot.textContent = footOf()
     box.classList.toggle("is-empty", rows.length === 0)
-    const empty = emptyOf()
-    if (empty !== undefined) fill(lines, empty)
-  }
+    fill(instead, emptyOf())
+  })
 
   const emptyOf = (): HTMLElement | undefined => {
     if (rows.length > 0) return undefined
@@ -133,34 +146,6 @@ export const makeList = (open: (id: string) => void): ListPanel => {
     if (problem !== undefined) return "not up to date"
     const shown = `${countOf(rows.length)}${isComplete ? "" : "+"} shown`
     return isComplete || scanned <= rows.length ? shown : `${shown}, ${countOf(scanned)} searched`
-  }
-
-  const lineOf = (row: RowView, index: number): HTMLElement => {
-    const line = h(
-      "div",
-      {
-        class: `line ${row.state}`,
-        id: `line-${index}`,
-        role: "option",
-        "aria-selected": row.process_id === selected ? "true" : "false",
-        "data-process": row.process_id,
-        onclick: () => open(row.process_id)
-      },
-      h("span", { class: `dot ${row.state}${row.active ? " active" : ""}`, title: row.state }),
-      h("span", { class: "line-id", title: row.process_id }, row.process_id),
-      h("span", { class: "line-age" }, ageOf(row.updated_at_ms)),
-      h("span", { class: "line-what" }, `${row.state} · ${row.label ?? row.kind}`),
-      h(
-        "span",
-        { class: "line-marks" },
-        row.waits.length > 0 && h("span", { class: "mark wait" }, `waits: ${row.waits.join(", ")}`),
-        row.cancel_requested && row.state === "running" && h("span", { class: "mark" }, "cancel asked"),
-        row.abandon_requested && row.state === "running" && h("span", { class: "mark" }, "abandon asked"),
-        row.problem !== undefined && h("span", { class: "mark bad", title: row.problem }, row.problem)
-      )
-    )
-    line.style.top = `${index * lineHeight}px`
-    return line
   }
 
   const count = async (): Promise<void> => {
@@ -210,9 +195,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
     const index = Math.min(Math.max(to, 0), rows.length - 1)
     const row = rows[index]
     if (row === undefined) return
-    const top = index * lineHeight
-    if (top < box.scrollTop) box.scrollTop = top
-    else if (top + lineHeight > box.scrollTop + box.clientHeight) box.scrollTop = top + lineHeight - box.clientHeight
+    scrollTo(index)
     open(row.process_id)
   }
 
@@ -285,7 +268,9 @@ export const makeList = (open: (id: string) => void): ListPanel => {
       recount(1_000)
     },
     select: (id) => {
+      isRevealOwed ||= id !== undefined && id !== selected
       selected = id
+      reveal()
       paint()
     },
     repaint: paint,

@@ -1,7 +1,7 @@
 /**
  * The machines of the library: their charts, and stepping them by hand. Nothing here touches a process.
  */
-import type { MachineView, StepView } from "../View.ts"
+import type { MachineLine, MachineView, StepView } from "../View.ts"
 import { get, post, sentenceOf } from "./api.ts"
 import { draw } from "./chart.ts"
 import { fill, h, notice, panel } from "./dom.ts"
@@ -10,33 +10,39 @@ import { jsonTree } from "./json.ts"
 
 /** Shows all machines, one of them open. */
 export const makeMachines = (wanted: string | undefined): HTMLElement => {
-  const element = h("div", { class: "machines" }, notice("loading", "Drawing the machines…"))
-  get<ReadonlyArray<MachineView>>("machines").then(
-    (all) => {
-      const machine = all.find(({ id }) => id === wanted) ?? all[0]
-      if (machine === undefined) return fill(element, notice("empty", "No machines", "This build exports none."))
-      fill(
-        element,
-        h(
-          "nav",
-          { class: "side machine-list", "aria-label": "Machines" },
-          ...all.map(({ id, version, description }) =>
-            h(
-              "a",
-              { href: `#/machines/${encodeURIComponent(id)}`, "aria-current": id === machine.id ? "page" : undefined },
-              h("b", {}, id),
-              version !== undefined && h("span", { class: "muted" }, ` version ${version}`),
-              description !== undefined && h("span", { class: "machine-what" }, description)
-            )
-          )
-        ),
-        bench(machine)
-      )
-    },
-    (error: unknown) => fill(element, notice("error", "The machines could not be read", sentenceOf(error)))
-  )
+  const element = h("div", { class: "machines" }, notice("loading", "Reading the machines…"))
+  const read = async (): Promise<void> => {
+    const all = await get<ReadonlyArray<MachineLine>>("machines")
+    const chosen = all.find(({ id }) => id === wanted) ?? all.find(({ id }) => id === "process") ?? all[0]
+    if (chosen === undefined) return fill(element, notice("empty", "No machines", "This build exports none."))
+    const list = listOf(all, chosen.id)
+    // The first chart takes a moment: the others can be chosen meanwhile.
+    fill(element, list, h("div", { class: "detail" }, notice("loading", "Drawing the statechart…")))
+    fill(element, list, bench(await get<MachineView>("machine", { id: chosen.id })))
+  }
+  read().catch((error: unknown) => fill(element, notice("error", "The machines could not be read", sentenceOf(error))))
   return element
 }
+
+const listOf = (all: ReadonlyArray<MachineLine>, chosen: string): HTMLElement =>
+  h(
+    "nav",
+    { class: "side machine-list", "aria-label": "Machines" },
+    h(
+      "p",
+      { class: "muted" },
+      "The statecharts by which everything here is decided. Try one by hand: no process is touched."
+    ),
+    ...all.map(({ id, version, description }) =>
+      h(
+        "a",
+        { href: `#/machines/${encodeURIComponent(id)}`, "aria-current": id === chosen ? "page" : undefined },
+        h("b", {}, id),
+        version !== undefined && h("span", { class: "muted" }, ` version ${version}`),
+        description !== undefined && h("span", { class: "machine-what" }, description)
+      )
+    )
+  )
 
 /** One machine, with its chart and the form by which it is stepped. */
 const bench = (machine: MachineView): HTMLElement => {

@@ -80,9 +80,9 @@ const showProcess = ({ id, sequence }: Place): void => {
   shown.panel.goTo(sequence)
 }
 
-const showPart = (panel: PartPanel): void => {
+const showPart = (panel: PartPanel, lead: string): void => {
   part = panel
-  fill(main, panel.element)
+  fill(main, h("div", { class: "view" }, h("p", { class: "lead" }, lead), panel.element))
   panel.refresh()
 }
 
@@ -100,9 +100,17 @@ const show = (): void => {
 }
 
 const views: Readonly<Record<string, (place: Place) => void>> = {
-  tree: () => showPart(makeTree()),
-  sweeps: () => showPart(makeSweeps()),
-  wakes: () => showPart(makeWakes(() => host?.levers === true && host.redrive)),
+  tree: () => showPart(makeTree(), "What this host is made of. A supervisor starts a part again when it fails."),
+  sweeps: () =>
+    showPart(
+      makeSweeps(),
+      "A sweep looks for processes that nobody runs. It admits them to this host, ends those that cannot go on, and leaves the others for later."
+    ),
+  wakes: () =>
+    showPart(
+      makeWakes(() => host?.levers === true && host.redrive),
+      "A wake is a message that a process owes to a session. It stays in this outbox until the session has it, or it is discarded."
+    ),
   machines: ({ id }) => fill(main, makeMachines(id))
 }
 
@@ -138,7 +146,7 @@ const onMessage = (message: ChangeMessage): void => {
   list.apply(message.rows, message.gone)
   const id = shown?.id
   if (message.rows.some((row) => row.process_id === id) || message.gone.some((other) => other === id)) {
-    shown?.panel.refresh()
+    shown?.panel.changed()
   }
 }
 
@@ -147,6 +155,7 @@ const onConnection = (connection: Connection): void => {
   if (link.getAttribute("data-connection") === connection) return
   link.setAttribute("data-connection", connection)
   link.textContent = { connecting: "connecting", live: "connected", lost: "disconnected, retrying" }[connection]
+  link.title = connection === "lost" ? "The program that served this page has ended, or does not answer." : ""
   document.body.classList.toggle("is-lost", connection === "lost")
 }
 

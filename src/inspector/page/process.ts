@@ -10,18 +10,31 @@ import { factPanels } from "./facts.ts"
 import { openAbandon, openCancel, openSignal } from "./levers.ts"
 import { setClock } from "./text.ts"
 import { makeTimeline } from "./timeline.ts"
+import { makeWhy } from "./why.ts"
 
 /** How many events are loaded at once. */
 const pageSize = 200
 
+/** How many events are kept while new ones come in; those that are loaded by hand are kept beside them. */
+const keptEvents = 1_000
+
+/** The shortest time between two readings of what changes all the time. Units: milliseconds. */
+const restMs = 100
+
 /** Logs longer than this are not folded for the last transition alone: that is asked for only by hand. */
 const cheapFold = 2_000
+
+/** And those longer than this not while event follows on event, no further apart than that. Units: events, milliseconds. */
+const cheapestFold = 200
+const restlessMs = 500
 
 /** A process on the page. */
 export interface ProcessPanel {
   readonly element: HTMLElement
   /** Reads it again, soon; calls that come in the meantime are one. */
   readonly refresh: () => void
+  /** Says that it has changed: it is read again, though not again and again. */
+  readonly changed: () => void
   /** Goes to an event, or with nothing to the present. */
   readonly goTo: (sequence: number | undefined) => void
   readonly step: (by: number) => void
@@ -41,10 +54,15 @@ export const makeProcess = (
   let machine: string | undefined
   let isBusy = false
   let isAskedAgain = false
+  let kept = keptEvents
+  let readAtMs = 0
+  let changedAtMs = Number.NEGATIVE_INFINITY
+  let changedBeforeMs = Number.NEGATIVE_INFINITY
+  let isReadSoon = false
 
   const title = h("div", { class: "title" }, h("h2", { class: "mono" }, id))
-  const why = h("p", { class: "why" })
-  const past = h("p", { class: "past", role: "status" })
+  const why = makeWhy(id)
+  const past = h("p", { class: "past", role: "status", hidden: true })
   const chart = h("div", { class: "panel chart-panel" }, notice("loading", "Drawing the statechart…"))
   const facts = h("div", { class: "facts" }, notice("loading", "Reading the process…"))
   const timeline = makeTimeline({
@@ -55,6 +73,7 @@ export const makeProcess = (
       get<EventsView>("events", { id, after, limit: first - 1 - after }).then(
         (page) => {
           events = [...page.events, ...events]
+          kept += page.events.length
           paint()
         },
         (error: unknown) => fail(error)
@@ -76,7 +95,7 @@ export const makeProcess = (
   const element = h(
     "article",
     { class: "process", "aria-label": `Process ${id}` },
-    h("div", { class: "head" }, title, h("div", { class: "levers" }, signal, cancel, abandon), why),
+    h("div", { class: "head" }, title, h("div", { class: "levers" }, signal, cancel, abandon), why.element),
     body
   )
 
@@ -86,7 +105,7 @@ export const makeProcess = (
       "events",
       last === undefined ? { id, limit: pageSize } : { id, after: last, limit: 1_000 }
     )
-    events = last === undefined ? page.events : [...events, ...page.events]
+    events = last === undefined ? page.events : [...events, ...page.events].slice(-kept)
     // More than a page behind: begin with the newest ones again.
     if ((events.at(-1)?.sequence ?? 0) < known.row.sequence) {
       events = (await get<EventsView>("events", { id, limit: pageSize })).events
@@ -95,7 +114,8 @@ export const makeProcess = (
 
   const readMoment = async (known: ProcessView): Promise<void> => {
     const sequence = at ?? known.row.sequence
-    if (at === undefined && sequence > cheapFold) moment = undefined
+    const isRestless = changedAtMs - changedBeforeMs < restlessMs && performance.now() - changedAtMs < restlessMs
+    if (at === undefined && sequence > (isRestless ? cheapestFold : cheapFold)) moment = undefined
     else if (moment?.sequence !== sequence) moment = await get<MomentView>("state", { id, sequence })
   }
 
@@ -113,8 +133,7 @@ export const makeProcess = (
       fill(chart, drawing.element)
       paint()
     }
-    const explained = await get<PartView>("explain", { id }).catch((): PartView => ({ available: false }))
-    why.textContent = explained.available ? textOf(explained.value) : ""
+    why.show(await get<PartView>("explain", { id }).catch((): PartView => ({ available: false })))
   }
 
   const paint = (): void => {
@@ -158,6 +177,7 @@ export const makeProcess = (
       return
     }
     isBusy = true
+    readAtMs = performance.now()
     read()
       .catch(fail)
       .finally(() => {
@@ -171,6 +191,19 @@ export const makeProcess = (
   return {
     element,
     refresh,
+    changed: () => {
+      changedBeforeMs = changedAtMs
+      changedAtMs = performance.now()
+      if (isReadSoon) return
+      isReadSoon = true
+      setTimeout(
+        () => {
+          isReadSoon = false
+          refresh()
+        },
+        readAtMs + restMs - changedAtMs
+      )
+    },
     goTo: (sequence) => {
       at = sequence
       refresh()
@@ -195,9 +228,4 @@ const pathOf = (details: Element): string => {
     if (element.tagName === "SECTION") parts.unshift(element.querySelector("h2")?.textContent ?? "")
   }
   return parts.join("/").replace(/ at event \d+/, "")
-}
-
-const textOf = (value: unknown): string => {
-  const text = (value as { readonly text?: unknown } | null)?.text // an explanation has a text, or is shown as JSON
-  return typeof text === "string" ? text : JSON.stringify(value)
 }

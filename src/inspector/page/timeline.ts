@@ -2,7 +2,7 @@
  * The log of a process as a timeline: a slider over all of it, and its events as a list. Choosing one goes back to it.
  */
 import type { EventView } from "../View.ts"
-import { h, notice } from "./dom.ts"
+import { fill, h, notice } from "./dom.ts"
 import { brief, countOf, spanOf, timeOf } from "./text.ts"
 
 /** A timeline. */
@@ -30,11 +30,27 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
   const go = (sequence: number): void => choose(Math.min(Math.max(sequence, 0), last))
   const step = (by: number): void => go((chosen ?? last) + by)
 
-  const slider = h("input", { type: "range", min: 0, max: 0, step: 1, "aria-label": "Event of the log" })
+  const slider = h("input", {
+    type: "range",
+    min: 0,
+    max: 0,
+    step: 1,
+    disabled: true,
+    "aria-label": "Event of the log"
+  })
   slider.addEventListener("input", () => go(Number(slider.value)))
   const where = h("output", { class: "where" })
-  const live = h("button", { type: "button", class: "small", id: "live", onclick: () => choose(undefined) }, "Present")
-  const earlier = h("button", { type: "button", class: "quiet small", onclick: loadEarlier }, "Load earlier events")
+  const live = h(
+    "button",
+    { type: "button", class: "small", id: "live", disabled: true, onclick: () => choose(undefined) },
+    "Present"
+  )
+  const earlier = h(
+    "button",
+    { type: "button", class: "quiet small", hidden: true, onclick: loadEarlier },
+    "Load earlier events"
+  )
+  const instead = h("div", {}, notice("loading", "Reading the log…"))
   const empty = notice("empty", "No event yet", "It is registered, and nothing has happened to it.")
   const list = h("ol", { class: "events", "aria-label": "Events" })
 
@@ -102,18 +118,24 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
         live
       ),
       list,
-      empty,
+      instead,
       earlier
     ),
     step,
     update: (events, end, at) => {
       const wasAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40
       const first = events[0]?.sequence ?? 0
-      if ([...lines.keys()].some((sequence) => sequence < first) || (lines.size > 0 && !lines.has(first))) {
+      // Earlier ones than known were loaded: they come in front.
+      if (lines.size > 0 && !lines.has(first)) {
         lines.clear()
         list.replaceChildren()
       }
-      empty.hidden = events.length > 0
+      for (const [sequence, line] of lines) {
+        if (sequence >= first) break
+        line.parentElement?.remove()
+        lines.delete(sequence)
+      }
+      fill(instead, events.length === 0 && empty)
       for (const [index, event] of events.entries()) {
         if (lines.has(event.sequence)) continue
         const line = lineOf(event, events[index - 1])

@@ -257,7 +257,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
       const present = dataVersion(sql)
       if (present === polledVersion) return []
       polledVersion = present
-      const changed = sql.changedSince.all(polledChange, pollPage) as ReadonlyArray<{
+      const changed = sql.changedSince.all(polledChange, polledChange, pollPage) as ReadonlyArray<{
         readonly id: ProcessId
         readonly change: number
       }>

@@ -17,7 +17,8 @@ const texts = {
   grantsOf: `${Columns.selectGrants} WHERE process.process_id = ? ORDER BY session_id, scope_id`,
   sessionGrants: `${Columns.selectGrants} WHERE session_id = ? ORDER BY process.process_id, scope_id`,
   sessionTargets: "SELECT process_id FROM state WHERE wake_session = ? ORDER BY process_id",
-  changedSince: "SELECT process_id AS id, change FROM state WHERE change > ? ORDER BY change LIMIT ?",
+  changedSince: `SELECT process_id AS id, change FROM state WHERE change > ?
+     UNION ALL SELECT process_id, change FROM tombstone WHERE change > ? ORDER BY change LIMIT ?`,
   lastChange: `SELECT max(coalesce((SELECT max(change) FROM state), 0), coalesce((SELECT max(change) FROM tombstone), 0))`,
   dataVersion: "PRAGMA data_version",
   storeId: "SELECT store_id FROM store",
