@@ -27,6 +27,18 @@ export const laidOut = (text: string, width: number): string => {
     .join("\n")
 }
 
+/**
+ * What is typed, as the parser understands it: it knows `--help` right behind a command only, and takes it for an unknown
+ * option elsewhere. After `--` nothing is an option.
+ */
+export const questionFirst = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const end = words.indexOf("--")
+  const options = words.slice(0, end === -1 ? words.length : end)
+  const [command] = options
+  if (!options.some((word) => word === "--help" || word === "-h")) return words
+  return command === undefined || command.startsWith("-") ? ["--help"] : [command, "--help"]
+}
+
 /** Longer lines are hard to read, however wide the terminal is. */
 const readable = 100
 

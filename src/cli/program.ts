@@ -26,7 +26,7 @@ import * as Tail from "./commands/tail.ts"
 import * as Tree from "./commands/tree.ts"
 import * as Verify from "./commands/verify.ts"
 import * as Wakes from "./commands/wakes.ts"
-import { laidOut } from "./help.ts"
+import { laidOut, questionFirst } from "./help.ts"
 import { interruptWasExpected } from "./interrupts.ts"
 import * as Screen from "./Screen.ts"
 import { harmless } from "./text.ts"
@@ -36,7 +36,7 @@ export type Failure = Effect.Effect.Error<ReturnType<typeof cli>>
 
 /** Runs the command line. `argv` is the whole of it, the program's own name included. */
 export const run = (argv: ReadonlyArray<string>): Effect.Effect<void, Failure, Screen.TheScreen> =>
-  cli(argv).pipe(
+  cli([...argv.slice(0, 2), ...questionFirst(argv.slice(2))]).pipe(
     withPlainOutput,
     Effect.provide(NodeContext.layer),
     Logger.withMinimumLogLevel(LogLevel.None),

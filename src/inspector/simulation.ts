@@ -12,6 +12,7 @@ import * as Step from "../../machines/step.ts"
 import { InputInvalid } from "../model/errors.ts"
 import { chartOf } from "./charts.ts"
 import { sampleFor, sampleInput } from "./samples.ts"
+import { importable } from "./stately.ts"
 import { acceptedEvents, activeStates, statesOf, transitionsOf, transitionsTaken } from "./states.ts"
 import type { MachineView, StepView } from "./View.ts"
 
@@ -44,7 +45,7 @@ export const machineView = (machine: AnyStateMachine): Effect.Effect<MachineView
       events,
       samples: Object.fromEntries(events.map((event) => [event, sampleFor(machine.id, event)])),
       sample_input: sampleInput(machine.id),
-      definition: JSON.parse(JSON.stringify(machine.definition)),
+      definition: importable(machine),
       chart
     }
   })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { laidOut } from "../../src/cli/help.ts"
+import { laidOut, questionFirst } from "../../src/cli/help.ts"
 import { table } from "../../src/cli/table.ts"
 import { cut, harmless, padded, widthOf, wrapped } from "../../src/cli/text.ts"
 
@@ -56,6 +56,22 @@ describe("a text", () => {
 })
 
 describe("help", () => {
+  const asked: ReadonlyArray<readonly [string, string]> = [
+    ["--help", "--help"],
+    ["-h", "--help"],
+    ["ls --help", "ls --help"],
+    ["ls --status any --help", "ls --help"],
+    ["show id -h --json", "show --help"],
+    ["--db x.db --help", "--help"],
+    ["ls --status any", "ls --status any"],
+    ["signal id go -- --help", "signal id go -- --help"]
+  ]
+  for (const [typed, understood] of asked) {
+    it(`\`holdfast ${typed}\` is understood as \`holdfast ${understood}\``, () => {
+      assert.deepStrictEqual(questionFirst(typed.split(" ")), understood.split(" "))
+    })
+  }
+
   it("lists each command on a line of its own, and leaves other texts as they are", () => {
     const help = "USAGE\n\n$ x\n\nCOMMANDS\n\n  - ls [--db file]      List.\n\n  - show [--db file] <id>  Show one.\n"
     assert.strictEqual(laidOut(help, 80), "USAGE\n\n$ x\n\nCOMMANDS\n\n  ls    List.\n  show  Show one.")

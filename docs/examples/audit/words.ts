@@ -19,4 +19,4 @@ export const heard = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
 
 const questions: ReadonlySet<string> = new Set(["--help", "-h", "--version"])
 
-const flags: ReadonlySet<string> = new Set(["--yes", "--wait", "--verbose"])
+const flags: ReadonlySet<string> = new Set(["--yes", "--wait", "--verbose", "--no-open", "--no-inspect"])
