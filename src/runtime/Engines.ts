@@ -6,6 +6,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Output from "../model/AwaitOutput.ts"
 import { EngineMissing, InputInvalid } from "../model/errors.ts"
@@ -95,10 +96,12 @@ export const layer = <R>(
       runners.set(notHere, nothingToRun)
 
       const context = yield* Effect.context<R>()
+      // A body has a fiber of its own: what it is given need never be taken back.
+      const provided = FiberRef.update(FiberRef.currentContext, (before) => Context.merge(before, context))
       const provide =
         (body: Body<R>): Body<never> =>
         (execution) =>
-          Effect.provide(body(execution), context)
+          Effect.zipRight(provided, body(execution) as ReturnType<Body<never>>) // R is in the fiber's context now
       const find = (registration: Registration): Effect.Effect<Runner<R>, EngineMissing | InputInvalid> => {
         if (registration.disposition === "externally_owned") return Effect.fail(mustNotRun)
         const runner = runners.get(runnerNameOf(registration))

@@ -4,7 +4,9 @@
  * Invariant: an actor is on the roster from the commit that began its activation until its conclusion was written or refused.
  */
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as FiberSet from "effect/FiberSet"
+import * as HashMap from "effect/HashMap"
 import type * as Scope from "effect/Scope"
 import { resume } from "../../machines/lifecycle.ts"
 import type { ProcessCommand } from "../../machines/process.ts"
@@ -130,9 +132,9 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
         )
         const activation = Actors.run(actor, {
           // An end counts only if the body asked for everything that its journal knows of.
-          body: Effect.suspend(() => body.run(context)).pipe(
-            Effect.tap(() => settle),
-            Effect.annotateLogs({ process: actor.id, attempt: context.attempt })
+          body: Effect.tap(
+            Effect.suspend(() => body.run(context)),
+            () => settle
           ),
           activations,
           lookAgain: () => support.lookAgain(actor.id),
@@ -151,7 +153,11 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
         )
         for (const command of [...resume(row.snapshot), ...commands]) Actors.hint(actor, command)
         if (stopping) actor.inbox.offer("host.stopping")
-        return Effect.asVoid(FiberSet.run(fibers, activation))
+        // The fiber is the activation's own: its annotations need never be taken back.
+        const annotated = FiberRef.update(FiberRef.currentLogAnnotations, (annotations) =>
+          HashMap.set(HashMap.set(annotations, "process", actor.id), "attempt", context.attempt)
+        )
+        return Effect.asVoid(FiberSet.run(fibers, Effect.zipRight(annotated, activation)))
       })
 
     return {
