@@ -135,13 +135,26 @@ export const fitting = <A, I>(
   schema: Schema.Schema<A, I>,
   value: unknown
 ): Either.Either<A, InputInvalid> =>
-  Either.mapLeft(Schema.validateEither(Schema.typeSchema(schema))(value), (error) => {
+  Either.mapLeft(validatorOf(schema)(value), (error) => {
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
     const path = (issue?.path ?? []).map((key) => `/${String(key)}`).join("")
     return new InputInvalid({ field: `${field}${path}`, problem: issue?.message ?? "does not fit" })
   })
 
 const nothing = Either.right(undefined)
+
+/** A validator is compiled from its schema, which costs more than many validations: once for each schema. */
+const validatorOf = <A, I>(schema: Schema.Schema<A, I>) => {
+  const known = validators.get(schema)
+  if (known !== undefined) return known as Validator<A> // it was made for this schema
+  const made: Validator<A> = Schema.validateEither(Schema.typeSchema(schema))
+  validators.set(schema, made)
+  return made
+}
+
+type Validator<A> = (value: unknown) => Either.Either<A, ParseResult.ParseError>
+
+const validators = new WeakMap<object, Validator<unknown>>()
 
 const isLease = Schema.is(Schema.typeSchema(LeaseSchema))
 

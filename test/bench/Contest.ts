@@ -33,6 +33,8 @@ export interface Contest {
   /** Runs once, on files of its own in `folder`. Units: seconds. */
   readonly measure?: (folder: string, seconds: number) => Promise<Run>
   readonly figures: ReadonlyArray<FigureSpec>
+  /** Whether one run is enough, because it is long and its figure hardly differs; it is not warmed up. @default false */
+  readonly once?: boolean
   /** Why it cannot be held on this machine, as a clause; it is then left out. @default it can */
   readonly without?: () => string | undefined
 }

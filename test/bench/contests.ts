@@ -6,6 +6,7 @@ import type { RawVariant } from "./baseline.ts"
 import { nameOf, variants } from "./baseline.ts"
 import type { Contest, FigureSpec } from "./Contest.ts"
 import { against, reading } from "./Contest.ts"
+import { elsewhereFigures, measureElsewhere } from "./elsewhere.ts"
 import {
   childrenFigures,
   measureChildren,
@@ -87,9 +88,9 @@ const lifecycle = (id: string, options: LifecycleOptions, figures: ReadonlyArray
 /** All contests, in the order in which a round runs them. */
 export const contests: ReadonlyArray<Contest> = [
   ...variants.map(baselineOnly),
-  lifecycle("W1@1", { callers: 1, synchronous: "FULL" }, lifecycleFigures({ p50: { of: "ratio", max: 6 } })),
+  lifecycle("W1@1", { callers: 1, synchronous: "FULL" }, lifecycleFigures({ p50: { of: "ratio", max: 4 } })),
   lifecycle("W1@64", { callers: 64, synchronous: "FULL" }, [
-    ...lifecycleFigures({ throughput: { of: "ratio", min: 0.09 } }),
+    ...lifecycleFigures({ throughput: { of: "ratio", min: 0.12 } }),
     ...holdFigures
   ]),
   lifecycle("W1@64 NORMAL", { callers: 64, synchronous: "NORMAL" }, lifecycleFigures({})),
@@ -133,8 +134,9 @@ export const contests: ReadonlyArray<Contest> = [
     measure: measureSignals(64),
     figures: signalFigures({ perSecond: { of: "figure", min: 1_500 } })
   },
+  { id: "W2 elsewhere", measure: measureElsewhere, figures: elsewhereFigures },
   { id: "W3", measure: measureChildren, figures: childrenFigures },
-  { id: "W5", measure: measureWaiting, figures: waitingFigures },
+  { id: "W5", measure: measureWaiting, figures: waitingFigures, once: true },
   { id: "W6", measure: measureSteps, figures: stepFigures },
   { id: "page opening", measure: measureOpening, figures: openingFigures, without: withoutBrowser },
   { id: "page live", measure: measureVisible, figures: visibleFigures, without: withoutBrowser },

@@ -19,9 +19,11 @@ import { against, reading } from "./Contest.ts"
 import { quiet, repeatedly, warmUpShare } from "./host.ts"
 import { quantile } from "./statistics.ts"
 
-const Go = Signal.make("go", { payload: Schema.Int })
+/** What a waiter waits for. */
+export const Go = Signal.make("go", { payload: Schema.Int })
 
-const Waiter = Engine.make("bench.waiter", {
+/** Waits for a signal, and ends with what it carries. */
+export const Waiter = Engine.make("bench.waiter", {
   version: "1",
   payload: Schema.Null,
   success: Schema.Int,
@@ -187,7 +189,7 @@ export const childrenFigures: ReadonlyArray<FigureSpec> = [
   { name: "100 children awaited, worst", unit: "ms", value: reading("maxMs") }
 ]
 
-const dormant = 20_000
+const dormant = 100_000
 
 /** Measures W5: `bytesEach` of memory of processes that left it to wait. Needs `--expose-gc`. */
 export const measureWaiting = (folder: string): Promise<Run> => {

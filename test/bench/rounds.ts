@@ -41,6 +41,7 @@ export const runRounds = async (chosen: ReadonlyArray<Contest>, options: RoundOp
   for (let round = 0; round <= options.runs; round++) {
     const name = round === 0 ? "warm-up" : `round ${round}/${options.runs}`
     for (const contest of contests) {
+      if (contest.once === true && round !== 1) continue
       options.onProgress(`${name}: ${contest.id}`)
       const bout = await runContest(contest, options.seconds, options.folder)
       if (round > 0) bouts.get(contest.id)?.push(bout)
