@@ -78,7 +78,7 @@ const nodeView = ({ name, kind, state, restarts, note, lastFailure, children }: 
   name,
   kind,
   state,
-  restarts,
+  ...(restarts === undefined || restarts === 0 ? {} : { restarts }),
   ...(note === undefined ? {} : { note }),
   ...(lastFailure === undefined ? {} : { last_failure: lastFailure.problem, failed_at_ms: lastFailure.atMs }),
   children: children.map(nodeView)

@@ -13,7 +13,7 @@ export const factPanels = (
   isPast: boolean
 ): ReadonlyArray<HTMLElement> => [
   ...(moment?.event && isPast ? [eventPanel(moment)] : []),
-  standing(view.row, isPast && moment !== undefined ? moment.active : view.active),
+  isPast && moment !== undefined ? stoodAt(view.row, moment) : standing(view.row, view.active),
   ...(isPast ? [] : [lease(view), waits(view)]),
   ...(moment !== undefined && moment.commands.length > 0 ? [commands(moment)] : []),
   ...(view.children.length > 0 ? [children(view)] : []),
@@ -35,17 +35,29 @@ const standing = (row: RowView, active: ReadonlyArray<string>): HTMLElement =>
   panel(
     "Standing",
     terms([
-      ["states", leavesOf(active).join(", ")],
-      ["disposition", row.disposition],
-      ["attempts", String(row.attempts)],
-      ["originator", row.originator],
-      ...(row.parent_id === undefined ? [] : [["parent", processLink(row.parent_id)] as const]),
-      ["created", `${timeOf(row.created_at_ms)} (${ageOf(row.created_at_ms)})`],
-      ["changed", `${timeOf(row.updated_at_ms)} (${ageOf(row.updated_at_ms)})`],
+      ...stand(row, active, row.attempts, row.updated_at_ms),
       ["next look", dueOf(row)],
       ...(row.problem === undefined ? [] : [["problem", row.problem] as const])
     ])
   )
+
+const stoodAt = (row: RowView, { active, record }: MomentView): HTMLElement =>
+  panel("Standing then", terms(stand(row, active, Number(record["attempts"] ?? 0), Number(record["updated_at_ms"]))))
+
+const stand = (
+  row: RowView,
+  active: ReadonlyArray<string>,
+  attempts: number,
+  changedAtMs: number
+): ReadonlyArray<readonly [string, Node | string]> => [
+  ["states", leavesOf(active).join(", ")],
+  ["disposition", row.disposition],
+  ["attempts", String(attempts)],
+  ["originator", row.originator],
+  ...(row.parent_id === undefined ? [] : [["parent", processLink(row.parent_id)] as const]),
+  ["created", `${timeOf(row.created_at_ms)} (${ageOf(row.created_at_ms)})`],
+  ["changed", `${timeOf(changedAtMs)} (${ageOf(changedAtMs)})`]
+]
 
 const dueOf = (row: RowView): string => {
   if (row.state !== "running") return "none: it has ended"

@@ -69,13 +69,14 @@ const makePart = (path: string, title: string, absent: string, show: (value: unk
 }
 
 const branchOf = (value: unknown): HTMLElement => {
-  const { id, label, name, kind, state, children, ...rest } = fieldsOf(value)
+  const { id, label, name, kind, state, note, children, ...rest } = fieldsOf(value)
   const inner = listOf(children)
   const shown = Object.entries(rest).filter(([, field]) => field !== undefined && field !== null)
   const line = [
     h("b", { class: "mono" }, String(label ?? name ?? id ?? "?")),
     typeof kind === "string" && h("span", { class: "muted" }, ` ${kind}`),
     typeof state === "string" && pill(state),
+    typeof note === "string" && h("span", { class: "muted" }, ` ${note}`),
     ...shown.map(([key, field]) => h("span", { class: "mark" }, `${key.replaceAll("_", " ")}: ${scalarOf(key, field)}`))
   ]
   if (inner.length === 0) return h("li", {}, h("div", { class: "branch" }, ...line))
@@ -93,7 +94,7 @@ const sweepOf = (value: unknown): HTMLElement => {
   const reasonOf = (entry: unknown): string => {
     const { as, reason } = fieldsOf(entry)
     const { _tag: tag, problem } = fieldsOf(reason)
-    return [as, typeof reason === "string" ? reason : tag, problem]
+    return [as, typeof reason === "string" ? reason : typeof tag === "string" ? wordsOf(tag) : undefined, problem]
       .filter((word) => typeof word === "string")
       .join(": ")
   }
@@ -132,6 +133,9 @@ const sweepOf = (value: unknown): HTMLElement => {
     group("deferred", deferred)
   )
 }
+
+/** `NoEngine` as people say it. */
+const wordsOf = (tag: string): string => tag.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase()
 
 const leaseCount = (leases: unknown): string => (leases === 1 ? "1 lease" : `${leases} leases`)
 
