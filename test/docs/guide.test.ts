@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { root } from "../support/children.ts"
 
@@ -34,5 +35,26 @@ describe("the guide to what happens when", () => {
   it("tells of each failure once", () => {
     const told = rows.map(([what]) => what)
     assert.deepStrictEqual([...new Set(told)], told)
+  })
+})
+
+describe("the guides", () => {
+  const folder = `${root}docs/guide`
+  const guides = readdirSync(folder).map((name) => ({ name, text: readFileSync(join(folder, name), "utf8") }))
+
+  it("link to files that exist, pictures among them", () => {
+    const dead = guides.flatMap(({ name, text }) =>
+      [...text.matchAll(/\]\(([^)#:]+)[^)]*\)/g)].flatMap(([, path = ""]) =>
+        existsSync(join(folder, path)) ? [] : [`${name} links to ${path}`]
+      )
+    )
+    assert.deepStrictEqual(dead, [])
+  })
+
+  it("show every picture that is kept for them", () => {
+    const unused = readdirSync(`${root}docs/pictures`).filter(
+      (picture) => !guides.some(({ text }) => text.includes(`](../pictures/${picture})`))
+    )
+    assert.deepStrictEqual(unused, [])
   })
 })
