@@ -43,13 +43,15 @@ export const ToolControl = Schema.Union(
 /** What a finished tool asks of the conversation that called it. */
 export type ToolControl = typeof ToolControl.Type
 
-const Success = Schema.Struct({
+/** It came to a value. */
+export const Success = Schema.Struct({
   _tag: tagged("type", "success", "Success"),
   value: AnyJson,
   control: optional(ToolControl)
 })
 
-const Failure = Schema.Struct({
+/** It failed, in one of the classes. */
+export const Failure = Schema.Struct({
   _tag: tagged("type", "failure", "Failure"),
   class: FailureClass,
   code: Schema.String,
@@ -58,7 +60,8 @@ const Failure = Schema.Struct({
   control: optional(ToolControl)
 })
 
-const Cancelled = Schema.Struct({
+/** It stopped because it was asked to. */
+export const Cancelled = Schema.Struct({
   _tag: tagged("type", "cancelled", "Cancelled"),
   message: Schema.String,
   raw: optional(Schema.Unknown),

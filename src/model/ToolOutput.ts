@@ -6,8 +6,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { AwaitOutput } from "./AwaitOutput.ts"
-import { AbandonEvidence, FailureClass, ToolControl } from "./AwaitOutput.ts"
-import { AnyJson, optional, tagged } from "./json.ts"
+import * as Output from "./AwaitOutput.ts"
 
 /** Where a failure comes from: the tool itself, the runtime around it, or a system behind it. */
 export const FailureSource = Schema.Literal("tool", "runtime", "provider")
@@ -15,33 +14,12 @@ export const FailureSource = Schema.Literal("tool", "runtime", "provider")
 /** Whether the same call may be tried again. */
 export const RetryAdvice = Schema.Literal("never", "safe", "later")
 
-const Success = Schema.Struct({
-  _tag: tagged("type", "success", "Success"),
-  value: AnyJson,
-  control: optional(ToolControl)
-})
+const Failure = Schema.Struct({ ...Output.Failure.fields, source: FailureSource, retry: RetryAdvice })
 
-const Failure = Schema.Struct({
-  _tag: tagged("type", "failure", "Failure"),
-  class: FailureClass,
-  code: Schema.String,
-  message: Schema.String,
-  raw: optional(Schema.Unknown),
-  source: FailureSource,
-  retry: RetryAdvice,
-  control: optional(ToolControl)
-})
-
-const Cancelled = Schema.Struct({
-  _tag: tagged("type", "cancelled", "Cancelled"),
-  message: Schema.String,
-  raw: optional(Schema.Unknown),
-  source: FailureSource,
-  control: optional(ToolControl)
-})
+const Cancelled = Schema.Struct({ ...Output.Cancelled.fields, source: FailureSource })
 
 /** What a tool call ends with. */
-export const ToolOutput = Schema.Union(Success, Failure, Cancelled)
+export const ToolOutput = Schema.Union(Output.Success, Failure, Cancelled)
 /** What a tool call ends with. */
 export type ToolOutput = typeof ToolOutput.Type
 
@@ -85,7 +63,7 @@ export const fromAwaitOutput = (output: AwaitOutput): ToolOutput => {
 }
 
 /** A failure of the runtime around a tool, which never reached a process. */
-export const runtimeFailure = (failureClass: typeof FailureClass.Type, code: string, message: string): ToolOutput => ({
+export const runtimeFailure = (failureClass: Output.FailureClass, code: string, message: string): ToolOutput => ({
   _tag: "Failure",
   class: failureClass,
   code,
@@ -94,9 +72,9 @@ export const runtimeFailure = (failureClass: typeof FailureClass.Type, code: str
   retry: "never"
 })
 
-const encodeEvidence = Schema.encodeSync(AbandonEvidence)
+const encodeEvidence = Schema.encodeSync(Output.AbandonEvidence)
 
-const abandonMessages: Readonly<Record<AbandonEvidence["writer"], string>> = {
+const abandonMessages: Readonly<Record<Output.AbandonEvidence["writer"], string>> = {
   owner_drain: "its owner was drained without recording an outcome",
   sweep: "recovery observed that its owner is provably dead",
   reconciled_request: "a request to abandon it was reconciled after its lease had lapsed"

@@ -10,6 +10,19 @@ import { acceptWith, ProcessStore } from "../store/ProcessStore.ts"
 import type { Law } from "./Law.ts"
 import { expectEquals, expectFailure, law } from "./Law.ts"
 
+const undecodable = (name: string, text: string): Law =>
+  law(
+    name,
+    "14",
+    Effect.gen(function* () {
+      const environments = yield* ProcessEnvironments
+      const ref = yield* freshRef
+      yield* put(ref, text)
+      const { envRef, problem } = yield* expectFailure("loading it", "EnvironmentUnusable", environments.load(ref))
+      yield* expectEquals("the problem", { envRef, problem }, { envRef: ref, problem: "undecodable" })
+    })
+  )
+
 /** The laws of execution environments. */
 export const laws: ReadonlyArray<Law> = [
   law(
@@ -58,37 +71,12 @@ export const laws: ReadonlyArray<Law> = [
     })
   ),
 
-  law(
+  undecodable(
     "an environment with a field that nobody knows is refused",
-    "14",
-    Effect.gen(function* () {
-      const environments = yield* ProcessEnvironments
-      const ref = yield* freshRef
-      yield* put(ref, '{"plugin_options":{},"policy":{},"session":"s"}')
-      const error = yield* expectFailure("loading it", "EnvironmentUnusable", environments.load(ref))
-      yield* expectEquals(
-        "the problem",
-        { envRef: error.envRef, problem: error.problem },
-        { envRef: ref, problem: "undecodable" }
-      )
-    })
+    '{"plugin_options":{},"policy":{},"session":"s"}'
   ),
 
-  law(
-    "an environment that is no JSON is refused",
-    "14",
-    Effect.gen(function* () {
-      const environments = yield* ProcessEnvironments
-      const ref = yield* freshRef
-      yield* put(ref, "{")
-      const error = yield* expectFailure("loading it", "EnvironmentUnusable", environments.load(ref))
-      yield* expectEquals(
-        "the problem",
-        { envRef: error.envRef, problem: error.problem },
-        { envRef: ref, problem: "undecodable" }
-      )
-    })
-  ),
+  undecodable("an environment that is no JSON is refused", "{"),
 
   law(
     "fields that are absent have their defaults",

@@ -224,11 +224,7 @@ export const laws: ReadonlyArray<Law> = [
     "R19",
     Effect.gen(function* () {
       const activations = yield* ActivationStore
-      const clock = yield* LawClock
-      const { begin, owner } = yield* worker
-      const id = yield* begin("rerunnable", shortMs)
-      const lease = yield* leaseOf(id)
-      yield* clock.advance(shortMs)
+      const { id, lease, owner } = yield* overslept
       const again = yield* retaken(lease, owner)
       yield* expectEquals("fence and holder", [again.fencingToken, again.owner], [lease.fencingToken + 1, lease.owner])
       yield* refused("the old lease", "LeaseLost", [id], retaken(lease, owner))
@@ -243,10 +239,7 @@ export const laws: ReadonlyArray<Law> = [
     Effect.gen(function* () {
       const activations = yield* ActivationStore
       const clock = yield* LawClock
-      const { begin, owner } = yield* worker
-      const id = yield* begin("rerunnable", shortMs)
-      const lease = yield* leaseOf(id)
-      yield* clock.advance(shortMs)
+      const { id, lease, owner } = yield* overslept
       const by = yield* recoverer()
       yield* activations.recover(id, { ...by, claimant: { ...by.claimant, ttlMs: shortMs } })
       yield* clock.advance(shortMs)
@@ -255,6 +248,16 @@ export const laws: ReadonlyArray<Law> = [
     })
   )
 ]
+
+/** A process whose holder slept until its lease had expired. */
+const overslept = Effect.gen(function* () {
+  const clock = yield* LawClock
+  const { begin, owner } = yield* worker
+  const id = yield* begin("rerunnable", shortMs)
+  const lease = yield* leaseOf(id)
+  yield* clock.advance(shortMs)
+  return { id, lease, owner }
+})
 
 interface Dated {
   readonly evidence: { readonly epochMs: number }
@@ -285,15 +288,13 @@ const drained = (id: ProcessId, owner: LeaseOwner) =>
   })
 
 const retaken = (lease: Lease, owner: LeaseOwner) =>
-  Effect.gen(function* () {
-    const activations = yield* ActivationStore
-    return yield* activations.retake(lease, { ...(yield* drainer(owner)).claimant, owner: lease.owner })
-  })
+  Effect.flatMap(Effect.all([ActivationStore, drainer(owner)]), ([activations, { claimant }]) =>
+    activations.retake(lease, { ...claimant, owner: lease.owner })
+  )
 
 /** The lease that is stored; the laws above ask only for leases that are held. */
 const leaseOf = (id: ProcessId) =>
-  Effect.flatMap(LeaseStore, (leases) =>
-    Effect.flatMap(leases.getProcessLease(id), (lease) =>
-      lease === undefined ? Effect.dieMessage(`${id} is not held`) : Effect.succeed(lease)
-    )
-  )
+  Effect.gen(function* () {
+    const lease = yield* (yield* LeaseStore).getProcessLease(id)
+    return lease ?? (yield* Effect.dieMessage(`${id} is not held`))
+  })

@@ -5,7 +5,17 @@ import * as Effect from "effect/Effect"
 import { LeaseStore } from "../store/LeaseStore.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import { isFold, keptOf, refused, writesNothing } from "./evidence.ts"
-import { claimed, freshId, freshOwner, freshProcess, leasedProcess, longMs, outputs, shortMs } from "./fixtures.ts"
+import {
+  claimed,
+  exactlyOneAcquired,
+  freshId,
+  freshOwner,
+  freshProcess,
+  leasedProcess,
+  longMs,
+  outputs,
+  shortMs
+} from "./fixtures.ts"
 import type { Law } from "./Law.ts"
 import { expectEquals, law } from "./Law.ts"
 import { LawClock, Mortality } from "./LawEnv.ts"
@@ -217,16 +227,7 @@ export const laws: ReadonlyArray<Law> = [
       const outcomes = yield* Effect.forEach(owners, (owner) => leases.claimProcessLease(id, owner, longMs), {
         concurrency: "unbounded"
       })
-      const stored = yield* leases.getProcessLease(id)
-      yield* expectEquals(
-        "the outcomes",
-        outcomes,
-        owners.map((owner) =>
-          owner.incarnationId === stored?.owner.incarnationId
-            ? { _tag: "Acquired", lease: stored }
-            : { _tag: "Busy", holder: stored }
-        )
-      )
+      yield* exactlyOneAcquired(id, owners, outcomes)
     })
   ),
 

@@ -18,7 +18,7 @@ import type {
 } from "../model/errors.ts"
 import type { EnvironmentRef, ProcessId } from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
-import type { Lease, LeaseOwner } from "../model/Lease.ts"
+import type { ClaimOutcome, Lease, LeaseOwner } from "../model/Lease.ts"
 import type { ProcessInput } from "../model/ProcessInput.ts"
 import * as Provenance from "../model/Provenance.ts"
 import * as Registration from "../model/Registration.ts"
@@ -27,7 +27,7 @@ import type { Recoverer } from "../store/decisions/recover.ts"
 import { LeaseStore } from "../store/LeaseStore.ts"
 import type { Lookup } from "../store/ProcessRegistry.ts"
 import { ProcessRegistry } from "../store/ProcessRegistry.ts"
-import { Mismatch } from "./Law.ts"
+import { expectEquals, Mismatch } from "./Law.ts"
 
 /** A time to live that no law outlasts. Units: milliseconds. */
 export const longMs = 3_600_000
@@ -124,6 +124,26 @@ export const claimed = (
     const outcome = yield* leases.claimProcessLease(id, owner, ttlMs)
     if (outcome._tag === "Acquired") return outcome.lease
     return yield* new Mismatch({ about: "a claim of a free lease", expected: "Acquired", actual: outcome })
+  })
+
+/** Of racers for one lease exactly one acquired it, and the others were told so; answers the lease as it is stored. */
+export const exactlyOneAcquired = (
+  id: ProcessId,
+  racers: ReadonlyArray<LeaseOwner>,
+  outcomes: ReadonlyArray<ClaimOutcome>
+): Effect.Effect<Lease | undefined, Mismatch | InputInvalid | StoreError, LeaseStore> =>
+  Effect.gen(function* () {
+    const stored = yield* (yield* LeaseStore).getProcessLease(id)
+    yield* expectEquals(
+      "the outcomes",
+      outcomes,
+      racers.map(({ incarnationId }) =>
+        incarnationId === stored?.owner.incarnationId
+          ? { _tag: "Acquired", lease: stored }
+          : { _tag: "Busy", holder: stored }
+      )
+    )
+    return stored
   })
 
 /** A fresh process with a fresh holder. */
