@@ -12,7 +12,7 @@ import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { verify } from "../../src/store/verify.ts"
 import { isFold } from "../../src/testing/evidence.ts"
 import type { Life, World } from "./schedules.ts"
-import { make } from "./schedules.ts"
+import { buryTheDead, make } from "./schedules.ts"
 
 /** How many orders are tried; `HOLDFAST_LONG` is set for the long variant of the suite. */
 const runs = process.env["HOLDFAST_LONG"] === undefined ? 500 : 10_000
@@ -223,6 +223,7 @@ describe("a waiting body", () => {
         FC.asyncProperty(schedule, async (steps) => {
           const outcome = await Effect.runPromise(played(steps))
           await Effect.runPromise(judged(outcome))
+          buryTheDead()
           if (outcome.log.some(({ payload }) => JSON.stringify(payload) === '{"reason":"passivated"}')) dormant += 1
           if (outcome.log.filter(({ eventType }) => eventType === "process.started").length > 1) crashed += 1
         }),

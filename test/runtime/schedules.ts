@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { globalValue } from "effect/GlobalValue"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type * as SingleHost from "../../src/host/SingleHost.ts"
@@ -137,6 +138,34 @@ export const make: Effect.Effect<World> = Effect.gen(function* () {
 
   return { store, nowMs: () => nowMs, boot, turns, advance }
 })
+
+/**
+ * Lets go of hosts that have crashed, once nothing else runs: thousands of them would fill the memory.
+ *
+ * Their fibers never end, and two things hold on to such fibers: Effect's global scope, and the timer by which `Effect.never`
+ * keeps its program alive.
+ */
+export const buryTheDead = (): void => {
+  globalScope.roots.clear()
+  for (const timer of timers) clearInterval(timer)
+  timers.clear()
+}
+
+const globalScope = globalValue(Symbol.for("effect/FiberScope/Global"), (): { readonly roots: Set<unknown> } => {
+  throw new Error("Effect keeps its daemons somewhere else by now")
+})
+
+const timers = new Set<NodeJS.Timeout>()
+
+const { setInterval: begin } = globalThis
+globalThis.setInterval = ((...args: Parameters<typeof begin>) => {
+  const timer = begin(...args)
+  if (args[1] === longestIntervalMs) timers.add(timer)
+  return timer
+}) as typeof begin // the overloads of Node's function do not matter to who calls it
+
+/** The longest interval that Node knows. */
+const longestIntervalMs = 2 ** 31 - 1
 
 /** A store that never answers once its host is dead, nor tells it of commits. */
 const mortal = (store: typeof ProcessStore.Service, isAlive: () => boolean): typeof ProcessStore.Service => {
