@@ -40,12 +40,18 @@ export interface Journal {
 /** Where in the tree of scopes an operation stands; branches of a body each have their own. */
 const scopePath = FiberRef.unsafeMake("")
 
-/** Makes the journal of an activation. The first one has none to read. */
-export const make = (
-  processId: ProcessId,
-  isFirst: boolean,
-  read: Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
-): Journal => {
+/** What the journal of an activation is made of. */
+export interface JournalSupport {
+  readonly processId: ProcessId
+  /** The first activation has no journal to read. */
+  readonly isFirst: boolean
+  readonly read: Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
+  /** Whether the body is being handed back: it begins nothing then, since its next activation does not clean up. */
+  readonly leaving: () => boolean
+}
+
+/** Makes the journal of an activation. */
+export const make = ({ processId, isFirst, read, leaving }: JournalSupport): Journal => {
   let entries: Map<string, JournalEntry> | undefined = isFirst ? new Map() : undefined
   let written = 0
   const occurrences = new Map<string, number>()
@@ -90,6 +96,8 @@ export const make = (
         Effect.flatMap(loaded, (all): Effect.Effect<never, never, never> => {
           const entry = all.get(key)
           if (entry === undefined) {
+            // What a finaliser did here would be in the journal of an activation that has nothing to clean up.
+            if (leaving()) return Effect.interrupt
             written += 1
             return perform({ key, position: written, operation }) as Effect.Effect<never> // typed by the signature above
           }
