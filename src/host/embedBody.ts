@@ -142,7 +142,7 @@ export const bodyOf =
       }
       // What the body began and did not wait for ends with it.
       const end = Effect.promise(() => {
-        over.abort(new DOMException("the body has ended", "AbortError"))
+        over.abort(new OperationErrors.OutsideProcess({ processId: context.processId }))
         return Promise.all(underWay)
       })
       return fromPromise((signal) => run(payload, contextOf(context, signal, runtime, reachIn))).pipe(

@@ -152,18 +152,20 @@ const interpret = Effect.fnUntraced(function* (actor: ProcessActor, support: Act
 const mayLeave = (actor: ProcessActor): boolean => {
   const { parking } = actor
   const disturbance = disturbanceOf(actor)
-  // It was to leave, and there is a wait that its interruption has not reached, such as one that a finaliser awaits.
+  // It was to leave, and there is a wait that its interruption has not reached, such as one in a fiber of its own.
   if (disturbance === "passivating") parking.thaw()
   // Frozen first: a wait that ends between this and the interruption must not let the body go on half way.
   return disturbance === "undisturbed" && parking.freeze()
 }
 
-/** Whether a body was interrupted so that another activation may go on where it was. */
-export const isLeaving = (actor: ProcessActor): boolean => {
+/** Where a body stands: it may go on, or is leaving so that its next activation goes on, or is over. */
+export const standing = (actor: ProcessActor): "open" | "leaving" | "over" => {
+  if (actor.exit !== undefined) return "over"
   const disturbance = disturbanceOf(actor)
   // Work that may not run again is given up when its host stops: then this is its last word.
   const { disposition } = actor.row.base.registration
-  return disturbance === "passivating" || (disturbance === "stopping" && disposition === "rerunnable")
+  const isLeaving = disturbance === "passivating" || (disturbance === "stopping" && disposition === "rerunnable")
+  return isLeaving ? "leaving" : "open"
 }
 
 const disturbanceOf = ({ run: { value } }: ProcessActor) =>

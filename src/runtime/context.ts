@@ -51,8 +51,8 @@ export interface Activation {
   /** Takes the lease again after it expired; fails when somebody held the process in between. */
   readonly retake: Effect.Effect<void, LeaseLost | StoreError>
   readonly parking: Parking
-  /** Whether the body is being handed back, so that another activation may go on. */
-  readonly leaving: () => boolean
+  /** Where the body stands. */
+  readonly standing: Journals.JournalSupport["standing"]
   /** Says what the body is doing; `undefined` when it does not say. */
   readonly enterPhase: (name: string | undefined) => string | undefined
 }
@@ -66,7 +66,7 @@ export interface Prepared {
 
 /** Makes the context of one activation. */
 export const make = (support: ContextSupport, activation: Activation): Prepared => {
-  const { row, lease, lend, retake, parking, leaving, enterPhase } = activation
+  const { row, lease, lend, retake, parking, standing, enterPhase } = activation
   const { registration } = row.base
   const { id: processId } = registration
   const { executions, registry, awaiter } = support
@@ -88,7 +88,7 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
     processId,
     isFirst: row.snapshot.context.activations <= 1,
     read: executions.journalOf(processId),
-    leaving
+    standing
   })
   const operations = Operations.make({ processId, store: executions, journal, parking, fenced, lend })
 

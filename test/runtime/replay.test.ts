@@ -22,8 +22,12 @@ const entry = (key: string, position: number, operation: JournalOperation = "ste
 /** A journal of an activation that is not the first, with these entries. */
 const journalOf = (...entries: ReadonlyArray<JournalEntry>) => later(Effect.succeed(entries))
 
-const later = (read: Journals.JournalSupport["read"], leaving = () => false) =>
-  Journals.make({ processId: id, isFirst: false, read, leaving })
+type Standing = Journals.JournalSupport["standing"]
+
+const open: Standing = () => "open"
+
+const later = (read: Journals.JournalSupport["read"], standing = open) =>
+  Journals.make({ processId: id, isFirst: false, read, standing })
 
 /** Does an operation: answers what was kept, or where it would be written. */
 const operate = (journal: Journal, name: string, operation: JournalOperation = "step") =>
@@ -45,7 +49,7 @@ describe("a journal", () => {
         processId: id,
         isFirst: true,
         read: Effect.die("it was read"),
-        leaving: () => false
+        standing: open
       })
       assert.deepStrictEqual(
         [yield* operate(journal, "a"), yield* operate(journal, "b"), yield* operate(journal, "a")],
@@ -91,12 +95,23 @@ describe("a journal", () => {
 
   it.effect("of a body that is being handed back answers what it has, and performs nothing more", () =>
     Effect.gen(function* () {
-      let leaving = false
-      const journal = later(Effect.succeed([entry("a#1", 1)]), () => leaving)
+      let standing: ReturnType<Standing> = "open"
+      const journal = later(Effect.succeed([entry("a#1", 1)]), () => standing)
       assert.deepStrictEqual(yield* operate(journal, "b"), opened("b#1", 2))
-      leaving = true
+      standing = "leaving"
       assert.strictEqual(yield* operate(journal, "a"), "kept a#1")
       assert.isTrue(Exit.isInterrupted(yield* Effect.exit(operate(journal, "c"))))
+    })
+  )
+
+  it.effect("of a body that has ended refuses what it has, what it has not, and scopes, before any of it is done", () =>
+    Effect.gen(function* () {
+      const journal = later(Effect.succeed([entry("a#1", 1)]), () => "over")
+      const refused = { _tag: "OutsideProcess", processId: id }
+      assert.deepStrictEqual(fieldsOf(yield* Effect.flip(operate(journal, "a"))), refused)
+      assert.deepStrictEqual(fieldsOf(yield* Effect.flip(operate(journal, "b"))), refused)
+      const scoped = journal.scope("s", Effect.die("it was run"))
+      assert.deepStrictEqual(fieldsOf(yield* Effect.flip(scoped)), refused)
     })
   )
 

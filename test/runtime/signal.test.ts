@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Processes } from "../../src/host/Processes.ts"
 import type { RuntimeError } from "../../src/model/failures.ts"
+import { processId } from "../../src/model/ids.ts"
 import * as Engine from "../../src/runtime/Engine.ts"
 import type { ExecutionContext } from "../../src/runtime/ExecutionContext.ts"
 import * as Signal from "../../src/runtime/Signal.ts"
@@ -153,6 +154,41 @@ const timesAway = (engine: ReturnType<typeof restless>, during: Effect.Effect<un
     return events.filter(({ eventType }) => eventType === "process.suspended").length
   }).pipe(Effect.provide(memory([engine])))
 
+describe("a context that outlives its body", () => {
+  it.live("does nothing, and says that it is outside of its process: steps, starts, branches", () => {
+    let kept: ExecutionContext | undefined
+    let ran = 0
+    const Keeping = attempting((ctx) => Effect.sync(() => (kept = ctx)))
+    return Effect.gen(function* () {
+      const handle = yield* (yield* Processes).start(Keeping, { id: "k", payload: null })
+      yield* bounded(handle.await)
+      const ctx = kept
+      if (ctx === undefined) return yield* Effect.dieMessage("the body ran")
+      const step = ctx.step(
+        "late",
+        Effect.sync(() => ran++)
+      )
+      const operations: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string }>> = [
+        step,
+        ctx.scope("s", step),
+        ctx.sleep("1 millis"),
+        ctx.awaitSignal(Go),
+        ctx.signal("k", Go, ok),
+        ctx.appendEvent(Undeclared, null),
+        ctx.now,
+        ctx.random,
+        ctx.startChild(Waiter, { name: "late", payload: null })
+      ]
+      const told = yield* Effect.forEach(operations, (operation) =>
+        Effect.map(Effect.flip(operation), ({ _tag }) => _tag)
+      )
+      assert.deepStrictEqual(new Set(told), new Set(["OutsideProcess"]))
+      assert.strictEqual(ran, 0)
+      assert.strictEqual(yield* (yield* ProcessRegistry).getProcess(processId("k/late")), undefined)
+    }).pipe(Effect.provide(memory([Keeping, Waiter])))
+  })
+})
+
 describe("a body that is put away while it waits", () => {
   it.live("stays where it cannot be interrupted, and goes on when its wait ends", () =>
     Effect.gen(function* () {
@@ -201,7 +237,7 @@ describe("a body that is put away while it waits", () => {
       const away = yield* timesAway(
         restless((ctx) =>
           Effect.uninterruptible(
-            Effect.flatMap(Effect.fork(Effect.interruptible(ctx.sleep("1500 millis"))), Fiber.join)
+            Effect.flatMap(Effect.forkDaemon(Effect.interruptible(ctx.sleep("1500 millis"))), Fiber.join)
           )
         ),
         Effect.void
