@@ -14,6 +14,9 @@ import type { Registration } from "../model/Registration.ts"
 import { engineOf } from "../model/Registration.ts"
 import type { Body, Runnable } from "./Engine.ts"
 import { nameOf } from "./Engine.ts"
+import type { ProjectionsService } from "./facets.ts"
+import { Projections } from "./facets.ts"
+import { messageOf } from "./outputs.ts"
 import type { SessionRunner } from "./SessionTurn.ts"
 import * as SessionTurn from "./SessionTurn.ts"
 import type { RunnableTool } from "./Tool.ts"
@@ -78,6 +81,7 @@ export const layer = <R>(
     Engines,
     Effect.gen(function* () {
       const { tools = [], sessions } = more
+      const projections = yield* Projections
       const runners = new Map<string, Runner<R>>()
       const add = (field: string, name: string, runner: Runner<R>) =>
         Effect.gen(function* () {
@@ -90,7 +94,7 @@ export const layer = <R>(
           runners.set(name, runner)
         })
       for (const engine of engines) yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
-      for (const tool of tools) yield* add("tools", `tool:${tool.id}`, ofTool(tool))
+      for (const tool of tools) yield* add("tools", `tool:${tool.id}`, ofTool(tool, projections))
       if (sessions !== undefined) yield* add("sessions", sessionTurns, ofSessions(sessions))
       runners.set(notHere, nothingToRun)
 
@@ -164,9 +168,20 @@ const ofEngine = <R>(engine: Runnable<R>): Runner<R> => ({
   admit: ({ input }) => (input._tag === "Engine" ? engine.admit(input.payload) : Effect.fail(otherInput))
 })
 
-const ofTool = <R>(tool: RunnableTool<R>): Runner<R> => ({
+const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): Runner<R> => ({
   ...limitedBy(tool.concurrency),
-  prepare: (input) => (input._tag === "ToolCall" ? tool.prepare(input.call) : Effect.fail(otherInput)),
+  prepare: (input) => {
+    if (input._tag !== "ToolCall") return Effect.fail(otherInput)
+    const { call } = input
+    if (tool.projection === "keep_references") return tool.prepare(call)
+    return materialize(call.args).pipe(
+      Effect.catchAllDefect((defect) => {
+        const problem = `could not be materialised: ${messageOf(defect)}`
+        return Effect.fail(new InputInvalid({ field: `args of tool \`${tool.name}\``, problem }))
+      }),
+      Effect.flatMap((args) => tool.prepare({ ...call, args }))
+    )
+  },
   admit: ({ identity }) => Effect.succeed(identity)
 })
 

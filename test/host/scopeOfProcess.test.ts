@@ -8,6 +8,7 @@ import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
 import * as Engine from "../../src/runtime/Engine.ts"
+import * as Facets from "../../src/runtime/facets.ts"
 import { HostEnvironment } from "../../src/runtime/HostEnvironment.ts"
 import { makeRunLocal } from "../../src/runtime/SpawnScope.ts"
 import * as Scopes from "../../src/runtime/scopeOfProcess.ts"
@@ -47,7 +48,8 @@ const scopeOf = (id: typeof p) =>
     return Scopes.make(found.row, {
       environments: yield* ProcessEnvironments,
       host: yield* HostEnvironment,
-      tools: yield* Tools
+      tools: yield* Tools,
+      facets: yield* Facets.services
     })
   })
 
