@@ -95,7 +95,7 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
   let scope: ProcessScope | undefined
   /** Made when somebody asks: most bodies do not. */
   const surroundings = (): ProcessScope => {
-    scope ??= scopeOfProcess(row, support.around)
+    scope ??= scopeOfProcess(row, lease, support.around)
     return scope
   }
 

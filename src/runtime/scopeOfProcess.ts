@@ -7,7 +7,9 @@ import * as Effect from "effect/Effect"
 import type { EnvironmentSpec } from "../model/Environment.ts"
 import type { EnvironmentUnusable, InputInvalid, StoreError } from "../model/errors.ts"
 import type { EnvironmentRef } from "../model/ids.ts"
+import type { Lease } from "../model/Lease.ts"
 import type { CausalRef, Originator, SessionScope } from "../model/Provenance.ts"
+import type { Authority } from "../store/decisions/authority.ts"
 import type { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
 import type { FacetServices, Trigger, TurnContextService } from "./facets.ts"
@@ -19,8 +21,9 @@ import type { Tools } from "./Tools.ts"
 
 /** What surrounds a body. */
 export interface ProcessScope {
-  /** The scope itself, to start others in a session's name. */
   readonly spawnScope: SpawnScope
+  /** Who asks, when this body does something with the processes of sessions: what it writes then is fenced as its own. */
+  readonly caller: Effect.Effect<FencedScope>
   /** The session of this run, which is as short-lived as the run unless the process belongs to a session. */
   readonly sessionScope: SessionScope
   /** Who originates what is started here, and whom that wakes. */
@@ -45,6 +48,11 @@ export interface ProcessScope {
   readonly tools: typeof Tools.Service
 }
 
+/** A scope whose writes rest on the lease of the activation it belongs to. */
+export interface FencedScope extends SpawnScope {
+  readonly authority: Authority
+}
+
 /** What a scope needs of its host. */
 export interface ScopeSupport {
   readonly environments: typeof ProcessEnvironments.Service
@@ -53,8 +61,9 @@ export interface ScopeSupport {
   readonly facets: FacetServices
 }
 
-/** Makes what surrounds the body of a row. */
-export const make = (row: ProcessRow, { environments, host, tools, facets }: ScopeSupport): ProcessScope => {
+/** Makes what surrounds the body of a row, which writes under its present lease. */
+export const make = (row: ProcessRow, lease: () => Lease, support: ScopeSupport): ProcessScope => {
+  const { environments, host, tools, facets } = support
   const { registration } = row.base
   const { originator } = registration.provenance
   const own = originator._tag === "Session" ? originator.scope : { sessionId: `process:${registration.id}` }
@@ -68,6 +77,7 @@ export const make = (row: ProcessRow, { environments, host, tools, facets }: Sco
   const wakeTarget = Scopes.triggerWakeTarget(spawnScope)
   return {
     spawnScope,
+    caller: Effect.sync(() => ({ ...spawnScope, authority: { _tag: "Body", lease: lease() } as const })),
     sessionScope: Scopes.sessionScopeOf(spawnScope),
     spawnProvenance: Scopes.spawnProvenanceOf(spawnScope),
     causedBy: Scopes.causedBy(spawnScope),
