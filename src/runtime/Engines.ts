@@ -50,7 +50,8 @@ export class Engines extends Context.Tag("holdfast/runtime/Engines")<
     /**
      * Judges a registration for a start, and says what the process will be known by.
      *
-     * Fails with `EngineMissing` or `InputInvalid`: it is not registered. Work that is not run here is not judged.
+     * An engine may be named by its kind alone where it is in one version. Fails with `EngineMissing` or `InputInvalid`: it is
+     * not registered. Work that is not run here is not judged.
      */
     readonly admit: (registration: Registration) => Effect.Effect<ProcessIdentity, EngineMissing | InputInvalid>
 
@@ -109,6 +110,19 @@ export const layer = <R>(
         return runner === undefined ? Effect.fail(new EngineMissing(engineOf(registration))) : Effect.succeed(runner)
       }
 
+      /** A start may name its engine by kind alone: then it is the one of that kind here, in whatever version. */
+      const findToStart = (registration: Registration): ReturnType<typeof find> => {
+        const { kind, version } = engineOf(registration)
+        if (registration.input._tag !== "Engine" || version !== "") return find(registration)
+        const versions = engines.filter((engine) => engine.kind === kind).map((engine) => engine.version)
+        if (versions.length > 1) {
+          const problem = `is here in versions ${versions.join(", ")}: name one in the identity's definition`
+          return Effect.fail(new InputInvalid({ field: `engine \`${kind}\``, problem }))
+        }
+        const definition = { kind, version: versions[0] ?? "" }
+        return find({ ...registration, identity: { ...registration.identity, definition } })
+      }
+
       return Engines.of({
         has: (registration) =>
           registration.disposition !== "externally_owned" && runners.has(runnerNameOf(registration)),
@@ -122,7 +136,7 @@ export const layer = <R>(
         admit: (registration) =>
           registration.input._tag === "External"
             ? Effect.succeed(registration.identity)
-            : Effect.flatMap(find(registration), (runner) =>
+            : Effect.flatMap(findToStart(registration), (runner) =>
                 Effect.zipRight(runner.prepare(registration.input), runner.admit(registration))
               ),
         limits: [...runners].flatMap(([name, { concurrency }]) =>
