@@ -12,7 +12,7 @@ import type { CausalRef, Originator, SessionScope } from "../model/Provenance.ts
 import type { Authority } from "../store/decisions/authority.ts"
 import type { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
-import type { FacetServices, Trigger, TurnContextService } from "./facets.ts"
+import type { FacetServices, Trigger, TurnContextService } from "./Facets.ts"
 import type { HostEnvironment } from "./HostEnvironment.ts"
 import * as SessionTurn from "./SessionTurn.ts"
 import type { SpawnProvenance, SpawnScope } from "./SpawnScope.ts"
