@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { createHost, engine } from "../../src/host/embed.ts"
 import { ProcessEffects } from "../../src/host/ProcessEffects.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import { SessionProcesses } from "../../src/host/SessionProcesses.ts"
@@ -131,6 +132,52 @@ describe("the facets of a host", () => {
       assert.match(error.message, /the trigger store is not/)
     }).pipe(Effect.scoped)
   )
+})
+
+describe("the facets of a host of Promises", () => {
+  it("are reached by a body of Promises", async () => {
+    const { noted, layer } = noting()
+    const asking = engine("asking", {
+      version: "1",
+      payload: Schema.Null,
+      success: Schema.Unknown,
+      disposition: "rerunnable",
+      run: async (_, ctx) => {
+        const around = await ctx.surroundings()
+        await around.tell("thinking", null)
+        return [
+          around.sessionScope,
+          around.turn,
+          await around.environment(),
+          await around.registerTrigger({ id: "t", definition: null }),
+          [...((await around.attachment("a")) ?? [])],
+          await around.materialize({ ref: "r" }),
+          around.protocol
+        ]
+      }
+    })
+    const host = await createHost({ memory: true, engines: [asking], facets: layer, log: false })
+    try {
+      const handle = await host.start(asking, { id: "p", payload: null })
+      const environment = { pluginOptions: {}, policy: {} }
+      const dialect = { dialect: "d" }
+      assert.deepStrictEqual(await handle.result(), [
+        { sessionId: "process:p" },
+        {},
+        environment,
+        "kept",
+        [1, 2],
+        "text of r",
+        dialect
+      ])
+      assert.deepStrictEqual(noted, [
+        { sessionId: "process:p", kind: "thinking", detail: null },
+        { id: "t", definition: null, originator: { _tag: "Host" } }
+      ])
+    } finally {
+      await host.stop()
+    }
+  })
 })
 
 const echo = (projection: Tool.ArgumentProjection) =>
