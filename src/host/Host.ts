@@ -180,7 +180,11 @@ const treeOf = Effect.gen(function* () {
         // Bodies have this long to let go, and owner-bound work as long to be given up.
         shutdownMs: 2 * shutdownMs + 1_000,
         below: () => {
-          const children = owner.processes()
+          const phases = new Map(worker.roster.all().map(({ id, phase }) => [id as string, phase]))
+          const children = owner.processes().map((node) => {
+            const phase = phases.get(node.name)
+            return phase === undefined ? node : { ...node, note: [phase, node.note].join(", ") }
+          })
           return { children, note: `${owner.state()}, ${children.length} at work` }
         }
       },

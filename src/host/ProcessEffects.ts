@@ -23,6 +23,7 @@ import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import { isTerminal } from "../model/ProcessRecord.ts"
 import * as Registrations from "../model/Registration.ts"
+import * as Facets from "../runtime/Facets.ts"
 import { readProcess } from "../runtime/reading.ts"
 import { Worker } from "../runtime/Worker.ts"
 import type { AppendRefusal } from "../store/decisions/append.ts"
@@ -79,7 +80,7 @@ const perform = (effect: ProcessEffect): Effect.Effect<EffectOutcome, EffectErro
     const grants = yield* HandleGrants
     switch (effect._tag) {
       case "Start":
-        return { _tag: "Started", record: yield* started(effect) }
+        return { _tag: "Started", record: yield* recorded(effect) }
       case "List": {
         const list = effect.mode === "live" ? grants.listLiveHandleGrants : grants.listHandleGrants
         return { _tag: "Listed", entries: yield* list(effect.sessionScope) }
@@ -101,6 +102,13 @@ const perform = (effect: ProcessEffect): Effect.Effect<EffectOutcome, EffectErro
   })
 
 type Of<Tag extends ProcessEffect["_tag"]> = Extract<ProcessEffect, { readonly _tag: Tag }>
+
+/** What the occurrence of a trigger starts is recorded as that. */
+const recorded = (effect: Of<"Start">) =>
+  Effect.flatMap(Facets.services, ({ triggers }) => {
+    const cause = effect.executionContext?.causalInvocation
+    return Facets.recordingOccurrence(triggers, cause && causalRefOf(cause), started(effect))
+  })
 
 /** Registered, granted, then run: what a crash leaves undone in between, the same wish again repairs. */
 const started = ({ registration, grant, executionContext }: Of<"Start">) =>

@@ -25,6 +25,7 @@ import { registrationOf } from "../model/StartRequest.ts"
 import type { ToolOutput } from "../model/ToolOutput.ts"
 import { Awaiter } from "../runtime/Awaiter.ts"
 import { Engines } from "../runtime/Engines.ts"
+import * as Facets from "../runtime/Facets.ts"
 import { HostEnvironment } from "../runtime/HostEnvironment.ts"
 import { readProcess } from "../runtime/reading.ts"
 import type { SpawnScope } from "../runtime/SpawnScope.ts"
@@ -60,7 +61,8 @@ export class SessionProcesses extends Context.Tag("holdfast/host/SessionProcesse
      * Starts a process in a session's name: registers it, grants it to whom it wakes when a descriptor is given, and runs it.
      *
      * The registration's own provenance and wake target are replaced. Fails with `InputInvalid` for a session that is
-     * neither the caller's nor managed by it, with `EngineMissing` for an engine that is not configured here.
+     * neither the caller's nor managed by it, with `EngineMissing` for an engine that is not configured here. What the
+     * occurrence of a trigger starts, or cannot start, is recorded with the host's trigger store.
      */
     readonly start: (
       sessionId: string,
@@ -137,6 +139,7 @@ export const layer: Layer.Layer<
     const registry = yield* ProcessRegistry
     const grants = yield* HandleGrants
     const handles = Handles.make({ registry, grants, awaiter: yield* Awaiter })
+    const { triggers } = yield* Facets.services
 
     /** Registers first, then grants, then runs: what a crash leaves undone in between, the same start again repairs. */
     const launch = (
@@ -162,7 +165,7 @@ export const layer: Layer.Layer<
         const { originator, wakeTarget } = Scopes.spawnProvenanceOf({ ...caller, sessionId })
         const cause = Scopes.causedBy(caller)
         const { wakeTarget: _own, ...rest } = registration
-        const record = yield* launch(
+        const started = launch(
           {
             ...rest,
             ...(yield* captured(registration, caller)),
@@ -172,6 +175,7 @@ export const layer: Layer.Layer<
           caller.authority ?? Authority.host,
           descriptor === undefined || wakeTarget === undefined ? undefined : { scope: wakeTarget, descriptor }
         )
+        const record = yield* Facets.recordingOccurrence(triggers, cause, started)
         caller.runLocal.add(record.id)
         return record
       })

@@ -11,7 +11,7 @@ import * as ChangeHub from "../runtime/ChangeHub.ts"
 import { requireDurable } from "../runtime/durability.ts"
 import type { Runnable } from "../runtime/Engine.ts"
 import * as Engines from "../runtime/Engines.ts"
-import type { Durability } from "../runtime/facets.ts"
+import type { Durability } from "../runtime/Facets.ts"
 import * as HostEnvironment from "../runtime/HostEnvironment.ts"
 import * as Promises from "../runtime/Promises.ts"
 import type { RuntimeOptions } from "../runtime/RuntimeConfig.ts"
@@ -73,6 +73,13 @@ export interface HostOptions<
    * @default WakeSink.layerNoop
    */
   readonly wakeSink?: Layer.Layer<WakeSink.WakeSink>
+  /**
+   * What this host supplies around its processes: layers of `TriggerStore`, `TurnActivitySink`, `Attachments`, `Projections`,
+   * `ProtocolExtension`, merged. Bodies reach them by `ctx.surroundings`, the program by their tags.
+   *
+   * @default none: each facet states what it does then
+   */
+  readonly facets?: Layer.Layer<never>
   /** What a model may call here. @default no tools */
   readonly tools?: T
   /** What runs turns of child sessions here. @default none: such processes wait for a host that has one */
@@ -190,6 +197,7 @@ export const onStore = <
       Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer, TimerDriver.layer, Debts.layer)
     ),
     Layer.provide(WakeDriver.layer.pipe(Layer.provide(options.wakeSink ?? WakeSink.layerNoop))),
-    Layer.provideMerge(runtime)
+    Layer.provideMerge(runtime),
+    Layer.provideMerge(options.facets ?? Layer.empty)
   )
 }

@@ -35,7 +35,7 @@ import { Processes } from "./Processes.ts"
 import type { HostOptions, HostServices } from "./SingleHost.ts"
 import * as SingleHost from "./SingleHost.ts"
 
-export type { BodyContext, BodyStepOptions } from "./embedBody.ts"
+export type { BodyContext, BodyStepOptions, BodySurroundings } from "./embedBody.ts"
 export type { Handle, WaitOptions } from "./embedHandle.ts"
 
 /** The host was stopped: it takes no more calls, and nobody waits through it any longer. Its processes go on elsewhere. */

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import type { EnvironmentSpec } from "../model/Environment.ts"
 import * as Errors from "../model/errors.ts"
 import type { RuntimeError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
@@ -22,9 +23,11 @@ import type {
   StartChildToolOptions,
   StartChildTurnOptions
 } from "../runtime/ExecutionContext.ts"
+import type { Trigger } from "../runtime/Facets.ts"
 import type { ProcessHandle } from "../runtime/ProcessHandle.ts"
 import type { TurnOutcome } from "../runtime/SessionTurn.ts"
 import type { AnySignal, EventDefinition, Signal } from "../runtime/Signal.ts"
+import type { ProcessScope } from "../runtime/scopeOfProcess.ts"
 import type { Tool } from "../runtime/Tool.ts"
 import type { Handle, Perform, Reach } from "./embedHandle.ts"
 import { handleOf } from "./embedHandle.ts"
@@ -95,6 +98,8 @@ export interface BodyContext {
   readonly random: () => Promise<number>
   /** Names what the body is doing, for people: it shows in the tree and in logs, and is not stored. */
   readonly phase: <A>(name: string, run: () => A | Promise<A>) => Promise<A>
+  /** What surrounds the body: its session and turn, its environment, the host's tools, and what the host supplies besides. */
+  readonly surroundings: () => Promise<BodySurroundings>
   /** Starts a child, or attaches to it when this body started it in an earlier activation. */
   readonly startChild: <Payload, Success, Failure, R, Signals extends AnySignal>(
     engine: Engine<Payload, Success, Failure, R, Signals>,
@@ -107,6 +112,21 @@ export interface BodyContext {
   ) => Promise<Handle<Success>>
   /** Runs one turn of a child session in a child, on whichever host has a runner of sessions. In all else as `startChild`. */
   readonly startSessionTurn: (options: StartChildTurnOptions) => Promise<Handle<TurnOutcome>>
+}
+
+/** What surrounds a body. Each default, where the host supplies nothing, is that of the facet. */
+export interface BodySurroundings extends Pick<ProcessScope, "sessionScope" | "causedBy" | "turn" | "tools"> {
+  readonly protocol: ProcessScope["facets"]["protocol"]
+  /** The environment the process was started under. */
+  readonly environment: () => Promise<EnvironmentSpec>
+  /** Registers a trigger in the name of the process. */
+  readonly registerTrigger: (trigger: Pick<Trigger, "id" | "definition">) => Promise<"kept" | "refused">
+  /** Tells people who watch what the body is doing. It is not stored. */
+  readonly tell: (kind: string, detail: unknown) => Promise<void>
+  /** The bytes under a reference; `undefined` when there are none. */
+  readonly attachment: (ref: string) => Promise<Uint8Array | undefined>
+  /** Puts what is kept elsewhere in the place of what stands for it. */
+  readonly materialize: (value: unknown) => Promise<unknown>
 }
 
 /** Carries out an effect in a runtime; when one of the signals is aborted, it is interrupted. */
@@ -142,7 +162,7 @@ export const bodyOf =
       }
       // What the body began and did not wait for ends with it.
       const end = Effect.promise(() => {
-        over.abort(new DOMException("the body has ended", "AbortError"))
+        over.abort(new OperationErrors.OutsideProcess({ processId: context.processId }))
         return Promise.all(underWay)
       })
       return fromPromise((signal) => run(payload, contextOf(context, signal, runtime, reachIn))).pipe(
@@ -200,6 +220,21 @@ const contextOf = (
     now: () => perform(context.now),
     random: () => perform(context.random),
     phase: (name, run) => perform(context.phase(name, fromPromise(run))),
+    surroundings: () =>
+      perform(
+        Effect.map(context.surroundings, ({ sessionScope, causedBy, turn, tools, facets, ...around }) => ({
+          sessionScope,
+          causedBy,
+          turn,
+          tools,
+          protocol: facets.protocol,
+          environment: () => perform(around.environment),
+          registerTrigger: (trigger) => perform(around.registerTrigger(trigger)),
+          tell: (kind, detail) => perform(around.tell(kind, detail)),
+          attachment: (ref) => perform(facets.attachments.get(ref)),
+          materialize: (value) => perform(facets.projections.materialize(value))
+        }))
+      ),
     startChild: (engine, options) => perform(Effect.map(context.startChild(engine, options), addressed)),
     startTool: (tool, options) => perform(Effect.map(context.startTool(tool, options), addressed)),
     startSessionTurn: (options) => perform(Effect.map(context.startSessionTurn(options), addressed))

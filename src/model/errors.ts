@@ -197,7 +197,8 @@ export class EngineMissing extends Schema.TaggedError<EngineMissing>()("EngineMi
   version: Schema.String
 }) {
   override get message(): string {
-    return `process engine \`${this.kind}\` version ${this.version} is not configured on this host`
+    const version = this.version === "" ? "" : ` version ${this.version}`
+    return `process engine \`${this.kind}\`${version} is not configured on this host`
   }
 }
 

@@ -19,7 +19,7 @@ import type {
   StoreError,
   TerminalOutcomeMismatch
 } from "./errors.ts"
-import type { ReplayDiverged, StepNameAmbiguous, WaitTimedOut } from "./operationErrors.ts"
+import type { OutsideProcess, ReplayDiverged, StepNameAmbiguous, WaitTimedOut } from "./operationErrors.ts"
 
 /** Why a process could not be started. */
 export type StartError =
@@ -45,6 +45,7 @@ export type AwaitError =
 export type OperationError =
   | ReplayDiverged
   | StepNameAmbiguous
+  | OutsideProcess
   | WaitTimedOut
   | EventRejected
   | ProcessAlreadyTerminal

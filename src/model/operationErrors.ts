@@ -39,3 +39,14 @@ export class WaitTimedOut extends Schema.TaggedError<WaitTimedOut>()("WaitTimedO
     return `signal \`${this.signal}\` did not come in time`
   }
 }
+
+/**
+ * The body whose context this is has ended: whoever kept the context is outside of the process. Nothing was done.
+ *
+ * What a body begins it awaits, or it ends with the body. What is to go on is a process of its own.
+ */
+export class OutsideProcess extends Schema.TaggedError<OutsideProcess>()("OutsideProcess", { processId }) {
+  override get message(): string {
+    return `the body of \`${this.processId}\` has ended, and its context with it: nothing is done outside of a process`
+  }
+}

@@ -15,6 +15,9 @@ import type { Registration } from "../model/Registration.ts"
 import { engineOf } from "../model/Registration.ts"
 import type { Body, Runnable } from "./Engine.ts"
 import { nameOf } from "./Engine.ts"
+import type { ProjectionsService } from "./Facets.ts"
+import { Projections } from "./Facets.ts"
+import { messageOf } from "./outputs.ts"
 import type { SessionRunner } from "./SessionTurn.ts"
 import * as SessionTurn from "./SessionTurn.ts"
 import type { RunnableTool } from "./Tool.ts"
@@ -48,7 +51,8 @@ export class Engines extends Context.Tag("holdfast/runtime/Engines")<
     /**
      * Judges a registration for a start, and says what the process will be known by.
      *
-     * Fails with `EngineMissing` or `InputInvalid`: it is not registered. Work that is not run here is not judged.
+     * An engine may be named by its kind alone where it is in one version. Fails with `EngineMissing` or `InputInvalid`: it is
+     * not registered. Work that is not run here is not judged.
      */
     readonly admit: (registration: Registration) => Effect.Effect<ProcessIdentity, EngineMissing | InputInvalid>
 
@@ -79,6 +83,7 @@ export const layer = <R>(
     Engines,
     Effect.gen(function* () {
       const { tools = [], sessions } = more
+      const projections = yield* Projections
       const runners = new Map<string, Runner<R>>()
       const add = (field: string, name: string, runner: Runner<R>) =>
         Effect.gen(function* () {
@@ -91,7 +96,7 @@ export const layer = <R>(
           runners.set(name, runner)
         })
       for (const engine of engines) yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
-      for (const tool of tools) yield* add("tools", `tool:${tool.id}`, ofTool(tool))
+      for (const tool of tools) yield* add("tools", `tool:${tool.id}`, ofTool(tool, projections))
       if (sessions !== undefined) yield* add("sessions", sessionTurns, ofSessions(sessions))
       runners.set(notHere, nothingToRun)
 
@@ -108,6 +113,19 @@ export const layer = <R>(
         return runner === undefined ? Effect.fail(new EngineMissing(engineOf(registration))) : Effect.succeed(runner)
       }
 
+      /** A start may name its engine by kind alone: then it is the one of that kind here, in whatever version. */
+      const findToStart = (registration: Registration): ReturnType<typeof find> => {
+        const { kind, version } = engineOf(registration)
+        if (registration.input._tag !== "Engine" || version !== "") return find(registration)
+        const versions = engines.filter((engine) => engine.kind === kind).map((engine) => engine.version)
+        if (versions.length > 1) {
+          const problem = `is here in versions ${versions.join(", ")}: name one in the identity's definition`
+          return Effect.fail(new InputInvalid({ field: `engine \`${kind}\``, problem }))
+        }
+        const definition = { kind, version: versions[0] ?? "" }
+        return find({ ...registration, identity: { ...registration.identity, definition } })
+      }
+
       return Engines.of({
         has: (registration) =>
           registration.disposition !== "externally_owned" && runners.has(runnerNameOf(registration)),
@@ -121,7 +139,7 @@ export const layer = <R>(
         admit: (registration) =>
           registration.input._tag === "External"
             ? Effect.succeed(registration.identity)
-            : Effect.flatMap(find(registration), (runner) =>
+            : Effect.flatMap(findToStart(registration), (runner) =>
                 Effect.zipRight(runner.prepare(registration.input), runner.admit(registration))
               ),
         limits: [...runners].flatMap(([name, { concurrency }]) =>
@@ -167,9 +185,20 @@ const ofEngine = <R>(engine: Runnable<R>): Runner<R> => ({
   admit: ({ input }) => (input._tag === "Engine" ? engine.admit(input.payload) : Effect.fail(otherInput))
 })
 
-const ofTool = <R>(tool: RunnableTool<R>): Runner<R> => ({
+const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): Runner<R> => ({
   ...limitedBy(tool.concurrency),
-  prepare: (input) => (input._tag === "ToolCall" ? tool.prepare(input.call) : Effect.fail(otherInput)),
+  prepare: (input) => {
+    if (input._tag !== "ToolCall") return Effect.fail(otherInput)
+    const { call } = input
+    if (tool.projection === "keep_references") return tool.prepare(call)
+    return materialize(call.args).pipe(
+      Effect.catchAllDefect((defect) => {
+        const problem = `could not be materialised: ${messageOf(defect)}`
+        return Effect.fail(new InputInvalid({ field: `args of tool \`${tool.name}\``, problem }))
+      }),
+      Effect.flatMap((args) => tool.prepare({ ...call, args }))
+    )
+  },
   admit: ({ identity }) => Effect.succeed(identity)
 })
 

@@ -63,7 +63,7 @@ export interface StepOptions<Value, ValueWire, Failure, FailureWire> {
   readonly retry?: Schedule.Schedule<unknown, Failure>
 }
 
-/** What a body sees of the process it runs in. */
+/** What a body sees of the process it runs in. Once the body has ended, every operation fails with `OutsideProcess`. */
 export interface ExecutionContext {
   readonly processId: ProcessId
   /** The number of this try; it rises only when the one before it left no fact behind. */
@@ -72,7 +72,8 @@ export interface ExecutionContext {
   readonly fencingToken: number
 
   /**
-   * What surrounds the body: session, provenance, wake target, environment, what a model may call here.
+   * What surrounds the body: session, provenance, wake target, environment, what a model may call here, and what the host
+   * supplies besides: triggers, attachments, projections, a sink for what a turn is doing.
    *
    * It is read from the registration, and from the record as it was when this activation began.
    */

@@ -143,15 +143,33 @@ const interpret = Effect.fnUntraced(function* (actor: ProcessActor, support: Act
     }
     if (actor.run.status === "done") return
     const message = yield* actor.inbox.take
-    // Frozen first: a wait that ends between this and the interruption must not let the body go on half way.
-    // A body that is being stopped may wait while it cleans up: that must not freeze.
-    if (message === "passivation.due" && !(isUndisturbed(actor) && actor.parking.freeze())) continue
+    if (message === "passivation.due" && !mayLeave(actor)) continue
     advance(actor, message)
   }
 })
 
-const isUndisturbed = ({ run: { value } }: ProcessActor): boolean =>
-  typeof value === "object" && "running" in value && value.running === "undisturbed"
+/** Whether a body that is quiet leaves memory: one that is being stopped may wait while it cleans up. */
+const mayLeave = (actor: ProcessActor): boolean => {
+  const { parking } = actor
+  const disturbance = disturbanceOf(actor)
+  // It was to leave, and there is a wait that its interruption has not reached, such as one in a fiber of its own.
+  if (disturbance === "passivating") parking.thaw()
+  // Frozen first: a wait that ends between this and the interruption must not let the body go on half way.
+  return disturbance === "undisturbed" && parking.freeze()
+}
+
+/** Where a body stands: it may go on, or is leaving so that its next activation goes on, or is over. */
+export const standing = (actor: ProcessActor): "open" | "leaving" | "over" => {
+  if (actor.exit !== undefined) return "over"
+  const disturbance = disturbanceOf(actor)
+  // Work that may not run again is given up when its host stops: then this is its last word.
+  const { disposition } = actor.row.base.registration
+  const isLeaving = disturbance === "passivating" || (disturbance === "stopping" && disposition === "rerunnable")
+  return isLeaving ? "leaving" : "open"
+}
+
+const disturbanceOf = ({ run: { value } }: ProcessActor) =>
+  typeof value === "object" && "running" in value ? value.running : undefined
 
 const advance = (actor: ProcessActor, type: RunEvent["type"]): void => {
   const step = steps.advance(actor.run, type)

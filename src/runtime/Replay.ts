@@ -9,11 +9,14 @@ import * as FiberRef from "effect/FiberRef"
 import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../model/Journal.ts"
-import { ReplayDiverged, StepNameAmbiguous } from "../model/operationErrors.ts"
+import { OutsideProcess, ReplayDiverged, StepNameAmbiguous } from "../model/operationErrors.ts"
 import type { Draft } from "../store/decisions/execution.ts"
 
 /** A draft that still lacks what the operation came to. */
 export type Opened = Omit<Draft, "outcome">
+
+/** Why there is no place for an operation. */
+export type Misplaced = StepNameAmbiguous | OutsideProcess
 
 /** The journal of one activation. */
 export interface Journal {
@@ -21,17 +24,17 @@ export interface Journal {
    * Answers from the journal, or performs the operation, which is to journal itself under what it is handed.
    *
    * Fails with `ReplayDiverged` when the entry is another operation's, with `StepNameAmbiguous` when an operation of that
-   * name runs in this scope already.
+   * name runs in this scope already, with `OutsideProcess` once the body has ended.
    */
   readonly operate: <A, E, R, E2, R2>(
     operation: JournalOperation,
     name: string,
     replay: (outcome: unknown) => Effect.Effect<A, E, R>,
     perform: (opened: Opened) => Effect.Effect<A, E2, R2>
-  ) => Effect.Effect<A, E | E2 | ReplayDiverged | StepNameAmbiguous | StoreError, R | R2>
+  ) => Effect.Effect<A, E | E2 | ReplayDiverged | Misplaced | StoreError, R | R2>
 
   /** Names a branch: what runs in it has keys of its own. */
-  readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | StepNameAmbiguous, R>
+  readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Misplaced, R>
 
   /** Fails with `ReplayDiverged` when there are entries that the body, which has ended, never asked for. */
   readonly settle: Effect.Effect<void, ReplayDiverged | StoreError>
@@ -40,12 +43,21 @@ export interface Journal {
 /** Where in the tree of scopes an operation stands; branches of a body each have their own. */
 const scopePath = FiberRef.unsafeMake("")
 
-/** Makes the journal of an activation. The first one has none to read. */
-export const make = (
-  processId: ProcessId,
-  isFirst: boolean,
-  read: Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
-): Journal => {
+/** What the journal of an activation is made of. */
+export interface JournalSupport {
+  readonly processId: ProcessId
+  /** The first activation has no journal to read. */
+  readonly isFirst: boolean
+  readonly read: Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
+  /**
+   * Where the body stands. One that is `leaving` is being handed back: it begins nothing more, since its next activation has
+   * nothing to clean up. Once it is `over`, nothing is in its process any more.
+   */
+  readonly standing: () => "open" | "leaving" | "over"
+}
+
+/** Makes the journal of an activation. */
+export const make = ({ processId, isFirst, read, standing }: JournalSupport): Journal => {
   let entries: Map<string, JournalEntry> | undefined = isFirst ? new Map() : undefined
   let written = 0
   const occurrences = new Map<string, number>()
@@ -68,11 +80,12 @@ export const make = (
   const exclusively = <A, E, R>(
     name: string,
     use: (key: string) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E | StepNameAmbiguous, R> =>
+  ): Effect.Effect<A, E | Misplaced, R> =>
     Effect.flatMap(FiberRef.get(scopePath), (path) => {
       const place = `${path}${name}`
       return Effect.acquireUseRelease(
-        Effect.suspend(() => {
+        Effect.suspend((): Effect.Effect<string, Misplaced> => {
+          if (standing() === "over") return Effect.fail(new OutsideProcess({ processId }))
           if (underWay.has(place)) return Effect.fail(new StepNameAmbiguous({ processId, name: place }))
           underWay.add(place)
           const occurrence = (occurrences.get(place) ?? 0) + 1
@@ -90,6 +103,8 @@ export const make = (
         Effect.flatMap(loaded, (all): Effect.Effect<never, never, never> => {
           const entry = all.get(key)
           if (entry === undefined) {
+            // What a finaliser did here would be in the journal of an activation that has nothing to clean up.
+            if (standing() === "leaving") return Effect.interrupt
             written += 1
             return perform({ key, position: written, operation }) as Effect.Effect<never> // typed by the signature above
           }

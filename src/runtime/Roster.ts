@@ -120,6 +120,7 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
           lend: slot.lend,
           retake: retake(actor),
           parking: actor.parking,
+          standing: () => Actors.standing(actor),
           enterPhase: (name) => {
             const before = actor.phase
             actor.phase = name

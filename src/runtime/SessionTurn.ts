@@ -21,8 +21,11 @@ import { ProcessId as ProcessIdSchema } from "../model/ids.ts"
 import { AnyJson, renamed } from "../model/json.ts"
 import type { ProcessInput } from "../model/ProcessInput.ts"
 import type { CausalRef } from "../model/Provenance.ts"
+import type { Registration } from "../model/Registration.ts"
 import type { Body } from "./Engine.ts"
 import type { ExecutionContext } from "./ExecutionContext.ts"
+import type { TurnContextService } from "./Facets.ts"
+import { TurnContext } from "./Facets.ts"
 import type { Outcomes } from "./outputs.ts"
 import { messageOf, outcomesOf } from "./outputs.ts"
 import type { EventDefinition } from "./Signal.ts"
@@ -96,6 +99,10 @@ export const outcomes: Outcomes<TurnOutcome, never> = outcomesOf<TurnOutcome, ty
 /** What a cancelled turn says when nobody gave a reason. */
 export const cancelledMessage = "background session turn was cancelled"
 
+/** The turn that a process runs; nothing for every other input. */
+export const turnOf = ({ id, input }: Pick<Registration, "id" | "input">): TurnContextService =>
+  input._tag === "SessionTurn" ? { turnId: id, causedBy: { _tag: "Process", processId: id } } : {}
+
 /** The body that runs a turn. */
 export const bodyOf =
   <R>(runner: SessionRunner<R>, input: SessionTurnInput): Body<R> =>
@@ -113,7 +120,16 @@ export const bodyOf =
           Effect.logWarning(`session ${sessionId} of ${processId} not closed`, cause)
         )
         // From here on there is a session, and neither an interruption nor the loss of the process must leave it open.
-        return yield* restore(turn(runner, input, context, sessionId)).pipe(
+        const { facets, turn: around } = yield* context.surroundings
+        const tell = (kind: string, detail: unknown) =>
+          facets.activity.emit({ sessionId, turnId: processId, kind, detail })
+        const told = Effect.zipRight(
+          tell("turn_started", { process_id: processId }),
+          turn(runner, input, context, sessionId)
+        )
+        return yield* restore(told).pipe(
+          Effect.provideService(TurnContext, around),
+          Effect.onExit((exit) => tell("turn_ended", { process_id: processId, ended: exit._tag })),
           Effect.onError((cause) => Effect.unlessEffect(close, isOwnEnd(cause)))
         )
       })

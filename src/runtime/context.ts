@@ -51,6 +51,8 @@ export interface Activation {
   /** Takes the lease again after it expired; fails when somebody held the process in between. */
   readonly retake: Effect.Effect<void, LeaseLost | StoreError>
   readonly parking: Parking
+  /** Where the body stands. */
+  readonly standing: Journals.JournalSupport["standing"]
   /** Says what the body is doing; `undefined` when it does not say. */
   readonly enterPhase: (name: string | undefined) => string | undefined
 }
@@ -64,7 +66,7 @@ export interface Prepared {
 
 /** Makes the context of one activation. */
 export const make = (support: ContextSupport, activation: Activation): Prepared => {
-  const { row, lease, lend, retake, parking, enterPhase } = activation
+  const { row, lease, lend, retake, parking, standing, enterPhase } = activation
   const { registration } = row.base
   const { id: processId } = registration
   const { executions, registry, awaiter } = support
@@ -82,13 +84,18 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
   }
   const authority = (presented: Lease): Authority => ({ _tag: "Body", lease: presented })
 
-  const journal = Journals.make(processId, row.snapshot.context.activations <= 1, executions.journalOf(processId))
+  const journal = Journals.make({
+    processId,
+    isFirst: row.snapshot.context.activations <= 1,
+    read: executions.journalOf(processId),
+    standing
+  })
   const operations = Operations.make({ processId, store: executions, journal, parking, fenced, lend })
 
   let scope: ProcessScope | undefined
   /** Made when somebody asks: most bodies do not. */
   const surroundings = (): ProcessScope => {
-    scope ??= scopeOfProcess(row, support.around)
+    scope ??= scopeOfProcess(row, lease, support.around)
     return scope
   }
 

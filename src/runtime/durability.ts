@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import { InputInvalid } from "../model/errors.ts"
 import { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import type { Durability, FacetDurability } from "./facets.ts"
-import { Attachments, TriggerStore } from "./facets.ts"
+import type { Durability, FacetDurability } from "./Facets.ts"
+import { Attachments, TriggerStore } from "./Facets.ts"
 
 /** The facets of a host, in the order in which they are checked. An absent one is not asked for. */
 export interface Facets {

@@ -31,6 +31,7 @@ import { certain } from "./certainty.ts"
 import * as Contexts from "./context.ts"
 import * as EarlyHints from "./EarlyHints.ts"
 import { Engines } from "./Engines.ts"
+import * as Facets from "./Facets.ts"
 import { HostEnvironment } from "./HostEnvironment.ts"
 import * as Lines from "./Lines.ts"
 import * as Rosters from "./Roster.ts"
@@ -69,7 +70,7 @@ export const layer: Layer.Layer<
     const environments = yield* ProcessEnvironments
     const host = yield* HostEnvironment
     const { capture } = host
-    const around = { environments, host, tools: yield* Tools }
+    const around = { environments, host, tools: yield* Tools, facets: yield* Facets.services }
     const config = yield* RuntimeConfig
     const owner = yield* Effect.flatMap(OwnerLiveness, (liveness) => liveness.identify(`holdfast:${randomUUID()}`))
 

@@ -4,9 +4,10 @@ import { join } from "node:path"
 import { afterEach, assert, describe, expectTypeOf, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { EmbeddedHost, Handle, LogLine } from "../../src/host/embed.ts"
+import type { BodyContext, EmbeddedHost, Handle, LogLine } from "../../src/host/embed.ts"
 import { createHost, engine, HostStopped } from "../../src/host/embed.ts"
 import * as Errors from "../../src/model/errors.ts"
+import * as OperationErrors from "../../src/model/operationErrors.ts"
 import type { Runnable } from "../../src/runtime/Engine.ts"
 import * as Engine from "../../src/runtime/Engine.ts"
 import type { SessionRunner } from "../../src/runtime/SessionTurn.ts"
@@ -368,11 +369,20 @@ describe("a body of Promises", () => {
       disposition: "rerunnable",
       run: (_, ctx) => {
         void ctx.awaitSignal(Approve)
+        kept = ctx
         return "done"
       }
     })
+    let kept: BodyContext | undefined
     const host = await hostOf([Hasty])
     assert.strictEqual(await (await host.start(Hasty, { id: "h", payload: null })).result(), "done")
+    let ran = false
+    const late = kept?.step("late", () => {
+      ran = true
+      return null
+    })
+    assert.instanceOf(await rejection(late ?? Promise.resolve()), OperationErrors.OutsideProcess)
+    assert.isFalse(ran)
   })
 })
 

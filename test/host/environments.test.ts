@@ -4,12 +4,14 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { ProcessEffects } from "../../src/host/ProcessEffects.ts"
 import { Processes } from "../../src/host/Processes.ts"
+import { SessionProcesses } from "../../src/host/SessionProcesses.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import type { EnvironmentRef } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
 import * as Engine from "../../src/runtime/Engine.ts"
+import { emptyEnvironment } from "../../src/runtime/starting.ts"
 import * as Tool from "../../src/runtime/Tool.ts"
 import { ProcessEnvironments } from "../../src/store/ProcessEnvironments.ts"
 import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
@@ -83,6 +85,26 @@ describe("the environment of a host", () => {
       for (const id of ["p", "p/child", "c"]) assert.strictEqual((yield* recordOf(id))?.envRef, ref)
       assert.deepStrictEqual(yield* (yield* ProcessEnvironments).load(ref as EnvironmentRef), environment)
     }).pipe(Effect.provide(memoryWith({ engines: [Work, Parent], tools: [Call], environment })))
+  )
+
+  it.live("is not that of a process which was started under another, nor of its children", () =>
+    Effect.gen(function* () {
+      const own = { pluginOptions: {}, policy: { provider: "q" } }
+      const input = { _tag: "Engine", kind: "parent", payload: null } as const
+      const originator = { _tag: "Host" } as const
+      yield* (yield* SessionProcesses).startVerbatim({
+        id: processId("p"),
+        input,
+        disposition: "rerunnable",
+        envSpec: own,
+        originator,
+        eventTypes: Parent.eventTypes
+      })
+      yield* bounded((yield* Processes).handle(Parent, "p").await)
+      const child = yield* recordOf("p/child")
+      assert.deepStrictEqual(yield* (yield* ProcessEnvironments).load(child?.envRef ?? emptyEnvironment), own)
+      assert.strictEqual((yield* recordOf("p"))?.envRef, child?.envRef)
+    }).pipe(Effect.provide(memoryWith({ engines: [Work, Parent], environment })))
   )
 
   it.live("outlives the host: another one on the same file runs what was started under it", () =>

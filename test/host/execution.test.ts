@@ -110,6 +110,33 @@ describe("a body's operations", () => {
     })
   )
 
+  it.scopedLive("time and chance are the same to a body that runs again", () => {
+    const seen: Array<ReadonlyArray<number>> = []
+    const Chancy = Engine.make("chancy", {
+      version: "1",
+      payload: Schema.Null,
+      success: Schema.Null,
+      signals: [Approve],
+      disposition: "rerunnable",
+      passivateAfter: "1 millis",
+      run: (_, ctx) =>
+        Effect.gen(function* () {
+          seen.push([yield* ctx.now, yield* ctx.random, yield* ctx.random])
+          yield* ctx.awaitSignal(Approve)
+          return null
+        })
+    })
+    return Effect.gen(function* () {
+      const handle = yield* (yield* Processes).start(Chancy, { id: "c", payload: null })
+      yield* until(Effect.map(typesOf("c"), (types) => types.includes("process.suspended")))
+      yield* handle.signal(Approve, { by: "ana" })
+      yield* bounded(handle.await)
+      assert.strictEqual(seen.length, 2)
+      assert.deepStrictEqual(seen[0], seen[1])
+      assert.notStrictEqual(seen[0]?.[1], seen[0]?.[2])
+    }).pipe(Effect.provide(memory([Chancy])))
+  })
+
   it.scopedLive("a body that only waits leaves memory, and comes back for its signal", () =>
     Effect.gen(function* () {
       const ran: Array<string> = []
@@ -267,7 +294,9 @@ describe("a body's operations", () => {
         Effect.gen(function* () {
           const { sessionScope, spawnScope, causedBy, environment } = yield* ctx.surroundings
           const child = yield* ctx.startChild(Child, { name: "one", payload: null })
-          const known = [child.id, processId("other")].map(spawnScope.runLocal.has)
+          // The process itself has this id: the start is refused, and leaves nothing behind.
+          yield* Effect.flip(ctx.startChild(Child, { name: "two", id: ctx.processId, payload: null }))
+          const known = [child.id, ctx.processId, processId("other")].map(spawnScope.runLocal.has)
           return [sessionScope.sessionId, causedBy, known, yield* Effect.orDie(environment)]
         })
     })
@@ -276,7 +305,7 @@ describe("a body's operations", () => {
       assert.deepStrictEqual(yield* bounded(handle.await), [
         "process:k",
         { _tag: "Process", processId: "k" },
-        [true, false],
+        [true, false, false],
         { pluginOptions: {}, policy: {} }
       ])
     }).pipe(Effect.provide(memory([Knowing, Child])))

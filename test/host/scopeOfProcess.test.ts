@@ -8,6 +8,7 @@ import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
 import * as Engine from "../../src/runtime/Engine.ts"
+import * as Facets from "../../src/runtime/Facets.ts"
 import { HostEnvironment } from "../../src/runtime/HostEnvironment.ts"
 import { makeRunLocal } from "../../src/runtime/SpawnScope.ts"
 import * as Scopes from "../../src/runtime/scopeOfProcess.ts"
@@ -44,10 +45,11 @@ const scopeOf = (id: typeof p) =>
   Effect.gen(function* () {
     const found = yield* (yield* ProcessStore).find(id)
     if (found._tag !== "Present") return yield* Effect.dieMessage("the process is there")
-    return Scopes.make(found.row, {
+    return Scopes.make(found.row, () => Effect.runSync(Effect.dieMessage("nobody writes")), {
       environments: yield* ProcessEnvironments,
       host: yield* HostEnvironment,
-      tools: yield* Tools
+      tools: yield* Tools,
+      facets: yield* Facets.services
     })
   })
 
@@ -125,6 +127,44 @@ describe("a child", () => {
         assert.deepStrictEqual(record?.wakeTarget, scope)
         assert.deepStrictEqual(yield* (yield* HandleGrants).handleGrantsForProcess(child), [])
       }).pipe(Effect.provide(memoryWith({ engines: [engine] })))
+    })
+  )
+})
+
+describe("what a body does in the name of a session", () => {
+  it.live("rests on its own lease, and is refused once that is another's", () =>
+    Effect.gen(function* () {
+      const { gate, engine } = yield* gated()
+      const asked = yield* Deferred.make<Scopes.FencedScope>()
+      const asking = Engine.make("asking", {
+        version: "1",
+        payload: Schema.Null,
+        success: Schema.Null,
+        disposition: "rerunnable",
+        run: (_, ctx) =>
+          Effect.gen(function* () {
+            const { caller } = yield* ctx.surroundings
+            yield* Deferred.succeed(asked, yield* caller)
+            yield* Deferred.await(gate)
+            return null
+          })
+      })
+      yield* Effect.gen(function* () {
+        const processes = yield* Processes
+        const sessions = yield* SessionProcesses
+        const handle = yield* processes.start(asking, { id: "asking", payload: null })
+        const caller = yield* bounded(Deferred.await(asked))
+        const mine = { ...registration, id: processId("mine") }
+        assert.strictEqual((yield* sessions.start(caller.sessionId, mine, caller)).id, "mine")
+        yield* Deferred.succeed(gate, undefined)
+        yield* bounded(handle.await)
+        const late = { ...registration, id: processId("late") }
+        const error = yield* Effect.flip(sessions.start(caller.sessionId, late, caller))
+        assert.strictEqual(error._tag, "LeaseLost")
+        assert.strictEqual(yield* (yield* ProcessRegistry).getProcess(processId("late")), undefined)
+        const refused = yield* sessions.cancelHandle({ __handle__: "process", id: "mine" }, caller)
+        assert.match(refused._tag === "Failure" ? refused.message : "", /^cancel failed: process lease/)
+      }).pipe(Effect.provide(memoryWith({ engines: [engine, asking] })))
     })
   )
 })

@@ -41,6 +41,15 @@ const Endless = Engine.make("endless", {
   run: () => Effect.never
 })
 
+const twice = (version: string) =>
+  Engine.make("twice", {
+    version,
+    payload: Schema.Number,
+    success: Schema.Null,
+    disposition: "rerunnable",
+    run: () => Effect.never
+  })
+
 const Shout = Tool.make("shout", {
   description: "Shouts",
   args: Schema.String,
@@ -96,7 +105,12 @@ describe("a start in a session's name", () => {
       const sessions = yield* SessionProcesses
       const spawn = { originator: { _tag: "Host" } } as const
       const within = caller({ spawn })
-      yield* sessions.start("s", engineOf("add", 1), within, { kind: "add" })
+      const forged: Registration.Registration = {
+        ...engineOf("add", 1),
+        provenance: { originator: { _tag: "Host" }, causedBy: { _tag: "Process", processId: x } },
+        wakeTarget: { sessionId: "other" }
+      }
+      yield* sessions.start("s", forged, within, { kind: "add" })
       const record = yield* (yield* ProcessRegistry).getProcess(p)
       assert.deepStrictEqual(record?.provenance, { originator: { _tag: "Host" } })
       assert.strictEqual(record?.wakeTarget, undefined)
@@ -156,6 +170,28 @@ describe("a start in a session's name", () => {
       assert.deepStrictEqual(spec, { pluginOptions: { a: 1 }, policy: {} })
       assert.deepStrictEqual(yield* bounded(sessions.awaitHandle(handle, caller())), { _tag: "Success", value: "HEY" })
     }).pipe(Effect.provide(host))
+  )
+
+  it.live(
+    "from a request runs the engine of its kind, under the version that is here; of several, one must be named",
+    () =>
+      Effect.gen(function* () {
+        const sessions = yield* SessionProcesses
+        const asked = (kind: string): StartRequest => ({
+          id: p,
+          input: { _tag: "Engine", kind, payload: 1 },
+          disposition: "rerunnable",
+          originator: { _tag: "Host" },
+          eventTypes: []
+        })
+        const several = yield* Effect.flip(sessions.startFromRequest("s", asked("twice"), caller()))
+        assert.match(several.message, /engine `twice` is here in versions 1, 2: name one/)
+        const none = yield* Effect.flip(sessions.startFromRequest("s", asked("never"), caller()))
+        assert.strictEqual(none.message, "process engine `never` is not configured on this host")
+        const { identity } = yield* sessions.startFromRequest("s", asked("add"), caller())
+        assert.deepStrictEqual(identity, { kind: "add", label: "add 1", definition: { kind: "add", version: "1" } })
+        assert.deepStrictEqual(yield* bounded(sessions.awaitHandle(handle, caller())), { _tag: "Success", value: 2 })
+      }).pipe(Effect.provide(memoryWith({ engines: [Add, twice("1"), twice("2")] })))
   )
 
   it.live("of a tool call has the call's id, and its descriptor names the tool", () =>

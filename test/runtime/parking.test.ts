@@ -65,6 +65,41 @@ describe("the waits of a body", () => {
     })
   )
 
+  it.effect("that no interruption ends keep the body in memory, and go on although it is frozen", () =>
+    Effect.gen(function* () {
+      const { parking } = parkingAt()
+      const wait = yield* parked(parking, "a")
+      const held = yield* Effect.uninterruptible(parked(parking, "held"))
+      assert.deepStrictEqual([parking.quietSinceMs(), parking.freeze()], [undefined, false])
+      parking.deliver("held", timer)
+      assert.deepStrictEqual(yield* Fiber.join(held), timer)
+      assert.isTrue(parking.freeze())
+      // Such as in a finaliser, once the interruption has come: its end may have come before it.
+      const cleaning = yield* Effect.uninterruptible(parked(parking, "cleaning"))
+      parking.deliver("cleaning", timer)
+      assert.deepStrictEqual(yield* Fiber.join(cleaning), timer)
+      parking.deliver("early", timeout)
+      assert.deepStrictEqual(yield* Effect.uninterruptible(parking.park("early")), timeout)
+      yield* Fiber.interrupt(wait)
+    })
+  )
+
+  it.effect("go on where they were held up once they are thawed, each with its own end", () =>
+    Effect.gen(function* () {
+      const { parking } = parkingAt()
+      const [a, b] = [yield* parked(parking, "a"), yield* parked(parking, "b")]
+      assert.isTrue(parking.freeze())
+      parking.deliver("a", timer)
+      parking.deliver("c", timeout)
+      parking.thaw()
+      assert.deepStrictEqual(yield* Fiber.join(a), timer)
+      assert.deepStrictEqual(parking.parked(), ["b"])
+      parking.deliver("b", timeout)
+      assert.deepStrictEqual(yield* Fiber.join(b), timeout)
+      assert.deepStrictEqual(yield* parking.park("c"), timeout)
+    })
+  )
+
   it.effect("do not go on once they are frozen, and are still named as parked", () =>
     Effect.gen(function* () {
       const { parking } = parkingAt()

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { processId } from "../../src/model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../../src/model/Journal.ts"
@@ -19,7 +20,14 @@ const entry = (key: string, position: number, operation: JournalOperation = "ste
 })
 
 /** A journal of an activation that is not the first, with these entries. */
-const journalOf = (...entries: ReadonlyArray<JournalEntry>) => Journals.make(id, false, Effect.succeed(entries))
+const journalOf = (...entries: ReadonlyArray<JournalEntry>) => later(Effect.succeed(entries))
+
+type Standing = Journals.JournalSupport["standing"]
+
+const open: Standing = () => "open"
+
+const later = (read: Journals.JournalSupport["read"], standing = open) =>
+  Journals.make({ processId: id, isFirst: false, read, standing })
 
 /** Does an operation: answers what was kept, or where it would be written. */
 const operate = (journal: Journal, name: string, operation: JournalOperation = "step") =>
@@ -37,7 +45,12 @@ const fieldsOf = (error: object): unknown => ({ ...error })
 describe("a journal", () => {
   it.effect("of a first activation is not read, and counts names and positions from one", () =>
     Effect.gen(function* () {
-      const journal = Journals.make(id, true, Effect.die("it was read"))
+      const journal = Journals.make({
+        processId: id,
+        isFirst: true,
+        read: Effect.die("it was read"),
+        standing: open
+      })
       assert.deepStrictEqual(
         [yield* operate(journal, "a"), yield* operate(journal, "b"), yield* operate(journal, "a")],
         [opened("a#1", 1), opened("b#1", 2), opened("a#2", 3)]
@@ -70,13 +83,35 @@ describe("a journal", () => {
   it.effect("is read once for branches that begin at once, and they get positions of their own", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      const journal = Journals.make(id, false, Effect.as(Deferred.await(gate), [entry("a#1", 1)]))
+      const journal = later(Effect.as(Deferred.await(gate), [entry("a#1", 1)]))
       const branches = yield* Effect.fork(
         Effect.forEach(["a", "b", "c"], (name) => operate(journal, name), { concurrency: 3 })
       )
       yield* Effect.yieldNow()
       yield* Deferred.succeed(gate, undefined)
       assert.sameDeepMembers([...(yield* Fiber.join(branches))], ["kept a#1", opened("b#1", 2), opened("c#1", 3)])
+    })
+  )
+
+  it.effect("of a body that is being handed back answers what it has, and performs nothing more", () =>
+    Effect.gen(function* () {
+      let standing: ReturnType<Standing> = "open"
+      const journal = later(Effect.succeed([entry("a#1", 1)]), () => standing)
+      assert.deepStrictEqual(yield* operate(journal, "b"), opened("b#1", 2))
+      standing = "leaving"
+      assert.strictEqual(yield* operate(journal, "a"), "kept a#1")
+      assert.isTrue(Exit.isInterrupted(yield* Effect.exit(operate(journal, "c"))))
+    })
+  )
+
+  it.effect("of a body that has ended refuses what it has, what it has not, and scopes, before any of it is done", () =>
+    Effect.gen(function* () {
+      const journal = later(Effect.succeed([entry("a#1", 1)]), () => "over")
+      const refused = { _tag: "OutsideProcess", processId: id }
+      assert.deepStrictEqual(fieldsOf(yield* Effect.flip(operate(journal, "a"))), refused)
+      assert.deepStrictEqual(fieldsOf(yield* Effect.flip(operate(journal, "b"))), refused)
+      const scoped = journal.scope("s", Effect.die("it was run"))
+      assert.deepStrictEqual(fieldsOf(yield* Effect.flip(scoped)), refused)
     })
   )
 

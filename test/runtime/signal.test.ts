@@ -1,7 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { Processes } from "../../src/host/Processes.ts"
+import type { RuntimeError } from "../../src/model/failures.ts"
+import { processId } from "../../src/model/ids.ts"
 import * as Engine from "../../src/runtime/Engine.ts"
 import type { ExecutionContext } from "../../src/runtime/ExecutionContext.ts"
 import * as Signal from "../../src/runtime/Signal.ts"
@@ -125,6 +130,121 @@ describe("a body that", () => {
       assert.strictEqual(end._tag, "ProcessCancelled")
     }).pipe(Effect.provide(memory([Cleaning])))
   })
+})
+
+/** A body under its own name, which is kept in memory for a moment only. */
+const restless = (run: (ctx: ExecutionContext) => Effect.Effect<unknown, RuntimeError>) =>
+  Engine.make("restless", {
+    version: "1",
+    payload: Schema.Null,
+    success: Schema.Null,
+    signals: [Go],
+    disposition: "rerunnable",
+    passivateAfter: "10 millis",
+    run: (_, ctx) => Effect.as(run(ctx), null)
+  })
+
+/** How often the process was put away, once it has ended. */
+const timesAway = (engine: ReturnType<typeof restless>, during: Effect.Effect<unknown, unknown, Processes>) =>
+  Effect.gen(function* () {
+    const handle = yield* (yield* Processes).start(engine, { id: "r", payload: null })
+    yield* during
+    yield* bounded(handle.await)
+    const events = yield* Effect.map(Stream.runCollect(handle.events), Chunk.toReadonlyArray)
+    return events.filter(({ eventType }) => eventType === "process.suspended").length
+  }).pipe(Effect.provide(memory([engine])))
+
+describe("a context that outlives its body", () => {
+  it.live("does nothing, and says that it is outside of its process: steps, starts, branches", () => {
+    let kept: ExecutionContext | undefined
+    let ran = 0
+    const Keeping = attempting((ctx) => Effect.sync(() => (kept = ctx)))
+    return Effect.gen(function* () {
+      const handle = yield* (yield* Processes).start(Keeping, { id: "k", payload: null })
+      yield* bounded(handle.await)
+      const ctx = kept
+      if (ctx === undefined) return yield* Effect.dieMessage("the body ran")
+      const step = ctx.step(
+        "late",
+        Effect.sync(() => ran++)
+      )
+      const operations: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string }>> = [
+        step,
+        ctx.scope("s", step),
+        ctx.sleep("1 millis"),
+        ctx.awaitSignal(Go),
+        ctx.signal("k", Go, ok),
+        ctx.appendEvent(Undeclared, null),
+        ctx.now,
+        ctx.random,
+        ctx.startChild(Waiter, { name: "late", payload: null })
+      ]
+      const told = yield* Effect.forEach(operations, (operation) =>
+        Effect.map(Effect.flip(operation), ({ _tag }) => _tag)
+      )
+      assert.deepStrictEqual(new Set(told), new Set(["OutsideProcess"]))
+      assert.strictEqual(ran, 0)
+      assert.strictEqual(yield* (yield* ProcessRegistry).getProcess(processId("k/late")), undefined)
+    }).pipe(Effect.provide(memory([Keeping, Waiter])))
+  })
+})
+
+describe("a body that is put away while it waits", () => {
+  it.live("stays where it cannot be interrupted, and goes on when its wait ends", () =>
+    Effect.gen(function* () {
+      const away = yield* timesAway(
+        restless((ctx) =>
+          Effect.uninterruptible(Effect.all([ctx.sleep("1500 millis"), ctx.sleep("1 millis", { name: "b" })]))
+        ),
+        Effect.void
+      )
+      assert.strictEqual(away, 0)
+    })
+  )
+
+  it.live("begins nothing in its finalisers, which are for its end: its next activation finds what it left", () =>
+    Effect.gen(function* () {
+      let cleaned = 0
+      let asked = 0
+      const cleaning = restless((ctx) =>
+        Effect.onInterrupt(ctx.awaitSignal(Go), () =>
+          Effect.sync(() => asked++).pipe(
+            Effect.zipRight(
+              ctx.step(
+                "undo",
+                Effect.sync(() => cleaned++)
+              )
+            ),
+            Effect.zipRight(ctx.sleep("1 millis")),
+            Effect.orDie
+          )
+        )
+      )
+      const away = yield* timesAway(
+        cleaning,
+        Effect.gen(function* () {
+          yield* until(Effect.sync(() => asked > 0))
+          yield* (yield* Processes).handle(cleaning, "r").signal(Go, { by: "ana" })
+        })
+      )
+      assert.isAtLeast(away, 1)
+      assert.strictEqual(cleaned, 0)
+    })
+  )
+
+  it.live("goes on when it hides a wait from its interruption", () =>
+    Effect.gen(function* () {
+      const away = yield* timesAway(
+        restless((ctx) =>
+          Effect.uninterruptible(
+            Effect.flatMap(Effect.forkDaemon(Effect.interruptible(ctx.sleep("1500 millis"))), Fiber.join)
+          )
+        ),
+        Effect.void
+      )
+      assert.isAtMost(away, 1)
+    })
+  )
 })
 
 describe("a signal from outside", () => {

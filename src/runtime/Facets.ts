@@ -19,7 +19,7 @@ export interface Trigger {
   readonly wakeTarget?: SessionScope
 }
 
-/** How the occurrence of a trigger ended. */
+/** What the occurrence of a trigger came to. What is started because of one is recorded where it is started. */
 export type TriggerOutcome =
   | { readonly _tag: "Started"; readonly processId: ProcessId }
   | { readonly _tag: "Woken"; readonly scope: SessionScope }
@@ -49,12 +49,16 @@ export class TurnActivitySink extends Context.Reference<TurnActivitySink>()("hol
 
 /** The operations of a sink of activity. What it is told is freshness, never truth. */
 export interface TurnActivitySinkService {
-  readonly emit: (activity: {
-    readonly sessionId: string
-    readonly turnId?: string
-    readonly kind: string
-    readonly detail: unknown
-  }) => Effect.Effect<void>
+  readonly emit: (activity: TurnActivity) => Effect.Effect<void>
+}
+
+/** Something that a turn, or what runs beside one, is doing. */
+export interface TurnActivity {
+  readonly sessionId: string
+  readonly turnId?: string
+  /** `turn_started` and `turn_ended` are this library's; every other is the body's that tells it. */
+  readonly kind: string
+  readonly detail: unknown
 }
 
 /** Keeps large values beside the log. Default: there are none. */
@@ -69,7 +73,11 @@ export interface AttachmentsService {
   readonly get: (ref: string) => Effect.Effect<Uint8Array | undefined>
 }
 
-/** Turns values that stand for something kept elsewhere into those values. Default: every value stands for itself. */
+/**
+ * Turns values that stand for something kept elsewhere into those values. Default: every value stands for itself.
+ *
+ * Arguments of tools go through it before they are decoded, unless the tool keeps references.
+ */
 export class Projections extends Context.Reference<Projections>()("holdfast/runtime/Projections", {
   defaultValue: (): ProjectionsService => ({ materialize: Effect.succeed })
 }) {}
@@ -96,3 +104,47 @@ export interface TurnContextService {
   readonly protocolIteration?: number
   readonly causedBy?: CausalRef
 }
+
+/** What a host supplies around its processes, with the defaults where it supplies nothing. */
+export interface FacetServices {
+  readonly triggers: TriggerStoreService
+  readonly activity: TurnActivitySinkService
+  readonly attachments: AttachmentsService
+  readonly projections: ProjectionsService
+  readonly protocol: Readonly<Record<string, unknown>>
+}
+
+/** The facets in context. One that breaks is logged: what only watches or notes never changes what becomes of a process. */
+export const services: Effect.Effect<FacetServices> = Effect.gen(function* () {
+  const triggers = yield* TriggerStore
+  const activity = yield* TurnActivitySink
+  return {
+    triggers: {
+      ...triggers,
+      record: (occurrence, outcome) => harmless("trigger store", triggers.record(occurrence, outcome))
+    },
+    activity: { emit: (told) => harmless("turn activity sink", activity.emit(told)) },
+    attachments: yield* Attachments,
+    projections: yield* Projections,
+    protocol: yield* ProtocolExtension
+  }
+})
+
+const harmless = (facet: string, effect: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.catchAllDefect(effect, (defect) => Effect.logWarning(`the ${facet} of this host broke`, defect))
+
+/** Records what became of a start that the occurrence of a trigger caused; whether a store that was out wrote it is unknown. */
+export const recordingOccurrence = <A extends { readonly id: ProcessId }, E extends { readonly _tag: string }, R>(
+  { record }: Pick<TriggerStoreService, "record">,
+  cause: CausalRef | undefined,
+  start: Effect.Effect<A, E & { readonly message: string }, R>
+): Effect.Effect<A, E & { readonly message: string }, R> =>
+  cause?._tag !== "TriggerOccurrence"
+    ? start
+    : Effect.tapBoth(start, {
+        onSuccess: ({ id }) => record(cause.occurrenceId, { _tag: "Started", processId: id }),
+        onFailure: ({ _tag, message }) =>
+          _tag === "StoreError" || _tag === "LeaseLost"
+            ? Effect.void
+            : record(cause.occurrenceId, { _tag: "Ignored", reason: message })
+      })

@@ -1,0 +1,39 @@
+import { readFileSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import * as Facets from "../../src/runtime/Facets.ts"
+import { root } from "../support/children.ts"
+
+const guide = readFileSync(`${root}docs/guide/what-a-body-can-do.md`, "utf8")
+
+/** The names that a section's table explains: what stands in code in its first cells. */
+const explained = (title: string): ReadonlyArray<string> =>
+  (guide.split(/\n#+ /).find((part) => part.startsWith(title)) ?? "")
+    .split("\n")
+    .filter((line) => line.startsWith("| `") && !line.startsWith("| `ctx.`"))
+    .flatMap((line) => [...(line.split(" | ")[0] ?? "").matchAll(/`(\w+)/g)].map(([, name = ""]) => name))
+
+/** The members of an interface. */
+const membersOf = (file: string, name: string): ReadonlyArray<string> => {
+  const [, body = ""] = readFileSync(`${root}${file}`, "utf8").split(`export interface ${name} {`)
+  return [...(body.split("\n}")[0] ?? "").matchAll(/^ {2}readonly (\w+)/gm)].map(([, member = ""]) => member)
+}
+
+describe("the guide to what a body can do", () => {
+  it("explains everything in a context, once", () => {
+    const told = [...explained("# What a body"), "processId", "attempt", "fencingToken", "surroundings"]
+    assert.deepStrictEqual(told.toSorted(), membersOf("src/runtime/ExecutionContext.ts", "ExecutionContext").toSorted())
+    for (const name of told) assert.include(guide, `\`${name}`.replace("`surroundings", "`yield* ctx.surroundings"))
+  })
+
+  it("explains everything that surrounds a body, once", () => {
+    const members = membersOf("src/runtime/scopeOfProcess.ts", "ProcessScope")
+    assert.isAbove(members.length, 10)
+    assert.deepStrictEqual(explained("What surrounds it").toSorted(), members.toSorted())
+  })
+
+  it("explains every facet that a host supplies", () => {
+    const { TurnContext: _perTurn, ...facets } = Facets
+    const tags = Object.keys(facets).filter((name) => /^[A-Z]/.test(name))
+    assert.deepStrictEqual(explained("What a host supplies").toSorted(), tags.toSorted())
+  })
+})
