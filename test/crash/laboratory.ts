@@ -232,8 +232,9 @@ export const load = (hosts: number, commits: ReadonlyArray<number>): Promise<Ver
       const occurrence = turns.shift()
       if (occurrence === undefined) return await bench.ended(bench.run(driving()))
       const plan: Plan = { point: "any commit", moment: "after", occurrence, signal: "SIGKILL" }
-      const { code } = await bench.run({ _tag: "Drive", plan }).ended(boundMs)
-      if (code !== null && code !== 0) throw new Error(`a host ended with ${code}`)
+      const host = bench.run({ _tag: "Drive", plan })
+      const { code } = await host.ended(boundMs)
+      if (code !== null && code !== 0) throw new Error(`a host ended with ${code}\n${said([host])}`)
       const gone = missing(bench.database, bench.facts())
       if (gone.length > 0) throw new Error([acknowledged, ...gone].join("\n"))
       await work()
