@@ -18,6 +18,12 @@ interface Batch {
   last: number
 }
 
+/** How the writer renews a page of leases. */
+const renewal = "UPDATE lease SET expires_at"
+
+/** Numbers that neither processes nor wakes have. */
+const renewedFrom = -1_000_000
+
 type Run = (...args: ReadonlyArray<unknown>) => Database.RunResult
 
 /** What an event says about timers, and about leaving memory. */
@@ -139,6 +145,15 @@ export const install = (plan: Plan, sideLog: string): void => {
     const statement = prepare.call(this, source) as Database.Statement
     const run = wrapped(this, source, statement.run.bind(statement) as Run) // any parameters, as the writer passes them
     if (run !== undefined) statement.run = run as typeof statement.run
+    if (source.startsWith(renewal)) {
+      const all = statement.all.bind(statement)
+      statement.all = (...args) => {
+        const renewed = all(...args)
+        // A page names processes by their ids: these numbers only tell them apart.
+        for (const index of renewed.keys()) mark(this, renewedFrom - index, "renewed")
+        return renewed
+      }
+    }
     return statement
   } as typeof prepare
 }

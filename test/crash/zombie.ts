@@ -114,14 +114,14 @@ const attempt = (
     return { name, answer, changed: dump(database) !== before }
   })
 
-/** Everything that is in the tables, as text. */
+/** Everything that is in the tables, as text, but for what the present holder's renewals move. */
 const dump = (database: string): string => {
   const db = new Database(database, { readonly: true })
   try {
-    const rows = ["process", "state", "event", "lease", "handle_grant", "wake_ack", "tombstone"].map((table) =>
-      db.prepare(`SELECT * FROM ${table}`).all()
-    )
-    return JSON.stringify(rows)
+    const tables = ["process", "state", "event", "handle_grant", "wake_ack", "tombstone"]
+    const rows = tables.map((table) => db.prepare(`SELECT * FROM ${table}`).all())
+    const leases = db.prepare("SELECT pk, lease_token, owner_id, incarnation_id, claimed_at, keeper FROM lease").all()
+    return JSON.stringify([rows, leases])
   } finally {
     db.close()
   }
