@@ -27,66 +27,50 @@ export interface RowCache {
   readonly clear: () => void
 }
 
-/**
- * A row, until it is dropped. V8 keeps the outgrown tables of a map until a full collection, with what they held: emptied
- * cells hold nothing.
- */
-interface Cell {
-  stored: Stored | undefined
-}
-
 /** Makes an empty cache. `size`: how many rows that have not ended it keeps; those known for longest go first. */
 export const make = (size: number): RowCache => {
-  const cells = new Map<ProcessId, Cell>()
-  const ended: Array<ProcessId> = []
+  const rows = new Map<ProcessId, Stored>()
   let touched = new Map<ProcessId, Stored>()
+  const ended: Array<ProcessId> = []
 
   const keep = (id: ProcessId, stored: Stored): void => {
-    const cell = cells.get(id)
-    if (cell === undefined) cells.set(id, { stored })
-    else cell.stored = stored
+    rows.set(id, stored)
     if (lifecycleOf(stored.row.snapshot) !== "running") ended.push(id)
   }
 
-  const drop = (id: ProcessId): void => {
-    const cell = cells.get(id)
-    if (cell === undefined) return
-    cell.stored = undefined
-    cells.delete(id)
-  }
-
   return {
-    get: (id) => touched.get(id) ?? cells.get(id)?.stored,
-    committed: (id) => cells.get(id)?.stored,
+    get: (id) => touched.get(id) ?? rows.get(id),
+    committed: (id) => rows.get(id),
     keep,
     touch: (id, stored) => {
       touched.set(id, stored)
     },
     forget: (id) => {
-      drop(id)
+      rows.delete(id)
       touched.delete(id)
     },
     begin: () => {
-      for (const id of ended) drop(id)
+      for (const id of ended) rows.delete(id)
       ended.length = 0
     },
     commit: () => {
       const written = [...touched.values()]
       for (const [id, stored] of touched) keep(id, stored)
+      // A new one: V8 keeps the outgrown tables of a cleared map, and the rows in them, until a full collection.
       touched = new Map()
-      // A map remembers the order of insertion: the first ids are the ones that are known for longest.
-      if (cells.size > size) {
-        for (const id of cells.keys()) {
-          if (cells.size <= size) break
-          drop(id)
+      if (rows.size > size) {
+        // A map remembers the order of insertion: the first ids are the ones that are known for longest.
+        for (const id of rows.keys()) {
+          if (rows.size <= size) break
+          rows.delete(id)
         }
       }
       return written
     },
     clear: () => {
-      cells.clear()
-      ended.length = 0
+      rows.clear()
       touched = new Map()
+      ended.length = 0
     }
   }
 }
