@@ -18,5 +18,5 @@ export const serve = (
   { port, onListening }: ServeOptions
 ): Effect.Effect<never, InputInvalid | StoreError> =>
   Effect.flatMap(Inspector.Inspector, ({ address }) => Effect.zipRight(onListening(address), Effect.never)).pipe(
-    Effect.provide(Inspector.layerFile({ filename, port }))
+    Effect.provide(Inspector.layerFile({ filename, port, announce: () => Effect.void }))
   )

@@ -4,14 +4,9 @@
  * Units: widths are columns of a terminal, where an ideogram or an emoji takes two and a combining mark none.
  */
 
-/** Makes every control character visible, so that a process's own text cannot steer the terminal. */
-export const harmless = (text: string): string =>
-  text.replace(/\p{Cc}|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
-    const shown = escapes[character]
-    return shown ?? `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
-  })
+import { harmless } from "../inspector/page/harmless.ts"
 
-const escapes: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
+export { harmless } from "../inspector/page/harmless.ts"
 
 /** How many columns a text takes. */
 export const widthOf = (text: string): number => {

@@ -11,11 +11,14 @@
  */
 import { createServer } from "node:http"
 import { basename } from "node:path"
-import * as HttpServer from "@effect/platform/HttpServer"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
@@ -56,6 +59,8 @@ export interface InspectorOptions {
   readonly name?: string
   /** Hides payloads: applied to every value that a producer or a body gave. @default shows everything */
   readonly redact?: Redact
+  /** Shows a person the address, token included. @default writes it to standard error where that is a terminal */
+  readonly announce?: (line: string) => Effect.Effect<void>
 }
 
 /** Where a database file is, and how its inspector is served. It has no levers. */
@@ -67,8 +72,10 @@ export interface FileOptions extends Omit<InspectorOptions, "levers"> {
 export class Inspector extends Context.Tag("holdfast/inspector/Inspector")<
   Inspector,
   {
-    /** The address of the page, token included: whoever has it sees everything. */
+    /** The address of the page, token included: it gives access to everything that the inspector shows. */
     readonly address: string
+    /** The address of one view of the page, such as `("processes", id)`, token included. */
+    readonly addressOf: (view: "processes" | "tree" | "sweeps" | "wakes" | "machines", id?: string) => string
     readonly port: number
     readonly token: string
     /** How many pages follow the changes at present. */
@@ -77,7 +84,7 @@ export class Inspector extends Context.Tag("holdfast/inspector/Inspector")<
 >() {}
 
 /**
- * Serves an inspector of the host in context, for as long as the layer lives, and logs its address.
+ * Serves an inspector of the host in context, for as long as the layer lives, and announces its address.
  *
  * `InspectorSource` offers the parts that a store alone does not have; {@link layerHost} has those of a `SingleHost`. Fails with `InputInvalid` for a host
  * that is no loopback name, a port that is taken, or an empty token.
@@ -103,7 +110,7 @@ export const layerHost = (
 ): Layer.Layer<Inspector, InputInvalid, HostPartServices | ProcessRegistry> =>
   Layer.scoped(
     Inspector,
-    Effect.flatMap(Effect.all([hostParts, InspectorSource, hostElsewhere]), ([own, given, elsewhere]) =>
+    Effect.flatMap(Effect.all([hostParts(options.redact), InspectorSource, hostElsewhere]), ([own, given, elsewhere]) =>
       serve("live", options, { ...own, ...given }, elsewhere)
     )
   )
@@ -116,7 +123,7 @@ export const layerHost = (
 export const layerFile = ({ filename, ...options }: FileOptions): Layer.Layer<Inspector, InputInvalid | StoreError> =>
   Layer.scoped(
     Inspector,
-    Effect.flatMap(Effect.all([fileParts, InspectorSource, ProcessStore]), ([own, given, store]) =>
+    Effect.flatMap(Effect.all([fileParts(options.redact), InspectorSource, ProcessStore]), ([own, given, store]) =>
       serve("file", { name: basename(filename), ...options, levers: false }, { ...own, ...given }, Feed.polling(store))
     )
   ).pipe(
@@ -136,6 +143,7 @@ const serve = (
 ): Effect.Effect<typeof Inspector.Service, InputInvalid, ProcessStore | ProcessRegistry | Scope.Scope> =>
   Effect.gen(function* () {
     const { port = 0, host = "127.0.0.1", levers = true, name = "holdfast", redact = showAll } = options
+    const { announce = announceOnTerminal } = options
     const token = options.token ?? Access.randomToken()
     if (!Access.isLoopback(host)) {
       return yield* new InputInvalid({ field: "host", problem: `is ${host}; only loopback names are served` })
@@ -153,14 +161,35 @@ const serve = (
           new InputInvalid({ field: "port", problem: `${port} cannot be served at ${host}: ${String(cause)}` })
       )
     )
-    // Closing waits for open connections, and a page keeps one for ever: they are cut first.
+    // A connection that cannot be accepted (no file descriptor is left) is an `error` of the server. Without a listener
+    // it would end the process.
+    const fork = yield* FiberSet.makeRuntime<never>()
+    node.on("error", (cause) => fork(Effect.logWarning("the inspector could not accept a connection", cause)))
+    // Closing waits for open connections, and a page keeps one open: they are cut first.
     yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
     const bound = server.address._tag === "TcpAddress" ? server.address.port : port
     const access = Access.make(token, host, bound)
     const app = appOf({ store, registry, parts, feed, access, redact, host: { mode, levers, name } })
-    yield* Effect.provideService(HttpServer.serveEffect(app), HttpServer.HttpServer, server)
+    // `HttpServer.serve` would also listen for upgrades, with a handler that leaves the socket without an error listener:
+    // one client that resets the connection then ends the process (Effect-TS/effect#6927). Without a listener for
+    // upgrades, Node hands such a request to this handler as an ordinary one.
+    const bounded = Effect.provideService(app, HttpIncomingMessage.MaxBodySize, Option.some(maxBodyBytes))
+    node.on("request", yield* NodeHttpServer.makeHandler(bounded))
 
-    const address = `http://${Access.bracketed(host)}:${bound}/?token=${encodeURIComponent(token)}`
-    yield* Effect.logInfo(`inspector of ${name}: ${address}`)
-    return Inspector.of({ address, port: bound, token, clients: feed.clients })
+    const origin = `http://${Access.bracketed(host)}:${bound}`
+    const addressOf = (view: string, id?: string): string =>
+      `${origin}/#/${view}${id === undefined ? "" : `/${encodeURIComponent(id)}`}?token=${encodeURIComponent(token)}`
+    const address = addressOf("processes")
+    yield* Effect.logInfo(`inspector of ${name}: ${origin}/ (its token is not logged)`)
+    yield* announce(`inspector of ${name}: ${address}`)
+    return Inspector.of({ address, addressOf, port: bound, token, clients: feed.clients })
+  })
+
+/** The largest body of a request. */
+const maxBodyBytes = FileSystem.Size(10 * 1024 * 1024)
+
+/** A terminal shows the address to the person before it; what collects output into files and exporters does not get it. */
+const announceOnTerminal = (line: string): Effect.Effect<void> =>
+  Effect.sync(() => {
+    if (process.stderr.isTTY) process.stderr.write(`${line}\n`)
   })

@@ -1,8 +1,13 @@
 /**
- * Who may ask: whoever has the token, from a page that this server itself has served.
+ * Decides which requests the inspector answers: those that carry its token, from a page that this server itself has served.
  *
- * Invariant: a request without the token learns nothing and does nothing. The names in `Host` and `Origin` are checked as
- * well, so that no page on the internet gets in by letting its own name point at this machine (DNS rebinding).
+ * Invariant: a request without the token gets the files of the page, which every installed package has, and nothing else.
+ * The names in `Host` and `Origin` are checked as well, so that no page on the internet gets in by letting its own name
+ * point at this machine (DNS rebinding).
+ *
+ * The token travels in the `Authorization` header only. A cookie would reach every other server of this machine, since
+ * cookies know no ports; a query would end up in histories and logs. The page takes it from the fragment of its address,
+ * which a browser sends to no server, and keeps it in the storage of its own origin.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -12,15 +17,12 @@ export interface Access {
   readonly token: string
   /** Names and ports under which this server is known, as `Host` has them. */
   readonly hosts: ReadonlyArray<string>
-  /** The name of the cookie that carries the token; cookies know no ports, so the port is part of it. */
-  readonly cookie: string
 }
 
 /** Access to a server at a loopback address. */
 export const make = (token: string, host: string, port: number): Access => ({
   token,
-  hosts: [...new Set([bracketed(host), "127.0.0.1", "localhost", "[::1]"])].map((name) => `${name}:${port}`),
-  cookie: `holdfast_inspector_${port}`
+  hosts: [...new Set([bracketed(host), "127.0.0.1", "localhost", "[::1]"])].map((name) => `${name}:${port}`)
 })
 
 /** A token that nobody guesses: 192 random bits. */
@@ -36,8 +38,8 @@ export const bracketed = (host: string): string => (host.includes(":") ? `[${hos
 /** Why a request is refused, as one clause; `undefined` when it may pass. */
 export const refusalOf = (
   access: Access,
-  request: HttpServerRequest.HttpServerRequest,
-  query: URLSearchParams
+  request: Pick<HttpServerRequest.HttpServerRequest, "method" | "headers">,
+  path: string
 ): { readonly status: 401 | 403; readonly problem: string } | undefined => {
   const { host, origin, authorization } = request.headers
   if (host === undefined || !access.hosts.includes(host.toLowerCase())) {
@@ -46,7 +48,8 @@ export const refusalOf = (
   if (origin !== undefined && !access.hosts.some((name) => origin.toLowerCase() === `http://${name}`)) {
     return { status: 403, problem: "requests from other origins are refused" }
   }
-  const presented = query.get("token") ?? bearerOf(authorization) ?? request.cookies[access.cookie]
+  if (request.method === "GET" && !path.startsWith("/api/")) return undefined
+  const presented = bearerOf(authorization)
   return presented !== undefined && sameText(presented, access.token)
     ? undefined
     : { status: 401, problem: "the token is missing or wrong: open the address that the inspector printed" }

@@ -20,11 +20,15 @@ import { tell } from "./explainMoves.ts"
 import type { Sighting } from "./explainReason.ts"
 import { engineOf, livenessOf, reasonOf } from "./explainReason.ts"
 import { wakesOf } from "./explainWakes.ts"
+import type { Redact } from "./redaction.ts"
+import { redactRow } from "./redaction.ts"
 
 /** What a live host knows of itself; whoever looks at a bare file knows none of it. */
 export interface HostView {
   readonly engine: (registration: Registration) => "present" | "missing" | "unknown"
   readonly slots: () => Sighting["slots"]
+  /** Hides what people and bodies wrote: reasons of requests, problems of a start. @default shows it */
+  readonly redact?: Redact
 }
 
 /** The view of whoever looks at a bare file. */
@@ -120,7 +124,7 @@ const sightingOf = (
     const runningChildren = children.flatMap(({ processId, lifecycle }) => (lifecycle === "running" ? [processId] : []))
     const debts = yield* store.children.debtsOf(registration.id)
     return {
-      row,
+      row: view.redact === undefined ? row : redactRow(row, view.redact),
       nowMs,
       self,
       dead,

@@ -24,30 +24,36 @@ import { render } from "./explainText.ts"
 import type { Elsewhere } from "./feed.ts"
 import { polling } from "./feed.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
+import type { Redact } from "./redaction.ts"
+import { showAll } from "./redaction.ts"
 import { wakesPart } from "./wakeViews.ts"
 
 /** What the parts of a host are read from. */
 export type HostPartServices = Host | RecoverySweep | ProcessStore | OwnerLiveness | WakeOutbox
 
 /** The parts of the host in context: its tree, its sweeps, its wake outbox, explanations that know its engines and slots. */
-export const hostParts: Effect.Effect<InspectorParts, never, HostPartServices> = Effect.gen(function* () {
-  const host = yield* Host
-  const sweep = yield* RecoverySweep
-  const outbox = yield* WakeOutbox
-  return {
-    tree: Effect.map(host.tree, nodeView),
-    sweeps: Effect.map(sweep.latest, sweepViews),
-    wakes: wakesPart(outbox),
-    redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),
-    explain: yield* explaining(host.sight)
-  }
-})
+export const hostParts = (redact: Redact = showAll): Effect.Effect<InspectorParts, never, HostPartServices> =>
+  Effect.gen(function* () {
+    const host = yield* Host
+    const sweep = yield* RecoverySweep
+    const outbox = yield* WakeOutbox
+    return {
+      tree: Effect.map(host.tree, (node) => nodeView(node, redact)),
+      sweeps: Effect.map(sweep.latest, (latest) => sweepViews(latest, redact)),
+      wakes: wakesPart(outbox),
+      redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),
+      explain: yield* explaining({ ...host.sight, redact })
+    }
+  })
 
 /** The parts of a file: its wake outbox, and explanations by what the file says alone. */
-export const fileParts: Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness> = Effect.gen(function* () {
-  const { outbox } = yield* ProcessStore
-  return { explain: yield* explaining(noHost), wakes: wakesPart(outbox) }
-})
+export const fileParts = (
+  redact: Redact = showAll
+): Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness> =>
+  Effect.gen(function* () {
+    const { outbox } = yield* ProcessStore
+    return { explain: yield* explaining({ ...noHost, redact }), wakes: wakesPart(outbox) }
+  })
 
 /**
  * What other programs change, as the host in context hears of it.
@@ -74,32 +80,39 @@ const explaining = (view: HostView): Effect.Effect<(id: ProcessId) => Part, neve
       )
   )
 
-const nodeView = ({ name, kind, state, restarts, note, lastFailure, children }: TreeNode): unknown => ({
+const nodeView = ({ name, kind, state, restarts, note, lastFailure, children }: TreeNode, redact: Redact): unknown => ({
   name,
   kind,
   state,
   ...(restarts === undefined || restarts === 0 ? {} : { restarts }),
   ...(note === undefined ? {} : { note }),
-  ...(lastFailure === undefined ? {} : { last_failure: lastFailure.problem, failed_at_ms: lastFailure.atMs }),
-  children: children.map(nodeView)
+  ...(lastFailure === undefined ? {} : { last_failure: redact(lastFailure.problem), failed_at_ms: lastFailure.atMs }),
+  children: children.map((child) => nodeView(child, redact))
 })
 
 /** The newest sweep stands first, also when it met nothing; the eventful ones before it follow. */
-const sweepViews = ({ report, eventful, failure }: LatestSweeps): ReadonlyArray<unknown> => [
+const sweepViews = ({ report, eventful, failure }: LatestSweeps, redact: Redact): ReadonlyArray<unknown> => [
   ...(failure === undefined ? [] : [{ at_ms: failure.atMs, problem: failure.problem, ...noRows }]),
-  ...(report === undefined || report === eventful[0] ? [] : [sweepView(report)]),
-  ...eventful.map(sweepView)
+  ...(report === undefined || report === eventful[0] ? [] : [sweepView(report, redact)]),
+  ...eventful.map((each) => sweepView(each, redact))
 ]
 
 const noRows = { admitted: [], ended: [], deferred: [] }
 
-const sweepView = ({ beganAtMs, endedAtMs, dead, admitted, ended, deferred }: SweepReport): unknown => ({
+const sweepView = (
+  { beganAtMs, endedAtMs, dead, admitted, ended, deferred }: SweepReport,
+  redact: Redact
+): unknown => ({
   at_ms: beganAtMs,
   duration_ms: endedAtMs - beganAtMs,
   dead: dead.map(({ ownerId, leases }) => ({ owner_id: ownerId, leases })),
   admitted,
   ended,
-  deferred
+  deferred: deferred.map(({ id, reason }) => ({
+    id,
+    // What kept a process from beginning may quote what it was given.
+    reason: "problem" in reason ? { ...reason, problem: redact(reason.problem) } : reason
+  }))
 })
 
 const redriven =

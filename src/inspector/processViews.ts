@@ -14,7 +14,7 @@ import type { JournalEntry } from "../model/Journal.ts"
 import { leaseIn } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import * as ProcessRecord from "../model/ProcessRecord.ts"
-import { encodeEvent, encodeRecord } from "../model/recordWire.ts"
+import { encodeEvent } from "../model/recordWire.ts"
 import { encodeLease } from "../model/wire.ts"
 import type { ProcessRow, ProcessStore } from "../store/ProcessStore.ts"
 import { childrenOf } from "./listing.ts"
@@ -39,7 +39,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
     const journal = yield* store.execution.journal(id)
     return {
       row: rowView(row, redact),
-      record: redactRecord(encodeRecord(ProcessRecord.make(row.base, row.snapshot)), redact),
+      record: redactRecord(ProcessRecord.make(row.base, row.snapshot), redact),
       lease: lease === undefined ? null : (encodeLease(lease) as ProcessView["lease"]), // encoders answer objects
       fencing_token: row.lease.fencingToken,
       machine: processMachine.id,
@@ -113,7 +113,7 @@ export const stateAt = (
     return {
       sequence,
       event: event === undefined ? null : eventView(event, redact),
-      record: redactRecord(encodeRecord(ProcessRecord.make(base, snapshot)), redact),
+      record: redactRecord(ProcessRecord.make(base, snapshot), redact),
       machine: processMachine.id,
       active,
       taken:

@@ -3,6 +3,11 @@
  *
  * Invariant: names, ids, states, times and sequence numbers stay; they are what an inspector is for.
  */
+import { identityOf } from "../model/ProcessInput.ts"
+import type { ProcessRecord } from "../model/ProcessRecord.ts"
+import type { Registration } from "../model/Registration.ts"
+import { encodeRecord } from "../model/recordWire.ts"
+import type { ProcessRow } from "../store/ProcessStore.ts"
 
 /** Replaces a payload by what may be shown of it; it is told the value alone, never where it stands. Pure, JSON to JSON. */
 export type Redact = (payload: unknown) => unknown
@@ -27,11 +32,13 @@ export const redactEvent = (event: unknown, redact: Redact): Json => {
   }
 }
 
-/** A record on the wire, with its input, its output and free text redacted. */
-export const redactRecord = (record: unknown, redact: Redact): Json => {
-  const fields = record as Json // as above
+/** The wire form of a record, with its input, its output and free text redacted. */
+export const redactRecord = (record: ProcessRecord, redact: Redact): Json => {
+  const fields = encodeRecord(record) as Json // as above
+  const label = labelOf(record, redact)
   return {
     ...fields,
+    ...within(fields, "identity", (identity) => (label === undefined ? identity : { ...identity, label })),
     ...within(fields, "input", (input) =>
       Object.fromEntries(
         Object.entries(input).map(([key, value]) => [key, key === "type" || key === "kind" ? value : redact(value)])
@@ -55,6 +62,47 @@ export const redactContext = (context: unknown, redact: Redact): Json => {
     ...within(fields, "abandonRequest", (request) => only(request, "reason", redact))
   }
 }
+
+/** A row with the free texts redacted that an explanation quotes: reasons of requests, and what a start failed with. */
+export const redactRow = (row: ProcessRow, redact: Redact): ProcessRow => {
+  const { cancelRequest, abandonRequest, ...context } = row.snapshot.context
+  const text = (value: string): string => String(redact(value))
+  return {
+    ...row,
+    snapshot: {
+      ...row.snapshot,
+      context: {
+        ...context,
+        ...(cancelRequest === undefined
+          ? {}
+          : {
+              cancelRequest: {
+                ...cancelRequest,
+                reason: cancelRequest.reason === null ? null : text(cancelRequest.reason)
+              }
+            }),
+        ...(abandonRequest === undefined
+          ? {}
+          : {
+              abandonRequest: {
+                ...abandonRequest,
+                ...(abandonRequest.reason === undefined ? {} : { reason: text(abandonRequest.reason) })
+              }
+            })
+      }
+    },
+    ...(row.backOff === undefined ? {} : { backOff: { ...row.backOff, problem: text(row.backOff.problem) } })
+  }
+}
+
+/** The label of a process, redacted when it was taken out of the input, which is redacted as well. */
+export const labelOf = (
+  { identity, input }: Pick<Registration, "identity" | "input">,
+  redact: Redact
+): string | undefined =>
+  identity.label !== undefined && input._tag !== "ToolCall" && identityOf(input).label === identity.label
+    ? String(redact(identity.label))
+    : identity.label
 
 /** The same fields, one of them redacted if it is there. */
 const only = (fields: Json, key: string, redact: Redact): Json =>

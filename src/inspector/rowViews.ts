@@ -5,6 +5,7 @@ import { isActive, lifecycleOf } from "../../machines/lifecycle.ts"
 import { originatorScopeId } from "../model/Provenance.ts"
 import type { ProcessRow } from "../store/ProcessStore.ts"
 import type { Redact } from "./redaction.ts"
+import { labelOf } from "./redaction.ts"
 import type { RowView } from "./View.ts"
 
 /** One line of the list. A problem's text may quote what a body was given, so it is redacted. */
@@ -13,12 +14,13 @@ export const rowView = (row: ProcessRow, redact: Redact): RowView => {
   const { context } = row.snapshot
   const { held } = row.lease
   const { output } = context
+  const label = labelOf(registration, redact)
   const problem =
     output !== undefined && (output._tag === "Failure" || output._tag === "Cancelled") ? output.message : undefined
   return {
     process_id: registration.id,
     kind: registration.identity.kind,
-    ...(registration.identity.label === undefined ? {} : { label: registration.identity.label }),
+    ...(label === undefined ? {} : { label }),
     state: lifecycleOf(row.snapshot),
     sequence: row.sequence,
     disposition: registration.disposition,

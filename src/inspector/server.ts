@@ -2,7 +2,8 @@
  * What the inspector answers: one table of routes over a store, each read-only but the levers.
  *
  * ```
- * request ─► names and token ─► route ─► JSON | the page | the stream of changes
+ * request ─► host, origin ─► the page's own files
+ *                       └──► token ─► route ─► JSON | the stream of changes
  * ```
  */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -15,6 +16,7 @@ import type { AnyStateMachine } from "xstate"
 import { InputInvalid } from "../model/errors.ts"
 import { processId } from "../model/ids.ts"
 import type { StatusFilter } from "../model/ListFilter.ts"
+import { decoder } from "../model/wire.ts"
 import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import type { Access } from "./access.ts"
@@ -57,10 +59,10 @@ export const appOf = (
   const leverOf = (name: string) => (Object.hasOwn(levers, name) ? levers[name] : undefined)
 
   const post = (path: string) => {
-    if (path === "/api/simulate") return Effect.flatMap(HttpServerRequest.schemaBodyJson(StepRequest), simulate)
+    if (path === "/api/simulate") return Effect.flatMap(bodyOf(StepRequest), simulate)
     const lever = path.startsWith("/api/levers/") ? leverOf(path.slice("/api/levers/".length)) : undefined
     if (lever === undefined) return undefined
-    return Effect.flatMap(HttpServerRequest.schemaBodyJson(lever.schema), lever.pull)
+    return Effect.flatMap(bodyOf(lever.schema), lever.pull)
   }
 
   const route = (request: HttpServerRequest.HttpServerRequest, path: string, query: URLSearchParams) => {
@@ -80,15 +82,17 @@ export const appOf = (
     const read = Object.hasOwn(reads, path) ? reads[path] : undefined
     // The platform lets nothing interrupt an answer; a read may be, by its own time limit or by a client that left.
     if (read !== undefined) return Effect.map(Effect.interruptible(read(query)), (value) => Answers.json(value))
-    return pageFile(path, support.access)
+    return pageFile(path)
   }
 
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
-    const url = new URL(request.url, "http://inspector")
-    const refused = refusalOf(support.access, request, url.searchParams)
+    const base = "http://inspector"
+    if (!URL.canParse(request.url, base)) return Answers.refusal(400, "NoAddress", "the address cannot be read")
+    const { pathname, searchParams } = new URL(request.url, base)
+    const refused = refusalOf(support.access, request, pathname)
     if (refused !== undefined) return Answers.refusal(refused.status, "Refused", refused.problem)
-    return yield* route(request, url.pathname, url.searchParams)
+    return yield* route(request, pathname, searchParams)
   }).pipe(
     Effect.catchAll((error) => Effect.succeed(Answers.failure(error))),
     Effect.catchAllDefect((defect) =>
@@ -99,6 +103,24 @@ export const appOf = (
     )
   )
 }
+
+/** Reads the body of a request. Fails with `InputInvalid`, which names the field and what is wrong with it. */
+const bodyOf = <A, I>(schema: Schema.Schema<A, I>) =>
+  Effect.gen(function* () {
+    const text = yield* (yield* HttpServerRequest.HttpServerRequest).text
+    const invalid = (field: string, problem: string) => new InputInvalid({ field, problem })
+    const json = yield* Effect.try({
+      try: (): unknown => JSON.parse(text),
+      catch: () => invalid("body", "is not JSON")
+    })
+    const decode = decoder("body", schema)
+    return yield* Effect.suspend(() => decode(json)).pipe(
+      // A schema follows the value as deeply as it is nested, until the stack ends.
+      Effect.catchAllDefect((defect) =>
+        defect instanceof RangeError ? Effect.fail(invalid("body", "is nested too deeply")) : Effect.die(defect)
+      )
+    )
+  })
 
 const readsOf = ({ store, parts, redact, host }: ServerSupport): Readonly<Record<string, Handler>> => ({
   "/api/host": () =>
@@ -171,15 +193,12 @@ const changesOf = (feed: Feed): HttpServerResponse.HttpServerResponse =>
     headers: { ...headers, "x-accel-buffering": "no" }
   })
 
-const pageFile = (path: string, access: Access): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.map(assetOf(path === "/" ? "index.html" : path.slice(1)), (asset) => {
-    if (asset === undefined) return nowhere(path)
-    const { contentType, body } = asset
-    // From here on the cookie carries the token: scripts, and with them anything that reads addresses, never see it.
-    const cookie = `${access.cookie}=${access.token}; Path=/; HttpOnly; SameSite=Strict`
-    const own = path === "/" ? { ...headers, "set-cookie": cookie } : headers
-    return HttpServerResponse.uint8Array(body, { contentType, headers: own })
-  })
+const pageFile = (path: string): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.map(assetOf(path === "/" ? "index.html" : path.slice(1)), (asset) =>
+    asset === undefined
+      ? nowhere(path)
+      : HttpServerResponse.uint8Array(asset.body, { contentType: asset.contentType, headers })
+  )
 
 const nowhere = (path: string) => Answers.refusal(404, "NotFound", `there is nothing at ${path}`)
 

@@ -151,9 +151,9 @@ const chromium = Effect.acquireRelease(Effect.promise(launch), (browser) => Effe
 /** A page that shows a process and follows the host. */
 const showing = (id: string) =>
   Effect.gen(function* () {
-    const { address, clients } = yield* Inspector.Inspector
+    const { addressOf, clients } = yield* Inspector.Inspector
     const browser = yield* chromium
-    const page = yield* Effect.promise(() => open(browser, `${address}#/processes/${id}`))
+    const page = yield* Effect.promise(() => open(browser, addressOf("processes", id)))
     yield* Effect.promise(() => page.locator(".facts .terms").first().waitFor())
     yield* Effect.promise(() => page.locator('[data-id="process.running"].active').waitFor())
     assert.equal(clients(), 1)

@@ -62,7 +62,7 @@ interface Stretch {
 /** Lets a stretch run by turns alone and followed, and takes the median of each. */
 const byTurns = <R>(stretch: Effect.Effect<Stretch, unknown, R>) =>
   Effect.gen(function* () {
-    const { address, clients } = yield* Inspector.Inspector
+    const { port, token, clients } = yield* Inspector.Inspector
     const subscriber = yield* subscribing
     yield* populate
     yield* stretch
@@ -70,7 +70,7 @@ const byTurns = <R>(stretch: Effect.Effect<Stretch, unknown, R>) =>
     for (let turn = 0; turn < turns * 2; turn++) {
       // Who begins changes from pair to pair: what grows with time, grows for both.
       const isFollowed = turn % 4 === 1 || turn % 4 === 2
-      if (isFollowed) subscriber.follow(address.replace("/?", "/api/changes?"))
+      if (isFollowed) subscriber.follow({ address: `http://127.0.0.1:${port}/api/changes`, token })
       yield* until(() => clients() === (isFollowed ? 1 : 0))
       stretches[isFollowed ? "followed" : "alone"].push(yield* stretch)
       if (!isFollowed) continue
@@ -127,7 +127,7 @@ const subscribing = Effect.acquireRelease(
     })
     const say = (order: Order) => child.send(order)
     return {
-      follow: (address: string) => say({ follow: address }),
+      follow: (stream: NonNullable<Order["follow"]>) => say({ follow: stream }),
       stop: () =>
         new Promise<number>((resolve) => {
           child.once("message", (answer) => resolve((answer as { readonly messages: number }).messages)) // as it says

@@ -4,7 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { serve } from "../../src/cli/inspect.ts"
-import { fileStore, register } from "../inspector/fixtures.ts"
+import { fileStore, register, tokenIn } from "../inspector/fixtures.ts"
 import { bounded, quiet, temporaryFolder } from "../support/hosts.ts"
 
 describe("holdfast inspect", () => {
@@ -17,9 +17,11 @@ describe("holdfast inspect", () => {
         const onListening = (url: string) => Effect.asVoid(Deferred.succeed(listening, url))
         const serving = yield* Effect.fork(Effect.provide(serve(filename, { port: 0, onListening }), quiet))
         const url = new URL(yield* Deferred.await(listening))
-        const counts = new URL(`/api/counts${url.search}`, url)
+        const headers = { authorization: `Bearer ${tokenIn(url.href)}` }
         const read = Effect.tryPromise(() =>
-          fetch(counts, { signal: AbortSignal.timeout(30_000) }).then((response) => response.json())
+          fetch(new URL("/api/counts", url), { headers, signal: AbortSignal.timeout(30_000) }).then((response) =>
+            response.json()
+          )
         )
         assert.deepStrictEqual(yield* read, {
           counts: { running: 1, completed: 0, failed: 0, cancelled: 0, abandoned: 0 },

@@ -210,7 +210,12 @@ describe("the stream of changes", () => {
       const inspector = yield* Inspector.Inspector
       const abort = new AbortController()
       const response = yield* bounded(
-        Effect.promise(() => fetch(inspector.address.replace("/?", "/api/changes?"), { signal: abort.signal }))
+        Effect.promise(() =>
+          fetch(`http://127.0.0.1:${inspector.port}/api/changes`, {
+            headers: { authorization: `Bearer ${inspector.token}` },
+            signal: abort.signal
+          })
+        )
       )
       assert.strictEqual(response.headers.get("content-type"), "text/event-stream; charset=utf-8")
       const reader = response.body?.getReader()

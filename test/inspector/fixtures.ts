@@ -75,6 +75,10 @@ export const fileStore = (filename: string) => Layer.provideMerge(onStore, Sqlit
 export const inspected = (options: Inspector.InspectorOptions = {}, store = memoryStore) =>
   Layer.provide(Layer.provideMerge(Inspector.layer({ token: "secret", ...options }), store), quiet)
 
+/** The token in the address of an inspector. */
+export const tokenIn = (address: string): string =>
+  new URLSearchParams(new URL(address).hash.split("?")[1]).get("token") ?? ""
+
 /** Asks the inspector in context, whose token is `secret`, for JSON. */
 export const asked = <A = unknown>(path: string): Effect.Effect<A, never, Inspector.Inspector> =>
   Effect.flatMap(Inspector.Inspector, ({ port }) =>

@@ -113,8 +113,8 @@ const makeHost = async () => {
     const context = await Effect.runPromise(
       Layer.buildWithScope(inspector, scope).pipe(Effect.provideService(InspectorSource, parts))
     )
-    const { address, port: bound } = await Effect.runPromise(Effect.provide(Inspector.Inspector, context))
-    return { address, port: bound, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
+    const { address, addressOf, port: bound } = await Effect.runPromise(Effect.provide(Inspector.Inspector, context))
+    return { address, addressOf, port: bound, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
   }
   return { run: runtime.runPromise, start, end: () => runtime.dispose() }
 }
@@ -201,7 +201,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
   }, 120_000)
 
   it("after a restart of the inspector on its port the page is up to date again by itself", async () => {
-    const page = await open(browser, `${inspector.address}#/processes/batch%2F010`)
+    const page = await open(browser, inspector.addressOf("processes", "batch/010"))
     await page.locator('#link[data-connection="live"]').waitFor()
     await page.locator('[data-id="process.running"].active').waitFor()
     await inspector.stop()
@@ -216,7 +216,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
   }, 120_000)
 
   it("where event follows event a line stays the element it was, and the log holds the last thousand", async () => {
-    const page = await open(browser, `${inspector.address}#/processes/batch%2F020`)
+    const page = await open(browser, inspector.addressOf("processes", "batch/020"))
     const line = page.locator('.line[data-process="batch/020"]')
     await line.waitFor()
     await page.locator(".timeline .state", { hasText: "No event yet" }).waitFor()
@@ -233,7 +233,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
   }, 120_000)
 
   it("says in one sentence why a process does not move, and the rest when it is asked to", async () => {
-    const page = await open(browser, `${inspector.address}#/processes/batch%2F030`)
+    const page = await open(browser, inspector.addressOf("processes", "batch/030"))
     const why = page.locator(".why")
     await why.locator(".why-sentence", { hasText: "batch/030 waits for the signal approve" }).waitFor()
     assert.isFalse(await why.locator("pre").isVisible())
@@ -246,7 +246,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
   }, 120_000)
 
   it("a machine is stepped by hand: an event from its form, the next state, its commands", async () => {
-    const page = await open(browser, `${inspector.address}#/machines/process`)
+    const page = await open(browser, inspector.addressOf("machines", "process"))
     await page.locator('[data-id="process.running.execution.unstarted"].active').waitFor()
     await page.getByLabel("event").first().selectOption("process.started")
     await page.getByRole("button", { name: "Send event" }).click()
@@ -263,8 +263,8 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
       await Effect.runPromise(Effect.scoped(Effect.provide(register("left-behind"), fileStore(filename))))
       const onFile = Layer.provide(Inspector.layerFile({ filename }), quiet)
       const context = await Effect.runPromise(Layer.buildWithScope(onFile, scope))
-      const { address } = await Effect.runPromise(Effect.provide(Inspector.Inspector, context))
-      const page = await open(browser, `${address}#/processes/left-behind`)
+      const { addressOf } = await Effect.runPromise(Effect.provide(Inspector.Inspector, context))
+      const page = await open(browser, addressOf("processes", "left-behind"))
       await page.locator(".mode.file", { hasText: "file, read-only" }).waitFor()
       await page.locator(".timeline .state", { hasText: "No event yet" }).waitFor()
       assert.isTrue(await page.getByRole("button", { name: "Cancel…" }).isDisabled())

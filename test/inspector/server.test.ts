@@ -56,7 +56,7 @@ const statusFor = (headers: Readonly<Record<string, string>>) =>
         () =>
           new Promise<number>((resolve, reject) => {
             const sent = httpRequest(
-              { port, host: "127.0.0.1", path: "/api/host?token=secret", headers },
+              { port, host: "127.0.0.1", path: "/api/host", headers: { authorization: "Bearer secret", ...headers } },
               (response) => {
                 response.resume()
                 resolve(response.statusCode ?? 0)
@@ -87,22 +87,23 @@ describe("access to the inspector", () => {
     }).pipe(Effect.provide(inspected()))
   )
 
-  it.live("the page is given a cookie, and the cookie is enough from then on", () =>
+  it.live("the token counts in the authorization header only; no answer sets a cookie", () =>
     Effect.gen(function* () {
       const { port } = yield* Inspector.Inspector
-      const page = yield* ask<string>("/?token=secret", {}, null)
+      const page = yield* ask<string>("/", {}, null)
       assert.strictEqual(page.status, 200)
       assert.include(page.body, "<!doctype html>")
-      const cookie = page.headers.get("set-cookie") ?? ""
-      assert.strictEqual(cookie, `holdfast_inspector_${port}=secret; Path=/; HttpOnly; SameSite=Strict`)
-      const { status } = yield* ask("/api/host", { headers: { cookie: cookie.split(";")[0] ?? "" } }, null)
-      assert.strictEqual(status, 200)
+      assert.isNull(page.headers.get("set-cookie"))
+      const cookie = `holdfast_inspector_${port}=secret`
+      assert.strictEqual((yield* ask("/api/host", { headers: { cookie } }, null)).status, 401)
+      assert.strictEqual((yield* ask("/api/host?token=secret", {}, null)).status, 401)
+      assert.strictEqual((yield* ask("/api/host")).status, 200)
     }).pipe(Effect.provide(inspected()))
   )
 
   it.live("everything the page asks for is there", () =>
     Effect.gen(function* () {
-      const { body } = yield* ask<string>("/?token=secret")
+      const { body } = yield* ask<string>("/", {}, null)
       const files = [...body.matchAll(/(?:href|src)="([a-zA-Z]+\.[a-z]+)"/g)].map(([, file]) => file)
       assert.includeMembers(files, ["style.css", "main.js", "list.js", "icon.svg"])
       for (const file of files) assert.strictEqual((yield* ask(`/${file}`)).status, 200, file)
@@ -123,7 +124,7 @@ describe("access to the inspector", () => {
 
   it.live("every answer forbids scripts from elsewhere, frames and referrers", () =>
     Effect.gen(function* () {
-      for (const path of ["/?token=secret", "/style.css", "/api/host", "/nowhere"]) {
+      for (const path of ["/", "/style.css", "/api/host", "/nowhere"]) {
         const { headers } = yield* ask(path)
         assert.include(headers.get("content-security-policy") ?? "", "default-src 'none'; script-src 'self'")
         assert.strictEqual(headers.get("referrer-policy"), "no-referrer")

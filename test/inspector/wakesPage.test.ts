@@ -19,9 +19,9 @@ describe.skipIf(isWithoutBrowser)("the outbox on the page", () => {
   afterAll(() => browser?.close())
 
   /** The page of whatever inspector is in context, at the outbox. */
-  const outboxPage = Effect.flatMap(Inspector.Inspector, ({ address }) =>
+  const outboxPage = Effect.flatMap(Inspector.Inspector, ({ addressOf }) =>
     Effect.acquireRelease(
-      Effect.promise(() => open(browser, `${address}#/wakes`)),
+      Effect.promise(() => open(browser, addressOf("wakes"))),
       (page) => Effect.promise(() => page.context().close())
     )
   )

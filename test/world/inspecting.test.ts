@@ -10,6 +10,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import { inspect, openerOf } from "../../docs/examples/audit/inspecting.ts"
 import { isWithoutBrowser, launch, open, picture } from "../inspector/browser.ts"
+import { tokenIn } from "../inspector/fixtures.ts"
 import { bounded, memory, until } from "../support/hosts.ts"
 import { plant } from "./directory.ts"
 import { main, run, start } from "./program.ts"
@@ -55,16 +56,16 @@ describe("the inspector of an audit", () => {
     () =>
       Effect.gen(function* () {
         const { program, address, id } = yield* waiting(place())
-        const { origin, searchParams, hash } = new URL(address)
+        const { origin, hash } = new URL(address)
         const ask = (token: string) =>
           Effect.promise(() =>
             fetch(`${origin}/api/process?id=${encodeURIComponent(id)}`, {
               headers: { authorization: `Bearer ${token}` }
             })
           )
-        assert.strictEqual((yield* bounded(ask(searchParams.get("token") ?? ""))).status, 200)
+        assert.strictEqual((yield* bounded(ask(tokenIn(address)))).status, 200)
         assert.strictEqual((yield* bounded(ask("guessed"))).status, 401)
-        assert.strictEqual(decodeURIComponent(hash), `#/processes/${id}`)
+        assert.strictEqual(decodeURIComponent(hash.split("?")[0] ?? ""), `#/processes/${id}`)
         yield* program.kill("SIGINT")
         assert.strictEqual((yield* program.ended).code, 130)
         const after = yield* Effect.promise(() =>
@@ -158,7 +159,7 @@ describe("a browser", () => {
       const noted = join(bin, "noted")
       writeFileSync(
         join(bin, "xdg-open"),
-        `#!/bin/sh\n${opener}\necho "$1" > ${noted}.part && mv ${noted}.part ${noted}\n`
+        `#!/bin/sh\n${opener}\ncp "$1" ${noted}.part && echo "$1" >> ${noted}.part && mv ${noted}.part ${noted}\n`
       )
       chmodSync(join(bin, "xdg-open"), 0o755)
       const command = [process.execPath, main, directory, "--yes", ...args].join(" ")
@@ -184,13 +185,16 @@ describe("a browser", () => {
     })
 
   it.live.skipIf(!existsSync(terminal))(
-    "is given the address that is printed; not with --no-open, and an opener that fails is no matter",
+    "is given a page that leads to the address that is printed; not with --no-open, and an opener that fails is no matter",
     () =>
       Effect.gen(function* () {
         const opened = yield* atTerminal([], "")
         assert.strictEqual(opened.code, 0)
         yield* until(Effect.sync(() => existsSync(opened.noted)))
-        assert.strictEqual(readFileSync(opened.noted, "utf8").trim(), opened.address)
+        const [page = "", argument = ""] = readFileSync(opened.noted, "utf8").split("\n")
+        assert.strictEqual(/url=([^"]*)"/.exec(page)?.[1], opened.address)
+        assert.notInclude(argument, tokenIn(opened.address))
+        assert.isFalse(existsSync(argument), "the page with the address is removed")
         const unopened = yield* atTerminal(["--no-open"], "")
         assert.deepStrictEqual([unopened.code, existsSync(unopened.noted)], [0, false])
         assert.match(unopened.address, /^http/)

@@ -5,9 +5,13 @@
  * since the address is there to read.
  */
 import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { Screen } from "./Screen.ts"
 
 /** What the command line says about the inspector. */
@@ -25,9 +29,9 @@ export const inspect = (auditId: string, screen: Screen, { serve, open, port = 0
     if (!serve) return
     // Loading it takes a moment that the start of the audit need not have.
     const Inspector = yield* Effect.promise(() => import("../../../src/inspector/Inspector.ts"))
-    const served = yield* Layer.build(Inspector.layerHost({ name: "audit", port }))
-    const { address } = Context.get(served, Inspector.Inspector)
-    const at = `${address}#/processes/${encodeURIComponent(auditId)}`
+    const announce = () => Effect.void // the line below says it
+    const served = yield* Layer.build(Inspector.layerHost({ name: "audit", port, announce }))
+    const at = Context.get(served, Inspector.Inspector).addressOf("processes", auditId)
     screen.print(`to watch it: ${at}`)
     const opener = openerOf({ platform: process.platform, env: process.env, isTerminal: screen.live })
     if (open && opener !== undefined) yield* opened(opener, at)
@@ -49,10 +53,23 @@ export const openerOf = (where: {
   return has("DISPLAY") || has("WAYLAND_DISPLAY") ? ["xdg-open"] : undefined
 }
 
-/** It goes on by itself: a browser is not closed with the audit. */
-const opened = ([command, ...args]: Opener, address: string): Effect.Effect<void> =>
-  Effect.sync(() => {
-    const child = spawn(command, [...args, address], { stdio: "ignore", detached: true })
+/**
+ * Opens a browser, which goes on by itself when the audit ends.
+ *
+ * Every user of the machine sees the arguments of a program, and the address has the token: the browser is given a page of
+ * the person's own instead, which leads there. It is removed with the scope.
+ */
+const opened = ([command, ...args]: Opener, address: string): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const folder = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "audit-inspector-"))),
+      (made) => Effect.sync(() => rmSync(made, { recursive: true, force: true }))
+    )
+    const page = join(folder, "open.html")
+    writeFileSync(page, `<!doctype html><title>audit</title><meta http-equiv="refresh" content="0;url=${address}">\n`, {
+      mode: 0o600
+    })
+    const child = spawn(command, [...args, page], { stdio: "ignore", detached: true })
     child.on("error", () => {})
     child.unref()
   })

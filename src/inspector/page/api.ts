@@ -1,7 +1,8 @@
 /**
- * Asking the server. The cookie that came with the page carries the token.
+ * Asks the server. Every request carries the token of the page.
  */
 import type { ErrorView } from "../View.ts"
+import { authorization } from "./access.ts"
 
 /** A refusal of the server, or its absence (`tag` is then "Unreachable"). */
 export class Refused extends Error {
@@ -23,13 +24,13 @@ export const get = <A>(path: string, query: Readonly<Record<string, string | num
 
 /** Posts JSON. Fails with {@link Refused}. */
 export const post = <A>(path: string, body: unknown): Promise<A> =>
-  ask<A>(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) })
+  ask<A>(path, { method: "POST", body: JSON.stringify(body) }, { "content-type": "application/json" })
 
 /** What went wrong, as a sentence. */
 export const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-const ask = async <A>(path: string, init: RequestInit): Promise<A> => {
-  const response = await fetch(`api/${path}`, { ...init, credentials: "same-origin" }).catch(() => {
+const ask = async <A>(path: string, init: RequestInit, headers: Readonly<Record<string, string>> = {}): Promise<A> => {
+  const response = await fetch(`api/${path}`, { ...init, headers: { ...headers, ...authorization() } }).catch(() => {
     throw new Refused("Unreachable", "the host does not answer")
   })
   const body: unknown = await response.json().catch(() => undefined)

@@ -3,6 +3,7 @@
 /**
  * Elements and texts of the page. Whatever comes from a store becomes text, never markup.
  */
+import { harmless, harmlessBlock } from "./harmless.ts"
 
 /** What an element may hold; nothing is left out. */
 export type Child = Node | string | number | false | null | undefined
@@ -79,14 +80,24 @@ export const oncePerFrame = (paint: () => void): (() => void) => {
 const apply = (element: Element, attributes: Attributes): void => {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name.slice(2), value)
-    else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : String(value))
+    else if (value !== undefined && value !== false) {
+      element.setAttribute(name, value === true ? "" : isRead(name) ? harmless(String(value)) : String(value))
+    }
   }
+}
+
+/** Attributes that a person reads; the others are looked up by scripts, or followed. */
+const isRead = (name: string): boolean => name === "title" || name === "aria-label" || name === "placeholder"
+
+/** Replaces what an element says. */
+export const say = (element: Element, text: string): void => {
+  element.textContent = harmlessBlock(text)
 }
 
 const append = (element: Element, children: ReadonlyArray<Child>): void => {
   for (const child of children) {
     if (child !== false && child !== null && child !== undefined) {
-      element.append(typeof child === "number" ? String(child) : child)
+      element.append(typeof child === "object" ? child : harmlessBlock(String(child)))
     }
   }
 }

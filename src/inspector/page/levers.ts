@@ -3,7 +3,7 @@
  */
 import type { ProcessView, SignalView } from "../View.ts"
 import { post, sentenceOf } from "./api.ts"
-import { fill, h } from "./dom.ts"
+import { fill, h, say } from "./dom.ts"
 import type { Field } from "./form.ts"
 import { fieldFor } from "./form.ts"
 
@@ -164,7 +164,7 @@ const ask = (question: Question, done: () => void): void => {
       (wrong) => {
         confirm.disabled = false
         if (wrong !== undefined) {
-          problem.textContent = wrong
+          say(problem, wrong)
           return
         }
         dialog.close()
@@ -172,7 +172,7 @@ const ask = (question: Question, done: () => void): void => {
       },
       (error: unknown) => {
         confirm.disabled = false
-        problem.textContent = sentenceOf(error)
+        say(problem, sentenceOf(error))
       }
     )
   })

@@ -4,7 +4,7 @@
 import type { MachineLine, MachineView, StepView } from "../View.ts"
 import { get, post, sentenceOf } from "./api.ts"
 import { draw } from "./chart.ts"
-import { fill, h, notice, panel } from "./dom.ts"
+import { fill, h, notice, panel, say } from "./dom.ts"
 import { jsonField } from "./form.ts"
 import { jsonTree } from "./json.ts"
 
@@ -66,18 +66,18 @@ const bench = (machine: MachineView): HTMLElement => {
     post<StepView>("simulate", { machine: machine.id, ...body }).then(
       (next) => {
         step = next
-        problem.textContent = ""
+        say(problem, "")
         done.push(next.changed ? what : `${what} (nothing handles it here)`)
         paint()
       },
       (error: unknown) => {
-        problem.textContent = sentenceOf(error)
+        say(problem, sentenceOf(error))
       }
     )
   }
   const begin = (): void => {
     const filled = input.value()
-    if (!filled.ok) problem.textContent = filled.problem
+    if (!filled.ok) say(problem, filled.problem)
     else {
       done.length = 0
       run({ input: filled.value }, "begin")
@@ -85,7 +85,7 @@ const bench = (machine: MachineView): HTMLElement => {
   }
   const advance = (): void => {
     const filled = field.value()
-    if (!filled.ok) problem.textContent = filled.problem
+    if (!filled.ok) say(problem, filled.problem)
     else run({ snapshot: step?.snapshot, event: filled.value }, choice.value)
   }
 

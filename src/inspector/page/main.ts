@@ -2,8 +2,10 @@
  * The page: which view is shown, the keys, and the one stream that keeps all of it up to date.
  */
 import type { ChangeMessage, HostView } from "../View.ts"
+import { admit } from "./access.ts"
 import { get } from "./api.ts"
 import { byId, fill, h, notice } from "./dom.ts"
+import { harmless } from "./harmless.ts"
 import { makeList } from "./list.ts"
 import { makeMachines } from "./machines.ts"
 import type { PartPanel } from "./parts.ts"
@@ -92,7 +94,7 @@ const show = (): void => {
     if (link.getAttribute("href") === `#/${place.view}`) link.setAttribute("aria-current", "page")
     else link.removeAttribute("aria-current")
   }
-  document.title = place.id === undefined ? "holdfast inspector" : `${place.id} · holdfast inspector`
+  document.title = place.id === undefined ? "holdfast inspector" : `${harmless(place.id)} · holdfast inspector`
   part = undefined
   if (place.view !== "processes") shown = undefined
   const showView = views[place.view] ?? showProcess
@@ -154,9 +156,23 @@ const onConnection = (connection: Connection): void => {
   const link = byId("link")
   if (link.getAttribute("data-connection") === connection) return
   link.setAttribute("data-connection", connection)
-  link.textContent = { connecting: "connecting", live: "connected", lost: "disconnected, retrying" }[connection]
-  link.title = connection === "lost" ? "The program that served this page has ended, or does not answer." : ""
-  document.body.classList.toggle("is-lost", connection === "lost")
+  const { text, title } = connectionTexts[connection]
+  link.textContent = text
+  link.title = title
+  document.body.classList.toggle("is-lost", connection === "lost" || connection === "refused")
+}
+
+const connectionTexts: Readonly<Record<Connection, { readonly text: string; readonly title: string }>> = {
+  connecting: { text: "connecting", title: "" },
+  live: { text: "connected", title: "" },
+  lost: {
+    text: "disconnected, retrying",
+    title: "The program that served this page has ended, or does not answer."
+  },
+  refused: {
+    text: "no access, retrying",
+    title: "The token is missing or wrong: open the address that the inspector printed."
+  }
 }
 
 const onKey = (event: KeyboardEvent): void => {
@@ -175,15 +191,16 @@ const onKey = (event: KeyboardEvent): void => {
   }
 }
 
-// From here on the cookie carries the token: the address can be shown to others.
-if (new URLSearchParams(location.search).has("token"))
-  history.replaceState(null, "", `${location.pathname}${location.hash}`)
-
 startTheme()
-addEventListener("hashchange", show)
+await admit()
+addEventListener("hashchange", () => {
+  // The address of an inspector may be opened in a tab that shows one already.
+  if (location.hash.includes("?")) void admit().then(show).then(readAgain)
+  else show()
+})
 addEventListener("keydown", onKey)
 show()
-listen(onMessage, onConnection)
+void listen(onMessage, onConnection)
 // Leases are renewed and sweeps made without an event: what is looked at is read again now and then.
 setInterval(() => {
   if (document.hidden || document.body.classList.contains("is-lost")) return

@@ -2,7 +2,7 @@
  * Why a process does not move: one sentence in sight, and folded behind it what would move it and what that rests on.
  */
 import type { PartView } from "../View.ts"
-import { h } from "./dom.ts"
+import { h, say } from "./dom.ts"
 
 /** The explanation of one process. */
 export interface WhyPanel {
@@ -22,8 +22,8 @@ export const makeWhy = (id: string): WhyPanel => {
     show: (explained) => {
       const [first = "", ...others] = explained.available ? textOf(explained.value).split("\n") : []
       // The heading above it has the id.
-      sentence.textContent = first.startsWith(`${id}: `) ? first.slice(id.length + 2) : first
-      rest.textContent = others.join("\n")
+      say(sentence, first.startsWith(`${id}: `) ? first.slice(id.length + 2) : first)
+      say(rest, others.join("\n"))
       more.hidden = others.length === 0
       element.hidden = first === ""
       element.classList.toggle("is-all", others.length === 0)

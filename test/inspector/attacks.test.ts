@@ -1,0 +1,319 @@
+/**
+ * The inspector as a stranger meets it: clients without the token, that reset, lie and probe. None of them ends or slows the host.
+ */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { connect } from "node:net"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Inspector from "../../src/inspector/Inspector.ts"
+import { processId } from "../../src/model/ids.ts"
+import * as Authority from "../../src/store/decisions/authority.ts"
+import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
+import type { Child } from "../support/children.ts"
+import { start } from "../support/children.ts"
+import { bounded, temporaryFolder } from "../support/hosts.ts"
+import { isWithoutBrowser, launch, open } from "./browser.ts"
+import { fileStore, inspected, memoryStore, register, tokenIn } from "./fixtures.ts"
+
+/** An inspector in an OS process of its own, which an attack may end. */
+const served = Effect.gen(function* () {
+  const db = join(yield* temporaryFolder, "a.db")
+  yield* Effect.scoped(Effect.provide(register("p"), fileStore(db)))
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() => start("src/cli/main.js", ["inspect", "--db", db])),
+    (one) => Effect.sync(() => one.process.kill("SIGKILL"))
+  )
+  const line = yield* Effect.promise(() => child.saw(/http:/))
+  const address = /http:[^\s;]+/.exec(line)?.[0] ?? assert.fail(line)
+  return { child, address, port: Number(new URL(address).port) }
+})
+
+/** Fails when the program has ended, or does not answer those who have the token. */
+const lives = async (child: Child, address: string): Promise<void> => {
+  const answer = await fetch(new URL("/api/counts", address), {
+    headers: { authorization: `Bearer ${tokenIn(address)}` },
+    signal: AbortSignal.timeout(20_000)
+  })
+  assert.strictEqual(answer.status, 200)
+  assert.strictEqual(child.process.exitCode, null, child.errors.join("\n"))
+}
+
+/** Sends text and resets the connection, at once or after a moment. */
+const reset = (port: number, text: string, afterMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.write(text)
+      const end = () => socket.resetAndDestroy()
+      if (afterMs === 0) end()
+      else setTimeout(end, afterMs)
+    })
+    socket.on("error", () => {})
+    socket.on("close", () => resolve())
+  })
+
+const upgrade = (path: string, token: string): string =>
+  [
+    `GET ${path} HTTP/1.1`,
+    "Host: 127.0.0.1",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ...(token === "" ? [] : [`Authorization: Bearer ${token}`]),
+    "",
+    ""
+  ].join("\r\n")
+
+describe("a client that resets its connection", () => {
+  it.scopedLive("ends no host, with or without the token, at any moment of an upgrade or a request", () =>
+    Effect.gen(function* () {
+      const { child, address, port } = yield* served
+      const token = tokenIn(address)
+      const texts = [
+        upgrade("/", ""),
+        upgrade("/api/changes", ""),
+        upgrade("/api/changes", token),
+        upgrade("/", "").slice(0, 60),
+        upgrade("/api/changes", token).replace("Upgrade: websocket", "Upgrade: h2c"),
+        `GET /api/changes HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+        `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
+        `POST /api/levers/cancel HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Length: 100000\r\n\r\n{`,
+        "\u0000\u0001garbage\r\n\r\n"
+      ]
+      for (let round = 0; round < 12; round++) {
+        for (const text of texts) {
+          yield* Effect.promise(() =>
+            Promise.all([0, 0, 1, 2, 5, 10].map((afterMs) => reset(port, text, afterMs + (round % 3))))
+          )
+        }
+        yield* Effect.promise(() => lives(child, address))
+      }
+    })
+  )
+
+  it.scopedLive("is answered like any other when it asks for an upgrade: without the token it gets 401", () =>
+    Effect.gen(function* () {
+      const { port } = yield* served
+      const answer = yield* bounded(
+        Effect.async<string>((resume) => {
+          const socket = connect(port, "127.0.0.1", () =>
+            socket.write(upgrade("/api/changes", "").replace("Host: 127.0.0.1", `Host: 127.0.0.1:${port}`))
+          )
+          socket.once("data", (data) => {
+            socket.destroy()
+            resume(Effect.succeed(String(data).slice(0, 12)))
+          })
+        })
+      )
+      assert.strictEqual(answer, "HTTP/1.1 401")
+    })
+  )
+})
+
+describe.skipIf(isWithoutBrowser)("a page of another origin", () => {
+  it.scopedLive(
+    "ends no host by opening and closing sockets, and reads nothing",
+    () =>
+      Effect.gen(function* () {
+        const { child, address, port } = yield* served
+        const stranger = yield* Effect.acquireRelease(
+          Effect.async<ReturnType<typeof createServer>>((resume) => {
+            const server = createServer((_, response) => response.end("<!doctype html><title>elsewhere</title>"))
+            server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+          }),
+          (server) => Effect.sync(() => (server.closeAllConnections(), server.close()))
+        )
+        const browser = yield* Effect.acquireRelease(Effect.promise(launch), (one) => Effect.promise(() => one.close()))
+        const { port: elsewhere } = stranger.address() as AddressInfo // it listens at a port
+        const page = yield* Effect.promise(() => open(browser, `http://localhost:${elsewhere}/`))
+        const tries = 1_600
+        const made = yield* Effect.promise(() =>
+          page.evaluate(
+            async ([target, count]) => {
+              for (let at = 0; at < count; at += 8) {
+                await Promise.all(
+                  Array.from({ length: 8 }, async (_, index) => {
+                    const socket = new WebSocket(`ws://127.0.0.1:${target}/`)
+                    await new Promise((resolve) => setTimeout(resolve, index * 2))
+                    socket.close()
+                  })
+                )
+              }
+              const read = await fetch(`http://127.0.0.1:${target}/api/counts`).then(
+                (response) => response.status,
+                () => "refused"
+              )
+              return read
+            },
+            [port, tries] as const
+          )
+        )
+        assert.strictEqual(made, "refused")
+        yield* Effect.promise(() => lives(child, address))
+      }),
+    120_000
+  )
+})
+
+/** Asks by hand: `fetch` would tidy the path. */
+const statusOf = (port: number, requestLine: string): Effect.Effect<string> =>
+  bounded(
+    Effect.async<string>((resume) => {
+      const socket = connect(port, "127.0.0.1", () =>
+        socket.write(`${requestLine} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`)
+      )
+      socket.once("data", (data) => {
+        socket.destroy()
+        resume(Effect.succeed(String(data).slice(9, 12)))
+      })
+    })
+  )
+
+describe("a request that cannot be read", () => {
+  it.scopedLive("is the client's fault, before any token is asked, and is not logged as the host's", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      const hear = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ logLevel, message }) => said.push(`${logLevel.label} ${String(message)}`))
+      )
+      yield* Effect.gen(function* () {
+        const { port } = yield* Inspector.Inspector
+        for (const path of ["//[", "//%", "//[::", "http://[/api/host"]) {
+          assert.strictEqual(yield* statusOf(port, `GET ${path}`), "400", path)
+        }
+      }).pipe(
+        Effect.provide(Layer.provide(Layer.provideMerge(Inspector.layer({ token: "secret" }), memoryStore), hear))
+      )
+      assert.deepStrictEqual(
+        said.filter((line) => !line.startsWith("INFO")),
+        []
+      )
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.Debug))
+  )
+
+  it.live("in its body gets one sentence that names the field", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Inspector.Inspector
+      const post = (body: string) =>
+        Effect.promise(async () => {
+          const answer = await fetch(`http://127.0.0.1:${port}/api/levers/cancel`, {
+            method: "POST",
+            headers: { authorization: "Bearer secret", "content-type": "application/json" },
+            body
+          })
+          return [
+            answer.status,
+            ((await answer.json()) as { readonly error: { readonly message: string } }).error.message
+          ]
+        })
+      assert.deepStrictEqual(yield* post("{"), [400, "body is not JSON"])
+      assert.deepStrictEqual(yield* post('{"process_id":"p"}'), [400, "body/reason is missing"])
+      assert.deepStrictEqual(yield* post('{"process_id":7,"reason":null}'), [
+        400,
+        'body/process_id must be string & Brand<"ProcessId">, is 7'
+      ])
+      const deep = `{"process_id":"p","reason":${"[".repeat(200_000)}${"]".repeat(200_000)}}`
+      assert.strictEqual((yield* post(deep))[0], 400)
+    }).pipe(Effect.provide(inspected()))
+  )
+})
+
+describe("the token", () => {
+  it.scopedLive("is in no line that is logged", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      const hear = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ message }) => said.push(String(message)))
+      )
+      const announced: Array<string> = []
+      const announce = (line: string) => Effect.sync(() => void announced.push(line))
+      const inspector = Inspector.layer({ token: "very secret", announce })
+      const { port, address } = yield* Effect.provide(
+        Inspector.Inspector,
+        Layer.provide(Layer.provideMerge(inspector, memoryStore), hear)
+      )
+      assert.deepStrictEqual(said, [`inspector of holdfast: http://127.0.0.1:${port}/ (its token is not logged)`])
+      assert.deepStrictEqual(announced, [`inspector of holdfast: ${address}`])
+      assert.strictEqual(tokenIn(address), "very secret")
+      assert.strictEqual(new URL(address).search, "", "what a browser sends to servers and keeps in histories")
+    })
+  )
+})
+
+/** Texts that producers and bodies wrote; none of them may be in an answer. */
+const hidden = ["because-of-tea", "give-it-up", "tea-label"]
+
+describe("a redaction", () => {
+  it.live("hides what people and bodies wrote in every answer, explanations included", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Inspector.Inspector
+      const registry = yield* ProcessRegistry
+      yield* register("p", {
+        input: { _tag: "External", metadata: { label: "tea-label" } },
+        identity: { kind: "external", label: "tea-label" }
+      })
+      yield* registry.requestProcessCancel(processId("p"), "because-of-tea", Authority.host)
+      const request = { requestedBy: "ana", requestedAtMs: 1, reason: "give-it-up" }
+      yield* registry.requestProcessAbandon(processId("p"), request, Authority.host)
+      const paths = [
+        "process?id=p",
+        "processes",
+        "events?id=p",
+        "state?id=p&sequence=2",
+        "explain?id=p",
+        "tree",
+        "sweeps"
+      ]
+      for (const path of paths) {
+        const text = yield* Effect.promise(async () => {
+          const answer = await fetch(`http://127.0.0.1:${port}/api/${path}`, {
+            headers: { authorization: "Bearer secret" }
+          })
+          assert.strictEqual(answer.status, 200, path)
+          return answer.text()
+        })
+        for (const word of hidden) assert.notInclude(text, word, path)
+      }
+    }).pipe(Effect.provide(explained))
+  )
+})
+
+/** An inspector with the parts that a file has, explanations among them. */
+const explained = Layer.unwrapScoped(
+  Effect.map(temporaryFolder, (folder) => {
+    const filename = join(folder, "a.db")
+    const redact = () => "[hidden]"
+    return Layer.provideMerge(Inspector.layerFile({ filename, token: "secret", redact }), fileStore(filename))
+  })
+)
+
+describe.skipIf(isWithoutBrowser)("an id that runs from right to left", () => {
+  it.scopedLive(
+    "is shown as it is stored, in the list and wherever it is asked about",
+    () =>
+      Effect.gen(function* () {
+        const { addressOf } = yield* Inspector.Inspector
+        yield* register("rtl-\u202egnp.exe")
+        const browser = yield* Effect.acquireRelease(Effect.promise(launch), (one) => Effect.promise(() => one.close()))
+        const page = yield* Effect.promise(() => open(browser, addressOf("processes", "rtl-\u202egnp.exe")))
+        yield* Effect.promise(() => page.locator(".title h2").waitFor())
+        yield* Effect.promise(() => page.locator(".line-id").waitFor())
+        const { text, title } = yield* Effect.promise(() =>
+          page.evaluate(() => ({
+            text: `${document.body.innerText} ${[...document.querySelectorAll("[title]")].map((one) => one.getAttribute("title")).join(" ")}`,
+            title: document.title
+          }))
+        )
+        assert.include(text, "rtl-\\u202egnp.exe")
+        assert.notMatch(text + title, /[\u202a-\u202e\u2066-\u2069]/)
+      }).pipe(Effect.provide(inspected())),
+    60_000
+  )
+})
