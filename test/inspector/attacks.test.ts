@@ -126,7 +126,11 @@ describe.skipIf(isWithoutBrowser)("a page of another origin", () => {
             const server = createServer((_, response) => response.end("<!doctype html><title>elsewhere</title>"))
             server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
           }),
-          (server) => Effect.sync(() => (server.closeAllConnections(), server.close()))
+          (server) =>
+            Effect.sync(() => {
+              server.closeAllConnections()
+              server.close()
+            })
         )
         const browser = yield* Effect.acquireRelease(Effect.promise(launch), (one) => Effect.promise(() => one.close()))
         const { port: elsewhere } = stranger.address() as AddressInfo // it listens at a port
@@ -307,7 +311,7 @@ describe.skipIf(isWithoutBrowser)("an id that runs from right to left", () => {
         yield* Effect.promise(() => page.locator(".line-id").waitFor())
         const { text, title } = yield* Effect.promise(() =>
           page.evaluate(() => ({
-            text: `${document.body.innerText} ${[...document.querySelectorAll("[title]")].map((one) => one.getAttribute("title")).join(" ")}`,
+            text: `${document.body.textContent} ${[...document.querySelectorAll("[title]")].map((one) => one.getAttribute("title")).join(" ")}`,
             title: document.title
           }))
         )
