@@ -10,8 +10,8 @@
  * Invariant: a host is stopped or failed only once its tree is down, and its failure is announced exactly once, after that.
  */
 import { setup } from "xstate"
-import type { CommandFrom } from "./step.ts"
-import { command } from "./step.ts"
+import type { CommandFrom } from "./xstate/step.ts"
+import { command } from "./xstate/step.ts"
 
 /** Why a tree gave up: the child that kept failing, and its last problem in words. */
 export interface HostFailure {

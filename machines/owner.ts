@@ -8,8 +8,8 @@
  * Invariant: owner-bound work is given up only once the bodies were asked to let go, and every wait ends by a deadline.
  */
 import { setup } from "xstate"
-import type { CommandFrom } from "./step.ts"
-import { command } from "./step.ts"
+import type { CommandFrom } from "./xstate/step.ts"
+import { command } from "./xstate/step.ts"
 
 /** What is remembered of a stop. */
 export interface OwnerContext {

@@ -4,7 +4,7 @@
  * Invariant: no verdict rests on elapsed time alone. Owner-bound work that has begun is never run again; it is given up only
  * on proof that its holder died, or on a recorded request once nobody holds it.
  */
-import type { Owner } from "./facts.ts"
+import type { Owner } from "./process/types.ts"
 
 /** Who may run a process, and whether it may be run again: declared by its producer, never guessed. */
 export type Disposition = "rerunnable" | "owner_bound" | "externally_owned"

@@ -11,8 +11,8 @@
  * rest. Invariant: the state says everything. There is no context and no payload, so that a step can be remembered.
  */
 import { setup } from "xstate"
-import type { CommandFrom } from "./step.ts"
-import { command } from "./step.ts"
+import type { CommandFrom } from "./xstate/step.ts"
+import { command } from "./xstate/step.ts"
 
 /** Empty: what an activation knows is its state. */
 export type RunContext = Readonly<Record<string, never>>

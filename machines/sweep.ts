@@ -9,8 +9,8 @@
  * Invariant: a loop that is enabled is either at work or armed; one that is not enabled never arms.
  */
 import { setup } from "xstate"
-import type { CommandFrom } from "./step.ts"
-import { command } from "./step.ts"
+import type { CommandFrom } from "./xstate/step.ts"
+import { command } from "./xstate/step.ts"
 
 /** What the loop remembers. */
 export interface SweepContext {

@@ -13,16 +13,9 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import {
-  AwaitOutput,
-  Engine,
-  Ids,
-  Processes,
-  ProcessRegistry,
-  Provenance,
-  Registration,
-  SingleHost
-} from "../../src/index.ts"
+import { AwaitOutput, Engine, Ids, Processes, SingleHost } from "../../src/index.ts"
+import { Provenance, Registration } from "../../src/model.ts"
+import { ProcessRegistry } from "../../src/operations.ts"
 
 const Rendered = Schema.Struct({ url: Schema.String })
 

@@ -5,18 +5,9 @@
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import {
-  Authority,
-  type EventType,
-  Ids,
-  ProcessRegistry,
-  Provenance,
-  Registration,
-  SingleHost,
-  WakeOutbox,
-  WakeSink,
-  Wakes
-} from "../../src/index.ts"
+import { Ids, SingleHost, WakeSink } from "../../src/index.ts"
+import { type EventType, Provenance, Registration, WakeDelivery } from "../../src/model.ts"
+import { Authority, ProcessRegistry, WakeOutbox } from "../../src/operations.ts"
 
 /** What a session is to hear of, and what it reads: the field `text` of the payload. */
 const built: EventType.EventType = {
@@ -27,7 +18,7 @@ const built: EventType.EventType = {
 
 /** A real host puts the message into the session's queue, under the source key, and answers once it is durable there. */
 const wakeSink = WakeSink.layer((wake) =>
-  Effect.as(Console.log(`to ${wake.targetSessionId}\n${Wakes.turnText(wake)}`), { _tag: "Delivered" })
+  Effect.as(Console.log(`to ${wake.targetSessionId}\n${WakeDelivery.turnText(wake)}`), { _tag: "Delivered" })
 )
 
 const program = Effect.gen(function* () {

@@ -4,7 +4,7 @@
  * usage: node dist/docs/examples/07-promises.js [database file]
  */
 import * as Schema from "effect/Schema"
-import { createHost, engine } from "../../src/host/embed.ts"
+import { createHost, engine } from "../../src/host/embed/createHost.ts"
 import { Errors, Signal } from "../../src/index.ts"
 
 class OutOfStock extends Schema.TaggedError<OutOfStock>()("OutOfStock", { item: Schema.String }) {}

@@ -6,7 +6,8 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Errors, ProcessStore } from "../../src/index.ts"
+import { Errors } from "../../src/index.ts"
+import { ProcessStore } from "../../src/store.ts"
 import { certify, render } from "../../src/testing/Certify.ts"
 
 const missing = (operation: string) =>

@@ -4,7 +4,10 @@
  * Invariant: nothing but the command's answer goes to stdout, and no escape sequence that a process's own text contains
  * reaches the terminal. Colours are for terminals only, and never where NO_COLOR is set.
  */
+
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 
 /** A colour, by what it means. */
@@ -59,3 +62,54 @@ export const make = (stdout: Output, stderr: Output, env: Readonly<Record<string
 }
 
 const codes: Readonly<Record<Paint, number>> = { plain: 0, strong: 1, faint: 2, good: 32, bad: 31, warn: 33 }
+
+/** What the exit codes mean; `--help` prints this. */
+export const exitCodes: ReadonlyArray<readonly [number, string]> = [
+  [0, "done"],
+  [1, "refused or failed; the sentence on stderr says why (verify: differences were found)"],
+  [2, "the command line is not understood"],
+  [3, "no such process or wake, or no such database file"],
+  [130, "interrupted"]
+]
+
+/** A command that did not succeed. Units: `code` is an exit code above. */
+export class CliFailure extends Data.TaggedError("CliFailure")<{
+  readonly code: 1 | 2 | 3
+  readonly line: string
+}> {
+  override get message(): string {
+    return this.line
+  }
+}
+
+/** It could not be done. */
+export const refused = (line: string): CliFailure => new CliFailure({ code: 1, line })
+
+/** The command line asks for something that makes no sense. */
+export const misused = (line: string): CliFailure => new CliFailure({ code: 2, line })
+
+/** What was named is not there. */
+export const notFound = (line: string): CliFailure => new CliFailure({ code: 3, line })
+
+/** What a cause comes to: the command's own failure, the library's typed one in its words, or a defect in one line. */
+export const failureOf = (cause: Cause.Cause<unknown>): CliFailure => {
+  const error = Cause.squash(cause)
+  if (error instanceof CliFailure) return error
+  const line = error instanceof Error ? error.message : String(error)
+  const tag = typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined
+  if (tag === "ProcessUnknown" || tag === "ProcessPruned") return notFound(line)
+  return refused(Cause.isDie(cause) ? `unexpected: ${line}` : line)
+}
+
+let wasExpected = false
+
+/** Marks an effect that goes on until somebody interrupts it: then the program has done what it was asked. */
+export const interruptIsItsEnd = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.onInterrupt(effect, () =>
+    Effect.sync(() => {
+      wasExpected = true
+    })
+  )
+
+/** Whether the interruption that came was the normal end. */
+export const interruptWasExpected = (): boolean => wasExpected

@@ -3,25 +3,31 @@
  *
  * Invariant: a mistyped name never makes a file, and a database of something else is never touched.
  */
+
 import { statSync } from "node:fs"
 import Database from "better-sqlite3"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type { InputInvalid, StoreError } from "../model/errors.ts"
-import type { ChangeFeed } from "../store/ChangeFeed.ts"
-import * as Changes from "../store/changes.ts"
-import * as Liveness from "../store/liveness.ts"
-import type { OwnerLiveness } from "../store/OwnerLiveness.ts"
-import * as Outbox from "../store/outbox.ts"
-import type { ProcessRegistry } from "../store/ProcessRegistry.ts"
-import type { ProcessStore } from "../store/ProcessStore.ts"
-import * as Registry from "../store/registry.ts"
+import type { InputInvalid, ProcessPruned, StoreError } from "../model/errors.ts"
+import { ProcessUnknown } from "../model/errors.ts"
+import type { ProcessId } from "../model/ids.ts"
+import type { ListFilter } from "../model/ListFilter.ts"
+import type { ChangeFeed } from "../operations/ChangeFeed.ts"
+import * as Changes from "../operations/ChangeFeed.ts"
+import { prunedError } from "../operations/decisions/register.ts"
+import type { OwnerLiveness } from "../operations/OwnerLiveness.ts"
+import * as Liveness from "../operations/OwnerLiveness.ts"
+import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
+import * as Registry from "../operations/ProcessRegistry.ts"
+import type { WakeOutbox } from "../operations/WakeOutbox.ts"
+import * as Outbox from "../operations/WakeOutbox.ts"
+import type { ProcessRow } from "../store/Decision.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
-import type { WakeOutbox } from "../store/WakeOutbox.ts"
-import type { CliFailure } from "./CliFailure.ts"
-import { misused, notFound, refused } from "./CliFailure.ts"
+import type { CliFailure } from "./Screen.ts"
+import { misused, notFound, refused } from "./Screen.ts"
 
 /** What a command may use of a database. */
 export type Services = ProcessStore | ProcessRegistry | ChangeFeed | OwnerLiveness | WakeOutbox
@@ -68,3 +74,30 @@ const problemOf = (filename: string): CliFailure | undefined => {
     )
   }
 }
+
+/** The row of a process. Fails with `ProcessUnknown`, or `ProcessPruned` when it was there once. */
+export const presentRow = (
+  id: ProcessId
+): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned | StoreError, ProcessStore> =>
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const found = yield* store.find(id)
+    if (found._tag === "Pruned") return yield* prunedError(found.tombstone)
+    return found._tag === "Present" ? found.row : yield* new ProcessUnknown({ processId: id })
+  })
+
+/** Every row that matches, ascending by id, read a page at a time. */
+export const allRows = (filter: ListFilter): Effect.Effect<ReadonlyArray<ProcessRow>, StoreError, ProcessStore> =>
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const all: Array<ProcessRow> = []
+    let after: ProcessId | undefined
+    while (true) {
+      const rows = yield* store.list({ filter, limit: pageSize, ...(after === undefined ? {} : { after }) })
+      all.push(...rows)
+      after = rows.at(-1)?.base.registration.id
+      if (rows.length < pageSize) return all
+    }
+  })
+
+const pageSize = 500

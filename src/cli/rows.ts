@@ -2,16 +2,15 @@
  * Rows of processes and events as tables show them.
  */
 import type * as Effect from "effect/Effect"
-import type { Reason } from "../inspector/Explanation.ts"
-import { brief } from "../inspector/explainText.ts"
-import { ago, moment } from "../inspector/explainTimes.ts"
-import type { JournalEntry } from "../model/Journal.ts"
+import type { Reason } from "../explain/Explanation.ts"
+import { brief } from "../explain/render.ts"
+import { ago, moment } from "../explain/times.ts"
+import type { JournalEntry } from "../model/JournalEntry.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
-import type { ProcessRow } from "../store/ProcessStore.ts"
+import type { ProcessRow } from "../store/Decision.ts"
 import type { Paint, Screen } from "./Screen.ts"
 import type { Cell } from "./table.ts"
-import { table } from "./table.ts"
-import { compact, cut, harmless, padded } from "./text.ts"
+import { compact, cut, harmless, padded, table } from "./table.ts"
 
 /** A row with the reason why it stands where it stands. */
 export interface Explained {

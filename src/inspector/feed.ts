@@ -15,12 +15,12 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Redact } from "../explain/redaction.ts"
 import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
-import type { Redact } from "./redaction.ts"
-import { rowView } from "./rowViews.ts"
 import type { ChangeMessage, RowView } from "./View.ts"
+import { rowView } from "./views/list.ts"
 
 /** At most one message in this time. Units: milliseconds. */
 export const intervalMs = 50

@@ -3,17 +3,12 @@
  *
  * Invariant: names, ids, states, times and sequence numbers stay; they are what an inspector is for.
  */
+
+import type { Redact } from "../explain/redaction.ts"
 import { identityOf } from "../model/ProcessInput.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import type { Registration } from "../model/Registration.ts"
-import { encodeRecord } from "../model/recordWire.ts"
-import type { ProcessRow } from "../store/ProcessStore.ts"
-
-/** Replaces a payload by what may be shown of it; it is told the value alone, never where it stands. Pure, JSON to JSON. */
-export type Redact = (payload: unknown) => unknown
-
-/** Shows everything. */
-export const showAll: Redact = (payload) => payload
+import { encodeRecord } from "../model/wire.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -60,38 +55,6 @@ export const redactContext = (context: unknown, redact: Redact): Json => {
     ...within(fields, "externalRef", (ref) => only(ref, "metadata", redact)),
     ...within(fields, "cancelRequest", (request) => only(request, "reason", redact)),
     ...within(fields, "abandonRequest", (request) => only(request, "reason", redact))
-  }
-}
-
-/** A row with the free texts redacted that an explanation quotes: reasons of requests, and what a start failed with. */
-export const redactRow = (row: ProcessRow, redact: Redact): ProcessRow => {
-  const { cancelRequest, abandonRequest, ...context } = row.snapshot.context
-  const text = (value: string): string => String(redact(value))
-  return {
-    ...row,
-    snapshot: {
-      ...row.snapshot,
-      context: {
-        ...context,
-        ...(cancelRequest === undefined
-          ? {}
-          : {
-              cancelRequest: {
-                ...cancelRequest,
-                reason: cancelRequest.reason === null ? null : text(cancelRequest.reason)
-              }
-            }),
-        ...(abandonRequest === undefined
-          ? {}
-          : {
-              abandonRequest: {
-                ...abandonRequest,
-                ...(abandonRequest.reason === undefined ? {} : { reason: text(abandonRequest.reason) })
-              }
-            })
-      }
-    },
-    ...(row.backOff === undefined ? {} : { backOff: { ...row.backOff, problem: text(row.backOff.problem) } })
   }
 }
 

@@ -2,7 +2,7 @@
  * What a process ended with: the one value every waiter gets, in memory and on the wire.
  */
 import * as Schema from "effect/Schema"
-import type { EndState } from "../../machines/process.ts"
+import type { EndState } from "../../machines/process/types.ts"
 import { AnyJson, optional, renamed, renamedOptional, tagged } from "./json.ts"
 import { LeaseOwner } from "./Lease.ts"
 

@@ -4,9 +4,8 @@
  * Invariant: an environment is known by its content. The same spec has the same address, on every host, for ever.
  */
 import * as Schema from "effect/Schema"
-import { canonicalText, sha256 } from "./canonical.ts"
 import type { EnvironmentRef } from "./ids.ts"
-import { freeze } from "./json.ts"
+import { canonicalText, freeze, sha256 } from "./json.ts"
 
 const Options = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 

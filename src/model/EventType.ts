@@ -4,7 +4,7 @@
  * Types are declared at registration and immutable from then on, so every store can judge an append on its own.
  */
 import * as Schema from "effect/Schema"
-import type { EndState } from "../../machines/process.ts"
+import type { EndState } from "../../machines/process/types.ts"
 import { AnyJson, freeze, optional, renamed, renamedOptional } from "./json.ts"
 
 /** Picks a value out of a payload. See `selectors.ts` for the evaluation. */

@@ -4,7 +4,7 @@
  * Source: fencing tokens after M. Kleppmann, "How to do distributed locking" (2016).
  */
 import * as Schema from "effect/Schema"
-import type { Owner as MachineOwner } from "../../machines/facts.ts"
+import type { Owner as MachineOwner } from "../../machines/process/types.ts"
 import { ProcessId } from "./ids.ts"
 import { renamed, tagged } from "./json.ts"
 

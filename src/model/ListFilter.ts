@@ -3,8 +3,8 @@
  */
 import * as Either from "effect/Either"
 import type { Disposition } from "../../machines/recovery.ts"
-import { jsonEquals, jsonProblem } from "./canonical.ts"
 import { InputInvalid } from "./errors.ts"
+import { jsonEquals, jsonProblem } from "./json.ts"
 import type { ProcessLifecycle, ProcessRecord } from "./ProcessRecord.ts"
 import { lifecycleLabel } from "./ProcessRecord.ts"
 import { originatorScopeId } from "./Provenance.ts"

@@ -3,11 +3,10 @@
  * recognised as the same wish.
  */
 import * as Schema from "effect/Schema"
-import { hashOf } from "./canonical.ts"
 import type { Invocation } from "./Invocation.ts"
 import { causalRefOf, Invocation as InvocationSchema } from "./Invocation.ts"
 import { ProcessId, signalEventType } from "./ids.ts"
-import { AnyJson, optional, renamed, renamedOptional, tagged } from "./json.ts"
+import { AnyJson, hashOf, optional, renamed, renamedOptional, tagged } from "./json.ts"
 import { SessionScope, scopeId } from "./Provenance.ts"
 import { Registration } from "./Registration.ts"
 import { StartGrant } from "./StartRequest.ts"

@@ -6,14 +6,13 @@ import { AwaitOutput } from "./AwaitOutput.ts"
 import { TerminalState } from "./EventType.ts"
 import { ProcessId } from "./ids.ts"
 import { AnyJson, optional, renamed, renamedOptional } from "./json.ts"
-import type { SessionScope } from "./Provenance.ts"
-import type { WakeDelivery } from "./wakes.ts"
 
 /** What an event meant when it was appended: its type's semantics, evaluated on its payload. */
 export const MaterializedSemantics = Schema.Struct({
   terminal: optional(Schema.Struct({ state: TerminalState, awaitOutput: renamed("await_output", AwaitOutput) })),
   wake: optional(Schema.Struct({ input: Schema.String, dedupeKey: renamed("dedupe_key", Schema.String) }))
 })
+
 /** What an event meant when it was appended. */
 export type MaterializedSemantics = typeof MaterializedSemantics.Type
 
@@ -27,20 +26,6 @@ export const ProcessEvent = Schema.Struct({
   semantics: MaterializedSemantics,
   occurredAtMs: renamed("occurred_at_ms", Schema.Int)
 })
+
 /** One entry of a process's log. */
 export type ProcessEvent = typeof ProcessEvent.Type
-
-/** A wish to append. Two appends under one replay key are one event, provided that they agree on type and payload. */
-export interface AppendRequest {
-  readonly eventType: string
-  readonly payload: unknown
-  readonly replayKey?: string
-  /** Whom the event wakes, if it carries a wake. @default the process's own wake target */
-  readonly wakeTargetScope?: SessionScope
-}
-
-/** An event that is durable, and the message for a session that it calls for, if any. */
-export interface AppendReceipt {
-  readonly event: ProcessEvent
-  readonly wakeDelivery?: WakeDelivery
-}

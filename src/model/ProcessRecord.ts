@@ -4,11 +4,11 @@
  * Invariant: `fold(base, events)` equals what a store keeps, field for field, after every operation. The fold is the
  * lifecycle machine advanced over the log; there is no second reducer.
  */
-import type { Output } from "../../machines/facts.ts"
-import type { ProcessSnapshot } from "../../machines/lifecycle.ts"
-import type { EndState, ProcessContext } from "../../machines/process.ts"
-import { processMachine } from "../../machines/process.ts"
-import * as Step from "../../machines/step.ts"
+
+import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
+import { processMachine } from "../../machines/process/machine.ts"
+import type { EndState, Output, ProcessContext } from "../../machines/process/types.ts"
+import * as Step from "../../machines/xstate/step.ts"
 import type { AwaitOutput } from "./AwaitOutput.ts"
 import { lifecycleEventOf } from "./facts.ts"
 import type { ProcessEvent } from "./ProcessEvent.ts"

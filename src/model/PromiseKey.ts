@@ -6,9 +6,8 @@
 import { createHmac, timingSafeEqual } from "node:crypto"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { sha256 } from "./canonical.ts"
 import { InputInvalid } from "./errors.ts"
-import { AnyJson, optional, renamed, tagged } from "./json.ts"
+import { AnyJson, optional, renamed, sha256, tagged } from "./json.ts"
 
 /** Where something is awaited: in a process, or in a session. Only a session's promises end with it. */
 export const PromiseScope = Schema.Union(

@@ -6,11 +6,10 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Disposition } from "../../machines/recovery.ts"
-import { canonicalText, jsonProblem, maxLength, sha256 } from "./canonical.ts"
 import * as EventType from "./EventType.ts"
 import { RegistrationInvalid } from "./errors.ts"
 import { EnvironmentRef, ProcessId } from "./ids.ts"
-import { renamed, renamedOptional } from "./json.ts"
+import { canonicalText, jsonProblem, maxLength, renamed, renamedOptional, sha256 } from "./json.ts"
 import { identityOf, ProcessIdentity, ProcessInput } from "./ProcessInput.ts"
 import { Provenance, SessionScope } from "./Provenance.ts"
 

@@ -5,7 +5,7 @@
  * asking twice for the same thing is a replay, not a second transition.
  */
 import * as Schema from "effect/Schema"
-import type { ProcessEvent as MachineEvent } from "../../machines/process.ts"
+import type { ProcessEvent as MachineEvent } from "../../machines/process/types.ts"
 import type { AwaitOutput } from "./AwaitOutput.ts"
 import * as Output from "./AwaitOutput.ts"
 import type { ProcessId } from "./ids.ts"

@@ -7,6 +7,7 @@ import type {
   InputInvalid,
   LeaseLost,
   OutputInvalid,
+  OutsideProcess,
   ParentClosing,
   ProcessAbandoned,
   ProcessAlreadyTerminal,
@@ -16,10 +17,12 @@ import type {
   ProcessPruned,
   ProcessUnknown,
   RegistrationInvalid,
+  ReplayDiverged,
+  StepNameAmbiguous,
   StoreError,
-  TerminalOutcomeMismatch
+  TerminalOutcomeMismatch,
+  WaitTimedOut
 } from "./errors.ts"
-import type { OutsideProcess, ReplayDiverged, StepNameAmbiguous, WaitTimedOut } from "./operationErrors.ts"
 
 /** Why a process could not be started. */
 export type StartError =

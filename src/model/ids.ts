@@ -2,7 +2,7 @@
  * Branded ids, and the strings that are derived from them. Every derived string has one constructor, here.
  */
 import * as Schema from "effect/Schema"
-import { hashOf } from "./canonical.ts"
+import { hashOf } from "./json.ts"
 
 /** A process's address: any string that is not blank. */
 export const ProcessId = Schema.String.pipe(Schema.brand("ProcessId"))

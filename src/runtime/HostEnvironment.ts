@@ -7,8 +7,8 @@ import * as Layer from "effect/Layer"
 import * as Environment from "../model/Environment.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
 import type { EnvironmentRef } from "../model/ids.ts"
-import * as Inputs from "../store/inputs.ts"
-import { ProcessEnvironments } from "../store/ProcessEnvironments.ts"
+import * as Inputs from "../operations/checks.ts"
+import { ProcessEnvironments } from "../operations/Environments.ts"
 
 /** The environment of a host. */
 export class HostEnvironment extends Context.Tag("holdfast/runtime/HostEnvironment")<

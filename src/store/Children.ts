@@ -7,13 +7,10 @@
  * Invariant: a debt is written by the commit that closes the parent, and removed by the commit that asks the child.
  */
 import type * as Effect from "effect/Effect"
-import type { EndState } from "../../machines/process.ts"
+import type { EndState } from "../../machines/process/types.ts"
 import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { ClosePolicy } from "../model/Registration.ts"
-
-export type { Closing } from "./decisions/children.ts"
-export { actionOf, closingOf } from "./decisions/children.ts"
 
 /** A child as its parent's index shows it. */
 export interface ChildSight {

@@ -12,151 +12,17 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { ProcessSnapshot } from "../../machines/lifecycle.ts"
-import type { ProcessCommand } from "../../machines/process.ts"
 import type { ProcessUnknown, StoreError } from "../model/errors.ts"
-import type { HandleGrant } from "../model/Grant.ts"
-import type { ProcessId, SessionScopeId } from "../model/ids.ts"
-import type { JournalEntry } from "../model/Journal.ts"
-import type { Lease, LeaseSlot } from "../model/Lease.ts"
+import type { HandleGrant } from "../model/Handle.ts"
+import type { EnvironmentRef, ProcessId, SessionScopeId } from "../model/ids.ts"
+import type { JournalEntry } from "../model/JournalEntry.ts"
+import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
-import type { Base } from "../model/ProcessRecord.ts"
-import type { WakeDelivery } from "../model/wakes.ts"
-import type {
-  Candidate,
-  CommitWork,
-  ExecutionReads,
-  Found,
-  Holder,
-  Holding,
-  LifecycleCounts,
-  ListQuery,
-  Numbered,
-  RenewedPage,
-  RenewPage,
-  StorePart
-} from "./answers.ts"
-import type { ChildReads, ChildView, ChildWrite } from "./Children.ts"
-import type { EnvironmentReads, PutEnvironment } from "./EnvironmentReads.ts"
-import type { EndPromise, PromiseReads } from "./PromiseReads.ts"
-import type { OutboxReads, OutboxView, OutboxWrite } from "./WakeOutbox.ts"
-
-/** Everything a decision may know about one process. Units: epoch milliseconds, UTC. */
-export interface ProcessRow {
-  readonly base: Base
-  /** The sequence of the last event; 0 when there is none. */
-  readonly sequence: number
-  readonly snapshot: ProcessSnapshot
-  readonly lease: LeaseSlot
-  /** When a sweep should next look at this row; `null` when only an event can move it. */
-  readonly dueAtMs: number | null
-  /** Why it waits although it could run: beginning it failed. No part of the record, and gone once an activation begins. */
-  readonly backOff?: BackOff
-}
-
-/** How often beginning a process failed in a row, the last reason, and until when it rests. Units: epoch milliseconds, UTC. */
-export interface BackOff {
-  readonly failures: number
-  readonly untilMs: number
-  readonly problem: string
-}
-
-/**
- * What is left of a pruned process. Once compacted, its id may be registered again: sequence and fence then go on from here.
- */
-export interface Tombstone {
-  readonly processId: ProcessId
-  readonly terminalState: string
-  readonly prunedAtMs: number
-  readonly lastSequence: number
-  readonly lastFence: number
-  readonly compacted: boolean
-}
-
-/** What a write touches. Locks are taken in the order of the ids, so that two writes never wait for each other. */
-export interface Plan {
-  readonly lock: ReadonlyArray<ProcessId>
-  /** Replay keys the decision asks about. */
-  readonly replays?: ReadonlyArray<{ readonly processId: ProcessId; readonly key: string }>
-  /** A session whose grants and wake targets the decision asks about; their processes are locked too. */
-  readonly session?: string
-}
-
-/** What was loaded for a decision. `nowMs` is the one "now" of the operation. */
-export interface View extends ChildView {
-  readonly nowMs: number
-  readonly row: (id: ProcessId) => ProcessRow | undefined
-  readonly tombstone: (id: ProcessId) => Tombstone | undefined
-  readonly replayed: (id: ProcessId, key: string) => ProcessEvent | undefined
-  /** The first event of a type after a sequence. */
-  readonly firstEventAfter: (id: ProcessId, eventType: string, sequence: number) => ProcessEvent | undefined
-  readonly grant: (scopeId: SessionScopeId, id: ProcessId) => HandleGrant | undefined
-  readonly grantsOf: (id: ProcessId) => ReadonlyArray<HandleGrant>
-  /** Every grant of the plan's session, of all its frames. */
-  readonly sessionGrants: () => ReadonlyArray<HandleGrant>
-  /** Every process that wakes the plan's session, whatever the frame. */
-  readonly sessionTargets: () => ReadonlyArray<ProcessId>
-  readonly outbox: OutboxView
-}
-
-/** A write beside a process's own rows. */
-export type Write =
-  | ChildWrite
-  | { readonly _tag: "PutGrant"; readonly grant: HandleGrant }
-  | { readonly _tag: "RemoveGrant"; readonly scopeId: SessionScopeId; readonly processId: ProcessId }
-  | { readonly _tag: "PutJournal"; readonly processId: ProcessId; readonly entry: JournalEntry }
-  | { readonly _tag: "AckWake"; readonly processId: ProcessId; readonly sequence: number }
-  /** Removes a process with all that belongs to it, and leaves the tombstone. */
-  | { readonly _tag: "Bury"; readonly tombstone: Tombstone }
-  | { readonly _tag: "Compact"; readonly processId: ProcessId }
-  | OutboxWrite
-  | PutEnvironment
-  | EndPromise
-
-/** One process as a decision leaves it: the row after it, the events that led there, the hints they gave. */
-export interface Change {
-  /** The row as it was loaded; absent for a process that this change registers. */
-  readonly before?: ProcessRow
-  readonly row: ProcessRow
-  readonly events: ReadonlyArray<ProcessEvent>
-  readonly commands: ReadonlyArray<ProcessCommand>
-  /**
-   * What the events owe to sessions: written to the outbox with them, fresh and due at once. One whose wake id has an open
-   * row merges into that row: nothing is written for it.
-   */
-  readonly wakes?: ReadonlyArray<WakeDelivery>
-}
-
-/** What a decision answers: a typed refusal, or an answer with the changes to write (none is fine). */
-export type Decision<A, E> =
-  | { readonly _tag: "Refused"; readonly error: E }
-  | {
-      readonly _tag: "Accepted"
-      readonly answer: A
-      readonly changes: ReadonlyArray<Change>
-      readonly writes: ReadonlyArray<Write>
-    }
-
-/** Accepts, with the changes to write. */
-export const accept = <A>(answer: A, ...changes: ReadonlyArray<Change>): Decision<A, never> => ({
-  _tag: "Accepted",
-  answer,
-  changes,
-  writes: []
-})
-
-/** Accepts, with writes beside the processes' own rows; changes are written first. */
-export const acceptWith = <A>(
-  answer: A,
-  writes: ReadonlyArray<Write>,
-  changes: ReadonlyArray<Change> = []
-): Decision<A, never> => ({ _tag: "Accepted", answer, changes, writes })
-
-/** Refuses: nothing is written. */
-export const refuse = <E>(error: E): Decision<never, E> => ({ _tag: "Refused", error })
-
-export type * from "./answers.ts"
+import type { ProcessLifecycle } from "../model/ProcessRecord.ts"
+import type { ChildReads } from "./Children.ts"
+import type { Change, Decision, Plan, ProcessRow, StoredPromise, Tombstone, View } from "./Decision.ts"
+import type { OutboxReads } from "./Outbox.ts"
 
 /** The contract of a store. `src/testing` holds the laws that certify one. */
 export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
@@ -296,3 +162,115 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
     readonly renewKept: (page: RenewPage) => Effect.Effect<RenewedPage, StoreError>
   }
 >() {}
+
+/** What a point read finds. */
+export type Found =
+  | { readonly _tag: "Present"; readonly row: ProcessRow }
+  | { readonly _tag: "Pruned"; readonly tombstone: Tombstone }
+  | { readonly _tag: "Absent" }
+
+/**
+ * Who holds unreleased leases, expired or not: a keeper with all of its leases, or a holder that renews alone.
+ *
+ * `owner` is one of its holders: the leases of one keeper belong to one OS process, whose evidence they all show.
+ */
+export interface Holder {
+  readonly keeper?: string
+  readonly owner: LeaseOwner
+  /** How many leases of processes that have not ended. */
+  readonly leases: number
+}
+
+/** One lease of a holder. */
+export interface Holding {
+  readonly processId: ProcessId
+  readonly owner: LeaseOwner
+}
+
+/** A page of one keeper's renewals, in order of registration. */
+export interface RenewPage {
+  readonly keeper: string
+  readonly ttlMs: number
+  /** Goes on after a page. */
+  readonly after?: number
+}
+
+/** What a page renewed, and where the next one goes on; `next` is absent after the last page. */
+export interface RenewedPage {
+  readonly renewed: ReadonlyArray<{ readonly processId: ProcessId; readonly leaseToken: string }>
+  readonly expiresAtMs: number
+  readonly next?: number
+}
+
+/** One commit of a store's writer: how many processes it changed, and the time between the lock and its end. */
+export interface CommitWork {
+  readonly changes: number
+  readonly busyMs: number
+}
+
+/** A fiber that a store runs and restarts by itself. Units: epoch milliseconds, UTC. */
+export interface StorePart {
+  readonly name: string
+  readonly kind: "worker"
+  readonly state: string
+  readonly restarts: number
+  readonly lastFailure?: { readonly atMs: number; readonly problem: string }
+  /** What it has committed since it was made: `busyMs` is the time between the lock and the end of its commits. */
+  readonly work?: { readonly commits: number; readonly changes: number; readonly busyMs: number }
+  readonly children: readonly []
+}
+
+/** One entry of the change feed, as a store numbers it. */
+export type Numbered =
+  | { readonly _tag: "Row"; readonly change: number; readonly row: ProcessRow }
+  | { readonly _tag: "Tombstone"; readonly change: number; readonly tombstone: Tombstone }
+
+/** An ended process that a prune may take, as it stood when it was looked at. */
+export interface Candidate {
+  readonly processId: ProcessId
+  readonly sequence: number
+  readonly change: number
+}
+
+/** How many processes are in each state; pruned ones are in none. */
+export type LifecycleCounts = Readonly<Record<ProcessLifecycle, number>>
+
+/** No process in any state. */
+export const noProcesses: LifecycleCounts = { running: 0, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
+
+/** A page of a list: ascending by id, after one. */
+export interface ListQuery {
+  readonly filter: ListFilter
+  readonly after?: ProcessId
+  readonly limit?: number
+}
+
+/** Reads for bodies that run again, and for timers. Units: epoch milliseconds, UTC. */
+export interface ExecutionReads {
+  /** The journal of a process, in order of position. */
+  readonly journal: (id: ProcessId) => Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
+
+  /** The event that was appended under a replay key. */
+  readonly eventByKey: (id: ProcessId, replayKey: string) => Effect.Effect<ProcessEvent | undefined, StoreError>
+
+  /** Processes with a wait whose deadline has passed, the earliest first. */
+  readonly timersDue: (options: {
+    readonly nowMs: number
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
+
+  /** The earliest deadline of any wait; `undefined` when there is none. */
+  readonly nextTimer: Effect.Effect<number | undefined, StoreError>
+}
+
+/** The reads of durable promises. */
+export interface PromiseReads {
+  /** How a promise ended, or `undefined` while it has not. */
+  readonly get: (keyId: string) => Effect.Effect<StoredPromise | undefined, StoreError>
+}
+
+/** The reads of stored environments. */
+export interface EnvironmentReads {
+  /** The text stored under an address, or `undefined`. */
+  readonly get: (ref: EnvironmentRef) => Effect.Effect<string | undefined, StoreError>
+}

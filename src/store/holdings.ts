@@ -1,8 +1,9 @@
 /**
  * Who holds which leases, computed from rows: what stores that keep rows as values answer.
  */
-import { lifecycleOf } from "../../machines/lifecycle.ts"
-import type { Holder, Holding, ProcessRow } from "./ProcessStore.ts"
+import { lifecycleOf } from "../../machines/process/lifecycle.ts"
+import type { ProcessRow } from "./Decision.ts"
+import type { Holder, Holding } from "./ProcessStore.ts"
 
 /** Groups the leases of processes that have not ended by keeper, or by holder where there is none; order is kept. */
 export const holdersOf = (rows: Iterable<ProcessRow>): ReadonlyArray<Holder> => {

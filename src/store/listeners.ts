@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Change } from "./ProcessStore.ts"
+import type { Change } from "./Decision.ts"
 
 /** Hears of every commit. */
 export type Listener = (changes: ReadonlyArray<Change>) => void

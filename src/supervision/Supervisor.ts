@@ -11,18 +11,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import * as Step from "../../machines/step.ts"
+import type { SupervisorCommand } from "../../machines/supervisor/machine.ts"
+import { supervisorMachine } from "../../machines/supervisor/machine.ts"
 import type {
   ChildSpec,
   SupervisedChild,
-  SupervisorCommand,
   SupervisorContext,
   SupervisorEvent,
   SupervisorFailure,
   SupervisorInput
-} from "../../machines/supervisor.ts"
-import { supervisorMachine } from "../../machines/supervisor.ts"
-import * as Inboxes from "../runtime/Inbox.ts"
+} from "../../machines/supervisor/types.ts"
+import * as Step from "../../machines/xstate/step.ts"
+import * as Inboxes from "../runtime/worker/Inbox.ts"
 import type { TreeNode } from "./Tree.ts"
 
 /** A child: what the machine is told of it, and what it runs. */

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { ProcessId } from "../model/ids.ts"
-import type { Admission } from "../runtime/Worker.ts"
+import type { Admission } from "../runtime/worker/Worker.ts"
 
 /** Why a row was left for later. Units: epoch milliseconds, UTC. */
 export type Deferral =

@@ -8,10 +8,10 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { nextDeadline } from "../../machines/lifecycle.ts"
+import { nextDeadline } from "../../machines/process/lifecycle.ts"
 import type { StoreError } from "../model/errors.ts"
-import { Worker } from "../runtime/Worker.ts"
-import { ExecutionStore } from "../store/ExecutionStore.ts"
+import { ExecutionStore } from "../operations/BodyWrites.ts"
+import { Worker } from "../runtime/worker/Worker.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 
 /** Fires timers. */

@@ -7,7 +7,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { WakeDelivery } from "../model/wakes.ts"
+import type { WakeDelivery } from "../model/WakeDelivery.ts"
 
 /**
  * What a sink answers. `Delivered`: the message is durable at its target. `RetryLater`: it certainly is not, and may be

@@ -4,11 +4,40 @@
  * Invariant: a law is kept or broken. Whatever goes wrong in its check, an unexpected failure of the store included, breaks
  * it with a message that says what was looked at, what was expected and what was there.
  */
+
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { LawEnv } from "./LawEnv.ts"
-import { LawClock } from "./LawEnv.ts"
+import * as Layer from "effect/Layer"
+import type { LeaseOwner } from "../model/Lease.ts"
+import { opaqueOwner } from "../model/Lease.ts"
+import type { ActivationStore } from "../operations/Activations.ts"
+import * as Activations from "../operations/Activations.ts"
+import type { ExecutionStore } from "../operations/BodyWrites.ts"
+import * as Executions from "../operations/BodyWrites.ts"
+import type { ChangeFeed } from "../operations/ChangeFeed.ts"
+import * as Changes from "../operations/ChangeFeed.ts"
+import type { ProcessEnvironments } from "../operations/Environments.ts"
+import * as Environments from "../operations/Environments.ts"
+import type { HandleGrants } from "../operations/HandleGrants.ts"
+import * as Grants from "../operations/HandleGrants.ts"
+import type { LeaseStore } from "../operations/Leases.ts"
+import * as Leases from "../operations/Leases.ts"
+import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
+import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
+import * as Registry from "../operations/ProcessRegistry.ts"
+import type { Retention } from "../operations/Retention.ts"
+import * as Pruning from "../operations/Retention.ts"
+import type { WaitStore } from "../operations/Waits.ts"
+import * as Waits from "../operations/Waits.ts"
+import type { WakeOutbox } from "../operations/WakeOutbox.ts"
+import * as Outbox from "../operations/WakeOutbox.ts"
+import type { WakeTimes } from "../store/Outbox.ts"
+import { WakeTimings } from "../store/Outbox.ts"
+import type { ProcessStore } from "../store/ProcessStore.ts"
 
 /** One sentence about every store. `section` names where the rule stands in the specification of the behaviour. */
 export interface Law {
@@ -123,3 +152,133 @@ const textOf = (value: unknown): string => {
 }
 
 const maxText = 400
+
+/** The time of a store under certification. Units: epoch milliseconds, UTC. */
+export class LawClock extends Context.Tag("holdfast/testing/LawClock")<
+  LawClock,
+  {
+    /** Whether `advance` moves the store's time by exactly what was asked for; only then do laws look at single instants. */
+    readonly isExact: boolean
+    readonly nowMs: Effect.Effect<number>
+    /** Lets time pass, by at least `ms` milliseconds. */
+    readonly advance: (ms: number) => Effect.Effect<void>
+    /** Runs an effect under this clock. */
+    readonly within: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  }
+>() {}
+
+/** Who is provably dead: nobody, until a law says so. */
+export class Mortality extends Context.Tag("holdfast/testing/Mortality")<
+  Mortality,
+  {
+    /** From here on this very identity, liveness evidence included, is proven dead for everybody. */
+    readonly kill: (owner: LeaseOwner) => Effect.Effect<void>
+  }
+>() {}
+
+/** Everything a law may use. */
+export type LawEnv =
+  | ProcessStore
+  | ProcessRegistry
+  | LeaseStore
+  | ActivationStore
+  | ExecutionStore
+  | HandleGrants
+  | WaitStore
+  | Retention
+  | ChangeFeed
+  | WakeOutbox
+  | ProcessEnvironments
+  | LawClock
+  | Mortality
+
+/** A clock that stands still until a law advances it; sleeping takes real time, so that bounds on waits stay bounds. */
+export const controlledClock: Effect.Effect<typeof LawClock.Service> = Effect.sync(() => {
+  let nowMs = 1_700_000_000_000
+  const real = Clock.make()
+  const nanos = () => BigInt(nowMs) * 1_000_000n
+  const clock: Clock.Clock = {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: () => nowMs,
+    unsafeCurrentTimeNanos: nanos,
+    currentTimeMillis: Effect.sync(() => nowMs),
+    currentTimeNanos: Effect.sync(nanos),
+    sleep: (duration) => real.sleep(duration)
+  }
+  return {
+    isExact: true,
+    nowMs: clock.currentTimeMillis,
+    advance: (ms) =>
+      Effect.sync(() => {
+        nowMs += ms
+      }),
+    within: Effect.withClock(clock)
+  }
+})
+
+/** The clock for a store that keeps a time of its own, such as a database server's: laws sleep. */
+export const clockOfRealTime: Effect.Effect<typeof LawClock.Service> = Effect.sync(() => {
+  const real = Clock.make()
+  return {
+    isExact: false,
+    nowMs: real.currentTimeMillis,
+    advance: (ms) => real.sleep(Duration.millis(ms + 1)),
+    within: Effect.withClock(real)
+  }
+})
+
+/** How long wakes and claims last in laws: a claim may pass within one, a wake outlasts it. Units: milliseconds. */
+export const wakeTimes: WakeTimes = { expiryMs: 3_600_000, claimMs: 500 }
+
+/** How a store is certified. */
+export interface LawEnvOptions {
+  /** @default controlledClock */
+  readonly clock?: Effect.Effect<typeof LawClock.Service>
+}
+
+/** The world around a store. The store is built under the clock that its laws will move. */
+export const layer = <E>(store: Layer.Layer<ProcessStore, E>, options: LawEnvOptions = {}): Layer.Layer<LawEnv, E> =>
+  Layer.scopedContext(
+    Effect.flatMap(options.clock ?? controlledClock, (clock) =>
+      clock.within(
+        Layer.build(
+          Layer.mergeAll(
+            Registry.layer,
+            Leases.layer,
+            Activations.layer,
+            Executions.layer,
+            Grants.layer,
+            Waits.layer,
+            Pruning.layer,
+            Changes.layer,
+            Outbox.layer,
+            Environments.layer
+          ).pipe(
+            Layer.provideMerge(store),
+            Layer.provideMerge(mortal),
+            Layer.merge(Layer.succeed(LawClock, clock)),
+            Layer.provide(Layer.succeed(WakeTimings, wakeTimes))
+          )
+        )
+      )
+    )
+  )
+
+const mortal: Layer.Layer<Mortality | OwnerLiveness> = Layer.effectContext(
+  Effect.sync(() => {
+    const dead = new Set<string>()
+    const key = ({ ownerId, incarnationId, liveness }: LeaseOwner) => JSON.stringify([ownerId, incarnationId, liveness])
+    return Context.empty().pipe(
+      Context.add(Mortality, {
+        kill: (owner) =>
+          Effect.sync(() => {
+            dead.add(key(owner))
+          })
+      }),
+      Context.add(OwnerLiveness, {
+        identify: (ownerId) => Effect.sync(() => opaqueOwner(ownerId, crypto.randomUUID())),
+        isDefinitelyDead: (holder) => Effect.sync(() => dead.has(key(holder)))
+      })
+    )
+  })
+)

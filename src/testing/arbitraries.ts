@@ -6,11 +6,11 @@
  */
 import * as FastCheck from "effect/FastCheck"
 import type { Disposition } from "../../machines/recovery.ts"
+import type { AppendRequest } from "../model/Append.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import * as Output from "../model/AwaitOutput.ts"
 import type { SuspendReason } from "../model/facts.ts"
-import type { AppendRequest } from "../model/ProcessEvent.ts"
-import type { CompletionAuthority } from "../store/decisions/completion.ts"
+import type { CompletionAuthority } from "../operations/decisions/completion.ts"
 import { outputs } from "./fixtures.ts"
 
 /** On whose behalf a command writes; a body presents a lease. */

@@ -6,15 +6,15 @@
  * run again on any store.
  */
 import * as FastCheck from "effect/FastCheck"
+import type { AppendRequest } from "../model/Append.ts"
 import type { WaitOutcome } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { processId, signalReplayKey } from "../model/ids.ts"
 import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
-import type { AppendRequest } from "../model/ProcessEvent.ts"
 import type { SessionScope } from "../model/Provenance.ts"
 import type { Registration } from "../model/Registration.ts"
-import type { Draft } from "../store/decisions/execution.ts"
+import type { Draft } from "../operations/decisions/execution.ts"
 import type { Command, Writer } from "./arbitraries.ts"
 import { process as anyProcess, command, disposition, payload, population, tagged, writer } from "./arbitraries.ts"
 

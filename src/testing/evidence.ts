@@ -2,15 +2,16 @@
  * What laws look at: everything a store keeps of a process, before and after an operation.
  */
 import * as Effect from "effect/Effect"
-import * as Step from "../../machines/step.ts"
+import * as Step from "../../machines/xstate/step.ts"
+import type { AppendRequest } from "../model/Append.ts"
 import type { EventRejected, ProcessUnknown, StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { Lease } from "../model/Lease.ts"
-import type { AppendRequest, ProcessEvent } from "../model/ProcessEvent.ts"
+import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import * as ProcessRecord from "../model/ProcessRecord.ts"
-import { external } from "../store/decisions/authority.ts"
-import { ProcessRegistry } from "../store/ProcessRegistry.ts"
-import type { ProcessRow } from "../store/ProcessStore.ts"
+import { external } from "../operations/decisions/authority.ts"
+import { ProcessRegistry } from "../operations/ProcessRegistry.ts"
+import type { ProcessRow } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import { expectEquals, expectFailure, Mismatch } from "./Law.ts"
 

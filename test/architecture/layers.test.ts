@@ -69,15 +69,28 @@ describe("the rules on imports", () => {
     layers.map((layer) => `import "${toRoot(folder)}${layer.folder}/x.ts"`).join("\n")
 
   const refused: Readonly<Record<string, ReadonlyArray<string>>> = {
-    machines: ["cli", "host", "inspector", "model", "runtime", "store", "supervision", "testing"],
-    "src/model": ["cli", "host", "inspector", "runtime", "store", "supervision", "testing"],
-    "src/store": ["cli", "host", "inspector", "runtime", "supervision", "testing"],
-    "src/runtime": ["cli", "host", "inspector", "supervision", "testing"],
-    "src/supervision": ["cli", "host", "inspector", "testing"],
-    "src/host": ["cli", "inspector", "testing"],
+    machines: [
+      "cli",
+      "explain",
+      "host",
+      "inspector",
+      "model",
+      "operations",
+      "runtime",
+      "store",
+      "supervision",
+      "testing"
+    ],
+    "src/model": ["cli", "explain", "host", "inspector", "operations", "runtime", "store", "supervision", "testing"],
+    "src/store": ["cli", "explain", "host", "inspector", "operations", "runtime", "supervision", "testing"],
+    "src/operations": ["cli", "explain", "host", "inspector", "runtime", "supervision", "testing"],
+    "src/runtime": ["cli", "explain", "host", "inspector", "supervision", "testing"],
+    "src/supervision": ["cli", "explain", "host", "inspector", "testing"],
+    "src/host": ["cli", "explain", "inspector", "testing"],
+    "src/explain": ["cli", "inspector", "testing"],
     "src/inspector": ["cli", "testing"],
     "src/cli": ["testing"],
-    "src/testing": ["cli", "inspector"]
+    "src/testing": ["cli", "explain", "inspector"]
   }
 
   for (const [folder, names] of Object.entries(refused)) {

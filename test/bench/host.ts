@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Schema from "effect/Schema"
 import * as SingleHost from "../../src/host/SingleHost.ts"
-import * as Engine from "../../src/runtime/Engine.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
 
 /** How the measured host is set up; everything else is its default. */
 export interface BenchHostOptions {

@@ -6,12 +6,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Engine, Processes, ProcessRegistry, SingleHost, WaitStore } from "../../src/index.ts"
+import { Engine, Processes, SingleHost } from "../../src/index.ts"
 import * as EventType from "../../src/model/EventType.ts"
 import { processId, signalEventType, signalWaitKey } from "../../src/model/ids.ts"
 import * as Registration from "../../src/model/Registration.ts"
-import { emptyEnvironment } from "../../src/runtime/starting.ts"
-import * as Authority from "../../src/store/decisions/authority.ts"
+import * as Authority from "../../src/operations/decisions/authority.ts"
+import { ProcessRegistry, Waits } from "../../src/operations.ts"
+import { emptyEnvironment } from "../../src/runtime/engine/registrations.ts"
 
 const [, , filename = ""] = process.argv
 
@@ -39,7 +40,7 @@ const session = { originator: { _tag: "Session", scope: { sessionId: "s1" } } } 
 const program = Effect.gen(function* () {
   const processes = yield* Processes
   const registry = yield* ProcessRegistry.ProcessRegistry
-  const waits = yield* WaitStore.WaitStore
+  const waits = yield* Waits.WaitStore
   const quick = yield* processes.start(Quick, { id: "quick-1", payload: { text: "a\u001b[31mb\nc" }, label: "first" })
   yield* quick.await
   yield* processes.start(Work, { id: "work-1", payload: null })

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { serve } from "../../src/cli/inspect.ts"
+import { serve } from "../../src/cli/commands/inspect.ts"
 import { fileStore, register, tokenIn } from "../inspector/fixtures.ts"
 import { bounded, quiet, temporaryFolder } from "../support/hosts.ts"
 

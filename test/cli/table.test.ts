@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { laidOut, questionFirst } from "../../src/cli/help.ts"
-import { table } from "../../src/cli/table.ts"
-import { cut, harmless, padded, widthOf, wrapped } from "../../src/cli/text.ts"
+import { laidOut, questionFirst } from "../../src/cli/program.ts"
+import { cut, harmless, padded, table, widthOf, wrapped } from "../../src/cli/table.ts"
 
 const plain = (width: number) => ({ width, paint: (_paint: unknown, text: string) => text })
 

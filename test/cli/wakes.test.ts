@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { WakeOutbox } from "../../src/store/WakeOutbox.ts"
+import { WakeOutbox } from "../../src/operations/WakeOutbox.ts"
 import { temporaryFolder, until } from "../support/hosts.ts"
 import { furnish, usual, wakeHost } from "../support/wakeHost.ts"
 import { holdfast, spawned } from "./running.ts"

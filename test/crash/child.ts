@@ -7,7 +7,9 @@ import { existsSync } from "node:fs"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Processes, type SingleHost, SingleHost as SingleHosts, WakeOutbox, WakeSink, Wakes } from "../../src/index.ts"
+import { Processes, type SingleHost, SingleHost as SingleHosts, WakeSink } from "../../src/index.ts"
+import { WakeDelivery } from "../../src/model.ts"
+import { Outbox } from "../../src/store.ts"
 import * as Engines from "./engines.ts"
 import { install } from "./hooks.ts"
 import type { Plan, Run } from "./points.ts"
@@ -103,7 +105,9 @@ const host = SingleHosts.layerSqlite({
   filename: database,
   engines: Object.values(engines),
   wakeSink: WakeSink.layer((wake) =>
-    Effect.as(tell({ fact: "delivered", wakeId: wake.wakeId, source: Wakes.sourceKey(wake) }), { _tag: "Delivered" })
+    Effect.as(tell({ fact: "delivered", wakeId: wake.wakeId, source: WakeDelivery.sourceKey(wake) }), {
+      _tag: "Delivered"
+    })
   ),
   // The workload sweeps when it wants to, so that every commit is where the points expect it.
   sweepInterval: false,
@@ -115,6 +119,6 @@ const host = SingleHosts.layerSqlite({
 })
 
 // The wakes that a dead host was delivering should not outlast the patience of a trial.
-const timings = Layer.succeed(WakeOutbox.WakeTimings, { expiryMs: 3_600_000, claimMs: 600 })
+const timings = Layer.succeed(Outbox.WakeTimings, { expiryMs: 3_600_000, claimMs: 600 })
 
 await Effect.runPromise(Effect.provide(program(), Layer.provide(host, timings)))

@@ -9,18 +9,10 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Schema from "effect/Schema"
-import type { Lease, ProcessEvent } from "../../src/index.ts"
-import {
-  Engine,
-  Errors,
-  Ids,
-  LeaseStore,
-  ProcessRegistry,
-  Signal,
-  type SingleHost,
-  WaitStore
-} from "../../src/index.ts"
-import type { ExecutionContext } from "../../src/runtime/ExecutionContext.ts"
+import { Engine, Errors, Ids, Signal, type SingleHost } from "../../src/index.ts"
+import type { Lease, ProcessEvent } from "../../src/model.ts"
+import { Leases, ProcessRegistry, Waits } from "../../src/operations.ts"
+import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
 import { say } from "./sideLog.ts"
 
 /** The services of the host that runs the engines, for bodies that write more than their context offers. */
@@ -240,8 +232,8 @@ const own = (ctx: ExecutionContext) =>
   Effect.gen(function* () {
     const context = yield* Deferred.await(services)
     const registry = Context.get(context, ProcessRegistry.ProcessRegistry)
-    const waits = Context.get(context, WaitStore.WaitStore)
-    const leases = Context.get(context, LeaseStore.LeaseStore)
+    const waits = Context.get(context, Waits.WaitStore)
+    const leases = Context.get(context, Leases.LeaseStore)
     const first = yield* leases.getProcessLease(ctx.processId)
     if (first?.fencingToken !== ctx.fencingToken) return yield* lost(ctx, first)
     // The keeper may have taken the lease again meanwhile, for the same life of the same owner.

@@ -5,8 +5,8 @@
  */
 import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
-import { ProcessStore, SqliteStore } from "../../src/index.ts"
-import { verify } from "../../src/store/verify.ts"
+import { verify } from "../../src/operations/verify.ts"
+import { ProcessStore, SqliteStore } from "../../src/store.ts"
 import type { Fact, Written } from "./sideLog.ts"
 import { only } from "./sideLog.ts"
 import { sleeperOutput, sumOutput } from "./workload.ts"

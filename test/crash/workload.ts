@@ -7,24 +7,14 @@ import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import {
-  type ActivationStore,
-  Authority,
-  EventType,
-  Ids,
-  LeaseStore,
-  Processes,
-  ProcessRegistry,
-  type ProcessStore,
-  Provenance,
-  RecoverySweep,
-  Registration,
-  type SingleHost,
-  WakeOutbox
-} from "../../src/index.ts"
-import { emptyEnvironment } from "../../src/runtime/starting.ts"
-import * as Activations from "../../src/store/activations.ts"
-import * as Liveness from "../../src/store/liveness.ts"
+import { Ids, Processes, type SingleHost } from "../../src/index.ts"
+import { EventType, Provenance, Registration } from "../../src/model.ts"
+import * as Activations from "../../src/operations/Activations.ts"
+import * as Liveness from "../../src/operations/OwnerLiveness.ts"
+import { Authority, Leases, ProcessRegistry, WakeOutbox } from "../../src/operations.ts"
+import { emptyEnvironment } from "../../src/runtime/engine/registrations.ts"
+import type { ProcessStore } from "../../src/store.ts"
+import * as RecoverySweep from "../../src/supervision/RecoverySweep.ts"
 import type * as Engines from "./engines.ts"
 import { services, signalName } from "./engines.ts"
 import type { Run } from "./points.ts"
@@ -160,7 +150,7 @@ const nothingOwed = Effect.gen(function* () {
 /** Takes a process without a worker: its lease, then an activation. */
 export const takeByHand = (id: string, ttlMs: number) =>
   Effect.gen(function* () {
-    const leases = yield* LeaseStore.LeaseStore
+    const leases = yield* Leases.LeaseStore
     const activations = yield* activationsHere
     const owner = yield* Liveness.make(Liveness.linux).identify("by hand")
     const claim = yield* leases.claimProcessLease(Ids.processId(id), owner, ttlMs)
@@ -171,7 +161,7 @@ export const takeByHand = (id: string, ttlMs: number) =>
 
 /** The writes of a worker, on the store in context. */
 export const activationsHere: Effect.Effect<
-  Context.Tag.Service<typeof ActivationStore.ActivationStore>,
+  Context.Tag.Service<typeof Activations.ActivationStore>,
   never,
   ProcessStore.ProcessStore
 > = Activations.make
@@ -199,7 +189,7 @@ const family = <E, R>(registered: (id: string) => Effect.Effect<void, E, R>) =>
 
 /** What a worker does in one commit, one commit each: register, claim, begin, release. A sweep then runs it as another try. */
 const byHand = Effect.gen(function* () {
-  const leases = yield* LeaseStore.LeaseStore
+  const leases = yield* Leases.LeaseStore
   const registry = yield* ProcessRegistry.ProcessRegistry
   yield* registry.registerProcess(declared("by-hand", "step", 3))
   const lease = yield* takeByHand("by-hand", 30_000)

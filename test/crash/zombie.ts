@@ -4,16 +4,9 @@
 import Database from "better-sqlite3"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import {
-  AwaitOutput,
-  Ids,
-  LeaseStore,
-  ProcessRegistry,
-  Provenance,
-  Registration,
-  type SingleHost,
-  WaitStore
-} from "../../src/index.ts"
+import { AwaitOutput, Ids, type SingleHost } from "../../src/index.ts"
+import { Provenance, Registration } from "../../src/model.ts"
+import { Leases, ProcessRegistry, Waits } from "../../src/operations.ts"
 import type * as Engines from "./engines.ts"
 import { captured, heldId, services, signalName, waitKey } from "./engines.ts"
 import type { Attempt, Fact } from "./sideLog.ts"
@@ -68,8 +61,8 @@ export const play = (options: {
 const writesUnder = (lease: Effect.Effect.Success<ReturnType<typeof takeByHand>>) =>
   Effect.gen(function* () {
     const registry = yield* ProcessRegistry.ProcessRegistry
-    const leases = yield* LeaseStore.LeaseStore
-    const waits = yield* WaitStore.WaitStore
+    const leases = yield* Leases.LeaseStore
+    const waits = yield* Waits.WaitStore
     const activations = yield* activationsHere
     const id = Ids.processId(heldId)
     const bystander = Ids.processId(bystanderId)

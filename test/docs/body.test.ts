@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import * as Facets from "../../src/runtime/Facets.ts"
+import * as Facets from "../../src/runtime/HostServices.ts"
 import { root } from "../support/children.ts"
 
 const guide = readFileSync(`${root}docs/guide/what-a-body-can-do.md`, "utf8")
@@ -21,12 +21,15 @@ const membersOf = (file: string, name: string): ReadonlyArray<string> => {
 describe("the guide to what a body can do", () => {
   it("explains everything in a context, once", () => {
     const told = [...explained("# What a body"), "processId", "attempt", "fencingToken", "surroundings"]
-    assert.deepStrictEqual(told.toSorted(), membersOf("src/runtime/ExecutionContext.ts", "ExecutionContext").toSorted())
+    assert.deepStrictEqual(
+      told.toSorted(),
+      membersOf("src/runtime/body/ExecutionContext.ts", "ExecutionContext").toSorted()
+    )
     for (const name of told) assert.include(guide, `\`${name}`.replace("`surroundings", "`yield* ctx.surroundings"))
   })
 
   it("explains everything that surrounds a body, once", () => {
-    const members = membersOf("src/runtime/scopeOfProcess.ts", "ProcessScope")
+    const members = membersOf("src/runtime/body/Surroundings.ts", "ProcessScope")
     assert.isAbove(members.length, 10)
     assert.deepStrictEqual(explained("What surrounds it").toSorted(), members.toSorted())
   })

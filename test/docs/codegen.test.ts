@@ -3,16 +3,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { setup } from "xstate"
-import { chartOf } from "../../src/cli/chart.ts"
-import { diagram } from "../../src/cli/mermaid.ts"
-import type { BarrelLists } from "../support/codegen/barrel.ts"
-import { barrel } from "../support/codegen/barrel.ts"
+import { diagram } from "../../src/inspector/charts/mermaid.ts"
+import { chartOf } from "../../src/inspector/charts/reader.ts"
 import type { Imports } from "../support/codegen/importGraph.ts"
 import { withGraph } from "../support/codegen/importGraph.ts"
 import { pageOf } from "../support/codegen/machinePages.ts"
+import { differing, generate, write } from "../support/codegen/main.ts"
 import type { Question } from "../support/codegen/recoveryPage.ts"
 import { condensed } from "../support/codegen/recoveryPage.ts"
-import { differing, generate, write } from "../support/codegen.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 
 /** A whole tree is read, and a database made: slow on a busy machine, though never stuck. */
@@ -56,46 +54,6 @@ describe("the generated files", () => {
     } finally {
       rmSync(root, { recursive: true })
     }
-  })
-})
-
-describe("the barrel", () => {
-  const lists: BarrelLists = {
-    internal: ["src/model/json.ts", "src/store/sqlite/"],
-    alsoPublic: ["src/store/sqlite/SqliteStore.ts"],
-    unwrapped: { "src/host/Host.ts": ["Host", "type HostOptions"] }
-  }
-  const listed = ["src/model/json.ts", "src/store/sqlite/SqliteStore.ts", "src/host/Host.ts"]
-
-  it("exports concepts and the model, lowest layer first, and neither internals nor functions of other layers", () => {
-    const paths = [
-      ...listed,
-      "src/store/sqlite/Writer.ts",
-      "src/store/LeaseStore.ts",
-      "src/store/leases.ts",
-      "src/model/ids.ts",
-      "src/model/Lease.ts",
-      "src/model/Lease.md",
-      "src/testing/Law.ts",
-      "src/cli/Main.ts",
-      "test/store/Thing.ts"
-    ]
-    assert.deepStrictEqual(barrel(paths, lists).split("\n").slice(1), [
-      'export * as Ids from "./model/ids.ts"',
-      'export * as Lease from "./model/Lease.ts"',
-      'export * as LeaseStore from "./store/LeaseStore.ts"',
-      'export * as SqliteStore from "./store/sqlite/SqliteStore.ts"',
-      'export { Host, type HostOptions } from "./host/Host.ts"',
-      ""
-    ])
-  })
-
-  it("refuses two modules of one name, and a list that names what does not exist", () => {
-    assert.throws(
-      () => barrel([...listed, "src/model/lease.ts", "src/store/Lease.ts"], lists),
-      "src/model/lease.ts and src/store/Lease.ts would both be exported as Lease"
-    )
-    assert.throws(() => barrel(listed.slice(1), lists), "name what does not exist: src/model/json.ts")
   })
 })
 

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Errors from "../../src/model/errors.ts"
-import * as OperationErrors from "../../src/model/operationErrors.ts"
 import { root } from "../support/children.ts"
 
 const guide = readFileSync(`${root}docs/guide/errors-of-a-body.md`, "utf8")
@@ -26,6 +25,6 @@ describe("the guide to the errors of a body", () => {
   })
 
   it("names errors that exist", () => {
-    for (const name of told) assert.property({ ...Errors, ...OperationErrors }, name)
+    for (const name of told) assert.property({ ...Errors, ...Errors }, name)
   })
 })

@@ -4,15 +4,14 @@ import { join } from "node:path"
 import { afterEach, assert, describe, expectTypeOf, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { BodyContext, EmbeddedHost, Handle, LogLine } from "../../src/host/embed.ts"
-import { createHost, engine, HostStopped } from "../../src/host/embed.ts"
+import type { BodyContext, EmbeddedHost, Handle, LogLine } from "../../src/host/embed/createHost.ts"
+import { createHost, engine, HostStopped } from "../../src/host/embed/createHost.ts"
 import * as Errors from "../../src/model/errors.ts"
-import * as OperationErrors from "../../src/model/operationErrors.ts"
-import type { Runnable } from "../../src/runtime/Engine.ts"
-import * as Engine from "../../src/runtime/Engine.ts"
-import type { SessionRunner } from "../../src/runtime/SessionTurn.ts"
-import * as Signal from "../../src/runtime/Signal.ts"
-import * as Tool from "../../src/runtime/Tool.ts"
+import type { Runnable } from "../../src/runtime/engine/Engine.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
+import type { SessionRunner } from "../../src/runtime/engine/SessionTurn.ts"
+import * as Signal from "../../src/runtime/engine/Signal.ts"
+import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { fast } from "../support/hosts.ts"
 
 const Approve = Signal.make("approve", { payload: Schema.Struct({ by: Schema.NonEmptyString }) })
@@ -381,7 +380,7 @@ describe("a body of Promises", () => {
       ran = true
       return null
     })
-    assert.instanceOf(await rejection(late ?? Promise.resolve()), OperationErrors.OutsideProcess)
+    assert.instanceOf(await rejection(late ?? Promise.resolve()), Errors.OutsideProcess)
     assert.isFalse(ran)
   })
 })

@@ -6,7 +6,7 @@ import * as FiberId from "effect/FiberId"
 import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
-import * as Engine from "../../src/runtime/Engine.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { bounded, sqlite, temporaryFolder } from "../support/hosts.ts"
 

@@ -9,9 +9,9 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
-import * as Engine from "../../src/runtime/Engine.ts"
-import * as Authority from "../../src/store/decisions/authority.ts"
-import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
+import * as Authority from "../../src/operations/decisions/authority.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { bounded, memory, sqlite, temporaryFolder, until } from "../support/hosts.ts"
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", { why: Schema.String }) {}

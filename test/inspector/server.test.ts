@@ -19,8 +19,8 @@ import type {
   StepView
 } from "../../src/inspector/View.ts"
 import { processId } from "../../src/model/ids.ts"
-import * as Engine from "../../src/runtime/Engine.ts"
-import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { bounded, memory, quiet, temporaryFolder } from "../support/hosts.ts"
 import { fileStore, inspected, note, register, waitForApproval } from "./fixtures.ts"
 

@@ -4,8 +4,8 @@
 import { assert } from "@effect/vitest"
 import type { AnyStateMachine, EventFromLogic, InputFrom, SnapshotFrom, StateValue } from "xstate"
 import { getShortestPaths } from "xstate/graph"
-import type { CommandFrom } from "../../machines/step.ts"
-import * as Step from "../../machines/step.ts"
+import type { CommandFrom } from "../../machines/xstate/step.ts"
+import * as Step from "../../machines/xstate/step.ts"
 
 interface Node {
   readonly description?: unknown

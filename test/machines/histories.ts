@@ -2,8 +2,8 @@
  * Histories of the lifecycle for properties: every event type, each in the variants that a guard tells apart.
  */
 import * as FC from "effect/FastCheck"
-import type { ProcessSnapshot } from "../../machines/lifecycle.ts"
-import type { ProcessEvent } from "../../machines/process.ts"
+import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
+import type { ProcessEvent } from "../../machines/process/types.ts"
 
 const owner = { ownerId: "worker", incarnationId: "life-1", liveness: { _tag: "Opaque" } } as const
 const wait = (key: string, name: string) =>

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { ProcessSnapshot } from "../../machines/lifecycle.ts"
-import { nextDeadline } from "../../machines/lifecycle.ts"
-import type { ProcessEvent } from "../../machines/process.ts"
-import { processMachine } from "../../machines/process.ts"
-import * as Step from "../../machines/step.ts"
+import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
+import { nextDeadline } from "../../machines/process/lifecycle.ts"
+import { processMachine } from "../../machines/process/machine.ts"
+import type { ProcessEvent } from "../../machines/process/types.ts"
+import * as Step from "../../machines/xstate/step.ts"
 
 const after = (...history: ReadonlyArray<ProcessEvent>): ProcessSnapshot =>
   history.reduce(

@@ -1,12 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
 import { getShortestPaths } from "xstate/graph"
-import type { Output } from "../../machines/facts.ts"
-import type { ProcessSnapshot } from "../../machines/lifecycle.ts"
-import { isActive, isDormant, isStarted, lifecycleOf, nextAttempt, resume } from "../../machines/lifecycle.ts"
-import type { EndState, ProcessContext, ProcessEvent } from "../../machines/process.ts"
-import { processMachine } from "../../machines/process.ts"
-import * as Step from "../../machines/step.ts"
+import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
+import { isActive, isDormant, isStarted, lifecycleOf, nextAttempt, resume } from "../../machines/process/lifecycle.ts"
+import { processMachine } from "../../machines/process/machine.ts"
+import type { EndState, Output, ProcessContext, ProcessEvent } from "../../machines/process/types.ts"
+import * as Step from "../../machines/xstate/step.ts"
 
 const ana = { ownerId: "ana", incarnationId: "a1", liveness: { _tag: "Opaque" } } as const
 const bob = { ownerId: "bob", incarnationId: "b1", liveness: { _tag: "Opaque" } } as const

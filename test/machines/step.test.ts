@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { AnyActorScope, AnyStateMachine } from "xstate"
 import { createMachine, initialTransition, setup, transition } from "xstate"
-import { processMachine } from "../../machines/process.ts"
-import * as Step from "../../machines/step.ts"
+import { processMachine } from "../../machines/process/machine.ts"
+import * as Step from "../../machines/xstate/step.ts"
 import { commandsOf, history, input, overJson, visible } from "./histories.ts"
 
 const deepFreeze = <A>(value: A): A => {

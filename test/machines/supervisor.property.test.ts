@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
-import type { ChildSpec, SupervisorCommand, SupervisorEvent, SupervisorInput } from "../../machines/supervisor.ts"
-import { supervisorMachine } from "../../machines/supervisor.ts"
+import type { SupervisorCommand } from "../../machines/supervisor/machine.ts"
+import { supervisorMachine } from "../../machines/supervisor/machine.ts"
+import type { ChildSpec, SupervisorEvent, SupervisorInput } from "../../machines/supervisor/types.ts"
 import type { Visit } from "./chart.ts"
 import { begun, stepped } from "./chart.ts"
 

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import { supervisorMachine } from "../../machines/supervisor/machine.ts"
 import type {
   SupervisorContext,
   SupervisorEvent,
   SupervisorInput,
   SupervisorStrategy
-} from "../../machines/supervisor.ts"
-import { supervisorMachine } from "../../machines/supervisor.ts"
+} from "../../machines/supervisor/types.ts"
 import { begun, ledBy, placesOf, reachedBy, stepped } from "./chart.ts"
 
 const children = [

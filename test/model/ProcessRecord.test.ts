@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Step from "../../machines/step.ts"
+import * as Step from "../../machines/xstate/step.ts"
 import type { AwaitOutput } from "../../src/model/AwaitOutput.ts"
 import type { EnvironmentRef } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"

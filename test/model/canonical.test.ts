@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
-import { canonicalText, hashOf, jsonEquals, jsonProblem, maxDepth } from "../../src/model/canonical.ts"
+import { canonicalText, hashOf, jsonEquals, jsonProblem, maxDepth } from "../../src/model/json.ts"
 
 const nested = (levels: number): unknown => {
   let value: unknown = []

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { ProcessEvent as MachineEvent } from "../../machines/process.ts"
+import type { ProcessEvent as MachineEvent } from "../../machines/process/types.ts"
 import type { AwaitOutput } from "../../src/model/AwaitOutput.ts"
 import * as Facts from "../../src/model/facts.ts"
 import { processId } from "../../src/model/ids.ts"

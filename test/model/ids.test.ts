@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { hashOf, sha256 } from "../../src/model/canonical.ts"
 import * as Ids from "../../src/model/ids.ts"
+import { hashOf, sha256 } from "../../src/model/json.ts"
 
 const p1 = Ids.processId("p1")
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as FC from "effect/FastCheck"
 import type { Selector } from "../../src/model/EventType.ts"
-import { isTruthy, resolvePointer, select, textOf } from "../../src/model/selectors.ts"
+import { isTruthy, resolvePointer, select, textOf } from "../../src/model/semantics.ts"
 
 const miss = (pointer: string) => Either.left(`payload pointer \`${pointer}\` did not match`)
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
-import type { EndState } from "../../machines/process.ts"
+import type { EndState } from "../../machines/process/types.ts"
 import type { AwaitOutput } from "../../src/model/AwaitOutput.ts"
 import type { EventSemantics, Selector } from "../../src/model/EventType.ts"
 import { materialize } from "../../src/model/semantics.ts"

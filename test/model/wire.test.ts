@@ -2,39 +2,38 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
-import * as Handles from "../../src/model/handles.ts"
+import * as Handles from "../../src/model/Handle.ts"
 import { processId, sessionScopeId } from "../../src/model/ids.ts"
 import * as ProcessRecord from "../../src/model/ProcessRecord.ts"
 import * as Registration from "../../src/model/Registration.ts"
-import * as Records from "../../src/model/recordWire.ts"
-import * as Wire from "../../src/model/wire.ts"
+import * as Records from "../../src/model/wire.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 
 interface Codec {
   readonly encode: (value: never) => unknown
-  readonly decode: Wire.Decode<unknown>
+  readonly decode: Records.Decode<unknown>
 }
 
 const codecs: Readonly<Record<string, Codec>> = {
-  input: { encode: Wire.encodeInput, decode: Wire.decodeInput },
-  disposition: { encode: Wire.encodeDisposition, decode: Wire.decodeDisposition },
-  leaseOwner: { encode: Wire.encodeLeaseOwner, decode: Wire.decodeLeaseOwner },
-  lease: { encode: Wire.encodeLease, decode: Wire.decodeLease },
-  claimOutcome: { encode: Wire.encodeClaimOutcome, decode: Wire.decodeClaimOutcome },
-  processStarted: { encode: Wire.encodeProcessStarted, decode: Wire.decodeProcessStarted },
-  abandonRequest: { encode: Wire.encodeAbandonRequest, decode: Wire.decodeAbandonRequest },
-  sessionScope: { encode: Wire.encodeSessionScope, decode: Wire.decodeSessionScope },
-  originator: { encode: Wire.encodeOriginator, decode: Wire.decodeOriginator },
-  provenance: { encode: Wire.encodeProvenance, decode: Wire.decodeProvenance },
-  causalRef: { encode: Wire.encodeCausalRef, decode: Wire.decodeCausalRef },
-  invocation: { encode: Wire.encodeInvocation, decode: Wire.decodeInvocation },
-  identity: { encode: Wire.encodeIdentity, decode: Wire.decodeIdentity },
-  externalRef: { encode: Wire.encodeExternalRef, decode: Wire.decodeExternalRef },
-  waitState: { encode: Wire.encodeWaitState, decode: Wire.decodeWaitState },
-  selector: { encode: Wire.encodeSelector, decode: Wire.decodeSelector },
-  eventType: { encode: Wire.encodeEventType, decode: Wire.decodeEventType },
-  awaitOutput: { encode: Wire.encodeAwaitOutput, decode: Wire.decodeAwaitOutput },
+  input: { encode: Records.encodeInput, decode: Records.decodeInput },
+  disposition: { encode: Records.encodeDisposition, decode: Records.decodeDisposition },
+  leaseOwner: { encode: Records.encodeLeaseOwner, decode: Records.decodeLeaseOwner },
+  lease: { encode: Records.encodeLease, decode: Records.decodeLease },
+  claimOutcome: { encode: Records.encodeClaimOutcome, decode: Records.decodeClaimOutcome },
+  processStarted: { encode: Records.encodeProcessStarted, decode: Records.decodeProcessStarted },
+  abandonRequest: { encode: Records.encodeAbandonRequest, decode: Records.decodeAbandonRequest },
+  sessionScope: { encode: Records.encodeSessionScope, decode: Records.decodeSessionScope },
+  originator: { encode: Records.encodeOriginator, decode: Records.decodeOriginator },
+  provenance: { encode: Records.encodeProvenance, decode: Records.decodeProvenance },
+  causalRef: { encode: Records.encodeCausalRef, decode: Records.decodeCausalRef },
+  invocation: { encode: Records.encodeInvocation, decode: Records.decodeInvocation },
+  identity: { encode: Records.encodeIdentity, decode: Records.decodeIdentity },
+  externalRef: { encode: Records.encodeExternalRef, decode: Records.decodeExternalRef },
+  waitState: { encode: Records.encodeWaitState, decode: Records.decodeWaitState },
+  selector: { encode: Records.encodeSelector, decode: Records.decodeSelector },
+  eventType: { encode: Records.encodeEventType, decode: Records.decodeEventType },
+  awaitOutput: { encode: Records.encodeAwaitOutput, decode: Records.decodeAwaitOutput },
   registration: { encode: Records.encodeRegistration, decode: Records.decodeRegistration },
   status: { encode: Records.encodeStatus, decode: Records.decodeStatus },
   record: { encode: Records.encodeRecord, decode: Records.decodeRecord },
@@ -190,9 +189,9 @@ describe("what may be left out", () => {
 
   it("an input's prepared payload of null is none", () => {
     const call = { call_id: "c", tool_id: "t", tool_name: "n", args: {}, prepared_payload: null }
-    const decoded = Either.getOrThrow(Wire.decodeInput({ type: "tool_call", call }))
+    const decoded = Either.getOrThrow(Records.decodeInput({ type: "tool_call", call }))
     assert.deepStrictEqual(decoded, { _tag: "ToolCall", call: { callId: "c", toolId: "t", toolName: "n", args: {} } })
-    const written = Wire.encodeInput({
+    const written = Records.encodeInput({
       _tag: "ToolCall",
       call: { callId: "c", toolId: "t", toolName: "n", args: {}, preparedPayload: null }
     })
@@ -203,13 +202,13 @@ describe("what may be left out", () => {
   })
 
   it("an engine's payload, an owner's evidence, a template's fields and a dedupe key have defaults", () => {
-    assert.deepInclude(Either.getOrThrow(Wire.decodeInput({ type: "engine", kind: "k" })), { payload: null })
-    const owner = Either.getOrThrow(Wire.decodeLeaseOwner({ owner_id: "w", incarnation_id: "i" }))
+    assert.deepInclude(Either.getOrThrow(Records.decodeInput({ type: "engine", kind: "k" })), { payload: null })
+    const owner = Either.getOrThrow(Records.decodeLeaseOwner({ owner_id: "w", incarnation_id: "i" }))
     assert.deepStrictEqual(owner.liveness, { _tag: "Opaque" })
-    const template = Either.getOrThrow(Wire.decodeSelector({ template: { template: "x" } }))
+    const template = Either.getOrThrow(Records.decodeSelector({ template: { template: "x" } }))
     assert.deepStrictEqual(template, { template: { template: "x", fields: {} } })
     const type = { name: "n", payload_schema: { schema: {} }, semantics: { wake: { input: "payload" } } }
-    assert.strictEqual(Either.getOrThrow(Wire.decodeEventType(type)).semantics.wake?.dedupeKey, "event_identity")
+    assert.strictEqual(Either.getOrThrow(Records.decodeEventType(type)).semantics.wake?.dedupeKey, "event_identity")
   })
 
   it("a delivery that says nothing of its event is of a wake that nobody sent", () => {
@@ -217,7 +216,7 @@ describe("what may be left out", () => {
       Records.decodeWakeDelivery(changed("wakeDelivery", { event_type: undefined, event_invocation: undefined }))
     )
     assert.strictEqual(decoded.eventType, "process.wake")
-    assert.deepStrictEqual(Wire.encodeInvocation(decoded.eventInvocation), {
+    assert.deepStrictEqual(Records.encodeInvocation(decoded.eventInvocation), {
       scope: { session_id: "" },
       subject: { type: "process_event", process_id: "", sequence: 0, event_type: "process.wake" }
     })
@@ -229,7 +228,9 @@ describe("what may be left out", () => {
   })
 
   it("fields that nobody knows are left out", () => {
-    assert.deepStrictEqual(Either.getOrThrow(Wire.decodeSessionScope({ session_id: "s", more: 1 })), { sessionId: "s" })
+    assert.deepStrictEqual(Either.getOrThrow(Records.decodeSessionScope({ session_id: "s", more: 1 })), {
+      sessionId: "s"
+    })
   })
 })
 

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Host } from "../../src/host/Host.ts"
 import { Processes } from "../../src/host/Processes.ts"
-import * as Engine from "../../src/runtime/Engine.ts"
-import { faultyStore, gated, hostOn, inVirtualTime, logOf, nodeIn } from "../supervision/rigs.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
+import { faultyStore, gated, hostOn, inVirtualTime, logOf, nodeIn } from "../supervision/harness.ts"
 import { bounded, until } from "../support/hosts.ts"
 
 const node = (name: string) =>

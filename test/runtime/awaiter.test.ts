@@ -9,12 +9,12 @@ import type { AwaitOutput } from "../../src/model/AwaitOutput.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
-import { Awaiter, backOffMs, layer } from "../../src/runtime/Awaiter.ts"
-import * as ChangeHub from "../../src/runtime/ChangeHub.ts"
-import * as Authority from "../../src/store/decisions/authority.ts"
+import * as Authority from "../../src/operations/decisions/authority.ts"
+import * as Registry from "../../src/operations/ProcessRegistry.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import { Awaiter, backOffMs, layer } from "../../src/runtime/client/Awaiter.ts"
+import * as ChangeHub from "../../src/runtime/client/ChangeHub.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
-import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
-import * as Registry from "../../src/store/registry.ts"
 
 const id = processId("p")
 

@@ -7,8 +7,8 @@ import { LeaseLost, ParentClosing, ProcessCancelled, StoreError } from "../../sr
 import type { RuntimeError } from "../../src/model/failures.ts"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
-import type { Conclusion, Ending, StopCause } from "../../src/runtime/conclusion.ts"
-import { conclude } from "../../src/runtime/conclusion.ts"
+import type { Conclusion, Ending, StopCause } from "../../src/runtime/worker/conclusion.ts"
+import { conclude } from "../../src/runtime/worker/conclusion.ts"
 
 const owner = opaqueOwner("worker", "life-1")
 const done: AwaitOutput = { _tag: "Success", value: 7 }

@@ -8,7 +8,7 @@ import { Processes } from "../../src/host/Processes.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import { InputInvalid } from "../../src/model/errors.ts"
 import type { RuntimeError } from "../../src/model/failures.ts"
-import * as Engine from "../../src/runtime/Engine.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { bounded, memory, until } from "../support/hosts.ts"
 
 /** Bodies that count how many of them work at once, and wait for the gate. */

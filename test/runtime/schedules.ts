@@ -13,12 +13,12 @@ import { globalValue } from "effect/GlobalValue"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type * as SingleHost from "../../src/host/SingleHost.ts"
-import type * as Engine from "../../src/runtime/Engine.ts"
+import type * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
-import { Worker } from "../../src/runtime/Worker.ts"
+import { Worker } from "../../src/runtime/worker/Worker.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import type { ProcessStore } from "../../src/store/ProcessStore.ts"
-import { hostOn } from "../supervision/rigs.ts"
+import { hostOn } from "../supervision/harness.ts"
 
 /** One host of the world. */
 export interface Life {

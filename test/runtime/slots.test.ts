@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Inbox from "../../src/runtime/Inbox.ts"
-import * as Slots from "../../src/runtime/Slots.ts"
+import * as Inbox from "../../src/runtime/worker/Inbox.ts"
+import * as Slots from "../../src/runtime/worker/Slots.ts"
 
 describe("slots", () => {
   it("no more are taken than there are", () => {

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { lifecycleOf } from "../../machines/lifecycle.ts"
+import { lifecycleOf } from "../../machines/process/lifecycle.ts"
+import type { Change, Tombstone, Write } from "../../src/store/Decision.ts"
+import { accept, acceptWith } from "../../src/store/Decision.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
-import type { Change, Tombstone, Write } from "../../src/store/ProcessStore.ts"
-import { accept, acceptWith, ProcessStore } from "../../src/store/ProcessStore.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { allLaws, certify, render } from "../../src/testing/Certify.ts"
 
 type Store = typeof ProcessStore.Service

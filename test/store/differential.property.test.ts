@@ -5,35 +5,34 @@ import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import * as Step from "../../machines/step.ts"
+import * as Step from "../../machines/xstate/step.ts"
 import { signalWaitKey } from "../../src/model/ids.ts"
 import type { Lease, LeaseOwner } from "../../src/model/Lease.ts"
 import * as ProcessRecord from "../../src/model/ProcessRecord.ts"
 import * as Registration from "../../src/model/Registration.ts"
-import { ActivationStore } from "../../src/store/ActivationStore.ts"
-import type { Cursor } from "../../src/store/ChangeFeed.ts"
-import { ChangeFeed } from "../../src/store/ChangeFeed.ts"
-import type { Authority } from "../../src/store/decisions/authority.ts"
-import { ExecutionStore } from "../../src/store/ExecutionStore.ts"
-import { HandleGrants } from "../../src/store/HandleGrants.ts"
-import { LeaseStore } from "../../src/store/LeaseStore.ts"
+import { ActivationStore } from "../../src/operations/Activations.ts"
+import { ExecutionStore } from "../../src/operations/BodyWrites.ts"
+import type { Cursor } from "../../src/operations/ChangeFeed.ts"
+import { ChangeFeed } from "../../src/operations/ChangeFeed.ts"
+import type { Authority } from "../../src/operations/decisions/authority.ts"
+import { HandleGrants } from "../../src/operations/HandleGrants.ts"
+import { LeaseStore } from "../../src/operations/Leases.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import type { Watermark } from "../../src/operations/Retention.ts"
+import { Retention } from "../../src/operations/Retention.ts"
+import { WaitStore } from "../../src/operations/Waits.ts"
+import type { Change } from "../../src/store/Decision.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
-import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
-import type { Change } from "../../src/store/ProcessStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
-import type { Watermark } from "../../src/store/Retention.ts"
-import { Retention } from "../../src/store/Retention.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
-import { WaitStore } from "../../src/store/WaitStore.ts"
 import type { Writer } from "../../src/testing/arbitraries.ts"
 import { population } from "../../src/testing/arbitraries.ts"
 import type { Operation } from "../../src/testing/commands.ts"
 import { draft, namesOf, neverGiven, operations, sessions, signalTo } from "../../src/testing/commands.ts"
 import { keptOf } from "../../src/testing/evidence.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
+import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Law from "../../src/testing/Law.ts"
-import type { LawEnv } from "../../src/testing/LawEnv.ts"
-import * as Env from "../../src/testing/LawEnv.ts"
 import { temporaryFile } from "./sqliteFixtures.ts"
 
 /** How many random lists are run; `HOLDFAST_LONG` is set for the long variant of the suite. */
@@ -52,7 +51,7 @@ interface Pair {
   readonly reader?: Context.Context<LawEnv>
 }
 
-const worldOf = <E>(store: Layer.Layer<ProcessStore, E>) => Layer.build(Env.layer(store))
+const worldOf = <E>(store: Layer.Layer<ProcessStore, E>) => Layer.build(Law.layer(store))
 
 const sideOf = <E>(store: Layer.Layer<ProcessStore, E>) =>
   Effect.map(worldOf(store), (context): Side => ({ context, cursor: undefined }))
@@ -88,7 +87,7 @@ const perform = (
     const executions = yield* ExecutionStore
     const grants = yield* HandleGrants
     const retention = yield* Retention
-    const clock = yield* Env.LawClock
+    const clock = yield* Law.LawClock
     const { id, owner, scope, session, traits } = namesOf(cast.run)
     const lease = (index: number): Lease => cast.leases[index % cast.leases.length] ?? neverGiven(id(0), owner(0))
     const authority = (writer: Writer): Authority =>
@@ -202,7 +201,7 @@ const perform = (
       }
       case "Kill":
         cast.dead.add(owner(asked.owner))
-        return yield* Effect.flatMap(Env.Mortality, ({ kill }) => kill(owner(asked.owner)))
+        return yield* Effect.flatMap(Law.Mortality, ({ kill }) => kill(owner(asked.owner)))
       case "Advance":
         return yield* clock.advance(asked.ms)
       case "SetWait": {
@@ -323,7 +322,7 @@ const keptAll = (cast: Cast) =>
 const listed = (cast: Cast) =>
   Effect.gen(function* () {
     const store = yield* ProcessStore
-    const clock = yield* Env.LawClock
+    const clock = yield* Law.LawClock
     const ids = namesOf(cast.run).ids
     const due = yield* store.due({ nowMs: yield* clock.nowMs, limit: 1_000_000 })
     const scopes = Array.from({ length: 2 * sessions }, (_, index) => index)
@@ -352,7 +351,7 @@ const disagreement = (pair: Pair, list: ReadonlyArray<Operation>): Effect.Effect
     const castOf = (side: Side) =>
       Effect.map(
         Effect.provide(
-          Effect.flatMap(Env.LawClock, ({ nowMs }) => nowMs),
+          Effect.flatMap(Law.LawClock, ({ nowMs }) => nowMs),
           side.context
         ),
         (startMs): Cast => ({ run, side, startMs, dead: new Set(), leases: [], step: 0 })
@@ -360,7 +359,7 @@ const disagreement = (pair: Pair, list: ReadonlyArray<Operation>): Effect.Effect
     const [left, right] = [yield* castOf(pair.left), yield* castOf(pair.right)]
     const on = <A, E>(context: Context.Context<LawEnv>, effect: Effect.Effect<A, E, LawEnv>) =>
       Effect.provide(
-        Effect.flatMap(Env.LawClock, ({ within }) => within(effect)),
+        Effect.flatMap(Law.LawClock, ({ within }) => within(effect)),
         context
       )
     for (const asked of list) {

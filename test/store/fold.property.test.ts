@@ -10,20 +10,19 @@ import type { ProcessId } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"
 import type { Lease, LeaseOwner } from "../../src/model/Lease.ts"
 import * as Registration from "../../src/model/Registration.ts"
-import { ActivationStore } from "../../src/store/ActivationStore.ts"
-import type { Authority } from "../../src/store/decisions/authority.ts"
-import { LeaseStore } from "../../src/store/LeaseStore.ts"
+import { ActivationStore } from "../../src/operations/Activations.ts"
+import type { Authority } from "../../src/operations/decisions/authority.ts"
+import { LeaseStore } from "../../src/operations/Leases.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
-import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import type { Command, Writer } from "../../src/testing/arbitraries.ts"
 import { history, population } from "../../src/testing/arbitraries.ts"
 import { isFold, keptOf } from "../../src/testing/evidence.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
+import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Law from "../../src/testing/Law.ts"
-import type { LawEnv } from "../../src/testing/LawEnv.ts"
-import * as Env from "../../src/testing/LawEnv.ts"
 
 /** The same histories happen in memory and in a file; a second store on that file reads what really is in it. */
 class Worlds extends Context.Tag("test/Worlds")<
@@ -44,9 +43,9 @@ const worlds = Layer.scoped(
     )
     const file = SqliteStore.layer({ filename: join(folder, "fold.db"), synchronous: "NORMAL" })
     return {
-      memory: yield* Layer.build(Env.layer(MemoryStore.layer)),
-      sqlite: yield* Layer.build(Env.layer(file)),
-      reader: yield* Layer.build(Env.layer(Layer.fresh(file)))
+      memory: yield* Layer.build(Law.layer(MemoryStore.layer)),
+      sqlite: yield* Layer.build(Law.layer(file)),
+      reader: yield* Layer.build(Law.layer(Layer.fresh(file)))
     }
   })
 )
@@ -79,8 +78,8 @@ const perform = (cast: Cast, command: Command): Effect.Effect<unknown, { readonl
     const registry = yield* ProcessRegistry
     const leases = yield* LeaseStore
     const activations = yield* ActivationStore
-    const clock = yield* Env.LawClock
-    const mortality = yield* Env.Mortality
+    const clock = yield* Law.LawClock
+    const mortality = yield* Law.Mortality
     const id = (index: number) => cast.ids[index] as ProcessId
     const owner = (index: number) => cast.owners[index] as LeaseOwner
     const lease = (index: number): Lease => cast.leases[index % cast.leases.length] ?? neverGiven(id(0), owner(0))
@@ -176,7 +175,7 @@ const plainOf = (cast: Cast, value: unknown): unknown =>
       )
 
 const outcomeOf = (cast: Cast, command: Command) =>
-  Env.LawClock.pipe(
+  Law.LawClock.pipe(
     Effect.flatMap(({ within }) => within(Effect.either(perform(cast, command)))),
     Effect.map((outcome) =>
       Either.isLeft(outcome)
@@ -204,7 +203,7 @@ const present = (id: ProcessId) =>
 const lists = (cast: Cast) =>
   Effect.gen(function* () {
     const store = yield* ProcessStore
-    const clock = yield* Env.LawClock
+    const clock = yield* Law.LawClock
     const due = yield* store.due({ nowMs: yield* clock.nowMs, limit: 1_000_000 })
     const holdings = yield* Effect.forEach(yield* store.holders, (holder) =>
       Effect.map(store.heldBy(holder), (held) => ({

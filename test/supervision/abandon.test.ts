@@ -2,11 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
-import { ProcessRegistry } from "../../src/store/ProcessRegistry.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
 import { bounded } from "../support/hosts.ts"
-import { gated, hostOn, inVirtualTime, leap, logOf } from "./rigs.ts"
+import { gated, hostOn, inVirtualTime, leap, logOf } from "./harness.ts"
 import { rowsOn } from "./rows.ts"
 
 const request = { requestedBy: "operator", requestedAtMs: 5, reason: "gone" }

@@ -6,11 +6,11 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/TestClock"
-import type { SupervisorStrategy } from "../../machines/supervisor.ts"
+import type { SupervisorStrategy } from "../../machines/supervisor/types.ts"
 import type { Child, Supervisor } from "../../src/supervision/Supervisor.ts"
 import * as Tree from "../../src/supervision/Tree.ts"
 import { quiet } from "../support/hosts.ts"
-import { family, supervisor } from "./family.ts"
+import { family, supervisor } from "./parents.ts"
 
 /** Lets everything happen that is due by then. */
 const pass = (ms: number) => TestClock.adjust(ms)

@@ -8,11 +8,11 @@ import { Host } from "../../src/host/Host.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import { StoreError } from "../../src/model/errors.ts"
 import { processId } from "../../src/model/ids.ts"
-import * as Engine from "../../src/runtime/Engine.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
 import { bounded, until } from "../support/hosts.ts"
-import { faultyStore, gated, hostOn, inVirtualTime, nodeIn, testimony } from "./rigs.ts"
+import { faultyStore, gated, hostOn, inVirtualTime, nodeIn, testimony } from "./harness.ts"
 import { rowsOn } from "./rows.ts"
 
 const off = { sweepInterval: false } as const

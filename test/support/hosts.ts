@@ -10,7 +10,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
 import * as SingleHost from "../../src/host/SingleHost.ts"
-import type { Runnable } from "../../src/runtime/Engine.ts"
+import type { Runnable } from "../../src/runtime/engine/Engine.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 
 /** A folder that goes with the scope. */

@@ -4,8 +4,8 @@
 import * as Layer from "effect/Layer"
 import type { HostOptions } from "../../src/host/SingleHost.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
-import type { Runnable } from "../../src/runtime/Engine.ts"
-import type { RunnableTool } from "../../src/runtime/Tool.ts"
+import type { Runnable } from "../../src/runtime/engine/Engine.ts"
+import type { RunnableTool } from "../../src/runtime/engine/Tool.ts"
 import { fast, quiet } from "./hosts.ts"
 
 /** A host in memory with more than engines. */

@@ -4,9 +4,9 @@
  * usage: node dist/docs/examples/audit/main.js [directory] [options]; see --help
  */
 
-import { questionIn } from "./words.ts"
+import { questionIn } from "./cli/args.ts"
 
 // A reader that went away (`| head`) ends the showing, not the audit.
 process.stdout.on("error", () => {})
 if (questionIn(process.argv) === undefined) process.stdout.write("audit: getting ready\n")
-await import("./commandLine.ts")
+await import("./cli/commandLine.ts")

@@ -4,17 +4,17 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Explanation from "../../inspector/Explanation.ts"
-import { explain } from "../../inspector/explain.ts"
-import { quoted } from "../../inspector/explainMoves.ts"
-import type { Line } from "../../inspector/explainText.ts"
-import { indents, lines } from "../../inspector/explainText.ts"
+import * as Explanation from "../../explain/Explanation.ts"
+import { explain } from "../../explain/explain.ts"
+import { quoted } from "../../explain/remedies.ts"
+import type { Line } from "../../explain/render.ts"
+import { indents, lines } from "../../explain/render.ts"
 import { on } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import type { Paint, Screen } from "../Screen.ts"
 import { TheScreen } from "../Screen.ts"
-import { harmless, wrapped } from "../text.ts"
+import { harmless, wrapped } from "../table.ts"
 
 /** The command. */
 export const command = Command.make(

@@ -4,11 +4,11 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
+import * as Inspector from "../../inspector/Inspector.ts"
+import type { InputInvalid, StoreError } from "../../model/errors.ts"
 import { fileOf } from "../database.ts"
-import { serve } from "../inspect.ts"
-import { interruptIsItsEnd } from "../interrupts.ts"
 import * as Shared from "../options.ts"
-import { TheScreen } from "../Screen.ts"
+import { interruptIsItsEnd, TheScreen } from "../Screen.ts"
 
 const options = {
   db: Shared.db,
@@ -27,3 +27,19 @@ export const command = Command.make("inspect", options, ({ db, port }) =>
     yield* interruptIsItsEnd(serve(file, { port, onListening }))
   })
 ).pipe(Command.withDescription("Serve a page that shows the processes of a database file."))
+
+/** Where to serve it. `port` 0 takes a free one. */
+export interface ServeOptions {
+  readonly port: number
+  /** Told once the page can be opened; the address has the token. */
+  readonly onListening: (url: string) => Effect.Effect<void>
+}
+
+/** Serves the inspector of a file until it is interrupted. Fails when the port is taken, or the file cannot be opened. */
+export const serve = (
+  filename: string,
+  { port, onListening }: ServeOptions
+): Effect.Effect<never, InputInvalid | StoreError> =>
+  Effect.flatMap(Inspector.Inspector, ({ address }) => Effect.zipRight(onListening(address), Effect.never)).pipe(
+    Effect.provide(Inspector.layerFile({ filename, port, announce: () => Effect.void }))
+  )

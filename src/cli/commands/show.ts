@@ -5,27 +5,25 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { reasonsOf } from "../../inspector/explain.ts"
-import { holderName, quoted } from "../../inspector/explainMoves.ts"
-import { brief } from "../../inspector/explainText.ts"
-import { ago, moment } from "../../inspector/explainTimes.ts"
-import { journalView } from "../../inspector/processViews.ts"
-import { showAll } from "../../inspector/redaction.ts"
+import { reasonsOf } from "../../explain/explain.ts"
+import { showAll } from "../../explain/redaction.ts"
+import { holderName, quoted } from "../../explain/remedies.ts"
+import { brief } from "../../explain/render.ts"
+import { ago, moment } from "../../explain/times.ts"
+import { journalView } from "../../inspector/views/process.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import { originatorScopeId } from "../../model/Provenance.ts"
-import * as RecordWire from "../../model/recordWire.ts"
-import * as Wire from "../../model/wire.ts"
-import type { ProcessRow } from "../../store/ProcessStore.ts"
+import * as RecordWire from "../../model/wire.ts"
+import { recordOf } from "../../operations/ProcessRegistry.ts"
+import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { recordOf } from "../../store/registry.ts"
-import { on } from "../database.ts"
+import { on, presentRow } from "../database.ts"
 import * as Shared from "../options.ts"
-import { presentRow } from "../reading.ts"
 import { eventTable, journalTable, nameOf, pairs, printAll } from "../rows.ts"
 import type { Screen } from "../Screen.ts"
 import { TheScreen } from "../Screen.ts"
-import { compact } from "../text.ts"
+import { compact } from "../table.ts"
 
 const options = {
   id: Shared.id,
@@ -50,7 +48,7 @@ export const command = Command.make("show", options, ({ id, db, json, events: mo
         const lease = leaseIn(id, row.lease)
         return yield* screen.json({
           record: RecordWire.encodeRecord(recordOf(row)),
-          ...(lease === undefined ? {} : { lease: Wire.encodeLease(lease) }),
+          ...(lease === undefined ? {} : { lease: RecordWire.encodeLease(lease) }),
           events: events.map(RecordWire.encodeEvent),
           journal: journal.map((entry) => journalView(entry, showAll))
         })
@@ -101,7 +99,7 @@ const fieldsOf = (row: ProcessRow, state: string, nowMs: number): Parameters<typ
       context.abandonRequest &&
         `${requested(context.abandonRequest.reason, context.abandonRequest, since)}, by ${context.abandonRequest.requestedBy}`
     ],
-    ["output", context.output && compact(Wire.encodeAwaitOutput(context.output))],
+    ["output", context.output && compact(RecordWire.encodeAwaitOutput(context.output))],
     ["events", String(sequence)]
   ]
 }

@@ -1,17 +1,28 @@
 /**
  * `holdfast sweep`: does at once what needs no engine: gives up what may be given up, ends what was cancelled before it ran.
  */
+
+import { randomUUID } from "node:crypto"
 import * as Command from "@effect/cli/Command"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Activations from "../../operations/Activations.ts"
+import { ActivationStore } from "../../operations/Activations.ts"
+import { leftOf, verdictOf } from "../../operations/decisions/recover.ts"
+import { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
+import * as RuntimeConfig from "../../runtime/RuntimeConfig.ts"
+import type { Admission } from "../../runtime/worker/Worker.ts"
+import { Worker } from "../../runtime/worker/Worker.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
+import * as RecoverySweeps from "../../supervision/RecoverySweep.ts"
 import { RecoverySweep } from "../../supervision/RecoverySweep.ts"
 import type { Deferral, SweepReport } from "../../supervision/SweepReport.ts"
 import { on } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import { TheScreen } from "../Screen.ts"
-import * as Sweeping from "../sweeping.ts"
-import { table } from "../table.ts"
-import { harmless } from "../text.ts"
+import { harmless, table } from "../table.ts"
 
 /** The command. */
 export const command = Command.make("sweep", { db: Shared.db, json: Shared.json }, ({ db, json }) =>
@@ -32,7 +43,7 @@ export const command = Command.make("sweep", { db: Shared.db, json: Shared.json 
       ]
       if (rows.length > 0) yield* printAll(screen, table(screen, columns, rows))
       yield* screen.remark(`${report.ended.length} ended, ${report.deferred.length} left as they are`)
-    }).pipe(Effect.provide(Sweeping.layer))
+    }).pipe(Effect.provide(layer))
   )
 ).pipe(
   Command.withDescription(
@@ -86,3 +97,58 @@ const deferralNames: Readonly<Record<Deferral["_tag"], string>> = {
   NotYet: "not_yet",
   StoreError: "store_error"
 }
+
+const worker: Layer.Layer<Worker, never, ProcessStore | ActivationStore | OwnerLiveness> = Layer.effect(
+  Worker,
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const activations = yield* ActivationStore
+    const liveness = yield* OwnerLiveness
+    const owner = yield* liveness.identify(`holdfast:cli:${randomUUID()}`)
+    const claimant = () => ({ owner, ttlMs: RuntimeConfig.defaults.leaseTtlMs, token: randomUUID() })
+    return Worker.of({
+      owner,
+      start: () => Effect.dieMessage("the command line starts nothing"),
+      roster: emptyRoster,
+      slots: () => ({ free: 0, total: 0 }),
+      claimant,
+      admission: Effect.never,
+      lookout: Effect.never,
+      recover: (id, dead) =>
+        Effect.gen(function* () {
+          const found = yield* store.find(id)
+          if (found._tag !== "Present") return { _tag: "Absent" } satisfies Admission
+          const expected = verdictOf(found.row, { dead, engine: "present" }, yield* Clock.currentTimeMillis)
+          if (expected._tag === "Leave") return leftOf(found.row, expected.reason)
+          if (expected._tag === "Run") return leftOf(found.row, "no_engine")
+          // Decided again in the transaction, and there without an engine: this program must never be told to run it.
+          return yield* Effect.catchTag(
+            activations.recover(id, { owner, claimant: claimant(), dead, engine: "missing" }),
+            "ProcessUnknown",
+            () => Effect.succeed({ _tag: "Absent" } as const)
+          )
+        })
+    })
+  })
+)
+
+/** Nothing runs here. */
+const emptyRoster: typeof Worker.Service.roster = {
+  all: () => [],
+  ownerBound: () => [],
+  remind: () => Effect.void,
+  passivate: () => undefined,
+  passivateAfterMs: () => undefined,
+  retake: () => Effect.void,
+  interruptAll: Effect.void,
+  accept: Effect.void,
+  empty: Effect.void
+}
+
+/** A sweep on demand, without engines. */
+export const layer: Layer.Layer<RecoverySweeps.RecoverySweep, never, ProcessStore | OwnerLiveness> =
+  RecoverySweeps.layer.pipe(
+    Layer.provide(worker),
+    Layer.provide(Activations.layer),
+    Layer.provide(Layer.succeed(RuntimeConfig.RuntimeConfig, { ...RuntimeConfig.defaults, sweepIntervalMs: 0 }))
+  )

@@ -12,15 +12,12 @@ import * as Option from "effect/Option"
 import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import * as Wire from "../../model/recordWire.ts"
+import * as Wire from "../../model/wire.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { misused } from "../CliFailure.ts"
-import { on } from "../database.ts"
-import { interruptIsItsEnd } from "../interrupts.ts"
+import { allRows, on, presentRow } from "../database.ts"
 import * as Shared from "../options.ts"
-import { allRows, presentRow } from "../reading.ts"
 import { eventLine } from "../rows.ts"
-import { TheScreen } from "../Screen.ts"
+import { interruptIsItsEnd, misused, TheScreen } from "../Screen.ts"
 
 /** How often the file is asked whether somebody else committed. Units: milliseconds. */
 export const pollMs = 100

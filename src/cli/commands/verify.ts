@@ -4,17 +4,15 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
+import type { Difference } from "../../operations/verify.ts"
+import { verify } from "../../operations/verify.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import type { Difference } from "../../store/verify.ts"
-import { verify } from "../../store/verify.ts"
-import { refused } from "../CliFailure.ts"
 import { on } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import type { Screen } from "../Screen.ts"
-import { TheScreen } from "../Screen.ts"
-import { table } from "../table.ts"
-import { compact, harmless } from "../text.ts"
+import { refused, TheScreen } from "../Screen.ts"
+import { compact, harmless, table } from "../table.ts"
 
 const options = {
   ids: Shared.id.pipe(Args.repeated, Args.withDescription("Only these processes. Default: all.")),

@@ -1,8 +1,7 @@
 /**
  * Asks the server. Every request carries the token of the page.
  */
-import type { ErrorView } from "../View.ts"
-import { authorization } from "./access.ts"
+import type { ChangeMessage, ErrorView } from "../View.ts"
 
 /** A refusal of the server, or its absence (`tag` is then "Unreachable"). */
 export class Refused extends Error {
@@ -37,4 +36,97 @@ const ask = async <A>(path: string, init: RequestInit, headers: Readonly<Record<
   if (response.ok) return body as A // the types of both sides are the same file's
   const { error } = (body ?? {}) as Partial<ErrorView> // as above
   throw new Refused(error?.tag ?? "Failed", error?.message ?? `the host answered ${response.status}`)
+}
+
+const key = "holdfast-token"
+const others = new BroadcastChannel(key)
+let token = sessionStorage.getItem(key) ?? undefined
+
+/** Keeps a token, and gives it to every tab that asks. */
+const keep = (found: string): void => {
+  token = found
+  sessionStorage.setItem(key, found)
+}
+
+/** Takes the token out of the address, or out of what another tab says, and leaves an address that can be shown to others. */
+export const admit = async (): Promise<void> => {
+  const [place = "", query] = location.hash.split("?")
+  const given = new URLSearchParams(query).get("token")
+  if (given !== null) {
+    keep(given)
+    history.replaceState(null, "", `${location.pathname}${place}`)
+  }
+  others.addEventListener("message", ({ data }) => {
+    if (data === "ask" && token !== undefined) others.postMessage({ token })
+  })
+  if (token === undefined) await askOthers()
+}
+
+/** How long the other tabs have to answer. Units: milliseconds. */
+const patienceMs = 300
+
+const askOthers = (): Promise<void> =>
+  new Promise((resolve) => {
+    const hear = ({ data }: MessageEvent): void => {
+      const answer = (data as { readonly token?: unknown } | null)?.token // only tabs of this origin post here
+      if (typeof answer !== "string") return
+      keep(answer)
+      done()
+    }
+    const done = (): void => {
+      others.removeEventListener("message", hear)
+      resolve()
+    }
+    others.addEventListener("message", hear)
+    others.postMessage("ask")
+    setTimeout(done, patienceMs)
+  })
+
+/** What a request of this page says of itself. */
+export const authorization = (): Readonly<Record<string, string>> =>
+  token === undefined ? {} : { authorization: `Bearer ${token}` }
+
+/** How the page is connected to the host. `refused`: it answers, and takes no request of this page. */
+export type Connection = "connecting" | "live" | "lost" | "refused"
+
+const firstDelayMs = 250
+const longestDelayMs = 5_000
+
+/** Listens until the page is closed. `onMessage` gets `hello` after every reconnection: what was missed must then be read again. */
+export const listen = async (
+  onMessage: (message: ChangeMessage) => void,
+  onConnection: (connection: Connection) => void
+): Promise<never> => {
+  let delayMs = firstDelayMs
+  onConnection("connecting")
+  while (true) {
+    const answer = await fetch("api/changes", { headers: authorization() }).catch(() => undefined)
+    if (answer?.ok === true && answer.body !== null) {
+      await messagesOf(answer.body, (data) => {
+        delayMs = firstDelayMs
+        onConnection("live")
+        onMessage(JSON.parse(data) as ChangeMessage) // the types of both sides are the same file's
+      })
+    }
+    onConnection(answer?.status === 401 ? "refused" : "lost")
+    await new Promise((resolve) => setTimeout(resolve, delayMs))
+    delayMs = Math.min(delayMs * 2, longestDelayMs)
+  }
+}
+
+/** Reads server-sent events until the stream breaks: each ends with an empty line, and its `data` lines belong together. */
+const messagesOf = async (body: ReadableStream<Uint8Array>, onData: (data: string) => void): Promise<void> => {
+  const reader = body.getReader()
+  const decoder = new TextDecoder()
+  let buffered = ""
+  while (true) {
+    const { done, value } = await reader.read().catch(() => ({ done: true as const, value: undefined }))
+    if (done) return
+    const events = (buffered + decoder.decode(value, { stream: true })).split("\n\n")
+    buffered = events.pop() ?? ""
+    for (const event of events) {
+      const data = event.split("\n").flatMap((line) => (line.startsWith("data:") ? [line.slice(5).trimStart()] : []))
+      if (data.length > 0) onData(data.join("\n"))
+    }
+  }
 }

@@ -2,18 +2,16 @@
  * The page: which view is shown, the keys, and the one stream that keeps all of it up to date.
  */
 import type { ChangeMessage, HostView } from "../View.ts"
-import { admit } from "./access.ts"
-import { get } from "./api.ts"
+import type { Connection } from "./api.ts"
+import { admit, get, listen } from "./api.ts"
 import { byId, fill, h, notice } from "./dom.ts"
 import { harmless } from "./harmless.ts"
+import type { PartPanel } from "./hostViews.ts"
+import { makeSweeps, makeTree, makeWakes } from "./hostViews.ts"
 import { makeList } from "./list.ts"
 import { makeMachines } from "./machines.ts"
-import type { PartPanel } from "./parts.ts"
-import { makeSweeps, makeTree, makeWakes } from "./parts.ts"
 import type { ProcessPanel } from "./process.ts"
 import { makeProcess } from "./process.ts"
-import type { Connection } from "./stream.ts"
-import { listen } from "./stream.ts"
 import { setClock } from "./text.ts"
 import { startTheme } from "./theme.ts"
 

@@ -2,15 +2,14 @@
  * One process: its chart, its log, its facts; at present or at any of its events.
  */
 import type { EventsView, EventView, HostView, MachineView, MomentView, PartView, ProcessView } from "../View.ts"
+import { openAbandon, openCancel, openSignal } from "./actions.ts"
 import { get, Refused, sentenceOf } from "./api.ts"
 import type { Drawing } from "./chart.ts"
 import { draw } from "./chart.ts"
-import { fill, h, notice, pill } from "./dom.ts"
+import { fill, h, notice, pill, say } from "./dom.ts"
 import { factPanels } from "./facts.ts"
-import { openAbandon, openCancel, openSignal } from "./levers.ts"
 import { setClock } from "./text.ts"
 import { makeTimeline } from "./timeline.ts"
-import { makeWhy } from "./why.ts"
 
 /** How many events are loaded at once. */
 const pageSize = 200
@@ -228,4 +227,36 @@ const pathOf = (details: Element): string => {
     if (element.tagName === "SECTION") parts.unshift(element.querySelector("h2")?.textContent ?? "")
   }
   return parts.join("/").replace(/ at event \d+/, "")
+}
+
+/** The explanation of one process. */
+export interface WhyPanel {
+  readonly element: HTMLElement
+  readonly show: (explained: PartView) => void
+}
+
+/** Makes a place for explanations of a process. It stays open for whoever reads, whatever comes next. */
+export const makeWhy = (id: string): WhyPanel => {
+  const sentence = h("span", { class: "why-sentence" })
+  const more = h("span", { class: "why-more" }, "all of it")
+  const rest = h("pre", { tabindex: 0, "aria-label": "The whole explanation" })
+  const element = h("details", { class: "why" }, h("summary", {}, sentence, " ", more), rest)
+  element.hidden = true
+  return {
+    element,
+    show: (explained) => {
+      const [first = "", ...others] = explained.available ? textOf(explained.value).split("\n") : []
+      // The heading above it has the id.
+      say(sentence, first.startsWith(`${id}: `) ? first.slice(id.length + 2) : first)
+      say(rest, others.join("\n"))
+      more.hidden = others.length === 0
+      element.hidden = first === ""
+      element.classList.toggle("is-all", others.length === 0)
+    }
+  }
+}
+
+const textOf = (value: unknown): string => {
+  const text = (value as { readonly text?: unknown } | null)?.text // an explanation has a text, or is shown as JSON
+  return typeof text === "string" ? text : JSON.stringify(value)
 }

@@ -2,11 +2,11 @@
  * Children and debts in memory: the index from a parent to its children, and what is owed to whom.
  */
 import * as Effect from "effect/Effect"
-import { lifecycleOf } from "../../../machines/lifecycle.ts"
+import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ChildReads, ChildSight, ChildView, ChildWrite, Debt } from "../Children.ts"
-import { actionOf, closingOf } from "../decisions/children.ts"
-import type { Change, ProcessRow } from "../ProcessStore.ts"
+import { actionOf, closingOf } from "../closing.ts"
+import type { Change, ProcessRow } from "../Decision.ts"
 
 /** The rows that these children are among. */
 export type Rows = ReadonlyMap<ProcessId, ProcessRow>

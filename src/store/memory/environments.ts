@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { EnvironmentRef } from "../../model/ids.ts"
-import type { EnvironmentReads } from "../EnvironmentReads.ts"
+import type { EnvironmentReads } from "../ProcessStore.ts"
 
 /** Texts by their content address. */
 export type EnvironmentShelf = Map<EnvironmentRef, string>

@@ -2,10 +2,10 @@
  * Journals and timers of a store in memory.
  */
 import * as Effect from "effect/Effect"
-import { nextDeadline } from "../../../machines/lifecycle.ts"
+import { nextDeadline } from "../../../machines/process/lifecycle.ts"
 import type { ExecutionReads } from "../ProcessStore.ts"
-import type { Shelf } from "./Shelf.ts"
-import { idOf } from "./Shelf.ts"
+import type { Shelf } from "./MemoryState.ts"
+import { idOf } from "./MemoryState.ts"
 
 /** Makes the reads on what a store holds. */
 export const make = (shelf: Shelf): ExecutionReads => {

@@ -4,8 +4,8 @@
 import * as Effect from "effect/Effect"
 import type { ProcessId } from "../../model/ids.ts"
 import { freeze } from "../../model/json.ts"
-import type { WakeDelivery } from "../../model/wakes.ts"
-import type { BlockedGroup, OutboxReads, OutboxView, WakeQuery, WakeReport, WakeRow, WakeTimes } from "../WakeOutbox.ts"
+import type { WakeDelivery } from "../../model/WakeDelivery.ts"
+import type { BlockedGroup, OutboxReads, OutboxView, WakeQuery, WakeReport, WakeRow, WakeTimes } from "../Outbox.ts"
 
 /** The rows by number, in the order in which they came. */
 export interface OutboxShelf {

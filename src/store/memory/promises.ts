@@ -2,7 +2,8 @@
  * Durable promises in memory.
  */
 import * as Effect from "effect/Effect"
-import type { EndPromise, PromiseReads, StoredPromise } from "../PromiseReads.ts"
+import type { EndPromise, StoredPromise } from "../Decision.ts"
+import type { PromiseReads } from "../ProcessStore.ts"
 
 /** How promises ended, by the id of their key. */
 export type PromiseShelf = Map<string, StoredPromise>

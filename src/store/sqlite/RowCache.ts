@@ -4,7 +4,7 @@
  * Invariant: what a transaction wrote is known outside of it only after its commit. A row that has ended is kept until the
  * next transaction begins: whoever waited for its end has read it by then, and nobody works with it any more.
  */
-import { lifecycleOf } from "../../../machines/lifecycle.ts"
+import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Stored } from "./views.ts"
 

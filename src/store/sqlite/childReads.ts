@@ -4,8 +4,8 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import type { ChildReads, ChildSight, Debt } from "../Children.ts"
-import { selectDebts } from "./childStatements.ts"
 import { asStoreError } from "./failure.ts"
+import { selectDebts } from "./statements.ts"
 
 /** Makes the reads; `debtsWritten` is the writer's to count. */
 export const make = (debtsWritten: () => number): Effect.Effect<ChildReads, never, SqlClient.SqlClient> =>

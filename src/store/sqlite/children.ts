@@ -3,8 +3,8 @@
  */
 import type { ProcessId } from "../../model/ids.ts"
 import type { ChildView, ChildWrite, Debt } from "../Children.ts"
-import { closingOf } from "../decisions/children.ts"
-import type { Change } from "../ProcessStore.ts"
+import { closingOf } from "../closing.ts"
+import type { Change } from "../Decision.ts"
 import type { Statements } from "./statements.ts"
 
 /** Follows what is written, and counts the debts that come of it. */

@@ -4,19 +4,19 @@
  * Rows are read without schema checks: only this library writes them, and `verify` is the tool that doubts them.
  */
 import * as Either from "effect/Either"
-import { processMachine } from "../../../machines/process.ts"
-import * as Step from "../../../machines/step.ts"
-import { canonicalText } from "../../model/canonical.ts"
+import { processMachine } from "../../../machines/process/machine.ts"
+import * as Step from "../../../machines/xstate/step.ts"
 import { coreEventTypes } from "../../model/EventType.ts"
-import type { HandleGrant } from "../../model/Grant.ts"
+import type { HandleGrant } from "../../model/Handle.ts"
 import type { ProcessId, SessionScopeId } from "../../model/ids.ts"
+import { canonicalText } from "../../model/json.ts"
 import type { LeaseSlot } from "../../model/Lease.ts"
 import type { MaterializedSemantics, ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Base, StoredSnapshot } from "../../model/ProcessRecord.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { materialize } from "../../model/semantics.ts"
-import type { BackOff, ProcessRow, Tombstone } from "../ProcessStore.ts"
+import type { BackOff, ProcessRow, Tombstone } from "../Decision.ts"
 
 /** Lists of event types by their content address: many processes share one. */
 export type EventTypesCache = Map<string, Registration["eventTypes"]>

@@ -3,7 +3,7 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
-import type { EnvironmentReads } from "../EnvironmentReads.ts"
+import type { EnvironmentReads } from "../ProcessStore.ts"
 import { asStoreError } from "./failure.ts"
 
 /** Makes the reads on a connection. */

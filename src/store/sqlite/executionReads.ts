@@ -4,7 +4,7 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import type { ProcessId } from "../../model/ids.ts"
-import type { JournalEntry, JournalOperation } from "../../model/Journal.ts"
+import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
 import type { ExecutionReads } from "../ProcessStore.ts"
 import type { EventColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"

@@ -5,7 +5,7 @@ import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Database } from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import type { ProcessId } from "../../model/ids.ts"
-import type { WakeDelivery } from "../../model/wakes.ts"
+import type { WakeDelivery } from "../../model/WakeDelivery.ts"
 import type {
   BlockedGroup,
   DiscardReason,
@@ -15,7 +15,7 @@ import type {
   WakeRow,
   WakeState,
   WakeTimes
-} from "../WakeOutbox.ts"
+} from "../Outbox.ts"
 import { asStoreError } from "./failure.ts"
 
 /** The outbox of the writer's connection. */

@@ -3,7 +3,8 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
-import type { PromiseReads, StoredPromise } from "../PromiseReads.ts"
+import type { StoredPromise } from "../Decision.ts"
+import type { PromiseReads } from "../ProcessStore.ts"
 import { asStoreError } from "./failure.ts"
 
 /** Makes the reads on a connection. */

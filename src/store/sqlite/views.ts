@@ -2,7 +2,7 @@
  * What a decision sees, read on the writer's own connection inside its transaction.
  */
 import type { ProcessId } from "../../model/ids.ts"
-import type { Plan, ProcessRow, View } from "../ProcessStore.ts"
+import type { Plan, ProcessRow, View } from "../Decision.ts"
 import * as Children from "./children.ts"
 import type { EventColumns, GrantColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"

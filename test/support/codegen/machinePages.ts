@@ -4,9 +4,9 @@
 import type { AnyStateMachine } from "xstate"
 import { StateMachine } from "xstate"
 import * as Machines from "../../../machines/index.ts"
-import type { ChartState, ChartTransition } from "../../../src/cli/chart.ts"
-import { chartOf, flattened } from "../../../src/cli/chart.ts"
-import { diagram } from "../../../src/cli/mermaid.ts"
+import { diagram } from "../../../src/inspector/charts/mermaid.ts"
+import type { ChartState, ChartTransition } from "../../../src/inspector/charts/reader.ts"
+import { chartOf, flattened } from "../../../src/inspector/charts/reader.ts"
 
 /** A page, by the name of its machine. */
 export interface Page {

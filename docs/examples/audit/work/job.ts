@@ -1,0 +1,168 @@
+/**
+ * The program's one job: find the audit to go on with or start one, show how far it is, have its report approved, and wait for
+ * its end.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type { ProcessHandle } from "../../../../src/index.ts"
+import { Errors, Processes, SingleHost } from "../../../../src/index.ts"
+import type { Mode } from "../cli/approval.ts"
+import { decide, onceWaiting } from "../cli/approval.ts"
+import type { Inspecting } from "../cli/inspecting.ts"
+import { inspect } from "../cli/inspecting.ts"
+import * as Owners from "../cli/owners.ts"
+import * as Progress from "../cli/Progress.ts"
+import type { Screen } from "../cli/Screen.ts"
+import type { Totals } from "../report/report.ts"
+import { counted, grouped, harmless, shellWord, sizeOf } from "../report/text.ts"
+import { draftNames, reportNames } from "../report/writing.ts"
+import { agents } from "./agents.ts"
+import type { AuditPayload } from "./audit.ts"
+import { Audit, childId, engines, Listing } from "./audit.ts"
+import { ReadBatch } from "./batch.ts"
+import { choose } from "./identity.ts"
+import type { Request } from "./inputs.ts"
+import { CannotAudit } from "./inputs.ts"
+import { allDelivered, sinkOn } from "./sink.ts"
+
+/** What the job is told beside the request. */
+export interface JobOptions {
+  /** Units: milliseconds. */
+  readonly paceMs: number
+  readonly mode: Mode
+  readonly inspecting: Inspecting
+}
+
+/**
+ * Does the job on a host of its own: until the report is published, or until a decision is left to somebody else.
+ *
+ * Fails with one line that says what is wrong and what to do.
+ */
+export const run = (
+  request: Request,
+  screen: Screen,
+  { paceMs, ...options }: JobOptions
+): Effect.Effect<void, CannotAudit> => {
+  const host = SingleHost.layerSqlite({
+    filename: request.stateFile,
+    engines,
+    sessions: agents,
+    wakeSink: sinkOn(screen),
+    maxConcurrent: 4,
+    // Short, for platforms on which the death of an earlier run cannot be proven: then its leases have to run out.
+    leaseTtl: "10 seconds",
+    leaseRenewal: "3 seconds"
+  }).pipe(
+    // Another audit that opens the same file holds it for moments only.
+    Layer.retry(
+      Schedule.recurWhile(isBusy).pipe(Schedule.zipLeft(Schedule.spaced("100 millis")), Schedule.upTo("5 seconds"))
+    ),
+    Layer.provideMerge(Progress.layer(screen, paceMs))
+  )
+  return audit(request, options, screen).pipe(
+    Effect.scoped,
+    Effect.provide(host),
+    Effect.mapError((error) => new CannotAudit({ line: lineOf(error, request) }))
+  )
+}
+
+const audit = (request: Request, { mode, inspecting }: Omit<JobOptions, "paceMs">, screen: Screen) =>
+  Effect.gen(function* () {
+    const { payload, stateFile } = request
+    const processes = yield* Processes
+    const { id, unfinished, others } = yield* choose(payload)
+    screen.print(`${unfinished ? "going on with" : "starting"} ${id} of ${payload.directory}`)
+    for (const other of others) screen.print(`going on meanwhile with an unfinished audit of ${other}`)
+    for (const line of lookInside(request)) screen.print(line)
+    // Whoever watches an audit is its session, which its sub-agents wake.
+    const wakeTarget = { sessionId: id }
+    const handle = yield* processes.start(Audit, { id, payload, label: payload.directory, wakeTarget })
+    const served = yield* Effect.forkScoped(inspect(id, screen, inspecting))
+    const showing = yield* Effect.forkScoped(
+      Effect.all([follow(id), Owners.watch(screen)], { concurrency: "unbounded", discard: true })
+    )
+    // An audit that is done before its inspector is there has that said before its last lines.
+    const quiet = Effect.all([Fiber.await(served), Fiber.interrupt(showing), Effect.sync(screen.clear)])
+    let told = false
+
+    const ended = Effect.zipLeft(Effect.map(handle.await, Option.some), allDelivered)
+    const left = onceWaiting(handle).pipe(
+      Effect.zipLeft(allDelivered),
+      Effect.tap((totals) =>
+        Effect.zipRight(
+          quiet,
+          Effect.sync(() => {
+            told = true
+            for (const line of drafted(payload, totals)) screen.print(line)
+          })
+        )
+      ),
+      Effect.zipRight(decide(handle, mode, stateFile, screen)),
+      Effect.flatMap((isDecided) => (isDecided ? Effect.never : Effect.succeedNone))
+    )
+    const published = yield* Effect.raceFirst(ended, left)
+    yield* quiet
+    if (Option.isNone(published)) return
+    const { totals, approvedBy } = published.value
+    if (!told) screen.print(totalsLine(totals))
+    screen.print(
+      `written: ${reportNames.json} and ${reportNames.markdown} in ${payload.out}; approved by ${harmless(approvedBy)}`
+    )
+  })
+
+/** Where a person may look inside, also when this program has ended. */
+const lookInside = ({ stateFile }: Request): ReadonlyArray<string> => [
+  `to look inside: npx holdfast inspect --db ${shellWord(stateFile)}`
+]
+
+/** Follows the records of an audit, wherever its bodies run: here, or in another program on the same state. */
+const follow = (auditId: string) =>
+  Effect.gen(function* () {
+    const processes = yield* Processes
+    const progress = yield* Progress.Progress
+    const listing = yield* onceStarted(processes.handle(Listing, childId(auditId, "listing")).await)
+    const batches = listing.shares.flatMap((share) =>
+      share.batches.map(({ name, files }) => {
+        const id = childId(childId(auditId, share.name), name)
+        return { id, files: files.length, child: processes.handle(ReadBatch, id) }
+      })
+    )
+    const before = yield* Effect.filter(batches, ({ child }) => isCompleted(child), { concurrency: 16 })
+    yield* progress.planned(batches, new Set(before.map(({ id }) => id)))
+    const watch = ({ id, child }: (typeof batches)[number]) =>
+      onceStarted(child.await).pipe(
+        Effect.zipRight(progress.batchDone(id)),
+        Effect.zipRight(Effect.logDebug(`recorded ${id}`))
+      )
+    yield* Effect.forEach(batches, watch, { concurrency: 16, discard: true })
+  }).pipe(Effect.catchAll((error) => Effect.logDebug(`not followed any more: ${error.message}`)))
+
+const isCompleted = <A, E>({ status }: ProcessHandle.ProcessHandle<A, E>) =>
+  status.pipe(
+    Effect.map((record) => record.status._tag === "Completed"),
+    Effect.catchTag("ProcessUnknown", () => Effect.succeed(false))
+  )
+
+/** A child that its parent has not started yet is waited for, too. */
+const onceStarted = <A, E extends { readonly _tag: string }>(wait: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.retry(wait, {
+    while: (error) => error._tag === "ProcessUnknown",
+    schedule: Schedule.spaced(Duration.millis(50))
+  })
+
+const isBusy = (error: unknown): boolean => error instanceof Errors.StoreError && error.reason === "busy"
+
+const drafted = ({ out }: AuditPayload, totals: Totals): ReadonlyArray<string> => [
+  totalsLine(totals),
+  `drafted: ${draftNames.json} and ${draftNames.markdown} in ${out}; not approved yet`
+]
+
+const totalsLine = (totals: Totals): string =>
+  `${counted(totals.files, "file")}, ${counted(totals.lines, "line")}, ${sizeOf(totals.bytes)}: ${grouped(totals.todos)} TODO, ${grouped(totals.fixmes)} FIXME, ${counted(totals.secrets, "likely secret")}, ${grouped(totals.unread)} not read`
+
+const lineOf = (error: { readonly message: string }, { stateFile }: Request): string =>
+  error instanceof Errors.StoreError ? `the state file ${stateFile} cannot be used: ${error.detail}` : error.message

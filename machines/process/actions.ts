@@ -1,0 +1,117 @@
+/**
+ * The vocabulary of the lifecycle machine: its guards, its commands, and how each fact is folded into the context.
+ *
+ * Kept apart from the chart so that `process.ts` reads as the picture. Invariant: every fold sets `updatedAtMs` to the time
+ * of the fact, and no fold reads anything but the context and the event.
+ */
+import { setup } from "xstate"
+import { command } from "../xstate/step.ts"
+import type { EndState, Output, ProcessContext, ProcessEvent, ProcessInput } from "./types.ts"
+
+/** Types, guards and commands of the lifecycle. */
+export const lifecycle = setup({
+  types: {
+    context: {} as ProcessContext,
+    events: {} as ProcessEvent,
+    input: {} as ProcessInput
+  },
+  guards: {
+    isOpenWait: ({ context }, params: { readonly waitKey: string }) =>
+      context.waits.some((wait) => wait.kind.key === params.waitKey),
+    isPassivated: (_args, params: { readonly reason: string }) => params.reason === "passivated",
+    isLastOpenWait: ({ context }, params: { readonly waitKey: string }) =>
+      context.waits.length === 1 && context.waits[0]?.kind.key === params.waitKey,
+    pointsToSession: ({ context }, params: { readonly sessionId: string }) =>
+      context.wakeTarget?.sessionId === params.sessionId
+  },
+  actions: {
+    /** Hint: start the body of this activation. */
+    runBody: command<{ readonly activation: number; readonly attempt: number }>(),
+    /** Hint: interrupt the running body because its cancellation was asked for. */
+    interruptBody: command<{ readonly cause: "cancel" }>(),
+    /** Hint: no body runs, yet there is something to decide: let a sweep look at this row. */
+    requestSweep: command(),
+    /** Hint: the process ended; whoever waits for it, or still runs it, must know. */
+    announceEnd: command<{ readonly state: EndState }>()
+  }
+})
+
+/** Moves `updatedAtMs` and nothing else. */
+export const touch = lifecycle.assign(({ event }) => ({ updatedAtMs: event.atMs }))
+
+/** Keeps the first owner for ever; later starts only touch. */
+export const noteFirstStart = lifecycle.assign(({ context, event }) =>
+  event.type !== "process.started" || context.firstStarted !== undefined
+    ? { updatedAtMs: event.atMs }
+    : { updatedAtMs: event.atMs, firstStarted: { owner: event.owner, startedAtMs: event.startedAtMs } }
+)
+
+/** Counts an activation and takes over its attempt number. */
+export const beginActivation = lifecycle.assign(({ context, event }) => {
+  if (event.type !== "process.started") return {}
+  return {
+    updatedAtMs: event.atMs,
+    activations: context.activations + 1,
+    attempts: event.attempt,
+    ...(context.firstStarted === undefined
+      ? { firstStarted: { owner: event.owner, startedAtMs: event.startedAtMs } }
+      : {})
+  }
+})
+
+/** Opens a wait, or replaces the open one with the same key. */
+export const openWait = lifecycle.assign(({ context, event }) => {
+  if (event.type !== "process.waiting") return {}
+  const key = event.wait.kind.key
+  return {
+    updatedAtMs: event.atMs,
+    waits: [...context.waits.filter((wait) => wait.kind.key !== key), event.wait],
+    // Keys come from outside: what every object inherits, such as `constructor`, is no count.
+    waitCounts: {
+      ...context.waitCounts,
+      [key]: (Object.hasOwn(context.waitCounts, key) ? (context.waitCounts[key] ?? 0) : 0) + 1
+    }
+  }
+})
+
+/** Closes a wait; a signal that ended it is consumed. */
+export const closeWait = lifecycle.assign(({ context, event }) => {
+  if (event.type !== "process.resumed") return {}
+  const closed = context.waits.find((wait) => wait.kind.key === event.waitKey)
+  return {
+    updatedAtMs: event.atMs,
+    waits: context.waits.filter((wait) => wait !== closed),
+    ...(closed?.kind._tag === "Signal" && event.outcome._tag === "Signal"
+      ? { consumedSignals: { ...context.consumedSignals, [closed.kind.name]: event.outcome.sequence } }
+      : {})
+  }
+})
+
+/** Keeps the first request to cancel. */
+export const noteCancelRequest = lifecycle.assign(({ event }) =>
+  event.type === "process.cancel_requested"
+    ? { updatedAtMs: event.atMs, cancelRequest: { reason: event.reason, requestedAtMs: event.atMs } }
+    : {}
+)
+
+/** Keeps the request to give the process up. */
+export const noteAbandonRequest = lifecycle.assign(({ event }) =>
+  event.type === "process.abandon_requested" ? { updatedAtMs: event.atMs, abandonRequest: event.request } : {}
+)
+
+/** Keeps where an attached system knows the process. */
+export const noteExternalRef = lifecycle.assign(({ event }) =>
+  event.type === "process.external_ref_set" ? { updatedAtMs: event.atMs, externalRef: event.externalRef } : {}
+)
+
+/** Forgets the session to wake. */
+export const clearWakeTarget = lifecycle.assign(({ event }) => ({ updatedAtMs: event.atMs, wakeTarget: null }))
+
+/** Keeps the output; whatever was waited for is over. */
+export const end = lifecycle.assign(({ event }) => ({
+  updatedAtMs: event.atMs,
+  waits: [],
+  output: (event as Ended).output
+}))
+
+type Ended = Extract<ProcessEvent, { readonly output: Output }>

@@ -1,0 +1,213 @@
+/**
+ * Explains a process: gathers a sighting of it from the store, and says why it does not move and what would move it.
+ *
+ * Invariant: it writes nothing, and everything it says follows from one sighting by a pure function.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { ProcessUnknown, type StoreError } from "../model/errors.ts"
+import type { ProcessId } from "../model/ids.ts"
+import type { LeaseOwner } from "../model/Lease.ts"
+import type { Registration } from "../model/Registration.ts"
+import { verdictOf } from "../operations/decisions/recover.ts"
+import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
+import type { ProcessRow, Tombstone } from "../store/Decision.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import { acceptedBy } from "./accepted.ts"
+import type { Detail, Explanation, LeaseSight, Reason, SweepSight } from "./Explanation.ts"
+import * as Explanations from "./Explanation.ts"
+import type { Sighting } from "./reason.ts"
+import { engineOf, livenessOf, reasonOf } from "./reason.ts"
+import type { Redact } from "./redaction.ts"
+import { redactRow } from "./redaction.ts"
+import { tell } from "./remedies.ts"
+import { wakesOf } from "./wakes.ts"
+
+/** What a live host knows of itself; whoever looks at a bare file knows none of it. */
+export interface HostView {
+  readonly engine: (registration: Registration) => "present" | "missing" | "unknown"
+  readonly slots: () => Sighting["slots"]
+  /** Hides what people and bodies wrote: reasons of requests, problems of a start. @default shows it */
+  readonly redact?: Redact
+}
+
+/** The view of whoever looks at a bare file. */
+export const noHost: HostView = { engine: () => "unknown", slots: () => "unknown" }
+
+/**
+ * Explains one process.
+ *
+ * Fails with `ProcessUnknown`, or with `StoreError`. One that was pruned is explained by its tombstone.
+ */
+export const explain: (
+  id: ProcessId,
+  view?: HostView
+) => Effect.Effect<Explanation, ProcessUnknown | StoreError, ProcessStore | OwnerLiveness> = Effect.fn("explain")(
+  function* (id: ProcessId, view: HostView = noHost) {
+    const store = yield* ProcessStore
+    const found = yield* store.find(id)
+    const nowMs = yield* Clock.currentTimeMillis
+    switch (found._tag) {
+      case "Absent":
+        return yield* new ProcessUnknown({ processId: id })
+      case "Pruned":
+        return ofTombstone(found.tombstone, nowMs)
+      case "Present":
+        return explanationOf(yield* sightingOf(found.row, view, nowMs))
+    }
+  }
+)
+
+/** The reasons of many rows at once, each holder looked at once. Children and wakes are left out: no reason rests on them. */
+export const reasonsOf = (
+  rows: ReadonlyArray<ProcessRow>,
+  view: HostView = noHost
+): Effect.Effect<ReadonlyArray<Reason>, never, OwnerLiveness> =>
+  Effect.gen(function* () {
+    const liveness = yield* OwnerLiveness
+    const nowMs = yield* Clock.currentTimeMillis
+    const self = yield* liveness.identify("holdfast:explain")
+    const holders = new Map(
+      rows.flatMap(({ lease: { held } }) => (held === undefined ? [] : [[JSON.stringify(held.owner), held.owner]]))
+    )
+    const dead = yield* Effect.filter(holders.values(), (owner) => liveness.isDefinitelyDead(owner, self))
+    return rows.map((row) =>
+      reasonOf({
+        row,
+        nowMs,
+        self,
+        dead,
+        wakes: noWakes,
+        runningChildren: [],
+        debts: 0,
+        engine: view.engine(row.base.registration),
+        slots: view.slots()
+      })
+    )
+  })
+
+const noWakes = { wakes: [], earlier: 0 }
+
+/** The explanation that a sighting makes. */
+export const explanationOf = (sighting: Sighting): Explanation => {
+  const { row, nowMs, runningChildren } = sighting
+  const { id, disposition } = row.base.registration
+  const because = reasonOf(sighting)
+  const engine = engineOf(row.base.registration)
+  const hasAbandonRequest = row.snapshot.context.abandonRequest !== undefined
+  const about = {
+    id,
+    nowMs,
+    disposition,
+    hasAbandonRequest,
+    runningChildren,
+    ...(engine === undefined ? {} : { engine })
+  }
+  return { processId: id, lookedAtMs: nowMs, because, ...tell(because, about), detail: detailOf(sighting) }
+}
+
+const sightingOf = (
+  row: ProcessRow,
+  view: HostView,
+  nowMs: number
+): Effect.Effect<Sighting, StoreError, ProcessStore | OwnerLiveness> =>
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const liveness = yield* OwnerLiveness
+    const { registration } = row.base
+    const self = yield* liveness.identify("holdfast:explain")
+    const holder = row.lease.held?.owner
+    const dead: ReadonlyArray<LeaseOwner> =
+      holder !== undefined && (yield* liveness.isDefinitelyDead(holder, self)) ? [holder] : []
+    const wakes = yield* wakesOf(row)
+    const children = row.snapshot.status === "active" ? yield* store.children.of(registration.id) : []
+    const runningChildren = children.flatMap(({ processId, lifecycle }) => (lifecycle === "running" ? [processId] : []))
+    const debts = yield* store.children.debtsOf(registration.id)
+    return {
+      row: view.redact === undefined ? row : redactRow(row, view.redact),
+      nowMs,
+      self,
+      dead,
+      wakes,
+      runningChildren,
+      debts: debts.length,
+      engine: view.engine(registration),
+      slots: view.slots()
+    }
+  })
+
+const ofTombstone = ({ processId, terminalState, prunedAtMs }: Tombstone, nowMs: number): Explanation => {
+  const because = { _tag: "Pruned", state: terminalState, prunedAtMs } as const
+  const about = {
+    id: processId,
+    nowMs,
+    disposition: "rerunnable",
+    hasAbandonRequest: false,
+    runningChildren: []
+  } as const
+  return { processId, lookedAtMs: nowMs, because, ...tell(because, about) }
+}
+
+const detailOf = (sighting: Sighting): Detail => {
+  const { row, engine: presence, runningChildren, debts, wakes } = sighting
+  const { registration } = row.base
+  const { context, value } = row.snapshot
+  const engine = engineOf(registration)
+  const lease = leaseOf(sighting)
+  return {
+    disposition: registration.disposition,
+    value,
+    states: innermost(value),
+    accepts: acceptedBy(row),
+    ...(lease === undefined ? {} : { lease }),
+    waits: context.waits,
+    attempts: context.attempts,
+    ...(registration.maxAttempts === undefined ? {} : { maxAttempts: registration.maxAttempts }),
+    dueAtMs: row.dueAtMs,
+    ...(engine === undefined ? {} : { engine: { ...engine, presence } }),
+    ...(context.cancelRequest === undefined ? {} : { cancelRequest: context.cancelRequest }),
+    ...(context.abandonRequest === undefined ? {} : { abandonRequest: context.abandonRequest }),
+    runningChildren,
+    ...(debts === 0 ? {} : { debts }),
+    wakes: wakes.wakes,
+    ...(wakes.earlier === 0 ? {} : { earlierWakes: wakes.earlier }),
+    sweep: sweepOf(sighting)
+  }
+}
+
+const leaseOf = (sighting: Sighting): LeaseSight | undefined => {
+  const { held, fencingToken } = sighting.row.lease
+  return (
+    held && {
+      holder: held.owner,
+      fencingToken,
+      claimedAtMs: held.claimedAtMs,
+      expiresAtMs: held.expiresAtMs,
+      isExpired: held.expiresAtMs <= sighting.nowMs,
+      liveness: livenessOf(held.owner, sighting)
+    }
+  )
+}
+
+/** A sweep looks at rows that are due and not held, and at those of the dead. */
+const sweepOf = (sighting: Sighting): SweepSight => {
+  const { row, dead, engine, nowMs } = sighting
+  const { held } = row.lease
+  const isDead = held !== undefined && livenessOf(held.owner, sighting) === "dead"
+  const isFree = held === undefined || held.expiresAtMs <= nowMs
+  const looksNow =
+    row.snapshot.status === "active" && (isDead || (isFree && row.dueAtMs !== null && row.dueAtMs <= nowMs))
+  const on = (here: "present" | "missing") => Explanations.verdictOf(verdictOf(row, { dead, engine: here }, nowMs))
+  if (engine !== "unknown") return { looksNow, verdict: on(engine) }
+  const [verdict, withoutEngine] = [on("present"), on("missing")]
+  return { looksNow, verdict, ...(verdict._tag === withoutEngine._tag ? {} : { withoutEngine }) }
+}
+
+/** A state value as plain data: a name, or names by region. */
+type Value = string | { readonly [key: string]: Value | undefined }
+
+/** The innermost states of a state value: `running.execution.started.active`. */
+const innermost = (value: Value, path: ReadonlyArray<string> = []): ReadonlyArray<string> =>
+  typeof value === "string"
+    ? [[...path, value].join(".")]
+    : Object.entries(value).flatMap(([key, inner]) => (inner === undefined ? [] : innermost(inner, [...path, key])))

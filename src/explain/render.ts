@@ -1,0 +1,250 @@
+/**
+ * An explanation as text for people: the reason first, then what would move the process, then what that rests on.
+ *
+ * Lines are as long as they need to be; whoever shows them wraps or cuts them.
+ */
+import type { Accepted, Detail, Explanation, LeaseSight, Reason, Sender, Verdict, WakeSight } from "./Explanation.ts"
+import { engineName, holderName, quoted } from "./remedies.ts"
+import { ago, away, duration, moment } from "./times.ts"
+
+/** One line: how deep it stands below the heading before it, and what it says. `command` is to be copied as it is. */
+export interface Line {
+  readonly role: "reason" | "heading" | "text" | "command"
+  readonly text: string
+}
+
+/** The lines of an explanation. */
+export const lines = (explanation: Explanation): ReadonlyArray<Line> => {
+  const { processId, meaning, moves, detail } = explanation
+  return [
+    { role: "reason", text: `${processId}: ${meaning}` },
+    ...(moves.length === 0 ? [] : [heading("What would move it")]),
+    ...moves.flatMap(
+      ({ by, sentence, command }): ReadonlyArray<Line> => [
+        text(`${senderNames[by]}: ${sentence}`),
+        ...(command === undefined ? [] : [{ role: "command" as const, text: command }])
+      ]
+    ),
+    ...(detail === undefined ? [] : detailLines(detail, explanation.lookedAtMs))
+  ]
+}
+
+/** The same as one text, indented and without colours. */
+export const render = (explanation: Explanation): string =>
+  lines(explanation)
+    .map(({ role, text: said }) => `${indents[role]}${said}`)
+    .join("\n")
+
+/** How far each role is indented. */
+export const indents: Readonly<Record<Line["role"], string>> = {
+  reason: "",
+  heading: "",
+  text: "  ",
+  command: "    $ "
+}
+
+/** A reason in a few words, for a row of a list. */
+export const brief = (reason: Reason, nowMs: number): string => {
+  switch (reason._tag) {
+    case "Ended":
+      return reason.state
+    case "Pruned":
+      return `pruned (${reason.state})`
+    case "Running":
+      return "running"
+    case "HeldByUnprovable":
+      return "held by a host not seen from here"
+    case "HolderDead":
+      return "its holder is dead"
+    case "LeaseLapsed":
+      return "its lease ran out"
+    case "WaitingForSignal":
+      return `waits for signal ${reason.name}`
+    case "WaitingForTimer":
+      return `sleeps, wakes ${away(reason.dueAtMs, nowMs)}`
+    case "ExternallyOwned":
+      return "an outside system's work"
+    case "OutcomeUnknown":
+      return "outcome unknown, needs you"
+    case "AbandonWaitsForLease":
+      return "to be given up, still held"
+    case "AbandonDue":
+      return "to be given up"
+    case "CancelRequested":
+      return "is being stopped"
+    case "CancelDue":
+      return "to be stopped"
+    case "AttemptsExhausted":
+      return reason.most === 1 ? "its one attempt is used up" : `its ${reason.most} attempts are used up`
+    case "NoEngine":
+      return `no engine ${reason.kind}`
+    case "BackingOff":
+      return `backs off, tries ${away(reason.untilMs, nowMs)}`
+    case "BeginsLater":
+      return `begins ${away(reason.atMs, nowMs)}`
+    case "NoSlot":
+      return "waits for a free place"
+    case "DueNow":
+      return `due for ${duration(nowMs - reason.sinceMs)}, nobody took it`
+  }
+}
+
+/** What a sweep would do, as a clause. */
+export const verdictText = (verdict: Verdict): string => {
+  switch (verdict._tag) {
+    case "Run":
+      return "take it and run it"
+    case "Cancel":
+      return "end it as cancelled"
+    case "Exhausted":
+      return "end it as failed, its attempts being used up"
+    case "Abandon":
+      return verdict.writer === "sweep"
+        ? "end it as abandoned, its holder being dead"
+        : "end it as abandoned, as was requested"
+    case "Leave":
+      return `leave it (${leaveTexts[verdict.why]})`
+  }
+}
+
+const heading = (said: string): Line => ({ role: "heading", text: said })
+
+const text = (said: string): Line => ({ role: "text", text: said })
+
+const senderNames: Readonly<Record<Sender, string>> = {
+  owner: "its holder",
+  sweep: "a sweep",
+  operator: "you",
+  parent: "its parent",
+  child: "a child",
+  signal_sender: "a sender",
+  timer: "a timer",
+  external_system: "the outside system",
+  host: "a host"
+}
+
+const leaveTexts = {
+  settled: "it has ended",
+  externally_owned: "the work is an outside system's",
+  busy: "somebody holds it",
+  outcome_unknown: "nobody knows how far it came",
+  no_engine: "this host has not its engine",
+  not_yet: "it was registered to begin later"
+} as const
+
+const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
+  heading("Where it stands"),
+  ...detail.states.map(text),
+  text(
+    `${detail.disposition.replace("_", "-")}; attempt ${detail.attempts}${detail.maxAttempts === undefined ? "" : ` of at most ${detail.maxAttempts}`}`
+  ),
+  ...(detail.engine === undefined
+    ? []
+    : [text(`${engineName(detail.engine)} (${presenceTexts[detail.engine.presence]})`)]),
+  ...(detail.dueAtMs === null ? [] : [text(`due ${moment(detail.dueAtMs)}`)]),
+  ...requests(detail),
+  ...section("Lease", detail.lease === undefined ? ["nobody holds it"] : leaseTexts(detail.lease, nowMs)),
+  ...section(
+    "Open waits",
+    detail.waits.map(
+      ({ kind, sinceMs, deadlineMs }) =>
+        `${kind.key}, since ${moment(sinceMs)} (${ago(sinceMs, nowMs)})${
+          deadlineMs === undefined ? "" : `, until ${moment(deadlineMs)} (${away(deadlineMs, nowMs)})`
+        }`
+    )
+  ),
+  ...section("Children still running", detail.runningChildren),
+  ...section("Children it has yet to ask", detail.debts === undefined ? [] : [String(detail.debts)]),
+  ...wakeLines(detail, nowMs),
+  ...section("A sweep would now", sweepTexts(detail)),
+  ...section("Events it accepts from here", detail.accepts.map(acceptedText))
+]
+
+const presenceTexts = {
+  present: "this host has it",
+  missing: "this host has it not",
+  unknown: "whether a host has it cannot be seen in a file"
+} as const
+
+const section = (title: string, texts: ReadonlyArray<string>): ReadonlyArray<Line> =>
+  texts.length === 0 ? [] : [heading(title), ...texts.map(text)]
+
+const requests = ({ cancelRequest, abandonRequest }: Detail): ReadonlyArray<Line> => [
+  ...(cancelRequest === undefined
+    ? []
+    : [text(`asked to stop at ${moment(cancelRequest.requestedAtMs)}${because(cancelRequest.reason)}`)]),
+  ...(abandonRequest === undefined
+    ? []
+    : [
+        text(
+          `allowed to be given up by ${abandonRequest.requestedBy} at ${moment(abandonRequest.requestedAtMs)}${because(abandonRequest.reason)}`
+        )
+      ])
+]
+
+const because = (reason: string | null | undefined): string => (reason ? `: ${reason}` : "")
+
+const leaseTexts = ({ holder, expiresAtMs, isExpired, liveness, fencingToken }: LeaseSight, nowMs: number) => [
+  `${holderName(holder)}, ${livenessTexts[liveness]}`,
+  `${isExpired ? "expired" : "expires"} ${moment(expiresAtMs)} (${isExpired ? ago(expiresAtMs, nowMs) : away(expiresAtMs, nowMs)}), fence ${fencingToken}`
+]
+
+const livenessTexts = {
+  dead: "proven dead",
+  alive: "alive",
+  unprovable: "neither provably dead nor seen alive"
+} as const
+
+const sweepTexts = ({ sweep: { looksNow, verdict, withoutEngine } }: Detail): ReadonlyArray<string> => {
+  if (!looksNow && verdict._tag !== "Leave") return ["not look at it: only an event makes it due"]
+  return withoutEngine === undefined
+    ? [verdictText(verdict)]
+    : [`${verdictText(verdict)}, where its engine is`, `${verdictText(withoutEngine)}, where it is not`]
+}
+
+const wakeLines = ({ wakes, earlierWakes }: Detail, nowMs: number): ReadonlyArray<Line> =>
+  wakes.length === 0
+    ? []
+    : [
+        heading("Wakes nobody took notice of"),
+        ...(earlierWakes === undefined ? [] : [text(`${earlierWakes} earlier ones, which are left out here`)]),
+        ...wakes.flatMap((wake) => [
+          text(
+            `${wake.eventType} #${wake.sequence}${wake.targetScopeId === undefined ? "" : ` for ${wake.targetScopeId}`}: ${wakeText(wake, nowMs)}`
+          ),
+          ...(wake.state === "discarded" && wake.wakeId !== undefined
+            ? [{ role: "command" as const, text: `holdfast redrive ${quoted(wake.wakeId)}` }]
+            : [])
+        ])
+      ]
+
+const wakeText = (wake: WakeSight, nowMs: number): string => {
+  switch (wake.state) {
+    case "no_target":
+      return "there is nobody to wake"
+    case "unacknowledged":
+      return wake.wakeId === undefined ? "not acknowledged" : "delivered, not acknowledged"
+    case "enqueuing":
+      return `being delivered, attempt ${wake.attempts}`
+    case "discarded":
+      return `discarded, ${wake.discardReason === undefined ? "no reason is known" : discardTexts[wake.discardReason]}`
+    case "pending":
+      return wake.blockedBy === undefined
+        ? pendingText(wake, nowMs)
+        : `waits for ${wake.blockedBy}, which must be delivered or discarded first`
+  }
+}
+
+const pendingText = ({ attempts, nextAttemptAtMs = 0 }: WakeSight, nowMs: number): string =>
+  nextAttemptAtMs <= nowMs
+    ? `due since ${moment(nextAttemptAtMs)}, nobody has delivered it; is a host with a sink running?`
+    : `not delivered by attempt ${attempts}, the next one is ${away(nextAttemptAtMs, nowMs)}`
+
+const discardTexts: Readonly<Record<NonNullable<WakeSight["discardReason"]>, string>> = {
+  expired: "it could not be delivered in time",
+  target_gone: "its session is gone",
+  retargeted: "its message goes to another session"
+}
+
+const acceptedText = ({ eventType, from }: Accepted): string =>
+  `${eventType}, from ${from.map((sender) => senderNames[sender].replace(/^you$/, "an operator")).join(", ")}`

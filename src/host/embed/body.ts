@@ -1,0 +1,265 @@
+/**
+ * Bodies written with Promises: what such a body sees of its process, and how it becomes a body that the runtime can run.
+ *
+ * Invariant: an activation ends only when its Promise has settled. A body that was interrupted is told so by its signal, and
+ * keeps its lease until it lets go, so that nobody runs the process meanwhile.
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Runtime from "effect/Runtime"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type { EnvironmentSpec } from "../../model/Environment.ts"
+import * as Errors from "../../model/errors.ts"
+import type { RuntimeError } from "../../model/failures.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { SessionScope } from "../../model/Provenance.ts"
+import type {
+  ExecutionContext,
+  StartChildOptions,
+  StartChildToolOptions,
+  StartChildTurnOptions
+} from "../../runtime/body/ExecutionContext.ts"
+import type { ProcessScope } from "../../runtime/body/Surroundings.ts"
+import type { ProcessHandle } from "../../runtime/client/ProcessHandle.ts"
+import type { Engine } from "../../runtime/engine/Engine.ts"
+import type { TurnOutcome } from "../../runtime/engine/SessionTurn.ts"
+import type { AnySignal, EventDefinition, Signal } from "../../runtime/engine/Signal.ts"
+import type { Tool } from "../../runtime/engine/Tool.ts"
+import type { Trigger } from "../../runtime/HostServices.ts"
+import type { Handle, Perform, Reach } from "./handle.ts"
+import { handleOf } from "./handle.ts"
+
+/** How a step is recorded and tried. */
+export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
+  /** Stores the value and reads it back. @default the value must be JSON as it is */
+  readonly schema?: Schema.Schema<Value, ValueWire>
+  /**
+   * Stores an error of this type and reads it back, so that a body that runs again meets the same one. Any other error is
+   * then a defect: it is neither recorded nor tried again.
+   *
+   * @default no error is recorded: the step is tried anew when the body runs again
+   */
+  readonly error?: Schema.Schema<Failure, FailureWire>
+  /** How often to try a failed step again, after which pause; each pause is twice the one before. @default never */
+  readonly retry?: { readonly times: number; readonly delay: Duration.DurationInput }
+}
+
+/**
+ * What a body sees of the process it runs in: the operations of `ExecutionContext` as Promises.
+ *
+ * Every one that writes is journaled. They reject with the library's own errors, and with the reason of `abortSignal` once
+ * the body was interrupted; such a rejection should be let through.
+ */
+export interface BodyContext {
+  readonly processId: ProcessId
+  /** The number of this try; it rises only when the one before it left no fact behind. */
+  readonly attempt: number
+  /** The number of this activation; an effect on the outside world may use it as its fence. */
+  readonly fencingToken: number
+  /** Aborted when the body is interrupted: by a cancel, a stopping host, a lost lease, or because it is put away. */
+  readonly abortSignal: AbortSignal
+  /**
+   * Runs a function once and records what it came to; a body that runs again is given that, and the function is not called.
+   * The signal it is handed is aborted when the body is interrupted.
+   */
+  readonly step: <Value, ValueWire = Value, Failure = never, FailureWire = Failure>(
+    name: string,
+    run: (signal: AbortSignal) => Value | Promise<Value>,
+    options?: BodyStepOptions<Value, ValueWire, Failure, FailureWire>
+  ) => Promise<Value>
+  /** Names a branch: what it does through the context it is handed may use names that other branches use at the same time. */
+  readonly scope: <A>(name: string, run: (context: BodyContext) => A | Promise<A>) => Promise<A>
+  /** Sleeps until an absolute time that is stored: a restart neither shortens nor prolongs it. */
+  readonly sleep: (duration: Duration.DurationInput, options?: { readonly name?: string }) => Promise<void>
+  /** Waits for a signal. Rejects with `WaitTimedOut` when `timeout` passes first. @default no timeout */
+  readonly awaitSignal: <Name extends string, Payload>(
+    signal: Signal<Name, Payload>,
+    options?: { readonly timeout?: Duration.DurationInput; readonly name?: string }
+  ) => Promise<Payload>
+  /** Signals another process, once however often this body runs. Rejects with `ProcessAlreadyTerminal` when it has ended. */
+  readonly signal: <Name extends string, Payload>(
+    target: ProcessId | string,
+    signal: Signal<Name, Payload>,
+    payload: Payload,
+    options?: { readonly id?: string; readonly name?: string }
+  ) => Promise<void>
+  /** Appends an event to the log of this process, once however often this body runs. */
+  readonly appendEvent: <Payload>(
+    event: EventDefinition<Payload>,
+    payload: Payload,
+    options?: { readonly name?: string; readonly wakeTarget?: SessionScope }
+  ) => Promise<ProcessEvent>
+  /** The time, as the first activation that asked here saw it. Units: epoch milliseconds, UTC. */
+  readonly now: () => Promise<number>
+  /** A number between 0 and 1, the same whenever this body runs again. */
+  readonly random: () => Promise<number>
+  /** Names what the body is doing, for people: it shows in the tree and in logs, and is not stored. */
+  readonly phase: <A>(name: string, run: () => A | Promise<A>) => Promise<A>
+  /** What surrounds the body: its session and turn, its environment, the host's tools, and what the host supplies besides. */
+  readonly surroundings: () => Promise<BodySurroundings>
+  /** Starts a child, or attaches to it when this body started it in an earlier activation. */
+  readonly startChild: <Payload, Success, Failure, R, Signals extends AnySignal>(
+    engine: Engine<Payload, Success, Failure, R, Signals>,
+    options: StartChildOptions<Payload>
+  ) => Promise<Handle<Success, Signals>>
+  /** Calls a tool in a child, on whichever host has the tool. In all else as `startChild`. */
+  readonly startTool: <Args, Success, Failure, R>(
+    tool: Tool<Args, Success, Failure, R>,
+    options: StartChildToolOptions<Args>
+  ) => Promise<Handle<Success>>
+  /** Runs one turn of a child session in a child, on whichever host has a runner of sessions. In all else as `startChild`. */
+  readonly startSessionTurn: (options: StartChildTurnOptions) => Promise<Handle<TurnOutcome>>
+}
+
+/** What surrounds a body. Each default, where the host supplies nothing, is that of the facet. */
+export interface BodySurroundings extends Pick<ProcessScope, "sessionScope" | "causedBy" | "turn" | "tools"> {
+  readonly protocol: ProcessScope["facets"]["protocol"]
+  /** The environment the process was started under. */
+  readonly environment: () => Promise<EnvironmentSpec>
+  /** Registers a trigger in the name of the process. */
+  readonly registerTrigger: (trigger: Pick<Trigger, "id" | "definition">) => Promise<"kept" | "refused">
+  /** Tells people who watch what the body is doing. It is not stored. */
+  readonly tell: (kind: string, detail: unknown) => Promise<void>
+  /** The bytes under a reference; `undefined` when there are none. */
+  readonly attachment: (ref: string) => Promise<Uint8Array | undefined>
+  /** Puts what is kept elsewhere in the place of what stands for it. */
+  readonly materialize: (value: unknown) => Promise<unknown>
+}
+
+/** Carries out an effect in a runtime; when one of the signals is aborted, it is interrupted. */
+export type Promised = (
+  runtime: Runtime.Runtime<never>,
+  signals: ReadonlyArray<AbortSignal | undefined>
+) => <A, E>(effect: Effect.Effect<A, E>) => Promise<A>
+
+/**
+ * Turns a function into a body.
+ *
+ * A rejection with an error of the engine's schema, or with one of the library's, is a failure. Any other is a defect: the
+ * process fails with class `internal`.
+ */
+export const bodyOf =
+  <Payload, Success, Failure, FailureWire>(
+    run: (payload: Payload, context: BodyContext) => Success | Promise<Success>,
+    error: Schema.Schema<Failure, FailureWire> | undefined,
+    promised: Promised
+  ) =>
+  (payload: Payload, context: ExecutionContext): Effect.Effect<Success, Failure | RuntimeError> =>
+    Effect.flatMap(Effect.runtime<never>(), (runtime) => {
+      const over = new AbortController()
+      const underWay = new Set<Promise<unknown>>()
+      const reachIn = (within: Runtime.Runtime<never>, abortSignal: AbortSignal): Reach => {
+        const perform: Perform = (effect, options) => {
+          const answer = promised(within, [over.signal, abortSignal, options?.signal])(effect)
+          const settled: Promise<unknown> = answer.then(ignore, ignore).finally(() => underWay.delete(settled))
+          underWay.add(settled)
+          return answer
+        }
+        return { wait: perform, act: perform, release: promised(within, []) }
+      }
+      // What the body began and did not wait for ends with it.
+      const end = Effect.promise(() => {
+        over.abort(new Errors.OutsideProcess({ processId: context.processId }))
+        return Promise.all(underWay)
+      })
+      return fromPromise((signal) => run(payload, contextOf(context, signal, runtime, reachIn))).pipe(
+        Effect.catchAll((thrown) => (isFailure(thrown, error) ? Effect.fail(thrown) : Effect.die(thrown))),
+        Effect.ensuring(end)
+      )
+    })
+
+const contextOf = (
+  context: ExecutionContext,
+  abortSignal: AbortSignal,
+  runtime: Runtime.Runtime<never>,
+  reachIn: (within: Runtime.Runtime<never>, abortSignal: AbortSignal) => Reach
+): BodyContext => {
+  const reach = reachIn(runtime, abortSignal)
+  const perform = reach.act
+  const addressed = <Success, Failure, Signals extends AnySignal>(child: ProcessHandle<Success, Failure, Signals>) =>
+    handleOf(child, reach)
+  return {
+    processId: context.processId,
+    attempt: context.attempt,
+    fencingToken: context.fencingToken,
+    abortSignal,
+    step: (name, run, { schema, error, retry } = {}) =>
+      perform(
+        context.step(
+          name,
+          Effect.catchAll(fromPromise(run), (thrown) =>
+            error === undefined || Schema.is(error)(thrown)
+              ? Effect.fail(thrown as Schema.Schema.Type<NonNullable<typeof error>>) // of that type, or nobody asks for its type
+              : Effect.die(thrown)
+          ),
+          {
+            ...(schema === undefined ? {} : { schema }),
+            ...(error === undefined ? {} : { error }),
+            ...(retry === undefined
+              ? {}
+              : { retry: Schedule.intersect(Schedule.exponential(retry.delay), Schedule.recurs(retry.times)) })
+          }
+        )
+      ),
+    scope: (name, run) =>
+      perform(
+        context.scope(
+          name,
+          Effect.flatMap(Effect.runtime<never>(), (inner) =>
+            fromPromise(() => run(contextOf(context, abortSignal, inner, reachIn)))
+          )
+        )
+      ),
+    sleep: (duration, options) => perform(context.sleep(duration, options)),
+    awaitSignal: (signal, options) => perform(context.awaitSignal(signal, options)),
+    signal: (target, signal, payload, options) => perform(context.signal(target, signal, payload, options)),
+    appendEvent: (event, payload, options) => perform(context.appendEvent(event, payload, options)),
+    now: () => perform(context.now),
+    random: () => perform(context.random),
+    phase: (name, run) => perform(context.phase(name, fromPromise(run))),
+    surroundings: () =>
+      perform(
+        Effect.map(context.surroundings, ({ sessionScope, causedBy, turn, tools, facets, ...around }) => ({
+          sessionScope,
+          causedBy,
+          turn,
+          tools,
+          protocol: facets.protocol,
+          environment: () => perform(around.environment),
+          registerTrigger: (trigger) => perform(around.registerTrigger(trigger)),
+          tell: (kind, detail) => perform(around.tell(kind, detail)),
+          attachment: (ref) => perform(facets.attachments.get(ref)),
+          materialize: (value) => perform(facets.projections.materialize(value))
+        }))
+      ),
+    startChild: (engine, options) => perform(Effect.map(context.startChild(engine, options), addressed)),
+    startTool: (tool, options) => perform(Effect.map(context.startTool(tool, options), addressed)),
+    startSessionTurn: (options) => perform(Effect.map(context.startSessionTurn(options), addressed))
+  }
+}
+
+/** Waits for a function's Promise. An interruption aborts its signal, and is over once the Promise has settled. */
+const fromPromise = <A>(run: (signal: AbortSignal) => A | Promise<A>): Effect.Effect<A, unknown> =>
+  Effect.async((resume) => {
+    const controller = new AbortController()
+    const promise = (async () => run(controller.signal))()
+    const settled = promise.then(
+      (value) => resume(Effect.succeed(value)),
+      (thrown: unknown) => resume(Effect.fail(thrown))
+    )
+    return Effect.promise(() => {
+      controller.abort()
+      return settled
+    })
+  })
+
+const isFailure = <Failure, FailureWire>(
+  thrown: unknown,
+  error: Schema.Schema<Failure, FailureWire> | undefined
+): thrown is Failure | RuntimeError =>
+  (error !== undefined && Schema.is(error)(thrown)) ||
+  [...Object.values(Errors), ...Object.values(Errors)].some((type) => thrown instanceof type)
+
+const ignore = (): void => {}

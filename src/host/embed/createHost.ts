@@ -1,0 +1,259 @@
+/**
+ * The same host for programs that do not use Effect: Promises, AbortSignals and async iterables, with the same types.
+ *
+ * Invariant: what a Promise rejects with is the library's own error, or what the body threw, never a wrapper around it. This
+ * is the one file that starts fibers from outside of Effect.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Runtime from "effect/Runtime"
+import type { HostFailure } from "../../../machines/host.ts"
+import { InputInvalid, type StoreError } from "../../model/errors.ts"
+import type { ProcessRecord } from "../../model/ProcessRecord.ts"
+import type { EngineOptions, Runnable } from "../../runtime/engine/Engine.ts"
+import * as Engine from "../../runtime/engine/Engine.ts"
+import type { AnySignal } from "../../runtime/engine/Signal.ts"
+import type { RunnableTool } from "../../runtime/engine/Tool.ts"
+import type { SqliteStoreOptions } from "../../store/sqlite/SqliteStore.ts"
+import type { TreeNode } from "../../supervision/Tree.ts"
+import type { HostState } from "../Host.ts"
+import { Host } from "../Host.ts"
+import type { StartOptions } from "../Processes.ts"
+import { Processes } from "../Processes.ts"
+import type { HostOptions, HostServices } from "../SingleHost.ts"
+import * as SingleHost from "../SingleHost.ts"
+import type { BodyContext, Promised } from "./body.ts"
+import { bodyOf } from "./body.ts"
+import type { Handle, Perform, WaitOptions } from "./handle.ts"
+import { handleOf } from "./handle.ts"
+
+export type { BodyContext, BodyStepOptions, BodySurroundings } from "./body.ts"
+export type { Handle, WaitOptions } from "./handle.ts"
+
+/** The host was stopped: it takes no more calls, and nobody waits through it any longer. Its processes go on elsewhere. */
+export class HostStopped extends Data.TaggedError("HostStopped") {
+  override get message(): string {
+    return "the host was stopped"
+  }
+}
+
+/** One line of a host's log. Units: epoch milliseconds, UTC. */
+export interface LogLine {
+  readonly level: string
+  readonly message: string
+  readonly atMs: number
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** How to make a host: where its processes are kept, what it can run, and how. */
+export type CreateHostOptions<
+  E extends ReadonlyArray<Runnable<never>>,
+  T extends ReadonlyArray<RunnableTool<never>> = readonly []
+> = HostOptions<E, T> & {
+  /** Where its log goes; `false` drops it. @default the console */
+  readonly log?: false | ((line: LogLine) => void)
+} & (
+    | (SqliteStoreOptions & { readonly memory?: never })
+    | {
+        /** Its processes end with the host. */
+        readonly memory: true
+        readonly filename?: never
+      }
+  )
+
+/** A running host. */
+export interface EmbeddedHost {
+  /**
+   * Starts a process, or attaches to it when it was started with the same engine and payload before.
+   *
+   * Durable once it answers. Rejects with `InputInvalid` or `RegistrationInvalid` (fix the field they name), with
+   * `ProcessIdConflict` (the id stands for something else: choose another), or with `StoreError`.
+   */
+  readonly start: <Payload, Success, Failure, R, Signals extends AnySignal>(
+    engine: Engine.Engine<Payload, Success, Failure, R, Signals>,
+    options: StartOptions<Payload>
+  ) => Promise<Handle<Success, Signals>>
+  /** A handle on a process that was started earlier, perhaps by another program. It reads nothing by itself. */
+  readonly handle: <Payload, Success, Failure, R, Signals extends AnySignal>(
+    engine: Engine.Engine<Payload, Success, Failure, R, Signals>,
+    id: string
+  ) => Handle<Success, Signals>
+  /** Every process that has not ended, ascending by id. */
+  readonly listNonTerminal: () => Promise<ReadonlyArray<ProcessRecord>>
+  /** Where the host's life stands. */
+  readonly state: () => Promise<HostState>
+  /** The supervision tree as it stands. */
+  readonly tree: () => Promise<TreeNode>
+  /** Waits until the host fails: until its tree could not be kept up. What it ran was handed back by then. */
+  readonly awaitFailure: (options?: WaitOptions) => Promise<HostFailure>
+  /**
+   * Stops the host: calls under way are carried through, waits reject with `HostStopped`, bodies are interrupted and handed
+   * back, and the file is closed. Answers once all of that is done; calling it again answers the same.
+   */
+  readonly stop: () => Promise<void>
+  /** `await using host = await createHost(…)` stops it at the end of the block, where the language has that. */
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}
+
+/** What an engine with a body of Promises declares: what every engine does, and that body. */
+export interface PromiseEngineOptions<
+  Payload,
+  PayloadWire,
+  Success,
+  SuccessWire,
+  Failure,
+  FailureWire,
+  Signals extends AnySignal
+> extends Omit<EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, never, Signals>, "run"> {
+  readonly run: (payload: Payload, context: BodyContext) => Success | Promise<Success>
+}
+
+/**
+ * Declares an engine whose body is an async function.
+ *
+ * A rejection with an error of the `error` schema is the engine's own failure; one with the library's errors means what it
+ * means there; any other is a defect, and the process fails with class `internal`. See `Engine.make` for the rest.
+ *
+ * @example docs/examples/07-promises.ts
+ */
+export const engine = <
+  Payload,
+  PayloadWire,
+  Success,
+  SuccessWire,
+  Failure = never,
+  FailureWire = never,
+  const Signals extends AnySignal = never
+>(
+  kind: string,
+  options: PromiseEngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, Signals>
+): Engine.Engine<Payload, Success, Failure, never, Signals> => {
+  const { run, ...rest } = options
+  return Engine.make(kind, { ...rest, run: bodyOf(run, options.error, promised) })
+}
+
+/**
+ * Makes a host and starts it.
+ *
+ * Rejects with `InputInvalid` (an option), or `StoreError` (the file is locked, damaged, newer than this library, or not
+ * writable). The host keeps the program alive until it is stopped.
+ *
+ * @example docs/examples/07-promises.ts
+ */
+export const createHost = async <
+  const E extends ReadonlyArray<Runnable<never>>,
+  const T extends ReadonlyArray<RunnableTool<never>> = readonly []
+>(
+  options: CreateHostOptions<E, T>
+): Promise<EmbeddedHost> => {
+  const managed = ManagedRuntime.make(Layer.provide(layerOf(options), loggerOf(options.log)))
+  const built = await Effect.runPromiseExit(managed.runtimeEffect)
+  if (Exit.isFailure(built)) {
+    await Effect.runPromiseExit(managed.disposeEffect)
+    throw Cause.squash(built.cause)
+  }
+  const runtime = built.value
+  const processes = Context.get(runtime.context, Processes)
+  const host = Context.get(runtime.context, Host)
+
+  const stopped = new AbortController()
+  const acts = new Set<Promise<unknown>>()
+  const wait: Perform = (effect, waiting) => promised(runtime, [stopped.signal, waiting?.signal])(effect)
+  const act: Perform = (effect) => {
+    if (stopped.signal.aborted) return Promise.reject(stopped.signal.reason)
+    const answer = promised(runtime, [])(effect)
+    acts.add(answer)
+    return answer.finally(() => acts.delete(answer))
+  }
+  const reach = { wait, act, release: promised(runtime, []) }
+
+  const end = async (): Promise<void> => {
+    stopped.abort(new HostStopped())
+    await Promise.allSettled(acts)
+    const exit = await Effect.runPromiseExit(managed.disposeEffect)
+    if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+  }
+  let ending: Promise<void> | undefined
+  const stop = (): Promise<void> => {
+    ending ??= end()
+    return ending
+  }
+
+  return {
+    start: (engine, spec) => act(Effect.map(processes.start(engine, spec), (handle) => handleOf(handle, reach))),
+    handle: (engine, id) => handleOf(processes.handle(engine, id), reach),
+    listNonTerminal: () => act(processes.listNonTerminal),
+    state: () => act(host.state),
+    tree: () => act(host.tree),
+    awaitFailure: (waiting) => wait(host.awaitFailure, waiting),
+    stop,
+    [Symbol.asyncDispose]: stop
+  }
+}
+
+const layerOf = <const E extends ReadonlyArray<Runnable<never>>, const T extends ReadonlyArray<RunnableTool<never>>>(
+  options: CreateHostOptions<E, T>
+): Layer.Layer<HostServices, InputInvalid | StoreError> => {
+  // Engines and tools require nothing, which their element types say and the layer's conditional type cannot see.
+  type Provided = Layer.Layer<HostServices, InputInvalid | StoreError>
+  if (options.memory === true) return SingleHost.layerMemory(options) as Provided // see above
+  return typeof options.filename === "string"
+    ? (SingleHost.layerSqlite(options) as Provided) // see above
+    : Layer.fail(new InputInvalid({ field: "filename", problem: "is missing; say `memory: true` to keep nothing" }))
+}
+
+const loggerOf = (log: false | ((line: LogLine) => void) | undefined): Layer.Layer<never> => {
+  if (log === undefined) return Layer.empty
+  if (log === false) return Logger.remove(Logger.defaultLogger)
+  return Logger.replace(
+    Logger.defaultLogger,
+    Logger.make(({ logLevel, message, date, annotations }) =>
+      log({
+        level: logLevel.label.toLowerCase(),
+        message: (Array.isArray(message) ? message : [message]).map(String).join(" "),
+        atMs: date.getTime(),
+        fields: Object.fromEntries(HashMap.toEntries(annotations))
+      })
+    )
+  )
+}
+
+/** Begins nothing once a signal is aborted; rejects with that signal's reason when it interrupted what had begun. */
+const promised: Promised =
+  (runtime, signals) =>
+  <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
+    const heeded = signals.filter((signal) => signal !== undefined)
+    const aborted = (): AbortSignal | undefined => heeded.find((signal) => signal.aborted)
+    const promise = new Promise<A>((resolve, reject) => {
+      // Whoever is interrupted may have stopped listening; that is no unhandled rejection. In a microtask: while this runs,
+      // there is no promise yet.
+      const rejectAborted = (signal: AbortSignal): void => {
+        queueMicrotask(() => {
+          promise.catch(ignore)
+          reject(signal.reason)
+        })
+      }
+      const before = aborted()
+      if (before !== undefined) return rejectAborted(before)
+      const fiber = Runtime.runFork(runtime)(effect)
+      const interrupt = (): void => fiber.unsafeInterruptAsFork(FiberId.none)
+      for (const signal of heeded) signal.addEventListener("abort", interrupt, { once: true })
+      fiber.addObserver((exit) => {
+        for (const signal of heeded) signal.removeEventListener("abort", interrupt)
+        if (Exit.isSuccess(exit)) return resolve(exit.value)
+        const by = Cause.isInterrupted(exit.cause) ? aborted() : undefined
+        return by === undefined ? reject(Cause.squash(exit.cause)) : rejectAborted(by)
+      })
+    })
+    return promise
+  }
+
+const ignore = (): void => {}

@@ -1,0 +1,81 @@
+/**
+ * What a person may do to a process from the page: the same operations a program has, under the same rules.
+ *
+ * A signal carries an id that the page made when its form was opened: sending the form twice is a replay, not two signals.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { InputInvalid } from "../model/errors.ts"
+import { ProcessId, signalEventType, signalNameProblem, signalReplayKey } from "../model/ids.ts"
+import { AnyJson, optional, renamed } from "../model/json.ts"
+import { encodeEvent } from "../model/wire.ts"
+import * as Authority from "../operations/decisions/authority.ts"
+import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
+import type { InspectorParts } from "./InspectorSource.ts"
+
+const processId = renamed("process_id", ProcessId)
+
+/** Sends a signal. */
+export const Signal = Schema.Struct({
+  processId,
+  name: Schema.String,
+  payload: AnyJson,
+  signalId: renamed("signal_id", Schema.String)
+})
+
+/** Asks a process to stop. */
+export const Cancel = Schema.Struct({ processId, reason: Schema.NullOr(Schema.String) })
+
+/** Allows a process to be given up, outcome unknown, once nobody holds it. */
+export const Abandon = Schema.Struct({ processId, reason: optional(Schema.String) })
+
+/** Sends a discarded wake again. */
+export const Redrive = Schema.Struct({ wakeId: renamed("wake_id", Schema.String) })
+
+type Registry = typeof ProcessRegistry.Service
+
+/** A lever: what it takes, and what pulling it answers. */
+export interface Lever<A, I> {
+  readonly schema: Schema.Schema<A, I>
+  readonly pull: (body: A) => Effect.Effect<unknown, unknown>
+}
+
+/** The levers by name. Each fails with what the registry's own operation fails with. */
+export const leversOf = (
+  registry: Registry,
+  parts: InspectorParts
+): Readonly<Record<string, Lever<unknown, unknown>>> => ({
+  signal: lever(Signal, ({ processId: id, name, payload, signalId }) =>
+    Effect.gen(function* () {
+      const problem = signalNameProblem(name)
+      if (problem !== undefined) return yield* new InputInvalid({ field: "name", problem })
+      const receipt = yield* registry.appendEvent(
+        id,
+        { eventType: signalEventType(name), payload, replayKey: signalReplayKey(id, name, signalId) },
+        Authority.external
+      )
+      return { event: encodeEvent(receipt.event) }
+    })
+  ),
+  cancel: lever(Cancel, ({ processId: id, reason }) =>
+    Effect.as(registry.requestProcessCancel(id, reason, Authority.host), { done: true })
+  ),
+  abandon: lever(Abandon, ({ processId: id, reason }) =>
+    Effect.gen(function* () {
+      const requestedAtMs = yield* Clock.currentTimeMillis
+      const why = reason === undefined ? {} : { reason }
+      yield* registry.requestProcessAbandon(id, { requestedBy: "inspector", requestedAtMs, ...why }, Authority.host)
+      return { done: true }
+    })
+  ),
+  redrive: lever(Redrive, ({ wakeId }) =>
+    parts.redrive === undefined
+      ? Effect.fail(new InputInvalid({ field: "wake_id", problem: "cannot be sent again by this host" }))
+      : Effect.map(parts.redrive(wakeId), (value) => ({ done: true, value }))
+  )
+})
+
+/** Hides which body a lever takes: the server only knows that it decodes it first. */
+const lever = <A, I>(schema: Schema.Schema<A, I>, pull: Lever<A, I>["pull"]): Lever<unknown, unknown> =>
+  ({ schema, pull }) as unknown as Lever<unknown, unknown> // it is only ever pulled with what its schema decoded

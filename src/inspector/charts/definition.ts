@@ -1,0 +1,99 @@
+/**
+ * Questions about where a snapshot stands in its machine: active states, accepted events, transitions taken.
+ *
+ * Invariant: a state is named by the id XState gives it and a transition by {@link transitionId}, here and in every chart.
+ */
+import type { AnyStateMachine } from "xstate"
+import type { CommandView } from "../View.ts"
+
+/** A state of a machine, the machine itself among them. */
+export type StateNode = AnyStateMachine["root"]
+
+/** What one event does in a state. */
+export type StateTransition = NonNullable<ReturnType<StateNode["transitions"]["get"]>>[number]
+
+/** Where a snapshot stands, as XState writes it. */
+export type StateValue = string | { readonly [key: string]: StateValue | undefined }
+
+/** A state and everything within it, in the order in which they are written. */
+export const statesOf = (node: StateNode): ReadonlyArray<StateNode> => [
+  node,
+  ...Object.values<StateNode>(node.states).flatMap(statesOf)
+]
+
+/** The transitions of a state, in the order in which they are tried. */
+export const transitionsOf = (node: StateNode): ReadonlyArray<StateTransition> =>
+  [...node.transitions.values(), node.always ?? []].flat()
+
+/** Names a transition: its state, its event, and its place among those of the same event. */
+export const transitionId = (node: StateNode, transition: StateTransition): string => {
+  const alike = transitionsOf(node).filter(({ eventType }) => eventType === transition.eventType)
+  return `${node.id} ${transition.eventType} ${alike.indexOf(transition)}`
+}
+
+/** The ids of the active states, the machine's own first, each state before those within it. */
+export const activeStates = (machine: AnyStateMachine, value: unknown): ReadonlyArray<string> =>
+  within(machine.root, value as StateValue) // a snapshot's value has this shape
+
+/** The events that the active states handle, innermost state first, each once. */
+export const acceptedEvents = (machine: AnyStateMachine, active: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const ids = new Set(active)
+  const events = statesOf(machine.root)
+    .filter(({ id }) => ids.has(id))
+    .toSorted((a, b) => b.path.length - a.path.length)
+    .flatMap((node) => transitionsOf(node).map(({ eventType }) => eventType))
+  return [...new Set(events)].filter((event) => event !== "")
+}
+
+/**
+ * The transitions an event took: in each region the innermost active state that handles it and whose target was reached.
+ *
+ * A guard is not asked again. Of several transitions for one event the first one counts whose target is active afterwards
+ * and whose commands were asked for.
+ */
+export const transitionsTaken = (
+  machine: AnyStateMachine,
+  eventType: string,
+  step: {
+    readonly before: ReadonlyArray<string>
+    readonly after: ReadonlyArray<string>
+    readonly commands: ReadonlyArray<CommandView>
+  }
+): ReadonlyArray<string> => {
+  const before = new Set(step.before)
+  const after = new Set(step.after)
+  const asked = new Set(step.commands.map(({ type }) => type))
+  const took = (transition: StateTransition): boolean =>
+    (transition.target ?? []).every(({ id }) => after.has(id)) &&
+    commandsOf(transition).every((command) => asked.has(command))
+  const visit = (node: StateNode): ReadonlyArray<string> => {
+    if (!before.has(node.id)) return []
+    const inner = Object.values<StateNode>(node.states).flatMap(visit)
+    if (inner.length > 0) return inner
+    const found = transitionsOf(node).find((transition) => transition.eventType === eventType && took(transition))
+    return found === undefined ? [] : [transitionId(node, found)]
+  }
+  return visit(machine.root)
+}
+
+/** The commands a transition asks for. Folds into the context are functions; what is named is asked of the runtime. */
+export const commandsOf = ({ actions }: { readonly actions: ReadonlyArray<unknown> }): ReadonlyArray<string> =>
+  actions.filter((action) => typeof action !== "function").flatMap((action) => nameOf(action) ?? [])
+
+/** The name of a guard or an action; `undefined` for a function. */
+export const nameOf = (named: unknown): string | undefined => {
+  if (typeof named === "string") return named
+  return typeof named === "object" && named !== null && "type" in named ? String(named.type) : undefined
+}
+
+const within = (node: StateNode, value: StateValue | undefined): ReadonlyArray<string> => {
+  if (value === undefined) return [node.id]
+  const children = typeof value === "string" ? { [value]: undefined } : value
+  return [
+    node.id,
+    ...Object.entries(children).flatMap(([key, inner]) => {
+      const child = node.states[key]
+      return child === undefined ? [] : within(child, inner)
+    })
+  ]
+}

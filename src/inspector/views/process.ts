@@ -1,0 +1,158 @@
+/**
+ * One process as the page shows it: now, its log, and as it was right after any of its events.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { processMachine } from "../../../machines/process/machine.ts"
+import * as Step from "../../../machines/xstate/step.ts"
+import type { Redact } from "../../explain/redaction.ts"
+import type { StoreError } from "../../model/errors.ts"
+import { InputInvalid, ProcessPruned, ProcessUnknown } from "../../model/errors.ts"
+import { lifecycleEventOf } from "../../model/facts.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import { signalNameOf } from "../../model/ids.ts"
+import type { JournalEntry } from "../../model/JournalEntry.ts"
+import { leaseIn } from "../../model/Lease.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import * as ProcessRecord from "../../model/ProcessRecord.ts"
+import { encodeEvent, encodeLease } from "../../model/wire.ts"
+import type { ProcessRow } from "../../store/Decision.ts"
+import type { ProcessStore } from "../../store/ProcessStore.ts"
+import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
+import { redactContext, redactEvent, redactRecord } from "../redaction.ts"
+import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
+import { childrenOf, rowView } from "./list.ts"
+
+type Store = typeof ProcessStore.Service
+
+/** Why a process cannot be shown. */
+export type Hidden = ProcessUnknown | ProcessPruned | StoreError
+
+/** Reads a process. Fails with `ProcessUnknown`, or `ProcessPruned` when there was one. */
+export const processView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<ProcessView, Hidden> =>
+  Effect.gen(function* () {
+    const row = yield* rowOf(store, id)
+    const children = yield* childrenOf(store, id, redact)
+    const active = activeStates(processMachine, row.snapshot.value)
+    const lease = leaseIn(id, row.lease)
+    const journal = yield* store.execution.journal(id)
+    return {
+      row: rowView(row, redact),
+      record: redactRecord(ProcessRecord.make(row.base, row.snapshot), redact),
+      lease: lease === undefined ? null : (encodeLease(lease) as ProcessView["lease"]), // encoders answer objects
+      fencing_token: row.lease.fencingToken,
+      machine: processMachine.id,
+      active,
+      accepts: acceptedEvents(processMachine, active),
+      signals: signalsOf(row),
+      children: children.rows,
+      children_complete: children.complete,
+      journal: journal.slice(-maxJournal).map((entry) => journalView(entry, redact)),
+      journal_length: journal.length,
+      now_ms: yield* Clock.currentTimeMillis
+    }
+  })
+
+/** How many entries of a journal are shown: bodies that run for weeks write thousands. */
+const maxJournal = 200
+
+/** An entry of a journal; what an operation came to is the body's own, so it is redacted. */
+export const journalView = ({ atMs, outcome, ...rest }: JournalEntry, redact: Redact): JournalView => ({
+  ...rest,
+  at_ms: atMs,
+  outcome: redact(outcome)
+})
+
+/** Which end of the log to read. */
+export type EventsRequest = { readonly after: number; readonly limit: number } | { readonly last: number }
+
+/** Reads a page of a log. Fails with `ProcessUnknown`, or `ProcessPruned`. */
+export const eventsView = (
+  store: Store,
+  id: ProcessId,
+  request: EventsRequest,
+  redact: Redact
+): Effect.Effect<EventsView, Hidden> =>
+  Effect.gen(function* () {
+    const row = yield* rowOf(store, id)
+    const events =
+      "last" in request
+        ? yield* store.recentEvents(id, request.last)
+        : yield* store.eventsAfter(id, request.after, request.limit)
+    return { events: events.map((event) => eventView(event, redact)), last_sequence: row.sequence }
+  })
+
+/**
+ * The process as it was right after an event; sequence 0 is its registration.
+ *
+ * Fails with `InputInvalid` for a sequence beyond the log, and as {@link processView} does.
+ */
+export const stateAt = (
+  store: Store,
+  id: ProcessId,
+  sequence: number,
+  redact: Redact
+): Effect.Effect<MomentView, Hidden | InputInvalid> =>
+  Effect.gen(function* () {
+    const { base, sequence: last } = yield* rowOf(store, id)
+    if (!Number.isSafeInteger(sequence) || sequence < 0 || sequence > last) {
+      return yield* new InputInvalid({ field: "sequence", problem: `must be a whole number from 0 to ${last}` })
+    }
+    // The log has no gaps, so its first `sequence` events are the prefix.
+    const log = sequence === 0 ? [] : yield* store.eventsAfter(id, 0, sequence)
+    const event = log.at(-1)
+    const before = ProcessRecord.fold(base, log.slice(0, -1))
+    const step =
+      event === undefined
+        ? { snapshot: before, commands: [] }
+        : Step.advance(processMachine, before, lifecycleEventOf(event))
+    const { snapshot, commands } = step
+    const active = activeStates(processMachine, snapshot.value)
+    const told = event === undefined ? undefined : lifecycleEventOf(event).type
+    return {
+      sequence,
+      event: event === undefined ? null : eventView(event, redact),
+      record: redactRecord(ProcessRecord.make(base, snapshot), redact),
+      machine: processMachine.id,
+      active,
+      taken:
+        told === undefined
+          ? []
+          : transitionsTaken(processMachine, told, {
+              before: activeStates(processMachine, before.value),
+              after: active,
+              commands
+            }),
+      commands,
+      snapshot: { value: snapshot.value, context: redactContext(snapshot.context, redact) }
+    }
+  })
+
+const rowOf = (store: Store, id: ProcessId): Effect.Effect<ProcessRow, Hidden> =>
+  Effect.flatMap(store.find(id), (found): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned> => {
+    switch (found._tag) {
+      case "Present":
+        return Effect.succeed(found.row)
+      case "Absent":
+        return Effect.fail(new ProcessUnknown({ processId: id }))
+      case "Pruned": {
+        const { terminalState, prunedAtMs } = found.tombstone
+        return Effect.fail(new ProcessPruned({ processId: id, terminalState, prunedAtMs }))
+      }
+    }
+  })
+
+const eventView = (event: ProcessEvent, redact: Redact): EventView =>
+  redactEvent(encodeEvent(event), redact) as unknown as EventView // the wire form of an event has these fields
+
+const signalsOf = ({ base, snapshot }: ProcessRow): ReadonlyArray<SignalView> => {
+  const expected = new Set(
+    snapshot.context.waits.flatMap(({ kind }) => (kind._tag === "Signal" ? [kind.eventType] : []))
+  )
+  return base.registration.eventTypes.flatMap(({ name: type, payloadSchema }) => {
+    const name = signalNameOf(type)
+    return name === undefined
+      ? []
+      : [{ name, event_type: type, schema: payloadSchema.schema, expected: expected.has(type) }]
+  })
+}

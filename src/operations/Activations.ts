@@ -1,0 +1,132 @@
+/**
+ * What a worker writes: starts, activations, hand-backs and recoveries, each fused into one commit.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { AwaitOutput } from "../model/AwaitOutput.ts"
+import type {
+  EventRejected,
+  LeaseLost,
+  ParentClosing,
+  ProcessAlreadyTerminal,
+  ProcessIdConflict,
+  ProcessPruned,
+  ProcessUnknown,
+  StoreError
+} from "../model/errors.ts"
+import type { SuspendReason } from "../model/facts.ts"
+import type { ProcessId } from "../model/ids.ts"
+import type { Lease, LeaseOwner } from "../model/Lease.ts"
+import type { Registered } from "../model/Registration.ts"
+import type { BackOff, ProcessRow } from "../store/Decision.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import * as Activation from "./decisions/activation.ts"
+import type { Authority } from "./decisions/authority.ts"
+import type { CompletionRefusal } from "./decisions/completion.ts"
+import * as Completion from "./decisions/completion.ts"
+import type { Draft } from "./decisions/execution.ts"
+import * as Execution from "./decisions/execution.ts"
+import type { Claimant } from "./decisions/lease.ts"
+import * as LeaseProtocol from "./decisions/lease.ts"
+import type { Recoverer, RecoveryOutcome } from "./decisions/recover.ts"
+import * as Recover from "./decisions/recover.ts"
+import type { ReadyWorker, StartOutcome } from "./decisions/register.ts"
+import * as Register from "./decisions/register.ts"
+
+/** The writes of a worker. */
+export class ActivationStore extends Context.Tag("holdfast/store/ActivationStore")<
+  ActivationStore,
+  {
+    /**
+     * Registers a process, and when a worker is ready also claims it and begins its first activation. A body that starts a
+     * child journals that in the same commit.
+     *
+     * Fails with `ProcessIdConflict` when the id stands for something else, `ParentClosing` when its parent was asked to
+     * stop, `LeaseLost` when the parent's lease is gone.
+     */
+    readonly start: (
+      registered: Registered,
+      authority: Authority,
+      worker?: ReadyWorker,
+      journal?: { readonly lease: Lease; readonly draft: Draft }
+    ) => Effect.Effect<StartOutcome, ProcessIdConflict | ProcessPruned | LeaseLost | ParentClosing | StoreError>
+
+    /** Begins the activation that the worker expects to be next. Fails with `EventRejected` when another began it. */
+    readonly begin: (
+      lease: Lease,
+      activation: number,
+      owner: LeaseOwner
+    ) => Effect.Effect<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost | EventRejected | StoreError>
+
+    /** Ends a process under its lease and releases it, in one commit. The output is known to be JSON. */
+    readonly complete: (
+      lease: Lease,
+      output: AwaitOutput
+    ) => Effect.Effect<ProcessRow, CompletionRefusal | LeaseLost | StoreError>
+
+    /**
+     * Hands an activation back, with its lease, in one commit.
+     *
+     * One that is passivated names the waits it was parked on: if one of them has ended meanwhile, it is handed back instead.
+     */
+    readonly suspend: (
+      lease: Lease,
+      reason: SuspendReason,
+      parked?: ReadonlyArray<string>
+    ) => Effect.Effect<ProcessRow, ProcessUnknown | LeaseLost | StoreError>
+
+    /** Looks at one row, decides by the verdict table and acts, all in one commit. */
+    readonly recover: (id: ProcessId, by: Recoverer) => Effect.Effect<RecoveryOutcome, ProcessUnknown | StoreError>
+
+    /** Rests a row that could not be begun, longer each time; answers `undefined` when it needs no rest any more. */
+    readonly backOff: (id: ProcessId, problem: string) => Effect.Effect<BackOff | undefined, StoreError>
+
+    /** Gives up one piece of owner-bound work that this owner began and nobody holds; `undefined` when it is not such. */
+    readonly drain: (
+      id: ProcessId,
+      by: Pick<Recoverer, "owner" | "claimant">
+    ) => Effect.Effect<ProcessRow | undefined, StoreError>
+
+    /**
+     * Takes a lease again that expired while its holder slept, if nobody held the process in between.
+     *
+     * Fails with `LeaseLost`: somebody did, so stop.
+     */
+    readonly retake: (lease: Lease, claimant: Claimant) => Effect.Effect<Lease, LeaseLost | StoreError>
+  }
+>() {}
+
+/** Builds the worker's writes on a store. */
+export const make: Effect.Effect<typeof ActivationStore.Service, never, ProcessStore> = Effect.map(
+  ProcessStore,
+  (store) =>
+    ActivationStore.of({
+      start: (registered, authority, worker, journal) => {
+        const { id, parent } = registered.registration
+        const lock = [
+          id,
+          ...(parent === undefined ? [] : [parent.processId]),
+          ...("lease" in authority ? [authority.lease.processId] : [])
+        ]
+        const decide = Register.start(registered, authority, worker)
+        return store.transact(
+          { lock },
+          journal === undefined ? decide : Execution.journaled(journal.lease, journal.draft, decide)
+        )
+      },
+      begin: (lease, activation, owner) =>
+        store.transact(Activation.beginPlan(lease, activation), Activation.begin(lease, activation, owner)),
+      complete: (lease, output) =>
+        store.transact(Completion.completionPlan(lease.processId, output), Completion.completeWithLease(lease, output)),
+      suspend: (lease, reason, parked) =>
+        store.transact({ lock: [lease.processId] }, Activation.suspend(lease, reason, parked)),
+      recover: (id, by) => store.transact({ lock: [id] }, Recover.recover(id, by)),
+      backOff: (id, problem) => store.transact({ lock: [id] }, Recover.backOff(id, problem)),
+      drain: (id, by) => store.transact({ lock: [id] }, Recover.drain(id, by)),
+      retake: (lease, claimant) => store.transact({ lock: [lease.processId] }, LeaseProtocol.retake(lease, claimant))
+    })
+)
+
+/** The worker's writes on the store in context. */
+export const layer: Layer.Layer<ActivationStore, never, ProcessStore> = Layer.effect(ActivationStore, make)

@@ -1,0 +1,145 @@
+/**
+ * What bodies write: their journal, their waits, events and signals, each under the fence of its activation; and the timers
+ * that end waits.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type { AppendReceipt, AppendRequest } from "../model/Append.ts"
+import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal, StoreError } from "../model/errors.ts"
+import { ProcessUnknown } from "../model/errors.ts"
+import * as Facts from "../model/facts.ts"
+import type { ProcessId } from "../model/ids.ts"
+import { signalNameOf, signalNameProblem } from "../model/ids.ts"
+import type { JournalEntry } from "../model/JournalEntry.ts"
+import type { Lease } from "../model/Lease.ts"
+import type { ProcessEvent } from "../model/ProcessEvent.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import * as Inputs from "./checks.ts"
+import type { AppendRefusal } from "./decisions/append.ts"
+import type { Authority } from "./decisions/authority.ts"
+import type { Awaited, Draft, Waited } from "./decisions/execution.ts"
+import * as Execution from "./decisions/execution.ts"
+import * as Waits from "./decisions/waits.ts"
+
+/** The writes and reads behind a body's context. */
+export class ExecutionStore extends Context.Tag("holdfast/store/ExecutionStore")<
+  ExecutionStore,
+  {
+    /** The journal of a process, in order of position. */
+    readonly journalOf: (id: ProcessId) => Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
+
+    /** Journals what an operation came to. A repetition changes nothing. Fails with `LeaseLost`: stop. */
+    readonly record: (lease: Lease, draft: Draft) => Effect.Effect<void, LeaseLost | StoreError>
+
+    /** Enters a wait; a signal that nobody consumed yet ends it at once. */
+    readonly enterWait: (
+      lease: Lease,
+      draft: Omit<Draft, "outcome">,
+      awaited: Awaited
+    ) => Effect.Effect<Waited, LeaseLost | ProcessAlreadyTerminal | StoreError>
+
+    /** How a wait that was entered earlier stands. */
+    readonly waitOf: (id: ProcessId, waitKey: string) => Effect.Effect<Waited, StoreError>
+
+    /** The event at a sequence of a process's log. It must be there: a journal says so. */
+    readonly eventAt: (id: ProcessId, sequence: number) => Effect.Effect<ProcessEvent, ProcessUnknown | StoreError>
+
+    /** Appends to the log of the body's own process. */
+    readonly append: (
+      lease: Lease,
+      request: AppendRequest,
+      draft: Omit<Draft, "outcome">
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
+
+    /** Signals another process from a body, under its own fence. Fails with `ProcessAlreadyTerminal` when that has ended. */
+    readonly signalFrom: (
+      lease: Lease,
+      target: ProcessId,
+      request: AppendRequest,
+      draft: Omit<Draft, "outcome">
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
+
+    /** Signals a process from outside. Fails with `ProcessAlreadyTerminal` when it has ended. */
+    readonly signal: (
+      target: ProcessId,
+      request: AppendRequest,
+      authority: Authority
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
+
+    /** Ends the waits of a process whose deadline has passed. Doing it again changes nothing. */
+    readonly fireTimers: (id: ProcessId) => Effect.Effect<void, StoreError>
+  }
+>() {}
+
+/** Why a process cannot take a signal. */
+export type SignalRefusal = AppendRefusal | ProcessUnknown | ProcessAlreadyTerminal
+
+/** Builds the operations on a store. */
+export const make: Effect.Effect<typeof ExecutionStore.Service, never, ProcessStore> = Effect.map(
+  Effect.all([ProcessStore, Inputs.make]),
+  ([store, inputs]) => {
+    const waitOf = Effect.fnUntraced(function* (id: ProcessId, waitKey: string) {
+      const event = yield* store.execution.eventByKey(id, Facts.resumedKey(id, waitKey, 1))
+      if (event === undefined) return { waitKey } satisfies Waited
+      const { outcome } = decodeResumed(event.payload)
+      if (outcome._tag !== "Signal") return { waitKey, ended: { outcome } } satisfies Waited
+      const [signal] = yield* Effect.catchTag(
+        store.eventsAfter(id, outcome.sequence - 1, 1),
+        "ProcessUnknown",
+        () => Effect.succeed([]) // pruned between the two reads
+      )
+      return { waitKey, ended: { outcome, ...(signal === undefined ? {} : { signal }) } } satisfies Waited
+    })
+
+    const signalRequest = (target: ProcessId, request: AppendRequest) =>
+      Inputs.id(target).pipe(
+        Either.flatMap(() => inputs.appendRequest(request)),
+        Either.flatMap((checked) => {
+          const problem = signalNameProblem(signalNameOf(checked.eventType) ?? "")
+          return problem === undefined ? Either.right(checked) : Inputs.refuse("signal", problem)
+        })
+      )
+
+    return ExecutionStore.of({
+      journalOf: store.execution.journal,
+      record: (lease, draft) => store.transact(Execution.executionPlan(lease), Execution.record(lease, draft)),
+      enterWait: (lease, draft, awaited) =>
+        store.transact(Execution.executionPlan(lease), Execution.enterWait(lease, draft, awaited)),
+      waitOf,
+      eventAt: (id, sequence) =>
+        Effect.flatMap(store.eventsAfter(id, sequence - 1, 1), ([event]) =>
+          event === undefined ? Effect.fail(new ProcessUnknown({ processId: id })) : Effect.succeed(event)
+        ),
+      append: (lease, request, draft) =>
+        Effect.flatMap(inputs.appendRequest(request), (checked) =>
+          store.transact(
+            Execution.executionPlan(lease, lease.processId, checked),
+            Execution.append(lease, lease.processId, checked, draft, false)
+          )
+        ),
+      signalFrom: (lease, target, request, draft) =>
+        Effect.flatMap(signalRequest(target, request), (checked) =>
+          store.transact(
+            Execution.executionPlan(lease, target, checked),
+            Execution.append(lease, target, checked, draft, true)
+          )
+        ),
+      signal: (target, request, authority) =>
+        Effect.flatMap(signalRequest(target, request), (checked) => {
+          const lock = "lease" in authority ? [target, authority.lease.processId] : [target]
+          const replays = checked.replayKey === undefined ? [] : [{ processId: target, key: checked.replayKey }]
+          return store.transact({ lock, replays }, Execution.signal(target, checked, authority))
+        }),
+      fireTimers: (id) => Effect.asVoid(store.transact({ lock: [id] }, Waits.fire(id)))
+    })
+  }
+)
+
+/** The operations on the store in context. */
+export const layer: Layer.Layer<ExecutionStore, never, ProcessStore> = Layer.effect(ExecutionStore, make)
+
+/** A fact of the store's own always decodes. */
+const decodeResumed = Schema.decodeUnknownSync(Schema.Struct({ outcome: Facts.WaitOutcome }))

@@ -1,0 +1,335 @@
+/**
+ * The registry: point reads and writes of processes. It never waits; waiting lives above it.
+ */
+
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type { AppendReceipt, AppendRequest } from "../model/Append.ts"
+import type { AwaitOutput } from "../model/AwaitOutput.ts"
+import type {
+  CompletionRefused,
+  ExternalRefConflict,
+  InputInvalid,
+  LeaseLost,
+  ProcessAlreadyTerminal,
+  ProcessPruned,
+  RegistrationConflict,
+  StoreError
+} from "../model/errors.ts"
+import { ProcessUnknown, RegistrationInvalid } from "../model/errors.ts"
+import type { AbandonRequest, ExternalRef } from "../model/facts.ts"
+import * as Facts from "../model/facts.ts"
+import type { ProcessId } from "../model/ids.ts"
+import { ProcessId as ProcessIdSchema } from "../model/ids.ts"
+import { optional } from "../model/json.ts"
+import type { Lease } from "../model/Lease.ts"
+import { LeaseOwner } from "../model/Lease.ts"
+import type { ListFilter } from "../model/ListFilter.ts"
+import * as Filter from "../model/ListFilter.ts"
+import type { ProcessEvent } from "../model/ProcessEvent.ts"
+import type { ProcessRecord } from "../model/ProcessRecord.ts"
+import * as Record from "../model/ProcessRecord.ts"
+import type { Registration } from "../model/Registration.ts"
+import * as Registrations from "../model/Registration.ts"
+import type { ProcessRow } from "../store/Decision.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import * as Inputs from "./checks.ts"
+import * as Activation from "./decisions/activation.ts"
+import type { AppendRefusal } from "./decisions/append.ts"
+import * as Append from "./decisions/append.ts"
+import type { Authority } from "./decisions/authority.ts"
+import type { CompletionAuthority, CompletionRefusal } from "./decisions/completion.ts"
+import * as Completion from "./decisions/completion.ts"
+import * as Records from "./decisions/records.ts"
+import * as Register from "./decisions/register.ts"
+import { onKnown, readingKnown } from "./existing.ts"
+
+/** What every operation on a known process may answer besides its own refusals. */
+export type Lookup = ProcessUnknown | ProcessPruned | StoreError
+
+/** The registry of processes. */
+export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry")<
+  ProcessRegistry,
+  {
+    /**
+     * Registers a process, normalised and validated first. The same registration again answers the stored record.
+     *
+     * Fails with `RegistrationInvalid` (fix the field it names) or `RegistrationConflict` (the id is taken).
+     */
+    readonly registerProcess: (
+      registration: Registration
+    ) => Effect.Effect<ProcessRecord, RegistrationInvalid | RegistrationConflict | ProcessPruned | StoreError>
+
+    /**
+     * Appends an event, or answers the stored one when its replay key was used for the same type and payload before.
+     *
+     * Fails with `EventRejected`, `ProcessAlreadyTerminal` or `TerminalOutcomeMismatch` (fix the call), or `LeaseLost`
+     * (stop: the authority's lease is gone). A refused append uses no sequence number.
+     */
+    readonly appendEvent: (
+      id: ProcessId,
+      request: AppendRequest,
+      authority: Authority
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup>
+
+    /** Records who started a process first; later calls change nothing. Units: epoch milliseconds, UTC. */
+    readonly recordFirstStarted: (
+      id: ProcessId,
+      started: { readonly owner: LeaseOwner; readonly startedAtMs: number }
+    ) => Effect.Effect<ProcessRecord, InputInvalid | Lookup>
+
+    /**
+     * Ends a process under its lease and releases it, in one transaction. An equal earlier end is a replay.
+     *
+     * Fails with `LeaseLost` (nothing written, stop), `ProcessAlreadyTerminal` or `EventRejected` (it ended otherwise).
+     */
+    readonly completeProcessWithLease: (
+      lease: Lease,
+      output: AwaitOutput
+    ) => Effect.Effect<ProcessRecord, CompletionRefusal | LeaseLost | InputInvalid | Lookup>
+
+    /**
+     * Ends a process on an authority other than its lease.
+     *
+     * Fails with `CompletionRefused` when that authority may not complete work of this disposition.
+     */
+    readonly completeProcess: (
+      id: ProcessId,
+      output: AwaitOutput,
+      authority: CompletionAuthority
+    ) => Effect.Effect<ProcessRecord, CompletionRefusal | CompletionRefused | InputInvalid | Lookup>
+
+    /** Records a request to stop, once for each reason; answers the present record, usually still running. */
+    readonly requestProcessCancel: (
+      id: ProcessId,
+      reason: string | null,
+      authority: Authority
+    ) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
+
+    /** Records a request to give a process up; the first one stands. Fails with `ProcessAlreadyTerminal`. */
+    readonly requestProcessAbandon: (
+      id: ProcessId,
+      request: AbandonRequest,
+      authority: Authority
+    ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
+
+    /** The record of a process; `undefined` when there is none. Fails with `ProcessPruned` when there was one. */
+    readonly getProcess: (id: ProcessId) => Effect.Effect<ProcessRecord | undefined, ProcessPruned | StoreError>
+
+    /** Events after a sequence, ascending. Fails with `ProcessUnknown`; beyond the end there are none. */
+    readonly eventsAfter: (
+      id: ProcessId,
+      sequence: number,
+      limit?: number
+    ) => Effect.Effect<ReadonlyArray<ProcessEvent>, InputInvalid | Lookup>
+
+    /** How many events of exactly this type have a sequence up to `upto`; none of an unknown type. */
+    readonly countEventsThrough: (
+      id: ProcessId,
+      eventType: string,
+      upto: number
+    ) => Effect.Effect<number, InputInvalid | Lookup>
+
+    /** The last `limit` events, ascending. */
+    readonly recentEvents: (
+      id: ProcessId,
+      limit: number
+    ) => Effect.Effect<ReadonlyArray<ProcessEvent>, InputInvalid | Lookup>
+
+    /** Events after a sequence that carry a wake and were not acknowledged, ascending. */
+    readonly wakeEventsAfter: (
+      id: ProcessId,
+      sequence: number
+    ) => Effect.Effect<ReadonlyArray<ProcessEvent>, InputInvalid | Lookup>
+
+    /** Acknowledges the wake of one event, once or more often. The record is not touched. */
+    readonly ackWake: (id: ProcessId, sequence: number) => Effect.Effect<void, InputInvalid | Lookup>
+
+    /**
+     * Records where an attached system knows the process. The same reference again changes nothing.
+     *
+     * Fails with `ExternalRefConflict` when it is known by another one already.
+     */
+    readonly setExternalRef: (
+      id: ProcessId,
+      externalRef: ExternalRef,
+      authority: Authority
+    ) => Effect.Effect<ProcessRecord, ExternalRefConflict | LeaseLost | InputInvalid | Lookup>
+
+    /** A page of the processes that match a filter, ascending by id. @default limit 100 */
+    readonly listProcesses: (
+      filter: ListFilter,
+      page?: { readonly after?: ProcessId; readonly limit?: number }
+    ) => Effect.Effect<ReadonlyArray<ProcessRecord>, InputInvalid | StoreError>
+
+    /** Every process that has not ended, ascending by id. */
+    readonly listNonTerminal: Effect.Effect<ReadonlyArray<ProcessRecord>, StoreError>
+  }
+>() {}
+
+/** Builds the registry on a store. */
+export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessStore> = Effect.map(
+  Effect.all([ProcessStore, Inputs.make]),
+  ([store, inputs]) => {
+    const known = onKnown(store)
+    const reading = readingKnown(store)
+
+    return ProcessRegistry.of({
+      registerProcess: Effect.fnUntraced(function* (registration) {
+        const shaped = yield* Either.mapLeft(
+          Inputs.fitting("", Registrations.Registration, registration),
+          ({ field, problem }) =>
+            new RegistrationInvalid({
+              processId: idOf(registration),
+              field: field.slice(1) || "registration",
+              problem
+            })
+        )
+        const registered = yield* Registrations.prepare(shaped, inputs.maxLength)
+        return recordOf(
+          yield* store.transact(Register.registerPlan(registered.registration), Register.register(registered))
+        )
+      }),
+      appendEvent: Effect.fnUntraced(function* (id, request, authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* inputs.appendRequest(request)
+        return yield* known(id, Append.appendPlan(id, checked, authority), Append.append(id, checked, authority))
+      }),
+      recordFirstStarted: Effect.fnUntraced(function* (id, started) {
+        yield* Inputs.id(id)
+        const checked = yield* inputs.shape("started", FirstStarted, started)
+        return recordOf(yield* known(id, { lock: [id] }, Activation.recordFirstStarted(id, checked)))
+      }),
+      completeProcessWithLease: Effect.fnUntraced(function* (lease, output) {
+        const { processId } = yield* Inputs.lease("lease", lease)
+        const checked = yield* inputs.output(output)
+        const plan = Completion.completionPlan(processId, checked)
+        return recordOf(yield* known(processId, plan, Completion.completeWithLease(lease, checked)))
+      }),
+      completeProcess: Effect.fnUntraced(function* (id, output, authority) {
+        yield* Inputs.id(id)
+        yield* inputs.shape("authority", completionAuthority, authority)
+        const checked = yield* inputs.output(output)
+        const plan = Completion.completionPlan(id, checked)
+        return recordOf(yield* known(id, plan, Completion.completeWithAuthority(id, checked, authority)))
+      }),
+      requestProcessCancel: Effect.fnUntraced(function* (id, reason, authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* inputs.shape("reason", Schema.NullOr(Schema.String), reason)
+        const plan = Completion.cancelPlan(id, checked, authority)
+        return recordOf(yield* known(id, plan, Completion.requestCancel(id, checked, authority)))
+      }),
+      requestProcessAbandon: Effect.fnUntraced(function* (id, request, authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* inputs.shape("request", Facts.AbandonRequest, request)
+        return recordOf(
+          yield* known(id, Completion.abandonPlan(id, authority), Completion.requestAbandon(id, checked, authority))
+        )
+      }),
+      setExternalRef: Effect.fnUntraced(function* (id, externalRef, authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* inputs.shape("external_ref", Facts.ExternalRef, externalRef)
+        const lock = "lease" in authority ? [id, authority.lease.processId] : [id]
+        return recordOf(yield* known(id, { lock }, Records.setExternalRef(id, checked, authority)))
+      }),
+      ackWake: Effect.fnUntraced(function* (id, sequence) {
+        yield* Inputs.id(id)
+        const checked = yield* Inputs.count("sequence", sequence)
+        yield* known(id, { lock: [id] }, Records.ackWake(id, checked))
+      }),
+      getProcess: (id) =>
+        Effect.flatMap(store.find(id), (found) => {
+          switch (found._tag) {
+            case "Present":
+              return Effect.succeed(recordOf(found.row))
+            case "Pruned":
+              return Effect.fail(Register.prunedError(found.tombstone))
+            case "Absent":
+              return Effect.succeed(undefined)
+          }
+        }),
+      eventsAfter: Effect.fnUntraced(function* (id, sequence, limit) {
+        yield* Inputs.id(id)
+        const page = yield* Inputs.page(sequence, limit)
+        return yield* reading(id, store.eventsAfter(id, page.sequence, page.limit))
+      }),
+      countEventsThrough: Effect.fnUntraced(function* (id, eventType, upto) {
+        yield* Inputs.id(id)
+        yield* Inputs.text("event_type", eventType)
+        return yield* reading(id, store.countEvents(id, eventType, yield* Inputs.count("upto", upto)))
+      }),
+      recentEvents: Effect.fnUntraced(function* (id, limit) {
+        yield* Inputs.id(id)
+        return yield* reading(id, store.recentEvents(id, yield* Inputs.count("limit", limit)))
+      }),
+      wakeEventsAfter: Effect.fnUntraced(function* (id, sequence) {
+        yield* Inputs.id(id)
+        return yield* reading(id, store.wakeEventsAfter(id, yield* Inputs.count("sequence", sequence)))
+      }),
+      listProcesses: Effect.fnUntraced(function* (filter, page = {}) {
+        const checked = yield* Filter.check(filter)
+        const { after, limit = 100 } = yield* inputs.shape("page", Page, page)
+        const most = yield* Inputs.count("page/limit", limit)
+        const rows = yield* store.list({ filter: checked, limit: most, ...(after === undefined ? {} : { after }) })
+        return rows.map(recordOf)
+      }),
+      listNonTerminal: Effect.map(store.listNonTerminal, (rows) => rows.map(recordOf))
+    })
+  }
+)
+
+/** The registry on the store in context. */
+export const layer: Layer.Layer<ProcessRegistry, never, ProcessStore> = Layer.effect(ProcessRegistry, make)
+
+/** The record of a row. */
+export const recordOf = (row: ProcessRow): ProcessRecord => Record.make(row.base, row.snapshot)
+
+const idOf = (registration: unknown): string =>
+  typeof registration === "object" && registration !== null && "id" in registration ? String(registration.id) : ""
+
+const FirstStarted = Schema.Struct({ owner: LeaseOwner, startedAtMs: Schema.Int })
+
+const Page = Schema.Struct({ after: optional(ProcessIdSchema), limit: optional(Schema.Number) })
+
+const completionAuthority = Schema.Union(
+  Schema.Struct({ _tag: Schema.Literal("ExternalOwner", "ReconciledAbandon") }),
+  Schema.Struct({ _tag: Schema.Literal("WorkflowKey"), workflowKey: Schema.String })
+)
+
+/** The record of a process. Fails with `ProcessUnknown` when there is none. */
+export const readProcess = (
+  registry: typeof ProcessRegistry.Service,
+  id: ProcessId
+): Effect.Effect<ProcessRecord, Lookup> =>
+  Effect.flatMap(registry.getProcess(id), (record) =>
+    record === undefined ? Effect.fail(new ProcessUnknown({ processId: id })) : Effect.succeed(record)
+  )
+
+/** Who asks, on which authority, and why. */
+export interface Asking {
+  readonly requestedBy: string
+  readonly authority: Authority
+  readonly reason: string | undefined
+}
+
+/** Records the request. Fails with `ProcessAlreadyTerminal`, and with `LeaseLost` when the authority is a lease that is gone. */
+export const requestAbandon = (
+  registry: typeof ProcessRegistry.Service,
+  id: ProcessId,
+  { requestedBy, authority, reason }: Asking
+): Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup> =>
+  Effect.flatMap(Clock.currentTimeMillis, (requestedAtMs) =>
+    registry.requestProcessAbandon(
+      id,
+      { requestedBy, requestedAtMs, ...(reason === undefined ? {} : { reason }) },
+      authority
+    )
+  )

@@ -1,0 +1,142 @@
+/**
+ * Retention: ended processes are removed in batches, each leaving a tombstone without payload.
+ *
+ * Invariant: a process that has not ended is never removed, whatever the cutoff.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import type { InputInvalid, StoreError } from "../model/errors.ts"
+import type { ProcessId } from "../model/ids.ts"
+import { canonicalText } from "../model/json.ts"
+import type { ListFilter } from "../model/ListFilter.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import type { Cursor } from "./ChangeFeed.ts"
+import { changeOf } from "./ChangeFeed.ts"
+import * as Inputs from "./checks.ts"
+import * as Decisions from "./decisions/retention.ts"
+
+/** How far projections have read: what they have not seen is kept. There is no default. */
+export type Watermark = { readonly _tag: "UpTo"; readonly cursor: Cursor } | { readonly _tag: "NoProjector" }
+
+/** What to remove. Units: epoch milliseconds, UTC; rows last changed strictly before the cutoff are old enough. */
+export interface PruneOptions {
+  readonly cutoffMs: number
+  readonly filter?: ListFilter
+  readonly watermark: Watermark
+  /** Called after each batch, which is committed by then. */
+  readonly onProgress?: (report: PruneReport) => Effect.Effect<void>
+}
+
+/**
+ * Why a process was kept. `owes_children`: it owes its children a request that was not made yet. `undelivered_wakes`:
+ * sessions have not got all the wakes that it owes them.
+ */
+export type KeptReason = "beyond_watermark" | "changed" | "owes_children" | "undelivered_wakes"
+
+/** What a prune removed, and what it kept although it was old enough, with the reason. */
+export interface PruneReport {
+  readonly prunedProcesses: number
+  readonly prunedEvents: number
+  readonly kept: ReadonlyArray<{ readonly processId: ProcessId; readonly reason: KeptReason }>
+}
+
+/** Running processes that share a definition and an environment. What is absent is safe to retire. */
+export interface Reference {
+  readonly definition?: unknown
+  readonly envRef?: string
+  readonly count: number
+}
+
+/** Retention. */
+export class Retention extends Context.Tag("holdfast/store/Retention")<
+  Retention,
+  {
+    /** Removes ended processes, batch by batch; it may be interrupted between two, and goes on when called again. */
+    readonly pruneTerminalProcesses: (options: PruneOptions) => Effect.Effect<PruneReport, InputInvalid | StoreError>
+
+    /** Compacts tombstones from before the cutoff: their ids may then be registered again. Answers how many. */
+    readonly compactTombstones: (
+      cutoffMs: number,
+      watermark: Watermark
+    ) => Effect.Effect<number, InputInvalid | StoreError>
+
+    /** Which definitions and environments running processes still need. */
+    readonly referenceSummary: Effect.Effect<ReadonlyArray<Reference>, StoreError>
+  }
+>() {}
+
+/** How many processes one batch removes: few enough that nobody waits long for the commit. */
+export const batchSize = 100
+
+/** Builds retention on a store. */
+export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> = Effect.map(
+  Effect.all([ProcessStore, Inputs.make]),
+  ([store, inputs]) => {
+    const limitOf = (watermark: Watermark): Either.Either<number, InputInvalid> =>
+      watermark._tag === "NoProjector"
+        ? Either.right(Number.POSITIVE_INFINITY)
+        : changeOf(store.storeId, watermark.cursor)
+
+    const prune = (options: PruneOptions): Effect.Effect<PruneReport, InputInvalid | StoreError> =>
+      Effect.gen(function* () {
+        const cutoffMs = yield* Inputs.count("cutoffMs", options.cutoffMs)
+        const filter = { status: "any" as const, ...(yield* inputs.json("filter", options.filter ?? {})) }
+        const upTo = yield* limitOf(options.watermark)
+        let report: PruneReport = { prunedProcesses: 0, prunedEvents: 0, kept: [] }
+        let afterChange = 0
+        while (true) {
+          const batch = yield* store.endedBefore({ cutoffMs, filter, afterChange, limit: batchSize })
+          if (batch.length === 0) return report
+          afterChange = batch.at(-1)?.change ?? afterChange
+          const visible = batch.filter(({ change }) => change <= upTo)
+          const beyond = batch.filter(({ change }) => change > upTo)
+          const lock = visible.map(({ processId }) => processId).sort()
+          const { pruned, moved, owing } = yield* store.transact({ lock }, Decisions.prune(visible))
+          report = {
+            prunedProcesses: report.prunedProcesses + pruned.length,
+            prunedEvents: report.prunedEvents + pruned.reduce((sum, { events }) => sum + events, 0),
+            kept: [
+              ...report.kept,
+              ...beyond.map(({ processId }) => ({ processId, reason: "beyond_watermark" as const })),
+              ...owing,
+              ...moved.map((processId) => ({ processId, reason: "changed" as const }))
+            ]
+          }
+          yield* options.onProgress?.(report) ?? Effect.void
+        }
+      })
+
+    return Retention.of({
+      pruneTerminalProcesses: prune,
+      compactTombstones: Effect.fnUntraced(function* (cutoffMs, watermark) {
+        const cutoff = yield* Inputs.count("cutoffMs", cutoffMs)
+        const upTo = yield* limitOf(watermark)
+        let compacted = 0
+        while (true) {
+          const batch = yield* store.tombstonesBefore({ cutoffMs: cutoff, limit: batchSize })
+          const ids = batch.filter(({ change }) => change <= upTo).map(({ processId }) => processId)
+          if (ids.length === 0) return compacted
+          compacted += (yield* store.transact({ lock: [...ids].sort() }, Decisions.compact(ids))).length
+        }
+      }),
+      referenceSummary: Effect.map(store.listNonTerminal, (rows) => {
+        const groups = new Map<string, Reference>()
+        for (const { base } of rows) {
+          const { identity, envRef } = base.registration
+          const key = canonicalText([identity.definition === undefined ? [] : [identity.definition], envRef ?? null])
+          groups.set(key, {
+            ...("definition" in identity ? { definition: identity.definition } : {}),
+            ...(envRef === undefined ? {} : { envRef }),
+            count: (groups.get(key)?.count ?? 0) + 1
+          })
+        }
+        return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, reference]) => reference)
+      })
+    })
+  }
+)
+
+/** Retention of the store in context. */
+export const layer: Layer.Layer<Retention, never, ProcessStore> = Layer.effect(Retention, make)

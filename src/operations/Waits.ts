@@ -1,0 +1,87 @@
+/**
+ * Waits as operations: a body, or whoever waits in its name, says what for; the log says how it ended.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import type { LeaseLost, ProcessAlreadyTerminal } from "../model/errors.ts"
+import { InputInvalid } from "../model/errors.ts"
+import type { WaitOutcome, WaitState } from "../model/facts.ts"
+import * as Facts from "../model/facts.ts"
+import type { ProcessId } from "../model/ids.ts"
+import { signalEventType, signalNameProblem } from "../model/ids.ts"
+import type { ProcessRecord } from "../model/ProcessRecord.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import * as Inputs from "./checks.ts"
+import type { Authority } from "./decisions/authority.ts"
+import * as Waits from "./decisions/waits.ts"
+import { onKnown } from "./existing.ts"
+import type { Lookup } from "./ProcessRegistry.ts"
+import { recordOf } from "./ProcessRegistry.ts"
+
+/** Waits. */
+export class WaitStore extends Context.Tag("holdfast/store/WaitStore")<
+  WaitStore,
+  {
+    /**
+     * Enters a wait; an equal one that is open is left as it is. A signal that nobody consumed yet ends it at once.
+     *
+     * Fails with `ProcessAlreadyTerminal`: an ended process waits for nothing.
+     */
+    readonly setProcessWait: (
+      id: ProcessId,
+      wait: WaitState,
+      authority: Authority
+    ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
+
+    /** Ends every open wait. Without one nothing happens. @default outcome cancelled */
+    readonly clearProcessWait: (
+      id: ProcessId,
+      authority: Authority,
+      outcome?: WaitOutcome
+    ) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
+  }
+>() {}
+
+/** Builds the wait operations on a store. */
+export const make: Effect.Effect<typeof WaitStore.Service, never, ProcessStore> = Effect.map(
+  Effect.all([ProcessStore, Inputs.make]),
+  ([store, inputs]) => {
+    const known = onKnown(store)
+    return WaitStore.of({
+      setProcessWait: Effect.fnUntraced(function* (id, wait, authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* signalWait(yield* inputs.shape("wait", Facts.WaitState, wait))
+        return recordOf(yield* known(id, Waits.waitPlan(id, authority), Waits.setWait(id, checked, authority)))
+      }),
+      clearProcessWait: Effect.fnUntraced(function* (id, authority, outcome = { _tag: "Cancelled" }) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* inputs.shape("outcome", Facts.WaitOutcome, outcome)
+        return recordOf(yield* known(id, Waits.waitPlan(id, authority), Waits.clearWait(id, checked, authority)))
+      })
+    })
+  }
+)
+
+/** The wait operations on the store in context. */
+export const layer: Layer.Layer<WaitStore, never, ProcessStore> = Layer.effect(WaitStore, make)
+
+/** A wait is for one signal, and says its name twice: both must say the same, or a signal could be consumed twice. */
+const signalWait = (wait: WaitState): Either.Either<WaitState, InputInvalid> => {
+  if (wait.kind._tag === "Timer") {
+    return wait.deadlineMs === undefined
+      ? Either.left(new InputInvalid({ field: "wait/deadline_ms", problem: "a timer needs a deadline" }))
+      : Either.right(wait)
+  }
+  const { name, eventType } = wait.kind
+  const problem = signalNameProblem(name)
+  if (problem !== undefined) return Either.left(new InputInvalid({ field: "wait/kind/name", problem }))
+  return eventType === signalEventType(name)
+    ? Either.right(wait)
+    : Either.left(
+        new InputInvalid({ field: "wait/kind/event_type", problem: `is ${eventType}, not ${signalEventType(name)}` })
+      )
+}

@@ -1,0 +1,152 @@
+/**
+ * Appending to the log. The order of the checks is part of the contract.
+ */
+import * as Either from "effect/Either"
+import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
+import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
+import type { EventType } from "../../model/EventType.ts"
+import { reservedEventTypes } from "../../model/EventType.ts"
+import type { LeaseLost } from "../../model/errors.ts"
+import { EventRejected, ProcessAlreadyTerminal, ProcessUnknown, TerminalOutcomeMismatch } from "../../model/errors.ts"
+import type { Fact } from "../../model/facts.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import { jsonEquals } from "../../model/json.ts"
+import type { MaterializedSemantics, ProcessEvent } from "../../model/ProcessEvent.ts"
+import { payloadProblem } from "../../model/payloads.ts"
+import { eventTypeOf } from "../../model/Registration.ts"
+import { materialize } from "../../model/semantics.ts"
+import { deliveryOf } from "../../model/WakeDelivery.ts"
+import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
+import { accept, refuse } from "../../store/Decision.ts"
+import type { Authority } from "./authority.ts"
+import { refusalOf } from "./authority.ts"
+import * as Changes from "./change.ts"
+import * as Waits from "./waits.ts"
+
+/** Every way an append is refused; nothing is written, and no sequence number is used. */
+export type AppendRefusal =
+  | ProcessUnknown
+  | LeaseLost
+  | EventRejected
+  | ProcessAlreadyTerminal
+  | TerminalOutcomeMismatch
+
+/** What an append touches. */
+export const appendPlan = (id: ProcessId, request: AppendRequest, authority: Authority): Plan => ({
+  lock: authority._tag === "Body" || authority._tag === "Sweep" ? [id, authority.lease.processId] : [id],
+  ...(request.replayKey === undefined ? {} : { replays: [{ processId: id, key: request.replayKey }] })
+})
+
+/**
+ * Appends one event, or answers the stored one when its replay key was used before for the same type and payload.
+ *
+ * Events without terminal meaning may be appended to a process that has ended.
+ */
+export const append =
+  (id: ProcessId, request: AppendRequest, authority: Authority) =>
+  (view: View): Decision<AppendReceipt, AppendRefusal> => {
+    const row = view.row(id)
+    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+    const { eventType, payload, replayKey } = request
+    const earlier = replayKey === undefined ? undefined : view.replayed(id, replayKey)
+    if (earlier !== undefined) {
+      return isSameEvent(earlier, eventType, payload)
+        ? accept(receiptOf(row, earlier, request), ...repair(row, earlier))
+        : refuse(replayConflict(id, eventType, replayKey as string)) // an earlier event implies a key
+    }
+    const refusal = refusalOf(view, authority)
+    if (refusal !== undefined) return refuse(refusal)
+    const checked = check(row, request)
+    if (Either.isLeft(checked)) return refuse(checked.left)
+    const appended = Changes.append(Changes.of(row), factOf(request, checked.right), view.nowMs)
+    const event = appended.events[0] as ProcessEvent // it was appended just above
+    return accept(receiptOf(row, event, request), Waits.deliver(appended, event, view.nowMs))
+  }
+
+/** The delivery follows the target as it is now, also on a replay. */
+const receiptOf = (row: ProcessRow, event: ProcessEvent, { wakeTargetScope }: AppendRequest): AppendReceipt => {
+  const target = wakeTargetScope ?? row.snapshot.context.wakeTarget ?? undefined
+  const wakeDelivery = deliveryOf(event, target, row.base.registration.provenance.causedBy)
+  return { event, ...(wakeDelivery === undefined ? {} : { wakeDelivery }) }
+}
+
+/** Whether a stored event is the one that a replayed request asks for. */
+export const isSameEvent = (stored: ProcessEvent, eventType: string, payload: unknown): boolean =>
+  stored.eventType === eventType && jsonEquals(stored.payload, payload)
+
+/** The refusal of a replay key that stands for something else. */
+export const replayConflict = (id: ProcessId, eventType: string, key: string): EventRejected =>
+  rejected(id, eventType, "replay_conflict", `event replay key \`${key}\` conflicts with an existing event`)
+
+/** A torn row of older data: its last event ends it, its projection does not. The event is folded, nothing is appended. */
+export const repair = (row: ProcessRow, replayed: ProcessEvent): ReadonlyArray<Change> =>
+  replayed.semantics.terminal !== undefined &&
+  lifecycleOf(row.snapshot) === "running" &&
+  replayed.sequence === row.sequence
+    ? [Changes.refolded(Changes.of(row), replayed)]
+    : []
+
+const check = (
+  row: ProcessRow,
+  { eventType, payload, replayKey }: AppendRequest
+): Either.Either<MaterializedSemantics, AppendRefusal> => {
+  const id = row.base.registration.id
+  if (reservedEventTypes.has(eventType) || eventType === "process.cancel_requested") {
+    return reject(id, eventType, "reserved", `\`${eventType}\` is appended by its own operation only`)
+  }
+  const type = eventTypeOf(row.base.registration, eventType)
+  if (type === undefined) return reject(id, eventType, "undeclared", `emitted undeclared event type \`${eventType}\``)
+  if (type.semantics.terminal !== undefined && (replayKey ?? "") === "") {
+    return reject(id, eventType, "replay_key_required", `\`${eventType}\` requires a deterministic replay key`)
+  }
+  const problem = payloadProblem(type, payload)
+  if (problem !== undefined) {
+    return reject(id, eventType, "payload_invalid", `invalid \`${eventType}\` payload: ${problem}`)
+  }
+  return meaning(row, type, payload)
+}
+
+const meaning = (
+  row: ProcessRow,
+  type: EventType,
+  payload: unknown
+): Either.Either<MaterializedSemantics, AppendRefusal> => {
+  const id = row.base.registration.id
+  const materialized = materialize(type.semantics, { processId: id, sequence: row.sequence + 1, payload })
+  if (Either.isLeft(materialized)) {
+    const problem = materialized.left
+    return problem._tag === "SelectorFailed"
+      ? reject(id, type.name, "semantics_failed", problem.problem)
+      : Either.left(
+          new TerminalOutcomeMismatch({ processId: id, declared: problem.declared, outcome: problem.outcome })
+        )
+  }
+  const state = lifecycleOf(row.snapshot)
+  return materialized.right.terminal !== undefined && state !== "running"
+    ? Either.left(new ProcessAlreadyTerminal({ processId: id, state }))
+    : Either.right(materialized.right)
+}
+
+const factOf = (
+  { eventType, payload, replayKey, wakeTargetScope }: AppendRequest,
+  semantics: MaterializedSemantics
+): Fact => ({
+  eventType,
+  payload,
+  ...(replayKey === undefined ? {} : { replayKey }),
+  semantics,
+  lifecycle: semantics.terminal
+    ? { type: `process.${semantics.terminal.state}`, output: semantics.terminal.awaitOutput }
+    : { type: "process.noted" },
+  ...(wakeTargetScope === undefined ? {} : { wakeTarget: wakeTargetScope })
+})
+
+const rejected = (
+  processId: string,
+  eventType: string,
+  reason: EventRejected["reason"],
+  detail: string
+): EventRejected => new EventRejected({ processId, eventType, reason, detail })
+
+const reject = (...args: Parameters<typeof rejected>): Either.Either<never, EventRejected> =>
+  Either.left(rejected(...args))

@@ -1,0 +1,177 @@
+/**
+ * Ends, and the requests for one. A process ends once, by whoever holds its lease or has the authority to end it.
+ */
+import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
+import type { Disposition } from "../../../machines/recovery.ts"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import { endStateOf, toWire } from "../../model/AwaitOutput.ts"
+import type { LeaseLost } from "../../model/errors.ts"
+import { CompletionRefused, type EventRejected, ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
+import type { AbandonRequest } from "../../model/facts.ts"
+import * as Facts from "../../model/facts.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import * as Ids from "../../model/ids.ts"
+import { jsonEquals } from "../../model/json.ts"
+import type { Lease } from "../../model/Lease.ts"
+import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
+import { accept, refuse } from "../../store/Decision.ts"
+import { repair, replayConflict } from "./append.ts"
+import type { Authority } from "./authority.ts"
+import { leaseRefusal, refusalOf } from "./authority.ts"
+import * as Changes from "./change.ts"
+
+/**
+ * The right to complete a process without a lease.
+ *
+ * `ExternalOwner`: the outside system that owns the work. `WorkflowKey`: an attached engine that runs the process under its
+ * own key. `ReconciledAbandon`: an operator's recorded decision to give external work up.
+ */
+export type CompletionAuthority =
+  | { readonly _tag: "ExternalOwner" }
+  | { readonly _tag: "WorkflowKey"; readonly workflowKey: string }
+  | { readonly _tag: "ReconciledAbandon" }
+
+/** Every way a completion is refused; nothing is written. */
+export type CompletionRefusal = ProcessUnknown | ProcessAlreadyTerminal | EventRejected
+
+/** What ending a process touches. */
+export const completionPlan = (id: ProcessId, output: AwaitOutput): Plan => ({
+  lock: [id],
+  replays: [{ processId: id, key: Ids.terminalReplayKey(id, `process.${endStateOf(output)}`) }]
+})
+
+/** Ends a process under its lease, and releases that lease, in one transaction. An equal earlier end is a replay. */
+export const completeWithLease =
+  (lease: Lease, output: AwaitOutput) =>
+  (view: View): Decision<ProcessRow, CompletionRefusal | LeaseLost> =>
+    end(view, lease.processId, output, (row) => {
+      const refusal = leaseRefusal(row, lease, view.nowMs)
+      return refusal === undefined ? { change: Changes.released } : { refusal }
+    })
+
+/** Ends a process on an authority other than a lease; the terminal payload notes which. */
+export const completeWithAuthority =
+  (id: ProcessId, output: AwaitOutput, authority: CompletionAuthority) =>
+  (view: View): Decision<ProcessRow, CompletionRefusal | CompletionRefused> =>
+    end(
+      view,
+      id,
+      output,
+      (row) => {
+        const refusal = authorityRefusal(row, output, authority)
+        return refusal === undefined ? { change: (ended) => ended } : { refusal }
+      },
+      authorityWire(authority)
+    )
+
+/** Appends an end whose right was checked by the caller. */
+export const ended = (change: Change, output: AwaitOutput, nowMs: number, authority?: unknown): Change =>
+  Changes.append(change, Facts.ended(change.row.base.registration.id, output, authority), nowMs)
+
+/** What a request to stop touches. */
+export const cancelPlan = (id: ProcessId, reason: string | null, authority: Authority): Plan => ({
+  lock: authority._tag === "Body" || authority._tag === "Sweep" ? [id, authority.lease.processId] : [id],
+  replays: [{ processId: id, key: Ids.cancelReplayKey(id, reason) }]
+})
+
+/** Records the request to stop, once for each reason. An ended process takes the note and stays as it is. */
+export const requestCancel =
+  (id: ProcessId, reason: string | null, authority: Authority) =>
+  (view: View): Decision<ProcessRow, ProcessUnknown | LeaseLost> => {
+    const row = view.row(id)
+    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+    if (view.replayed(id, Ids.cancelReplayKey(id, reason)) !== undefined) return accept(row)
+    const refusal = refusalOf(view, authority)
+    if (refusal !== undefined) return refuse(refusal)
+    const change = Changes.append(Changes.of(row), Facts.cancelRequested(id, reason), view.nowMs)
+    return accept(change.row, change)
+  }
+
+/** What a request to give a process up touches. */
+export const abandonPlan = (id: ProcessId, authority: Authority): Plan => ({
+  lock: authority._tag === "Body" || authority._tag === "Sweep" ? [id, authority.lease.processId] : [id]
+})
+
+/** Records the request to give a process up; the first one stands. It ends nothing by itself. */
+export const requestAbandon =
+  (id: ProcessId, request: AbandonRequest, authority: Authority) =>
+  (view: View): Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost> => {
+    const row = view.row(id)
+    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+    const state = lifecycleOf(row.snapshot)
+    if (state === "running" && row.snapshot.context.abandonRequest !== undefined) return accept(row)
+    const refusal = refusalOf(view, authority)
+    if (refusal !== undefined) return refuse(refusal)
+    if (state !== "running") {
+      return refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "accept an abandon request" }))
+    }
+    const change = Changes.append(Changes.of(row), Facts.abandonRequested(id, request), view.nowMs)
+    return accept(change.row, change)
+  }
+
+type Right<E> = { readonly refusal: E } | { readonly change: (ended: Change) => Change }
+
+const end = <E>(
+  view: View,
+  id: ProcessId,
+  output: AwaitOutput,
+  right: (row: ProcessRow) => Right<E>,
+  authority?: unknown
+): Decision<ProcessRow, CompletionRefusal | E> => {
+  const row = view.row(id)
+  if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+  const eventType = `process.${endStateOf(output)}`
+  const key = Ids.terminalReplayKey(id, eventType)
+  const earlier = view.replayed(id, key)
+  if (earlier !== undefined && hasOutput(earlier.payload, output)) {
+    const repaired = repair(row, earlier)
+    return accept(repaired[0]?.row ?? row, ...repaired)
+  }
+  const granted = right(row)
+  if ("refusal" in granted) return refuse(granted.refusal)
+  if (earlier !== undefined) return refuse(replayConflict(id, eventType, key))
+  const state = lifecycleOf(row.snapshot)
+  if (state !== "running") return refuse(new ProcessAlreadyTerminal({ processId: id, state }))
+  const change = granted.change(ended(Changes.of(row), output, view.nowMs, authority))
+  return accept(change.row, change)
+}
+
+const hasOutput = (payload: unknown, output: AwaitOutput): boolean =>
+  jsonEquals((payload as { readonly await_output?: unknown }).await_output, toWire(output))
+
+const mayComplete: Readonly<Record<CompletionAuthority["_tag"], ReadonlyArray<Disposition>>> = {
+  ExternalOwner: ["externally_owned"],
+  WorkflowKey: ["rerunnable", "owner_bound"],
+  ReconciledAbandon: ["externally_owned"]
+}
+
+const authorityRefusal = (
+  row: ProcessRow,
+  output: AwaitOutput,
+  authority: CompletionAuthority
+): CompletionRefused | undefined => {
+  const { id, disposition } = row.base.registration
+  const refused = (detail: string) =>
+    new CompletionRefused({ processId: id, authority: authority._tag, disposition, detail })
+  if (!mayComplete[authority._tag].includes(disposition)) {
+    return refused(
+      disposition === "externally_owned"
+        ? "it is completed by its external owner"
+        : "not externally-owned work is completed under its lease"
+    )
+  }
+  return authority._tag === "ReconciledAbandon" && output._tag !== "Abandoned"
+    ? refused("this authority records abandonments only")
+    : undefined
+}
+
+const authorityWire = (authority: CompletionAuthority): unknown => {
+  switch (authority._tag) {
+    case "ExternalOwner":
+      return "external_owner"
+    case "WorkflowKey":
+      return { workflow_key: authority.workflowKey }
+    case "ReconciledAbandon":
+      return "reconciled_abandon"
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * What a body does through its context: each operation is written under the fence of its activation, together with the journal
+ * entry that a re-execution reads instead of doing it again.
+ */
+import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
+import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
+import type { LeaseLost } from "../../model/errors.ts"
+import { ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
+import type { WaitOutcome } from "../../model/facts.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import * as Ids from "../../model/ids.ts"
+import type { JournalEntry } from "../../model/JournalEntry.ts"
+import type { Lease } from "../../model/Lease.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { Change, Decision, Plan, View } from "../../store/Decision.ts"
+import { acceptWith, refuse } from "../../store/Decision.ts"
+import type { AppendRefusal } from "./append.ts"
+import * as Append from "./append.ts"
+import { leaseRefusal } from "./authority.ts"
+import * as Changes from "./change.ts"
+import * as Waits from "./waits.ts"
+
+/** A journal entry before the store adds where the log stood, and when. */
+export type Draft = Omit<JournalEntry, "sequence" | "atMs">
+
+/** What a body waits for: a signal of a name, or time alone. Units: epoch milliseconds, UTC. */
+export type Awaited =
+  | { readonly _tag: "Signal"; readonly name: string; readonly deadlineMs?: number }
+  | { readonly _tag: "Timer"; readonly deadlineMs: number }
+
+/** How a wait stands: open under its key, or ended, with the signal that ended it if one did. */
+export interface Waited {
+  readonly waitKey: string
+  readonly ended?: { readonly outcome: WaitOutcome; readonly signal?: ProcessEvent }
+}
+
+/** Journals what an operation came to. */
+export const record =
+  (lease: Lease, draft: Draft) =>
+  (view: View): Decision<void, LeaseLost> => {
+    const row = view.row(lease.processId)
+    const refusal = leaseRefusal(row, lease, view.nowMs)
+    if (refusal !== undefined) return refuse(refusal)
+    return acceptWith(undefined, [journaling(view, lease.processId, draft)])
+  }
+
+/**
+ * Enters a wait of a body and journals its key, so that a re-execution finds its outcome.
+ *
+ * A signal in the log that nobody consumed yet ends it at once.
+ */
+export const enterWait =
+  (lease: Lease, draft: Omit<Draft, "outcome">, awaited: Awaited) =>
+  (view: View): Decision<Waited, LeaseLost | ProcessAlreadyTerminal> => {
+    const id = lease.processId
+    const row = view.row(id)
+    const refusal = leaseRefusal(row, lease, view.nowMs)
+    if (row === undefined || refusal !== undefined) return refuse(refusal as LeaseLost) // no row is always a refusal
+    const state = lifecycleOf(row.snapshot)
+    if (state !== "running") {
+      return refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "enter a wait state" }))
+    }
+    const before = Changes.of(row)
+    const change =
+      awaited._tag === "Timer"
+        ? Waits.enter(view, before, {
+            kind: { _tag: "Timer", key: Ids.timerKey(id, draft.key) },
+            sinceMs: view.nowMs,
+            deadlineMs: awaited.deadlineMs
+          })
+        : Waits.enter(view, before, {
+            kind: signalWait(id, awaited.name, Waits.signalWaits(row, awaited.name) + 1),
+            sinceMs: view.nowMs,
+            ...(awaited.deadlineMs === undefined ? {} : { deadlineMs: awaited.deadlineMs })
+          })
+    const waited = waitedIn(view, change)
+    const entry = { ...draft, outcome: { wait_key: waited.waitKey } }
+    return acceptWith(waited, [journaling(view, id, entry)], [change])
+  }
+
+/** Appends to the log of the body's own process, or signals another one, and journals which event it became. */
+export const append =
+  (lease: Lease, target: ProcessId, request: AppendRequest, draft: Omit<Draft, "outcome">, refuseEnded: boolean) =>
+  (view: View): Decision<AppendReceipt, AppendRefusal> => {
+    const refused = refuseEnded ? endedRefusal(view, target, request) : undefined
+    if (refused !== undefined) return refuse(refused)
+    const decision = Append.append(target, request, { _tag: "Body", lease })(view)
+    if (decision._tag === "Refused") return decision
+    const outcome = { process_id: target, sequence: decision.answer.event.sequence }
+    const entry = journaling(view, lease.processId, { ...draft, outcome })
+    return { ...decision, writes: [...decision.writes, entry] }
+  }
+
+/** Sends a signal from outside. A retry with the same id is a replay; an ended process takes none. */
+export const signal =
+  (target: ProcessId, request: AppendRequest, authority: Parameters<typeof Append.append>[2]) =>
+  (view: View): Decision<AppendReceipt, AppendRefusal> => {
+    const refused = endedRefusal(view, target, request)
+    return refused === undefined ? Append.append(target, request, authority)(view) : refuse(refused)
+  }
+
+/** What the operations of a body touch. */
+export const executionPlan = (lease: Lease, target: ProcessId = lease.processId, request?: AppendRequest): Plan => ({
+  lock: target === lease.processId ? [target] : [lease.processId, target],
+  ...(request?.replayKey === undefined ? {} : { replays: [{ processId: target, key: request.replayKey }] })
+})
+
+/** Adds a journal entry to what a decision writes. */
+export const journaled =
+  <A, E>(lease: Lease, draft: Draft, decide: (view: View) => Decision<A, E>) =>
+  (view: View): Decision<A, E> => {
+    const decision = decide(view)
+    return decision._tag === "Refused"
+      ? decision
+      : { ...decision, writes: [...decision.writes, journaling(view, lease.processId, draft)] }
+  }
+
+const journaling = (view: View, processId: ProcessId, draft: Draft) =>
+  ({
+    _tag: "PutJournal",
+    processId,
+    entry: { ...draft, sequence: view.row(processId)?.sequence ?? 0, atMs: view.nowMs }
+  }) as const
+
+const endedRefusal = (
+  view: View,
+  id: ProcessId,
+  { replayKey }: AppendRequest
+): ProcessUnknown | ProcessAlreadyTerminal | undefined => {
+  const row = view.row(id)
+  if (row === undefined) return new ProcessUnknown({ processId: id })
+  const state = lifecycleOf(row.snapshot)
+  if (state === "running") return undefined
+  // What was sent before the end is a replay, and no news.
+  return replayKey !== undefined && view.replayed(id, replayKey) !== undefined
+    ? undefined
+    : new ProcessAlreadyTerminal({ processId: id, state, refused: "take a signal" })
+}
+
+const signalWait = (id: ProcessId, name: string, ordinal: number) =>
+  ({
+    _tag: "Signal",
+    name,
+    eventType: Ids.signalEventType(name),
+    key: Ids.signalWaitKey(id, name, ordinal),
+    ordinal
+  }) as const
+
+/** A wait that a change entered, and how it ended if a signal was there already. */
+const waitedIn = (view: View, change: Change): Waited => {
+  const [entered, resumed] = change.events as readonly [ProcessEvent, ProcessEvent?] // the wait, and what ended it at once
+  const { wait } = entered.payload as {
+    readonly wait: { readonly kind: { readonly key: string; event_type?: string } }
+  } // a fact of ours
+  const waitKey = wait.kind.key
+  if (resumed === undefined) return { waitKey }
+  const { sequence } = (resumed.payload as { readonly outcome: { readonly sequence: number } }).outcome // only a signal ends a wait at once
+  const found = view.firstEventAfter(change.row.base.registration.id, wait.kind.event_type ?? "", sequence - 1)
+  return {
+    waitKey,
+    ended: { outcome: { _tag: "Signal", sequence }, ...(found === undefined ? {} : { signal: found }) }
+  }
+}

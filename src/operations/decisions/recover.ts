@@ -1,0 +1,171 @@
+/**
+ * Recovery of one row: look, decide by the verdict table, take the lease and act, all in one transaction.
+ *
+ * Nothing can change between the look and the act, so a verdict is never carried out on a row it was not made for.
+ */
+import { isStarted, nextAttempt } from "../../../machines/process/lifecycle.ts"
+import type { LeaseSighting, LeaveReason, Verdict } from "../../../machines/recovery.ts"
+import { sameIncarnation, verdict } from "../../../machines/recovery.ts"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import * as Output from "../../model/AwaitOutput.ts"
+import { ProcessUnknown } from "../../model/errors.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import { jsonEquals } from "../../model/json.ts"
+import type { Lease, LeaseOwner } from "../../model/Lease.ts"
+import type { EngineName } from "../../model/Registration.ts"
+import { engineOf } from "../../model/Registration.ts"
+import type { BackOff, Decision, ProcessRow, View } from "../../store/Decision.ts"
+import { accept, refuse } from "../../store/Decision.ts"
+import * as Activation from "./activation.ts"
+import * as Changes from "./change.ts"
+import * as Completion from "./completion.ts"
+import * as LeaseProtocol from "./lease.ts"
+
+/** What a sweep brings to a row. */
+export interface Recoverer {
+  /** The worker's stable identity. */
+  readonly owner: LeaseOwner
+  /** A fresh identity for this attempt, so that a second sweep of the same worker is fenced by the first. */
+  readonly claimant: LeaseProtocol.Claimant
+  /** Holders that are proven dead. */
+  readonly dead: ReadonlyArray<LeaseOwner>
+  /** Whether this host can run the row: it has the engine and version, the payload decodes, a slot is free. */
+  readonly engine: "present" | "missing"
+}
+
+/** What became of a row. `Run`: it is this worker's now, its activation begun. */
+export type RecoveryOutcome =
+  | { readonly _tag: "Run"; readonly row: ProcessRow; readonly lease: Lease }
+  | { readonly _tag: "Ended"; readonly row: ProcessRow; readonly as: "cancelled" | "failed" | "abandoned" }
+  | {
+      readonly _tag: "Left"
+      readonly reason: LeaveReason
+      readonly holder?: LeaseOwner
+      /** The engine that is missing, when that is why. */
+      readonly engine?: EngineName
+    }
+
+/** Decides and acts on one row. */
+export const recover =
+  (id: ProcessId, by: Recoverer) =>
+  (view: View): Decision<RecoveryOutcome, ProcessUnknown> => {
+    const row = view.row(id)
+    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+    const decided = verdictOf(row, by, view.nowMs)
+    if (decided._tag === "Leave") return accept(leftOf(row, decided.reason))
+    const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
+    if (decided._tag === "Run") {
+      const begun = Activation.begun(taken, by.owner, view.nowMs, { trace: by.claimant.trace })
+      return accept({ _tag: "Run", row: begun.row, lease: LeaseProtocol.leaseOf(begun) } as const, begun)
+    }
+    const output = outputOf(decided, row, view.nowMs)
+    const change = Changes.released(Completion.ended(taken, output, view.nowMs))
+    const as = Output.endStateOf(output) as "cancelled" | "failed" | "abandoned" // a verdict never completes
+    return accept({ _tag: "Ended", row: change.row, as } as const, change)
+  }
+
+/** A row that is left as it is, with what a reader needs to know why. */
+export const leftOf = (row: ProcessRow, reason: LeaveReason): Extract<RecoveryOutcome, { readonly _tag: "Left" }> => {
+  const holder = row.lease.held?.owner
+  return {
+    _tag: "Left",
+    reason,
+    ...(reason === "busy" && holder !== undefined ? { holder } : {}),
+    ...(reason === "no_engine" ? { engine: engineOf(row.base.registration) } : {})
+  }
+}
+
+/** How long a row rests after its n-th failure in a row to begin: one second, doubled up to a minute. Units: milliseconds. */
+export const restMs = (failures: number): number => Math.min(1_000 * 2 ** (failures - 1), 60_000)
+
+/** Rests a row that could not be begun, unless somebody took it on or it ended meanwhile; answers until when. */
+export const backOff =
+  (id: ProcessId, problem: string) =>
+  (view: View): Decision<BackOff | undefined, never> => {
+    const row = view.row(id)
+    if (row === undefined || row.dueAtMs === null || LeaseProtocol.liveLease(row, view.nowMs) !== undefined) {
+      return accept(undefined)
+    }
+    const failures = (row.backOff?.failures ?? 0) + 1
+    const rest = { failures, untilMs: view.nowMs + restMs(failures), problem: problem.slice(0, 500) }
+    return accept(rest, Changes.backedOff(row, rest))
+  }
+
+/**
+ * Gives up owner-bound work that this very owner began and that nobody holds any more, with the owner's own evidence.
+ *
+ * `undefined`: not drained. Somebody holds it, it was begun by another, never begun, or it ended.
+ */
+export const drain =
+  (id: ProcessId, by: Pick<Recoverer, "owner" | "claimant">) =>
+  (view: View): Decision<ProcessRow | undefined, never> => {
+    const row = view.row(id)
+    const first = row?.snapshot.context.firstStarted?.owner
+    if (
+      row === undefined ||
+      row.snapshot.status === "done" ||
+      row.base.registration.disposition !== "owner_bound" ||
+      !jsonEquals(first, by.owner) ||
+      LeaseProtocol.liveLease(row, view.nowMs) !== undefined
+    ) {
+      return accept(undefined)
+    }
+    const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
+    const output = Output.abandoned({ writer: "owner_drain", owner: by.owner, epochMs: view.nowMs })
+    const change = Changes.released(Completion.ended(taken, output, view.nowMs))
+    return accept(change.row, change)
+  }
+
+/** The verdict on a row as it stands. */
+export const verdictOf = (row: ProcessRow, by: Pick<Recoverer, "dead" | "engine">, nowMs: number): Verdict => {
+  const { registration } = row.base
+  const { cancelRequest, abandonRequest } = row.snapshot.context
+  return verdict({
+    disposition: registration.disposition,
+    terminal: row.snapshot.status === "done",
+    started: isStarted(row.snapshot),
+    lease: sightingOf(row, by.dead, nowMs),
+    cancelRequested: cancelRequest !== undefined,
+    abandonRequested: abandonRequest !== undefined,
+    nextAttempt: nextAttempt(row.snapshot),
+    ...(registration.maxAttempts === undefined ? {} : { maxAttempts: registration.maxAttempts }),
+    engine: by.engine,
+    early: (registration.startAtMs ?? 0) > nowMs
+  })
+}
+
+const sightingOf = (row: ProcessRow, dead: ReadonlyArray<LeaseOwner>, nowMs: number): LeaseSighting => {
+  const { held } = row.lease
+  if (held === undefined) return "free"
+  const lapsed = held.expiresAtMs <= nowMs
+  // Evidence of death outlives the lease where a body may have run; external work was never run by its lease's holder.
+  const counts = !lapsed || row.base.registration.disposition !== "externally_owned"
+  if (counts && dead.some((owner) => sameIncarnation(owner, held.owner))) return "dead"
+  return lapsed ? "lapsed" : "held"
+}
+
+const outputOf = (
+  decided: Exclude<Verdict, { _tag: "Run" | "Leave" }>,
+  row: ProcessRow,
+  nowMs: number
+): AwaitOutput => {
+  switch (decided._tag) {
+    case "Cancel":
+      return Output.cancelled(row.snapshot.context.cancelRequest?.reason ?? "cancelled before it ran")
+    case "Exhausted":
+      return Output.failure(
+        "resource_limit",
+        "process_attempts_exhausted",
+        `${row.snapshot.context.attempts} attempts left no result`
+      )
+    case "Abandon": {
+      const owner =
+        decided.owner === "holder"
+          ? row.lease.held?.owner
+          : decided.owner === "first_started"
+            ? row.snapshot.context.firstStarted?.owner
+            : undefined
+      return Output.abandoned({ writer: decided.writer, epochMs: nowMs, ...(owner ? { owner } : {}) })
+    }
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * Verification: the fold of every log is computed anew and compared with what the store keeps.
+ *
+ * Invariant: a store that only this library wrote has no differences. Rows are read a page at a time and logs in pieces, so
+ * that memory depends on neither; what is written meanwhile is no difference.
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Random from "effect/Random"
+import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
+import { processMachine } from "../../machines/process/machine.ts"
+import * as Step from "../../machines/xstate/step.ts"
+import type { InputInvalid, ProcessPruned } from "../model/errors.ts"
+import { ProcessUnknown, StoreError } from "../model/errors.ts"
+import { lifecycleEventOf } from "../model/facts.ts"
+import type { ProcessId } from "../model/ids.ts"
+import type { JournalEntry } from "../model/JournalEntry.ts"
+import type { ProcessEvent } from "../model/ProcessEvent.ts"
+import * as ProcessRecord from "../model/ProcessRecord.ts"
+import { registrationHash } from "../model/Registration.ts"
+import type { ProcessRow } from "../store/Decision.ts"
+import { accept } from "../store/Decision.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
+import * as Inputs from "./checks.ts"
+import { prunedError } from "./decisions/register.ts"
+
+/** Which processes to verify: these, so many chosen at random, or all of them. */
+export interface VerifyOptions {
+  /** @default every process of the store */
+  readonly ids?: ReadonlyArray<ProcessId>
+  /** How many of them, each as likely as any other. @default all */
+  readonly sample?: number
+}
+
+/**
+ * One place where the store and the fold disagree; a side that has nothing there is absent.
+ *
+ * `field` is a path: into the snapshot (`context/attempts`, `value/running/wait`), into the log (`log/3`, where a sequence
+ * is missing or an event cannot be read; `log/3/semantics/terminal`, an end after the end), into the journal (`journal/3`, a
+ * position that is no count or is taken twice; `journal/3/key`, an operation that has an entry already), `sequence` or
+ * `registrationHash`.
+ */
+export interface Difference {
+  readonly processId: ProcessId
+  readonly field: string
+  readonly stored?: unknown
+  readonly folded?: unknown
+}
+
+/** How many processes were verified, and every difference found. */
+export interface VerifyReport {
+  readonly checked: number
+  readonly differences: ReadonlyArray<Difference>
+}
+
+/** How many rows, and how many events of one log, are in memory at a time. */
+export const pageSize = 100
+
+/**
+ * Folds logs anew and reports where the store keeps something else. It writes nothing.
+ *
+ * Fails with `InputInvalid` for a sample that is no count, with `ProcessUnknown` or `ProcessPruned` for an id that was named
+ * and is not there (leave it out), with `StoreError` when the store cannot be read; `corrupt` says after which process.
+ */
+export const verify: (
+  options?: VerifyOptions
+) => Effect.Effect<VerifyReport, InputInvalid | ProcessUnknown | ProcessPruned | StoreError, ProcessStore> = Effect.fn(
+  "verify"
+)(function* ({ ids, sample }: VerifyOptions = {}) {
+  const size = sample === undefined ? undefined : yield* Inputs.count("sample", sample)
+  const store = yield* ProcessStore
+  let report: VerifyReport = { checked: 0, differences: [] }
+  const check = (row: ProcessRow) =>
+    Effect.map(differencesOf(store, row), (found) => {
+      report = { checked: report.checked + 1, differences: [...report.differences, ...found] }
+    })
+  if (ids !== undefined) {
+    const chosen = new Set(size === undefined ? ids : yield* draw(size, (offer) => Effect.forEach(ids, offer)))
+    for (const id of chosen) yield* check(yield* named(store, id))
+  } else if (size === undefined) {
+    yield* eachRow(store, check)
+  } else {
+    const chosen = yield* draw(size, (offer) => eachRow(store, (row) => offer(row.base.registration.id)))
+    for (const id of chosen) {
+      const found = yield* readable(`of \`${id}\``, store.find(id))
+      // One that was pruned since it was drawn has nothing left to verify.
+      if (found._tag === "Present") yield* check(found.row)
+    }
+  }
+  return report
+})
+
+type Store = typeof ProcessStore.Service
+
+/** Draws so many ids, each as likely as any other, from however many are offered (reservoir sampling). */
+const draw = <E>(
+  size: number,
+  offering: (offer: (id: ProcessId) => Effect.Effect<void>) => Effect.Effect<unknown, E>
+): Effect.Effect<ReadonlyArray<ProcessId>, E> =>
+  Effect.suspend(() => {
+    const drawn: Array<ProcessId> = []
+    let offered = 0
+    const offer = (id: ProcessId) =>
+      Effect.gen(function* () {
+        const place = offered < size ? offered : yield* Random.nextIntBetween(0, offered + 1)
+        offered += 1
+        if (place < size) drawn[place] = id
+      })
+    return Effect.as(offering(offer), drawn)
+  })
+
+const eachRow = <E>(
+  store: Store,
+  visit: (row: ProcessRow) => Effect.Effect<void, E>
+): Effect.Effect<void, E | StoreError> =>
+  Effect.gen(function* () {
+    let after: ProcessId | undefined
+    while (true) {
+      const query = { filter: { status: "any" as const }, limit: pageSize, ...(after === undefined ? {} : { after }) }
+      const rows = yield* readable(after === undefined ? "at the first id" : `after \`${after}\``, store.list(query))
+      yield* Effect.forEach(rows, visit, { discard: true })
+      after = rows.at(-1)?.base.registration.id
+      if (after === undefined) return
+    }
+  })
+
+const named = (store: Store, id: ProcessId): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned | StoreError> =>
+  Effect.gen(function* () {
+    const found = yield* readable(`of \`${id}\``, store.find(id))
+    if (found._tag === "Pruned") return yield* prunedError(found.tombstone)
+    return found._tag === "Present" ? found.row : yield* new ProcessUnknown({ processId: id })
+  })
+
+/** Rows are read without checks, so one that makes no sense is a defect of the read: here it is the answer. */
+const readable = <A, E>(where: string, read: Effect.Effect<A, E>): Effect.Effect<A, E | StoreError> =>
+  Effect.catchAllDefect(read, (cause) =>
+    Effect.fail(
+      new StoreError({
+        operation: "verify",
+        reason: "corrupt",
+        written: "no",
+        detail: `the row ${where} cannot be read: ${textOf(cause)}`,
+        cause
+      })
+    )
+  )
+
+/** What is known of a log while it is folded. */
+interface Folding {
+  readonly snapshot: ProcessSnapshot
+  /** The last sequence seen; before the first event, the one that the log goes on from. */
+  readonly last: number
+  readonly hasEnded: boolean
+  readonly found: ReadonlyArray<Omit<Difference, "processId">>
+}
+
+const differencesOf = (store: Store, row: ProcessRow): Effect.Effect<ReadonlyArray<Difference>, StoreError> =>
+  Effect.gen(function* () {
+    const processId = row.base.registration.id
+    let folding: Folding = {
+      snapshot: ProcessRecord.initial(row.base),
+      last: 0,
+      hasEnded: false,
+      found: differing("registrationHash", row.base.registrationHash, registrationHash(row.base.registration))
+    }
+    let after = Number.MIN_SAFE_INTEGER
+    let limit = pageSize
+    let isAtEnd = false
+    while (!isAtEnd) {
+      const piece = yield* pieceOf(store, processId, after, limit)
+      if (piece === "pruned") return []
+      if ("unreadable" in piece) {
+        // One bad event spoils its page; one by one, those before it are still folded.
+        if (limit === 1) {
+          return told(processId, [...folding.found, { field: `log/${folding.last + 1}`, stored: piece.unreadable }])
+        }
+        limit = 1
+        continue
+      }
+      if (after === Number.MIN_SAFE_INTEGER && row.sequence > 0 && piece[0]?.sequence !== 1) {
+        folding = { ...folding, last: yield* beginningOf(store, processId) }
+      }
+      isAtEnd = piece.length < limit
+      for (const event of piece) {
+        if (event.sequence > row.sequence && (yield* isLater(store, processId, event))) {
+          isAtEnd = true
+          break
+        }
+        folding = folded(folding, event)
+        after = event.sequence
+      }
+    }
+    return told(processId, [
+      ...folding.found,
+      ...misplaced(yield* store.execution.journal(processId)),
+      ...differing("sequence", row.sequence, folding.last),
+      ...differing("", Step.persist(row.snapshot), Step.persist(folding.snapshot))
+    ])
+  })
+
+const told = (processId: ProcessId, found: Folding["found"]): ReadonlyArray<Difference> =>
+  found.map((difference) => ({ processId, ...difference }))
+
+type Piece = ReadonlyArray<ProcessEvent> | { readonly unreadable: string } | "pruned"
+
+const pieceOf = (store: Store, id: ProcessId, after: number, limit: number): Effect.Effect<Piece, StoreError> =>
+  store.eventsAfter(id, after, limit).pipe(
+    Effect.map((events): Piece => events),
+    Effect.catchTag("ProcessUnknown", () => Effect.succeed<Piece>("pruned")),
+    Effect.catchAllDefect((cause) => Effect.succeed<Piece>({ unreadable: textOf(cause) }))
+  )
+
+/** A later life of an id goes on from the sequence of the one before it, which only its tombstone knows. */
+const beginningOf = (store: Store, id: ProcessId): Effect.Effect<number, StoreError> =>
+  store.transact({ lock: [id] }, (view) => accept(view.tombstone(id)?.lastSequence ?? 0))
+
+/** Whether an event beyond the row that was read was appended after it was read. */
+const isLater = (store: Store, id: ProcessId, event: ProcessEvent): Effect.Effect<boolean, StoreError> =>
+  Effect.map(
+    readable(`of \`${id}\``, store.find(id)),
+    (found) => found._tag !== "Present" || found.row.sequence >= event.sequence
+  )
+
+const folded = (folding: Folding, event: ProcessEvent): Folding => {
+  const { sequence, semantics } = event
+  const advanced = Either.try(() => Step.advance(processMachine, folding.snapshot, lifecycleEventOf(event)).snapshot)
+  const expected = folding.last + 1
+  return {
+    snapshot: Either.getOrElse(advanced, () => folding.snapshot),
+    last: sequence,
+    hasEnded: folding.hasEnded || semantics.terminal !== undefined,
+    found: [
+      ...folding.found,
+      ...(sequence === expected ? [] : [{ field: `log/${expected}`, stored: sequence, folded: expected }]),
+      ...(Either.isRight(advanced) ? [] : [{ field: `log/${sequence}/payload`, stored: event.payload }]),
+      ...(folding.hasEnded && semantics.terminal !== undefined
+        ? [{ field: `log/${sequence}/semantics/terminal`, stored: semantics.terminal.state }]
+        : [])
+    ]
+  }
+}
+
+/**
+ * What is wrong with a journal. A position may be missing: its operation failed before it was written. One that is there twice
+ * means that a replay may take the wrong one.
+ */
+const misplaced = (journal: ReadonlyArray<JournalEntry>): Folding["found"] => {
+  const keys = new Set<string>()
+  let last = 0
+  return journal
+    .toSorted((one, other) => one.position - other.position)
+    .flatMap(({ key, position }) => {
+      const isNext = Number.isSafeInteger(position) && position > last
+      const isKnown = keys.has(key)
+      keys.add(key)
+      last = position
+      return [
+        ...(isNext ? [] : [{ field: `journal/${position}`, stored: position }]),
+        ...(isKnown ? [{ field: `journal/${position}/key`, stored: key }] : [])
+      ]
+    })
+}
+
+/** The places where two plain values differ, as paths below `field`. */
+const differing = (field: string, stored: unknown, recomputed: unknown): Folding["found"] => {
+  if (isBranch(stored) && isBranch(recomputed) && Array.isArray(stored) === Array.isArray(recomputed)) {
+    const keys = new Set([...Object.keys(stored), ...Object.keys(recomputed)])
+    return [...keys].flatMap((key) => {
+      const name = key.replaceAll("~", "~0").replaceAll("/", "~1")
+      return differing(field === "" ? name : `${field}/${name}`, own(stored, key), own(recomputed, key))
+    })
+  }
+  if (stored === recomputed) return []
+  return [
+    {
+      field,
+      ...(stored === undefined ? {} : { stored }),
+      ...(recomputed === undefined ? {} : { folded: recomputed })
+    }
+  ]
+}
+
+const isBranch = (value: unknown): value is object => typeof value === "object" && value !== null
+
+const own = (value: object, key: string): unknown =>
+  Object.hasOwn(value, key) ? (value as Readonly<Record<string, unknown>>)[key] : undefined
+
+const textOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

@@ -1,0 +1,96 @@
+/**
+ * The children that a body starts: engines, tool calls, turns of child sessions.
+ *
+ * Invariant: whatever a child executes, its start is one journaled operation, committed together with its registration. A body
+ * that runs again attaches to the child that its journal names, and starts none twice.
+ */
+import * as Effect from "effect/Effect"
+import type { InputInvalid, RegistrationInvalid, StoreError } from "../../model/errors.ts"
+import type { RuntimeError, StartError } from "../../model/failures.ts"
+import type { EnvironmentRef, ProcessId } from "../../model/ids.ts"
+import type { SessionScope } from "../../model/Provenance.ts"
+import type { Registered, Registration } from "../../model/Registration.ts"
+import type { Draft } from "../../operations/decisions/execution.ts"
+import * as ProcessHandle from "../client/ProcessHandle.ts"
+import type { Outcomes } from "../engine/outcomes.ts"
+import type { StartFacts } from "../engine/registrations.ts"
+import { registrationOf, toolRegistrationOf, turnRegistrationOf } from "../engine/registrations.ts"
+import * as SessionTurn from "../engine/SessionTurn.ts"
+import type { AnySignal } from "../engine/Signal.ts"
+import type { ChildOptions, ExecutionContext } from "./ExecutionContext.ts"
+import type { Journal } from "./Journal.ts"
+import type { Parking } from "./PendingWaits.ts"
+
+/** What starting children needs of an activation. */
+export interface ChildrenSupport {
+  /** The parent's. */
+  readonly registration: Registration
+  /** Whom the parent wakes. */
+  readonly wakeTarget: SessionScope | null
+  readonly journal: Journal
+  readonly parking: Pick<Parking, "busy">
+  readonly handles: ProcessHandle.HandleSupport
+  /** The environment that children of the parent share. */
+  readonly captured: Effect.Effect<EnvironmentRef, InputInvalid | StoreError>
+  /** Registers a child and writes the journal's entry, in one transaction under the parent's lease. */
+  readonly start: (registered: Registered, draft: Draft) => Effect.Effect<unknown, StartError>
+  /** Hears of every child, also of one that an earlier activation started. */
+  readonly started: (child: ProcessId) => void
+}
+
+/** The operations that start a child. */
+export type Starts = Pick<ExecutionContext, "startChild" | "startTool" | "startSessionTurn">
+
+/** Makes them for one activation. */
+export const make = (support: ChildrenSupport): Starts => {
+  const { registration, journal, parking, captured } = support
+  const { id: processId, provenance } = registration
+
+  const begin = <Success, Failure, Signals extends AnySignal = never>(
+    { name, id = `${processId}/${name}`, label, closePolicy = "cancel", wakeTarget }: ChildOptions,
+    outcomes: Outcomes<Success, Failure>,
+    register: (facts: StartFacts) => Effect.Effect<Registered, InputInvalid | RegistrationInvalid | StoreError>
+  ): Effect.Effect<ProcessHandle.ProcessHandle<Success, Failure, Signals>, RuntimeError> => {
+    const begun = (child: ProcessId) => {
+      support.started(child)
+      return ProcessHandle.make<Success, Failure, Signals>(outcomes, child, support.handles)
+    }
+    const target = wakeTarget ?? support.wakeTarget
+    const facts: StartFacts = {
+      id,
+      ...(label === undefined ? {} : { label }),
+      ...(target === null ? {} : { wakeTarget: target }),
+      provenance: { originator: provenance.originator, causedBy: { _tag: "Process", processId } },
+      parent: { processId, closePolicy }
+    }
+    return parking.busy(
+      journal.operate(
+        "start_child",
+        name,
+        (outcome) => Effect.sync(() => begun((outcome as { readonly process_id: ProcessId }).process_id)), // written below
+        (opened) =>
+          Effect.gen(function* () {
+            const registered = yield* register(facts)
+            const child = registered.registration.id
+            yield* support.start(registered, { ...opened, outcome: { process_id: child } })
+            return begun(child)
+          })
+      )
+    )
+  }
+
+  return {
+    startChild: (engine, { payload, ...options }) =>
+      begin(options, engine, (facts) =>
+        Effect.flatMap(captured, (envRef) => registrationOf(engine, { ...facts, payload, envRef }))
+      ),
+    startTool: (tool, { args, callId, ...options }) =>
+      begin(options, tool, (facts) =>
+        Effect.gen(function* () {
+          const call = yield* tool.call(callId ?? facts.id, args)
+          return yield* toolRegistrationOf(tool, call, yield* captured, facts)
+        })
+      ),
+    startSessionTurn: (options) => begin(options, SessionTurn.outcomes, (facts) => turnRegistrationOf(options, facts))
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Waiting for what the log will say: subscribe first, read, then wait for a change or a back-off, and read again.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import type { ProcessPruned, StoreError } from "../../model/errors.ts"
+import { ProcessUnknown } from "../../model/errors.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import { prunedError } from "../../operations/decisions/register.ts"
+import { readingKnown } from "../../operations/existing.ts"
+import type { ProcessRow } from "../../store/Decision.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
+import { ChangeHub } from "./ChangeHub.ts"
+
+/** Waits for ends and events. It has no time limit of its own: bound it with `Effect.timeout`. */
+export class Awaiter extends Context.Tag("holdfast/runtime/Awaiter")<
+  Awaiter,
+  {
+    /** The output a process ends with; at once when it has ended. Fails with `ProcessUnknown` or `ProcessPruned`. */
+    readonly awaitProcess: (id: ProcessId) => Effect.Effect<AwaitOutput, ProcessUnknown | ProcessPruned | StoreError>
+
+    /** The first event of exactly this type after a sequence; at once when it is in the log already. */
+    readonly waitEventAfter: (
+      id: ProcessId,
+      eventType: string,
+      sequence: number
+    ) => Effect.Effect<ProcessEvent, ProcessUnknown | ProcessPruned | StoreError>
+
+    /** The next events after a sequence, at least one; none once the process has ended and there are no more. */
+    readonly nextEvents: (
+      id: ProcessId,
+      after: number
+    ) => Effect.Effect<ReadonlyArray<ProcessEvent>, ProcessUnknown | ProcessPruned | StoreError>
+
+    /** The row as soon as its log is longer than that. */
+    readonly nextRow: (
+      id: ProcessId,
+      sequence: number
+    ) => Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned | StoreError>
+  }
+>() {}
+
+/** How many events are read at once. */
+const pageSize = 500
+
+/** The pauses between reads when nobody notifies: 25 ms, doubled up to one second. */
+export const backOffMs = (reads: number): number => Math.min(25 * 2 ** reads, 1_000)
+
+/** Waits on the store and hub in context. */
+export const layer: Layer.Layer<Awaiter, never, ProcessStore | ChangeHub> = Layer.effect(
+  Awaiter,
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const hub = yield* ChangeHub
+
+    /** Reads until there is an answer. A change resets the back-off: what moves may move again soon. */
+    const until = <A, E>(id: ProcessId, read: Effect.Effect<A | undefined, E>): Effect.Effect<A, E> =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => hub.subscribe(id)),
+        (subscription) => {
+          const attempt = (reads: number): Effect.Effect<A, E> =>
+            Effect.flatMap(read, (answer) => (answer === undefined ? pause(reads) : Effect.succeed(answer)))
+          const pause = (reads: number): Effect.Effect<A, E> =>
+            Effect.flatMap(subscription.next(backOffMs(reads)), (why) => attempt(why === "changed" ? 0 : reads + 1))
+          return attempt(0)
+        },
+        (subscription) => Effect.sync(subscription.close)
+      )
+
+    const readRow = (id: ProcessId): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned | StoreError> =>
+      Effect.flatMap(store.find(id), (found): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned> => {
+        switch (found._tag) {
+          case "Present":
+            return Effect.succeed(found.row)
+          case "Pruned":
+            return Effect.fail(prunedError(found.tombstone))
+          case "Absent":
+            return Effect.fail(new ProcessUnknown({ processId: id }))
+        }
+      })
+
+    const reading = readingKnown(store)
+
+    return Awaiter.of({
+      awaitProcess: (id) =>
+        until(
+          id,
+          Effect.map(readRow(id), (row) => row.snapshot.context.output)
+        ),
+      nextRow: (id, sequence) =>
+        until(
+          id,
+          Effect.map(readRow(id), (row) => (row.sequence > sequence ? row : undefined))
+        ),
+      nextEvents: (id, after) =>
+        until(
+          id,
+          Effect.gen(function* () {
+            // The row first: what it knows of is in the log that is read after it.
+            const row = yield* readRow(id)
+            const events = yield* reading(id, store.eventsAfter(id, after, pageSize))
+            return events.length > 0 || row.snapshot.status === "done" ? events : undefined
+          })
+        ),
+      waitEventAfter: (id, eventType, sequence) => {
+        let after = sequence
+        return until(
+          id,
+          Effect.suspend(() =>
+            Effect.map(reading(id, store.eventsAfter(id, after)), (events) => {
+              const found = events.find((event) => event.eventType === eventType)
+              after = events.at(-1)?.sequence ?? after
+              return found
+            })
+          )
+        )
+      }
+    })
+  })
+)

@@ -1,0 +1,119 @@
+/**
+ * Change hub: tells waiters that a process changed, never what changed. Waiters always read again.
+ *
+ * Invariant: it may lose nothing that matters, since it carries nothing. Whoever subscribes before reading cannot miss a
+ * change; whoever hears nothing polls.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { ProcessId } from "../../model/ids.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
+
+/** One waiter's view of a process. */
+export interface Subscription {
+  /**
+   * Waits for a change after the subscription, or after the last answer; "timeout" when none came within `timeoutMs`.
+   *
+   * Timeouts are kept in steps of {@link tickMs}: they pace the reading of those whom nobody notifies.
+   */
+  readonly next: (timeoutMs: number) => Effect.Effect<"changed" | "timeout">
+  readonly close: () => void
+}
+
+/** Notifies waiters of changes, after their commit. */
+export class ChangeHub extends Context.Tag("holdfast/runtime/ChangeHub")<
+  ChangeHub,
+  {
+    /** Subscribes; close it when done. Entries exist only while somebody is subscribed. */
+    readonly subscribe: (id: ProcessId) => Subscription
+    readonly notify: (id: ProcessId) => void
+    /** Calls `listener` with the id of whatever changes, until the scope ends. It must neither throw nor wait. */
+    readonly listen: (listener: (id: ProcessId) => void) => Effect.Effect<void, never, Scope.Scope>
+    /** How many processes have waiters, and how many listen to all of them. */
+    readonly size: () => number
+  }
+>() {}
+
+/** How fine timeouts are. Units: milliseconds. */
+export const tickMs = 25
+
+interface Waiter {
+  changed: boolean
+  deadlineMs: number
+  resume: ((why: "changed" | "timeout") => void) | undefined
+}
+
+/** A hub that hears of every commit of the store in context. */
+export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
+  ChangeHub,
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const clock = yield* Effect.clock
+    // Time that passes, not the time of day: a clock that is set back must keep nobody waiting.
+    const elapsedMs = (): number => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
+    const byProcess = new Map<ProcessId, Set<Waiter>>()
+    const listeners = new Set<(id: ProcessId) => void>()
+
+    const notify = (id: ProcessId): void => {
+      for (const listener of listeners) listener(id)
+      for (const waiter of byProcess.get(id) ?? []) {
+        waiter.changed = true
+        waiter.resume?.("changed")
+      }
+    }
+
+    const subscribe = (id: ProcessId): Subscription => {
+      const waiter: Waiter = { changed: false, deadlineMs: 0, resume: undefined }
+      const all = byProcess.get(id) ?? new Set()
+      all.add(waiter)
+      byProcess.set(id, all)
+      return {
+        next: (timeoutMs) =>
+          Effect.suspend(() => {
+            waiter.deadlineMs = elapsedMs() + timeoutMs
+            return nextOf(waiter)
+          }),
+        close: () => {
+          all.delete(waiter)
+          if (all.size === 0 && byProcess.get(id) === all) byProcess.delete(id)
+        }
+      }
+    }
+
+    const listen = (listener: (id: ProcessId) => void) =>
+      Effect.acquireRelease(
+        Effect.sync(() => void listeners.add(listener)),
+        () => Effect.sync(() => void listeners.delete(listener))
+      )
+
+    // One fiber keeps the time for every waiter: a timer for each would cost more than all the rest of a short wait.
+    const tick = Effect.sync(() => {
+      const nowMs = elapsedMs()
+      for (const waiters of byProcess.values()) {
+        for (const waiter of waiters) if (waiter.deadlineMs <= nowMs) waiter.resume?.("timeout")
+      }
+    })
+
+    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(tickMs), tick)))
+    yield* store.onCommit((changes) => {
+      for (const { row } of changes) notify(row.base.registration.id)
+    })
+    return ChangeHub.of({ subscribe, notify, listen, size: () => byProcess.size + listeners.size })
+  })
+)
+
+const nextOf = (waiter: Waiter): Effect.Effect<"changed" | "timeout"> =>
+  Effect.async((resume) => {
+    const settle = (why: "changed" | "timeout") => {
+      waiter.resume = undefined
+      if (why === "changed") waiter.changed = false
+      resume(Effect.succeed(why))
+    }
+    if (waiter.changed) return settle("changed")
+    waiter.resume = settle
+    return Effect.sync(() => {
+      waiter.resume = undefined
+    })
+  })

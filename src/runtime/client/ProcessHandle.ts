@@ -1,0 +1,161 @@
+/**
+ * A handle: the address of a process together with the types of its engine.
+ */
+import { randomUUID } from "node:crypto"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { AppendRequest } from "../../model/Append.ts"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import type {
+  InputInvalid,
+  LeaseLost,
+  ProcessAlreadyTerminal,
+  ProcessPruned,
+  ProcessUnknown,
+  StoreError
+} from "../../model/errors.ts"
+import { OutputInvalid, ProcessAbandoned, ProcessCancelled, ProcessFailed } from "../../model/errors.ts"
+import type { AwaitError } from "../../model/failures.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import * as Ids from "../../model/ids.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { ProcessRecord } from "../../model/ProcessRecord.ts"
+import { isTerminal } from "../../model/ProcessRecord.ts"
+import type { AppendRefusal } from "../../operations/decisions/append.ts"
+import type { Lookup } from "../../operations/ProcessRegistry.ts"
+import { recordOf } from "../../operations/ProcessRegistry.ts"
+import type { Outcomes } from "../engine/outcomes.ts"
+import type { AnySignal, PayloadOf, Signal } from "../engine/Signal.ts"
+import type { Awaiter } from "./Awaiter.ts"
+
+/** A process, addressed with the types of its engine. It stays valid across restarts: make it again from the id. */
+export interface ProcessHandle<Success, Failure, Signals extends AnySignal = never> {
+  readonly id: ProcessId
+  /**
+   * Waits for the end.
+   *
+   * Fails with the engine's own error, with `ProcessFailed` for every other failure, with `ProcessCancelled`, or with
+   * `ProcessAbandoned` when nobody knows the outcome. It has no time limit of its own.
+   */
+  readonly await: Effect.Effect<Success, Failure | AwaitError>
+  /**
+   * Asks the process to stop; answers at once with the present record, usually still running.
+   *
+   * From within a body it fails with `LeaseLost` once somebody else runs that body's process.
+   */
+  readonly cancel: (reason?: string) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
+  /**
+   * Allows the process to be given up, its outcome unknown, once nobody holds it; the first request stands.
+   *
+   * Fails with `ProcessAlreadyTerminal`; from within a body also as `cancel` does.
+   */
+  readonly abandon: (
+    reason?: string
+  ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
+  /**
+   * Sends a signal; durable once it answers, and kept until the body waits for it.
+   *
+   * With an `id`, a retry is the same signal. Fails with `InputInvalid` (the payload does not fit), with `EventRejected` (the
+   * process was started by code that does not declare it), or with `ProcessAlreadyTerminal`.
+   */
+  readonly signal: <S extends Signals>(
+    signal: S,
+    payload: PayloadOf<S>,
+    options?: { readonly id?: string }
+  ) => Effect.Effect<void, SignalError>
+  /** The present record. */
+  readonly status: Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
+  /** Its events from the first one on, until it has ended. */
+  readonly events: Stream.Stream<ProcessEvent, ProcessUnknown | ProcessPruned | StoreError>
+  /** Its record now and after every change, until it has ended; changes that follow each other quickly may come as one. */
+  readonly changes: Stream.Stream<ProcessRecord, ProcessUnknown | ProcessPruned | StoreError>
+}
+
+/** Why a signal was not taken. */
+export type SignalError = AppendRefusal | InputInvalid | StoreError
+
+/** What a handle needs of its host. */
+export interface HandleSupport {
+  readonly awaitOutput: (id: ProcessId) => Effect.Effect<AwaitOutput, AwaitError>
+  readonly cancel: (
+    id: ProcessId,
+    reason: string | null
+  ) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
+  readonly abandon: (
+    id: ProcessId,
+    reason: string | undefined
+  ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
+  readonly signal: (id: ProcessId, request: AppendRequest) => Effect.Effect<unknown, SignalError>
+  readonly status: (id: ProcessId) => Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
+  readonly awaiter: typeof Awaiter.Service
+}
+
+/** Makes a handle on a process whose ends read as `outcomes` say: an engine's, or a tool's. */
+export const make = <Success, Failure, Signals extends AnySignal = never>(
+  outcomes: Outcomes<Success, Failure>,
+  id: ProcessId,
+  support: HandleSupport
+): ProcessHandle<Success, Failure, Signals> => ({
+  id,
+  await: Effect.flatMap(support.awaitOutput(id), (output) => decoded(outcomes, id, output)),
+  cancel: (reason) => support.cancel(id, reason ?? null),
+  abandon: (reason) => support.abandon(id, reason),
+  signal: (signal, payload, options = {}) => {
+    const typed = signal as unknown as Signal<string, typeof payload> // the same signal, with the payload it was declared with
+    return Effect.asVoid(
+      Effect.flatMap(typed.encode(payload), (wire) =>
+        support.signal(id, {
+          eventType: typed.name,
+          payload: wire,
+          replayKey: Ids.signalReplayKey(id, typed.signal, options.id ?? randomUUID())
+        })
+      )
+    )
+  },
+  status: support.status(id),
+  events: Stream.unfoldChunkEffect(0, (after) =>
+    Effect.map(support.awaiter.nextEvents(id, after), (events) => {
+      const last = events.at(-1)
+      return last === undefined ? Option.none() : Option.some([Chunk.unsafeFromArray(events), last.sequence] as const)
+    })
+  ),
+  changes: Stream.unfoldEffect<number | undefined, ProcessRecord, ProcessUnknown | ProcessPruned | StoreError, never>(
+    -1,
+    (since) =>
+      since === undefined
+        ? Effect.succeed(Option.none())
+        : Effect.map(support.awaiter.nextRow(id, since), (row) => {
+            const record = recordOf(row)
+            return Option.some([record, isTerminal(record) ? undefined : row.sequence])
+          })
+  )
+})
+
+const decoded = <Success, Failure>(
+  outcomes: Outcomes<Success, Failure>,
+  processId: ProcessId,
+  output: AwaitOutput
+): Effect.Effect<Success, Failure | AwaitError> => {
+  switch (output._tag) {
+    case "Success":
+      return Effect.mapError(
+        outcomes.decodeSuccess(output.value),
+        (error) => new OutputInvalid({ processId, problem: error.message })
+      )
+    case "Failure":
+      // Only a failure of the body's own carries its error; the runtime's failures must not pass for one.
+      if (output.class !== "execution" || output.raw === undefined) {
+        return Effect.fail(new ProcessFailed({ processId, output }))
+      }
+      return Effect.matchEffect(outcomes.decodeFailure(output.raw), {
+        onSuccess: (failure) => Effect.fail(failure),
+        onFailure: () => Effect.fail(new ProcessFailed({ processId, output }))
+      })
+    case "Cancelled":
+      return Effect.fail(new ProcessCancelled({ processId, reason: output.message }))
+    case "Abandoned":
+      return Effect.fail(new ProcessAbandoned({ processId, output }))
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * Engines: what a host can run, each a kind and version with typed payload, success and error.
+ *
+ * Invariant: an engine's schemas stand between every body and the store. What is stored is their encoded side.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Disposition } from "../../../machines/recovery.ts"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import { coreEventTypes, fixed } from "../../model/EventType.ts"
+import type { InputInvalid } from "../../model/errors.ts"
+import type { RuntimeError } from "../../model/failures.ts"
+import type { ProcessIdentity } from "../../model/ProcessInput.ts"
+import type { Registration } from "../../model/Registration.ts"
+import type { ExecutionContext } from "../body/ExecutionContext.ts"
+import type { Outcomes } from "./outcomes.ts"
+import * as Outputs from "./outcomes.ts"
+import type { AnySignal, EventDefinition } from "./Signal.ts"
+
+/** A body with its payload decoded: ready to run, with the runtime's own failures let through. */
+export type Body<R> = (context: ExecutionContext) => Effect.Effect<AwaitOutput, RuntimeError, R>
+
+/** An engine as the worker knows it: without its types, which its schemas have checked. */
+export interface Runnable<R> {
+  readonly kind: string
+  readonly version: string
+  readonly disposition: Exclude<Disposition, "externally_owned">
+  /** How long all that a body does may be waiting before it leaves memory. Units: milliseconds. */
+  readonly passivateAfterMs?: number
+  /** How many of its bodies may work at once; absent: as many as the host has slots. */
+  readonly concurrency?: number
+  /**
+   * Judges a payload for a start, and says what the process will be known by.
+   *
+   * Fails with `InputInvalid`: the process is not registered.
+   */
+  readonly admit: (payload: unknown) => Effect.Effect<ProcessIdentity, InputInvalid>
+  /** Decodes a stored payload. Fails with `InputInvalid`: the row stays as it is. */
+  readonly prepare: (payload: unknown) => Effect.Effect<Body<R>, InputInvalid>
+}
+
+/** An engine as its callers know it. */
+export interface Engine<Payload, Success, Failure, R, Signals extends AnySignal = never>
+  extends Runnable<R>,
+    Outcomes<Success, Failure> {
+  readonly maxAttempts?: number
+  readonly signals: ReadonlyArray<Signals>
+  /** What its processes may append, the core types among them. */
+  readonly eventTypes: Registration["eventTypes"]
+  /** Fails with `InputInvalid` naming the field that does not fit. */
+  readonly encodePayload: (payload: Payload) => Effect.Effect<unknown, InputInvalid>
+}
+
+/** What an engine declares. */
+export interface EngineOptions<
+  Payload,
+  PayloadWire,
+  Success,
+  SuccessWire,
+  Failure,
+  FailureWire,
+  R,
+  Signals extends AnySignal
+> {
+  /** A row runs only on a host that has its version. */
+  readonly version: string
+  readonly payload: Schema.Schema<Payload, PayloadWire>
+  readonly success: Schema.Schema<Success, SuccessWire>
+  /** @default a body has no typed error of its own */
+  readonly error?: Schema.Schema<Failure, FailureWire>
+  /**
+   * Whether the body may run again after a crash (`rerunnable`), or must never be started twice (`owner_bound`). Required:
+   * running non-idempotent work again duplicates what it did, and nothing can take that back.
+   */
+  readonly disposition: "rerunnable" | "owner_bound"
+  /** The signals a body waits for; only these are taken. @default none */
+  readonly signals?: ReadonlyArray<Signals>
+  /** The events a body appends beside the runtime's own. @default none */
+  readonly events?: ReadonlyArray<Pick<EventDefinition<never>, "type">>
+  /**
+   * How long all that a body does may be sleeping and waiting for signals before it leaves memory: it costs a row then, and
+   * runs again through its journal when a wait ends. For rerunnable engines whose bodies do all they do through their context.
+   *
+   * @default never
+   */
+  readonly passivateAfter?: Duration.DurationInput
+  /** How many tries may leave no result before the process fails. @default unlimited */
+  readonly maxAttempts?: number
+  /** How many of its bodies may work at once on one host. @default as many as the host has slots */
+  readonly concurrency?: number
+  /** Refuses a payload that fits its schema and still makes no sense. @default every payload that fits may start */
+  readonly validateStart?: (payload: Payload) => Effect.Effect<void, InputInvalid>
+  /**
+   * What people know a process of this payload by. Kind and version are added to the definition: rows are matched by them.
+   *
+   * @default no label, and a definition of kind and version
+   */
+  readonly identity?: (payload: Payload) => EngineIdentity
+  readonly run: (payload: Payload, context: ExecutionContext) => Effect.Effect<Success, Failure | RuntimeError, R>
+}
+
+/** What people know a process of an engine by. */
+export interface EngineIdentity {
+  readonly label?: string
+  readonly definition?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Declares an engine.
+ *
+ * A success is stored as its schema encodes it. A typed error becomes a failure of class `execution` whose code is the
+ * error's tag; a defect one of class `internal`. The library's own failures may be let through.
+ *
+ * @example docs/examples/01-hello.ts
+ */
+export const make = <
+  Payload,
+  PayloadWire,
+  Success,
+  SuccessWire,
+  R,
+  Failure = never,
+  FailureWire = never,
+  const Signals extends AnySignal = never
+>(
+  kind: string,
+  options: EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, R, Signals>
+): Engine<Payload, Success, Failure, R, Signals> => {
+  const { version, disposition, maxAttempts, concurrency, passivateAfter, validateStart, identity, run } = options
+  const { signals = [], events = [] } = options
+  if (passivateAfter !== undefined && disposition !== "rerunnable") {
+    throw new TypeError(
+      `engine \`${kind}\`: passivateAfter is for rerunnable engines, since a passivated body runs again`
+    )
+  }
+  const declared = [...signals, ...events].map(({ type }) => type)
+  const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
+  const encodeSuccess = Schema.encode(options.success)
+  const encodePayload = Schema.encode(options.payload)
+  const field = ["payload", `engine \`${kind}\``] as const
+  const decodePayload = Outputs.decoderOf(field, options.payload)
+  const identityOf = ({ label, definition }: EngineIdentity): ProcessIdentity => ({
+    kind,
+    ...(label === undefined ? {} : { label }),
+    definition: { ...definition, kind, version }
+  })
+  const anonymous = Effect.succeed(identityOf({}))
+  return {
+    kind,
+    version,
+    disposition,
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...(passivateAfter === undefined ? {} : { passivateAfterMs: Duration.toMillis(passivateAfter) }),
+    signals,
+    eventTypes: declared.length === 0 ? coreEventTypes : fixed([...declared, ...coreEventTypes]),
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...Outputs.outcomesOf(options.success, failure),
+    encodePayload: (payload) => Effect.mapError(encodePayload(payload), (error) => Outputs.refusalOf(field, error)),
+    admit: (stored) =>
+      // Most engines ask nothing about their payload, and then it need not be read to start.
+      validateStart === undefined && identity === undefined
+        ? anonymous
+        : Effect.flatMap(decodePayload(stored), (payload) =>
+            Effect.as(validateStart?.(payload) ?? Effect.void, identityOf(identity?.(payload) ?? {}))
+          ),
+    prepare: (stored) =>
+      Effect.map(
+        decodePayload(stored),
+        (payload) => (context) =>
+          run(payload, context).pipe(
+            Effect.matchEffect({
+              onSuccess: (value) => Effect.map(Effect.either(encodeSuccess(value)), Outputs.successOutput),
+              onFailure: (error): Effect.Effect<AwaitOutput, RuntimeError> =>
+                failure !== undefined && Schema.is(failure)(error)
+                  ? Outputs.failureOutput(error, failure)
+                  : Effect.fail(error as RuntimeError) // not of its own type
+            })
+          )
+      )
+  }
+}
+
+/** Names an engine in messages and maps. */
+export const nameOf = (kind: string, version: string): string => `${kind}@${version}`

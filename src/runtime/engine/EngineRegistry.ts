@@ -1,0 +1,271 @@
+/**
+ * What a host can run, by the input of a process: engines by kind and version, tools by id, turns of child sessions. What
+ * they require is already provided.
+ *
+ * Invariant: work that an outside system owns is never run here, whatever its input.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as Layer from "effect/Layer"
+import * as Output from "../../model/AwaitOutput.ts"
+import { EngineMissing, InputInvalid } from "../../model/errors.ts"
+import type { ProcessIdentity, ProcessInput } from "../../model/ProcessInput.ts"
+import type { Registration } from "../../model/Registration.ts"
+import { engineOf } from "../../model/Registration.ts"
+import { ProcessEnvironments } from "../../operations/Environments.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
+import type { Durability, FacetDurability, ProjectionsService } from "../HostServices.ts"
+import { Attachments, Projections, TriggerStore } from "../HostServices.ts"
+import type { Body, Runnable } from "./Engine.ts"
+import { nameOf } from "./Engine.ts"
+import { messageOf } from "./outcomes.ts"
+import type { SessionRunner } from "./SessionTurn.ts"
+import * as SessionTurn from "./SessionTurn.ts"
+import type { RunnableTool } from "./Tool.ts"
+
+/** A body that is ready to run, and what its engine says of it. Units: milliseconds. */
+export interface Ready {
+  readonly run: Body<never>
+  readonly passivateAfterMs?: number
+}
+
+/** How many bodies of one kind may work at once. */
+export interface Limit {
+  readonly name: string
+  readonly concurrency: number
+}
+
+/** What a host can run. */
+export class Engines extends Context.Tag("holdfast/runtime/Engines")<
+  Engines,
+  {
+    /** Whether this host has what a process asks for: its engine in its version, its tool, sessions. */
+    readonly has: (registration: Registration) => boolean
+
+    /**
+     * Finds what runs a process and decodes its payload.
+     *
+     * Fails with `EngineMissing` or `InputInvalid`: the row stays as it is, and runs where it can.
+     */
+    readonly prepare: (registration: Registration) => Effect.Effect<Ready, EngineMissing | InputInvalid>
+
+    /**
+     * Judges a registration for a start, and says what the process will be known by.
+     *
+     * An engine may be named by its kind alone where it is in one version. Fails with `EngineMissing` or `InputInvalid`: it is
+     * not registered. Work that is not run here is not judged.
+     */
+    readonly admit: (registration: Registration) => Effect.Effect<ProcessIdentity, EngineMissing | InputInvalid>
+
+    /** The kinds that may not take all slots of the host. */
+    readonly limits: ReadonlyArray<Limit>
+
+    /** The limit that a process falls under, by name. */
+    readonly limitOf: (registration: Registration) => string | undefined
+  }
+>() {}
+
+/** What a host can run besides its engines. */
+export interface MoreToRun<R> {
+  readonly tools?: ReadonlyArray<RunnableTool<R>>
+  readonly sessions?: SessionRunner<R>
+}
+
+/**
+ * Registers what a host can run; the layer requires the union of what that requires.
+ *
+ * Fails with `InputInvalid` for a name given twice, or a concurrency that is no count.
+ */
+export const layer = <R>(
+  engines: ReadonlyArray<Runnable<R>>,
+  more: MoreToRun<R> = {}
+): Layer.Layer<Engines, InputInvalid, R> =>
+  Layer.effect(
+    Engines,
+    Effect.gen(function* () {
+      const { tools = [], sessions } = more
+      const projections = yield* Projections
+      const runners = new Map<string, Runner<R>>()
+      const add = (field: string, name: string, runner: Runner<R>) =>
+        Effect.gen(function* () {
+          if (runners.has(name)) return yield* new InputInvalid({ field, problem: `has \`${name}\` twice` })
+          const { concurrency = 1 } = runner
+          if (!(Number.isSafeInteger(concurrency) && concurrency >= 1)) {
+            const problem = "must be a whole number of at least 1"
+            return yield* new InputInvalid({ field: `${field}/${name}/concurrency`, problem })
+          }
+          runners.set(name, runner)
+        })
+      for (const engine of engines) yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
+      for (const tool of tools) yield* add("tools", `tool:${tool.id}`, ofTool(tool, projections))
+      if (sessions !== undefined) yield* add("sessions", sessionTurns, ofSessions(sessions))
+      runners.set(notHere, nothingToRun)
+
+      const context = yield* Effect.context<R>()
+      // A body has a fiber of its own: what it is given need never be taken back.
+      const provided = FiberRef.update(FiberRef.currentContext, (before) => Context.merge(before, context))
+      const provide =
+        (body: Body<R>): Body<never> =>
+        (execution) =>
+          Effect.zipRight(provided, body(execution) as ReturnType<Body<never>>) // R is in the fiber's context now
+      const find = (registration: Registration): Effect.Effect<Runner<R>, EngineMissing | InputInvalid> => {
+        if (registration.disposition === "externally_owned") return Effect.fail(mustNotRun)
+        const runner = runners.get(runnerNameOf(registration))
+        return runner === undefined ? Effect.fail(new EngineMissing(engineOf(registration))) : Effect.succeed(runner)
+      }
+
+      /** A start may name its engine by kind alone: then it is the one of that kind here, in whatever version. */
+      const findToStart = (registration: Registration): ReturnType<typeof find> => {
+        const { kind, version } = engineOf(registration)
+        if (registration.input._tag !== "Engine" || version !== "") return find(registration)
+        const versions = engines.filter((engine) => engine.kind === kind).map((engine) => engine.version)
+        if (versions.length > 1) {
+          const problem = `is here in versions ${versions.join(", ")}: name one in the identity's definition`
+          return Effect.fail(new InputInvalid({ field: `engine \`${kind}\``, problem }))
+        }
+        const definition = { kind, version: versions[0] ?? "" }
+        return find({ ...registration, identity: { ...registration.identity, definition } })
+      }
+
+      return Engines.of({
+        has: (registration) =>
+          registration.disposition !== "externally_owned" && runners.has(runnerNameOf(registration)),
+        prepare: (registration) =>
+          Effect.flatMap(find(registration), (runner) =>
+            Effect.map(runner.prepare(registration.input), (body) => ({
+              run: provide(body),
+              ...(runner.passivateAfterMs === undefined ? {} : { passivateAfterMs: runner.passivateAfterMs })
+            }))
+          ),
+        admit: (registration) =>
+          registration.input._tag === "External"
+            ? Effect.succeed(registration.identity)
+            : Effect.flatMap(findToStart(registration), (runner) =>
+                Effect.zipRight(runner.prepare(registration.input), runner.admit(registration))
+              ),
+        limits: [...runners].flatMap(([name, { concurrency }]) =>
+          concurrency === undefined ? [] : [{ name, concurrency }]
+        ),
+        limitOf: (registration) => {
+          const name = runnerNameOf(registration)
+          return runners.get(name)?.concurrency === undefined ? undefined : name
+        }
+      })
+    })
+  )
+
+/** What runs the processes of one name. */
+interface Runner<R> {
+  readonly concurrency?: number
+  readonly passivateAfterMs?: number
+  readonly prepare: (input: ProcessInput) => Effect.Effect<Body<R>, InputInvalid>
+  readonly admit: (registration: Registration) => Effect.Effect<ProcessIdentity, InputInvalid>
+}
+
+const sessionTurns = "session_turn"
+const notHere = "external"
+
+const runnerNameOf = (registration: Registration): string => {
+  const { kind, version } = engineOf(registration)
+  switch (registration.input._tag) {
+    case "Engine":
+      return nameOf(kind, version)
+    case "ToolCall":
+      return kind
+    case "SessionTurn":
+      return sessionTurns
+    case "External":
+      return notHere
+  }
+}
+
+const ofEngine = <R>(engine: Runnable<R>): Runner<R> => ({
+  ...limitedBy(engine.concurrency),
+  ...(engine.passivateAfterMs === undefined ? {} : { passivateAfterMs: engine.passivateAfterMs }),
+  prepare: (input) => (input._tag === "Engine" ? engine.prepare(input.payload) : Effect.fail(otherInput)),
+  admit: ({ input }) => (input._tag === "Engine" ? engine.admit(input.payload) : Effect.fail(otherInput))
+})
+
+const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): Runner<R> => ({
+  ...limitedBy(tool.concurrency),
+  prepare: (input) => {
+    if (input._tag !== "ToolCall") return Effect.fail(otherInput)
+    const { call } = input
+    if (tool.projection === "keep_references") return tool.prepare(call)
+    return materialize(call.args).pipe(
+      Effect.catchAllDefect((defect) => {
+        const problem = `could not be materialised: ${messageOf(defect)}`
+        return Effect.fail(new InputInvalid({ field: `args of tool \`${tool.name}\``, problem }))
+      }),
+      Effect.flatMap((args) => tool.prepare({ ...call, args }))
+    )
+  },
+  admit: ({ identity }) => Effect.succeed(identity)
+})
+
+const ofSessions = <R>(sessions: SessionRunner<R>): Runner<R> => ({
+  prepare: (input) =>
+    input._tag === "SessionTurn" ? Effect.succeed(SessionTurn.bodyOf(sessions, input)) : Effect.fail(otherInput),
+  admit: ({ identity }) => Effect.succeed(identity)
+})
+
+/** External work that was registered as if it could be run says so, once somebody tries. */
+const nothingToRun: Runner<never> = {
+  prepare: () =>
+    Effect.succeed(() =>
+      Effect.succeed(
+        Output.failure("internal", "external_process_not_executable", "external work is not executed by a host")
+      )
+    ),
+  admit: ({ identity }) => Effect.succeed(identity)
+}
+
+const limitedBy = (concurrency: number | undefined): { readonly concurrency?: number } =>
+  concurrency === undefined ? {} : { concurrency }
+
+const mustNotRun = new InputInvalid({ field: "disposition", problem: "is externally-owned and must not be executed" })
+
+const otherInput = new InputInvalid({ field: "input", problem: "is of another kind than what its name stands for" })
+
+/** The facets of a host, in the order in which they are checked. An absent one is not asked for. */
+export interface Facets {
+  readonly attachments?: FacetDurability
+  readonly processEnvStore: Durability
+  readonly sessionStoreFactory?: FacetDurability
+  readonly processRegistry: Durability
+  readonly triggerStore?: FacetDurability
+}
+
+const order = ["attachments", "processEnvStore", "sessionStoreFactory", "processRegistry", "triggerStore"] as const
+
+const words: Readonly<Record<(typeof order)[number], string>> = {
+  attachments: "attachments",
+  processEnvStore: "process env store",
+  sessionStoreFactory: "session store factory",
+  processRegistry: "process registry",
+  triggerStore: "trigger store"
+}
+
+/** The first facet that durable effects could not rest on; `undefined` when there is none, or effects are inline. */
+export const notDurable = (effects: Durability, facets: Facets): string | undefined => {
+  const found = effects === "inline" ? undefined : order.find((name) => facets[name] === "inline")
+  return found === undefined ? undefined : words[found]
+}
+
+/** Checks the facets in context. Fails with `InputInvalid` naming the first that is not durable. */
+export const requireDurable = (
+  effects: Durability
+): Effect.Effect<void, InputInvalid, ProcessStore | ProcessEnvironments> =>
+  Effect.gen(function* () {
+    const facet = notDurable(effects, {
+      attachments: (yield* Attachments).durability,
+      processEnvStore: (yield* ProcessEnvironments).durability,
+      processRegistry: (yield* ProcessStore).durability,
+      triggerStore: (yield* TriggerStore).durability
+    })
+    if (facet !== undefined) {
+      const problem = `must be durable where effects are: the ${facet} is not`
+      return yield* new InputInvalid({ field: "effects", problem })
+    }
+  })

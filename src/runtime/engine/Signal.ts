@@ -1,0 +1,80 @@
+/**
+ * Typed signals and events: each is declared once, from one schema, and checked where it is sent and where it is read.
+ *
+ * What is stored with a process is the JSON Schema, so that anybody with the store can check a payload, in any language.
+ */
+import * as Effect from "effect/Effect"
+import * as JSONSchema from "effect/JSONSchema"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import type { EventSemantics, EventType } from "../../model/EventType.ts"
+import { InputInvalid } from "../../model/errors.ts"
+import { signalEventType, signalNameProblem } from "../../model/ids.ts"
+
+/** A declared type of event with its payload, as code knows it. */
+export interface EventDefinition<Payload> {
+  readonly name: string
+  /** The event type as it is stored with a process. */
+  readonly type: EventType
+  /** Fails with `InputInvalid`, naming the field that does not fit. */
+  readonly encode: (payload: Payload) => Effect.Effect<unknown, InputInvalid>
+  /** Fails with `InputInvalid` when what is stored does not fit the schema that code has by now. */
+  readonly decode: (payload: unknown) => Effect.Effect<Payload, InputInvalid>
+}
+
+/** A signal: an event that somebody sends to a process, and that its body waits for. */
+export interface Signal<Name extends string, Payload> extends EventDefinition<Payload> {
+  readonly _tag: "Signal"
+  readonly signal: Name
+}
+
+/** Any signal, its payload aside. */
+export type AnySignal = Pick<Signal<string, never>, "_tag" | "signal" | "name" | "type">
+
+/** The payload of a signal. */
+export type PayloadOf<S extends AnySignal> = S extends Signal<string, infer Payload> ? Payload : never
+
+/** Declares a signal. Dies when its name is none: letters, digits, `_` and `-` make one. */
+export const make = <const Name extends string, Payload, Wire>(
+  name: Name,
+  options: { readonly payload: Schema.Schema<Payload, Wire> }
+): Signal<Name, Payload> => {
+  const problem = signalNameProblem(name)
+  if (problem !== undefined) throw new TypeError(problem)
+  return { ...define(signalEventType(name), options.payload), _tag: "Signal", signal: name }
+}
+
+/**
+ * Declares a type of event that a body appends.
+ *
+ * `semantics` may say that it wakes a session. @default none
+ */
+export const event = <Payload, Wire>(
+  name: string,
+  options: { readonly payload: Schema.Schema<Payload, Wire>; readonly semantics?: EventSemantics }
+): EventDefinition<Payload> => define(name, options.payload, options.semantics)
+
+const define = <Payload, Wire>(
+  name: string,
+  schema: Schema.Schema<Payload, Wire>,
+  semantics: EventSemantics = {}
+): EventDefinition<Payload> => {
+  const encode = Schema.encode(schema)
+  const decode = Schema.decodeUnknown(schema)
+  const { $schema: _dialect, ...jsonSchema } = JSONSchema.make(schema)
+  return {
+    name,
+    type: { name, payloadSchema: { schema: jsonSchema }, semantics },
+    encode: (payload) => Effect.mapError(encode(payload), (error) => invalid(name, error)),
+    decode: (payload) => Effect.mapError(decode(payload), (error) => invalid(name, error))
+  }
+}
+
+const invalid = (name: string, error: ParseResult.ParseError): InputInvalid => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  const path = (issue?.path ?? []).map((key) => `/${String(key)}`).join("")
+  return new InputInvalid({
+    field: `payload${path} of \`${name}\``,
+    problem: issue?.message ?? "does not fit its schema"
+  })
+}

@@ -1,0 +1,170 @@
+/**
+ * Tools: what a model may call, each with typed arguments and outcomes. A call of a tool runs as a process.
+ *
+ * Invariant: a tool's schemas stand between every call and the store. Its disposition is declared, never guessed.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as JSONSchema from "effect/JSONSchema"
+import * as Schema from "effect/Schema"
+import type { Disposition } from "../../../machines/recovery.ts"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import * as Output from "../../model/AwaitOutput.ts"
+import { InputInvalid, LeaseLost, ParentClosing, ReplayDiverged, StoreError } from "../../model/errors.ts"
+import type { RuntimeError } from "../../model/failures.ts"
+import type { PreparedToolCall } from "../../model/ProcessInput.ts"
+import type { ToolOutput } from "../../model/ToolOutput.ts"
+import { toAwaitOutput } from "../../model/ToolOutput.ts"
+import type { ExecutionContext } from "../body/ExecutionContext.ts"
+import type { Body } from "./Engine.ts"
+import type { Outcomes } from "./outcomes.ts"
+import * as Outputs from "./outcomes.ts"
+
+/**
+ * What happens to values in arguments that stand for something kept elsewhere. `materialize_projected`: the tool gets the
+ * values themselves. `keep_references`: it gets the references.
+ */
+export type ArgumentProjection = "materialize_projected" | "keep_references"
+
+/** What a model is told of a tool. The schemas are JSON Schema (2020-12) of the wire forms. */
+export interface ToolManifest {
+  readonly id: string
+  readonly name: string
+  readonly description: string
+  readonly argsSchema: unknown
+  readonly successSchema: unknown
+  /** Absent for a tool without an error of its own. */
+  readonly errorSchema?: unknown
+  readonly disposition: Disposition
+}
+
+/** A tool as the worker knows it: without its types, which its schemas have checked. */
+export interface RunnableTool<R> {
+  readonly id: string
+  readonly name: string
+  readonly disposition: Exclude<Disposition, "externally_owned">
+  readonly concurrency?: number
+  readonly projection: ArgumentProjection
+  /** Fails with `InputInvalid` for a schema that JSON Schema cannot say. */
+  readonly manifest: Effect.Effect<ToolManifest, InputInvalid>
+  /** Decodes the arguments of a stored call. Fails with `InputInvalid`: the row stays as it is. */
+  readonly prepare: (call: PreparedToolCall) => Effect.Effect<Body<R>, InputInvalid>
+}
+
+/** A tool as its callers know it. */
+export interface Tool<Args, Success, Failure, R> extends RunnableTool<R>, Outcomes<Success, Failure> {
+  readonly maxAttempts?: number
+  /** The call of this tool with these arguments. Fails with `InputInvalid` naming the argument that does not fit. */
+  readonly call: (callId: string, args: Args) => Effect.Effect<PreparedToolCall, InputInvalid>
+}
+
+/** An output that a tool has put together itself: with a control, or a failure or cancellation in words of its own. */
+export class Answer extends Data.TaggedClass("Answer")<{ readonly output: ToolOutput }> {}
+
+/** What a tool declares. */
+export interface ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R> {
+  /** Under this a call finds its tool, also after the tool was renamed. @default the name */
+  readonly id?: string
+  readonly description: string
+  readonly args: Schema.Schema<Args, ArgsWire>
+  readonly success: Schema.Schema<Success, SuccessWire>
+  /** @default the tool has no typed error of its own */
+  readonly error?: Schema.Schema<Failure, FailureWire>
+  /** Whether a call may run again after a crash (`rerunnable`), or must never be begun twice (`owner_bound`). Required. */
+  readonly disposition: "rerunnable" | "owner_bound"
+  /** @default unlimited */
+  readonly maxAttempts?: number
+  /** How many calls may work at once on one host. @default as many as the host has slots */
+  readonly concurrency?: number
+  /** @default "materialize_projected" */
+  readonly projection?: ArgumentProjection
+  readonly run: (
+    args: Args,
+    context: ExecutionContext,
+    call: PreparedToolCall
+  ) => Effect.Effect<Success | Answer, Failure | RuntimeError, R>
+}
+
+/**
+ * Declares a tool.
+ *
+ * A success is stored as its schema encodes it; a typed error becomes a failure of class `execution` under its tag. Whatever
+ * else goes wrong is a failure of class `internal` with code `process_tool_failed`.
+ */
+export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, FailureWire = never>(
+  name: string,
+  options: ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>
+): Tool<Args, Success, Failure, R> => {
+  const { id = name, description, disposition, maxAttempts, concurrency, projection = defaultProjection, run } = options
+  const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
+  const field = ["args", `tool \`${name}\``] as const
+  const decodeArgs = Outputs.decoderOf(field, options.args)
+  const encodeArgs = Schema.encode(options.args)
+  const encodeSuccess = Schema.encode(options.success)
+
+  const outputOf = (value: Success | Answer): Effect.Effect<AwaitOutput> =>
+    value instanceof Answer
+      ? Effect.succeed(toAwaitOutput(value.output))
+      : Effect.map(Effect.either(encodeSuccess(value)), Outputs.successOutput)
+
+  return {
+    id,
+    name,
+    disposition,
+    projection,
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...Outputs.outcomesOf(options.success, failure),
+    manifest: Effect.try({
+      try: () => ({
+        id,
+        name,
+        description,
+        argsSchema: schemaOf(options.args),
+        successSchema: schemaOf(options.success),
+        ...(failure === undefined ? {} : { errorSchema: schemaOf(failure) }),
+        disposition
+      }),
+      catch: (cause) =>
+        new InputInvalid({ field: `tool \`${name}\``, problem: `has no JSON Schema: ${Outputs.messageOf(cause)}` })
+    }),
+    call: (callId, args) =>
+      Effect.mapBoth(encodeArgs(args), {
+        onSuccess: (encoded) => ({ callId, toolId: id, toolName: name, args: encoded === undefined ? null : encoded }),
+        onFailure: (error) => Outputs.refusalOf(field, error)
+      }),
+    prepare: (call) =>
+      Effect.map(
+        decodeArgs(call.args),
+        (args) => (context) =>
+          Effect.suspend(() => run(args, context, call)).pipe(
+            Effect.matchEffect({
+              onSuccess: outputOf,
+              onFailure: (error): Effect.Effect<AwaitOutput, RuntimeError> =>
+                failure !== undefined && Schema.is(failure)(error)
+                  ? Outputs.failureOutput(error, failure)
+                  : isAboutProcess(error)
+                    ? Effect.fail(error)
+                    : Effect.succeed(toolFailed(error))
+            }),
+            Effect.catchAllDefect((defect) => Effect.succeed(toolFailed(defect)))
+          )
+      )
+  }
+}
+
+/** What tools get that declare no other way. */
+export const defaultProjection: ArgumentProjection = "materialize_projected"
+
+/** What says something about a process, and nothing about what it runs. */
+export type AboutProcess = LeaseLost | ParentClosing | StoreError | ReplayDiverged
+
+/** Whether an error is none of the tool's or turn's own: the worker knows what each of these means for the process. */
+export const isAboutProcess = (error: unknown): error is AboutProcess =>
+  [LeaseLost, ParentClosing, StoreError, ReplayDiverged].some((type) => error instanceof type)
+
+const toolFailed = (cause: unknown): AwaitOutput =>
+  Output.failure("internal", "process_tool_failed", Outputs.messageOf(cause))
+
+const schemaOf = <A, I>(schema: Schema.Schema<A, I>): unknown =>
+  JSONSchema.make(schema, { target: "jsonSchema2020-12" })

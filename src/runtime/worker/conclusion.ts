@@ -1,0 +1,95 @@
+/**
+ * What the end of a body means for its process: a pure table from how the fiber ended, and why it was stopped.
+ */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Disposition } from "../../../machines/recovery.ts"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import * as Output from "../../model/AwaitOutput.ts"
+import type { RuntimeError } from "../../model/failures.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { LeaseOwner } from "../../model/Lease.ts"
+
+/** Why a running body was interrupted. `superseded`: the process ended without it. */
+export type StopCause = "cancel" | "host_stop" | "passivated" | "lease_lost" | "superseded"
+
+/** What to write. `Drop`: nothing at all, somebody else owns the process. */
+export type Conclusion =
+  | { readonly _tag: "Complete"; readonly output: AwaitOutput }
+  | { readonly _tag: "HandBack"; readonly reason: "handed_back" | "passivated" }
+  /** The code does not fit the journal: nothing is concluded, and the row rests. */
+  | { readonly _tag: "Diverged"; readonly problem: string }
+  | { readonly _tag: "Drop" }
+
+/** Everything the conclusion depends on. */
+export interface Ending {
+  readonly processId: ProcessId
+  readonly exit: Exit.Exit<AwaitOutput, RuntimeError>
+  readonly stop: StopCause | undefined
+  readonly disposition: Disposition
+  readonly cancelReason: string | null
+  readonly owner: LeaseOwner
+  readonly nowMs: number
+}
+
+/**
+ * Concludes an activation.
+ *
+ * A body that completes although it was asked to stop stays completed. `cancelled` is written only for a request in the log;
+ * an interruption that nobody asked for is a failure. Work that may run again is handed back when the host stops; work that
+ * may not is given up by its owner, with evidence.
+ */
+export const conclude = (ending: Ending): Conclusion => {
+  const { exit, stop } = ending
+  if (stop === "lease_lost" || stop === "superseded") return { _tag: "Drop" }
+  if (Exit.isSuccess(exit)) return complete(exit.value)
+  // Without a request to stop, a defect or failure beside an interruption is what happened: branches were interrupted by it.
+  if (stop === undefined ? Cause.isInterruptedOnly(exit.cause) : Cause.isInterrupted(exit.cause)) {
+    return interrupted(ending)
+  }
+  const failure = Cause.failureOption(exit.cause)
+  return Option.isSome(failure)
+    ? failed(ending, failure.value)
+    : complete(Output.failure("internal", "process_defect", defectMessage(exit.cause)))
+}
+
+const complete = (output: AwaitOutput): Conclusion => ({ _tag: "Complete", output })
+
+const interrupted = ({ stop, cancelReason, disposition, owner, nowMs }: Ending): Conclusion => {
+  if (stop === "cancel") return complete(Output.cancelled(cancelReason ?? "cancelled"))
+  if (stop === "passivated") return { _tag: "HandBack", reason: "passivated" }
+  if (stop === "host_stop") {
+    return disposition === "rerunnable"
+      ? { _tag: "HandBack", reason: "handed_back" }
+      : complete(Output.abandoned({ writer: "owner_drain", owner, epochMs: nowMs }))
+  }
+  return complete(Output.failure("internal", "process_interrupted", "the body interrupted itself"))
+}
+
+const failed = ({ processId, disposition, cancelReason }: Ending, error: RuntimeError): Conclusion => {
+  switch (error._tag) {
+    case "LeaseLost":
+      return error.processId === processId
+        ? { _tag: "Drop" }
+        : complete(Output.failure("execution", error._tag, error.message))
+    case "ReplayDiverged":
+      return { _tag: "Diverged", problem: error.message }
+    case "WaitTimedOut":
+      return complete(Output.failure("timeout", "process_signal_wait_timeout", error.message))
+    case "ParentClosing":
+      return complete(Output.cancelled(cancelReason ?? "cancelled"))
+    case "StoreError":
+      // The body could not be told what it asked for: that says nothing about its work.
+      return disposition === "rerunnable"
+        ? { _tag: "HandBack", reason: "handed_back" }
+        : complete(Output.failure("unavailable", error._tag, error.message))
+    default:
+      return complete(Output.failure("execution", error._tag ?? "process_error", error.message))
+  }
+}
+
+const defectMessage = (cause: Cause.Cause<unknown>): string => {
+  const defect = Cause.squash(cause)
+  return defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
+}

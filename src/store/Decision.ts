@@ -1,0 +1,150 @@
+/**
+ * What a decision knows, and what it answers: the one shape of every write.
+ *
+ * A write names the processes it touches; the store locks and loads them, calls a pure decision on what it loaded, and writes
+ * the changes that the decision answers with, all in one transaction.
+ */
+import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
+import type { ProcessCommand } from "../../machines/process/machine.ts"
+import type { HandleGrant } from "../model/Handle.ts"
+import type { EnvironmentRef, ProcessId, SessionScopeId } from "../model/ids.ts"
+import type { JournalEntry } from "../model/JournalEntry.ts"
+import type { LeaseSlot } from "../model/Lease.ts"
+import type { ProcessEvent } from "../model/ProcessEvent.ts"
+import type { Base } from "../model/ProcessRecord.ts"
+import type { WakeDelivery } from "../model/WakeDelivery.ts"
+import type { ChildView, ChildWrite } from "./Children.ts"
+import type { OutboxView, OutboxWrite } from "./Outbox.ts"
+
+/** Everything a decision may know about one process. Units: epoch milliseconds, UTC. */
+export interface ProcessRow {
+  readonly base: Base
+  /** The sequence of the last event; 0 when there is none. */
+  readonly sequence: number
+  readonly snapshot: ProcessSnapshot
+  readonly lease: LeaseSlot
+  /** When a sweep should next look at this row; `null` when only an event can move it. */
+  readonly dueAtMs: number | null
+  /** Why it waits although it could run: beginning it failed. No part of the record, and gone once an activation begins. */
+  readonly backOff?: BackOff
+}
+
+/** How often beginning a process failed in a row, the last reason, and until when it rests. Units: epoch milliseconds, UTC. */
+export interface BackOff {
+  readonly failures: number
+  readonly untilMs: number
+  readonly problem: string
+}
+
+/**
+ * What is left of a pruned process. Once compacted, its id may be registered again: sequence and fence then go on from here.
+ */
+export interface Tombstone {
+  readonly processId: ProcessId
+  readonly terminalState: string
+  readonly prunedAtMs: number
+  readonly lastSequence: number
+  readonly lastFence: number
+  readonly compacted: boolean
+}
+
+/** What a write touches. Locks are taken in the order of the ids, so that two writes never wait for each other. */
+export interface Plan {
+  readonly lock: ReadonlyArray<ProcessId>
+  /** Replay keys the decision asks about. */
+  readonly replays?: ReadonlyArray<{ readonly processId: ProcessId; readonly key: string }>
+  /** A session whose grants and wake targets the decision asks about; their processes are locked too. */
+  readonly session?: string
+}
+
+/** What was loaded for a decision. `nowMs` is the one "now" of the operation. */
+export interface View extends ChildView {
+  readonly nowMs: number
+  readonly row: (id: ProcessId) => ProcessRow | undefined
+  readonly tombstone: (id: ProcessId) => Tombstone | undefined
+  readonly replayed: (id: ProcessId, key: string) => ProcessEvent | undefined
+  /** The first event of a type after a sequence. */
+  readonly firstEventAfter: (id: ProcessId, eventType: string, sequence: number) => ProcessEvent | undefined
+  readonly grant: (scopeId: SessionScopeId, id: ProcessId) => HandleGrant | undefined
+  readonly grantsOf: (id: ProcessId) => ReadonlyArray<HandleGrant>
+  /** Every grant of the plan's session, of all its frames. */
+  readonly sessionGrants: () => ReadonlyArray<HandleGrant>
+  /** Every process that wakes the plan's session, whatever the frame. */
+  readonly sessionTargets: () => ReadonlyArray<ProcessId>
+  readonly outbox: OutboxView
+}
+
+/** A write beside a process's own rows. */
+export type Write =
+  | ChildWrite
+  | { readonly _tag: "PutGrant"; readonly grant: HandleGrant }
+  | { readonly _tag: "RemoveGrant"; readonly scopeId: SessionScopeId; readonly processId: ProcessId }
+  | { readonly _tag: "PutJournal"; readonly processId: ProcessId; readonly entry: JournalEntry }
+  | { readonly _tag: "AckWake"; readonly processId: ProcessId; readonly sequence: number }
+  /** Removes a process with all that belongs to it, and leaves the tombstone. */
+  | { readonly _tag: "Bury"; readonly tombstone: Tombstone }
+  | { readonly _tag: "Compact"; readonly processId: ProcessId }
+  | OutboxWrite
+  | PutEnvironment
+  | EndPromise
+
+/** One process as a decision leaves it: the row after it, the events that led there, the hints they gave. */
+export interface Change {
+  /** The row as it was loaded; absent for a process that this change registers. */
+  readonly before?: ProcessRow
+  readonly row: ProcessRow
+  readonly events: ReadonlyArray<ProcessEvent>
+  readonly commands: ReadonlyArray<ProcessCommand>
+  /**
+   * What the events owe to sessions: written to the outbox with them, fresh and due at once. One whose wake id has an open
+   * row merges into that row: nothing is written for it.
+   */
+  readonly wakes?: ReadonlyArray<WakeDelivery>
+}
+
+/** What a decision answers: a typed refusal, or an answer with the changes to write (none is fine). */
+export type Decision<A, E> =
+  | { readonly _tag: "Refused"; readonly error: E }
+  | {
+      readonly _tag: "Accepted"
+      readonly answer: A
+      readonly changes: ReadonlyArray<Change>
+      readonly writes: ReadonlyArray<Write>
+    }
+
+/** Accepts, with the changes to write. */
+export const accept = <A>(answer: A, ...changes: ReadonlyArray<Change>): Decision<A, never> => ({
+  _tag: "Accepted",
+  answer,
+  changes,
+  writes: []
+})
+
+/** Accepts, with writes beside the processes' own rows; changes are written first. */
+export const acceptWith = <A>(
+  answer: A,
+  writes: ReadonlyArray<Write>,
+  changes: ReadonlyArray<Change> = []
+): Decision<A, never> => ({ _tag: "Accepted", answer, changes, writes })
+
+/** Refuses: nothing is written. */
+export const refuse = <E>(error: E): Decision<never, E> => ({ _tag: "Refused", error })
+
+/** The end of a promise as it is stored. `token` is whoever wrote it: how a writer finds out whether it was the first. */
+export interface StoredPromise {
+  readonly body: string
+  readonly token: string
+}
+
+/** Ends a promise, unless it has ended. */
+export interface EndPromise extends StoredPromise {
+  readonly _tag: "EndPromise"
+  readonly keyId: string
+}
+
+/** Stores an environment's text; whatever stood under its address is replaced. */
+export interface PutEnvironment {
+  readonly _tag: "PutEnvironment"
+  readonly ref: EnvironmentRef
+  readonly body: string
+}

@@ -1,0 +1,238 @@
+/**
+ * Laws of ends: a process ends once, by its lease holder or on a named authority.
+ */
+import * as Effect from "effect/Effect"
+import type { Disposition } from "../../../machines/recovery.ts"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import { success, toWire } from "../../model/AwaitOutput.ts"
+import { external } from "../../operations/decisions/authority.ts"
+import type { CompletionAuthority } from "../../operations/decisions/completion.ts"
+import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
+import { isFold, keptOf, logOf, recordOf, refused, writesNothing } from "../evidence.ts"
+import {
+  claimed,
+  endedByLease,
+  endOf,
+  freshId,
+  freshOwner,
+  freshProcess,
+  leasedProcess,
+  outputs,
+  shortMs
+} from "../fixtures.ts"
+import type { Law } from "../Law.ts"
+import { expectEquals, LawClock, law } from "../Law.ts"
+
+/** The laws of ends, and of the requests for one. */
+export const laws: ReadonlyArray<Law> = [
+  law(
+    "a leased completion writes the end and releases the lease in one commit",
+    "R2",
+    Effect.scoped(
+      Effect.gen(function* () {
+        const registry = yield* ProcessRegistry
+        const store = yield* ProcessStore
+        for (const output of Object.values(outputs)) {
+          const { id, lease } = yield* leasedProcess()
+          const commits: Array<unknown> = []
+          yield* store.onCommit((changes) => {
+            for (const { row, events } of changes) {
+              if (row.base.registration.id !== id) continue
+              commits.push([events.map((event) => event.eventType), row.lease])
+            }
+          })
+          const record = yield* registry.completeProcessWithLease(lease, output)
+          const { status, eventType } = endOf(output)
+          yield* expectEquals("the status", record.status, status)
+          yield* expectEquals("the commits", commits, [[[eventType], { fencingToken: 1 }]])
+          const kept = yield* keptOf(id)
+          yield* expectEquals("what is stored", [kept.record, kept.lease, kept.dueAtMs], [record, undefined, null])
+          yield* expectEquals("the payload", kept.log[0]?.payload, { await_output: toWire(output) })
+          yield* expectEquals("the replay key", kept.log[0]?.replayKey, `process:${id}:terminal:${eventType}`)
+          yield* isFold(id)
+        }
+      })
+    )
+  ),
+
+  law(
+    "completing with the same output again is a replay, whatever became of the lease",
+    "R2",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const clock = yield* LawClock
+      const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
+      const ended = yield* registry.completeProcessWithLease(lease, outputs.Success)
+      yield* clock.advance(shortMs)
+      yield* claimed(id, yield* freshOwner())
+      const again = registry.completeProcessWithLease(lease, { ...outputs.Success })
+      yield* expectEquals("the answer", yield* writesNothing([id], again), ended)
+    })
+  ),
+
+  law(
+    "completing with another output of the same kind is a replay conflict",
+    "4.2",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const id = yield* endedByLease
+      const lease = yield* claimed(id, yield* freshOwner())
+      const again = registry.completeProcessWithLease(lease, success({ answer: 43 }))
+      const error = yield* refused("it", "EventRejected", [id], again)
+      yield* expectEquals("the reason", error.reason, "replay_conflict")
+    })
+  ),
+
+  law(
+    "completing an ended process with another kind of output is refused as already terminal",
+    "4.2",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const id = yield* endedByLease
+      const lease = yield* claimed(id, yield* freshOwner())
+      for (const output of [outputs.Failure, outputs.Cancelled, outputs.Abandoned]) {
+        const again = registry.completeProcessWithLease(lease, output)
+        const error = yield* refused(output._tag, "ProcessAlreadyTerminal", [id], again)
+        yield* expectEquals("the present end", error.state, "completed")
+      }
+    })
+  ),
+
+  law(
+    "an end appended by hand under the terminal key is the same end",
+    "4.2",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const { id, lease } = yield* leasedProcess()
+      yield* registry.appendEvent(
+        id,
+        {
+          eventType: "process.completed",
+          payload: { await_output: toWire(outputs.Success) },
+          replayKey: `process:${id}:terminal:process.completed`
+        },
+        external
+      )
+      const record = yield* writesNothing([id], registry.completeProcessWithLease(lease, outputs.Success))
+      yield* expectEquals("the status", record.status, endOf(outputs.Success).status)
+    })
+  ),
+
+  law(
+    "an output that is not JSON is refused with the place where it is not",
+    "2.19",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const { id, lease } = yield* leasedProcess()
+      const completion = registry.completeProcessWithLease(lease, success({ at: new Map() }))
+      yield* expectEquals(
+        "the field",
+        (yield* refused("it", "InputInvalid", [id], completion)).field,
+        "await_output/value/at"
+      )
+    })
+  ),
+
+  law(
+    "an output does not change with the caller's own copy",
+    "17A.1",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const { id, lease } = yield* leasedProcess()
+      const value = { list: [1] }
+      yield* registry.completeProcessWithLease(lease, success(value))
+      value.list.push(2)
+      yield* expectEquals("the status", (yield* recordOf(id)).status, endOf(success({ list: [1] })).status)
+      yield* isFold(id)
+    })
+  ),
+
+  ...(["rerunnable", "owner_bound", "externally_owned"] as const).map((disposition) =>
+    law(`each authority completes exactly the ${disposition} work it may`, "R3", completesWhatItMay(disposition))
+  ),
+
+  law(
+    "the end notes its authority, which takes no part in a replay",
+    "R3",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const id = yield* freshProcess("externally_owned")
+      yield* registry.completeProcess(id, outputs.Abandoned, { _tag: "ExternalOwner" })
+      yield* expectEquals("the payload", (yield* logOf(id))[0]?.payload, {
+        await_output: toWire(outputs.Abandoned),
+        completion_authority: "external_owner"
+      })
+      for (const authority of authorities) {
+        yield* writesNothing([id], registry.completeProcess(id, outputs.Abandoned, authority))
+      }
+      const running = yield* freshProcess("rerunnable")
+      yield* registry.completeProcess(running, outputs.Success, { _tag: "WorkflowKey", workflowKey: "w" })
+      yield* expectEquals("the payload of a workflow", (yield* logOf(running))[0]?.payload, {
+        await_output: toWire(outputs.Success),
+        completion_authority: { workflow_key: "w" }
+      })
+    })
+  ),
+
+  law(
+    "an unleased completion needs no lease, and leaves the one that is held",
+    "R3",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const { id, lease } = yield* leasedProcess()
+      yield* registry.completeProcess(id, outputs.Success, { _tag: "WorkflowKey", workflowKey: "w" })
+      yield* expectEquals("the lease", (yield* keptOf(id)).lease, lease)
+      yield* isFold(id)
+    })
+  ),
+
+  law(
+    "nothing completes an unknown process",
+    "4.2",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const { lease } = yield* leasedProcess()
+      const id = yield* freshId
+      const completion = registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
+      yield* refused("unleased", "ProcessUnknown", [id], completion)
+      const leased = registry.completeProcessWithLease({ ...lease, processId: id }, outputs.Success)
+      yield* refused("leased", "ProcessUnknown", [id], leased)
+    })
+  )
+]
+
+const authorities: ReadonlyArray<CompletionAuthority> = [
+  { _tag: "ExternalOwner" },
+  { _tag: "WorkflowKey", workflowKey: "w" },
+  { _tag: "ReconciledAbandon" }
+]
+
+const everyOutput: ReadonlyArray<AwaitOutput["_tag"]> = ["Success", "Failure", "Cancelled", "Abandoned"]
+
+/** For each authority and disposition, the outputs it may complete with. */
+const table: Readonly<Record<CompletionAuthority["_tag"], Readonly<Record<Disposition, ReadonlyArray<string>>>>> = {
+  ExternalOwner: { rerunnable: [], owner_bound: [], externally_owned: everyOutput },
+  WorkflowKey: { rerunnable: everyOutput, owner_bound: everyOutput, externally_owned: [] },
+  ReconciledAbandon: { rerunnable: [], owner_bound: [], externally_owned: ["Abandoned"] }
+}
+
+function completesWhatItMay(disposition: Disposition) {
+  return Effect.gen(function* () {
+    const registry = yield* ProcessRegistry
+    for (const authority of authorities) {
+      for (const tag of everyOutput) {
+        const output = outputs[tag]
+        const id = yield* freshProcess(disposition)
+        const completion = registry.completeProcess(id, output, authority)
+        if (table[authority._tag][disposition].includes(tag)) {
+          yield* expectEquals(`${authority._tag} ${tag}`, (yield* completion).status, endOf(output).status)
+          yield* isFold(id)
+        } else {
+          const error = yield* refused(`${authority._tag} ${tag}`, "CompletionRefused", [id], completion)
+          yield* expectEquals("the failure", [error.authority, error.disposition], [authority._tag, disposition])
+        }
+      }
+    }
+  })
+}

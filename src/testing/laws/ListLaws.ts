@@ -1,0 +1,281 @@
+/**
+ * Laws of lists: every filter says the same as the plain predicate, and pages are cut from one bytewise order.
+ */
+import * as Effect from "effect/Effect"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import { processId } from "../../model/ids.ts"
+import type { ListFilter } from "../../model/ListFilter.ts"
+import { matches } from "../../model/ListFilter.ts"
+import * as ProcessRecord from "../../model/ProcessRecord.ts"
+import type { Originator } from "../../model/Provenance.ts"
+import type { Registration } from "../../model/Registration.ts"
+import { external } from "../../operations/decisions/authority.ts"
+import { LeaseStore } from "../../operations/Leases.ts"
+import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
+import { WaitStore } from "../../operations/Waits.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
+import { recordOf, refused, rowOf } from "../evidence.ts"
+import { claimed, freshId, freshOwner, outputs, registrationOf, shortMs } from "../fixtures.ts"
+import type { Law } from "../Law.ts"
+import { expectEquals, LawClock, law } from "../Law.ts"
+
+/** A field, with filters by it and the members of the population that they show. */
+type Expectation = readonly [filter: (tag: string) => ListFilter, names: string]
+
+/** For each field of the filter, whom it shows. */
+const expectations: Readonly<Record<string, ReadonlyArray<Expectation>>> = {
+  status: [
+    [() => ({}), "asked bound engine framed free held listed null owned scoped session waiting"],
+    [() => ({ status: "running" }), "asked bound engine framed free held listed null owned scoped session waiting"],
+    [() => ({ status: "completed" }), "completed"],
+    [() => ({ status: "failed" }), "failed"],
+    [() => ({ status: "cancelled" }), "cancelled"],
+    [() => ({ status: "abandoned" }), "abandoned"],
+    [
+      () => ({ status: "any" }),
+      "abandoned asked bound cancelled completed engine failed framed free held listed null owned scoped session waiting"
+    ]
+  ],
+  definition: [
+    [() => ({ definition: { kind: "x", version: 1 } }), "engine"],
+    [() => ({ definition: { version: 1, kind: "x" } }), "engine"],
+    [() => ({ definition: { kind: "x" } }), ""],
+    [() => ({ definition: null }), "null"],
+    [() => ({ definition: [1, "1"] }), "listed"],
+    [() => ({ definition: ["1", 1] }), ""]
+  ],
+  waiting: [
+    [() => ({ waiting: true }), "waiting"],
+    [() => ({ waiting: false }), "asked bound engine framed free held listed null owned scoped session"],
+    [() => ({ waiting: true, status: "completed" }), ""]
+  ],
+  originatorScopeId: [
+    [(tag) => ({ originatorScopeId: `host:${tag}` }), "scoped"],
+    [(tag) => ({ originatorScopeId: `session:${tag}` }), "session"],
+    [(tag) => ({ originatorScopeId: `session:${tag}/frame:f` }), "framed"],
+    [() => ({ originatorScopeId: "host" }), "asked bound engine free held listed null owned waiting"],
+    [(tag) => ({ originatorScopeId: tag }), ""]
+  ],
+  identityKind: [
+    [() => ({ identityKind: "custom" }), "engine"],
+    [() => ({ identityKind: "law.engine" }), "bound free held listed null"],
+    [() => ({ identityKind: "Custom" }), ""]
+  ],
+  identityLabel: [
+    [() => ({ identityLabel: "it's 100%" }), "framed"],
+    [() => ({ identityLabel: "it's 100_" }), ""],
+    [() => ({ identityLabel: "7" }), "session"],
+    [() => ({ identityLabel: "" }), "null"],
+    [() => ({ identityLabel: "a" }), ""]
+  ],
+  hasAbandonRequest: [
+    [() => ({ hasAbandonRequest: true }), "asked"],
+    [() => ({ hasAbandonRequest: false }), "bound engine framed free held listed null owned scoped session waiting"]
+  ],
+  disposition: [
+    [() => ({ disposition: "owner_bound" }), "bound"],
+    [() => ({ disposition: "rerunnable" }), "engine free held listed null"],
+    [() => ({ disposition: "externally_owned", identityLabel: "outside" }), "asked owned scoped waiting"]
+  ],
+  ownerId: [
+    [(tag) => ({ ownerId: `${tag}-holder` }), "held"],
+    [() => ({ ownerId: "" }), ""]
+  ]
+}
+
+/** The laws of lists. */
+export const laws: ReadonlyArray<Law> = [
+  ...Object.entries(expectations).map(([field, expected]) =>
+    law(
+      `a list by ${field} shows exactly the processes it names`,
+      "B2",
+      Effect.gen(function* () {
+        const { tag, list } = yield* population
+        for (const [filter, names] of expected) {
+          yield* expectEquals(`by ${JSON.stringify(filter(tag))}`, (yield* list(filter(tag))).join(" "), names)
+        }
+      })
+    )
+  ),
+
+  law(
+    "a list by time of creation begins at its start and stops before its end",
+    "B2",
+    Effect.gen(function* () {
+      const { ids, list } = yield* population
+      const { createdAtMs: middle } = yield* recordOf(ids[0])
+      const early = ["abandoned", "asked", "cancelled", "completed", "failed", "owned", "scoped", "waiting"]
+      const late = ["bound", "engine", "framed", "free", "held", "listed", "null", "session"]
+      const all = { status: "any" } as const
+      yield* expectEquals("before", yield* list({ ...all, createdAtEndMs: middle }), early)
+      yield* expectEquals("since", yield* list({ ...all, createdAtStartMs: middle }), late)
+      const none = { ...all, createdAtStartMs: middle, createdAtEndMs: middle }
+      yield* expectEquals("never", yield* list(none), [])
+    })
+  ),
+
+  law(
+    "combined filters show what the plain predicate admits",
+    "B2",
+    Effect.gen(function* () {
+      const store = yield* ProcessStore
+      const { tag, ids, list } = yield* population
+      const rows = yield* Effect.forEach((yield* store.list({ filter: { status: "any" } })).map(idOf), rowOf)
+      const members = rows.filter((row) => idOf(row).startsWith(tag))
+      yield* expectEquals("how many there are", members.length, ids.length)
+      const filters = Object.values(expectations).flatMap((some) => some.map(([filter]) => filter(tag)))
+      for (const [at, one] of filters.entries()) {
+        for (const other of filters.filter((_, index) => index > at && (index + at) % 3 === 0)) {
+          const filter = { ...one, ...other }
+          const admitted = members.filter(({ base, snapshot, lease }) =>
+            matches(filter, ProcessRecord.make(base, snapshot), lease.held?.owner.ownerId)
+          )
+          const names = admitted.map((row) => idOf(row).slice(tag.length + 1))
+          yield* expectEquals(`by ${JSON.stringify(filter)}`, yield* list(filter), names)
+        }
+      }
+    })
+  ),
+
+  law(
+    "pages are cut from one order by id, bytewise, and begin after the id they are given",
+    "17A.6",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const scope = yield* freshId
+      const provenance = { originator: { _tag: "Host", scope } } as const
+      const suffixes = ["b", "\u{1f600}", "a", "\uffee", "Z", "é", "aa"]
+      yield* Effect.forEach(suffixes, (suffix) =>
+        registry.registerProcess(registrationOf(processId(`${scope}-${suffix}`), "externally_owned", { provenance }))
+      )
+      const page = (status: "running" | "any", limit: number, after?: string) =>
+        Effect.map(
+          registry.listProcesses(
+            { originatorScopeId: `host:${scope}`, status },
+            { limit, ...(after === undefined ? {} : { after: processId(`${scope}-${after}`) }) }
+          ),
+          (records) => records.map(({ id }) => id.slice(scope.length + 1))
+        )
+      for (const status of ["running", "any"] as const) {
+        yield* expectEquals("the first three", yield* page(status, 3), ["Z", "a", "aa"])
+        yield* expectEquals("the next three", yield* page(status, 3, "aa"), ["b", "é", "\uffee"])
+        yield* expectEquals("the last one", yield* page(status, 3, "\uffee"), ["\u{1f600}"])
+        yield* expectEquals("after an id that is not there", yield* page(status, 2, "ab"), ["b", "é"])
+        yield* expectEquals("nothing", [yield* page(status, 0), yield* page(status, 9, "\u{1f600}")], [[], []])
+      }
+      for (const limit of [-1, 0.5]) yield* refused("a limit", "InputInvalid", [], page("any", limit))
+    })
+  ),
+
+  law(
+    "a page without a limit has at most a hundred processes, each as its record is read",
+    "8",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const scope = yield* freshId
+      const provenance = { originator: { _tag: "Host", scope } } as const
+      const indexes = Array.from({ length: 101 }, (_, index) => index)
+      yield* Effect.forEach(
+        indexes,
+        (index) =>
+          registry.registerProcess(registrationOf(processId(`${scope}-${index}`), "externally_owned", { provenance })),
+        { concurrency: "unbounded" }
+      )
+      const filter = { originatorScopeId: `host:${scope}` }
+      const page = yield* registry.listProcesses(filter)
+      yield* expectEquals("how many", page.length, 100)
+      yield* expectEquals("how many after", (yield* registry.listProcesses(filter, { limit: 1_000 })).length, 101)
+      yield* expectEquals("the first", page[0], yield* registry.getProcess(processId(`${scope}-0`)))
+    })
+  ),
+
+  law(
+    "counts by state follow registrations and ends, one by one",
+    "B2",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const store = yield* ProcessStore
+      const before = yield* store.countByLifecycle
+      for (const [name, output] of Object.entries(ends)) {
+        const id = yield* freshId
+        yield* registry.registerProcess(registrationOf(id, "externally_owned"))
+        const begun = yield* store.countByLifecycle
+        yield* registry.completeProcess(id, output, { _tag: "ExternalOwner" })
+        const ended = yield* store.countByLifecycle
+        yield* expectEquals(`running, before one is ${name}`, begun.running, before.running + 1)
+        yield* expectEquals(`running, after one is ${name}`, ended.running, before.running)
+      }
+      yield* registry.registerProcess(registrationOf(yield* freshId, "rerunnable"))
+      const { running, completed, failed, cancelled, abandoned } = before
+      yield* expectEquals("one more of each", yield* store.countByLifecycle, {
+        running: running + 1,
+        completed: completed + 1,
+        failed: failed + 1,
+        cancelled: cancelled + 1,
+        abandoned: abandoned + 1
+      })
+    })
+  )
+]
+
+const idOf = ({ base }: { readonly base: ProcessRecord.Base }): ProcessId => base.registration.id
+
+/** Processes of every sort, named by the suffixes of their ids; the first id belongs to the first of the later half. */
+const population = Effect.gen(function* () {
+  const registry = yield* ProcessRegistry
+  const store = yield* ProcessStore
+  const leases = yield* LeaseStore
+  const clock = yield* LawClock
+  const tag: string = yield* freshId
+  const named = (name: string) => processId(`${tag}-${name}`)
+  const register = (name: string, disposition: Registration["disposition"], changes?: Partial<Registration>) =>
+    registry.registerProcess(registrationOf(named(name), disposition, changes))
+  const from = (originator: Originator) => ({ provenance: { originator } })
+
+  for (const name of ["waiting", "asked", "owned"]) yield* register(name, "externally_owned")
+  yield* register("scoped", "externally_owned", from({ _tag: "Host", scope: tag }))
+  for (const [name, output] of Object.entries(ends)) {
+    yield* register(name, "externally_owned")
+    yield* registry.completeProcess(named(name), output, { _tag: "ExternalOwner" })
+  }
+  const eventType = "signal.ready"
+  const kind = { _tag: "Signal", name: "ready", eventType, key: `${tag}:1`, ordinal: 1 } as const
+  yield* (yield* WaitStore).setProcessWait(named("waiting"), { kind, sinceMs: 1 }, external)
+  yield* registry.requestProcessAbandon(named("asked"), { requestedBy: "operator", requestedAtMs: 1 }, external)
+
+  yield* clock.advance(shortMs)
+  const identity = (definition: unknown, kind = "law.engine", label?: string) => ({
+    identity: { kind, definition, ...(label === undefined ? {} : { label }) }
+  })
+  yield* register("bound", "owner_bound")
+  yield* register("engine", "rerunnable", identity({ kind: "x", version: 1 }, "custom"))
+  yield* register("null", "rerunnable", identity(null, "law.engine", ""))
+  yield* register("listed", "rerunnable", identity([1, "1"]))
+  for (const name of ["held", "free"]) {
+    yield* register(name, "rerunnable")
+    const lease = yield* claimed(named(name), yield* freshOwner(`${tag}-holder`))
+    if (name === "free") yield* leases.completeProcessLease({ processId: named(name), leaseToken: lease.leaseToken })
+  }
+  const inSession = (scope: { readonly sessionId: string; readonly agentFrameId?: string }, label: string) => ({
+    ...from({ _tag: "Session", scope }),
+    identity: { kind: "turn", label }
+  })
+  yield* register("session", "externally_owned", inSession({ sessionId: tag }, "7"))
+  yield* register("framed", "externally_owned", inSession({ sessionId: tag, agentFrameId: "f" }, "it's 100%"))
+
+  const list = (filter: ListFilter) =>
+    Effect.map(store.list({ filter, after: processId(tag) }), (rows) =>
+      rows.flatMap((row) => (idOf(row).startsWith(tag) ? [idOf(row).slice(tag.length + 1)] : []))
+    )
+  const later = ["bound", "engine", "null", "listed", "held", "free", "session", "framed"].map(named)
+  const early = ["waiting", "asked", "owned", "scoped", ...Object.keys(ends)].map(named)
+  return { tag, ids: [named("bound"), ...later.slice(1), ...early] as const, list }
+})
+
+const ends: Readonly<Record<string, AwaitOutput>> = {
+  completed: outputs.Success,
+  failed: outputs.Failure,
+  cancelled: outputs.Cancelled,
+  abandoned: outputs.Abandoned
+}

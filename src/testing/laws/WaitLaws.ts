@@ -1,0 +1,223 @@
+/**
+ * Laws of waits: each is entered once and ended once, in the log.
+ */
+import * as Effect from "effect/Effect"
+import type { Scope } from "effect/Scope"
+import type { AppendRequest } from "../../model/Append.ts"
+import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
+import type { WaitOutcome, WaitState } from "../../model/facts.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import { external } from "../../operations/decisions/authority.ts"
+import { LeaseStore } from "../../operations/Leases.ts"
+import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
+import { WaitStore } from "../../operations/Waits.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
+import { isFold, logOf, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
+import { endedByLease, freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
+import type { Law } from "../Law.ts"
+import { expectEquals, LawClock, law } from "../Law.ts"
+
+/** The laws of waits. */
+export const laws: ReadonlyArray<Law> = [
+  law(
+    "a wait that was entered stands in the record, and in the log under the key of its first occurrence",
+    "R1",
+    Effect.gen(function* () {
+      const waits = yield* WaitStore
+      const clock = yield* LawClock
+      const id = yield* freshProcess()
+      yield* clock.advance(shortMs)
+      const wait = waitFor(id, 1)
+      const record = yield* waits.setProcessWait(id, wait, external)
+      yield* expectEquals("the answer", record, yield* recordOf(id))
+      yield* expectEquals("the wait", [record.wait, record.waits, record.status._tag], [wait, [wait], "Running"])
+      const [event] = yield* logOf(id)
+      const key = `process:${id}:signal.ready:1`
+      const kind = { kind: "signal", name: "ready", event_type: "signal.ready", key, ordinal: 1 }
+      yield* expectEquals("the payload", event?.payload, { wait: { kind, since_ms: 2 } })
+      yield* expectEquals("the event", event?.eventType, "process.waiting")
+      yield* expectEquals("its replay key", event?.replayKey, `process:${id}:wait:${key}:1:entered`)
+      yield* expectEquals("the time of the record", record.updatedAtMs, event?.occurredAtMs)
+      yield* isFold(id)
+    })
+  ),
+
+  law(
+    "setting an equal wait while it is open changes nothing",
+    "R1",
+    Effect.gen(function* () {
+      const waits = yield* WaitStore
+      const clock = yield* LawClock
+      const id = yield* freshProcess()
+      const record = yield* waits.setProcessWait(id, waitFor(id, 1), external)
+      yield* waits.setProcessWait(id, waitFor(id, 2), external)
+      yield* clock.advance(shortMs)
+      const again = yield* writesNothing([id], waits.setProcessWait(id, waitFor(id, 1), external))
+      yield* expectEquals("the oldest wait", again.wait, record.wait)
+    })
+  ),
+
+  law(
+    "ending a wait names its outcome; without a wait nothing happens",
+    "R1",
+    Effect.gen(function* () {
+      const waits = yield* WaitStore
+      for (const [outcome, wire] of outcomes) {
+        const id = yield* freshProcess()
+        const wait_key = `process:${id}:signal.ready:1`
+        yield* writesNothing([id], waits.clearProcessWait(id, external, outcome))
+        yield* waits.setProcessWait(id, waitFor(id, 1), external)
+        const record = yield* waits.clearProcessWait(id, external, outcome)
+        yield* expectEquals("the wait", [record.wait, record.waits], [undefined, []])
+        const event = (yield* logOf(id))[1]
+        yield* expectEquals("the event", event?.eventType, "process.resumed")
+        yield* expectEquals("the payload", event?.payload, { wait_key, outcome: wire })
+        yield* expectEquals("its replay key", event?.replayKey, `process:${id}:wait:${wait_key}:1:cleared`)
+        yield* writesNothing([id], waits.clearProcessWait(id, external, outcome))
+        yield* isFold(id)
+      }
+    })
+  ),
+
+  law(
+    "a wait entered again under its key is the next occurrence of it",
+    "R1",
+    Effect.gen(function* () {
+      const waits = yield* WaitStore
+      const id = yield* freshProcess()
+      for (const _ of [1, 2]) {
+        yield* waits.setProcessWait(id, waitFor(id, 1), external)
+        yield* waits.clearProcessWait(id, external)
+      }
+      const key = `process:${id}:wait:process:${id}:signal.ready:1`
+      yield* expectEquals(
+        "the replay keys",
+        (yield* logOf(id)).map((event) => event.replayKey),
+        [`${key}:1:entered`, `${key}:1:cleared`, `${key}:2:entered`, `${key}:2:cleared`]
+      )
+      yield* isFold(id)
+    })
+  ),
+
+  law(
+    "ending the waits ends every open one, the oldest first",
+    "8",
+    Effect.gen(function* () {
+      const waits = yield* WaitStore
+      const id = yield* freshProcess()
+      for (const ordinal of [2, 1]) yield* waits.setProcessWait(id, waitFor(id, ordinal), external)
+      const heard = yield* commitsOf(id, waits.clearProcessWait(id, external, { _tag: "Timeout" }))
+      yield* expectEquals("the commits", heard, [["process.resumed", "process.resumed"]])
+      const timeout = { type: "timeout" }
+      yield* expectEquals("the outcomes", yield* resumptionsOf(id), [
+        [`process:${id}:signal.ready:2`, timeout],
+        [`process:${id}:signal.ready:1`, timeout]
+      ])
+      yield* isFold(id)
+    })
+  ),
+
+  law(
+    "an end ends the wait; an ended process enters none, and takes signals as notes",
+    "8",
+    Effect.gen(function* () {
+      const waits = yield* WaitStore
+      const registry = yield* ProcessRegistry
+      const { id, lease } = yield* leasedProcess()
+      yield* waits.setProcessWait(id, waitFor(id, 1), external)
+      const record = yield* registry.completeProcessWithLease(lease, outputs.Cancelled)
+      yield* expectEquals("the wait", [record.wait, record.waits], [undefined, []])
+      const entering = waits.setProcessWait(id, waitFor(id, 2), external)
+      const error = yield* refused("it", "ProcessAlreadyTerminal", [id], entering)
+      yield* expectEquals("the message", error.message.includes("cannot enter a wait state"), true)
+      yield* writesNothing([id], waits.clearProcessWait(id, external))
+      yield* registry.appendEvent(id, signal(id, "late"), external)
+      const types = ["process.waiting", "process.cancelled", "signal.ready"]
+      yield* expectEquals("the log", yield* typesOf(id), types)
+      yield* isFold(id)
+    })
+  ),
+
+  law(
+    "waits of an unknown process are refused",
+    "8",
+    Effect.gen(function* () {
+      const waits = yield* WaitStore
+      const id = yield* freshId
+      yield* refused("to enter", "ProcessUnknown", [id], waits.setProcessWait(id, waitFor(id, 1), external))
+      yield* refused("to end", "ProcessUnknown", [id], waits.clearProcessWait(id, external))
+    })
+  ),
+
+  law(
+    "a body enters and ends waits under its lease, and neither once the lease is lost",
+    "R18",
+    Effect.gen(function* () {
+      const waits = yield* WaitStore
+      const leases = yield* LeaseStore
+      const { id, lease } = yield* leasedProcess()
+      const body = { _tag: "Body", lease } as const
+      yield* waits.setProcessWait(id, waitFor(id, 1), body)
+      yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
+      yield* refused("to enter", "LeaseLost", [id], waits.setProcessWait(id, waitFor(id, 2), body))
+      yield* refused("to end", "LeaseLost", [id], waits.clearProcessWait(id, body))
+      const ended = yield* endedByLease
+      yield* refused("another's", "LeaseLost", [ended], waits.setProcessWait(ended, waitFor(ended, 1), body))
+    })
+  )
+]
+
+/** A wait for a signal. */
+export const waitFor = (id: ProcessId, ordinal: number, name = "ready"): WaitState => ({
+  kind: { _tag: "Signal", name, eventType: `signal.${name}`, key: `process:${id}:signal.${name}:${ordinal}`, ordinal },
+  sinceMs: 2
+})
+
+/** A signal, under the key of its id. */
+export const signal = (id: ProcessId, signalId: string): AppendRequest => ({
+  eventType: "signal.ready",
+  payload: signalId,
+  replayKey: `process:${id}:signal.ready:${signalId}`
+})
+
+/** The keys of the waits that ended, with how. */
+export const resumptionsOf = (
+  id: ProcessId
+): Effect.Effect<ReadonlyArray<readonly [string, unknown]>, ProcessUnknown | StoreError, ProcessStore> =>
+  Effect.map(logOf(id), (log) =>
+    log.flatMap(({ eventType, payload }) => {
+      if (eventType !== "process.resumed") return []
+      const { wait_key, outcome } = payload as { readonly wait_key: string; readonly outcome: unknown } // its schema
+      return [[wait_key, outcome] as const]
+    })
+  )
+
+/** The types of the events of each commit that an effect makes to a process. */
+export const commitsOf = <A, E, R>(
+  id: ProcessId,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<ReadonlyArray<ReadonlyArray<string>>, E, Exclude<R, Scope> | ProcessStore> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const store = yield* ProcessStore
+      const heard: Array<ReadonlyArray<string>> = []
+      yield* store.onCommit((changes) => {
+        for (const { row, events } of changes) {
+          if (row.base.registration.id === id) heard.push(events.map((event) => event.eventType))
+        }
+      })
+      yield* effect
+      return heard
+    })
+  )
+
+const outcomes: ReadonlyArray<readonly [WaitOutcome | undefined, unknown]> = [
+  [undefined, { type: "cancelled" }],
+  [{ _tag: "Timeout" }, { type: "timeout" }],
+  [{ _tag: "Timer" }, { type: "timer" }],
+  [{ _tag: "Promise" }, { type: "promise" }],
+  [
+    { _tag: "Child", processId: "c" },
+    { type: "child", process_id: "c" }
+  ]
+]

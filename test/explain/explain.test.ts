@@ -1,0 +1,148 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as TestClock from "effect/TestClock"
+import * as Explanations from "../../src/explain/Explanation.ts"
+import { explain } from "../../src/explain/explain.ts"
+import { brief, render } from "../../src/explain/render.ts"
+import { processId } from "../../src/model/ids.ts"
+import { ActivationStore } from "../../src/operations/Activations.ts"
+import * as Authority from "../../src/operations/decisions/authority.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { outputs, registrationOf } from "../../src/testing/fixtures.ts"
+import { abandon, alive, begin, cases, far, layerOn, leave, p, register, run, stop, waitForReady } from "./cases.ts"
+
+const layer = layerOn(MemoryStore.layer)
+
+describe("a process is explained as", () => {
+  for (const [tag, expected] of Object.entries(cases)) {
+    it.effect(tag, () =>
+      Effect.gen(function* () {
+        yield* TestClock.setTime(0)
+        yield* expected.make
+        const explanation = yield* explain(p, expected.view)
+        assert.strictEqual(explanation.because._tag, tag)
+        assert.strictEqual(brief(explanation.because, explanation.lookedAtMs), expected.brief)
+        assert.deepStrictEqual(
+          explanation.moves.map(({ by }) => by),
+          expected.moves
+        )
+        assert.deepStrictEqual(
+          explanation.moves.flatMap(({ command }) => command ?? []),
+          expected.commands
+        )
+        assert.deepStrictEqual(explanation.detail?.sweep.verdict, expected.verdict)
+        assert.strictEqual(explanation.detail?.sweep.looksNow ?? false, expected.looksNow)
+        const wire: unknown = JSON.parse(JSON.stringify(Explanations.encode(explanation)))
+        assert.deepStrictEqual(Explanations.decode(wire), Either.right(explanation))
+        assert.include(render(explanation), explanation.meaning)
+      }).pipe(Effect.provide(layer))
+    )
+  }
+})
+
+describe("an explanation", () => {
+  it.effect("shows the holder of a lease, until when, and what is known of its life", () =>
+    Effect.gen(function* () {
+      yield* register("rerunnable")
+      yield* begin(far)
+      const { detail } = yield* explain(p)
+      assert.deepStrictEqual(detail?.lease, {
+        holder: far,
+        fencingToken: 1,
+        claimedAtMs: 0,
+        expiresAtMs: 60_000,
+        isExpired: false,
+        liveness: "unprovable"
+      })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("says both verdicts when nobody knows whether a host has the engine", () =>
+    Effect.gen(function* () {
+      yield* register("rerunnable")
+      const { detail } = yield* explain(p)
+      assert.deepStrictEqual(detail?.sweep, { looksNow: true, verdict: run, withoutEngine: leave("no_engine") })
+      assert.deepStrictEqual(detail?.engine, { kind: "law.engine", version: "", presence: "unknown" })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("lists the events that are accepted from here, and who may send each", () =>
+    Effect.gen(function* () {
+      yield* register("owner_bound")
+      yield* begin(alive)
+      yield* waitForReady
+      const { detail } = yield* explain(p)
+      const accepts = new Map(detail?.accepts.map(({ eventType, from }) => [eventType, from.join(" ")]))
+      assert.strictEqual(accepts.get("process.started"), undefined)
+      assert.strictEqual(accepts.get("process.suspended"), "owner")
+      assert.strictEqual(accepts.get("process.resumed"), "signal_sender timer child owner")
+      assert.strictEqual(accepts.get("process.completed"), "owner")
+      assert.strictEqual(accepts.get("process.abandon_requested"), "operator")
+      assert.strictEqual(accepts.get("signal.ready"), "signal_sender")
+      assert.strictEqual(accepts.get("finished"), "owner")
+      const registry = yield* ProcessRegistry
+      const store = yield* ProcessStore
+      const lease = yield* store.leaseOf(p)
+      if (lease === undefined) return assert.fail("it is leased")
+      yield* registry.completeProcessWithLease(lease, outputs.Success)
+      const ended = (yield* explain(p)).detail?.accepts.map(({ eventType }) => eventType) ?? []
+      assert.notInclude(ended, "process.completed")
+      assert.notInclude(ended, "finished")
+      assert.include(ended, "note")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("names the children that still run, and the wakes that nobody took notice of", () =>
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      yield* register("rerunnable", { wakeTarget: { sessionId: "s" } })
+      yield* begin(alive)
+      const parent = { processId: p, closePolicy: "cancel" } as const
+      yield* registry.registerProcess(registrationOf(processId("p/child"), "rerunnable", { parent }))
+      yield* registry.registerProcess(registrationOf(processId("stranger"), "rerunnable"))
+      const progress = { eventType: "progress", payload: { urgent: true, text: "look" } }
+      yield* registry.appendEvent(p, progress, Authority.host)
+      const explanation = yield* explain(p)
+      assert.deepStrictEqual(explanation.detail?.runningChildren, [processId("p/child")])
+      assert.deepStrictEqual(
+        explanation.detail?.wakes.map(({ sequence, state }) => `${sequence} ${state}`),
+        ["2 pending"]
+      )
+      assert.deepStrictEqual(
+        explanation.moves.flatMap(({ command }) => command ?? []),
+        ["holdfast explain p/child", stop]
+      )
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("says that a request to give up rerunnable work has no effect", () =>
+    Effect.gen(function* () {
+      yield* register("rerunnable")
+      yield* abandon
+      const { because, meaning } = yield* explain(p)
+      assert.strictEqual(because._tag, "DueNow")
+      assert.include(meaning, "has no effect")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("fails for a process that nobody knows", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(explain(processId("nobody")))
+      assert.strictEqual(error._tag, "ProcessUnknown")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("of a row that rests says why, how often that was, and until when", () =>
+    Effect.gen(function* () {
+      yield* cases.BackingOff.make
+      const activations = yield* ActivationStore
+      yield* TestClock.adjust("1 seconds")
+      yield* activations.backOff(p, "still not")
+      const { because } = yield* explain(p)
+      assert.deepStrictEqual(because, { _tag: "BackingOff", untilMs: 3_000, failures: 2, problem: "still not" })
+    }).pipe(Effect.provide(layer))
+  )
+})

@@ -1,0 +1,300 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { createHost, engine } from "../../src/host/embed/createHost.ts"
+import { ProcessEffects } from "../../src/host/ProcessEffects.ts"
+import { Processes } from "../../src/host/Processes.ts"
+import { SessionProcesses } from "../../src/host/SessionProcesses.ts"
+import * as SingleHost from "../../src/host/SingleHost.ts"
+import { processId } from "../../src/model/ids.ts"
+import * as Provenance from "../../src/model/Provenance.ts"
+import * as Registration from "../../src/model/Registration.ts"
+import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
+import { makeRunLocal } from "../../src/runtime/body/Origin.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
+import { emptyEnvironment } from "../../src/runtime/engine/registrations.ts"
+import type { SessionRunner } from "../../src/runtime/engine/SessionTurn.ts"
+import * as Tool from "../../src/runtime/engine/Tool.ts"
+import * as Facets from "../../src/runtime/HostServices.ts"
+import { bounded, quiet, temporaryFolder } from "../support/hosts.ts"
+import { memoryWith } from "../support/inputHosts.ts"
+
+/** Facets that note what they are asked for; a reference to text is kept as `{ ref }`. */
+const noting = () => {
+  const noted: Array<unknown> = []
+  const note = (what: unknown) => Effect.sync(() => void noted.push(what))
+  const materialize = (value: unknown): Effect.Effect<unknown> =>
+    typeof value === "object" && value !== null && "ref" in value
+      ? value.ref === "lost"
+        ? Effect.die(new Error("nothing is kept there"))
+        : Effect.succeed(`text of ${String(value.ref)}`)
+      : Effect.succeed(value)
+  const layer = Layer.mergeAll(
+    Layer.succeed(Facets.TriggerStore, {
+      durability: "inline",
+      register: (trigger) => Effect.as(note(trigger), "kept"),
+      record: (occurrence, outcome) => note([occurrence, outcome])
+    }),
+    Layer.succeed(Facets.TurnActivitySink, { emit: note }),
+    Layer.succeed(Facets.Attachments, {
+      durability: "inline",
+      get: (ref) => Effect.succeed(ref === "a" ? new Uint8Array([1, 2]) : undefined)
+    }),
+    Layer.succeed(Facets.Projections, { materialize }),
+    Layer.succeed(Facets.ProtocolExtension, { dialect: "d" })
+  )
+  return { noted, layer }
+}
+
+const engineOf = (run: (ctx: ExecutionContext) => Effect.Effect<unknown>) =>
+  Engine.make("work", {
+    version: "1",
+    payload: Schema.Null,
+    success: Schema.Unknown,
+    disposition: "rerunnable",
+    run: (_, ctx) => run(ctx)
+  })
+
+const scope = { sessionId: "s", agentFrameId: "f" }
+const p = processId("p")
+
+const registration = (version = "1") => ({
+  ...Registration.make(p, { _tag: "Engine", kind: "work", payload: null }, "rerunnable", Provenance.host),
+  identity: { kind: "work", definition: { kind: "work", version } }
+})
+
+describe("the facets of a host", () => {
+  it.live("are reached by a body, in the name of its process", () => {
+    const { noted, layer } = noting()
+    const asking = engineOf((ctx) =>
+      Effect.gen(function* () {
+        const around = yield* ctx.surroundings
+        const { attachments, projections, protocol } = around.facets
+        yield* around.tell("thinking", { about: "it" })
+        return [
+          yield* around.registerTrigger({ id: "t", definition: { every: "day" } }),
+          [...((yield* attachments.get("a")) ?? [])],
+          yield* projections.materialize({ ref: "r" }),
+          protocol,
+          around.turn
+        ]
+      })
+    )
+    return Effect.gen(function* () {
+      yield* (yield* SessionProcesses).start("s", registration(), { ...scope, runLocal: makeRunLocal() })
+      assert.deepStrictEqual(yield* bounded((yield* Processes).handle(asking, "p").await), [
+        "kept",
+        [1, 2],
+        "text of r",
+        { dialect: "d" },
+        {}
+      ])
+      assert.deepStrictEqual(noted, [
+        { sessionId: "s", kind: "thinking", detail: { about: "it" } },
+        { id: "t", definition: { every: "day" }, originator: { _tag: "Session", scope }, wakeTarget: scope }
+      ])
+    }).pipe(Effect.provide(memoryWith({ engines: [asking], facets: layer })))
+  })
+
+  it.live("keep nothing and change nothing where the host supplies none", () => {
+    const asking = engineOf((ctx) =>
+      Effect.gen(function* () {
+        const { registerTrigger, facets, tell } = yield* ctx.surroundings
+        yield* tell("thinking", null)
+        return [
+          yield* registerTrigger({ id: "t", definition: null }),
+          (yield* facets.attachments.get("a")) === undefined,
+          yield* facets.projections.materialize({ ref: "r" })
+        ]
+      })
+    )
+    return Effect.gen(function* () {
+      const handle = yield* (yield* Processes).start(asking, { id: "p", payload: null })
+      assert.deepStrictEqual(yield* bounded(handle.await), ["refused", true, { ref: "r" }])
+    }).pipe(Effect.provide(memoryWith({ engines: [asking] })))
+  })
+
+  it.live("that keep something must be durable where effects are", () =>
+    Effect.gen(function* () {
+      const filename = `${yield* temporaryFolder}/host.db`
+      const host = SingleHost.layerSqlite({
+        filename,
+        engines: [],
+        effects: "durable",
+        facets: Layer.succeed(Facets.TriggerStore, {
+          durability: "inline",
+          register: () => Effect.succeed("kept"),
+          record: () => Effect.void
+        })
+      })
+      const error = yield* Effect.flip(Layer.build(Layer.provide(host, quiet)))
+      assert.match(error.message, /the trigger store is not/)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("the facets of a host of Promises", () => {
+  it("are reached by a body of Promises", async () => {
+    const { noted, layer } = noting()
+    const asking = engine("asking", {
+      version: "1",
+      payload: Schema.Null,
+      success: Schema.Unknown,
+      disposition: "rerunnable",
+      run: async (_, ctx) => {
+        const around = await ctx.surroundings()
+        await around.tell("thinking", null)
+        return [
+          around.sessionScope,
+          around.turn,
+          await around.environment(),
+          await around.registerTrigger({ id: "t", definition: null }),
+          [...((await around.attachment("a")) ?? [])],
+          await around.materialize({ ref: "r" }),
+          around.protocol
+        ]
+      }
+    })
+    const host = await createHost({ memory: true, engines: [asking], facets: layer, log: false })
+    try {
+      const handle = await host.start(asking, { id: "p", payload: null })
+      const environment = { pluginOptions: {}, policy: {} }
+      const dialect = { dialect: "d" }
+      assert.deepStrictEqual(await handle.result(), [
+        { sessionId: "process:p" },
+        {},
+        environment,
+        "kept",
+        [1, 2],
+        "text of r",
+        dialect
+      ])
+      assert.deepStrictEqual(noted, [
+        { sessionId: "process:p", kind: "thinking", detail: null },
+        { id: "t", definition: null, originator: { _tag: "Host" } }
+      ])
+    } finally {
+      await host.stop()
+    }
+  })
+})
+
+const echo = (projection: Tool.ArgumentProjection) =>
+  Tool.make(projection, {
+    description: "Echoes",
+    args: Schema.Unknown,
+    success: Schema.Unknown,
+    disposition: "rerunnable",
+    projection,
+    run: (args) => Effect.succeed(args)
+  })
+
+describe("what stands for something kept elsewhere, among the arguments of a tool,", () => {
+  const [Materialising, Keeping] = [echo("materialize_projected"), echo("keep_references")]
+  const host = () => memoryWith({ engines: [], tools: [Materialising, Keeping], facets: noting().layer })
+
+  it.live("is materialised for it, unless it keeps references", () =>
+    Effect.gen(function* () {
+      const processes = yield* Processes
+      const args = { ref: "r" }
+      const one = yield* processes.startTool(Materialising, { callId: "one", args })
+      const two = yield* processes.startTool(Keeping, { callId: "two", args })
+      assert.deepStrictEqual([yield* bounded(one.await), yield* bounded(two.await)], ["text of r", args])
+      assert.deepStrictEqual((yield* one.status).input, {
+        _tag: "ToolCall",
+        call: { callId: "one", toolId: "materialize_projected", toolName: "materialize_projected", args }
+      })
+    }).pipe(Effect.provide(host()))
+  )
+
+  it.live("and cannot be had, is named: the call is not begun", () =>
+    Effect.gen(function* () {
+      const processes = yield* Processes
+      const error = yield* Effect.flip(processes.startTool(Materialising, { callId: "one", args: { ref: "lost" } }))
+      assert.match(
+        error.message,
+        /args of tool `materialize_projected` could not be materialised: nothing is kept there/
+      )
+    }).pipe(Effect.provide(host()))
+  )
+})
+
+describe("the occurrence of a trigger", () => {
+  it.live("is recorded with what it started, or why it started nothing; nothing else is", () => {
+    const { noted, layer } = noting()
+    const idle = engineOf(() => Effect.succeed(null))
+    const caller = (occurrenceId: string) => ({
+      ...scope,
+      runLocal: makeRunLocal(),
+      parent: { scope: { sessionId: "s" }, subject: { _tag: "TriggerOccurrence", occurrenceId } as const }
+    })
+    return Effect.gen(function* () {
+      const sessions = yield* SessionProcesses
+      yield* sessions.start("s", registration(), caller("one"))
+      yield* Effect.flip(sessions.start("s", registration("2"), caller("two")))
+      yield* sessions.start("s", { ...registration(), id: processId("q") }, { ...scope, runLocal: makeRunLocal() })
+      yield* (yield* ProcessEffects).perform({
+        _tag: "Start",
+        registration: { ...registration(), id: processId("r"), envRef: emptyEnvironment },
+        executionContext: { causalInvocation: caller("three").parent }
+      })
+      assert.deepStrictEqual(noted, [
+        ["one", { _tag: "Started", processId: p }],
+        ["two", { _tag: "Ignored", reason: "process engine `work` version 2 is not configured on this host" }],
+        ["three", { _tag: "Started", processId: "r" }]
+      ])
+    }).pipe(Effect.provide(memoryWith({ engines: [idle], facets: layer })))
+  })
+})
+
+describe("a turn of a child session", () => {
+  it.live("knows which turn it is, and its activity is told", () => {
+    const { noted, layer } = noting()
+    const sessions: SessionRunner<never> = {
+      create: () => Effect.succeed("child"),
+      openTurn: () => Effect.void,
+      runTurn: (_, ctx) =>
+        Effect.gen(function* () {
+          const { turn } = yield* ctx.surroundings
+          return [turn, yield* Facets.TurnContext].map(({ turnId, causedBy }) => ({ turnId, causedBy }))
+        }),
+      close: () => Effect.void
+    }
+    return Effect.gen(function* () {
+      const requests = {
+        createRequest: null,
+        turnInput: null,
+        outputContract: null,
+        disposition: "rerunnable"
+      } as const
+      const handle = yield* (yield* Processes).startSessionTurn({ id: "p", ...requests })
+      const turn = { turnId: "p", causedBy: { _tag: "Process", processId: "p" } }
+      assert.deepStrictEqual((yield* bounded(handle.await)).turn, [turn, turn])
+      assert.deepStrictEqual(noted, [
+        { sessionId: "child", turnId: "p", kind: "turn_started", detail: { process_id: "p" } },
+        { sessionId: "child", turnId: "p", kind: "turn_ended", detail: { process_id: "p", ended: "Success" } }
+      ])
+    }).pipe(Effect.provide(memoryWith({ engines: [], sessions, facets: layer })))
+  })
+
+  it.live("comes to what it comes to, also where the sink of its activity breaks", () => {
+    const broken = Layer.succeed(Facets.TurnActivitySink, { emit: () => Effect.die("the sink is broken") })
+    const sessions: SessionRunner<never> = {
+      create: () => Effect.succeed("child"),
+      openTurn: () => Effect.void,
+      runTurn: () => Effect.succeed("said"),
+      close: () => Effect.void
+    }
+    return Effect.gen(function* () {
+      const requests = {
+        createRequest: null,
+        turnInput: null,
+        outputContract: null,
+        disposition: "rerunnable"
+      } as const
+      const handle = yield* (yield* Processes).startSessionTurn({ id: "p", ...requests })
+      assert.strictEqual((yield* bounded(handle.await)).turn, "said")
+    }).pipe(Effect.provide(memoryWith({ engines: [], sessions, facets: broken })))
+  })
+})
