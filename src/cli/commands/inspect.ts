@@ -4,7 +4,7 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
-import { fileOf } from "../database.ts"
+import { fileOf, remarkOn, unopened } from "../database.ts"
 import { serve } from "../inspect.ts"
 import { interruptIsItsEnd } from "../interrupts.ts"
 import * as Shared from "../options.ts"
@@ -24,6 +24,8 @@ export const command = Command.make("inspect", options, ({ db, port }) =>
     const screen = yield* TheScreen
     const file = yield* fileOf(db)
     const onListening = (url: string) => screen.print(`the inspector of ${file} is at ${url}; Ctrl-C ends it`)
-    yield* interruptIsItsEnd(serve(file, { port, onListening }))
+    yield* interruptIsItsEnd(
+      Effect.mapError(serve(file, { port, onListening, onCopy: remarkOn(screen) }), unopened(file))
+    )
   })
 ).pipe(Command.withDescription("Serve a page that shows the processes of a database file."))

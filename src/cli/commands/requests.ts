@@ -24,7 +24,7 @@ import { ProcessRegistry } from "../../store/ProcessRegistry.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import type { CliFailure } from "../CliFailure.ts"
 import { misused } from "../CliFailure.ts"
-import { on } from "../database.ts"
+import { change } from "../database.ts"
 import * as Shared from "../options.ts"
 import { presentRow } from "../reading.ts"
 import { printAll } from "../rows.ts"
@@ -56,7 +56,7 @@ export const signal = Command.make(
       if (problem !== undefined) return yield* misused(problem)
       const value = yield* parsed(payload)
       const sending = Option.getOrElse(signalId, () => randomUUID())
-      return yield* on(db, send(id, name, value, sending, json))
+      return yield* change(db, send(id, name, value, sending, json))
     })
 ).pipe(Command.withDescription("Send a signal to a process."))
 
@@ -65,7 +65,7 @@ export const cancel = Command.make(
   "cancel",
   { id: Shared.id, db: Shared.db, json: Shared.json, reason },
   ({ id, db, json, reason: why }) =>
-    on(
+    change(
       db,
       Effect.gen(function* () {
         yield* runningRow(id)
@@ -87,7 +87,7 @@ export const abandon = Command.make(
     by: Shared.text("by", "name", "Who allows it. Default: the user of this system.").pipe(Options.optional)
   },
   ({ id, db, json, reason: why, by }) =>
-    on(
+    change(
       db,
       Effect.gen(function* () {
         const registry = yield* ProcessRegistry

@@ -19,7 +19,7 @@ import * as Wire from "../../model/wire.ts"
 import type { ProcessRow } from "../../store/ProcessStore.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { recordOf } from "../../store/registry.ts"
-import { on } from "../database.ts"
+import { look } from "../database.ts"
 import * as Shared from "../options.ts"
 import { presentRow } from "../reading.ts"
 import { eventTable, journalTable, nameOf, pairs, printAll } from "../rows.ts"
@@ -38,7 +38,7 @@ const options = {
 
 /** The command. */
 export const command = Command.make("show", options, ({ id, db, json, events: most }) =>
-  on(
+  look(
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen

@@ -5,7 +5,7 @@ import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { RecoverySweep } from "../../supervision/RecoverySweep.ts"
 import type { Deferral, SweepReport } from "../../supervision/SweepReport.ts"
-import { on } from "../database.ts"
+import { change } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import { TheScreen } from "../Screen.ts"
@@ -15,7 +15,7 @@ import { harmless } from "../text.ts"
 
 /** The command. */
 export const command = Command.make("sweep", { db: Shared.db, json: Shared.json }, ({ db, json }) =>
-  on(
+  change(
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen

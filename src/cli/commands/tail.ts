@@ -15,7 +15,7 @@ import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as Wire from "../../model/recordWire.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { misused } from "../CliFailure.ts"
-import { on } from "../database.ts"
+import { look } from "../database.ts"
 import { interruptIsItsEnd } from "../interrupts.ts"
 import * as Shared from "../options.ts"
 import { allRows, presentRow } from "../reading.ts"
@@ -45,7 +45,7 @@ export const command = Command.make("tail", options, ({ id, db, json, from, unti
     const following = Option.isSome(id)
       ? followOne(id.value, { from: Option.getOrUndefined(from), untilEnd, json })
       : followAll(json)
-    yield* interruptIsItsEnd(on(db, following))
+    yield* interruptIsItsEnd(look(db, following))
   })
 ).pipe(Command.withDescription("Follow the events of one process, or of all, until Ctrl-C."))
 

@@ -16,7 +16,7 @@ import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessRow } from "../../store/ProcessStore.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { on } from "../database.ts"
+import { look } from "../database.ts"
 import * as Shared from "../options.ts"
 import { allRows, presentRow } from "../reading.ts"
 import { nameOf, paintOf, printAll } from "../rows.ts"
@@ -42,7 +42,7 @@ interface Node {
 
 /** The command. */
 export const command = Command.make("tree", options, ({ id, db, json, all }) =>
-  on(
+  look(
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen

@@ -8,7 +8,7 @@ import { ProcessStore } from "../../store/ProcessStore.ts"
 import type { Difference } from "../../store/verify.ts"
 import { verify } from "../../store/verify.ts"
 import { refused } from "../CliFailure.ts"
-import { on } from "../database.ts"
+import { look } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import type { Screen } from "../Screen.ts"
@@ -24,7 +24,7 @@ const options = {
 
 /** The command. */
 export const command = Command.make("verify", options, ({ ids, db, json }) =>
-  on(
+  look(
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen

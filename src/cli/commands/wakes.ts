@@ -15,7 +15,7 @@ import type { WakeQuery, WakeReport, WakeRow, WakeState } from "../../store/Wake
 import { maxListed, WakeOutbox } from "../../store/WakeOutbox.ts"
 import type { CliFailure } from "../CliFailure.ts"
 import { notFound, refused } from "../CliFailure.ts"
-import { on } from "../database.ts"
+import { change, look } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import type { Paint, Screen } from "../Screen.ts"
@@ -43,7 +43,7 @@ const options = {
 
 /** `holdfast wakes`. */
 export const command = Command.make("wakes", options, ({ db, json, limit, ...wanted }) =>
-  on(
+  look(
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen
@@ -85,7 +85,7 @@ export const redrive = Command.make(
     json: Shared.json
   },
   ({ wake, db, json }) =>
-    on(
+    change(
       db,
       Effect.gen(function* () {
         const screen = yield* TheScreen
