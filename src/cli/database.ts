@@ -1,11 +1,10 @@
 /**
- * Opens the database that a command names: one that exists and is holdfast's.
+ * Opens the database that a command names: one that exists and is holdfast's. A command that looks never writes to it.
  *
- * Invariant: a mistyped name never makes a file, and a database of something else is never touched.
+ * Invariant: a mistyped name never makes a file, a database of something else is never touched, and no file is migrated.
  */
 
 import { statSync } from "node:fs"
-import Database from "better-sqlite3"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -26,20 +25,45 @@ import * as Outbox from "../operations/WakeOutbox.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
-import type { CliFailure } from "./Screen.ts"
-import { misused, notFound, refused } from "./Screen.ts"
+import type { CliFailure, Screen } from "./Screen.ts"
+import { misused, notFound, refused, TheScreen } from "./Screen.ts"
+import { harmless } from "./table.ts"
 
 /** What a command may use of a database. */
 export type Services = ProcessStore | ProcessRegistry | ChangeFeed | OwnerLiveness | WakeOutbox
 
-/** Runs a command on a database, which is open for as long as the command runs. */
-export const on = <A, E, R>(
+/** Runs a command that looks, on a database that is open for reading: the file stays as it is. */
+export const look = <A, E, R>(
   db: Option.Option<string>,
   command: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | CliFailure | InputInvalid | StoreError, Exclude<R, Services>> =>
-  Effect.flatMap(fileOf(db), (filename) => Effect.provide(command, services(filename)))
+): Effect.Effect<A, E | CliFailure | InputInvalid, Exclude<R, Services> | TheScreen> =>
+  Effect.flatMap(Effect.all([fileOf(db), TheScreen]), ([filename, screen]) =>
+    on(filename, command, SqliteStore.layerReadOnly({ filename, onCopy: remarkOn(screen) }))
+  )
 
-/** The file a command is about: the option's, or HOLDFAST_DB's. Fails when there is none, or it is no such database. */
+/**
+ * Runs a command that changes something, on a database that is open for writing. The file is never migrated: the host that
+ * works with it may be of the version before.
+ */
+export const change = <A, E, R>(
+  db: Option.Option<string>,
+  command: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | CliFailure | InputInvalid, Exclude<R, Services>> =>
+  Effect.flatMap(fileOf(db), (filename) => on(filename, command, SqliteStore.layer({ filename, migrates: false })))
+
+/** Says on stderr that a copy is read. */
+export const remarkOn =
+  (screen: Screen) =>
+  (sentence: string): Effect.Effect<void> =>
+    screen.remark(`holdfast: ${harmless(sentence)}`)
+
+/** Names the file that cannot be opened. */
+export const unopened =
+  (filename: string) =>
+  (error: InputInvalid | StoreError): InputInvalid | CliFailure =>
+    error._tag === "StoreError" ? refused(`${filename} cannot be opened: ${error.detail}`) : error
+
+/** The file a command is about: the option's, or HOLDFAST_DB's. Fails when there is none. */
 export const fileOf = (db: Option.Option<string>): Effect.Effect<string, CliFailure> =>
   Effect.gen(function* () {
     const fromEnvironment = Effect.orElseSucceed(Config.option(Config.string("HOLDFAST_DB")), () => Option.none())
@@ -51,28 +75,22 @@ export const fileOf = (db: Option.Option<string>): Effect.Effect<string, CliFail
     return problem === undefined ? named.value : yield* problem
   })
 
-const services = (filename: string): Layer.Layer<Services, InputInvalid | StoreError> =>
-  Layer.mergeAll(Registry.layer, Changes.layer, Liveness.layer, Outbox.layer).pipe(
-    Layer.provideMerge(SqliteStore.layer({ filename }))
+const on = <A, E, R>(
+  filename: string,
+  command: Effect.Effect<A, E, R>,
+  store: Layer.Layer<ProcessStore, InputInvalid | StoreError>
+): Effect.Effect<A, E | CliFailure | InputInvalid, Exclude<R, Services>> =>
+  Effect.provide(
+    command,
+    Layer.mergeAll(Registry.layer, Changes.layer, Liveness.layer, Outbox.layer).pipe(
+      Layer.provideMerge(Layer.mapError(store, unopened(filename)))
+    )
   )
 
 const problemOf = (filename: string): CliFailure | undefined => {
   const found = statSync(filename, { throwIfNoEntry: false })
   if (found === undefined) return notFound(`there is no database file ${filename}`)
-  if (!found.isFile()) return refused(`${filename} is no file`)
-  try {
-    const db = new Database(filename, { readonly: true, fileMustExist: true })
-    try {
-      const known = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'holdfast_migrations'").get()
-      return known === undefined ? refused(`${filename} is no holdfast database`) : undefined
-    } finally {
-      db.close()
-    }
-  } catch (cause) {
-    return refused(
-      `${filename} cannot be read as a database: ${cause instanceof Error ? cause.message : String(cause)}`
-    )
-  }
+  return found.isFile() ? undefined : refused(`${filename} is no file`)
 }
 
 /** The row of a process. Fails with `ProcessUnknown`, or `ProcessPruned` when it was there once. */

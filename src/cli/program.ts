@@ -49,6 +49,22 @@ export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   return ValidationError.isValidationError(Cause.squash(exit.cause)) ? 2 : failureOf(exit.cause).code
 }
 
+/** The commands that look: none of them changes the file, or anything beside it. */
+export const looking = [
+  List.command,
+  Show.command,
+  Tail.command,
+  Tree.command,
+  Explain.command,
+  Wakes.command,
+  Verify.command,
+  Inspect.command,
+  MachinesCommand.command
+] as const
+
+/** The commands that change something. */
+export const changing = [Requests.signal, Requests.cancel, Requests.abandon, Wakes.redrive, Sweep.command] as const
+
 const holdfast = Command.make("holdfast", {}, () =>
   Effect.fail(misused("name a command: holdfast --help lists them"))
 ).pipe(
@@ -59,22 +75,7 @@ const holdfast = Command.make("holdfast", {}, () =>
       HelpDoc.p(`Exit codes: ${exitCodes.map(([code, meaning]) => `${code} ${meaning}`).join("; ")}.`)
     ])
   ),
-  Command.withSubcommands([
-    List.command,
-    Show.command,
-    Tail.command,
-    Tree.command,
-    Explain.command,
-    Wakes.command,
-    Requests.signal,
-    Requests.cancel,
-    Requests.abandon,
-    Wakes.redrive,
-    Sweep.command,
-    Verify.command,
-    Inspect.command,
-    MachinesCommand.command
-  ])
+  Command.withSubcommands([...looking, ...changing])
 )
 
 const cli = Command.run(holdfast, { name: "holdfast", version: "0.1.0" })

@@ -4,7 +4,7 @@
  * ```
  * live host   its services             ─► Inspector.layerHost  what happens as it happens, its tree and sweeps, levers
  * own parts   a store, a registry      ─► Inspector.layer      the same, with whatever parts `InspectorSource` has
- * any file    a store of its own       ─► Inspector.layerFile  no worker runs, the levers are off
+ * any file    a store that only reads  ─► Inspector.layerFile  no worker runs, the levers are off
  * ```
  *
  * Invariant: it never decides anything. It reads what the store says, and its levers are the registry's own operations.
@@ -28,7 +28,7 @@ import * as Liveness from "../operations/OwnerLiveness.ts"
 import * as Registry from "../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import type { SqliteStoreOptions } from "../store/sqlite/SqliteStore.ts"
+import type { ReadOnlyOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
 import * as Access from "./access.ts"
 import * as Feed from "./feed.ts"
@@ -64,9 +64,7 @@ export interface InspectorOptions {
 }
 
 /** Where a database file is, and how its inspector is served. It has no levers. */
-export interface FileOptions extends Omit<InspectorOptions, "levers"> {
-  readonly filename: string
-}
+export interface FileOptions extends Omit<InspectorOptions, "levers">, ReadOnlyOptions {}
 
 /** A served inspector. */
 export class Inspector extends Context.Tag("holdfast/inspector/Inspector")<
@@ -116,24 +114,30 @@ export const layerHost = (
   )
 
 /**
- * Serves an inspector of a database file, perhaps that of a crashed host, or one that another program works with.
+ * Serves an inspector of a database file, perhaps that of a crashed host, or one that another program works with. The file is
+ * never written and never migrated: see `SqliteStore.layerReadOnly`.
  *
  * Fails with `InputInvalid` as {@link layer} does, or with `StoreError` when the file cannot be opened.
  */
-export const layerFile = ({ filename, ...options }: FileOptions): Layer.Layer<Inspector, InputInvalid | StoreError> =>
+export const layerFile = ({ onCopy, ...options }: FileOptions): Layer.Layer<Inspector, InputInvalid | StoreError> =>
   Layer.scoped(
     Inspector,
     Effect.flatMap(Effect.all([fileParts(options.redact), InspectorSource, ProcessStore]), ([own, given, store]) =>
-      serve("file", { name: basename(filename), ...options, levers: false }, { ...own, ...given }, Feed.polling(store))
+      serve(
+        "file",
+        { name: basename(options.filename), ...options, levers: false },
+        { ...own, ...given },
+        Feed.polling(store)
+      )
     )
   ).pipe(
     Layer.provide(
-      Layer.provideMerge(Layer.merge(Registry.layer, Liveness.layer), SqliteStore.layer(storeOptions(filename)))
+      Layer.provideMerge(
+        Layer.merge(Registry.layer, Liveness.layer),
+        SqliteStore.layerReadOnly({ filename: options.filename, ...(onCopy === undefined ? {} : { onCopy }) })
+      )
     )
   )
-
-/** Nothing is written, so nothing need be waited for. */
-const storeOptions = (filename: string): SqliteStoreOptions => ({ filename, synchronous: "NORMAL" })
 
 const serve = (
   mode: "live" | "file",

@@ -2,8 +2,7 @@
  * Operations on one process that may have been pruned: every one of them says so in the same words.
  */
 import * as Effect from "effect/Effect"
-import type { ProcessPruned, StoreError } from "../model/errors.ts"
-import type { ProcessUnknown } from "../model/errors.ts"
+import type { ProcessPruned, ProcessUnknown, StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { Decision, Plan, View } from "../store/Decision.ts"
 import { refuse } from "../store/Decision.ts"

@@ -54,12 +54,17 @@ const refusals: Readonly<Record<string, Refusal>> = {
   "a database of something else": {
     args: () => ["ls", "--db", join(folder, "other.db")],
     code: 1,
-    says: /other\.db is no holdfast database$/
+    says: /other\.db cannot be opened: it is no holdfast database$/
   },
   "a file that is no database": {
     args: () => ["ls", "--db", join(folder, "text.db")],
     code: 1,
-    says: /text\.db cannot be read as a database: file is not a database$/
+    says: /text\.db cannot be opened: the file is no SQLite database, or a damaged one; restore it from a backup, .*$/
+  },
+  "to change a database of something else": {
+    args: () => ["cancel", "p", "--db", join(folder, "other.db")],
+    code: 1,
+    says: /other\.db cannot be opened: it is no holdfast database$/
   },
   "an unknown process": { args: () => ["show", "nobody", "--db", db], code: 3, says: /unknown process `nobody`$/ },
   "a signal whose name is none": {

@@ -9,7 +9,7 @@ import { explain } from "../../explain/explain.ts"
 import { quoted } from "../../explain/remedies.ts"
 import type { Line } from "../../explain/render.ts"
 import { indents, lines } from "../../explain/render.ts"
-import { on } from "../database.ts"
+import { look } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import type { Paint, Screen } from "../Screen.ts"
@@ -21,7 +21,7 @@ export const command = Command.make(
   "explain",
   { id: Shared.id, db: Shared.db, json: Shared.json },
   ({ id, db, json }) =>
-    on(
+    look(
       db,
       Effect.gen(function* () {
         const screen = yield* TheScreen

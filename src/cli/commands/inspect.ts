@@ -6,7 +6,7 @@ import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Inspector from "../../inspector/Inspector.ts"
 import type { InputInvalid, StoreError } from "../../model/errors.ts"
-import { fileOf } from "../database.ts"
+import { fileOf, remarkOn, unopened } from "../database.ts"
 import * as Shared from "../options.ts"
 import { interruptIsItsEnd, TheScreen } from "../Screen.ts"
 
@@ -24,22 +24,26 @@ export const command = Command.make("inspect", options, ({ db, port }) =>
     const screen = yield* TheScreen
     const file = yield* fileOf(db)
     const onListening = (url: string) => screen.print(`the inspector of ${file} is at ${url}; Ctrl-C ends it`)
-    yield* interruptIsItsEnd(serve(file, { port, onListening }))
+    yield* interruptIsItsEnd(
+      Effect.mapError(serve(file, { port, onListening, onCopy: remarkOn(screen) }), unopened(file))
+    )
   })
 ).pipe(Command.withDescription("Serve a page that shows the processes of a database file."))
 
 /** Where to serve it. `port` 0 takes a free one. */
 export interface ServeOptions {
   readonly port: number
-  /** Told once the page can be opened; the address has the token. */
+  /** Called once the page can be opened; the address has the token. */
   readonly onListening: (url: string) => Effect.Effect<void>
+  /** Called with one sentence when a private copy is served in place of the file. */
+  readonly onCopy?: (sentence: string) => Effect.Effect<void>
 }
 
 /** Serves the inspector of a file until it is interrupted. Fails when the port is taken, or the file cannot be opened. */
 export const serve = (
   filename: string,
-  { port, onListening }: ServeOptions
+  { onListening, ...options }: ServeOptions
 ): Effect.Effect<never, InputInvalid | StoreError> =>
   Effect.flatMap(Inspector.Inspector, ({ address }) => Effect.zipRight(onListening(address), Effect.never)).pipe(
-    Effect.provide(Inspector.layerFile({ filename, port, announce: () => Effect.void }))
+    Effect.provide(Inspector.layerFile({ filename, ...options, announce: () => Effect.void }))
   )

@@ -13,7 +13,7 @@ import type { ListFilter } from "../../model/ListFilter.ts"
 import * as Wire from "../../model/wire.ts"
 import { recordOf } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { on } from "../database.ts"
+import { look } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll, processTable } from "../rows.ts"
 import { TheScreen } from "../Screen.ts"
@@ -36,7 +36,7 @@ const options = {
 
 /** The command. */
 export const command = Command.make("ls", options, ({ db, json, limit, after, ...wanted }) =>
-  on(
+  look(
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen

@@ -22,7 +22,7 @@ import * as Authority from "../../operations/decisions/authority.ts"
 import type { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
-import { on, presentRow } from "../database.ts"
+import { change, presentRow } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import type { CliFailure } from "../Screen.ts"
@@ -54,7 +54,7 @@ export const signal = Command.make(
       if (problem !== undefined) return yield* misused(problem)
       const value = yield* parsed(payload)
       const sending = Option.getOrElse(signalId, () => randomUUID())
-      return yield* on(db, send(id, name, value, sending, json))
+      return yield* change(db, send(id, name, value, sending, json))
     })
 ).pipe(Command.withDescription("Send a signal to a process."))
 
@@ -63,7 +63,7 @@ export const cancel = Command.make(
   "cancel",
   { id: Shared.id, db: Shared.db, json: Shared.json, reason },
   ({ id, db, json, reason: why }) =>
-    on(
+    change(
       db,
       Effect.gen(function* () {
         yield* runningRow(id)
@@ -85,7 +85,7 @@ export const abandon = Command.make(
     by: Shared.text("by", "name", "Who allows it. Default: the user of this system.").pipe(Options.optional)
   },
   ({ id, db, json, reason: why, by }) =>
-    on(
+    change(
       db,
       Effect.gen(function* () {
         const registry = yield* ProcessRegistry

@@ -18,7 +18,7 @@ import * as RecordWire from "../../model/wire.ts"
 import { recordOf } from "../../operations/ProcessRegistry.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { on, presentRow } from "../database.ts"
+import { look, presentRow } from "../database.ts"
 import * as Shared from "../options.ts"
 import { eventTable, journalTable, nameOf, pairs, printAll } from "../rows.ts"
 import type { Screen } from "../Screen.ts"
@@ -36,7 +36,7 @@ const options = {
 
 /** The command. */
 export const command = Command.make("show", options, ({ id, db, json, events: most }) =>
-  on(
+  look(
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen

@@ -18,7 +18,7 @@ import { ProcessStore } from "../../store/ProcessStore.ts"
 import * as RecoverySweeps from "../../supervision/RecoverySweep.ts"
 import { RecoverySweep } from "../../supervision/RecoverySweep.ts"
 import type { Deferral, SweepReport } from "../../supervision/SweepReport.ts"
-import { on } from "../database.ts"
+import { change } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import { TheScreen } from "../Screen.ts"
@@ -26,7 +26,7 @@ import { harmless, table } from "../table.ts"
 
 /** The command. */
 export const command = Command.make("sweep", { db: Shared.db, json: Shared.json }, ({ db, json }) =>
-  on(
+  change(
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen

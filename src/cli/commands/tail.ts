@@ -14,7 +14,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as Wire from "../../model/wire.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { allRows, on, presentRow } from "../database.ts"
+import { allRows, look, presentRow } from "../database.ts"
 import * as Shared from "../options.ts"
 import { eventLine } from "../rows.ts"
 import { interruptIsItsEnd, misused, TheScreen } from "../Screen.ts"
@@ -42,7 +42,7 @@ export const command = Command.make("tail", options, ({ id, db, json, from, unti
     const following = Option.isSome(id)
       ? followOne(id.value, { from: Option.getOrUndefined(from), untilEnd, json })
       : followAll(json)
-    yield* interruptIsItsEnd(on(db, following))
+    yield* interruptIsItsEnd(look(db, following))
   })
 ).pipe(Command.withDescription("Follow the events of one process, or of all, until Ctrl-C."))
 

@@ -16,7 +16,7 @@ import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { allRows, on, presentRow } from "../database.ts"
+import { allRows, look, presentRow } from "../database.ts"
 import * as Shared from "../options.ts"
 import { nameOf, paintOf, printAll } from "../rows.ts"
 import { TheScreen } from "../Screen.ts"
@@ -40,7 +40,7 @@ interface Node {
 
 /** The command. */
 export const command = Command.make("tree", options, ({ id, db, json, all }) =>
-  on(
+  look(
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Difference } from "../../operations/verify.ts"
 import { verify } from "../../operations/verify.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { on } from "../database.ts"
+import { look } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import type { Screen } from "../Screen.ts"
@@ -22,7 +22,7 @@ const options = {
 
 /** The command. */
 export const command = Command.make("verify", options, ({ ids, db, json }) =>
-  on(
+  look(
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen

@@ -14,7 +14,7 @@ import { processId, sessionScopeId } from "../../model/ids.ts"
 import { WakeOutbox } from "../../operations/WakeOutbox.ts"
 import type { WakeQuery, WakeReport, WakeRow, WakeState } from "../../store/Outbox.ts"
 import { maxListed } from "../../store/Outbox.ts"
-import { on } from "../database.ts"
+import { change, look } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import type { CliFailure, Paint, Screen } from "../Screen.ts"
@@ -41,7 +41,7 @@ const options = {
 
 /** `holdfast wakes`. */
 export const command = Command.make("wakes", options, ({ db, json, limit, ...wanted }) =>
-  on(
+  look(
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen
@@ -83,7 +83,7 @@ export const redrive = Command.make(
     json: Shared.json
   },
   ({ wake, db, json }) =>
-    on(
+    change(
       db,
       Effect.gen(function* () {
         const screen = yield* TheScreen

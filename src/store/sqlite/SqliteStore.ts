@@ -2,13 +2,9 @@
  * The store in one SQLite file (WAL): durable, shared by several OS processes, one writer each.
  *
  * Writes go through a connection of their own with group commit (`Writer`); migrations and reads go through
- * @effect/sql-sqlite-node. Nothing else writes.
+ * @effect/sql-sqlite-node. Nothing else writes. A store that is opened for reading has no writer, and refuses every write.
  */
-import { existsSync, mkdirSync } from "node:fs"
-import { dirname } from "node:path"
-import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import Database from "better-sqlite3"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
@@ -25,17 +21,20 @@ import { ProcessStore } from "../ProcessStore.ts"
 import * as ChildReads from "./childReads.ts"
 import * as EnvironmentReads from "./environmentReads.ts"
 import { storeError } from "./failure.ts"
+import * as Opening from "./opening.ts"
 import * as Outboxes from "./outbox.ts"
 import * as PromiseReads from "./promiseReads.ts"
 import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
-import { migrate, refuseNewer } from "./schema.ts"
 import type { Job } from "./Writer.ts"
 import * as Writer from "./Writer.ts"
 
 /** Where the database is, and how careful a commit is. */
 export interface SqliteStoreOptions {
-  /** The database file; its folder is created. `:memory:` is refused: use the memory store. */
+  /**
+   * The database file. A file that is created has mode 0600, a folder that is created has 0700; what exists keeps its mode.
+   * `:memory:` is refused: use the memory store.
+   */
   readonly filename: string
   /**
    * When a commit counts as done. `FULL`: it survives a power cut. `NORMAL`: it survives the end of the process, while a
@@ -44,8 +43,22 @@ export interface SqliteStoreOptions {
    * @default "FULL"
    */
   readonly synchronous?: "FULL" | "NORMAL"
+  /**
+   * Whether the file is created, and brought to the present schema, where that is needed. `false` is for a program beside the
+   * host: a file that is missing, older or of another program is refused, since its host must be able to open it again.
+   *
+   * @default true
+   */
+  readonly migrates?: boolean
   /** Bounds of a group commit. */
   readonly writer?: Partial<Writer.WriterOptions>
+}
+
+/** Which file is read. */
+export interface ReadOnlyOptions {
+  readonly filename: string
+  /** Called once, with one sentence, when a private copy is read in place of the file. @default logs a warning */
+  readonly onCopy?: (sentence: string) => Effect.Effect<void>
 }
 
 /**
@@ -58,15 +71,76 @@ export const make = (
   options: SqliteStoreOptions
 ): Effect.Effect<typeof ProcessStore.Service, InputInvalid | StoreError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { filename, synchronous = "FULL" } = options
-    if (filename.trim() === "" || filename.trim().startsWith(":memory:")) {
-      return yield* new InputInvalid({
-        field: "filename",
-        problem: `names no file: ${JSON.stringify(filename)}. For a store in memory use the memory layer`
-      })
-    }
+    const { synchronous = "FULL", migrates = true } = options
+    const filename = yield* checked(options.filename)
     const writing = { ...Writer.defaultOptions, ...options.writer }
-    const db = yield* prepared(filename, synchronous, writing.busyTimeoutMs)
+    const { busyTimeoutMs: timeoutMs } = writing
+    const db = yield* Opening.toWrite(filename, { synchronous, migrates, timeoutMs })
+    return yield* storeOn(filename, db, (hooks) => Writer.make(db, hooks, writing))
+  })
+
+/**
+ * Opens a store for reading only. The file, and what lies beside it, stays as it is: nothing is migrated, nothing is written.
+ *
+ * A file of an older schema, and one that SQLite cannot open without writing beside it, is read as a private copy, which is
+ * removed when the scope closes. Later changes of the file are not seen then. Every write fails with `StoreError`.
+ *
+ * Fails with `InputInvalid` for a filename that cannot work, with `StoreError` when the file is missing, damaged, newer than
+ * this library, unreadable or not holdfast's.
+ */
+export const makeReadOnly = ({
+  filename,
+  onCopy = Effect.logWarning
+}: ReadOnlyOptions): Effect.Effect<typeof ProcessStore.Service, InputInvalid | StoreError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const source = yield* Effect.flatMap(checked(filename), Opening.toRead)
+    if (source.copied !== undefined) yield* onCopy(source.copied)
+    return yield* storeOn(source.filename, source.db, () => Effect.succeed(noWriter))
+  })
+
+/** A store in one SQLite file, for as long as the layer lives. */
+export const layer = (options: SqliteStoreOptions): Layer.Layer<ProcessStore, InputInvalid | StoreError> =>
+  Layer.scoped(ProcessStore, make(options))
+
+/** The same, with its options read from configuration. */
+export const layerConfig = (
+  options: Config.Config.Wrap<Pick<SqliteStoreOptions, "filename" | "synchronous">>
+): Layer.Layer<ProcessStore, InputInvalid | StoreError | ConfigError> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+
+/** A store that reads one SQLite file and never writes to it. */
+export const layerReadOnly = (options: ReadOnlyOptions): Layer.Layer<ProcessStore, InputInvalid | StoreError> =>
+  Layer.scoped(ProcessStore, makeReadOnly(options))
+
+/** The filename as the driver takes it, which trims it. */
+const checked = (given: string): Effect.Effect<string, InputInvalid> => {
+  const filename = given.trim()
+  return filename === "" || filename.startsWith(":memory:")
+    ? Effect.fail(
+        new InputInvalid({
+          field: "filename",
+          problem: `names no file: ${JSON.stringify(given)}. For a store in memory use the memory layer`
+        })
+      )
+    : Effect.succeed(filename)
+}
+
+/** Refuses what it is given. */
+const noWriter: Writer.Writer = {
+  submit: ({ deliver }) => {
+    const detail = "the file was opened for reading only"
+    deliver(Exit.fail(new StoreError({ operation: "write", reason: "unusable", written: "no", detail })))
+  },
+  status: () => ({ state: "stopped", restarts: 0 })
+}
+
+/** The store on an open connection, whose schema is the present one. */
+const storeOn = (
+  filename: string,
+  db: Database.Database,
+  makeWriter: (hooks: Writer.Hooks) => Effect.Effect<Writer.Writer, never, Scope.Scope>
+): Effect.Effect<typeof ProcessStore.Service, StoreError, Scope.Scope> =>
+  Effect.gen(function* () {
     const times = yield* WakeTimings
     const rows = yield* Effect.try({
       try: () => Rows.make(db, times),
@@ -89,8 +163,8 @@ export const make = (
       for (const listener of timers) listener({ changes: changes.length, busyMs })
       listeners.publish(changes)
     }
-    const writer = yield* Writer.make(db, { onBegin, onCommitted, onRolledBack: rows.rolledBack }, writing)
-    const sql = yield* client(filename, true)
+    const writer = yield* makeWriter({ onBegin, onCommitted, onRolledBack: rows.rolledBack })
+    const sql = yield* Opening.client(filename, { readonly: true })
     const children = yield* Effect.provideService(ChildReads.make(rows.debtsWritten), SqlClient.SqlClient, sql)
     const reads = yield* Effect.provideService(Reads.make(rows.cached), SqlClient.SqlClient, sql)
     const environments = yield* Effect.provideService(EnvironmentReads.make, SqlClient.SqlClient, sql)
@@ -133,16 +207,6 @@ export const make = (
     })
   })
 
-/** A store in one SQLite file, for as long as the layer lives. */
-export const layer = (options: SqliteStoreOptions): Layer.Layer<ProcessStore, InputInvalid | StoreError> =>
-  Layer.scoped(ProcessStore, make(options))
-
-/** The same, with its options read from configuration. */
-export const layerConfig = (
-  options: Config.Config.Wrap<Pick<SqliteStoreOptions, "filename" | "synchronous">>
-): Layer.Layer<ProcessStore, InputInvalid | StoreError | ConfigError> =>
-  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
-
 /** Decides and writes; a decision that throws is a defect of its own caller, and never of the batch. */
 const perform = <A, E>(rows: Rows.Rows, decide: () => Decision<A, E>): Exit.Exit<A, E> => {
   let decision: Decision<A, E>
@@ -156,64 +220,3 @@ const perform = <A, E>(rows: Rows.Rows, decide: () => Decision<A, E>): Exit.Exit
   rows.write(decision.changes, decision.writes)
   return Exit.succeed(decision.answer)
 }
-
-const open = (
-  filename: string,
-  synchronous: "FULL" | "NORMAL"
-): Effect.Effect<Database.Database, StoreError, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.try({
-      try: () => {
-        makeFolder(dirname(filename))
-        const db = new Database(filename, { timeout: 0 })
-        try {
-          refuseNewer(db)
-          db.pragma("journal_mode = WAL")
-          db.pragma(`synchronous = ${synchronous}`)
-          db.pragma("foreign_keys = ON")
-        } catch (cause) {
-          db.close()
-          throw cause
-        }
-        return db
-      },
-      catch: (cause) => (cause instanceof StoreError ? cause : storeError("open the database", cause))
-    }),
-    (db) => Effect.sync(() => db.close())
-  )
-
-/** One level after the other: Node's recursive variant never returns below folders that refuse, such as /proc. */
-const makeFolder = (folder: string): void => {
-  if (existsSync(folder)) return
-  makeFolder(dirname(folder))
-  try {
-    mkdirSync(folder)
-  } catch (cause) {
-    // Two hosts may make it at once.
-    if (!existsSync(folder)) throw cause
-  }
-}
-
-/** Opens and migrates; a file that another process is opening at the same moment is waited for. */
-const prepared = (
-  filename: string,
-  synchronous: "FULL" | "NORMAL",
-  timeoutMs: number
-): Effect.Effect<Database.Database, StoreError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const db = yield* open(filename, synchronous)
-    yield* Effect.scoped(
-      Effect.flatMap(client(filename, false), (sql) => Effect.provideService(migrate, SqlClient.SqlClient, sql))
-    ).pipe(Effect.tapError(() => Effect.sync(() => db.close())))
-    return db
-  }).pipe(
-    Effect.retry({ while: (error) => error.reason === "busy", schedule: Writer.patience(timeoutMs) }),
-    Writer.realTime
-  )
-
-/** The client throws when it cannot open the file: that is an answer here, not a defect. */
-const client = (filename: string, readonly: boolean): Effect.Effect<SqlClient.SqlClient, StoreError, Scope.Scope> =>
-  SqliteClient.make({ filename, readonly }).pipe(
-    Effect.provide(Reactivity.layer),
-    Effect.catchAllDefect((cause) => Effect.fail(storeError("open the database", cause)))
-  )

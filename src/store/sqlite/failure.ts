@@ -37,7 +37,8 @@ const reasonOf = (code: string): StoreError["reason"] => {
   if (code.startsWith("SQLITE_FULL")) return "full"
   if (code.startsWith("SQLITE_CORRUPT") || code.startsWith("SQLITE_NOTADB")) return "corrupt"
   if (code === "ENOSPC") return "full"
-  if (["ENOTDIR", "EEXIST", "EACCES", "EPERM", "EROFS", "ENOENT"].includes(code)) return "unusable"
+  if (["ENOTDIR", "EISDIR", "EEXIST", "EACCES", "EPERM", "EROFS", "ENOENT", "ENAMETOOLONG"].includes(code))
+    return "unusable"
   if (code.startsWith("SQLITE_CANTOPEN") || code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_PERM")) {
     return "unusable"
   }

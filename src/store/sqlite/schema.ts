@@ -50,12 +50,33 @@ export const migrate: Effect.Effect<void, StoreError, SqlClient.SqlClient> = Eff
   }
 })
 
-/** Refuses a file of a newer library before anything in it is touched. Throws what the database throws. */
-export const refuseNewer = (db: Database): void => {
-  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table) === undefined) return
-  const version = db.prepare(`SELECT max(migration_id) FROM ${table}`).pluck().get() as number
-  if (version > schemaVersion) throw newerSchema(version)
+/**
+ * The schema version of a file; 0 where holdfast has created nothing yet. Refuses a file of a newer library, before anything
+ * in it is touched. Throws what the database throws.
+ */
+export const versionOf = (db: Database): number => {
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table) === undefined) return 0
+  const version = db.prepare(`SELECT max(migration_id) FROM ${table}`).pluck().get() as number | null
+  if ((version ?? 0) > schemaVersion) throw newerSchema(version ?? 0)
+  return version ?? 0
 }
+
+/** Refuses a file that only a migration makes usable: its host may be of the version before. */
+export const refuseOlder = (version: number): void => {
+  if (version === schemaVersion) return
+  throw version === 0
+    ? notHoldfast()
+    : unusable(
+        `it has schema version ${version}, and this version writes ${schemaVersion}: the first host of this version that ` +
+          `opens it migrates it; until then, use the command line of the version that its host has`
+      )
+}
+
+/** What a file is refused with that holds nothing of holdfast's. */
+export const notHoldfast = (): StoreError => unusable("it is no holdfast database")
+
+const unusable = (detail: string): StoreError =>
+  new StoreError({ operation: "open the database", reason: "unusable", written: "no", detail })
 
 const newerSchema = (found: number): StoreError =>
   new StoreError({
