@@ -22,7 +22,7 @@ const layer = Layer.succeed(
     storeId: "my-store",
     transact: () => missing("write"),
     onCommit: () => Effect.void,
-    changedElsewhere: Effect.succeed([]),
+    externalChanges: Effect.succeed([]),
     find: () => missing("read a process"),
     leaseOf: () => missing("read a lease"),
     eventsAfter: () => missing("read events"),
@@ -48,12 +48,12 @@ const layer = Layer.succeed(
     due: () => missing("list due processes"),
     holders: missing("list lease holders"),
     heldBy: () => missing("list the leases of a holder"),
-    renewKept: () => missing("renew leases"),
+    renewLeases: () => missing("renew leases"),
     children: {
       of: () => missing("list children"),
-      debts: () => missing("list debts"),
-      debtsOf: () => missing("list debts"),
-      debtsWritten: () => 0
+      closeRequests: () => missing("list debts"),
+      closeRequestsOf: () => missing("list debts"),
+      closeRequestsWritten: () => 0
     },
     parts: () => [],
     execution: {

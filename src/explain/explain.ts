@@ -122,7 +122,7 @@ const sightingOf = (
     const wakes = yield* wakesOf(row)
     const children = row.snapshot.status === "active" ? yield* store.children.of(registration.id) : []
     const runningChildren = children.flatMap(({ processId, lifecycle }) => (lifecycle === "running" ? [processId] : []))
-    const debts = yield* store.children.debtsOf(registration.id)
+    const debts = yield* store.children.closeRequestsOf(registration.id)
     return {
       row: view.redact === undefined ? row : redactRow(row, view.redact),
       nowMs,

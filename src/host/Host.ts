@@ -3,7 +3,7 @@
  *
  * ```
  * host ┬ store writer        a part of the store, which restarts itself
- *      ├ owner ┬ lease keeper
+ *      ├ owner ┬ lease renewer
  *      │       ├ process actors ─ one node for each body
  *      │       ├ admission     takes on who stands in line for a slot
  *      │       ├ lookout       looks at rows that a commit pointed at
@@ -31,9 +31,9 @@ import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as ForeignChanges from "../supervision/ExternalCommits.ts"
-import { LeaseKeeper } from "../supervision/LeaseRenewer.ts"
+import { LeaseRenewer } from "../supervision/LeaseRenewer.ts"
 import { Owner } from "../supervision/Owner.ts"
-import { Debts } from "../supervision/ParentClose.ts"
+import { ParentClose } from "../supervision/ParentClose.ts"
 import { RecoverySweep } from "../supervision/RecoverySweep.ts"
 import type { Child } from "../supervision/Supervisor.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
@@ -75,11 +75,11 @@ export const layer: Layer.Layer<
   | ChangeHub
   | Engines
   | Worker
-  | LeaseKeeper
+  | LeaseRenewer
   | RecoverySweep
   | Owner
   | TimerDriver
-  | Debts
+  | ParentClose
   | WakeDriver
   | RuntimeConfig
 > = Layer.scoped(
@@ -87,7 +87,7 @@ export const layer: Layer.Layer<
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const engines = yield* Engines
-    const { slots, roster } = yield* Worker
+    const { slots, running: roster } = yield* Worker
     const tree = yield* treeOf
     const failed = yield* Deferred.make<HostFailure>()
     let { snapshot, commands } = Step.begin(hostMachine, undefined)
@@ -160,11 +160,11 @@ export const layer: Layer.Layer<
 
 const treeOf = Effect.gen(function* () {
   const worker = yield* Worker
-  const keeper = yield* LeaseKeeper
+  const keeper = yield* LeaseRenewer
   const owner = yield* Owner
   const sweep = yield* RecoverySweep
   const timers = yield* TimerDriver
-  const debts = yield* Debts
+  const debts = yield* ParentClose
   const wakes = yield* WakeDriver
   const changes = yield* ForeignChanges.make
   const { shutdownMs } = yield* RuntimeConfig
@@ -174,13 +174,13 @@ const treeOf = Effect.gen(function* () {
     name: "owner",
     strategy: "one_for_one",
     children: [
-      loop("lease keeper", keeper.run),
+      loop("lease renewer", keeper.run),
       {
         ...loop("process actors", owner.run),
         // Bodies have this long to let go, and owner-bound work as long to be given up.
         shutdownMs: 2 * shutdownMs + 1_000,
         below: () => {
-          const phases = new Map(worker.roster.all().map(({ id, phase }) => [id as string, phase]))
+          const phases = new Map(worker.running.all().map(({ id, phase }) => [id as string, phase]))
           const children = owner.processes().map((node) => {
             const phase = phases.get(node.name)
             return phase === undefined ? node : { ...node, note: [phase, node.note].join(", ") }
@@ -189,7 +189,7 @@ const treeOf = Effect.gen(function* () {
         }
       },
       loop("admission", worker.admission),
-      loop("lookout", worker.lookout),
+      loop("lookout", worker.recheck),
       loop("sweep", sweep.run)
     ]
   })

@@ -28,10 +28,10 @@ import type { StartRequest } from "../model/StartRequest.ts"
 import { registrationOf } from "../model/StartRequest.ts"
 import type { ToolOutput } from "../model/ToolOutput.ts"
 import { fromAwaitOutput, runtimeFailure } from "../model/ToolOutput.ts"
-import { ActivationStore } from "../operations/Activations.ts"
+import { Activations } from "../operations/Activations.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
-import { ProcessEnvironments } from "../operations/Environments.ts"
+import { Environments } from "../operations/Environments.ts"
 import { HandleGrants } from "../operations/HandleGrants.ts"
 import type { Lookup } from "../operations/ProcessRegistry.ts"
 import { ProcessRegistry, readProcess } from "../operations/ProcessRegistry.ts"
@@ -131,15 +131,15 @@ export class SessionProcesses extends Context.Tag("holdfast/host/SessionProcesse
 export const layer: Layer.Layer<
   SessionProcesses,
   never,
-  Worker | Engines | HostEnvironment | ProcessEnvironments | ActivationStore | ProcessRegistry | HandleGrants | Awaiter
+  Worker | Engines | HostEnvironment | Environments | Activations | ProcessRegistry | HandleGrants | Awaiter
 > = Layer.effect(
   SessionProcesses,
   Effect.gen(function* () {
     const worker = yield* Worker
     const engines = yield* Engines
     const host = yield* HostEnvironment
-    const environments = yield* ProcessEnvironments
-    const activations = yield* ActivationStore
+    const environments = yield* Environments
+    const activations = yield* Activations
     const registry = yield* ProcessRegistry
     const grants = yield* HandleGrants
     const handles = make({ registry, grants, awaiter: yield* Awaiter })

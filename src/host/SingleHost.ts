@@ -10,11 +10,9 @@ import * as Activations from "../operations/Activations.ts"
 import * as Executions from "../operations/BodyWrites.ts"
 import type { ChangeFeed } from "../operations/ChangeFeed.ts"
 import * as Changes from "../operations/ChangeFeed.ts"
-import type { ProcessEnvironments } from "../operations/Environments.ts"
 import * as Environments from "../operations/Environments.ts"
 import type { HandleGrants } from "../operations/HandleGrants.ts"
 import * as Grants from "../operations/HandleGrants.ts"
-import type { LeaseStore } from "../operations/Leases.ts"
 import * as Leases from "../operations/Leases.ts"
 import type { Observation } from "../operations/Observation.ts"
 import * as Observing from "../operations/Observation.ts"
@@ -24,7 +22,6 @@ import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import * as Registry from "../operations/ProcessRegistry.ts"
 import type { Retention } from "../operations/Retention.ts"
 import * as Pruning from "../operations/Retention.ts"
-import type { WaitStore } from "../operations/Waits.ts"
 import * as Waits from "../operations/Waits.ts"
 import type { WakeOutbox } from "../operations/WakeOutbox.ts"
 import * as Outbox from "../operations/WakeOutbox.ts"
@@ -102,17 +99,17 @@ export type HostServices =
   | WorkDriver.WorkDriver
   | Promises.Promises
   | Host.Host
-  | LeaseKeeper.LeaseKeeper
+  | LeaseKeeper.LeaseRenewer
   | Owner.Owner
   | RecoverySweep.RecoverySweep
-  | Debts.Debts
+  | Debts.ParentClose
   | ProcessRegistry
-  | ProcessEnvironments
+  | Environments.Environments
   | HostEnvironment.HostEnvironment
   | Tools.Tools
-  | LeaseStore
+  | Leases.Leases
   | HandleGrants
-  | WaitStore
+  | Waits.Waits
   | Retention
   | ChangeFeed
   | Observation

@@ -180,7 +180,7 @@ export const make = (
 export const polling =
   (store: typeof ProcessStore.Service): Elsewhere =>
   ({ mark, lost }) => {
-    const poll = Effect.map(store.changedElsewhere, (ids) => ids.forEach(mark)).pipe(
+    const poll = Effect.map(store.externalChanges, (ids) => ids.forEach(mark)).pipe(
       Effect.catchAll((error: StoreError) => Effect.zipRight(Effect.sync(lost), Effect.logDebug(error.message)))
     )
     return Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.zipRight(poll, Effect.sleep(pollMs)))))

@@ -63,7 +63,7 @@ export type ClaimOutcome =
 /** A lease while somebody holds it, as a store keeps it. */
 export interface Held extends Omit<Lease, "schemaVersion" | "processId" | "fencingToken"> {
   /** Who renews it together with its other leases; absent when its holder renews it alone. No part of the lease itself. */
-  readonly keeper?: string
+  readonly renewerId?: string
 }
 
 /** What a store keeps of the lease of a process: the fence survives a release, the holding does not. */

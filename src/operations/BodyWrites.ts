@@ -25,8 +25,8 @@ import * as Execution from "./decisions/execution.ts"
 import * as Waits from "./decisions/waits.ts"
 
 /** The writes and reads behind a body's context. */
-export class ExecutionStore extends Context.Tag("holdfast/store/ExecutionStore")<
-  ExecutionStore,
+export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
+  BodyWrites,
   {
     /** The journal of a process, in order of position. */
     readonly journalOf: (id: ProcessId) => Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
@@ -78,7 +78,7 @@ export class ExecutionStore extends Context.Tag("holdfast/store/ExecutionStore")
 export type SignalRefusal = AppendRefusal | ProcessUnknown | ProcessAlreadyTerminal
 
 /** Builds the operations on a store. */
-export const make: Effect.Effect<typeof ExecutionStore.Service, never, ProcessStore> = Effect.map(
+export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore> = Effect.map(
   Effect.all([ProcessStore, Inputs.make]),
   ([store, inputs]) => {
     const waitOf = Effect.fnUntraced(function* (id: ProcessId, waitKey: string) {
@@ -103,7 +103,7 @@ export const make: Effect.Effect<typeof ExecutionStore.Service, never, ProcessSt
         })
       )
 
-    return ExecutionStore.of({
+    return BodyWrites.of({
       journalOf: store.execution.journal,
       record: (lease, draft) => store.transact(Execution.executionPlan(lease), Execution.record(lease, draft)),
       enterWait: (lease, draft, awaited) =>
@@ -139,7 +139,7 @@ export const make: Effect.Effect<typeof ExecutionStore.Service, never, ProcessSt
 )
 
 /** The operations on the store in context. */
-export const layer: Layer.Layer<ExecutionStore, never, ProcessStore> = Layer.effect(ExecutionStore, make)
+export const layer: Layer.Layer<BodyWrites, never, ProcessStore> = Layer.effect(BodyWrites, make)
 
 /** A fact of the store's own always decodes. */
 const decodeResumed = Schema.decodeUnknownSync(Schema.Struct({ outcome: Facts.WaitOutcome }))

@@ -18,8 +18,8 @@ import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
 
 /** Keeps execution environments. */
-export class ProcessEnvironments extends Context.Tag("holdfast/store/ProcessEnvironments")<
-  ProcessEnvironments,
+export class Environments extends Context.Tag("holdfast/store/ProcessEnvironments")<
+  Environments,
   {
     /** Whether what was persisted survives the end of this OS process. */
     readonly durability: "inline" | "durable"
@@ -40,7 +40,7 @@ export class ProcessEnvironments extends Context.Tag("holdfast/store/ProcessEnvi
 export const remembered = 256
 
 /** Builds the environment operations on a store. */
-export const make: Effect.Effect<typeof ProcessEnvironments.Service, never, ProcessStore> = Effect.map(
+export const make: Effect.Effect<typeof Environments.Service, never, ProcessStore> = Effect.map(
   Effect.all([ProcessStore, Inputs.make]),
   ([store, inputs]) => {
     const known = new Map<EnvironmentRef, Environment.EnvironmentSpec>([[Environment.emptyRef, Environment.empty]])
@@ -54,7 +54,7 @@ export const make: Effect.Effect<typeof ProcessEnvironments.Service, never, Proc
         return spec
       })
 
-    return ProcessEnvironments.of({
+    return Environments.of({
       durability: store.durability,
       persist: Effect.fnUntraced(function* (spec) {
         const checked = yield* inputs.shape("environment", Environment.EnvironmentSpec, spec)
@@ -73,7 +73,7 @@ export const make: Effect.Effect<typeof ProcessEnvironments.Service, never, Proc
 )
 
 /** The environment operations on the store in context. */
-export const layer: Layer.Layer<ProcessEnvironments, never, ProcessStore> = Layer.effect(ProcessEnvironments, make)
+export const layer: Layer.Layer<Environments, never, ProcessStore> = Layer.effect(Environments, make)
 
 const decodeBody = Schema.decodeUnknownEither(Schema.parseJson(Environment.EnvironmentSpec), {
   onExcessProperty: "error"

@@ -20,8 +20,8 @@ import { OwnerLiveness } from "./OwnerLiveness.ts"
 import type { Lookup } from "./ProcessRegistry.ts"
 
 /** The lease protocol. Units: milliseconds. */
-export class LeaseStore extends Context.Tag("holdfast/store/LeaseStore")<
-  LeaseStore,
+export class Leases extends Context.Tag("holdfast/store/LeaseStore")<
+  Leases,
   {
     /** Takes a lease that is free or expired; `Busy` is an answer. Ended processes may be claimed, callers look again. */
     readonly claimProcessLease: (
@@ -56,42 +56,40 @@ export class LeaseStore extends Context.Tag("holdfast/store/LeaseStore")<
 >() {}
 
 /** Builds the lease operations on a store. */
-export const make: Effect.Effect<typeof LeaseStore.Service, never, ProcessStore | OwnerLiveness> = Effect.gen(
-  function* () {
-    const store = yield* ProcessStore
-    const liveness = yield* OwnerLiveness
+export const make: Effect.Effect<typeof Leases.Service, never, ProcessStore | OwnerLiveness> = Effect.gen(function* () {
+  const store = yield* ProcessStore
+  const liveness = yield* OwnerLiveness
 
-    const known = onKnown(store)
+  const known = onKnown(store)
 
-    return LeaseStore.of({
-      claimProcessLease: Effect.fnUntraced(function* (id, owner, ttlMs) {
-        const claimant = yield* claimantOf(id, owner, ttlMs)
-        return yield* known(id, { lock: [id] }, LeaseProtocol.claim(id, claimant))
-      }),
-      reclaimProcessLease: Effect.fnUntraced(function* (id, owner, observed, ttlMs) {
-        const claimant = yield* claimantOf(id, owner, ttlMs)
-        yield* Inputs.lease("observed", observed)
-        const stored = yield* store.leaseOf(id)
-        const dead = stored !== undefined && (yield* liveness.isDefinitelyDead(stored.owner, owner))
-        return yield* known(
-          id,
-          { lock: [id] },
-          LeaseProtocol.reclaim(id, claimant, observed, dead ? stored.owner : undefined)
-        )
-      }),
-      renewProcessLease: Effect.fnUntraced(function* (lease, ttlMs) {
-        yield* Inputs.lease("lease", lease)
-        yield* Inputs.count("ttl_ms", ttlMs)
-        return yield* store.transact({ lock: [lease.processId] }, LeaseProtocol.renew(lease, ttlMs))
-      }),
-      getProcessLease: (id) => Effect.flatMap(Inputs.id(id), store.leaseOf),
-      completeProcessLease: Effect.fnUntraced(function* (completion) {
-        const { processId, leaseToken } = yield* Inputs.fitting("completion", Completion, completion)
-        yield* store.transact({ lock: [processId] }, LeaseProtocol.release(processId, leaseToken))
-      })
+  return Leases.of({
+    claimProcessLease: Effect.fnUntraced(function* (id, owner, ttlMs) {
+      const claimant = yield* claimantOf(id, owner, ttlMs)
+      return yield* known(id, { lock: [id] }, LeaseProtocol.claim(id, claimant))
+    }),
+    reclaimProcessLease: Effect.fnUntraced(function* (id, owner, observed, ttlMs) {
+      const claimant = yield* claimantOf(id, owner, ttlMs)
+      yield* Inputs.lease("observed", observed)
+      const stored = yield* store.leaseOf(id)
+      const dead = stored !== undefined && (yield* liveness.isDefinitelyDead(stored.owner, owner))
+      return yield* known(
+        id,
+        { lock: [id] },
+        LeaseProtocol.reclaim(id, claimant, observed, dead ? stored.owner : undefined)
+      )
+    }),
+    renewProcessLease: Effect.fnUntraced(function* (lease, ttlMs) {
+      yield* Inputs.lease("lease", lease)
+      yield* Inputs.count("ttl_ms", ttlMs)
+      return yield* store.transact({ lock: [lease.processId] }, LeaseProtocol.renew(lease, ttlMs))
+    }),
+    getProcessLease: (id) => Effect.flatMap(Inputs.id(id), store.leaseOf),
+    completeProcessLease: Effect.fnUntraced(function* (completion) {
+      const { processId, leaseToken } = yield* Inputs.fitting("completion", Completion, completion)
+      yield* store.transact({ lock: [processId] }, LeaseProtocol.release(processId, leaseToken))
     })
-  }
-)
+  })
+})
 
 const claimantOf = (id: ProcessId, owner: LeaseOwner, ttlMs: number) =>
   Either.gen(function* () {
@@ -104,4 +102,4 @@ const claimantOf = (id: ProcessId, owner: LeaseOwner, ttlMs: number) =>
 const Completion = Schema.Struct({ processId: ProcessIdSchema, leaseToken: Schema.String })
 
 /** The lease operations on the store in context. */
-export const layer: Layer.Layer<LeaseStore, never, ProcessStore | OwnerLiveness> = Layer.effect(LeaseStore, make)
+export const layer: Layer.Layer<Leases, never, ProcessStore | OwnerLiveness> = Layer.effect(Leases, make)

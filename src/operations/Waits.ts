@@ -15,14 +15,14 @@ import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
 import type { Authority } from "./decisions/authority.ts"
-import * as Waits from "./decisions/waits.ts"
+import * as Decisions from "./decisions/waits.ts"
 import { onKnown } from "./existing.ts"
 import type { Lookup } from "./ProcessRegistry.ts"
 import { recordOf } from "./ProcessRegistry.ts"
 
 /** Waits. */
-export class WaitStore extends Context.Tag("holdfast/store/WaitStore")<
-  WaitStore,
+export class Waits extends Context.Tag("holdfast/store/WaitStore")<
+  Waits,
   {
     /**
      * Enters a wait; an equal one that is open is left as it is. A signal that nobody consumed yet ends it at once.
@@ -45,29 +45,31 @@ export class WaitStore extends Context.Tag("holdfast/store/WaitStore")<
 >() {}
 
 /** Builds the wait operations on a store. */
-export const make: Effect.Effect<typeof WaitStore.Service, never, ProcessStore> = Effect.map(
+export const make: Effect.Effect<typeof Waits.Service, never, ProcessStore> = Effect.map(
   Effect.all([ProcessStore, Inputs.make]),
   ([store, inputs]) => {
     const known = onKnown(store)
-    return WaitStore.of({
+    return Waits.of({
       setProcessWait: Effect.fnUntraced(function* (id, wait, authority) {
         yield* Inputs.id(id)
         yield* Inputs.authority(authority)
         const checked = yield* signalWait(yield* inputs.shape("wait", Facts.WaitState, wait))
-        return recordOf(yield* known(id, Waits.waitPlan(id, authority), Waits.setWait(id, checked, authority)))
+        return recordOf(yield* known(id, Decisions.waitPlan(id, authority), Decisions.setWait(id, checked, authority)))
       }),
       clearProcessWait: Effect.fnUntraced(function* (id, authority, outcome = { _tag: "Cancelled" }) {
         yield* Inputs.id(id)
         yield* Inputs.authority(authority)
         const checked = yield* inputs.shape("outcome", Facts.WaitOutcome, outcome)
-        return recordOf(yield* known(id, Waits.waitPlan(id, authority), Waits.clearWait(id, checked, authority)))
+        return recordOf(
+          yield* known(id, Decisions.waitPlan(id, authority), Decisions.clearWait(id, checked, authority))
+        )
       })
     })
   }
 )
 
 /** The wait operations on the store in context. */
-export const layer: Layer.Layer<WaitStore, never, ProcessStore> = Layer.effect(WaitStore, make)
+export const layer: Layer.Layer<Waits, never, ProcessStore> = Layer.effect(Waits, make)
 
 /** A wait is for one signal, and says its name twice: both must say the same, or a signal could be consumed twice. */
 const signalWait = (wait: WaitState): Either.Either<WaitState, InputInvalid> => {

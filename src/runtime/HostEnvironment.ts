@@ -8,7 +8,7 @@ import * as Environment from "../model/Environment.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
 import type { EnvironmentRef } from "../model/ids.ts"
 import * as Inputs from "../operations/checks.ts"
-import { ProcessEnvironments } from "../operations/Environments.ts"
+import { Environments } from "../operations/Environments.ts"
 
 /** The environment of a host. */
 export class HostEnvironment extends Context.Tag("holdfast/runtime/HostEnvironment")<
@@ -23,11 +23,11 @@ export class HostEnvironment extends Context.Tag("holdfast/runtime/HostEnvironme
 /** The environment with this spec. Fails with `InputInvalid` when it is not JSON of its shape. */
 export const layer = (
   spec: Environment.EnvironmentSpec = Environment.empty
-): Layer.Layer<HostEnvironment, InputInvalid, ProcessEnvironments> =>
+): Layer.Layer<HostEnvironment, InputInvalid, Environments> =>
   Layer.effect(
     HostEnvironment,
     Effect.gen(function* () {
-      const environments = yield* ProcessEnvironments
+      const environments = yield* Environments
       const inputs = yield* Inputs.make
       const checked = yield* inputs.shape("environment", Environment.EnvironmentSpec, spec)
       const ref = Environment.refOf(checked)

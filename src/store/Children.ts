@@ -13,43 +13,43 @@ import type { ProcessId } from "../model/ids.ts"
 import type { ClosePolicy } from "../model/Registration.ts"
 
 /** A child as its parent's index shows it. */
-export interface ChildSight {
+export interface ChildSummary {
   readonly processId: ProcessId
   readonly closePolicy: ClosePolicy
   readonly lifecycle: "running" | EndState
 }
 
 /** What a process that closes still owes one child. Units: epoch milliseconds, UTC. */
-export interface Debt {
+export interface CloseRequest {
   readonly childId: ProcessId
   readonly parentId: ProcessId
   readonly action: "cancel" | "abandon"
   /** What the child will be told: "parent …", and what became of it. */
   readonly reason: string
-  readonly owedAtMs: number
+  readonly requestedAtMs: number
 }
 
 /** The reads of children and debts, each answered from an index. */
 export interface ChildReads {
   /** The children of a process, ended ones included, ascending by id; empty for an unknown process. */
-  readonly of: (parent: ProcessId) => Effect.Effect<ReadonlyArray<ChildSight>, StoreError>
+  readonly of: (parent: ProcessId) => Effect.Effect<ReadonlyArray<ChildSummary>, StoreError>
   /** What is owed to anybody, at most `limit`, in the order in which the children were registered. */
-  readonly debts: (limit: number) => Effect.Effect<ReadonlyArray<Debt>, StoreError>
+  readonly closeRequests: (limit: number) => Effect.Effect<ReadonlyArray<CloseRequest>, StoreError>
   /** What one process still owes, in the order in which its children were registered. */
-  readonly debtsOf: (parent: ProcessId) => Effect.Effect<ReadonlyArray<Debt>, StoreError>
+  readonly closeRequestsOf: (parent: ProcessId) => Effect.Effect<ReadonlyArray<CloseRequest>, StoreError>
   /** A number that grows whenever this store writes debts: a hint, on which nothing correct depends. */
-  readonly debtsWritten: () => number
+  readonly closeRequestsWritten: () => number
 }
 
 /** What a decision may know about debts. */
 export interface ChildView {
   /** What is owed to a child. */
-  readonly debt: (childId: ProcessId) => Debt | undefined
+  readonly closeRequest: (childId: ProcessId) => CloseRequest | undefined
   /** Whether a process still owes anything. */
-  readonly owes: (parentId: ProcessId) => boolean
+  readonly owesCloseRequests: (parentId: ProcessId) => boolean
 }
 
 /** Writes of debts that a decision asks for. What an end owes is no such write: the store sees every end by itself. */
 export type ChildWrite =
-  | { readonly _tag: "Owe"; readonly debt: Debt }
+  | { readonly _tag: "Owe"; readonly debt: CloseRequest }
   | { readonly _tag: "PayDebt"; readonly childId: ProcessId }

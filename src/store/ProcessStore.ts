@@ -53,7 +53,7 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
     readonly onCommitWork?: (listener: (commit: CommitWork) => void) => Effect.Effect<void, never, Scope.Scope>
 
     /** The ids that other OS processes changed since this was last asked; always empty where that cannot happen. */
-    readonly changedElsewhere: Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
+    readonly externalChanges: Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
 
     /** The store's own fibers, as nodes of the host's supervision tree. */
     readonly parts: () => ReadonlyArray<StorePart>
@@ -159,7 +159,7 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
      *
      * One transaction of at most 1,000 leases. What is not answered was not renewed: it expired, was released, or is another's.
      */
-    readonly renewKept: (page: RenewPage) => Effect.Effect<RenewedPage, StoreError>
+    readonly renewLeases: (page: RenewPage) => Effect.Effect<RenewedPage, StoreError>
   }
 >() {}
 
@@ -175,7 +175,7 @@ export type Found =
  * `owner` is one of its holders: the leases of one keeper belong to one OS process, whose evidence they all show.
  */
 export interface Holder {
-  readonly keeper?: string
+  readonly renewerId?: string
   readonly owner: LeaseOwner
   /** How many leases of processes that have not ended. */
   readonly leases: number
@@ -189,7 +189,7 @@ export interface Holding {
 
 /** A page of one keeper's renewals, in order of registration. */
 export interface RenewPage {
-  readonly keeper: string
+  readonly renewerId: string
   readonly ttlMs: number
   /** Goes on after a page. */
   readonly after?: number

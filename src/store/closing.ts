@@ -7,7 +7,7 @@ import { lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { EndState } from "../../machines/process/types.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { ClosePolicy } from "../model/Registration.ts"
-import type { Debt } from "./Children.ts"
+import type { CloseRequest } from "./Children.ts"
 import type { Change, ProcessRow } from "./Decision.ts"
 
 /** That a process closes: what it says to its children, and whether it has ended. Units: epoch milliseconds, UTC. */
@@ -30,7 +30,10 @@ export const closingOf = ({ before, row }: Change): Closing | undefined => {
 }
 
 /** What a child of this policy is owed; `undefined` when that is nothing. */
-export const actionOf = (policy: ClosePolicy, { hasEnded }: Pick<Closing, "hasEnded">): Debt["action"] | undefined =>
+export const actionOf = (
+  policy: ClosePolicy,
+  { hasEnded }: Pick<Closing, "hasEnded">
+): CloseRequest["action"] | undefined =>
   policy === "cancel" || (policy === "abandon" && hasEnded) ? policy : undefined
 
 /** That a process is closing, by its row; `undefined` while it runs and was not asked to stop. */

@@ -11,17 +11,20 @@ export const holdersOf = (rows: Iterable<ProcessRow>): ReadonlyArray<Holder> => 
   for (const row of rows) {
     const { held } = row.lease
     if (held === undefined || lifecycleOf(row.snapshot) !== "running") continue
-    const { keeper, owner } = held
-    const key = groupOf({ owner, ...(keeper === undefined ? {} : { keeper }) })
+    const { renewerId, owner } = held
+    const key = groupOf({ owner, ...(renewerId === undefined ? {} : { renewerId }) })
     const known = holders.get(key)
-    if (known === undefined) holders.set(key, { ...(keeper === undefined ? {} : { keeper }), owner, leases: 1 })
+    if (known === undefined) holders.set(key, { ...(renewerId === undefined ? {} : { renewerId }), owner, leases: 1 })
     else holders.set(key, { ...known, leases: known.leases + 1 })
   }
   return [...holders.values()]
 }
 
 /** The leases of one holder. */
-export const heldBy = (rows: Iterable<ProcessRow>, holder: Pick<Holder, "keeper" | "owner">): ReadonlyArray<Holding> =>
+export const heldBy = (
+  rows: Iterable<ProcessRow>,
+  holder: Pick<Holder, "renewerId" | "owner">
+): ReadonlyArray<Holding> =>
   [...rows].flatMap((row) => {
     const { held } = row.lease
     return held !== undefined && lifecycleOf(row.snapshot) === "running" && groupOf(held) === groupOf(holder)
@@ -29,5 +32,5 @@ export const heldBy = (rows: Iterable<ProcessRow>, holder: Pick<Holder, "keeper"
       : []
   })
 
-const groupOf = ({ keeper, owner }: Pick<Holder, "keeper" | "owner">): string =>
-  JSON.stringify([keeper ?? [owner.ownerId, owner.incarnationId], owner.liveness])
+const groupOf = ({ renewerId, owner }: Pick<Holder, "renewerId" | "owner">): string =>
+  JSON.stringify([renewerId ?? [owner.ownerId, owner.incarnationId], owner.liveness])

@@ -16,11 +16,11 @@ export const make: Effect.Effect<Effect.Effect<never>, never, ProcessStore | Cha
   function* () {
     const store = yield* ProcessStore
     const hub = yield* ChangeHub
-    const { roster } = yield* Worker
+    const { running: roster } = yield* Worker
 
     const poll = Effect.gen(function* () {
       if (hub.size() === 0 && roster.all().length === 0) return
-      for (const id of yield* store.changedElsewhere) {
+      for (const id of yield* store.externalChanges) {
         hub.notify(id)
         yield* roster.remind(id)
       }

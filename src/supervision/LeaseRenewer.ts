@@ -1,5 +1,5 @@
 /**
- * The lease keeper: renews every lease of this worker in few statements, and tells the actors of those that were lost.
+ * The lease renewer: renews every lease of this worker in few statements, and tells the actors of those that were lost.
  *
  * Invariant: a body whose lease is lost is interrupted and writes nothing more. A page of renewals is one transaction of at
  * most 1,000 leases, and the loop is let go between two.
@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
-import { ActivationStore } from "../operations/Activations.ts"
+import { Activations } from "../operations/Activations.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import type { ProcessActor } from "../runtime/worker/ActivationActor.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
@@ -26,14 +26,14 @@ export interface RenewalReport {
   readonly orphaned: ReadonlyArray<ProcessId>
 }
 
-interface Kept {
+interface Renewed {
   readonly processId: ProcessId
   readonly expiresAtMs: number
 }
 
 /** Keeps the leases of the worker in context. */
-export class LeaseKeeper extends Context.Tag("holdfast/supervision/LeaseKeeper")<
-  LeaseKeeper,
+export class LeaseRenewer extends Context.Tag("holdfast/supervision/LeaseKeeper")<
+  LeaseRenewer,
   {
     /** Renews once. Fails with `StoreError`: the next round tries again, and leases last for three. */
     readonly renew: Effect.Effect<RenewalReport, StoreError>
@@ -43,20 +43,20 @@ export class LeaseKeeper extends Context.Tag("holdfast/supervision/LeaseKeeper")
 >() {}
 
 /** A keeper for the worker in context. Its loop is for the supervision tree to run. */
-export const layer: Layer.Layer<LeaseKeeper, never, Worker | ActivationStore | ProcessStore | RuntimeConfig> =
+export const layer: Layer.Layer<LeaseRenewer, never, Worker | Activations | ProcessStore | RuntimeConfig> =
   Layer.effect(
-    LeaseKeeper,
+    LeaseRenewer,
     Effect.gen(function* () {
       const worker = yield* Worker
       const store = yield* ProcessStore
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { leaseRenewalMs, leaseTtlMs } = yield* RuntimeConfig
       const keeper = worker.owner.incarnationId
-      let suspected: ReadonlyMap<string, Kept> = new Map()
+      let suspected: ReadonlyMap<string, Renewed> = new Map()
 
       /** The tokens that were renewed, page by page. */
-      const renewAll = (after: number | undefined, tokens: Map<string, Kept>): Effect.Effect<void, StoreError> =>
-        store.renewKept({ keeper, ttlMs: leaseTtlMs, ...(after === undefined ? {} : { after }) }).pipe(
+      const renewAll = (after: number | undefined, tokens: Map<string, Renewed>): Effect.Effect<void, StoreError> =>
+        store.renewLeases({ renewerId: keeper, ttlMs: leaseTtlMs, ...(after === undefined ? {} : { after }) }).pipe(
           Effect.flatMap(({ renewed, expiresAtMs, next }) => {
             for (const { leaseToken, processId } of renewed) tokens.set(leaseToken, { processId, expiresAtMs })
             return next === undefined ? Effect.void : Effect.zipRight(Effect.yieldNow(), renewAll(next, tokens))
@@ -68,7 +68,7 @@ export const layer: Layer.Layer<LeaseKeeper, never, Worker | ActivationStore | P
        * fence says; otherwise it is a zombie, and stops.
        */
       const takeAgain = (actor: ProcessActor): Effect.Effect<"retaken" | "lost" | "ended", StoreError> =>
-        worker.roster.retake(actor).pipe(
+        worker.running.retake(actor).pipe(
           Effect.as("retaken" as const),
           Effect.catchTag("LeaseLost", (lost) => {
             // A renewal may meet the commit that ended the process: there was nothing left to renew.
@@ -82,9 +82,9 @@ export const layer: Layer.Layer<LeaseKeeper, never, Worker | ActivationStore | P
        * A lease that nothing here runs under would be renewed for ever: the commit that took it was applied, and its caller
        * was told otherwise. It is handed back when it is still there a round later, since a launch follows its commit.
        */
-      const handBackOrphans = (tokens: ReadonlyMap<string, Kept>) =>
+      const handBackOrphans = (tokens: ReadonlyMap<string, Renewed>) =>
         Effect.gen(function* () {
-          const running = new Set(worker.roster.all().map(({ lease }) => lease.leaseToken))
+          const running = new Set(worker.running.all().map(({ lease }) => lease.leaseToken))
           const suspects = new Map([...tokens].filter(([token]) => !running.has(token)))
           const orphaned: Array<ProcessId> = []
           for (const [token, { processId }] of suspects) {
@@ -103,10 +103,10 @@ export const layer: Layer.Layer<LeaseKeeper, never, Worker | ActivationStore | P
 
       const renew = Effect.gen(function* () {
         // Read before the renewal: what begins meanwhile has a fresh lease, which is not missed below.
-        const actors = worker.roster.all()
+        const actors = worker.running.all()
         // Nothing to renew, nothing written. What is held here without an actor then runs out by itself.
         if (actors.length === 0) return { renewed: 0, retaken: [], lost: [], orphaned: [] }
-        const tokens = new Map<string, Kept>()
+        const tokens = new Map<string, Renewed>()
         yield* renewAll(undefined, tokens)
         const retaken: Array<ProcessId> = []
         const lost: Array<ProcessId> = []
@@ -128,7 +128,7 @@ export const layer: Layer.Layer<LeaseKeeper, never, Worker | ActivationStore | P
         Effect.logWarning(`leases not renewed: ${error.message}`)
       )
 
-      return LeaseKeeper.of({
+      return LeaseRenewer.of({
         renew,
         run: Effect.forever(Effect.zipRight(Effect.sleep(leaseRenewalMs), round))
       })

@@ -16,7 +16,7 @@ import * as Step from "../../machines/xstate/step.ts"
 import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
-import { ActivationStore } from "../operations/Activations.ts"
+import { Activations } from "../operations/Activations.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
 import type { TreeNode } from "./Tree.ts"
@@ -47,11 +47,11 @@ export class Owner extends Context.Tag("holdfast/supervision/Owner")<
 >() {}
 
 /** The owner that the worker in context is. */
-export const layer: Layer.Layer<Owner, never, Worker | ActivationStore | RuntimeConfig> = Layer.effect(
+export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConfig> = Layer.effect(
   Owner,
   Effect.gen(function* () {
-    const { owner: identity, roster, claimant } = yield* Worker
-    const activations = yield* ActivationStore
+    const { owner: identity, running: roster, claimant } = yield* Worker
+    const activations = yield* Activations
     const { shutdownMs } = yield* RuntimeConfig
     let snapshot = Step.begin(ownerMachine, undefined).snapshot
 

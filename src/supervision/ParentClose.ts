@@ -17,7 +17,7 @@ import * as Children from "../operations/decisions/children.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 
 /** What one round paid. */
-export interface DebtReport {
+export interface ParentCloseReport {
   /** Children that were asked. */
   readonly asked: number
   /** Children that had ended, had been asked before, or were asked by another host meanwhile. */
@@ -25,11 +25,11 @@ export interface DebtReport {
 }
 
 /** Pays debts on demand and in a loop. */
-export class Debts extends Context.Tag("holdfast/supervision/Debts")<
-  Debts,
+export class ParentClose extends Context.Tag("holdfast/supervision/Debts")<
+  ParentClose,
   {
     /** Pays everything that is owed, at any depth. Fails with `StoreError`: what was not paid is still owed. */
-    readonly pay: Effect.Effect<DebtReport, StoreError>
+    readonly pay: Effect.Effect<ParentCloseReport, StoreError>
     /** Pays at the start, after commits that owe something, and every second, for ever; for the supervision tree to run. */
     readonly run: Effect.Effect<never>
   }
@@ -42,27 +42,27 @@ export const pollMs = 1_000
 const pageSize = 256
 
 /** Pays the debts of the store in context. */
-export const layer: Layer.Layer<Debts, never, ProcessStore> = Layer.scoped(
-  Debts,
+export const layer: Layer.Layer<ParentClose, never, ProcessStore> = Layer.scoped(
+  ParentClose,
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const nudges = yield* Queue.sliding<void>(1)
-    let seen = store.children.debtsWritten()
+    let seen = store.children.closeRequestsWritten()
     yield* store.onCommit(() => {
-      const written = store.children.debtsWritten()
+      const written = store.children.closeRequestsWritten()
       if (written === seen) return
       seen = written
       nudges.unsafeOffer(undefined)
     })
 
-    const pay: Effect.Effect<DebtReport, StoreError> = Effect.gen(function* () {
-      let report: DebtReport = { asked: 0, notNeeded: 0 }
+    const pay: Effect.Effect<ParentCloseReport, StoreError> = Effect.gen(function* () {
+      let report: ParentCloseReport = { asked: 0, notNeeded: 0 }
       while (true) {
-        const debts = yield* store.children.debts(pageSize)
+        const debts = yield* store.children.closeRequests(pageSize)
         if (debts.length === 0) return report
         const outcomes = yield* Effect.forEach(
           debts,
-          ({ childId }) => store.transact(Children.payPlan(childId), Children.pay(childId)),
+          ({ childId }) => store.transact(Children.dispatchPlan(childId), Children.dispatch(childId)),
           { concurrency: "unbounded" }
         )
         const asked = outcomes.filter((outcome) => outcome === "asked").length
@@ -74,7 +74,7 @@ export const layer: Layer.Layer<Debts, never, ProcessStore> = Layer.scoped(
       Effect.logWarning(`children not asked yet, a later round tries again: ${error.message}`)
     )
 
-    return Debts.of({
+    return ParentClose.of({
       pay,
       run: Effect.forever(Effect.zipRight(round, Effect.timeoutOption(nudges.take, pollMs)))
     })

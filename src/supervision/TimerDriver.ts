@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { nextDeadline } from "../../machines/process/lifecycle.ts"
 import type { StoreError } from "../model/errors.ts"
-import { ExecutionStore } from "../operations/BodyWrites.ts"
+import { BodyWrites } from "../operations/BodyWrites.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 
@@ -32,12 +32,12 @@ export const longestNapMs = 1_000
 const pageSize = 1_000
 
 /** A driver for the store in context. Its loop also puts bodies away that do nothing but wait. */
-export const layer: Layer.Layer<TimerDriver, never, ProcessStore | ExecutionStore | Worker> = Layer.scoped(
+export const layer: Layer.Layer<TimerDriver, never, ProcessStore | BodyWrites | Worker> = Layer.scoped(
   TimerDriver,
   Effect.gen(function* () {
     const store = yield* ProcessStore
-    const executions = yield* ExecutionStore
-    const { roster } = yield* Worker
+    const executions = yield* BodyWrites
+    const { running: roster } = yield* Worker
     /** When the present nap ends by itself; what is to be looked at earlier ends it. */
     let napUntilMs = 0
     let wake: (() => void) | undefined

@@ -14,24 +14,20 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type { LeaseOwner } from "../model/Lease.ts"
 import { opaqueOwner } from "../model/Lease.ts"
-import type { ActivationStore } from "../operations/Activations.ts"
 import * as Activations from "../operations/Activations.ts"
-import type { ExecutionStore } from "../operations/BodyWrites.ts"
+import type { BodyWrites } from "../operations/BodyWrites.ts"
 import * as Executions from "../operations/BodyWrites.ts"
 import type { ChangeFeed } from "../operations/ChangeFeed.ts"
 import * as Changes from "../operations/ChangeFeed.ts"
-import type { ProcessEnvironments } from "../operations/Environments.ts"
 import * as Environments from "../operations/Environments.ts"
 import type { HandleGrants } from "../operations/HandleGrants.ts"
 import * as Grants from "../operations/HandleGrants.ts"
-import type { LeaseStore } from "../operations/Leases.ts"
 import * as Leases from "../operations/Leases.ts"
 import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
 import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import * as Registry from "../operations/ProcessRegistry.ts"
 import type { Retention } from "../operations/Retention.ts"
 import * as Pruning from "../operations/Retention.ts"
-import type { WaitStore } from "../operations/Waits.ts"
 import * as Waits from "../operations/Waits.ts"
 import type { WakeOutbox } from "../operations/WakeOutbox.ts"
 import * as Outbox from "../operations/WakeOutbox.ts"
@@ -180,15 +176,15 @@ export class Mortality extends Context.Tag("holdfast/testing/Mortality")<
 export type LawEnv =
   | ProcessStore
   | ProcessRegistry
-  | LeaseStore
-  | ActivationStore
-  | ExecutionStore
+  | Leases.Leases
+  | Activations.Activations
+  | BodyWrites
   | HandleGrants
-  | WaitStore
+  | Waits.Waits
   | Retention
   | ChangeFeed
   | WakeOutbox
-  | ProcessEnvironments
+  | Environments.Environments
   | LawClock
   | Mortality
 

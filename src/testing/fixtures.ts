@@ -24,7 +24,7 @@ import * as Provenance from "../model/Provenance.ts"
 import * as Registration from "../model/Registration.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
 import type { Recoverer } from "../operations/decisions/recover.ts"
-import { LeaseStore } from "../operations/Leases.ts"
+import { Leases } from "../operations/Leases.ts"
 import type { Lookup } from "../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import { expectEquals, Mismatch } from "./Law.ts"
@@ -118,9 +118,9 @@ export const claimed = (
   id: ProcessId,
   owner: LeaseOwner,
   ttlMs: number = longMs
-): Effect.Effect<Lease, InputInvalid | Lookup | Mismatch, LeaseStore> =>
+): Effect.Effect<Lease, InputInvalid | Lookup | Mismatch, Leases> =>
   Effect.gen(function* () {
-    const leases = yield* LeaseStore
+    const leases = yield* Leases
     const outcome = yield* leases.claimProcessLease(id, owner, ttlMs)
     if (outcome._tag === "Acquired") return outcome.lease
     return yield* new Mismatch({ about: "a claim of a free lease", expected: "Acquired", actual: outcome })
@@ -131,9 +131,9 @@ export const exactlyOneAcquired = (
   id: ProcessId,
   racers: ReadonlyArray<LeaseOwner>,
   outcomes: ReadonlyArray<ClaimOutcome>
-): Effect.Effect<Lease | undefined, Mismatch | InputInvalid | StoreError, LeaseStore> =>
+): Effect.Effect<Lease | undefined, Mismatch | InputInvalid | StoreError, Leases> =>
   Effect.gen(function* () {
-    const stored = yield* (yield* LeaseStore).getProcessLease(id)
+    const stored = yield* (yield* Leases).getProcessLease(id)
     yield* expectEquals(
       "the outcomes",
       outcomes,
@@ -153,7 +153,7 @@ export const leasedProcess = (
 ): Effect.Effect<
   { readonly id: ProcessId; readonly owner: LeaseOwner; readonly lease: Lease },
   RegistrationRefusal | InputInvalid | Lookup | Mismatch,
-  ProcessRegistry | LeaseStore
+  ProcessRegistry | Leases
 > =>
   Effect.gen(function* () {
     const id = yield* freshProcess(disposition)
@@ -182,7 +182,7 @@ export const endOf = (
 export const endedByLease: Effect.Effect<
   ProcessId,
   RegistrationRefusal | CompletionRefusal | LeaseLost | InputInvalid | Lookup | Mismatch,
-  ProcessRegistry | LeaseStore
+  ProcessRegistry | Leases
 > = Effect.gen(function* () {
   const registry = yield* ProcessRegistry
   const { id, lease } = yield* leasedProcess()

@@ -16,7 +16,7 @@ import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { registrationOf } from "../../src/runtime/engine/registrations.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
-import { LeaseKeeper } from "../../src/supervision/LeaseRenewer.ts"
+import { LeaseRenewer } from "../../src/supervision/LeaseRenewer.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
 import type { FigureSpec, Run } from "./Contest.ts"
 import { reading } from "./Contest.ts"
@@ -89,7 +89,7 @@ export const coldStartFigures: ReadonlyArray<FigureSpec> = [
 export const measureRenewal = async (folder: string): Promise<Run> => {
   const watch = HoldWatch.make()
   const program = Effect.gen(function* () {
-    const { renew } = yield* LeaseKeeper
+    const { renew } = yield* LeaseRenewer
     const registry = yield* ProcessRegistry
     // Registered first, so that the sweep takes them on in batches.
     yield* Effect.forEach(

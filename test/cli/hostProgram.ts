@@ -40,7 +40,7 @@ const session = { originator: { _tag: "Session", scope: { sessionId: "s1" } } } 
 const program = Effect.gen(function* () {
   const processes = yield* Processes
   const registry = yield* ProcessRegistry.ProcessRegistry
-  const waits = yield* Waits.WaitStore
+  const waits = yield* Waits.Waits
   const quick = yield* processes.start(Quick, { id: "quick-1", payload: { text: "a\u001b[31mb\nc" }, label: "first" })
   yield* quick.await
   yield* processes.start(Work, { id: "work-1", payload: null })

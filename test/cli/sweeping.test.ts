@@ -6,7 +6,6 @@ import { processId } from "../../src/model/ids.ts"
 import type { LeaseOwner } from "../../src/model/Lease.ts"
 import type { Registration } from "../../src/model/Registration.ts"
 import * as Activations from "../../src/operations/Activations.ts"
-import { ActivationStore } from "../../src/operations/Activations.ts"
 import * as Authority from "../../src/operations/decisions/authority.ts"
 import * as Leases from "../../src/operations/Leases.ts"
 import { OwnerLiveness } from "../../src/operations/OwnerLiveness.ts"
@@ -36,7 +35,7 @@ const register = (id: string, disposition: Registration["disposition"], changes:
 
 const begin = (id: string, owner: LeaseOwner) =>
   Effect.gen(function* () {
-    const activations = yield* ActivationStore
+    const activations = yield* Activations.Activations
     const lease = yield* claimed(processId(id), owner)
     yield* activations.begin(lease, 1, owner)
     return lease
@@ -44,7 +43,7 @@ const begin = (id: string, owner: LeaseOwner) =>
 
 const handBack = (id: string) =>
   Effect.gen(function* () {
-    const activations = yield* ActivationStore
+    const activations = yield* Activations.Activations
     yield* activations.suspend(yield* begin(id, yield* freshOwner()), "handed_back")
   })
 

@@ -232,8 +232,8 @@ const own = (ctx: ExecutionContext) =>
   Effect.gen(function* () {
     const context = yield* Deferred.await(services)
     const registry = Context.get(context, ProcessRegistry.ProcessRegistry)
-    const waits = Context.get(context, Waits.WaitStore)
-    const leases = Context.get(context, Leases.LeaseStore)
+    const waits = Context.get(context, Waits.Waits)
+    const leases = Context.get(context, Leases.Leases)
     const first = yield* leases.getProcessLease(ctx.processId)
     if (first?.fencingToken !== ctx.fencingToken) return yield* lost(ctx, first)
     // The keeper may have taken the lease again meanwhile, for the same life of the same owner.

@@ -150,7 +150,7 @@ const nothingOwed = Effect.gen(function* () {
 /** Takes a process without a worker: its lease, then an activation. */
 export const takeByHand = (id: string, ttlMs: number) =>
   Effect.gen(function* () {
-    const leases = yield* Leases.LeaseStore
+    const leases = yield* Leases.Leases
     const activations = yield* activationsHere
     const owner = yield* Liveness.make(Liveness.linux).identify("by hand")
     const claim = yield* leases.claimProcessLease(Ids.processId(id), owner, ttlMs)
@@ -161,7 +161,7 @@ export const takeByHand = (id: string, ttlMs: number) =>
 
 /** The writes of a worker, on the store in context. */
 export const activationsHere: Effect.Effect<
-  Context.Tag.Service<typeof Activations.ActivationStore>,
+  Context.Tag.Service<typeof Activations.Activations>,
   never,
   ProcessStore.ProcessStore
 > = Activations.make
@@ -189,7 +189,7 @@ const family = <E, R>(registered: (id: string) => Effect.Effect<void, E, R>) =>
 
 /** What a worker does in one commit, one commit each: register, claim, begin, release. A sweep then runs it as another try. */
 const byHand = Effect.gen(function* () {
-  const leases = yield* Leases.LeaseStore
+  const leases = yield* Leases.Leases
   const registry = yield* ProcessRegistry.ProcessRegistry
   yield* registry.registerProcess(declared("by-hand", "step", 3))
   const lease = yield* takeByHand("by-hand", 30_000)

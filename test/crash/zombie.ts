@@ -61,8 +61,8 @@ export const play = (options: {
 const writesUnder = (lease: Effect.Effect.Success<ReturnType<typeof takeByHand>>) =>
   Effect.gen(function* () {
     const registry = yield* ProcessRegistry.ProcessRegistry
-    const leases = yield* Leases.LeaseStore
-    const waits = yield* Waits.WaitStore
+    const leases = yield* Leases.Leases
+    const waits = yield* Waits.Waits
     const activations = yield* activationsHere
     const id = Ids.processId(heldId)
     const bystander = Ids.processId(bystanderId)

@@ -11,7 +11,7 @@ import type { Program } from "./program.ts"
 import { filesRead, run, start } from "./program.ts"
 
 const holder = (keeper: string, leases: number, pid?: number): ProcessStore.Holder => ({
-  keeper,
+  renewerId: keeper,
   leases,
   owner: {
     ownerId: `holdfast:${keeper}:run:1`,

@@ -12,7 +12,6 @@ import type { LeaseOwner } from "../../src/model/Lease.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import type { Registration } from "../../src/model/Registration.ts"
 import * as Activations from "../../src/operations/Activations.ts"
-import { ActivationStore } from "../../src/operations/Activations.ts"
 import * as Authority from "../../src/operations/decisions/authority.ts"
 import * as Leases from "../../src/operations/Leases.ts"
 import * as Liveness from "../../src/operations/OwnerLiveness.ts"
@@ -22,7 +21,6 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Pruning from "../../src/operations/Retention.ts"
 import { Retention } from "../../src/operations/Retention.ts"
 import * as Waits from "../../src/operations/Waits.ts"
-import { WaitStore } from "../../src/operations/Waits.ts"
 import type { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { claimed, outputs, registrationOf } from "../../src/testing/fixtures.ts"
 
@@ -64,16 +62,16 @@ export const register = (disposition: Registration["disposition"], changes: Part
 /** Begins an activation under a lease of so many milliseconds. */
 export const begin = (owner: LeaseOwner, activation = 1, ttlMs = 60_000) =>
   Effect.gen(function* () {
-    const activations = yield* ActivationStore
+    const activations = yield* Activations.Activations
     const lease = yield* claimed(p, owner, ttlMs)
     yield* activations.begin(lease, activation, owner)
     return lease
   })
 
 /** Begins an activation, lets it wait, and puts its body away meanwhile. */
-const parked = (wait: Effect.Effect<unknown, unknown, WaitStore>, key: string) =>
+const parked = (wait: Effect.Effect<unknown, unknown, Waits.Waits>, key: string) =>
   Effect.gen(function* () {
-    const activations = yield* ActivationStore
+    const activations = yield* Activations.Activations
     const lease = yield* begin(alive)
     yield* wait
     yield* activations.suspend(lease, "passivated", [key])
@@ -81,7 +79,7 @@ const parked = (wait: Effect.Effect<unknown, unknown, WaitStore>, key: string) =
 
 /** Lets it wait for a signal. */
 export const waitForReady = Effect.gen(function* () {
-  const waits = yield* WaitStore
+  const waits = yield* Waits.Waits
   const kind = { _tag: "Signal", name: "ready", eventType: "signal.ready", key: "k", ordinal: 1 } as const
   yield* waits.setProcessWait(p, { kind, sinceMs: 0 }, Authority.host)
 })
@@ -186,7 +184,7 @@ export const cases: Readonly<Record<Tag, Case>> = {
     make: Effect.zipRight(
       register("rerunnable"),
       parked(
-        Effect.flatMap(WaitStore, (waits) =>
+        Effect.flatMap(Waits.Waits, (waits) =>
           waits.setProcessWait(p, { kind: { _tag: "Timer", key: "t" }, sinceMs: 0, deadlineMs: 90_000 }, Authority.host)
         ),
         "t"
@@ -269,7 +267,7 @@ export const cases: Readonly<Record<Tag, Case>> = {
   BackingOff: {
     make: Effect.zipRight(
       register("rerunnable"),
-      Effect.flatMap(ActivationStore, (activations) => activations.backOff(p, "its payload does not decode"))
+      Effect.flatMap(Activations.Activations, (activations) => activations.backOff(p, "its payload does not decode"))
     ),
     brief: "backs off, tries in 1 s",
     moves: ["sweep", "operator"],

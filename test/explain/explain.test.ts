@@ -6,7 +6,7 @@ import * as Explanations from "../../src/explain/Explanation.ts"
 import { explain } from "../../src/explain/explain.ts"
 import { brief, render } from "../../src/explain/render.ts"
 import { processId } from "../../src/model/ids.ts"
-import { ActivationStore } from "../../src/operations/Activations.ts"
+import { Activations } from "../../src/operations/Activations.ts"
 import * as Authority from "../../src/operations/decisions/authority.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
@@ -138,7 +138,7 @@ describe("an explanation", () => {
   it.effect("of a row that rests says why, how often that was, and until when", () =>
     Effect.gen(function* () {
       yield* cases.BackingOff.make
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       yield* TestClock.adjust("1 seconds")
       yield* activations.backOff(p, "still not")
       const { because } = yield* explain(p)

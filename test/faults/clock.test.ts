@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
-import { LeaseStore } from "../../src/operations/Leases.ts"
+import { Leases } from "../../src/operations/Leases.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
 import { bounded, temporaryFolder, until } from "../support/hosts.ts"
 import { gated, host, jumpingClock, logOf } from "./faults.ts"
@@ -11,7 +11,7 @@ const hourMs = 3_600_000
 
 const timings = { leaseTtl: "3 seconds", leaseRenewal: "100 millis", sweepInterval: "20 millis" } as const
 
-const leaseOf = (id: string) => Effect.flatMap(LeaseStore, (leases) => leases.getProcessLease(processId(id)))
+const leaseOf = (id: string) => Effect.flatMap(Leases, (leases) => leases.getProcessLease(processId(id)))
 
 /** Waits until the lease of a process was taken or renewed under the clock as it stands. */
 const settled = (id: string, now: () => number) =>
@@ -28,8 +28,8 @@ const ids = ["once-1", "once-2", "again-1", "again-2"]
 const running = (
   play: (world: {
     readonly jump: (ms: number) => Effect.Effect<void>
-    readonly settle: Effect.Effect<void, unknown, LeaseStore>
-  }) => Effect.Effect<ReadonlyArray<number>, unknown, LeaseStore | RecoverySweep>
+    readonly settle: Effect.Effect<void, unknown, Leases>
+  }) => Effect.Effect<ReadonlyArray<number>, unknown, Leases | RecoverySweep>
 ) =>
   Effect.gen(function* () {
     const file = `${yield* temporaryFolder}/a.db`

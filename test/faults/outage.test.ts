@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
-import { LeaseStore } from "../../src/operations/Leases.ts"
+import { Leases } from "../../src/operations/Leases.ts"
 import { registrationOf } from "../../src/runtime/engine/registrations.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
 import { fieldsOf, open as openStore, raw } from "../store/sqliteFixtures.ts"
@@ -53,7 +53,7 @@ const numbered = (name: string, count: number) => Array.from({ length: count }, 
 
 const fenceOf = (id: string) =>
   Effect.map(
-    Effect.flatMap(LeaseStore, (leases) => leases.getProcessLease(processId(id))),
+    Effect.flatMap(Leases, (leases) => leases.getProcessLease(processId(id))),
     (lease) => lease?.fencingToken
   )
 

@@ -14,7 +14,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
-import { Debts } from "../../src/supervision/ParentClose.ts"
+import { ParentClose } from "../../src/supervision/ParentClose.ts"
 import { bounded, memory, sqlite, temporaryFolder, until } from "../support/hosts.ts"
 
 /** What bodies say, in the order in which they say it. */
@@ -78,7 +78,7 @@ const statusOf = (id: string) =>
   )
 
 const nothingOwed = Effect.flatMap(ProcessStore, ({ children }) =>
-  Effect.map(children.debts(1), (debts) => debts.length === 0)
+  Effect.map(children.closeRequests(1), (debts) => debts.length === 0)
 )
 
 /** A parent that starts a leaf of each policy, and ends or waits as it is told. */
@@ -172,7 +172,7 @@ describe("the children of a process that closes", () => {
         ])
         yield* until(Effect.map(statusOf("f/cancel"), (status) => status === "Cancelled"))
         assert.strictEqual(yield* statusOf("f/keep"), "Running")
-        assert.deepStrictEqual(yield* (yield* Debts).pay, { asked: 0, notNeeded: 0 })
+        assert.deepStrictEqual(yield* (yield* ParentClose).pay, { asked: 0, notNeeded: 0 })
       }).pipe(Effect.provide(memory([leaf, family])))
     })
   }

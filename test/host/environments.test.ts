@@ -10,7 +10,7 @@ import type { EnvironmentRef } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
-import { ProcessEnvironments } from "../../src/operations/Environments.ts"
+import { Environments } from "../../src/operations/Environments.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { emptyEnvironment } from "../../src/runtime/engine/registrations.ts"
@@ -84,7 +84,7 @@ describe("the environment of a host", () => {
       yield* bounded((yield* processes.start(Parent, { id: "p", payload: null })).await)
       yield* bounded((yield* processes.startTool(Call, { callId: "c", args: null })).await)
       for (const id of ["p", "p/child", "c"]) assert.strictEqual((yield* recordOf(id))?.envRef, ref)
-      assert.deepStrictEqual(yield* (yield* ProcessEnvironments).load(ref as EnvironmentRef), environment)
+      assert.deepStrictEqual(yield* (yield* Environments).load(ref as EnvironmentRef), environment)
     }).pipe(Effect.provide(memoryWith({ engines: [Work, Parent], tools: [Call], environment })))
   )
 
@@ -103,7 +103,7 @@ describe("the environment of a host", () => {
       })
       yield* bounded((yield* Processes).handle(Parent, "p").await)
       const child = yield* recordOf("p/child")
-      assert.deepStrictEqual(yield* (yield* ProcessEnvironments).load(child?.envRef ?? emptyEnvironment), own)
+      assert.deepStrictEqual(yield* (yield* Environments).load(child?.envRef ?? emptyEnvironment), own)
       assert.strictEqual((yield* recordOf("p"))?.envRef, child?.envRef)
     }).pipe(Effect.provide(memoryWith({ engines: [Work, Parent], environment })))
   )
@@ -116,7 +116,7 @@ describe("the environment of a host", () => {
       }).pipe(Effect.provide(sqliteWith(filename, { engines: [], environment })))
       yield* Effect.gen(function* () {
         yield* bounded((yield* Processes).handle(Work, "w").await)
-        assert.deepStrictEqual(yield* (yield* ProcessEnvironments).load(ref as EnvironmentRef), environment)
+        assert.deepStrictEqual(yield* (yield* Environments).load(ref as EnvironmentRef), environment)
       }).pipe(Effect.provide(sqliteWith(filename, { engines: [Work] })))
     }).pipe(Effect.scoped)
   )
@@ -139,7 +139,7 @@ describe("a process whose environment cannot be had", () => {
       assert.strictEqual(resting?.backOff?.problem, `missing process execution env \`${ref}\``)
       assert.strictEqual(resting?.sequence, 0)
       assert.strictEqual((yield* recordOf("w"))?.firstStarted, undefined)
-      yield* (yield* ProcessEnvironments).persist(environment)
+      yield* (yield* Environments).persist(environment)
       yield* bounded((yield* Processes).handle(Work, "w").await)
     }).pipe(Effect.provide(memoryWith({ engines: [Work] })))
   )

@@ -14,7 +14,7 @@ import { Processes } from "../../src/host/Processes.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Authority from "../../src/operations/decisions/authority.ts"
-import { LeaseStore } from "../../src/operations/Leases.ts"
+import { Leases } from "../../src/operations/Leases.ts"
 import * as Liveness from "../../src/operations/OwnerLiveness.ts"
 import { OwnerLiveness } from "../../src/operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
@@ -60,7 +60,7 @@ describe("the tree of a host", () => {
           "host: running",
           "├─ store writer: running, restarted 2 times, last failure: Error: disk",
           "├─ owner: running, me",
-          "│  ├─ lease keeper: running",
+          "│  ├─ lease renewer: running",
           "│  ├─ process actors: running, accepting, 1 at work",
           "│  │  └─ p: running, attempt 1, fence 1",
           "│  ├─ admission: running",
@@ -88,7 +88,7 @@ describe("a defect in a part of a host", () => {
     readonly [part: string, fault: Fault, provoke: Effect.Effect<unknown, unknown, ProcessRegistry>]
   > = [
     ["sweep", "holders", Effect.void],
-    ["lease keeper", "renewKept", Effect.void],
+    ["lease renewer", "renewKept", Effect.void],
     ["change feed", "changedElsewhere", Effect.void],
     [
       "lookout",
@@ -251,7 +251,7 @@ describe("a host that stops", () => {
           run: () => Effect.onInterrupt(Effect.never, () => Effect.sleep("60 millis"))
         })
         yield* Effect.gen(function* () {
-          const leases = yield* LeaseStore
+          const leases = yield* Leases
           const owner = yield* Owner
           yield* (yield* Processes).start(slow, { id: "slow", payload: "" })
           yield* start(bound.engine, "left")

@@ -7,7 +7,7 @@ import { SessionProcesses } from "../../src/host/SessionProcesses.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
-import { ProcessEnvironments } from "../../src/operations/Environments.ts"
+import { Environments } from "../../src/operations/Environments.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { makeRunLocal } from "../../src/runtime/body/Origin.ts"
@@ -46,7 +46,7 @@ const scopeOf = (id: typeof p) =>
     const found = yield* (yield* ProcessStore).find(id)
     if (found._tag !== "Present") return yield* Effect.dieMessage("the process is there")
     return Scopes.make(found.row, () => Effect.runSync(Effect.dieMessage("nobody writes")), {
-      environments: yield* ProcessEnvironments,
+      environments: yield* Environments,
       host: yield* HostEnvironment,
       tools: yield* Tools,
       facets: yield* Facets.services

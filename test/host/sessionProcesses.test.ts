@@ -13,7 +13,7 @@ import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
 import type { StartRequest } from "../../src/model/StartRequest.ts"
 import { external } from "../../src/model/StartRequest.ts"
-import { ProcessEnvironments } from "../../src/operations/Environments.ts"
+import { Environments } from "../../src/operations/Environments.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { makeRunLocal } from "../../src/runtime/body/Origin.ts"
@@ -166,7 +166,7 @@ describe("a start in a session's name", () => {
       assert.deepStrictEqual((yield* grants.listHandleGrants(scope))[0]?.grant.descriptor, { label: "shouting" })
       const ref = record.envRef
       assert.isDefined(ref)
-      const spec = ref === undefined ? undefined : yield* (yield* ProcessEnvironments).load(ref)
+      const spec = ref === undefined ? undefined : yield* (yield* Environments).load(ref)
       assert.deepStrictEqual(spec, { pluginOptions: { a: 1 }, policy: {} })
       assert.deepStrictEqual(yield* bounded(sessions.awaitHandle(handle, caller())), { _tag: "Success", value: "HEY" })
     }).pipe(Effect.provide(host))

@@ -12,7 +12,6 @@ import * as Authority from "../../src/operations/decisions/authority.ts"
 import * as Registry from "../../src/operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Waits from "../../src/operations/Waits.ts"
-import { WaitStore } from "../../src/operations/Waits.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { quiet } from "../support/hosts.ts"
@@ -49,11 +48,11 @@ export const register = (
   })
 
 /** Lets a process wait for the signal `approve`. */
-export const waitForApproval = (id: string): Effect.Effect<void, unknown, WaitStore> =>
+export const waitForApproval = (id: string): Effect.Effect<void, unknown, Waits.Waits> =>
   Effect.gen(function* () {
     const key = signalWaitKey(processId(id), "approve", 1)
     const kind = { _tag: "Signal" as const, name: "approve", eventType: signalEventType("approve"), key, ordinal: 1 }
-    yield* (yield* WaitStore).setProcessWait(processId(id), { kind, sinceMs: 1_000 }, Authority.host)
+    yield* (yield* Waits.Waits).setProcessWait(processId(id), { kind, sinceMs: 1_000 }, Authority.host)
   })
 
 /** Notes something in a process's log. */

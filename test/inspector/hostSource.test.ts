@@ -83,7 +83,7 @@ describe("the inspector of a live host", () => {
         yield* furnish
         const names = namesIn((yield* part("/api/tree")) as Node) // a tree is nodes all the way down
         assert.strictEqual(names[0], "host")
-        assert.includeMembers([...names], ["owner", "lease keeper", "sweep", "timer driver", "change feed"])
+        assert.includeMembers([...names], ["owner", "lease renewer", "sweep", "timer driver", "change feed"])
         assert.isTrue(names.some((name) => name.includes("first")))
         assert.isFalse(names.some((name) => name.includes("second")))
       }).pipe(Effect.provide(host))

@@ -48,7 +48,7 @@ const parts: InspectorParts = {
     kind: "supervisor",
     state: "running",
     children: [
-      { id: "lease keeper", kind: "worker", state: "running", restarts: 0 },
+      { id: "lease renewer", kind: "worker", state: "running", restarts: 0 },
       {
         id: "recovery sweep",
         kind: "worker",

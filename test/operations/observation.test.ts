@@ -11,7 +11,6 @@ import * as Authority from "../../src/operations/decisions/authority.ts"
 import * as Grants from "../../src/operations/HandleGrants.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
 import * as Leases from "../../src/operations/Leases.ts"
-import { LeaseStore } from "../../src/operations/Leases.ts"
 import * as Observing from "../../src/operations/Observation.ts"
 import { Observation } from "../../src/operations/Observation.ts"
 import * as Liveness from "../../src/operations/OwnerLiveness.ts"
@@ -70,7 +69,7 @@ for (const [name, store] of stores) {
         const observation = yield* Observation
         yield* add("p")
         const owner = opaqueOwner("w", "life-1")
-        yield* Effect.flatMap(LeaseStore, (leases) => leases.claimProcessLease(processId("p"), owner, 50))
+        yield* Effect.flatMap(Leases.Leases, (leases) => leases.claimProcessLease(processId("p"), owner, 50))
         yield* TestClock.adjust("1 second")
         const seen = yield* observation.observe(processId("p"))
         assert.deepStrictEqual(

@@ -128,7 +128,7 @@ export const make: Effect.Effect<World> = Effect.gen(function* () {
       return {
         run: (effect) => driven(inside(effect)),
         begin: (effect) => Effect.asVoid(Effect.forkDaemon(Effect.exit(inside(effect)))),
-        passivate: Effect.sync(() => Context.unsafeGet(context, Worker).roster.passivate(nowMs)),
+        passivate: Effect.sync(() => Context.unsafeGet(context, Worker).running.passivate(nowMs)),
         crash: Effect.sync(() => {
           isAlive = false
         }),

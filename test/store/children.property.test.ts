@@ -10,7 +10,7 @@ import * as Runtime from "effect/Runtime"
 import type { ProcessId } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"
 import type { ClosePolicy } from "../../src/model/Registration.ts"
-import { ActivationStore } from "../../src/operations/Activations.ts"
+import { Activations } from "../../src/operations/Activations.ts"
 import { host } from "../../src/operations/decisions/authority.ts"
 import * as Children from "../../src/operations/decisions/children.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
@@ -65,7 +65,7 @@ const perform = (family: string, policies: ReadonlyArray<ClosePolicy>, { act, me
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const registry = yield* ProcessRegistry
-    const activations = yield* ActivationStore
+    const activations = yield* Activations
     const id = idOf(family, member)
     const parent = parents[member]
     const registration = registrationOf(
@@ -85,7 +85,7 @@ const perform = (family: string, policies: ReadonlyArray<ClosePolicy>, { act, me
       case "end":
         return yield* registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
       case "pay":
-        return yield* store.transact(Children.payPlan(id), Children.pay(id))
+        return yield* store.transact(Children.dispatchPlan(id), Children.dispatch(id))
     }
   }).pipe(
     Effect.as("accepted"),
@@ -101,17 +101,17 @@ const payEverything = (family: string) =>
     for (const _ of members) {
       for (const member of members) {
         const id = idOf(family, member)
-        yield* store.transact(Children.payPlan(id), Children.pay(id))
+        yield* store.transact(Children.dispatchPlan(id), Children.dispatch(id))
       }
     }
-    return yield* Effect.forEach(members, (member) => store.children.debtsOf(idOf(family, member)))
+    return yield* Effect.forEach(members, (member) => store.children.closeRequestsOf(idOf(family, member)))
   })
 
 describe("every interleaving of starting children and stopping their parents", () => {
   for (const [name, store] of Object.entries(backends)) {
     it.effect(`refuses the child or asks it, and owes nothing in the end: ${name}`, () =>
       Effect.gen(function* () {
-        const runtime = yield* Effect.runtime<ProcessStore | ProcessRegistry | ActivationStore>()
+        const runtime = yield* Effect.runtime<ProcessStore | ProcessRegistry | Activations>()
         const runPromise = Runtime.runPromise(runtime)
         let family = 0
         yield* Effect.promise(() =>

@@ -10,17 +10,17 @@ import { signalWaitKey } from "../../src/model/ids.ts"
 import type { Lease, LeaseOwner } from "../../src/model/Lease.ts"
 import * as ProcessRecord from "../../src/model/ProcessRecord.ts"
 import * as Registration from "../../src/model/Registration.ts"
-import { ActivationStore } from "../../src/operations/Activations.ts"
-import { ExecutionStore } from "../../src/operations/BodyWrites.ts"
+import { Activations } from "../../src/operations/Activations.ts"
+import { BodyWrites } from "../../src/operations/BodyWrites.ts"
 import type { Cursor } from "../../src/operations/ChangeFeed.ts"
 import { ChangeFeed } from "../../src/operations/ChangeFeed.ts"
 import type { Authority } from "../../src/operations/decisions/authority.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
-import { LeaseStore } from "../../src/operations/Leases.ts"
+import { Leases } from "../../src/operations/Leases.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import type { Watermark } from "../../src/operations/Retention.ts"
 import { Retention } from "../../src/operations/Retention.ts"
-import { WaitStore } from "../../src/operations/Waits.ts"
+import { Waits } from "../../src/operations/Waits.ts"
 import type { Change } from "../../src/store/Decision.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
@@ -81,10 +81,10 @@ const perform = (
 ): Effect.Effect<unknown, { readonly _tag: string; readonly message: string }, LawEnv> =>
   Effect.gen(function* () {
     const registry = yield* ProcessRegistry
-    const leases = yield* LeaseStore
-    const activations = yield* ActivationStore
-    const waits = yield* WaitStore
-    const executions = yield* ExecutionStore
+    const leases = yield* Leases
+    const activations = yield* Activations
+    const waits = yield* Waits
+    const executions = yield* BodyWrites
     const grants = yield* HandleGrants
     const retention = yield* Retention
     const clock = yield* Law.LawClock

@@ -10,9 +10,9 @@ import type { ProcessId } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"
 import type { Lease, LeaseOwner } from "../../src/model/Lease.ts"
 import * as Registration from "../../src/model/Registration.ts"
-import { ActivationStore } from "../../src/operations/Activations.ts"
+import { Activations } from "../../src/operations/Activations.ts"
 import type { Authority } from "../../src/operations/decisions/authority.ts"
-import { LeaseStore } from "../../src/operations/Leases.ts"
+import { Leases } from "../../src/operations/Leases.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
@@ -76,8 +76,8 @@ const ownerOf = (incarnationId: string): LeaseOwner => ({
 const perform = (cast: Cast, command: Command): Effect.Effect<unknown, { readonly _tag: string }, LawEnv> =>
   Effect.gen(function* () {
     const registry = yield* ProcessRegistry
-    const leases = yield* LeaseStore
-    const activations = yield* ActivationStore
+    const leases = yield* Leases
+    const activations = yield* Activations
     const clock = yield* Law.LawClock
     const mortality = yield* Law.Mortality
     const id = (index: number) => cast.ids[index] as ProcessId

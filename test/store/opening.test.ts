@@ -132,10 +132,10 @@ describe("a file that is opened for reading", () => {
     Effect.gen(function* () {
       const { current } = yield* files
       const store = yield* read(current)
-      assert.deepStrictEqual(yield* store.changedElsewhere, [])
+      assert.deepStrictEqual(yield* store.externalChanges, [])
       const { register } = yield* open(current)
       yield* register("q")
-      assert.deepStrictEqual(yield* store.changedElsewhere, [q])
+      assert.deepStrictEqual(yield* store.externalChanges, [q])
       assert.strictEqual((yield* store.find(q))._tag, "Present")
     })
   )
@@ -166,7 +166,7 @@ describe("a file that is opened for reading", () => {
       const registry = yield* Effect.provideService(Registry.make, ProcessStore, store)
       for (const write of [
         store.transact({ lock: [] }, () => accept(undefined)),
-        store.renewKept({ keeper: "k", ttlMs: 1 }),
+        store.renewLeases({ renewerId: "k", ttlMs: 1 }),
         registry.appendEvent(p, { eventType: "note", payload: 1 }, external)
       ] as ReadonlyArray<Effect.Effect<unknown, object>>) {
         const error = yield* failure(write)

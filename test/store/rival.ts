@@ -22,13 +22,13 @@ import { processMachine } from "../../machines/process/machine.ts"
 import * as Step from "../../machines/xstate/step.ts"
 import * as Errors from "../../src/model/errors.ts"
 import type { StoredSnapshot } from "../../src/model/ProcessRecord.ts"
-import { ActivationStore } from "../../src/operations/Activations.ts"
+import { Activations } from "../../src/operations/Activations.ts"
 import { ChangeFeed } from "../../src/operations/ChangeFeed.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
-import { LeaseStore } from "../../src/operations/Leases.ts"
+import { Leases } from "../../src/operations/Leases.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { Retention } from "../../src/operations/Retention.ts"
-import { WaitStore } from "../../src/operations/Waits.ts"
+import { Waits } from "../../src/operations/Waits.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Env from "../../src/testing/Law.ts"
@@ -62,9 +62,9 @@ type Operation = Effect.Effect<unknown, { readonly _tag: string }>
 export const servicesOf = (world: Context.Context<LawEnv>): Readonly<Record<Service, Operations>> =>
   ({
     registry: Context.get(world, ProcessRegistry),
-    leases: Context.get(world, LeaseStore),
-    activations: Context.get(world, ActivationStore),
-    waits: Context.get(world, WaitStore),
+    leases: Context.get(world, Leases),
+    activations: Context.get(world, Activations),
+    waits: Context.get(world, Waits),
     grants: Context.get(world, HandleGrants),
     retention: Context.get(world, Retention),
     feed: Context.get(world, ChangeFeed),

@@ -209,7 +209,7 @@ describe("several stores on one file", () => {
   it.scopedLive("each learns which processes the other has changed, once, and none of its own", () =>
     Effect.gen(function* () {
       const [one, other] = yield* two
-      const changed = Effect.map(one.store.changedElsewhere, (ids) => [...ids])
+      const changed = Effect.map(one.store.externalChanges, (ids) => [...ids])
       assert.deepStrictEqual(yield* changed, [])
       yield* one.register("own")
       assert.deepStrictEqual(yield* changed, [])
@@ -220,7 +220,7 @@ describe("several stores on one file", () => {
       yield* one.note("own", 1)
       yield* other.note("p", 1)
       assert.deepStrictEqual(yield* changed, ["p"])
-      assert.deepStrictEqual([...(yield* other.store.changedElsewhere)].map(String), ["own"])
+      assert.deepStrictEqual([...(yield* other.store.externalChanges)].map(String), ["own"])
     })
   )
 })
@@ -303,7 +303,7 @@ describe("query plans", () => {
       yield* another.store.outbox.list({ states: ["pending", "enqueuing"], limit: 10 })
       yield* another.store.outbox.list({ processId: p, limit: 10 })
       yield* another.store.heldBy({ owner: opaqueOwner("o", "i"), leases: 1 })
-      yield* store.changedElsewhere
+      yield* store.externalChanges
       const db = yield* raw(path)
       const asked = new Set(prepare.mock.calls.map(([sql]) => sql.trim()))
       prepare.mockRestore()

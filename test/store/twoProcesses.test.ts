@@ -8,13 +8,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { jsonProblem } from "../../src/model/json.ts"
-import { ActivationStore } from "../../src/operations/Activations.ts"
+import { Activations } from "../../src/operations/Activations.ts"
 import { ChangeFeed } from "../../src/operations/ChangeFeed.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
-import { LeaseStore } from "../../src/operations/Leases.ts"
+import { Leases } from "../../src/operations/Leases.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { Retention } from "../../src/operations/Retention.ts"
-import { WaitStore } from "../../src/operations/Waits.ts"
+import { Waits } from "../../src/operations/Waits.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { allLaws, lawsBySubject } from "../../src/testing/Certify.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
@@ -144,9 +144,9 @@ const twoProcesses = Layer.scopedContext(
     }
     return world.pipe(
       Context.add(ProcessRegistry, of("registry") as never), // the same operations, by the same names
-      Context.add(LeaseStore, of("leases") as never),
-      Context.add(ActivationStore, of("activations") as never),
-      Context.add(WaitStore, of("waits") as never),
+      Context.add(Leases, of("leases") as never),
+      Context.add(Activations, of("activations") as never),
+      Context.add(Waits, of("waits") as never),
       Context.add(HandleGrants, of("grants") as never),
       Context.add(Retention, of("retention") as never),
       Context.add(ChangeFeed, of("feed") as never),

@@ -41,8 +41,8 @@ export const faultyStore = Effect.map(MemoryStore.make, (store) => {
     })
   const faulty = ProcessStore.of({
     ...store,
-    renewKept: (page) => guarded("renewKept", store.renewKept(page)),
-    changedElsewhere: guarded("changedElsewhere", store.changedElsewhere),
+    renewLeases: (page) => guarded("renewKept", store.renewLeases(page)),
+    externalChanges: guarded("changedElsewhere", store.externalChanges),
     holders: guarded("holders", store.holders),
     due: (options) => guarded("due", store.due(options)),
     find: (id) => guarded("find", store.find(id)),

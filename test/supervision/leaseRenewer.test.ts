@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
-import { LeaseStore } from "../../src/operations/Leases.ts"
+import { Leases } from "../../src/operations/Leases.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import * as RuntimeConfig from "../../src/runtime/RuntimeConfig.ts"
@@ -53,7 +53,7 @@ describe("the keeper of leases", () => {
       const { store } = yield* faultyStore
       const { engine, begun, interrupted } = gated()
       yield* Effect.gen(function* () {
-        const leases = yield* LeaseStore
+        const leases = yield* Leases
         for (const id of ["lost", "kept"]) yield* start(engine, id)
         yield* until(Effect.sync(() => begun.length === 2))
         const lease = yield* leases.getProcessLease(processId("lost"))
@@ -108,7 +108,7 @@ describe("the keeper of leases", () => {
       const { store, breaks, mends } = yield* faultyStore
       const { engine, begun, interrupted, open } = gated()
       yield* Effect.gen(function* () {
-        const leases = yield* LeaseStore
+        const leases = yield* Leases
         const handle = yield* start(engine, "free")
         yield* start(engine, "held in between")
         breaks("renewKept")

@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Authority from "../../src/operations/decisions/authority.ts"
-import { LeaseStore } from "../../src/operations/Leases.ts"
+import { Leases } from "../../src/operations/Leases.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
@@ -43,7 +43,7 @@ describe("recovery by the host that runs a process", () => {
       yield* until(Effect.sync(() => begun === 1))
       yield* sleepLike(400)
       yield* until(
-        Effect.flatMap(LeaseStore, (leases) =>
+        Effect.flatMap(Leases, (leases) =>
           Effect.map(leases.getProcessLease(processId("s")), (lease) => lease?.fencingToken === 2)
         )
       )

@@ -9,7 +9,6 @@ import { opaqueOwner } from "../../src/model/Lease.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
 import * as Activations from "../../src/operations/Activations.ts"
-import { ActivationStore } from "../../src/operations/Activations.ts"
 import * as Authority from "../../src/operations/decisions/authority.ts"
 import * as Registry from "../../src/operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
@@ -20,7 +19,7 @@ import { ProcessStore } from "../../src/store/ProcessStore.ts"
 /** What can be done to the rows of a store. */
 export const rowsOn = (store: typeof ProcessStore.Service) =>
   Effect.gen(function* () {
-    const activations = yield* ActivationStore
+    const activations = yield* Activations.Activations
     const registry = yield* ProcessRegistry
     return {
       /** Registers a process that nobody has touched. */
@@ -36,7 +35,7 @@ export const rowsOn = (store: typeof ProcessStore.Service) =>
       /** Begins an activation in the name of somebody else; with a `ttlMs` of 0 its lease has expired at once. */
       begin: (id: string, ownerId: string, ttlMs: number) => {
         const owner = opaqueOwner(ownerId, ownerId)
-        const claimant = { owner, ttlMs, token: randomUUID(), keeper: ownerId }
+        const claimant = { owner, ttlMs, token: randomUUID(), renewerId: ownerId }
         return activations.recover(processId(id), { owner, claimant, dead: [], engine: "present" })
       },
       cancel: (id: string) => registry.requestProcessCancel(processId(id), "enough", Authority.host),

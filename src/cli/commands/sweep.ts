@@ -8,7 +8,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Activations from "../../operations/Activations.ts"
-import { ActivationStore } from "../../operations/Activations.ts"
 import { leftOf, verdictOf } from "../../operations/decisions/recover.ts"
 import { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import * as RuntimeConfig from "../../runtime/RuntimeConfig.ts"
@@ -98,22 +97,22 @@ const deferralNames: Readonly<Record<Deferral["_tag"], string>> = {
   StoreError: "store_error"
 }
 
-const worker: Layer.Layer<Worker, never, ProcessStore | ActivationStore | OwnerLiveness> = Layer.effect(
+const worker: Layer.Layer<Worker, never, ProcessStore | Activations.Activations | OwnerLiveness> = Layer.effect(
   Worker,
   Effect.gen(function* () {
     const store = yield* ProcessStore
-    const activations = yield* ActivationStore
+    const activations = yield* Activations.Activations
     const liveness = yield* OwnerLiveness
     const owner = yield* liveness.identify(`holdfast:cli:${randomUUID()}`)
     const claimant = () => ({ owner, ttlMs: RuntimeConfig.defaults.leaseTtlMs, token: randomUUID() })
     return Worker.of({
       owner,
       start: () => Effect.dieMessage("the command line starts nothing"),
-      roster: emptyRoster,
+      running: emptyRoster,
       slots: () => ({ free: 0, total: 0 }),
       claimant,
       admission: Effect.never,
-      lookout: Effect.never,
+      recheck: Effect.never,
       recover: (id, dead) =>
         Effect.gen(function* () {
           const found = yield* store.find(id)
@@ -133,7 +132,7 @@ const worker: Layer.Layer<Worker, never, ProcessStore | ActivationStore | OwnerL
 )
 
 /** Nothing runs here. */
-const emptyRoster: typeof Worker.Service.roster = {
+const emptyRoster: typeof Worker.Service.running = {
   all: () => [],
   ownerBound: () => [],
   remind: () => Effect.void,

@@ -90,7 +90,7 @@ const changed = (
     const store = yield* ProcessStore
     while (true) {
       yield* Effect.sleep(pollMs)
-      const ids = yield* store.changedElsewhere
+      const ids = yield* store.externalChanges
       if (matters(ids)) return ids
     }
   })

@@ -37,10 +37,10 @@ export const append = (change: Change, fact: Fact, nowMs: number): Change => {
   const step = advance(row.snapshot, { ...fact.lifecycle, atMs: nowMs })
   const advanced = { ...row, sequence, snapshot: step.snapshot }
   const event = eventOf(row.base, sequence, fact, nowMs)
-  const owed = Wakes.owedBy(row, event, fact.wakeTarget)
+  const owed = Wakes.deliveryOwedBy(row, event, fact.wakeTarget)
   return {
     ...change,
-    row: rests(row, step.snapshot)
+    row: staysBackedOff(row, step.snapshot)
       ? advanced
       : { ...withoutBackOff(advanced), dueAtMs: stillDue(row, dueOf(row.base, step.snapshot, nowMs)) },
     events: [...change.events, event],
@@ -77,7 +77,7 @@ export const backedOff = (row: ProcessRow, backOff: BackOff): Change => ({
 })
 
 /** A row that rests goes on resting while nothing happens to it but notes. */
-const rests = (row: ProcessRow, next: ProcessRow["snapshot"]): boolean =>
+const staysBackedOff = (row: ProcessRow, next: ProcessRow["snapshot"]): boolean =>
   row.backOff !== undefined && jsonEquals(row.snapshot.value, next.value)
 
 const withoutBackOff = (row: ProcessRow): ProcessRow => {

@@ -21,7 +21,7 @@ export interface Claimant {
   /** Unguessable and unique; made by the caller, since a decision is pure. */
   readonly token: string
   /** Who renews it; absent when the holder does so itself. */
-  readonly keeper?: string
+  readonly renewerId?: string
   /** The span of the activation that begins with it, as a `traceparent`; written with the fact that it began. */
   readonly trace?: string
 }
@@ -78,7 +78,7 @@ export const release =
   }
 
 /** Acquires with the next fence, whatever stands in the slot: the caller has checked that it may. */
-export const acquire = (change: Change, { owner, ttlMs, token, keeper }: Claimant, nowMs: number): Change =>
+export const acquire = (change: Change, { owner, ttlMs, token, renewerId }: Claimant, nowMs: number): Change =>
   Changes.withLease(change, {
     fencingToken: change.row.lease.fencingToken + 1,
     held: {
@@ -86,7 +86,7 @@ export const acquire = (change: Change, { owner, ttlMs, token, keeper }: Claiman
       leaseToken: token,
       claimedAtMs: nowMs,
       expiresAtMs: saturate(nowMs + ttlMs),
-      ...(keeper === undefined ? {} : { keeper })
+      ...(renewerId === undefined ? {} : { renewerId })
     }
   })
 

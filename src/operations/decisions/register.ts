@@ -14,7 +14,7 @@ import * as Activation from "./activation.ts"
 import type { Authority } from "./authority.ts"
 import { refusalOf } from "./authority.ts"
 import * as Changes from "./change.ts"
-import { owedAtBirth } from "./children.ts"
+import { requestsAtRegistration } from "./children.ts"
 import * as LeaseProtocol from "./lease.ts"
 
 /** What a registration touches. */
@@ -42,7 +42,7 @@ export const register =
     const tombstone = view.tombstone(id)
     if (tombstone?.compacted === false) return refuse(prunedError(tombstone))
     const change = newProcess(registered, view.nowMs, tombstone)
-    return acceptWith(change.row, owedAtBirth(view, registered.registration), [change])
+    return acceptWith(change.row, requestsAtRegistration(view, registered.registration), [change])
   }
 
 /** A worker that is ready to run the process at once: it has the engine, a decoded payload and a slot. */

@@ -33,7 +33,7 @@ export const prune =
         moved.push(processId)
         continue
       }
-      const reason = view.owes(processId)
+      const reason = view.owesCloseRequests(processId)
         ? "owes_children"
         : view.outbox.owes(processId)
           ? "undelivered_wakes"

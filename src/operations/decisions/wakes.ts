@@ -31,7 +31,11 @@ export const meaningOf = (base: Base, fact: Fact, sequence: number): Materialize
 }
 
 /** The delivery an event owes: to the target that the append named, else to the one of the process as it was before. */
-export const owedBy = (row: ProcessRow, event: ProcessEvent, named: Fact["wakeTarget"]): WakeDelivery | undefined =>
+export const deliveryOwedBy = (
+  row: ProcessRow,
+  event: ProcessEvent,
+  named: Fact["wakeTarget"]
+): WakeDelivery | undefined =>
   event.semantics.wake === undefined
     ? undefined
     : deliveryOf(

@@ -10,7 +10,7 @@ import type { EnvironmentRef } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { CausalRef, Originator, SessionScope } from "../../model/Provenance.ts"
 import type { Authority } from "../../operations/decisions/authority.ts"
-import type { ProcessEnvironments } from "../../operations/Environments.ts"
+import type { Environments } from "../../operations/Environments.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import * as SessionTurn from "../engine/SessionTurn.ts"
 import type { Tools } from "../engine/ToolCatalog.ts"
@@ -55,7 +55,7 @@ export interface FencedScope extends SpawnScope {
 
 /** What a scope needs of its host. */
 export interface ScopeSupport {
-  readonly environments: typeof ProcessEnvironments.Service
+  readonly environments: typeof Environments.Service
   readonly host: typeof HostEnvironment.Service
   readonly tools: typeof Tools.Service
   readonly facets: FacetServices

@@ -6,7 +6,7 @@ import type { LeaseLost, ReplayDiverged, StoreError } from "../../model/errors.t
 import type { StartError } from "../../model/failures.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Registered } from "../../model/Registration.ts"
-import type { ExecutionStore } from "../../operations/BodyWrites.ts"
+import type { BodyWrites } from "../../operations/BodyWrites.ts"
 import type { Authority } from "../../operations/decisions/authority.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 import type { StartOutcome } from "../../operations/decisions/register.ts"
@@ -33,7 +33,7 @@ export interface ContextSupport {
   ) => Effect.Effect<StartOutcome, StartError>
   readonly awaiter: typeof Awaiter.Service
   readonly registry: typeof ProcessRegistry.Service
-  readonly executions: typeof ExecutionStore.Service
+  readonly executions: typeof BodyWrites.Service
   readonly around: ScopeSupport
   /** The environment of the host, stored, for children of a process that has none of its own. */
   readonly capture: typeof HostEnvironment.Service.capture

@@ -12,7 +12,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import { jsonProblem } from "../../model/json.ts"
 import type { Lease } from "../../model/Lease.ts"
-import type { ExecutionStore } from "../../operations/BodyWrites.ts"
+import type { BodyWrites } from "../../operations/BodyWrites.ts"
 import type { Awaited, Waited } from "../../operations/decisions/execution.ts"
 import { insisting } from "../retry.ts"
 import type { ExecutionContext, StepOptions } from "./ExecutionContext.ts"
@@ -22,7 +22,7 @@ import type { Ended, Parking } from "./PendingWaits.ts"
 /** What the operations of one activation need. */
 export interface OperationSupport {
   readonly processId: ProcessId
-  readonly store: typeof ExecutionStore.Service
+  readonly store: typeof BodyWrites.Service
   readonly journal: Journal
   readonly parking: Parking
   /** Writes under the present lease; one that only expired is taken again. */

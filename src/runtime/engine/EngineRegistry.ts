@@ -13,7 +13,7 @@ import { EngineMissing, InputInvalid } from "../../model/errors.ts"
 import type { ProcessIdentity, ProcessInput } from "../../model/ProcessInput.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
-import { ProcessEnvironments } from "../../operations/Environments.ts"
+import { Environments } from "../../operations/Environments.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import type { Durability, FacetDurability, ProjectionsService } from "../HostServices.ts"
 import { Attachments, Projections, TriggerStore } from "../HostServices.ts"
@@ -254,13 +254,11 @@ export const notDurable = (effects: Durability, facets: Facets): string | undefi
 }
 
 /** Checks the facets in context. Fails with `InputInvalid` naming the first that is not durable. */
-export const requireDurable = (
-  effects: Durability
-): Effect.Effect<void, InputInvalid, ProcessStore | ProcessEnvironments> =>
+export const requireDurable = (effects: Durability): Effect.Effect<void, InputInvalid, ProcessStore | Environments> =>
   Effect.gen(function* () {
     const facet = notDurable(effects, {
       attachments: (yield* Attachments).durability,
-      processEnvStore: (yield* ProcessEnvironments).durability,
+      processEnvStore: (yield* Environments).durability,
       processRegistry: (yield* ProcessStore).durability,
       triggerStore: (yield* TriggerStore).durability
     })

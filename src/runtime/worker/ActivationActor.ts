@@ -24,7 +24,7 @@ import type { LeaseLost, StoreError } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
-import type { ActivationStore } from "../../operations/Activations.ts"
+import type { Activations } from "../../operations/Activations.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { Parking } from "../body/PendingWaits.ts"
 import * as Parkings from "../body/PendingWaits.ts"
@@ -105,7 +105,7 @@ export const hint = (actor: ProcessActor, command: ProcessCommand): void => {
 /** How the actor writes and what it runs. */
 export interface ActorSupport {
   readonly body: Effect.Effect<AwaitOutput, RuntimeError>
-  readonly activations: typeof ActivationStore.Service
+  readonly activations: typeof Activations.Service
   /** Looks at the row again soon. */
   readonly lookAgain: () => void
   /** Takes the actor's lease again after it expired; fails when somebody held the process in between. */

@@ -13,7 +13,7 @@ import type { ProcessCommand } from "../../../machines/process/machine.ts"
 import type { LeaseLost, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
-import type { ActivationStore } from "../../operations/Activations.ts"
+import type { Activations } from "../../operations/Activations.ts"
 import { holds } from "../../operations/decisions/authority.ts"
 import type { Waited } from "../../operations/decisions/execution.ts"
 import type { Claimant } from "../../operations/decisions/lease.ts"
@@ -28,7 +28,7 @@ import * as Slots from "./Slots.ts"
 
 /** What a roster needs of its worker. */
 export interface RosterSupport {
-  readonly activations: typeof ActivationStore.Service
+  readonly activations: typeof Activations.Service
   /** How a wait that was entered earlier stands in the log. */
   readonly waitOf: (id: ProcessId, waitKey: string) => Effect.Effect<Waited, StoreError>
   readonly readRow: (id: ProcessId) => Effect.Effect<ProcessRow | undefined, StoreError>

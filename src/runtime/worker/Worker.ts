@@ -15,14 +15,14 @@ import type { StartError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { LeaseOwner } from "../../model/Lease.ts"
 import type { Registered, Registration } from "../../model/Registration.ts"
-import { ActivationStore } from "../../operations/Activations.ts"
-import { ExecutionStore } from "../../operations/BodyWrites.ts"
+import { Activations } from "../../operations/Activations.ts"
+import { BodyWrites } from "../../operations/BodyWrites.ts"
 import type { Authority } from "../../operations/decisions/authority.ts"
 import type { Claimant } from "../../operations/decisions/lease.ts"
 import type { RecoveryOutcome } from "../../operations/decisions/recover.ts"
 import { leftOf, verdictOf } from "../../operations/decisions/recover.ts"
 import type { StartOutcome } from "../../operations/decisions/register.ts"
-import { ProcessEnvironments } from "../../operations/Environments.ts"
+import { Environments } from "../../operations/Environments.ts"
 import { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { BackOff, Change, ProcessRow } from "../../store/Decision.ts"
@@ -54,7 +54,7 @@ export type Admission =
   | { readonly _tag: "Absent" }
 
 /** What a body that starts a child journals in the same commit. */
-export type JournalWrite = NonNullable<Parameters<(typeof ActivationStore.Service)["start"]>[3]>
+export type JournalWrite = NonNullable<Parameters<(typeof Activations.Service)["start"]>[3]>
 
 /** Runs processes. */
 export class Worker extends Context.Tag("holdfast/runtime/Worker")<
@@ -75,7 +75,7 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
      */
     readonly recover: (id: ProcessId, dead: ReadonlyArray<LeaseOwner>) => Effect.Effect<Admission, StoreError>
     /** The activations in progress. */
-    readonly roster: Pick<
+    readonly running: Pick<
       Roster,
       | "all"
       | "remind"
@@ -94,7 +94,7 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
     /** Takes those who stand in line for a slot on, in order, for ever. */
     readonly admission: Effect.Effect<never>
     /** Looks at rows that a commit pointed at, for ever. */
-    readonly lookout: Effect.Effect<never>
+    readonly recheck: Effect.Effect<never>
   }
 >() {}
 
@@ -104,10 +104,10 @@ export const layer: Layer.Layer<
   never,
   | ProcessStore
   | ProcessRegistry
-  | ProcessEnvironments
+  | Environments
   | HostEnvironment
-  | ActivationStore
-  | ExecutionStore
+  | Activations
+  | BodyWrites
   | Awaiter
   | Engines
   | Tools
@@ -118,11 +118,11 @@ export const layer: Layer.Layer<
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const registry = yield* ProcessRegistry
-    const activations = yield* ActivationStore
-    const executions = yield* ExecutionStore
+    const activations = yield* Activations
+    const executions = yield* BodyWrites
     const awaiter = yield* Awaiter
     const engines = yield* Engines
-    const environments = yield* ProcessEnvironments
+    const environments = yield* Environments
     const host = yield* HostEnvironment
     const { capture } = host
     const around = { environments, host, tools: yield* Tools, facets: yield* Facets.services }
@@ -155,7 +155,7 @@ export const layer: Layer.Layer<
         incarnationId,
         liveness: owner.liveness
       }
-      const held = { owner: attempt, ttlMs: config.leaseTtlMs, token: randomUUID(), keeper: owner.incarnationId }
+      const held = { owner: attempt, ttlMs: config.leaseTtlMs, token: randomUUID(), renewerId: owner.incarnationId }
       return traced === undefined ? held : { ...held, trace: traced }
     }
 
@@ -311,11 +311,11 @@ export const layer: Layer.Layer<
       owner,
       start,
       recover,
-      roster,
+      running: roster,
       slots: () => ({ free: slots.free(), total: config.maxConcurrent }),
       claimant,
       admission: lines.admission(takeOn),
-      lookout: Effect.forever(look)
+      recheck: Effect.forever(look)
     })
   })
 )

@@ -58,7 +58,7 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
     outbox: Outbox.readsOf(shelf.outbox),
     environments: Environments.reads(shelf.environments),
     promises: Promises.reads(shelf.promises),
-    changedElsewhere: Effect.succeed([]),
+    externalChanges: Effect.succeed([]),
     parts: () => [],
     children: Children.reads(shelf.kin, shelf.rows, Shelves.bytewise),
     execution: Executions.make(shelf),
@@ -136,12 +136,12 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
       ),
     holders: Effect.sync(() => holdersOf(shelf.rows.values())),
     heldBy: (holder) => Effect.sync(() => heldBy(shelf.rows.values(), holder)),
-    renewKept: ({ keeper, ttlMs }) =>
+    renewLeases: ({ renewerId: keeper, ttlMs }) =>
       Effect.map(Clock.currentTimeMillis, (nowMs) => {
         const expiresAtMs = nowMs + ttlMs
         const renewed = [...shelf.rows.values()].flatMap((row) => {
           const { held } = row.lease
-          if (held === undefined || held.keeper !== keeper || held.expiresAtMs <= nowMs) return []
+          if (held === undefined || held.renewerId !== keeper || held.expiresAtMs <= nowMs) return []
           const processId = Shelves.idOf(row)
           shelf.rows.set(processId, { ...row, lease: { ...row.lease, held: { ...held, expiresAtMs } } })
           return [{ processId, leaseToken: held.leaseToken }]

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { ChildReads, ChildSight, ChildView, ChildWrite, Debt } from "../Children.ts"
+import type { ChildReads, ChildSummary, ChildView, ChildWrite, CloseRequest } from "../Children.ts"
 import { actionOf, closingOf } from "../closing.ts"
 import type { Change, ProcessRow } from "../Decision.ts"
 
@@ -15,12 +15,12 @@ export type Rows = ReadonlyMap<ProcessId, ProcessRow>
 export interface Kin {
   readonly childrenOf: Map<ProcessId, Set<ProcessId>>
   /** By the child: it has one parent. */
-  readonly debts: Map<ProcessId, Debt>
-  debtsWritten: number
+  readonly debts: Map<ProcessId, CloseRequest>
+  closeRequestsWritten: number
 }
 
 /** Makes an empty index. */
-export const make = (): Kin => ({ childrenOf: new Map(), debts: new Map(), debtsWritten: 0 })
+export const make = (): Kin => ({ childrenOf: new Map(), debts: new Map(), closeRequestsWritten: 0 })
 
 /** Takes a change over that stands in the rows already: a new child, or an end and what it owes. */
 export const follow = (kin: Kin, rows: Rows, change: Change): void => {
@@ -33,7 +33,7 @@ export const follow = (kin: Kin, rows: Rows, change: Change): void => {
   const { parentId, reason, atMs } = closing
   for (const { processId: childId, closePolicy, lifecycle } of sightsOf(kin, rows, parentId)) {
     const action = lifecycle === "running" ? actionOf(closePolicy, closing) : undefined
-    if (action !== undefined) owe(kin, { childId, parentId, action, reason, owedAtMs: atMs })
+    if (action !== undefined) owe(kin, { childId, parentId, action, reason, requestedAtMs: atMs })
   }
 }
 
@@ -54,26 +54,26 @@ export const forget = (kin: Kin, rows: Rows, id: ProcessId): void => {
 
 /** What a decision sees. */
 export const viewOf = (kin: Kin): ChildView => ({
-  debt: (childId) => kin.debts.get(childId),
-  owes: (parentId) => owedBy(kin, parentId).length > 0
+  closeRequest: (childId) => kin.debts.get(childId),
+  owesCloseRequests: (parentId) => owedBy(kin, parentId).length > 0
 })
 
 /** The reads of the store contract. */
 export const reads = (kin: Kin, rows: Rows, order: (a: string, b: string) => number): ChildReads => ({
   of: (parent) => Effect.sync(() => sightsOf(kin, rows, parent).sort((a, b) => order(a.processId, b.processId))),
-  debts: (limit) => Effect.sync(() => [...kin.debts.values()].slice(0, limit)),
-  debtsOf: (parent) => Effect.sync(() => owedBy(kin, parent)),
-  debtsWritten: () => kin.debtsWritten
+  closeRequests: (limit) => Effect.sync(() => [...kin.debts.values()].slice(0, limit)),
+  closeRequestsOf: (parent) => Effect.sync(() => owedBy(kin, parent)),
+  closeRequestsWritten: () => kin.closeRequestsWritten
 })
 
 /** One debt is enough: what a child is asked for depends on its policy only. */
-const owe = (kin: Kin, debt: Debt): void => {
+const owe = (kin: Kin, debt: CloseRequest): void => {
   if (kin.debts.has(debt.childId)) return
   kin.debts.set(debt.childId, debt)
-  kin.debtsWritten++
+  kin.closeRequestsWritten++
 }
 
-const sightsOf = (kin: Kin, rows: Rows, parent: ProcessId): Array<ChildSight> =>
+const sightsOf = (kin: Kin, rows: Rows, parent: ProcessId): Array<ChildSummary> =>
   [...(kin.childrenOf.get(parent) ?? [])].flatMap((processId) => {
     const row = rows.get(processId)
     const closePolicy = row?.base.registration.parent?.closePolicy
@@ -82,5 +82,5 @@ const sightsOf = (kin: Kin, rows: Rows, parent: ProcessId): Array<ChildSight> =>
       : [{ processId, closePolicy, lifecycle: lifecycleOf(row.snapshot) }]
   })
 
-const owedBy = (kin: Kin, parent: ProcessId): ReadonlyArray<Debt> =>
+const owedBy = (kin: Kin, parent: ProcessId): ReadonlyArray<CloseRequest> =>
   [...(kin.childrenOf.get(parent) ?? [])].flatMap((id) => kin.debts.get(id) ?? [])

@@ -165,7 +165,7 @@ const storeOn = (
     }
     const writer = yield* makeWriter({ onBegin, onCommitted, onRolledBack: rows.rolledBack })
     const sql = yield* Opening.client(filename, { readonly: true })
-    const children = yield* Effect.provideService(ChildReads.make(rows.debtsWritten), SqlClient.SqlClient, sql)
+    const children = yield* Effect.provideService(ChildReads.make(rows.closeRequestsWritten), SqlClient.SqlClient, sql)
     const reads = yield* Effect.provideService(Reads.make(rows.cached), SqlClient.SqlClient, sql)
     const environments = yield* Effect.provideService(EnvironmentReads.make, SqlClient.SqlClient, sql)
     const promises = yield* Effect.provideService(PromiseReads.make, SqlClient.SqlClient, sql)
@@ -181,10 +181,10 @@ const storeOn = (
           }
           writer.submit(job)
         }),
-      renewKept: (page) =>
+      renewLeases: (page) =>
         Effect.async((resume) => {
           writer.submit({
-            run: (nowMs) => Exit.succeed(rows.renewKept(page, nowMs)),
+            run: (nowMs) => Exit.succeed(rows.renewLeases(page, nowMs)),
             deliver: (exit) => resume(exit as Exit.Exit<RenewedPage, StoreError>) // the job above made this exit
           })
         }),
@@ -196,7 +196,7 @@ const storeOn = (
           () => Effect.sync(() => timers.delete(listener))
         ),
       outbox: Outboxes.readsOf(sql),
-      changedElsewhere: Effect.try({
+      externalChanges: Effect.try({
         try: rows.changedElsewhere,
         catch: (cause) => storeError("look for changes of other processes", cause)
       }),

@@ -2,7 +2,7 @@
  * Children and debts in SQLite, on the writer's own connection.
  */
 import type { ProcessId } from "../../model/ids.ts"
-import type { ChildView, ChildWrite, Debt } from "../Children.ts"
+import type { ChildView, ChildWrite, CloseRequest } from "../Children.ts"
 import { closingOf } from "../closing.ts"
 import type { Change } from "../Decision.ts"
 import type { Statements } from "./statements.ts"
@@ -12,7 +12,7 @@ export interface Kin {
   /** A change is written: lists a new child, and writes what an end owes. */
   readonly follow: (pk: number, change: Change) => void
   readonly write: (pk: number, asked: ChildWrite) => void
-  readonly debtsWritten: () => number
+  readonly closeRequestsWritten: () => number
 }
 
 /** Makes the writer of one connection. */
@@ -35,18 +35,18 @@ export const make = (sql: Statements): Kin => {
         sql.payDebt.run(pk)
         return
       }
-      const { parentId, action, reason, owedAtMs } = asked.debt
+      const { parentId, action, reason, requestedAtMs: owedAtMs } = asked.debt
       written += sql.owe.run(pk, parentId, action, reason, owedAtMs).changes
     },
-    debtsWritten: () => written
+    closeRequestsWritten: () => written
   }
 }
 
 /** What a decision sees of debts. */
 export const viewOf = (sql: Statements, pkOf: (id: ProcessId) => number | undefined): ChildView => ({
-  debt: (childId) => {
+  closeRequest: (childId) => {
     const pk = pkOf(childId)
-    return pk === undefined ? undefined : (sql.debt.get(pk) as Debt | undefined) // the statement names its columns so
+    return pk === undefined ? undefined : (sql.debt.get(pk) as CloseRequest | undefined) // the statement names its columns so
   },
-  owes: (parentId) => sql.owes.get(parentId) !== undefined
+  owesCloseRequests: (parentId) => sql.owes.get(parentId) !== undefined
 })

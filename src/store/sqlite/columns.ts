@@ -204,7 +204,7 @@ const leaseOf = (columns: RowColumns): LeaseSlot => {
       leaseToken: lease_token,
       claimedAtMs: claimed_at ?? 0,
       expiresAtMs: expires_at ?? 0,
-      ...(keeper === null ? {} : { keeper })
+      ...(keeper === null ? {} : { renewerId: keeper })
     }
   }
 }

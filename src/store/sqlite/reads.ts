@@ -112,13 +112,13 @@ export const make = (
           `,
           (rows) =>
             rows.map(({ keeper, leases, ...owner }) => ({
-              ...(keeper === null ? {} : { keeper }),
+              ...(keeper === null ? {} : { renewerId: keeper }),
               owner: ownerOf(owner),
               leases
             }))
         )
       ),
-      heldBy: ({ keeper = null, owner }) =>
+      heldBy: ({ renewerId: keeper = null, owner }) =>
         asStoreError(
           "list the leases of a holder",
           Effect.map(

@@ -28,10 +28,10 @@ import * as Views from "./views.ts"
 export interface Rows {
   readonly view: (plan: Plan, nowMs: number) => View
   readonly write: (changes: ReadonlyArray<Change>, writes: ReadonlyArray<Write>) => void
-  readonly renewKept: (page: RenewPage, nowMs: number) => RenewedPage
+  readonly renewLeases: (page: RenewPage, nowMs: number) => RenewedPage
   readonly storeId: string
   /** Grows with every debt that is written, also with one that is undone. */
-  readonly debtsWritten: () => number
+  readonly closeRequestsWritten: () => number
   /** A transaction begins: forget the cache if another process has committed since. */
   readonly begin: () => void
   /** Everything written since `begin` holds; answers it in order. */
@@ -168,7 +168,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
       if (before?.lease.held !== undefined) sql.removeLease.run(pk)
     } else if (held !== before?.lease.held || row.dueAtMs !== before.dueAtMs) {
       const { ownerId, incarnationId, liveness } = held.owner
-      const { leaseToken, claimedAtMs, expiresAtMs, keeper = null } = held
+      const { leaseToken, claimedAtMs, expiresAtMs, renewerId: keeper = null } = held
       const evidence = JSON.stringify(liveness)
       sql.putLease.run(pk, leaseToken, ownerId, incarnationId, evidence, claimedAtMs, expiresAtMs, row.dueAtMs, keeper)
     }
@@ -183,11 +183,11 @@ export const make = (db: Database, times: WakeTimes): Rows => {
   })
 
   /** Extends leases by their keeper; the rows that are known here follow. */
-  const renewKept = ({ keeper, ttlMs, after = 0 }: RenewPage, nowMs: number): RenewedPage => {
+  const renewLeases = ({ renewerId: keeper, ttlMs, after = 0 }: RenewPage, nowMs: number): RenewedPage => {
     const last = sql.lastOfPage.get(after, renewalPage) as number | null
     const expiresAtMs = nowMs + ttlMs
     if (last === null) return { renewed: [], expiresAtMs }
-    const renewed = sql.renewKept.all({
+    const renewed = sql.renewLeases.all({
       keeper,
       after,
       last,
@@ -215,13 +215,13 @@ export const make = (db: Database, times: WakeTimes): Rows => {
 
   return {
     storeId: sql.storeId.get() as string,
-    debtsWritten: kin.debtsWritten,
+    closeRequestsWritten: kin.closeRequestsWritten,
     view: Views.make(sql, outbox, load),
     write: (changes, writes) => {
       for (const change of changes) writeOne(change)
       for (const write of writes) writeBeside(write)
     },
-    renewKept,
+    renewLeases,
     begin: () => {
       forgetForeign()
       cache.begin()

@@ -5,7 +5,7 @@
 import type { Database, Statement } from "better-sqlite3"
 import * as Columns from "./columns.ts"
 
-const columns = `SELECT state.process_id AS childId, debt.parent_id AS parentId, action, reason, owed_at AS owedAtMs
+const columns = `SELECT state.process_id AS childId, debt.parent_id AS parentId, action, reason, owed_at AS requestedAtMs
 FROM debt JOIN state USING (pk)`
 
 /** The texts, by name; the writer prepares them with its others. */
@@ -60,7 +60,7 @@ const texts = {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   removeLease: "DELETE FROM lease WHERE pk = ?",
   lastOfPage: "SELECT max(pk) FROM (SELECT pk FROM lease WHERE pk > ? ORDER BY pk LIMIT ?)",
-  renewKept: `UPDATE lease SET expires_at = @expires
+  renewLeases: `UPDATE lease SET expires_at = @expires
      WHERE pk > @after AND pk <= @last AND keeper = @keeper AND expires_at > @now
      RETURNING (SELECT process_id FROM state WHERE state.pk = lease.pk) AS processId, lease_token AS leaseToken`,
   putGrant: `INSERT OR REPLACE INTO handle_grant (scope_id, pk, session_id, descriptor) VALUES (?, ?, ?, ?)`,

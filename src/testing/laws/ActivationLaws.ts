@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { LeaseOwner } from "../../model/Lease.ts"
-import { ActivationStore } from "../../operations/Activations.ts"
+import { Activations } from "../../operations/Activations.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, keptOf, logOf, recordOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import { claimed, freshId, freshOwner, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
@@ -16,7 +16,7 @@ export const laws: ReadonlyArray<Law> = [
     "an activation begins with one fact: who began it, when, as which attempt, under which fence",
     "R1",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { id, lease } = yield* leasedProcess()
       const row = yield* activations.begin(lease, 1, stable)
       const [event] = yield* logOf(id)
@@ -46,7 +46,7 @@ export const laws: ReadonlyArray<Law> = [
     "beginning the same activation under the same fence again is a replay, also once the lease is gone",
     "R1",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const clock = yield* LawClock
       const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
       yield* activations.begin(lease, 1, stable)
@@ -61,7 +61,7 @@ export const laws: ReadonlyArray<Law> = [
     "an activation that somebody else began is a conflict",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { id, lease } = yield* lostActivation
       yield* expectEquals("the fence", lease.fencingToken, 2)
       const error = yield* refused("it", "EventRejected", [id], activations.begin(lease, 1, stable))
@@ -73,7 +73,7 @@ export const laws: ReadonlyArray<Law> = [
     "only the next activation begins",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { id, lease } = yield* leasedProcess()
       for (const activation of [0, 2, 7]) {
         yield* refused(`activation ${activation}`, "EventRejected", [id], activations.begin(lease, activation, stable))
@@ -85,7 +85,7 @@ export const laws: ReadonlyArray<Law> = [
     "no activation begins of an ended or unknown process",
     "17D",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* leasedProcess()
       const unknown = { ...lease, processId: yield* freshId }
@@ -100,7 +100,7 @@ export const laws: ReadonlyArray<Law> = [
     "an attempt is counted when the activation before it left no fact",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { id, lease } = yield* lostActivation
       yield* activations.begin(lease, 2, stable)
       const record = yield* recordOf(id)
@@ -113,7 +113,7 @@ export const laws: ReadonlyArray<Law> = [
     "an activation after a hand-back goes on with the same attempt",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { id, lease } = yield* leasedProcess()
       yield* activations.begin(lease, 1, stable)
       yield* activations.suspend(lease, "passivated")
@@ -128,7 +128,7 @@ export const laws: ReadonlyArray<Law> = [
     "the first owner stays the first for ever",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* lostActivation
       const { firstStarted } = yield* recordOf(id)
@@ -178,7 +178,7 @@ export const laws: ReadonlyArray<Law> = [
     "R17",
     Effect.gen(function* () {
       const registry = yield* ProcessRegistry
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { id, lease } = yield* leasedProcess()
       yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
       const row = yield* writesNothing([id], activations.begin(lease, 1, stable))
@@ -190,7 +190,7 @@ export const laws: ReadonlyArray<Law> = [
     "a hand-back writes its reason and releases the lease in one commit",
     "R1",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       for (const reason of ["handed_back", "passivated", "lease_lost"] as const) {
         const { id, lease } = yield* leasedProcess()
         yield* activations.begin(lease, 1, stable)
@@ -213,7 +213,7 @@ export const laws: ReadonlyArray<Law> = [
     "handing back what never began only releases",
     "R8",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { id, lease } = yield* leasedProcess()
       const before = yield* rowOf(id)
       yield* activations.suspend(lease, "handed_back")
@@ -227,7 +227,7 @@ export const laws: ReadonlyArray<Law> = [
     "a process goes through any number of activations, each with its own fence and fact",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const id = yield* freshProcess()
       for (const activation of [1, 2, 3]) {
         const lease = yield* claimed(id, yield* freshOwner())
@@ -251,7 +251,7 @@ export const laws: ReadonlyArray<Law> = [
     "of racing workers with one lease exactly one activation begins",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { id, lease } = yield* leasedProcess()
       yield* Effect.all(
         Array.from({ length: 8 }, () => activations.begin(lease, 1, stable)),
@@ -268,7 +268,7 @@ const stable: LeaseOwner = { ownerId: "stable", incarnationId: "life", liveness:
 
 /** An activation whose lease ran out without a fact, and the lease of the next holder. */
 const lostActivation = Effect.gen(function* () {
-  const activations = yield* ActivationStore
+  const activations = yield* Activations
   const clock = yield* LawClock
   const { id, lease: first } = yield* leasedProcess("rerunnable", shortMs)
   yield* activations.begin(first, 1, stable)

@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import type { LeaseLost } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
-import { ActivationStore } from "../../operations/Activations.ts"
+import { Activations } from "../../operations/Activations.ts"
 import { external, host } from "../../operations/decisions/authority.ts"
-import { LeaseStore } from "../../operations/Leases.ts"
+import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, logOf, refused } from "../evidence.ts"
 import {
@@ -60,7 +60,7 @@ const start = (authority: "Body" | "Sweep"): LeasedWrite => ({
   name: `a start of a child by a ${authority.toLowerCase()}`,
   write: (lease, _other, child) =>
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const parent = { processId: lease.processId, closePolicy: "cancel" } as const
       const registered = yield* registeredOf(registrationOf(child, "rerunnable", { parent }))
       return yield* activations.start(registered, { _tag: authority, lease })
@@ -84,21 +84,21 @@ const leasedWrites: ReadonlyArray<LeasedWrite> = [
   },
   {
     name: "the beginning of an activation",
-    write: (lease) => Effect.flatMap(ActivationStore, (store) => store.begin(lease, 1, lease.owner))
+    write: (lease) => Effect.flatMap(Activations, (store) => store.begin(lease, 1, lease.owner))
   },
   {
     name: "a hand-back",
-    write: (lease) => Effect.flatMap(ActivationStore, (store) => store.suspend(lease, "handed_back"))
+    write: (lease) => Effect.flatMap(Activations, (store) => store.suspend(lease, "handed_back"))
   },
   {
     name: "a renewal",
-    write: (lease) => Effect.flatMap(LeaseStore, (leases) => leases.renewProcessLease(lease, longMs))
+    write: (lease) => Effect.flatMap(Leases, (leases) => leases.renewProcessLease(lease, longMs))
   }
 ]
 
 /** Leases that are not the present one, and the fence that stands where they are presented. */
 const lostLeases = Effect.gen(function* () {
-  const leases = yield* LeaseStore
+  const leases = yield* Leases
   const clock = yield* LawClock
   const expired = yield* leasedProcess("rerunnable", shortMs)
   const superseded = yield* leasedProcess("rerunnable", shortMs)

@@ -6,14 +6,14 @@ import type { CompletionRefused, InputInvalid, StoreError } from "../../model/er
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import type { ClosePolicy } from "../../model/Registration.ts"
-import { ActivationStore } from "../../operations/Activations.ts"
+import { Activations } from "../../operations/Activations.ts"
 import { external } from "../../operations/decisions/authority.ts"
-import type { PaymentOutcome } from "../../operations/decisions/children.ts"
+import type { DispatchOutcome } from "../../operations/decisions/children.ts"
 import * as Children from "../../operations/decisions/children.ts"
 import type { CompletionRefusal } from "../../operations/decisions/completion.ts"
 import type { Lookup } from "../../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import type { Debt } from "../../store/Children.ts"
+import type { CloseRequest } from "../../store/Children.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { recordOf, refused } from "../evidence.ts"
 import {
@@ -66,17 +66,17 @@ export const laws: ReadonlyArray<Law> = [
         const abandoned = yield* childOf(parent, "abandon")
         yield* childOf(parent, "keep")
         yield* endOutside(yield* childOf(parent, "cancel"))
-        yield* expectEquals("before the end", yield* children.debtsOf(parent), [])
+        yield* expectEquals("before the end", yield* children.closeRequestsOf(parent), [])
         yield* (yield* ProcessRegistry).completeProcessWithLease(lease, output)
-        const { updatedAtMs: owedAtMs } = yield* recordOf(parent)
+        const { updatedAtMs: requestedAtMs } = yield* recordOf(parent)
         const state = endOf(output).status._tag.toLowerCase()
         const what = state === "cancelled" || state === "abandoned" ? `was ${state}` : state
-        const of = { parentId: parent, reason: `parent ${parent} ${what}`, owedAtMs }
-        const expected: ReadonlyArray<Debt> = [
+        const of = { parentId: parent, reason: `parent ${parent} ${what}`, requestedAtMs }
+        const expected: ReadonlyArray<CloseRequest> = [
           { childId: cancelled, ...of, action: "cancel" },
           { childId: abandoned, ...of, action: "abandon" }
         ]
-        yield* expectEquals("what is owed", yield* children.debtsOf(parent), expected)
+        yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), expected)
       })
     )
   ),
@@ -87,7 +87,7 @@ export const laws: ReadonlyArray<Law> = [
     Effect.gen(function* () {
       const { children } = yield* ProcessStore
       const registry = yield* ProcessRegistry
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const outside = yield* freshProcess("externally_owned")
       const byEvent = yield* freshProcess()
       const bySweep = yield* freshProcess()
@@ -98,13 +98,13 @@ export const laws: ReadonlyArray<Law> = [
       yield* endOutside(outside)
       yield* registry.appendEvent(byEvent, { eventType: "finished", payload: { result: 1 }, replayKey: "f" }, external)
       yield* registry.requestProcessCancel(bySweep, "stop", external)
-      yield* expectEquals("asked to stop, not ended", yield* children.debtsOf(bySweep), [])
+      yield* expectEquals("asked to stop, not ended", yield* children.closeRequestsOf(bySweep), [])
       yield* activations.recover(bySweep, yield* recoverer())
       const lease = yield* claimed(byDrain, owner, shortMs)
       yield* activations.begin(lease, 1, owner)
       yield* (yield* LawClock).advance(shortMs)
       yield* activations.drain(byDrain, yield* recoverer({ owner }))
-      const owed = yield* Effect.forEach(parents, (parent) => children.debtsOf(parent))
+      const owed = yield* Effect.forEach(parents, (parent) => children.closeRequestsOf(parent))
       yield* expectEquals(
         "who is owed",
         owed.map((debts) => debts.map(({ childId, action }) => ({ childId, action }))),
@@ -124,16 +124,16 @@ export const laws: ReadonlyArray<Law> = [
       yield* childOf(parent, "abandon")
       yield* childOf(parent, "keep")
       const { cancelRequest } = yield* registry.requestProcessCancel(parent, "stop", external)
-      const debt: Debt = {
+      const debt: CloseRequest = {
         childId: cancelled,
         parentId: parent,
         action: "cancel",
         reason: `parent ${parent} was asked to stop`,
-        owedAtMs: cancelRequest?.requestedAtMs ?? 0
+        requestedAtMs: cancelRequest?.requestedAtMs ?? 0
       }
-      yield* expectEquals("what is owed", yield* children.debtsOf(parent), [debt])
+      yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [debt])
       yield* registry.requestProcessCancel(parent, "once more", external)
-      yield* expectEquals("after another request", yield* children.debtsOf(parent), [debt])
+      yield* expectEquals("after another request", yield* children.closeRequestsOf(parent), [debt])
     })
   ),
 
@@ -143,7 +143,7 @@ export const laws: ReadonlyArray<Law> = [
     Effect.gen(function* () {
       const { children } = yield* ProcessStore
       const registry = yield* ProcessRegistry
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const asked = yield* freshProcess("externally_owned")
       yield* registry.requestProcessCancel(asked, null, external)
       const ended = yield* freshProcess("externally_owned")
@@ -156,7 +156,7 @@ export const laws: ReadonlyArray<Law> = [
         yield* refused("a start", "ParentClosing", [parent, late.id], start)
         const child = yield* childOf(parent, "cancel")
         yield* childOf(parent, "keep")
-        const debts = yield* children.debtsOf(parent)
+        const debts = yield* children.closeRequestsOf(parent)
         yield* expectEquals(
           "who is owed",
           debts.map(({ childId }) => childId),
@@ -166,9 +166,9 @@ export const laws: ReadonlyArray<Law> = [
         yield* expectEquals("its request", (yield* recordOf(child)).cancelRequest?.reason, debts[0]?.reason)
       }
       yield* childOf(asked, "abandon")
-      yield* expectEquals("not ended, so nothing to abandon", yield* children.debtsOf(asked), [])
+      yield* expectEquals("not ended, so nothing to abandon", yield* children.closeRequestsOf(asked), [])
       const abandoned = yield* childOf(ended, "abandon")
-      const last = (yield* children.debtsOf(ended)).map(({ childId, action }) => ({ childId, action }))
+      const last = (yield* children.closeRequestsOf(ended)).map(({ childId, action }) => ({ childId, action }))
       yield* expectEquals("to abandon", last, [{ childId: abandoned, action: "abandon" }])
     })
   )
@@ -187,5 +187,5 @@ export const endOutside = (
   )
 
 /** Pays what is owed to a child. */
-export const pay = (childId: ProcessId): Effect.Effect<PaymentOutcome, StoreError, ProcessStore> =>
-  Effect.flatMap(ProcessStore, (store) => store.transact(Children.payPlan(childId), Children.pay(childId)))
+export const pay = (childId: ProcessId): Effect.Effect<DispatchOutcome, StoreError, ProcessStore> =>
+  Effect.flatMap(ProcessStore, (store) => store.transact(Children.dispatchPlan(childId), Children.dispatch(childId)))

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Environment from "../../model/Environment.ts"
 import type { StoreError } from "../../model/errors.ts"
 import type { EnvironmentRef } from "../../model/ids.ts"
-import { ProcessEnvironments } from "../../operations/Environments.ts"
+import { Environments } from "../../operations/Environments.ts"
 import { acceptWith } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import type { Law } from "../Law.ts"
@@ -16,7 +16,7 @@ const undecodable = (name: string, text: string): Law =>
     name,
     "14",
     Effect.gen(function* () {
-      const environments = yield* ProcessEnvironments
+      const environments = yield* Environments
       const ref = yield* freshRef
       yield* put(ref, text)
       const { envRef, problem } = yield* expectFailure("loading it", "EnvironmentUnusable", environments.load(ref))
@@ -30,7 +30,7 @@ export const laws: ReadonlyArray<Law> = [
     "a persisted environment is loaded as it was",
     "14",
     Effect.gen(function* () {
-      const environments = yield* ProcessEnvironments
+      const environments = yield* Environments
       const spec = yield* freshSpec
       const ref = yield* environments.persist(spec)
       yield* expectEquals("the loaded spec", yield* environments.load(ref), spec)
@@ -41,7 +41,7 @@ export const laws: ReadonlyArray<Law> = [
     "the same spec has the same address, whatever the order of its keys",
     "14",
     Effect.gen(function* () {
-      const environments = yield* ProcessEnvironments
+      const environments = yield* Environments
       const one = yield* environments.persist({ pluginOptions: { a: 1, b: [2] }, policy: { c: { d: 3, e: 4 } } })
       const two = yield* environments.persist({ policy: { c: { e: 4, d: 3 } }, pluginOptions: { b: [2], a: 1 } })
       yield* expectEquals("the address", one, goldenRef)
@@ -53,7 +53,7 @@ export const laws: ReadonlyArray<Law> = [
     "another spec has another address",
     "14",
     Effect.gen(function* () {
-      const environments = yield* ProcessEnvironments
+      const environments = yield* Environments
       const spec = yield* freshSpec
       const one = yield* environments.persist(spec)
       const two = yield* environments.persist({ ...spec, policy: { strict: false } })
@@ -65,7 +65,7 @@ export const laws: ReadonlyArray<Law> = [
     "an environment that nobody stored is missing",
     "14",
     Effect.gen(function* () {
-      const environments = yield* ProcessEnvironments
+      const environments = yield* Environments
       const ref = Environment.refOf(yield* freshSpec)
       const error = yield* expectFailure("loading it", "EnvironmentUnusable", environments.load(ref))
       yield* expectEquals("the message", error.message, `missing process execution env \`${ref}\``)
@@ -83,7 +83,7 @@ export const laws: ReadonlyArray<Law> = [
     "fields that are absent have their defaults",
     "14",
     Effect.gen(function* () {
-      const environments = yield* ProcessEnvironments
+      const environments = yield* Environments
       const ref = yield* freshRef
       yield* put(ref, "{}")
       yield* expectEquals("the loaded spec", yield* environments.load(ref), { pluginOptions: {}, policy: {} })
@@ -99,7 +99,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* put(ref, "{")
       yield* put(ref, '{"policy":{"last":true}}')
       yield* expectEquals("the text", yield* store.environments.get(ref), '{"policy":{"last":true}}')
-      const environments = yield* ProcessEnvironments
+      const environments = yield* Environments
       yield* expectEquals("the spec", yield* environments.load(ref), { pluginOptions: {}, policy: { last: true } })
     })
   ),
@@ -108,7 +108,7 @@ export const laws: ReadonlyArray<Law> = [
     "the empty environment is there without having been stored",
     "14",
     Effect.gen(function* () {
-      const environments = yield* ProcessEnvironments
+      const environments = yield* Environments
       const spec = yield* environments.load(emptyRef)
       yield* expectEquals("the empty environment", spec, { pluginOptions: {}, policy: {} })
     })

@@ -7,11 +7,11 @@ import type { EventRejected, LeaseLost, ProcessAlreadyTerminal } from "../../mod
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalOperation } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
-import { ActivationStore } from "../../operations/Activations.ts"
-import { ExecutionStore } from "../../operations/BodyWrites.ts"
+import { Activations } from "../../operations/Activations.ts"
+import { BodyWrites } from "../../operations/BodyWrites.ts"
 import { host } from "../../operations/decisions/authority.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
-import { LeaseStore } from "../../operations/Leases.ts"
+import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, refused, typesOf, writesNothing } from "../evidence.ts"
@@ -25,7 +25,7 @@ export const laws: ReadonlyArray<Law> = [
     "a journal is read in order of position, each entry with where the log stood and when",
     "R22",
     Effect.gen(function* () {
-      const executions = yield* ExecutionStore
+      const executions = yield* BodyWrites
       const { id, lease } = yield* begunProcess
       const atMs = yield* Effect.flatMap(LawClock, ({ nowMs }) => nowMs)
       yield* executions.record(lease, { ...draft(1, "step"), outcome: { ok: { z: 1, a: [null] } } })
@@ -55,7 +55,7 @@ export const laws: ReadonlyArray<Law> = [
     "an entry is written once: a repetition changes neither it nor the log",
     "R22",
     Effect.gen(function* () {
-      const executions = yield* ExecutionStore
+      const executions = yield* BodyWrites
       const { id, lease } = yield* begunProcess
       yield* executions.record(lease, { ...draft(1, "random"), outcome: 1 })
       const before = yield* executions.journalOf(id)
@@ -68,8 +68,8 @@ export const laws: ReadonlyArray<Law> = [
     "a body journals under its lease, and nothing once the lease is lost",
     "R18",
     Effect.gen(function* () {
-      const executions = yield* ExecutionStore
-      const leases = yield* LeaseStore
+      const executions = yield* BodyWrites
+      const leases = yield* Leases
       const { id, lease } = yield* begunProcess
       const other = yield* freshProcess()
       yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
@@ -88,7 +88,7 @@ export const laws: ReadonlyArray<Law> = [
     "a signal that is there ends a wait as it is entered, one that comes later ends it then; each ends one",
     "R6",
     Effect.gen(function* () {
-      const executions = yield* ExecutionStore
+      const executions = yield* BodyWrites
       const { id, lease } = yield* begunProcess
       const { event: early } = yield* executions.signal(id, ready(id, "early"), host)
       const first = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
@@ -116,7 +116,7 @@ export const laws: ReadonlyArray<Law> = [
     "waits are counted by the name of their signal",
     "R6",
     Effect.gen(function* () {
-      const executions = yield* ExecutionStore
+      const executions = yield* BodyWrites
       const { id, lease } = yield* begunProcess
       const keys: Array<string> = []
       for (const [index, name] of ["ready", "other", "ready", "rea"].entries()) {
@@ -132,7 +132,7 @@ export const laws: ReadonlyArray<Law> = [
     "time ends a wait at its deadline and not before, once; a sleep by its timer, a wait for a signal by its timeout",
     "B9",
     Effect.gen(function* () {
-      const executions = yield* ExecutionStore
+      const executions = yield* BodyWrites
       const clock = yield* LawClock
       const { id, lease } = yield* begunProcess
       const deadlineMs = (yield* clock.nowMs) + longMs
@@ -165,7 +165,7 @@ export const laws: ReadonlyArray<Law> = [
     "timers are due from their deadline on, the earliest first, until they fired or their process ended",
     "B9",
     Effect.gen(function* () {
-      const executions = yield* ExecutionStore
+      const executions = yield* BodyWrites
       const clock = yield* LawClock
       const { execution } = yield* ProcessStore
       const registry = yield* ProcessRegistry
@@ -198,7 +198,7 @@ export const laws: ReadonlyArray<Law> = [
     "an ended process enters no wait and takes no signal; one that it was sent before is a replay",
     "13",
     Effect.gen(function* () {
-      const executions = yield* ExecutionStore
+      const executions = yield* BodyWrites
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* begunProcess
       const sender = yield* begunProcess
@@ -222,7 +222,7 @@ export const laws: ReadonlyArray<Law> = [
     "a body's signal is journaled in the commit that delivers it",
     "R22",
     Effect.gen(function* () {
-      const executions = yield* ExecutionStore
+      const executions = yield* BodyWrites
       const [sender, target] = [yield* begunProcess, yield* begunProcess]
       const wait = yield* executions.enterWait(target.lease, draft(1, "await_signal"), forReady)
       const { event } = yield* executions.signalFrom(sender.lease, target.id, ready(target.id, "a"), draft(1, "signal"))
@@ -238,9 +238,9 @@ export const laws: ReadonlyArray<Law> = [
 export const begunProcess: Effect.Effect<
   { readonly id: ProcessId; readonly lease: Lease },
   Effect.Effect.Error<ReturnType<typeof leasedProcess>> | ProcessAlreadyTerminal | EventRejected | LeaseLost,
-  ProcessRegistry | LeaseStore | ActivationStore
+  ProcessRegistry | Leases | Activations
 > = Effect.gen(function* () {
-  const activations = yield* ActivationStore
+  const activations = yield* Activations
   const { id, lease } = yield* leasedProcess("rerunnable", 10 * longMs)
   yield* activations.begin(lease, 1, yield* freshOwner())
   return { id, lease }

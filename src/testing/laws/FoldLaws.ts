@@ -5,10 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import { ActivationStore } from "../../operations/Activations.ts"
+import { Activations } from "../../operations/Activations.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import * as Changes from "../../operations/decisions/change.ts"
-import { LeaseStore } from "../../operations/Leases.ts"
+import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { accept } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
@@ -24,8 +24,8 @@ export const laws: ReadonlyArray<Law> = [
     "R1",
     Effect.gen(function* () {
       const registry = yield* ProcessRegistry
-      const activations = yield* ActivationStore
-      const leases = yield* LeaseStore
+      const activations = yield* Activations
+      const leases = yield* Leases
       const clock = yield* LawClock
       const id = yield* freshProcess("rerunnable", { wakeTarget: { sessionId: "s" } })
       const owner = yield* freshOwner()

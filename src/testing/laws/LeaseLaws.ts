@@ -2,7 +2,7 @@
  * Laws of leases: one live holder at a time, fenced by a number that only rises.
  */
 import * as Effect from "effect/Effect"
-import { LeaseStore } from "../../operations/Leases.ts"
+import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, keptOf, refused, writesNothing } from "../evidence.ts"
 import {
@@ -25,7 +25,7 @@ export const laws: ReadonlyArray<Law> = [
     "the first claim acquires with fence 1, for as long as was asked for",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const { id, owner, lease } = yield* leasedProcess()
       yield* expectEquals("the lease", [lease.processId, lease.owner, lease.fencingToken], [id, owner, 1])
       yield* expectEquals("its length", lease.expiresAtMs - lease.claimedAtMs, longMs)
@@ -38,7 +38,7 @@ export const laws: ReadonlyArray<Law> = [
     "a claim, a reclaim and a renewal of an unknown process are refused, a release is silent",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const { lease, owner } = yield* leasedProcess()
       const id = yield* freshId
       const stranger = { ...lease, processId: id }
@@ -54,7 +54,7 @@ export const laws: ReadonlyArray<Law> = [
     "a live lease of somebody else answers Busy with its holder, dead or alive",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const mortality = yield* Mortality
       const { id, owner, lease } = yield* leasedProcess()
       yield* mortality.kill(owner)
@@ -70,7 +70,7 @@ export const laws: ReadonlyArray<Law> = [
     "the same life re-enters its lease: token, fence, owner and claim time stay, the expiry moves",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const clock = yield* LawClock
       const { id, owner, lease } = yield* leasedProcess()
       yield* clock.advance(shortMs)
@@ -86,7 +86,7 @@ export const laws: ReadonlyArray<Law> = [
     "a lease is live until one millisecond before its expiry, and expired at it",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const clock = yield* LawClock
       const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
       const rival = yield* freshOwner()
@@ -131,7 +131,7 @@ export const laws: ReadonlyArray<Law> = [
     "the length of a lease saturates instead of overflowing",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const { id, lease } = yield* leasedProcess("rerunnable", Number.MAX_SAFE_INTEGER)
       yield* expectEquals("its expiry", lease.expiresAtMs, Number.MAX_SAFE_INTEGER)
       yield* expectEquals("what is stored", yield* leases.getProcessLease(id), lease)
@@ -143,7 +143,7 @@ export const laws: ReadonlyArray<Law> = [
     "an expired lease is still shown, a released one is not",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const clock = yield* LawClock
       const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
       yield* clock.advance(shortMs)
@@ -157,7 +157,7 @@ export const laws: ReadonlyArray<Law> = [
     "the fence survives a release and rises with every later claim",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const id = yield* freshProcess()
       for (const fence of [1, 2, 3]) {
         const lease = yield* claimed(id, yield* freshOwner())
@@ -172,7 +172,7 @@ export const laws: ReadonlyArray<Law> = [
     "a release is by token only: repeated, stale and foreign ones are silent and write nothing",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const { id, lease } = yield* leasedProcess()
       const release = (leaseToken: string) => leases.completeProcessLease({ processId: id, leaseToken })
       yield* writesNothing([id], release("another token"))
@@ -187,7 +187,7 @@ export const laws: ReadonlyArray<Law> = [
     "a renewal extends the presented lease from its present moment",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const clock = yield* LawClock
       const { id, lease } = yield* leasedProcess("rerunnable", longMs)
       yield* clock.advance(shortMs)
@@ -204,7 +204,7 @@ export const laws: ReadonlyArray<Law> = [
     "an ended process may still be claimed, renewed and released",
     "17D",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const registry = yield* ProcessRegistry
       const { id, lease: first } = yield* leasedProcess()
       yield* registry.completeProcessWithLease(first, outputs.Success)
@@ -220,7 +220,7 @@ export const laws: ReadonlyArray<Law> = [
     "of racing claims of a free lease exactly one acquires",
     "17A.7",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const id = yield* freshProcess()
       const owners = yield* Effect.forEach(Array.from({ length: 8 }), () => freshOwner())
       const outcomes = yield* Effect.forEach(owners, (owner) => leases.claimProcessLease(id, owner, longMs), {
@@ -234,7 +234,7 @@ export const laws: ReadonlyArray<Law> = [
     "leases move no event, no record and no time of it",
     "R1",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const clock = yield* LawClock
       const id = yield* freshProcess()
       const { record } = yield* keptOf(id)

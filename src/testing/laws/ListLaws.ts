@@ -11,9 +11,9 @@ import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import type { Originator } from "../../model/Provenance.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { external } from "../../operations/decisions/authority.ts"
-import { LeaseStore } from "../../operations/Leases.ts"
+import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { WaitStore } from "../../operations/Waits.ts"
+import { Waits } from "../../operations/Waits.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { recordOf, refused, rowOf } from "../evidence.ts"
 import { claimed, freshId, freshOwner, outputs, registrationOf, shortMs } from "../fixtures.ts"
@@ -225,7 +225,7 @@ const idOf = ({ base }: { readonly base: ProcessRecord.Base }): ProcessId => bas
 const population = Effect.gen(function* () {
   const registry = yield* ProcessRegistry
   const store = yield* ProcessStore
-  const leases = yield* LeaseStore
+  const leases = yield* Leases
   const clock = yield* LawClock
   const tag: string = yield* freshId
   const named = (name: string) => processId(`${tag}-${name}`)
@@ -241,7 +241,7 @@ const population = Effect.gen(function* () {
   }
   const eventType = "signal.ready"
   const kind = { _tag: "Signal", name: "ready", eventType, key: `${tag}:1`, ordinal: 1 } as const
-  yield* (yield* WaitStore).setProcessWait(named("waiting"), { kind, sinceMs: 1 }, external)
+  yield* (yield* Waits).setProcessWait(named("waiting"), { kind, sinceMs: 1 }, external)
   yield* registry.requestProcessAbandon(named("asked"), { requestedBy: "operator", requestedAtMs: 1 }, external)
 
   yield* clock.advance(shortMs)

@@ -158,9 +158,9 @@ export const laws: ReadonlyArray<Law> = [
     "17A.2",
     Effect.gen(function* () {
       const store = yield* ProcessStore
-      yield* store.changedElsewhere
+      yield* store.externalChanges
       const id = yield* freshProcess()
-      yield* expectEquals("the changes", (yield* store.changedElsewhere).includes(id), false)
+      yield* expectEquals("the changes", (yield* store.externalChanges).includes(id), false)
     })
   ),
 

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { external } from "../../operations/decisions/authority.ts"
-import type { PaymentOutcome } from "../../operations/decisions/children.ts"
+import type { DispatchOutcome } from "../../operations/decisions/children.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, recordOf, rowOf, typesOf, writesNothing } from "../evidence.ts"
@@ -40,7 +40,7 @@ export const laws: ReadonlyArray<Law> = [
         ["process.cancel_requested"],
         ["process.abandon_requested"]
       ])
-      yield* expectEquals("what is owed", yield* children.debtsOf(parent), [])
+      yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [])
       yield* expectEquals("again", yield* writesNothing([cancelled], pay(cancelled)), "paid_before")
       yield* Effect.forEach([cancelled, abandoned], isFold)
     })
@@ -65,7 +65,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* endOutside(ended)
       const outcomes = yield* writesNothing(ids, Effect.forEach(ids, pay))
       yield* expectEquals("the outcomes", outcomes, ["not_needed", "not_needed", "not_needed"])
-      yield* expectEquals("what is owed", yield* children.debtsOf(parent), [])
+      yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [])
     })
   ),
 
@@ -79,7 +79,7 @@ export const laws: ReadonlyArray<Law> = [
       for (let depth = 0; depth < 6; depth++) line.push(yield* childOf(line.at(-1) ?? root, "cancel"))
       yield* endOutside(root)
       for (const [index, parent] of line.slice(0, -1).entries()) {
-        const debts = yield* children.debtsOf(parent)
+        const debts = yield* children.closeRequestsOf(parent)
         yield* expectEquals(
           `what generation ${index} owes`,
           debts.map(({ childId }) => childId),
@@ -103,16 +103,16 @@ export const laws: ReadonlyArray<Law> = [
       const { children } = yield* ProcessStore
       const parent = yield* freshProcess("externally_owned")
       const ids = yield* Effect.forEach(Array.from({ length: 5 }), () => childOf(parent, "cancel"))
-      const before = children.debtsWritten()
+      const before = children.closeRequestsWritten()
       yield* endOutside(parent)
-      yield* expectEquals("the count", children.debtsWritten() - before, 5)
-      const all = yield* children.debts(Number.MAX_SAFE_INTEGER)
+      yield* expectEquals("the count", children.closeRequestsWritten() - before, 5)
+      const all = yield* children.closeRequests(Number.MAX_SAFE_INTEGER)
       const own = all.filter(({ parentId }) => parentId === parent).map(({ childId }) => childId)
       yield* expectEquals("all", own, ids)
-      yield* expectEquals("a page", (yield* children.debts(3)).length, 3)
+      yield* expectEquals("a page", (yield* children.closeRequests(3)).length, 3)
       yield* Effect.forEach(ids, pay)
       yield* endOutside(yield* freshProcess("externally_owned"))
-      yield* expectEquals("what the childless owe", children.debtsWritten() - before, 5)
+      yield* expectEquals("what the childless owe", children.closeRequestsWritten() - before, 5)
     })
   ),
 
@@ -156,10 +156,10 @@ export const laws: ReadonlyArray<Law> = [
       yield* endOutside(child)
       yield* expectEquals("the report", (yield* prune(scope)).prunedProcesses, 1)
       yield* expectEquals("the children", yield* children.of(parent), [])
-      yield* expectEquals("what is owed", yield* children.debtsOf(parent), [])
+      yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [])
       yield* expectEquals("a payment", yield* pay(child), "paid_before")
     })
   )
 ]
 
-const paidBefore = (count: number): ReadonlyArray<PaymentOutcome> => Array.from({ length: count }, () => "paid_before")
+const paidBefore = (count: number): ReadonlyArray<DispatchOutcome> => Array.from({ length: count }, () => "paid_before")

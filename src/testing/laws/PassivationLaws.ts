@@ -2,8 +2,8 @@
  * Laws of work that is not due yet: what was put away to wait, and what is to begin later.
  */
 import * as Effect from "effect/Effect"
-import { ActivationStore } from "../../operations/Activations.ts"
-import { ExecutionStore } from "../../operations/BodyWrites.ts"
+import { Activations } from "../../operations/Activations.ts"
+import { BodyWrites } from "../../operations/BodyWrites.ts"
 import { host } from "../../operations/decisions/authority.ts"
 import { isFold, logOf, rowOf, writesNothing } from "../evidence.ts"
 import { freshId, longMs, recoverer, registeredOf, registrationOf } from "../fixtures.ts"
@@ -17,8 +17,8 @@ export const laws: ReadonlyArray<Law> = [
     "what was put away to wait is due when one of its waits ends, and not before",
     "B10",
     Effect.gen(function* () {
-      const executions = yield* ExecutionStore
-      const activations = yield* ActivationStore
+      const executions = yield* BodyWrites
+      const activations = yield* Activations
       const { id, lease } = yield* begunProcess
       const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
       yield* activations.suspend(lease, "passivated", [waitKey])
@@ -34,8 +34,8 @@ export const laws: ReadonlyArray<Law> = [
     "a body whose wait ended while it was put away is handed back, and due at once",
     "B10",
     Effect.gen(function* () {
-      const executions = yield* ExecutionStore
-      const activations = yield* ActivationStore
+      const executions = yield* BodyWrites
+      const activations = yield* Activations
       const { id, lease } = yield* begunProcess
       const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
       yield* executions.enterWait(lease, draft(2, "sleep"), { _tag: "Timer", deadlineMs: Number.MAX_SAFE_INTEGER })
@@ -51,7 +51,7 @@ export const laws: ReadonlyArray<Law> = [
     "a process with a later start is not due before it, and a sweep leaves it until then",
     "B10",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const clock = yield* LawClock
       const id = yield* freshId
       const startAtMs = (yield* clock.nowMs) + longMs

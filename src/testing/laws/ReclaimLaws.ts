@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Lease } from "../../model/Lease.ts"
-import { LeaseStore } from "../../operations/Leases.ts"
+import { Leases } from "../../operations/Leases.ts"
 import { writesNothing } from "../evidence.ts"
 import {
   claimed,
@@ -24,7 +24,7 @@ export const laws: ReadonlyArray<Law> = [
     "a reclaim takes a live lease from a proven dead holder, with the next fence",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const mortality = yield* Mortality
       const { id, owner, lease } = yield* leasedProcess()
       const heir = yield* freshOwner()
@@ -41,7 +41,7 @@ export const laws: ReadonlyArray<Law> = [
     "a reclaim without proof of death answers Busy",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const { id, lease } = yield* leasedProcess()
       const reclaim = leases.reclaimProcessLease(id, yield* freshOwner(), lease, longMs)
       yield* expectEquals("the answer", yield* writesNothing([id], reclaim), { _tag: "Busy", holder: lease })
@@ -52,7 +52,7 @@ export const laws: ReadonlyArray<Law> = [
     "a reclaim of anything but exactly the observed lease answers Busy",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const mortality = yield* Mortality
       const { id, owner, lease } = yield* leasedProcess()
       const elsewhere = yield* freshId
@@ -75,7 +75,7 @@ export const laws: ReadonlyArray<Law> = [
     "whether the holder is dead is judged by the stored holder, not by the evidence in the observation",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const mortality = yield* Mortality
       const { id, owner, lease } = yield* leasedProcess()
       const liveness = {
@@ -96,7 +96,7 @@ export const laws: ReadonlyArray<Law> = [
     "a lease that was released or has expired is reclaimed without any proof",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const clock = yield* LawClock
       const released = yield* leasedProcess()
       yield* leases.completeProcessLease({ processId: released.id, leaseToken: released.lease.leaseToken })
@@ -117,7 +117,7 @@ export const laws: ReadonlyArray<Law> = [
     "a process that was never leased is reclaimed like a free one",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const { lease } = yield* leasedProcess()
       const id = yield* freshProcess()
       const outcome = yield* leases.reclaimProcessLease(id, yield* freshOwner(), { ...lease, processId: id }, longMs)
@@ -129,7 +129,7 @@ export const laws: ReadonlyArray<Law> = [
     "of racing reclaims with one observation exactly one acquires",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const mortality = yield* Mortality
       const { id, owner, lease } = yield* leasedProcess()
       yield* mortality.kill(owner)
@@ -146,7 +146,7 @@ export const laws: ReadonlyArray<Law> = [
     "once a lease was reclaimed, its former holder can neither renew nor release it",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const mortality = yield* Mortality
       const { id, owner, lease } = yield* leasedProcess()
       yield* mortality.kill(owner)
@@ -164,7 +164,7 @@ export const laws: ReadonlyArray<Law> = [
     "an observation made before the holder claimed anew reclaims nothing",
     "9",
     Effect.gen(function* () {
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const mortality = yield* Mortality
       const clock = yield* LawClock
       const { id, owner, lease } = yield* leasedProcess("rerunnable", shortMs)

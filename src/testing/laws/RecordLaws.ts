@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { external } from "../../operations/decisions/authority.ts"
-import { LeaseStore } from "../../operations/Leases.ts"
+import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, logOf, note, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
 import { endedByLease, freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
@@ -88,7 +88,7 @@ export const laws: ReadonlyArray<Law> = [
     "R18",
     Effect.gen(function* () {
       const registry = yield* ProcessRegistry
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const { id, lease } = yield* leasedProcess()
       yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
       const setting = registry.setExternalRef(id, reference, { _tag: "Body", lease })

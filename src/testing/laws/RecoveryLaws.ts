@@ -2,7 +2,7 @@
  * Laws of recovery beyond the verdict table: ended rows, races, attempts, and whose death counts.
  */
 import * as Effect from "effect/Effect"
-import { ActivationStore } from "../../operations/Activations.ts"
+import { Activations } from "../../operations/Activations.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
@@ -16,7 +16,7 @@ export const laws: ReadonlyArray<Law> = [
     "an ended process is left as it is, also where somebody holds it",
     "11 row 14",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* leasedProcess()
       yield* registry.completeProcessWithLease(lease, outputs.Success)
@@ -33,7 +33,7 @@ export const laws: ReadonlyArray<Law> = [
     "an unknown process is not recovered",
     "11",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const id = yield* freshId
       yield* refused("it", "ProcessUnknown", [id], activations.recover(id, yield* recoverer()))
     })
@@ -43,7 +43,7 @@ export const laws: ReadonlyArray<Law> = [
     "of racing sweeps one runs the row and the others find it busy",
     "11",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const id = yield* freshProcess()
       const sweeps = yield* Effect.all(Array.from({ length: 6 }, () => recoverer()))
       const outcomes = yield* Effect.forEach(sweeps, (by) => activations.recover(id, by), { concurrency: "unbounded" })
@@ -63,7 +63,7 @@ export const laws: ReadonlyArray<Law> = [
     "when the attempts are used up, the next one fails the process without running it",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const clock = yield* LawClock
       const id = yield* freshProcess("rerunnable", { maxAttempts: 2 })
       for (const activation of [1, 2]) {
@@ -91,7 +91,7 @@ export const laws: ReadonlyArray<Law> = [
     "an attempt that was handed back is not used up",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const id = yield* freshProcess("rerunnable", { maxAttempts: 1 })
       for (const activation of [1, 2, 3]) {
         const outcome = yield* activations.recover(id, yield* recoverer())
@@ -105,7 +105,7 @@ export const laws: ReadonlyArray<Law> = [
     "a cancellation that a sweep carries out forwards its reason",
     "R9",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const registry = yield* ProcessRegistry
       const id = yield* freshProcess()
       yield* registry.requestProcessCancel(id, "not needed any more", external)
@@ -119,7 +119,7 @@ export const laws: ReadonlyArray<Law> = [
     "a death that is proven of another life of the holder proves nothing",
     "R19",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { id, owner } = yield* leasedProcess()
       const by = yield* recoverer({ dead: [{ ...owner, incarnationId: "another" }] })
       const outcome = yield* writesNothing([id], activations.recover(id, by))

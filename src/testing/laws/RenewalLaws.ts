@@ -4,9 +4,9 @@
 import * as Effect from "effect/Effect"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease, LeaseOwner } from "../../model/Lease.ts"
-import { ActivationStore } from "../../operations/Activations.ts"
+import { Activations } from "../../operations/Activations.ts"
 import { host } from "../../operations/decisions/authority.ts"
-import { LeaseStore } from "../../operations/Leases.ts"
+import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, keptOf, note, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
@@ -31,17 +31,17 @@ export const laws: ReadonlyArray<Law> = [
     "9",
     Effect.gen(function* () {
       const store = yield* ProcessStore
-      const leases = yield* LeaseStore
+      const leases = yield* Leases
       const clock = yield* LawClock
       const { keeper, run } = yield* worker
       const kept = [yield* run(longMs), yield* run(longMs)]
       const lapsed = yield* run(shortMs)
       const foreign = yield* leasedProcess()
       const released = yield* run(longMs)
-      yield* (yield* ActivationStore).suspend(yield* leaseOf(released), "handed_back")
+      yield* (yield* Activations).suspend(yield* leaseOf(released), "handed_back")
       yield* clock.advance(shortMs)
       const before = { lapsed: yield* keptOf(lapsed), foreign: yield* keptOf(foreign.id) }
-      const page = yield* store.renewKept({ keeper, ttlMs: 2 * longMs })
+      const page = yield* store.renewLeases({ renewerId: keeper, ttlMs: 2 * longMs })
       yield* expectEquals(
         "what was renewed",
         page.renewed.map(({ processId }) => processId),
@@ -71,13 +71,17 @@ export const laws: ReadonlyArray<Law> = [
       const { keeper, run } = yield* worker
       const id = yield* run(longMs)
       const lease = yield* leaseOf(id)
-      let page = yield* store.renewKept({ keeper, ttlMs: longMs })
+      let page = yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs })
       for (let pages = 0; page.next !== undefined && pages < 1_000; pages++) {
-        page = yield* store.renewKept({ keeper, ttlMs: longMs, after: page.next })
+        page = yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs, after: page.next })
       }
       yield* expectEquals("a page after the last", page.next, undefined)
       yield* (yield* ProcessRegistry).completeProcessWithLease(lease, outputs.Success)
-      yield* expectEquals("what is left to renew", (yield* store.renewKept({ keeper, ttlMs: longMs })).renewed, [])
+      yield* expectEquals(
+        "what is left to renew",
+        (yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs })).renewed,
+        []
+      )
       yield* isFold(id)
     })
   ),
@@ -97,7 +101,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* claimed(second, owner)
       yield* clock.advance(shortMs)
       const holders = yield* store.holders
-      const own = holders.filter((holder) => holder.keeper === keeper)
+      const own = holders.filter((holder) => holder.renewerId === keeper)
       yield* expectEquals(
         "how many leases",
         own.map(({ leases }) => leases),
@@ -117,7 +121,7 @@ export const laws: ReadonlyArray<Law> = [
     "R8",
     Effect.gen(function* () {
       const store = yield* ProcessStore
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const registry = yield* ProcessRegistry
       const clock = yield* LawClock
       const id = yield* freshProcess()
@@ -150,7 +154,7 @@ export const laws: ReadonlyArray<Law> = [
     "B7",
     Effect.gen(function* () {
       const store = yield* ProcessStore
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const registry = yield* ProcessRegistry
       const clock = yield* LawClock
       const id = yield* freshProcess()
@@ -172,7 +176,7 @@ export const laws: ReadonlyArray<Law> = [
     "a drain gives up what its owner began and nobody holds, with the owner as evidence",
     "11.1",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const clock = yield* LawClock
       const { owner, run, begin } = yield* worker
       const id = yield* begin("owner_bound", shortMs)
@@ -222,7 +226,7 @@ export const laws: ReadonlyArray<Law> = [
     "a holder that slept takes its lease again if and only if nobody held the process in between",
     "R19",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { id, lease, owner } = yield* overslept
       const again = yield* retaken(lease, owner)
       yield* expectEquals("fence and holder", [again.fencingToken, again.owner], [lease.fencingToken + 1, lease.owner])
@@ -236,7 +240,7 @@ export const laws: ReadonlyArray<Law> = [
     "a holder that slept is a zombie once another has held the process",
     "R19",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const clock = yield* LawClock
       const { id, lease, owner } = yield* overslept
       const by = yield* recoverer()
@@ -264,7 +268,7 @@ interface Dated {
 
 /** A worker with a keeper of its own, and ways to begin processes under it. */
 const worker = Effect.gen(function* () {
-  const activations = yield* ActivationStore
+  const activations = yield* Activations
   const owner = yield* freshOwner("stable")
   const keeper = owner.incarnationId
   const begin = (disposition: "rerunnable" | "owner_bound", ttlMs: number) =>
@@ -272,7 +276,7 @@ const worker = Effect.gen(function* () {
       const id = yield* freshProcess(disposition)
       const { claimant, ...by } = yield* recoverer({ owner })
       const attempt = { ...claimant.owner, liveness: owner.liveness }
-      yield* activations.recover(id, { ...by, claimant: { ...claimant, owner: attempt, ttlMs, keeper } })
+      yield* activations.recover(id, { ...by, claimant: { ...claimant, owner: attempt, ttlMs, renewerId: keeper } })
       return id
     })
   return { owner, keeper, begin, run: (ttlMs: number) => begin("rerunnable", ttlMs) }
@@ -282,18 +286,18 @@ const drainer = (owner: LeaseOwner) => Effect.map(recoverer({ owner }), ({ claim
 
 const drained = (id: ProcessId, owner: LeaseOwner) =>
   Effect.gen(function* () {
-    const activations = yield* ActivationStore
+    const activations = yield* Activations
     return yield* writesNothing([id], activations.drain(id, yield* drainer(owner)))
   })
 
 const retaken = (lease: Lease, owner: LeaseOwner) =>
-  Effect.flatMap(Effect.all([ActivationStore, drainer(owner)]), ([activations, { claimant }]) =>
+  Effect.flatMap(Effect.all([Activations, drainer(owner)]), ([activations, { claimant }]) =>
     activations.retake(lease, { ...claimant, owner: lease.owner })
   )
 
 /** The lease that is stored; the laws above ask only for leases that are held. */
 const leaseOf = (id: ProcessId) =>
   Effect.gen(function* () {
-    const lease = yield* (yield* LeaseStore).getProcessLease(id)
+    const lease = yield* (yield* Leases).getProcessLease(id)
     return lease ?? (yield* Effect.dieMessage(`${id} is not held`))
   })

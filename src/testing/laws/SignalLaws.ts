@@ -6,7 +6,7 @@ import * as EventType from "../../model/EventType.ts"
 import type { WaitState } from "../../model/facts.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { WaitStore } from "../../operations/Waits.ts"
+import { Waits } from "../../operations/Waits.ts"
 import { isFold, note, recordOf, typesOf, writesNothing } from "../evidence.ts"
 import { eventTypes, freshProcess } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
@@ -19,7 +19,7 @@ export const laws: ReadonlyArray<Law> = [
     "early signals are kept, and each later wait is resolved at once by the earliest that is left",
     "R6",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const registry = yield* ProcessRegistry
       const id = yield* freshProcess()
       for (const request of [signal(id, "a"), note("between"), signal(id, "b")]) {
@@ -44,7 +44,7 @@ export const laws: ReadonlyArray<Law> = [
     "a signal resolves the oldest open wait for its name, in its own commit",
     "R6",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const registry = yield* ProcessRegistry
       const id = yield* freshProcess("rerunnable", { eventTypes: [...eventTypes, EventType.plain("signal.other")] })
       const foreign = waitFor(id, 1, "other")
@@ -66,7 +66,7 @@ export const laws: ReadonlyArray<Law> = [
     "a retried signal is a replay and resolves no second wait",
     "R6",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const registry = yield* ProcessRegistry
       const id = yield* freshProcess()
       const send = registry.appendEvent(id, signal(id, "a"), external)
@@ -81,7 +81,7 @@ export const laws: ReadonlyArray<Law> = [
     "the ordinal of a wait never decides which signal ends it",
     "R6",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const registry = yield* ProcessRegistry
       const id = yield* freshProcess()
       for (const signalId of ["a", "b"]) yield* registry.appendEvent(id, signal(id, signalId), external)
@@ -97,7 +97,7 @@ export const laws: ReadonlyArray<Law> = [
     "a wait that timed out loses nothing: the signal that came too late ends the next one",
     "R6",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const registry = yield* ProcessRegistry
       const id = yield* freshProcess()
       yield* waits.setProcessWait(id, waitFor(id, 1), external)
@@ -117,7 +117,7 @@ export const laws: ReadonlyArray<Law> = [
     "signal names and wait keys are any text, also the name of something every object has",
     "R6",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const registry = yield* ProcessRegistry
       for (const name of ["constructor", "__proto__", "hasOwnProperty"]) {
         const id = yield* freshProcess("rerunnable", { eventTypes: [EventType.plain(`signal.${name}`)] })

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { plain } from "../../model/EventType.ts"
 import type { Registration } from "../../model/Registration.ts"
-import { ActivationStore } from "../../operations/Activations.ts"
+import { Activations } from "../../operations/Activations.ts"
 import { external, host } from "../../operations/decisions/authority.ts"
 import type { ReadyWorker } from "../../operations/decisions/register.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
@@ -28,7 +28,7 @@ export const laws: ReadonlyArray<Law> = [
     "a start without a worker only registers",
     "R20",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const id = yield* freshId
       const outcome = yield* activations.start(yield* registeredOf(registrationOf(id, "rerunnable")), host)
       yield* expectEquals("the outcome", outcome._tag, "Registered")
@@ -41,7 +41,7 @@ export const laws: ReadonlyArray<Law> = [
     "a start with a ready worker registers, claims and begins in one commit",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const id = yield* freshId
       const worker = yield* readyWorker
       const outcome = yield* activations.start(yield* registeredOf(registrationOf(id, "owner_bound")), host, worker)
@@ -60,7 +60,7 @@ export const laws: ReadonlyArray<Law> = [
     "a start of a known id attaches when engine and payload are equal, whatever else changed",
     "R20",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const id = yield* freshProcess("rerunnable")
       const redeployed = registrationOf(id, "owner_bound", {
         eventTypes: [plain("other")],
@@ -78,7 +78,7 @@ export const laws: ReadonlyArray<Law> = [
     "a start of an ended process attaches to its end",
     "R20",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* leasedProcess()
       yield* registry.completeProcessWithLease(lease, outputs.Success)
@@ -91,7 +91,7 @@ export const laws: ReadonlyArray<Law> = [
     "a start of a known id with another engine or payload is refused and names what differs",
     "R20",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const id = yield* freshProcess()
       for (const [kind, payload, fields] of otherWork) {
         const input = { _tag: "Engine", kind, payload } as const
@@ -106,7 +106,7 @@ export const laws: ReadonlyArray<Law> = [
     "of concurrent starts of one id one begins and the others attach",
     "R20",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const id = yield* freshId
       const registered = yield* registeredOf(registrationOf(id, "rerunnable"))
       const workers = yield* Effect.all(Array.from({ length: 6 }, () => readyWorker))
@@ -123,7 +123,7 @@ export const laws: ReadonlyArray<Law> = [
     "a body starts children under its lease",
     "R18",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const { id: parent, lease } = yield* leasedProcess()
       const registration = yield* childOf(parent)
       const start = activations.start(yield* registeredOf(registration), { _tag: "Body", lease }, yield* readyWorker)
@@ -137,7 +137,7 @@ export const laws: ReadonlyArray<Law> = [
     "a parent that was asked to stop, has ended or is unknown starts no more children",
     "R9",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const registry = yield* ProcessRegistry
       const cancelled = yield* leasedProcess()
       yield* registry.requestProcessCancel(cancelled.id, "stop", external)
@@ -161,7 +161,7 @@ export const laws: ReadonlyArray<Law> = [
     "a child that was started before its parent was asked to stop is attached to afterwards",
     "R20",
     Effect.gen(function* () {
-      const activations = yield* ActivationStore
+      const activations = yield* Activations
       const registry = yield* ProcessRegistry
       const { id: parent, lease } = yield* leasedProcess()
       const registered = yield* registeredOf(yield* childOf(parent))

@@ -13,11 +13,11 @@ import { processId } from "../../model/ids.ts"
 import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { HandleGrants } from "../../operations/HandleGrants.ts"
-import { LeaseStore } from "../../operations/Leases.ts"
+import { Leases } from "../../operations/Leases.ts"
 import type { Lookup } from "../../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { Retention } from "../../operations/Retention.ts"
-import { WaitStore } from "../../operations/Waits.ts"
+import { Waits } from "../../operations/Waits.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { note, refused } from "../evidence.ts"
 import { claimed, freshId, freshOwner, outputs, shortMs } from "../fixtures.ts"
@@ -34,8 +34,8 @@ export const laws: ReadonlyArray<Law> = [
       const registry = yield* ProcessRegistry
       const store = yield* ProcessStore
       const grants = yield* HandleGrants
-      const leases = yield* LeaseStore
-      const waits = yield* WaitStore
+      const leases = yield* Leases
+      const waits = yield* Waits
       const { pruned: id, scope, registration, prunedAtMs } = yield* prunedProcess
       const request = { requestedBy: "operator", requestedAtMs: 1 }
       const key = `process:${id}:signal.ready:1`
@@ -127,7 +127,7 @@ type Refusal =
 /** A process that was granted, leased twice, noted twice, ended and pruned: sequence 3, fence 2. */
 const prunedProcess = Effect.gen(function* () {
   const registry = yield* ProcessRegistry
-  const leases = yield* LeaseStore
+  const leases = yield* Leases
   const clock = yield* LawClock
   const scope = yield* freshId
   const registration = registrationIn(processId(`${scope}-pruned`), scope)

@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import type { LeaseOwner } from "../../model/Lease.ts"
-import { ActivationStore } from "../../operations/Activations.ts"
+import { Activations } from "../../operations/Activations.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import type { RecoveryOutcome } from "../../operations/decisions/recover.ts"
-import { LeaseStore } from "../../operations/Leases.ts"
+import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, keptOf, logOf, writesNothing } from "../evidence.ts"
 import { claimed, freshOwner, freshProcess, longMs, recoverer, shortMs } from "../fixtures.ts"
@@ -200,9 +200,9 @@ const first: LeaseOwner = { ownerId: "first", incarnationId: "life", liveness: {
 
 const arrange = (row: Arrangement) =>
   Effect.gen(function* () {
-    const activations = yield* ActivationStore
+    const activations = yield* Activations
     const registry = yield* ProcessRegistry
-    const leases = yield* LeaseStore
+    const leases = yield* Leases
     const clock = yield* LawClock
     const id = yield* freshProcess(row.disposition)
     const holder = yield* freshOwner("holder")
@@ -222,7 +222,7 @@ const arrange = (row: Arrangement) =>
 
 const recovers = (row: Arrangement, expected: Expected) =>
   Effect.gen(function* () {
-    const activations = yield* ActivationStore
+    const activations = yield* Activations
     const { id, holder } = yield* arrange(row)
     const before = yield* keptOf(id)
     const by = yield* recoverer({

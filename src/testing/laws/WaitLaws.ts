@@ -8,9 +8,9 @@ import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
 import type { WaitOutcome, WaitState } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { external } from "../../operations/decisions/authority.ts"
-import { LeaseStore } from "../../operations/Leases.ts"
+import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { WaitStore } from "../../operations/Waits.ts"
+import { Waits } from "../../operations/Waits.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, logOf, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
 import { endedByLease, freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
@@ -23,7 +23,7 @@ export const laws: ReadonlyArray<Law> = [
     "a wait that was entered stands in the record, and in the log under the key of its first occurrence",
     "R1",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const clock = yield* LawClock
       const id = yield* freshProcess()
       yield* clock.advance(shortMs)
@@ -46,7 +46,7 @@ export const laws: ReadonlyArray<Law> = [
     "setting an equal wait while it is open changes nothing",
     "R1",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const clock = yield* LawClock
       const id = yield* freshProcess()
       const record = yield* waits.setProcessWait(id, waitFor(id, 1), external)
@@ -61,7 +61,7 @@ export const laws: ReadonlyArray<Law> = [
     "ending a wait names its outcome; without a wait nothing happens",
     "R1",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       for (const [outcome, wire] of outcomes) {
         const id = yield* freshProcess()
         const wait_key = `process:${id}:signal.ready:1`
@@ -83,7 +83,7 @@ export const laws: ReadonlyArray<Law> = [
     "a wait entered again under its key is the next occurrence of it",
     "R1",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const id = yield* freshProcess()
       for (const _ of [1, 2]) {
         yield* waits.setProcessWait(id, waitFor(id, 1), external)
@@ -103,7 +103,7 @@ export const laws: ReadonlyArray<Law> = [
     "ending the waits ends every open one, the oldest first",
     "8",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const id = yield* freshProcess()
       for (const ordinal of [2, 1]) yield* waits.setProcessWait(id, waitFor(id, ordinal), external)
       const heard = yield* commitsOf(id, waits.clearProcessWait(id, external, { _tag: "Timeout" }))
@@ -121,7 +121,7 @@ export const laws: ReadonlyArray<Law> = [
     "an end ends the wait; an ended process enters none, and takes signals as notes",
     "8",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* leasedProcess()
       yield* waits.setProcessWait(id, waitFor(id, 1), external)
@@ -142,7 +142,7 @@ export const laws: ReadonlyArray<Law> = [
     "waits of an unknown process are refused",
     "8",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
+      const waits = yield* Waits
       const id = yield* freshId
       yield* refused("to enter", "ProcessUnknown", [id], waits.setProcessWait(id, waitFor(id, 1), external))
       yield* refused("to end", "ProcessUnknown", [id], waits.clearProcessWait(id, external))
@@ -153,8 +153,8 @@ export const laws: ReadonlyArray<Law> = [
     "a body enters and ends waits under its lease, and neither once the lease is lost",
     "R18",
     Effect.gen(function* () {
-      const waits = yield* WaitStore
-      const leases = yield* LeaseStore
+      const waits = yield* Waits
+      const leases = yield* Leases
       const { id, lease } = yield* leasedProcess()
       const body = { _tag: "Body", lease } as const
       yield* waits.setProcessWait(id, waitFor(id, 1), body)

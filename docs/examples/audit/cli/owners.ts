@@ -67,7 +67,7 @@ export const seen = (
 /** The owners in the order of their names, this program's own first. `own` is the keeper of its leases. */
 export const ownersOf = (holders: ReadonlyArray<ProcessStore.Holder>, own: string): ReadonlyArray<OwnerLine> =>
   holders
-    .map(({ keeper, owner, leases }) => ({
+    .map(({ renewerId: keeper, owner, leases }) => ({
       name: (keeper ?? owner.incarnationId).slice(0, 8),
       pid: owner.liveness._tag === "LocalProcess" ? owner.liveness.pid : undefined,
       bodies: leases,
