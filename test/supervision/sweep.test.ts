@@ -325,7 +325,7 @@ describe("more rows than slots", () => {
         success: Schema.String,
         disposition: "rerunnable",
         run: (name, ctx) =>
-          Effect.flatMap(ctx.startChild(child.engine, { name, payload: name }), (handle) => Effect.orDie(handle.await))
+          Effect.flatMap(ctx.start(child.engine, { name, payload: name }), (handle) => Effect.orDie(handle.await))
       })
       yield* rows.register(Parent, "p")
       yield* rows.register(child.engine, "other")
