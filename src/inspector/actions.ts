@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { InputInvalid } from "../model/errors.ts"
 import { ProcessId, signalEventType, signalNameProblem, signalReplayKey } from "../model/ids.ts"
 import { AnyJson, optional, renamed } from "../model/json.ts"
-import { encodeEvent } from "../model/wire.ts"
+import { wire } from "../model/wire.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import type { InspectorParts } from "./InspectorSource.ts"
@@ -55,7 +55,7 @@ export const leversOf = (
         { eventType: signalEventType(name), payload, replayKey: signalReplayKey(id, name, signalId) },
         Authority.external
       )
-      return { event: encodeEvent(receipt.event) }
+      return { event: wire.event.encode(receipt.event) }
     })
   ),
   cancel: lever(Cancel, ({ processId: id, reason }) =>

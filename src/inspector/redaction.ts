@@ -5,10 +5,10 @@
  */
 
 import type { Redact } from "../explain/redaction.ts"
-import { identityOf } from "../model/ProcessInput.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import type { Registration } from "../model/Registration.ts"
-import { encodeRecord } from "../model/wire.ts"
+import { identityOf } from "../model/Registration.ts"
+import { wire } from "../model/wire.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -29,7 +29,7 @@ export const redactEvent = (event: unknown, redact: Redact): Json => {
 
 /** The wire form of a record, with its input, its output and free text redacted. */
 export const redactRecord = (record: ProcessRecord, redact: Redact): Json => {
-  const fields = encodeRecord(record) as Json // as above
+  const fields = wire.record.encode(record) as Json // as above
   const label = labelOf(record, redact)
   return {
     ...fields,

@@ -15,7 +15,7 @@ import type { JournalEntry } from "../../model/JournalEntry.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
-import { encodeEvent, encodeLease } from "../../model/wire.ts"
+import { wire } from "../../model/wire.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
@@ -39,7 +39,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
     return {
       row: rowView(row, redact),
       record: redactRecord(ProcessRecord.make(row.base, row.snapshot), redact),
-      lease: lease === undefined ? null : (encodeLease(lease) as ProcessView["lease"]), // encoders answer objects
+      lease: lease === undefined ? null : (wire.lease.encode(lease) as ProcessView["lease"]), // encoders answer objects
       fencing_token: row.lease.fencingToken,
       machine: processMachine.id,
       active,
@@ -143,7 +143,7 @@ const rowOf = (store: Store, id: ProcessId): Effect.Effect<ProcessRow, Hidden> =
   })
 
 const eventView = (event: ProcessEvent, redact: Redact): EventView =>
-  redactEvent(encodeEvent(event), redact) as unknown as EventView // the wire form of an event has these fields
+  redactEvent(wire.event.encode(event), redact) as unknown as EventView // the wire form of an event has these fields
 
 const signalsOf = ({ base, snapshot }: ProcessRow): ReadonlyArray<SignalView> => {
   const expected = new Set(
