@@ -237,7 +237,7 @@ describe("a host that stops", () => {
   }
 
   it.scopedLive(
-    "interrupts, hands back, and only then gives up what its owner began and nobody holds, with evidence",
+    "interrupts, hands back, and only then gives up what its owner began and no worker holds, with evidence",
     () =>
       Effect.gen(function* () {
         const store = yield* MemoryStore.make
