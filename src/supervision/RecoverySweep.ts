@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as BackOff from "../../machines/backOff.ts"
 import type { SweepEvent } from "../../machines/sweep.ts"
 import { sweepMachine } from "../../machines/sweep.ts"
 import * as Step from "../../machines/xstate/step.ts"
@@ -21,6 +22,7 @@ import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import * as Inboxes from "../runtime/worker/Inbox.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
+import * as Listeners from "../store/listeners.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { DeadHolder, RowReport, SweepReport } from "./SweepReport.ts"
 import * as SweepReports from "./SweepReport.ts"
@@ -75,7 +77,7 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
       const told: SweepReports.Told = { stuck, dead: new Map() }
       const inbox = Inboxes.make<SweepEvent>()
       const oneAtATime = Effect.unsafeMakeSemaphore(1)
-      const listeners = new Set<(report: SweepReport) => void>()
+      const listeners = Listeners.make<SweepReport>()
       let latest: LatestSweeps = { eventful: [] }
       let latestMs = 0
 
@@ -132,7 +134,7 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
             report,
             eventful: SweepReports.isEventful(report) ? [report, ...eventful].slice(0, maxRemembered) : eventful
           }
-          for (const listener of listeners) listener(report)
+          listeners.publish(report)
           return report
         })
 
@@ -197,11 +199,7 @@ export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | Ow
           }),
         nudge: Effect.sync(() => inbox.offer({ type: "sweep.nudged" })),
         latest: Effect.sync(() => latest),
-        onReport: (listener) =>
-          Effect.acquireRelease(
-            Effect.sync(() => listeners.add(listener)),
-            () => Effect.sync(() => listeners.delete(listener))
-          ),
+        onReport: listeners.subscribe,
         run: run as Effect.Effect<never> // it loops for ever
       })
     })
@@ -212,8 +210,8 @@ interface Stuck {
   readonly untilMs: number
 }
 
-/** One second, doubled up to ten: what another program asks of the row meanwhile should not wait longer. */
+/** At most ten seconds: what another program asks of the row meanwhile should not wait longer. */
 const longer = (before: Stuck | undefined, nowMs: number): Stuck => {
   const times = (before?.times ?? 0) + 1
-  return { times, untilMs: nowMs + Math.min(1_000 * 2 ** (times - 1), 10_000) }
+  return { times, untilMs: nowMs + BackOff.delayMs({ baseMs: 1_000, maxMs: 10_000 }, times) }
 }

@@ -172,7 +172,7 @@ describe("the children of a process that closes", () => {
         ])
         yield* until(Effect.map(statusOf("f/cancel"), (status) => status === "Cancelled"))
         assert.strictEqual(yield* statusOf("f/keep"), "Running")
-        assert.deepStrictEqual(yield* (yield* ParentClose).pay, { asked: 0, notNeeded: 0 })
+        assert.deepStrictEqual(yield* (yield* ParentClose).dispatch, { asked: 0, notNeeded: 0 })
       }).pipe(Effect.provide(memory([leaf, family])))
     })
   }

@@ -3,6 +3,7 @@
  *
  * Nothing can change between the look and the act, so a verdict is never carried out on a row it was not made for.
  */
+import * as BackOffs from "../../../machines/backOff.ts"
 import { isStarted, nextAttempt } from "../../../machines/process/lifecycle.ts"
 import type { LeaseSighting, LeaveReason, Verdict } from "../../../machines/recovery.ts"
 import { sameIncarnation, verdict } from "../../../machines/recovery.ts"
@@ -75,8 +76,8 @@ export const leftOf = (row: ProcessRow, reason: LeaveReason): Extract<RecoveryOu
   }
 }
 
-/** How long a row rests after its n-th failure in a row to begin: one second, doubled up to a minute. Units: milliseconds. */
-export const restMs = (failures: number): number => Math.min(1_000 * 2 ** (failures - 1), 60_000)
+/** How long a row backs off after failures in a row to begin. */
+const startBackOff: BackOffs.BackOffPolicy = { baseMs: 1_000, maxMs: 60_000 }
 
 /** Rests a row that could not be begun, unless somebody took it on or it ended meanwhile; answers until when. */
 export const backOff =
@@ -87,7 +88,11 @@ export const backOff =
       return accept(undefined)
     }
     const failures = (row.backOff?.failures ?? 0) + 1
-    const rest = { failures, untilMs: view.nowMs + restMs(failures), problem: problem.slice(0, 500) }
+    const rest = {
+      failures,
+      untilMs: view.nowMs + BackOffs.delayMs(startBackOff, failures),
+      problem: problem.slice(0, 500)
+    }
     return accept(rest, Changes.backedOff(row, rest))
   }
 

@@ -15,7 +15,7 @@ import type { ListFilter } from "../../model/ListFilter.ts"
 import { matches } from "../../model/ListFilter.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
-import type { ProcessRow } from "../Decision.ts"
+import type { Change, ProcessRow } from "../Decision.ts"
 import { heldBy, holdersOf } from "../holdings.ts"
 import * as Listeners from "../listeners.ts"
 import { WakeTimings } from "../Outbox.ts"
@@ -32,7 +32,7 @@ import * as Promises from "./promises.ts"
 /** Makes an empty store. */
 export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeTimings, (times) => {
   const shelf = Shelves.make(times)
-  const listeners = Listeners.make()
+  const listeners = Listeners.make<ReadonlyArray<Change>>()
 
   const onLog = <A>(id: ProcessId, read: (log: ReadonlyArray<ProcessEvent>) => A) =>
     Effect.suspend(() => {
@@ -50,7 +50,7 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
           if (decision._tag === "Refused") return Effect.fail(decision.error)
           for (const change of decision.changes) Shelves.write(shelf, change)
           for (const write of decision.writes) Shelves.writeBeside(shelf, write)
-          listeners.publish(decision.changes)
+          if (decision.changes.length > 0) listeners.publish(decision.changes)
           return Effect.succeed(decision.answer)
         })
       ),
