@@ -64,7 +64,7 @@ const parts: InspectorParts = {
       duration_ms: 4,
       admitted: ["deploy-42"],
       ended: [{ id: "report-7", as: "abandoned" }],
-      deferred: [{ id: "deploy-43", reason: { _tag: "NoEngine" } }]
+      deferred: [{ id: "deploy-43", reason: { why: "no_engine" } }]
     },
     { at_ms: now - 1_000, duration_ms: 1, admitted: [], ended: [], deferred: [] }
   ]),
