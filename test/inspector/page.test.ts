@@ -251,7 +251,9 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.getByLabel("event").first().selectOption("process.started")
     await page.getByRole("button", { name: "Send event" }).click()
     await page.locator('[data-id="process.running.execution.started.active"].active').waitFor()
-    await page.locator(".commands code", { hasText: "runBody" }).waitFor()
+    await page.getByLabel("event").first().selectOption("process.cancel_requested")
+    await page.getByRole("button", { name: "Send event" }).click()
+    await page.locator(".commands code", { hasText: "interruptBody" }).waitFor()
     await page.context().close()
   }, 120_000)
 

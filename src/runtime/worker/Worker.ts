@@ -300,7 +300,6 @@ export const layer: Layer.Layer<
         if (roster.has(id)) for (const end of Resumptions.among(events)) roster.resumed(id, end.waitKey, end.ended)
         for (const command of commands) {
           if (command.type === "requestSweep") looks.unsafeOffer(id)
-          else if (command.type === "runBody") continue
           else if (!roster.hint(id, command)) early.give(id, command)
         }
       }
