@@ -286,7 +286,12 @@ describe("machines", () => {
       const sample = (yield* ask<MachineView>("/api/machine?id=process")).body.samples["process.started"]
       const started = (yield* step({ snapshot: begun.snapshot, event: sample })).body
       assert.include(started.active, "process.running.execution.started.active")
-      assert.deepStrictEqual(started.commands, [{ type: "runBody", params: { activation: 1, attempt: 1 } }])
+      assert.deepStrictEqual(started.commands, [])
+      const asked = (yield* step({
+        snapshot: started.snapshot,
+        event: { type: "process.cancel_requested", atMs: 2, reason: null }
+      })).body
+      assert.deepStrictEqual(asked.commands, [{ type: "interruptBody", params: { cause: "cancel" } }])
       assert.deepStrictEqual(started.taken, ["process.running.execution.unstarted process.started 0"])
       const ignored = (yield* step({ snapshot: started.snapshot, event: { type: "nothing.happened" } })).body
       assert.deepStrictEqual([ignored.changed, ignored.commands], [false, []])

@@ -62,7 +62,7 @@ export const laws: ReadonlyArray<Law> = [
         [id],
         Effect.flatMap(recoverer(), (by) => activations.recover(id, by))
       )
-      yield* expectEquals("before its time", early._tag === "Left" ? early.reason : early._tag, "not_yet")
+      yield* expectEquals("before its time", early._tag === "Deferred" ? early.reason.why : early._tag, "not_yet")
       if (!clock.isExact) return
       yield* clock.advance(longMs)
       const outcome = yield* Effect.flatMap(recoverer(), (by) => activations.recover(id, by))
