@@ -42,6 +42,7 @@ import * as Activation from "./decisions/activation.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
 import * as Append from "./decisions/append.ts"
 import type { Authority } from "./decisions/authority.ts"
+import { lockOf } from "./decisions/authority.ts"
 import type { CompletionAuthority, CompletionRefusal } from "./decisions/completion.ts"
 import * as Completion from "./decisions/completion.ts"
 import * as Records from "./decisions/records.ts"
@@ -237,8 +238,8 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
         yield* Inputs.id(id)
         yield* Inputs.authority(authority)
         const checked = yield* inputs.shape("external_ref", Facts.ExternalRef, externalRef)
-        const lock = "lease" in authority ? [id, authority.lease.processId] : [id]
-        return recordOf(yield* known(id, { lock }, Records.setExternalRef(id, checked, authority)))
+        const plan = { lock: lockOf(id, authority) }
+        return recordOf(yield* known(id, plan, Records.setExternalRef(id, checked, authority)))
       }),
       ackWake: Effect.fnUntraced(function* (id, sequence) {
         yield* Inputs.id(id)

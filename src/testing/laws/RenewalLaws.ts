@@ -292,7 +292,7 @@ const drained = (id: ProcessId, owner: LeaseOwner) =>
 
 const retaken = (lease: Lease, owner: LeaseOwner) =>
   Effect.flatMap(Effect.all([Activations, drainer(owner)]), ([activations, { claimant }]) =>
-    activations.retake(lease, { ...claimant, owner: lease.owner })
+    activations.reacquire(lease, { ...claimant, owner: lease.owner })
   )
 
 /** The lease that is stored; the laws above ask only for leases that are held. */
