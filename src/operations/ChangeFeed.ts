@@ -13,10 +13,10 @@ import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import type { Tombstone } from "../store/Decision.ts"
+import { recordOf } from "../store/Decision.ts"
 import type { Numbered } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
-import { recordOf } from "./ProcessRegistry.ts"
 
 /** A place in the feed of one store. Opaque: keep it, hand it back, compare it with nothing. */
 export const Cursor = Schema.String.pipe(Schema.brand("Cursor"))

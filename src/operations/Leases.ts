@@ -15,9 +15,9 @@ import type { ClaimOutcome, Lease, LeaseOwner } from "../model/Lease.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
 import * as LeaseProtocol from "./decisions/lease.ts"
+import type { Lookup } from "./existing.ts"
 import { onKnown } from "./existing.ts"
 import { OwnerLiveness } from "./OwnerLiveness.ts"
-import type { Lookup } from "./ProcessRegistry.ts"
 
 /** The lease protocol. Units: milliseconds. */
 export class Leases extends Context.Tag("holdfast/store/LeaseStore")<

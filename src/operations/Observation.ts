@@ -18,9 +18,9 @@ import type { ProcessLifecycle, ProcessRecord } from "../model/ProcessRecord.ts"
 import { isTerminal, lifecycleLabel } from "../model/ProcessRecord.ts"
 import { SessionScope, scopeId } from "../model/Provenance.ts"
 import type { ProcessRow } from "../store/Decision.ts"
+import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
-import { recordOf } from "./ProcessRegistry.ts"
 
 /** One process as observers see it. Units: epoch milliseconds, UTC. */
 export interface ObservedProcess {

@@ -4,6 +4,7 @@
  * A write names the processes it touches; the store locks and loads them, calls a pure decision on what it loaded, and writes
  * the changes that the decision answers with, all in one transaction.
  */
+
 import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
 import type { ProcessCommand } from "../../machines/process/machine.ts"
 import type { HandleGrant } from "../model/Handle.ts"
@@ -11,7 +12,8 @@ import type { EnvironmentRef, ProcessId, SessionScopeId } from "../model/ids.ts"
 import type { JournalEntry } from "../model/JournalEntry.ts"
 import type { LeaseSlot } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
-import type { Base } from "../model/ProcessRecord.ts"
+import type { Base, ProcessRecord } from "../model/ProcessRecord.ts"
+import * as Record from "../model/ProcessRecord.ts"
 import type { WakeDelivery } from "../model/WakeDelivery.ts"
 import type { ChildView, ChildWrite } from "./Children.ts"
 import type { OutboxView, OutboxWrite } from "./Outbox.ts"
@@ -148,3 +150,6 @@ export interface PutEnvironment {
   readonly ref: EnvironmentRef
   readonly body: string
 }
+
+/** The record of a row. */
+export const recordOf = (row: ProcessRow): ProcessRecord => Record.make(row.base, row.snapshot)

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
 import { InputInvalid } from "../../model/errors.ts"
-import { jsonProblem } from "../../model/json.ts"
+import { firstIssue, jsonProblem } from "../../model/json.ts"
 
 /** How the value and the error of a process are read by whoever awaits it. */
 export interface Outcomes<Success, Failure> {
@@ -28,11 +28,10 @@ export const outcomesOf = <Success, SuccessWire, Failure, FailureWire>(
 
 /** The refusal of a value; `field` names what it is, such as the payload of an engine. */
 export const refusalOf = (field: readonly [what: string, of: string], error: ParseResult.ParseError): InputInvalid => {
-  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const path = issue === undefined ? "" : issue.path.map((key) => `/${String(key)}`).join("")
+  const { path, problem } = firstIssue(error)
   return new InputInvalid({
     field: `${field[0]}${path} of ${field[1]}`,
-    problem: issue === undefined ? "does not fit its schema" : `does not fit its schema: ${issue.message}`
+    problem: problem === undefined ? "does not fit its schema" : `does not fit its schema: ${problem}`
   })
 }
 
