@@ -57,7 +57,7 @@ export const make: Effect.Effect<typeof ChangeFeed.Service, never, ProcessStore>
     changesSince: Effect.fnUntraced(function* (cursor, limit) {
       const after = yield* changeOf(store.storeId, cursor)
       const most = yield* Inputs.count("limit", limit)
-      const numbered = most === 0 ? [] : yield* store.changesAfter(after, most)
+      const numbered = most === 0 ? [] : yield* store.feed.after(after, most)
       const last = numbered.at(-1)
       return { changes: numbered.map(shown), next: last === undefined ? cursor : cursorAt(last.change) }
     })

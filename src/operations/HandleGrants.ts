@@ -79,7 +79,7 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
       shows: (row: ProcessRow) => boolean
     ): Effect.Effect<ReadonlyArray<GrantEntry>, InputInvalid | StoreError> =>
       Effect.gen(function* () {
-        const grants = yield* store.grants({ scopeId: yield* scopeOf("scope", scope) })
+        const grants = yield* store.grants.of({ scopeId: yield* scopeOf("scope", scope) })
         const found = yield* Effect.forEach(grants, (grant) =>
           Effect.map(store.find(grant.processId), (present) =>
             entryOf(grant, present._tag === "Present" ? present.row : undefined, shows)
@@ -116,12 +116,12 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
       hasHandleGrant: Effect.fnUntraced(function* (scope, id) {
         yield* Inputs.id(id)
         const wanted = yield* scopeOf("scope", scope)
-        return (yield* store.grants({ processId: id })).some((grant) => grant.scopeId === wanted)
+        return (yield* store.grants.of({ processId: id })).some((grant) => grant.scopeId === wanted)
       }),
       handleGrantsForProcess: Effect.fnUntraced(function* (id) {
         yield* Inputs.id(id)
         yield* existingRow(store, id)
-        return yield* store.grants({ processId: id })
+        return yield* store.grants.of({ processId: id })
       }),
       deleteSessionProcessState: (sessionId) =>
         Effect.flatMap(Inputs.text("session_id", sessionId), (session) =>

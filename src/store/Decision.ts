@@ -27,11 +27,11 @@ export interface ProcessRow {
   readonly lease: LeaseSlot
   /** When a sweep should next look at this row; `null` when only an event can move it. */
   readonly dueAtMs: number | null
-  /** Why it waits although it could run: beginning it failed. No part of the record, and gone once an activation begins. */
+  /** Why it waits although it could run: a start failed. No part of the record; removed once an activation begins. */
   readonly backOff?: BackOff
 }
 
-/** How often beginning a process failed in a row, the last reason, and until when it rests. Units: epoch milliseconds, UTC. */
+/** How many starts of a process failed in a row, the last reason, and when the next is due. Units: epoch milliseconds, UTC. */
 export interface BackOff {
   readonly failures: number
   readonly untilMs: number
@@ -76,7 +76,7 @@ export interface View extends ChildView {
   readonly outbox: OutboxView
 }
 
-/** A write beside a process's own rows. */
+/** A side write: one that is not to a process's own rows. */
 export type Write =
   | ChildWrite
   | { readonly _tag: "PutGrant"; readonly grant: HandleGrant }
@@ -84,7 +84,7 @@ export type Write =
   | { readonly _tag: "PutJournal"; readonly processId: ProcessId; readonly entry: JournalEntry }
   | { readonly _tag: "AckWake"; readonly processId: ProcessId; readonly sequence: number }
   /** Removes a process with all that belongs to it, and leaves the tombstone. */
-  | { readonly _tag: "Bury"; readonly tombstone: Tombstone }
+  | { readonly _tag: "Prune"; readonly tombstone: Tombstone }
   | { readonly _tag: "Compact"; readonly processId: ProcessId }
   | OutboxWrite
   | PutEnvironment
@@ -98,7 +98,7 @@ export interface Change {
   readonly events: ReadonlyArray<ProcessEvent>
   readonly commands: ReadonlyArray<ProcessCommand>
   /**
-   * What the events owe to sessions: written to the outbox with them, fresh and due at once. One whose wake id has an open
+   * The wakes that the events call for: written to the outbox with them, fresh and due at once. A wake whose id has an open
    * row merges into that row: nothing is written for it.
    */
   readonly wakes?: ReadonlyArray<WakeDelivery>
@@ -122,7 +122,7 @@ export const accept = <A>(answer: A, ...changes: ReadonlyArray<Change>): Decisio
   writes: []
 })
 
-/** Accepts, with writes beside the processes' own rows; changes are written first. */
+/** Accepts, with side writes; changes are written first. */
 export const acceptWith = <A>(
   answer: A,
   writes: ReadonlyArray<Write>,
@@ -132,7 +132,7 @@ export const acceptWith = <A>(
 /** Refuses: nothing is written. */
 export const refuse = <E>(error: E): Decision<never, E> => ({ _tag: "Refused", error })
 
-/** The end of a promise as it is stored. `token` is whoever wrote it: how a writer finds out whether it was the first. */
+/** The end of a promise as it is stored. `token` identifies its writer, which so finds out whether it was the first. */
 export interface StoredPromise {
   readonly body: string
   readonly token: string
@@ -144,7 +144,7 @@ export interface EndPromise extends StoredPromise {
   readonly keyId: string
 }
 
-/** Stores an environment's text; whatever stood under its address is replaced. */
+/** Stores an environment's text, in place of any under the same address. */
 export interface PutEnvironment {
   readonly _tag: "PutEnvironment"
   readonly ref: EnvironmentRef

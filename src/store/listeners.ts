@@ -1,11 +1,11 @@
 /**
- * Commit listeners: a synchronous fan-out, in commit order, to whoever lives in this OS process.
+ * Commit listeners of this OS process: a synchronous fan-out, in commit order.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Change } from "./Decision.ts"
 
-/** Hears of every commit. */
+/** Is called after every commit. */
 export type Listener = (changes: ReadonlyArray<Change>) => void
 
 /** A set of listeners. */
@@ -24,7 +24,7 @@ export const make = (): Listeners => {
         try {
           listener(changes)
         } catch (cause) {
-          // The commit stands, and its callers wait for their answers: one listener's fault must not keep them.
+          // The commit is done, and its callers wait for their answers: one listener's fault must not keep them.
           all.delete(listener)
           process.emitWarning(`a commit listener threw and hears no more: ${String(cause)}`, "HoldfastWarning")
         }

@@ -234,7 +234,7 @@ export const changesNoGrant = <A, E, R>(
 ): Effect.Effect<A, E | Mismatch | StoreError, R | ProcessStore> =>
   Effect.gen(function* () {
     const store = yield* ProcessStore
-    const grantsOf = Effect.forEach(ids, (id) => store.grants({ processId: id }))
+    const grantsOf = Effect.forEach(ids, (id) => store.grants.of({ processId: id }))
     const before = yield* grantsOf
     const answer = yield* effect
     yield* expectEquals("the grants after an operation that moves none", yield* grantsOf, before)
