@@ -6,9 +6,8 @@
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Registration } from "../../model/Registration.ts"
-import type { CloseRequest } from "../../store/Children.ts"
-import { actionOf, closingOfRow } from "../../store/closing.ts"
-import type { Decision, Plan, ProcessRow, View, Write } from "../../store/Decision.ts"
+import { actionOf, closingOfRow } from "../../store/Children.ts"
+import type { CloseRequest, Decision, Plan, ProcessRow, View, Write } from "../../store/Decision.ts"
 import { accept, acceptWith } from "../../store/Decision.ts"
 import * as Changes from "./change.ts"
 

@@ -13,7 +13,7 @@ import * as Children from "../../operations/decisions/children.ts"
 import type { CompletionRefusal } from "../../operations/decisions/completion.ts"
 import type { Lookup } from "../../operations/existing.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import type { CloseRequest } from "../../store/Children.ts"
+import type { CloseRequest } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { recordOf, refused } from "../evidence.ts"
 import {
