@@ -18,7 +18,7 @@ import { SessionScope, scopeId } from "../model/Provenance.ts"
 import type { Change, Decision, ProcessRow, View } from "../store/Decision.ts"
 import { accept, acceptWith, recordOf, refuse } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 import { onRow } from "./decisions/authority.ts"
 import * as Changes from "./decisions/change.ts"
 import type { Lookup } from "./existing.ts"
@@ -136,16 +136,16 @@ const isRunning = (row: ProcessRow | undefined): boolean => row !== undefined &&
 const clearTarget = (row: ProcessRow | undefined, sessionId: string, nowMs: number): ReadonlyArray<Change> =>
   row === undefined
     ? []
-    : [Changes.append(Changes.of(row), Facts.wakeTargetCleared(row.base.registration.id, sessionId), nowMs)]
+    : [Changes.appendFact(Changes.of(row), Facts.wakeTargetCleared(row.base.registration.id, sessionId), nowMs)]
 
 /** Builds the grant operations on a store. */
 export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Inputs.make]),
-  ([store, inputs]) => {
+  Effect.all([ProcessStore, Checks.make]),
+  ([store, checks]) => {
     const known = onKnown(store)
 
     const scopeOf = (field: string, scope: SessionScope): Either.Either<SessionScopeId, InputInvalid> =>
-      Either.map(inputs.shape(field, SessionScope, scope), scopeId)
+      Either.map(checks.shape(field, SessionScope, scope), scopeId)
 
     const entries = (
       scope: SessionScope,
@@ -163,41 +163,41 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
 
     return HandleGrants.of({
       grantHandle: Effect.fnUntraced(function* (scope, id, descriptor) {
-        yield* Inputs.id(id)
-        const owning = yield* inputs.shape("scope", SessionScope, scope)
+        yield* Checks.id(id)
+        const owning = yield* checks.shape("scope", SessionScope, scope)
         const grant: HandleGrant = {
           scopeId: scopeId(owning),
           sessionId: owning.sessionId,
           processId: id,
-          descriptor: yield* inputs.shape("descriptor", HandleDescriptor, descriptor)
+          descriptor: yield* checks.shape("descriptor", HandleDescriptor, descriptor)
         }
         return yield* known(id, { lock: [id] }, putGrant(grant))
       }),
       revokeHandle: Effect.fnUntraced(function* (scope, id) {
-        yield* Inputs.id(id)
+        yield* Checks.id(id)
         yield* store.transact({ lock: [id] }, removeGrant(yield* scopeOf("scope", scope), id))
       }),
       transferHandleGrants: Effect.fnUntraced(function* (from, to, ids) {
         const source = yield* scopeOf("from", from)
-        const checked = yield* inputs.shape("to", SessionScope, to)
-        const moved = yield* inputs.shape("ids", ProcessIds, ids)
+        const checked = yield* checks.shape("to", SessionScope, to)
+        const moved = yield* checks.shape("ids", ProcessIds, ids)
         const target = { scopeId: scopeId(checked), sessionId: checked.sessionId }
         yield* store.transact({ lock: [...moved].sort() }, moveGrants(source, target, moved))
       }),
       listHandleGrants: (scope) => entries(scope, () => true),
       listLiveHandleGrants: (scope) => entries(scope, (row) => lifecycleOf(row.snapshot) === "running"),
       hasHandleGrant: Effect.fnUntraced(function* (scope, id) {
-        yield* Inputs.id(id)
+        yield* Checks.id(id)
         const wanted = yield* scopeOf("scope", scope)
         return (yield* store.grants.of({ processId: id })).some((grant) => grant.scopeId === wanted)
       }),
       handleGrantsForProcess: Effect.fnUntraced(function* (id) {
-        yield* Inputs.id(id)
+        yield* Checks.id(id)
         yield* existingRow(store, id)
         return yield* store.grants.of({ processId: id })
       }),
       deleteSessionProcessState: (sessionId) =>
-        Effect.flatMap(Inputs.text("session_id", sessionId), (session) =>
+        Effect.flatMap(Checks.text("session_id", sessionId), (session) =>
           store.transact({ lock: [], session }, deleteSession(session))
         )
     })

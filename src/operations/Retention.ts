@@ -18,7 +18,7 @@ import type { Candidate } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { Cursor } from "./ChangeFeed.ts"
 import { changeOf } from "./ChangeFeed.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 
 /** How far projections have read: what they have not seen is kept. There is no default. */
 export type Watermark = { readonly _tag: "UpTo"; readonly cursor: Cursor } | { readonly _tag: "NoProjector" }
@@ -138,8 +138,8 @@ const compact =
 
 /** Builds retention on a store. */
 export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Inputs.make]),
-  ([store, inputs]) => {
+  Effect.all([ProcessStore, Checks.make]),
+  ([store, checks]) => {
     const limitOf = (watermark: Watermark): Either.Either<number, InputInvalid> =>
       watermark._tag === "NoProjector"
         ? Either.right(Number.POSITIVE_INFINITY)
@@ -147,8 +147,8 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
 
     const prune = (options: PruneOptions): Effect.Effect<PruneReport, InputInvalid | StoreError> =>
       Effect.gen(function* () {
-        const cutoffMs = yield* Inputs.count("cutoffMs", options.cutoffMs)
-        const filter = { status: "any" as const, ...(yield* inputs.json("filter", options.filter ?? {})) }
+        const cutoffMs = yield* Checks.count("cutoffMs", options.cutoffMs)
+        const filter = { status: "any" as const, ...(yield* checks.json("filter", options.filter ?? {})) }
         const upTo = yield* limitOf(options.watermark)
         let report: PruneReport = { prunedProcesses: 0, prunedEvents: 0, kept: [] }
         let afterChange = 0
@@ -177,7 +177,7 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
     return Retention.of({
       pruneTerminalProcesses: prune,
       compactTombstones: Effect.fnUntraced(function* (cutoffMs, watermark) {
-        const cutoff = yield* Inputs.count("cutoffMs", cutoffMs)
+        const cutoff = yield* Checks.count("cutoffMs", cutoffMs)
         const upTo = yield* limitOf(watermark)
         let compacted = 0
         while (true) {

@@ -27,7 +27,7 @@ import type {
 } from "../store/Outbox.ts"
 import { maxClaims, maxListed, WakeTimings } from "../store/Outbox.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 
 /** The wake outbox. */
 export class WakeOutbox extends Context.Tag("holdfast/store/WakeOutbox")<
@@ -152,23 +152,23 @@ const put = (rows: ReadonlyArray<WakeRow>) => rows.map((row) => ({ _tag: "PutWak
 
 /** Builds the outbox on a store. */
 export const make: Effect.Effect<typeof WakeOutbox.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Inputs.make, WakeTimings]),
-  ([store, inputs, times]) =>
+  Effect.all([ProcessStore, Checks.make, WakeTimings]),
+  ([store, checks, times]) =>
     WakeOutbox.of({
       claim: (limit) =>
         Effect.flatMap(upTo(maxClaims, limit), () =>
           store.transact({ lock: [] }, claim({ limit, token: randomUUID() }, times))
         ),
       settle: Effect.fnUntraced(function* (claim, settlement) {
-        yield* Inputs.count("number", claim.number)
-        yield* Inputs.text("token", claim.token)
-        const checked = yield* inputs.shape("settlement", SettlementShape, settlement)
+        yield* Checks.count("number", claim.number)
+        yield* Checks.text("token", claim.token)
+        const checked = yield* checks.shape("settlement", SettlementShape, settlement)
         return yield* store.transact({ lock: [] }, settle(claim, checked))
       }),
       redrive: (wakeId) =>
-        Effect.flatMap(Inputs.text("wake_id", wakeId), (id) => store.transact({ lock: [] }, redrive(id, times))),
+        Effect.flatMap(Checks.text("wake_id", wakeId), (id) => store.transact({ lock: [] }, redrive(id, times))),
       isDue: Effect.flatMap(Clock.currentTimeMillis, store.outbox.isDue),
-      rowsOf: (wakeId) => Effect.flatMap(Inputs.text("wake_id", wakeId), store.outbox.rowsOf),
+      rowsOf: (wakeId) => Effect.flatMap(Checks.text("wake_id", wakeId), store.outbox.rowsOf),
       list: (query) => Effect.flatMap(upTo(maxListed, query.limit), () => store.outbox.list(query)),
       report: store.outbox.report
     })

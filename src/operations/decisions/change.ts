@@ -39,7 +39,7 @@ export const insert = (base: Base, after?: { readonly sequence: number; readonly
 }
 
 /** Appends a fact: the event gets the next sequence, the machine advances, and the due time and the wake follow. */
-export const append = (change: Change, fact: Fact, nowMs: number): Change => {
+export const appendFact = (change: Change, fact: Fact, nowMs: number): Change => {
   const { row } = change
   const sequence = row.sequence + 1
   const step = advance(row.snapshot, { ...fact.lifecycle, atMs: nowMs })

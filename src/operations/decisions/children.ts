@@ -36,7 +36,7 @@ export const dispatch =
     const removal: ReadonlyArray<Write> = [{ _tag: "RemoveCloseRequest", childId }]
     const row = view.row(childId)
     if (row === undefined || !isNeeded(request, row)) return acceptWith("not_needed", removal)
-    return acceptWith("asked", removal, [Changes.append(Changes.of(row), factOf(request, view.nowMs), view.nowMs)])
+    return acceptWith("asked", removal, [Changes.appendFact(Changes.of(row), factOf(request, view.nowMs), view.nowMs)])
   }
 
 const isNeeded = ({ action }: CloseRequest, { snapshot: { status, context } }: ProcessRow): boolean =>

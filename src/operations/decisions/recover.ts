@@ -76,7 +76,7 @@ export const leftOf = (row: ProcessRow, reason: LeaveReason): Extract<RecoveryOu
 /** How long a row rests after its n-th failure in a row to begin: one second, doubled up to a minute. Units: milliseconds. */
 export const restMs = (failures: number): number => Math.min(1_000 * 2 ** (failures - 1), 60_000)
 
-/** Rests a row that could not be begun, unless somebody took it on or it ended meanwhile; answers until when. */
+/** Backs off a row whose start failed, unless a worker holds it or it ended meanwhile; answers until when. */
 export const backOff =
   (id: ProcessId, problem: string) =>
   (view: View): Decision<BackOff | undefined, never> => {
@@ -90,9 +90,9 @@ export const backOff =
   }
 
 /**
- * Gives up owner-bound work that this very owner began and that nobody holds any more, with the owner's own evidence.
+ * Gives up owner-bound work that this owner began and that no lease holds any more, with the owner's own evidence.
  *
- * `undefined`: not drained. Somebody holds it, it was begun by another, never begun, or it ended.
+ * `undefined`: not drained. A lease holds it, another owner began it, it was never begun, or it ended.
  */
 export const drain =
   (id: ProcessId, by: Pick<Recoverer, "owner" | "claimant">) =>
