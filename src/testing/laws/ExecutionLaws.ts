@@ -3,11 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { AppendRequest } from "../../model/Append.ts"
-import type { EventRejected, LeaseLost, ProcessAlreadyTerminal } from "../../model/errors.ts"
+import type { LeaseLost, ProcessAlreadyTerminal } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalOperation } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
-import { Activations } from "../../operations/Activations.ts"
 import { BodyWrites } from "../../operations/BodyWrites.ts"
 import { host } from "../../operations/decisions/authority.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
@@ -15,7 +14,7 @@ import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, refused, typesOf, writesNothing } from "../evidence.ts"
-import { freshId, freshOwner, freshProcess, leasedProcess, longMs, outputs, shortMs } from "../fixtures.ts"
+import { begin, freshId, freshOwner, freshProcess, leasedProcess, longMs, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, expectFailure, LawClock, law } from "../Law.ts"
 
@@ -237,12 +236,11 @@ export const laws: ReadonlyArray<Law> = [
 /** A process whose first activation has begun, under a lease that no law outlasts. */
 export const begunProcess: Effect.Effect<
   { readonly id: ProcessId; readonly lease: Lease },
-  Effect.Effect.Error<ReturnType<typeof leasedProcess>> | ProcessAlreadyTerminal | EventRejected | LeaseLost,
-  ProcessRegistry | Leases | Activations
+  Effect.Effect.Error<ReturnType<typeof leasedProcess>> | ProcessAlreadyTerminal | LeaseLost,
+  ProcessRegistry | Leases | ProcessStore
 > = Effect.gen(function* () {
-  const activations = yield* Activations
   const { id, lease } = yield* leasedProcess("rerunnable", 10 * longMs)
-  yield* activations.begin(lease, 1, yield* freshOwner())
+  yield* begin(lease, yield* freshOwner())
   return { id, lease }
 })
 
