@@ -47,8 +47,6 @@ export const unlayered = (paths: ReadonlyArray<string>): ReadonlyArray<string> =
 // Above `ruleSet`, which is built while this module loads.
 const within = (folders: ReadonlyArray<string>): string => `^(${folders.join("|")})/`
 
-/** Where circles of types are waived: the rooms of the runtime still know each other's types. */
-
 /** What is forbidden; the name of a rule is what a failing test says. */
 export const ruleSet: IFlattenedRuleSet = {
   forbidden: [
