@@ -1,28 +1,18 @@
 /**
- * The machines of the library, and stepping them by hand: a snapshot and an event in, the next snapshot and commands out.
+ * Steps a machine by hand: a snapshot and an event in, the next snapshot and commands out.
  *
  * Nothing here touches a process. Steps go through `machines/xstate/step.ts`, as those of the store do.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AnyStateMachine } from "xstate"
-import { StateMachine } from "xstate"
-import * as Library from "../../../machines/index.ts"
 import * as Step from "../../../machines/xstate/step.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import type { MachineView, StepView } from "../View.ts"
-import { acceptedEvents, activeStates, statesOf, transitionsOf, transitionsTaken } from "./definition.ts"
+import { acceptedEvents, activeStates, eventsOf, machines, transitionsTaken } from "./definition.ts"
 import { chartOf } from "./layout.ts"
 import { sampleFor, sampleInput } from "./samples.ts"
 import { importable } from "./stately.ts"
-
-/** Every machine that `machines/` exports, by its id. */
-export const machines: ReadonlyMap<string, AnyStateMachine> = new Map(
-  Object.values<Readonly<Record<string, unknown>>>(Library)
-    .flatMap((module) => Object.values(module))
-    .filter((value): value is AnyStateMachine => value instanceof StateMachine)
-    .map((machine) => [machine.id, machine])
-)
 
 /** A machine by its id. Fails with `InputInvalid` for an id that no machine has. */
 export const machineOf = (id: string): Effect.Effect<AnyStateMachine, InputInvalid> => {
@@ -35,9 +25,7 @@ export const machineOf = (id: string): Effect.Effect<AnyStateMachine, InputInval
 /** A machine with its definition and its chart. */
 export const machineView = (machine: AnyStateMachine): Effect.Effect<MachineView> =>
   Effect.map(chartOf(machine), (chart) => {
-    const events = [
-      ...new Set(statesOf(machine.root).flatMap((node) => transitionsOf(node).map(({ eventType }) => eventType)))
-    ].filter((event) => event !== "")
+    const events = eventsOf(machine)
     return {
       id: machine.id,
       ...(machine.version === undefined ? {} : { version: machine.version }),
