@@ -200,6 +200,7 @@ describe("one process", () => {
     Effect.gen(function* () {
       yield* register("p")
       yield* register("p/child", { parent: { processId: processId("p"), closePolicy: "cancel" } })
+      yield* register("child with its own id", { parent: { processId: processId("p"), closePolicy: "abandon" } })
       yield* register("p/stranger")
       yield* waitForApproval("p")
       const { body } = yield* ask<ProcessView>("/api/process?id=p")
@@ -214,7 +215,7 @@ describe("one process", () => {
       )
       assert.deepStrictEqual(
         body.children.map((child) => child.process_id),
-        ["p/child"]
+        ["child with its own id", "p/child"]
       )
       assert.strictEqual(body.lease, null)
       assert.strictEqual((yield* ask("/api/process?id=none")).status, 404)
