@@ -6,6 +6,7 @@
  */
 import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
 import type { ProcessCommand } from "../../machines/process/machine.ts"
+import type { LifecycleEvent } from "../model/facts.ts"
 import type { HandleGrant } from "../model/Handle.ts"
 import type { EnvironmentRef, ProcessId, SessionScopeId } from "../model/ids.ts"
 import type { JournalEntry } from "../model/JournalEntry.ts"
@@ -94,6 +95,8 @@ export interface Change {
   readonly before?: ProcessRow
   readonly row: ProcessRow
   readonly events: ReadonlyArray<ProcessEvent>
+  /** What each of the events meant to the lifecycle machine, in the same order. */
+  readonly lifecycle: ReadonlyArray<LifecycleEvent>
   readonly commands: ReadonlyArray<ProcessCommand>
   /**
    * What the events owe to sessions: written to the outbox with them, fresh and due at once. One whose wake id has an open

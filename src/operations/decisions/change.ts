@@ -15,7 +15,7 @@ import type { BackOff, Change, ProcessRow } from "../../store/Decision.ts"
 import * as Wakes from "./wakes.ts"
 
 /** A change that changes nothing yet. */
-export const of = (row: ProcessRow): Change => ({ before: row, row, events: [], commands: [] })
+export const of = (row: ProcessRow): Change => ({ before: row, row, events: [], lifecycle: [], commands: [] })
 
 /** Inserts a process to which nothing has happened yet. A fence left by a pruned one of the same id goes on rising. */
 export const insert = (base: Base, after?: { readonly sequence: number; readonly fence: number }): Change => {
@@ -27,7 +27,7 @@ export const insert = (base: Base, after?: { readonly sequence: number; readonly
     lease: after === undefined ? emptySlot : { fencingToken: after.fence },
     dueAtMs: dueOf(base, snapshot, base.createdAtMs)
   }
-  return { row, events: [], commands: [] }
+  return { row, events: [], lifecycle: [], commands: [] }
 }
 
 /** Appends a fact: the event gets the next sequence, the machine advances, and when the row is due and what is owed follow. */
@@ -44,6 +44,7 @@ export const append = (change: Change, fact: Fact, nowMs: number): Change => {
       ? advanced
       : { ...withoutBackOff(advanced), dueAtMs: stillDue(row, dueOf(row.base, step.snapshot, nowMs)) },
     events: [...change.events, event],
+    lifecycle: [...change.lifecycle, fact.lifecycle],
     commands: step.commands.length === 0 ? change.commands : [...change.commands, ...step.commands],
     ...(owed === undefined ? {} : { wakes: [...(change.wakes ?? []), owed] })
   }
@@ -73,6 +74,7 @@ export const backedOff = (row: ProcessRow, backOff: BackOff): Change => ({
   before: row,
   row: { ...row, backOff, dueAtMs: backOff.untilMs },
   events: [],
+  lifecycle: [],
   commands: []
 })
 
