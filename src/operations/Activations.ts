@@ -23,6 +23,7 @@ import type { BackOff, ProcessRow } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Activation from "./decisions/activation.ts"
 import type { Authority } from "./decisions/authority.ts"
+import { lockOf } from "./decisions/authority.ts"
 import type { CompletionRefusal } from "./decisions/completion.ts"
 import * as Completion from "./decisions/completion.ts"
 import type { Draft } from "./decisions/execution.ts"
@@ -89,11 +90,11 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
     ) => Effect.Effect<ProcessRow | undefined, StoreError>
 
     /**
-     * Takes a lease again that expired while its holder slept, if nobody held the process in between.
+     * Acquires a lease again that expired while its holder slept, unless another holder had the process in between.
      *
-     * Fails with `LeaseLost`: somebody did, so stop.
+     * Fails with `LeaseLost`: another one had it, so stop.
      */
-    readonly retake: (lease: Lease, claimant: Claimant) => Effect.Effect<Lease, LeaseLost | StoreError>
+    readonly reacquire: (lease: Lease, claimant: Claimant) => Effect.Effect<Lease, LeaseLost | StoreError>
   }
 >() {}
 
@@ -102,11 +103,7 @@ export const make: Effect.Effect<typeof Activations.Service, never, ProcessStore
   Activations.of({
     start: (registered, authority, worker, journal) => {
       const { id, parent } = registered.registration
-      const lock = [
-        id,
-        ...(parent === undefined ? [] : [parent.processId]),
-        ...("lease" in authority ? [authority.lease.processId] : [])
-      ]
+      const lock = [...lockOf(id, authority), ...(parent === undefined ? [] : [parent.processId])]
       const decide = Register.start(registered, authority, worker)
       return store.transact(
         { lock },
@@ -122,7 +119,8 @@ export const make: Effect.Effect<typeof Activations.Service, never, ProcessStore
     recover: (id, by) => store.transact({ lock: [id] }, Recover.recover(id, by)),
     backOff: (id, problem) => store.transact({ lock: [id] }, Recover.backOff(id, problem)),
     drain: (id, by) => store.transact({ lock: [id] }, Recover.drain(id, by)),
-    retake: (lease, claimant) => store.transact({ lock: [lease.processId] }, LeaseProtocol.retake(lease, claimant))
+    reacquire: (lease, claimant) =>
+      store.transact({ lock: [lease.processId] }, LeaseProtocol.reacquire(lease, claimant))
   })
 )
 

@@ -18,6 +18,7 @@ import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
+import { appendPlan } from "./decisions/append.ts"
 import type { Authority } from "./decisions/authority.ts"
 import type { Awaited, Draft, Waited } from "./decisions/execution.ts"
 import * as Execution from "./decisions/execution.ts"
@@ -128,11 +129,9 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
           )
         ),
       signal: (target, request, authority) =>
-        Effect.flatMap(signalRequest(target, request), (checked) => {
-          const lock = "lease" in authority ? [target, authority.lease.processId] : [target]
-          const replays = checked.replayKey === undefined ? [] : [{ processId: target, key: checked.replayKey }]
-          return store.transact({ lock, replays }, Execution.signal(target, checked, authority))
-        }),
+        Effect.flatMap(signalRequest(target, request), (checked) =>
+          store.transact(appendPlan(target, checked, authority), Execution.signal(target, checked, authority))
+        ),
       fireTimers: (id) => Effect.asVoid(store.transact({ lock: [id] }, Waits.fire(id)))
     })
   }

@@ -13,10 +13,10 @@ import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import type { Tombstone } from "../store/Decision.ts"
+import { recordOf } from "../store/Decision.ts"
 import type { Numbered } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
-import { recordOf } from "./ProcessRegistry.ts"
 
 /** A place in the feed of one store. Opaque: keep it, hand it back, compare it with nothing. */
 export const Cursor = Schema.String.pipe(Schema.brand("Cursor"))
@@ -57,7 +57,7 @@ export const make: Effect.Effect<typeof ChangeFeed.Service, never, ProcessStore>
     changesSince: Effect.fnUntraced(function* (cursor, limit) {
       const after = yield* changeOf(store.storeId, cursor)
       const most = yield* Inputs.count("limit", limit)
-      const numbered = most === 0 ? [] : yield* store.changesAfter(after, most)
+      const numbered = most === 0 ? [] : yield* store.feed.after(after, most)
       const last = numbered.at(-1)
       return { changes: numbered.map(shown), next: last === undefined ? cursor : cursorAt(last.change) }
     })

@@ -5,14 +5,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { EnvironmentSpec } from "../model/Environment.ts"
 import * as Environment from "../model/Environment.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
 import { EnvironmentUnusable } from "../model/errors.ts"
 import type { EnvironmentRef } from "../model/ids.ts"
-import { freeze } from "../model/json.ts"
+import { firstIssue, freeze } from "../model/json.ts"
 import { acceptWith } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
@@ -81,11 +80,10 @@ const decodeBody = Schema.decodeUnknownEither(Schema.parseJson(Environment.Envir
 
 const decoded = (ref: EnvironmentRef, body: string): Either.Either<Environment.EnvironmentSpec, EnvironmentUnusable> =>
   Either.mapLeft(decodeBody(body), (error) => {
-    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-    const path = (issue?.path ?? []).map((key) => `/${String(key)}`).join("")
+    const { path, problem: detail = "it does not fit" } = firstIssue(error)
     return new EnvironmentUnusable({
       envRef: ref,
       problem: "undecodable",
-      detail: `${path === "" ? "" : `${path}: `}${issue?.message ?? "it does not fit"}`
+      detail: path === "" ? detail : `${path}: ${detail}`
     })
   })

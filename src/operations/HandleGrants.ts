@@ -8,20 +8,18 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { GrantMissing, InputInvalid, StoreError } from "../model/errors.ts"
-import { ProcessUnknown } from "../model/errors.ts"
 import type { GrantEntry, HandleGrant, SessionDeleteReport } from "../model/Handle.ts"
 import { HandleDescriptor } from "../model/Handle.ts"
 import type { SessionScopeId } from "../model/ids.ts"
 import { ProcessId } from "../model/ids.ts"
 import { SessionScope, scopeId } from "../model/Provenance.ts"
 import type { ProcessRow } from "../store/Decision.ts"
+import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
 import * as Grants from "./decisions/grants.ts"
-import { prunedError } from "./decisions/register.ts"
-import { onKnown } from "./existing.ts"
-import type { Lookup } from "./ProcessRegistry.ts"
-import { recordOf } from "./ProcessRegistry.ts"
+import type { Lookup } from "./existing.ts"
+import { existingRow, onKnown } from "./existing.ts"
 
 /** Grants. A session and each of its frames are different scopes; nobody's grant is anybody else's. */
 export class HandleGrants extends Context.Tag("holdfast/store/HandleGrants")<
@@ -81,7 +79,7 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
       shows: (row: ProcessRow) => boolean
     ): Effect.Effect<ReadonlyArray<GrantEntry>, InputInvalid | StoreError> =>
       Effect.gen(function* () {
-        const grants = yield* store.grants({ scopeId: yield* scopeOf("scope", scope) })
+        const grants = yield* store.grants.of({ scopeId: yield* scopeOf("scope", scope) })
         const found = yield* Effect.forEach(grants, (grant) =>
           Effect.map(store.find(grant.processId), (present) =>
             entryOf(grant, present._tag === "Present" ? present.row : undefined, shows)
@@ -118,14 +116,12 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
       hasHandleGrant: Effect.fnUntraced(function* (scope, id) {
         yield* Inputs.id(id)
         const wanted = yield* scopeOf("scope", scope)
-        return (yield* store.grants({ processId: id })).some((grant) => grant.scopeId === wanted)
+        return (yield* store.grants.of({ processId: id })).some((grant) => grant.scopeId === wanted)
       }),
       handleGrantsForProcess: Effect.fnUntraced(function* (id) {
         yield* Inputs.id(id)
-        const found = yield* store.find(id)
-        if (found._tag === "Pruned") return yield* prunedError(found.tombstone)
-        if (found._tag === "Absent") return yield* new ProcessUnknown({ processId: id })
-        return yield* store.grants({ processId: id })
+        yield* existingRow(store, id)
+        return yield* store.grants.of({ processId: id })
       }),
       deleteSessionProcessState: (sessionId) =>
         Effect.flatMap(Inputs.text("session_id", sessionId), (session) =>

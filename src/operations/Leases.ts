@@ -15,9 +15,9 @@ import type { ClaimOutcome, Lease, LeaseOwner } from "../model/Lease.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
 import * as LeaseProtocol from "./decisions/lease.ts"
+import type { Lookup } from "./existing.ts"
 import { onKnown } from "./existing.ts"
 import { OwnerLiveness } from "./OwnerLiveness.ts"
-import type { Lookup } from "./ProcessRegistry.ts"
 
 /** The lease protocol. Units: milliseconds. */
 export class Leases extends Context.Tag("holdfast/store/LeaseStore")<
@@ -70,7 +70,7 @@ export const make: Effect.Effect<typeof Leases.Service, never, ProcessStore | Ow
     reclaimProcessLease: Effect.fnUntraced(function* (id, owner, observed, ttlMs) {
       const claimant = yield* claimantOf(id, owner, ttlMs)
       yield* Inputs.lease("observed", observed)
-      const stored = yield* store.leaseOf(id)
+      const stored = yield* store.leases.of(id)
       const dead = stored !== undefined && (yield* liveness.isDefinitelyDead(stored.owner, owner))
       return yield* known(
         id,
@@ -83,7 +83,7 @@ export const make: Effect.Effect<typeof Leases.Service, never, ProcessStore | Ow
       yield* Inputs.count("ttl_ms", ttlMs)
       return yield* store.transact({ lock: [lease.processId] }, LeaseProtocol.renew(lease, ttlMs))
     }),
-    getProcessLease: (id) => Effect.flatMap(Inputs.id(id), store.leaseOf),
+    getProcessLease: (id) => Effect.flatMap(Inputs.id(id), store.leases.of),
     completeProcessLease: Effect.fnUntraced(function* (completion) {
       const { processId, leaseToken } = yield* Inputs.fitting("completion", Completion, completion)
       yield* store.transact({ lock: [processId] }, LeaseProtocol.release(processId, leaseToken))

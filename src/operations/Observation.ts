@@ -18,9 +18,9 @@ import { isTerminal, lifecycleLabel } from "../model/ProcessRecord.ts"
 import { SessionScope, scopeId } from "../model/Provenance.ts"
 import type { ProcessInput } from "../model/Registration.ts"
 import type { ProcessRow } from "../store/Decision.ts"
+import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
-import { recordOf } from "./ProcessRegistry.ts"
 
 /** One process as observers see it. Units: epoch milliseconds, UTC. */
 export interface ObservedProcess {
@@ -101,7 +101,7 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
       snapshotForSession: Effect.fnUntraced(function* (sessionId) {
         const session = yield* Inputs.text("session_id", sessionId)
         const shown = new Map<ProcessId, Effect.Effect.Success<ReturnType<typeof withEvents>>>()
-        for (const { processId, descriptor } of yield* store.grants({ scopeId: sessionScopeId(session) })) {
+        for (const { processId, descriptor } of yield* store.grants.of({ scopeId: sessionScopeId(session) })) {
           const row = yield* readRow(processId)
           if (row !== undefined) shown.set(processId, yield* withEvents(row, descriptor))
         }
@@ -114,7 +114,7 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
       listGrantedTo: Effect.fnUntraced(function* (scope, filter) {
         const wanted = yield* Inputs.fitting("scope", SessionScope, scope)
         const checked = yield* Filter.check(filter)
-        const grants = yield* store.grants({ scopeId: scopeId(wanted) })
+        const grants = yield* store.grants.of({ scopeId: scopeId(wanted) })
         const entries = yield* Effect.forEach(grants, (grant) =>
           Effect.map(readRow(grant.processId), (row) => {
             const record = row && recordOf(row)

@@ -1,7 +1,6 @@
 /**
  * The registry: point reads and writes of processes. It never waits; waiting lives above it.
  */
-
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -32,24 +31,22 @@ import type { ListFilter } from "../model/ListFilter.ts"
 import * as Filter from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
-import * as Record from "../model/ProcessRecord.ts"
 import type { Registration } from "../model/Registration.ts"
 import * as Registrations from "../model/Registration.ts"
-import type { ProcessRow } from "../store/Decision.ts"
+import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
 import * as Activation from "./decisions/activation.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
 import * as Append from "./decisions/append.ts"
 import type { Authority } from "./decisions/authority.ts"
+import { lockOf } from "./decisions/authority.ts"
 import type { CompletionAuthority, CompletionRefusal } from "./decisions/completion.ts"
 import * as Completion from "./decisions/completion.ts"
 import * as Records from "./decisions/records.ts"
 import * as Register from "./decisions/register.ts"
-import { onKnown, readingKnown } from "./existing.ts"
-
-/** What every operation on a known process may answer besides its own refusals. */
-export type Lookup = ProcessUnknown | ProcessPruned | StoreError
+import type { Lookup } from "./existing.ts"
+import { onKnown, readingKnown, rowUnlessPruned } from "./existing.ts"
 
 /** The registry of processes. */
 export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry")<
@@ -237,25 +234,15 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
         yield* Inputs.id(id)
         yield* Inputs.authority(authority)
         const checked = yield* inputs.shape("external_ref", Facts.ExternalRef, externalRef)
-        const lock = "lease" in authority ? [id, authority.lease.processId] : [id]
-        return recordOf(yield* known(id, { lock }, Records.setExternalRef(id, checked, authority)))
+        const plan = { lock: lockOf(id, authority) }
+        return recordOf(yield* known(id, plan, Records.setExternalRef(id, checked, authority)))
       }),
       ackWake: Effect.fnUntraced(function* (id, sequence) {
         yield* Inputs.id(id)
         const checked = yield* Inputs.count("sequence", sequence)
         yield* known(id, { lock: [id] }, Records.ackWake(id, checked))
       }),
-      getProcess: (id) =>
-        Effect.flatMap(store.find(id), (found) => {
-          switch (found._tag) {
-            case "Present":
-              return Effect.succeed(recordOf(found.row))
-            case "Pruned":
-              return Effect.fail(Register.prunedError(found.tombstone))
-            case "Absent":
-              return Effect.succeed(undefined)
-          }
-        }),
+      getProcess: (id) => Effect.map(rowUnlessPruned(store, id), (row) => row && recordOf(row)),
       eventsAfter: Effect.fnUntraced(function* (id, sequence, limit) {
         yield* Inputs.id(id)
         const page = yield* Inputs.page(sequence, limit)
@@ -288,9 +275,6 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
 
 /** The registry on the store in context. */
 export const layer: Layer.Layer<ProcessRegistry, never, ProcessStore> = Layer.effect(ProcessRegistry, make)
-
-/** The record of a row. */
-export const recordOf = (row: ProcessRow): ProcessRecord => Record.make(row.base, row.snapshot)
 
 const idOf = (registration: unknown): string =>
   typeof registration === "object" && registration !== null && "id" in registration ? String(registration.id) : ""

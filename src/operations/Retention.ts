@@ -30,8 +30,8 @@ export interface PruneOptions {
 }
 
 /**
- * Why a process was kept. `owes_children`: it owes its children a request that was not made yet. `undelivered_wakes`:
- * sessions have not got all the wakes that it owes them.
+ * Why a process was kept. `owes_children`: a close request for one of its children is pending. `undelivered_wakes`: a wake
+ * of it is undelivered.
  */
 export type KeptReason = "beyond_watermark" | "changed" | "owes_children" | "undelivered_wakes"
 
@@ -67,7 +67,7 @@ export class Retention extends Context.Tag("holdfast/store/Retention")<
   }
 >() {}
 
-/** How many processes one batch removes: few enough that nobody waits long for the commit. */
+/** How many processes one batch removes: few enough that no caller waits long for the commit. */
 export const batchSize = 100
 
 /** Builds retention on a store. */
@@ -87,20 +87,20 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
         let report: PruneReport = { prunedProcesses: 0, prunedEvents: 0, kept: [] }
         let afterChange = 0
         while (true) {
-          const batch = yield* store.endedBefore({ cutoffMs, filter, afterChange, limit: batchSize })
+          const batch = yield* store.retention.endedBefore({ cutoffMs, filter, afterChange, limit: batchSize })
           if (batch.length === 0) return report
           afterChange = batch.at(-1)?.change ?? afterChange
           const visible = batch.filter(({ change }) => change <= upTo)
           const beyond = batch.filter(({ change }) => change > upTo)
           const lock = visible.map(({ processId }) => processId).sort()
-          const { pruned, moved, owing } = yield* store.transact({ lock }, Decisions.prune(visible))
+          const { pruned, moved, pending } = yield* store.transact({ lock }, Decisions.prune(visible))
           report = {
             prunedProcesses: report.prunedProcesses + pruned.length,
             prunedEvents: report.prunedEvents + pruned.reduce((sum, { events }) => sum + events, 0),
             kept: [
               ...report.kept,
               ...beyond.map(({ processId }) => ({ processId, reason: "beyond_watermark" as const })),
-              ...owing,
+              ...pending,
               ...moved.map((processId) => ({ processId, reason: "changed" as const }))
             ]
           }
@@ -115,7 +115,7 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
         const upTo = yield* limitOf(watermark)
         let compacted = 0
         while (true) {
-          const batch = yield* store.tombstonesBefore({ cutoffMs: cutoff, limit: batchSize })
+          const batch = yield* store.retention.tombstonesBefore({ cutoffMs: cutoff, limit: batchSize })
           const ids = batch.filter(({ change }) => change <= upTo).map(({ processId }) => processId)
           if (ids.length === 0) return compacted
           compacted += (yield* store.transact({ lock: [...ids].sort() }, Decisions.compact(ids))).length

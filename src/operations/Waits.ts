@@ -12,13 +12,13 @@ import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { signalEventType, signalNameProblem } from "../model/ids.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
+import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
 import type { Authority } from "./decisions/authority.ts"
 import * as Decisions from "./decisions/waits.ts"
+import type { Lookup } from "./existing.ts"
 import { onKnown } from "./existing.ts"
-import type { Lookup } from "./ProcessRegistry.ts"
-import { recordOf } from "./ProcessRegistry.ts"
 
 /** Waits. */
 export class Waits extends Context.Tag("holdfast/store/WaitStore")<

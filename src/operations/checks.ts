@@ -7,14 +7,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as ParseResult from "effect/ParseResult"
+import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { AppendRequest } from "../model/Append.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import * as Output from "../model/AwaitOutput.ts"
 import { InputInvalid } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
-import { jsonProblem, maxLength } from "../model/json.ts"
+import { firstIssue, jsonProblem, maxLength } from "../model/json.ts"
 import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import { LeaseOwner as LeaseOwnerSchema, Lease as LeaseSchema } from "../model/Lease.ts"
 import { SessionScope } from "../model/Provenance.ts"
@@ -136,9 +136,8 @@ export const fitting = <A, I>(
   value: unknown
 ): Either.Either<A, InputInvalid> =>
   Either.mapLeft(validatorOf(schema)(value), (error) => {
-    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-    const path = (issue?.path ?? []).map((key) => `/${String(key)}`).join("")
-    return new InputInvalid({ field: `${field}${path}`, problem: issue?.message ?? "does not fit" })
+    const { path, problem = "does not fit" } = firstIssue(error)
+    return new InputInvalid({ field: `${field}${path}`, problem })
   })
 
 const nothing = Either.right(undefined)

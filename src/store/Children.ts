@@ -1,10 +1,10 @@
 /**
- * The children of a process, found by an index, and what a process that closes owes them.
+ * The children of a process, found by an index, and the close requests that a closing parent leaves for them.
  *
  * ```
- * parent ends, or is asked to stop ─► same commit: one debt for each child that runs ─► the child is asked, the debt is gone
+ * parent ends, or is asked to stop ─► same commit: a close request for each running child ─► dispatched to the child, removed
  * ```
- * Invariant: a debt is written by the commit that closes the parent, and removed by the commit that asks the child.
+ * Invariant: the commit that closes the parent writes the request, and the commit that asks the child removes it.
  */
 import type * as Effect from "effect/Effect"
 import type { EndState } from "../../machines/process/types.ts"
@@ -19,37 +19,37 @@ export interface ChildSummary {
   readonly lifecycle: "running" | EndState
 }
 
-/** What a process that closes still owes one child. Units: epoch milliseconds, UTC. */
+/** A request that a closing parent has still to make of one child. Units: epoch milliseconds, UTC. */
 export interface CloseRequest {
   readonly childId: ProcessId
   readonly parentId: ProcessId
   readonly action: "cancel" | "abandon"
-  /** What the child will be told: "parent …", and what became of it. */
+  /** The reason that the child will record: "parent …", and how the parent closed. */
   readonly reason: string
   readonly requestedAtMs: number
 }
 
-/** The reads of children and debts, each answered from an index. */
+/** The reads of children and close requests, each answered from an index. */
 export interface ChildReads {
   /** The children of a process, ended ones included, ascending by id; empty for an unknown process. */
   readonly of: (parent: ProcessId) => Effect.Effect<ReadonlyArray<ChildSummary>, StoreError>
-  /** What is owed to anybody, at most `limit`, in the order in which the children were registered. */
+  /** All pending requests, at most `limit`, in the order in which the children were registered. */
   readonly closeRequests: (limit: number) => Effect.Effect<ReadonlyArray<CloseRequest>, StoreError>
-  /** What one process still owes, in the order in which its children were registered. */
+  /** The pending requests of one parent, in the order in which its children were registered. */
   readonly closeRequestsOf: (parent: ProcessId) => Effect.Effect<ReadonlyArray<CloseRequest>, StoreError>
-  /** A number that grows whenever this store writes debts: a hint, on which nothing correct depends. */
+  /** A number that grows whenever this store writes requests: a hint, on which nothing correct depends. */
   readonly closeRequestsWritten: () => number
 }
 
-/** What a decision may know about debts. */
+/** What a decision may know about close requests. */
 export interface ChildView {
-  /** What is owed to a child. */
+  /** The pending request for a child. */
   readonly closeRequest: (childId: ProcessId) => CloseRequest | undefined
-  /** Whether a process still owes anything. */
-  readonly owesCloseRequests: (parentId: ProcessId) => boolean
+  /** Whether a parent has requests pending. */
+  readonly hasCloseRequests: (parentId: ProcessId) => boolean
 }
 
-/** Writes of debts that a decision asks for. What an end owes is no such write: the store sees every end by itself. */
+/** Writes of close requests that a decision asks for. The store itself writes those of every end that it sees. */
 export type ChildWrite =
-  | { readonly _tag: "Owe"; readonly debt: CloseRequest }
-  | { readonly _tag: "PayDebt"; readonly childId: ProcessId }
+  | { readonly _tag: "PutCloseRequest"; readonly request: CloseRequest }
+  | { readonly _tag: "RemoveCloseRequest"; readonly childId: ProcessId }

@@ -1,7 +1,7 @@
 /**
- * That a process closes: it has ended, or it was asked to stop. Every store asks this of every change.
+ * The closing of a process: it has ended, or it was asked to stop. Every store looks for it in every change.
  *
- * Invariant: what a child is owed follows from how its parent closed and from the child's close policy alone.
+ * Invariant: the request for a child follows from how its parent closed and from the child's close policy alone.
  */
 import { lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { EndState } from "../../machines/process/types.ts"
@@ -10,16 +10,16 @@ import type { ClosePolicy } from "../model/Registration.ts"
 import type { CloseRequest } from "./Children.ts"
 import type { Change, ProcessRow } from "./Decision.ts"
 
-/** That a process closes: what it says to its children, and whether it has ended. Units: epoch milliseconds, UTC. */
+/** How a process closes: the reason for its children, and whether it has ended. Units: epoch milliseconds, UTC. */
 export interface Closing {
   readonly parentId: ProcessId
   readonly reason: string
-  /** One that was only asked to stop owes nothing yet to children that are to be abandoned. */
+  /** A parent that was only asked to stop does not abandon children yet. */
   readonly hasEnded: boolean
   readonly atMs: number
 }
 
-/** Whether a change closes its process: it ends it, or is the first to ask it to stop. Every store asks this of every change. */
+/** The closing that a change brings: it ends its process, or is the first to ask it to stop. Otherwise `undefined`. */
 export const closingOf = ({ before, row }: Change): Closing | undefined => {
   const { snapshot } = row
   const isNews =
@@ -29,14 +29,14 @@ export const closingOf = ({ before, row }: Change): Closing | undefined => {
   return isNews ? closingOfRow(row) : undefined
 }
 
-/** What a child of this policy is owed; `undefined` when that is nothing. */
+/** The request for a child of this policy; `undefined` when there is none. */
 export const actionOf = (
   policy: ClosePolicy,
   { hasEnded }: Pick<Closing, "hasEnded">
 ): CloseRequest["action"] | undefined =>
   policy === "cancel" || (policy === "abandon" && hasEnded) ? policy : undefined
 
-/** That a process is closing, by its row; `undefined` while it runs and was not asked to stop. */
+/** How a process is closing, by its row; `undefined` while it runs and was not asked to stop. */
 export const closingOfRow = ({ base, snapshot }: ProcessRow): Closing | undefined => {
   const { id: parentId } = base.registration
   const state = lifecycleOf(snapshot)

@@ -94,7 +94,7 @@ describe("a sweep without engines", () => {
       yield* cancel("p")
       assert.deepStrictEqual((yield* sweep).ended, [])
       const store = yield* ProcessStore
-      assert.deepStrictEqual(yield* store.leaseOf(processId("p")), lease)
+      assert.deepStrictEqual(yield* store.leases.of(processId("p")), lease)
     }).pipe(Effect.provide(layer))
   )
 })

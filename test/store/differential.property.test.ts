@@ -471,7 +471,7 @@ const broken: Readonly<Record<string, Parameters<typeof memoryAndBroken>[0]>> = 
     (write) => write._tag !== "AckWake"
   ),
   "shows the feed in another order": (store) => ({
-    changesAfter: (change, limit) => Effect.map(store.changesAfter(change, limit), (all) => [...all].reverse())
+    feed: { after: (change, limit) => Effect.map(store.feed.after(change, limit), (all) => [...all].reverse()) }
   }),
   "counts one event more": (store) => ({
     countEvents: (id, eventType, upto) => Effect.map(store.countEvents(id, eventType, upto), (count) => count + 1)

@@ -205,8 +205,8 @@ const lists = (cast: Cast) =>
     const store = yield* ProcessStore
     const clock = yield* Law.LawClock
     const due = yield* store.due({ nowMs: yield* clock.nowMs, limit: 1_000_000 })
-    const holdings = yield* Effect.forEach(yield* store.holders, (holder) =>
-      Effect.map(store.heldBy(holder), (held) => ({
+    const holdings = yield* Effect.forEach(yield* store.leases.holders, (holder) =>
+      Effect.map(store.leases.heldBy(holder), (held) => ({
         owner: holder.owner,
         processIds: held.map(({ processId }) => processId)
       }))

@@ -294,15 +294,15 @@ describe("query plans", () => {
       const another = yield* open(path)
       yield* another.store.find(p)
       yield* another.store.find(processId("absent"))
-      yield* another.store.leaseOf(p)
+      yield* another.store.leases.of(p)
       yield* another.store.eventsAfter(p, 0, 10)
       yield* another.store.due({ nowMs: 0, limit: 10 })
       yield* another.store.listNonTerminal
-      yield* another.store.holders
+      yield* another.store.leases.holders
       yield* another.store.outbox.isDue(0)
       yield* another.store.outbox.list({ states: ["pending", "enqueuing"], limit: 10 })
       yield* another.store.outbox.list({ processId: p, limit: 10 })
-      yield* another.store.heldBy({ owner: opaqueOwner("o", "i"), leases: 1 })
+      yield* another.store.leases.heldBy({ owner: opaqueOwner("o", "i"), leases: 1 })
       yield* store.externalChanges
       const db = yield* raw(path)
       const asked = new Set(prepare.mock.calls.map(([sql]) => sql.trim()))

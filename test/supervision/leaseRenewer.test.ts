@@ -39,7 +39,7 @@ describe("the keeper of leases", () => {
         yield* Effect.sleep("30 seconds")
         assert.strictEqual(callsOf("renewKept") - before.renewals, 100)
         assert.strictEqual(writes, before.writes)
-        for (const id of begun) assert.strictEqual((yield* store.leaseOf(processId(id)))?.fencingToken, 1)
+        for (const id of begun) assert.strictEqual((yield* store.leases.of(processId(id)))?.fencingToken, 1)
         assert.deepStrictEqual([begun.length, interrupted], [500, []])
       }).pipe(
         Effect.provide(hostOn(counted, [engine], { ...off, maxConcurrent: 500, leaseRenewal: "300 millis" })),
@@ -75,7 +75,7 @@ describe("the keeper of leases", () => {
     Effect.gen(function* () {
       const { store } = yield* faultyStore
       let [begun, isHeld] = [false, false]
-      const look = Effect.all([store.leaseOf(processId("p")), Clock.currentTimeMillis]).pipe(
+      const look = Effect.all([store.leases.of(processId("p")), Clock.currentTimeMillis]).pipe(
         Effect.map(([lease, nowMs]) => {
           isHeld = lease !== undefined && lease.expiresAtMs > nowMs
         })

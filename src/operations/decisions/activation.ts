@@ -11,7 +11,7 @@ import * as Ids from "../../model/ids.ts"
 import type { Lease, LeaseOwner } from "../../model/Lease.ts"
 import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, refuse } from "../../store/Decision.ts"
-import { leaseRefusal } from "./authority.ts"
+import { leaseRefusal, onRow, onRowUnder } from "./authority.ts"
 import * as Changes from "./change.ts"
 
 /** Appends the fact that an activation begins, under the lease that the change holds. */
@@ -58,38 +58,32 @@ export const begin =
     const state = lifecycleOf(row.snapshot)
     if (state !== "running") return refuse(new ProcessAlreadyTerminal({ processId: id, state }))
     if (row.snapshot.context.activations + 1 !== activation) return refuse(conflict(id, activation))
-    const change = begun(Changes.of(row), owner, view.nowMs)
-    return accept(change.row, change)
+    return Changes.accepted(begun(Changes.of(row), owner, view.nowMs))
   }
 
 /** Records who started a process first; later calls change nothing. Also accepted after the end. */
-export const recordFirstStarted =
-  (id: ProcessId, first: { readonly owner: LeaseOwner; readonly startedAtMs: number }) =>
-  (view: View): Decision<ProcessRow, ProcessUnknown> => {
-    const row = view.row(id)
-    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
-    if (isStarted(row.snapshot)) return accept(row)
-    const change = begun(Changes.of(row), first.owner, view.nowMs, { startedAtMs: first.startedAtMs })
-    return accept(change.row, change)
-  }
+export const recordFirstStarted = (
+  id: ProcessId,
+  { owner, startedAtMs }: { readonly owner: LeaseOwner; readonly startedAtMs: number }
+): ((view: View) => Decision<ProcessRow, ProcessUnknown>) =>
+  onRow(id, (row, { nowMs }) =>
+    isStarted(row.snapshot) ? accept(row) : Changes.accepted(begun(Changes.of(row), owner, nowMs, { startedAtMs }))
+  )
 
 /** Hands an activation back, with its lease: the next one goes on with the same attempt. */
-export const suspend =
-  (lease: Lease, reason: SuspendReason, parked: ReadonlyArray<string> = []) =>
-  (view: View): Decision<ProcessRow, ProcessUnknown | LeaseLost> => {
-    const row = view.row(lease.processId)
-    if (row === undefined) return refuse(new ProcessUnknown({ processId: lease.processId }))
-    const refusal = leaseRefusal(row, lease, view.nowMs)
-    if (refusal !== undefined) return refuse(refusal)
-    // A wait that ended while the body was being put away is news for it: then it is handed back, to go on at once.
+export const suspend = (
+  lease: Lease,
+  reason: SuspendReason,
+  awaited: ReadonlyArray<string> = []
+): ((view: View) => Decision<ProcessRow, ProcessUnknown | LeaseLost>) =>
+  onRowUnder(lease.processId, { _tag: "Body", lease }, (row, { nowMs }) => {
+    // A wait that ended during the passivation is news for the body: it is handed back, to go on at once.
     const open = new Set(row.snapshot.context.waits.map(({ kind }) => kind.key))
-    const isNews = reason === "passivated" && !parked.every((key) => open.has(key))
+    const isNews = reason === "passivated" && !awaited.every((key) => open.has(key))
     const fact = Facts.suspended(lease.processId, row.snapshot.context.activations, isNews ? "handed_back" : reason)
     const change = Changes.of(row)
-    const handedBack = isActive(row.snapshot) ? Changes.append(change, fact, view.nowMs) : change
-    const released = Changes.released(handedBack)
-    return accept(released.row, released)
-  }
+    return Changes.accepted(Changes.released(isActive(row.snapshot) ? Changes.append(change, fact, nowMs) : change))
+  })
 
 const startedUnder = (payload: unknown): unknown =>
   (payload as { readonly started?: { readonly fencing_token?: unknown } }).started?.fencing_token

@@ -11,7 +11,8 @@ import { emptySlot } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Base } from "../../model/ProcessRecord.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
-import type { BackOff, Change, ProcessRow } from "../../store/Decision.ts"
+import type { BackOff, Change, Decision, ProcessRow } from "../../store/Decision.ts"
+import { accept } from "../../store/Decision.ts"
 import * as Wakes from "./wakes.ts"
 
 /** A change that changes nothing yet. */
@@ -65,6 +66,9 @@ export const withLease = (change: Change, lease: LeaseSlot): Change => ({
   ...change,
   row: { ...change.row, lease }
 })
+
+/** Accepts a change, and answers the row as it leaves it. */
+export const accepted = (change: Change): Decision<ProcessRow, never> => accept(change.row, change)
 
 /** Ends the holding; the fence stays. */
 export const released = (change: Change): Change => withLease(change, { fencingToken: change.row.lease.fencingToken })

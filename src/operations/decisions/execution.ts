@@ -16,7 +16,7 @@ import type { Change, Decision, Plan, View } from "../../store/Decision.ts"
 import { acceptWith, refuse } from "../../store/Decision.ts"
 import type { AppendRefusal } from "./append.ts"
 import * as Append from "./append.ts"
-import { leaseRefusal } from "./authority.ts"
+import { leaseRefusal, onLease } from "./authority.ts"
 import * as Changes from "./change.ts"
 import * as Waits from "./waits.ts"
 
@@ -34,15 +34,9 @@ export interface Waited {
   readonly ended?: { readonly outcome: WaitOutcome; readonly signal?: ProcessEvent }
 }
 
-/** Journals what an operation came to. */
-export const record =
-  (lease: Lease, draft: Draft) =>
-  (view: View): Decision<void, LeaseLost> => {
-    const row = view.row(lease.processId)
-    const refusal = leaseRefusal(row, lease, view.nowMs)
-    if (refusal !== undefined) return refuse(refusal)
-    return acceptWith(undefined, [journaling(view, lease.processId, draft)])
-  }
+/** Journals the outcome of an operation. */
+export const record = (lease: Lease, draft: Draft): ((view: View) => Decision<void, LeaseLost>) =>
+  onLease(lease, (_row, view) => acceptWith(undefined, [journaling(view, lease.processId, draft)]))
 
 /**
  * Enters a wait of a body and journals its key, so that a re-execution finds its outcome.

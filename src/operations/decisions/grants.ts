@@ -2,21 +2,19 @@
  * Grants: which session scope may address which process. They are edges of their own and touch no record.
  */
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
-import { GrantMissing, ProcessUnknown } from "../../model/errors.ts"
+import type { ProcessUnknown } from "../../model/errors.ts"
+import { GrantMissing } from "../../model/errors.ts"
 import * as Facts from "../../model/facts.ts"
 import type { HandleGrant, SessionDeleteReport } from "../../model/Handle.ts"
 import type { ProcessId, SessionScopeId } from "../../model/ids.ts"
 import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, acceptWith, refuse } from "../../store/Decision.ts"
+import { onRow } from "./authority.ts"
 import * as Changes from "./change.ts"
 
 /** Grants a process to a scope; granting again replaces the descriptor. */
-export const grant =
-  (granted: HandleGrant) =>
-  (view: View): Decision<HandleGrant, ProcessUnknown> =>
-    view.row(granted.processId) === undefined
-      ? refuse(new ProcessUnknown({ processId: granted.processId }))
-      : acceptWith(granted, [{ _tag: "PutGrant", grant: granted }])
+export const grant = (granted: HandleGrant): ((view: View) => Decision<HandleGrant, ProcessUnknown>) =>
+  onRow(granted.processId, () => acceptWith(granted, [{ _tag: "PutGrant", grant: granted }]))
 
 /** Takes a grant back; silently when there is none. */
 export const revoke =
@@ -26,7 +24,7 @@ export const revoke =
       ? accept(undefined)
       : acceptWith(undefined, [{ _tag: "RemoveGrant", scopeId, processId }])
 
-/** Moves grants from one scope to another, all or none; a grant that stands at the target is replaced. */
+/** Moves grants from one scope to another, all or none; a grant that the target has already is replaced. */
 export const transfer =
   (
     from: SessionScopeId,

@@ -7,24 +7,24 @@ import type { Decision, View, Write } from "../../store/Decision.ts"
 import { acceptWith } from "../../store/Decision.ts"
 import type { Candidate } from "../../store/ProcessStore.ts"
 
-/** What one batch of a prune removed, and what it kept because it had moved on meanwhile, or still owes something. */
+/** What one batch of a prune removed, and what it kept because it had changed meanwhile, or has work pending. */
 export interface PruneBatch {
   readonly pruned: ReadonlyArray<{ readonly processId: ProcessId; readonly events: number }>
   readonly moved: ReadonlyArray<ProcessId>
-  /** Kept because sessions have not got all their wakes, or children not what their parent's end means for them. */
-  readonly owing: ReadonlyArray<{
+  /** Kept because wakes are undelivered, or close requests for its children are pending. */
+  readonly pending: ReadonlyArray<{
     readonly processId: ProcessId
     readonly reason: "owes_children" | "undelivered_wakes"
   }>
 }
 
-/** Buries processes that still stand as they did when they were chosen. A process that runs is never touched. */
+/** Removes ended processes that have not changed since they were chosen. A process that runs is never touched. */
 export const prune =
   (candidates: ReadonlyArray<Candidate>) =>
   (view: View): Decision<PruneBatch, never> => {
     const pruned: Array<PruneBatch["pruned"][number]> = []
     const moved: Array<ProcessId> = []
-    const owing: Array<PruneBatch["owing"][number]> = []
+    const pending: Array<PruneBatch["pending"][number]> = []
     const writes: Array<Write> = []
     for (const { processId, sequence } of candidates) {
       const row = view.row(processId)
@@ -33,19 +33,19 @@ export const prune =
         moved.push(processId)
         continue
       }
-      const reason = view.owesCloseRequests(processId)
+      const reason = view.hasCloseRequests(processId)
         ? "owes_children"
-        : view.outbox.owes(processId)
+        : view.outbox.hasUndelivered(processId)
           ? "undelivered_wakes"
           : undefined
       if (reason !== undefined) {
-        owing.push({ processId, reason })
+        pending.push({ processId, reason })
         continue
       }
       const before = view.tombstone(processId)
       pruned.push({ processId, events: row.sequence - (before?.lastSequence ?? 0) })
       writes.push({
-        _tag: "Bury",
+        _tag: "Prune",
         tombstone: {
           processId,
           terminalState: state,
@@ -56,7 +56,7 @@ export const prune =
         }
       })
     }
-    return acceptWith({ pruned, moved, owing }, writes)
+    return acceptWith({ pruned, moved, pending }, writes)
   }
 
 /** Compacts tombstones: their ids may be registered again. */

@@ -144,7 +144,7 @@ export const stateOf = (activation: Activation): "open" | "leaving" | "over" => 
 export const reacquire = (activation: Activation): Effect.Effect<void, LeaseLost | StoreError> =>
   Effect.suspend(() => {
     const { lease: presented, services } = activation
-    return services.activations.retake(presented, { ...services.claimant(), owner: presented.owner }).pipe(
+    return services.activations.reacquire(presented, { ...services.claimant(), owner: presented.owner }).pipe(
       Effect.map((lease) => {
         activation.lease = lease
       }),

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
 import { InputInvalid } from "../../model/errors.ts"
-import { jsonProblem } from "../../model/json.ts"
+import { firstIssue, jsonProblem } from "../../model/json.ts"
 
 /** Reads the value or the error that a process ended with. */
 export interface Outcomes<Success, Failure> {
@@ -54,11 +54,10 @@ export const outputsOf = <Success, SuccessWire, Failure, FailureWire>(
 
 /** Refuses a value; `field` names what it is, such as the payload of an engine. */
 export const refusalOf = (field: readonly [what: string, of: string], error: ParseResult.ParseError): InputInvalid => {
-  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const path = issue === undefined ? "" : issue.path.map((key) => `/${String(key)}`).join("")
+  const { path, problem } = firstIssue(error)
   return new InputInvalid({
     field: `${field[0]}${path} of ${field[1]}`,
-    problem: issue === undefined ? "does not fit its schema" : `does not fit its schema: ${issue.message}`
+    problem: problem === undefined ? "does not fit its schema" : `does not fit its schema: ${problem}`
   })
 }
 

@@ -1,25 +1,25 @@
 /**
- * Writes beside a process's own rows, in the transaction of the decision that asked for them.
+ * Side writes, in the transaction of the decision that asked for them.
  */
 import type { ProcessId } from "../../model/ids.ts"
 import type { Write } from "../Decision.ts"
-import type { Kin } from "./children.ts"
+import type { Children } from "./children.ts"
 import type { Outbox } from "./outbox.ts"
 import type { Statements } from "./statements.ts"
 
-/** What these writes need of the rows they stand beside. */
-export interface BesideSupport {
-  readonly kin: Kin
+/** What side writes need of the rows. */
+export interface RowAccess {
+  readonly children: Children
   readonly pkOf: (id: ProcessId) => number
   /** Takes the next number of the change feed. */
   readonly takeChange: () => number
-  /** The process is gone: nothing may be answered from memory any more. */
+  /** The process is gone: the cache must not answer it any more. */
   readonly forget: (id: ProcessId) => void
 }
 
 /** Makes the writer of one connection. */
 export const make =
-  (sql: Statements, outbox: Outbox, { kin, pkOf, takeChange, forget }: BesideSupport): ((write: Write) => void) =>
+  (sql: Statements, outbox: Outbox, { children, pkOf, takeChange, forget }: RowAccess): ((write: Write) => void) =>
   (write) => {
     switch (write._tag) {
       case "PutGrant": {
@@ -39,19 +39,19 @@ export const make =
         sql.putJournal.run(pkOf(processId), key, position, sequence, operation, atMs, JSON.stringify(outcome))
         return
       }
-      case "Bury": {
+      case "Prune": {
         const { processId, terminalState, prunedAtMs, lastSequence, lastFence } = write.tombstone
         const pk = pkOf(processId)
-        for (const statement of sql.bury) statement.run(pk)
+        for (const statement of sql.prune) statement.run(pk)
         sql.putTombstone.run(processId, terminalState, prunedAtMs, lastSequence, lastFence, takeChange())
         forget(processId)
         return
       }
-      case "Owe":
-        kin.write(pkOf(write.debt.childId), write)
+      case "PutCloseRequest":
+        children.write(pkOf(write.request.childId), write)
         return
-      case "PayDebt":
-        kin.write(pkOf(write.childId), write)
+      case "RemoveCloseRequest":
+        children.write(pkOf(write.childId), write)
         return
       case "PutWake":
         outbox.put(write.row)
