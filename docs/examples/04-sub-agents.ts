@@ -31,7 +31,7 @@ const Research = Engine.make("research", {
       const ask = (source: string) => ctx.start(Ask, { name: source, payload: { source, question } })
       const [wiki, paper, archive] = yield* Effect.all([ask("wiki"), ask("paper"), ask("archive")])
 
-      // Both are waited for at once; meanwhile this body lends its slot to them.
+      // Both are waited for at once; meanwhile this body's slot is free for them.
       const answers = yield* Effect.all([wiki.await, paper.await], { concurrency: "unbounded" })
 
       yield* archive.cancel("two answers are enough")

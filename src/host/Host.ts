@@ -88,7 +88,7 @@ export const layer: Layer.Layer<
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const engines = yield* Engines
-    const { slots, running: roster } = yield* Worker
+    const { slots, running } = yield* Worker
     const tree = yield* treeOf
     const failed = yield* Deferred.make<HostFailure>()
     let { snapshot, commands } = Step.begin(hostMachine, undefined)
@@ -153,7 +153,7 @@ export const layer: Layer.Layer<
         engine: (registration) => (engines.has(registration) ? "present" : "missing"),
         slots,
         activations: () =>
-          roster.all().map(({ lease, parking }) => ({ lease, isWaiting: parking.quietSinceMs() !== undefined }))
+          running.all().map(({ lease, waits }) => ({ lease, isWaiting: waits.idleSinceMs() !== undefined }))
       }
     })
   })

@@ -83,7 +83,7 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
     const awaiter = yield* Awaiter
     const { capture } = yield* HostEnvironment
 
-    const support: ProcessHandle.HandleSupport = {
+    const actions: ProcessHandle.HandleActions = {
       awaitOutput: awaiter.awaitProcess,
       cancel: (id: ProcessId, reason) => registry.requestProcessCancel(id, reason, Authority.host),
       abandon: (id, reason) => requestAbandon(registry, id, { requestedBy: "host", authority: Authority.host, reason }),
@@ -106,11 +106,11 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
           ),
           (registered) =>
             Effect.map(worker.start(registered, Authority.host), () =>
-              ProcessHandle.make(startable, registered.registration.id, support)
+              ProcessHandle.make(startable, registered.registration.id, actions)
             )
         ),
       completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
-      handle: (startable, id) => ProcessHandle.make(startable, processId(id), support),
+      handle: (startable, id) => ProcessHandle.make(startable, processId(id), actions),
       listNonTerminal: registry.listNonTerminal
     })
   })

@@ -6,7 +6,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import type { AppendReceipt, AppendRequest } from "../model/Append.ts"
 import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal, StoreError } from "../model/errors.ts"
 import { ProcessUnknown } from "../model/errors.ts"
@@ -75,8 +74,9 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
   ([store, checks]) => {
     const waitOf = Effect.fnUntraced(function* (id: ProcessId, waitKey: string) {
       const event = yield* store.execution.eventByKey(id, Facts.resumedKey(id, waitKey, 1))
-      if (event === undefined) return { waitKey } satisfies Waited
-      const { outcome } = decodeResumed(event.payload)
+      const fact = event && Facts.lifecycleEventOf(event)
+      if (fact?.type !== "process.resumed") return { waitKey } satisfies Waited
+      const { outcome } = fact
       if (outcome._tag !== "Signal") return { waitKey, ended: { outcome } } satisfies Waited
       const [signal] = yield* Effect.catchTag(
         store.eventsAfter(id, outcome.sequence - 1, 1),
@@ -126,6 +126,3 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
 
 /** The operations on the store in context. */
 export const layer: Layer.Layer<BodyWrites, never, ProcessStore> = Layer.effect(BodyWrites, make)
-
-/** A fact of the store's own always decodes. */
-const decodeResumed = Schema.decodeUnknownSync(Schema.Struct({ outcome: Facts.WaitOutcome }))

@@ -7,6 +7,7 @@
 
 import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
 import type { ProcessCommand } from "../../machines/process/machine.ts"
+import type { LifecycleEvent } from "../model/facts.ts"
 import type { HandleGrant } from "../model/Handle.ts"
 import type { EnvironmentRef, ProcessId, SessionScopeId } from "../model/ids.ts"
 import type { JournalEntry } from "../model/JournalEntry.ts"
@@ -95,6 +96,8 @@ export interface Change {
   readonly before?: ProcessRow
   readonly row: ProcessRow
   readonly events: ReadonlyArray<ProcessEvent>
+  /** What each of the events meant to the lifecycle machine, in the same order. */
+  readonly lifecycle: ReadonlyArray<LifecycleEvent>
   readonly commands: ReadonlyArray<ProcessCommand>
   /**
    * The wakes that the events call for: written to the outbox with them, fresh and due at once. A wake whose id has an open

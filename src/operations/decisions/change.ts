@@ -23,7 +23,7 @@ import type { BackOff, Change, Decision, ProcessRow } from "../../store/Decision
 import { accept } from "../../store/Decision.ts"
 
 /** A change that changes nothing yet. */
-export const of = (row: ProcessRow): Change => ({ before: row, row, events: [], commands: [] })
+export const of = (row: ProcessRow): Change => ({ before: row, row, events: [], lifecycle: [], commands: [] })
 
 /** Inserts a process without events. The sequence and the fence of a pruned process of the same id go on from there. */
 export const insert = (base: Base, after?: { readonly sequence: number; readonly fence: number }): Change => {
@@ -35,7 +35,7 @@ export const insert = (base: Base, after?: { readonly sequence: number; readonly
     lease: after === undefined ? emptySlot : { fencingToken: after.fence },
     dueAtMs: dueOf(base, snapshot, base.createdAtMs)
   }
-  return { row, events: [], commands: [] }
+  return { row, events: [], lifecycle: [], commands: [] }
 }
 
 /** Appends a fact: the event gets the next sequence, the machine advances, and the due time and the wake follow. */
@@ -52,6 +52,7 @@ export const appendFact = (change: Change, fact: Fact, nowMs: number): Change =>
       ? advanced
       : { ...withoutBackOff(advanced), dueAtMs: stillDue(row, dueOf(row.base, step.snapshot, nowMs)) },
     events: [...change.events, event],
+    lifecycle: [...change.lifecycle, fact.lifecycle],
     commands: step.commands.length === 0 ? change.commands : [...change.commands, ...step.commands],
     ...(wake === undefined ? {} : { wakes: [...(change.wakes ?? []), wake] })
   }
@@ -84,6 +85,7 @@ export const backedOff = (row: ProcessRow, backOff: BackOff): Change => ({
   before: row,
   row: { ...row, backOff, dueAtMs: backOff.untilMs },
   events: [],
+  lifecycle: [],
   commands: []
 })
 

@@ -6,7 +6,7 @@ import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
 import type { LeaseLost } from "../../model/errors.ts"
 import { ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
-import type { WaitOutcome } from "../../model/facts.ts"
+import type { WaitOutcome, WaitState } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
@@ -54,21 +54,18 @@ export const enterWait =
     if (state !== "running") {
       return refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "enter a wait state" }))
     }
-    const before = Changes.of(row)
-    const change =
-      awaited._tag === "Timer"
-        ? Waits.enter(view, before, {
-            kind: { _tag: "Timer", key: Ids.timerKey(id, draft.key) },
-            sinceMs: view.nowMs,
-            deadlineMs: awaited.deadlineMs
-          })
-        : Waits.enter(view, before, {
-            kind: signalWait(id, awaited.name, Waits.signalWaits(row, awaited.name) + 1),
-            sinceMs: view.nowMs,
-            ...(awaited.deadlineMs === undefined ? {} : { deadlineMs: awaited.deadlineMs })
-          })
-    const waited = waitedIn(view, change)
-    const entry = { ...draft, outcome: { wait_key: waited.waitKey } }
+    const wait: WaitState = {
+      kind:
+        awaited._tag === "Timer"
+          ? { _tag: "Timer", key: Ids.timerKey(id, draft.key) }
+          : signalWait(id, awaited.name, Waits.signalWaits(row, awaited.name) + 1),
+      sinceMs: view.nowMs,
+      ...(awaited.deadlineMs === undefined ? {} : { deadlineMs: awaited.deadlineMs })
+    }
+    const change = Waits.enter(view, Changes.of(row), wait)
+    const waitKey = wait.kind.key
+    const waited: Waited = { waitKey, ...endedAtOnce(view, id, wait, change) }
+    const entry = { ...draft, outcome: { wait_key: waitKey } }
     return acceptWith(waited, [journaling(view, id, entry)], [change])
   }
 
@@ -140,18 +137,11 @@ const signalWait = (id: ProcessId, name: string, ordinal: number) =>
     ordinal
   }) as const
 
-/** A wait that a change entered, and how it ended if a signal was there already. */
-const waitedIn = (view: View, change: Change): Waited => {
-  const [entered, resumed] = change.events as readonly [ProcessEvent, ProcessEvent?] // the wait, and what ended it at once
-  const { wait } = entered.payload as {
-    readonly wait: { readonly kind: { readonly key: string; event_type?: string } }
-  } // a fact of ours
-  const waitKey = wait.kind.key
-  if (resumed === undefined) return { waitKey }
-  const { sequence } = (resumed.payload as { readonly outcome: { readonly sequence: number } }).outcome // only a signal ends a wait at once
-  const found = view.firstEventAfter(change.row.base.registration.id, wait.kind.event_type ?? "", sequence - 1)
-  return {
-    waitKey,
-    ended: { outcome: { _tag: "Signal", sequence }, ...(found === undefined ? {} : { signal: found }) }
-  }
+/** How a wait ended that a change entered, if an unconsumed signal was in the log. */
+const endedAtOnce = (view: View, id: ProcessId, { kind }: WaitState, change: Change): Pick<Waited, "ended"> => {
+  const resumed = change.lifecycle.find((event) => event.type === "process.resumed")
+  if (resumed?.outcome._tag !== "Signal" || kind._tag !== "Signal") return {}
+  const { outcome } = resumed
+  const signal = view.firstEventAfter(id, kind.eventType, outcome.sequence - 1)
+  return { ended: { outcome, ...(signal === undefined ? {} : { signal }) } }
 }

@@ -75,8 +75,8 @@ export interface ProcessHandle<Success, Failure, Signals extends AnySignal = nev
 /** Why a signal was not taken. */
 export type SignalError = AppendRefusal | InputInvalid | Lookup
 
-/** What a handle needs of its host. */
-export interface HandleSupport {
+/** How a handle acts: on a host, or within a body. */
+export interface HandleActions {
   readonly awaitOutput: (id: ProcessId) => Effect.Effect<AwaitOutput, AwaitError>
   readonly cancel: (
     id: ProcessId,
@@ -95,23 +95,23 @@ export interface HandleSupport {
 export const make = <Success, Failure, Signals extends AnySignal = never>(
   outcomes: Outcomes<Success, Failure>,
   id: ProcessId,
-  support: HandleSupport
+  actions: HandleActions
 ): ProcessHandle<Success, Failure, Signals> => ({
   id,
-  await: Effect.flatMap(support.awaitOutput(id), (output) => decoded(outcomes, id, output)),
-  cancel: (reason) => support.cancel(id, reason ?? null),
-  abandon: (reason) => support.abandon(id, reason),
+  await: Effect.flatMap(actions.awaitOutput(id), (output) => decoded(outcomes, id, output)),
+  cancel: (reason) => actions.cancel(id, reason ?? null),
+  abandon: (reason) => actions.abandon(id, reason),
   signal: (signal, payload, options = {}) => {
     const typed = signal as unknown as Signal<string, typeof payload> // the same signal, with the payload it was declared with
     return Effect.asVoid(
       Effect.flatMap(typed.encode(payload), (wire) =>
-        support.signal(id, { name: typed.signal, payload: wire, signalId: options.id ?? randomUUID() })
+        actions.signal(id, { name: typed.signal, payload: wire, signalId: options.id ?? randomUUID() })
       )
     )
   },
-  status: support.status(id),
+  status: actions.status(id),
   events: Stream.unfoldChunkEffect(0, (after) =>
-    Effect.map(support.awaiter.nextEvents(id, after), (events) => {
+    Effect.map(actions.awaiter.nextEvents(id, after), (events) => {
       const last = events.at(-1)
       return last === undefined ? Option.none() : Option.some([Chunk.unsafeFromArray(events), last.sequence] as const)
     })
@@ -121,7 +121,7 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
     (since) =>
       since === undefined
         ? Effect.succeed(Option.none())
-        : Effect.map(support.awaiter.nextRow(id, since), (row) => {
+        : Effect.map(actions.awaiter.nextRow(id, since), (row) => {
             const record = recordOf(row)
             return Option.some([record, isTerminal(record) ? undefined : row.sequence])
           })
