@@ -174,7 +174,7 @@ const starting = (
 /** What a handle does from within a body: it asks children to stop, and signals others, under the fence of the activation. */
 const handlesOf = (activation: Activation): ProcessHandle.HandleActions => {
   const { id: processId, services, slot, waits } = activation
-  const { awaiter, registry, writes } = services
+  const { awaiter, registry } = services
   return {
     awaitOutput: (id) => waits.busy(slot.releaseWhile(awaiter.awaitProcess(id))),
     cancel: (id, reason) =>
