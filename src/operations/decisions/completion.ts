@@ -87,11 +87,6 @@ export const requestCancel = (
     return Changes.accepted(Changes.appendFact(Changes.of(row), Facts.cancelRequested(id, reason), view.nowMs))
   })
 
-/** What a request to give a process up touches. */
-export const abandonPlan = (id: ProcessId, authority: Authority): Plan => ({
-  lock: lockOf(id, authority)
-})
-
 /** Records the request to give a process up; only the first one counts. It ends nothing by itself. */
 export const requestAbandon = (
   id: ProcessId,
