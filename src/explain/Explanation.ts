@@ -12,8 +12,8 @@ import { ProcessId, SessionScopeId } from "../model/ids.ts"
 import { optional, renamed, renamedOptional, tagged } from "../model/json.ts"
 import { LeaseOwner } from "../model/Lease.ts"
 import { RecoveryDisposition } from "../model/Registration.ts"
-import type { Decode, Encode } from "../model/wire.ts"
-import { decoder, encoder } from "../model/wire.ts"
+import type { Codec } from "../model/wire.ts"
+import { codec } from "../model/wire.ts"
 import type * as Outbox from "../store/Outbox.ts"
 
 const holder = { holder: LeaseOwner }
@@ -149,8 +149,17 @@ export const Verdict = Schema.Union(
 export type Verdict = typeof Verdict.Type
 
 /** A verdict of the machine, as it is shown. */
-export const verdictOf = (verdict: MachineVerdict): Verdict =>
-  verdict._tag === "Leave" ? { _tag: "Leave", why: verdict.reason } : verdict
+export const verdictOf = (verdict: MachineVerdict): Verdict => {
+  // Only of a row that is left is the reason shown: of the others, the explanation's own reason says it.
+  switch (verdict._tag) {
+    case "Leave":
+      return verdict
+    case "Abandon":
+      return { _tag: "Abandon", writer: verdict.writer, owner: verdict.owner }
+    default:
+      return { _tag: verdict._tag }
+  }
+}
 
 /** Whether a sweep would look at the row now; the verdict where the engine is, and, when nobody knows whether it is here, where it is not. */
 export const SweepSight = Schema.Struct({
@@ -237,7 +246,5 @@ export const Explanation = Schema.Struct({
 /** Why a process does not move, and what would move it. */
 export type Explanation = typeof Explanation.Type
 
-/** An explanation as JSON. */
-export const encode: Encode<Explanation> = encoder(Explanation)
-/** Reads an explanation. */
-export const decode: Decode<Explanation> = decoder("explanation", Explanation)
+/** An explanation as JSON, both ways. */
+export const { encode, decode }: Codec<Explanation> = codec("explanation", Explanation)

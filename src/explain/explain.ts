@@ -1,23 +1,28 @@
 /**
- * Explains a process: gathers a sighting of it from the store, and says why it does not move and what would move it.
+ * Explains a process: gathers a facts of it from the store, and says why it does not move and what would move it.
  *
- * Invariant: it writes nothing, and everything it says follows from one sighting by a pure function.
+ * Invariant: it writes nothing, and everything it says follows from one facts by a pure function.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { ProcessUnknown, type StoreError } from "../model/errors.ts"
+import { isStarted, lifecycleOf } from "../../machines/process/lifecycle.ts"
+import type { ProcessEvent } from "../../machines/process/types.ts"
+import { coreEventTypes, reservedEventTypes } from "../model/EventType.ts"
+import type { StoreError } from "../model/errors.ts"
+import { ProcessUnknown } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { signalNameOf } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
-import type { Registration } from "../model/Registration.ts"
+import type { EngineName, Registration } from "../model/Registration.ts"
+import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
 import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
 import type { ProcessRow, Tombstone } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import { acceptedBy } from "./accepted.ts"
-import type { Detail, Explanation, LeaseSight, Reason, SweepSight } from "./Explanation.ts"
+import type { Accepted, Detail, Explanation, LeaseSight, Reason, Sender, SweepSight } from "./Explanation.ts"
 import * as Explanations from "./Explanation.ts"
-import type { Sighting } from "./reason.ts"
-import { engineOf, livenessOf, reasonOf } from "./reason.ts"
+import type { Facts } from "./reason.ts"
+import { livenessOf, reasonOf } from "./reason.ts"
 import type { Redact } from "./redaction.ts"
 import { redactRow } from "./redaction.ts"
 import { tell } from "./remedies.ts"
@@ -26,7 +31,7 @@ import { wakesOf } from "./wakes.ts"
 /** What a live host knows of itself; whoever looks at a bare file knows none of it. */
 export interface HostView {
   readonly engine: (registration: Registration) => "present" | "missing" | "unknown"
-  readonly slots: () => Sighting["slots"]
+  readonly slots: () => Facts["slots"]
   /** Hides what people and bodies wrote: reasons of requests, problems of a start. @default shows it */
   readonly redact?: Redact
 }
@@ -53,7 +58,7 @@ export const explain: (
       case "Pruned":
         return ofTombstone(found.tombstone, nowMs)
       case "Present":
-        return explanationOf(yield* sightingOf(found.row, view, nowMs))
+        return explanationOf(yield* factsOf(found.row, view, nowMs))
     }
   }
 )
@@ -88,12 +93,12 @@ export const reasonsOf = (
 
 const noWakes = { wakes: [], earlier: 0 }
 
-/** The explanation that a sighting makes. */
-export const explanationOf = (sighting: Sighting): Explanation => {
-  const { row, nowMs, runningChildren } = sighting
+/** The explanation that a facts makes. */
+export const explanationOf = (facts: Facts): Explanation => {
+  const { row, nowMs, runningChildren } = facts
   const { id, disposition } = row.base.registration
-  const because = reasonOf(sighting)
-  const engine = engineOf(row.base.registration)
+  const because = reasonOf(facts)
+  const engine = namedEngine(row.base.registration)
   const hasAbandonRequest = row.snapshot.context.abandonRequest !== undefined
   const about = {
     id,
@@ -103,14 +108,14 @@ export const explanationOf = (sighting: Sighting): Explanation => {
     runningChildren,
     ...(engine === undefined ? {} : { engine })
   }
-  return { processId: id, lookedAtMs: nowMs, because, ...tell(because, about), detail: detailOf(sighting) }
+  return { processId: id, lookedAtMs: nowMs, because, ...tell(because, about), detail: detailOf(facts) }
 }
 
-const sightingOf = (
+const factsOf = (
   row: ProcessRow,
   view: HostView,
   nowMs: number
-): Effect.Effect<Sighting, StoreError, ProcessStore | OwnerLiveness> =>
+): Effect.Effect<Facts, StoreError, ProcessStore | OwnerLiveness> =>
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const liveness = yield* OwnerLiveness
@@ -148,12 +153,12 @@ const ofTombstone = ({ processId, terminalState, prunedAtMs }: Tombstone, nowMs:
   return { processId, lookedAtMs: nowMs, because, ...tell(because, about) }
 }
 
-const detailOf = (sighting: Sighting): Detail => {
-  const { row, engine: presence, runningChildren, debts, wakes } = sighting
+const detailOf = (facts: Facts): Detail => {
+  const { row, engine: presence, runningChildren, debts, wakes } = facts
   const { registration } = row.base
   const { context, value } = row.snapshot
-  const engine = engineOf(registration)
-  const lease = leaseOf(sighting)
+  const engine = namedEngine(registration)
+  const lease = leaseOf(facts)
   return {
     disposition: registration.disposition,
     value,
@@ -171,29 +176,33 @@ const detailOf = (sighting: Sighting): Detail => {
     ...(debts === 0 ? {} : { debts }),
     wakes: wakes.wakes,
     ...(wakes.earlier === 0 ? {} : { earlierWakes: wakes.earlier }),
-    sweep: sweepOf(sighting)
+    sweep: sweepOf(facts)
   }
 }
 
-const leaseOf = (sighting: Sighting): LeaseSight | undefined => {
-  const { held, fencingToken } = sighting.row.lease
+/** The engine of a process that asks for one by name; the host's own code runs tool calls and session turns. */
+const namedEngine = (registration: Registration): EngineName | undefined =>
+  registration.input._tag === "Engine" ? engineOf(registration) : undefined
+
+const leaseOf = (facts: Facts): LeaseSight | undefined => {
+  const { held, fencingToken } = facts.row.lease
   return (
     held && {
       holder: held.owner,
       fencingToken,
       claimedAtMs: held.claimedAtMs,
       expiresAtMs: held.expiresAtMs,
-      isExpired: held.expiresAtMs <= sighting.nowMs,
-      liveness: livenessOf(held.owner, sighting)
+      isExpired: held.expiresAtMs <= facts.nowMs,
+      liveness: livenessOf(held.owner, facts)
     }
   )
 }
 
 /** A sweep looks at rows that are due and not held, and at those of the dead. */
-const sweepOf = (sighting: Sighting): SweepSight => {
-  const { row, dead, engine, nowMs } = sighting
+const sweepOf = (facts: Facts): SweepSight => {
+  const { row, dead, engine, nowMs } = facts
   const { held } = row.lease
-  const isDead = held !== undefined && livenessOf(held.owner, sighting) === "dead"
+  const isDead = held !== undefined && livenessOf(held.owner, facts) === "dead"
   const isFree = held === undefined || held.expiresAtMs <= nowMs
   const looksNow =
     row.snapshot.status === "active" && (isDead || (isFree && row.dueAtMs !== null && row.dueAtMs <= nowMs))
@@ -211,3 +220,58 @@ const innermost = (value: Value, path: ReadonlyArray<string> = []): ReadonlyArra
   typeof value === "string"
     ? [[...path, value].join(".")]
     : Object.entries(value).flatMap(([key, inner]) => (inner === undefined ? [] : innermost(inner, [...path, key])))
+
+/** The events that a row accepts, in the order of the statechart's regions, then the producer's own. */
+export const acceptedBy = (row: ProcessRow): ReadonlyArray<Accepted> => {
+  const { registration } = row.base
+  const known = new Set<string>(row.snapshot._nodes.flatMap((node) => node.ownEvents))
+  const own = lifecycleEvents.flatMap((eventType): ReadonlyArray<Accepted> => {
+    const from = known.has(eventType) ? senders[eventType](row) : []
+    return from.length === 0 ? [] : [{ eventType, from }]
+  })
+  return [...own, ...declared(registration, lifecycleOf(row.snapshot) === "running")]
+}
+
+type LifecycleType = Exclude<ProcessEvent["type"], "process.noted">
+
+/** Closed over the machine's events: a new one does not compile until it says who may send it. */
+const senders: Readonly<Record<LifecycleType, (row: ProcessRow) => ReadonlyArray<Sender>>> = {
+  "process.started": (row) => {
+    const { disposition } = row.base.registration
+    if (lifecycleOf(row.snapshot) !== "running") return []
+    if (disposition === "externally_owned") return ["external_system"]
+    return disposition === "owner_bound" && isStarted(row.snapshot) ? [] : ["owner", "sweep"]
+  },
+  "process.suspended": () => ["owner"],
+  "process.waiting": () => ["owner"],
+  "process.resumed": () => ["signal_sender", "timer", "child", "owner"],
+  "process.cancel_requested": () => ["operator", "parent"],
+  "process.abandon_requested": () => ["operator"],
+  "process.external_ref_set": () => ["owner", "external_system"],
+  "process.wake_target_cleared": () => ["host"],
+  "process.completed": (row) => enders(row),
+  "process.failed": (row) => [...enders(row), ...(isExternal(row) ? [] : (["sweep"] as const))],
+  "process.cancelled": (row) => [...enders(row), ...(isExternal(row) ? [] : (["sweep"] as const))],
+  "process.abandoned": (row) => (isExternal(row) ? ["sweep", "operator"] : ["owner", "sweep"])
+}
+
+const lifecycleEvents = Object.keys(senders) as ReadonlyArray<LifecycleType> // the table has no other keys
+
+const isExternal = (row: ProcessRow): boolean => row.base.registration.disposition === "externally_owned"
+
+const enders = (row: ProcessRow): ReadonlyArray<Sender> => [isExternal(row) ? "external_system" : "owner"]
+
+const coreNames = new Set(coreEventTypes.map(({ name }) => name))
+
+/** A producer's own types; one that ends the process is accepted only until it has ended. */
+const declared = ({ eventTypes, disposition }: Registration, isRunning: boolean): ReadonlyArray<Accepted> =>
+  eventTypes
+    .filter(({ name }) => !coreNames.has(name) && !reservedEventTypes.has(name))
+    .filter(({ semantics }) => isRunning || semantics.terminal === undefined)
+    .map(({ name }) => ({
+      eventType: name,
+      from:
+        signalNameOf(name) === undefined
+          ? [disposition === "externally_owned" ? "external_system" : "owner"]
+          : ["signal_sender"]
+    }))

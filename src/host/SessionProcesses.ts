@@ -13,16 +13,15 @@ import type { EngineMissing, EnvironmentUnusable, LeaseLost } from "../model/err
 import { CompletionRefused, InputInvalid, ProcessNotVisible } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { CancelSummary, Handle, HandleDescriptor } from "../model/Handle.ts"
-import { cancelSummaryOf, decodeHandle, encodeCancelSummary } from "../model/Handle.ts"
+import { cancelSummaryOf, wire as handleWire } from "../model/Handle.ts"
 import type { ProcessId } from "../model/ids.ts"
 import * as Ids from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
-import type { PreparedToolCall } from "../model/ProcessInput.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import { isTerminal } from "../model/ProcessRecord.ts"
 import type { SessionScope } from "../model/Provenance.ts"
 import { scopeId } from "../model/Provenance.ts"
-import type { Registration } from "../model/Registration.ts"
+import type { PreparedToolCall, Registration } from "../model/Registration.ts"
 import * as Registrations from "../model/Registration.ts"
 import type { StartRequest } from "../model/StartRequest.ts"
 import { registrationOf } from "../model/StartRequest.ts"
@@ -262,17 +261,6 @@ export const make = ({ registry, grants, awaiter }: HandleSupport): Operations =
       has ? Effect.void : Effect.fail(new ProcessNotVisible({ processId: id, scopeId: scopeId(scope), needed: "any" }))
     )
 
-  /** The process, if it still runs and the scope may address it. */
-  const live = (scope: SessionScope, id: ProcessId) =>
-    Effect.gen(function* () {
-      const has = yield* grants.hasHandleGrant(scope, id)
-      const record = has ? yield* readProcess(registry, id) : undefined
-      if (record === undefined || isTerminal(record)) {
-        return yield* new ProcessNotVisible({ processId: id, scopeId: scopeId(scope), needed: "live" })
-      }
-      return record
-    })
-
   const cancel = (id: ProcessId, authority: Authority.Authority = Authority.host) =>
     registry.requestProcessCancel(id, cancelReason, authority)
 
@@ -312,7 +300,7 @@ export const make = ({ registry, grants, awaiter }: HandleSupport): Operations =
           caller.runLocal.has(id)
             ? cancel(id, caller.authority)
             : cancelVisible(sessionScopeOf(caller), id, caller.authority),
-          (record) => answered(encodeCancelSummary(cancelSummaryOf(record)))
+          (record) => answered(handleWire.cancelSummary.encode(cancelSummaryOf(record)))
         )
       )(handle),
     signalHandle: (handle, { name, payload, callId }, caller) =>
@@ -320,13 +308,12 @@ export const make = ({ registry, grants, awaiter }: HandleSupport): Operations =
         Effect.gen(function* () {
           const problem = Ids.signalNameProblem(name)
           if (problem !== undefined) return yield* new InputInvalid({ field: "process", problem })
-          yield* live(sessionScopeOf(caller), id)
-          const request = {
-            eventType: Ids.signalEventType(name),
-            payload,
-            replayKey: Ids.signalReplayKey(id, name, `process-${callId}`)
-          }
-          const { event } = yield* registry.appendEvent(id, request, caller.authority ?? Authority.external)
+          const scope = sessionScopeOf(caller)
+          const notLive = new ProcessNotVisible({ processId: id, scopeId: scopeId(scope), needed: "live" })
+          if (!(yield* grants.hasHandleGrant(scope, id))) return yield* notLive
+          const { event } = yield* registry
+            .signal(id, { name, payload, signalId: `process-${callId}` }, caller.authority ?? Authority.external)
+            .pipe(Effect.catchTag("ProcessAlreadyTerminal", "ProcessUnknown", () => notLive))
           return answered({ process_id: id, sequence: event.sequence })
         })
       )(handle),
@@ -373,7 +360,7 @@ const replying =
     perform: (id: ProcessId) => Effect.Effect<ToolOutput, E>
   ): ((handle: unknown) => Effect.Effect<ToolOutput>) =>
   (json) =>
-    Effect.suspend((): Effect.Effect<Handle, InputInvalid> => decodeHandle(json)).pipe(
+    Effect.suspend((): Effect.Effect<Handle, InputInvalid> => handleWire.handle.decode(json)).pipe(
       Effect.flatMap(({ id }): Effect.Effect<ToolOutput, E | InputInvalid> => perform(id)),
       Effect.catchAll((error) => Effect.succeed(runtimeFailure("invalid_request", code, `${prefix}${error.message}`)))
     )

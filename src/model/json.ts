@@ -62,7 +62,7 @@ export const freeze = <A>(value: A): A => {
 /** A value that JSON can say exactly. */
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
-/** The first place where a value is not JSON: an RFC 6901 pointer, and what stands there. */
+/** The first place where a value is not JSON: an RFC 6901 pointer, and the problem. */
 export interface JsonProblem {
   readonly path: string
   readonly problem: string
@@ -74,7 +74,7 @@ export const maxLength: number = 16 * 1024 * 1024
 /** How many values one value may consist of; a shared part counts each time it would be written. */
 export const maxValues = 1_000_000
 
-/** How deep a value may nest; deeper ones would overflow the stack of whoever reads them. */
+/** How deep a value may nest; deeper ones would overflow the stack of a reader. */
 export const maxDepth = 200
 
 /**

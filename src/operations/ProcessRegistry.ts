@@ -23,7 +23,7 @@ import { ProcessUnknown, RegistrationInvalid } from "../model/errors.ts"
 import type { AbandonRequest, ExternalRef } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
-import { ProcessId as ProcessIdSchema } from "../model/ids.ts"
+import { ProcessId as ProcessIdSchema, signalEventType, signalNameProblem, signalReplayKey } from "../model/ids.ts"
 import { optional } from "../model/json.ts"
 import type { Lease } from "../model/Lease.ts"
 import { LeaseOwner } from "../model/Lease.ts"
@@ -33,6 +33,7 @@ import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import type { Registration } from "../model/Registration.ts"
 import * as Registrations from "../model/Registration.ts"
+import type { Decision, ProcessRow, View } from "../store/Decision.ts"
 import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
@@ -43,6 +44,7 @@ import type { Authority } from "./decisions/authority.ts"
 import { lockOf } from "./decisions/authority.ts"
 import type { CompletionAuthority, CompletionRefusal } from "./decisions/completion.ts"
 import * as Completion from "./decisions/completion.ts"
+import * as Execution from "./decisions/execution.ts"
 import * as Records from "./decisions/records.ts"
 import * as Register from "./decisions/register.ts"
 import type { Lookup } from "./existing.ts"
@@ -73,6 +75,17 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
       authority: Authority
     ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup>
 
+    /**
+     * Sends a signal. The same signal id again is a replay, also once the process has ended.
+     *
+     * Fails with `ProcessAlreadyTerminal` when the process has ended, otherwise as `appendEvent` does.
+     */
+    readonly signal: (
+      id: ProcessId,
+      signal: SignalRequest,
+      authority: Authority
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup>
+
     /** Records who started a process first; later calls change nothing. Units: epoch milliseconds, UTC. */
     readonly recordFirstStarted: (
       id: ProcessId,
@@ -100,12 +113,23 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
       authority: CompletionAuthority
     ) => Effect.Effect<ProcessRecord, CompletionRefusal | CompletionRefused | InputInvalid | Lookup>
 
-    /** Records a request to stop, once for each reason; answers the present record, usually still running. */
+    /**
+     * Records a request to stop, once for each reason; answers the present record, usually still running.
+     *
+     * An ended process notes the request and stays as it is.
+     */
     readonly requestProcessCancel: (
       id: ProcessId,
       reason: string | null,
       authority: Authority
     ) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
+
+    /** The same for a person who asks: fails with `ProcessAlreadyTerminal` when the process has ended. */
+    readonly cancelRunning: (
+      id: ProcessId,
+      reason: string | null,
+      authority: Authority
+    ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
 
     /** Records a request to give a process up; only the first one counts. Fails with `ProcessAlreadyTerminal`. */
     readonly requestProcessAbandon: (
@@ -168,12 +192,31 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
   }
 >() {}
 
+/** A signal to send: its name, what it carries, and the id under which the same sending is recorded once. */
+export interface SignalRequest {
+  readonly name: string
+  readonly payload: unknown
+  readonly signalId: string
+  readonly wakeTargetScope?: AppendRequest["wakeTargetScope"]
+}
+
 /** Builds the registry on a store. */
 export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessStore> = Effect.map(
   Effect.all([ProcessStore, Checks.make]),
   ([store, checks]) => {
     const known = onKnown(store)
     const reading = readingKnown(store)
+
+    const cancelling = <E>(
+      decide: (id: ProcessId, reason: string | null, authority: Authority) => (view: View) => Decision<ProcessRow, E>
+    ) =>
+      Effect.fnUntraced(function* (id: ProcessId, reason: string | null, authority: Authority) {
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        const checked = yield* checks.shape("reason", Schema.NullOr(Schema.String), reason)
+        const plan = Completion.cancelPlan(id, checked, authority)
+        return recordOf(yield* known(id, plan, decide(id, checked, authority)))
+      })
 
     return ProcessRegistry.of({
       registerProcess: Effect.fnUntraced(function* (registration) {
@@ -197,6 +240,21 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
         const checked = yield* checks.appendRequest(request)
         return yield* known(id, Append.appendPlan(id, checked, authority), Append.appendEvent(id, checked, authority))
       }),
+      signal: Effect.fnUntraced(function* (id, { name, payload, signalId, wakeTargetScope }, authority) {
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        yield* Checks.text("name", name)
+        yield* Checks.text("signal_id", signalId)
+        const problem = signalNameProblem(name)
+        if (problem !== undefined) return yield* Checks.refuse("name", problem)
+        const checked = yield* checks.appendRequest({
+          eventType: signalEventType(name),
+          payload,
+          replayKey: signalReplayKey(id, name, signalId),
+          ...(wakeTargetScope === undefined ? {} : { wakeTargetScope })
+        })
+        return yield* known(id, Append.appendPlan(id, checked, authority), Execution.signal(id, checked, authority))
+      }),
       recordFirstStarted: Effect.fnUntraced(function* (id, started) {
         yield* Checks.id(id)
         const checked = yield* checks.shape("started", FirstStarted, started)
@@ -215,13 +273,8 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
         const plan = Completion.completionPlan(id, checked)
         return recordOf(yield* known(id, plan, Completion.completeWithAuthority(id, checked, authority)))
       }),
-      requestProcessCancel: Effect.fnUntraced(function* (id, reason, authority) {
-        yield* Checks.id(id)
-        yield* Checks.authority(authority)
-        const checked = yield* checks.shape("reason", Schema.NullOr(Schema.String), reason)
-        const plan = Completion.cancelPlan(id, checked, authority)
-        return recordOf(yield* known(id, plan, Completion.requestCancel(id, checked, authority)))
-      }),
+      requestProcessCancel: cancelling(Completion.requestCancel),
+      cancelRunning: cancelling(Completion.cancelRunning),
       requestProcessAbandon: Effect.fnUntraced(function* (id, request, authority) {
         yield* Checks.id(id)
         yield* Checks.authority(authority)

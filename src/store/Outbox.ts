@@ -8,7 +8,7 @@
  * ```
  * Invariant: a wake that was committed is in the outbox until it was delivered, or discarded with a reason. Of the wakes of one
  * process for one target only the earliest that is undelivered can be claimed.
- * @see docs/adr/0017-the-wake-outbox-is-written-with-its-event.md
+ * @see docs/adr/0017-the-store-writes-a-wake-with-its-event.md
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

@@ -46,7 +46,7 @@ export const play = (options: {
       const held = yield* Deferred.await(captured)
       lease = held.lease
       viaContext.push(
-        ["start a child by the context", held.context.startChild(engines.Step, { name: "late", payload: 1 })],
+        ["start a child by the context", held.context.start(engines.Step, { name: "late", payload: 1 })],
         ["cancel a child by its handle", held.cancelChild]
       )
     }

@@ -64,10 +64,10 @@ describe("the tree of a host", () => {
           "│  ├─ process actors: running, accepting, 1 at work",
           "│  │  └─ p: running, attempt 1, fence 1",
           "│  ├─ admission: running",
-          "│  ├─ lookout: running",
+          "│  ├─ recheck: running",
           "│  └─ sweep: running",
           "├─ timer driver: running",
-          "├─ debts: running",
+          "├─ parent close: running",
           "├─ wake driver: running",
           "└─ change feed: running"
         ].join("\n")
@@ -91,7 +91,7 @@ describe("a defect in a part of a host", () => {
     ["lease renewer", "renewKept", Effect.void],
     ["change feed", "changedElsewhere", Effect.void],
     [
-      "lookout",
+      "recheck",
       "find",
       Effect.flatMap(ProcessRegistry, (registry) =>
         registry.requestProcessCancel(processId("idle"), `no. ${Math.random()}`, Authority.host)
@@ -103,9 +103,9 @@ describe("a defect in a part of a host", () => {
       Effect.gen(function* () {
         const { store, breaks } = yield* faultyStore
         const { engine, begun, interrupted, open } = gated()
-        const options = { leaseRenewal: "20 millis", sweepInterval: part === "lookout" ? false : "20 millis" } as const
+        const options = { leaseRenewal: "20 millis", sweepInterval: part === "recheck" ? false : "20 millis" } as const
         yield* Effect.gen(function* () {
-          // Nobody here can run it: it stands for what a hint makes the lookout look at.
+          // Nobody here can run it: it stands for what a hint makes the recheck look at.
           yield* start(gated("rerunnable", "elsewhere").engine, "idle")
           const first = yield* start(engine, "p")
           yield* until(Effect.sync(() => begun.length === 1))
@@ -216,7 +216,7 @@ describe("a host that fails", () => {
           "host failed",
           "owner stopped",
           "timer driver stopped",
-          "debts stopped",
+          "parent close stopped",
           "wake driver stopped",
           "change feed stopped"
         ]
@@ -237,7 +237,7 @@ describe("a host that stops", () => {
   }
 
   it.scopedLive(
-    "interrupts, hands back, and only then gives up what its owner began and nobody holds, with evidence",
+    "interrupts, hands back, and only then gives up what its owner began and no worker holds, with evidence",
     () =>
       Effect.gen(function* () {
         const store = yield* MemoryStore.make

@@ -48,7 +48,7 @@ describe("the keeper of leases", () => {
     })
   )
 
-  it.live("stops the body of a lease that is another's by now; nothing is written, and the other's lease stands", () =>
+  it.live("stops the body of a lease that is another's by now; nothing is written, and the other's lease remains", () =>
     Effect.gen(function* () {
       const { store } = yield* faultyStore
       const { engine, begun, interrupted } = gated()
@@ -103,7 +103,7 @@ describe("the keeper of leases", () => {
     })
   )
 
-  it.live("that could not renew in time goes on with what nobody held in between, and with nothing else", () =>
+  it.live("that could not renew in time goes on with what no other worker held in between, and with nothing else", () =>
     Effect.gen(function* () {
       const { store, breaks, mends } = yield* faultyStore
       const { engine, begun, interrupted, open } = gated()

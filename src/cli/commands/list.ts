@@ -49,7 +49,7 @@ export const command = Command.make("ls", options, ({ db, json, limit, after, ..
       const rows = found.slice(0, limit)
       const next = found.length > limit ? rows.at(-1)?.base.registration.id : undefined
       if (json) {
-        const processes = rows.map((row) => Wire.encodeRecord(recordOf(row)))
+        const processes = rows.map((row) => Wire.wire.record.encode(recordOf(row)))
         return yield* screen.json({ processes, ...(next === undefined ? {} : { next }) })
       }
       if (rows.length === 0) return yield* screen.remark("no such processes")

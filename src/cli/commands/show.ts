@@ -7,9 +7,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { reasonsOf } from "../../explain/explain.ts"
 import { showAll } from "../../explain/redaction.ts"
-import { holderName, quoted } from "../../explain/remedies.ts"
+import { ago, holderName, moment, quoted } from "../../explain/remedies.ts"
 import { brief } from "../../explain/render.ts"
-import { ago, moment } from "../../explain/times.ts"
 import { journalView } from "../../inspector/views/process.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { leaseIn } from "../../model/Lease.ts"
@@ -47,9 +46,9 @@ export const command = Command.make("show", options, ({ id, db, json, events: mo
       if (json) {
         const lease = leaseIn(id, row.lease)
         return yield* screen.json({
-          record: RecordWire.encodeRecord(recordOf(row)),
-          ...(lease === undefined ? {} : { lease: RecordWire.encodeLease(lease) }),
-          events: events.map(RecordWire.encodeEvent),
+          record: RecordWire.wire.record.encode(recordOf(row)),
+          ...(lease === undefined ? {} : { lease: RecordWire.wire.lease.encode(lease) }),
+          events: events.map(RecordWire.wire.event.encode),
           journal: journal.map((entry) => journalView(entry, showAll))
         })
       }
@@ -99,7 +98,7 @@ const fieldsOf = (row: ProcessRow, state: string, nowMs: number): Parameters<typ
       context.abandonRequest &&
         `${requested(context.abandonRequest.reason, context.abandonRequest, since)}, by ${context.abandonRequest.requestedBy}`
     ],
-    ["output", context.output && compact(RecordWire.encodeAwaitOutput(context.output))],
+    ["output", context.output && compact(RecordWire.wire.awaitOutput.encode(context.output))],
     ["events", String(sequence)]
   ]
 }

@@ -6,8 +6,9 @@ import * as Effect from "effect/Effect"
 import { processMachine } from "../../../machines/process/machine.ts"
 import * as Step from "../../../machines/xstate/step.ts"
 import type { Redact } from "../../explain/redaction.ts"
-import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
-import { InputInvalid } from "../../model/errors.ts"
+import { redactContext, redactEvent, redactRecord } from "../../explain/redaction.ts"
+import type { StoreError } from "../../model/errors.ts"
+import { InputInvalid, type ProcessPruned, type ProcessUnknown } from "../../model/errors.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { signalNameOf } from "../../model/ids.ts"
@@ -15,12 +16,11 @@ import type { JournalEntry } from "../../model/JournalEntry.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
-import { encodeEvent, encodeLease } from "../../model/wire.ts"
+import { wire } from "../../model/wire.ts"
 import { existingRow } from "../../operations/existing.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
-import { redactContext, redactEvent, redactRecord } from "../redaction.ts"
 import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
 import { childrenOf, rowView } from "./list.ts"
 
@@ -40,7 +40,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
     return {
       row: rowView(row, redact),
       record: redactRecord(ProcessRecord.make(row.base, row.snapshot), redact),
-      lease: lease === undefined ? null : (encodeLease(lease) as ProcessView["lease"]), // encoders answer objects
+      lease: lease === undefined ? null : (wire.lease.encode(lease) as ProcessView["lease"]), // encoders answer objects
       fencing_token: row.lease.fencingToken,
       machine: processMachine.id,
       active,
@@ -130,7 +130,7 @@ export const stateAt = (
   })
 
 const eventView = (event: ProcessEvent, redact: Redact): EventView =>
-  redactEvent(encodeEvent(event), redact) as unknown as EventView // the wire form of an event has these fields
+  redactEvent(wire.event.encode(event), redact) as unknown as EventView // the wire form of an event has these fields
 
 const signalsOf = ({ base, snapshot }: ProcessRow): ReadonlyArray<SignalView> => {
   const expected = new Set(

@@ -5,14 +5,18 @@ import * as Either from "effect/Either"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
 import type { EventType } from "../../model/EventType.ts"
-import { reservedEventTypes } from "../../model/EventType.ts"
-import type { LeaseLost, ProcessUnknown } from "../../model/errors.ts"
-import { EventRejected, ProcessAlreadyTerminal, TerminalOutcomeMismatch } from "../../model/errors.ts"
+import { payloadProblem, reservedEventTypes } from "../../model/EventType.ts"
+import type { LeaseLost } from "../../model/errors.ts"
+import {
+  EventRejected,
+  ProcessAlreadyTerminal,
+  type ProcessUnknown,
+  TerminalOutcomeMismatch
+} from "../../model/errors.ts"
 import type { Fact } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { MaterializedSemantics, ProcessEvent } from "../../model/ProcessEvent.ts"
-import { payloadProblem } from "../../model/payloads.ts"
 import { eventTypeOf } from "../../model/Registration.ts"
 import { materialize } from "../../model/semantics.ts"
 import { deliveryOf } from "../../model/WakeDelivery.ts"

@@ -87,6 +87,17 @@ export const requestCancel = (
     return Changes.accepted(Changes.appendFact(Changes.of(row), Facts.cancelRequested(id, reason), view.nowMs))
   })
 
+/** Records the request to stop a running process. An ended one refuses it. */
+export const cancelRunning =
+  (id: ProcessId, reason: string | null, authority: Authority) =>
+  (view: View): Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost> => {
+    const row = view.row(id)
+    const state = row === undefined ? "running" : lifecycleOf(row.snapshot)
+    return state === "running"
+      ? requestCancel(id, reason, authority)(view)
+      : refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "accept a cancel request" }))
+  }
+
 /** Records the request to give a process up; only the first one counts. It ends nothing by itself. */
 export const requestAbandon = (
   id: ProcessId,

@@ -3,8 +3,9 @@
  *
  * Nothing can change between the look and the act, so a verdict is never carried out on a row it was not made for.
  */
+import * as BackOffs from "../../../machines/backOff.ts"
 import { isStarted, nextAttempt } from "../../../machines/process/lifecycle.ts"
-import type { LeaseSighting, LeaveReason, Verdict } from "../../../machines/recovery.ts"
+import type { LeaseState, LeaveReason, Verdict } from "../../../machines/recovery.ts"
 import { sameIncarnation, verdict } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
@@ -12,7 +13,6 @@ import type { ProcessUnknown } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { Lease, LeaseOwner } from "../../model/Lease.ts"
-import type { EngineName } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
 import type { BackOff, Decision, ProcessRow, View } from "../../store/Decision.ts"
 import { accept } from "../../store/Decision.ts"
@@ -38,19 +38,25 @@ export interface Recoverer {
 export type RecoveryOutcome =
   | { readonly _tag: "Run"; readonly row: ProcessRow; readonly lease: Lease }
   | { readonly _tag: "Ended"; readonly row: ProcessRow; readonly as: "cancelled" | "failed" | "abandoned" }
-  | {
-      readonly _tag: "Left"
-      readonly reason: LeaveReason
-      readonly holder?: LeaseOwner
-      /** The engine that is missing, when that is why. */
-      readonly engine?: EngineName
-    }
+  | Deferred
+
+/** A row that was left as it is. */
+export interface Deferred {
+  readonly _tag: "Deferred"
+  readonly reason: LeftFor
+}
+
+/** Why a row was left, with what a reader needs to act on it: the owner id of its holder, the engine that is missing. */
+export type LeftFor =
+  | { readonly why: Exclude<LeaveReason, "busy" | "no_engine"> }
+  | { readonly why: "busy"; readonly holder?: string }
+  | { readonly why: "no_engine"; readonly kind: string; readonly version: string }
 
 /** Decides and acts on one row. */
 export const recover = (id: ProcessId, by: Recoverer): ((view: View) => Decision<RecoveryOutcome, ProcessUnknown>) =>
   onRow(id, (row, view): Decision<RecoveryOutcome, never> => {
     const decided = verdictOf(row, by, view.nowMs)
-    if (decided._tag === "Leave") return accept(leftOf(row, decided.reason))
+    if (decided._tag === "Leave") return accept(leftOf(row, decided.why))
     const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
     if (decided._tag === "Run") {
       const begun = Activation.begun(taken, by.owner, view.nowMs, { trace: by.claimant.trace })
@@ -62,19 +68,22 @@ export const recover = (id: ProcessId, by: Recoverer): ((view: View) => Decision
     return accept({ _tag: "Ended", row: change.row, as } as const, change)
   })
 
-/** A row that is left as it is, with what a reader needs to know why. */
-export const leftOf = (row: ProcessRow, reason: LeaveReason): Extract<RecoveryOutcome, { readonly _tag: "Left" }> => {
-  const holder = row.lease.held?.owner
-  return {
-    _tag: "Left",
-    reason,
-    ...(reason === "busy" && holder !== undefined ? { holder } : {}),
-    ...(reason === "no_engine" ? { engine: engineOf(row.base.registration) } : {})
+/** Leaves a row as it is. */
+export const leftOf = (row: ProcessRow, why: LeaveReason): Deferred => {
+  switch (why) {
+    case "busy": {
+      const holder = row.lease.held?.owner.ownerId
+      return { _tag: "Deferred", reason: { why, ...(holder === undefined ? {} : { holder }) } }
+    }
+    case "no_engine":
+      return { _tag: "Deferred", reason: { why, ...engineOf(row.base.registration) } }
+    default:
+      return { _tag: "Deferred", reason: { why } }
   }
 }
 
-/** How long a row rests after its n-th failure in a row to begin: one second, doubled up to a minute. Units: milliseconds. */
-export const restMs = (failures: number): number => Math.min(1_000 * 2 ** (failures - 1), 60_000)
+/** How long a row backs off after failures in a row to begin. */
+const startBackOff: BackOffs.BackOffPolicy = { baseMs: 1_000, maxMs: 60_000 }
 
 /** Backs off a row whose start failed, unless a worker holds it or it ended meanwhile; answers until when. */
 export const backOff =
@@ -85,7 +94,11 @@ export const backOff =
       return accept(undefined)
     }
     const failures = (row.backOff?.failures ?? 0) + 1
-    const rest = { failures, untilMs: view.nowMs + restMs(failures), problem: problem.slice(0, 500) }
+    const rest = {
+      failures,
+      untilMs: view.nowMs + BackOffs.delayMs(startBackOff, failures),
+      problem: problem.slice(0, 500)
+    }
     return accept(rest, Changes.backedOff(row, rest))
   }
 
@@ -121,7 +134,7 @@ export const verdictOf = (row: ProcessRow, by: Pick<Recoverer, "dead" | "engine"
     disposition: registration.disposition,
     terminal: row.snapshot.status === "done",
     started: isStarted(row.snapshot),
-    lease: sightingOf(row, by.dead, nowMs),
+    lease: leaseStateOf(row, by.dead, nowMs),
     cancelRequested: cancelRequest !== undefined,
     abandonRequested: abandonRequest !== undefined,
     nextAttempt: nextAttempt(row.snapshot),
@@ -131,7 +144,7 @@ export const verdictOf = (row: ProcessRow, by: Pick<Recoverer, "dead" | "engine"
   })
 }
 
-const sightingOf = (row: ProcessRow, dead: ReadonlyArray<LeaseOwner>, nowMs: number): LeaseSighting => {
+const leaseStateOf = (row: ProcessRow, dead: ReadonlyArray<LeaseOwner>, nowMs: number): LeaseState => {
   const { held } = row.lease
   if (held === undefined) return "free"
   const lapsed = held.expiresAtMs <= nowMs

@@ -108,12 +108,12 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
           requestAbandon(registry, id, { requestedBy: `process:${processId}`, authority: authority(presented), reason })
         )
       ),
-    signal: (id, request) => parking.busy(fenced((presented) => executions.signal(id, request, authority(presented)))),
+    signal: (id, signal) => parking.busy(fenced((presented) => registry.signal(id, signal, authority(presented)))),
     status: (id) => readProcess(registry, id),
     awaiter
   }
 
-  const starts = Children.make({
+  const start = Children.make({
     registration,
     // Whom children wake is whom this process wakes now: a deleted session may have taken that away.
     wakeTarget: row.snapshot.context.wakeTarget,
@@ -140,7 +140,7 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
           () => Effect.annotateLogs(effect, "phase", name),
           (before) => Effect.sync(() => enterPhase(before))
         ),
-      ...starts
+      start
     }
   }
 }

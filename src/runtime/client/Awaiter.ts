@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as BackOff from "../../../machines/backOff.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
@@ -45,7 +46,7 @@ export class Awaiter extends Context.Tag("holdfast/runtime/Awaiter")<
 const pageSize = 500
 
 /** The pauses between reads when nobody notifies: 25 ms, doubled up to one second. */
-export const backOffMs = (reads: number): number => Math.min(25 * 2 ** reads, 1_000)
+export const backOffMs = (reads: number): number => BackOff.delayMs({ baseMs: 25, maxMs: 1_000 }, reads + 1)
 
 /** Waits on the store and hub in context. */
 export const layer: Layer.Layer<Awaiter, never, ProcessStore | ChangeHub> = Layer.effect(

@@ -2,7 +2,7 @@
  * The actor of one activation: a fiber that interprets the run machine, and carries out what it and the lifecycle ask for.
  *
  * ```
- * claimed ─► ready ─► running ─► completing ─► completed | deferred | zombie
+ * running ─► completing ─► completed | deferred | zombie
  *   a cancel, a lost lease, a stopping host, an end elsewhere ─► the body is interrupted, and the machine knows why
  * ```
  * Invariant: the actor dispatches and never advances the process. The lifecycle advances inside the store's transaction; what
@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { SnapshotFrom } from "xstate"
+import * as BackOff from "../../../machines/backOff.ts"
 import type { ProcessCommand } from "../../../machines/process/machine.ts"
 import type { RunCommand, RunEvent } from "../../../machines/run.ts"
 import { runMachine } from "../../../machines/run.ts"
@@ -68,7 +69,7 @@ export const make = (
   clock: Clock.Clock,
   passivateAfterMs: number | undefined
 ): ProcessActor => {
-  const actor: ProcessActor = {
+  return {
     id: lease.processId,
     row,
     lease,
@@ -80,10 +81,6 @@ export const make = (
     parked: [],
     restarts: 0
   }
-  // Engine, payload and slot were there before the commit that claimed and began it: one commit is all three.
-  advance(actor, "run.ready")
-  advance(actor, "run.begun")
-  return actor
 }
 
 /** Hands a hint of the lifecycle to the actor. */
@@ -95,8 +92,7 @@ export const hint = (actor: ProcessActor, command: ProcessCommand): void => {
     case "announceEnd":
       actor.inbox.offer("process.ended")
       break
-    // The actor was made to run the body, and a sweep is the worker's.
-    case "runBody":
+    // The worker looks at the row.
     case "requestSweep":
       break
   }
@@ -129,7 +125,7 @@ export const run = (actor: ProcessActor, support: ActorSupport): Effect.Effect<v
         return Effect.logError(`the actor of ${actor.id} gives up: its lease is left to run out`, cause)
       }
       return Effect.logError(`the actor of ${actor.id} met a defect and goes on`, cause).pipe(
-        Effect.zipRight(Effect.sleep(Math.min(10 * 2 ** (actor.restarts - 1), 1_000))),
+        Effect.zipRight(Effect.sleep(BackOff.delayMs({ baseMs: 10, maxMs: 1_000 }, actor.restarts))),
         Effect.zipRight(Effect.suspend(() => run(actor, support)))
       )
     })

@@ -14,7 +14,7 @@ import { leaseIn } from "../../model/Lease.ts"
 import type { ListFilter } from "../../model/ListFilter.ts"
 import { matches } from "../../model/ListFilter.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import type { ProcessRow } from "../Decision.ts"
+import type { Change, ProcessRow } from "../Decision.ts"
 import { recordOf } from "../Decision.ts"
 import * as Listeners from "../listeners.ts"
 import { WakeTimings } from "../Outbox.ts"
@@ -28,7 +28,7 @@ import * as Outbox from "./outbox.ts"
 /** Makes an empty store. */
 export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeTimings, (times) => {
   const state = State.make(times)
-  const listeners = Listeners.make()
+  const listeners = Listeners.make<ReadonlyArray<Change>>()
 
   const onLog = <A>(id: ProcessId, read: (log: ReadonlyArray<ProcessEvent>) => A) =>
     Effect.suspend(() => {
@@ -46,7 +46,7 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
           if (decision._tag === "Refused") return Effect.fail(decision.error)
           for (const change of decision.changes) State.write(state, change)
           for (const write of decision.writes) State.writeSide(state, write)
-          listeners.publish(decision.changes)
+          if (decision.changes.length > 0) listeners.publish(decision.changes)
           return Effect.succeed(decision.answer)
         })
       ),

@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { InputInvalid, StoreError } from "../../model/errors.ts"
-import type { Decision } from "../Decision.ts"
+import type { Change, Decision } from "../Decision.ts"
 import * as Listeners from "../listeners.ts"
 import { WakeTimings } from "../Outbox.ts"
 import type { CommitWork, RenewedPage } from "../ProcessStore.ts"
@@ -143,9 +143,9 @@ const storeOn = (
       try: () => Rows.make(db, times),
       catch: (cause) => storeError("prepare the store", cause)
     })
-    const listeners = Listeners.make()
+    const listeners = Listeners.make<ReadonlyArray<Change>>()
+    const timers = Listeners.make<CommitWork>()
     const work = { commits: 0, changes: 0, busyMs: 0 }
-    const timers = new Set<(commit: CommitWork) => void>()
     let begunAt = 0
     const onBegin = () => {
       begunAt = performance.now()
@@ -157,8 +157,8 @@ const storeOn = (
       work.commits += 1
       work.changes += changes.length
       work.busyMs += busyMs
-      for (const listener of timers) listener({ changes: changes.length, busyMs })
-      listeners.publish(changes)
+      timers.publish({ changes: changes.length, busyMs })
+      if (changes.length > 0) listeners.publish(changes)
     }
     const writer = yield* makeWriter({ onBegin, onCommitted, onRolledBack: rows.rolledBack })
     const sql = yield* Opening.client(filename, { readonly: true })
@@ -177,11 +177,7 @@ const storeOn = (
         }),
       parts: () => [{ name: "store writer", kind: "worker", children: [], work: { ...work }, ...writer.status() }],
       onCommit: listeners.subscribe,
-      onCommitWork: (listener) =>
-        Effect.acquireRelease(
-          Effect.sync(() => void timers.add(listener)),
-          () => Effect.sync(() => timers.delete(listener))
-        ),
+      onCommitWork: timers.subscribe,
       outbox: Outboxes.readsOf(sql),
       externalChanges: Effect.try({
         try: rows.externalChanges,

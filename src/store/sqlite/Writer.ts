@@ -12,6 +12,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import * as BackOff from "../../../machines/backOff.ts"
 import type { Hooks, Job, WriterOptions } from "./batches.ts"
 import * as Batches from "./batches.ts"
 import { storeError } from "./failure.ts"
@@ -39,7 +40,7 @@ export interface Writer {
 }
 
 /** The pauses after defects in a row: 10 ms, doubled up to one second. Units: milliseconds. */
-export const backOffMs = (defects: number): number => Math.min(10 * 2 ** (defects - 1), 1_000)
+export const backOffMs = (defects: number): number => BackOff.delayMs({ baseMs: 10, maxMs: 1_000 }, defects)
 
 /** Starts the writer fiber. When its scope closes, what is queued is committed first. */
 export const make = (
