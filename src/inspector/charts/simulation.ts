@@ -139,7 +139,7 @@ const samples: Readonly<Record<string, { readonly input?: unknown; readonly even
       intensity: { maxRestarts: 3, periodMs: 60_000 },
       backOff: { baseMs: 100, maxMs: 10_000 },
       children: [
-        { name: "keeper", restart: "permanent", shutdownMs: 5_000 },
+        { name: "renewer", restart: "permanent", shutdownMs: 5_000 },
         { name: "sweep", restart: "permanent", shutdownMs: 5_000 }
       ]
     },

@@ -56,7 +56,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
 /** How many entries of a journal are shown: bodies that run for weeks write thousands. */
 const maxJournal = 200
 
-/** An entry of a journal; what an operation came to is the body's own, so it is redacted. */
+/** An entry of a journal; the outcome of an operation is the body's own, so it is redacted. */
 export const journalView = ({ atMs, outcome, ...rest }: JournalEntry, redact: Redact): JournalView => ({
   ...rest,
   at_ms: atMs,
@@ -108,7 +108,7 @@ export const stateAt = (
         : Step.advance(processMachine, before, lifecycleEventOf(event))
     const { snapshot, commands } = step
     const active = activeStates(processMachine, snapshot.value)
-    const told = event === undefined ? undefined : lifecycleEventOf(event).type
+    const type = event === undefined ? undefined : lifecycleEventOf(event).type
     return {
       sequence,
       event: event === undefined ? null : eventView(event, redact),
@@ -116,9 +116,9 @@ export const stateAt = (
       machine: processMachine.id,
       active,
       taken:
-        told === undefined
+        type === undefined
           ? []
-          : transitionsTaken(processMachine, told, {
+          : transitionsTaken(processMachine, type, {
               before: activeStates(processMachine, before.value),
               after: active,
               commands
