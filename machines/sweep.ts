@@ -9,6 +9,7 @@
  * Invariant: a loop that is enabled is either at work or armed; one that is not enabled never arms.
  */
 import { setup } from "xstate"
+import * as BackOff from "./backOff.ts"
 import type { CommandFrom } from "./xstate/step.ts"
 import { command } from "./xstate/step.ts"
 
@@ -41,8 +42,8 @@ export type SweepEvent =
   /** A caller requested a round, whether the loop is on or off. */
   | { readonly type: "sweep.requested" }
 
-/** The longest pause after rounds that failed. */
-const maxPauseMs = 30_000
+/** The longest pause after rounds that failed. Units: milliseconds. */
+const maxMs = 30_000
 
 const sweep = setup({
   types: { context: {} as SweepContext, events: {} as SweepEvent, input: {} as SweepInput },
@@ -71,7 +72,7 @@ const settle = sweep.assign({ again: false })
 const arm = {
   type: "arm" as const,
   params: ({ context: { again, failures, intervalMs } }: { readonly context: SweepContext }) => ({
-    delayMs: again ? 0 : failures === 0 ? intervalMs : Math.min(intervalMs * 2 ** failures, maxPauseMs)
+    delayMs: again ? 0 : failures === 0 ? intervalMs : BackOff.delayMs({ baseMs: intervalMs, maxMs }, failures + 1)
   })
 }
 

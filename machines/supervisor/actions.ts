@@ -5,6 +5,7 @@
  * never stored. It follows from the statuses, so a restored supervisor goes on where it was.
  */
 import { setup } from "xstate"
+import * as BackOff from "../backOff.ts"
 import { command } from "../xstate/step.ts"
 import type {
   ChildExit,
@@ -54,11 +55,6 @@ const nextToStart = ({ children }: SupervisorContext): SupervisedChild | undefin
 /** The child to stop next, of those given: the last that is up, unless one is on its way down. */
 const nextToStop = (children: ReadonlyArray<SupervisedChild>): SupervisedChild | undefined =>
   children.some(({ status }) => status === "stopping") ? undefined : children.findLast(isUp)
-
-/** The pause before a restart: the base, doubled for each restart in a row before it, up to the longest. */
-const delayOf = ({ backOff }: SupervisorContext, restarts: number): number =>
-  // Past 2^52 the factor only grows towards infinity, and infinity times a base of 0 is no number.
-  Math.min(backOff.baseMs * 2 ** Math.min(restarts - 1, 52), backOff.maxMs)
 
 /** Types, guards and commands of the supervisor. */
 export const supervision = setup({
@@ -229,7 +225,7 @@ export const scheduleOwn = {
   type: "scheduleRestart" as const,
   params: ({ context, event }: Args & { readonly event: { readonly name: string } }) => ({
     name: event.name,
-    delayMs: delayOf(context, named(context, event.name)?.restarts ?? 1)
+    delayMs: BackOff.delayMs(context.backOff, named(context, event.name)?.restarts ?? 1)
   })
 }
 
@@ -238,6 +234,6 @@ export const scheduleGroup = {
   type: "scheduleRestart" as const,
   params: ({ context }: Args) => {
     const leader = context.children.find(({ status }) => status === "backing_off")
-    return { name: leader?.name ?? "", delayMs: delayOf(context, leader?.restarts ?? 1) }
+    return { name: leader?.name ?? "", delayMs: BackOff.delayMs(context.backOff, leader?.restarts ?? 1) }
   }
 }

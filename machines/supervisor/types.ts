@@ -3,6 +3,7 @@
  *
  * Times are epoch milliseconds, UTC.
  */
+import type { BackOffPolicy } from "../backOff.ts"
 
 /** Which children are started again with the one that failed: none, all, or those after it. */
 export type SupervisorStrategy = "one_for_one" | "one_for_all" | "rest_for_one"
@@ -38,7 +39,7 @@ export interface SupervisorInput {
   readonly strategy: SupervisorStrategy
   /** At most this many restarts within a period that slides. */
   readonly intensity: { readonly maxRestarts: number; readonly periodMs: number }
-  readonly backOff: { readonly baseMs: number; readonly maxMs: number }
+  readonly backOff: BackOffPolicy
   readonly children: ReadonlyArray<ChildSpec>
 }
 

@@ -12,8 +12,8 @@ import { ProcessId, SessionScopeId } from "../model/ids.ts"
 import { optional, renamed, renamedOptional, tagged } from "../model/json.ts"
 import { LeaseOwner } from "../model/Lease.ts"
 import { RecoveryDisposition } from "../model/Registration.ts"
-import type { Decode, Encode } from "../model/wire.ts"
-import { decoder, encoder } from "../model/wire.ts"
+import type { Codec } from "../model/wire.ts"
+import { codec } from "../model/wire.ts"
 import type * as Outbox from "../store/Outbox.ts"
 
 const holder = { holder: LeaseOwner }
@@ -246,7 +246,5 @@ export const Explanation = Schema.Struct({
 /** Why a process does not move, and what would move it. */
 export type Explanation = typeof Explanation.Type
 
-/** An explanation as JSON. */
-export const encode: Encode<Explanation> = encoder(Explanation)
-/** Reads an explanation. */
-export const decode: Decode<Explanation> = decoder("explanation", Explanation)
+/** An explanation as JSON, both ways. */
+export const { encode, decode }: Codec<Explanation> = codec("explanation", Explanation)

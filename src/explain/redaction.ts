@@ -4,10 +4,10 @@
  * Invariant: names, ids, states, times and sequence numbers stay; they are what explanations are for.
  */
 
-import { identityOf } from "../model/ProcessInput.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import type { Registration } from "../model/Registration.ts"
-import { encodeRecord } from "../model/wire.ts"
+import { identityOf } from "../model/Registration.ts"
+import { wire } from "../model/wire.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 
 /** Replaces a payload by what may be shown of it; it gets the value alone, without its path. Pure, JSON to JSON. */
@@ -67,7 +67,7 @@ export const redactEvent = (event: unknown, redact: Redact): Json => {
 
 /** The wire form of a record, with its input, its output and free text redacted. */
 export const redactRecord = (record: ProcessRecord, redact: Redact): Json => {
-  const fields = encodeRecord(record) as Json // as above
+  const fields = wire.record.encode(record) as Json // as above
   const label = labelOf(record, redact)
   return {
     ...fields,

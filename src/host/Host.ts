@@ -5,13 +5,13 @@
  * host ┬ store writer        a part of the store, which restarts itself
  *      ├ owner ┬ lease renewer
  *      │       ├ process actors ─ one node for each body
- *      │       ├ admission     takes on who stands in line for a slot
- *      │       ├ lookout       looks at rows that a commit pointed at
+ *      │       ├ admission     admits queued processes as slots free up
+ *      │       ├ recheck       looks at rows that a commit pointed at
  *      │       └ sweep
  *      ├ timer driver
- *      ├ debts               asks the children of processes that close
- *      ├ wake driver         hands what is owed to sessions to the host's sink
- *      └ change feed
+ *      ├ parent close        asks the children of processes that close
+ *      ├ wake driver         hands the wakes of sessions to the host's sink
+ *      └ change feed         reads what other OS processes commit
  * ```
  * Invariant: what fails in here is restarted here. A body is never restarted in place: its defect is its outcome.
  */
@@ -20,18 +20,19 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import type { HostEvent, HostFailure } from "../../machines/host.ts"
 import { hostMachine } from "../../machines/host.ts"
 import * as Step from "../../machines/xstate/step.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { Registration } from "../model/Registration.ts"
-import type { ChangeHub } from "../runtime/client/ChangeHub.ts"
+import { ChangeHub } from "../runtime/client/ChangeHub.ts"
 import { Engines } from "../runtime/engine/EngineRegistry.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as ForeignChanges from "../supervision/ExternalCommits.ts"
 import { LeaseRenewer } from "../supervision/LeaseRenewer.ts"
+import * as Loop from "../supervision/Loop.ts"
 import { Owner } from "../supervision/Owner.ts"
 import { ParentClose } from "../supervision/ParentClose.ts"
 import { RecoverySweep } from "../supervision/RecoverySweep.ts"
@@ -67,7 +68,7 @@ export class Host extends Context.Tag("holdfast/host/Host")<
   }
 >() {}
 
-/** Runs the host for as long as the layer lives. Then it stops in reverse: sweep, bodies, keeper. */
+/** Runs the host for as long as the layer lives. Then it stops in reverse: sweep, bodies, lease renewer. */
 export const layer: Layer.Layer<
   Host,
   never,
@@ -160,13 +161,12 @@ export const layer: Layer.Layer<
 
 const treeOf = Effect.gen(function* () {
   const worker = yield* Worker
-  const keeper = yield* LeaseRenewer
+  const renewer = yield* LeaseRenewer
   const owner = yield* Owner
   const sweep = yield* RecoverySweep
   const timers = yield* TimerDriver
-  const debts = yield* ParentClose
+  const parentClose = yield* ParentClose
   const wakes = yield* WakeDriver
-  const changes = yield* ForeignChanges.make
   const { shutdownMs } = yield* RuntimeConfig
 
   const ownerTree = Supervisor.make({
@@ -174,7 +174,7 @@ const treeOf = Effect.gen(function* () {
     name: "owner",
     strategy: "one_for_one",
     children: [
-      loop("lease renewer", keeper.run),
+      loop("lease renewer", renewer.run),
       {
         ...loop("process actors", owner.run),
         // Bodies have this long to let go, and owner-bound work as long to be given up.
@@ -189,7 +189,7 @@ const treeOf = Effect.gen(function* () {
         }
       },
       loop("admission", worker.admission),
-      loop("lookout", worker.recheck),
+      loop("recheck", worker.recheck),
       loop("sweep", sweep.run)
     ]
   })
@@ -204,11 +204,40 @@ const treeOf = Effect.gen(function* () {
         below: () => ({ kind: "supervisor", children: ownerTree.node().children, note: owner.identity.ownerId })
       },
       loop("timer driver", timers.run),
-      loop("debts", debts.run),
+      loop("parent close", parentClose.run),
       loop("wake driver", wakes.run),
-      loop("change feed", changes)
+      loop("change feed", yield* externalCommits)
     ]
   })
+})
+
+/** How often the store is asked what other OS processes committed, while there are waiters or actors. Units: milliseconds. */
+const pollMs = 20
+
+/**
+ * Notices what other OS processes commit to the same store: waiters read again, and actors get their hints.
+ *
+ * Only latency depends on it: waiters poll on their own, and a lost lease shows at the next renewal or write.
+ */
+const externalCommits = Effect.gen(function* () {
+  const store = yield* ProcessStore
+  const hub = yield* ChangeHub
+  const { running } = yield* Worker
+  const round = Effect.gen(function* () {
+    if (hub.size() === 0 && running.all().length === 0) return pollMs
+    for (const id of yield* store.externalChanges) {
+      hub.notify(id)
+      yield* running.remind(id)
+    }
+    return pollMs
+  })
+  const loop = Loop.run({
+    round,
+    problem: "commits of other programs not read",
+    retryMs: pollMs,
+    level: LogLevel.Debug
+  })
+  return Effect.zipRight(Effect.sleep(pollMs), loop)
 })
 
 /** A loop that is always wanted and lets go at once. */

@@ -13,16 +13,15 @@ import type { EngineMissing, EnvironmentUnusable, LeaseLost } from "../model/err
 import { CompletionRefused, InputInvalid, ProcessNotVisible } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { CancelSummary, Handle, HandleDescriptor } from "../model/Handle.ts"
-import { cancelSummaryOf, decodeHandle, encodeCancelSummary } from "../model/Handle.ts"
+import { cancelSummaryOf, wire as handleWire } from "../model/Handle.ts"
 import type { ProcessId } from "../model/ids.ts"
 import * as Ids from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
-import type { PreparedToolCall } from "../model/ProcessInput.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import { isTerminal } from "../model/ProcessRecord.ts"
 import type { SessionScope } from "../model/Provenance.ts"
 import { scopeId } from "../model/Provenance.ts"
-import type { Registration } from "../model/Registration.ts"
+import type { PreparedToolCall, Registration } from "../model/Registration.ts"
 import * as Registrations from "../model/Registration.ts"
 import type { StartRequest } from "../model/StartRequest.ts"
 import { registrationOf } from "../model/StartRequest.ts"
@@ -32,8 +31,8 @@ import { Activations } from "../operations/Activations.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
 import { Environments } from "../operations/Environments.ts"
+import type { Lookup } from "../operations/existing.ts"
 import { HandleGrants } from "../operations/HandleGrants.ts"
-import type { Lookup } from "../operations/ProcessRegistry.ts"
 import { ProcessRegistry, readProcess } from "../operations/ProcessRegistry.ts"
 import type { SpawnScope } from "../runtime/body/Origin.ts"
 import * as Scopes from "../runtime/body/Origin.ts"
@@ -301,7 +300,7 @@ export const make = ({ registry, grants, awaiter }: HandleSupport): Operations =
           caller.runLocal.has(id)
             ? cancel(id, caller.authority)
             : cancelVisible(sessionScopeOf(caller), id, caller.authority),
-          (record) => answered(encodeCancelSummary(cancelSummaryOf(record)))
+          (record) => answered(handleWire.cancelSummary.encode(cancelSummaryOf(record)))
         )
       )(handle),
     signalHandle: (handle, { name, payload, callId }, caller) =>
@@ -361,7 +360,7 @@ const replying =
     perform: (id: ProcessId) => Effect.Effect<ToolOutput, E>
   ): ((handle: unknown) => Effect.Effect<ToolOutput>) =>
   (json) =>
-    Effect.suspend((): Effect.Effect<Handle, InputInvalid> => decodeHandle(json)).pipe(
+    Effect.suspend((): Effect.Effect<Handle, InputInvalid> => handleWire.handle.decode(json)).pipe(
       Effect.flatMap(({ id }): Effect.Effect<ToolOutput, E | InputInvalid> => perform(id)),
       Effect.catchAll((error) => Effect.succeed(runtimeFailure("invalid_request", code, `${prefix}${error.message}`)))
     )

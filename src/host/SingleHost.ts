@@ -43,9 +43,9 @@ import * as MemoryStore from "../store/memory/MemoryStore.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import type { SqliteStoreOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
-import * as LeaseKeeper from "../supervision/LeaseRenewer.ts"
+import * as LeaseRenewer from "../supervision/LeaseRenewer.ts"
 import * as Owner from "../supervision/Owner.ts"
-import * as Debts from "../supervision/ParentClose.ts"
+import * as ParentClose from "../supervision/ParentClose.ts"
 import * as RecoverySweep from "../supervision/RecoverySweep.ts"
 import * as TimerDriver from "../supervision/TimerDriver.ts"
 import * as WakeDriver from "../supervision/WakeDriver.ts"
@@ -99,10 +99,10 @@ export type HostServices =
   | WorkDriver.WorkDriver
   | Promises.Promises
   | Host.Host
-  | LeaseKeeper.LeaseRenewer
+  | LeaseRenewer.LeaseRenewer
   | Owner.Owner
   | RecoverySweep.RecoverySweep
-  | Debts.ParentClose
+  | ParentClose.ParentClose
   | ProcessRegistry
   | Environments.Environments
   | HostEnvironment.HostEnvironment
@@ -191,7 +191,7 @@ export const onStore = <
   return Layer.mergeAll(Processes.layer, SessionProcesses.layer, ProcessEffects.layer, Host.layer).pipe(
     Layer.provideMerge(WorkDriver.layer),
     Layer.provideMerge(
-      Layer.mergeAll(RecoverySweep.layer, LeaseKeeper.layer, Owner.layer, TimerDriver.layer, Debts.layer)
+      Layer.mergeAll(RecoverySweep.layer, LeaseRenewer.layer, Owner.layer, TimerDriver.layer, ParentClose.layer)
     ),
     Layer.provide(WakeDriver.layer.pipe(Layer.provide(options.wakeSink ?? WakeSink.layerNoop))),
     Layer.provideMerge(runtime),

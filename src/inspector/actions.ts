@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { InputInvalid } from "../model/errors.ts"
 import { ProcessId } from "../model/ids.ts"
 import { AnyJson, optional, renamed } from "../model/json.ts"
-import { encodeEvent } from "../model/wire.ts"
+import { wire } from "../model/wire.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import type { InspectorParts } from "./InspectorSource.ts"
@@ -48,7 +48,7 @@ export const actionsOf = (
 ): Readonly<Record<string, Action<unknown, unknown>>> => ({
   signal: action(Signal, ({ processId: id, name, payload, signalId }) =>
     Effect.map(registry.signal(id, { name, payload, signalId }, Authority.external), ({ event }) => ({
-      event: encodeEvent(event)
+      event: wire.event.encode(event)
     }))
   ),
   cancel: action(Cancel, ({ processId: id, reason }) =>

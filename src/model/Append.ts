@@ -1,12 +1,12 @@
 /**
- * What a caller asks to append, and what it is told once the event is recorded.
+ * What a caller asks to append, and the receipt for the recorded event.
  */
 
 import type { ProcessEvent } from "./ProcessEvent.ts"
 import type { SessionScope } from "./Provenance.ts"
 import type { WakeDelivery } from "./WakeDelivery.ts"
 
-/** A wish to append. Two appends under one replay key are one event, provided that they agree on type and payload. */
+/** A request to append. Two appends under one replay key are one event, provided that they agree on type and payload. */
 export interface AppendRequest {
   readonly eventType: string
   readonly payload: unknown

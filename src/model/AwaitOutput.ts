@@ -79,7 +79,7 @@ export const AwaitOutput = Schema.Union(Success, Failure, Cancelled, Abandoned)
 /** What a process ended with. */
 export type AwaitOutput = typeof AwaitOutput.Type
 
-/** The wire form of an output, as it stands in the payload of a terminal event. */
+/** The wire form of an output, as the payload of a terminal event. */
 export type AwaitOutputWire = typeof AwaitOutput.Encoded
 
 /** Writes an output in its wire form. Plain successes, by far the most, are spared the schema. */
@@ -96,7 +96,7 @@ export const encode = Schema.encodeUnknownOption(AwaitOutput)
 /** Reads a value as an output; `None` when it is not one. */
 export const fromWire = Schema.decodeUnknownOption(AwaitOutput)
 
-/** The terminal state an output stands for. */
+/** The terminal state of an output. */
 export const endStateOf = (output: AwaitOutput): EndState => endStates[output._tag]
 
 /** A success without more to say. */
@@ -114,7 +114,7 @@ export const failure = (failureClass: FailureClass, code: string, message: strin
 /** An end that was asked for. */
 export const cancelled = (message: string): AwaitOutput => ({ _tag: "Cancelled", message })
 
-/** An end whose outcome nobody knows, with the ground on which that is said. */
+/** An end with an unknown outcome, and the evidence for it. */
 export const abandoned = (evidence: AbandonEvidence): AwaitOutput => ({ _tag: "Abandoned", evidence })
 
 const endStates: Readonly<Record<AwaitOutput["_tag"], EndState>> = {

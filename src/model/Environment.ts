@@ -1,7 +1,7 @@
 /**
  * Execution environments: the portable options and policy that tool calls and engines were started under.
  *
- * Invariant: an environment is known by its content. The same spec has the same address, on every host, for ever.
+ * Invariant: an environment is known by its content. The same spec has the same address on every host, always.
  */
 import * as Schema from "effect/Schema"
 import type { EnvironmentRef } from "./ids.ts"

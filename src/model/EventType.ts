@@ -3,6 +3,9 @@
  *
  * Types are declared at registration and immutable from then on, so every store can judge an append on its own.
  */
+
+import type { ErrorObject, ValidateFunction } from "ajv"
+import { Ajv2020 } from "ajv/dist/2020.js"
 import * as Schema from "effect/Schema"
 import type { EndState } from "../../machines/process/types.ts"
 import { AnyJson, freeze, optional, renamed, renamedOptional } from "./json.ts"
@@ -50,13 +53,13 @@ export const Selector: Schema.Schema<Selector, SelectorWire> = Schema.Union(
 /** The four terminal states, as the wire spells them. */
 export const TerminalState: Schema.Schema<EndState> = Schema.Literal("completed", "failed", "cancelled", "abandoned")
 
-/** How wakes of different events are told apart, or merged. */
+/** How wakes of different events are distinguished, or merged. */
 export const DedupeKey = Schema.Union(
   Schema.Literal("event_identity"),
   Schema.Struct({ selector: Selector }),
   Schema.Struct({ const: Schema.String })
 )
-/** How wakes of different events are told apart, or merged. */
+/** How wakes of different events are distinguished, or merged. */
 export type DedupeKey = typeof DedupeKey.Type
 
 /** What an event of a type means: that the process ends, or that a session must be woken, or nothing. */
@@ -128,3 +131,54 @@ export const reservedEventTypes: ReadonlySet<string> = new Set([
   "process.external_ref_set",
   "process.wake_target_cleared"
 ])
+
+/**
+ * The first problem of a payload under its type's schema, as `path: problem`, or `undefined` when it fits.
+ *
+ * A schema that does not compile refuses every payload and says so: registration does not judge schemas.
+ */
+export const payloadProblem = (type: EventType, payload: unknown): string | undefined => {
+  const schema = type.payloadSchema.schema
+  if (schema === true || isEmptyObject(schema)) return undefined
+  const validate = validatorOf(type)
+  if (typeof validate === "string") return `: ${validate}`
+  return validate(payload) ? undefined : describe(validate.errors?.[0])
+}
+
+const ajv = new Ajv2020({
+  strict: false,
+  ownProperties: true,
+  validateFormats: false,
+  addUsedSchema: false,
+  logger: false
+})
+
+const compiled = new WeakMap<EventType, ValidateFunction | string>()
+
+const validatorOf = (type: EventType): ValidateFunction | string => {
+  const known = compiled.get(type)
+  if (known !== undefined) return known
+  const made = compile(type.payloadSchema.schema)
+  compiled.set(type, made)
+  return made
+}
+
+const compile = (schema: unknown): ValidateFunction | string => {
+  if (typeof schema === "object" && schema !== null && "$async" in schema) {
+    return "its declared schema is asynchronous ($async), and an append cannot wait"
+  }
+  try {
+    const validate = ajv.compile(schema as object)
+    // The validator would keep every schema it ever saw; the type keeps what it needs.
+    ajv.removeSchema(schema as object)
+    return validate
+  } catch (cause) {
+    return `its declared schema does not compile (${cause instanceof Error ? cause.message : String(cause)})`
+  }
+}
+
+const describe = (error: ErrorObject | undefined): string =>
+  error === undefined ? ": does not fit" : `${error.instancePath}: ${error.message ?? error.keyword}`
+
+const isEmptyObject = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length === 0

@@ -1,5 +1,5 @@
 /**
- * Handles: what a model holds in its hands to address a process, and the summaries it is told. All of them are wire JSON.
+ * Handles, by which a model addresses a process, and the summaries it receives. All of them are wire JSON.
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
@@ -8,8 +8,8 @@ import { ProcessId, processId, SessionScopeId, sessionScopeId } from "./ids.ts"
 import { optional, renamed, renamedOptional } from "./json.ts"
 import type { ProcessRecord } from "./ProcessRecord.ts"
 import { lifecycleLabel } from "./ProcessRecord.ts"
-import type { Decode, Encode } from "./wire.ts"
-import { decoder, encoder, refuse } from "./wire.ts"
+import type { Codec } from "./wire.ts"
+import { codec, refuse } from "./wire.ts"
 
 /** How a session sees a process it may address. */
 export const HandleDescriptor = Schema.Struct({ kind: optional(Schema.String), label: optional(Schema.String) })
@@ -49,7 +49,7 @@ export interface Handle {
   readonly tool?: string
 }
 
-/** What a scope is told of a process that it was granted. */
+/** A granted process, as a scope sees it. */
 export interface HandleSummary {
   readonly id: ProcessId
   readonly descriptor: HandleDescriptor
@@ -57,27 +57,23 @@ export interface HandleSummary {
   readonly status: Lifecycle
 }
 
-/** A handle as JSON: `{"__handle__":"process","id":…}`. */
-export const encodeHandle: Encode<Handle> = ({ id, tool }) => ({
-  __handle__: "process",
-  id,
-  ...(tool === undefined ? {} : { tool })
-})
-
-/** Reads a handle from what a model wrote. A tool that is no text is left out. */
-export const decodeHandle: Decode<Handle> = (json) => {
-  if (typeof json !== "object" || json === null || !Object.hasOwn(json, "__handle__")) {
-    return refuse("handle", "is missing `__handle__`")
+/** `{"__handle__":"process","id":…}`, as a model writes it. A tool that is no text is left out. */
+const handle: Codec<Handle> = {
+  encode: ({ id, tool }) => ({ __handle__: "process", id, ...(tool === undefined ? {} : { tool }) }),
+  decode: (json) => {
+    if (typeof json !== "object" || json === null || !Object.hasOwn(json, "__handle__")) {
+      return refuse("handle", "is missing `__handle__`")
+    }
+    const fields = json as { readonly __handle__: unknown; readonly id?: unknown; readonly tool?: unknown } // an object has fields
+    if (fields.__handle__ !== "process") return refuse("handle", 'has an invalid kind: `__handle__` must be "process"')
+    const id = Object.hasOwn(fields, "id") ? fields.id : undefined
+    if (typeof id !== "string" || id === "") return refuse("handle", "is missing `id`")
+    const tool = Object.hasOwn(fields, "tool") ? fields.tool : undefined
+    return Either.right({ id: processId(id), ...(typeof tool === "string" ? { tool } : {}) })
   }
-  const fields = json as { readonly __handle__: unknown; readonly id?: unknown; readonly tool?: unknown }
-  if (fields.__handle__ !== "process") return refuse("handle", 'has an invalid kind: `__handle__` must be "process"')
-  const id = Object.hasOwn(fields, "id") ? fields.id : undefined
-  if (typeof id !== "string" || id === "") return refuse("handle", "is missing `id`")
-  const tool = Object.hasOwn(fields, "tool") ? fields.tool : undefined
-  return Either.right({ id: processId(id), ...(typeof tool === "string" ? { tool } : {}) })
 }
 
-/** What a scope is told of a process: the descriptor is its grant's, the definition the process's own. */
+/** Summarises a granted process: the descriptor is its grant's, the definition the process's own. */
 export const summaryOf = ({ grant, record }: GrantEntry): HandleSummary => ({
   id: record.id,
   descriptor: grant.descriptor,
@@ -97,21 +93,20 @@ const Summary = Schema.Struct({
   status: LifecycleLabel
 })
 
-const readSummary = decoder("handle_summary", Summary)
-const writeSummary = encoder(Summary)
+const summaryBy = codec("handle_summary", Summary)
 
-/** A handle summary as JSON; it can itself be used as a handle. */
-export const encodeHandleSummary: Encode<HandleSummary> = (summary) =>
-  writeSummary({ ...summary, __handle__: "process", processId: summary.id })
-/** Reads a handle summary; its two ids must be one. */
-export const decodeHandleSummary: Decode<HandleSummary> = (json) =>
-  Either.flatMap(readSummary(json), ({ __handle__: _kind, processId: same, ...summary }) =>
-    same === summary.id ? Either.right(summary) : refuse("handle_summary/process_id", "must be the same as `id`")
-  )
+/** A summary can itself be used as a handle; its two ids must be one. */
+const handleSummary: Codec<HandleSummary> = {
+  encode: (summary) => summaryBy.encode({ ...summary, __handle__: "process", processId: summary.id }),
+  decode: (json) =>
+    Either.flatMap(summaryBy.decode(json), ({ __handle__: _kind, processId: same, ...summary }) =>
+      same === summary.id ? Either.right(summary) : refuse("handle_summary/process_id", "must be the same as `id`")
+    )
+}
 
-/** What a caller is told of a process that it asked to stop. */
+/** A process, as the caller that asked it to stop sees it. */
 export const CancelSummary = Schema.Struct({ processId: renamed("process_id", ProcessId), status: LifecycleLabel })
-/** What a caller is told of a process that it asked to stop. */
+/** A process, as the caller that asked it to stop sees it. */
 export type CancelSummary = typeof CancelSummary.Type
 
 /** The summary of a process that was asked to stop. */
@@ -120,33 +115,27 @@ export const cancelSummaryOf = (record: ProcessRecord): CancelSummary => ({
   status: lifecycleLabel(record)
 })
 
-/** A cancel summary as JSON. */
-export const encodeCancelSummary: Encode<CancelSummary> = encoder(CancelSummary)
-/** Reads a cancel summary. */
-export const decodeCancelSummary: Decode<CancelSummary> = decoder("cancel_summary", CancelSummary)
-
-const GrantWire = Schema.Struct({
-  ...HandleGrant.fields,
-  scopeId: renamedOptional("scope_id", SessionScopeId)
-})
-
-const readGrant = decoder("grant", GrantWire)
-const writeGrant = encoder(GrantWire)
-
-/** A grant as JSON. The scope is mentioned only when it is a frame: otherwise it follows from the session. */
-export const encodeHandleGrant: Encode<HandleGrant> = ({ scopeId, ...grant }) =>
-  writeGrant(scopeId === sessionScopeId(grant.sessionId) ? grant : { ...grant, scopeId })
-/** Reads a grant; without a scope it is the whole session's. */
-export const decodeHandleGrant: Decode<HandleGrant> = (json) =>
-  Either.map(readGrant(json), ({ scopeId, ...grant }) => ({
-    ...grant,
-    scopeId: scopeId ?? sessionScopeId(grant.sessionId)
-  }))
-
-/** What became of a deleted session's processes, as JSON. */
-export const encodeSessionDeleteReport: Encode<SessionDeleteReport> = encoder(SessionDeleteReport)
-/** Reads what became of a deleted session's processes. */
-export const decodeSessionDeleteReport: Decode<SessionDeleteReport> = decoder(
-  "session_delete_report",
-  SessionDeleteReport
+const grantBy = codec(
+  "grant",
+  Schema.Struct({ ...HandleGrant.fields, scopeId: renamedOptional("scope_id", SessionScopeId) })
 )
+
+/** The scope is mentioned only when it is a frame: otherwise it follows from the session. */
+const handleGrant: Codec<HandleGrant> = {
+  encode: ({ scopeId, ...grant }) =>
+    grantBy.encode(scopeId === sessionScopeId(grant.sessionId) ? grant : { ...grant, scopeId }),
+  decode: (json) =>
+    Either.map(grantBy.decode(json), ({ scopeId, ...grant }) => ({
+      ...grant,
+      scopeId: scopeId ?? sessionScopeId(grant.sessionId)
+    }))
+}
+
+/** The wire JSON of handles and of what is said about them, by name. */
+export const wire = {
+  handle,
+  handleSummary,
+  handleGrant,
+  cancelSummary: codec("cancel_summary", CancelSummary),
+  sessionDeleteReport: codec("session_delete_report", SessionDeleteReport)
+}

@@ -55,12 +55,12 @@ export const Lease = Schema.Struct({
 /** A lease as its holder knows it. */
 export type Lease = typeof Lease.Type
 
-/** How a claim ended: this caller holds the process, or somebody else does. `Busy` is an answer, not a failure. */
+/** How a claim ended: the caller holds the process, or another owner does. `Busy` is an answer, not a failure. */
 export type ClaimOutcome =
   | { readonly _tag: "Acquired"; readonly lease: Lease }
   | { readonly _tag: "Busy"; readonly holder: Lease }
 
-/** A lease while somebody holds it, as a store keeps it. */
+/** A held lease, as a store keeps it. */
 export interface Held extends Omit<Lease, "schemaVersion" | "processId" | "fencingToken"> {
   /** Who renews it together with its other leases; absent when its holder renews it alone. No part of the lease itself. */
   readonly renewerId?: string

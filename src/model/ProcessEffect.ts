@@ -1,6 +1,6 @@
 /**
- * What an effect controller may be asked about processes, as data: each with a deterministic id, so that asking again is
- * recognised as the same wish.
+ * What an effect controller may be asked about processes, as data: each with a deterministic id, so that a repeated
+ * request is recognised.
  */
 import * as Schema from "effect/Schema"
 import type { Invocation } from "./Invocation.ts"
@@ -10,10 +10,10 @@ import { AnyJson, hashOf, optional, renamed, renamedOptional, tagged } from "./j
 import { SessionScope, scopeId } from "./Provenance.ts"
 import { Registration } from "./Registration.ts"
 import { StartGrant } from "./StartRequest.ts"
-import type { Decode, Encode } from "./wire.ts"
-import { decoder, encoder } from "./wire.ts"
+import type { Codec } from "./wire.ts"
+import { codec } from "./wire.ts"
 
-/** In whose name a process is started; empty when nobody's. */
+/** The invocation that caused a process to be started, if there is one. */
 export const ExecutionOrigin = Schema.Struct({
   causalInvocation: renamedOptional("causal_invocation", InvocationSchema)
 })
@@ -25,7 +25,7 @@ const AppendRequest = Schema.Struct({
   wakeTargetScope: renamedOptional("wake_target_scope", SessionScope)
 })
 
-/** A wish about processes. */
+/** A request about processes. */
 export const ProcessEffect = Schema.Union(
   Schema.Struct({
     _tag: tagged("op", "start", "Start"),
@@ -62,15 +62,13 @@ export const ProcessEffect = Schema.Union(
     request: AppendRequest
   })
 )
-/** A wish about processes. */
+/** A request about processes. */
 export type ProcessEffect = typeof ProcessEffect.Type
 
-/** A wish about processes, as JSON. */
-export const encodeProcessEffect: Encode<ProcessEffect> = encoder(ProcessEffect)
-/** Reads a wish about processes. */
-export const decodeProcessEffect: Decode<ProcessEffect> = decoder("process_effect", ProcessEffect)
+/** An effect as JSON, both ways. */
+export const wire: Codec<ProcessEffect> = codec("process_effect", ProcessEffect)
 
-/** The id of a wish: the same wish has the same one. */
+/** The id of a request: equal requests have equal ids. */
 export const effectIdOf = (effect: ProcessEffect): string => {
   switch (effect._tag) {
     case "Start":
@@ -90,7 +88,7 @@ export const effectIdOf = (effect: ProcessEffect): string => {
   }
 }
 
-/** In whose name a wish is carried out: a session's, within the turn of whoever has it, if that has one. */
+/** The invocation under which an effect is carried out: a session's, within the turn of the parent if the parent has one. */
 export const invocationOf = (effect: ProcessEffect, sessionId: string, parent?: Invocation): Invocation => {
   const effectId = effectIdOf(effect)
   const subject = { _tag: "Effect", effectId, kind: "process" } as const

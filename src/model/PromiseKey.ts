@@ -1,7 +1,7 @@
 /**
  * Keys of durable promises: in which scope something is awaited, and what. The same scope and wait have the same key.
  *
- * Invariant: a key is signed by whoever made it, so that a changed one resolves nothing.
+ * Invariant: the maker of a key signs it, so that a changed one resolves nothing.
  */
 import { createHmac, timingSafeEqual } from "node:crypto"
 import * as Either from "effect/Either"

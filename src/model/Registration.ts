@@ -9,9 +9,93 @@ import type { Disposition } from "../../machines/recovery.ts"
 import * as EventType from "./EventType.ts"
 import { RegistrationInvalid } from "./errors.ts"
 import { EnvironmentRef, ProcessId } from "./ids.ts"
-import { canonicalText, jsonProblem, maxLength, renamed, renamedOptional, sha256 } from "./json.ts"
-import { identityOf, ProcessIdentity, ProcessInput } from "./ProcessInput.ts"
+import {
+  AnyJson,
+  canonicalText,
+  jsonProblem,
+  maxLength,
+  optional,
+  renamed,
+  renamedOptional,
+  sha256,
+  tagged
+} from "./json.ts"
 import { Provenance, SessionScope } from "./Provenance.ts"
+
+/** A tool call that was checked and is ready to run. */
+export const PreparedToolCall = Schema.Struct({
+  callId: renamed("call_id", Schema.String),
+  toolId: renamed("tool_id", Schema.String),
+  toolName: renamed("tool_name", Schema.String),
+  args: AnyJson,
+  replay: optional(Schema.Unknown),
+  preparedPayload: renamedOptional("prepared_payload", Schema.Unknown)
+})
+/** A tool call that was checked and is ready to run. */
+export type PreparedToolCall = typeof PreparedToolCall.Type
+
+/** What a process executes. `External` work is completed by an outside system and never executed here. */
+export const ProcessInput = Schema.Union(
+  Schema.Struct({ _tag: tagged("type", "tool_call", "ToolCall"), call: PreparedToolCall }),
+  Schema.Struct({
+    _tag: tagged("type", "engine", "Engine"),
+    kind: Schema.String,
+    payload: Schema.optionalWith(Schema.Unknown, { default: () => null })
+  }),
+  Schema.Struct({
+    _tag: tagged("type", "session_turn", "SessionTurn"),
+    createRequest: renamed("create_request", AnyJson),
+    turnInput: renamed("turn_input", AnyJson),
+    outputContract: renamed("output_contract", AnyJson)
+  }),
+  Schema.Struct({
+    _tag: tagged("type", "external", "External"),
+    metadata: Schema.optionalWith(Schema.Unknown, { default: () => null })
+  })
+)
+/** What a process executes. */
+export type ProcessInput = typeof ProcessInput.Type
+
+/** What people know a process by: its kind, a label, and the definition it was made from. */
+export const ProcessIdentity = Schema.Struct({
+  kind: Schema.String,
+  label: optional(Schema.String),
+  definition: optional(Schema.Unknown)
+})
+/** What people know a process by. */
+export type ProcessIdentity = typeof ProcessIdentity.Type
+
+/** The identity of an input whose producer names none. */
+export const identityOf = (input: ProcessInput): ProcessIdentity => {
+  switch (input._tag) {
+    case "ToolCall":
+      return { kind: "tool", label: input.call.toolName }
+    case "Engine":
+      return { kind: input.kind }
+    case "SessionTurn":
+      return labelled("session_turn", sessionTurnLabel(input.createRequest))
+    case "External":
+      return labelled("external", externalLabel(input.metadata))
+  }
+}
+
+const labelled = (kind: string, label: unknown): ProcessIdentity =>
+  typeof label === "string" ? { kind, label } : { kind }
+
+const sessionTurnLabel = (request: unknown): unknown => {
+  const fields = fieldsOf(request)
+  return fieldsOf(fields.subagent).capability ?? fields.usage_source ?? fields.session_id
+}
+
+/** The first key that exists decides, even when its value is no string: a producer that sets `label` means it. */
+const externalLabel = (metadata: unknown): unknown => {
+  const fields = fieldsOf(metadata)
+  const key = ["label", "name", "title"].find((candidate) => Object.hasOwn(fields, candidate))
+  return key === undefined ? undefined : fields[key]
+}
+
+const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
 
 /** Who may run a process, and whether it may be run again. Required everywhere; there is no default. */
 export const RecoveryDisposition: Schema.Schema<Disposition> = Schema.Literal(
@@ -22,6 +106,7 @@ export const RecoveryDisposition: Schema.Schema<Disposition> = Schema.Literal(
 
 /** What the end of its parent means for a child. */
 export const ClosePolicy = Schema.Literal("cancel", "abandon", "keep")
+
 /** What the end of its parent means for a child. */
 export type ClosePolicy = typeof ClosePolicy.Type
 
@@ -30,6 +115,7 @@ export const Parent = Schema.Struct({
   processId: renamed("process_id", ProcessId),
   closePolicy: renamed("close_policy", ClosePolicy)
 })
+
 /** The process on whose behalf a child runs. */
 export type Parent = typeof Parent.Type
 
@@ -50,6 +136,7 @@ export const Registration = Schema.Struct({
   maxAttempts: renamedOptional("max_attempts", Schema.Int),
   startAtMs: renamedOptional("start_at_ms", Schema.Int)
 })
+
 /** What a producer declares of a process. */
 export type Registration = typeof Registration.Type
 
@@ -235,7 +322,7 @@ export interface EngineName {
   readonly version: string
 }
 
-/** The engine a process asks for. The version it was started with stands in its identity, so that people and filters see it. */
+/** The engine a process asks for. Its identity names the version it was started with, where people and filters see it. */
 export const engineOf = ({ input, identity: { kind, definition } }: Registration): EngineName => ({
   kind: input._tag === "Engine" ? input.kind : input._tag === "ToolCall" ? `tool:${input.call.toolId}` : kind,
   version:

@@ -39,7 +39,7 @@ export const toAwaitOutput = (output: ToolOutput): AwaitOutput => {
   }
 }
 
-/** What the caller of a tool is told of a process's end. */
+/** The end of a process, as the caller of a tool receives it. */
 export const fromAwaitOutput = (output: AwaitOutput): ToolOutput => {
   switch (output._tag) {
     case "Success":

@@ -30,7 +30,7 @@ export const WakeDelivery = Schema.Struct({
 /** A message for a session. */
 export type WakeDelivery = typeof WakeDelivery.Type
 
-/** The delivery an event calls for; `undefined` when it has no wake, or nobody to wake. */
+/** The delivery an event calls for; `undefined` when it has no wake, or no target. */
 export const deliveryOf = (
   event: ProcessEvent,
   target: SessionScope | undefined,
@@ -54,7 +54,7 @@ export const deliveryOf = (
   }
 }
 
-/** What a session is told by a payload: its `text`, else its `value`, else all of it. */
+/** The text of a payload for a session: its `text`, else its `value`, else all of it. */
 export const inputOfPayload = (payload: unknown): string => {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return textOf(payload)
   const fields = payload as Readonly<Record<string, unknown>>

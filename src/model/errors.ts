@@ -1,7 +1,7 @@
 /**
  * Every typed failure, grouped by what the caller does about it.
  *
- * **Retry**: the operation may succeed later, unchanged. **Stop**: somebody else owns this now. **Fix the call**: the same
+ * **Retry**: the operation may succeed later, unchanged. **Stop**: another owner has this now. **Fix the call**: the same
  * call can never succeed. **Give up**: what was waited for will not come. A fifth group needs a decision record.
  */
 import * as Schema from "effect/Schema"
@@ -30,7 +30,7 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
 
 // --- Stop -------------------------------------------------------------------------------------------------------------
 
-/** The lease presented is not the present one, or has expired. Nothing was written: whoever presented it must stop. */
+/** The lease presented is not the present one, or has expired. Nothing was written: the presenter must stop. */
 export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
   processId,
   fencingToken: Schema.Int,
@@ -269,7 +269,7 @@ export class ProcessCancelled extends Schema.TaggedError<ProcessCancelled>()("Pr
   }
 }
 
-/** The awaited process was given up: nobody knows its outcome. `output` carries the evidence. */
+/** The awaited process was given up: its outcome is unknown. `output` carries the evidence. */
 export class ProcessAbandoned extends Schema.TaggedError<ProcessAbandoned>()("ProcessAbandoned", {
   processId,
   output: AwaitOutput
@@ -327,7 +327,7 @@ export class WaitTimedOut extends Schema.TaggedError<WaitTimedOut>()("WaitTimedO
 }
 
 /**
- * The body whose context this is has ended: whoever kept the context is outside of the process. Nothing was done.
+ * The body whose context this is has ended: code that kept the context runs outside of the process. Nothing was done.
  *
  * What a body begins it awaits, or it ends with the body. What is to go on is a process of its own.
  */

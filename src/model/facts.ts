@@ -15,7 +15,7 @@ import { LeaseOwner } from "./Lease.ts"
 import type { MaterializedSemantics, ProcessEvent } from "./ProcessEvent.ts"
 import type { SessionScope } from "./Provenance.ts"
 
-/** What the machine is told, without the time, which the store adds when it commits. */
+/** The lifecycle event of a fact, without the time, which the store adds when it commits. */
 export type LifecycleEvent = MachineEvent extends infer Event
   ? Event extends MachineEvent
     ? Omit<Event, "atMs">
@@ -45,13 +45,13 @@ export const ProcessStarted = Schema.Struct({
 /** Who began an activation, and under which fence. */
 export type ProcessStarted = typeof ProcessStarted.Type
 
-/** Somebody with authority allows a process to be given up once nobody holds it. */
+/** An authorised caller allows a process to be abandoned once no owner holds it. */
 export const AbandonRequest = Schema.Struct({
   requestedBy: renamed("requested_by", Schema.String),
   requestedAtMs: renamed("requested_at_ms", Schema.Int),
   reason: optional(Schema.String)
 })
-/** Somebody with authority allows a process to be given up once nobody holds it. */
+/** An authorised caller allows a process to be abandoned once no owner holds it. */
 export type AbandonRequest = typeof AbandonRequest.Type
 
 /** Where an attached system knows a process. */
@@ -151,7 +151,7 @@ export const suspended = (id: ProcessId, activation: number, reason: SuspendReas
   lifecycle: { type: "process.suspended", reason }
 })
 
-/** Somebody asks a process to stop. */
+/** A caller asks a process to stop. */
 export const cancelRequested = (id: ProcessId, reason: string | null): Fact => ({
   eventType: "process.cancel_requested",
   payload: { reason },
@@ -160,7 +160,7 @@ export const cancelRequested = (id: ProcessId, reason: string | null): Fact => (
   lifecycle: { type: "process.cancel_requested", reason }
 })
 
-/** Somebody with authority allows a process to be given up. */
+/** An authorised caller allows a process to be abandoned. */
 export const abandonRequested = (id: ProcessId, request: AbandonRequest): Fact => ({
   eventType: "process.abandon_requested",
   payload: { request: Schema.encodeSync(AbandonRequest)(request) },
@@ -229,7 +229,7 @@ export const ended = (id: ProcessId, output: AwaitOutput, authority?: unknown): 
  * What a stored event tells the lifecycle machine.
  *
  * Its materialised terminal decides first, so that a producer's own terminal type ends the process too; then its name;
- * everything else is noted. A lifecycle event whose payload does not decode is a defect of whoever wrote the row.
+ * everything else is noted. A lifecycle event whose payload does not decode is a defect of the writer of the row.
  */
 export const lifecycleEventOf = (event: ProcessEvent): MachineEvent => {
   const atMs = event.occurredAtMs

@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto"
 import canonicalize from "canonicalize"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 
 /** A required field that is called `key` on the wire. */
@@ -41,6 +42,14 @@ export const tagged = <const Key extends string, const Wire extends string, cons
     key
   )
 
+/** The first place where a value does not fit a schema: its path, as `/a/b`, and why, when the schema says so. */
+export const firstIssue = (error: ParseResult.ParseError): { readonly path: string; readonly problem?: string } => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  return issue === undefined
+    ? { path: "" }
+    : { path: issue.path.map((key) => `/${String(key)}`).join(""), problem: issue.message }
+}
+
 /** Freezes a value through and through, and answers it. */
 export const freeze = <A>(value: A): A => {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
@@ -53,7 +62,7 @@ export const freeze = <A>(value: A): A => {
 /** A value that JSON can say exactly. */
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
-/** The first place where a value is not JSON: an RFC 6901 pointer, and what stands there. */
+/** The first place where a value is not JSON: an RFC 6901 pointer, and the problem. */
 export interface JsonProblem {
   readonly path: string
   readonly problem: string
@@ -65,7 +74,7 @@ export const maxLength: number = 16 * 1024 * 1024
 /** How many values one value may consist of; a shared part counts each time it would be written. */
 export const maxValues = 1_000_000
 
-/** How deep a value may nest; deeper ones would overflow the stack of whoever reads them. */
+/** How deep a value may nest; deeper ones would overflow the stack of a reader. */
 export const maxDepth = 200
 
 /**

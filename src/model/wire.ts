@@ -2,32 +2,28 @@
  * The wire JSON of the small values, both ways, and the one way in which every codec refuses.
  *
  * Invariant: what is decoded encodes to the same JSON again. A refusal names the field by its path, as `lease/owner/owner_id`.
- * Records and what is said about them are in `recordWire.ts`, grants and handles in `handles.ts`.
+ * Grants and handles are in `Handle.ts`.
  */
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { AppendRequest } from "./Append.ts"
-import * as Output from "./AwaitOutput.ts"
 import { AwaitOutput } from "./AwaitOutput.ts"
 import * as Types from "./EventType.ts"
 import { EventType } from "./EventType.ts"
 import { InputInvalid } from "./errors.ts"
-import * as Facts from "./facts.ts"
 import { AbandonRequest, ExternalRef, WaitState } from "./facts.ts"
-import * as Invocations from "./Invocation.ts"
 import { Invocation, invocationOf } from "./Invocation.ts"
 import { EnvironmentRef, ProcessId, processId } from "./ids.ts"
 import { AnyJson, jsonEquals, jsonProblem, optional, renamed, renamedOptional, tagged } from "./json.ts"
 import * as Leases from "./Lease.ts"
 import type { ProcessEvent } from "./ProcessEvent.ts"
 import { MaterializedSemantics } from "./ProcessEvent.ts"
-import * as Inputs from "./ProcessInput.ts"
-import { ProcessIdentity } from "./ProcessInput.ts"
-import type { ProcessRecord, ProcessStatus } from "./ProcessRecord.ts"
+import type { ProcessRecord } from "./ProcessRecord.ts"
 import * as Origin from "./Provenance.ts"
 import { Provenance, SessionScope } from "./Provenance.ts"
-import * as Registrations from "./Registration.ts"
+import * as Inputs from "./Registration.ts"
+import { ProcessIdentity } from "./Registration.ts"
 import * as Wakes from "./WakeDelivery.ts"
 
 /** Writes a value as wire JSON. */
@@ -49,12 +45,24 @@ export const decoder = <A, I>(name: string, schema: Schema.Schema<A, I>): Decode
   }
 }
 
+/** The wire JSON of a type, both ways. */
+export interface Codec<A> {
+  readonly encode: Encode<A>
+  readonly decode: Decode<A>
+}
+
+/** Makes the codec of a schema; `name` is where the paths of its refusals begin. */
+export const codec = <A, I>(name: string, schema: Schema.Schema<A, I>): Codec<A> => ({
+  encode: encoder(schema),
+  decode: decoder(name, schema)
+})
+
 /** Refuses a field. */
 export const refuse = (field: string, problem: string): Either.Either<never, InputInvalid> =>
   Either.left(new InputInvalid({ field, problem }))
 
 /** An input whose prepared payload is absent rather than `null`. */
-export const InputWire: Schema.Schema<Inputs.ProcessInput, typeof Inputs.ProcessInput.Encoded> = Schema.transform(
+const InputWire: Schema.Schema<Inputs.ProcessInput, typeof Inputs.ProcessInput.Encoded> = Schema.transform(
   Inputs.ProcessInput,
   Schema.typeSchema(Inputs.ProcessInput),
   {
@@ -69,28 +77,6 @@ const withoutNullPayload = (input: Inputs.ProcessInput): Inputs.ProcessInput => 
   const { preparedPayload: _none, ...call } = input.call
   return { ...input, call }
 }
-
-/** What a process executes, as JSON. */
-export const encodeInput: Encode<Inputs.ProcessInput> = encoder(InputWire)
-/** Reads what a process executes. */
-export const decodeInput: Decode<Inputs.ProcessInput> = decoder("input", InputWire)
-
-type Disposition = typeof Registrations.RecoveryDisposition.Type
-
-/** A recovery disposition as JSON. */
-export const encodeDisposition: Encode<Disposition> = encoder(Registrations.RecoveryDisposition)
-/** Reads a recovery disposition; there is no default. */
-export const decodeDisposition: Decode<Disposition> = decoder("disposition", Registrations.RecoveryDisposition)
-
-/** An owner of leases as JSON. */
-export const encodeLeaseOwner: Encode<Leases.LeaseOwner> = encoder(Leases.LeaseOwner)
-/** Reads an owner of leases; one without evidence is opaque. */
-export const decodeLeaseOwner: Decode<Leases.LeaseOwner> = decoder("owner", Leases.LeaseOwner)
-
-/** A lease as JSON. */
-export const encodeLease: Encode<Leases.Lease> = encoder(Leases.Lease)
-/** Reads a lease. */
-export const decodeLease: Decode<Leases.Lease> = decoder("lease", Leases.Lease)
 
 const absent = Schema.optionalWith(Schema.Never, { exact: true })
 const LeaseType = Schema.typeSchema(Leases.Lease)
@@ -117,83 +103,11 @@ const ClaimOutcome = Schema.Union(
   )
 )
 
-/** The answer to a claim as JSON: `{"Acquired": lease}` or `{"Busy": {"holder": lease}}`. */
-export const encodeClaimOutcome: Encode<Leases.ClaimOutcome> = encoder(ClaimOutcome)
-/** Reads the answer to a claim. */
-export const decodeClaimOutcome: Decode<Leases.ClaimOutcome> = decoder("claim_outcome", ClaimOutcome)
-
 /** Who started a process first, and when. Units: epoch milliseconds, UTC. */
-export const FirstStarted = Schema.Struct({
+const FirstStarted = Schema.Struct({
   owner: Leases.LeaseOwner,
   startedAtMs: renamed("started_at_ms", Schema.Int)
 })
-/** Who started a process first, and when. */
-export type FirstStarted = typeof FirstStarted.Type
-
-/** Who started a process first, as JSON. */
-export const encodeProcessStarted: Encode<FirstStarted> = encoder(FirstStarted)
-/** Reads who started a process first. */
-export const decodeProcessStarted: Decode<FirstStarted> = decoder("started", FirstStarted)
-
-/** A request to give a process up, as JSON. */
-export const encodeAbandonRequest: Encode<Facts.AbandonRequest> = encoder(Facts.AbandonRequest)
-/** Reads a request to give a process up. */
-export const decodeAbandonRequest: Decode<Facts.AbandonRequest> = decoder("abandon_request", Facts.AbandonRequest)
-
-/** Where an attached system knows a process, as JSON. */
-export const encodeExternalRef: Encode<Facts.ExternalRef> = encoder(Facts.ExternalRef)
-/** Reads where an attached system knows a process. */
-export const decodeExternalRef: Decode<Facts.ExternalRef> = decoder("external_ref", Facts.ExternalRef)
-
-/** An open wait as JSON. */
-export const encodeWaitState: Encode<Facts.WaitState> = encoder(Facts.WaitState)
-/** Reads an open wait. */
-export const decodeWaitState: Decode<Facts.WaitState> = decoder("wait", Facts.WaitState)
-
-/** A session scope as JSON. */
-export const encodeSessionScope: Encode<Origin.SessionScope> = encoder(Origin.SessionScope)
-/** Reads a session scope. */
-export const decodeSessionScope: Decode<Origin.SessionScope> = decoder("session_scope", Origin.SessionScope)
-
-/** An originator as JSON. */
-export const encodeOriginator: Encode<Origin.Originator> = encoder(Origin.Originator)
-/** Reads an originator. */
-export const decodeOriginator: Decode<Origin.Originator> = decoder("originator", Origin.Originator)
-
-/** A provenance as JSON. */
-export const encodeProvenance: Encode<Origin.Provenance> = encoder(Origin.Provenance)
-/** Reads a provenance. */
-export const decodeProvenance: Decode<Origin.Provenance> = decoder("provenance", Origin.Provenance)
-
-/** A cause as JSON. */
-export const encodeCausalRef: Encode<Origin.CausalRef> = encoder(Origin.CausalRef)
-/** Reads a cause. */
-export const decodeCausalRef: Decode<Origin.CausalRef> = decoder("caused_by", Origin.CausalRef)
-
-/** An invocation as JSON. */
-export const encodeInvocation: Encode<Invocations.Invocation> = encoder(Invocations.Invocation)
-/** Reads an invocation. */
-export const decodeInvocation: Decode<Invocations.Invocation> = decoder("invocation", Invocations.Invocation)
-
-/** An identity as JSON. */
-export const encodeIdentity: Encode<Inputs.ProcessIdentity> = encoder(Inputs.ProcessIdentity)
-/** Reads an identity. */
-export const decodeIdentity: Decode<Inputs.ProcessIdentity> = decoder("identity", Inputs.ProcessIdentity)
-
-/** A selector as JSON. */
-export const encodeSelector: Encode<Types.Selector> = encoder(Types.Selector)
-/** Reads a selector. */
-export const decodeSelector: Decode<Types.Selector> = decoder("selector", Types.Selector)
-
-/** An event type as JSON. */
-export const encodeEventType: Encode<Types.EventType> = encoder(Types.EventType)
-/** Reads an event type. */
-export const decodeEventType: Decode<Types.EventType> = decoder("event_type", Types.EventType)
-
-/** An output as JSON. */
-export const encodeAwaitOutput: Encode<Output.AwaitOutput> = encoder(Output.AwaitOutput)
-/** Reads an output. */
-export const decodeAwaitOutput: Decode<Output.AwaitOutput> = decoder("await_output", Output.AwaitOutput)
 
 type Issue = ParseResult.ArrayFormatterIssue
 
@@ -235,12 +149,7 @@ const eventTypes = Schema.optionalWith(Schema.Array(EventType), { default: () =>
 const time = <const Key extends string>(key: Key) =>
   Schema.optionalWith(Schema.Int, { default: () => 0 }).pipe(Schema.fromKey(key))
 
-const Registration = Schema.Struct({ ...Registrations.Registration.fields, input: InputWire, eventTypes })
-
-/** A registration as JSON. */
-export const encodeRegistration: Encode<Registrations.Registration> = encoder(Registration)
-/** Reads a registration; event types default to none. */
-export const decodeRegistration: Decode<Registrations.Registration> = decoder("registration", Registration)
+const Registration = Schema.Struct({ ...Inputs.Registration.fields, input: InputWire, eventTypes })
 
 const output = renamed("await_output", AwaitOutput)
 
@@ -252,11 +161,6 @@ const Status = Schema.Union(
   Schema.Struct({ _tag: tagged("state", "abandoned", "Abandoned"), output })
 )
 
-/** A status as JSON. */
-export const encodeStatus: Encode<ProcessStatus> = encoder(Status)
-/** Reads a status. */
-export const decodeStatus: Decode<ProcessStatus> = decoder("status", Status)
-
 /** What the wire shows of a record: all of it but the counters of its fold. */
 export type ShownRecord = Omit<ProcessRecord, "activations" | "waitCounts" | "consumedSignals">
 
@@ -264,7 +168,7 @@ const Record = Schema.Struct({
   id: ProcessId,
   registrationHash: renamed("registration_hash", Schema.String),
   input: InputWire,
-  disposition: Registrations.RecoveryDisposition,
+  disposition: Inputs.RecoveryDisposition,
   identity: ProcessIdentity,
   eventTypes,
   provenance: Provenance,
@@ -283,20 +187,21 @@ const Record = Schema.Struct({
     "cancel_request",
     Schema.Struct({ reason: Schema.NullOr(Schema.String), requestedAtMs: renamed("requested_at_ms", Schema.Int) })
   ),
-  parent: optional(Registrations.Parent),
+  parent: optional(Inputs.Parent),
   maxAttempts: renamedOptional("max_attempts", Schema.Int)
 })
 
-const readRecord = decoder("record", Record)
+const recordBy = codec("record", Record)
 
-/** A record as JSON; nothing that is absent is mentioned. */
-export const encodeRecord: Encode<ShownRecord> = encoder(Record)
-/** Reads a record. The disposition has no default; a record that lists no waits has at most the one it names. */
-export const decodeRecord: Decode<ShownRecord> = (json) =>
-  Either.map(readRecord(json), (record) => ({
-    ...record,
-    waits: record.waits ?? (record.wait === undefined ? [] : [record.wait])
-  }))
+/** The disposition has no default; a record that lists no waits has at most the one it names. */
+const record: Codec<ShownRecord> = {
+  encode: recordBy.encode,
+  decode: (json) =>
+    Either.map(recordBy.decode(json), (read) => ({
+      ...read,
+      waits: read.waits ?? (read.wait === undefined ? [] : [read.wait])
+    }))
+}
 
 const Event = Schema.Struct({
   processId: renamed("process_id", ProcessId),
@@ -308,20 +213,20 @@ const Event = Schema.Struct({
   occurredAtMs: renamed("occurred_at_ms", Schema.Int)
 })
 
-const readEvent = decoder("event", Event)
-const writeEvent = encoder(Event)
+const eventBy = codec("event", Event)
 
-/** An event as JSON, with the invocation that follows from it; its replay key stands in there. */
-export const encodeEvent: Encode<ProcessEvent> = (event) => writeEvent({ ...event, invocation: invocationOf(event) })
-/** Reads an event. An invocation that is not the event's own is refused: it could not be written back. */
-export const decodeEvent: Decode<ProcessEvent> = (json) =>
-  Either.flatMap(readEvent(json), ({ invocation, ...rest }) => {
-    const replay = invocation.replay?.key
-    const event = { ...rest, ...(replay === undefined ? {} : { replayKey: replay }) }
-    return jsonEquals(invocationOf(event), invocation)
-      ? Either.right(event)
-      : refuse("event/invocation", "is not the invocation of this event")
-  })
+/** An invocation that is not the event's own is refused: it could not be written back. The replay key is part of it. */
+const event: Codec<ProcessEvent> = {
+  encode: (value) => eventBy.encode({ ...value, invocation: invocationOf(value) }),
+  decode: (json) =>
+    Either.flatMap(eventBy.decode(json), ({ invocation, ...rest }) => {
+      const replay = invocation.replay?.key
+      const read = { ...rest, ...(replay === undefined ? {} : { replayKey: replay }) }
+      return jsonEquals(invocationOf(read), invocation)
+        ? Either.right(read)
+        : refuse("event/invocation", "is not the invocation of this event")
+    })
+}
 
 const Append = Schema.Struct({
   eventType: renamed("event_type", Schema.String),
@@ -330,22 +235,21 @@ const Append = Schema.Struct({
   wakeTargetScope: renamedOptional("wake_target_scope", SessionScope)
 })
 
-const readAppend = decoder("request", Append)
-const writeAppend = encoder(Append)
+const appendBy = codec("request", Append)
 
-/** A wish to append, as JSON. */
-export const encodeAppendRequest: Encode<AppendRequest> = ({ replayKey, ...rest }) =>
-  writeAppend({ ...rest, ...(replayKey === undefined ? {} : { replay: { key: replayKey } }) })
-/** Reads a wish to append. */
-export const decodeAppendRequest: Decode<AppendRequest> = (json) =>
-  Either.map(readAppend(json), ({ replay, ...rest }) => ({
-    ...rest,
-    ...(replay === undefined ? {} : { replayKey: replay.key })
-  }))
+const appendRequest: Codec<AppendRequest> = {
+  encode: ({ replayKey, ...rest }) =>
+    appendBy.encode({ ...rest, ...(replayKey === undefined ? {} : { replay: { key: replayKey } }) }),
+  decode: (json) =>
+    Either.map(appendBy.decode(json), ({ replay, ...rest }) => ({
+      ...rest,
+      ...(replay === undefined ? {} : { replayKey: replay.key })
+    }))
+}
 
 const wakeType = "process.wake"
 
-/** What a delivery says of its event when it says nothing: nobody's, and nothing but a wake. */
+/** The invocation assumed for a delivery that names none: a wake without a session. */
 const unknownEvent = (): Invocation => ({
   scope: { sessionId: "" },
   subject: { _tag: "ProcessEvent", processId: processId(""), sequence: 0, eventType: wakeType }
@@ -357,20 +261,38 @@ const WakeDelivery = Schema.Struct({
   eventInvocation: Schema.optionalWith(Invocation, { default: unknownEvent }).pipe(Schema.fromKey("event_invocation"))
 })
 
-/** A message for a session, as JSON. */
-export const encodeWakeDelivery: Encode<Wakes.WakeDelivery> = encoder(WakeDelivery)
-/** Reads a message for a session. */
-export const decodeWakeDelivery: Decode<Wakes.WakeDelivery> = decoder("wake_delivery", WakeDelivery)
-
 /** How many ended processes a prune removed, and how many events with them. */
-export const PruneCounts = Schema.Struct({
+const PruneCounts = Schema.Struct({
   prunedProcesses: renamed("pruned_processes", Schema.Int),
   prunedEvents: renamed("pruned_events", Schema.Int)
 })
-/** How many ended processes a prune removed, and how many events with them. */
-export type PruneCounts = typeof PruneCounts.Type
 
-/** What a prune removed, as JSON. */
-export const encodePruneReport: Encode<PruneCounts> = encoder(PruneCounts)
-/** Reads what a prune removed. */
-export const decodePruneReport: Decode<PruneCounts> = decoder("prune_report", PruneCounts)
+/** The wire JSON of the model's types, by name. What is absent is not mentioned; unknown fields are left out. */
+export const wire = {
+  input: codec("input", InputWire),
+  disposition: codec("disposition", Inputs.RecoveryDisposition),
+  leaseOwner: codec("owner", Leases.LeaseOwner),
+  lease: codec("lease", Leases.Lease),
+  /** `{"Acquired": lease}` or `{"Busy": {"holder": lease}}`. */
+  claimOutcome: codec("claim_outcome", ClaimOutcome),
+  processStarted: codec("started", FirstStarted),
+  abandonRequest: codec("abandon_request", AbandonRequest),
+  externalRef: codec("external_ref", ExternalRef),
+  waitState: codec("wait", WaitState),
+  sessionScope: codec("session_scope", SessionScope),
+  originator: codec("originator", Origin.Originator),
+  provenance: codec("provenance", Provenance),
+  causalRef: codec("caused_by", Origin.CausalRef),
+  invocation: codec("invocation", Invocation),
+  identity: codec("identity", ProcessIdentity),
+  selector: codec("selector", Types.Selector),
+  eventType: codec("event_type", EventType),
+  awaitOutput: codec("await_output", AwaitOutput),
+  registration: codec("registration", Registration),
+  status: codec("status", Status),
+  record,
+  event,
+  appendRequest,
+  wakeDelivery: codec("wake_delivery", WakeDelivery),
+  pruneReport: codec("prune_report", PruneCounts)
+}

@@ -3,12 +3,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as BackOff from "../../machines/backOff.ts"
 import { StoreError } from "../model/errors.ts"
 
 /** The pauses between tries: 10 ms, doubled up to one second. */
-export const patience: Schedule.Schedule<unknown> = Schedule.union(
-  Schedule.exponential("10 millis"),
-  Schedule.spaced("1 second")
+export const patience: Schedule.Schedule<unknown> = Schedule.addDelay(Schedule.forever, (retries) =>
+  BackOff.delayMs({ baseMs: 10, maxMs: 1_000 }, retries + 1)
 )
 
 /** Tries a write until the store answers it; each outage is told. A write that is answered at once sets nothing up. */

@@ -1,32 +1,29 @@
 /**
- * Commit listeners: a synchronous fan-out, in commit order, to whoever lives in this OS process.
+ * Listeners: a synchronous fan-out, in order, to subscribers in this OS process.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Change } from "./Decision.ts"
-
-/** Hears of every commit. */
-export type Listener = (changes: ReadonlyArray<Change>) => void
 
 /** A set of listeners. */
-export interface Listeners {
-  readonly publish: Listener
-  readonly subscribe: (listener: Listener) => Effect.Effect<void, never, Scope.Scope>
+export interface Listeners<A> {
+  readonly publish: (message: A) => void
+  /** Subscribes until the scope ends. A listener must neither throw nor wait; one that throws is removed. */
+  readonly subscribe: (listener: (message: A) => void) => Effect.Effect<void, never, Scope.Scope>
+  readonly size: () => number
 }
 
 /** Makes an empty set. */
-export const make = (): Listeners => {
-  const all = new Set<Listener>()
+export const make = <A>(): Listeners<A> => {
+  const all = new Set<(message: A) => void>()
   return {
-    publish: (changes) => {
-      if (changes.length === 0) return
+    publish: (message) => {
       for (const listener of all) {
         try {
-          listener(changes)
+          listener(message)
         } catch (cause) {
-          // The commit stands, and its callers wait for their answers: one listener's fault must not keep them.
+          // What was published is a fact, and its callers wait for their answers: one listener's fault must not keep them.
           all.delete(listener)
-          process.emitWarning(`a commit listener threw and hears no more: ${String(cause)}`, "HoldfastWarning")
+          process.emitWarning(`a listener threw and hears no more: ${String(cause)}`, "HoldfastWarning")
         }
       }
     },
@@ -39,6 +36,7 @@ export const make = (): Listeners => {
           Effect.sync(() => {
             all.delete(listener)
           })
-      )
+      ),
+    size: () => all.size
   }
 }

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as BackOff from "../../machines/backOff.ts"
 import type { SweepEvent } from "../../machines/sweep.ts"
 import { sweepMachine } from "../../machines/sweep.ts"
 import * as Step from "../../machines/xstate/step.ts"
@@ -21,6 +22,7 @@ import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import * as Inboxes from "../runtime/worker/Inbox.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
+import * as Listeners from "../store/listeners.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { DeadHolder, RowReport, SweepReport } from "./SweepReport.ts"
 import * as SweepReports from "./SweepReport.ts"
@@ -74,17 +76,17 @@ export const make = (
     const told: SweepReports.Told = { stuck, dead: new Map() }
     const inbox = Inboxes.make<SweepEvent>()
     const oneAtATime = Effect.unsafeMakeSemaphore(1)
-    const listeners = new Set<(report: SweepReport) => void>()
+    const listeners = Listeners.make<SweepReport>()
     let latest: LatestSweeps = { eventful: [] }
     let latestMs = 0
 
     /** The rows of holders whose death is proven, each with its holder. Every holder is asked for once. */
     const deadRows = Effect.gen(function* () {
-      const holders = yield* store.holders
+      const holders = yield* store.leases.holders
       const dead = yield* Effect.filter(holders, ({ owner }) => liveness.isDefinitelyDead(owner, worker.owner))
       const rows = new Map<ProcessId, LeaseOwner>()
       for (const holder of dead) {
-        for (const { processId, owner } of yield* store.heldBy(holder)) rows.set(processId, owner)
+        for (const { processId, owner } of yield* store.leases.heldBy(holder)) rows.set(processId, owner)
       }
       return {
         rows,
@@ -131,7 +133,7 @@ export const make = (
           report,
           eventful: SweepReports.isEventful(report) ? [report, ...eventful].slice(0, maxRemembered) : eventful
         }
-        for (const listener of listeners) listener(report)
+        listeners.publish(report)
         return report
       })
 
@@ -196,11 +198,7 @@ export const make = (
         }),
       nudge: Effect.sync(() => inbox.offer({ type: "sweep.woken" })),
       latest: Effect.sync(() => latest),
-      onReport: (listener) =>
-        Effect.acquireRelease(
-          Effect.sync(() => listeners.add(listener)),
-          () => Effect.sync(() => listeners.delete(listener))
-        ),
+      onReport: listeners.subscribe,
       run: run as Effect.Effect<never> // it loops for ever
     })
   })
@@ -214,8 +212,8 @@ interface Stuck {
   readonly untilMs: number
 }
 
-/** One second, doubled up to ten: what another program asks of the row meanwhile should not wait longer. */
+/** At most ten seconds: what another program asks of the row meanwhile should not wait longer. */
 const longer = (before: Stuck | undefined, nowMs: number): Stuck => {
   const times = (before?.times ?? 0) + 1
-  return { times, untilMs: nowMs + Math.min(1_000 * 2 ** (times - 1), 10_000) }
+  return { times, untilMs: nowMs + BackOff.delayMs({ baseMs: 1_000, maxMs: 10_000 }, times) }
 }

@@ -1,12 +1,12 @@
 /**
- * The wake driver: claims what the outbox owes, hands it to the host's sink, and settles it.
+ * The wake driver: claims due wakes from the outbox, hands them to the host's sink, and settles them.
  *
  * ```
- * nudge or pause ─► is anything due? ─► claim ─► sink ─► settle ─► nudge
- *                       no: a longer pause        └─ failed, silent: deferred, longer each time
+ * wake-up or pause ─► is anything due? ─► claim ─► sink ─► settle ─► wake-up
+ *                         no: a longer pause        └─ failed, silent: deferred, longer each time
  * ```
  * Invariant: a wake is settled as enqueued only after the sink said that it was delivered. Each delivery has a fiber of its
- * own, so a target that is slow or gone holds up nobody else's.
+ * own, so a slow target delays no other delivery.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -15,7 +15,9 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import * as BackOff from "../../machines/backOff.ts"
 import { WakeOutbox } from "../operations/WakeOutbox.ts"
+import * as Latch from "../runtime/Latch.ts"
 import type { Settlement, WakeClaim } from "../store/Outbox.ts"
 import { WakeTimings } from "../store/Outbox.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
@@ -26,7 +28,7 @@ import { WakeSink } from "./WakeSink.ts"
 export class WakeDriver extends Context.Tag("holdfast/supervision/WakeDriver")<
   WakeDriver,
   {
-    /** Drives for ever; for the supervision tree to run. Without a sink it claims nothing. */
+    /** Claims and delivers; for the supervision tree to run. Without a sink it claims nothing. */
     readonly run: Effect.Effect<never>
   }
 >() {}
@@ -34,13 +36,13 @@ export class WakeDriver extends Context.Tag("holdfast/supervision/WakeDriver")<
 /** How many deliveries are under way at once. */
 export const maxInFlight = 64
 
-/** The pauses of a driver that finds nothing: the first, doubled up to the last. Units: milliseconds. */
-export const pollMs = { first: 25, last: 1_000 } as const
+/** The pauses of a driver that finds nothing due. */
+export const polling: BackOff.BackOffPolicy = { baseMs: 25, maxMs: 1_000 }
 
-/** How long a wake rests after its n-th attempt: 50 ms, doubled up to five minutes. Units: milliseconds. */
-export const backOffMs = (attempts: number): number => Math.min(50 * 2 ** (attempts - 1), 300_000)
+/** How long a wake is deferred after its n-th attempt: 50 ms, doubled up to five minutes. Units: milliseconds. */
+export const backOffMs = (attempts: number): number => BackOff.delayMs({ baseMs: 50, maxMs: 300_000 }, attempts)
 
-/** A driver for the sink in context. Its loop is for the supervision tree to run. */
+/** A driver for the sink in context. */
 export const layer: Layer.Layer<WakeDriver, never, ProcessStore | WakeOutbox | WakeSink> = Layer.effect(
   WakeDriver,
   Effect.gen(function* () {
@@ -57,22 +59,24 @@ export const layer: Layer.Layer<WakeDriver, never, ProcessStore | WakeOutbox | W
         Effect.flatMap((outcome) =>
           outcome._tag === "Settled"
             ? Effect.void
-            : Effect.logDebug(`somebody else has taken ${claim.wake.wakeId} meanwhile`)
+            : Effect.logDebug(`another driver claimed ${claim.wake.wakeId} meanwhile`)
         ),
-        Effect.catchAll((error) => Effect.logWarning(`${claim.wake.wakeId} is delivered again: ${error.message}`))
+        Effect.catchAll((error) =>
+          Effect.logWarning(`${claim.wake.wakeId} not settled, it will be delivered again: ${error.message}`)
+        )
       )
 
     const handOver = (claim: WakeClaim) =>
       Effect.exit(Effect.interruptible(answerOf(deliver, claim, silenceMs))).pipe(
-        Effect.flatMap((exit) => Effect.zipRight(tell(claim, exit), settle(claim, settlementOf(claim, exit)))),
+        Effect.flatMap((exit) => Effect.zipRight(logProblem(claim, exit), settle(claim, settlementOf(claim, exit)))),
         Effect.uninterruptible
       )
 
     const run = Effect.gen(function* () {
-      const nudges = makeNudges()
+      const latch = Latch.make()
       const deliveries = yield* FiberSet.make<void>()
       yield* store.onCommit((changes) => {
-        if (changes.some(({ wakes = [] }) => wakes.length > 0)) nudges.nudge()
+        if (changes.some(({ wakes = [] }) => wakes.length > 0)) latch.wake()
       })
       let free = maxInFlight
 
@@ -85,24 +89,23 @@ export const layer: Layer.Layer<WakeDriver, never, ProcessStore | WakeOutbox | W
           free--
           const done = Effect.sync(() => {
             free++
-            nudges.nudge()
+            latch.wake()
           })
           yield* FiberSet.run(deliveries, Effect.ensuring(handOver(claim), done))
         }
         return claims.length > 0 || expired.length > 0
       }).pipe(
-        // What was claimed must get its fiber, or it would rest until the claim is stale.
+        // Every claim must get its fiber, or its wake would wait until the claim is stale.
         Effect.uninterruptible,
         Effect.catchAll((error) =>
-          Effect.as(Effect.logWarning(`wakes rest until the store answers: ${error.message}`), false)
+          Effect.as(Effect.logWarning(`wakes wait until the store answers: ${error.message}`), false)
         )
       )
 
-      let pauseMs: number = pollMs.first
+      let idleRounds = 1
       while (true) {
-        const found = yield* round
-        const nudged = found || (yield* nudges.within(pauseMs))
-        pauseMs = nudged ? pollMs.first : Math.min(pauseMs * 2, pollMs.last)
+        const isBusy = (yield* round) || (yield* latch.sleep(BackOff.delayMs(polling, idleRounds)))
+        idleRounds = isBusy ? 1 : idleRounds + 1
       }
     })
 
@@ -110,10 +113,10 @@ export const layer: Layer.Layer<WakeDriver, never, ProcessStore | WakeOutbox | W
   })
 )
 
-/** The store may be busy for moments; a claim that cannot be settled is stale in a while, and the wake is delivered again. */
+/** The store may be busy for moments. A claim that is never settled becomes stale, and its wake is delivered again. */
 const settleAgain = Schedule.intersect(Schedule.exponential("50 millis"), Schedule.recurs(5))
 
-/** A sink that throws before it answers is one that fails; one that cannot be interrupted is not waited for. */
+/** A sink that throws counts as one that fails; the driver does not wait for one that cannot be interrupted. */
 const answerOf = (deliver: Deliver, { wake }: WakeClaim, silenceMs: number): Effect.Effect<SinkAnswer, unknown> =>
   Effect.suspend(() => deliver(wake)).pipe(
     Effect.disconnect,
@@ -125,7 +128,7 @@ const answerOf = (deliver: Deliver, { wake }: WakeClaim, silenceMs: number): Eff
 
 const settlementOf = ({ attempts }: WakeClaim, exit: Exit.Exit<SinkAnswer, unknown>): Settlement => {
   if (Exit.isFailure(exit)) {
-    // A driver that stops leaves at once what another may take at once.
+    // On shutdown, defer with no delay so that another host can retry immediately.
     const delayMs = Cause.isInterruptedOnly(exit.cause) ? 0 : backOffMs(attempts)
     return { _tag: "Defer", delayMs, seen: "unknown" }
   }
@@ -139,7 +142,7 @@ const settlementOf = ({ attempts }: WakeClaim, exit: Exit.Exit<SinkAnswer, unkno
   }
 }
 
-const tell = ({ wake, attempts }: WakeClaim, exit: Exit.Exit<SinkAnswer, unknown>): Effect.Effect<void> => {
+const logProblem = ({ wake, attempts }: WakeClaim, exit: Exit.Exit<SinkAnswer, unknown>): Effect.Effect<void> => {
   const what = `${wake.wakeId} of ${wake.processId} for ${wake.targetScopeId}`
   if (Exit.isSuccess(exit)) {
     return exit.value._tag === "TargetGone"
@@ -149,32 +152,5 @@ const tell = ({ wake, attempts }: WakeClaim, exit: Exit.Exit<SinkAnswer, unknown
   if (Cause.isInterruptedOnly(exit.cause)) return Effect.void
   const problem = Cause.squash(exit.cause)
   const text = problem instanceof Error ? problem.message : String(problem)
-  return Effect.logWarning(`${what}: attempt ${attempts} failed, it rests ${backOffMs(attempts)} ms: ${text}`)
-}
-
-/** One waiter; nudges that come while it does not wait are kept as one. */
-const makeNudges = () => {
-  let nudged = false
-  let resume: (() => void) | undefined
-  const wait = Effect.async<void>((go) => {
-    if (nudged) return go(Effect.void)
-    resume = () => go(Effect.void)
-    return Effect.sync(() => {
-      resume = undefined
-    })
-  })
-  return {
-    nudge: () => {
-      nudged = true
-      resume?.()
-      resume = undefined
-    },
-    /** Whether a nudge came before the time was up. */
-    within: (ms: number): Effect.Effect<boolean> =>
-      Effect.map(Effect.timeoutOption(wait, ms), () => {
-        const was = nudged
-        nudged = false
-        return was
-      })
-  }
+  return Effect.logWarning(`${what}: attempt ${attempts} failed, the next one is in ${backOffMs(attempts)} ms: ${text}`)
 }

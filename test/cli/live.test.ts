@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Explanations from "../../src/explain/Explanation.ts"
 import * as Wire from "../../src/model/wire.ts"
-import { decodeLease } from "../../src/model/wire.ts"
+import { wire } from "../../src/model/wire.ts"
 import { root } from "../support/children.ts"
 import { crash, follow, holdfast, hosted, spawned } from "./running.ts"
 
@@ -17,7 +17,7 @@ const statusOf = async (db: string, id: string): Promise<string> => {
   const { record } = JSON.parse((await holdfast(["show", id, "--db", db, "--json"])).out) as {
     readonly record: unknown
   }
-  return Either.getOrThrow(Wire.decodeRecord(record)).status._tag
+  return Either.getOrThrow(Wire.wire.record.decode(record)).status._tag
 }
 
 describe("the command line, while a host has the file open", () => {
@@ -53,7 +53,7 @@ describe("the command line, while a host has the file open", () => {
             "work-1"
           ])
           const { processes } = JSON.parse(listed.out) as { readonly processes: ReadonlyArray<unknown> }
-          for (const record of processes) assert.isTrue(Either.isRight(Wire.decodeRecord(record)))
+          for (const record of processes) assert.isTrue(Either.isRight(Wire.wire.record.decode(record)))
           assert.deepStrictEqual(idsIn(some.out), ["absent-1", "charge-1"])
           assert.include(some.out, '"next":"charge-1"')
           assert.deepStrictEqual(idsIn(waiting.out), ["review-1"])
@@ -62,9 +62,9 @@ describe("the command line, while a host has the file open", () => {
           assert.match(table.out, /^ID +KIND +STATE +TRY +CHANGED\nabsent-1 .*\ncharge-1 +charge +running +1 /)
 
           const one = JSON.parse(shown.out) as { readonly record: unknown; readonly events: ReadonlyArray<unknown> }
-          assert.strictEqual(Either.getOrThrow(Wire.decodeRecord(one.record)).status._tag, "Completed")
+          assert.strictEqual(Either.getOrThrow(Wire.wire.record.decode(one.record)).status._tag, "Completed")
           assert.deepStrictEqual(
-            one.events.map((event) => Either.getOrThrow(Wire.decodeEvent(event)).eventType),
+            one.events.map((event) => Either.getOrThrow(Wire.wire.event.decode(event)).eventType),
             ["process.started", "process.completed"]
           )
           // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there
@@ -131,7 +131,7 @@ describe("the command line, while a host has the file open", () => {
           assert.match(asked.out, /^work-1: it was asked to stop\. /)
           assert.deepStrictEqual(await one.ended(), { code: 0, signal: null })
           assert.deepStrictEqual(
-            one.lines.map((line) => Either.getOrThrow(Wire.decodeEvent(JSON.parse(line))).eventType),
+            one.lines.map((line) => Either.getOrThrow(Wire.wire.event.decode(JSON.parse(line))).eventType),
             ["process.started", "process.cancel_requested", "process.cancelled"]
           )
           await all.saw(/ work-1 #3 +process\.cancelled /)
@@ -192,7 +192,10 @@ describe("the command line, after a host has crashed", () => {
           )
           assert.strictEqual(await statusOf(db, "charge-1"), "Abandoned")
           const shown = JSON.parse((await on("show", "work-1", "--json")).out) as { readonly lease: unknown }
-          assert.isTrue(Either.isRight(decodeLease(shown.lease)), "its lease is left to the host that takes it over")
+          assert.isTrue(
+            Either.isRight(wire.lease.decode(shown.lease)),
+            "its lease is left to the host that takes it over"
+          )
           assert.deepStrictEqual(await on("verify"), { code: 0, out: "", err: "9 verified, 0 differences\n" })
         })
       }),

@@ -13,7 +13,7 @@ import { condensed } from "../support/codegen/recoveryPage.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 
 /** A whole tree is read, and a database made: slow on a busy machine, though never stuck. */
-const patientMs = 30_000
+const patientMs = 120_000
 
 describe("the generated files", () => {
   it(

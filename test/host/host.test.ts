@@ -64,10 +64,10 @@ describe("the tree of a host", () => {
           "│  ├─ process actors: running, accepting, 1 at work",
           "│  │  └─ p: running, attempt 1, fence 1",
           "│  ├─ admission: running",
-          "│  ├─ lookout: running",
+          "│  ├─ recheck: running",
           "│  └─ sweep: running",
           "├─ timer driver: running",
-          "├─ debts: running",
+          "├─ parent close: running",
           "├─ wake driver: running",
           "└─ change feed: running"
         ].join("\n")
@@ -91,7 +91,7 @@ describe("a defect in a part of a host", () => {
     ["lease renewer", "renewKept", Effect.void],
     ["change feed", "changedElsewhere", Effect.void],
     [
-      "lookout",
+      "recheck",
       "find",
       Effect.flatMap(ProcessRegistry, (registry) =>
         registry.requestProcessCancel(processId("idle"), `no. ${Math.random()}`, Authority.host)
@@ -103,9 +103,9 @@ describe("a defect in a part of a host", () => {
       Effect.gen(function* () {
         const { store, breaks } = yield* faultyStore
         const { engine, begun, interrupted, open } = gated()
-        const options = { leaseRenewal: "20 millis", sweepInterval: part === "lookout" ? false : "20 millis" } as const
+        const options = { leaseRenewal: "20 millis", sweepInterval: part === "recheck" ? false : "20 millis" } as const
         yield* Effect.gen(function* () {
-          // Nobody here can run it: it stands for what a hint makes the lookout look at.
+          // Nobody here can run it: it stands for what a hint makes the recheck look at.
           yield* start(gated("rerunnable", "elsewhere").engine, "idle")
           const first = yield* start(engine, "p")
           yield* until(Effect.sync(() => begun.length === 1))
@@ -204,7 +204,7 @@ describe("a host that fails", () => {
         assert.deepStrictEqual(interrupted.toSorted(), begun.toSorted())
         for (const id of begun) {
           assert.strictEqual((yield* logOf(store, id)).at(-1), "process.suspended")
-          assert.isUndefined(yield* store.leaseOf(processId(id)))
+          assert.isUndefined(yield* store.leases.of(processId(id)))
         }
         const tree = yield* host.tree
         assert.strictEqual(tree.lastFailure?.problem, problem)
@@ -216,7 +216,7 @@ describe("a host that fails", () => {
           "host failed",
           "owner stopped",
           "timer driver stopped",
-          "debts stopped",
+          "parent close stopped",
           "wake driver stopped",
           "change feed stopped"
         ]
@@ -237,7 +237,7 @@ describe("a host that stops", () => {
   }
 
   it.scopedLive(
-    "interrupts, hands back, and only then gives up what its owner began and nobody holds, with evidence",
+    "interrupts, hands back, and only then gives up what its owner began and no worker holds, with evidence",
     () =>
       Effect.gen(function* () {
         const store = yield* MemoryStore.make
@@ -285,7 +285,7 @@ describe("a host that stops", () => {
     Effect.gen(function* () {
       const store = yield* MemoryStore.make
       let begun = false
-      const expiry = Effect.map(store.leaseOf(processId("p")), (lease) => lease?.expiresAtMs ?? 0)
+      const expiry = Effect.map(store.leases.of(processId("p")), (lease) => lease?.expiresAtMs ?? 0)
       const renewed = Effect.flatMap(expiry, (before) => until(Effect.map(expiry, (now) => now > before)))
       const Slow = Engine.make("slow", {
         version: "1",
@@ -306,7 +306,7 @@ describe("a host that stops", () => {
         yield* until(Effect.sync(() => begun))
       }).pipe(Effect.provide(hostOn(store, [Slow], options)))
       assert.deepStrictEqual(yield* logOf(store, "p"), ["process.started", "process.suspended"])
-      assert.strictEqual(yield* store.leaseOf(processId("p")), undefined)
+      assert.strictEqual(yield* store.leases.of(processId("p")), undefined)
     })
   )
 
@@ -345,7 +345,7 @@ describe("a host that stops", () => {
       yield* Deferred.succeed(release, undefined)
       yield* bounded(Fiber.join(closing))
       assert.deepStrictEqual(yield* logOf(store, "p"), ["process.started"])
-      assert.isDefined(yield* store.leaseOf(processId("p")))
+      assert.isDefined(yield* store.leases.of(processId("p")))
     })
   )
 })

@@ -3,7 +3,7 @@ import * as Either from "effect/Either"
 import type { Invocation } from "../../src/model/Invocation.ts"
 import { processId } from "../../src/model/ids.ts"
 import type { ProcessEffect } from "../../src/model/ProcessEffect.ts"
-import { decodeProcessEffect, effectIdOf, encodeProcessEffect, invocationOf } from "../../src/model/ProcessEffect.ts"
+import { effectIdOf, invocationOf, wire } from "../../src/model/ProcessEffect.ts"
 import { external, registrationOf } from "../../src/model/StartRequest.ts"
 
 const p = processId("p")
@@ -41,15 +41,15 @@ describe("a wish about processes", () => {
   for (const [effect, op, id] of cases) {
     it(`${op} has its id, and is the same again after JSON`, () => {
       assert.strictEqual(effectIdOf(effect), id)
-      const json = JSON.parse(JSON.stringify(encodeProcessEffect(effect)))
+      const json = JSON.parse(JSON.stringify(wire.encode(effect)))
       assert.strictEqual(json.op, op)
-      assert.deepStrictEqual(Either.getOrThrow(decodeProcessEffect(json)), effect)
+      assert.deepStrictEqual(Either.getOrThrow(wire.decode(json)), effect)
     })
   }
 
   it("is written as its fields are called elsewhere", () => {
-    assert.deepStrictEqual(encodeProcessEffect({ _tag: "Cancel", processId: p }), { op: "cancel", process_id: "p" })
-    assert.deepStrictEqual(encodeProcessEffect({ _tag: "List", sessionScope: f, mode: "all" }), {
+    assert.deepStrictEqual(wire.encode({ _tag: "Cancel", processId: p }), { op: "cancel", process_id: "p" })
+    assert.deepStrictEqual(wire.encode({ _tag: "List", sessionScope: f, mode: "all" }), {
       op: "list",
       session_scope: { session_id: "s", agent_frame_id: "f" },
       mode: "all"

@@ -5,10 +5,10 @@ import type { EventType } from "../../src/model/EventType.ts"
 import { plain } from "../../src/model/EventType.ts"
 import type { EnvironmentRef } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"
-import type { ProcessInput } from "../../src/model/ProcessInput.ts"
-import { identityOf } from "../../src/model/ProcessInput.ts"
 import { host } from "../../src/model/Provenance.ts"
+import type { ProcessInput } from "../../src/model/Registration.ts"
 import * as Registration from "../../src/model/Registration.ts"
+import { identityOf } from "../../src/model/Registration.ts"
 
 const env = "process-env:sha256:00" as EnvironmentRef
 const engine: ProcessInput = { _tag: "Engine", kind: "deploy", payload: { service: "api" } }

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { plain } from "../../src/model/EventType.ts"
-import { payloadProblem } from "../../src/model/payloads.ts"
+import { payloadProblem, plain } from "../../src/model/EventType.ts"
 
 const verdict = (schema: unknown, payload: unknown) => payloadProblem(plain("t", schema), payload)
 

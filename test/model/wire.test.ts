@@ -15,38 +15,7 @@ interface Codec {
   readonly decode: Records.Decode<unknown>
 }
 
-const codecs: Readonly<Record<string, Codec>> = {
-  input: { encode: Records.encodeInput, decode: Records.decodeInput },
-  disposition: { encode: Records.encodeDisposition, decode: Records.decodeDisposition },
-  leaseOwner: { encode: Records.encodeLeaseOwner, decode: Records.decodeLeaseOwner },
-  lease: { encode: Records.encodeLease, decode: Records.decodeLease },
-  claimOutcome: { encode: Records.encodeClaimOutcome, decode: Records.decodeClaimOutcome },
-  processStarted: { encode: Records.encodeProcessStarted, decode: Records.decodeProcessStarted },
-  abandonRequest: { encode: Records.encodeAbandonRequest, decode: Records.decodeAbandonRequest },
-  sessionScope: { encode: Records.encodeSessionScope, decode: Records.decodeSessionScope },
-  originator: { encode: Records.encodeOriginator, decode: Records.decodeOriginator },
-  provenance: { encode: Records.encodeProvenance, decode: Records.decodeProvenance },
-  causalRef: { encode: Records.encodeCausalRef, decode: Records.decodeCausalRef },
-  invocation: { encode: Records.encodeInvocation, decode: Records.decodeInvocation },
-  identity: { encode: Records.encodeIdentity, decode: Records.decodeIdentity },
-  externalRef: { encode: Records.encodeExternalRef, decode: Records.decodeExternalRef },
-  waitState: { encode: Records.encodeWaitState, decode: Records.decodeWaitState },
-  selector: { encode: Records.encodeSelector, decode: Records.decodeSelector },
-  eventType: { encode: Records.encodeEventType, decode: Records.decodeEventType },
-  awaitOutput: { encode: Records.encodeAwaitOutput, decode: Records.decodeAwaitOutput },
-  registration: { encode: Records.encodeRegistration, decode: Records.decodeRegistration },
-  status: { encode: Records.encodeStatus, decode: Records.decodeStatus },
-  record: { encode: Records.encodeRecord, decode: Records.decodeRecord },
-  event: { encode: Records.encodeEvent, decode: Records.decodeEvent },
-  appendRequest: { encode: Records.encodeAppendRequest, decode: Records.decodeAppendRequest },
-  wakeDelivery: { encode: Records.encodeWakeDelivery, decode: Records.decodeWakeDelivery },
-  pruneReport: { encode: Records.encodePruneReport, decode: Records.decodePruneReport },
-  handle: { encode: Handles.encodeHandle, decode: Handles.decodeHandle },
-  handleGrant: { encode: Handles.encodeHandleGrant, decode: Handles.decodeHandleGrant },
-  handleSummary: { encode: Handles.encodeHandleSummary, decode: Handles.decodeHandleSummary },
-  cancelSummary: { encode: Handles.encodeCancelSummary, decode: Handles.decodeCancelSummary },
-  sessionDeleteReport: { encode: Handles.encodeSessionDeleteReport, decode: Handles.decodeSessionDeleteReport }
-}
+const codecs: Readonly<Record<string, Codec>> = { ...Records.wire, ...Handles.wire }
 
 const folder = join(projectRoot, "test", "model", "golden")
 const golden = (name: string): ReadonlyArray<never> =>
@@ -167,7 +136,7 @@ describe("what may be left out", () => {
       unknown
     >
     const decoded = Either.getOrThrow(
-      Records.decodeRecord({ id, registration_hash, input, disposition, identity, provenance })
+      Records.wire.record.decode({ id, registration_hash, input, disposition, identity, provenance })
     )
     assert.deepInclude(decoded, {
       createdAtMs: 0,
@@ -181,7 +150,7 @@ describe("what may be left out", () => {
 
   it("a record that names its wait and lists none has that one open", () => {
     const decoded = Either.getOrThrow(
-      Records.decodeRecord(changed("record", { waits: undefined, attempts: undefined }))
+      Records.wire.record.decode(changed("record", { waits: undefined, attempts: undefined }))
     )
     assert.isDefined(decoded.wait)
     assert.deepStrictEqual<unknown>(decoded.waits, [decoded.wait])
@@ -189,9 +158,9 @@ describe("what may be left out", () => {
 
   it("an input's prepared payload of null is none", () => {
     const call = { call_id: "c", tool_id: "t", tool_name: "n", args: {}, prepared_payload: null }
-    const decoded = Either.getOrThrow(Records.decodeInput({ type: "tool_call", call }))
+    const decoded = Either.getOrThrow(Records.wire.input.decode({ type: "tool_call", call }))
     assert.deepStrictEqual(decoded, { _tag: "ToolCall", call: { callId: "c", toolId: "t", toolName: "n", args: {} } })
-    const written = Records.encodeInput({
+    const written = Records.wire.input.encode({
       _tag: "ToolCall",
       call: { callId: "c", toolId: "t", toolName: "n", args: {}, preparedPayload: null }
     })
@@ -202,33 +171,38 @@ describe("what may be left out", () => {
   })
 
   it("an engine's payload, an owner's evidence, a template's fields and a dedupe key have defaults", () => {
-    assert.deepInclude(Either.getOrThrow(Records.decodeInput({ type: "engine", kind: "k" })), { payload: null })
-    const owner = Either.getOrThrow(Records.decodeLeaseOwner({ owner_id: "w", incarnation_id: "i" }))
+    assert.deepInclude(Either.getOrThrow(Records.wire.input.decode({ type: "engine", kind: "k" })), { payload: null })
+    const owner = Either.getOrThrow(Records.wire.leaseOwner.decode({ owner_id: "w", incarnation_id: "i" }))
     assert.deepStrictEqual(owner.liveness, { _tag: "Opaque" })
-    const template = Either.getOrThrow(Records.decodeSelector({ template: { template: "x" } }))
+    const template = Either.getOrThrow(Records.wire.selector.decode({ template: { template: "x" } }))
     assert.deepStrictEqual(template, { template: { template: "x", fields: {} } })
     const type = { name: "n", payload_schema: { schema: {} }, semantics: { wake: { input: "payload" } } }
-    assert.strictEqual(Either.getOrThrow(Records.decodeEventType(type)).semantics.wake?.dedupeKey, "event_identity")
+    assert.strictEqual(
+      Either.getOrThrow(Records.wire.eventType.decode(type)).semantics.wake?.dedupeKey,
+      "event_identity"
+    )
   })
 
   it("a delivery that says nothing of its event is of a wake that nobody sent", () => {
     const decoded = Either.getOrThrow(
-      Records.decodeWakeDelivery(changed("wakeDelivery", { event_type: undefined, event_invocation: undefined }))
+      Records.wire.wakeDelivery.decode(changed("wakeDelivery", { event_type: undefined, event_invocation: undefined }))
     )
     assert.strictEqual(decoded.eventType, "process.wake")
-    assert.deepStrictEqual(Records.encodeInvocation(decoded.eventInvocation), {
+    assert.deepStrictEqual(Records.wire.invocation.encode(decoded.eventInvocation), {
       scope: { session_id: "" },
       subject: { type: "process_event", process_id: "", sequence: 0, event_type: "process.wake" }
     })
   })
 
   it("a grant without a scope is the whole session's", () => {
-    const grant = Either.getOrThrow(Handles.decodeHandleGrant({ session_id: "s", process_id: "p", descriptor: {} }))
+    const grant = Either.getOrThrow(
+      Handles.wire.handleGrant.decode({ session_id: "s", process_id: "p", descriptor: {} })
+    )
     assert.strictEqual(grant.scopeId, "session:s")
   })
 
   it("fields that nobody knows are left out", () => {
-    assert.deepStrictEqual(Either.getOrThrow(Records.decodeSessionScope({ session_id: "s", more: 1 })), {
+    assert.deepStrictEqual(Either.getOrThrow(Records.wire.sessionScope.decode({ session_id: "s", more: 1 })), {
       sessionId: "s"
     })
   })
@@ -240,7 +214,7 @@ describe("records and handles as the runtime makes them", () => {
   const record = ProcessRecord.make(base, ProcessRecord.initial(base))
 
   it("a record is shown without the counters of its fold", () => {
-    assert.sameMembers(Object.keys(Records.encodeRecord(record) as object), [
+    assert.sameMembers(Object.keys(Records.wire.record.encode(record) as object), [
       ...["id", "registration_hash", "input", "disposition", "identity", "event_types", "provenance", "env_ref"],
       ...["created_at_ms", "updated_at_ms", "status", "attempts", "waits"]
     ])
@@ -249,7 +223,7 @@ describe("records and handles as the runtime makes them", () => {
   it("a summary takes its descriptor from the grant and its definition from the process", () => {
     const grant = { scopeId: sessionScopeId("s"), sessionId: "s", processId: record.id, descriptor: { label: "L" } }
     const known = { ...record, identity: { kind: "k", definition: { version: 1 } } }
-    assert.deepStrictEqual(Handles.encodeHandleSummary(Handles.summaryOf({ grant, record: known })), {
+    assert.deepStrictEqual(Handles.wire.handleSummary.encode(Handles.summaryOf({ grant, record: known })), {
       __handle__: "process",
       id: "p",
       process_id: "p",

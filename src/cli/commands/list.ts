@@ -11,7 +11,7 @@ import { quoted } from "../../explain/remedies.ts"
 import { processId, sessionScopeId } from "../../model/ids.ts"
 import type { ListFilter } from "../../model/ListFilter.ts"
 import * as Wire from "../../model/wire.ts"
-import { recordOf } from "../../operations/ProcessRegistry.ts"
+import { recordOf } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { look } from "../database.ts"
 import * as Shared from "../options.ts"
@@ -49,7 +49,7 @@ export const command = Command.make("ls", options, ({ db, json, limit, after, ..
       const rows = found.slice(0, limit)
       const next = found.length > limit ? rows.at(-1)?.base.registration.id : undefined
       if (json) {
-        const processes = rows.map((row) => Wire.encodeRecord(recordOf(row)))
+        const processes = rows.map((row) => Wire.wire.record.encode(recordOf(row)))
         return yield* screen.json({ processes, ...(next === undefined ? {} : { next }) })
       }
       if (rows.length === 0) return yield* screen.remark("no such processes")

@@ -117,7 +117,7 @@ const send = (id: ProcessId, name: string, payload: unknown, signalId: string, j
     const screen = yield* TheScreen
     const registry = yield* ProcessRegistry
     const { event } = yield* registry.signal(id, { name, payload, signalId }, Authority.external)
-    if (json) return yield* screen.json(Wire.encodeEvent(event))
+    if (json) return yield* screen.json(Wire.wire.event.encode(event))
     yield* screen.print(`${harmless(id)}: the signal ${name} is recorded as event #${event.sequence}`)
   })
 
@@ -136,7 +136,7 @@ const report = (
     const registry = yield* ProcessRegistry
     if (json) {
       const record = yield* registry.getProcess(id)
-      return record === undefined ? undefined : yield* screen.json(Wire.encodeRecord(record))
+      return record === undefined ? undefined : yield* screen.json(Wire.wire.record.encode(record))
     }
     const explanation = yield* explain(id)
     const said = harmless(`${id}: ${asked}. ${firstRemedy(explanation.moves)}`)

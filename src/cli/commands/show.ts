@@ -14,8 +14,8 @@ import type { ProcessId } from "../../model/ids.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import { originatorScopeId } from "../../model/Provenance.ts"
 import * as RecordWire from "../../model/wire.ts"
-import { recordOf } from "../../operations/ProcessRegistry.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
+import { recordOf } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { look, presentRow } from "../database.ts"
 import * as Shared from "../options.ts"
@@ -46,9 +46,9 @@ export const command = Command.make("show", options, ({ id, db, json, events: mo
       if (json) {
         const lease = leaseIn(id, row.lease)
         return yield* screen.json({
-          record: RecordWire.encodeRecord(recordOf(row)),
-          ...(lease === undefined ? {} : { lease: RecordWire.encodeLease(lease) }),
-          events: events.map(RecordWire.encodeEvent),
+          record: RecordWire.wire.record.encode(recordOf(row)),
+          ...(lease === undefined ? {} : { lease: RecordWire.wire.lease.encode(lease) }),
+          events: events.map(RecordWire.wire.event.encode),
           journal: journal.map((entry) => journalView(entry, showAll))
         })
       }
@@ -98,7 +98,7 @@ const fieldsOf = (row: ProcessRow, state: string, nowMs: number): Parameters<typ
       context.abandonRequest &&
         `${requested(context.abandonRequest.reason, context.abandonRequest, since)}, by ${context.abandonRequest.requestedBy}`
     ],
-    ["output", context.output && compact(RecordWire.encodeAwaitOutput(context.output))],
+    ["output", context.output && compact(RecordWire.wire.awaitOutput.encode(context.output))],
     ["events", String(sequence)]
   ]
 }

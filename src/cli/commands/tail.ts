@@ -50,7 +50,7 @@ const show = (events: ReadonlyArray<ProcessEvent>, json: boolean, withId: boolea
   Effect.flatMap(TheScreen, (screen) =>
     Effect.forEach(
       events,
-      (event) => (json ? screen.json(Wire.encodeEvent(event)) : screen.print(eventLine(screen, event, withId))),
+      (event) => (json ? screen.json(Wire.wire.event.encode(event)) : screen.print(eventLine(screen, event, withId))),
       { discard: true }
     )
   )

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { ProcessId } from "../../model/ids.ts"
+import * as Listeners from "../../store/listeners.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 
 /** One waiter's view of a process. */
@@ -54,10 +55,10 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
     // Time that passes, not the time of day: a clock that is set back must keep nobody waiting.
     const elapsedMs = (): number => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
     const byProcess = new Map<ProcessId, Set<Waiter>>()
-    const listeners = new Set<(id: ProcessId) => void>()
+    const listeners = Listeners.make<ProcessId>()
 
     const notify = (id: ProcessId): void => {
-      for (const listener of listeners) listener(id)
+      listeners.publish(id)
       for (const waiter of byProcess.get(id) ?? []) {
         waiter.changed = true
         waiter.resume?.("changed")
@@ -82,12 +83,6 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
       }
     }
 
-    const listen = (listener: (id: ProcessId) => void) =>
-      Effect.acquireRelease(
-        Effect.sync(() => void listeners.add(listener)),
-        () => Effect.sync(() => void listeners.delete(listener))
-      )
-
     // One fiber keeps the time for every waiter: a timer for each would cost more than all the rest of a short wait.
     const tick = Effect.sync(() => {
       const nowMs = elapsedMs()
@@ -100,7 +95,12 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
     yield* store.onCommit((changes) => {
       for (const { row } of changes) notify(row.base.registration.id)
     })
-    return ChangeHub.of({ subscribe, notify, listen, size: () => byProcess.size + listeners.size })
+    return ChangeHub.of({
+      subscribe,
+      notify,
+      listen: listeners.subscribe,
+      size: () => byProcess.size + listeners.size()
+    })
   })
 )
 

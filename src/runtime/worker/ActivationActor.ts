@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { SnapshotFrom } from "xstate"
+import * as BackOff from "../../../machines/backOff.ts"
 import type { ProcessCommand } from "../../../machines/process/machine.ts"
 import type { RunCommand, RunEvent } from "../../../machines/run.ts"
 import { runMachine } from "../../../machines/run.ts"
@@ -124,7 +125,7 @@ export const run = (actor: ProcessActor, support: ActorSupport): Effect.Effect<v
         return Effect.logError(`the actor of ${actor.id} gives up: its lease is left to run out`, cause)
       }
       return Effect.logError(`the actor of ${actor.id} met a defect and goes on`, cause).pipe(
-        Effect.zipRight(Effect.sleep(Math.min(10 * 2 ** (actor.restarts - 1), 1_000))),
+        Effect.zipRight(Effect.sleep(BackOff.delayMs({ baseMs: 10, maxMs: 1_000 }, actor.restarts))),
         Effect.zipRight(Effect.suspend(() => run(actor, support)))
       )
     })

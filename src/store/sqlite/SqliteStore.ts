@@ -4,7 +4,6 @@
  * Writes go through a connection of their own with group commit (`Writer`); migrations and reads go through
  * @effect/sql-sqlite-node. Nothing else writes. A store that is opened for reading has no writer, and refuses every write.
  */
-import * as SqlClient from "@effect/sql/SqlClient"
 import Database from "better-sqlite3"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
@@ -13,17 +12,15 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { InputInvalid, StoreError } from "../../model/errors.ts"
-import type { Decision } from "../Decision.ts"
+import type { Change, Decision } from "../Decision.ts"
 import * as Listeners from "../listeners.ts"
 import { WakeTimings } from "../Outbox.ts"
 import type { CommitWork, RenewedPage } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
-import * as ChildReads from "./childReads.ts"
-import * as EnvironmentReads from "./environmentReads.ts"
+import * as Children from "./children.ts"
 import { storeError } from "./failure.ts"
 import * as Opening from "./opening.ts"
 import * as Outboxes from "./outbox.ts"
-import * as PromiseReads from "./promiseReads.ts"
 import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
 import type { Job } from "./Writer.ts"
@@ -146,9 +143,9 @@ const storeOn = (
       try: () => Rows.make(db, times),
       catch: (cause) => storeError("prepare the store", cause)
     })
-    const listeners = Listeners.make()
+    const listeners = Listeners.make<ReadonlyArray<Change>>()
+    const timers = Listeners.make<CommitWork>()
     const work = { commits: 0, changes: 0, busyMs: 0 }
-    const timers = new Set<(commit: CommitWork) => void>()
     let begunAt = 0
     const onBegin = () => {
       begunAt = performance.now()
@@ -160,15 +157,12 @@ const storeOn = (
       work.commits += 1
       work.changes += changes.length
       work.busyMs += busyMs
-      for (const listener of timers) listener({ changes: changes.length, busyMs })
-      listeners.publish(changes)
+      timers.publish({ changes: changes.length, busyMs })
+      if (changes.length > 0) listeners.publish(changes)
     }
     const writer = yield* makeWriter({ onBegin, onCommitted, onRolledBack: rows.rolledBack })
     const sql = yield* Opening.client(filename, { readonly: true })
-    const children = yield* Effect.provideService(ChildReads.make(rows.closeRequestsWritten), SqlClient.SqlClient, sql)
-    const reads = yield* Effect.provideService(Reads.make(rows.cached), SqlClient.SqlClient, sql)
-    const environments = yield* Effect.provideService(EnvironmentReads.make, SqlClient.SqlClient, sql)
-    const promises = yield* Effect.provideService(PromiseReads.make, SqlClient.SqlClient, sql)
+    const reads = Reads.make(sql, rows.cached)
 
     return ProcessStore.of({
       durability: "durable",
@@ -181,29 +175,26 @@ const storeOn = (
           }
           writer.submit(job)
         }),
-      renewLeases: (page) =>
-        Effect.async((resume) => {
-          writer.submit({
-            run: (nowMs) => Exit.succeed(rows.renewLeases(page, nowMs)),
-            deliver: (exit) => resume(exit as Exit.Exit<RenewedPage, StoreError>) // the job above made this exit
-          })
-        }),
       parts: () => [{ name: "store writer", kind: "worker", children: [], work: { ...work }, ...writer.status() }],
       onCommit: listeners.subscribe,
-      onCommitWork: (listener) =>
-        Effect.acquireRelease(
-          Effect.sync(() => void timers.add(listener)),
-          () => Effect.sync(() => timers.delete(listener))
-        ),
+      onCommitWork: timers.subscribe,
       outbox: Outboxes.readsOf(sql),
       externalChanges: Effect.try({
-        try: rows.changedElsewhere,
+        try: rows.externalChanges,
         catch: (cause) => storeError("look for changes of other processes", cause)
       }),
-      children,
-      environments,
-      promises,
-      ...reads
+      children: Children.readsOf(sql, rows.closeRequestsWritten),
+      ...reads,
+      leases: {
+        ...reads.leases,
+        renew: (page) =>
+          Effect.async((resume) => {
+            writer.submit({
+              run: (nowMs) => Exit.succeed(rows.renewLeases(page, nowMs)),
+              deliver: (exit) => resume(exit as Exit.Exit<RenewedPage, StoreError>) // the job above made this exit
+            })
+          })
+      }
     })
   })
 

@@ -5,13 +5,14 @@
  * callers ─► queue ─► end of the loop's turn ─► BEGIN IMMEDIATE · job · job · … · COMMIT ─► listeners ─► callers resume
  *                        defect ─► the batch is answered ─► pause ─► the next batch
  * ```
- * Invariant: everybody is answered, and nobody before the commit that the answer rests on. A defect never ends the loop.
+ * Invariant: every caller is answered, none before the commit that its answer depends on. A defect never ends the loop.
  */
 import type { Database } from "better-sqlite3"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import * as BackOff from "../../../machines/backOff.ts"
 import type { Hooks, Job, WriterOptions } from "./batches.ts"
 import * as Batches from "./batches.ts"
 import { storeError } from "./failure.ts"
@@ -39,7 +40,7 @@ export interface Writer {
 }
 
 /** The pauses after defects in a row: 10 ms, doubled up to one second. Units: milliseconds. */
-export const backOffMs = (defects: number): number => Math.min(10 * 2 ** (defects - 1), 1_000)
+export const backOffMs = (defects: number): number => BackOff.delayMs({ baseMs: 10, maxMs: 1_000 }, defects)
 
 /** Starts the writer fiber. When its scope closes, what is queued is committed first. */
 export const make = (
@@ -77,7 +78,7 @@ export const make = (
       return undefined
     })
 
-    /** Answers whoever the defect kept waiting, and remembers it. The logger may be what is broken: it decides nothing. */
+    /** Answers the callers that the defect kept waiting, and records it. The logger itself may be broken: it decides nothing. */
     const settle = (cause: Cause.Cause<never>): Effect.Effect<void> =>
       Effect.suspend(() => {
         const defect = Cause.squash(cause)

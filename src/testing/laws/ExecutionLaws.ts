@@ -3,21 +3,20 @@
  */
 import * as Effect from "effect/Effect"
 import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
-import type { EventRejected, InputInvalid, LeaseLost, ProcessAlreadyTerminal } from "../../model/errors.ts"
+import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalOperation } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
-import { Activations } from "../../operations/Activations.ts"
 import { BodyWrites } from "../../operations/BodyWrites.ts"
 import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import { host } from "../../operations/decisions/authority.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
+import type { Lookup } from "../../operations/existing.ts"
 import { Leases } from "../../operations/Leases.ts"
-import type { Lookup } from "../../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, refused, typesOf, writesNothing } from "../evidence.ts"
-import { freshId, freshOwner, freshProcess, leasedProcess, longMs, outputs, shortMs } from "../fixtures.ts"
+import { begin, freshId, freshOwner, freshProcess, leasedProcess, longMs, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, expectFailure, LawClock, law } from "../Law.ts"
 
@@ -239,12 +238,11 @@ export const laws: ReadonlyArray<Law> = [
 /** A process whose first activation has begun, under a lease that no law outlasts. */
 export const begunProcess: Effect.Effect<
   { readonly id: ProcessId; readonly lease: Lease },
-  Effect.Effect.Error<ReturnType<typeof leasedProcess>> | ProcessAlreadyTerminal | EventRejected | LeaseLost,
-  ProcessRegistry | Leases | Activations
+  Effect.Effect.Error<ReturnType<typeof leasedProcess>> | ProcessAlreadyTerminal | LeaseLost,
+  ProcessRegistry | Leases | ProcessStore
 > = Effect.gen(function* () {
-  const activations = yield* Activations
   const { id, lease } = yield* leasedProcess("rerunnable", 10 * longMs)
-  yield* activations.begin(lease, 1, yield* freshOwner())
+  yield* begin(lease, yield* freshOwner())
   return { id, lease }
 })
 

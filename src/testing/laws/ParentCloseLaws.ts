@@ -41,7 +41,7 @@ export const laws: ReadonlyArray<Law> = [
         ["process.abandon_requested"]
       ])
       yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [])
-      yield* expectEquals("again", yield* writesNothing([cancelled], pay(cancelled)), "paid_before")
+      yield* expectEquals("again", yield* writesNothing([cancelled], pay(cancelled)), "none_pending")
       yield* Effect.forEach([cancelled, abandoned], isFold)
     })
   ),
@@ -157,9 +157,10 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("the report", (yield* prune(scope)).prunedProcesses, 1)
       yield* expectEquals("the children", yield* children.of(parent), [])
       yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [])
-      yield* expectEquals("a payment", yield* pay(child), "paid_before")
+      yield* expectEquals("a payment", yield* pay(child), "none_pending")
     })
   )
 ]
 
-const paidBefore = (count: number): ReadonlyArray<DispatchOutcome> => Array.from({ length: count }, () => "paid_before")
+const paidBefore = (count: number): ReadonlyArray<DispatchOutcome> =>
+  Array.from({ length: count }, () => "none_pending")

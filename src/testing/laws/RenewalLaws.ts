@@ -41,7 +41,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* (yield* Activations).suspend(yield* leaseOf(released), "handed_back")
       yield* clock.advance(shortMs)
       const before = { lapsed: yield* keptOf(lapsed), foreign: yield* keptOf(foreign.id) }
-      const page = yield* store.renewLeases({ renewerId: keeper, ttlMs: 2 * longMs })
+      const page = yield* store.leases.renew({ renewerId: keeper, ttlMs: 2 * longMs })
       yield* expectEquals(
         "what was renewed",
         page.renewed.map(({ processId }) => processId),
@@ -71,15 +71,15 @@ export const laws: ReadonlyArray<Law> = [
       const { keeper, run } = yield* worker
       const id = yield* run(longMs)
       const lease = yield* leaseOf(id)
-      let page = yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs })
+      let page = yield* store.leases.renew({ renewerId: keeper, ttlMs: longMs })
       for (let pages = 0; page.next !== undefined && pages < 1_000; pages++) {
-        page = yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs, after: page.next })
+        page = yield* store.leases.renew({ renewerId: keeper, ttlMs: longMs, after: page.next })
       }
       yield* expectEquals("a page after the last", page.next, undefined)
       yield* (yield* ProcessRegistry).completeProcessWithLease(lease, outputs.Success)
       yield* expectEquals(
         "what is left to renew",
-        (yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs })).renewed,
+        (yield* store.leases.renew({ renewerId: keeper, ttlMs: longMs })).renewed,
         []
       )
       yield* isFold(id)
@@ -100,7 +100,7 @@ export const laws: ReadonlyArray<Law> = [
       const second = yield* freshProcess()
       yield* claimed(second, owner)
       yield* clock.advance(shortMs)
-      const holders = yield* store.holders
+      const holders = yield* store.leases.holders
       const own = holders.filter((holder) => holder.renewerId === keeper)
       yield* expectEquals(
         "how many leases",
@@ -110,7 +110,7 @@ export const laws: ReadonlyArray<Law> = [
       const alone = holders.filter((holder) => holder.owner.incarnationId === owner.incarnationId)
       yield* expectEquals("the one without keeper", alone, [{ owner, leases: 2 }])
       const held = yield* Effect.forEach([...own, ...alone], (holder) =>
-        Effect.map(store.heldBy(holder), (all) => all.map(({ processId }) => processId))
+        Effect.map(store.leases.heldBy(holder), (all) => all.map(({ processId }) => processId))
       )
       yield* expectEquals("which", held, [ids, [id, second]])
     })
@@ -292,7 +292,7 @@ const drained = (id: ProcessId, owner: LeaseOwner) =>
 
 const retaken = (lease: Lease, owner: LeaseOwner) =>
   Effect.flatMap(Effect.all([Activations, drainer(owner)]), ([activations, { claimant }]) =>
-    activations.retake(lease, { ...claimant, owner: lease.owner })
+    activations.reacquire(lease, { ...claimant, owner: lease.owner })
   )
 
 /** The lease that is stored; the laws above ask only for leases that are held. */
