@@ -94,7 +94,7 @@ export const reasonsOf = (
 const noWakes = { wakes: [], earlier: 0 }
 
 /** The explanation that follows from these facts. */
-export const explanationOf = (facts: Facts): Explanation => {
+const explanationOf = (facts: Facts): Explanation => {
   const { row, nowMs, runningChildren } = facts
   const { id, disposition } = row.base.registration
   const because = reasonOf(facts)
@@ -222,7 +222,7 @@ const innermost = (value: Value, path: ReadonlyArray<string> = []): ReadonlyArra
     : Object.entries(value).flatMap(([key, inner]) => (inner === undefined ? [] : innermost(inner, [...path, key])))
 
 /** The events that a row accepts, in the order of the statechart's regions, then the producer's own. */
-export const acceptedBy = (row: ProcessRow): ReadonlyArray<Accepted> => {
+const acceptedBy = (row: ProcessRow): ReadonlyArray<Accepted> => {
   const { registration } = row.base
   const known = new Set<string>(row.snapshot._nodes.flatMap((node) => node.ownEvents))
   const own = lifecycleEvents.flatMap((eventType): ReadonlyArray<Accepted> => {

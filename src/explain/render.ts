@@ -89,7 +89,7 @@ export const brief = (reason: Reason, nowMs: number): string => {
 }
 
 /** What a sweep would do, as a clause. */
-export const verdictText = (verdict: Verdict): string => {
+const verdictText = (verdict: Verdict): string => {
   switch (verdict._tag) {
     case "Run":
       return "take it and run it"

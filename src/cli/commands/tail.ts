@@ -23,7 +23,7 @@ import { interruptIsItsEnd, misused, TheScreen } from "../Screen.ts"
 export const pollMs = 100
 
 /** How many events of the past are shown first, when nothing else is asked for. */
-export const shownFirst = 10
+const shownFirst = 10
 
 const options = {
   id: Shared.id.pipe(Args.optional),

@@ -18,7 +18,7 @@ import type { ProcessStore } from "../../store/ProcessStore.ts"
 import type { ListView, RowView } from "../View.ts"
 
 /** For how long one request looks at rows. Units: milliseconds. */
-export const budgetMs = 120
+const budgetMs = 120
 
 /** How many rows are read between two looks at the clock. */
 const chunk = 250
