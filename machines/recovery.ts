@@ -1,8 +1,8 @@
 /**
- * The sweep's verdict: what a recovery sweep may do with one row, as a total function of what is known about it.
+ * The sweep's verdict: what a recovery sweep may do with one row, and which question decided it. A total function.
  *
- * Invariant: no verdict rests on elapsed time alone. Owner-bound work that has begun is never run again; it is given up only
- * on proof that its holder died, or on a recorded request once nobody holds it.
+ * Invariant: no verdict rests on elapsed time alone. Owner-bound work that has begun is never run again; it is abandoned only
+ * on proof that its holder died, or on a recorded request once its lease is free.
  */
 import type { Owner } from "./process/types.ts"
 
@@ -10,19 +10,19 @@ import type { Owner } from "./process/types.ts"
 export type Disposition = "rerunnable" | "owner_bound" | "externally_owned"
 
 /**
- * What is known of the lease of a row.
+ * The state of a row's lease.
  *
  * `free`: never held or released. `lapsed`: expired without a release, its holder not provably dead. `held`: unexpired, its
- * holder not provably dead. `dead`: not released, and its holder is proven dead, whether or not it expired meanwhile.
+ * holder not provably dead. `dead`: not released, and its holder is proven dead, whether or not the lease has expired.
  */
-export type LeaseSighting = "free" | "lapsed" | "held" | "dead"
+export type LeaseState = "free" | "lapsed" | "held" | "dead"
 
-/** Everything the verdict looks at. */
-export interface Sighting {
+/** Everything the verdict depends on. */
+export interface RowFacts {
   readonly disposition: Disposition
   readonly terminal: boolean
   readonly started: boolean
-  readonly lease: LeaseSighting
+  readonly lease: LeaseState
   readonly cancelRequested: boolean
   readonly abandonRequested: boolean
   /** The attempt that running it would be. */
@@ -30,18 +30,31 @@ export interface Sighting {
   readonly maxAttempts?: number
   /** Whether this host has the engine, in the version the row asks for. */
   readonly engine: "present" | "missing"
-  /** Whether it was registered to begin later than now. */
+  /** Whether its registered start time is still to come. */
   readonly early?: boolean
 }
 
-/** What to do with the row. Every verdict but `Leave` acts under a lease taken in the same transaction. */
+/**
+ * What to do with the row, and the answer that decided it. Every verdict but `Leave` acts under a lease taken in the same
+ * transaction.
+ */
 export type Verdict =
-  | { readonly _tag: "Run" }
-  | { readonly _tag: "Cancel" }
-  | { readonly _tag: "Exhausted" }
-  | { readonly _tag: "Abandon"; readonly writer: "sweep"; readonly owner: "holder" }
-  | { readonly _tag: "Abandon"; readonly writer: "reconciled_request"; readonly owner: "first_started" | "none" }
-  | { readonly _tag: "Leave"; readonly reason: LeaveReason }
+  | { readonly _tag: "Run"; readonly why: "runnable" | "holder_dead" | "lease_lapsed" }
+  | { readonly _tag: "Cancel"; readonly why: "cancel_requested" }
+  | { readonly _tag: "Exhausted"; readonly why: "attempts_exhausted" }
+  | {
+      readonly _tag: "Abandon"
+      readonly why: "holder_dead"
+      readonly writer: "sweep"
+      readonly owner: "holder"
+    }
+  | {
+      readonly _tag: "Abandon"
+      readonly why: "abandon_requested"
+      readonly writer: "reconciled_request"
+      readonly owner: "first_started" | "none"
+    }
+  | { readonly _tag: "Leave"; readonly why: LeaveReason }
 
 /** Why a row is left as it is. */
 export type LeaveReason = "settled" | "externally_owned" | "busy" | "outcome_unknown" | "no_engine" | "not_yet"
@@ -49,10 +62,9 @@ export type LeaveReason = "settled" | "externally_owned" | "busy" | "outcome_unk
 /**
  * Decides one row.
  *
- * The order of the questions is the rule: ended, then whose work it is, then who holds it, then what was asked, then whether
- * it may run at all.
+ * The order of the questions is the rule: has it ended, who runs such work, who holds it, what was requested, may it run.
  */
-export const verdict = (row: Sighting): Verdict => {
+export const verdict = (row: RowFacts): Verdict => {
   if (row.terminal) return leave("settled")
   switch (row.disposition) {
     case "externally_owned":
@@ -65,16 +77,16 @@ export const verdict = (row: Sighting): Verdict => {
 }
 
 /**
- * When a row next deserves a look, in epoch milliseconds; `null` when only an event can move it.
+ * When a sweep should next look at a row, in epoch milliseconds; `null` when only an event can move it.
  *
- * The lease is no part of it: a sweep skips rows that are held, and finds dead holders on its own.
+ * The lease plays no part: a sweep skips held rows, and finds dead holders on its own.
  */
 export const dueAtMs = (row: {
   readonly disposition: Disposition
   readonly terminal: boolean
   readonly started: boolean
   readonly waiting: boolean
-  /** Whether nothing but the end of a wait gives it anything to do: it has not begun, or it left memory to wait. */
+  /** Whether only the end of a wait gives it work: it has not begun, or it left memory to wait. */
   readonly dormant: boolean
   readonly cancelRequested: boolean
   readonly abandonRequested: boolean
@@ -94,21 +106,22 @@ export const dueAtMs = (row: {
 export const sameIncarnation = (a: Owner, b: Owner): boolean =>
   a.ownerId === b.ownerId && a.incarnationId === b.incarnationId
 
-const leave = (reason: LeaveReason): Verdict => ({ _tag: "Leave", reason })
+const leave = (why: LeaveReason): Verdict => ({ _tag: "Leave", why })
 
 const reconcile = (owner: "first_started" | "none"): Verdict => ({
   _tag: "Abandon",
+  why: "abandon_requested",
   writer: "reconciled_request",
   owner
 })
 
-const whenUnheld = (row: Sighting, then: Verdict): Verdict =>
+const whenUnheld = (row: RowFacts, then: Verdict): Verdict =>
   row.lease === "held" || (row.lease === "dead" && row.disposition === "externally_owned") ? leave("busy") : then
 
-const startedOnce = (row: Sighting): Verdict => {
+const startedOnce = (row: RowFacts): Verdict => {
   switch (row.lease) {
     case "dead":
-      return { _tag: "Abandon", writer: "sweep", owner: "holder" }
+      return { _tag: "Abandon", why: "holder_dead", writer: "sweep", owner: "holder" }
     case "held":
       return leave("busy")
     case "free":
@@ -117,10 +130,15 @@ const startedOnce = (row: Sighting): Verdict => {
   }
 }
 
-const toRun = (row: Sighting): Verdict => {
+const toRun = (row: RowFacts): Verdict => {
   const unstartable = !row.started || row.engine === "missing"
-  if (row.cancelRequested && unstartable) return { _tag: "Cancel" }
-  if (row.maxAttempts !== undefined && row.nextAttempt > row.maxAttempts) return { _tag: "Exhausted" }
+  if (row.cancelRequested && unstartable) return { _tag: "Cancel", why: "cancel_requested" }
+  if (row.maxAttempts !== undefined && row.nextAttempt > row.maxAttempts) {
+    return { _tag: "Exhausted", why: "attempts_exhausted" }
+  }
   if (row.early === true && !row.started) return leave("not_yet")
-  return row.engine === "missing" ? leave("no_engine") : { _tag: "Run" }
+  return row.engine === "missing" ? leave("no_engine") : { _tag: "Run", why: runs[row.lease] }
 }
+
+/** By the lease; what is held is never run. */
+const runs = { free: "runnable", held: "runnable", lapsed: "lease_lapsed", dead: "holder_dead" } as const

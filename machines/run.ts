@@ -1,42 +1,38 @@
 /**
- * One activation, from the claim of its lease to the write that ends it.
+ * One activation, from the start of its body to the write that ends it.
  *
  * ```
- * claimed ─► ready ─► running ──► completing ─► completed | deferred
- *    └─────────┴─ lease lost, ended ─► zombie ◄────┘
+ * running ──► completing ─► completed | deferred | zombie
  * ```
  *
- * Each of the four in the upper row is divided by what disturbs the activation: nothing, a request to cancel, a stopping
- * host, a passivation; a body that has begun may also have lost its lease (fenced) or its process (superseded), and these two outrank the
- * rest. Invariant: the state says everything. There is no context and no payload, so that a step can be remembered.
+ * `running` and `completing` are divided by what disturbs the activation: nothing, a request to cancel, a stopping host, a
+ * passivation. A lost lease (fenced) and an end elsewhere (superseded) outrank these.
+ * Invariant: the state says everything. There is no context and no payload, so that each step can be tabulated.
  */
 import { setup } from "xstate"
 import type { CommandFrom } from "./xstate/step.ts"
 import { command } from "./xstate/step.ts"
 
-/** Empty: what an activation knows is its state. */
+/** Empty: the state says everything. */
 export type RunContext = Readonly<Record<string, never>>
 
 /** What happens to an activation. */
 export type RunEvent = {
-  readonly type: /** The engine, the payload and a slot are there. */
-    | "run.ready"
-    /** The commit that says that the body begins is durable. */
-    | "run.begun"
+  readonly type:
     | "cancel.requested"
     | "host.stopping"
-    /** All the body does is wait, and for long enough. */
+    /** The body has only waited, and for long enough. */
     | "passivation.due"
     | "lease.lost"
     /** The process ended, and not by this activation. */
     | "process.ended"
-    /** The body's fiber is over, however it ended. */
+    /** The body's fiber ended, with any exit. */
     | "body.exited"
     /** The end is in the log. */
     | "conclusion.written"
     /** The process was handed back, for another activation to go on. */
     | "conclusion.deferred"
-    /** The store says that somebody else owns the process: nothing was written. */
+    /** The store answered that another owner holds the process: nothing was written. */
     | "conclusion.refused"
 }
 
@@ -51,8 +47,6 @@ const concluding = <State extends string, Cause extends Disturbance | "none">(st
     actions: { type: "conclude" as const, params: { cause } }
   }
 })
-
-const beginning = { type: "runBody", params: {} } as const
 
 /** What takes the right to write away from a running body, whatever disturbed it before. */
 const outranked = {
@@ -72,7 +66,7 @@ const withoutRight = {
 export const runMachine = setup({
   types: { context: {} as RunContext, events: {} as RunEvent },
   actions: {
-    /** Start the body. */
+    /** Start the body: the commit that claimed the lease and began the activation is durable. */
     runBody: command(),
     /** Interrupt the body: it has begun and is disturbed. */
     interruptBody: command<{ readonly cause: Disturbance }>(),
@@ -82,58 +76,14 @@ export const runMachine = setup({
 }).createMachine({
   id: "run",
   version: "1",
-  description: "One activation of a process under one lease, from its claim to the answer to its last write.",
+  description:
+    "One activation of a process under one lease, from the start of its body to the answer to its last write.",
   context: {},
-  initial: "claimed",
+  initial: "running",
   states: {
-    claimed: {
-      description: "The lease is held; the engine, the payload or a slot is still missing.",
-      initial: "undisturbed",
-      on: { "lease.lost": "zombie", "process.ended": "zombie" },
-      states: {
-        undisturbed: {
-          description: "Nothing speaks against running the body.",
-          on: {
-            "run.ready": "#run.ready.undisturbed",
-            "cancel.requested": "cancelling",
-            "host.stopping": "stopping"
-          }
-        },
-        cancelling: {
-          description: "Cancellation was asked for first: the body will be interrupted as soon as it has begun.",
-          on: { "run.ready": "#run.ready.cancelling" }
-        },
-        stopping: {
-          description: "The host stopped first: the body will be interrupted as soon as it has begun.",
-          on: { "run.ready": "#run.ready.stopping" }
-        }
-      }
-    },
-    ready: {
-      description: "Everything is there; the commit that says that the body begins is not yet durable.",
-      initial: "undisturbed",
-      on: { "lease.lost": "zombie", "process.ended": "zombie" },
-      states: {
-        undisturbed: {
-          description: "Nothing speaks against beginning.",
-          on: {
-            "run.begun": { target: "#run.running.undisturbed", actions: beginning },
-            "cancel.requested": "cancelling",
-            "host.stopping": "stopping"
-          }
-        },
-        cancelling: {
-          description: "Cancellation was asked for before the beginning was durable.",
-          on: { "run.begun": { target: "#run.running.cancelling", actions: [beginning, interrupt("cancel")] } }
-        },
-        stopping: {
-          description: "The host stopped before the beginning was durable.",
-          on: { "run.begun": { target: "#run.running.stopping", actions: [beginning, interrupt("host_stop")] } }
-        }
-      }
-    },
     running: {
       description: "The body has begun and has not exited.",
+      entry: { type: "runBody", params: {} },
       initial: "undisturbed",
       states: {
         undisturbed: {
@@ -163,7 +113,7 @@ export const runMachine = setup({
           on: { ...concluding("fenced", "lease_lost") }
         },
         superseded: {
-          description: "The process ended without the body: it was interrupted, and has nothing left to say.",
+          description: "The process ended without the body: it was interrupted, and its end is not written.",
           on: { ...concluding("superseded", "superseded") }
         }
       }
@@ -179,14 +129,17 @@ export const runMachine = setup({
         passivating: { description: "That the body left memory is being written.", on: outrankedLate },
         fenced: { description: "The lease was lost: whatever the store answers, this is a zombie.", on: withoutRight },
         superseded: {
-          description: "The process ended without it: whatever the store answers, this is a zombie.",
+          description: "The process ended elsewhere: whatever the store answers, this is a zombie.",
           on: withoutRight
         }
       }
     },
     completed: { description: "The end of the process is in the log.", type: "final" },
     deferred: { description: "The process was handed back; another activation will go on.", type: "final" },
-    zombie: { description: "Somebody else decides about the process; nothing of this counts.", type: "final" }
+    zombie: {
+      description: "Another owner decides about the process; this activation's end does not count.",
+      type: "final"
+    }
   }
 })
 

@@ -25,8 +25,6 @@ export const lifecycle = setup({
       context.wakeTarget?.sessionId === params.sessionId
   },
   actions: {
-    /** Hint: start the body of this activation. */
-    runBody: command<{ readonly activation: number; readonly attempt: number }>(),
     /** Hint: interrupt the running body because its cancellation was asked for. */
     interruptBody: command<{ readonly cause: "cancel" }>(),
     /** Hint: no body runs, yet there is something to decide: let a sweep look at this row. */

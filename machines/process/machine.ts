@@ -25,15 +25,7 @@ import {
   openWait,
   touch
 } from "./actions.ts"
-import type { EndState, ProcessContext } from "./types.ts"
-
-const run = {
-  type: "runBody" as const,
-  params: ({ context }: { readonly context: ProcessContext }) => ({
-    activation: context.activations,
-    attempt: context.attempts
-  })
-}
+import type { EndState } from "./types.ts"
 
 const lookHere = { type: "requestSweep" as const, params: {} }
 
@@ -85,14 +77,14 @@ export const processMachine = lifecycle.createMachine({
             unstarted: {
               description: "Registered; no body has ever begun.",
               on: {
-                "process.started": { target: "started", actions: [beginActivation, run] },
+                "process.started": { target: "started", actions: beginActivation },
                 "process.cancel_requested": { actions: lookHere }
               }
             },
             started: {
               description: "At least one activation has begun. Owner-bound work in here is never started again.",
               initial: "active",
-              on: { "process.started": { target: ".active", actions: [beginActivation, run] } },
+              on: { "process.started": { target: ".active", actions: beginActivation } },
               states: {
                 active: {
                   description: "An activation began and has left no fact of its end: its lease says whether it lives.",

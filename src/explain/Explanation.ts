@@ -149,8 +149,17 @@ export const Verdict = Schema.Union(
 export type Verdict = typeof Verdict.Type
 
 /** A verdict of the machine, as it is shown. */
-export const verdictOf = (verdict: MachineVerdict): Verdict =>
-  verdict._tag === "Leave" ? { _tag: "Leave", why: verdict.reason } : verdict
+export const verdictOf = (verdict: MachineVerdict): Verdict => {
+  // Only of a row that is left is the reason shown: of the others, the explanation's own reason says it.
+  switch (verdict._tag) {
+    case "Leave":
+      return verdict
+    case "Abandon":
+      return { _tag: "Abandon", writer: verdict.writer, owner: verdict.owner }
+    default:
+      return { _tag: verdict._tag }
+  }
+}
 
 /** Whether a sweep would look at the row now; the verdict where the engine is, and, when nobody knows whether it is here, where it is not. */
 export const SweepSight = Schema.Struct({

@@ -1,14 +1,15 @@
 /**
- * Explains a process: gathers a sighting of it from the store, and says why it does not move and what would move it.
+ * Explains a process: gathers a facts of it from the store, and says why it does not move and what would move it.
  *
- * Invariant: it writes nothing, and everything it says follows from one sighting by a pure function.
+ * Invariant: it writes nothing, and everything it says follows from one facts by a pure function.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { ProcessUnknown, type StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
-import type { Registration } from "../model/Registration.ts"
+import type { EngineName, Registration } from "../model/Registration.ts"
+import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
 import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
 import type { ProcessRow, Tombstone } from "../store/Decision.ts"
@@ -16,8 +17,8 @@ import { ProcessStore } from "../store/ProcessStore.ts"
 import { acceptedBy } from "./accepted.ts"
 import type { Detail, Explanation, LeaseSight, Reason, SweepSight } from "./Explanation.ts"
 import * as Explanations from "./Explanation.ts"
-import type { Sighting } from "./reason.ts"
-import { engineOf, livenessOf, reasonOf } from "./reason.ts"
+import type { Facts } from "./reason.ts"
+import { livenessOf, reasonOf } from "./reason.ts"
 import type { Redact } from "./redaction.ts"
 import { redactRow } from "./redaction.ts"
 import { tell } from "./remedies.ts"
@@ -26,7 +27,7 @@ import { wakesOf } from "./wakes.ts"
 /** What a live host knows of itself; whoever looks at a bare file knows none of it. */
 export interface HostView {
   readonly engine: (registration: Registration) => "present" | "missing" | "unknown"
-  readonly slots: () => Sighting["slots"]
+  readonly slots: () => Facts["slots"]
   /** Hides what people and bodies wrote: reasons of requests, problems of a start. @default shows it */
   readonly redact?: Redact
 }
@@ -53,7 +54,7 @@ export const explain: (
       case "Pruned":
         return ofTombstone(found.tombstone, nowMs)
       case "Present":
-        return explanationOf(yield* sightingOf(found.row, view, nowMs))
+        return explanationOf(yield* factsOf(found.row, view, nowMs))
     }
   }
 )
@@ -88,12 +89,12 @@ export const reasonsOf = (
 
 const noWakes = { wakes: [], earlier: 0 }
 
-/** The explanation that a sighting makes. */
-export const explanationOf = (sighting: Sighting): Explanation => {
-  const { row, nowMs, runningChildren } = sighting
+/** The explanation that a facts makes. */
+export const explanationOf = (facts: Facts): Explanation => {
+  const { row, nowMs, runningChildren } = facts
   const { id, disposition } = row.base.registration
-  const because = reasonOf(sighting)
-  const engine = engineOf(row.base.registration)
+  const because = reasonOf(facts)
+  const engine = namedEngine(row.base.registration)
   const hasAbandonRequest = row.snapshot.context.abandonRequest !== undefined
   const about = {
     id,
@@ -103,14 +104,14 @@ export const explanationOf = (sighting: Sighting): Explanation => {
     runningChildren,
     ...(engine === undefined ? {} : { engine })
   }
-  return { processId: id, lookedAtMs: nowMs, because, ...tell(because, about), detail: detailOf(sighting) }
+  return { processId: id, lookedAtMs: nowMs, because, ...tell(because, about), detail: detailOf(facts) }
 }
 
-const sightingOf = (
+const factsOf = (
   row: ProcessRow,
   view: HostView,
   nowMs: number
-): Effect.Effect<Sighting, StoreError, ProcessStore | OwnerLiveness> =>
+): Effect.Effect<Facts, StoreError, ProcessStore | OwnerLiveness> =>
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const liveness = yield* OwnerLiveness
@@ -148,12 +149,12 @@ const ofTombstone = ({ processId, terminalState, prunedAtMs }: Tombstone, nowMs:
   return { processId, lookedAtMs: nowMs, because, ...tell(because, about) }
 }
 
-const detailOf = (sighting: Sighting): Detail => {
-  const { row, engine: presence, runningChildren, debts, wakes } = sighting
+const detailOf = (facts: Facts): Detail => {
+  const { row, engine: presence, runningChildren, debts, wakes } = facts
   const { registration } = row.base
   const { context, value } = row.snapshot
-  const engine = engineOf(registration)
-  const lease = leaseOf(sighting)
+  const engine = namedEngine(registration)
+  const lease = leaseOf(facts)
   return {
     disposition: registration.disposition,
     value,
@@ -171,29 +172,33 @@ const detailOf = (sighting: Sighting): Detail => {
     ...(debts === 0 ? {} : { debts }),
     wakes: wakes.wakes,
     ...(wakes.earlier === 0 ? {} : { earlierWakes: wakes.earlier }),
-    sweep: sweepOf(sighting)
+    sweep: sweepOf(facts)
   }
 }
 
-const leaseOf = (sighting: Sighting): LeaseSight | undefined => {
-  const { held, fencingToken } = sighting.row.lease
+/** The engine of a process that asks for one by name; the host's own code runs tool calls and session turns. */
+const namedEngine = (registration: Registration): EngineName | undefined =>
+  registration.input._tag === "Engine" ? engineOf(registration) : undefined
+
+const leaseOf = (facts: Facts): LeaseSight | undefined => {
+  const { held, fencingToken } = facts.row.lease
   return (
     held && {
       holder: held.owner,
       fencingToken,
       claimedAtMs: held.claimedAtMs,
       expiresAtMs: held.expiresAtMs,
-      isExpired: held.expiresAtMs <= sighting.nowMs,
-      liveness: livenessOf(held.owner, sighting)
+      isExpired: held.expiresAtMs <= facts.nowMs,
+      liveness: livenessOf(held.owner, facts)
     }
   )
 }
 
 /** A sweep looks at rows that are due and not held, and at those of the dead. */
-const sweepOf = (sighting: Sighting): SweepSight => {
-  const { row, dead, engine, nowMs } = sighting
+const sweepOf = (facts: Facts): SweepSight => {
+  const { row, dead, engine, nowMs } = facts
   const { held } = row.lease
-  const isDead = held !== undefined && livenessOf(held.owner, sighting) === "dead"
+  const isDead = held !== undefined && livenessOf(held.owner, facts) === "dead"
   const isFree = held === undefined || held.expiresAtMs <= nowMs
   const looksNow =
     row.snapshot.status === "active" && (isDead || (isFree && row.dueAtMs !== null && row.dueAtMs <= nowMs))

@@ -1,20 +1,22 @@
 /**
- * From what is known of a row to the one reason why it stands where it stands.
+ * Maps the sweep's verdict on a process to the one reason why it does not move.
  *
- * Invariant: pure and total. The order of the questions follows the sweep's verdict, so that a reason never promises what a
- * sweep would not do.
+ * Invariant: pure and total. The verdict decides, so a reason never promises what a sweep would not do; beyond it, only the
+ * fine structure of "held" and "would be run" is looked at.
  */
-import { isActive, isStarted, lifecycleOf, nextAttempt } from "../../machines/process/lifecycle.ts"
+import { isActive, isStarted, lifecycleOf } from "../../machines/process/lifecycle.ts"
+import type { EndState } from "../../machines/process/types.ts"
 import { sameIncarnation } from "../../machines/recovery.ts"
 import type { WaitState } from "../model/facts.ts"
 import type { LeaseOwner, LeaseSlot } from "../model/Lease.ts"
-import type { Registration } from "../model/Registration.ts"
+import { engineOf } from "../model/Registration.ts"
+import { verdictOf } from "../operations/decisions/recover.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import type { HolderLiveness, Reason } from "./Explanation.ts"
 import type { WakeSights } from "./wakes.ts"
 
-/** Everything an explanation rests on. Units: epoch milliseconds, UTC. */
-export interface Sighting {
+/** Everything an explanation depends on. Units: epoch milliseconds, UTC. */
+export interface Facts {
   readonly row: ProcessRow
   readonly nowMs: number
   /** Who looks: a holder on the same boot of the same machine can be seen from here. */
@@ -32,19 +34,45 @@ export interface Sighting {
   readonly debts: number
 }
 
-/** The reason, by what is known. */
-export const reasonOf = (sighting: Sighting): Reason => {
-  const { row } = sighting
+/** The reason, by what decided the sweep's verdict. */
+export const reasonOf = (facts: Facts): Reason => {
+  const { row, nowMs, dead, engine } = facts
   const { registration } = row.base
-  const state = lifecycleOf(row.snapshot)
-  if (state !== "running") return { _tag: "Ended", state }
-  if (registration.disposition === "externally_owned") return external(sighting)
-  if (registration.disposition === "owner_bound" && isStarted(row.snapshot)) return startedOnce(sighting)
-  return toRun(sighting)
+  const { context } = row.snapshot
+  const held = row.lease.held as Held // only read where the verdict depends on the lease, and then there is one
+  const { why } = verdictOf(row, { dead, engine: engine === "missing" ? "missing" : "present" }, nowMs)
+  switch (why) {
+    case "settled":
+      return { _tag: "Ended", state: lifecycleOf(row.snapshot) as EndState } // a settled row has ended
+    case "externally_owned":
+      return { _tag: "ExternallyOwned" }
+    case "abandon_requested":
+      return { _tag: "AbandonDue" }
+    case "busy":
+      return whenHeld(facts, held)
+    case "holder_dead":
+      return { _tag: "HolderDead", holder: held.owner }
+    case "lease_lapsed":
+      return { _tag: "LeaseLapsed", holder: held.owner, expiredAtMs: held.expiresAtMs }
+    case "outcome_unknown":
+      return {
+        _tag: "OutcomeUnknown",
+        ...(context.firstStarted === undefined ? {} : { startedBy: context.firstStarted.owner })
+      }
+    case "cancel_requested":
+      return { _tag: "CancelDue", runs: false }
+    case "attempts_exhausted":
+      return { _tag: "AttemptsExhausted", attempts: context.attempts, most: registration.maxAttempts ?? 0 }
+    case "no_engine":
+      return { _tag: "NoEngine", ...engineOf(registration) }
+    case "not_yet":
+    case "runnable":
+      return whenFree(facts)
+  }
 }
 
 /** What is known of the holder's life. */
-export const livenessOf = (holder: LeaseOwner, { self, dead }: Pick<Sighting, "self" | "dead">): HolderLiveness => {
+export const livenessOf = (holder: LeaseOwner, { self, dead }: Pick<Facts, "self" | "dead">): HolderLiveness => {
   if (dead.some((owner) => sameIncarnation(owner, holder))) return "dead"
   const [theirs, ours] = [holder.liveness, self.liveness]
   return theirs._tag === "LocalProcess" &&
@@ -55,61 +83,9 @@ export const livenessOf = (holder: LeaseOwner, { self, dead }: Pick<Sighting, "s
     : "unprovable"
 }
 
-/** The engine that a process asks for; `undefined` when its input is none. */
-export const engineOf = ({
-  input,
-  identity: { definition }
-}: Registration): { readonly kind: string; readonly version: string } | undefined =>
-  input._tag === "Engine"
-    ? {
-        kind: input.kind,
-        version:
-          typeof definition === "object" && definition !== null && "version" in definition
-            ? String(definition.version)
-            : ""
-      }
-    : undefined
-
-const external = (sighting: Sighting): Reason => {
-  if (sighting.row.snapshot.context.abandonRequest === undefined) return { _tag: "ExternallyOwned" }
-  const held = heldNow(sighting)
-  return held === undefined ? { _tag: "AbandonDue" } : { _tag: "AbandonWaitsForLease", ...holding(held) }
-}
-
-const startedOnce = (sighting: Sighting): Reason => {
-  const { context } = sighting.row.snapshot
-  const stored = sighting.row.lease.held
-  if (stored !== undefined && livenessOf(stored.owner, sighting) === "dead") {
-    return { _tag: "HolderDead", holder: stored.owner }
-  }
-  const held = heldNow(sighting)
-  if (held !== undefined) {
-    return context.abandonRequest === undefined
-      ? whenHeld(sighting, held)
-      : { _tag: "AbandonWaitsForLease", ...holding(held) }
-  }
-  if (context.abandonRequest !== undefined) return { _tag: "AbandonDue" }
-  const startedBy = context.firstStarted?.owner
-  return { _tag: "OutcomeUnknown", ...(startedBy === undefined ? {} : { startedBy }) }
-}
-
-const toRun = (sighting: Sighting): Reason => {
-  const { row, nowMs, engine, slots } = sighting
-  const { registration } = row.base
+/** What holds back a row that a sweep would run, if anything does. */
+const whenFree = ({ row, nowMs, slots }: Facts): Reason => {
   const { context } = row.snapshot
-  const stored = row.lease.held
-  const isDead = stored !== undefined && livenessOf(stored.owner, sighting) === "dead"
-  const held = isDead ? undefined : heldNow(sighting)
-  if (held !== undefined) return whenHeld(sighting, held)
-  const unstartable = !isStarted(row.snapshot) || engine === "missing"
-  if (context.cancelRequest !== undefined && unstartable) return { _tag: "CancelDue", runs: false }
-  const { maxAttempts } = registration
-  if (maxAttempts !== undefined && nextAttempt(row.snapshot) > maxAttempts) {
-    return { _tag: "AttemptsExhausted", attempts: context.attempts, most: maxAttempts }
-  }
-  if (engine === "missing") return { _tag: "NoEngine", ...(engineOf(registration) ?? noEngine(registration)) }
-  if (isDead) return { _tag: "HolderDead", holder: stored.owner }
-  if (stored !== undefined) return { _tag: "LeaseLapsed", holder: stored.owner, expiredAtMs: stored.expiresAtMs }
   if (context.cancelRequest !== undefined) return { _tag: "CancelDue", runs: true }
   const [wait] = context.waits
   if (wait !== undefined && row.dueAtMs === null) return waitingFor(wait)
@@ -124,22 +100,20 @@ const later = ({ backOff }: ProcessRow, dueAtMs: number): Reason =>
 
 type Held = NonNullable<LeaseSlot["held"]>
 
-const heldNow = ({ row, nowMs }: Sighting): Held | undefined =>
-  row.lease.held !== undefined && row.lease.held.expiresAtMs > nowMs ? row.lease.held : undefined
-
-const holding = ({ owner, expiresAtMs }: Held) => ({ holder: owner, expiresAtMs })
-
-/** A body that waits under a live lease waits for that event, whatever can be proven about its host. */
-const whenHeld = (sighting: Sighting, held: Held): Reason => {
-  const { snapshot } = sighting.row
-  if (snapshot.context.cancelRequest !== undefined && isActive(snapshot)) {
-    return { _tag: "CancelRequested", ...holding(held) }
-  }
-  const [wait] = snapshot.context.waits
+/** A body that waits under a live lease waits for that event, whether or not its host is seen from here. */
+const whenHeld = (facts: Facts, held: Held): Reason => {
+  const { snapshot, base } = facts.row
+  const { context } = snapshot
+  const holding = { holder: held.owner, expiresAtMs: held.expiresAtMs }
+  const { disposition } = base.registration
+  const isAbandonable = disposition === "externally_owned" || (disposition === "owner_bound" && isStarted(snapshot))
+  if (isAbandonable && context.abandonRequest !== undefined) return { _tag: "AbandonWaitsForLease", ...holding }
+  if (context.cancelRequest !== undefined && isActive(snapshot)) return { _tag: "CancelRequested", ...holding }
+  const [wait] = context.waits
   if (wait !== undefined) return waitingFor(wait)
-  return livenessOf(held.owner, sighting) === "unprovable"
-    ? { _tag: "HeldByUnprovable", ...holding(held) }
-    : { _tag: "Running", ...holding(held) }
+  return livenessOf(held.owner, facts) === "unprovable"
+    ? { _tag: "HeldByUnprovable", ...holding }
+    : { _tag: "Running", ...holding }
 }
 
 const waitingFor = ({ kind, sinceMs, deadlineMs }: WaitState): Reason => {
@@ -156,6 +130,3 @@ const waitingFor = ({ kind, sinceMs, deadlineMs }: WaitState): Reason => {
       return { _tag: "WaitingForTimer", key: kind.key, sinceMs, dueAtMs: deadlineMs ?? sinceMs }
   }
 }
-
-/** Tool calls and session turns are run by the host's own code, which has no version. */
-const noEngine = ({ identity: { kind } }: Registration) => ({ kind, version: "" })

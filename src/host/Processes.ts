@@ -13,7 +13,6 @@ import { processId } from "../model/ids.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import * as Provenance from "../model/Provenance.ts"
 import type { Registered } from "../model/Registration.ts"
-import { BodyWrites } from "../operations/BodyWrites.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
 import type { Lookup } from "../operations/ProcessRegistry.ts"
@@ -126,72 +125,69 @@ export class Processes extends Context.Tag("holdfast/host/Processes")<
 >() {}
 
 /** The host's door to the worker and registry in context. */
-export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | ProcessRegistry | BodyWrites | Awaiter> =
-  Layer.effect(
-    Processes,
-    Effect.gen(function* () {
-      const worker = yield* Worker
-      const registry = yield* ProcessRegistry
-      const awaiter = yield* Awaiter
-      const executions = yield* BodyWrites
-      const { capture } = yield* HostEnvironment
+export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | ProcessRegistry | Awaiter> = Layer.effect(
+  Processes,
+  Effect.gen(function* () {
+    const worker = yield* Worker
+    const registry = yield* ProcessRegistry
+    const awaiter = yield* Awaiter
+    const { capture } = yield* HostEnvironment
 
-      const support: ProcessHandle.HandleSupport = {
-        awaitOutput: awaiter.awaitProcess,
-        cancel: (id: ProcessId, reason) => registry.requestProcessCancel(id, reason, Authority.host),
-        abandon: (id, reason) =>
-          requestAbandon(registry, id, { requestedBy: "host", authority: Authority.host, reason }),
-        signal: (id, request) => executions.signal(id, request, Authority.host),
-        status: (id) => readProcess(registry, id),
-        awaiter
-      }
+    const support: ProcessHandle.HandleSupport = {
+      awaitOutput: awaiter.awaitProcess,
+      cancel: (id: ProcessId, reason) => registry.requestProcessCancel(id, reason, Authority.host),
+      abandon: (id, reason) => requestAbandon(registry, id, { requestedBy: "host", authority: Authority.host, reason }),
+      signal: (id, signal) => registry.signal(id, signal, Authority.host),
+      status: (id) => readProcess(registry, id),
+      awaiter
+    }
 
-      const started = <Success, Failure, Signals extends AnySignal = never>(
-        registered: Registered,
-        outcomes: Outputs.Outcomes<Success, Failure>
-      ) =>
-        Effect.as(
-          worker.start(registered, Authority.host),
-          ProcessHandle.make<Success, Failure, Signals>(outcomes, registered.registration.id, support)
-        )
+    const started = <Success, Failure, Signals extends AnySignal = never>(
+      registered: Registered,
+      outcomes: Outputs.Outcomes<Success, Failure>
+    ) =>
+      Effect.as(
+        worker.start(registered, Authority.host),
+        ProcessHandle.make<Success, Failure, Signals>(outcomes, registered.registration.id, support)
+      )
 
-      return Processes.of({
-        start: (engine, { startAt, ...spec }) =>
-          Effect.flatMap(capture, (envRef) =>
-            Effect.flatMap(
-              registrationOf(engine, {
-                ...spec,
-                ...(startAt === undefined ? {} : { startAtMs: startAt.getTime() }),
-                envRef,
-                provenance: Provenance.host
-              }),
-              (registered) =>
-                started<
-                  Effect.Effect.Success<ReturnType<typeof engine.decodeSuccess>>,
-                  Effect.Effect.Success<ReturnType<typeof engine.decodeFailure>>,
-                  (typeof engine.signals)[number]
-                >(registered, engine)
-            )
-          ),
-        startTool: (tool, { callId, args, ...facts }) =>
-          Effect.gen(function* () {
-            const call = yield* tool.call(callId, args)
-            const provenance = Provenance.host
-            return yield* started(yield* toolRegistrationOf(tool, call, yield* capture, { ...facts, provenance }), tool)
-          }),
-        startSessionTurn: (options) =>
-          Effect.flatMap(turnRegistrationOf(options, { ...options, provenance: Provenance.host }), (registered) =>
-            started(registered, SessionTurn.outcomes)
-          ),
-        startExternal: ({ metadata, ...facts }) =>
-          Effect.flatMap(externalRegistrationOf(metadata, { ...facts, provenance: Provenance.host }), (registered) =>
-            started(registered, anyValue)
-          ),
-        completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
-        handle: (engine, id) => ProcessHandle.make(engine, processId(id), support),
-        listNonTerminal: registry.listNonTerminal
-      })
+    return Processes.of({
+      start: (engine, { startAt, ...spec }) =>
+        Effect.flatMap(capture, (envRef) =>
+          Effect.flatMap(
+            registrationOf(engine, {
+              ...spec,
+              ...(startAt === undefined ? {} : { startAtMs: startAt.getTime() }),
+              envRef,
+              provenance: Provenance.host
+            }),
+            (registered) =>
+              started<
+                Effect.Effect.Success<ReturnType<typeof engine.decodeSuccess>>,
+                Effect.Effect.Success<ReturnType<typeof engine.decodeFailure>>,
+                (typeof engine.signals)[number]
+              >(registered, engine)
+          )
+        ),
+      startTool: (tool, { callId, args, ...facts }) =>
+        Effect.gen(function* () {
+          const call = yield* tool.call(callId, args)
+          const provenance = Provenance.host
+          return yield* started(yield* toolRegistrationOf(tool, call, yield* capture, { ...facts, provenance }), tool)
+        }),
+      startSessionTurn: (options) =>
+        Effect.flatMap(turnRegistrationOf(options, { ...options, provenance: Provenance.host }), (registered) =>
+          started(registered, SessionTurn.outcomes)
+        ),
+      startExternal: ({ metadata, ...facts }) =>
+        Effect.flatMap(externalRegistrationOf(metadata, { ...facts, provenance: Provenance.host }), (registered) =>
+          started(registered, anyValue)
+        ),
+      completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
+      handle: (engine, id) => ProcessHandle.make(engine, processId(id), support),
+      listNonTerminal: registry.listNonTerminal
     })
-  )
+  })
+)
 
 const anyValue = Outputs.outcomesOf<unknown, unknown, never, never>(Schema.Unknown, undefined)

@@ -7,7 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { InputInvalid } from "../model/errors.ts"
-import { ProcessId, signalEventType, signalNameProblem, signalReplayKey } from "../model/ids.ts"
+import { ProcessId } from "../model/ids.ts"
 import { AnyJson, optional, renamed } from "../model/json.ts"
 import { wire } from "../model/wire.ts"
 import * as Authority from "../operations/decisions/authority.ts"
@@ -47,19 +47,12 @@ export const leversOf = (
   parts: InspectorParts
 ): Readonly<Record<string, Lever<unknown, unknown>>> => ({
   signal: lever(Signal, ({ processId: id, name, payload, signalId }) =>
-    Effect.gen(function* () {
-      const problem = signalNameProblem(name)
-      if (problem !== undefined) return yield* new InputInvalid({ field: "name", problem })
-      const receipt = yield* registry.appendEvent(
-        id,
-        { eventType: signalEventType(name), payload, replayKey: signalReplayKey(id, name, signalId) },
-        Authority.external
-      )
-      return { event: wire.event.encode(receipt.event) }
-    })
+    Effect.map(registry.signal(id, { name, payload, signalId }, Authority.external), ({ event }) => ({
+      event: wire.event.encode(event)
+    }))
   ),
   cancel: lever(Cancel, ({ processId: id, reason }) =>
-    Effect.as(registry.requestProcessCancel(id, reason, Authority.host), { done: true })
+    Effect.as(registry.cancelRunning(id, reason, Authority.host), { done: true })
   ),
   abandon: lever(Abandon, ({ processId: id, reason }) =>
     Effect.gen(function* () {

@@ -19,7 +19,6 @@ import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
-import type { Authority } from "./decisions/authority.ts"
 import type { Awaited, Draft, Waited } from "./decisions/execution.ts"
 import * as Execution from "./decisions/execution.ts"
 import * as Waits from "./decisions/waits.ts"
@@ -60,13 +59,6 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
       target: ProcessId,
       request: AppendRequest,
       draft: Omit<Draft, "outcome">
-    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
-
-    /** Signals a process from outside. Fails with `ProcessAlreadyTerminal` when it has ended. */
-    readonly signal: (
-      target: ProcessId,
-      request: AppendRequest,
-      authority: Authority
     ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
 
     /** Ends the waits of a process whose deadline has passed. Doing it again changes nothing. */
@@ -127,12 +119,6 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
             Execution.append(lease, target, checked, draft, true)
           )
         ),
-      signal: (target, request, authority) =>
-        Effect.flatMap(signalRequest(target, request), (checked) => {
-          const lock = "lease" in authority ? [target, authority.lease.processId] : [target]
-          const replays = checked.replayKey === undefined ? [] : [{ processId: target, key: checked.replayKey }]
-          return store.transact({ lock, replays }, Execution.signal(target, checked, authority))
-        }),
       fireTimers: (id) => Effect.asVoid(store.transact({ lock: [id] }, Waits.fire(id)))
     })
   }

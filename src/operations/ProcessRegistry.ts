@@ -24,7 +24,7 @@ import { ProcessUnknown, RegistrationInvalid } from "../model/errors.ts"
 import type { AbandonRequest, ExternalRef } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
-import { ProcessId as ProcessIdSchema } from "../model/ids.ts"
+import { ProcessId as ProcessIdSchema, signalEventType, signalNameProblem, signalReplayKey } from "../model/ids.ts"
 import { optional } from "../model/json.ts"
 import type { Lease } from "../model/Lease.ts"
 import { LeaseOwner } from "../model/Lease.ts"
@@ -35,7 +35,7 @@ import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import * as Record from "../model/ProcessRecord.ts"
 import type { Registration } from "../model/Registration.ts"
 import * as Registrations from "../model/Registration.ts"
-import type { ProcessRow } from "../store/Decision.ts"
+import type { Decision, ProcessRow, View } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Inputs from "./checks.ts"
 import * as Activation from "./decisions/activation.ts"
@@ -44,6 +44,7 @@ import * as Append from "./decisions/append.ts"
 import type { Authority } from "./decisions/authority.ts"
 import type { CompletionAuthority, CompletionRefusal } from "./decisions/completion.ts"
 import * as Completion from "./decisions/completion.ts"
+import * as Execution from "./decisions/execution.ts"
 import * as Records from "./decisions/records.ts"
 import * as Register from "./decisions/register.ts"
 import { onKnown, readingKnown } from "./existing.ts"
@@ -76,6 +77,17 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
       authority: Authority
     ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup>
 
+    /**
+     * Sends a signal. The same signal id again is a replay, also once the process has ended.
+     *
+     * Fails with `ProcessAlreadyTerminal` when the process has ended, otherwise as `appendEvent` does.
+     */
+    readonly signal: (
+      id: ProcessId,
+      signal: SignalRequest,
+      authority: Authority
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup>
+
     /** Records who started a process first; later calls change nothing. Units: epoch milliseconds, UTC. */
     readonly recordFirstStarted: (
       id: ProcessId,
@@ -103,12 +115,23 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
       authority: CompletionAuthority
     ) => Effect.Effect<ProcessRecord, CompletionRefusal | CompletionRefused | InputInvalid | Lookup>
 
-    /** Records a request to stop, once for each reason; answers the present record, usually still running. */
+    /**
+     * Records a request to stop, once for each reason; answers the present record, usually still running.
+     *
+     * An ended process notes the request and stays as it is.
+     */
     readonly requestProcessCancel: (
       id: ProcessId,
       reason: string | null,
       authority: Authority
     ) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
+
+    /** The same for a person who asks: fails with `ProcessAlreadyTerminal` when the process has ended. */
+    readonly cancelRunning: (
+      id: ProcessId,
+      reason: string | null,
+      authority: Authority
+    ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
 
     /** Records a request to give a process up; the first one stands. Fails with `ProcessAlreadyTerminal`. */
     readonly requestProcessAbandon: (
@@ -171,12 +194,31 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
   }
 >() {}
 
+/** A signal to send: its name, what it carries, and the id under which the same sending is recorded once. */
+export interface SignalRequest {
+  readonly name: string
+  readonly payload: unknown
+  readonly signalId: string
+  readonly wakeTargetScope?: AppendRequest["wakeTargetScope"]
+}
+
 /** Builds the registry on a store. */
 export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessStore> = Effect.map(
   Effect.all([ProcessStore, Inputs.make]),
   ([store, inputs]) => {
     const known = onKnown(store)
     const reading = readingKnown(store)
+
+    const cancelling = <E>(
+      decide: (id: ProcessId, reason: string | null, authority: Authority) => (view: View) => Decision<ProcessRow, E>
+    ) =>
+      Effect.fnUntraced(function* (id: ProcessId, reason: string | null, authority: Authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        const checked = yield* inputs.shape("reason", Schema.NullOr(Schema.String), reason)
+        const plan = Completion.cancelPlan(id, checked, authority)
+        return recordOf(yield* known(id, plan, decide(id, checked, authority)))
+      })
 
     return ProcessRegistry.of({
       registerProcess: Effect.fnUntraced(function* (registration) {
@@ -200,6 +242,21 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
         const checked = yield* inputs.appendRequest(request)
         return yield* known(id, Append.appendPlan(id, checked, authority), Append.append(id, checked, authority))
       }),
+      signal: Effect.fnUntraced(function* (id, { name, payload, signalId, wakeTargetScope }, authority) {
+        yield* Inputs.id(id)
+        yield* Inputs.authority(authority)
+        yield* Inputs.text("name", name)
+        yield* Inputs.text("signal_id", signalId)
+        const problem = signalNameProblem(name)
+        if (problem !== undefined) return yield* Inputs.refuse("name", problem)
+        const checked = yield* inputs.appendRequest({
+          eventType: signalEventType(name),
+          payload,
+          replayKey: signalReplayKey(id, name, signalId),
+          ...(wakeTargetScope === undefined ? {} : { wakeTargetScope })
+        })
+        return yield* known(id, Append.appendPlan(id, checked, authority), Execution.signal(id, checked, authority))
+      }),
       recordFirstStarted: Effect.fnUntraced(function* (id, started) {
         yield* Inputs.id(id)
         const checked = yield* inputs.shape("started", FirstStarted, started)
@@ -218,13 +275,8 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
         const plan = Completion.completionPlan(id, checked)
         return recordOf(yield* known(id, plan, Completion.completeWithAuthority(id, checked, authority)))
       }),
-      requestProcessCancel: Effect.fnUntraced(function* (id, reason, authority) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        const checked = yield* inputs.shape("reason", Schema.NullOr(Schema.String), reason)
-        const plan = Completion.cancelPlan(id, checked, authority)
-        return recordOf(yield* known(id, plan, Completion.requestCancel(id, checked, authority)))
-      }),
+      requestProcessCancel: cancelling(Completion.requestCancel),
+      cancelRunning: cancelling(Completion.cancelRunning),
       requestProcessAbandon: Effect.fnUntraced(function* (id, request, authority) {
         yield* Inputs.id(id)
         yield* Inputs.authority(authority)

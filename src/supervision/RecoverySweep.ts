@@ -63,147 +63,149 @@ export const maxRows = 10_000
 /** How many rows are looked at side by side, so that their writes share commits. */
 const breadth = 64
 
+/** A sweep that hands each row to `worker`. */
+export const make = (
+  worker: Pick<typeof Worker.Service, "owner" | "recover">
+): Effect.Effect<typeof RecoverySweep.Service, never, ProcessStore | OwnerLiveness | RuntimeConfig> =>
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const liveness = yield* OwnerLiveness
+    const { sweepIntervalMs } = yield* RuntimeConfig
+    /** Rows that this host cannot run, though perhaps another: logged once, and looked at less and less often. */
+    const unrunnable = new Map<ProcessId, BackedOff>()
+    const logged: SweepReports.Logged = { unrunnable, deadLeases: new Map() }
+    const inbox = Inboxes.make<SweepEvent>()
+    const oneAtATime = Effect.unsafeMakeSemaphore(1)
+    const listeners = Listeners.make<SweepReport>()
+    let latest: LatestSweeps = { eventful: [] }
+    let latestMs = 0
+
+    /** The rows of holders whose death is proven, each with its holder. Liveness is asked once for each holder. */
+    const deadRows = Effect.gen(function* () {
+      const holders = yield* store.holders
+      const dead = yield* Effect.filter(holders, ({ owner }) => liveness.isDefinitelyDead(owner, worker.owner))
+      const rows = new Map<ProcessId, LeaseOwner>()
+      for (const holder of dead) {
+        for (const { processId, owner } of yield* store.heldBy(holder)) rows.set(processId, owner)
+      }
+      return {
+        rows,
+        holders: dead.map(({ owner, leases }): DeadHolder => ({ ownerId: owner.ownerId, leases }))
+      }
+    })
+
+    const find = Effect.gen(function* () {
+      const dead = yield* deadRows
+      // A clock that was set back must not hide what was due already. The store decides whether a lease has expired.
+      const nowMs = Math.max(latestMs, yield* Clock.currentTimeMillis)
+      latestMs = nowMs
+      // Rows that cannot run here must not hide those behind them.
+      const limit = maxRows + unrunnable.size
+      const due = yield* store.due({ nowMs, limit })
+      const all = new Set([...dead.rows.keys(), ...due])
+      // A row that is not due any more went on elsewhere: forget it.
+      if (due.length < limit) for (const id of unrunnable.keys()) if (!all.has(id)) unrunnable.delete(id)
+      const ids = [...all].filter((id) => (unrunnable.get(id)?.untilMs ?? 0) <= nowMs)
+      return { dead, ids, nowMs }
+    })
+
+    const look = (id: ProcessId, dead: LeaseOwner | undefined): Effect.Effect<RowReport> =>
+      worker.recover(id, dead === undefined ? [] : [dead]).pipe(
+        Effect.map((admission) => SweepReports.rowReport(id, admission)),
+        Effect.catchAllCause((cause) => {
+          const problem = Cause.squash(cause)
+          const text = problem instanceof Error ? problem.message : String(problem)
+          return Effect.succeed<RowReport>({ id, _tag: "Deferred", reason: { why: "store_error", problem: text } })
+        })
+      )
+
+    const act = ({ dead, ids, nowMs }: Effect.Effect.Success<typeof find>) =>
+      Effect.gen(function* () {
+        const rows = yield* Effect.forEach(ids, (id) => look(id, dead.rows.get(id)), { concurrency: breadth })
+        const report = SweepReports.make(nowMs, yield* Clock.currentTimeMillis, dead.holders, rows)
+        yield* SweepReports.log(report, logged)
+        for (const row of rows) {
+          if (SweepReports.isUnrunnable(row)) unrunnable.set(row.id, longer(unrunnable.get(row.id), nowMs))
+          else unrunnable.delete(row.id)
+        }
+        const { eventful } = latest
+        latest = {
+          report,
+          eventful: SweepReports.isEventful(report) ? [report, ...eventful].slice(0, maxRemembered) : eventful
+        }
+        listeners.publish(report)
+        return report
+      })
+
+    const noteFailure = (error: StoreError) =>
+      Effect.flatMap(Clock.currentTimeMillis, (atMs) => {
+        latest = { ...latest, failure: { atMs, problem: error.message } }
+        return Effect.logError(`sweep failed, a later one tries again: ${error.message}`)
+      })
+
+    const sweep = oneAtATime.withPermits(1)(Effect.flatMap(find, act)).pipe(Effect.tapError(noteFailure))
+
+    /** Interprets the sweep machine; a new alarm replaces the one before. */
+    const run = Effect.gen(function* () {
+      let { snapshot, commands } = Step.begin(sweepMachine, { intervalMs: sweepIntervalMs })
+      let alarm: Fiber.RuntimeFiber<void> | undefined
+      let found: Effect.Effect.Success<typeof find> | undefined
+      // The first round is due at once: the work of an earlier host should not wait.
+      if (sweepIntervalMs > 0) inbox.offer({ type: "sweep.due" })
+      while (true) {
+        for (const command of commands) {
+          switch (command.type) {
+            case "arm":
+              if (alarm !== undefined) yield* Fiber.interruptFork(alarm)
+              alarm = yield* Effect.fork(
+                Effect.delay(
+                  Effect.sync(() => inbox.offer({ type: "sweep.due" })),
+                  command.params.delayMs
+                )
+              )
+              break
+            case "look":
+              inbox.offer(
+                yield* find.pipe(
+                  Effect.map((rows): SweepEvent => {
+                    found = rows
+                    return { type: "rows.found", count: rows.ids.length }
+                  }),
+                  Effect.tapError(noteFailure),
+                  Effect.orElseSucceed((): SweepEvent => ({ type: "sweep.failed" }))
+                )
+              )
+              break
+            case "act":
+              if (found !== undefined) yield* oneAtATime.withPermits(1)(act(found))
+              inbox.offer({ type: "sweep.finished" })
+          }
+        }
+        const step = Step.advance(sweepMachine, snapshot, yield* inbox.take)
+        snapshot = step.snapshot
+        commands = step.commands
+      }
+    })
+
+    return RecoverySweep.of({
+      sweep,
+      recoverNow: (id) =>
+        Effect.gen(function* () {
+          const found = yield* store.find(id)
+          const holder = found._tag === "Present" ? found.row.lease.held?.owner : undefined
+          const dead = holder !== undefined && (yield* liveness.isDefinitelyDead(holder, worker.owner))
+          return SweepReports.rowReport(id, yield* worker.recover(id, dead ? [holder] : []))
+        }),
+      wake: Effect.sync(() => inbox.offer({ type: "sweep.nudged" })),
+      latest: Effect.sync(() => latest),
+      onReport: listeners.subscribe,
+      run: run as Effect.Effect<never> // it loops for ever
+    })
+  })
+
 /** A sweep for the worker in context. */
 export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | OwnerLiveness | RuntimeConfig> =
-  Layer.effect(
-    RecoverySweep,
-    Effect.gen(function* () {
-      const store = yield* ProcessStore
-      const worker = yield* Worker
-      const liveness = yield* OwnerLiveness
-      const { sweepIntervalMs } = yield* RuntimeConfig
-      /** Rows that this host cannot run, though perhaps another: logged once, and looked at less and less often. */
-      const unrunnable = new Map<ProcessId, BackedOff>()
-      const logged: SweepReports.Logged = { unrunnable, deadLeases: new Map() }
-      const inbox = Inboxes.make<SweepEvent>()
-      const oneAtATime = Effect.unsafeMakeSemaphore(1)
-      const listeners = Listeners.make<SweepReport>()
-      let latest: LatestSweeps = { eventful: [] }
-      let latestMs = 0
-
-      /** The rows of holders whose death is proven, each with its holder. Liveness is asked once for each holder. */
-      const deadRows = Effect.gen(function* () {
-        const holders = yield* store.holders
-        const dead = yield* Effect.filter(holders, ({ owner }) => liveness.isDefinitelyDead(owner, worker.owner))
-        const rows = new Map<ProcessId, LeaseOwner>()
-        for (const holder of dead) {
-          for (const { processId, owner } of yield* store.heldBy(holder)) rows.set(processId, owner)
-        }
-        return {
-          rows,
-          holders: dead.map(({ owner, leases }): DeadHolder => ({ ownerId: owner.ownerId, leases }))
-        }
-      })
-
-      const find = Effect.gen(function* () {
-        const dead = yield* deadRows
-        // A clock that was set back must not hide what was due already. The store decides whether a lease has expired.
-        const nowMs = Math.max(latestMs, yield* Clock.currentTimeMillis)
-        latestMs = nowMs
-        // Rows that cannot run here must not hide those behind them.
-        const limit = maxRows + unrunnable.size
-        const due = yield* store.due({ nowMs, limit })
-        const all = new Set([...dead.rows.keys(), ...due])
-        // A row that is not due any more went on elsewhere: forget it.
-        if (due.length < limit) for (const id of unrunnable.keys()) if (!all.has(id)) unrunnable.delete(id)
-        const ids = [...all].filter((id) => (unrunnable.get(id)?.untilMs ?? 0) <= nowMs)
-        return { dead, ids, nowMs }
-      })
-
-      const look = (id: ProcessId, dead: LeaseOwner | undefined): Effect.Effect<RowReport> =>
-        worker.recover(id, dead === undefined ? [] : [dead]).pipe(
-          Effect.map((admission) => SweepReports.rowReport(id, admission)),
-          Effect.catchAllCause((cause) => {
-            const problem = Cause.squash(cause)
-            const text = problem instanceof Error ? problem.message : String(problem)
-            return Effect.succeed<RowReport>({ id, _tag: "Deferred", reason: { _tag: "StoreError", problem: text } })
-          })
-        )
-
-      const act = ({ dead, ids, nowMs }: Effect.Effect.Success<typeof find>) =>
-        Effect.gen(function* () {
-          const rows = yield* Effect.forEach(ids, (id) => look(id, dead.rows.get(id)), { concurrency: breadth })
-          const report = SweepReports.make(nowMs, yield* Clock.currentTimeMillis, dead.holders, rows)
-          yield* SweepReports.log(report, logged)
-          for (const row of rows) {
-            if (SweepReports.isUnrunnable(row)) unrunnable.set(row.id, longer(unrunnable.get(row.id), nowMs))
-            else unrunnable.delete(row.id)
-          }
-          const { eventful } = latest
-          latest = {
-            report,
-            eventful: SweepReports.isEventful(report) ? [report, ...eventful].slice(0, maxRemembered) : eventful
-          }
-          listeners.publish(report)
-          return report
-        })
-
-      const noteFailure = (error: StoreError) =>
-        Effect.flatMap(Clock.currentTimeMillis, (atMs) => {
-          latest = { ...latest, failure: { atMs, problem: error.message } }
-          return Effect.logError(`sweep failed, a later one tries again: ${error.message}`)
-        })
-
-      const sweep = oneAtATime.withPermits(1)(Effect.flatMap(find, act)).pipe(Effect.tapError(noteFailure))
-
-      /** Interprets the sweep machine; a new alarm replaces the one before. */
-      const run = Effect.gen(function* () {
-        let { snapshot, commands } = Step.begin(sweepMachine, { intervalMs: sweepIntervalMs })
-        let alarm: Fiber.RuntimeFiber<void> | undefined
-        let found: Effect.Effect.Success<typeof find> | undefined
-        // The first round is due at once: the work of an earlier host should not wait.
-        if (sweepIntervalMs > 0) inbox.offer({ type: "sweep.due" })
-        while (true) {
-          for (const command of commands) {
-            switch (command.type) {
-              case "arm":
-                if (alarm !== undefined) yield* Fiber.interruptFork(alarm)
-                alarm = yield* Effect.fork(
-                  Effect.delay(
-                    Effect.sync(() => inbox.offer({ type: "sweep.due" })),
-                    command.params.delayMs
-                  )
-                )
-                break
-              case "look":
-                inbox.offer(
-                  yield* find.pipe(
-                    Effect.map((rows): SweepEvent => {
-                      found = rows
-                      return { type: "rows.found", count: rows.ids.length }
-                    }),
-                    Effect.tapError(noteFailure),
-                    Effect.orElseSucceed((): SweepEvent => ({ type: "sweep.failed" }))
-                  )
-                )
-                break
-              case "act":
-                if (found !== undefined) yield* oneAtATime.withPermits(1)(act(found))
-                inbox.offer({ type: "sweep.finished" })
-            }
-          }
-          const step = Step.advance(sweepMachine, snapshot, yield* inbox.take)
-          snapshot = step.snapshot
-          commands = step.commands
-        }
-      })
-
-      return RecoverySweep.of({
-        sweep,
-        recoverNow: (id) =>
-          Effect.gen(function* () {
-            const found = yield* store.find(id)
-            const holder = found._tag === "Present" ? found.row.lease.held?.owner : undefined
-            const dead = holder !== undefined && (yield* liveness.isDefinitelyDead(holder, worker.owner))
-            return SweepReports.rowReport(id, yield* worker.recover(id, dead ? [holder] : []))
-          }),
-        wake: Effect.sync(() => inbox.offer({ type: "sweep.nudged" })),
-        latest: Effect.sync(() => latest),
-        onReport: listeners.subscribe,
-        run: run as Effect.Effect<never> // it loops for ever
-      })
-    })
-  )
+  Layer.effect(RecoverySweep, Effect.flatMap(Worker, make))
 
 interface BackedOff {
   readonly times: number

@@ -5,26 +5,10 @@ import * as Effect from "effect/Effect"
 import type { ProcessId } from "../model/ids.ts"
 import type { Admission } from "../runtime/worker/Worker.ts"
 
-/** Why a row was left for later. Units: epoch milliseconds, UTC. */
+/** Why a row was left: what the worker says, or that looking at it failed. Units: epoch milliseconds, UTC. */
 export type Deferral =
-  /** Its holder is not proven dead. */
-  | { readonly _tag: "Busy"; readonly holder?: string }
-  /** It ended meanwhile. */
-  | { readonly _tag: "Settled" }
-  /** An outside system completes it. */
-  | { readonly _tag: "ExternallyOwned" }
-  /** Starting it failed; it backs off. */
-  | { readonly _tag: "BackingOff"; readonly untilMs: number; readonly failures: number; readonly problem: string }
-  /** This host lacks its engine, or the version of it. */
-  | { readonly _tag: "NoEngine"; readonly kind: string; readonly version: string }
-  /** Every slot of this host is taken; it is queued. */
-  | { readonly _tag: "NoSlot" }
-  /** Owner-bound, begun, without a holder or a request to give it up: only a request or an outcome can move it. */
-  | { readonly _tag: "OutcomeUnknown" }
-  /** Its start time is in the future. */
-  | { readonly _tag: "NotYet" }
-  /** Looking at it failed. */
-  | { readonly _tag: "StoreError"; readonly problem: string }
+  | Extract<Admission, { readonly _tag: "Deferred" }>["reason"]
+  | { readonly why: "store_error"; readonly problem: string }
 
 /** The outcome of one row, reported after its write was acknowledged. */
 export type RowReport = { readonly id: ProcessId } & (
@@ -75,22 +59,14 @@ export const rowReport = (id: ProcessId, admission: Admission): RowReport => {
       return { id, _tag: "Admitted" }
     case "Ended":
       return { id, _tag: "Ended", as: admission.as }
-    case "NoSlot":
-      return deferred(id, { _tag: "NoSlot" })
-    case "Absent":
-      return deferred(id, { _tag: "Settled" })
-    case "BackingOff": {
-      const { untilMs, failures, problem } = admission.backOff
-      return deferred(id, { _tag: "BackingOff", untilMs, failures, problem })
-    }
-    case "Left":
-      return deferred(id, leftFor(admission))
+    case "Deferred":
+      return { id, ...admission }
   }
 }
 
 /** Whether this host cannot run a row, though perhaps another can: nothing is written on the row then. */
 export const isUnrunnable = (row: RowReport): boolean =>
-  row._tag === "Deferred" && (row.reason._tag === "NoEngine" || row.reason._tag === "StoreError")
+  row._tag === "Deferred" && (row.reason.why === "no_engine" || row.reason.why === "store_error")
 
 /** What was logged already: rows that cannot run here, and how many leases each dead holder had left. */
 export interface Logged {
@@ -122,33 +98,14 @@ export const log = ({ dead, ended, deferred }: SweepReport, logged: Logged): Eff
   })
 
 const sentence = (reason: Deferral): string | undefined => {
-  switch (reason._tag) {
-    case "NoEngine":
+  switch (reason.why) {
+    case "no_engine":
       return `no engine "${reason.kind}" version "${reason.version}" on this host`
-    case "StoreError":
+    case "store_error":
       return `the sweep could not look at it: ${reason.problem}`
-    case "BackingOff":
+    case "backing_off":
       return `it could not start, and backs off until ${new Date(reason.untilMs).toISOString()}: ${reason.problem}`
     default:
       return undefined
-  }
-}
-
-const deferred = (id: ProcessId, reason: Deferral): RowReport => ({ id, _tag: "Deferred", reason })
-
-const leftFor = (left: Extract<Admission, { readonly _tag: "Left" }>): Deferral => {
-  switch (left.reason) {
-    case "settled":
-      return { _tag: "Settled" }
-    case "externally_owned":
-      return { _tag: "ExternallyOwned" }
-    case "busy":
-      return { _tag: "Busy", ...(left.holder === undefined ? {} : { holder: left.holder.ownerId }) }
-    case "outcome_unknown":
-      return { _tag: "OutcomeUnknown" }
-    case "not_yet":
-      return { _tag: "NotYet" }
-    case "no_engine":
-      return { _tag: "NoEngine", kind: left.engine?.kind ?? "", version: left.engine?.version ?? "" }
   }
 }

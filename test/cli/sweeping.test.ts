@@ -78,7 +78,7 @@ describe("a sweep without engines", () => {
       yield* handBack("p")
       yield* cancel("p")
       assert.deepStrictEqual((yield* sweep).deferred, [
-        { id: processId("p"), reason: { _tag: "NoEngine", kind: "law.engine", version: "" } }
+        { id: processId("p"), reason: { why: "no_engine", kind: "law.engine", version: "" } }
       ])
       const found = yield* Effect.flatMap(ProcessStore, (store) => store.find(processId("p")))
       if (found._tag !== "Present") return assert.fail("it is registered")

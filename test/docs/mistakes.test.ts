@@ -104,9 +104,9 @@ const mistakes: Readonly<Record<string, Effect.Effect<{ readonly _tag: string },
     assert.deepStrictEqual(report, {
       id: processId("p"),
       _tag: "Deferred",
-      reason: { _tag: "NoEngine", kind: "engine", version: "1" }
+      reason: { why: "no_engine", kind: "engine", version: "1" }
     })
-    return report._tag === "Deferred" ? report.reason : report
+    return { _tag: report._tag === "Deferred" ? report.reason.why : report._tag }
   }).pipe(Effect.scoped),
   "code that does not fit the journal of its process": Effect.gen(function* () {
     const file = yield* left(waiting)

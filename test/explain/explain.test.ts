@@ -128,6 +128,15 @@ describe("an explanation", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("of a row that is not due yet names its start, also where its engine is missing", () =>
+    Effect.gen(function* () {
+      yield* register("rerunnable", { startAtMs: 60_000 })
+      const { because, detail } = yield* explain(p, { engine: () => "missing", slots: () => "unknown" })
+      assert.deepStrictEqual(because, { _tag: "BeginsLater", atMs: 60_000 })
+      assert.deepStrictEqual(detail?.sweep.verdict, leave("not_yet"))
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("fails for a process that nobody knows", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(explain(processId("nobody")))

@@ -64,7 +64,7 @@ const parts: InspectorParts = {
       duration_ms: 4,
       admitted: ["deploy-42"],
       ended: [{ id: "report-7", as: "abandoned" }],
-      deferred: [{ id: "deploy-43", reason: { _tag: "NoEngine" } }]
+      deferred: [{ id: "deploy-43", reason: { why: "no_engine" } }]
     },
     { at_ms: now - 1_000, duration_ms: 1, admitted: [], ended: [], deferred: [] }
   ]),
@@ -251,7 +251,9 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.getByLabel("event").first().selectOption("process.started")
     await page.getByRole("button", { name: "Send event" }).click()
     await page.locator('[data-id="process.running.execution.started.active"].active').waitFor()
-    await page.locator(".commands code", { hasText: "runBody" }).waitFor()
+    await page.getByLabel("event").first().selectOption("process.cancel_requested")
+    await page.getByRole("button", { name: "Send event" }).click()
+    await page.locator(".commands code", { hasText: "interruptBody" }).waitFor()
     await page.context().close()
   }, 120_000)
 

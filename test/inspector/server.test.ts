@@ -21,6 +21,7 @@ import type {
 import { processId } from "../../src/model/ids.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
+import { outputs } from "../../src/testing/fixtures.ts"
 import { bounded, memory, quiet, temporaryFolder } from "../support/hosts.ts"
 import { fileStore, inspected, note, register, waitForApproval } from "./fixtures.ts"
 
@@ -286,7 +287,12 @@ describe("machines", () => {
       const sample = (yield* ask<MachineView>("/api/machine?id=process")).body.samples["process.started"]
       const started = (yield* step({ snapshot: begun.snapshot, event: sample })).body
       assert.include(started.active, "process.running.execution.started.active")
-      assert.deepStrictEqual(started.commands, [{ type: "runBody", params: { activation: 1, attempt: 1 } }])
+      assert.deepStrictEqual(started.commands, [])
+      const asked = (yield* step({
+        snapshot: started.snapshot,
+        event: { type: "process.cancel_requested", atMs: 2, reason: null }
+      })).body
+      assert.deepStrictEqual(asked.commands, [{ type: "interruptBody", params: { cause: "cancel" } }])
       assert.deepStrictEqual(started.taken, ["process.running.execution.unstarted process.started 0"])
       const ignored = (yield* step({ snapshot: started.snapshot, event: { type: "nothing.happened" } })).body
       assert.deepStrictEqual([ignored.changed, ignored.commands], [false, []])
@@ -312,6 +318,29 @@ describe("levers", () => {
       )
       const unfit = yield* post("/api/levers/signal", { ...signal, payload: { by: 1 }, signal_id: "2" })
       assert.strictEqual(unfit.status, 409)
+    }).pipe(Effect.provide(inspected()))
+  )
+
+  it.live("a process that has ended refuses a signal and a cancel; a signal sent before its end is a replay", () =>
+    Effect.gen(function* () {
+      yield* register("p")
+      yield* waitForApproval("p")
+      const signal = { process_id: "p", name: "approve", payload: { by: "ana", level: "once" }, signal_id: "1" }
+      const sent = yield* post("/api/levers/signal", signal)
+      const registry = yield* ProcessRegistry
+      yield* registry.completeProcess(processId("p"), outputs.Success, { _tag: "ExternalOwner" })
+      const { events } = (yield* ask<EventsView>("/api/events?id=p")).body
+      const again = yield* post("/api/levers/signal", signal)
+      assert.deepStrictEqual([again.status, again.body], [200, sent.body])
+      for (const late of [
+        post("/api/levers/signal", { ...signal, signal_id: "2" }),
+        post("/api/levers/cancel", { process_id: "p", reason: null })
+      ]) {
+        const { status, body } = yield* late
+        assert.strictEqual(status, 409)
+        assert.nestedPropertyVal(body, "error.tag", "ProcessAlreadyTerminal")
+      }
+      assert.deepStrictEqual((yield* ask<EventsView>("/api/events?id=p")).body.events, events)
     }).pipe(Effect.provide(inspected()))
   )
 

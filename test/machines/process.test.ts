@@ -96,7 +96,6 @@ const everyRunning = (Object.keys(into.execution) as ReadonlyArray<Execution>).f
 
 const sweep = { type: "requestSweep", params: {} }
 const interrupt = { type: "interruptBody", params: { cause: "cancel" } }
-const run = (activation: number) => ({ type: "runBody", params: { activation, attempt: 7 } })
 
 type Row = Partial<Record<EventName, readonly [next: string, ...commands: ReadonlyArray<unknown>]>>
 /** What each state of each region does with an event; an event without an entry does nothing there. */
@@ -107,17 +106,17 @@ const decisions: readonly [
   abandon: Record<"open" | "requested", Row>
 ] = [
   {
-    unstarted: { started: ["active", run(1)], cancel_requested: ["unstarted", sweep] },
+    unstarted: { started: ["active"], cancel_requested: ["unstarted", sweep] },
     active: {
-      started: ["active", run(2)],
+      started: ["active"],
       suspended: ["suspended"],
       "suspended for want of its lease": ["suspended"],
       "suspended to wait": ["dormant"],
       cancel_requested: ["active", interrupt]
     },
-    suspended: { started: ["active", run(2)], cancel_requested: ["suspended", sweep] },
+    suspended: { started: ["active"], cancel_requested: ["suspended", sweep] },
     dormant: {
-      started: ["active", run(2)],
+      started: ["active"],
       resumed: ["suspended", sweep],
       // An end of a wait that it does not have costs one look, and leaves no work undone.
       "resumed elsewhere": ["suspended", sweep],

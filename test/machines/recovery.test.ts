@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Disposition, LeaseSighting, Sighting, Verdict } from "../../machines/recovery.ts"
+import type { Disposition, LeaseState, RowFacts, Verdict } from "../../machines/recovery.ts"
 import { dueAtMs, sameIncarnation, verdict } from "../../machines/recovery.ts"
 
 const dispositions: ReadonlyArray<Disposition> = ["rerunnable", "owner_bound", "externally_owned"]
-const leases: ReadonlyArray<LeaseSighting> = ["free", "lapsed", "held", "dead"]
+const leases: ReadonlyArray<LeaseState> = ["free", "lapsed", "held", "dead"]
 const booleans = [false, true]
 const engines = ["present", "missing"] as const
 
@@ -18,7 +18,7 @@ interface Case {
   readonly disposition: Disposition
   readonly terminal: boolean
   readonly started: boolean
-  readonly lease: LeaseSighting
+  readonly lease: LeaseState
   readonly cancel: boolean
   readonly abandon: boolean
   readonly engine: "present" | "missing"
@@ -50,7 +50,7 @@ const everyCase: ReadonlyArray<Case> = dispositions.flatMap((disposition) =>
   )
 )
 
-const sightingOf = ({ disposition, terminal, started, lease, cancel, abandon, engine, attempt }: Case): Sighting => ({
+const factsOf = ({ disposition, terminal, started, lease, cancel, abandon, engine, attempt }: Case): RowFacts => ({
   disposition,
   terminal,
   started,
@@ -65,14 +65,18 @@ const sightingOf = ({ disposition, terminal, started, lease, cancel, abandon, en
 interface Rule {
   readonly name: string
   readonly when: { readonly [Field in keyof Case]?: Case[Field] | ReadonlyArray<Case[Field]> }
-  readonly decides: Verdict
+  readonly decides: Verdict | Readonly<Partial<Record<LeaseState, Verdict>>>
 }
 
-const run: Verdict = { _tag: "Run" }
-const cancelled: Verdict = { _tag: "Cancel" }
-const exhausted: Verdict = { _tag: "Exhausted" }
-const busy: Verdict = { _tag: "Leave", reason: "busy" }
-const noEngine: Verdict = { _tag: "Leave", reason: "no_engine" }
+const run = {
+  free: { _tag: "Run", why: "runnable" },
+  lapsed: { _tag: "Run", why: "lease_lapsed" },
+  dead: { _tag: "Run", why: "holder_dead" }
+} as const
+const cancelled: Verdict = { _tag: "Cancel", why: "cancel_requested" }
+const exhausted: Verdict = { _tag: "Exhausted", why: "attempts_exhausted" }
+const busy: Verdict = { _tag: "Leave", why: "busy" }
+const noEngine: Verdict = { _tag: "Leave", why: "no_engine" }
 const unheld = ["free", "lapsed", "dead"] as const
 const expired = ["free", "lapsed"] as const
 const affordable = ["unlimited", "within"] as const
@@ -86,17 +90,17 @@ const rules: ReadonlyArray<Rule> = [
   {
     name: "row 14: what has ended is settled",
     when: { terminal: true },
-    decides: { _tag: "Leave", reason: "settled" }
+    decides: { _tag: "Leave", why: "settled" }
   },
   {
     name: "row 1: external work that nobody gave up is none of the sweep's",
     when: { ...external, abandon: false },
-    decides: { _tag: "Leave", reason: "externally_owned" }
+    decides: { _tag: "Leave", why: "externally_owned" }
   },
   {
     name: "row 2: external work that was given up is abandoned once nobody holds it",
     when: { ...external, abandon: true, lease: expired },
-    decides: { _tag: "Abandon", writer: "reconciled_request", owner: "none" }
+    decides: { _tag: "Abandon", why: "abandon_requested", writer: "reconciled_request", owner: "none" }
   },
   {
     name: "row 3: external work that was given up waits while its lease stands, and is never reclaimed",
@@ -127,17 +131,17 @@ const rules: ReadonlyArray<Rule> = [
   {
     name: "row 10 with R19: begun owner-bound work of a dead holder is abandoned on that evidence",
     when: { ...begun, lease: "dead" },
-    decides: { _tag: "Abandon", writer: "sweep", owner: "holder" }
+    decides: { _tag: "Abandon", why: "holder_dead", writer: "sweep", owner: "holder" }
   },
   {
     name: "row 11: begun owner-bound work that was given up is abandoned once nobody holds it",
     when: { ...begun, lease: expired, abandon: true },
-    decides: { _tag: "Abandon", writer: "reconciled_request", owner: "first_started" }
+    decides: { _tag: "Abandon", why: "abandon_requested", writer: "reconciled_request", owner: "first_started" }
   },
   {
     name: "row 12: begun owner-bound work without evidence or request is left, for ever if need be",
     when: { ...begun, lease: expired, abandon: false },
-    decides: { _tag: "Leave", reason: "outcome_unknown" }
+    decides: { _tag: "Leave", why: "outcome_unknown" }
   },
   { name: "row 13: begun owner-bound work that is held is skipped", when: { ...begun, lease: "held" }, decides: busy },
   {
@@ -201,37 +205,41 @@ describe("the verdict", () => {
     it(name, () => {
       const ruled = everyCase.filter((row) => matches(when, row))
       assert.isNotEmpty(ruled)
-      for (const row of ruled) assert.deepStrictEqual(verdict(sightingOf(row)), decides, JSON.stringify(row))
+      for (const row of ruled) {
+        const expected = "_tag" in decides ? decides : decides[row.lease]
+        assert.deepStrictEqual(verdict(factsOf(row)), expected, JSON.stringify(row))
+      }
     })
   }
 
   it("begun owner-bound work is never run, cancelled or failed by a sweep", () => {
     for (const row of everyCase.filter((each) => matches(begun, each))) {
-      assert.notInclude(["Run", "Cancel", "Exhausted"], verdict(sightingOf(row))._tag, JSON.stringify(row))
+      assert.notInclude(["Run", "Cancel", "Exhausted"], verdict(factsOf(row))._tag, JSON.stringify(row))
     }
   })
 
   it("nothing is abandoned without a dead holder or a recorded request", () => {
     for (const row of everyCase.filter((each) => each.lease !== "dead" && !each.abandon)) {
-      assert.notStrictEqual(verdict(sightingOf(row))._tag, "Abandon", JSON.stringify(row))
+      assert.notStrictEqual(verdict(factsOf(row))._tag, "Abandon", JSON.stringify(row))
     }
   })
 
   it("a lease that stands with a holder not proven dead is never acted against", () => {
     for (const row of everyCase.filter((each) => each.lease === "held")) {
-      assert.strictEqual(verdict(sightingOf(row))._tag, "Leave", JSON.stringify(row))
+      assert.strictEqual(verdict(factsOf(row))._tag, "Leave", JSON.stringify(row))
     }
   })
 
   it("a lease that lapsed is as good as one that was given back: time alone decides nothing more", () => {
     for (const row of everyCase.filter((each) => each.lease === "lapsed")) {
-      assert.deepStrictEqual(verdict(sightingOf(row)), verdict(sightingOf({ ...row, lease: "free" })))
+      const [lapsed, free] = [verdict(factsOf(row)), verdict(factsOf({ ...row, lease: "free" }))]
+      assert.deepStrictEqual({ ...lapsed, why: "" }, { ...free, why: "" })
     }
   })
 
   it("the last allowed attempt is still made", () => {
-    const row = { ...sightingOf(everyCase[0] as Case), started: true }
-    assert.deepStrictEqual(verdict({ ...row, nextAttempt: 1, maxAttempts: 1 }), run)
+    const row = { ...factsOf(everyCase[0] as Case), started: true }
+    assert.deepStrictEqual(verdict({ ...row, nextAttempt: 1, maxAttempts: 1 }), run.free)
     assert.deepStrictEqual(verdict({ ...row, nextAttempt: 2, maxAttempts: 1 }), exhausted)
   })
 })
@@ -328,7 +336,7 @@ describe("one life of an owner", () => {
 })
 
 describe("a process that is to begin later", () => {
-  const early: Sighting = {
+  const early: RowFacts = {
     disposition: "rerunnable",
     terminal: false,
     started: false,
@@ -339,11 +347,11 @@ describe("a process that is to begin later", () => {
     engine: "present",
     early: true
   }
-  const cases: ReadonlyArray<readonly [string, Partial<Sighting>, Verdict]> = [
-    ["is left until then", {}, { _tag: "Leave", reason: "not_yet" }],
-    ["is left until then without an engine, too", { engine: "missing" }, { _tag: "Leave", reason: "not_yet" }],
+  const cases: ReadonlyArray<readonly [string, Partial<RowFacts>, Verdict]> = [
+    ["is left until then", {}, { _tag: "Leave", why: "not_yet" }],
+    ["is left until then without an engine, too", { engine: "missing" }, { _tag: "Leave", why: "not_yet" }],
     ["is cancelled before", { cancelRequested: true }, cancelled],
-    ["goes on when it has begun all the same", { started: true, lease: "lapsed", nextAttempt: 2 }, run]
+    ["goes on when it has begun all the same", { started: true, lease: "lapsed", nextAttempt: 2 }, run.lapsed]
   ]
   for (const [what, changes, expected] of cases) {
     it(what, () => assert.deepStrictEqual(verdict({ ...early, ...changes }), expected))

@@ -127,8 +127,9 @@ const perform = (
         return yield* registry.appendEvent(id(asked.process), request, authority(asked.writer))
       }
       case "SendSignal": {
-        const request = signalTo(id(asked.process), asked.signalId)
-        return yield* executions.signal(id(asked.process), request, authority(asked.writer))
+        const { signalId } = asked
+        const signal = { name: "ready", payload: signalId, signalId }
+        return yield* registry.signal(id(asked.process), signal, authority(asked.writer))
       }
       case "SignalFrom": {
         const request = signalTo(id(asked.process), `from ${asked.position}`)

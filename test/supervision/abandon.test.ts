@@ -58,7 +58,7 @@ describe("a process that is to be given up", () => {
         assert.deepStrictEqual(yield* (yield* RecoverySweep).recoverNow(processId("p")), {
           id: processId("p"),
           _tag: "Deferred",
-          reason: { _tag: "OutcomeUnknown" }
+          reason: { why: "outcome_unknown" }
         })
         assert.deepStrictEqual(yield* logOf(store, "p"), ["process.started"])
         assert.strictEqual((yield* rows.record("p"))?.status._tag, "Running")

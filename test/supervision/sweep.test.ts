@@ -114,10 +114,10 @@ describe("the report of a sweep", () => {
         assert.deepStrictEqual(more, [])
         assert.deepStrictEqual<unknown>(foreign, {
           id: "foreign",
-          reason: { _tag: "NoEngine", kind: "elsewhere", version: "1" }
+          reason: { why: "no_engine", kind: "elsewhere", version: "1" }
         })
         assert.strictEqual(unreadable?.id, processId("unreadable"))
-        assert.deepInclude(unreadable?.reason, { _tag: "BackingOff", failures: 1 })
+        assert.deepInclude(unreadable?.reason, { why: "backing_off", failures: 1 })
         assert.isAtLeast(report.endedAtMs, report.beganAtMs)
         assert.deepStrictEqual((yield* (yield* RecoverySweep).latest).report, report)
       }).pipe(Effect.provide(hostOn(store, [again.engine, once.engine, twice, Picky], { ...off, liveness: layer })))
@@ -149,31 +149,31 @@ describe("the report of a sweep", () => {
       yield* rows.register(elsewhere, "foreign")
       yield* Effect.gen(function* () {
         for (const [id, expected] of [
-          ["held", { _tag: "Deferred", reason: { _tag: "Busy", holder: "the living" } }],
-          ["unknown", { _tag: "Deferred", reason: { _tag: "OutcomeUnknown" } }],
-          ["external", { _tag: "Deferred", reason: { _tag: "ExternallyOwned" } }],
-          ["foreign", { _tag: "Deferred", reason: { _tag: "NoEngine", kind: "elsewhere", version: "1" } }],
-          ["nowhere", { _tag: "Deferred", reason: { _tag: "Settled" } }],
+          ["held", { _tag: "Deferred", reason: { why: "busy", holder: "the living" } }],
+          ["unknown", { _tag: "Deferred", reason: { why: "outcome_unknown" } }],
+          ["external", { _tag: "Deferred", reason: { why: "externally_owned" } }],
+          ["foreign", { _tag: "Deferred", reason: { why: "no_engine", kind: "elsewhere", version: "1" } }],
+          ["nowhere", { _tag: "Deferred", reason: { why: "settled" } }],
           ["free", { _tag: "Admitted" }],
-          ["free", { _tag: "Deferred", reason: { _tag: "Busy", holder: "me" } }]
+          ["free", { _tag: "Deferred", reason: { why: "busy", holder: "me" } }]
         ] as const) {
           assert.deepStrictEqual<unknown>(yield* recoverNow(id), { id, ...expected })
         }
         // A row that rests is looked at all the same.
         for (const failures of [1, 2]) {
           const row = yield* recoverNow("unreadable")
-          assert.deepInclude(row._tag === "Deferred" ? row.reason : {}, { _tag: "BackingOff", failures })
+          assert.deepInclude(row._tag === "Deferred" ? row.reason : {}, { why: "backing_off", failures })
         }
         yield* again.open
         yield* bounded((yield* Processes).handle(again.engine, "free").await)
         assert.deepStrictEqual<unknown>(yield* recoverNow("free"), {
           id: "free",
           _tag: "Deferred",
-          reason: { _tag: "Settled" }
+          reason: { why: "settled" }
         })
         breaks("find", 1)
         assert.deepStrictEqual<unknown>((yield* told).deferred, [
-          { id: "foreign", reason: { _tag: "StoreError", problem: "find broke" } }
+          { id: "foreign", reason: { why: "store_error", problem: "find broke" } }
         ])
       }).pipe(Effect.provide(hostOn(store, [again.engine, once.engine, Picky], off)))
     })
@@ -252,7 +252,7 @@ describe("the loop of sweeps", () => {
       const rows = yield* rowsOn(store)
       const { engine } = gated()
       yield* rows.register(elsewhere, "foreign")
-      const missing = { id: "foreign", reason: { _tag: "NoEngine", kind: "elsewhere", version: "1" } }
+      const missing = { id: "foreign", reason: { why: "no_engine", kind: "elsewhere", version: "1" } }
       yield* Effect.gen(function* () {
         const seen: Array<number> = []
         for (let second = 0; second < 16; second++) {
@@ -282,7 +282,7 @@ describe("a row that was stuck here", () => {
         assert.deepStrictEqual((yield* told).deferred, [])
         yield* Effect.sleep(1_000)
         assert.deepStrictEqual<unknown>((yield* told).deferred, [
-          { id: "foreign", reason: { _tag: "NoEngine", kind: "elsewhere", version: "1" } }
+          { id: "foreign", reason: { why: "no_engine", kind: "elsewhere", version: "1" } }
         ])
       }).pipe(Effect.provide(hostOn(store, [], off)), inVirtualTime)
     })
@@ -302,7 +302,7 @@ describe("more rows than slots", () => {
         assert.deepStrictEqual<ReadonlyArray<string>>(admitted, ["p-0"])
         assert.deepStrictEqual<unknown>(
           deferred,
-          ids.slice(1).map((id) => ({ id, reason: { _tag: "NoSlot" } }))
+          ids.slice(1).map((id) => ({ id, reason: { why: "no_slot" } }))
         )
         assert.strictEqual((yield* told).deferred.length, 9_999)
         assert.deepStrictEqual(begun, ["p-0"])

@@ -1,5 +1,5 @@
 /**
- * `holdfast sweep`: does at once what needs no engine: gives up what may be given up, ends what was cancelled before it ran.
+ * `holdfast sweep`: reconciles without engines. It abandons what may be abandoned and ends what was cancelled before it ran.
  */
 
 import { randomUUID } from "node:crypto"
@@ -7,12 +7,14 @@ import * as Command from "@effect/cli/Command"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { StoreError } from "../../model/errors.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { LeaseOwner } from "../../model/Lease.ts"
 import * as Activations from "../../operations/Activations.ts"
+import type { RecoveryOutcome } from "../../operations/decisions/recover.ts"
 import { leftOf, verdictOf } from "../../operations/decisions/recover.ts"
 import { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import * as RuntimeConfig from "../../runtime/RuntimeConfig.ts"
-import type { Admission } from "../../runtime/worker/Worker.ts"
-import { Worker } from "../../runtime/worker/Worker.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import * as RecoverySweeps from "../../supervision/RecoverySweep.ts"
 import { RecoverySweep } from "../../supervision/RecoverySweep.ts"
@@ -51,24 +53,24 @@ export const command = Command.make("sweep", { db: Shared.db, json: Shared.json 
 )
 
 const deferralText = (reason: Deferral): string => {
-  switch (reason._tag) {
-    case "Busy":
-      return "somebody holds it"
-    case "NoSlot":
-      return "no place is free"
-    case "NoEngine":
+  switch (reason.why) {
+    case "busy":
+      return "a live host holds it"
+    case "no_slot":
+      return "no slot is free"
+    case "no_engine":
       return "a host with its engine must run it"
-    case "OutcomeUnknown":
-      return "nobody knows how far it came; see explain"
-    case "ExternallyOwned":
-      return "the work is an outside system's"
-    case "Settled":
+    case "outcome_unknown":
+      return "its outcome is unknown; see explain"
+    case "externally_owned":
+      return "an external system runs it"
+    case "settled":
       return "there is nothing to do"
-    case "BackingOff":
-      return `it rests until ${new Date(reason.untilMs).toISOString()}: ${reason.problem}`
-    case "NotYet":
-      return "it was registered to begin later"
-    case "StoreError":
+    case "backing_off":
+      return `backs off until ${new Date(reason.untilMs).toISOString()}: ${reason.problem}`
+    case "not_yet":
+      return "its start time is still to come"
+    case "store_error":
       return reason.problem
   }
 }
@@ -78,76 +80,39 @@ const wireOf = ({ admitted, ended, deferred }: SweepReport): unknown => ({
   ended: ended.map(({ id, as }) => ({ process_id: id, as })),
   deferred: deferred.map(({ id, reason }) => ({
     process_id: id,
-    reason: deferralNames[reason._tag],
+    reason: reason.why,
     ...("problem" in reason ? { problem: reason.problem } : {}),
-    ...(reason._tag === "BackingOff" ? { until_ms: reason.untilMs } : {}),
-    ...(reason._tag === "NoEngine" ? { kind: reason.kind, version: reason.version } : {})
+    ...(reason.why === "backing_off" ? { until_ms: reason.untilMs } : {}),
+    ...(reason.why === "no_engine" ? { kind: reason.kind, version: reason.version } : {})
   }))
 })
 
-const deferralNames: Readonly<Record<Deferral["_tag"], string>> = {
-  Busy: "busy",
-  NoSlot: "no_slot",
-  NoEngine: "no_engine",
-  OutcomeUnknown: "outcome_unknown",
-  ExternallyOwned: "externally_owned",
-  Settled: "settled",
-  BackingOff: "backing_off",
-  NotYet: "not_yet",
-  StoreError: "store_error"
-}
+const sweepWithoutEngines = Effect.gen(function* () {
+  const store = yield* ProcessStore
+  const activations = yield* Activations.Activations
+  const liveness = yield* OwnerLiveness
+  const owner = yield* liveness.identify(`holdfast:cli:${randomUUID()}`)
+  const recover = (id: ProcessId, dead: ReadonlyArray<LeaseOwner>): Effect.Effect<RecoveryOutcome, StoreError> =>
+    Effect.gen(function* () {
+      const found = yield* store.find(id)
+      if (found._tag !== "Present") return settled
+      const expected = verdictOf(found.row, { dead, engine: "present" }, yield* Clock.currentTimeMillis)
+      if (expected._tag === "Leave") return leftOf(found.row, expected.why)
+      if (expected._tag === "Run") return leftOf(found.row, "no_engine")
+      // The transaction decides again, without an engine, so that its verdict is never to run the row.
+      const claimant = { owner, ttlMs: RuntimeConfig.defaults.leaseTtlMs, token: randomUUID() }
+      return yield* activations.recover(id, { owner, claimant, dead, engine: "missing" })
+    }).pipe(Effect.catchTag("ProcessUnknown", () => Effect.succeed(settled)))
+  return yield* RecoverySweeps.make({ owner, recover })
+})
 
-const worker: Layer.Layer<Worker, never, ProcessStore | Activations.Activations | OwnerLiveness> = Layer.effect(
-  Worker,
-  Effect.gen(function* () {
-    const store = yield* ProcessStore
-    const activations = yield* Activations.Activations
-    const liveness = yield* OwnerLiveness
-    const owner = yield* liveness.identify(`holdfast:cli:${randomUUID()}`)
-    const claimant = () => ({ owner, ttlMs: RuntimeConfig.defaults.leaseTtlMs, token: randomUUID() })
-    return Worker.of({
-      owner,
-      start: () => Effect.dieMessage("the command line starts nothing"),
-      running: emptyRoster,
-      slots: () => ({ free: 0, total: 0 }),
-      claimant,
-      admission: Effect.never,
-      recheck: Effect.never,
-      recover: (id, dead) =>
-        Effect.gen(function* () {
-          const found = yield* store.find(id)
-          if (found._tag !== "Present") return { _tag: "Absent" } satisfies Admission
-          const expected = verdictOf(found.row, { dead, engine: "present" }, yield* Clock.currentTimeMillis)
-          if (expected._tag === "Leave") return leftOf(found.row, expected.reason)
-          if (expected._tag === "Run") return leftOf(found.row, "no_engine")
-          // Decided again in the transaction, and there without an engine: this program must never be told to run it.
-          return yield* Effect.catchTag(
-            activations.recover(id, { owner, claimant: claimant(), dead, engine: "missing" }),
-            "ProcessUnknown",
-            () => Effect.succeed({ _tag: "Absent" } as const)
-          )
-        })
-    })
-  })
-)
-
-/** Nothing runs here. */
-const emptyRoster: typeof Worker.Service.running = {
-  all: () => [],
-  ownerBound: () => [],
-  remind: () => Effect.void,
-  passivate: () => undefined,
-  passivateAfterMs: () => undefined,
-  retake: () => Effect.void,
-  interruptAll: Effect.void,
-  accept: Effect.void,
-  empty: Effect.void
-}
+const settled = { _tag: "Deferred", reason: { why: "settled" } } as const
 
 /** A sweep on demand, without engines. */
-export const layer: Layer.Layer<RecoverySweeps.RecoverySweep, never, ProcessStore | OwnerLiveness> =
-  RecoverySweeps.layer.pipe(
-    Layer.provide(worker),
-    Layer.provide(Activations.layer),
-    Layer.provide(Layer.succeed(RuntimeConfig.RuntimeConfig, { ...RuntimeConfig.defaults, sweepIntervalMs: 0 }))
-  )
+export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | OwnerLiveness> = Layer.effect(
+  RecoverySweep,
+  sweepWithoutEngines
+).pipe(
+  Layer.provide(Activations.layer),
+  Layer.provide(Layer.succeed(RuntimeConfig.RuntimeConfig, { ...RuntimeConfig.defaults, sweepIntervalMs: 0 }))
+)

@@ -93,8 +93,8 @@ const sweepOf = (value: unknown): HTMLElement => {
     listOf(list).map((entry) => (typeof entry === "string" ? entry : String(fieldsOf(entry).id ?? "")))
   const reasonOf = (entry: unknown): string => {
     const { as, reason } = fieldsOf(entry)
-    const { _tag: tag, problem } = fieldsOf(reason)
-    return [as, typeof reason === "string" ? reason : typeof tag === "string" ? wordsOf(tag) : undefined, problem]
+    const { why, problem } = fieldsOf(reason)
+    return [as, typeof reason === "string" ? reason : typeof why === "string" ? wordsOf(why) : undefined, problem]
       .filter((word) => typeof word === "string")
       .join(": ")
   }
@@ -135,7 +135,7 @@ const sweepOf = (value: unknown): HTMLElement => {
 }
 
 /** `NoEngine` as people say it. */
-const wordsOf = (tag: string): string => tag.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase()
+const wordsOf = (tag: string): string => tag.replaceAll("_", " ")
 
 const leaseCount = (leases: unknown): string => (leases === 1 ? "1 lease" : `${leases} leases`)
 

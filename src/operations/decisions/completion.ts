@@ -87,6 +87,17 @@ export const requestCancel =
     return accept(change.row, change)
   }
 
+/** The same, but an ended process refuses. */
+export const cancelRunning =
+  (id: ProcessId, reason: string | null, authority: Authority) =>
+  (view: View): Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost> => {
+    const row = view.row(id)
+    const state = row === undefined ? "running" : lifecycleOf(row.snapshot)
+    return state === "running"
+      ? requestCancel(id, reason, authority)(view)
+      : refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "accept a cancel request" }))
+  }
+
 /** What a request to give a process up touches. */
 export const abandonPlan = (id: ProcessId, authority: Authority): Plan => ({
   lock: authority._tag === "Body" || authority._tag === "Sweep" ? [id, authority.lease.processId] : [id]

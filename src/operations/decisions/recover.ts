@@ -5,7 +5,7 @@
  */
 import * as BackOffs from "../../../machines/backOff.ts"
 import { isStarted, nextAttempt } from "../../../machines/process/lifecycle.ts"
-import type { LeaseSighting, LeaveReason, Verdict } from "../../../machines/recovery.ts"
+import type { LeaseState, LeaveReason, Verdict } from "../../../machines/recovery.ts"
 import { sameIncarnation, verdict } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
@@ -13,7 +13,6 @@ import { ProcessUnknown } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { Lease, LeaseOwner } from "../../model/Lease.ts"
-import type { EngineName } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
 import type { BackOff, Decision, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, refuse } from "../../store/Decision.ts"
@@ -38,13 +37,19 @@ export interface Recoverer {
 export type RecoveryOutcome =
   | { readonly _tag: "Run"; readonly row: ProcessRow; readonly lease: Lease }
   | { readonly _tag: "Ended"; readonly row: ProcessRow; readonly as: "cancelled" | "failed" | "abandoned" }
-  | {
-      readonly _tag: "Left"
-      readonly reason: LeaveReason
-      readonly holder?: LeaseOwner
-      /** The engine that is missing, when that is why. */
-      readonly engine?: EngineName
-    }
+  | Deferred
+
+/** A row that was left as it is. */
+export interface Deferred {
+  readonly _tag: "Deferred"
+  readonly reason: LeftFor
+}
+
+/** Why a row was left, with what a reader needs to act on it: the owner id of its holder, the engine that is missing. */
+export type LeftFor =
+  | { readonly why: Exclude<LeaveReason, "busy" | "no_engine"> }
+  | { readonly why: "busy"; readonly holder?: string }
+  | { readonly why: "no_engine"; readonly kind: string; readonly version: string }
 
 /** Decides and acts on one row. */
 export const recover =
@@ -53,7 +58,7 @@ export const recover =
     const row = view.row(id)
     if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
     const decided = verdictOf(row, by, view.nowMs)
-    if (decided._tag === "Leave") return accept(leftOf(row, decided.reason))
+    if (decided._tag === "Leave") return accept(leftOf(row, decided.why))
     const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
     if (decided._tag === "Run") {
       const begun = Activation.begun(taken, by.owner, view.nowMs, { trace: by.claimant.trace })
@@ -65,14 +70,17 @@ export const recover =
     return accept({ _tag: "Ended", row: change.row, as } as const, change)
   }
 
-/** A row that is left as it is, with what a reader needs to know why. */
-export const leftOf = (row: ProcessRow, reason: LeaveReason): Extract<RecoveryOutcome, { readonly _tag: "Left" }> => {
-  const holder = row.lease.held?.owner
-  return {
-    _tag: "Left",
-    reason,
-    ...(reason === "busy" && holder !== undefined ? { holder } : {}),
-    ...(reason === "no_engine" ? { engine: engineOf(row.base.registration) } : {})
+/** Leaves a row as it is. */
+export const leftOf = (row: ProcessRow, why: LeaveReason): Deferred => {
+  switch (why) {
+    case "busy": {
+      const holder = row.lease.held?.owner.ownerId
+      return { _tag: "Deferred", reason: { why, ...(holder === undefined ? {} : { holder }) } }
+    }
+    case "no_engine":
+      return { _tag: "Deferred", reason: { why, ...engineOf(row.base.registration) } }
+    default:
+      return { _tag: "Deferred", reason: { why } }
   }
 }
 
@@ -129,7 +137,7 @@ export const verdictOf = (row: ProcessRow, by: Pick<Recoverer, "dead" | "engine"
     disposition: registration.disposition,
     terminal: row.snapshot.status === "done",
     started: isStarted(row.snapshot),
-    lease: sightingOf(row, by.dead, nowMs),
+    lease: leaseStateOf(row, by.dead, nowMs),
     cancelRequested: cancelRequest !== undefined,
     abandonRequested: abandonRequest !== undefined,
     nextAttempt: nextAttempt(row.snapshot),
@@ -139,7 +147,7 @@ export const verdictOf = (row: ProcessRow, by: Pick<Recoverer, "dead" | "engine"
   })
 }
 
-const sightingOf = (row: ProcessRow, dead: ReadonlyArray<LeaseOwner>, nowMs: number): LeaseSighting => {
+const leaseStateOf = (row: ProcessRow, dead: ReadonlyArray<LeaseOwner>, nowMs: number): LeaseState => {
   const { held } = row.lease
   if (held === undefined) return "free"
   const lapsed = held.expiresAtMs <= nowMs

@@ -108,7 +108,7 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
           requestAbandon(registry, id, { requestedBy: `process:${processId}`, authority: authority(presented), reason })
         )
       ),
-    signal: (id, request) => parking.busy(fenced((presented) => executions.signal(id, request, authority(presented)))),
+    signal: (id, signal) => parking.busy(fenced((presented) => registry.signal(id, signal, authority(presented)))),
     status: (id) => readProcess(registry, id),
     awaiter
   }

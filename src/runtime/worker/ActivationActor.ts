@@ -2,7 +2,7 @@
  * The actor of one activation: a fiber that interprets the run machine, and carries out what it and the lifecycle ask for.
  *
  * ```
- * claimed ─► ready ─► running ─► completing ─► completed | deferred | zombie
+ * running ─► completing ─► completed | deferred | zombie
  *   a cancel, a lost lease, a stopping host, an end elsewhere ─► the body is interrupted, and the machine knows why
  * ```
  * Invariant: the actor dispatches and never advances the process. The lifecycle advances inside the store's transaction; what
@@ -69,7 +69,7 @@ export const make = (
   clock: Clock.Clock,
   passivateAfterMs: number | undefined
 ): ProcessActor => {
-  const actor: ProcessActor = {
+  return {
     id: lease.processId,
     row,
     lease,
@@ -81,10 +81,6 @@ export const make = (
     parked: [],
     restarts: 0
   }
-  // Engine, payload and slot were there before the commit that claimed and began it: one commit is all three.
-  advance(actor, "run.ready")
-  advance(actor, "run.begun")
-  return actor
 }
 
 /** Hands a hint of the lifecycle to the actor. */
@@ -96,8 +92,7 @@ export const hint = (actor: ProcessActor, command: ProcessCommand): void => {
     case "announceEnd":
       actor.inbox.offer("process.ended")
       break
-    // The actor was made to run the body, and a sweep is the worker's.
-    case "runBody":
+    // The worker looks at the row.
     case "requestSweep":
       break
   }

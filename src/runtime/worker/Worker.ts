@@ -19,7 +19,7 @@ import { Activations } from "../../operations/Activations.ts"
 import { BodyWrites } from "../../operations/BodyWrites.ts"
 import type { Authority } from "../../operations/decisions/authority.ts"
 import type { Claimant } from "../../operations/decisions/lease.ts"
-import type { RecoveryOutcome } from "../../operations/decisions/recover.ts"
+import type { LeftFor, RecoveryOutcome } from "../../operations/decisions/recover.ts"
 import { leftOf, verdictOf } from "../../operations/decisions/recover.ts"
 import type { StartOutcome } from "../../operations/decisions/register.ts"
 import { Environments } from "../../operations/Environments.ts"
@@ -45,13 +45,14 @@ import * as Tracing from "./Tracing.ts"
 /**
  * What became of a row that the worker was asked to look at.
  *
- * `NoSlot`: it waits for one, in line. `BackingOff`: it could not be begun and rests. `Absent`: there is no such process.
+ * `no_slot`: it is queued for one. `backing_off`: starting it failed, and is tried again later. An unknown process is `settled`.
  */
 export type Admission =
   | RecoveryOutcome
-  | { readonly _tag: "NoSlot" }
-  | { readonly _tag: "BackingOff"; readonly backOff: BackOff }
-  | { readonly _tag: "Absent" }
+  | {
+      readonly _tag: "Deferred"
+      readonly reason: LeftFor | { readonly why: "no_slot" } | ({ readonly why: "backing_off" } & BackOff)
+    }
 
 /** What a body that starts a child journals in the same commit. */
 export type JournalWrite = NonNullable<Parameters<(typeof Activations.Service)["start"]>[3]>
@@ -232,13 +233,13 @@ export const layer: Layer.Layer<
 
     const takeOver = Effect.fnUntraced(function* (id: ProcessId, dead: ReadonlyArray<LeaseOwner>, taken: Taken) {
       const row = yield* readRow(id)
-      if (row === undefined) return { _tag: "Absent" } as const
+      if (row === undefined) return { _tag: "Deferred", reason: { why: "settled" } } as const
       const { registration } = row.base
       const engine = engines.has(registration) ? "present" : "missing"
       const expected = verdictOf(row, { dead, engine }, yield* Clock.currentTimeMillis)
       // What runs here is its keeper's to judge, also when its lease has lapsed while this host slept.
-      if (roster.has(id)) return { _tag: "Left", reason: "busy", holder: owner } as const
-      if (expected._tag === "Leave") return leftOf(row, expected.reason)
+      if (roster.has(id)) return { _tag: "Deferred", reason: { why: "busy", holder: owner.ownerId } } as const
+      if (expected._tag === "Leave") return leftOf(row, expected.why)
       const by = { owner, dead, engine } as const
       if (expected._tag !== "Run") {
         return yield* settle(activations.recover(id, { ...by, claimant: claimant("recovery") }))
@@ -247,7 +248,7 @@ export const layer: Layer.Layer<
       const slots = taken.slots ?? line.slots
       if (roster.stopping() || !(taken.slots !== undefined || slots.tryTake())) {
         enqueue(line, { id, dead })
-        return { _tag: "NoSlot" } as const
+        return { _tag: "Deferred", reason: { why: "no_slot" } } as const
       }
       taken.slots = slots
       const body = yield* Effect.catchTag(
@@ -275,8 +276,12 @@ export const layer: Layer.Layer<
     })
 
     const rest = (id: ProcessId, problem: string): Effect.Effect<Admission, StoreError> =>
-      Effect.map(activations.backOff(id, problem), (backOff) =>
-        backOff === undefined ? { _tag: "Left", reason: "settled" } : { _tag: "BackingOff", backOff }
+      Effect.map(
+        activations.backOff(id, problem),
+        (backOff): Admission => ({
+          _tag: "Deferred",
+          reason: backOff === undefined ? { why: "settled" } : { why: "backing_off", ...backOff }
+        })
       )
 
     const enqueue = (line: Lines.Line, standing: Lines.Standing): void => {
@@ -295,7 +300,6 @@ export const layer: Layer.Layer<
         if (roster.has(id)) for (const end of Resumptions.among(events)) roster.resumed(id, end.waitKey, end.ended)
         for (const command of commands) {
           if (command.type === "requestSweep") looks.unsafeOffer(id)
-          else if (command.type === "runBody") continue
           else if (!roster.hint(id, command)) early.give(id, command)
         }
       }
@@ -329,7 +333,9 @@ interface Taken {
 const settle = (
   outcome: Effect.Effect<RecoveryOutcome, ProcessUnknown | StoreError>
 ): Effect.Effect<RecoveryOutcome, StoreError> =>
-  Effect.catchTag(outcome, "ProcessUnknown", () => Effect.succeed({ _tag: "Left", reason: "settled" } as const))
+  Effect.catchTag(outcome, "ProcessUnknown", () =>
+    Effect.succeed({ _tag: "Deferred", reason: { why: "settled" } } as const)
+  )
 
 /** The hints given for a process while it is being started here. */
 export interface Heard {

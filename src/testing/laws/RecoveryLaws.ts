@@ -20,7 +20,7 @@ export const laws: ReadonlyArray<Law> = [
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* leasedProcess()
       yield* registry.completeProcessWithLease(lease, outputs.Success)
-      const left = { _tag: "Left", reason: "settled" }
+      const left = { _tag: "Deferred", reason: { why: "settled" } }
       yield* expectEquals("free", yield* writesNothing([id], activations.recover(id, yield* recoverer())), left)
       const holder = yield* freshOwner()
       yield* claimed(id, holder)
@@ -48,11 +48,11 @@ export const laws: ReadonlyArray<Law> = [
       const sweeps = yield* Effect.all(Array.from({ length: 6 }, () => recoverer()))
       const outcomes = yield* Effect.forEach(sweeps, (by) => activations.recover(id, by), { concurrency: "unbounded" })
       yield* expectEquals("the outcomes", outcomes.map((outcome) => outcome._tag).sort(), [
-        "Left",
-        "Left",
-        "Left",
-        "Left",
-        "Left",
+        "Deferred",
+        "Deferred",
+        "Deferred",
+        "Deferred",
+        "Deferred",
         "Run"
       ])
       yield* expectEquals("the log", yield* typesOf(id), ["process.started"])
@@ -123,7 +123,7 @@ export const laws: ReadonlyArray<Law> = [
       const { id, owner } = yield* leasedProcess()
       const by = yield* recoverer({ dead: [{ ...owner, incarnationId: "another" }] })
       const outcome = yield* writesNothing([id], activations.recover(id, by))
-      yield* expectEquals("the outcome", outcome, { _tag: "Left", reason: "busy", holder: owner })
+      yield* expectEquals("the outcome", outcome, { _tag: "Deferred", reason: { why: "busy", holder: owner.ownerId } })
     })
   )
 ]

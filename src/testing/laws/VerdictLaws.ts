@@ -239,7 +239,7 @@ const recovers = (row: Arrangement, expected: Expected) =>
     yield* expectEquals("the outcome", summaryOf(outcome, holder), expected)
     yield* expectEquals("the fence", after.fencingToken, (before.fencingToken ?? 0) + 1)
     yield* expectEquals("the log so far", after.log.slice(0, -1), before.log)
-    yield* expectEquals("the answer", outcome._tag !== "Left" && outcome.row.sequence, after.sequence)
+    yield* expectEquals("the answer", outcome._tag !== "Deferred" && outcome.row.sequence, after.sequence)
     if (outcome._tag === "Run") {
       yield* expectEquals("the lease", [after.lease, after.lease?.owner], [outcome.lease, by.claimant.owner])
       const began = (yield* logOf(id)).at(-1)
@@ -253,7 +253,7 @@ const recovers = (row: Arrangement, expected: Expected) =>
 
 const summaryOf = (outcome: RecoveryOutcome, holder?: LeaseOwner): string => {
   if (outcome._tag === "Run") return "Run"
-  if (outcome._tag === "Left") return `Left ${outcome.reason}`
+  if (outcome._tag === "Deferred") return `Left ${outcome.reason.why}`
   const output: AwaitOutput | undefined = outcome.row.snapshot.context.output
   if (output?._tag !== "Abandoned") return output?._tag ?? "nothing"
   const { writer, owner } = output.evidence

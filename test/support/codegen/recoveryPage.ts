@@ -1,7 +1,7 @@
 /**
  * Writes the table of the sweep's verdicts, by asking for every case there is and merging those that do not differ.
  */
-import type { Sighting, Verdict } from "../../../machines/recovery.ts"
+import type { RowFacts, Verdict } from "../../../machines/recovery.ts"
 import { verdict } from "../../../machines/recovery.ts"
 
 /** A question about a case, and its answers. */
@@ -54,7 +54,7 @@ export const condensed = <Case>(
   })
 }
 
-const base: Sighting = {
+const base: RowFacts = {
   disposition: "rerunnable",
   terminal: false,
   started: false,
@@ -69,7 +69,7 @@ const base: Sighting = {
 const yesOrNo = (
   title: string,
   field: "terminal" | "started" | "cancelRequested" | "abandonRequested"
-): Question<Sighting> => ({
+): Question<RowFacts> => ({
   title,
   answers: [
     { name: "no", facts: { [field]: false } },
@@ -77,7 +77,7 @@ const yesOrNo = (
   ]
 })
 
-const questions: ReadonlyArray<Question<Sighting>> = [
+const questions: ReadonlyArray<Question<RowFacts>> = [
   yesOrNo("Ended", "terminal"),
   {
     title: "Disposition",
@@ -111,7 +111,7 @@ const describe = (decided: Verdict): string => {
     case "Abandon":
       return `**Abandon** as \`${decided.writer}\`, owner \`${decided.owner}\``
     case "Leave":
-      return `Leave: \`${decided.reason}\``
+      return `Leave: \`${decided.why}\``
     default:
       return `**${decided._tag}**`
   }
