@@ -133,10 +133,10 @@ const twoProcesses = Layer.scopedContext(
     const own = servicesOf(world)
     const { nowMs } = Context.get(world, Env.LawClock)
     const of = alternating(rival, own, nowMs)
-    const mortality: typeof Env.Mortality.Service = {
+    const mortality: typeof Env.FailureDetector.Service = {
       kill: (owner) =>
         Effect.zipRight(
-          Context.get(world, Env.Mortality).kill(owner),
+          Context.get(world, Env.FailureDetector).kill(owner),
           Effect.flatMap(nowMs, (now) =>
             rival.ask({ nowMs: now, service: "mortality", method: "kill", args: [{ value: owner }] })
           )
@@ -150,7 +150,7 @@ const twoProcesses = Layer.scopedContext(
       Context.add(HandleGrants, of("grants") as never),
       Context.add(Retention, of("retention") as never),
       Context.add(ChangeFeed, of("feed") as never),
-      Context.add(Env.Mortality, mortality)
+      Context.add(Env.FailureDetector, mortality)
     ) as Context.Context<LawEnv>
   })
 )

@@ -8,261 +8,201 @@ import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, keptOf, logOf, recordOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import { claimed, freshId, freshOwner, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, LawClock, lawsOf } from "../Law.ts"
 
 /** The laws of activations. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "an activation begins with one fact: who began it, when, as which attempt, under which fence",
-    "R1",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const { id, lease } = yield* leasedProcess()
-      const row = yield* activations.begin(lease, 1, stable)
-      const [event] = yield* logOf(id)
-      yield* expectEquals(
-        "the type and key",
-        [event?.eventType, event?.replayKey],
-        ["process.started", `process:${id}:started:1`]
-      )
-      yield* expectEquals("the payload", event?.payload, {
-        started: {
-          owner: { owner_id: "stable", incarnation_id: "life", liveness: { kind: "opaque" } },
-          started_at_ms: event?.occurredAtMs,
-          attempt: 1,
-          fencing_token: lease.fencingToken
-        }
-      })
-      const record = yield* recordOf(id)
-      yield* expectEquals("the counters", [record.activations, record.attempts], [1, 1])
-      yield* expectEquals("the first owner", record.firstStarted, { owner: stable, startedAtMs: event?.occurredAtMs })
-      yield* expectEquals("the lease", (yield* keptOf(id)).lease, lease)
-      yield* expectEquals("the answer", row.sequence, 1)
-      yield* isFold(id)
-    })
-  ),
-
-  law(
-    "beginning the same activation under the same fence again is a replay, also once the lease is gone",
-    "R1",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const clock = yield* LawClock
-      const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
-      yield* activations.begin(lease, 1, stable)
-      yield* writesNothing([id], activations.begin(lease, 1, stable))
-      yield* clock.advance(shortMs)
-      const again = yield* writesNothing([id], activations.begin(lease, 1, stable))
-      yield* expectEquals("the answer", again.sequence, 1)
-    })
-  ),
-
-  law(
-    "an activation that somebody else began is a conflict",
-    "R17",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const { id, lease } = yield* lostActivation
-      yield* expectEquals("the fence", lease.fencingToken, 2)
-      const error = yield* refused("it", "EventRejected", [id], activations.begin(lease, 1, stable))
-      yield* expectEquals("the reason", error.reason, "replay_conflict")
-    })
-  ),
-
-  law(
-    "only the next activation begins",
-    "R17",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const { id, lease } = yield* leasedProcess()
-      for (const activation of [0, 2, 7]) {
-        yield* refused(`activation ${activation}`, "EventRejected", [id], activations.begin(lease, activation, stable))
+export const laws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
+  "an activation begins with one fact: who began it, when, as which attempt, under which fence": function* () {
+    const activations = yield* Activations
+    const { id, lease } = yield* leasedProcess()
+    const row = yield* activations.begin(lease, 1, stable)
+    const [event] = yield* logOf(id)
+    yield* expectEquals(
+      "the type and key",
+      [event?.eventType, event?.replayKey],
+      ["process.started", `process:${id}:started:1`]
+    )
+    yield* expectEquals("the payload", event?.payload, {
+      started: {
+        owner: { owner_id: "stable", incarnation_id: "life", liveness: { kind: "opaque" } },
+        started_at_ms: event?.occurredAtMs,
+        attempt: 1,
+        fencing_token: lease.fencingToken
       }
     })
-  ),
+    const record = yield* recordOf(id)
+    yield* expectEquals("the counters", [record.activations, record.attempts], [1, 1])
+    yield* expectEquals("the first owner", record.firstStarted, { owner: stable, startedAtMs: event?.occurredAtMs })
+    yield* expectEquals("the lease", (yield* keptOf(id)).lease, lease)
+    yield* expectEquals("the answer", row.sequence, 1)
+    yield* isFold(id)
+  },
 
-  law(
-    "no activation begins of an ended or unknown process",
-    "17D",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const registry = yield* ProcessRegistry
-      const { id, lease } = yield* leasedProcess()
-      const unknown = { ...lease, processId: yield* freshId }
-      yield* refused("an unknown one", "ProcessUnknown", [unknown.processId], activations.begin(unknown, 1, stable))
-      yield* registry.completeProcessWithLease(lease, outputs.Success)
-      const later = yield* claimed(id, yield* freshOwner())
-      yield* refused("an ended one", "ProcessAlreadyTerminal", [id], activations.begin(later, 1, stable))
+  "beginning the same activation under the same fence again is a replay, also once the lease is gone": function* () {
+    const activations = yield* Activations
+    const clock = yield* LawClock
+    const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
+    yield* activations.begin(lease, 1, stable)
+    yield* writesNothing([id], activations.begin(lease, 1, stable))
+    yield* clock.advance(shortMs)
+    const again = yield* writesNothing([id], activations.begin(lease, 1, stable))
+    yield* expectEquals("the answer", again.sequence, 1)
+  },
+
+  "an activation that somebody else began is a conflict": function* () {
+    const activations = yield* Activations
+    const { id, lease } = yield* lostActivation
+    yield* expectEquals("the fence", lease.fencingToken, 2)
+    const error = yield* refused("it", "EventRejected", [id], activations.begin(lease, 1, stable))
+    yield* expectEquals("the reason", error.reason, "replay_conflict")
+  },
+
+  "only the next activation begins": function* () {
+    const activations = yield* Activations
+    const { id, lease } = yield* leasedProcess()
+    for (const activation of [0, 2, 7]) {
+      yield* refused(`activation ${activation}`, "EventRejected", [id], activations.begin(lease, activation, stable))
+    }
+  },
+
+  "no activation begins of an ended or unknown process": function* () {
+    const activations = yield* Activations
+    const registry = yield* ProcessRegistry
+    const { id, lease } = yield* leasedProcess()
+    const unknown = { ...lease, processId: yield* freshId }
+    yield* refused("an unknown one", "ProcessUnknown", [unknown.processId], activations.begin(unknown, 1, stable))
+    yield* registry.completeProcessWithLease(lease, outputs.Success)
+    const later = yield* claimed(id, yield* freshOwner())
+    yield* refused("an ended one", "ProcessAlreadyTerminal", [id], activations.begin(later, 1, stable))
+  },
+
+  "an attempt is counted when the activation before it left no fact": function* () {
+    const activations = yield* Activations
+    const { id, lease } = yield* lostActivation
+    yield* activations.begin(lease, 2, stable)
+    const record = yield* recordOf(id)
+    yield* expectEquals("the counters", [record.activations, record.attempts], [2, 2])
+    yield* isFold(id)
+  },
+
+  "an activation after a hand-back goes on with the same attempt": function* () {
+    const activations = yield* Activations
+    const { id, lease } = yield* leasedProcess()
+    yield* activations.begin(lease, 1, stable)
+    yield* activations.suspend(lease, "passivated")
+    yield* activations.begin(yield* claimed(id, yield* freshOwner()), 2, stable)
+    const record = yield* recordOf(id)
+    yield* expectEquals("the counters", [record.activations, record.attempts], [2, 1])
+    yield* isFold(id)
+  },
+
+  "the first owner stays the first for ever": function* () {
+    const activations = yield* Activations
+    const registry = yield* ProcessRegistry
+    const { id, lease } = yield* lostActivation
+    const { firstStarted } = yield* recordOf(id)
+    const late = yield* freshOwner("late")
+    yield* activations.begin(lease, 2, late)
+    yield* registry.recordFirstStarted(id, { owner: late, startedAtMs: 1 })
+    yield* expectEquals("the first owner", (yield* recordOf(id)).firstStarted, firstStarted)
+  },
+
+  "whoever records the first start first stands, and later calls write nothing": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* freshProcess()
+    const first = yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
+    yield* expectEquals("the first owner", first.firstStarted, { owner: stable, startedAtMs: 5 })
+    yield* isFold(id)
+    const later = { owner: yield* freshOwner(), startedAtMs: 6 }
+    const second = yield* writesNothing([id], registry.recordFirstStarted(id, later))
+    yield* expectEquals("the answer", second, first)
+    const unknown = yield* freshId
+    yield* refused("an unknown one", "ProcessUnknown", [unknown], registry.recordFirstStarted(unknown, later))
+  },
+
+  "the first start may be recorded after the end, and moves nothing else": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* freshProcess("externally_owned")
+    const ended = yield* registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
+    const started = yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
+    yield* expectEquals("the record", started, {
+      ...ended,
+      updatedAtMs: started.updatedAtMs,
+      firstStarted: { owner: stable, startedAtMs: 5 }
     })
-  ),
+    yield* isFold(id)
+  },
 
-  law(
-    "an attempt is counted when the activation before it left no fact",
-    "R17",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const { id, lease } = yield* lostActivation
-      yield* activations.begin(lease, 2, stable)
-      const record = yield* recordOf(id)
-      yield* expectEquals("the counters", [record.activations, record.attempts], [2, 2])
-      yield* isFold(id)
-    })
-  ),
+  "an activation recorded by its first start is begun under the same fence by replay": function* () {
+    const registry = yield* ProcessRegistry
+    const activations = yield* Activations
+    const { id, lease } = yield* leasedProcess()
+    yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
+    const row = yield* writesNothing([id], activations.begin(lease, 1, stable))
+    yield* expectEquals("the activations", row.snapshot.context.activations, 1)
+  },
 
-  law(
-    "an activation after a hand-back goes on with the same attempt",
-    "R17",
-    Effect.gen(function* () {
-      const activations = yield* Activations
+  "a hand-back writes its reason and releases the lease in one commit": function* () {
+    const activations = yield* Activations
+    for (const reason of ["handed_back", "passivated", "lease_lost"] as const) {
       const { id, lease } = yield* leasedProcess()
       yield* activations.begin(lease, 1, stable)
-      yield* activations.suspend(lease, "passivated")
-      yield* activations.begin(yield* claimed(id, yield* freshOwner()), 2, stable)
-      const record = yield* recordOf(id)
-      yield* expectEquals("the counters", [record.activations, record.attempts], [2, 1])
-      yield* isFold(id)
-    })
-  ),
-
-  law(
-    "the first owner stays the first for ever",
-    "R17",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const registry = yield* ProcessRegistry
-      const { id, lease } = yield* lostActivation
-      const { firstStarted } = yield* recordOf(id)
-      const late = yield* freshOwner("late")
-      yield* activations.begin(lease, 2, late)
-      yield* registry.recordFirstStarted(id, { owner: late, startedAtMs: 1 })
-      yield* expectEquals("the first owner", (yield* recordOf(id)).firstStarted, firstStarted)
-    })
-  ),
-
-  law(
-    "whoever records the first start first stands, and later calls write nothing",
-    "8",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      const first = yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
-      yield* expectEquals("the first owner", first.firstStarted, { owner: stable, startedAtMs: 5 })
-      yield* isFold(id)
-      const later = { owner: yield* freshOwner(), startedAtMs: 6 }
-      const second = yield* writesNothing([id], registry.recordFirstStarted(id, later))
-      yield* expectEquals("the answer", second, first)
-      const unknown = yield* freshId
-      yield* refused("an unknown one", "ProcessUnknown", [unknown], registry.recordFirstStarted(unknown, later))
-    })
-  ),
-
-  law(
-    "the first start may be recorded after the end, and moves nothing else",
-    "8",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess("externally_owned")
-      const ended = yield* registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
-      const started = yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
-      yield* expectEquals("the record", started, {
-        ...ended,
-        updatedAtMs: started.updatedAtMs,
-        firstStarted: { owner: stable, startedAtMs: 5 }
-      })
-      yield* isFold(id)
-    })
-  ),
-
-  law(
-    "an activation recorded by its first start is begun under the same fence by replay",
-    "R17",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const activations = yield* Activations
-      const { id, lease } = yield* leasedProcess()
-      yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
-      const row = yield* writesNothing([id], activations.begin(lease, 1, stable))
-      yield* expectEquals("the activations", row.snapshot.context.activations, 1)
-    })
-  ),
-
-  law(
-    "a hand-back writes its reason and releases the lease in one commit",
-    "R1",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      for (const reason of ["handed_back", "passivated", "lease_lost"] as const) {
-        const { id, lease } = yield* leasedProcess()
-        yield* activations.begin(lease, 1, stable)
-        yield* activations.suspend(lease, reason)
-        const kept = yield* keptOf(id)
-        yield* expectEquals("the lease and its fence", [kept.lease, kept.fencingToken], [undefined, 1])
-        const event = kept.log[1]
-        yield* expectEquals(
-          "the fact",
-          [event?.eventType, event?.payload, event?.replayKey],
-          ["process.suspended", { reason }, `process:${id}:suspended:1`]
-        )
-        yield* refused("a second hand-back", "LeaseLost", [id], activations.suspend(lease, reason))
-        yield* isFold(id)
-      }
-    })
-  ),
-
-  law(
-    "handing back what never began only releases",
-    "R8",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const { id, lease } = yield* leasedProcess()
-      const before = yield* rowOf(id)
-      yield* activations.suspend(lease, "handed_back")
+      yield* activations.suspend(lease, reason)
       const kept = yield* keptOf(id)
-      yield* expectEquals("the log and the lease", [kept.log, kept.lease], [[], undefined])
-      yield* expectEquals("the time of the record", kept.record?.updatedAtMs, before.snapshot.context.updatedAtMs)
-    })
-  ),
-
-  law(
-    "a process goes through any number of activations, each with its own fence and fact",
-    "R17",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const id = yield* freshProcess()
-      for (const activation of [1, 2, 3]) {
-        const lease = yield* claimed(id, yield* freshOwner())
-        yield* expectEquals("the fence", lease.fencingToken, activation)
-        yield* activations.begin(lease, activation, stable)
-        yield* activations.suspend(lease, "handed_back")
-      }
-      yield* expectEquals("the log", yield* typesOf(id), [
-        "process.started",
-        "process.suspended",
-        "process.started",
-        "process.suspended",
-        "process.started",
-        "process.suspended"
-      ])
-      yield* isFold(id)
-    })
-  ),
-
-  law(
-    "of racing workers with one lease exactly one activation begins",
-    "R17",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const { id, lease } = yield* leasedProcess()
-      yield* Effect.all(
-        Array.from({ length: 8 }, () => activations.begin(lease, 1, stable)),
-        {
-          concurrency: "unbounded"
-        }
+      yield* expectEquals("the lease and its fence", [kept.lease, kept.fencingToken], [undefined, 1])
+      const event = kept.log[1]
+      yield* expectEquals(
+        "the fact",
+        [event?.eventType, event?.payload, event?.replayKey],
+        ["process.suspended", { reason }, `process:${id}:suspended:1`]
       )
-      yield* expectEquals("the log", yield* typesOf(id), ["process.started"])
-    })
-  )
-]
+      yield* refused("a second hand-back", "LeaseLost", [id], activations.suspend(lease, reason))
+      yield* isFold(id)
+    }
+  },
+
+  "handing back what never began only releases": function* () {
+    const activations = yield* Activations
+    const { id, lease } = yield* leasedProcess()
+    const before = yield* rowOf(id)
+    yield* activations.suspend(lease, "handed_back")
+    const kept = yield* keptOf(id)
+    yield* expectEquals("the log and the lease", [kept.log, kept.lease], [[], undefined])
+    yield* expectEquals("the time of the record", kept.record?.updatedAtMs, before.snapshot.context.updatedAtMs)
+  },
+
+  "a process goes through any number of activations, each with its own fence and fact": function* () {
+    const activations = yield* Activations
+    const id = yield* freshProcess()
+    for (const activation of [1, 2, 3]) {
+      const lease = yield* claimed(id, yield* freshOwner())
+      yield* expectEquals("the fence", lease.fencingToken, activation)
+      yield* activations.begin(lease, activation, stable)
+      yield* activations.suspend(lease, "handed_back")
+    }
+    yield* expectEquals("the log", yield* typesOf(id), [
+      "process.started",
+      "process.suspended",
+      "process.started",
+      "process.suspended",
+      "process.started",
+      "process.suspended"
+    ])
+    yield* isFold(id)
+  },
+
+  "of racing workers with one lease exactly one activation begins": function* () {
+    const activations = yield* Activations
+    const { id, lease } = yield* leasedProcess()
+    yield* Effect.all(
+      Array.from({ length: 8 }, () => activations.begin(lease, 1, stable)),
+      {
+        concurrency: "unbounded"
+      }
+    )
+    yield* expectEquals("the log", yield* typesOf(id), ["process.started"])
+  }
+})
 
 const stable: LeaseOwner = { ownerId: "stable", incarnationId: "life", liveness: { _tag: "Opaque" } }
 

@@ -23,7 +23,7 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law, LawEnv } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
 
 /** One write that rests on a lease: what it may fail with does not matter here, but for the lease. */
 interface LeasedWrite {
@@ -126,7 +126,7 @@ export const laws: ReadonlyArray<Law> = [
   ...leasedWrites.map(({ name, write }) =>
     law(
       `${name} is accepted under the present lease`,
-      "R18",
+      "ADR 0003",
       Effect.gen(function* () {
         const { lease } = yield* leasedProcess()
         const [other, child] = [yield* freshProcess(), yield* freshId]
@@ -139,7 +139,7 @@ export const laws: ReadonlyArray<Law> = [
   ...leasedWrites.map(({ name, write }) =>
     law(
       `${name} is refused and writes nothing under any other lease`,
-      "R18",
+      "ADR 0003",
       Effect.gen(function* () {
         for (const [which, lease, currentFence] of yield* lostLeases) {
           const [other, child] = [yield* freshProcess(), yield* freshId]
@@ -154,23 +154,17 @@ export const laws: ReadonlyArray<Law> = [
     )
   ),
 
-  law(
-    "a body whose process does not exist writes nothing anywhere",
-    "R18",
-    Effect.gen(function* () {
+  ...lawsOf("ADR 0003", {
+    "a body whose process does not exist writes nothing anywhere": function* () {
       const registry = yield* ProcessRegistry
       const { lease } = yield* leasedProcess()
       const [other, nowhere] = [yield* freshProcess(), yield* freshId]
       const authority = { _tag: "Body", lease: { ...lease, processId: nowhere } } as const
       const request = { eventType: "signal.ready", payload: 1 }
       yield* refused("it", "LeaseLost", [other, nowhere], registry.appendEvent(other, request, authority))
-    })
-  ),
+    },
 
-  law(
-    "only the replay look-up comes before the lease",
-    "R18",
-    Effect.gen(function* () {
+    "only the replay look-up comes before the lease": function* () {
       const registry = yield* ProcessRegistry
       const clock = yield* LawClock
       const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
@@ -181,13 +175,9 @@ export const laws: ReadonlyArray<Law> = [
       yield* clock.advance(shortMs)
       yield* expectEquals("the replay", yield* registry.appendEvent(id, recorded, authority), stored)
       yield* refused("an undeclared type", "LeaseLost", [id], registry.appendEvent(id, undeclared, authority))
-    })
-  ),
+    },
 
-  law(
-    "an outside system and the host write without a lease, whoever holds it",
-    "R18",
-    Effect.gen(function* () {
+    "an outside system and the host write without a lease, whoever holds it": function* () {
       const registry = yield* ProcessRegistry
       const { id } = yield* leasedProcess()
       for (const authority of [external, host]) {
@@ -198,6 +188,6 @@ export const laws: ReadonlyArray<Law> = [
         (yield* logOf(id)).map((event) => event.payload),
         ["External", "Host"]
       )
-    })
-  )
+    }
+  })
 ]

@@ -11,103 +11,81 @@ import { Retention } from "../../operations/Retention.ts"
 import { note, recordOf, refused } from "../evidence.ts"
 import { claimed, freshId, freshOwner, freshProcess, outputs, registrationOf } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, expectFailure, law } from "../Law.ts"
+import { expectEquals, expectFailure, lawsOf } from "../Law.ts"
 
 /** The laws of the change feed. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a registration, an append and a completion each show the process as it is then",
-    "B1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const feed = yield* ChangeFeed
-      let cursor = yield* end
-      const id = yield* freshId
-      for (const step of [
-        registry.registerProcess(registrationOf(id, "externally_owned")),
-        registry.appendEvent(id, note(1), external),
-        registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
-      ]) {
-        yield* step
-        const page = yield* feed.changesSince(cursor, 10)
-        yield* expectEquals("the changes", page.changes, [{ _tag: "Upsert", record: yield* recordOf(id) }])
-        yield* expectEquals("whether the cursor moved", page.next !== cursor, true)
-        cursor = page.next
-      }
-    })
-  ),
+export const laws: ReadonlyArray<Law> = lawsOf("Write your own store: The one write", {
+  "a registration, an append and a completion each show the process as it is then": function* () {
+    const registry = yield* ProcessRegistry
+    const feed = yield* ChangeFeed
+    let cursor = yield* end
+    const id = yield* freshId
+    for (const step of [
+      registry.registerProcess(registrationOf(id, "externally_owned")),
+      registry.appendEvent(id, note(1), external),
+      registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
+    ]) {
+      yield* step
+      const page = yield* feed.changesSince(cursor, 10)
+      yield* expectEquals("the changes", page.changes, [{ _tag: "Upsert", record: yield* recordOf(id) }])
+      yield* expectEquals("whether the cursor moved", page.next !== cursor, true)
+      cursor = page.next
+    }
+  },
 
-  law(
-    "a process appears once, at its latest change",
-    "B1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const feed = yield* ChangeFeed
-      const cursor = yield* end
-      const ids = [yield* freshProcess(), yield* freshProcess(), yield* freshProcess()] as const
-      for (const value of [1, 2]) yield* registry.appendEvent(ids[0], note(value), external)
-      const { changes } = yield* feed.changesSince(cursor, 10)
-      yield* expectEquals("the changes", changes.map(idOf), [ids[1], ids[2], ids[0]])
-    })
-  ),
+  "a process appears once, at its latest change": function* () {
+    const registry = yield* ProcessRegistry
+    const feed = yield* ChangeFeed
+    const cursor = yield* end
+    const ids = [yield* freshProcess(), yield* freshProcess(), yield* freshProcess()] as const
+    for (const value of [1, 2]) yield* registry.appendEvent(ids[0], note(value), external)
+    const { changes } = yield* feed.changesSince(cursor, 10)
+    yield* expectEquals("the changes", changes.map(idOf), [ids[1], ids[2], ids[0]])
+  },
 
-  law(
-    "pages follow each other without a gap or a repetition, whatever their length",
-    "B1",
-    Effect.gen(function* () {
-      const cursor = yield* end
-      const ids = yield* Effect.forEach([1, 2, 3, 4, 5], () => freshProcess())
-      for (const limit of [1, 2, 5, 100]) {
-        const pages = yield* pagesSince(cursor, limit)
-        yield* expectEquals(
-          `pages of ${limit}`,
-          pages.map((page) => page.length),
-          lengths[limit]
-        )
-        yield* expectEquals("their changes", pages.flat().map(idOf), ids)
-      }
-    })
-  ),
+  "pages follow each other without a gap or a repetition, whatever their length": function* () {
+    const cursor = yield* end
+    const ids = yield* Effect.forEach([1, 2, 3, 4, 5], () => freshProcess())
+    for (const limit of [1, 2, 5, 100]) {
+      const pages = yield* pagesSince(cursor, limit)
+      yield* expectEquals(
+        `pages of ${limit}`,
+        pages.map((page) => page.length),
+        lengths[limit]
+      )
+      yield* expectEquals("their changes", pages.flat().map(idOf), ids)
+    }
+  },
 
-  law(
-    "a page of none, and one when there is nothing new, are empty and keep the cursor",
-    "B1",
-    Effect.gen(function* () {
-      const feed = yield* ChangeFeed
-      yield* freshProcess()
-      const before = yield* end
-      yield* expectEquals("nothing new", yield* feed.changesSince(before, 10), { changes: [], next: before })
-      yield* freshProcess()
-      yield* expectEquals("a page of none", yield* feed.changesSince(before, 0), { changes: [], next: before })
-      yield* expectEquals("the change after it", (yield* feed.changesSince(before, 1)).changes.length, 1)
-    })
-  ),
+  "a page of none, and one when there is nothing new, are empty and keep the cursor": function* () {
+    const feed = yield* ChangeFeed
+    yield* freshProcess()
+    const before = yield* end
+    yield* expectEquals("nothing new", yield* feed.changesSince(before, 10), { changes: [], next: before })
+    yield* freshProcess()
+    yield* expectEquals("a page of none", yield* feed.changesSince(before, 0), { changes: [], next: before })
+    yield* expectEquals("the change after it", (yield* feed.changesSince(before, 1)).changes.length, 1)
+  },
 
-  law(
-    "a replay, a refusal, a lease, a grant and an acknowledgement change no row",
-    "B1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const feed = yield* ChangeFeed
-      const grants = yield* HandleGrants
-      const id = yield* freshProcess()
-      const request = { ...note(1), replayKey: "k" }
-      yield* registry.appendEvent(id, request, external)
-      const cursor = yield* end
-      yield* registry.appendEvent(id, request, external)
-      const undeclared = registry.appendEvent(id, { eventType: "unheard.of", payload: 1 }, external)
-      yield* refused("it", "EventRejected", [id], undeclared)
-      yield* claimed(id, yield* freshOwner())
-      yield* grants.grantHandle({ sessionId: "s" }, id, {})
-      yield* registry.ackWake(id, 1)
-      yield* expectEquals("the feed", yield* feed.changesSince(cursor, 10), { changes: [], next: cursor })
-    })
-  ),
+  "a replay, a refusal, a lease, a grant and an acknowledgement change no row": function* () {
+    const registry = yield* ProcessRegistry
+    const feed = yield* ChangeFeed
+    const grants = yield* HandleGrants
+    const id = yield* freshProcess()
+    const request = { ...note(1), replayKey: "k" }
+    yield* registry.appendEvent(id, request, external)
+    const cursor = yield* end
+    yield* registry.appendEvent(id, request, external)
+    const undeclared = registry.appendEvent(id, { eventType: "unheard.of", payload: 1 }, external)
+    yield* refused("it", "EventRejected", [id], undeclared)
+    yield* claimed(id, yield* freshOwner())
+    yield* grants.grantHandle({ sessionId: "s" }, id, {})
+    yield* registry.ackWake(id, 1)
+    yield* expectEquals("the feed", yield* feed.changesSince(cursor, 10), { changes: [], next: cursor })
+  },
 
-  law(
-    "a pruned process is shown as deleted, with how it ended and when it was pruned, in place of its record",
-    "B1",
-    Effect.gen(function* () {
+  "a pruned process is shown as deleted, with how it ended and when it was pruned, in place of its record":
+    function* () {
       const registry = yield* ProcessRegistry
       const retention = yield* Retention
       const scope = yield* freshId
@@ -132,72 +110,59 @@ export const laws: ReadonlyArray<Law> = [
         })
         yield* expectEquals("the changes", shown, [["Deleted", id, "failed", prunedAtMs]])
       }
-    })
-  ),
+    },
 
-  law(
-    "the beginning comes before everything",
-    "B1",
-    Effect.gen(function* () {
-      const feed = yield* ChangeFeed
+  "the beginning comes before everything": function* () {
+    const feed = yield* ChangeFeed
+    const id = yield* freshProcess()
+    const pages = yield* pagesSince(feed.beginning, 100)
+    yield* expectEquals("its places in the feed", pages.flat().filter((change) => idOf(change) === id).length, 1)
+    yield* expectEquals("the last change", idOf(pages.flat().at(-1)), id)
+  },
+
+  "a cursor of another store, or of none, is refused": function* () {
+    const feed = yield* ChangeFeed
+    for (const text of ["", "7", `${crypto.randomUUID()}:0`, `${feed.beginning}x`, `x${feed.beginning}`]) {
+      const cursor = text as Cursor // what a host may have kept of another store
+      yield* refused(`the cursor "${text}"`, "InputInvalid", [], feed.changesSince(cursor, 10))
+    }
+    for (const limit of [-1, 0.5]) {
+      yield* refused("a limit", "InputInvalid", [], feed.changesSince(feed.beginning, limit))
+    }
+  },
+
+  "whoever reads while others write misses no process and ends with each as it is": function* () {
+    const registry = yield* ProcessRegistry
+    const feed = yield* ChangeFeed
+    const start = yield* end
+    const seen = new Map<string, StoreChange>()
+    let cursor = start
+    const read = Effect.gen(function* () {
+      const { changes, next } = yield* feed.changesSince(cursor, 3)
+      for (const change of changes) seen.set(idOf(change), change)
+      const isNew = next !== cursor
+      cursor = next
+      return isNew
+    })
+    const write = Effect.gen(function* () {
       const id = yield* freshProcess()
-      const pages = yield* pagesSince(feed.beginning, 100)
-      yield* expectEquals("its places in the feed", pages.flat().filter((change) => idOf(change) === id).length, 1)
-      yield* expectEquals("the last change", idOf(pages.flat().at(-1)), id)
+      yield* Effect.yieldNow()
+      yield* registry.appendEvent(id, note(1), external)
+      return id
     })
-  ),
-
-  law(
-    "a cursor of another store, or of none, is refused",
-    "B1",
-    Effect.gen(function* () {
-      const feed = yield* ChangeFeed
-      for (const text of ["", "7", `${crypto.randomUUID()}:0`, `${feed.beginning}x`, `x${feed.beginning}`]) {
-        const cursor = text as Cursor // what a host may have kept of another store
-        yield* refused(`the cursor "${text}"`, "InputInvalid", [], feed.changesSince(cursor, 10))
-      }
-      for (const limit of [-1, 0.5]) {
-        yield* refused("a limit", "InputInvalid", [], feed.changesSince(feed.beginning, limit))
-      }
-    })
-  ),
-
-  law(
-    "whoever reads while others write misses no process and ends with each as it is",
-    "B1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const feed = yield* ChangeFeed
-      const start = yield* end
-      const seen = new Map<string, StoreChange>()
-      let cursor = start
-      const read = Effect.gen(function* () {
-        const { changes, next } = yield* feed.changesSince(cursor, 3)
-        for (const change of changes) seen.set(idOf(change), change)
-        const isNew = next !== cursor
-        cursor = next
-        return isNew
-      })
-      const write = Effect.gen(function* () {
-        const id = yield* freshProcess()
-        yield* Effect.yieldNow()
-        yield* registry.appendEvent(id, note(1), external)
-        return id
-      })
-      const [ids] = yield* Effect.all(
-        [
-          Effect.forEach(Array.from({ length: 24 }), () => write, { concurrency: "unbounded" }),
-          Effect.repeatN(Effect.zipRight(read, Effect.yieldNow()), 30)
-        ],
-        { concurrency: "unbounded" }
-      )
-      yield* Effect.repeat(read, { while: (isNew) => isNew })
-      for (const id of ids) {
-        yield* expectEquals("what is known of it", seen.get(id), { _tag: "Upsert", record: yield* recordOf(id) })
-      }
-    })
-  )
-]
+    const [ids] = yield* Effect.all(
+      [
+        Effect.forEach(Array.from({ length: 24 }), () => write, { concurrency: "unbounded" }),
+        Effect.repeatN(Effect.zipRight(read, Effect.yieldNow()), 30)
+      ],
+      { concurrency: "unbounded" }
+    )
+    yield* Effect.repeat(read, { while: (isNew) => isNew })
+    for (const id of ids) {
+      yield* expectEquals("what is known of it", seen.get(id), { _tag: "Upsert", record: yield* recordOf(id) })
+    }
+  }
+})
 
 /** The pages from a cursor to the end. */
 const pagesSince = (from: Cursor, limit: number) =>

@@ -30,14 +30,12 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
 
 /** The laws of children. */
 export const laws: ReadonlyArray<Law> = [
-  law(
-    "children are found by their parent, ascending by id, ended ones included",
-    "B8",
-    Effect.gen(function* () {
+  ...lawsOf("ADR 0019", {
+    "children are found by their parent, ascending by id, ended ones included": function* () {
       const { children } = yield* ProcessStore
       const parent = yield* freshProcess()
       yield* expectEquals("before there are any", yield* children.of(parent), [])
@@ -52,13 +50,13 @@ export const laws: ReadonlyArray<Law> = [
       ].sort((a, b) => (a.processId < b.processId ? -1 : 1))
       yield* expectEquals("the children", yield* children.of(parent), expected)
       yield* expectEquals("those of nobody", yield* children.of(yield* freshId), [])
-    })
-  ),
+    }
+  }),
 
   ...Object.values(outputs).map((output) =>
     law(
       `a parent that ends with ${output._tag} owes by policy to each child that still runs, in the same commit`,
-      "B8",
+      "ADR 0019",
       Effect.gen(function* () {
         const { children } = yield* ProcessStore
         const { id: parent, lease } = yield* leasedProcess()
@@ -81,42 +79,41 @@ export const laws: ReadonlyArray<Law> = [
     )
   ),
 
-  law(
-    "whoever ends the parent: an outside owner, an event of its own, a sweep, a drain, each owes the same",
-    "B8",
-    Effect.gen(function* () {
-      const { children } = yield* ProcessStore
-      const registry = yield* ProcessRegistry
-      const activations = yield* Activations
-      const outside = yield* freshProcess("externally_owned")
-      const byEvent = yield* freshProcess()
-      const bySweep = yield* freshProcess()
-      const owner = yield* freshOwner()
-      const byDrain = yield* freshProcess("owner_bound")
-      const parents = [outside, byEvent, bySweep, byDrain]
-      const ids = yield* Effect.forEach(parents, (parent) => childOf(parent, "abandon"))
-      yield* endOutside(outside)
-      yield* registry.appendEvent(byEvent, { eventType: "finished", payload: { result: 1 }, replayKey: "f" }, external)
-      yield* registry.requestProcessCancel(bySweep, "stop", external)
-      yield* expectEquals("asked to stop, not ended", yield* children.closeRequestsOf(bySweep), [])
-      yield* activations.recover(bySweep, yield* recoverer())
-      const lease = yield* claimed(byDrain, owner, shortMs)
-      yield* activations.begin(lease, 1, owner)
-      yield* (yield* LawClock).advance(shortMs)
-      yield* activations.drain(byDrain, yield* recoverer({ owner }))
-      const owed = yield* Effect.forEach(parents, (parent) => children.closeRequestsOf(parent))
-      yield* expectEquals(
-        "who is owed",
-        owed.map((debts) => debts.map(({ childId, action }) => ({ childId, action }))),
-        ids.map((childId) => [{ childId, action: "abandon" }])
-      )
-    })
-  ),
+  ...lawsOf("ADR 0019", {
+    "whoever ends the parent: an outside owner, an event of its own, a sweep, a drain, each owes the same":
+      function* () {
+        const { children } = yield* ProcessStore
+        const registry = yield* ProcessRegistry
+        const activations = yield* Activations
+        const outside = yield* freshProcess("externally_owned")
+        const byEvent = yield* freshProcess()
+        const bySweep = yield* freshProcess()
+        const owner = yield* freshOwner()
+        const byDrain = yield* freshProcess("owner_bound")
+        const parents = [outside, byEvent, bySweep, byDrain]
+        const ids = yield* Effect.forEach(parents, (parent) => childOf(parent, "abandon"))
+        yield* endOutside(outside)
+        yield* registry.appendEvent(
+          byEvent,
+          { eventType: "finished", payload: { result: 1 }, replayKey: "f" },
+          external
+        )
+        yield* registry.requestProcessCancel(bySweep, "stop", external)
+        yield* expectEquals("asked to stop, not ended", yield* children.closeRequestsOf(bySweep), [])
+        yield* activations.recover(bySweep, yield* recoverer())
+        const lease = yield* claimed(byDrain, owner, shortMs)
+        yield* activations.begin(lease, 1, owner)
+        yield* (yield* LawClock).advance(shortMs)
+        yield* activations.drain(byDrain, yield* recoverer({ owner }))
+        const owed = yield* Effect.forEach(parents, (parent) => children.closeRequestsOf(parent))
+        yield* expectEquals(
+          "who is owed",
+          owed.map((debts) => debts.map(({ childId, action }) => ({ childId, action }))),
+          ids.map((childId) => [{ childId, action: "abandon" }])
+        )
+      },
 
-  law(
-    "a parent that is asked to stop owes a cancel to children of that policy, once, and nothing else",
-    "R9",
-    Effect.gen(function* () {
+    "a parent that is asked to stop owes a cancel to children of that policy, once, and nothing else": function* () {
       const { children } = yield* ProcessStore
       const registry = yield* ProcessRegistry
       const parent = yield* freshProcess("externally_owned")
@@ -134,44 +131,41 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [debt])
       yield* registry.requestProcessCancel(parent, "once more", external)
       yield* expectEquals("after another request", yield* children.closeRequestsOf(parent), [debt])
-    })
-  ),
+    },
 
-  law(
-    "a child that is registered under a closing parent is owed from its first moment; one that is started is refused",
-    "R9",
-    Effect.gen(function* () {
-      const { children } = yield* ProcessStore
-      const registry = yield* ProcessRegistry
-      const activations = yield* Activations
-      const asked = yield* freshProcess("externally_owned")
-      yield* registry.requestProcessCancel(asked, null, external)
-      const ended = yield* freshProcess("externally_owned")
-      yield* endOutside(ended)
-      for (const parent of [asked, ended]) {
-        const late = registrationOf(yield* freshId, "rerunnable", {
-          parent: { processId: parent, closePolicy: "cancel" }
-        })
-        const start = activations.start(yield* registeredOf(late), external)
-        yield* refused("a start", "ParentClosing", [parent, late.id], start)
-        const child = yield* childOf(parent, "cancel")
-        yield* childOf(parent, "keep")
-        const debts = yield* children.closeRequestsOf(parent)
-        yield* expectEquals(
-          "who is owed",
-          debts.map(({ childId }) => childId),
-          [child]
-        )
-        yield* expectEquals("the payment", yield* pay(child), "asked")
-        yield* expectEquals("its request", (yield* recordOf(child)).cancelRequest?.reason, debts[0]?.reason)
+    "a child that is registered under a closing parent is owed from its first moment; one that is started is refused":
+      function* () {
+        const { children } = yield* ProcessStore
+        const registry = yield* ProcessRegistry
+        const activations = yield* Activations
+        const asked = yield* freshProcess("externally_owned")
+        yield* registry.requestProcessCancel(asked, null, external)
+        const ended = yield* freshProcess("externally_owned")
+        yield* endOutside(ended)
+        for (const parent of [asked, ended]) {
+          const late = registrationOf(yield* freshId, "rerunnable", {
+            parent: { processId: parent, closePolicy: "cancel" }
+          })
+          const start = activations.start(yield* registeredOf(late), external)
+          yield* refused("a start", "ParentClosing", [parent, late.id], start)
+          const child = yield* childOf(parent, "cancel")
+          yield* childOf(parent, "keep")
+          const debts = yield* children.closeRequestsOf(parent)
+          yield* expectEquals(
+            "who is owed",
+            debts.map(({ childId }) => childId),
+            [child]
+          )
+          yield* expectEquals("the payment", yield* pay(child), "asked")
+          yield* expectEquals("its request", (yield* recordOf(child)).cancelRequest?.reason, debts[0]?.reason)
+        }
+        yield* childOf(asked, "abandon")
+        yield* expectEquals("not ended, so nothing to abandon", yield* children.closeRequestsOf(asked), [])
+        const abandoned = yield* childOf(ended, "abandon")
+        const last = (yield* children.closeRequestsOf(ended)).map(({ childId, action }) => ({ childId, action }))
+        yield* expectEquals("to abandon", last, [{ childId: abandoned, action: "abandon" }])
       }
-      yield* childOf(asked, "abandon")
-      yield* expectEquals("not ended, so nothing to abandon", yield* children.closeRequestsOf(asked), [])
-      const abandoned = yield* childOf(ended, "abandon")
-      const last = (yield* children.closeRequestsOf(ended)).map(({ childId, action }) => ({ childId, action }))
-      yield* expectEquals("to abandon", last, [{ childId: abandoned, action: "abandon" }])
-    })
-  )
+  })
 ]
 
 /** Registers a child outside, so that the law itself may end it. */

@@ -22,14 +22,12 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
 
 /** The laws of ends, and of the requests for one. */
 export const laws: ReadonlyArray<Law> = [
-  law(
-    "a leased completion writes the end and releases the lease in one commit",
-    "R2",
-    Effect.scoped(
+  ...lawsOf("ADR 0003", {
+    "a leased completion writes the end and releases the lease in one commit": Effect.scoped(
       Effect.gen(function* () {
         const registry = yield* ProcessRegistry
         const store = yield* ProcessStore
@@ -53,13 +51,9 @@ export const laws: ReadonlyArray<Law> = [
           yield* isFold(id)
         }
       })
-    )
-  ),
+    ),
 
-  law(
-    "completing with the same output again is a replay, whatever became of the lease",
-    "R2",
-    Effect.gen(function* () {
+    "completing with the same output again is a replay, whatever became of the lease": function* () {
       const registry = yield* ProcessRegistry
       const clock = yield* LawClock
       const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
@@ -68,26 +62,18 @@ export const laws: ReadonlyArray<Law> = [
       yield* claimed(id, yield* freshOwner())
       const again = registry.completeProcessWithLease(lease, { ...outputs.Success })
       yield* expectEquals("the answer", yield* writesNothing([id], again), ended)
-    })
-  ),
+    },
 
-  law(
-    "completing with another output of the same kind is a replay conflict",
-    "4.2",
-    Effect.gen(function* () {
+    "completing with another output of the same kind is a replay conflict": function* () {
       const registry = yield* ProcessRegistry
       const id = yield* endedByLease
       const lease = yield* claimed(id, yield* freshOwner())
       const again = registry.completeProcessWithLease(lease, success({ answer: 43 }))
       const error = yield* refused("it", "EventRejected", [id], again)
       yield* expectEquals("the reason", error.reason, "replay_conflict")
-    })
-  ),
+    },
 
-  law(
-    "completing an ended process with another kind of output is refused as already terminal",
-    "4.2",
-    Effect.gen(function* () {
+    "completing an ended process with another kind of output is refused as already terminal": function* () {
       const registry = yield* ProcessRegistry
       const id = yield* endedByLease
       const lease = yield* claimed(id, yield* freshOwner())
@@ -96,13 +82,9 @@ export const laws: ReadonlyArray<Law> = [
         const error = yield* refused(output._tag, "ProcessAlreadyTerminal", [id], again)
         yield* expectEquals("the present end", error.state, "completed")
       }
-    })
-  ),
+    },
 
-  law(
-    "an end appended by hand under the terminal key is the same end",
-    "4.2",
-    Effect.gen(function* () {
+    "an end appended by hand under the terminal key is the same end": function* () {
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* leasedProcess()
       yield* registry.appendEvent(
@@ -116,13 +98,9 @@ export const laws: ReadonlyArray<Law> = [
       )
       const record = yield* writesNothing([id], registry.completeProcessWithLease(lease, outputs.Success))
       yield* expectEquals("the status", record.status, endOf(outputs.Success).status)
-    })
-  ),
+    },
 
-  law(
-    "an output that is not JSON is refused with the place where it is not",
-    "2.19",
-    Effect.gen(function* () {
+    "an output that is not JSON is refused with the place where it is not": function* () {
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* leasedProcess()
       const completion = registry.completeProcessWithLease(lease, success({ at: new Map() }))
@@ -131,13 +109,9 @@ export const laws: ReadonlyArray<Law> = [
         (yield* refused("it", "InputInvalid", [id], completion)).field,
         "await_output/value/at"
       )
-    })
-  ),
+    },
 
-  law(
-    "an output does not change with the caller's own copy",
-    "17A.1",
-    Effect.gen(function* () {
+    "an output does not change with the caller's own copy": function* () {
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* leasedProcess()
       const value = { list: [1] }
@@ -145,17 +119,15 @@ export const laws: ReadonlyArray<Law> = [
       value.list.push(2)
       yield* expectEquals("the status", (yield* recordOf(id)).status, endOf(success({ list: [1] })).status)
       yield* isFold(id)
-    })
-  ),
+    }
+  }),
 
   ...(["rerunnable", "owner_bound", "externally_owned"] as const).map((disposition) =>
-    law(`each authority completes exactly the ${disposition} work it may`, "R3", completesWhatItMay(disposition))
+    law(`each authority completes exactly the ${disposition} work it may`, "ADR 0003", completesWhatItMay(disposition))
   ),
 
-  law(
-    "the end notes its authority, which takes no part in a replay",
-    "R3",
-    Effect.gen(function* () {
+  ...lawsOf("ADR 0003", {
+    "the end notes its authority, which takes no part in a replay": function* () {
       const registry = yield* ProcessRegistry
       const id = yield* freshProcess("externally_owned")
       yield* registry.completeProcess(id, outputs.Abandoned, { _tag: "ExternalOwner" })
@@ -172,25 +144,17 @@ export const laws: ReadonlyArray<Law> = [
         await_output: toWire(outputs.Success),
         completion_authority: { workflow_key: "w" }
       })
-    })
-  ),
+    },
 
-  law(
-    "an unleased completion needs no lease, and leaves the one that is held",
-    "R3",
-    Effect.gen(function* () {
+    "an unleased completion needs no lease, and leaves the one that is held": function* () {
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* leasedProcess()
       yield* registry.completeProcess(id, outputs.Success, { _tag: "WorkflowKey", workflowKey: "w" })
       yield* expectEquals("the lease", (yield* keptOf(id)).lease, lease)
       yield* isFold(id)
-    })
-  ),
+    },
 
-  law(
-    "nothing completes an unknown process",
-    "4.2",
-    Effect.gen(function* () {
+    "nothing completes an unknown process": function* () {
       const registry = yield* ProcessRegistry
       const { lease } = yield* leasedProcess()
       const id = yield* freshId
@@ -198,8 +162,8 @@ export const laws: ReadonlyArray<Law> = [
       yield* refused("unleased", "ProcessUnknown", [id], completion)
       const leased = registry.completeProcessWithLease({ ...lease, processId: id }, outputs.Success)
       yield* refused("leased", "ProcessUnknown", [id], leased)
-    })
-  )
+    }
+  })
 ]
 
 const authorities: ReadonlyArray<CompletionAuthority> = [

@@ -6,15 +6,13 @@ import { external } from "../../operations/decisions/authority.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { WakeOutbox } from "../../operations/WakeOutbox.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law, Mismatch, wakeTimes } from "../Law.ts"
+import { expectEquals, LawClock, lawsOf, Mismatch, wakeTimes } from "../Law.ts"
 import { appended, claimsOf, look, namesOf, rowsOf, settled, statesOf, wakingProcess } from "../waking.ts"
 
 /** The laws of delivery. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "of the wakes of one process for one target the earliest goes first, alone; other groups do not wait for it",
-    "B6",
-    Effect.gen(function* () {
+export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
+  "of the wakes of one process for one target the earliest goes first, alone; other groups do not wait for it":
+    function* () {
       const registry = yield* ProcessRegistry
       const [id, other] = [yield* wakingProcess(), yield* wakingProcess()]
       for (const _ of [1, 2, 3]) yield* registry.appendEvent(id, look, external)
@@ -30,37 +28,30 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("next", namesOf(next, id), ["2"])
       yield* settled(next[0], "Discard")
       yield* expectEquals("behind a discarded one", namesOf(yield* claimsOf(id, other), id), ["3"])
-    })
-  ),
+    },
 
-  law(
-    "a claim takes at most what it asks for, each row once, under a fresh token",
-    "B6",
-    Effect.gen(function* () {
-      const outbox = yield* WakeOutbox
-      yield* claimsOf()
-      const ids = [yield* wakingProcess(), yield* wakingProcess(), yield* wakingProcess()]
-      for (const id of ids) yield* appended(id)
-      const { claims } = yield* outbox.claim(2)
-      const rest = yield* outbox.claim(9)
-      const all = [...claims, ...rest.claims]
-      yield* expectEquals("how many", [claims.length, rest.claims.length], [2, 1])
-      yield* expectEquals("whose", all.map(({ wake }) => wake.processId).sort(), [...ids].sort())
-      yield* expectEquals("how many tokens", new Set(all.map(({ token }) => token)).size, 3)
-      yield* expectEquals("whether something is due", yield* outbox.isDue, false)
-      const [row] = yield* rowsOf(all[0]?.wake.wakeId ?? "")
-      yield* expectEquals(
-        "the claimed row",
-        [row?.state, row?.claimToken, row?.attempts, row?.isOpen],
-        ["enqueuing", all[0]?.token, 1, false]
-      )
-    })
-  ),
+  "a claim takes at most what it asks for, each row once, under a fresh token": function* () {
+    const outbox = yield* WakeOutbox
+    yield* claimsOf()
+    const ids = [yield* wakingProcess(), yield* wakingProcess(), yield* wakingProcess()]
+    for (const id of ids) yield* appended(id)
+    const { claims } = yield* outbox.claim(2)
+    const rest = yield* outbox.claim(9)
+    const all = [...claims, ...rest.claims]
+    yield* expectEquals("how many", [claims.length, rest.claims.length], [2, 1])
+    yield* expectEquals("whose", all.map(({ wake }) => wake.processId).sort(), [...ids].sort())
+    yield* expectEquals("how many tokens", new Set(all.map(({ token }) => token)).size, 3)
+    yield* expectEquals("whether something is due", yield* outbox.isDue, false)
+    const [row] = yield* rowsOf(all[0]?.wake.wakeId ?? "")
+    yield* expectEquals(
+      "the claimed row",
+      [row?.state, row?.claimToken, row?.attempts, row?.isOpen],
+      ["enqueuing", all[0]?.token, 1, false]
+    )
+  },
 
-  law(
-    "only the present token settles: another one, a used one and an unknown row are told that the claim is lost",
-    "B6",
-    Effect.gen(function* () {
+  "only the present token settles: another one, a used one and an unknown row are told that the claim is lost":
+    function* () {
       const outbox = yield* WakeOutbox
       const id = yield* wakingProcess()
       const { wakeId } = (yield* appended(id)).wakeDelivery
@@ -77,13 +68,10 @@ export const laws: ReadonlyArray<Law> = [
       const late = yield* outbox.settle(claim, { _tag: "Discard", reason: "target_gone" })
       yield* expectEquals("a used one", late, lost)
       yield* expectEquals("the row at last", statesOf(yield* rowsOf(wakeId)), ["enqueued"])
-    })
-  ),
+    },
 
-  law(
-    "a deferred wake rests as long as it was told and holds back those behind it; its first attempt is kept",
-    "B6",
-    Effect.gen(function* () {
+  "a deferred wake rests as long as it was told and holds back those behind it; its first attempt is kept":
+    function* () {
       const outbox = yield* WakeOutbox
       const clock = yield* LawClock
       const id = yield* wakingProcess()
@@ -100,13 +88,10 @@ export const laws: ReadonlyArray<Law> = [
       const [again] = yield* claimsOf(id)
       yield* expectEquals("then", [again?.wake.sequence, again?.attempts], [1, 2])
       yield* expectEquals("the first attempt", (yield* rowsOf(wakeId))[0]?.firstAttemptMs, firstAttemptMs)
-    })
-  ),
+    },
 
-  law(
-    "a claim that is not settled in its time goes to the next, under another token; whoever had it has lost it",
-    "B6",
-    Effect.gen(function* () {
+  "a claim that is not settled in its time goes to the next, under another token; whoever had it has lost it":
+    function* () {
       const outbox = yield* WakeOutbox
       const clock = yield* LawClock
       const id = yield* wakingProcess()
@@ -121,78 +106,65 @@ export const laws: ReadonlyArray<Law> = [
         yield* expectEquals("the late one", yield* outbox.settle(dead, { _tag: "Enqueued" }), { _tag: "ClaimLost" })
       }
       yield* expectEquals("the row", statesOf(yield* rowsOf(wakeId)), ["enqueuing"])
-    })
-  ),
+    },
 
-  law(
-    "stale claims return to pending first, also those that the claim does not take",
-    "B6",
-    Effect.gen(function* () {
-      const outbox = yield* WakeOutbox
-      const clock = yield* LawClock
-      const ids = [yield* wakingProcess(), yield* wakingProcess()] as const
-      const wakeIds = yield* Effect.forEach(ids, (id) =>
-        Effect.map(appended(id), ({ wakeDelivery }) => wakeDelivery.wakeId)
-      )
-      yield* claimsOf(...ids)
-      yield* clock.advance(wakeTimes.claimMs)
-      const { claims } = yield* outbox.claim(1)
-      const states = (yield* Effect.forEach(wakeIds, rowsOf)).flatMap(statesOf)
-      if (ids.some((id) => id === claims[0]?.wake.processId)) {
-        yield* expectEquals("their states", states.toSorted(), ["enqueuing", "pending"])
-      } else yield* expectEquals("their states", states, ["pending", "pending"])
-    })
-  ),
+  "stale claims return to pending first, also those that the claim does not take": function* () {
+    const outbox = yield* WakeOutbox
+    const clock = yield* LawClock
+    const ids = [yield* wakingProcess(), yield* wakingProcess()] as const
+    const wakeIds = yield* Effect.forEach(ids, (id) =>
+      Effect.map(appended(id), ({ wakeDelivery }) => wakeDelivery.wakeId)
+    )
+    yield* claimsOf(...ids)
+    yield* clock.advance(wakeTimes.claimMs)
+    const { claims } = yield* outbox.claim(1)
+    const states = (yield* Effect.forEach(wakeIds, rowsOf)).flatMap(statesOf)
+    if (ids.some((id) => id === claims[0]?.wake.processId)) {
+      yield* expectEquals("their states", states.toSorted(), ["enqueuing", "pending"])
+    } else yield* expectEquals("their states", states, ["pending", "pending"])
+  },
 
-  law(
-    "what was not delivered in its time is discarded as expired, and the next of its group goes",
-    "B6",
-    Effect.gen(function* () {
-      const outbox = yield* WakeOutbox
-      const clock = yield* LawClock
-      if (!clock.isExact) return
-      const id = yield* wakingProcess()
-      const { wakeId } = (yield* appended(id)).wakeDelivery
-      yield* clock.advance(wakeTimes.expiryMs - 1)
-      const late = (yield* appended(id)).wakeDelivery
-      const [claim] = yield* claimsOf(id)
-      yield* expectEquals("in time", claim?.wake.wakeId, wakeId)
-      if (claim !== undefined) yield* outbox.settle(claim, { _tag: "Defer", delayMs: 1, seen: "no" })
-      yield* clock.advance(1)
-      yield* expectEquals("what is claimed then", (yield* claimsOf(id))[0]?.wake, late)
-      const [row] = yield* rowsOf(wakeId)
-      yield* expectEquals("the row", [row?.state, row?.discardReason], ["discarded", "expired"])
-    })
-  ),
+  "what was not delivered in its time is discarded as expired, and the next of its group goes": function* () {
+    const outbox = yield* WakeOutbox
+    const clock = yield* LawClock
+    if (!clock.isExact) return
+    const id = yield* wakingProcess()
+    const { wakeId } = (yield* appended(id)).wakeDelivery
+    yield* clock.advance(wakeTimes.expiryMs - 1)
+    const late = (yield* appended(id)).wakeDelivery
+    const [claim] = yield* claimsOf(id)
+    yield* expectEquals("in time", claim?.wake.wakeId, wakeId)
+    if (claim !== undefined) yield* outbox.settle(claim, { _tag: "Defer", delayMs: 1, seen: "no" })
+    yield* clock.advance(1)
+    yield* expectEquals("what is claimed then", (yield* claimsOf(id))[0]?.wake, late)
+    const [row] = yield* rowsOf(wakeId)
+    yield* expectEquals("the row", [row?.state, row?.discardReason], ["discarded", "expired"])
+  },
 
-  law(
-    "a discarded wake can be redriven as if it were fresh; nothing else can",
-    "B6",
-    Effect.gen(function* () {
-      const outbox = yield* WakeOutbox
-      const clock = yield* LawClock
-      const id = yield* wakingProcess()
-      const { wakeId } = (yield* appended(id)).wakeDelivery
-      const none = { _tag: "NoneDiscarded" }
-      yield* expectEquals("a pending one", yield* outbox.redrive(wakeId), none)
-      yield* settled((yield* claimsOf(id))[0], "Discard")
-      yield* clock.advance(7)
-      yield* expectEquals("a discarded one", yield* outbox.redrive(wakeId), { _tag: "Redriven", rows: 1 })
-      const [row] = yield* rowsOf(wakeId)
-      yield* expectEquals(
-        "the row",
-        [row?.state, row?.attempts, row?.discardReason, row?.firstAttemptMs],
-        ["pending", 0, undefined, undefined]
-      )
-      if (clock.isExact) {
-        const nowMs = yield* clock.nowMs
-        yield* expectEquals("its times", [row?.nextAttemptAtMs, row?.expiresAtMs], [nowMs, nowMs + wakeTimes.expiryMs])
-      }
-      const [claim] = yield* claimsOf(id)
-      yield* expectEquals("the wake", claim?.wake.wakeId, wakeId)
-      yield* settled(claim, "Enqueued")
-      yield* expectEquals("a delivered one", yield* outbox.redrive(wakeId), none)
-      yield* expectEquals("an unknown one", yield* outbox.redrive(`wake:${id}`), none)
-    })
-  )
-]
+  "a discarded wake can be redriven as if it were fresh; nothing else can": function* () {
+    const outbox = yield* WakeOutbox
+    const clock = yield* LawClock
+    const id = yield* wakingProcess()
+    const { wakeId } = (yield* appended(id)).wakeDelivery
+    const none = { _tag: "NoneDiscarded" }
+    yield* expectEquals("a pending one", yield* outbox.redrive(wakeId), none)
+    yield* settled((yield* claimsOf(id))[0], "Discard")
+    yield* clock.advance(7)
+    yield* expectEquals("a discarded one", yield* outbox.redrive(wakeId), { _tag: "Redriven", rows: 1 })
+    const [row] = yield* rowsOf(wakeId)
+    yield* expectEquals(
+      "the row",
+      [row?.state, row?.attempts, row?.discardReason, row?.firstAttemptMs],
+      ["pending", 0, undefined, undefined]
+    )
+    if (clock.isExact) {
+      const nowMs = yield* clock.nowMs
+      yield* expectEquals("its times", [row?.nextAttemptAtMs, row?.expiresAtMs], [nowMs, nowMs + wakeTimes.expiryMs])
+    }
+    const [claim] = yield* claimsOf(id)
+    yield* expectEquals("the wake", claim?.wake.wakeId, wakeId)
+    yield* settled(claim, "Enqueued")
+    yield* expectEquals("a delivered one", yield* outbox.redrive(wakeId), none)
+    yield* expectEquals("an unknown one", yield* outbox.redrive(`wake:${id}`), none)
+  }
+})

@@ -9,12 +9,12 @@ import { Environments } from "../../operations/Environments.ts"
 import { acceptWith } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, expectFailure, law } from "../Law.ts"
+import { expectEquals, expectFailure, law, lawsOf } from "../Law.ts"
 
 const undecodable = (name: string, text: string): Law =>
   law(
     name,
-    "14",
+    "What a body can do: What a host supplies",
     Effect.gen(function* () {
       const environments = yield* Environments
       const ref = yield* freshRef
@@ -26,51 +26,37 @@ const undecodable = (name: string, text: string): Law =>
 
 /** The laws of execution environments. */
 export const laws: ReadonlyArray<Law> = [
-  law(
-    "a persisted environment is loaded as it was",
-    "14",
-    Effect.gen(function* () {
+  ...lawsOf("What a body can do: What a host supplies", {
+    "a persisted environment is loaded as it was": function* () {
       const environments = yield* Environments
       const spec = yield* freshSpec
       const ref = yield* environments.persist(spec)
       yield* expectEquals("the loaded spec", yield* environments.load(ref), spec)
-    })
-  ),
+    },
 
-  law(
-    "the same spec has the same address, whatever the order of its keys",
-    "14",
-    Effect.gen(function* () {
+    "the same spec has the same address, whatever the order of its keys": function* () {
       const environments = yield* Environments
       const one = yield* environments.persist({ pluginOptions: { a: 1, b: [2] }, policy: { c: { d: 3, e: 4 } } })
       const two = yield* environments.persist({ policy: { c: { e: 4, d: 3 } }, pluginOptions: { b: [2], a: 1 } })
       yield* expectEquals("the address", one, goldenRef)
       yield* expectEquals("the other address", two, goldenRef)
-    })
-  ),
+    },
 
-  law(
-    "another spec has another address",
-    "14",
-    Effect.gen(function* () {
+    "another spec has another address": function* () {
       const environments = yield* Environments
       const spec = yield* freshSpec
       const one = yield* environments.persist(spec)
       const two = yield* environments.persist({ ...spec, policy: { strict: false } })
       yield* expectEquals("whether they are the same", one === two, false)
-    })
-  ),
+    },
 
-  law(
-    "an environment that nobody stored is missing",
-    "14",
-    Effect.gen(function* () {
+    "an environment that nobody stored is missing": function* () {
       const environments = yield* Environments
       const ref = Environment.refOf(yield* freshSpec)
       const error = yield* expectFailure("loading it", "EnvironmentUnusable", environments.load(ref))
       yield* expectEquals("the message", error.message, `missing process execution env \`${ref}\``)
-    })
-  ),
+    }
+  }),
 
   undecodable(
     "an environment with a field that nobody knows is refused",
@@ -79,21 +65,15 @@ export const laws: ReadonlyArray<Law> = [
 
   undecodable("an environment that is no JSON is refused", "{"),
 
-  law(
-    "fields that are absent have their defaults",
-    "14",
-    Effect.gen(function* () {
+  ...lawsOf("What a body can do: What a host supplies", {
+    "fields that are absent have their defaults": function* () {
       const environments = yield* Environments
       const ref = yield* freshRef
       yield* put(ref, "{}")
       yield* expectEquals("the loaded spec", yield* environments.load(ref), { pluginOptions: {}, policy: {} })
-    })
-  ),
+    },
 
-  law(
-    "what is put last under an address is what is there",
-    "14",
-    Effect.gen(function* () {
+    "what is put last under an address is what is there": function* () {
       const store = yield* ProcessStore
       const ref = yield* freshRef
       yield* put(ref, "{")
@@ -101,18 +81,14 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("the text", yield* store.environments.get(ref), '{"policy":{"last":true}}')
       const environments = yield* Environments
       yield* expectEquals("the spec", yield* environments.load(ref), { pluginOptions: {}, policy: { last: true } })
-    })
-  ),
+    },
 
-  law(
-    "the empty environment is there without having been stored",
-    "14",
-    Effect.gen(function* () {
+    "the empty environment is there without having been stored": function* () {
       const environments = yield* Environments
       const spec = yield* environments.load(emptyRef)
       yield* expectEquals("the empty environment", spec, { pluginOptions: {}, policy: {} })
-    })
-  )
+    }
+  })
 ]
 
 const freshSpec: Effect.Effect<Environment.EnvironmentSpec> = Effect.sync(() => ({

@@ -15,98 +15,76 @@ import { ProcessStore } from "../../store/ProcessStore.ts"
 import { recordOf, refused, writesNothing } from "../evidence.ts"
 import { endedByLease, freshId, freshProcess, outputs, registrationOf } from "../fixtures.ts"
 import type { Law, Mismatch } from "../Law.ts"
-import { expectEquals, law } from "../Law.ts"
+import { expectEquals, lawsOf } from "../Law.ts"
 
 /** The laws of grants. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a grant is answered, listed and remembered, and touches no record",
-    "7",
-    Effect.gen(function* () {
-      const grants = yield* HandleGrants
-      const id = yield* freshProcess()
-      const session = yield* freshSession
-      const scope = { sessionId: session, agentFrameId: "f" }
-      const answer = yield* writesNothing([id], grants.grantHandle(scope, id, { kind: "law", label: "one" }))
-      const scopeId = `session:${session}/frame:f`
-      const grant = { scopeId, sessionId: session, processId: id, descriptor: { kind: "law", label: "one" } }
-      yield* expectEquals("the answer", answer, grant)
-      const record = yield* recordOf(id)
-      yield* expectEquals("the list", yield* grants.listHandleGrants(scope), [{ grant, record }])
-      yield* expectEquals("the live list", yield* grants.listLiveHandleGrants(scope), [{ grant, record }])
-      yield* expectEquals("of the process", yield* grants.handleGrantsForProcess(id), [grant])
-      yield* expectEquals("whether there is one", yield* grants.hasHandleGrant(scope, id), true)
-    })
-  ),
+export const laws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
+  "a grant is answered, listed and remembered, and touches no record": function* () {
+    const grants = yield* HandleGrants
+    const id = yield* freshProcess()
+    const session = yield* freshSession
+    const scope = { sessionId: session, agentFrameId: "f" }
+    const answer = yield* writesNothing([id], grants.grantHandle(scope, id, { kind: "law", label: "one" }))
+    const scopeId = `session:${session}/frame:f`
+    const grant = { scopeId, sessionId: session, processId: id, descriptor: { kind: "law", label: "one" } }
+    yield* expectEquals("the answer", answer, grant)
+    const record = yield* recordOf(id)
+    yield* expectEquals("the list", yield* grants.listHandleGrants(scope), [{ grant, record }])
+    yield* expectEquals("the live list", yield* grants.listLiveHandleGrants(scope), [{ grant, record }])
+    yield* expectEquals("of the process", yield* grants.handleGrantsForProcess(id), [grant])
+    yield* expectEquals("whether there is one", yield* grants.hasHandleGrant(scope, id), true)
+  },
 
-  law(
-    "granting again replaces the descriptor, for this scope only",
-    "7",
-    Effect.gen(function* () {
-      const grants = yield* HandleGrants
-      const id = yield* freshProcess()
-      const [one, two] = [yield* freshScope, yield* freshScope]
-      for (const scope of [one, two]) yield* grants.grantHandle(scope, id, { kind: "law", label: "first" })
-      yield* writesNothing([id], grants.grantHandle(one, id, { label: "second" }))
-      yield* expectEquals("the new one", yield* descriptorsOf(one), [{ label: "second" }])
-      yield* expectEquals("the other one", yield* descriptorsOf(two), [{ kind: "law", label: "first" }])
-    })
-  ),
+  "granting again replaces the descriptor, for this scope only": function* () {
+    const grants = yield* HandleGrants
+    const id = yield* freshProcess()
+    const [one, two] = [yield* freshScope, yield* freshScope]
+    for (const scope of [one, two]) yield* grants.grantHandle(scope, id, { kind: "law", label: "first" })
+    yield* writesNothing([id], grants.grantHandle(one, id, { label: "second" }))
+    yield* expectEquals("the new one", yield* descriptorsOf(one), [{ label: "second" }])
+    yield* expectEquals("the other one", yield* descriptorsOf(two), [{ kind: "law", label: "first" }])
+  },
 
-  law(
-    "a grant of an unknown process is refused, and nobody has one",
-    "7",
-    Effect.gen(function* () {
-      const grants = yield* HandleGrants
-      const id = yield* freshId
-      const scope = yield* freshScope
-      yield* changesNoGrant([id], refused("a grant", "ProcessUnknown", [id], grants.grantHandle(scope, id, {})))
-      yield* refused("the grants of it", "ProcessUnknown", [id], grants.handleGrantsForProcess(id))
-      yield* expectEquals("whether there is one", yield* grants.hasHandleGrant(scope, id), false)
-      yield* expectEquals("the list", yield* grants.listHandleGrants(scope), [])
-    })
-  ),
+  "a grant of an unknown process is refused, and nobody has one": function* () {
+    const grants = yield* HandleGrants
+    const id = yield* freshId
+    const scope = yield* freshScope
+    yield* changesNoGrant([id], refused("a grant", "ProcessUnknown", [id], grants.grantHandle(scope, id, {})))
+    yield* refused("the grants of it", "ProcessUnknown", [id], grants.handleGrantsForProcess(id))
+    yield* expectEquals("whether there is one", yield* grants.hasHandleGrant(scope, id), false)
+    yield* expectEquals("the list", yield* grants.listHandleGrants(scope), [])
+  },
 
-  law(
-    "a revoked grant is gone; revoking again, or what never was, is silent",
-    "7",
-    Effect.gen(function* () {
-      const grants = yield* HandleGrants
-      const id = yield* freshProcess()
-      const [one, two] = [yield* freshScope, yield* freshScope]
-      for (const scope of [one, two]) yield* grants.grantHandle(scope, id, {})
-      yield* writesNothing([id], grants.revokeHandle(one, id))
-      yield* changesNoGrant([id], grants.revokeHandle(one, id))
-      yield* changesNoGrant([id], grants.revokeHandle(one, yield* freshId))
-      yield* expectEquals("whether it is there", yield* grants.hasHandleGrant(one, id), false)
-      yield* expectEquals("whether the other is", yield* grants.hasHandleGrant(two, id), true)
-      yield* grants.revokeHandle(two, id)
-      yield* expectEquals("a process without grants", yield* grants.handleGrantsForProcess(id), [])
-    })
-  ),
+  "a revoked grant is gone; revoking again, or what never was, is silent": function* () {
+    const grants = yield* HandleGrants
+    const id = yield* freshProcess()
+    const [one, two] = [yield* freshScope, yield* freshScope]
+    for (const scope of [one, two]) yield* grants.grantHandle(scope, id, {})
+    yield* writesNothing([id], grants.revokeHandle(one, id))
+    yield* changesNoGrant([id], grants.revokeHandle(one, id))
+    yield* changesNoGrant([id], grants.revokeHandle(one, yield* freshId))
+    yield* expectEquals("whether it is there", yield* grants.hasHandleGrant(one, id), false)
+    yield* expectEquals("whether the other is", yield* grants.hasHandleGrant(two, id), true)
+    yield* grants.revokeHandle(two, id)
+    yield* expectEquals("a process without grants", yield* grants.handleGrantsForProcess(id), [])
+  },
 
-  law(
-    "a session and each of its frames are different scopes; an empty frame is the session itself",
-    "7",
-    Effect.gen(function* () {
-      const grants = yield* HandleGrants
-      const id = yield* freshProcess()
-      const sessionId = yield* freshSession
-      yield* grants.grantHandle({ sessionId, agentFrameId: "" }, id, {})
-      const has = (scope: SessionScope) => grants.hasHandleGrant(scope, id)
-      yield* expectEquals("the session", yield* has({ sessionId }), true)
-      yield* expectEquals("its frame", yield* has({ sessionId, agentFrameId: "f" }), false)
-      yield* grants.grantHandle({ sessionId, agentFrameId: "f" }, id, {})
-      yield* grants.revokeHandle({ sessionId }, id)
-      yield* expectEquals("the frame alone", yield* has({ sessionId, agentFrameId: "f" }), true)
-      yield* expectEquals("the session without it", yield* has({ sessionId }), false)
-    })
-  ),
+  "a session and each of its frames are different scopes; an empty frame is the session itself": function* () {
+    const grants = yield* HandleGrants
+    const id = yield* freshProcess()
+    const sessionId = yield* freshSession
+    yield* grants.grantHandle({ sessionId, agentFrameId: "" }, id, {})
+    const has = (scope: SessionScope) => grants.hasHandleGrant(scope, id)
+    yield* expectEquals("the session", yield* has({ sessionId }), true)
+    yield* expectEquals("its frame", yield* has({ sessionId, agentFrameId: "f" }), false)
+    yield* grants.grantHandle({ sessionId, agentFrameId: "f" }, id, {})
+    yield* grants.revokeHandle({ sessionId }, id)
+    yield* expectEquals("the frame alone", yield* has({ sessionId, agentFrameId: "f" }), true)
+    yield* expectEquals("the session without it", yield* has({ sessionId }), false)
+  },
 
-  law(
-    "a transfer moves grants with their descriptors, over those that stand at the target, and appends nothing",
-    "7",
-    Effect.gen(function* () {
+  "a transfer moves grants with their descriptors, over those that stand at the target, and appends nothing":
+    function* () {
       const grants = yield* HandleGrants
       const ids = [yield* freshProcess(), yield* freshProcess()] as const
       const [from, to] = [yield* freshScope, { ...(yield* freshScope), agentFrameId: "f" }]
@@ -120,44 +98,33 @@ export const laws: ReadonlyArray<Law> = [
         yield* expectEquals("what arrived", yield* grants.handleGrantsForProcess(id), [grant])
       }
       yield* changesNoGrant(ids, grants.transferHandleGrants(to, to, ids))
-    })
-  ),
+    },
 
-  law(
-    "a transfer of which one grant is missing moves none",
-    "7",
-    Effect.gen(function* () {
-      const grants = yield* HandleGrants
-      const ids = [yield* freshProcess(), yield* freshProcess()] as const
-      const [from, to] = [yield* freshScope, yield* freshScope]
-      yield* grants.grantHandle(from, ids[0], { label: "stays" })
-      yield* grants.grantHandle(to, ids[1], { label: "somebody else's" })
-      const transfer = grants.transferHandleGrants(from, to, ids)
-      const error = yield* changesNoGrant(ids, refused("it", "GrantMissing", ids, transfer))
-      yield* expectEquals("the missing one", error.processId, ids[1])
-      yield* expectEquals("the message", error.message.includes("is not granted to session"), true)
-      const unknown = yield* freshId
-      const toUnknown = grants.transferHandleGrants(from, to, [ids[0], unknown])
-      yield* changesNoGrant(ids, refused("an unknown one", "GrantMissing", [...ids, unknown], toUnknown))
-    })
-  ),
+  "a transfer of which one grant is missing moves none": function* () {
+    const grants = yield* HandleGrants
+    const ids = [yield* freshProcess(), yield* freshProcess()] as const
+    const [from, to] = [yield* freshScope, yield* freshScope]
+    yield* grants.grantHandle(from, ids[0], { label: "stays" })
+    yield* grants.grantHandle(to, ids[1], { label: "somebody else's" })
+    const transfer = grants.transferHandleGrants(from, to, ids)
+    const error = yield* changesNoGrant(ids, refused("it", "GrantMissing", ids, transfer))
+    yield* expectEquals("the missing one", error.processId, ids[1])
+    yield* expectEquals("the message", error.message.includes("is not granted to session"), true)
+    const unknown = yield* freshId
+    const toUnknown = grants.transferHandleGrants(from, to, [ids[0], unknown])
+    yield* changesNoGrant(ids, refused("an unknown one", "GrantMissing", [...ids, unknown], toUnknown))
+  },
 
-  law(
-    "a transfer of nothing is no failure and does nothing",
-    "7",
-    Effect.gen(function* () {
-      const grants = yield* HandleGrants
-      const id = yield* freshProcess()
-      const [from, to] = [yield* freshScope, yield* freshScope]
-      yield* grants.grantHandle(from, id, {})
-      yield* changesNoGrant([id], writesNothing([id], grants.transferHandleGrants(from, to, [])))
-    })
-  ),
+  "a transfer of nothing is no failure and does nothing": function* () {
+    const grants = yield* HandleGrants
+    const id = yield* freshProcess()
+    const [from, to] = [yield* freshScope, yield* freshScope]
+    yield* grants.grantHandle(from, id, {})
+    yield* changesNoGrant([id], writesNothing([id], grants.transferHandleGrants(from, to, [])))
+  },
 
-  law(
-    "the grants of a scope are listed by process id, bytewise, ended ones too; the live ones without those",
-    "7",
-    Effect.gen(function* () {
+  "the grants of a scope are listed by process id, bytewise, ended ones too; the live ones without those":
+    function* () {
       const grants = yield* HandleGrants
       const { prefix, ids } = yield* named("b", "\u{1f600}", "a", "\uffee", "Z")
       const scope = yield* freshScope
@@ -170,27 +137,22 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("the record of the ended one", all[1]?.record.status._tag, "Completed")
       const live = suffixes(yield* grants.listLiveHandleGrants(scope))
       yield* expectEquals("the live ones", live, ["Z", "b", "\uffee", "\u{1f600}"])
-    })
-  ),
+    },
 
-  law(
-    "the grants of a process are listed by session, then scope, bytewise; an ended process may be granted",
-    "7",
-    Effect.gen(function* () {
-      const grants = yield* HandleGrants
-      const id = yield* endedByLease
-      const scopes = [["b"], ["a", "\u{1f600}"], ["B", "z"], ["a", "\uffee"], ["a"]]
-      yield* Effect.forEach(scopes, ([sessionId = "", agentFrameId = ""]) =>
-        grants.grantHandle({ sessionId, agentFrameId }, id, {})
-      )
-      yield* expectEquals(
-        "the scopes",
-        (yield* grants.handleGrantsForProcess(id)).map(({ scopeId }) => scopeId),
-        ["session:B/frame:z", "session:a", "session:a/frame:\uffee", "session:a/frame:\u{1f600}", "session:b"]
-      )
-    })
-  )
-]
+  "the grants of a process are listed by session, then scope, bytewise; an ended process may be granted": function* () {
+    const grants = yield* HandleGrants
+    const id = yield* endedByLease
+    const scopes = [["b"], ["a", "\u{1f600}"], ["B", "z"], ["a", "\uffee"], ["a"]]
+    yield* Effect.forEach(scopes, ([sessionId = "", agentFrameId = ""]) =>
+      grants.grantHandle({ sessionId, agentFrameId }, id, {})
+    )
+    yield* expectEquals(
+      "the scopes",
+      (yield* grants.handleGrantsForProcess(id)).map(({ scopeId }) => scopeId),
+      ["session:B/frame:z", "session:a", "session:a/frame:\uffee", "session:a/frame:\u{1f600}", "session:b"]
+    )
+  }
+})
 
 /** A session that nobody else uses. */
 export const freshSession = Effect.sync(() => `session-${crypto.randomUUID()}`)

@@ -17,233 +17,173 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law, Mortality } from "../Law.ts"
+import { expectEquals, FailureDetector, LawClock, lawsOf } from "../Law.ts"
 
 /** The laws of claim, renewal and release. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "the first claim acquires with fence 1, for as long as was asked for",
-    "9",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const { id, owner, lease } = yield* leasedProcess()
-      yield* expectEquals("the lease", [lease.processId, lease.owner, lease.fencingToken], [id, owner, 1])
-      yield* expectEquals("its length", lease.expiresAtMs - lease.claimedAtMs, longMs)
-      yield* expectEquals("what is stored", yield* leases.getProcessLease(id), lease)
-      yield* isFold(id)
-    })
-  ),
+export const laws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
+  "the first claim acquires with fence 1, for as long as was asked for": function* () {
+    const leases = yield* Leases
+    const { id, owner, lease } = yield* leasedProcess()
+    yield* expectEquals("the lease", [lease.processId, lease.owner, lease.fencingToken], [id, owner, 1])
+    yield* expectEquals("its length", lease.expiresAtMs - lease.claimedAtMs, longMs)
+    yield* expectEquals("what is stored", yield* leases.getProcessLease(id), lease)
+    yield* isFold(id)
+  },
 
-  law(
-    "a claim, a reclaim and a renewal of an unknown process are refused, a release is silent",
-    "9",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const { lease, owner } = yield* leasedProcess()
-      const id = yield* freshId
-      const stranger = { ...lease, processId: id }
-      yield* refused("a claim", "ProcessUnknown", [id], leases.claimProcessLease(id, owner, longMs))
-      yield* refused("a reclaim", "ProcessUnknown", [id], leases.reclaimProcessLease(id, owner, stranger, longMs))
-      yield* refused("a renewal", "LeaseLost", [id], leases.renewProcessLease(stranger, longMs))
-      yield* writesNothing([id], leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken }))
-      yield* expectEquals("its lease", yield* leases.getProcessLease(id), undefined)
-    })
-  ),
+  "a claim, a reclaim and a renewal of an unknown process are refused, a release is silent": function* () {
+    const leases = yield* Leases
+    const { lease, owner } = yield* leasedProcess()
+    const id = yield* freshId
+    const stranger = { ...lease, processId: id }
+    yield* refused("a claim", "ProcessUnknown", [id], leases.claimProcessLease(id, owner, longMs))
+    yield* refused("a reclaim", "ProcessUnknown", [id], leases.reclaimProcessLease(id, owner, stranger, longMs))
+    yield* refused("a renewal", "LeaseLost", [id], leases.renewProcessLease(stranger, longMs))
+    yield* writesNothing([id], leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken }))
+    yield* expectEquals("its lease", yield* leases.getProcessLease(id), undefined)
+  },
 
-  law(
-    "a live lease of somebody else answers Busy with its holder, dead or alive",
-    "9",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const mortality = yield* Mortality
-      const { id, owner, lease } = yield* leasedProcess()
-      yield* mortality.kill(owner)
-      const another = { ...owner, incarnationId: "another life" }
-      for (const claimant of [yield* freshOwner(), another]) {
-        const outcome = yield* writesNothing([id], leases.claimProcessLease(id, claimant, longMs))
-        yield* expectEquals("the answer", outcome, { _tag: "Busy", holder: lease })
-      }
-    })
-  ),
+  "a live lease of somebody else answers Busy with its holder, dead or alive": function* () {
+    const leases = yield* Leases
+    const mortality = yield* FailureDetector
+    const { id, owner, lease } = yield* leasedProcess()
+    yield* mortality.kill(owner)
+    const another = { ...owner, incarnationId: "another life" }
+    for (const claimant of [yield* freshOwner(), another]) {
+      const outcome = yield* writesNothing([id], leases.claimProcessLease(id, claimant, longMs))
+      yield* expectEquals("the answer", outcome, { _tag: "Busy", holder: lease })
+    }
+  },
 
-  law(
-    "the same life re-enters its lease: token, fence, owner and claim time stay, the expiry moves",
-    "9",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const clock = yield* LawClock
-      const { id, owner, lease } = yield* leasedProcess()
+  "the same life re-enters its lease: token, fence, owner and claim time stay, the expiry moves": function* () {
+    const leases = yield* Leases
+    const clock = yield* LawClock
+    const { id, owner, lease } = yield* leasedProcess()
+    yield* clock.advance(shortMs)
+    const withoutEvidence = { ...owner, liveness: { _tag: "Opaque" } } as const
+    const again = yield* claimed(id, withoutEvidence, shortMs)
+    yield* expectEquals("the lease", again, { ...lease, expiresAtMs: again.expiresAtMs })
+    yield* expectEquals("whether it may shorten", again.expiresAtMs < lease.expiresAtMs, true)
+    yield* expectEquals("what is stored", yield* leases.getProcessLease(id), again)
+  },
+
+  "a lease is live until one millisecond before its expiry, and expired at it": function* () {
+    const leases = yield* Leases
+    const clock = yield* LawClock
+    const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
+    const rival = yield* freshOwner()
+    if (clock.isExact) {
+      yield* clock.advance(shortMs - 1)
+      const early = yield* writesNothing([id], leases.claimProcessLease(id, rival, longMs))
+      yield* expectEquals("a claim before it", early._tag, "Busy")
+      yield* clock.advance(1)
+    } else {
       yield* clock.advance(shortMs)
-      const withoutEvidence = { ...owner, liveness: { _tag: "Opaque" } } as const
-      const again = yield* claimed(id, withoutEvidence, shortMs)
-      yield* expectEquals("the lease", again, { ...lease, expiresAtMs: again.expiresAtMs })
-      yield* expectEquals("whether it may shorten", again.expiresAtMs < lease.expiresAtMs, true)
-      yield* expectEquals("what is stored", yield* leases.getProcessLease(id), again)
-    })
-  ),
+    }
+    yield* refused("a renewal at it", "LeaseLost", [id], leases.renewProcessLease(lease, longMs))
+    const taken = yield* claimed(id, rival)
+    yield* expectEquals("the fence", taken.fencingToken, 2)
+    yield* expectEquals("whether the token is new", taken.leaseToken !== lease.leaseToken, true)
+  },
 
-  law(
-    "a lease is live until one millisecond before its expiry, and expired at it",
-    "9",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const clock = yield* LawClock
-      const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
-      const rival = yield* freshOwner()
-      if (clock.isExact) {
-        yield* clock.advance(shortMs - 1)
-        const early = yield* writesNothing([id], leases.claimProcessLease(id, rival, longMs))
-        yield* expectEquals("a claim before it", early._tag, "Busy")
-        yield* clock.advance(1)
-      } else {
-        yield* clock.advance(shortMs)
-      }
-      yield* refused("a renewal at it", "LeaseLost", [id], leases.renewProcessLease(lease, longMs))
-      const taken = yield* claimed(id, rival)
-      yield* expectEquals("the fence", taken.fencingToken, 2)
-      yield* expectEquals("whether the token is new", taken.leaseToken !== lease.leaseToken, true)
-    })
-  ),
+  "a lease of no length is claimable at once": function* () {
+    const { id } = yield* leasedProcess("rerunnable", 0)
+    yield* expectEquals("the fence", (yield* claimed(id, yield* freshOwner())).fencingToken, 2)
+  },
 
-  law(
-    "a lease of no length is claimable at once",
-    "9",
-    Effect.gen(function* () {
-      const { id } = yield* leasedProcess("rerunnable", 0)
-      yield* expectEquals("the fence", (yield* claimed(id, yield* freshOwner())).fencingToken, 2)
-    })
-  ),
+  "an own lease that expired is claimed anew, with the next fence when nobody held it in between": function* () {
+    const clock = yield* LawClock
+    const { id, owner, lease } = yield* leasedProcess("rerunnable", shortMs)
+    yield* clock.advance(shortMs)
+    const again = yield* claimed(id, owner)
+    yield* expectEquals("the fence", again.fencingToken, lease.fencingToken + 1)
+    yield* expectEquals("whether the token is new", again.leaseToken !== lease.leaseToken, true)
+  },
 
-  law(
-    "an own lease that expired is claimed anew, with the next fence when nobody held it in between",
-    "R19",
-    Effect.gen(function* () {
-      const clock = yield* LawClock
-      const { id, owner, lease } = yield* leasedProcess("rerunnable", shortMs)
-      yield* clock.advance(shortMs)
-      const again = yield* claimed(id, owner)
-      yield* expectEquals("the fence", again.fencingToken, lease.fencingToken + 1)
-      yield* expectEquals("whether the token is new", again.leaseToken !== lease.leaseToken, true)
-    })
-  ),
+  "the length of a lease saturates instead of overflowing": function* () {
+    const leases = yield* Leases
+    const { id, lease } = yield* leasedProcess("rerunnable", Number.MAX_SAFE_INTEGER)
+    yield* expectEquals("its expiry", lease.expiresAtMs, Number.MAX_SAFE_INTEGER)
+    yield* expectEquals("what is stored", yield* leases.getProcessLease(id), lease)
+    yield* leases.renewProcessLease(lease, Number.MAX_SAFE_INTEGER)
+  },
 
-  law(
-    "the length of a lease saturates instead of overflowing",
-    "9",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const { id, lease } = yield* leasedProcess("rerunnable", Number.MAX_SAFE_INTEGER)
-      yield* expectEquals("its expiry", lease.expiresAtMs, Number.MAX_SAFE_INTEGER)
-      yield* expectEquals("what is stored", yield* leases.getProcessLease(id), lease)
-      yield* leases.renewProcessLease(lease, Number.MAX_SAFE_INTEGER)
-    })
-  ),
+  "an expired lease is still shown, a released one is not": function* () {
+    const leases = yield* Leases
+    const clock = yield* LawClock
+    const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
+    yield* clock.advance(shortMs)
+    yield* expectEquals("the expired one", yield* leases.getProcessLease(id), lease)
+    yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
+    yield* expectEquals("the released one", yield* leases.getProcessLease(id), undefined)
+  },
 
-  law(
-    "an expired lease is still shown, a released one is not",
-    "9",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const clock = yield* LawClock
-      const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
-      yield* clock.advance(shortMs)
-      yield* expectEquals("the expired one", yield* leases.getProcessLease(id), lease)
-      yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
-      yield* expectEquals("the released one", yield* leases.getProcessLease(id), undefined)
-    })
-  ),
-
-  law(
-    "the fence survives a release and rises with every later claim",
-    "9",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const id = yield* freshProcess()
-      for (const fence of [1, 2, 3]) {
-        const lease = yield* claimed(id, yield* freshOwner())
-        yield* expectEquals("the fence", lease.fencingToken, fence)
-        yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
-        yield* expectEquals("the fence after the release", (yield* keptOf(id)).fencingToken, fence)
-      }
-    })
-  ),
-
-  law(
-    "a release is by token only: repeated, stale and foreign ones are silent and write nothing",
-    "9",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const { id, lease } = yield* leasedProcess()
-      const release = (leaseToken: string) => leases.completeProcessLease({ processId: id, leaseToken })
-      yield* writesNothing([id], release("another token"))
-      yield* release(lease.leaseToken)
-      yield* writesNothing([id], release(lease.leaseToken))
-      yield* claimed(id, yield* freshOwner())
-      yield* writesNothing([id], release(lease.leaseToken))
-    })
-  ),
-
-  law(
-    "a renewal extends the presented lease from its present moment",
-    "9",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const clock = yield* LawClock
-      const { id, lease } = yield* leasedProcess("rerunnable", longMs)
-      yield* clock.advance(shortMs)
-      const before = yield* clock.nowMs
-      const renewed = yield* leases.renewProcessLease(lease, longMs)
-      yield* expectEquals("the lease", renewed, { ...lease, expiresAtMs: renewed.expiresAtMs })
-      yield* expectEquals("whether it was extended", renewed.expiresAtMs >= lease.expiresAtMs + shortMs, true)
-      if (clock.isExact) yield* expectEquals("its expiry", renewed.expiresAtMs, before + longMs)
-      yield* expectEquals("what is stored", yield* leases.getProcessLease(id), renewed)
-    })
-  ),
-
-  law(
-    "an ended process may still be claimed, renewed and released",
-    "17D",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const registry = yield* ProcessRegistry
-      const { id, lease: first } = yield* leasedProcess()
-      yield* registry.completeProcessWithLease(first, outputs.Success)
+  "the fence survives a release and rises with every later claim": function* () {
+    const leases = yield* Leases
+    const id = yield* freshProcess()
+    for (const fence of [1, 2, 3]) {
       const lease = yield* claimed(id, yield* freshOwner())
-      yield* leases.renewProcessLease(lease, longMs)
+      yield* expectEquals("the fence", lease.fencingToken, fence)
       yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
-      yield* expectEquals("the fence", (yield* keptOf(id)).fencingToken, 2)
-      yield* isFold(id)
-    })
-  ),
+      yield* expectEquals("the fence after the release", (yield* keptOf(id)).fencingToken, fence)
+    }
+  },
 
-  law(
-    "of racing claims of a free lease exactly one acquires",
-    "17A.7",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const id = yield* freshProcess()
-      const owners = yield* Effect.forEach(Array.from({ length: 8 }), () => freshOwner())
-      const outcomes = yield* Effect.forEach(owners, (owner) => leases.claimProcessLease(id, owner, longMs), {
-        concurrency: "unbounded"
-      })
-      yield* exactlyOneAcquired(id, owners, outcomes)
-    })
-  ),
+  "a release is by token only: repeated, stale and foreign ones are silent and write nothing": function* () {
+    const leases = yield* Leases
+    const { id, lease } = yield* leasedProcess()
+    const release = (leaseToken: string) => leases.completeProcessLease({ processId: id, leaseToken })
+    yield* writesNothing([id], release("another token"))
+    yield* release(lease.leaseToken)
+    yield* writesNothing([id], release(lease.leaseToken))
+    yield* claimed(id, yield* freshOwner())
+    yield* writesNothing([id], release(lease.leaseToken))
+  },
 
-  law(
-    "leases move no event, no record and no time of it",
-    "R1",
-    Effect.gen(function* () {
-      const leases = yield* Leases
-      const clock = yield* LawClock
-      const id = yield* freshProcess()
-      const { record } = yield* keptOf(id)
-      yield* clock.advance(shortMs)
-      const lease = yield* claimed(id, yield* freshOwner())
-      yield* leases.renewProcessLease(lease, longMs)
-      yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
-      const kept = yield* keptOf(id)
-      yield* expectEquals("the record and the log", [kept.record, kept.log], [record, []])
+  "a renewal extends the presented lease from its present moment": function* () {
+    const leases = yield* Leases
+    const clock = yield* LawClock
+    const { id, lease } = yield* leasedProcess("rerunnable", longMs)
+    yield* clock.advance(shortMs)
+    const before = yield* clock.nowMs
+    const renewed = yield* leases.renewProcessLease(lease, longMs)
+    yield* expectEquals("the lease", renewed, { ...lease, expiresAtMs: renewed.expiresAtMs })
+    yield* expectEquals("whether it was extended", renewed.expiresAtMs >= lease.expiresAtMs + shortMs, true)
+    if (clock.isExact) yield* expectEquals("its expiry", renewed.expiresAtMs, before + longMs)
+    yield* expectEquals("what is stored", yield* leases.getProcessLease(id), renewed)
+  },
+
+  "an ended process may still be claimed, renewed and released": function* () {
+    const leases = yield* Leases
+    const registry = yield* ProcessRegistry
+    const { id, lease: first } = yield* leasedProcess()
+    yield* registry.completeProcessWithLease(first, outputs.Success)
+    const lease = yield* claimed(id, yield* freshOwner())
+    yield* leases.renewProcessLease(lease, longMs)
+    yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
+    yield* expectEquals("the fence", (yield* keptOf(id)).fencingToken, 2)
+    yield* isFold(id)
+  },
+
+  "of racing claims of a free lease exactly one acquires": function* () {
+    const leases = yield* Leases
+    const id = yield* freshProcess()
+    const owners = yield* Effect.forEach(Array.from({ length: 8 }), () => freshOwner())
+    const outcomes = yield* Effect.forEach(owners, (owner) => leases.claimProcessLease(id, owner, longMs), {
+      concurrency: "unbounded"
     })
-  )
-]
+    yield* exactlyOneAcquired(id, owners, outcomes)
+  },
+
+  "leases move no event, no record and no time of it": function* () {
+    const leases = yield* Leases
+    const clock = yield* LawClock
+    const id = yield* freshProcess()
+    const { record } = yield* keptOf(id)
+    yield* clock.advance(shortMs)
+    const lease = yield* claimed(id, yield* freshOwner())
+    yield* leases.renewProcessLease(lease, longMs)
+    yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
+    const kept = yield* keptOf(id)
+    yield* expectEquals("the record and the log", [kept.record, kept.log], [record, []])
+  }
+})

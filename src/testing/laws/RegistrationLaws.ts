@@ -11,202 +11,154 @@ import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, keptOf, recordOf, refused, writesNothing } from "../evidence.ts"
 import { eventTypes, freshId, freshProcess, leasedProcess, outputs, registrationOf } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, law } from "../Law.ts"
+import { expectEquals, lawsOf } from "../Law.ts"
 
 /** The laws of registration. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a new process is running, unstarted, unleased and has an empty log",
-    "3.2",
-    Effect.gen(function* () {
+export const laws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
+  "a new process is running, unstarted, unleased and has an empty log": function* () {
+    const id = yield* freshId
+    const registry = yield* ProcessRegistry
+    const record = yield* registry.registerProcess(registrationOf(id, "rerunnable"))
+    yield* expectEquals("its status", record.status, { _tag: "Running" })
+    yield* expectEquals("its counters", [record.activations, record.attempts, record.waits], [0, 0, []])
+    yield* expectEquals("its times", record.updatedAtMs, record.createdAtMs)
+    yield* expectEquals("its owner", record.firstStarted, undefined)
+    const kept = yield* keptOf(id)
+    yield* expectEquals(
+      "its log and lease",
+      [kept.log, kept.lease, kept.fencingToken, kept.sequence],
+      [[], undefined, 0, 0]
+    )
+    yield* expectEquals("what is stored", kept.record, record)
+    yield* isFold(id)
+  },
+
+  "an id that nobody registered has no process": function* () {
+    const id = yield* freshId
+    const registry = yield* ProcessRegistry
+    yield* expectEquals("get", yield* registry.getProcess(id), undefined)
+    const error = yield* refused("its events", "ProcessUnknown", [id], registry.eventsAfter(id, 0))
+    yield* expectEquals("the failure", error.processId, id)
+  },
+
+  "registering the same again answers the stored record and writes nothing": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* freshProcess()
+    const stored = yield* recordOf(id)
+    const again = yield* writesNothing([id], registry.registerProcess(registrationOf(id, "rerunnable")))
+    yield* expectEquals("the answer", again, stored)
+  },
+
+  "registering an ended process again answers its end and restarts nothing": function* () {
+    const registry = yield* ProcessRegistry
+    const { id, lease } = yield* leasedProcess()
+    yield* registry.completeProcessWithLease(lease, outputs.Success)
+    const again = yield* writesNothing([id], registry.registerProcess(registrationOf(id, "rerunnable")))
+    yield* expectEquals("the status", again.status, { _tag: "Completed", output: outputs.Success })
+  },
+
+  "another registration under a known id is refused, with both hashes": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* freshProcess()
+    const { registrationHash } = yield* recordOf(id)
+    for (const changes of differences) {
+      const other = registrationOf(id, "rerunnable", changes)
+      const error = yield* refused("it", "RegistrationConflict", [id], registry.registerProcess(other))
+      yield* expectEquals("the stored hash", error.stored, registrationHash)
+      yield* expectEquals("whether the hashes differ", error.presented !== error.stored, true)
+    }
+  },
+
+  "an invalid registration is refused, names the field, and leaves nothing behind": function* () {
+    const registry = yield* ProcessRegistry
+    for (const [disposition, changes, field] of invalid) {
       const id = yield* freshId
-      const registry = yield* ProcessRegistry
-      const record = yield* registry.registerProcess(registrationOf(id, "rerunnable"))
-      yield* expectEquals("its status", record.status, { _tag: "Running" })
-      yield* expectEquals("its counters", [record.activations, record.attempts, record.waits], [0, 0, []])
-      yield* expectEquals("its times", record.updatedAtMs, record.createdAtMs)
-      yield* expectEquals("its owner", record.firstStarted, undefined)
-      const kept = yield* keptOf(id)
-      yield* expectEquals(
-        "its log and lease",
-        [kept.log, kept.lease, kept.fencingToken, kept.sequence],
-        [[], undefined, 0, 0]
-      )
-      yield* expectEquals("what is stored", kept.record, record)
-      yield* isFold(id)
-    })
-  ),
+      const registration = registrationOf(id, disposition, changes)
+      const error = yield* refused(field, "RegistrationInvalid", [id], registry.registerProcess(registration))
+      yield* expectEquals("the field", error.field, field)
+    }
+  },
 
-  law(
-    "an id that nobody registered has no process",
-    "8",
-    Effect.gen(function* () {
-      const id = yield* freshId
-      const registry = yield* ProcessRegistry
-      yield* expectEquals("get", yield* registry.getProcess(id), undefined)
-      const error = yield* refused("its events", "ProcessUnknown", [id], registry.eventsAfter(id, 0))
-      yield* expectEquals("the failure", error.processId, id)
-    })
-  ),
+  "a registration is judged before its id is looked up": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* freshProcess()
+    const registration = registrationOf(id, "rerunnable", { maxAttempts: 0 })
+    yield* refused("an invalid one", "RegistrationInvalid", [id], registry.registerProcess(registration))
+  },
 
-  law(
-    "registering the same again answers the stored record and writes nothing",
-    "3.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      const stored = yield* recordOf(id)
-      const again = yield* writesNothing([id], registry.registerProcess(registrationOf(id, "rerunnable")))
-      yield* expectEquals("the answer", again, stored)
-    })
-  ),
+  "core event types that are not declared follow the declared ones, in their order": function* () {
+    const declared = [plain("first"), plain("process.cancel_requested", { type: "object" })]
+    const id = yield* freshProcess("rerunnable", { eventTypes: declared })
+    const record = yield* recordOf(id)
+    yield* expectEquals(
+      "the names",
+      record.eventTypes.map((type) => type.name),
+      [
+        "first",
+        "process.cancel_requested",
+        "process.completed",
+        "process.failed",
+        "process.cancelled",
+        "process.abandoned"
+      ]
+    )
+    yield* expectEquals("the declared ones", record.eventTypes.slice(0, 2), declared)
+  },
 
-  law(
-    "registering an ended process again answers its end and restarts nothing",
-    "3.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const { id, lease } = yield* leasedProcess()
-      yield* registry.completeProcessWithLease(lease, outputs.Success)
-      const again = yield* writesNothing([id], registry.registerProcess(registrationOf(id, "rerunnable")))
-      yield* expectEquals("the status", again.status, { _tag: "Completed", output: outputs.Success })
-    })
-  ),
+  "every field of a registration is stored as it was declared": function* () {
+    const registration = registrationOf(yield* freshId, "owner_bound", everything)
+    const registry = yield* ProcessRegistry
+    yield* registry.registerProcess(registration)
+    const { eventTypes: _types, wakeTarget, ...rest } = registration
+    const record = yield* recordOf(registration.id)
+    yield* expectEquals("the wake target", record.wakeTarget, wakeTarget)
+    for (const [field, value] of Object.entries(rest)) {
+      yield* expectEquals(field, record[field as keyof typeof record], value)
+    }
+    yield* isFold(registration.id)
+  },
 
-  law(
-    "another registration under a known id is refused, with both hashes",
-    "3.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      const { registrationHash } = yield* recordOf(id)
-      for (const changes of differences) {
-        const other = registrationOf(id, "rerunnable", changes)
-        const error = yield* refused("it", "RegistrationConflict", [id], registry.registerProcess(other))
-        yield* expectEquals("the stored hash", error.stored, registrationHash)
-        yield* expectEquals("whether the hashes differ", error.presented !== error.stored, true)
-      }
-    })
-  ),
+  "what was registered does not change with the caller's own copy": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* freshId
+    const payload = { steps: 3 }
+    const input = { _tag: "Engine", kind: "law.engine", payload } as const
+    yield* registry.registerProcess(registrationOf(id, "rerunnable", { input }))
+    payload.steps = 4
+    const record = yield* recordOf(id)
+    yield* expectEquals("the input", record.input, { _tag: "Engine", kind: "law.engine", payload: { steps: 3 } })
+  },
 
-  law(
-    "an invalid registration is refused, names the field, and leaves nothing behind",
-    "3.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      for (const [disposition, changes, field] of invalid) {
-        const id = yield* freshId
-        const registration = registrationOf(id, disposition, changes)
-        const error = yield* refused(field, "RegistrationInvalid", [id], registry.registerProcess(registration))
-        yield* expectEquals("the field", error.field, field)
-      }
-    })
-  ),
+  "of concurrent registrations of one id exactly one comes true": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* freshId
+    const rivals = Array.from({ length: 12 }, (_, index) =>
+      registrationOf(id, "rerunnable", { maxAttempts: 1 + (index % 2) })
+    )
+    const outcomes = yield* Effect.forEach(
+      rivals,
+      (rival) =>
+        Effect.map(
+          Effect.either(registry.registerProcess(rival)),
+          Either.mapLeft((error) => error._tag)
+        ),
+      { concurrency: "unbounded" }
+    )
+    const winner = (yield* recordOf(id)).maxAttempts
+    yield* expectEquals(
+      "who was accepted",
+      outcomes.map((outcome) => (Either.isRight(outcome) ? outcome.right.maxAttempts : outcome.left)),
+      rivals.map((rival) => (rival.maxAttempts === winner ? winner : "RegistrationConflict"))
+    )
+  },
 
-  law(
-    "a registration is judged before its id is looked up",
-    "3.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      const registration = registrationOf(id, "rerunnable", { maxAttempts: 0 })
-      yield* refused("an invalid one", "RegistrationInvalid", [id], registry.registerProcess(registration))
-    })
-  ),
-
-  law(
-    "core event types that are not declared follow the declared ones, in their order",
-    "3.1",
-    Effect.gen(function* () {
-      const declared = [plain("first"), plain("process.cancel_requested", { type: "object" })]
-      const id = yield* freshProcess("rerunnable", { eventTypes: declared })
-      const record = yield* recordOf(id)
-      yield* expectEquals(
-        "the names",
-        record.eventTypes.map((type) => type.name),
-        [
-          "first",
-          "process.cancel_requested",
-          "process.completed",
-          "process.failed",
-          "process.cancelled",
-          "process.abandoned"
-        ]
-      )
-      yield* expectEquals("the declared ones", record.eventTypes.slice(0, 2), declared)
-    })
-  ),
-
-  law(
-    "every field of a registration is stored as it was declared",
-    "2.13",
-    Effect.gen(function* () {
-      const registration = registrationOf(yield* freshId, "owner_bound", everything)
-      const registry = yield* ProcessRegistry
-      yield* registry.registerProcess(registration)
-      const { eventTypes: _types, wakeTarget, ...rest } = registration
-      const record = yield* recordOf(registration.id)
-      yield* expectEquals("the wake target", record.wakeTarget, wakeTarget)
-      for (const [field, value] of Object.entries(rest)) {
-        yield* expectEquals(field, record[field as keyof typeof record], value)
-      }
-      yield* isFold(registration.id)
-    })
-  ),
-
-  law(
-    "what was registered does not change with the caller's own copy",
-    "17A.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshId
-      const payload = { steps: 3 }
-      const input = { _tag: "Engine", kind: "law.engine", payload } as const
-      yield* registry.registerProcess(registrationOf(id, "rerunnable", { input }))
-      payload.steps = 4
-      const record = yield* recordOf(id)
-      yield* expectEquals("the input", record.input, { _tag: "Engine", kind: "law.engine", payload: { steps: 3 } })
-    })
-  ),
-
-  law(
-    "of concurrent registrations of one id exactly one comes true",
-    "3.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshId
-      const rivals = Array.from({ length: 12 }, (_, index) =>
-        registrationOf(id, "rerunnable", { maxAttempts: 1 + (index % 2) })
-      )
-      const outcomes = yield* Effect.forEach(
-        rivals,
-        (rival) =>
-          Effect.map(
-            Effect.either(registry.registerProcess(rival)),
-            Either.mapLeft((error) => error._tag)
-          ),
-        { concurrency: "unbounded" }
-      )
-      const winner = (yield* recordOf(id)).maxAttempts
-      yield* expectEquals(
-        "who was accepted",
-        outcomes.map((outcome) => (Either.isRight(outcome) ? outcome.right.maxAttempts : outcome.left)),
-        rivals.map((rival) => (rival.maxAttempts === winner ? winner : "RegistrationConflict"))
-      )
-    })
-  ),
-
-  law(
-    "the registration of one process leaves every other one alone",
-    "17A.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const bystander = yield* freshProcess()
-      yield* registry.appendEvent(bystander, { eventType: "note", payload: 1 }, external)
-      yield* writesNothing([bystander], freshProcess("externally_owned"))
-    })
-  )
-]
+  "the registration of one process leaves every other one alone": function* () {
+    const registry = yield* ProcessRegistry
+    const bystander = yield* freshProcess()
+    yield* registry.appendEvent(bystander, { eventType: "note", payload: 1 }, external)
+    yield* writesNothing([bystander], freshProcess("externally_owned"))
+  }
+})
 
 const differences: ReadonlyArray<Partial<Registration>> = [
   { input: { _tag: "Engine", kind: "law.engine", payload: { steps: 4 } } },

@@ -22,235 +22,199 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, LawClock, lawsOf } from "../Law.ts"
 
 /** The laws of keepers. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a keeper renews its own unexpired leases, answers which, and touches no others",
-    "9",
-    Effect.gen(function* () {
-      const store = yield* ProcessStore
-      const leases = yield* Leases
-      const clock = yield* LawClock
-      const { keeper, run } = yield* worker
-      const kept = [yield* run(longMs), yield* run(longMs)]
-      const lapsed = yield* run(shortMs)
-      const foreign = yield* leasedProcess()
-      const released = yield* run(longMs)
-      yield* (yield* Activations).suspend(yield* leaseOf(released), "handed_back")
-      yield* clock.advance(shortMs)
-      const before = { lapsed: yield* keptOf(lapsed), foreign: yield* keptOf(foreign.id) }
-      const page = yield* store.renewLeases({ renewerId: keeper, ttlMs: 2 * longMs })
+export const laws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
+  "a keeper renews its own unexpired leases, answers which, and touches no others": function* () {
+    const store = yield* ProcessStore
+    const leases = yield* Leases
+    const clock = yield* LawClock
+    const { keeper, run } = yield* worker
+    const kept = [yield* run(longMs), yield* run(longMs)]
+    const lapsed = yield* run(shortMs)
+    const foreign = yield* leasedProcess()
+    const released = yield* run(longMs)
+    yield* (yield* Activations).suspend(yield* leaseOf(released), "handed_back")
+    yield* clock.advance(shortMs)
+    const before = { lapsed: yield* keptOf(lapsed), foreign: yield* keptOf(foreign.id) }
+    const page = yield* store.renewLeases({ renewerId: keeper, ttlMs: 2 * longMs })
+    yield* expectEquals(
+      "what was renewed",
+      page.renewed.map(({ processId }) => processId),
+      kept
+    )
+    for (const id of kept) {
+      const lease = yield* leases.getProcessLease(id)
+      yield* expectEquals("its expiry", lease?.expiresAtMs, page.expiresAtMs)
       yield* expectEquals(
-        "what was renewed",
-        page.renewed.map(({ processId }) => processId),
-        kept
+        "its token",
+        lease?.leaseToken,
+        page.renewed.find((each) => each.processId === id)?.leaseToken
       )
-      for (const id of kept) {
-        const lease = yield* leases.getProcessLease(id)
-        yield* expectEquals("its expiry", lease?.expiresAtMs, page.expiresAtMs)
-        yield* expectEquals(
-          "its token",
-          lease?.leaseToken,
-          page.renewed.find((each) => each.processId === id)?.leaseToken
-        )
-        yield* expectEquals("its fence", lease?.fencingToken, 1)
-        yield* isFold(id)
-      }
-      yield* expectEquals("the others", { lapsed: yield* keptOf(lapsed), foreign: yield* keptOf(foreign.id) }, before)
-      if (clock.isExact) yield* expectEquals("the new expiry", page.expiresAtMs, (yield* clock.nowMs) + 2 * longMs)
-    })
-  ),
-
-  law(
-    "pages of renewals end, and a renewed lease is still the one that completes",
-    "9",
-    Effect.gen(function* () {
-      const store = yield* ProcessStore
-      const { keeper, run } = yield* worker
-      const id = yield* run(longMs)
-      const lease = yield* leaseOf(id)
-      let page = yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs })
-      for (let pages = 0; page.next !== undefined && pages < 1_000; pages++) {
-        page = yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs, after: page.next })
-      }
-      yield* expectEquals("a page after the last", page.next, undefined)
-      yield* (yield* ProcessRegistry).completeProcessWithLease(lease, outputs.Success)
-      yield* expectEquals(
-        "what is left to renew",
-        (yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs })).renewed,
-        []
-      )
+      yield* expectEquals("its fence", lease?.fencingToken, 1)
       yield* isFold(id)
-    })
-  ),
+    }
+    yield* expectEquals("the others", { lapsed: yield* keptOf(lapsed), foreign: yield* keptOf(foreign.id) }, before)
+    if (clock.isExact) yield* expectEquals("the new expiry", page.expiresAtMs, (yield* clock.nowMs) + 2 * longMs)
+  },
 
-  law(
-    "the leases of one keeper are one holder's, and a holder without keeper stands for itself",
-    "B7",
-    Effect.gen(function* () {
-      const store = yield* ProcessStore
-      const clock = yield* LawClock
-      const { keeper, run } = yield* worker
-      const ids = [yield* run(longMs), yield* run(shortMs), yield* run(longMs)]
-      const ended = yield* run(longMs)
-      yield* (yield* ProcessRegistry).completeProcessWithLease(yield* leaseOf(ended), outputs.Success)
-      const { id, owner } = yield* leasedProcess()
-      const second = yield* freshProcess()
-      yield* claimed(second, owner)
-      yield* clock.advance(shortMs)
-      const holders = yield* store.holders
-      const own = holders.filter((holder) => holder.renewerId === keeper)
-      yield* expectEquals(
-        "how many leases",
-        own.map(({ leases }) => leases),
-        [3]
-      )
-      const alone = holders.filter((holder) => holder.owner.incarnationId === owner.incarnationId)
-      yield* expectEquals("the one without keeper", alone, [{ owner, leases: 2 }])
-      const held = yield* Effect.forEach([...own, ...alone], (holder) =>
-        Effect.map(store.heldBy(holder), (all) => all.map(({ processId }) => processId))
-      )
-      yield* expectEquals("which", held, [ids, [id, second]])
-    })
-  ),
+  "pages of renewals end, and a renewed lease is still the one that completes": function* () {
+    const store = yield* ProcessStore
+    const { keeper, run } = yield* worker
+    const id = yield* run(longMs)
+    const lease = yield* leaseOf(id)
+    let page = yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs })
+    for (let pages = 0; page.next !== undefined && pages < 1_000; pages++) {
+      page = yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs, after: page.next })
+    }
+    yield* expectEquals("a page after the last", page.next, undefined)
+    yield* (yield* ProcessRegistry).completeProcessWithLease(lease, outputs.Success)
+    yield* expectEquals(
+      "what is left to renew",
+      (yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs })).renewed,
+      []
+    )
+    yield* isFold(id)
+  },
 
-  law(
-    "a row that cannot be begun rests longer each time, whatever is noted meanwhile",
-    "R8",
-    Effect.gen(function* () {
-      const store = yield* ProcessStore
-      const activations = yield* Activations
-      const registry = yield* ProcessRegistry
-      const clock = yield* LawClock
-      const id = yield* freshProcess()
-      const isDue = Effect.map(
-        Effect.flatMap(clock.nowMs, (nowMs) => store.due({ nowMs, limit: 1_000_000 })),
-        (due) => due.includes(id)
-      )
-      for (const [failures, restMs] of [
-        [1, 1_000],
-        [2, 2_000],
-        [3, 4_000]
-      ] as const) {
-        const rest = yield* activations.backOff(id, "no such thing")
-        yield* expectEquals("how often", [rest?.failures, rest?.problem], [failures, "no such thing"])
-        yield* expectEquals("the row", (yield* rowOf(id)).backOff, rest)
-        yield* registry.appendEvent(id, note(failures), host)
-        yield* expectEquals("due while it rests", yield* isDue, false)
-        yield* clock.advance(restMs)
-        yield* expectEquals("due after it", yield* isDue, true)
-      }
-      const outcome = yield* activations.recover(id, yield* recoverer())
-      yield* expectEquals("it runs", outcome._tag, "Run")
-      yield* expectEquals("and rests no more", (yield* rowOf(id)).backOff, undefined)
-      yield* isFold(id)
-    })
-  ),
+  "the leases of one keeper are one holder's, and a holder without keeper stands for itself": function* () {
+    const store = yield* ProcessStore
+    const clock = yield* LawClock
+    const { keeper, run } = yield* worker
+    const ids = [yield* run(longMs), yield* run(shortMs), yield* run(longMs)]
+    const ended = yield* run(longMs)
+    yield* (yield* ProcessRegistry).completeProcessWithLease(yield* leaseOf(ended), outputs.Success)
+    const { id, owner } = yield* leasedProcess()
+    const second = yield* freshProcess()
+    yield* claimed(second, owner)
+    yield* clock.advance(shortMs)
+    const holders = yield* store.holders
+    const own = holders.filter((holder) => holder.renewerId === keeper)
+    yield* expectEquals(
+      "how many leases",
+      own.map(({ leases }) => leases),
+      [3]
+    )
+    const alone = holders.filter((holder) => holder.owner.incarnationId === owner.incarnationId)
+    yield* expectEquals("the one without keeper", alone, [{ owner, leases: 2 }])
+    const held = yield* Effect.forEach([...own, ...alone], (holder) =>
+      Effect.map(store.heldBy(holder), (all) => all.map(({ processId }) => processId))
+    )
+    yield* expectEquals("which", held, [ids, [id, second]])
+  },
 
-  law(
-    "a rest ends when the row is asked for something else, and neither held nor ended rows rest",
-    "B7",
-    Effect.gen(function* () {
-      const store = yield* ProcessStore
-      const activations = yield* Activations
-      const registry = yield* ProcessRegistry
-      const clock = yield* LawClock
-      const id = yield* freshProcess()
-      yield* activations.backOff(id, "no such thing")
-      yield* registry.requestProcessCancel(id, "enough", host)
-      const due = yield* store.due({ nowMs: yield* clock.nowMs, limit: 1_000_000 })
-      yield* expectEquals("due at once", [due.includes(id), (yield* rowOf(id)).backOff], [true, undefined])
-      const held = (yield* leasedProcess()).id
-      yield* expectEquals("held", yield* writesNothing([held], activations.backOff(held, "no")), undefined)
-      const { id: ended, lease } = yield* leasedProcess()
-      yield* registry.completeProcessWithLease(lease, outputs.Success)
-      yield* expectEquals("ended", yield* writesNothing([ended], activations.backOff(ended, "no")), undefined)
-      const unknown = yield* freshId
-      yield* expectEquals("unknown", yield* activations.backOff(unknown, "no"), undefined)
-    })
-  ),
+  "a row that cannot be begun rests longer each time, whatever is noted meanwhile": function* () {
+    const store = yield* ProcessStore
+    const activations = yield* Activations
+    const registry = yield* ProcessRegistry
+    const clock = yield* LawClock
+    const id = yield* freshProcess()
+    const isDue = Effect.map(
+      Effect.flatMap(clock.nowMs, (nowMs) => store.due({ nowMs, limit: 1_000_000 })),
+      (due) => due.includes(id)
+    )
+    for (const [failures, restMs] of [
+      [1, 1_000],
+      [2, 2_000],
+      [3, 4_000]
+    ] as const) {
+      const rest = yield* activations.backOff(id, "no such thing")
+      yield* expectEquals("how often", [rest?.failures, rest?.problem], [failures, "no such thing"])
+      yield* expectEquals("the row", (yield* rowOf(id)).backOff, rest)
+      yield* registry.appendEvent(id, note(failures), host)
+      yield* expectEquals("due while it rests", yield* isDue, false)
+      yield* clock.advance(restMs)
+      yield* expectEquals("due after it", yield* isDue, true)
+    }
+    const outcome = yield* activations.recover(id, yield* recoverer())
+    yield* expectEquals("it runs", outcome._tag, "Run")
+    yield* expectEquals("and rests no more", (yield* rowOf(id)).backOff, undefined)
+    yield* isFold(id)
+  },
 
-  law(
-    "a drain gives up what its owner began and nobody holds, with the owner as evidence",
-    "11.1",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const clock = yield* LawClock
-      const { owner, run, begin } = yield* worker
-      const id = yield* begin("owner_bound", shortMs)
-      yield* clock.advance(shortMs)
-      const atMs = yield* clock.nowMs
-      const row = yield* activations.drain(id, yield* drainer(owner))
-      yield* expectEquals("the log", yield* typesOf(id), ["process.started", "process.abandoned"])
-      const output = row?.snapshot.context.output
-      yield* expectEquals("the evidence", output, {
-        _tag: "Abandoned",
-        evidence: { writer: "owner_drain", owner, epochMs: clock.isExact ? atMs : (output as Dated).evidence.epochMs }
-      })
-      yield* expectEquals("the lease", (yield* rowOf(id)).lease.held, undefined)
-      yield* isFold(id)
-      const again = yield* writesNothing([id], activations.drain(id, yield* drainer(owner)))
-      yield* expectEquals("a second one", again, undefined)
-      yield* expectEquals("rerunnable work", yield* drained(yield* run(shortMs), owner), undefined)
-    })
-  ),
+  "a rest ends when the row is asked for something else, and neither held nor ended rows rest": function* () {
+    const store = yield* ProcessStore
+    const activations = yield* Activations
+    const registry = yield* ProcessRegistry
+    const clock = yield* LawClock
+    const id = yield* freshProcess()
+    yield* activations.backOff(id, "no such thing")
+    yield* registry.requestProcessCancel(id, "enough", host)
+    const due = yield* store.due({ nowMs: yield* clock.nowMs, limit: 1_000_000 })
+    yield* expectEquals("due at once", [due.includes(id), (yield* rowOf(id)).backOff], [true, undefined])
+    const held = (yield* leasedProcess()).id
+    yield* expectEquals("held", yield* writesNothing([held], activations.backOff(held, "no")), undefined)
+    const { id: ended, lease } = yield* leasedProcess()
+    yield* registry.completeProcessWithLease(lease, outputs.Success)
+    yield* expectEquals("ended", yield* writesNothing([ended], activations.backOff(ended, "no")), undefined)
+    const unknown = yield* freshId
+    yield* expectEquals("unknown", yield* activations.backOff(unknown, "no"), undefined)
+  },
 
-  law(
-    "a drain leaves alone what is held, rerunnable, never begun, or another owner's",
-    "11.1",
-    Effect.gen(function* () {
-      const clock = yield* LawClock
-      const { owner, begin } = yield* worker
-      const held = yield* begin("owner_bound", longMs)
-      const rerunnable = yield* begin("rerunnable", shortMs)
-      const foreign = yield* begin("owner_bound", shortMs)
-      const unbegun = yield* freshProcess("owner_bound")
-      yield* clock.advance(shortMs)
-      const stranger = yield* freshOwner()
-      const otherLife = { ...owner, incarnationId: `${owner.incarnationId}-2` }
-      for (const [id, by] of [
-        [held, owner],
-        [rerunnable, owner],
-        [unbegun, owner],
-        [foreign, stranger],
-        [foreign, otherLife]
-      ] as const) {
-        yield* expectEquals(`${id} by ${by.incarnationId}`, yield* drained(id, by), undefined)
-      }
+  "a drain gives up what its owner began and nobody holds, with the owner as evidence": function* () {
+    const activations = yield* Activations
+    const clock = yield* LawClock
+    const { owner, run, begin } = yield* worker
+    const id = yield* begin("owner_bound", shortMs)
+    yield* clock.advance(shortMs)
+    const atMs = yield* clock.nowMs
+    const row = yield* activations.drain(id, yield* drainer(owner))
+    yield* expectEquals("the log", yield* typesOf(id), ["process.started", "process.abandoned"])
+    const output = row?.snapshot.context.output
+    yield* expectEquals("the evidence", output, {
+      _tag: "Abandoned",
+      evidence: { writer: "owner_drain", owner, epochMs: clock.isExact ? atMs : (output as Dated).evidence.epochMs }
     })
-  ),
+    yield* expectEquals("the lease", (yield* rowOf(id)).lease.held, undefined)
+    yield* isFold(id)
+    const again = yield* writesNothing([id], activations.drain(id, yield* drainer(owner)))
+    yield* expectEquals("a second one", again, undefined)
+    yield* expectEquals("rerunnable work", yield* drained(yield* run(shortMs), owner), undefined)
+  },
 
-  law(
-    "a holder that slept takes its lease again if and only if nobody held the process in between",
-    "R19",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const { id, lease, owner } = yield* overslept
-      const again = yield* retaken(lease, owner)
-      yield* expectEquals("fence and holder", [again.fencingToken, again.owner], [lease.fencingToken + 1, lease.owner])
-      yield* refused("the old lease", "LeaseLost", [id], retaken(lease, owner))
-      yield* activations.suspend(again, "handed_back")
-      yield* refused("a released one", "LeaseLost", [id], retaken(again, owner))
-    })
-  ),
+  "a drain leaves alone what is held, rerunnable, never begun, or another owner's": function* () {
+    const clock = yield* LawClock
+    const { owner, begin } = yield* worker
+    const held = yield* begin("owner_bound", longMs)
+    const rerunnable = yield* begin("rerunnable", shortMs)
+    const foreign = yield* begin("owner_bound", shortMs)
+    const unbegun = yield* freshProcess("owner_bound")
+    yield* clock.advance(shortMs)
+    const stranger = yield* freshOwner()
+    const otherLife = { ...owner, incarnationId: `${owner.incarnationId}-2` }
+    for (const [id, by] of [
+      [held, owner],
+      [rerunnable, owner],
+      [unbegun, owner],
+      [foreign, stranger],
+      [foreign, otherLife]
+    ] as const) {
+      yield* expectEquals(`${id} by ${by.incarnationId}`, yield* drained(id, by), undefined)
+    }
+  },
 
-  law(
-    "a holder that slept is a zombie once another has held the process",
-    "R19",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const clock = yield* LawClock
-      const { id, lease, owner } = yield* overslept
-      const by = yield* recoverer()
-      yield* activations.recover(id, { ...by, claimant: { ...by.claimant, ttlMs: shortMs } })
-      yield* clock.advance(shortMs)
-      yield* refused("the zombie", "LeaseLost", [id], retaken(lease, owner))
-      yield* expectEquals("the fence", (yield* rowOf(id)).lease.fencingToken, lease.fencingToken + 1)
-    })
-  )
-]
+  "a holder that slept takes its lease again if and only if nobody held the process in between": function* () {
+    const activations = yield* Activations
+    const { id, lease, owner } = yield* overslept
+    const again = yield* retaken(lease, owner)
+    yield* expectEquals("fence and holder", [again.fencingToken, again.owner], [lease.fencingToken + 1, lease.owner])
+    yield* refused("the old lease", "LeaseLost", [id], retaken(lease, owner))
+    yield* activations.suspend(again, "handed_back")
+    yield* refused("a released one", "LeaseLost", [id], retaken(again, owner))
+  },
+
+  "a holder that slept is a zombie once another has held the process": function* () {
+    const activations = yield* Activations
+    const clock = yield* LawClock
+    const { id, lease, owner } = yield* overslept
+    const by = yield* recoverer()
+    yield* activations.recover(id, { ...by, claimant: { ...by.claimant, ttlMs: shortMs } })
+    yield* clock.advance(shortMs)
+    yield* refused("the zombie", "LeaseLost", [id], retaken(lease, owner))
+    yield* expectEquals("the fence", (yield* rowOf(id)).lease.fencingToken, lease.fencingToken + 1)
+  }
+})
 
 /** A process whose holder slept until its lease had expired. */
 const overslept = Effect.gen(function* () {

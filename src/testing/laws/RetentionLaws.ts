@@ -14,110 +14,84 @@ import { Retention } from "../../operations/Retention.ts"
 import { note, recordOf, refused, writesNothing } from "../evidence.ts"
 import { engineInput, freshId, outputs, registrationOf } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, law } from "../Law.ts"
+import { expectEquals, lawsOf } from "../Law.ts"
 import { end } from "./ChangeFeedLaws.ts"
 
 /** The laws of retention. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a process that has not ended is never pruned, whatever the cutoff and the filter",
-    "8.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const scope = yield* freshId
-      const [asked, noted] = [yield* processIn(scope), yield* processIn(scope)]
-      yield* registry.requestProcessAbandon(asked, { requestedBy: "operator", requestedAtMs: 1 }, external)
-      yield* registry.appendEvent(noted, note(1), external)
-      const ended = yield* endedIn(scope)
-      const running = prune(scope, { filter: { originatorScopeId: `host:${scope}`, status: "running" } })
-      yield* expectEquals("running ones", yield* writesNothing([asked, noted, ended], running), nothing)
-      const report = yield* writesNothing([asked, noted], prune(scope))
-      yield* expectEquals("the report", report, { prunedProcesses: 1, prunedEvents: 1, kept: [] })
-    })
-  ),
+export const laws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
+  "a process that has not ended is never pruned, whatever the cutoff and the filter": function* () {
+    const registry = yield* ProcessRegistry
+    const scope = yield* freshId
+    const [asked, noted] = [yield* processIn(scope), yield* processIn(scope)]
+    yield* registry.requestProcessAbandon(asked, { requestedBy: "operator", requestedAtMs: 1 }, external)
+    yield* registry.appendEvent(noted, note(1), external)
+    const ended = yield* endedIn(scope)
+    const running = prune(scope, { filter: { originatorScopeId: `host:${scope}`, status: "running" } })
+    yield* expectEquals("running ones", yield* writesNothing([asked, noted, ended], running), nothing)
+    const report = yield* writesNothing([asked, noted], prune(scope))
+    yield* expectEquals("the report", report, { prunedProcesses: 1, prunedEvents: 1, kept: [] })
+  },
 
-  law(
-    "a row that last changed at the cutoff is kept, one millisecond earlier it is not",
-    "8.3",
-    Effect.gen(function* () {
-      const scope = yield* freshId
-      const id = yield* endedIn(scope)
-      const { updatedAtMs } = yield* recordOf(id)
-      yield* expectEquals("at it", yield* writesNothing([id], prune(scope, { cutoffMs: updatedAtMs })), nothing)
-      const report = yield* prune(scope, { cutoffMs: updatedAtMs + 1 })
-      yield* expectEquals("before it", report.prunedProcesses, 1)
-    })
-  ),
+  "a row that last changed at the cutoff is kept, one millisecond earlier it is not": function* () {
+    const scope = yield* freshId
+    const id = yield* endedIn(scope)
+    const { updatedAtMs } = yield* recordOf(id)
+    yield* expectEquals("at it", yield* writesNothing([id], prune(scope, { cutoffMs: updatedAtMs })), nothing)
+    const report = yield* prune(scope, { cutoffMs: updatedAtMs + 1 })
+    yield* expectEquals("before it", report.prunedProcesses, 1)
+  },
 
-  law(
-    "the report counts processes and events; the same prune again does nothing",
-    "8.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const scope = yield* freshId
-      const ids = [yield* endedIn(scope), yield* endedIn(scope)] as const
-      yield* registry.appendEvent(ids[0], note("late"), external)
-      yield* expectEquals("the report", yield* prune(scope), { prunedProcesses: 2, prunedEvents: 3, kept: [] })
-      yield* expectEquals("a second time", yield* prune(scope), nothing)
-    })
-  ),
+  "the report counts processes and events; the same prune again does nothing": function* () {
+    const registry = yield* ProcessRegistry
+    const scope = yield* freshId
+    const ids = [yield* endedIn(scope), yield* endedIn(scope)] as const
+    yield* registry.appendEvent(ids[0], note("late"), external)
+    yield* expectEquals("the report", yield* prune(scope), { prunedProcesses: 2, prunedEvents: 3, kept: [] })
+    yield* expectEquals("a second time", yield* prune(scope), nothing)
+  },
 
-  law(
-    "what projections have not read is kept, and the report says so",
-    "B3",
-    Effect.gen(function* () {
-      const retention = yield* Retention
-      yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
-      const scope = yield* freshId
-      const read = yield* endedIn(scope)
-      const watermark = { _tag: "UpTo", cursor: yield* end } as const
-      const unread = yield* endedIn(scope)
-      const report = yield* writesNothing([unread], prune(scope, { watermark }))
-      const kept = [{ processId: unread, reason: "beyond_watermark" }]
-      yield* expectEquals("the report", report, { prunedProcesses: 1, prunedEvents: 1, kept })
-      const far = Number.MAX_SAFE_INTEGER
-      yield* expectEquals("unread tombstones", yield* retention.compactTombstones(far, watermark), 0)
-      const registry = yield* ProcessRegistry
-      yield* refused("the read one", "ProcessPruned", [read], registry.getProcess(read))
-    })
-  ),
+  "what projections have not read is kept, and the report says so": function* () {
+    const retention = yield* Retention
+    yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
+    const scope = yield* freshId
+    const read = yield* endedIn(scope)
+    const watermark = { _tag: "UpTo", cursor: yield* end } as const
+    const unread = yield* endedIn(scope)
+    const report = yield* writesNothing([unread], prune(scope, { watermark }))
+    const kept = [{ processId: unread, reason: "beyond_watermark" }]
+    yield* expectEquals("the report", report, { prunedProcesses: 1, prunedEvents: 1, kept })
+    const far = Number.MAX_SAFE_INTEGER
+    yield* expectEquals("unread tombstones", yield* retention.compactTombstones(far, watermark), 0)
+    const registry = yield* ProcessRegistry
+    yield* refused("the read one", "ProcessPruned", [read], registry.getProcess(read))
+  },
 
-  law(
-    "a watermark of another store, or a cutoff that is no time, is refused",
-    "B3",
-    Effect.gen(function* () {
-      const retention = yield* Retention
-      const scope = yield* freshId
-      const id = yield* endedIn(scope)
-      const cursor = `${crypto.randomUUID()}:9` as Cursor // what a host may have kept of another store
-      const watermark = { _tag: "UpTo", cursor } as const
-      yield* refused("a watermark", "InputInvalid", [id], prune(scope, { watermark }))
-      yield* refused("a compaction", "InputInvalid", [id], retention.compactTombstones(0, watermark))
-      for (const cutoffMs of [-1, 0.5, Number.NaN]) {
-        yield* refused("a cutoff", "InputInvalid", [id], prune(scope, { cutoffMs }))
-      }
-    })
-  ),
+  "a watermark of another store, or a cutoff that is no time, is refused": function* () {
+    const retention = yield* Retention
+    const scope = yield* freshId
+    const id = yield* endedIn(scope)
+    const cursor = `${crypto.randomUUID()}:9` as Cursor // what a host may have kept of another store
+    const watermark = { _tag: "UpTo", cursor } as const
+    yield* refused("a watermark", "InputInvalid", [id], prune(scope, { watermark }))
+    yield* refused("a compaction", "InputInvalid", [id], retention.compactTombstones(0, watermark))
+    for (const cutoffMs of [-1, 0.5, Number.NaN]) {
+      yield* refused("a cutoff", "InputInvalid", [id], prune(scope, { cutoffMs }))
+    }
+  },
 
-  law(
-    "a prune of one host scope takes nothing of another, nor of the host itself",
-    "B5",
-    Effect.gen(function* () {
-      const scope = yield* freshId
-      const kept = [yield* endedIn(`${scope}x`), yield* endedIn(undefined)]
-      yield* endedIn(scope)
-      yield* expectEquals("the report", (yield* writesNothing(kept, prune(scope))).prunedProcesses, 1)
-      const labels = { originatorScopeId: `host:${scope}x`, identityLabel: "unheard of" }
-      yield* expectEquals("another label", yield* writesNothing(kept, prune(scope, { filter: labels })), nothing)
-      const failed = { originatorScopeId: `host:${scope}x`, status: "failed" } as const
-      yield* expectEquals("another end", yield* writesNothing(kept, prune(scope, { filter: failed })), nothing)
-    })
-  ),
+  "a prune of one host scope takes nothing of another, nor of the host itself": function* () {
+    const scope = yield* freshId
+    const kept = [yield* endedIn(`${scope}x`), yield* endedIn(undefined)]
+    yield* endedIn(scope)
+    yield* expectEquals("the report", (yield* writesNothing(kept, prune(scope))).prunedProcesses, 1)
+    const labels = { originatorScopeId: `host:${scope}x`, identityLabel: "unheard of" }
+    yield* expectEquals("another label", yield* writesNothing(kept, prune(scope, { filter: labels })), nothing)
+    const failed = { originatorScopeId: `host:${scope}x`, status: "failed" } as const
+    yield* expectEquals("another end", yield* writesNothing(kept, prune(scope, { filter: failed })), nothing)
+  },
 
-  law(
-    "a prune commits in batches: interrupted between two it keeps what it did, and called again it goes on",
-    "B3",
-    Effect.gen(function* () {
+  "a prune commits in batches: interrupted between two it keeps what it did, and called again it goes on":
+    function* () {
       const scope = yield* freshId
       const indexes = Array.from({ length: 120 })
       yield* Effect.forEach(indexes, () => endedIn(scope), { concurrency: "unbounded" })
@@ -132,13 +106,10 @@ export const laws: ReadonlyArray<Law> = [
       const [done = 0] = seen
       yield* expectEquals("whether it stopped between batches", done > 0 && done < 120, true)
       yield* expectEquals("the rest", (yield* prune(scope)).prunedProcesses, 120 - done)
-    })
-  ),
+    },
 
-  law(
-    "the reference summary counts running processes by definition and environment, and leaves out what is not needed",
-    "B4",
-    Effect.gen(function* () {
+  "the reference summary counts running processes by definition and environment, and leaves out what is not needed":
+    function* () {
       const retention = yield* Retention
       const registry = yield* ProcessRegistry
       const scope = yield* freshId
@@ -170,9 +141,8 @@ export const laws: ReadonlyArray<Law> = [
           { definition, count: 1 }
         ]
       )
-    })
-  )
-]
+    }
+})
 
 const nothing = { prunedProcesses: 0, prunedEvents: 0, kept: [] }
 

@@ -22,15 +22,13 @@ import { ProcessStore } from "../../store/ProcessStore.ts"
 import { note, refused } from "../evidence.ts"
 import { claimed, freshId, freshOwner, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, LawClock, lawsOf } from "../Law.ts"
 import { noProjector, prune, registrationIn } from "./RetentionLaws.ts"
 
 /** The laws of tombstones. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a pruned process is gone from every list, and every operation on it says how it ended and when it was pruned",
-    "R21",
-    Effect.gen(function* () {
+export const laws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
+  "a pruned process is gone from every list, and every operation on it says how it ended and when it was pruned":
+    function* () {
       const registry = yield* ProcessRegistry
       const store = yield* ProcessStore
       const grants = yield* HandleGrants
@@ -70,13 +68,10 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("whether it is granted", yield* grants.hasHandleGrant({ sessionId: scope }, id), false)
       yield* expectEquals("the grants of the scope", yield* grants.listHandleGrants({ sessionId: scope }), [])
       yield* expectEquals("its lease", yield* leases.getProcessLease(id), undefined)
-    })
-  ),
+    },
 
-  law(
-    "once the tombstone is compacted the id is unknown, and a new process under it goes on with sequence and fence",
-    "R21",
-    Effect.gen(function* () {
+  "once the tombstone is compacted the id is unknown, and a new process under it goes on with sequence and fence":
+    function* () {
       const registry = yield* ProcessRegistry
       const retention = yield* Retention
       const grants = yield* HandleGrants
@@ -94,26 +89,21 @@ export const laws: ReadonlyArray<Law> = [
       yield* registry.completeProcess(id, outputs.Failure, { _tag: "ExternalOwner" })
       const report = yield* prune(scope)
       yield* expectEquals("a second prune", report, { prunedProcesses: 1, prunedEvents: 2, kept: [] })
-    })
-  ),
+    },
 
-  law(
-    "tombstones from before the cutoff are compacted, once each; a registration is refused until then",
-    "R21",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const retention = yield* Retention
-      yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
-      const { pruned: id, registration, prunedAtMs } = yield* prunedProcess
-      yield* expectEquals("at the cutoff", yield* retention.compactTombstones(prunedAtMs, noProjector), 0)
-      const early = registry.registerProcess(registration)
-      yield* refused("a registration", "ProcessPruned", [id], early)
-      yield* expectEquals("before it", yield* retention.compactTombstones(prunedAtMs + 1, noProjector), 1)
-      yield* expectEquals("again", yield* retention.compactTombstones(prunedAtMs + 1, noProjector), 0)
-      yield* registry.registerProcess(registration)
-    })
-  )
-]
+  "tombstones from before the cutoff are compacted, once each; a registration is refused until then": function* () {
+    const registry = yield* ProcessRegistry
+    const retention = yield* Retention
+    yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
+    const { pruned: id, registration, prunedAtMs } = yield* prunedProcess
+    yield* expectEquals("at the cutoff", yield* retention.compactTombstones(prunedAtMs, noProjector), 0)
+    const early = registry.registerProcess(registration)
+    yield* refused("a registration", "ProcessPruned", [id], early)
+    yield* expectEquals("before it", yield* retention.compactTombstones(prunedAtMs + 1, noProjector), 1)
+    yield* expectEquals("again", yield* retention.compactTombstones(prunedAtMs + 1, noProjector), 0)
+    yield* registry.registerProcess(registration)
+  }
+})
 
 type Refusal =
   | AppendRefusal

@@ -15,157 +15,125 @@ import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, logOf, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
 import { endedByLease, freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, LawClock, lawsOf } from "../Law.ts"
 
 /** The laws of waits. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a wait that was entered stands in the record, and in the log under the key of its first occurrence",
-    "R1",
-    Effect.gen(function* () {
-      const waits = yield* Waits
-      const clock = yield* LawClock
+export const laws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
+  "a wait that was entered stands in the record, and in the log under the key of its first occurrence": function* () {
+    const waits = yield* Waits
+    const clock = yield* LawClock
+    const id = yield* freshProcess()
+    yield* clock.advance(shortMs)
+    const wait = waitFor(id, 1)
+    const record = yield* waits.setProcessWait(id, wait, external)
+    yield* expectEquals("the answer", record, yield* recordOf(id))
+    yield* expectEquals("the wait", [record.wait, record.waits, record.status._tag], [wait, [wait], "Running"])
+    const [event] = yield* logOf(id)
+    const key = `process:${id}:signal.ready:1`
+    const kind = { kind: "signal", name: "ready", event_type: "signal.ready", key, ordinal: 1 }
+    yield* expectEquals("the payload", event?.payload, { wait: { kind, since_ms: 2 } })
+    yield* expectEquals("the event", event?.eventType, "process.waiting")
+    yield* expectEquals("its replay key", event?.replayKey, `process:${id}:wait:${key}:1:entered`)
+    yield* expectEquals("the time of the record", record.updatedAtMs, event?.occurredAtMs)
+    yield* isFold(id)
+  },
+
+  "setting an equal wait while it is open changes nothing": function* () {
+    const waits = yield* Waits
+    const clock = yield* LawClock
+    const id = yield* freshProcess()
+    const record = yield* waits.setProcessWait(id, waitFor(id, 1), external)
+    yield* waits.setProcessWait(id, waitFor(id, 2), external)
+    yield* clock.advance(shortMs)
+    const again = yield* writesNothing([id], waits.setProcessWait(id, waitFor(id, 1), external))
+    yield* expectEquals("the oldest wait", again.wait, record.wait)
+  },
+
+  "ending a wait names its outcome; without a wait nothing happens": function* () {
+    const waits = yield* Waits
+    for (const [outcome, wire] of outcomes) {
       const id = yield* freshProcess()
-      yield* clock.advance(shortMs)
-      const wait = waitFor(id, 1)
-      const record = yield* waits.setProcessWait(id, wait, external)
-      yield* expectEquals("the answer", record, yield* recordOf(id))
-      yield* expectEquals("the wait", [record.wait, record.waits, record.status._tag], [wait, [wait], "Running"])
-      const [event] = yield* logOf(id)
-      const key = `process:${id}:signal.ready:1`
-      const kind = { kind: "signal", name: "ready", event_type: "signal.ready", key, ordinal: 1 }
-      yield* expectEquals("the payload", event?.payload, { wait: { kind, since_ms: 2 } })
-      yield* expectEquals("the event", event?.eventType, "process.waiting")
-      yield* expectEquals("its replay key", event?.replayKey, `process:${id}:wait:${key}:1:entered`)
-      yield* expectEquals("the time of the record", record.updatedAtMs, event?.occurredAtMs)
-      yield* isFold(id)
-    })
-  ),
-
-  law(
-    "setting an equal wait while it is open changes nothing",
-    "R1",
-    Effect.gen(function* () {
-      const waits = yield* Waits
-      const clock = yield* LawClock
-      const id = yield* freshProcess()
-      const record = yield* waits.setProcessWait(id, waitFor(id, 1), external)
-      yield* waits.setProcessWait(id, waitFor(id, 2), external)
-      yield* clock.advance(shortMs)
-      const again = yield* writesNothing([id], waits.setProcessWait(id, waitFor(id, 1), external))
-      yield* expectEquals("the oldest wait", again.wait, record.wait)
-    })
-  ),
-
-  law(
-    "ending a wait names its outcome; without a wait nothing happens",
-    "R1",
-    Effect.gen(function* () {
-      const waits = yield* Waits
-      for (const [outcome, wire] of outcomes) {
-        const id = yield* freshProcess()
-        const wait_key = `process:${id}:signal.ready:1`
-        yield* writesNothing([id], waits.clearProcessWait(id, external, outcome))
-        yield* waits.setProcessWait(id, waitFor(id, 1), external)
-        const record = yield* waits.clearProcessWait(id, external, outcome)
-        yield* expectEquals("the wait", [record.wait, record.waits], [undefined, []])
-        const event = (yield* logOf(id))[1]
-        yield* expectEquals("the event", event?.eventType, "process.resumed")
-        yield* expectEquals("the payload", event?.payload, { wait_key, outcome: wire })
-        yield* expectEquals("its replay key", event?.replayKey, `process:${id}:wait:${wait_key}:1:cleared`)
-        yield* writesNothing([id], waits.clearProcessWait(id, external, outcome))
-        yield* isFold(id)
-      }
-    })
-  ),
-
-  law(
-    "a wait entered again under its key is the next occurrence of it",
-    "R1",
-    Effect.gen(function* () {
-      const waits = yield* Waits
-      const id = yield* freshProcess()
-      for (const _ of [1, 2]) {
-        yield* waits.setProcessWait(id, waitFor(id, 1), external)
-        yield* waits.clearProcessWait(id, external)
-      }
-      const key = `process:${id}:wait:process:${id}:signal.ready:1`
-      yield* expectEquals(
-        "the replay keys",
-        (yield* logOf(id)).map((event) => event.replayKey),
-        [`${key}:1:entered`, `${key}:1:cleared`, `${key}:2:entered`, `${key}:2:cleared`]
-      )
-      yield* isFold(id)
-    })
-  ),
-
-  law(
-    "ending the waits ends every open one, the oldest first",
-    "8",
-    Effect.gen(function* () {
-      const waits = yield* Waits
-      const id = yield* freshProcess()
-      for (const ordinal of [2, 1]) yield* waits.setProcessWait(id, waitFor(id, ordinal), external)
-      const heard = yield* commitsOf(id, waits.clearProcessWait(id, external, { _tag: "Timeout" }))
-      yield* expectEquals("the commits", heard, [["process.resumed", "process.resumed"]])
-      const timeout = { type: "timeout" }
-      yield* expectEquals("the outcomes", yield* resumptionsOf(id), [
-        [`process:${id}:signal.ready:2`, timeout],
-        [`process:${id}:signal.ready:1`, timeout]
-      ])
-      yield* isFold(id)
-    })
-  ),
-
-  law(
-    "an end ends the wait; an ended process enters none, and takes signals as notes",
-    "8",
-    Effect.gen(function* () {
-      const waits = yield* Waits
-      const registry = yield* ProcessRegistry
-      const { id, lease } = yield* leasedProcess()
+      const wait_key = `process:${id}:signal.ready:1`
+      yield* writesNothing([id], waits.clearProcessWait(id, external, outcome))
       yield* waits.setProcessWait(id, waitFor(id, 1), external)
-      const record = yield* registry.completeProcessWithLease(lease, outputs.Cancelled)
+      const record = yield* waits.clearProcessWait(id, external, outcome)
       yield* expectEquals("the wait", [record.wait, record.waits], [undefined, []])
-      const entering = waits.setProcessWait(id, waitFor(id, 2), external)
-      const error = yield* refused("it", "ProcessAlreadyTerminal", [id], entering)
-      yield* expectEquals("the message", error.message.includes("cannot enter a wait state"), true)
-      yield* writesNothing([id], waits.clearProcessWait(id, external))
-      yield* registry.appendEvent(id, signal(id, "late"), external)
-      const types = ["process.waiting", "process.cancelled", "signal.ready"]
-      yield* expectEquals("the log", yield* typesOf(id), types)
+      const event = (yield* logOf(id))[1]
+      yield* expectEquals("the event", event?.eventType, "process.resumed")
+      yield* expectEquals("the payload", event?.payload, { wait_key, outcome: wire })
+      yield* expectEquals("its replay key", event?.replayKey, `process:${id}:wait:${wait_key}:1:cleared`)
+      yield* writesNothing([id], waits.clearProcessWait(id, external, outcome))
       yield* isFold(id)
-    })
-  ),
+    }
+  },
 
-  law(
-    "waits of an unknown process are refused",
-    "8",
-    Effect.gen(function* () {
-      const waits = yield* Waits
-      const id = yield* freshId
-      yield* refused("to enter", "ProcessUnknown", [id], waits.setProcessWait(id, waitFor(id, 1), external))
-      yield* refused("to end", "ProcessUnknown", [id], waits.clearProcessWait(id, external))
-    })
-  ),
+  "a wait entered again under its key is the next occurrence of it": function* () {
+    const waits = yield* Waits
+    const id = yield* freshProcess()
+    for (const _ of [1, 2]) {
+      yield* waits.setProcessWait(id, waitFor(id, 1), external)
+      yield* waits.clearProcessWait(id, external)
+    }
+    const key = `process:${id}:wait:process:${id}:signal.ready:1`
+    yield* expectEquals(
+      "the replay keys",
+      (yield* logOf(id)).map((event) => event.replayKey),
+      [`${key}:1:entered`, `${key}:1:cleared`, `${key}:2:entered`, `${key}:2:cleared`]
+    )
+    yield* isFold(id)
+  },
 
-  law(
-    "a body enters and ends waits under its lease, and neither once the lease is lost",
-    "R18",
-    Effect.gen(function* () {
-      const waits = yield* Waits
-      const leases = yield* Leases
-      const { id, lease } = yield* leasedProcess()
-      const body = { _tag: "Body", lease } as const
-      yield* waits.setProcessWait(id, waitFor(id, 1), body)
-      yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
-      yield* refused("to enter", "LeaseLost", [id], waits.setProcessWait(id, waitFor(id, 2), body))
-      yield* refused("to end", "LeaseLost", [id], waits.clearProcessWait(id, body))
-      const ended = yield* endedByLease
-      yield* refused("another's", "LeaseLost", [ended], waits.setProcessWait(ended, waitFor(ended, 1), body))
-    })
-  )
-]
+  "ending the waits ends every open one, the oldest first": function* () {
+    const waits = yield* Waits
+    const id = yield* freshProcess()
+    for (const ordinal of [2, 1]) yield* waits.setProcessWait(id, waitFor(id, ordinal), external)
+    const heard = yield* commitsOf(id, waits.clearProcessWait(id, external, { _tag: "Timeout" }))
+    yield* expectEquals("the commits", heard, [["process.resumed", "process.resumed"]])
+    const timeout = { type: "timeout" }
+    yield* expectEquals("the outcomes", yield* resumptionsOf(id), [
+      [`process:${id}:signal.ready:2`, timeout],
+      [`process:${id}:signal.ready:1`, timeout]
+    ])
+    yield* isFold(id)
+  },
+
+  "an end ends the wait; an ended process enters none, and takes signals as notes": function* () {
+    const waits = yield* Waits
+    const registry = yield* ProcessRegistry
+    const { id, lease } = yield* leasedProcess()
+    yield* waits.setProcessWait(id, waitFor(id, 1), external)
+    const record = yield* registry.completeProcessWithLease(lease, outputs.Cancelled)
+    yield* expectEquals("the wait", [record.wait, record.waits], [undefined, []])
+    const entering = waits.setProcessWait(id, waitFor(id, 2), external)
+    const error = yield* refused("it", "ProcessAlreadyTerminal", [id], entering)
+    yield* expectEquals("the message", error.message.includes("cannot enter a wait state"), true)
+    yield* writesNothing([id], waits.clearProcessWait(id, external))
+    yield* registry.appendEvent(id, signal(id, "late"), external)
+    const types = ["process.waiting", "process.cancelled", "signal.ready"]
+    yield* expectEquals("the log", yield* typesOf(id), types)
+    yield* isFold(id)
+  },
+
+  "waits of an unknown process are refused": function* () {
+    const waits = yield* Waits
+    const id = yield* freshId
+    yield* refused("to enter", "ProcessUnknown", [id], waits.setProcessWait(id, waitFor(id, 1), external))
+    yield* refused("to end", "ProcessUnknown", [id], waits.clearProcessWait(id, external))
+  },
+
+  "a body enters and ends waits under its lease, and neither once the lease is lost": function* () {
+    const waits = yield* Waits
+    const leases = yield* Leases
+    const { id, lease } = yield* leasedProcess()
+    const body = { _tag: "Body", lease } as const
+    yield* waits.setProcessWait(id, waitFor(id, 1), body)
+    yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
+    yield* refused("to enter", "LeaseLost", [id], waits.setProcessWait(id, waitFor(id, 2), body))
+    yield* refused("to end", "LeaseLost", [id], waits.clearProcessWait(id, body))
+    const ended = yield* endedByLease
+    yield* refused("another's", "LeaseLost", [ended], waits.setProcessWait(ended, waitFor(ended, 1), body))
+  }
+})
 
 /** A wait for a signal. */
 export const waitFor = (id: ProcessId, ordinal: number, name = "ready"): WaitState => ({

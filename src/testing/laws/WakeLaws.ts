@@ -11,114 +11,89 @@ import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { note, refused, writesNothing } from "../evidence.ts"
 import { endedByLease, eventTypes, freshId, freshProcess } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, law } from "../Law.ts"
+import { expectEquals, lawsOf } from "../Law.ts"
 
 /** The laws of wakes. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a wake id follows from the target scope and the dedupe key alone",
-    "6.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      for (const [wakeTargetScope, request, wakeId] of golden) {
-        for (const id of [yield* wakingProcess(), yield* wakingProcess()]) {
-          for (const _ of [1, 2]) {
-            const { wakeDelivery } = yield* registry.appendEvent(id, { ...request, wakeTargetScope }, external)
-            yield* expectEquals("the wake id", wakeDelivery?.wakeId, wakeId)
-          }
+export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
+  "a wake id follows from the target scope and the dedupe key alone": function* () {
+    const registry = yield* ProcessRegistry
+    for (const [wakeTargetScope, request, wakeId] of golden) {
+      for (const id of [yield* wakingProcess(), yield* wakingProcess()]) {
+        for (const _ of [1, 2]) {
+          const { wakeDelivery } = yield* registry.appendEvent(id, { ...request, wakeTargetScope }, external)
+          yield* expectEquals("the wake id", wakeDelivery?.wakeId, wakeId)
         }
       }
-    })
-  ),
+    }
+  },
 
-  law(
-    "a session and each of its frames are woken under different ids",
-    "6.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess()
-      const scopes = [{ sessionId: "s" }, { sessionId: "s", agentFrameId: "f" }, { sessionId: "s", agentFrameId: "g" }]
-      const deliveries = yield* Effect.forEach(scopes, (wakeTargetScope) =>
-        Effect.map(
-          registry.appendEvent(id, { ...merged, wakeTargetScope }, external),
-          (receipt) => receipt.wakeDelivery
-        )
-      )
-      yield* expectEquals(
-        "the targets",
-        deliveries.map((delivery) => [delivery?.targetSessionId, delivery?.targetScopeId]),
-        [
-          ["s", "session:s"],
-          ["s", "session:s/frame:f"],
-          ["s", "session:s/frame:g"]
-        ]
-      )
-      yield* expectEquals("how many ids", new Set(deliveries.map((delivery) => delivery?.wakeId)).size, 3)
-    })
-  ),
+  "a session and each of its frames are woken under different ids": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* wakingProcess()
+    const scopes = [{ sessionId: "s" }, { sessionId: "s", agentFrameId: "f" }, { sessionId: "s", agentFrameId: "g" }]
+    const deliveries = yield* Effect.forEach(scopes, (wakeTargetScope) =>
+      Effect.map(registry.appendEvent(id, { ...merged, wakeTargetScope }, external), (receipt) => receipt.wakeDelivery)
+    )
+    yield* expectEquals(
+      "the targets",
+      deliveries.map((delivery) => [delivery?.targetSessionId, delivery?.targetScopeId]),
+      [
+        ["s", "session:s"],
+        ["s", "session:s/frame:f"],
+        ["s", "session:s/frame:g"]
+      ]
+    )
+    yield* expectEquals("how many ids", new Set(deliveries.map((delivery) => delivery?.wakeId)).size, 3)
+  },
 
-  law(
-    "a delivery says whom to wake with what, and which event of which process calls for it",
-    "6.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const causedBy = { _tag: "Turn", sessionId: "s", turnId: "t" } as const
-      const id = yield* wakingProcess({ wakeTarget: { sessionId: "s" }, provenance: { originator, causedBy } })
-      yield* registry.appendEvent(id, note(1), external)
-      const { event, wakeDelivery } = yield* registry.appendEvent(id, { ...progress, replayKey: "k" }, external)
-      yield* expectEquals("the delivery", wakeDelivery, {
-        wakeId: wakeDelivery?.wakeId,
-        targetSessionId: "s",
-        targetScopeId: "session:s",
-        processId: id,
-        sequence: 2,
-        eventType: "progress",
-        eventInvocation: {
-          scope: { sessionId: "runtime" },
-          subject: { _tag: "ProcessEvent", processId: id, sequence: 2, eventType: "progress" },
-          causedBy: { _tag: "Process", processId: id },
-          replay: { key: "k" }
-        },
-        processCausedBy: causedBy,
-        dedupeKey: `${id}:2`,
-        input: "look",
-        createdAtMs: event.occurredAtMs
-      })
+  "a delivery says whom to wake with what, and which event of which process calls for it": function* () {
+    const registry = yield* ProcessRegistry
+    const causedBy = { _tag: "Turn", sessionId: "s", turnId: "t" } as const
+    const id = yield* wakingProcess({ wakeTarget: { sessionId: "s" }, provenance: { originator, causedBy } })
+    yield* registry.appendEvent(id, note(1), external)
+    const { event, wakeDelivery } = yield* registry.appendEvent(id, { ...progress, replayKey: "k" }, external)
+    yield* expectEquals("the delivery", wakeDelivery, {
+      wakeId: wakeDelivery?.wakeId,
+      targetSessionId: "s",
+      targetScopeId: "session:s",
+      processId: id,
+      sequence: 2,
+      eventType: "progress",
+      eventInvocation: {
+        scope: { sessionId: "runtime" },
+        subject: { _tag: "ProcessEvent", processId: id, sequence: 2, eventType: "progress" },
+        causedBy: { _tag: "Process", processId: id },
+        replay: { key: "k" }
+      },
+      processCausedBy: causedBy,
+      dedupeKey: `${id}:2`,
+      input: "look",
+      createdAtMs: event.occurredAtMs
     })
-  ),
+  },
 
-  law(
-    "the target an append names comes before that of the process",
-    "6.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess({ wakeTarget: { sessionId: "own", agentFrameId: "f" } })
-      const own = yield* registry.appendEvent(id, progress, external)
-      yield* expectEquals("the own one", own.wakeDelivery?.targetScopeId, "session:own/frame:f")
-      const wakeTargetScope = { sessionId: "named" }
-      const named = yield* registry.appendEvent(id, { ...progress, wakeTargetScope }, external)
-      yield* expectEquals("the named one", named.wakeDelivery?.targetScopeId, "session:named")
-    })
-  ),
+  "the target an append names comes before that of the process": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* wakingProcess({ wakeTarget: { sessionId: "own", agentFrameId: "f" } })
+    const own = yield* registry.appendEvent(id, progress, external)
+    yield* expectEquals("the own one", own.wakeDelivery?.targetScopeId, "session:own/frame:f")
+    const wakeTargetScope = { sessionId: "named" }
+    const named = yield* registry.appendEvent(id, { ...progress, wakeTargetScope }, external)
+    yield* expectEquals("the named one", named.wakeDelivery?.targetScopeId, "session:named")
+  },
 
-  law(
-    "a wake without a target is stored and listed, and calls for no delivery",
-    "6.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess()
-      const receipt = yield* registry.appendEvent(id, progress, external)
-      yield* expectEquals("the delivery", receipt.wakeDelivery, undefined)
-      const wake = { input: "look", dedupeKey: `${id}:1` }
-      yield* expectEquals("what is stored", receipt.event.semantics, { wake })
-      yield* expectEquals("what is listed", yield* registry.wakeEventsAfter(id, 0), [receipt.event])
-    })
-  ),
+  "a wake without a target is stored and listed, and calls for no delivery": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* wakingProcess()
+    const receipt = yield* registry.appendEvent(id, progress, external)
+    yield* expectEquals("the delivery", receipt.wakeDelivery, undefined)
+    const wake = { input: "look", dedupeKey: `${id}:1` }
+    yield* expectEquals("what is stored", receipt.event.semantics, { wake })
+    yield* expectEquals("what is listed", yield* registry.wakeEventsAfter(id, 0), [receipt.event])
+  },
 
-  law(
-    "an event whose condition does not hold is stored without a wake, listed nowhere and delivered to nobody",
-    "5.3",
-    Effect.gen(function* () {
+  "an event whose condition does not hold is stored without a wake, listed nowhere and delivered to nobody":
+    function* () {
       const registry = yield* ProcessRegistry
       const id = yield* wakingProcess({ wakeTarget: { sessionId: "s" } })
       for (const request of [
@@ -132,90 +107,73 @@ export const laws: ReadonlyArray<Law> = [
       const present = { eventType: "hinted", payload: { wake_input: null } }
       const { wakeDelivery } = yield* registry.appendEvent(id, present, external)
       yield* expectEquals("what is present wakes, also null", wakeDelivery?.input, "null")
-    })
-  ),
+    },
 
-  law(
-    "a replay answers the delivery anew, for the target that holds at that moment",
-    "6.4",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const grants = yield* HandleGrants
-      const sessionId = `session-${crypto.randomUUID()}`
-      const id = yield* wakingProcess({ wakeTarget: { sessionId } })
-      const request = { ...progress, replayKey: "k" }
-      const first = yield* registry.appendEvent(id, request, external)
-      const replay = (wakeTargetScope?: SessionScope) =>
-        writesNothing(
-          [id],
-          registry.appendEvent(id, wakeTargetScope === undefined ? request : { ...request, wakeTargetScope }, external)
-        )
-      yield* expectEquals("a replay", yield* replay(), first)
-      const named = yield* replay({ sessionId: "named" })
-      yield* expectEquals("one with a target", named.wakeDelivery?.targetScopeId, "session:named")
-      yield* grants.deleteSessionProcessState(sessionId)
-      const late = yield* replay()
-      yield* expectEquals("one without a target", [late.event, late.wakeDelivery], [first.event, undefined])
-    })
-  ),
+  "a replay answers the delivery anew, for the target that holds at that moment": function* () {
+    const registry = yield* ProcessRegistry
+    const grants = yield* HandleGrants
+    const sessionId = `session-${crypto.randomUUID()}`
+    const id = yield* wakingProcess({ wakeTarget: { sessionId } })
+    const request = { ...progress, replayKey: "k" }
+    const first = yield* registry.appendEvent(id, request, external)
+    const replay = (wakeTargetScope?: SessionScope) =>
+      writesNothing(
+        [id],
+        registry.appendEvent(id, wakeTargetScope === undefined ? request : { ...request, wakeTargetScope }, external)
+      )
+    yield* expectEquals("a replay", yield* replay(), first)
+    const named = yield* replay({ sessionId: "named" })
+    yield* expectEquals("one with a target", named.wakeDelivery?.targetScopeId, "session:named")
+    yield* grants.deleteSessionProcessState(sessionId)
+    const late = yield* replay()
+    yield* expectEquals("one without a target", [late.event, late.wakeDelivery], [first.event, undefined])
+  },
 
-  law(
-    "wakes are listed after a sequence, in order, until they are acknowledged; the record is not touched",
-    "4.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess()
-      const twin = yield* wakingProcess()
-      for (const request of [progress, note(1), progress, merged]) yield* registry.appendEvent(id, request, external)
-      yield* registry.appendEvent(twin, progress, external)
-      yield* expectEquals("all", yield* wakesOf(id, 0), [1, 3, 4])
-      yield* expectEquals("after 1", yield* wakesOf(id, 1), [3, 4])
-      yield* expectEquals("beyond", [yield* wakesOf(id, 4), yield* wakesOf(id, Number.MAX_SAFE_INTEGER)], [[], []])
-      for (const _ of [1, 2]) yield* writesNothing([id, twin], registry.ackWake(id, 3))
-      yield* expectEquals("what is left", yield* wakesOf(id, 0), [1, 4])
-      yield* writesNothing([id, twin], registry.ackWake(id, 1))
-      yield* expectEquals("what is left then", yield* wakesOf(id, 0), [4])
-      yield* expectEquals("of another process", yield* wakesOf(twin, 0), [1])
-    })
-  ),
+  "wakes are listed after a sequence, in order, until they are acknowledged; the record is not touched": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* wakingProcess()
+    const twin = yield* wakingProcess()
+    for (const request of [progress, note(1), progress, merged]) yield* registry.appendEvent(id, request, external)
+    yield* registry.appendEvent(twin, progress, external)
+    yield* expectEquals("all", yield* wakesOf(id, 0), [1, 3, 4])
+    yield* expectEquals("after 1", yield* wakesOf(id, 1), [3, 4])
+    yield* expectEquals("beyond", [yield* wakesOf(id, 4), yield* wakesOf(id, Number.MAX_SAFE_INTEGER)], [[], []])
+    for (const _ of [1, 2]) yield* writesNothing([id, twin], registry.ackWake(id, 3))
+    yield* expectEquals("what is left", yield* wakesOf(id, 0), [1, 4])
+    yield* writesNothing([id, twin], registry.ackWake(id, 1))
+    yield* expectEquals("what is left then", yield* wakesOf(id, 0), [4])
+    yield* expectEquals("of another process", yield* wakesOf(twin, 0), [1])
+  },
 
-  law(
-    "any sequence may be acknowledged: of a note, of no event yet, of an ended process",
-    "4.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess()
-      yield* registry.appendEvent(id, note(1), external)
-      for (const sequence of [0, 1, 2, 99]) yield* writesNothing([id], registry.ackWake(id, sequence))
-      yield* registry.appendEvent(id, progress, external)
-      yield* registry.appendEvent(id, progress, external)
-      yield* expectEquals("what was acknowledged early", yield* wakesOf(id, 0), [3])
-      const ended = yield* endedByLease
-      yield* registry.appendEvent(ended, progress, external)
-      yield* expectEquals("an ended one's", yield* wakesOf(ended, 0), [2])
-      yield* writesNothing([ended], registry.ackWake(ended, 2))
-      yield* expectEquals("nothing is left", yield* wakesOf(ended, 0), [])
-    })
-  ),
+  "any sequence may be acknowledged: of a note, of no event yet, of an ended process": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* wakingProcess()
+    yield* registry.appendEvent(id, note(1), external)
+    for (const sequence of [0, 1, 2, 99]) yield* writesNothing([id], registry.ackWake(id, sequence))
+    yield* registry.appendEvent(id, progress, external)
+    yield* registry.appendEvent(id, progress, external)
+    yield* expectEquals("what was acknowledged early", yield* wakesOf(id, 0), [3])
+    const ended = yield* endedByLease
+    yield* registry.appendEvent(ended, progress, external)
+    yield* expectEquals("an ended one's", yield* wakesOf(ended, 0), [2])
+    yield* writesNothing([ended], registry.ackWake(ended, 2))
+    yield* expectEquals("nothing is left", yield* wakesOf(ended, 0), [])
+  },
 
-  law(
-    "the wakes of an unknown process are refused, and so is a sequence that is none",
-    "4.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const unknown = yield* freshId
-      yield* refused("the wakes", "ProcessUnknown", [unknown], registry.wakeEventsAfter(unknown, 0))
-      yield* refused("an acknowledgement", "ProcessUnknown", [unknown], registry.ackWake(unknown, 1))
-      const id = yield* wakingProcess()
-      yield* registry.appendEvent(id, progress, external)
-      for (const sequence of [-1, 0.5, Number.NaN]) {
-        yield* refused("the wakes", "InputInvalid", [id], registry.wakeEventsAfter(id, sequence))
-        yield* refused("an acknowledgement", "InputInvalid", [id], registry.ackWake(id, sequence))
-      }
-      yield* expectEquals("what is left", yield* wakesOf(id, 0), [1])
-    })
-  )
-]
+  "the wakes of an unknown process are refused, and so is a sequence that is none": function* () {
+    const registry = yield* ProcessRegistry
+    const unknown = yield* freshId
+    yield* refused("the wakes", "ProcessUnknown", [unknown], registry.wakeEventsAfter(unknown, 0))
+    yield* refused("an acknowledgement", "ProcessUnknown", [unknown], registry.ackWake(unknown, 1))
+    const id = yield* wakingProcess()
+    yield* registry.appendEvent(id, progress, external)
+    for (const sequence of [-1, 0.5, Number.NaN]) {
+      yield* refused("the wakes", "InputInvalid", [id], registry.wakeEventsAfter(id, sequence))
+      yield* refused("an acknowledgement", "InputInvalid", [id], registry.ackWake(id, sequence))
+    }
+    yield* expectEquals("what is left", yield* wakesOf(id, 0), [1])
+  }
+})
 
 const originator = { _tag: "Host" } as const
 
