@@ -1,5 +1,5 @@
 /**
- * Laws of what bodies write: the journal, and waits that signals and time end.
+ * Laws of what bodies write, of passivation, and of later starts.
  */
 import * as Effect from "effect/Effect"
 import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
@@ -16,13 +16,23 @@ import { Leases } from "../../operations/Leases.ts"
 import type { Lookup } from "../../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { isFold, refused, typesOf, writesNothing } from "../evidence.ts"
-import { freshId, freshOwner, freshProcess, leasedProcess, longMs, outputs, shortMs } from "../fixtures.ts"
+import { isFold, logOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
+import {
+  freshId,
+  freshOwner,
+  freshProcess,
+  leasedProcess,
+  longMs,
+  outputs,
+  recoverer,
+  registeredOf,
+  registrationOf,
+  shortMs
+} from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, expectFailure, LawClock, lawsOf } from "../Law.ts"
 
-/** The laws of what bodies write. */
-export const laws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
+const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
   "a journal is read in order of position, each entry with where the log stood and when": function* () {
     const executions = yield* BodyWrites
     const { id, lease } = yield* begunProcess
@@ -203,7 +213,7 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
 })
 
 /** A process whose first activation has begun, under a lease that no law outlasts. */
-export const begunProcess: Effect.Effect<
+const begunProcess: Effect.Effect<
   { readonly id: ProcessId; readonly lease: Lease },
   Effect.Effect.Error<ReturnType<typeof leasedProcess>> | ProcessAlreadyTerminal | EventRejected | LeaseLost,
   ProcessRegistry | Leases | Activations
@@ -215,7 +225,7 @@ export const begunProcess: Effect.Effect<
 })
 
 /** The entry of an operation, before what it came to is known. */
-export const draft = (position: number, operation: JournalOperation): Omit<Draft, "outcome"> => ({
+const draft = (position: number, operation: JournalOperation): Omit<Draft, "outcome"> => ({
   key: `k${position}#1`,
   position,
   operation
@@ -224,20 +234,70 @@ export const draft = (position: number, operation: JournalOperation): Omit<Draft
 const note = { eventType: "note", payload: { n: 1 }, replayKey: "journal:note" }
 
 /** What a body waits for that waits for the signal `ready`. */
-export const forReady: { readonly _tag: "Signal"; readonly name: string } = { _tag: "Signal", name: "ready" }
+const forReady: { readonly _tag: "Signal"; readonly name: string } = { _tag: "Signal", name: "ready" }
 
 /** That signal, under an id of its sender's choice. */
-export const ready = (id: ProcessId, signalId: string): AppendRequest => ({
+const ready = (id: ProcessId, signalId: string): AppendRequest => ({
   eventType: "signal.ready",
   payload: signalId,
   replayKey: `process:${id}:signal.ready:${signalId}`
 })
 
 /** Sends the same from outside. */
-export const sendReady = (
+const sendReady = (
   id: ProcessId,
   signalId: string
 ): Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup, ProcessRegistry> =>
   Effect.flatMap(ProcessRegistry, (registry) =>
     registry.signal(id, { name: "ready", payload: signalId, signalId }, host)
   )
+
+const passivationLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
+  "what was put away to wait is due when one of its waits ends, and not before": function* () {
+    const executions = yield* BodyWrites
+    const activations = yield* Activations
+    const { id, lease } = yield* begunProcess
+    const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
+    yield* activations.suspend(lease, "passivated", [waitKey])
+    yield* expectEquals("when it is due", (yield* rowOf(id)).dueAtMs, null)
+    yield* expectEquals("its lease", (yield* rowOf(id)).lease.held, undefined)
+    const { event } = yield* sendReady(id, "a")
+    yield* expectEquals("when it is due after", (yield* rowOf(id)).dueAtMs, event.occurredAtMs)
+    yield* isFold(id)
+  },
+
+  "a body whose wait ended while it was put away is handed back, and due at once": function* () {
+    const executions = yield* BodyWrites
+    const activations = yield* Activations
+    const { id, lease } = yield* begunProcess
+    const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
+    yield* executions.enterWait(lease, draft(2, "sleep"), { _tag: "Timer", deadlineMs: Number.MAX_SAFE_INTEGER })
+    yield* sendReady(id, "a")
+    const parked = [waitKey, `process:${id}:timer:k2#1`]
+    const row = yield* activations.suspend(lease, "passivated", parked)
+    yield* expectEquals("the hand-back", (yield* logOf(id)).at(-1)?.payload, { reason: "handed_back" })
+    yield* expectEquals("whether it is due", row.dueAtMs !== null, true)
+  },
+
+  "a process with a later start is not due before it, and a sweep leaves it until then": function* () {
+    const activations = yield* Activations
+    const clock = yield* LawClock
+    const id = yield* freshId
+    const startAtMs = (yield* clock.nowMs) + longMs
+    const registered = yield* registeredOf(registrationOf(id, "rerunnable", { startAtMs }))
+    yield* activations.start(registered, host)
+    yield* expectEquals("when it is due", (yield* rowOf(id)).dueAtMs, startAtMs)
+    const early = yield* writesNothing(
+      [id],
+      Effect.flatMap(recoverer(), (by) => activations.recover(id, by))
+    )
+    yield* expectEquals("before its time", early._tag === "Deferred" ? early.reason.why : early._tag, "not_yet")
+    if (!clock.isExact) return
+    yield* clock.advance(longMs)
+    const outcome = yield* Effect.flatMap(recoverer(), (by) => activations.recover(id, by))
+    yield* expectEquals("at its time", outcome._tag, "Run")
+  }
+})
+
+/** The laws of this file, by subject. */
+export const laws: ReadonlyArray<Law> = [...executionLaws, ...passivationLaws]

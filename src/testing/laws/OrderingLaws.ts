@@ -1,12 +1,16 @@
 /**
- * Laws of order and concurrency: gapless logs, sorted lists, commits heard in the order in which they happened.
+ * Laws of order: gapless logs, sorted lists, commits heard in order, and a change feed without gaps.
  */
 import * as Effect from "effect/Effect"
 import { processId } from "../../model/ids.ts"
+import type { Cursor, StoreChange } from "../../operations/ChangeFeed.ts"
+import { ChangeFeed } from "../../operations/ChangeFeed.ts"
 import { external } from "../../operations/decisions/authority.ts"
+import { HandleGrants } from "../../operations/HandleGrants.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
+import { Retention } from "../../operations/Retention.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { isFold, keptOf, logOf } from "../evidence.ts"
+import { isFold, keptOf, logOf, note, recordOf, refused } from "../evidence.ts"
 import {
   claimed,
   freshId,
@@ -19,10 +23,9 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, lawsOf } from "../Law.ts"
+import { expectEquals, expectFailure, LawClock, lawsOf } from "../Law.ts"
 
-/** The laws of order and concurrency. */
-export const laws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
+const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
   "concurrent appends to one process are numbered 1 to n without a gap": function* () {
     const registry = yield* ProcessRegistry
     const id = yield* freshProcess()
@@ -173,3 +176,189 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
 const bytewise = ["", "A", "a", "a\u0000", "a!", "b", "\u00e9", "\u20ac", "\ufffd", "\u{1f980}"]
 
 const unordered = ["\u{1f980}", "b", "\ufffd", "m", "a!", "", "\u20ac", "A", "a\u0000", "\u00e9", "a"]
+
+const changeFeedLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one write", {
+  "a registration, an append and a completion each show the process as it is then": function* () {
+    const registry = yield* ProcessRegistry
+    const feed = yield* ChangeFeed
+    let cursor = yield* end
+    const id = yield* freshId
+    for (const step of [
+      registry.registerProcess(registrationOf(id, "externally_owned")),
+      registry.appendEvent(id, note(1), external),
+      registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
+    ]) {
+      yield* step
+      const page = yield* feed.changesSince(cursor, 10)
+      yield* expectEquals("the changes", page.changes, [{ _tag: "Upsert", record: yield* recordOf(id) }])
+      yield* expectEquals("whether the cursor moved", page.next !== cursor, true)
+      cursor = page.next
+    }
+  },
+
+  "a process appears once, at its latest change": function* () {
+    const registry = yield* ProcessRegistry
+    const feed = yield* ChangeFeed
+    const cursor = yield* end
+    const ids = [yield* freshProcess(), yield* freshProcess(), yield* freshProcess()] as const
+    for (const value of [1, 2]) yield* registry.appendEvent(ids[0], note(value), external)
+    const { changes } = yield* feed.changesSince(cursor, 10)
+    yield* expectEquals("the changes", changes.map(idOf), [ids[1], ids[2], ids[0]])
+  },
+
+  "pages follow each other without a gap or a repetition, whatever their length": function* () {
+    const cursor = yield* end
+    const ids = yield* Effect.forEach([1, 2, 3, 4, 5], () => freshProcess())
+    for (const limit of [1, 2, 5, 100]) {
+      const pages = yield* pagesSince(cursor, limit)
+      yield* expectEquals(
+        `pages of ${limit}`,
+        pages.map((page) => page.length),
+        lengths[limit]
+      )
+      yield* expectEquals("their changes", pages.flat().map(idOf), ids)
+    }
+  },
+
+  "a page of none, and one when there is nothing new, are empty and keep the cursor": function* () {
+    const feed = yield* ChangeFeed
+    yield* freshProcess()
+    const before = yield* end
+    yield* expectEquals("nothing new", yield* feed.changesSince(before, 10), { changes: [], next: before })
+    yield* freshProcess()
+    yield* expectEquals("a page of none", yield* feed.changesSince(before, 0), { changes: [], next: before })
+    yield* expectEquals("the change after it", (yield* feed.changesSince(before, 1)).changes.length, 1)
+  },
+
+  "a replay, a refusal, a lease, a grant and an acknowledgement change no row": function* () {
+    const registry = yield* ProcessRegistry
+    const feed = yield* ChangeFeed
+    const grants = yield* HandleGrants
+    const id = yield* freshProcess()
+    const request = { ...note(1), replayKey: "k" }
+    yield* registry.appendEvent(id, request, external)
+    const cursor = yield* end
+    yield* registry.appendEvent(id, request, external)
+    const undeclared = registry.appendEvent(id, { eventType: "unheard.of", payload: 1 }, external)
+    yield* refused("it", "EventRejected", [id], undeclared)
+    yield* claimed(id, yield* freshOwner())
+    yield* grants.grantHandle({ sessionId: "s" }, id, {})
+    yield* registry.ackWake(id, 1)
+    yield* expectEquals("the feed", yield* feed.changesSince(cursor, 10), { changes: [], next: cursor })
+  },
+
+  "a pruned process is shown as deleted, with how it ended and when it was pruned, in place of its record":
+    function* () {
+      const registry = yield* ProcessRegistry
+      const retention = yield* Retention
+      const scope = yield* freshId
+      const provenance = { originator: { _tag: "Host", scope } } as const
+      const before = yield* end
+      const id = yield* freshProcess("externally_owned", { provenance })
+      yield* registry.completeProcess(id, outputs.Failure, { _tag: "ExternalOwner" })
+      const ended = yield* end
+      yield* retention.pruneTerminalProcesses({
+        cutoffMs: Number.MAX_SAFE_INTEGER,
+        filter: { originatorScopeId: `host:${scope}` },
+        watermark: { _tag: "NoProjector" }
+      })
+      const { prunedAtMs } = yield* expectFailure("a read", "ProcessPruned", registry.getProcess(id))
+      const feed = yield* ChangeFeed
+      for (const cursor of [before, ended]) {
+        const { changes } = yield* feed.changesSince(cursor, 10)
+        const shown = changes.map((change) => {
+          if (change._tag === "Upsert") return [change._tag, change.record.id]
+          const { processId, terminalState } = change.tombstone
+          return [change._tag, processId, terminalState, change.tombstone.prunedAtMs]
+        })
+        yield* expectEquals("the changes", shown, [["Deleted", id, "failed", prunedAtMs]])
+      }
+    },
+
+  "the beginning comes before everything": function* () {
+    const feed = yield* ChangeFeed
+    const id = yield* freshProcess()
+    const pages = yield* pagesSince(feed.beginning, 100)
+    yield* expectEquals("its places in the feed", pages.flat().filter((change) => idOf(change) === id).length, 1)
+    yield* expectEquals("the last change", idOf(pages.flat().at(-1)), id)
+  },
+
+  "a cursor of another store, or of none, is refused": function* () {
+    const feed = yield* ChangeFeed
+    for (const text of ["", "7", `${crypto.randomUUID()}:0`, `${feed.beginning}x`, `x${feed.beginning}`]) {
+      const cursor = text as Cursor // what a host may have kept of another store
+      yield* refused(`the cursor "${text}"`, "InputInvalid", [], feed.changesSince(cursor, 10))
+    }
+    for (const limit of [-1, 0.5]) {
+      yield* refused("a limit", "InputInvalid", [], feed.changesSince(feed.beginning, limit))
+    }
+  },
+
+  "whoever reads while others write misses no process and ends with each as it is": function* () {
+    const registry = yield* ProcessRegistry
+    const feed = yield* ChangeFeed
+    const start = yield* end
+    const seen = new Map<string, StoreChange>()
+    let cursor = start
+    const read = Effect.gen(function* () {
+      const { changes, next } = yield* feed.changesSince(cursor, 3)
+      for (const change of changes) seen.set(idOf(change), change)
+      const isNew = next !== cursor
+      cursor = next
+      return isNew
+    })
+    const write = Effect.gen(function* () {
+      const id = yield* freshProcess()
+      yield* Effect.yieldNow()
+      yield* registry.appendEvent(id, note(1), external)
+      return id
+    })
+    const [ids] = yield* Effect.all(
+      [
+        Effect.forEach(Array.from({ length: 24 }), () => write, { concurrency: "unbounded" }),
+        Effect.repeatN(Effect.zipRight(read, Effect.yieldNow()), 30)
+      ],
+      { concurrency: "unbounded" }
+    )
+    yield* Effect.repeat(read, { while: (isNew) => isNew })
+    for (const id of ids) {
+      yield* expectEquals("what is known of it", seen.get(id), { _tag: "Upsert", record: yield* recordOf(id) })
+    }
+  }
+})
+
+/** The pages from a cursor to the end. */
+const pagesSince = (from: Cursor, limit: number) =>
+  Effect.gen(function* () {
+    const feed = yield* ChangeFeed
+    const pages: Array<ReadonlyArray<StoreChange>> = []
+    let cursor = from
+    while (true) {
+      const { changes, next } = yield* feed.changesSince(cursor, limit)
+      yield* expectEquals("whether a page keeps the cursor", next === cursor, changes.length === 0)
+      if (changes.length === 0) return pages
+      pages.push(changes)
+      cursor = next
+    }
+  })
+
+/** The cursor after everything so far. */
+export const end = Effect.gen(function* () {
+  const feed = yield* ChangeFeed
+  let cursor = feed.beginning
+  while (true) {
+    const { next } = yield* feed.changesSince(cursor, 1_000)
+    if (next === cursor) return cursor
+    cursor = next
+  }
+})
+
+const idOf = (change: StoreChange | undefined): string => {
+  if (change === undefined) return "nothing"
+  return change._tag === "Upsert" ? change.record.id : change.tombstone.processId
+}
+
+const lengths: Readonly<Record<number, ReadonlyArray<number>>> = { 1: [1, 1, 1, 1, 1], 2: [2, 2, 1], 5: [5], 100: [5] }
+
+/** The laws of this file, by subject. */
+export const laws: ReadonlyArray<Law> = [...orderingLaws, ...changeFeedLaws]

@@ -1,7 +1,5 @@
 /**
- * Laws of the sweep's verdict: the table, row by row, each look and act in one transaction.
- *
- * A row of the table is arranged as data: whose work it is, whether it began, what became of its lease, what was asked.
+ * Laws of recovery: the verdict table, row by row, and what its outcomes write.
  */
 import * as Effect from "effect/Effect"
 import type { Disposition } from "../../../machines/recovery.ts"
@@ -12,10 +10,20 @@ import { external } from "../../operations/decisions/authority.ts"
 import type { RecoveryOutcome } from "../../operations/decisions/recover.ts"
 import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { isFold, keptOf, logOf, writesNothing } from "../evidence.ts"
-import { claimed, freshOwner, freshProcess, longMs, recoverer, shortMs } from "../fixtures.ts"
+import { isFold, keptOf, logOf, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
+import {
+  claimed,
+  freshId,
+  freshOwner,
+  freshProcess,
+  leasedProcess,
+  longMs,
+  outputs,
+  recoverer,
+  shortMs
+} from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
 
 type LeaseHistory = "never" | "released" | "lapsed" | "lapsed, holder dead" | "live" | "live, holder dead"
 
@@ -61,8 +69,7 @@ const asked = { abandonRequested: true } as const
 const cancelled = { cancelRequested: true } as const
 const anyRerunnable = [rerunnable, { ...rerunnable, ...asked }, { ...rerunnable, started: true }] as const
 
-/** The laws of the verdict. */
-export const laws: ReadonlyArray<Law> = [
+const verdictLaws: ReadonlyArray<Law> = [
   ...rows(
     "externally owned work without a request is left alone",
     "11 row 1",
@@ -262,3 +269,91 @@ const summaryOf = (outcome: RecoveryOutcome, holder?: LeaseOwner): string => {
   const whom = named === undefined ? "" : `: ${named === first.incarnationId ? "first owner" : named}`
   return `Abandoned on request${whom}`
 }
+
+const recoveryLaws: ReadonlyArray<Law> = lawsOf("What happens when: The host and its machine", {
+  "an ended process is left as it is, also where somebody holds it": function* () {
+    const activations = yield* Activations
+    const registry = yield* ProcessRegistry
+    const { id, lease } = yield* leasedProcess()
+    yield* registry.completeProcessWithLease(lease, outputs.Success)
+    const left = { _tag: "Deferred", reason: { why: "settled" } }
+    yield* expectEquals("free", yield* writesNothing([id], activations.recover(id, yield* recoverer())), left)
+    const holder = yield* freshOwner()
+    yield* claimed(id, holder)
+    const sweep = activations.recover(id, yield* recoverer({ dead: [holder] }))
+    yield* expectEquals("held by a dead one", yield* writesNothing([id], sweep), left)
+  },
+
+  "an unknown process is not recovered": function* () {
+    const activations = yield* Activations
+    const id = yield* freshId
+    yield* refused("it", "ProcessUnknown", [id], activations.recover(id, yield* recoverer()))
+  },
+
+  "of racing sweeps one runs the row and the others find it busy": function* () {
+    const activations = yield* Activations
+    const id = yield* freshProcess()
+    const sweeps = yield* Effect.all(Array.from({ length: 6 }, () => recoverer()))
+    const outcomes = yield* Effect.forEach(sweeps, (by) => activations.recover(id, by), { concurrency: "unbounded" })
+    yield* expectEquals("the outcomes", outcomes.map((outcome) => outcome._tag).sort(), [
+      "Deferred",
+      "Deferred",
+      "Deferred",
+      "Deferred",
+      "Deferred",
+      "Run"
+    ])
+    yield* expectEquals("the log", yield* typesOf(id), ["process.started"])
+  },
+
+  "when the attempts are used up, the next one fails the process without running it": function* () {
+    const activations = yield* Activations
+    const clock = yield* LawClock
+    const id = yield* freshProcess("rerunnable", { maxAttempts: 2 })
+    for (const activation of [1, 2]) {
+      const by = yield* recoverer()
+      const outcome = yield* activations.recover(id, { ...by, claimant: { ...by.claimant, ttlMs: shortMs } })
+      yield* expectEquals(`activation ${activation}`, outcome._tag, "Run")
+      yield* clock.advance(shortMs)
+    }
+    const outcome = yield* activations.recover(id, yield* recoverer())
+    yield* expectEquals("the outcome", [outcome._tag, outcome._tag === "Ended" && outcome.as], ["Ended", "failed"])
+    const { status, attempts } = yield* recordOf(id)
+    const output = status._tag === "Failed" && status.output._tag === "Failure" ? status.output : undefined
+    yield* expectEquals("the failure", [output?.class, output?.code], ["resource_limit", "process_attempts_exhausted"])
+    yield* expectEquals("the attempts", attempts, 2)
+    yield* expectEquals("the log", yield* typesOf(id), ["process.started", "process.started", "process.failed"])
+    yield* isFold(id)
+  },
+
+  "an attempt that was handed back is not used up": function* () {
+    const activations = yield* Activations
+    const id = yield* freshProcess("rerunnable", { maxAttempts: 1 })
+    for (const activation of [1, 2, 3]) {
+      const outcome = yield* activations.recover(id, yield* recoverer())
+      yield* expectEquals(`activation ${activation}`, outcome._tag, "Run")
+      if (outcome._tag === "Run") yield* activations.suspend(outcome.lease, "handed_back")
+    }
+  },
+
+  "a cancellation that a sweep carries out forwards its reason": function* () {
+    const activations = yield* Activations
+    const registry = yield* ProcessRegistry
+    const id = yield* freshProcess()
+    yield* registry.requestProcessCancel(id, "not needed any more", external)
+    yield* activations.recover(id, yield* recoverer())
+    const output = { _tag: "Cancelled", message: "not needed any more" }
+    yield* expectEquals("the status", (yield* recordOf(id)).status, { _tag: "Cancelled", output })
+  },
+
+  "a death that is proven of another life of the holder proves nothing": function* () {
+    const activations = yield* Activations
+    const { id, owner } = yield* leasedProcess()
+    const by = yield* recoverer({ dead: [{ ...owner, incarnationId: "another" }] })
+    const outcome = yield* writesNothing([id], activations.recover(id, by))
+    yield* expectEquals("the outcome", outcome, { _tag: "Deferred", reason: { why: "busy", holder: owner.ownerId } })
+  }
+})
+
+/** The laws of this file, by subject. */
+export const laws: ReadonlyArray<Law> = [...verdictLaws, ...recoveryLaws]

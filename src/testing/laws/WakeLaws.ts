@@ -1,5 +1,5 @@
 /**
- * Laws of wakes: which events call for a message to a session, under which id, and until when they do.
+ * Laws of wakes: which events wake a session, and how the outbox merges them.
  */
 import * as Effect from "effect/Effect"
 import type { EventType } from "../../model/EventType.ts"
@@ -8,17 +8,18 @@ import type { SessionScope } from "../../model/Provenance.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { HandleGrants } from "../../operations/HandleGrants.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { note, refused, writesNothing } from "../evidence.ts"
-import { endedByLease, eventTypes, freshId, freshProcess } from "../fixtures.ts"
+import { WakeOutbox } from "../../operations/WakeOutbox.ts"
+import { note, refused, rejectedAs, writesNothing } from "../evidence.ts"
+import { claimed, endedByLease, eventTypes, freshId, freshOwner, freshProcess, longMs, outputs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, lawsOf } from "../Law.ts"
+import { expectEquals, lawsOf, wakeTimes } from "../Law.ts"
+import { appended, claimsOf, look, rowsOf, sequencesOf, settled, statesOf, types, wakingProcess } from "../waking.ts"
 
-/** The laws of wakes. */
-export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
+const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
   "a wake id follows from the target scope and the dedupe key alone": function* () {
     const registry = yield* ProcessRegistry
     for (const [wakeTargetScope, request, wakeId] of golden) {
-      for (const id of [yield* wakingProcess(), yield* wakingProcess()]) {
+      for (const id of [yield* processWithWakes(), yield* processWithWakes()]) {
         for (const _ of [1, 2]) {
           const { wakeDelivery } = yield* registry.appendEvent(id, { ...request, wakeTargetScope }, external)
           yield* expectEquals("the wake id", wakeDelivery?.wakeId, wakeId)
@@ -29,7 +30,7 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
 
   "a session and each of its frames are woken under different ids": function* () {
     const registry = yield* ProcessRegistry
-    const id = yield* wakingProcess()
+    const id = yield* processWithWakes()
     const scopes = [{ sessionId: "s" }, { sessionId: "s", agentFrameId: "f" }, { sessionId: "s", agentFrameId: "g" }]
     const deliveries = yield* Effect.forEach(scopes, (wakeTargetScope) =>
       Effect.map(registry.appendEvent(id, { ...merged, wakeTargetScope }, external), (receipt) => receipt.wakeDelivery)
@@ -49,7 +50,7 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
   "a delivery says whom to wake with what, and which event of which process calls for it": function* () {
     const registry = yield* ProcessRegistry
     const causedBy = { _tag: "Turn", sessionId: "s", turnId: "t" } as const
-    const id = yield* wakingProcess({ wakeTarget: { sessionId: "s" }, provenance: { originator, causedBy } })
+    const id = yield* processWithWakes({ wakeTarget: { sessionId: "s" }, provenance: { originator, causedBy } })
     yield* registry.appendEvent(id, note(1), external)
     const { event, wakeDelivery } = yield* registry.appendEvent(id, { ...progress, replayKey: "k" }, external)
     yield* expectEquals("the delivery", wakeDelivery, {
@@ -74,7 +75,7 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
 
   "the target an append names comes before that of the process": function* () {
     const registry = yield* ProcessRegistry
-    const id = yield* wakingProcess({ wakeTarget: { sessionId: "own", agentFrameId: "f" } })
+    const id = yield* processWithWakes({ wakeTarget: { sessionId: "own", agentFrameId: "f" } })
     const own = yield* registry.appendEvent(id, progress, external)
     yield* expectEquals("the own one", own.wakeDelivery?.targetScopeId, "session:own/frame:f")
     const wakeTargetScope = { sessionId: "named" }
@@ -84,7 +85,7 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
 
   "a wake without a target is stored and listed, and calls for no delivery": function* () {
     const registry = yield* ProcessRegistry
-    const id = yield* wakingProcess()
+    const id = yield* processWithWakes()
     const receipt = yield* registry.appendEvent(id, progress, external)
     yield* expectEquals("the delivery", receipt.wakeDelivery, undefined)
     const wake = { input: "look", dedupeKey: `${id}:1` }
@@ -95,7 +96,7 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
   "an event whose condition does not hold is stored without a wake, listed nowhere and delivered to nobody":
     function* () {
       const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess({ wakeTarget: { sessionId: "s" } })
+      const id = yield* processWithWakes({ wakeTarget: { sessionId: "s" } })
       for (const request of [
         { eventType: "progress", payload: { urgent: false, text: "x" } },
         { eventType: "hinted", payload: { other: 1 } }
@@ -113,7 +114,7 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     const registry = yield* ProcessRegistry
     const grants = yield* HandleGrants
     const sessionId = `session-${crypto.randomUUID()}`
-    const id = yield* wakingProcess({ wakeTarget: { sessionId } })
+    const id = yield* processWithWakes({ wakeTarget: { sessionId } })
     const request = { ...progress, replayKey: "k" }
     const first = yield* registry.appendEvent(id, request, external)
     const replay = (wakeTargetScope?: SessionScope) =>
@@ -131,8 +132,8 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
 
   "wakes are listed after a sequence, in order, until they are acknowledged; the record is not touched": function* () {
     const registry = yield* ProcessRegistry
-    const id = yield* wakingProcess()
-    const twin = yield* wakingProcess()
+    const id = yield* processWithWakes()
+    const twin = yield* processWithWakes()
     for (const request of [progress, note(1), progress, merged]) yield* registry.appendEvent(id, request, external)
     yield* registry.appendEvent(twin, progress, external)
     yield* expectEquals("all", yield* wakesOf(id, 0), [1, 3, 4])
@@ -147,7 +148,7 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
 
   "any sequence may be acknowledged: of a note, of no event yet, of an ended process": function* () {
     const registry = yield* ProcessRegistry
-    const id = yield* wakingProcess()
+    const id = yield* processWithWakes()
     yield* registry.appendEvent(id, note(1), external)
     for (const sequence of [0, 1, 2, 99]) yield* writesNothing([id], registry.ackWake(id, sequence))
     yield* registry.appendEvent(id, progress, external)
@@ -165,7 +166,7 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     const unknown = yield* freshId
     yield* refused("the wakes", "ProcessUnknown", [unknown], registry.wakeEventsAfter(unknown, 0))
     yield* refused("an acknowledgement", "ProcessUnknown", [unknown], registry.ackWake(unknown, 1))
-    const id = yield* wakingProcess()
+    const id = yield* processWithWakes()
     yield* registry.appendEvent(id, progress, external)
     for (const sequence of [-1, 0.5, Number.NaN]) {
       yield* refused("the wakes", "InputInvalid", [id], registry.wakeEventsAfter(id, sequence))
@@ -213,10 +214,119 @@ const wakeTypes: ReadonlyArray<EventType> = [
   })
 ]
 
-const wakingProcess = (changes: Parameters<typeof freshProcess>[1] = {}) =>
+const processWithWakes = (changes: Parameters<typeof freshProcess>[1] = {}) =>
   freshProcess("rerunnable", { ...changes, eventTypes: wakeTypes })
 
 const wakesOf = (id: ProcessId, sequence: number) =>
   Effect.flatMap(ProcessRegistry, (registry) =>
     Effect.map(registry.wakeEventsAfter(id, sequence), (events) => events.map((event) => event.sequence))
   )
+
+const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
+  "a wake is owed as soon as its event is there: fresh, due at once, and for as long as wakes last": function* () {
+    const { event, wakeDelivery } = yield* appended(yield* wakingProcess())
+    const [row, ...more] = yield* rowsOf(wakeDelivery.wakeId)
+    yield* expectEquals("how many more", more.length, 0)
+    yield* expectEquals("the row", row, {
+      number: row?.number,
+      wake: wakeDelivery,
+      state: "pending",
+      attempts: 0,
+      nextAttemptAtMs: event.occurredAtMs,
+      expiresAtMs: event.occurredAtMs + wakeTimes.expiryMs,
+      isOpen: true
+    })
+    yield* expectEquals("whether something is due", yield* (yield* WakeOutbox).isDue, true)
+  },
+
+  "an event without a wake or a target, a rejected one and a replay owe nothing": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* wakingProcess()
+    const aimless = yield* freshProcess("rerunnable", { eventTypes: types })
+    yield* registry.appendEvent(id, { eventType: "progress", payload: { urgent: false, text: "x" } }, external)
+    yield* registry.appendEvent(aimless, look, external)
+    yield* rejectedAs("semantics_failed", { eventType: "progress", payload: { urgent: true } }, id)
+    yield* expectEquals("what is owed", yield* claimsOf(id, aimless), [])
+    const request = { ...look, replayKey: "once" }
+    for (const _ of [1, 2, 3]) yield* registry.appendEvent(id, request, external)
+    yield* expectEquals("of three requests under one key", sequencesOf(yield* claimsOf(id)), [2])
+  },
+
+  "the target that an append names is the one that is owed": function* () {
+    const id = yield* wakingProcess()
+    const sessionId = `named-${id}`
+    yield* (yield* ProcessRegistry).appendEvent(id, { ...look, wakeTargetScope: { sessionId } }, external)
+    const [claim] = yield* claimsOf(id)
+    yield* expectEquals("the target", claim?.wake.targetSessionId, sessionId)
+  },
+
+  "an end owes the wake that its type declares, whichever operation ends the process": function* () {
+    const registry = yield* ProcessRegistry
+    const leased = yield* wakingProcess()
+    const lease = yield* claimed(leased, yield* freshOwner())
+    yield* registry.completeProcessWithLease(lease, outputs.Success)
+    const outside = yield* wakingProcess("externally_owned")
+    yield* registry.completeProcess(outside, outputs.Success, { _tag: "ExternalOwner" })
+    const own = yield* wakingProcess()
+    yield* registry.appendEvent(own, { eventType: "done", payload: { text: "over" }, replayKey: "end" }, external)
+    const claims = yield* claimsOf(leased, outside, own)
+    const input = (id: ProcessId) => claims.filter(({ wake }) => wake.processId === id).map(({ wake }) => wake.input)
+    yield* expectEquals("by lease", input(leased), ['{"answer":42}'])
+    yield* expectEquals("from outside", input(outside), ['{"answer":42}'])
+    yield* expectEquals("by an event of its own", input(own), ["over"])
+    const [event] = (yield* registry.wakeEventsAfter(leased, 0)).slice(-1)
+    yield* expectEquals("what is listed", event?.semantics.wake, {
+      input: '{"answer":42}',
+      dedupeKey: `${leased}:${event?.sequence}`
+    })
+  },
+
+  "a selector that misses does not keep a process from ending: the whole payload wakes": function* () {
+    const registry = yield* ProcessRegistry
+    const id = yield* wakingProcess()
+    const lease = yield* claimed(id, yield* freshOwner())
+    yield* registry.completeProcessWithLease(lease, outputs.Failure)
+    const [claim] = yield* claimsOf(id)
+    const parsed = JSON.parse(claim?.wake.input ?? "null") as { readonly await_output?: { readonly code?: string } }
+    yield* expectEquals("the code in it", parsed.await_output?.code, "law_failed")
+  },
+
+  "wakes of one key merge while nobody has seen them; a later event arms them again": function* () {
+    const id = yield* wakingProcess()
+    const key = yield* freshId
+    const merging = appended(id, { eventType: "keyed", payload: { key, text: "same" } })
+    const { wakeDelivery } = yield* merging
+    yield* merging
+    yield* expectEquals("merged", statesOf(yield* rowsOf(wakeDelivery.wakeId)), ["pending"])
+    const [first] = yield* claimsOf(id)
+    yield* expectEquals("the one that stands", first?.wake, wakeDelivery)
+    yield* merging
+    yield* expectEquals("behind a claim", statesOf(yield* rowsOf(wakeDelivery.wakeId)), ["enqueuing", "pending"])
+    yield* merging
+    yield* expectEquals("merged again", statesOf(yield* rowsOf(wakeDelivery.wakeId)), ["enqueuing", "pending"])
+    yield* settled(first, "Enqueued")
+    const [second] = yield* claimsOf(id)
+    yield* expectEquals("armed", [second?.wake.wakeId, second?.wake.sequence], [wakeDelivery.wakeId, 3])
+    yield* settled(second, "Enqueued")
+    yield* merging
+    yield* expectEquals("armed after delivery", sequencesOf(yield* claimsOf(id)), [5])
+  },
+
+  "what a target certainly has not seen goes on merging, what it may have seen does not": function* () {
+    const outbox = yield* WakeOutbox
+    for (const [seen, states] of [
+      ["no", ["pending"]],
+      ["unknown", ["pending", "pending"]]
+    ] as const) {
+      const id = yield* wakingProcess()
+      const merging = appended(id, { eventType: "keyed", payload: { key: yield* freshId, text: "same" } })
+      const { wakeId } = (yield* merging).wakeDelivery
+      for (const claim of yield* claimsOf(id)) yield* outbox.settle(claim, { _tag: "Defer", delayMs: longMs, seen })
+      yield* merging
+      yield* expectEquals(`seen: ${seen}`, statesOf(yield* rowsOf(wakeId)), states)
+    }
+  }
+})
+
+/** The laws of this file, by subject. */
+export const laws: ReadonlyArray<Law> = [...wakeLaws, ...outboxLaws]
