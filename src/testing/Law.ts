@@ -34,7 +34,7 @@ import type { WakeOutbox } from "../operations/WakeOutbox.ts"
 import * as Outbox from "../operations/WakeOutbox.ts"
 import type { WakeTimes } from "../store/Outbox.ts"
 import { WakeTimings } from "../store/Outbox.ts"
-import type { ProcessStore } from "../store/ProcessStore.ts"
+import * as Store from "../store/ProcessStore.ts"
 
 /** One sentence about every store. `section` names the decision (ADR) or the part of a guide that it rests on. */
 export interface Law {
@@ -86,14 +86,23 @@ export const law = (name: string, section: string, body: Effect.Effect<unknown, 
   )
 })
 
+/** What a law's body is given. */
+export type LawServices = Effect.Effect.Success<typeof services>
+
 /** What a law does: an effect, or the body of one. */
 export type LawBody =
   | Effect.Effect<unknown, LawFailure, LawEnv>
-  | (() => Generator<YieldWrap<Effect.Effect<unknown, LawFailure, LawEnv>>, unknown, never>)
+  | ((services: LawServices) => Generator<YieldWrap<Effect.Effect<unknown, LawFailure, LawEnv>>, unknown, never>)
 
 /** Makes laws of one section, by their names. */
 export const lawsOf = (section: string, bodies: Readonly<Record<string, LawBody>>): ReadonlyArray<Law> =>
-  Object.entries(bodies).map(([name, body]) => law(name, section, typeof body === "function" ? Effect.gen(body) : body))
+  Object.entries(bodies).map(([name, body]) =>
+    law(
+      name,
+      section,
+      typeof body === "function" ? Effect.flatMap(services, (given) => Effect.gen(() => body(given))) : body
+    )
+  )
 
 /** Expects deep equality of plain values; an absent property and an undefined one differ. */
 export const expectEquals = (about: string, actual: unknown, expected: unknown): Effect.Effect<void, Mismatch> =>
@@ -186,7 +195,7 @@ export class FailureDetector extends Context.Tag("holdfast/testing/FailureDetect
 
 /** Everything a law may use. */
 export type LawEnv =
-  | ProcessStore
+  | Store.ProcessStore
   | ProcessRegistry
   | Leases.Leases
   | Activations.Activations
@@ -199,6 +208,24 @@ export type LawEnv =
   | Environments.Environments
   | LawClock
   | FailureDetector
+
+const services = Effect.suspend(() =>
+  Effect.all({
+    activations: Activations.Activations,
+    clock: LawClock,
+    detector: FailureDetector,
+    environments: Environments.Environments,
+    executions: Executions.BodyWrites,
+    feed: Changes.ChangeFeed,
+    grants: Grants.HandleGrants,
+    leases: Leases.Leases,
+    outbox: Outbox.WakeOutbox,
+    registry: Registry.ProcessRegistry,
+    retention: Pruning.Retention,
+    store: Store.ProcessStore,
+    waits: Waits.Waits
+  })
+)
 
 /** A clock that stands still until a law advances it; sleeping takes real time, so that bounds on waits stay bounds. */
 export const controlledClock: Effect.Effect<typeof LawClock.Service> = Effect.sync(() => {
@@ -245,7 +272,10 @@ export interface LawEnvOptions {
 }
 
 /** The world around a store. The store is built under the clock that its laws will move. */
-export const layer = <E>(store: Layer.Layer<ProcessStore, E>, options: LawEnvOptions = {}): Layer.Layer<LawEnv, E> =>
+export const layer = <E>(
+  store: Layer.Layer<Store.ProcessStore, E>,
+  options: LawEnvOptions = {}
+): Layer.Layer<LawEnv, E> =>
   Layer.scopedContext(
     Effect.flatMap(options.clock ?? controlledClock, (clock) =>
       clock.within(

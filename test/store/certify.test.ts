@@ -404,7 +404,7 @@ describe("certification", () => {
       const failure = failed.find(({ law }) => law.startsWith("the first event has sequence 1"))
       assert.strictEqual(
         failure?.problem,
-        '"the first event has sequence 1, the next one 2, and the record takes over its time" (4) is broken: ' +
+        '"the first event has sequence 1, the next one 2, and the record takes over its time" (ADR 0003) is broken: ' +
           "whether time passed: expected true, got false"
       )
     })

@@ -8,7 +8,6 @@ import type { Registration } from "../../model/Registration.ts"
 import { Activations } from "../../operations/Activations.ts"
 import { external, host } from "../../operations/decisions/authority.ts"
 import type { ReadyWorker } from "../../operations/decisions/register.ts"
-import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, keptOf, logOf, recordOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import {
   claimed,
@@ -26,8 +25,7 @@ import type { Law } from "../Law.ts"
 import { expectEquals, LawClock, lawsOf } from "../Law.ts"
 
 const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
-  "an activation begins with one fact: who began it, when, as which attempt, under which fence": function* () {
-    const activations = yield* Activations
+  *"an activation begins with one fact: who began it, when, as which attempt, under which fence"({ activations }) {
     const { id, lease } = yield* leasedProcess()
     const row = yield* activations.begin(lease, 1, stable)
     const [event] = yield* logOf(id)
@@ -52,9 +50,10 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* isFold(id)
   },
 
-  "beginning the same activation under the same fence again is a replay, also once the lease is gone": function* () {
-    const activations = yield* Activations
-    const clock = yield* LawClock
+  *"beginning the same activation under the same fence again is a replay, also once the lease is gone"({
+    activations,
+    clock
+  }) {
     const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
     yield* activations.begin(lease, 1, stable)
     yield* writesNothing([id], activations.begin(lease, 1, stable))
@@ -63,25 +62,21 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* expectEquals("the answer", again.sequence, 1)
   },
 
-  "an activation that somebody else began is a conflict": function* () {
-    const activations = yield* Activations
+  *"an activation that somebody else began is a conflict"({ activations }) {
     const { id, lease } = yield* lostActivation
     yield* expectEquals("the fence", lease.fencingToken, 2)
     const error = yield* refused("it", "EventRejected", [id], activations.begin(lease, 1, stable))
     yield* expectEquals("the reason", error.reason, "replay_conflict")
   },
 
-  "only the next activation begins": function* () {
-    const activations = yield* Activations
+  *"only the next activation begins"({ activations }) {
     const { id, lease } = yield* leasedProcess()
     for (const activation of [0, 2, 7]) {
       yield* refused(`activation ${activation}`, "EventRejected", [id], activations.begin(lease, activation, stable))
     }
   },
 
-  "no activation begins of an ended or unknown process": function* () {
-    const activations = yield* Activations
-    const registry = yield* ProcessRegistry
+  *"no activation begins of an ended or unknown process"({ activations, registry }) {
     const { id, lease } = yield* leasedProcess()
     const unknown = { ...lease, processId: yield* freshId }
     yield* refused("an unknown one", "ProcessUnknown", [unknown.processId], activations.begin(unknown, 1, stable))
@@ -90,8 +85,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* refused("an ended one", "ProcessAlreadyTerminal", [id], activations.begin(later, 1, stable))
   },
 
-  "an attempt is counted when the activation before it left no fact": function* () {
-    const activations = yield* Activations
+  *"an attempt is counted when the activation before it left no fact"({ activations }) {
     const { id, lease } = yield* lostActivation
     yield* activations.begin(lease, 2, stable)
     const record = yield* recordOf(id)
@@ -99,8 +93,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* isFold(id)
   },
 
-  "an activation after a hand-back goes on with the same attempt": function* () {
-    const activations = yield* Activations
+  *"an activation after a hand-back goes on with the same attempt"({ activations }) {
     const { id, lease } = yield* leasedProcess()
     yield* activations.begin(lease, 1, stable)
     yield* activations.suspend(lease, "passivated")
@@ -110,9 +103,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* isFold(id)
   },
 
-  "the first owner stays the first for ever": function* () {
-    const activations = yield* Activations
-    const registry = yield* ProcessRegistry
+  *"the first owner stays the first for ever"({ activations, registry }) {
     const { id, lease } = yield* lostActivation
     const { firstStarted } = yield* recordOf(id)
     const late = yield* freshOwner("late")
@@ -121,8 +112,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* expectEquals("the first owner", (yield* recordOf(id)).firstStarted, firstStarted)
   },
 
-  "whoever records the first start first stands, and later calls write nothing": function* () {
-    const registry = yield* ProcessRegistry
+  *"whoever records the first start first stands, and later calls write nothing"({ registry }) {
     const id = yield* freshProcess()
     const first = yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
     yield* expectEquals("the first owner", first.firstStarted, { owner: stable, startedAtMs: 5 })
@@ -134,8 +124,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* refused("an unknown one", "ProcessUnknown", [unknown], registry.recordFirstStarted(unknown, later))
   },
 
-  "the first start may be recorded after the end, and moves nothing else": function* () {
-    const registry = yield* ProcessRegistry
+  *"the first start may be recorded after the end, and moves nothing else"({ registry }) {
     const id = yield* freshProcess("externally_owned")
     const ended = yield* registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
     const started = yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
@@ -147,17 +136,14 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* isFold(id)
   },
 
-  "an activation recorded by its first start is begun under the same fence by replay": function* () {
-    const registry = yield* ProcessRegistry
-    const activations = yield* Activations
+  *"an activation recorded by its first start is begun under the same fence by replay"({ activations, registry }) {
     const { id, lease } = yield* leasedProcess()
     yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
     const row = yield* writesNothing([id], activations.begin(lease, 1, stable))
     yield* expectEquals("the activations", row.snapshot.context.activations, 1)
   },
 
-  "a hand-back writes its reason and releases the lease in one commit": function* () {
-    const activations = yield* Activations
+  *"a hand-back writes its reason and releases the lease in one commit"({ activations }) {
     for (const reason of ["handed_back", "passivated", "lease_lost"] as const) {
       const { id, lease } = yield* leasedProcess()
       yield* activations.begin(lease, 1, stable)
@@ -175,8 +161,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     }
   },
 
-  "handing back what never began only releases": function* () {
-    const activations = yield* Activations
+  *"handing back what never began only releases"({ activations }) {
     const { id, lease } = yield* leasedProcess()
     const before = yield* rowOf(id)
     yield* activations.suspend(lease, "handed_back")
@@ -185,8 +170,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* expectEquals("the time of the record", kept.record?.updatedAtMs, before.snapshot.context.updatedAtMs)
   },
 
-  "a process goes through any number of activations, each with its own fence and fact": function* () {
-    const activations = yield* Activations
+  *"a process goes through any number of activations, each with its own fence and fact"({ activations }) {
     const id = yield* freshProcess()
     for (const activation of [1, 2, 3]) {
       const lease = yield* claimed(id, yield* freshOwner())
@@ -205,8 +189,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* isFold(id)
   },
 
-  "of racing workers with one lease exactly one activation begins": function* () {
-    const activations = yield* Activations
+  *"of racing workers with one lease exactly one activation begins"({ activations }) {
     const { id, lease } = yield* leasedProcess()
     yield* Effect.all(
       Array.from({ length: 8 }, () => activations.begin(lease, 1, stable)),
@@ -231,8 +214,7 @@ const lostActivation = Effect.gen(function* () {
 })
 
 const startLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
-  "a start without a worker only registers": function* () {
-    const activations = yield* Activations
+  *"a start without a worker only registers"({ activations }) {
     const id = yield* freshId
     const outcome = yield* activations.start(yield* registeredOf(registrationOf(id, "rerunnable")), host)
     yield* expectEquals("the outcome", outcome._tag, "Registered")
@@ -240,8 +222,7 @@ const startLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* expectEquals("the log and the lease", [kept.log, kept.lease, kept.fencingToken], [[], undefined, 0])
   },
 
-  "a start with a ready worker registers, claims and begins in one commit": function* () {
-    const activations = yield* Activations
+  *"a start with a ready worker registers, claims and begins in one commit"({ activations }) {
     const id = yield* freshId
     const worker = yield* readyWorker
     const outcome = yield* activations.start(yield* registeredOf(registrationOf(id, "owner_bound")), host, worker)
@@ -255,8 +236,7 @@ const startLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* isFold(id)
   },
 
-  "a start of a known id attaches when engine and payload are equal, whatever else changed": function* () {
-    const activations = yield* Activations
+  *"a start of a known id attaches when engine and payload are equal, whatever else changed"({ activations }) {
     const id = yield* freshProcess("rerunnable")
     const redeployed = registrationOf(id, "owner_bound", {
       eventTypes: [plain("other")],
@@ -269,17 +249,14 @@ const startLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* expectEquals("the process", outcome.row.base.registration.disposition, "rerunnable")
   },
 
-  "a start of an ended process attaches to its end": function* () {
-    const activations = yield* Activations
-    const registry = yield* ProcessRegistry
+  *"a start of an ended process attaches to its end"({ activations, registry }) {
     const { id, lease } = yield* leasedProcess()
     yield* registry.completeProcessWithLease(lease, outputs.Success)
     const start = activations.start(yield* registeredOf(registrationOf(id, "rerunnable")), host, yield* readyWorker)
     yield* expectEquals("the outcome", (yield* writesNothing([id], start))._tag, "Attached")
   },
 
-  "a start of a known id with another engine or payload is refused and names what differs": function* () {
-    const activations = yield* Activations
+  *"a start of a known id with another engine or payload is refused and names what differs"({ activations }) {
     const id = yield* freshProcess()
     for (const [kind, payload, fields] of otherWork) {
       const input = { _tag: "Engine", kind, payload } as const
@@ -289,8 +266,7 @@ const startLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     }
   },
 
-  "of concurrent starts of one id one begins and the others attach": function* () {
-    const activations = yield* Activations
+  *"of concurrent starts of one id one begins and the others attach"({ activations }) {
     const id = yield* freshId
     const registered = yield* registeredOf(registrationOf(id, "rerunnable"))
     const workers = yield* Effect.all(Array.from({ length: 6 }, () => readyWorker))
@@ -302,8 +278,7 @@ const startLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* expectEquals("the log", yield* typesOf(id), ["process.started"])
   },
 
-  "a body starts children under its lease": function* () {
-    const activations = yield* Activations
+  *"a body starts children under its lease"({ activations }) {
     const { id: parent, lease } = yield* leasedProcess()
     const registration = yield* childOf(parent)
     const start = activations.start(yield* registeredOf(registration), { _tag: "Body", lease }, yield* readyWorker)
@@ -312,9 +287,7 @@ const startLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* expectEquals("the parent", (yield* recordOf(registration.id)).parent, registration.parent)
   },
 
-  "a parent that was asked to stop, has ended or is unknown starts no more children": function* () {
-    const activations = yield* Activations
-    const registry = yield* ProcessRegistry
+  *"a parent that was asked to stop, has ended or is unknown starts no more children"({ activations, registry }) {
     const cancelled = yield* leasedProcess()
     yield* registry.requestProcessCancel(cancelled.id, "stop", external)
     const ended = yield* freshProcess("externally_owned")
@@ -332,9 +305,7 @@ const startLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     }
   },
 
-  "a child that was started before its parent was asked to stop is attached to afterwards": function* () {
-    const activations = yield* Activations
-    const registry = yield* ProcessRegistry
+  *"a child that was started before its parent was asked to stop is attached to afterwards"({ activations, registry }) {
     const { id: parent, lease } = yield* leasedProcess()
     const registered = yield* registeredOf(yield* childOf(parent))
     const authority = { _tag: "Body", lease } as const

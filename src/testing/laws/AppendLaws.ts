@@ -7,16 +7,13 @@ import type { AppendRequest } from "../../model/Append.ts"
 import { reservedEventTypes } from "../../model/EventType.ts"
 import type { EventRejected } from "../../model/errors.ts"
 import { external } from "../../operations/decisions/authority.ts"
-import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, logOf, note, recordOf, refused, rejectedAs, typesOf, writesNothing } from "../evidence.ts"
 import { freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, lawsOf } from "../Law.ts"
+import { expectEquals, lawsOf } from "../Law.ts"
 
 const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
-  "the first event has sequence 1, the next one 2, and the record takes over its time": function* () {
-    const registry = yield* ProcessRegistry
-    const clock = yield* LawClock
+  *"the first event has sequence 1, the next one 2, and the record takes over its time"({ clock, registry }) {
     const id = yield* freshProcess()
     yield* clock.advance(shortMs)
     const { event: first } = yield* registry.appendEvent(id, note(1), external)
@@ -29,28 +26,25 @@ const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* isFold(id)
   },
 
-  "an append to an unknown process is refused": function* () {
-    const registry = yield* ProcessRegistry
+  *"an append to an unknown process is refused"({ registry }) {
     const id = yield* freshId
     yield* refused("it", "ProcessUnknown", [id], registry.appendEvent(id, note(1), external))
   },
 
-  "a rejected append says why, writes nothing and uses no sequence number": function* () {
-    const registry = yield* ProcessRegistry
+  *"a rejected append says why, writes nothing and uses no sequence number"({ registry }) {
     const id = yield* freshProcess()
     yield* registry.appendEvent(id, note(1), external)
     for (const [reason, request] of rejections) yield* rejectedAs(reason, request, id)
     yield* expectEquals("the next one", (yield* registry.appendEvent(id, note(2), external)).event.sequence, 2)
   },
 
-  "a payload that does not fit names the path and the problem": function* () {
+  *"a payload that does not fit names the path and the problem"() {
     const id = yield* freshProcess()
     const error = yield* rejectedAs("payload_invalid", { eventType: "line", payload: { text: 7 } }, id)
     yield* expectEquals("the detail", error.detail, "invalid `line` payload: /text: must be string")
   },
 
-  "a payload that is not JSON is refused with the place where it is not": function* () {
-    const registry = yield* ProcessRegistry
+  *"a payload that is not JSON is refused with the place where it is not"({ registry }) {
     const id = yield* freshProcess()
     for (const [payload, field] of notJson) {
       const append = registry.appendEvent(id, { eventType: "note", payload }, external)
@@ -58,15 +52,14 @@ const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     }
   },
 
-  "the lifecycle's own types are appended by their own operations only": function* () {
+  *"the lifecycle's own types are appended by their own operations only"() {
     const id = yield* freshProcess()
     for (const eventType of [...reservedEventTypes, "process.cancel_requested"]) {
       yield* rejectedAs("reserved", { eventType, payload: { reason: null }, replayKey: "k" }, id)
     }
   },
 
-  "a producer's own terminal type ends the process, its value wrapped as the state it declares": function* () {
-    const registry = yield* ProcessRegistry
+  *"a producer's own terminal type ends the process, its value wrapped as the state it declares"({ registry }) {
     for (const [eventType, payload, status] of ownEnds) {
       const id = yield* freshProcess()
       yield* registry.appendEvent(id, { eventType, payload, replayKey: "end" }, external)
@@ -75,8 +68,7 @@ const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     }
   },
 
-  "an output that contradicts the declared state is refused": function* () {
-    const registry = yield* ProcessRegistry
+  *"an output that contradicts the declared state is refused"({ registry }) {
     const id = yield* freshProcess()
     const payload = { result: { type: "cancelled", message: "no" } }
     const append = registry.appendEvent(id, { eventType: "finished", payload, replayKey: "end" }, external)
@@ -84,8 +76,7 @@ const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* expectEquals("the contradiction", [error.declared, error.outcome], ["completed", "cancelled"])
   },
 
-  "an ended process takes notes but no second end": function* () {
-    const registry = yield* ProcessRegistry
+  *"an ended process takes notes but no second end"({ registry }) {
     const { id, lease } = yield* leasedProcess()
     const { status } = yield* registry.completeProcessWithLease(lease, outputs.Failure)
     const second = registry.appendEvent(id, { eventType: "finished", payload: { result: 1 }, replayKey: "e" }, external)
@@ -97,8 +88,7 @@ const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* isFold(id)
   },
 
-  "a wake is materialised when its condition holds: zero and text do, null and the empty text do not": function* () {
-    const registry = yield* ProcessRegistry
+  *"a wake is materialised when its condition holds: zero and text do, null and the empty text do not"({ registry }) {
     const id = yield* freshProcess()
     for (const [urgent, isWake] of conditions) {
       const payload = { urgent, text: { b: 1, a: 2 } }
@@ -109,8 +99,7 @@ const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     }
   },
 
-  "what was appended does not change with the caller's own copy": function* () {
-    const registry = yield* ProcessRegistry
+  *"what was appended does not change with the caller's own copy"({ registry }) {
     const id = yield* freshProcess()
     const payload = { list: [1] }
     yield* registry.appendEvent(id, { eventType: "note", payload }, external)
@@ -118,8 +107,7 @@ const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* expectEquals("the payload", (yield* logOf(id))[0]?.payload, { list: [1] })
   },
 
-  "events are read after a sequence, in order, up to a limit, and beyond the end there are none": function* () {
-    const registry = yield* ProcessRegistry
+  *"events are read after a sequence, in order, up to a limit, and beyond the end there are none"({ registry }) {
     const id = yield* freshProcess()
     for (const value of [1, 2, 3, 4]) yield* registry.appendEvent(id, note(value), external)
     const read = (after: number, limit?: number) =>
@@ -180,9 +168,7 @@ const ownEnds: ReadonlyArray<readonly [string, unknown, unknown]> = [
 ]
 
 const replayLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
-  "a replay answers the stored event and writes nothing": function* () {
-    const registry = yield* ProcessRegistry
-    const clock = yield* LawClock
+  *"a replay answers the stored event and writes nothing"({ clock, registry }) {
     const id = yield* freshProcess()
     const request = { eventType: "note", payload: { b: 1, a: [2] }, replayKey: "k" }
     const stored = yield* registry.appendEvent(id, request, external)
@@ -194,8 +180,7 @@ const replayLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     }
   },
 
-  "a replay key that stands for another type or payload is a conflict": function* () {
-    const registry = yield* ProcessRegistry
+  *"a replay key that stands for another type or payload is a conflict"({ registry }) {
     const id = yield* freshProcess()
     yield* registry.appendEvent(id, { ...note({ text: "x" }), replayKey: "k" }, external)
     const others: ReadonlyArray<AppendRequest> = [
@@ -205,8 +190,7 @@ const replayLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     for (const request of others) yield* rejectedAs("replay_conflict", request, id)
   },
 
-  "replay keys belong to one process, and the empty one is a key like any other": function* () {
-    const registry = yield* ProcessRegistry
+  *"replay keys belong to one process, and the empty one is a key like any other"({ registry }) {
     const [one, two] = [yield* freshProcess(), yield* freshProcess()]
     for (const id of [one, two]) {
       const { event: first } = yield* registry.appendEvent(id, { ...note(1), replayKey: "" }, external)
@@ -215,17 +199,14 @@ const replayLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     }
   },
 
-  "requests without a replay key always append": function* () {
-    const registry = yield* ProcessRegistry
+  *"requests without a replay key always append"({ registry }) {
     const id = yield* freshProcess()
     for (const sequence of [1, 2, 3]) {
       yield* expectEquals("it", (yield* registry.appendEvent(id, note(0), external)).event.sequence, sequence)
     }
   },
 
-  "the replay look-up comes before every other check": function* () {
-    const registry = yield* ProcessRegistry
-    const clock = yield* LawClock
+  *"the replay look-up comes before every other check"({ clock, registry }) {
     const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
     const body = { _tag: "Body", lease } as const
     const request = { eventType: "finished", payload: { result: 1 }, replayKey: "end" }
@@ -236,8 +217,7 @@ const replayLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* rejectedAs("replay_conflict", { eventType: "process.started", payload: {}, replayKey: "end" }, id)
   },
 
-  "of concurrent appends under one key one is stored and the others replay it": function* () {
-    const registry = yield* ProcessRegistry
+  *"of concurrent appends under one key one is stored and the others replay it"({ registry }) {
     const id = yield* freshProcess()
     const request = { ...note(1), replayKey: "k" }
     const append = registry.appendEvent(id, request, external)

@@ -6,7 +6,6 @@ import type { CompletionRefused, InputInvalid, StoreError } from "../../model/er
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import type { ClosePolicy } from "../../model/Registration.ts"
-import { Activations } from "../../operations/Activations.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import type { DispatchOutcome } from "../../operations/decisions/children.ts"
 import * as Children from "../../operations/decisions/children.ts"
@@ -30,12 +29,12 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
+import { expectEquals, law, lawsOf } from "../Law.ts"
 import { prune, registrationIn } from "./RetentionLaws.ts"
 
 const childrenLaws: ReadonlyArray<Law> = [
   ...lawsOf("ADR 0019", {
-    "children are found by their parent, ascending by id, ended ones included": function* () {
+    *"children are found by their parent, ascending by id, ended ones included"() {
       const { children } = yield* ProcessStore
       const parent = yield* freshProcess()
       yield* expectEquals("before there are any", yield* children.of(parent), [])
@@ -80,42 +79,38 @@ const childrenLaws: ReadonlyArray<Law> = [
   ),
 
   ...lawsOf("ADR 0019", {
-    "whoever ends the parent: an outside owner, an event of its own, a sweep, a drain, each owes the same":
-      function* () {
-        const { children } = yield* ProcessStore
-        const registry = yield* ProcessRegistry
-        const activations = yield* Activations
-        const outside = yield* freshProcess("externally_owned")
-        const byEvent = yield* freshProcess()
-        const bySweep = yield* freshProcess()
-        const owner = yield* freshOwner()
-        const byDrain = yield* freshProcess("owner_bound")
-        const parents = [outside, byEvent, bySweep, byDrain]
-        const ids = yield* Effect.forEach(parents, (parent) => childOf(parent, "abandon"))
-        yield* endOutside(outside)
-        yield* registry.appendEvent(
-          byEvent,
-          { eventType: "finished", payload: { result: 1 }, replayKey: "f" },
-          external
-        )
-        yield* registry.requestProcessCancel(bySweep, "stop", external)
-        yield* expectEquals("asked to stop, not ended", yield* children.closeRequestsOf(bySweep), [])
-        yield* activations.recover(bySweep, yield* recoverer())
-        const lease = yield* claimed(byDrain, owner, shortMs)
-        yield* activations.begin(lease, 1, owner)
-        yield* (yield* LawClock).advance(shortMs)
-        yield* activations.drain(byDrain, yield* recoverer({ owner }))
-        const owed = yield* Effect.forEach(parents, (parent) => children.closeRequestsOf(parent))
-        yield* expectEquals(
-          "who is owed",
-          owed.map((debts) => debts.map(({ childId, action }) => ({ childId, action }))),
-          ids.map((childId) => [{ childId, action: "abandon" }])
-        )
-      },
-
-    "a parent that is asked to stop owes a cancel to children of that policy, once, and nothing else": function* () {
+    *"whoever ends the parent: an outside owner, an event of its own, a sweep, a drain, each owes the same"({
+      activations,
+      clock,
+      registry
+    }) {
       const { children } = yield* ProcessStore
-      const registry = yield* ProcessRegistry
+      const outside = yield* freshProcess("externally_owned")
+      const byEvent = yield* freshProcess()
+      const bySweep = yield* freshProcess()
+      const owner = yield* freshOwner()
+      const byDrain = yield* freshProcess("owner_bound")
+      const parents = [outside, byEvent, bySweep, byDrain]
+      const ids = yield* Effect.forEach(parents, (parent) => childOf(parent, "abandon"))
+      yield* endOutside(outside)
+      yield* registry.appendEvent(byEvent, { eventType: "finished", payload: { result: 1 }, replayKey: "f" }, external)
+      yield* registry.requestProcessCancel(bySweep, "stop", external)
+      yield* expectEquals("asked to stop, not ended", yield* children.closeRequestsOf(bySweep), [])
+      yield* activations.recover(bySweep, yield* recoverer())
+      const lease = yield* claimed(byDrain, owner, shortMs)
+      yield* activations.begin(lease, 1, owner)
+      yield* clock.advance(shortMs)
+      yield* activations.drain(byDrain, yield* recoverer({ owner }))
+      const owed = yield* Effect.forEach(parents, (parent) => children.closeRequestsOf(parent))
+      yield* expectEquals(
+        "who is owed",
+        owed.map((debts) => debts.map(({ childId, action }) => ({ childId, action }))),
+        ids.map((childId) => [{ childId, action: "abandon" }])
+      )
+    },
+
+    *"a parent that is asked to stop owes a cancel to children of that policy, once, and nothing else"({ registry }) {
+      const { children } = yield* ProcessStore
       const parent = yield* freshProcess("externally_owned")
       const cancelled = yield* childOf(parent, "cancel")
       yield* childOf(parent, "abandon")
@@ -134,10 +129,8 @@ const childrenLaws: ReadonlyArray<Law> = [
     },
 
     "a child that is registered under a closing parent is owed from its first moment; one that is started is refused":
-      function* () {
+      function* ({ activations, registry }) {
         const { children } = yield* ProcessStore
-        const registry = yield* ProcessRegistry
-        const activations = yield* Activations
         const asked = yield* freshProcess("externally_owned")
         yield* registry.requestProcessCancel(asked, null, external)
         const ended = yield* freshProcess("externally_owned")
@@ -185,7 +178,7 @@ const pay = (childId: ProcessId): Effect.Effect<DispatchOutcome, StoreError, Pro
   Effect.flatMap(ProcessStore, (store) => store.transact(Children.dispatchPlan(childId), Children.dispatch(childId)))
 
 const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
-  "a debt is paid once: the child is asked, with its parent as the reason, and the debt is gone": function* () {
+  *"a debt is paid once: the child is asked, with its parent as the reason, and the debt is gone"() {
     const { children } = yield* ProcessStore
     const parent = yield* freshProcess("externally_owned")
     const cancelled = yield* childOf(parent, "cancel")
@@ -212,9 +205,10 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     yield* Effect.forEach([cancelled, abandoned], isFold)
   },
 
-  "a child that ended meanwhile, or was asked already, is not written to; its debt is gone all the same": function* () {
+  *"a child that ended meanwhile, or was asked already, is not written to; its debt is gone all the same"({
+    registry
+  }) {
     const { children } = yield* ProcessStore
-    const registry = yield* ProcessRegistry
     const parent = yield* freshProcess("externally_owned")
     const ids = [yield* childOf(parent, "cancel"), yield* childOf(parent, "cancel"), yield* childOf(parent, "abandon")]
     const [ended = parent, cancelled = parent, abandoned = parent] = ids
@@ -227,7 +221,7 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [])
   },
 
-  "a paid cancel makes the child owe its own children, to any depth": function* () {
+  *"a paid cancel makes the child owe its own children, to any depth"() {
     const { children } = yield* ProcessStore
     const root = yield* freshProcess("externally_owned")
     const line = [root]
@@ -250,7 +244,7 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     )
   },
 
-  "debts are read in pages by whoever pays them, and counted as they are written": function* () {
+  *"debts are read in pages by whoever pays them, and counted as they are written"() {
     const { children } = yield* ProcessStore
     const parent = yield* freshProcess("externally_owned")
     const ids = yield* Effect.forEach(Array.from({ length: 5 }), () => childOf(parent, "cancel"))
@@ -266,10 +260,9 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     yield* expectEquals("what the childless owe", children.closeRequestsWritten() - before, 5)
   },
 
-  "a prune keeps a parent until what it owes is paid, and says why": function* () {
+  *"a prune keeps a parent until what it owes is paid, and says why"({ registry }) {
     const { children } = yield* ProcessStore
     const scope = yield* freshId
-    const registry = yield* ProcessRegistry
     const parent = yield* freshId
     yield* registry.registerProcess(registrationIn(parent, scope))
     const child = yield* childOf(parent, "cancel")
@@ -286,9 +279,8 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     )
   },
 
-  "a pruned child is nobody's child any more, and nothing is owed to it": function* () {
+  *"a pruned child is nobody's child any more, and nothing is owed to it"({ registry }) {
     const { children } = yield* ProcessStore
-    const registry = yield* ProcessRegistry
     const scope = yield* freshId
     const parent = yield* freshProcess("externally_owned")
     const child = yield* freshId

@@ -22,7 +22,7 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
+import { expectEquals, law, lawsOf } from "../Law.ts"
 
 const completionLaws: ReadonlyArray<Law> = [
   ...lawsOf("ADR 0003", {
@@ -52,9 +52,7 @@ const completionLaws: ReadonlyArray<Law> = [
       })
     ),
 
-    "completing with the same output again is a replay, whatever became of the lease": function* () {
-      const registry = yield* ProcessRegistry
-      const clock = yield* LawClock
+    *"completing with the same output again is a replay, whatever became of the lease"({ clock, registry }) {
       const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
       const ended = yield* registry.completeProcessWithLease(lease, outputs.Success)
       yield* clock.advance(shortMs)
@@ -63,8 +61,7 @@ const completionLaws: ReadonlyArray<Law> = [
       yield* expectEquals("the answer", yield* writesNothing([id], again), ended)
     },
 
-    "completing with another output of the same kind is a replay conflict": function* () {
-      const registry = yield* ProcessRegistry
+    *"completing with another output of the same kind is a replay conflict"({ registry }) {
       const id = yield* endedByLease
       const lease = yield* claimed(id, yield* freshOwner())
       const again = registry.completeProcessWithLease(lease, success({ answer: 43 }))
@@ -72,8 +69,7 @@ const completionLaws: ReadonlyArray<Law> = [
       yield* expectEquals("the reason", error.reason, "replay_conflict")
     },
 
-    "completing an ended process with another kind of output is refused as already terminal": function* () {
-      const registry = yield* ProcessRegistry
+    *"completing an ended process with another kind of output is refused as already terminal"({ registry }) {
       const id = yield* endedByLease
       const lease = yield* claimed(id, yield* freshOwner())
       for (const output of [outputs.Failure, outputs.Cancelled, outputs.Abandoned]) {
@@ -83,8 +79,7 @@ const completionLaws: ReadonlyArray<Law> = [
       }
     },
 
-    "an end appended by hand under the terminal key is the same end": function* () {
-      const registry = yield* ProcessRegistry
+    *"an end appended by hand under the terminal key is the same end"({ registry }) {
       const { id, lease } = yield* leasedProcess()
       yield* registry.appendEvent(
         id,
@@ -99,8 +94,7 @@ const completionLaws: ReadonlyArray<Law> = [
       yield* expectEquals("the status", record.status, endOf(outputs.Success).status)
     },
 
-    "an output that is not JSON is refused with the place where it is not": function* () {
-      const registry = yield* ProcessRegistry
+    *"an output that is not JSON is refused with the place where it is not"({ registry }) {
       const { id, lease } = yield* leasedProcess()
       const completion = registry.completeProcessWithLease(lease, success({ at: new Map() }))
       yield* expectEquals(
@@ -110,8 +104,7 @@ const completionLaws: ReadonlyArray<Law> = [
       )
     },
 
-    "an output does not change with the caller's own copy": function* () {
-      const registry = yield* ProcessRegistry
+    *"an output does not change with the caller's own copy"({ registry }) {
       const { id, lease } = yield* leasedProcess()
       const value = { list: [1] }
       yield* registry.completeProcessWithLease(lease, success(value))
@@ -126,8 +119,7 @@ const completionLaws: ReadonlyArray<Law> = [
   ),
 
   ...lawsOf("ADR 0003", {
-    "the end notes its authority, which takes no part in a replay": function* () {
-      const registry = yield* ProcessRegistry
+    *"the end notes its authority, which takes no part in a replay"({ registry }) {
       const id = yield* freshProcess("externally_owned")
       yield* registry.completeProcess(id, outputs.Abandoned, { _tag: "ExternalOwner" })
       yield* expectEquals("the payload", (yield* logOf(id))[0]?.payload, {
@@ -145,16 +137,14 @@ const completionLaws: ReadonlyArray<Law> = [
       })
     },
 
-    "an unleased completion needs no lease, and leaves the one that is held": function* () {
-      const registry = yield* ProcessRegistry
+    *"an unleased completion needs no lease, and leaves the one that is held"({ registry }) {
       const { id, lease } = yield* leasedProcess()
       yield* registry.completeProcess(id, outputs.Success, { _tag: "WorkflowKey", workflowKey: "w" })
       yield* expectEquals("the lease", (yield* keptOf(id)).lease, lease)
       yield* isFold(id)
     },
 
-    "nothing completes an unknown process": function* () {
-      const registry = yield* ProcessRegistry
+    *"nothing completes an unknown process"({ registry }) {
       const { lease } = yield* leasedProcess()
       const id = yield* freshId
       const completion = registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
@@ -201,9 +191,7 @@ function completesWhatItMay(disposition: Disposition) {
 }
 
 const requestLaws: ReadonlyArray<Law> = lawsOf("What happens when: Requests", {
-  "a request to cancel is recorded once for each reason, and the first one stands in the record": function* () {
-    const registry = yield* ProcessRegistry
-    const clock = yield* LawClock
+  *"a request to cancel is recorded once for each reason, and the first one stands in the record"({ clock, registry }) {
     const id = yield* freshProcess()
     const first = yield* registry.requestProcessCancel(id, null, external)
     yield* clock.advance(shortMs)
@@ -222,8 +210,7 @@ const requestLaws: ReadonlyArray<Law> = lawsOf("What happens when: Requests", {
     yield* isFold(id)
   },
 
-  "an ended process takes a request to cancel as a note": function* () {
-    const registry = yield* ProcessRegistry
+  *"an ended process takes a request to cancel as a note"({ registry }) {
     const id = yield* endedByLease
     const record = yield* registry.requestProcessCancel(id, "late", external)
     yield* expectEquals(
@@ -235,8 +222,7 @@ const requestLaws: ReadonlyArray<Law> = lawsOf("What happens when: Requests", {
     yield* isFold(id)
   },
 
-  "the first request to abandon stands; an ended process takes none": function* () {
-    const registry = yield* ProcessRegistry
+  *"the first request to abandon stands; an ended process takes none"({ registry }) {
     const id = yield* freshProcess("externally_owned")
     const request = { requestedBy: "operator", requestedAtMs: 3, reason: "gone" }
     const record = yield* registry.requestProcessAbandon(id, request, external)
@@ -257,8 +243,7 @@ const requestLaws: ReadonlyArray<Law> = lawsOf("What happens when: Requests", {
     )
   },
 
-  "requests for an end of an unknown process are refused": function* () {
-    const registry = yield* ProcessRegistry
+  *"requests for an end of an unknown process are refused"({ registry }) {
     const id = yield* freshId
     yield* refused("to cancel", "ProcessUnknown", [id], registry.requestProcessCancel(id, null, external))
     const request = { requestedBy: "operator", requestedAtMs: 3 }

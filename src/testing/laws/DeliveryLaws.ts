@@ -3,20 +3,16 @@
  */
 import * as Effect from "effect/Effect"
 import { external } from "../../operations/decisions/authority.ts"
-import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { Retention } from "../../operations/Retention.ts"
-import { WakeOutbox } from "../../operations/WakeOutbox.ts"
 import type { WakeQuery } from "../../store/Outbox.ts"
 import { writesNothing } from "../evidence.ts"
 import { freshId, outputs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, expectFailure, LawClock, lawsOf, Mismatch, wakeTimes } from "../Law.ts"
+import { expectEquals, expectFailure, lawsOf, Mismatch, wakeTimes } from "../Law.ts"
 import { appended, claimsOf, look, namesOf, rowsOf, settled, statesOf, wakingProcess } from "../waking.ts"
 
 const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
   "of the wakes of one process for one target the earliest goes first, alone; other groups do not wait for it":
-    function* () {
-      const registry = yield* ProcessRegistry
+    function* ({ registry }) {
       const [id, other] = [yield* wakingProcess(), yield* wakingProcess()]
       for (const _ of [1, 2, 3]) yield* registry.appendEvent(id, look, external)
       yield* registry.appendEvent(id, { ...look, wakeTargetScope: { sessionId: `else-${id}` } }, external)
@@ -33,8 +29,7 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
       yield* expectEquals("behind a discarded one", namesOf(yield* claimsOf(id, other), id), ["3"])
     },
 
-  "a claim takes at most what it asks for, each row once, under a fresh token": function* () {
-    const outbox = yield* WakeOutbox
+  *"a claim takes at most what it asks for, each row once, under a fresh token"({ outbox }) {
     yield* claimsOf()
     const ids = [yield* wakingProcess(), yield* wakingProcess(), yield* wakingProcess()]
     for (const id of ids) yield* appended(id)
@@ -54,8 +49,7 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
   },
 
   "only the present token settles: another one, a used one and an unknown row are told that the claim is lost":
-    function* () {
-      const outbox = yield* WakeOutbox
+    function* ({ outbox }) {
       const id = yield* wakingProcess()
       const { wakeId } = (yield* appended(id)).wakeDelivery
       const [claim] = yield* claimsOf(id)
@@ -73,30 +67,28 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
       yield* expectEquals("the row at last", statesOf(yield* rowsOf(wakeId)), ["enqueued"])
     },
 
-  "a deferred wake rests as long as it was told and holds back those behind it; its first attempt is kept":
-    function* () {
-      const outbox = yield* WakeOutbox
-      const clock = yield* LawClock
-      const id = yield* wakingProcess()
-      const { wakeId } = (yield* appended(id)).wakeDelivery
-      yield* appended(id)
-      const [claim] = yield* claimsOf(id)
-      const firstAttemptMs = (yield* rowsOf(wakeId))[0]?.firstAttemptMs
-      if (claim !== undefined) yield* outbox.settle(claim, { _tag: "Defer", delayMs: 400, seen: "unknown" })
-      if (clock.isExact) {
-        yield* clock.advance(399)
-        yield* expectEquals("one millisecond early", yield* claimsOf(id), [])
-      }
-      yield* clock.advance(1 + (clock.isExact ? 0 : 400))
-      const [again] = yield* claimsOf(id)
-      yield* expectEquals("then", [again?.wake.sequence, again?.attempts], [1, 2])
-      yield* expectEquals("the first attempt", (yield* rowsOf(wakeId))[0]?.firstAttemptMs, firstAttemptMs)
-    },
+  *"a deferred wake rests as long as it was told and holds back those behind it; its first attempt is kept"({
+    clock,
+    outbox
+  }) {
+    const id = yield* wakingProcess()
+    const { wakeId } = (yield* appended(id)).wakeDelivery
+    yield* appended(id)
+    const [claim] = yield* claimsOf(id)
+    const firstAttemptMs = (yield* rowsOf(wakeId))[0]?.firstAttemptMs
+    if (claim !== undefined) yield* outbox.settle(claim, { _tag: "Defer", delayMs: 400, seen: "unknown" })
+    if (clock.isExact) {
+      yield* clock.advance(399)
+      yield* expectEquals("one millisecond early", yield* claimsOf(id), [])
+    }
+    yield* clock.advance(1 + (clock.isExact ? 0 : 400))
+    const [again] = yield* claimsOf(id)
+    yield* expectEquals("then", [again?.wake.sequence, again?.attempts], [1, 2])
+    yield* expectEquals("the first attempt", (yield* rowsOf(wakeId))[0]?.firstAttemptMs, firstAttemptMs)
+  },
 
   "a claim that is not settled in its time goes to the next, under another token; whoever had it has lost it":
-    function* () {
-      const outbox = yield* WakeOutbox
-      const clock = yield* LawClock
+    function* ({ clock, outbox }) {
       const id = yield* wakingProcess()
       const { wakeId } = (yield* appended(id)).wakeDelivery
       const [dead] = yield* claimsOf(id)
@@ -111,9 +103,7 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
       yield* expectEquals("the row", statesOf(yield* rowsOf(wakeId)), ["enqueuing"])
     },
 
-  "stale claims return to pending first, also those that the claim does not take": function* () {
-    const outbox = yield* WakeOutbox
-    const clock = yield* LawClock
+  *"stale claims return to pending first, also those that the claim does not take"({ clock, outbox }) {
     const ids = [yield* wakingProcess(), yield* wakingProcess()] as const
     const wakeIds = yield* Effect.forEach(ids, (id) =>
       Effect.map(appended(id), ({ wakeDelivery }) => wakeDelivery.wakeId)
@@ -127,9 +117,7 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     } else yield* expectEquals("their states", states, ["pending", "pending"])
   },
 
-  "what was not delivered in its time is discarded as expired, and the next of its group goes": function* () {
-    const outbox = yield* WakeOutbox
-    const clock = yield* LawClock
+  *"what was not delivered in its time is discarded as expired, and the next of its group goes"({ clock, outbox }) {
     if (!clock.isExact) return
     const id = yield* wakingProcess()
     const { wakeId } = (yield* appended(id)).wakeDelivery
@@ -144,9 +132,7 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("the row", [row?.state, row?.discardReason], ["discarded", "expired"])
   },
 
-  "a discarded wake can be redriven as if it were fresh; nothing else can": function* () {
-    const outbox = yield* WakeOutbox
-    const clock = yield* LawClock
+  *"a discarded wake can be redriven as if it were fresh; nothing else can"({ clock, outbox }) {
     const id = yield* wakingProcess()
     const { wakeId } = (yield* appended(id)).wakeDelivery
     const none = { _tag: "NoneDiscarded" }
@@ -173,8 +159,7 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
 })
 
 const outboxReportLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
-  "a report counts the wakes by state and reason, and names of each blocked group whom it waits for": function* () {
-    const outbox = yield* WakeOutbox
+  *"a report counts the wakes by state and reason, and names of each blocked group whom it waits for"({ outbox }) {
     yield* claimsOf()
     const before = (yield* outbox.report).counts
     const [id, gone, quick] = [yield* wakingProcess(), yield* wakingProcess(), yield* wakingProcess()]
@@ -209,8 +194,7 @@ const outboxReportLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     ])
   },
 
-  "each reason to discard is counted by itself": function* () {
-    const outbox = yield* WakeOutbox
+  *"each reason to discard is counted by itself"({ outbox }) {
     const before = (yield* outbox.report).counts.discarded
     for (const reason of ["expired", "target_gone", "retargeted", "retargeted"] as const) {
       const id = yield* wakingProcess()
@@ -226,10 +210,7 @@ const outboxReportLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
   },
 
   "a process that owes wakes is kept by a prune, which says so; what was delivered or discarded goes with it":
-    function* () {
-      const retention = yield* Retention
-      const clock = yield* LawClock
-      const registry = yield* ProcessRegistry
+    function* ({ clock, registry, retention }) {
       const scope = yield* freshId
       const provenance = { originator: { _tag: "Host", scope } } as const
       const id = yield* wakingProcess("externally_owned", { provenance })
@@ -253,8 +234,7 @@ const outboxReportLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
       yield* expectEquals("what is left", (yield* Effect.forEach(wakeIds, rowsOf)).flat(), [])
     },
 
-  "wakes are listed the newest first, by state, process and target, a page at a time": function* () {
-    const outbox = yield* WakeOutbox
+  *"wakes are listed the newest first, by state, process and target, a page at a time"({ outbox }) {
     const [id, other] = [yield* wakingProcess(), yield* wakingProcess()]
     const targetScopeId = (yield* appended(id)).wakeDelivery.targetScopeId
     for (const each of [id, id, other]) yield* appended(each)
@@ -281,8 +261,7 @@ const outboxReportLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     for (const limit of [0, 1_001, 0.5]) yield* expectFailure("a listing", "InputInvalid", outbox.list({ limit }))
   },
 
-  "a limit that is none, a settlement that is none and a token that is no text are refused": function* () {
-    const outbox = yield* WakeOutbox
+  *"a limit that is none, a settlement that is none and a token that is no text are refused"({ outbox }) {
     const id = yield* wakingProcess()
     const { wakeId } = (yield* appended(id)).wakeDelivery
     for (const limit of [0, -1, 0.5, Number.NaN, 1_001]) {

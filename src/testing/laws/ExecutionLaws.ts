@@ -8,11 +8,10 @@ import type { ProcessId } from "../../model/ids.ts"
 import type { JournalOperation } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import { Activations } from "../../operations/Activations.ts"
-import { BodyWrites } from "../../operations/BodyWrites.ts"
 import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import { host } from "../../operations/decisions/authority.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
-import { Leases } from "../../operations/Leases.ts"
+import type { Leases } from "../../operations/Leases.ts"
 import type { Lookup } from "../../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
@@ -33,8 +32,7 @@ import type { Law } from "../Law.ts"
 import { expectEquals, expectFailure, LawClock, lawsOf } from "../Law.ts"
 
 const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
-  "a journal is read in order of position, each entry with where the log stood and when": function* () {
-    const executions = yield* BodyWrites
+  *"a journal is read in order of position, each entry with where the log stood and when"({ executions }) {
     const { id, lease } = yield* begunProcess
     const atMs = yield* Effect.flatMap(LawClock, ({ nowMs }) => nowMs)
     yield* executions.record(lease, { ...draft(1, "step"), outcome: { ok: { z: 1, a: [null] } } })
@@ -59,8 +57,7 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
     yield* isFold(id)
   },
 
-  "an entry is written once: a repetition changes neither it nor the log": function* () {
-    const executions = yield* BodyWrites
+  *"an entry is written once: a repetition changes neither it nor the log"({ executions }) {
     const { id, lease } = yield* begunProcess
     yield* executions.record(lease, { ...draft(1, "random"), outcome: 1 })
     const before = yield* executions.journalOf(id)
@@ -68,9 +65,7 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
     yield* expectEquals("the journal", yield* executions.journalOf(id), before)
   },
 
-  "a body journals under its lease, and nothing once the lease is lost": function* () {
-    const executions = yield* BodyWrites
-    const leases = yield* Leases
+  *"a body journals under its lease, and nothing once the lease is lost"({ executions, leases }) {
     const { id, lease } = yield* begunProcess
     const other = yield* freshProcess()
     yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
@@ -84,33 +79,32 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
     yield* expectEquals("the journal", yield* executions.journalOf(id), [])
   },
 
-  "a signal that is there ends a wait as it is entered, one that comes later ends it then; each ends one":
-    function* () {
-      const executions = yield* BodyWrites
-      const { id, lease } = yield* begunProcess
-      const { event: early } = yield* sendReady(id, "early")
-      const first = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
-      const ended = { outcome: { _tag: "Signal", sequence: early.sequence }, signal: early }
-      yield* expectEquals("the first wait", first, { waitKey: `process:${id}:signal.ready:1`, ended })
-      const second = yield* executions.enterWait(lease, draft(2, "await_signal"), forReady)
-      yield* expectEquals("the second wait", second, { waitKey: `process:${id}:signal.ready:2` })
-      yield* expectEquals("how it stands", yield* executions.waitOf(id, second.waitKey), second)
-      const { event: late } = yield* sendReady(id, "late")
-      yield* expectEquals("how it ended", yield* executions.waitOf(id, second.waitKey), {
-        ...second,
-        ended: { outcome: { _tag: "Signal", sequence: late.sequence }, signal: late }
-      })
-      yield* expectEquals("the first wait, asked again", yield* executions.waitOf(id, first.waitKey), first)
-      yield* expectEquals(
-        "what was journaled",
-        (yield* executions.journalOf(id)).map(({ outcome }) => outcome),
-        [{ wait_key: first.waitKey }, { wait_key: second.waitKey }]
-      )
-      yield* isFold(id)
-    },
+  *"a signal that is there ends a wait as it is entered, one that comes later ends it then; each ends one"({
+    executions
+  }) {
+    const { id, lease } = yield* begunProcess
+    const { event: early } = yield* sendReady(id, "early")
+    const first = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
+    const ended = { outcome: { _tag: "Signal", sequence: early.sequence }, signal: early }
+    yield* expectEquals("the first wait", first, { waitKey: `process:${id}:signal.ready:1`, ended })
+    const second = yield* executions.enterWait(lease, draft(2, "await_signal"), forReady)
+    yield* expectEquals("the second wait", second, { waitKey: `process:${id}:signal.ready:2` })
+    yield* expectEquals("how it stands", yield* executions.waitOf(id, second.waitKey), second)
+    const { event: late } = yield* sendReady(id, "late")
+    yield* expectEquals("how it ended", yield* executions.waitOf(id, second.waitKey), {
+      ...second,
+      ended: { outcome: { _tag: "Signal", sequence: late.sequence }, signal: late }
+    })
+    yield* expectEquals("the first wait, asked again", yield* executions.waitOf(id, first.waitKey), first)
+    yield* expectEquals(
+      "what was journaled",
+      (yield* executions.journalOf(id)).map(({ outcome }) => outcome),
+      [{ wait_key: first.waitKey }, { wait_key: second.waitKey }]
+    )
+    yield* isFold(id)
+  },
 
-  "waits are counted by the name of their signal": function* () {
-    const executions = yield* BodyWrites
+  *"waits are counted by the name of their signal"({ executions }) {
     const { id, lease } = yield* begunProcess
     const keys: Array<string> = []
     for (const [index, name] of ["ready", "other", "ready", "rea"].entries()) {
@@ -122,9 +116,7 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
   },
 
   "time ends a wait at its deadline and not before, once; a sleep by its timer, a wait for a signal by its timeout":
-    function* () {
-      const executions = yield* BodyWrites
-      const clock = yield* LawClock
+    function* ({ clock, executions }) {
       const { id, lease } = yield* begunProcess
       const deadlineMs = (yield* clock.nowMs) + longMs
       const sleep = yield* executions.enterWait(lease, draft(1, "sleep"), { _tag: "Timer", deadlineMs })
@@ -151,11 +143,12 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
       yield* isFold(id)
     },
 
-  "timers are due from their deadline on, the earliest first, until they fired or their process ended": function* () {
-    const executions = yield* BodyWrites
-    const clock = yield* LawClock
+  *"timers are due from their deadline on, the earliest first, until they fired or their process ended"({
+    clock,
+    executions,
+    registry
+  }) {
     const { execution } = yield* ProcessStore
-    const registry = yield* ProcessRegistry
     const base = yield* clock.nowMs
     const [late, soon, over] = [yield* begunProcess, yield* begunProcess, yield* begunProcess]
     const afterMs = new Map([
@@ -180,9 +173,10 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
     yield* expectEquals("after the first fired", yield* due(base + 2 * shortMs), [late.id])
   },
 
-  "an ended process enters no wait and takes no signal; one that it was sent before is a replay": function* () {
-    const executions = yield* BodyWrites
-    const registry = yield* ProcessRegistry
+  *"an ended process enters no wait and takes no signal; one that it was sent before is a replay"({
+    executions,
+    registry
+  }) {
     const { id, lease } = yield* begunProcess
     const sender = yield* begunProcess
     const { event } = yield* sendReady(id, "a")
@@ -200,8 +194,7 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
     yield* expectFailure("a wait", "LeaseLost", wait)
   },
 
-  "a body's signal is journaled in the commit that delivers it": function* () {
-    const executions = yield* BodyWrites
+  *"a body's signal is journaled in the commit that delivers it"({ executions }) {
     const [sender, target] = [yield* begunProcess, yield* begunProcess]
     const wait = yield* executions.enterWait(target.lease, draft(1, "await_signal"), forReady)
     const { event } = yield* executions.signalFrom(sender.lease, target.id, ready(target.id, "a"), draft(1, "signal"))
@@ -253,9 +246,7 @@ const sendReady = (
   )
 
 const passivationLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
-  "what was put away to wait is due when one of its waits ends, and not before": function* () {
-    const executions = yield* BodyWrites
-    const activations = yield* Activations
+  *"what was put away to wait is due when one of its waits ends, and not before"({ activations, executions }) {
     const { id, lease } = yield* begunProcess
     const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
     yield* activations.suspend(lease, "passivated", [waitKey])
@@ -266,9 +257,7 @@ const passivationLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
     yield* isFold(id)
   },
 
-  "a body whose wait ended while it was put away is handed back, and due at once": function* () {
-    const executions = yield* BodyWrites
-    const activations = yield* Activations
+  *"a body whose wait ended while it was put away is handed back, and due at once"({ activations, executions }) {
     const { id, lease } = yield* begunProcess
     const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
     yield* executions.enterWait(lease, draft(2, "sleep"), { _tag: "Timer", deadlineMs: Number.MAX_SAFE_INTEGER })
@@ -279,9 +268,7 @@ const passivationLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
     yield* expectEquals("whether it is due", row.dueAtMs !== null, true)
   },
 
-  "a process with a later start is not due before it, and a sweep leaves it until then": function* () {
-    const activations = yield* Activations
-    const clock = yield* LawClock
+  *"a process with a later start is not due before it, and a sweep leaves it until then"({ activations, clock }) {
     const id = yield* freshId
     const startAtMs = (yield* clock.nowMs) + longMs
     const registered = yield* registeredOf(registrationOf(id, "rerunnable", { startAtMs }))

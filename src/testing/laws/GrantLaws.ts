@@ -16,11 +16,10 @@ import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, logOf, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
 import { endedByLease, freshId, freshProcess, outputs, registrationOf, shortMs } from "../fixtures.ts"
 import type { Law, Mismatch } from "../Law.ts"
-import { expectEquals, LawClock, lawsOf } from "../Law.ts"
+import { expectEquals, lawsOf } from "../Law.ts"
 
 const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
-  "a grant is answered, listed and remembered, and touches no record": function* () {
-    const grants = yield* HandleGrants
+  *"a grant is answered, listed and remembered, and touches no record"({ grants }) {
     const id = yield* freshProcess()
     const session = yield* freshSession
     const scope = { sessionId: session, agentFrameId: "f" }
@@ -35,8 +34,7 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     yield* expectEquals("whether there is one", yield* grants.hasHandleGrant(scope, id), true)
   },
 
-  "granting again replaces the descriptor, for this scope only": function* () {
-    const grants = yield* HandleGrants
+  *"granting again replaces the descriptor, for this scope only"({ grants }) {
     const id = yield* freshProcess()
     const [one, two] = [yield* freshScope, yield* freshScope]
     for (const scope of [one, two]) yield* grants.grantHandle(scope, id, { kind: "law", label: "first" })
@@ -45,8 +43,7 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     yield* expectEquals("the other one", yield* descriptorsOf(two), [{ kind: "law", label: "first" }])
   },
 
-  "a grant of an unknown process is refused, and nobody has one": function* () {
-    const grants = yield* HandleGrants
+  *"a grant of an unknown process is refused, and nobody has one"({ grants }) {
     const id = yield* freshId
     const scope = yield* freshScope
     yield* changesNoGrant([id], refused("a grant", "ProcessUnknown", [id], grants.grantHandle(scope, id, {})))
@@ -55,8 +52,7 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     yield* expectEquals("the list", yield* grants.listHandleGrants(scope), [])
   },
 
-  "a revoked grant is gone; revoking again, or what never was, is silent": function* () {
-    const grants = yield* HandleGrants
+  *"a revoked grant is gone; revoking again, or what never was, is silent"({ grants }) {
     const id = yield* freshProcess()
     const [one, two] = [yield* freshScope, yield* freshScope]
     for (const scope of [one, two]) yield* grants.grantHandle(scope, id, {})
@@ -69,8 +65,7 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     yield* expectEquals("a process without grants", yield* grants.handleGrantsForProcess(id), [])
   },
 
-  "a session and each of its frames are different scopes; an empty frame is the session itself": function* () {
-    const grants = yield* HandleGrants
+  *"a session and each of its frames are different scopes; an empty frame is the session itself"({ grants }) {
     const id = yield* freshProcess()
     const sessionId = yield* freshSession
     yield* grants.grantHandle({ sessionId, agentFrameId: "" }, id, {})
@@ -84,8 +79,7 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
   },
 
   "a transfer moves grants with their descriptors, over those that stand at the target, and appends nothing":
-    function* () {
-      const grants = yield* HandleGrants
+    function* ({ grants }) {
       const ids = [yield* freshProcess(), yield* freshProcess()] as const
       const [from, to] = [yield* freshScope, { ...(yield* freshScope), agentFrameId: "f" }]
       for (const id of ids) yield* grants.grantHandle(from, id, { label: "moved" })
@@ -100,8 +94,7 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
       yield* changesNoGrant(ids, grants.transferHandleGrants(to, to, ids))
     },
 
-  "a transfer of which one grant is missing moves none": function* () {
-    const grants = yield* HandleGrants
+  *"a transfer of which one grant is missing moves none"({ grants }) {
     const ids = [yield* freshProcess(), yield* freshProcess()] as const
     const [from, to] = [yield* freshScope, yield* freshScope]
     yield* grants.grantHandle(from, ids[0], { label: "stays" })
@@ -115,32 +108,28 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     yield* changesNoGrant(ids, refused("an unknown one", "GrantMissing", [...ids, unknown], toUnknown))
   },
 
-  "a transfer of nothing is no failure and does nothing": function* () {
-    const grants = yield* HandleGrants
+  *"a transfer of nothing is no failure and does nothing"({ grants }) {
     const id = yield* freshProcess()
     const [from, to] = [yield* freshScope, yield* freshScope]
     yield* grants.grantHandle(from, id, {})
     yield* changesNoGrant([id], writesNothing([id], grants.transferHandleGrants(from, to, [])))
   },
 
-  "the grants of a scope are listed by process id, bytewise, ended ones too; the live ones without those":
-    function* () {
-      const grants = yield* HandleGrants
-      const { prefix, ids } = yield* named("b", "\u{1f600}", "a", "\uffee", "Z")
-      const scope = yield* freshScope
-      yield* Effect.forEach(ids, (id) => grants.grantHandle(scope, id, {}))
-      yield* end(processId(`${prefix}a`))
-      const suffixes = (entries: ReadonlyArray<{ readonly record: { readonly id: string } }>) =>
-        entries.map(({ record }) => record.id.slice(prefix.length))
-      const all = yield* grants.listHandleGrants(scope)
-      yield* expectEquals("all", suffixes(all), ["Z", "a", "b", "\uffee", "\u{1f600}"])
-      yield* expectEquals("the record of the ended one", all[1]?.record.status._tag, "Completed")
-      const live = suffixes(yield* grants.listLiveHandleGrants(scope))
-      yield* expectEquals("the live ones", live, ["Z", "b", "\uffee", "\u{1f600}"])
-    },
+  *"the grants of a scope are listed by process id, bytewise, ended ones too; the live ones without those"({ grants }) {
+    const { prefix, ids } = yield* named("b", "\u{1f600}", "a", "\uffee", "Z")
+    const scope = yield* freshScope
+    yield* Effect.forEach(ids, (id) => grants.grantHandle(scope, id, {}))
+    yield* end(processId(`${prefix}a`))
+    const suffixes = (entries: ReadonlyArray<{ readonly record: { readonly id: string } }>) =>
+      entries.map(({ record }) => record.id.slice(prefix.length))
+    const all = yield* grants.listHandleGrants(scope)
+    yield* expectEquals("all", suffixes(all), ["Z", "a", "b", "\uffee", "\u{1f600}"])
+    yield* expectEquals("the record of the ended one", all[1]?.record.status._tag, "Completed")
+    const live = suffixes(yield* grants.listLiveHandleGrants(scope))
+    yield* expectEquals("the live ones", live, ["Z", "b", "\uffee", "\u{1f600}"])
+  },
 
-  "the grants of a process are listed by session, then scope, bytewise; an ended process may be granted": function* () {
-    const grants = yield* HandleGrants
+  *"the grants of a process are listed by session, then scope, bytewise; an ended process may be granted"({ grants }) {
     const id = yield* endedByLease
     const scopes = [["b"], ["a", "\u{1f600}"], ["B", "z"], ["a", "\uffee"], ["a"]]
     yield* Effect.forEach(scopes, ([sessionId = "", agentFrameId = ""]) =>
@@ -204,47 +193,46 @@ const changesNoGrant = <A, E, R>(
   })
 
 const sessionLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
-  "deleting a session takes the grants of all its frames and reports the running processes that lost one":
-    function* () {
-      const grants = yield* HandleGrants
-      const [session, other] = [yield* freshSession, yield* freshSession]
-      const { prefix, ids } = yield* named("\u{1f600}", "b", "\uffee", "shared", "ended", "foreign")
-      const id = (suffix: string) => processId(`${prefix}${suffix}`)
-      yield* end(id("ended"))
-      const edges: ReadonlyArray<readonly [string, string, string]> = [
-        [session, "", "\u{1f600}"],
-        [session, "f", "b"],
-        [session, "g", "b"],
-        [session, "", "\uffee"],
-        [session, "f", "shared"],
-        [session, "", "ended"],
-        [other, "f", "shared"],
-        [`${session}x`, "", "foreign"],
-        [`${session}/frame:f`, "", "foreign"]
-      ]
-      yield* Effect.forEach(edges, ([sessionId, agentFrameId, suffix]) =>
-        grants.grantHandle({ sessionId, agentFrameId }, id(suffix), {})
-      )
-      const report = yield* writesNothing(ids, grants.deleteSessionProcessState(session))
-      yield* expectEquals("the report", report, {
-        sessionId: session,
-        revokedHandleCount: 6,
-        deletedWakeCount: 0,
-        orphanedProcessIds: [id("b"), id("\uffee"), id("\u{1f600}")],
-        preservedProcessIds: [id("shared")]
-      })
-      const left = yield* Effect.forEach(ids, (one) => grants.handleGrantsForProcess(one))
-      yield* expectEquals(
-        "what is left",
-        left.map((all) => all.map((grant) => grant.sessionId)),
-        [[], [], [], [other], [], [`${session}/frame:f`, `${session}x`]]
-      )
-      yield* expectEquals("a second time", yield* grants.deleteSessionProcessState(session), nothingLost(session))
-    },
+  *"deleting a session takes the grants of all its frames and reports the running processes that lost one"({ grants }) {
+    const [session, other] = [yield* freshSession, yield* freshSession]
+    const { prefix, ids } = yield* named("\u{1f600}", "b", "\uffee", "shared", "ended", "foreign")
+    const id = (suffix: string) => processId(`${prefix}${suffix}`)
+    yield* end(id("ended"))
+    const edges: ReadonlyArray<readonly [string, string, string]> = [
+      [session, "", "\u{1f600}"],
+      [session, "f", "b"],
+      [session, "g", "b"],
+      [session, "", "\uffee"],
+      [session, "f", "shared"],
+      [session, "", "ended"],
+      [other, "f", "shared"],
+      [`${session}x`, "", "foreign"],
+      [`${session}/frame:f`, "", "foreign"]
+    ]
+    yield* Effect.forEach(edges, ([sessionId, agentFrameId, suffix]) =>
+      grants.grantHandle({ sessionId, agentFrameId }, id(suffix), {})
+    )
+    const report = yield* writesNothing(ids, grants.deleteSessionProcessState(session))
+    yield* expectEquals("the report", report, {
+      sessionId: session,
+      revokedHandleCount: 6,
+      deletedWakeCount: 0,
+      orphanedProcessIds: [id("b"), id("\uffee"), id("\u{1f600}")],
+      preservedProcessIds: [id("shared")]
+    })
+    const left = yield* Effect.forEach(ids, (one) => grants.handleGrantsForProcess(one))
+    yield* expectEquals(
+      "what is left",
+      left.map((all) => all.map((grant) => grant.sessionId)),
+      [[], [], [], [other], [], [`${session}/frame:f`, `${session}x`]]
+    )
+    yield* expectEquals("a second time", yield* grants.deleteSessionProcessState(session), nothingLost(session))
+  },
 
-  "deleting a session clears it as wake target, of every frame, on ended and ungranted processes too": function* () {
-    const grants = yield* HandleGrants
-    const clock = yield* LawClock
+  *"deleting a session clears it as wake target, of every frame, on ended and ungranted processes too"({
+    clock,
+    grants
+  }) {
     const session = yield* freshSession
     const target = (sessionId: string, agentFrameId?: string) =>
       freshProcess("externally_owned", {
@@ -270,9 +258,7 @@ const sessionLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     yield* writesNothing(cleared, grants.deleteSessionProcessState(session))
   },
 
-  "deleting a session cancels nothing and keeps acknowledgements": function* () {
-    const grants = yield* HandleGrants
-    const registry = yield* ProcessRegistry
+  *"deleting a session cancels nothing and keeps acknowledgements"({ grants, registry }) {
     const sessionId = yield* freshSession
     const id = yield* freshProcess("rerunnable", { wakeTarget: { sessionId } })
     yield* grants.grantHandle({ sessionId }, id, {})
@@ -292,8 +278,7 @@ const sessionLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     )
   },
 
-  "deleting an unknown session reports zeros and writes nothing": function* () {
-    const grants = yield* HandleGrants
+  *"deleting an unknown session reports zeros and writes nothing"({ grants }) {
     const id = yield* freshProcess()
     yield* grants.grantHandle(yield* freshScope, id, {})
     const session = yield* freshSession
@@ -303,9 +288,7 @@ const sessionLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
   },
 
   "registering again does not restore a wake target that was cleared; naming the session anew still wakes it":
-    function* () {
-      const grants = yield* HandleGrants
-      const registry = yield* ProcessRegistry
+    function* ({ grants, registry }) {
       const sessionId = yield* freshSession
       const registration = registrationOf(yield* freshId, "rerunnable", { wakeTarget: { sessionId } })
       const { id } = registration

@@ -24,11 +24,10 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law, LawEnv } from "../Law.ts"
-import { expectEquals, FailureDetector, LawClock, law, lawsOf } from "../Law.ts"
+import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
 
 const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
-  "the first claim acquires with fence 1, for as long as was asked for": function* () {
-    const leases = yield* Leases
+  *"the first claim acquires with fence 1, for as long as was asked for"({ leases }) {
     const { id, owner, lease } = yield* leasedProcess()
     yield* expectEquals("the lease", [lease.processId, lease.owner, lease.fencingToken], [id, owner, 1])
     yield* expectEquals("its length", lease.expiresAtMs - lease.claimedAtMs, longMs)
@@ -36,8 +35,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* isFold(id)
   },
 
-  "a claim, a reclaim and a renewal of an unknown process are refused, a release is silent": function* () {
-    const leases = yield* Leases
+  *"a claim, a reclaim and a renewal of an unknown process are refused, a release is silent"({ leases }) {
     const { lease, owner } = yield* leasedProcess()
     const id = yield* freshId
     const stranger = { ...lease, processId: id }
@@ -48,11 +46,9 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("its lease", yield* leases.getProcessLease(id), undefined)
   },
 
-  "a live lease of somebody else answers Busy with its holder, dead or alive": function* () {
-    const leases = yield* Leases
-    const mortality = yield* FailureDetector
+  *"a live lease of somebody else answers Busy with its holder, dead or alive"({ detector, leases }) {
     const { id, owner, lease } = yield* leasedProcess()
-    yield* mortality.kill(owner)
+    yield* detector.kill(owner)
     const another = { ...owner, incarnationId: "another life" }
     for (const claimant of [yield* freshOwner(), another]) {
       const outcome = yield* writesNothing([id], leases.claimProcessLease(id, claimant, longMs))
@@ -60,9 +56,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     }
   },
 
-  "the same life re-enters its lease: token, fence, owner and claim time stay, the expiry moves": function* () {
-    const leases = yield* Leases
-    const clock = yield* LawClock
+  *"the same life re-enters its lease: token, fence, owner and claim time stay, the expiry moves"({ clock, leases }) {
     const { id, owner, lease } = yield* leasedProcess()
     yield* clock.advance(shortMs)
     const withoutEvidence = { ...owner, liveness: { _tag: "Opaque" } } as const
@@ -72,9 +66,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("what is stored", yield* leases.getProcessLease(id), again)
   },
 
-  "a lease is live until one millisecond before its expiry, and expired at it": function* () {
-    const leases = yield* Leases
-    const clock = yield* LawClock
+  *"a lease is live until one millisecond before its expiry, and expired at it"({ clock, leases }) {
     const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
     const rival = yield* freshOwner()
     if (clock.isExact) {
@@ -91,13 +83,12 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("whether the token is new", taken.leaseToken !== lease.leaseToken, true)
   },
 
-  "a lease of no length is claimable at once": function* () {
+  *"a lease of no length is claimable at once"() {
     const { id } = yield* leasedProcess("rerunnable", 0)
     yield* expectEquals("the fence", (yield* claimed(id, yield* freshOwner())).fencingToken, 2)
   },
 
-  "an own lease that expired is claimed anew, with the next fence when nobody held it in between": function* () {
-    const clock = yield* LawClock
+  *"an own lease that expired is claimed anew, with the next fence when nobody held it in between"({ clock }) {
     const { id, owner, lease } = yield* leasedProcess("rerunnable", shortMs)
     yield* clock.advance(shortMs)
     const again = yield* claimed(id, owner)
@@ -105,17 +96,14 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("whether the token is new", again.leaseToken !== lease.leaseToken, true)
   },
 
-  "the length of a lease saturates instead of overflowing": function* () {
-    const leases = yield* Leases
+  *"the length of a lease saturates instead of overflowing"({ leases }) {
     const { id, lease } = yield* leasedProcess("rerunnable", Number.MAX_SAFE_INTEGER)
     yield* expectEquals("its expiry", lease.expiresAtMs, Number.MAX_SAFE_INTEGER)
     yield* expectEquals("what is stored", yield* leases.getProcessLease(id), lease)
     yield* leases.renewProcessLease(lease, Number.MAX_SAFE_INTEGER)
   },
 
-  "an expired lease is still shown, a released one is not": function* () {
-    const leases = yield* Leases
-    const clock = yield* LawClock
+  *"an expired lease is still shown, a released one is not"({ clock, leases }) {
     const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
     yield* clock.advance(shortMs)
     yield* expectEquals("the expired one", yield* leases.getProcessLease(id), lease)
@@ -123,8 +111,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("the released one", yield* leases.getProcessLease(id), undefined)
   },
 
-  "the fence survives a release and rises with every later claim": function* () {
-    const leases = yield* Leases
+  *"the fence survives a release and rises with every later claim"({ leases }) {
     const id = yield* freshProcess()
     for (const fence of [1, 2, 3]) {
       const lease = yield* claimed(id, yield* freshOwner())
@@ -134,8 +121,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     }
   },
 
-  "a release is by token only: repeated, stale and foreign ones are silent and write nothing": function* () {
-    const leases = yield* Leases
+  *"a release is by token only: repeated, stale and foreign ones are silent and write nothing"({ leases }) {
     const { id, lease } = yield* leasedProcess()
     const release = (leaseToken: string) => leases.completeProcessLease({ processId: id, leaseToken })
     yield* writesNothing([id], release("another token"))
@@ -145,9 +131,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* writesNothing([id], release(lease.leaseToken))
   },
 
-  "a renewal extends the presented lease from its present moment": function* () {
-    const leases = yield* Leases
-    const clock = yield* LawClock
+  *"a renewal extends the presented lease from its present moment"({ clock, leases }) {
     const { id, lease } = yield* leasedProcess("rerunnable", longMs)
     yield* clock.advance(shortMs)
     const before = yield* clock.nowMs
@@ -158,9 +142,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("what is stored", yield* leases.getProcessLease(id), renewed)
   },
 
-  "an ended process may still be claimed, renewed and released": function* () {
-    const leases = yield* Leases
-    const registry = yield* ProcessRegistry
+  *"an ended process may still be claimed, renewed and released"({ leases, registry }) {
     const { id, lease: first } = yield* leasedProcess()
     yield* registry.completeProcessWithLease(first, outputs.Success)
     const lease = yield* claimed(id, yield* freshOwner())
@@ -170,8 +152,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* isFold(id)
   },
 
-  "of racing claims of a free lease exactly one acquires": function* () {
-    const leases = yield* Leases
+  *"of racing claims of a free lease exactly one acquires"({ leases }) {
     const id = yield* freshProcess()
     const owners = yield* Effect.forEach(Array.from({ length: 8 }), () => freshOwner())
     const outcomes = yield* Effect.forEach(owners, (owner) => leases.claimProcessLease(id, owner, longMs), {
@@ -180,9 +161,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* exactlyOneAcquired(id, owners, outcomes)
   },
 
-  "leases move no event, no record and no time of it": function* () {
-    const leases = yield* Leases
-    const clock = yield* LawClock
+  *"leases move no event, no record and no time of it"({ clock, leases }) {
     const id = yield* freshProcess()
     const { record } = yield* keptOf(id)
     yield* clock.advance(shortMs)
@@ -323,8 +302,7 @@ const authorityLaws: ReadonlyArray<Law> = [
   ),
 
   ...lawsOf("ADR 0003", {
-    "a body whose process does not exist writes nothing anywhere": function* () {
-      const registry = yield* ProcessRegistry
+    *"a body whose process does not exist writes nothing anywhere"({ registry }) {
       const { lease } = yield* leasedProcess()
       const [other, nowhere] = [yield* freshProcess(), yield* freshId]
       const authority = { _tag: "Body", lease: { ...lease, processId: nowhere } } as const
@@ -332,9 +310,7 @@ const authorityLaws: ReadonlyArray<Law> = [
       yield* refused("it", "LeaseLost", [other, nowhere], registry.appendEvent(other, request, authority))
     },
 
-    "only the replay look-up comes before the lease": function* () {
-      const registry = yield* ProcessRegistry
-      const clock = yield* LawClock
+    *"only the replay look-up comes before the lease"({ clock, registry }) {
       const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
       const authority = { _tag: "Body", lease } as const
       const undeclared = { eventType: "unheard.of", payload: 1 }
@@ -345,8 +321,7 @@ const authorityLaws: ReadonlyArray<Law> = [
       yield* refused("an undeclared type", "LeaseLost", [id], registry.appendEvent(id, undeclared, authority))
     },
 
-    "an outside system and the host write without a lease, whoever holds it": function* () {
-      const registry = yield* ProcessRegistry
+    *"an outside system and the host write without a lease, whoever holds it"({ registry }) {
       const { id } = yield* leasedProcess()
       for (const authority of [external, host]) {
         yield* registry.appendEvent(id, { eventType: "note", payload: authority._tag }, authority)

@@ -100,7 +100,7 @@ export const laws: ReadonlyArray<Law> = [
   ),
 
   ...lawsOf("Write your own store: The reads", {
-    "a list by time of creation begins at its start and stops before its end": function* () {
+    *"a list by time of creation begins at its start and stops before its end"() {
       const { ids, list } = yield* population
       const { createdAtMs: middle } = yield* recordOf(ids[0])
       const early = ["abandoned", "asked", "cancelled", "completed", "failed", "owned", "scoped", "waiting"]
@@ -112,8 +112,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("never", yield* list(none), [])
     },
 
-    "combined filters show what the plain predicate admits": function* () {
-      const store = yield* ProcessStore
+    *"combined filters show what the plain predicate admits"({ store }) {
       const { tag, ids, list } = yield* population
       const rows = yield* Effect.forEach((yield* store.list({ filter: { status: "any" } })).map(idOf), rowOf)
       const members = rows.filter((row) => idOf(row).startsWith(tag))
@@ -131,8 +130,7 @@ export const laws: ReadonlyArray<Law> = [
       }
     },
 
-    "pages are cut from one order by id, bytewise, and begin after the id they are given": function* () {
-      const registry = yield* ProcessRegistry
+    *"pages are cut from one order by id, bytewise, and begin after the id they are given"({ registry }) {
       const scope = yield* freshId
       const provenance = { originator: { _tag: "Host", scope } } as const
       const suffixes = ["b", "\u{1f600}", "a", "\uffee", "Z", "é", "aa"]
@@ -157,8 +155,7 @@ export const laws: ReadonlyArray<Law> = [
       for (const limit of [-1, 0.5]) yield* refused("a limit", "InputInvalid", [], page("any", limit))
     },
 
-    "a page without a limit has at most a hundred processes, each as its record is read": function* () {
-      const registry = yield* ProcessRegistry
+    *"a page without a limit has at most a hundred processes, each as its record is read"({ registry }) {
       const scope = yield* freshId
       const provenance = { originator: { _tag: "Host", scope } } as const
       const indexes = Array.from({ length: 101 }, (_, index) => index)
@@ -175,9 +172,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("the first", page[0], yield* registry.getProcess(processId(`${scope}-0`)))
     },
 
-    "counts by state follow registrations and ends, one by one": function* () {
-      const registry = yield* ProcessRegistry
-      const store = yield* ProcessStore
+    *"counts by state follow registrations and ends, one by one"({ registry, store }) {
       const before = yield* store.countByLifecycle
       for (const [name, output] of Object.entries(ends)) {
         const id = yield* freshId

@@ -6,9 +6,7 @@ import { processId } from "../../model/ids.ts"
 import type { Cursor, StoreChange } from "../../operations/ChangeFeed.ts"
 import { ChangeFeed } from "../../operations/ChangeFeed.ts"
 import { external } from "../../operations/decisions/authority.ts"
-import { HandleGrants } from "../../operations/HandleGrants.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { Retention } from "../../operations/Retention.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, keptOf, logOf, note, recordOf, refused } from "../evidence.ts"
 import {
@@ -23,11 +21,10 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, expectFailure, LawClock, lawsOf } from "../Law.ts"
+import { expectEquals, expectFailure, lawsOf } from "../Law.ts"
 
 const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
-  "concurrent appends to one process are numbered 1 to n without a gap": function* () {
-    const registry = yield* ProcessRegistry
+  *"concurrent appends to one process are numbered 1 to n without a gap"({ registry }) {
     const id = yield* freshProcess()
     const payloads = Array.from({ length: 64 }, (_, index) => index)
     const events = yield* Effect.forEach(
@@ -47,8 +44,7 @@ const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* isFold(id)
   },
 
-  "refused appends among concurrent ones leave no gap and harm no other": function* () {
-    const registry = yield* ProcessRegistry
+  *"refused appends among concurrent ones leave no gap and harm no other"({ registry }) {
     const ids = [yield* freshProcess(), yield* freshProcess()]
     yield* Effect.forEach(
       Array.from({ length: 48 }, (_, index) => index),
@@ -66,9 +62,7 @@ const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     }
   },
 
-  "a committed write is read by everybody at once": function* () {
-    const registry = yield* ProcessRegistry
-    const store = yield* ProcessStore
+  *"a committed write is read by everybody at once"({ registry, store }) {
     const { id, lease } = yield* leasedProcess()
     const record = yield* registry.completeProcessWithLease(lease, outputs.Failure)
     yield* expectEquals("the record", yield* registry.getProcess(id), record)
@@ -78,8 +72,7 @@ const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* expectEquals("the list of what has not ended", running, [])
   },
 
-  "what has not ended is listed by id, compared bytewise": function* () {
-    const registry = yield* ProcessRegistry
+  *"what has not ended is listed by id, compared bytewise"({ registry }) {
     const prefix = yield* freshId
     const ids = unordered.map((suffix) => processId(`${prefix}-${suffix}`))
     yield* Effect.forEach(ids, (id) => registry.registerProcess(registrationOf(id, "externally_owned")))
@@ -95,9 +88,7 @@ const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
   },
 
   "commits are heard once each, in their order, before the writer goes on, until the listener's scope ends":
-    function* () {
-      const store = yield* ProcessStore
-      const registry = yield* ProcessRegistry
+    function* ({ registry, store }) {
       const id = yield* freshProcess()
       const heard: Array<number> = []
       const append = (payload: number) => registry.appendEvent(id, { eventType: "note", payload }, external)
@@ -133,17 +124,17 @@ const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     })
   ),
 
-  "own writes are no changes of elsewhere": function* () {
-    const store = yield* ProcessStore
+  *"own writes are no changes of elsewhere"({ store }) {
     yield* store.externalChanges
     const id = yield* freshProcess()
     yield* expectEquals("the changes", (yield* store.externalChanges).includes(id), false)
   },
 
-  "rows are due in the order of their registration, unless they are held, ended or wait for somebody": function* () {
-    const registry = yield* ProcessRegistry
-    const clock = yield* LawClock
-    const store = yield* ProcessStore
+  *"rows are due in the order of their registration, unless they are held, ended or wait for somebody"({
+    clock,
+    registry,
+    store
+  }) {
     const free = yield* freshProcess()
     const outside = yield* freshProcess("externally_owned")
     const short = (yield* leasedProcess("owner_bound", shortMs)).id
@@ -178,9 +169,7 @@ const bytewise = ["", "A", "a", "a\u0000", "a!", "b", "\u00e9", "\u20ac", "\ufff
 const unordered = ["\u{1f980}", "b", "\ufffd", "m", "a!", "", "\u20ac", "A", "a\u0000", "\u00e9", "a"]
 
 const changeFeedLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one write", {
-  "a registration, an append and a completion each show the process as it is then": function* () {
-    const registry = yield* ProcessRegistry
-    const feed = yield* ChangeFeed
+  *"a registration, an append and a completion each show the process as it is then"({ feed, registry }) {
     let cursor = yield* end
     const id = yield* freshId
     for (const step of [
@@ -196,9 +185,7 @@ const changeFeedLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one
     }
   },
 
-  "a process appears once, at its latest change": function* () {
-    const registry = yield* ProcessRegistry
-    const feed = yield* ChangeFeed
+  *"a process appears once, at its latest change"({ feed, registry }) {
     const cursor = yield* end
     const ids = [yield* freshProcess(), yield* freshProcess(), yield* freshProcess()] as const
     for (const value of [1, 2]) yield* registry.appendEvent(ids[0], note(value), external)
@@ -206,7 +193,7 @@ const changeFeedLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one
     yield* expectEquals("the changes", changes.map(idOf), [ids[1], ids[2], ids[0]])
   },
 
-  "pages follow each other without a gap or a repetition, whatever their length": function* () {
+  *"pages follow each other without a gap or a repetition, whatever their length"() {
     const cursor = yield* end
     const ids = yield* Effect.forEach([1, 2, 3, 4, 5], () => freshProcess())
     for (const limit of [1, 2, 5, 100]) {
@@ -220,8 +207,7 @@ const changeFeedLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one
     }
   },
 
-  "a page of none, and one when there is nothing new, are empty and keep the cursor": function* () {
-    const feed = yield* ChangeFeed
+  *"a page of none, and one when there is nothing new, are empty and keep the cursor"({ feed }) {
     yield* freshProcess()
     const before = yield* end
     yield* expectEquals("nothing new", yield* feed.changesSince(before, 10), { changes: [], next: before })
@@ -230,10 +216,7 @@ const changeFeedLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one
     yield* expectEquals("the change after it", (yield* feed.changesSince(before, 1)).changes.length, 1)
   },
 
-  "a replay, a refusal, a lease, a grant and an acknowledgement change no row": function* () {
-    const registry = yield* ProcessRegistry
-    const feed = yield* ChangeFeed
-    const grants = yield* HandleGrants
+  *"a replay, a refusal, a lease, a grant and an acknowledgement change no row"({ feed, grants, registry }) {
     const id = yield* freshProcess()
     const request = { ...note(1), replayKey: "k" }
     yield* registry.appendEvent(id, request, external)
@@ -247,44 +230,42 @@ const changeFeedLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one
     yield* expectEquals("the feed", yield* feed.changesSince(cursor, 10), { changes: [], next: cursor })
   },
 
-  "a pruned process is shown as deleted, with how it ended and when it was pruned, in place of its record":
-    function* () {
-      const registry = yield* ProcessRegistry
-      const retention = yield* Retention
-      const scope = yield* freshId
-      const provenance = { originator: { _tag: "Host", scope } } as const
-      const before = yield* end
-      const id = yield* freshProcess("externally_owned", { provenance })
-      yield* registry.completeProcess(id, outputs.Failure, { _tag: "ExternalOwner" })
-      const ended = yield* end
-      yield* retention.pruneTerminalProcesses({
-        cutoffMs: Number.MAX_SAFE_INTEGER,
-        filter: { originatorScopeId: `host:${scope}` },
-        watermark: { _tag: "NoProjector" }
+  *"a pruned process is shown as deleted, with how it ended and when it was pruned, in place of its record"({
+    feed,
+    registry,
+    retention
+  }) {
+    const scope = yield* freshId
+    const provenance = { originator: { _tag: "Host", scope } } as const
+    const before = yield* end
+    const id = yield* freshProcess("externally_owned", { provenance })
+    yield* registry.completeProcess(id, outputs.Failure, { _tag: "ExternalOwner" })
+    const ended = yield* end
+    yield* retention.pruneTerminalProcesses({
+      cutoffMs: Number.MAX_SAFE_INTEGER,
+      filter: { originatorScopeId: `host:${scope}` },
+      watermark: { _tag: "NoProjector" }
+    })
+    const { prunedAtMs } = yield* expectFailure("a read", "ProcessPruned", registry.getProcess(id))
+    for (const cursor of [before, ended]) {
+      const { changes } = yield* feed.changesSince(cursor, 10)
+      const shown = changes.map((change) => {
+        if (change._tag === "Upsert") return [change._tag, change.record.id]
+        const { processId, terminalState } = change.tombstone
+        return [change._tag, processId, terminalState, change.tombstone.prunedAtMs]
       })
-      const { prunedAtMs } = yield* expectFailure("a read", "ProcessPruned", registry.getProcess(id))
-      const feed = yield* ChangeFeed
-      for (const cursor of [before, ended]) {
-        const { changes } = yield* feed.changesSince(cursor, 10)
-        const shown = changes.map((change) => {
-          if (change._tag === "Upsert") return [change._tag, change.record.id]
-          const { processId, terminalState } = change.tombstone
-          return [change._tag, processId, terminalState, change.tombstone.prunedAtMs]
-        })
-        yield* expectEquals("the changes", shown, [["Deleted", id, "failed", prunedAtMs]])
-      }
-    },
+      yield* expectEquals("the changes", shown, [["Deleted", id, "failed", prunedAtMs]])
+    }
+  },
 
-  "the beginning comes before everything": function* () {
-    const feed = yield* ChangeFeed
+  *"the beginning comes before everything"({ feed }) {
     const id = yield* freshProcess()
     const pages = yield* pagesSince(feed.beginning, 100)
     yield* expectEquals("its places in the feed", pages.flat().filter((change) => idOf(change) === id).length, 1)
     yield* expectEquals("the last change", idOf(pages.flat().at(-1)), id)
   },
 
-  "a cursor of another store, or of none, is refused": function* () {
-    const feed = yield* ChangeFeed
+  *"a cursor of another store, or of none, is refused"({ feed }) {
     for (const text of ["", "7", `${crypto.randomUUID()}:0`, `${feed.beginning}x`, `x${feed.beginning}`]) {
       const cursor = text as Cursor // what a host may have kept of another store
       yield* refused(`the cursor "${text}"`, "InputInvalid", [], feed.changesSince(cursor, 10))
@@ -294,9 +275,7 @@ const changeFeedLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one
     }
   },
 
-  "whoever reads while others write misses no process and ends with each as it is": function* () {
-    const registry = yield* ProcessRegistry
-    const feed = yield* ChangeFeed
+  *"whoever reads while others write misses no process and ends with each as it is"({ feed, registry }) {
     const start = yield* end
     const seen = new Map<string, StoreChange>()
     let cursor = start

@@ -5,11 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import { Activations } from "../../operations/Activations.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import * as Changes from "../../operations/decisions/change.ts"
-import { Leases } from "../../operations/Leases.ts"
-import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { accept } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, logOf, note, recordOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
@@ -26,12 +23,10 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, lawsOf } from "../Law.ts"
+import { expectEquals, lawsOf } from "../Law.ts"
 
 const recordLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
-  "the first external reference is recorded, with its event and its time": function* () {
-    const registry = yield* ProcessRegistry
-    const clock = yield* LawClock
+  *"the first external reference is recorded, with its event and its time"({ clock, registry }) {
     const id = yield* freshProcess()
     yield* clock.advance(shortMs)
     const record = yield* registry.setExternalRef(id, reference, external)
@@ -45,9 +40,7 @@ const recordLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* isFold(id)
   },
 
-  "the same external reference again changes nothing, whatever the order of its keys": function* () {
-    const registry = yield* ProcessRegistry
-    const clock = yield* LawClock
+  *"the same external reference again changes nothing, whatever the order of its keys"({ clock, registry }) {
     const id = yield* freshProcess()
     const record = yield* registry.setExternalRef(id, reference, external)
     yield* clock.advance(shortMs)
@@ -55,8 +48,7 @@ const recordLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* expectEquals("the answer", yield* writesNothing([id], registry.setExternalRef(id, same, external)), record)
   },
 
-  "an external reference that differs in any field is refused": function* () {
-    const registry = yield* ProcessRegistry
+  *"an external reference that differs in any field is refused"({ registry }) {
     const id = yield* freshProcess()
     yield* registry.setExternalRef(id, reference, external)
     for (const other of [
@@ -71,8 +63,7 @@ const recordLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     }
   },
 
-  "an ended process takes an external reference and stays ended; an unknown one takes none": function* () {
-    const registry = yield* ProcessRegistry
+  *"an ended process takes an external reference and stays ended; an unknown one takes none"({ registry }) {
     const id = yield* endedByLease
     const record = yield* registry.setExternalRef(id, { backend: "queue", id: "job-7" }, external)
     yield* expectEquals("the reference", record.externalRef, { backend: "queue", id: "job-7" })
@@ -84,17 +75,14 @@ const recordLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* refused("an unknown one", "ProcessUnknown", [unknown], setting)
   },
 
-  "whoever lost its lease records no external reference": function* () {
-    const registry = yield* ProcessRegistry
-    const leases = yield* Leases
+  *"whoever lost its lease records no external reference"({ leases, registry }) {
     const { id, lease } = yield* leasedProcess()
     yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
     const setting = registry.setExternalRef(id, reference, { _tag: "Body", lease })
     yield* refused("it", "LeaseLost", [id], setting)
   },
 
-  "a request to give up is one event; an ended process answers that it cannot accept one": function* () {
-    const registry = yield* ProcessRegistry
+  *"a request to give up is one event; an ended process answers that it cannot accept one"({ registry }) {
     const id = yield* freshProcess("externally_owned")
     yield* registry.requestProcessAbandon(id, { requestedBy: "operator", requestedAtMs: 3, reason: "gone" }, external)
     yield* registry.requestProcessAbandon(id, { requestedBy: "somebody", requestedAtMs: 4 }, external)
@@ -116,8 +104,7 @@ const recordLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* expectEquals("the message", error.message.includes("cannot accept an abandon request"), true)
   },
 
-  "events are counted by their exact type, through a sequence and with it": function* () {
-    const registry = yield* ProcessRegistry
+  *"events are counted by their exact type, through a sequence and with it"({ registry }) {
     const id = yield* freshProcess()
     yield* expectEquals("of an empty log", yield* registry.countEventsThrough(id, "note", 9), 0)
     for (const request of [note(1), line, note(2), note(3)]) yield* registry.appendEvent(id, request, external)
@@ -135,8 +122,7 @@ const recordLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* refused("an unknown one", "ProcessUnknown", [unknown], registry.countEventsThrough(unknown, "note", 9))
   },
 
-  "recent events are the last ones, ascending, all of them when there are fewer": function* () {
-    const registry = yield* ProcessRegistry
+  *"recent events are the last ones, ascending, all of them when there are fewer"({ registry }) {
     const id = yield* freshProcess()
     yield* expectEquals("of an empty log", yield* registry.recentEvents(id, 3), [])
     for (const value of [1, 2, 3, 4]) yield* registry.appendEvent(id, note(value), external)
@@ -151,8 +137,7 @@ const recordLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
   },
 
   "reads of a log: a page of none is empty, an unknown process is none, and a bound must be a whole number":
-    function* () {
-      const registry = yield* ProcessRegistry
+    function* ({ registry }) {
       const id = yield* freshProcess()
       yield* expectEquals("an empty log", yield* registry.eventsAfter(id, 0), [])
       yield* registry.appendEvent(id, note(1), external)
@@ -179,11 +164,7 @@ const line = { eventType: "line", payload: { text: "x" } }
 const all = [1, 2, 3, 4]
 
 const foldLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
-  "the record is the fold of the log after every step of a long life": function* () {
-    const registry = yield* ProcessRegistry
-    const activations = yield* Activations
-    const leases = yield* Leases
-    const clock = yield* LawClock
+  *"the record is the fold of the log after every step of a long life"({ activations, clock, leases, registry }) {
     const id = yield* freshProcess("rerunnable", { wakeTarget: { sessionId: "s" } })
     const owner = yield* freshOwner()
     const append = (eventType: string, payload: unknown, replayKey?: string) =>
@@ -226,8 +207,7 @@ const foldLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     ])
   },
 
-  "a change of several events is folded whole": function* () {
-    const store = yield* ProcessStore
+  *"a change of several events is folded whole"({ store }) {
     const id = yield* freshProcess()
     yield* store.transact({ lock: [id] }, (view) => {
       const row = view.row(id)
@@ -239,9 +219,7 @@ const foldLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* isFold(id)
   },
 
-  "an event that the lifecycle ignores still takes its place in the log": function* () {
-    const store = yield* ProcessStore
-    const registry = yield* ProcessRegistry
+  *"an event that the lifecycle ignores still takes its place in the log"({ registry, store }) {
     const id = yield* freshProcess()
     yield* store.transact({ lock: [id] }, (view) => {
       const row = view.row(id)
@@ -254,8 +232,7 @@ const foldLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* isFold(id)
   },
 
-  "a replay repairs a torn end when that is the last event of the log, and writes no event": function* () {
-    const registry = yield* ProcessRegistry
+  *"a replay repairs a torn end when that is the last event of the log, and writes no event"({ registry }) {
     const id = yield* freshProcess("externally_owned")
     yield* tear(id)
     yield* expectEquals("the torn record", (yield* recordOf(id)).status, { _tag: "Running" })
@@ -265,8 +242,7 @@ const foldLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* expectEquals("the answer", record, yield* recordOf(id))
   },
 
-  "a replay leaves a torn end alone when events follow it": function* () {
-    const registry = yield* ProcessRegistry
+  *"a replay leaves a torn end alone when events follow it"({ registry }) {
     const id = yield* freshProcess("externally_owned")
     yield* tear(id)
     yield* registry.appendEvent(id, { eventType: "note", payload: 1 }, external)
@@ -274,8 +250,7 @@ const foldLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* expectEquals("the status", (yield* writesNothing([id], again)).status, { _tag: "Running" })
   },
 
-  "what was asked for does not change with the caller's own copy": function* () {
-    const registry = yield* ProcessRegistry
+  *"what was asked for does not change with the caller's own copy"({ registry }) {
     const id = yield* freshProcess()
     const request = { requestedBy: "operator", requestedAtMs: 1 }
     yield* registry.requestProcessAbandon(id, request, external)

@@ -11,7 +11,6 @@ import { processId } from "../../model/ids.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { Environments } from "../../operations/Environments.ts"
-import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { acceptWith } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, keptOf, recordOf, refused, writesNothing } from "../evidence.ts"
@@ -20,9 +19,8 @@ import type { Law } from "../Law.ts"
 import { expectEquals, expectFailure, law, lawsOf } from "../Law.ts"
 
 const registrationLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
-  "a new process is running, unstarted, unleased and has an empty log": function* () {
+  *"a new process is running, unstarted, unleased and has an empty log"({ registry }) {
     const id = yield* freshId
-    const registry = yield* ProcessRegistry
     const record = yield* registry.registerProcess(registrationOf(id, "rerunnable"))
     yield* expectEquals("its status", record.status, { _tag: "Running" })
     yield* expectEquals("its counters", [record.activations, record.attempts, record.waits], [0, 0, []])
@@ -38,32 +36,28 @@ const registrationLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* isFold(id)
   },
 
-  "an id that nobody registered has no process": function* () {
+  *"an id that nobody registered has no process"({ registry }) {
     const id = yield* freshId
-    const registry = yield* ProcessRegistry
     yield* expectEquals("get", yield* registry.getProcess(id), undefined)
     const error = yield* refused("its events", "ProcessUnknown", [id], registry.eventsAfter(id, 0))
     yield* expectEquals("the failure", error.processId, id)
   },
 
-  "registering the same again answers the stored record and writes nothing": function* () {
-    const registry = yield* ProcessRegistry
+  *"registering the same again answers the stored record and writes nothing"({ registry }) {
     const id = yield* freshProcess()
     const stored = yield* recordOf(id)
     const again = yield* writesNothing([id], registry.registerProcess(registrationOf(id, "rerunnable")))
     yield* expectEquals("the answer", again, stored)
   },
 
-  "registering an ended process again answers its end and restarts nothing": function* () {
-    const registry = yield* ProcessRegistry
+  *"registering an ended process again answers its end and restarts nothing"({ registry }) {
     const { id, lease } = yield* leasedProcess()
     yield* registry.completeProcessWithLease(lease, outputs.Success)
     const again = yield* writesNothing([id], registry.registerProcess(registrationOf(id, "rerunnable")))
     yield* expectEquals("the status", again.status, { _tag: "Completed", output: outputs.Success })
   },
 
-  "another registration under a known id is refused, with both hashes": function* () {
-    const registry = yield* ProcessRegistry
+  *"another registration under a known id is refused, with both hashes"({ registry }) {
     const id = yield* freshProcess()
     const { registrationHash } = yield* recordOf(id)
     for (const changes of differences) {
@@ -74,8 +68,7 @@ const registrationLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     }
   },
 
-  "an invalid registration is refused, names the field, and leaves nothing behind": function* () {
-    const registry = yield* ProcessRegistry
+  *"an invalid registration is refused, names the field, and leaves nothing behind"({ registry }) {
     for (const [disposition, changes, field] of invalid) {
       const id = yield* freshId
       const registration = registrationOf(id, disposition, changes)
@@ -84,14 +77,13 @@ const registrationLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     }
   },
 
-  "a registration is judged before its id is looked up": function* () {
-    const registry = yield* ProcessRegistry
+  *"a registration is judged before its id is looked up"({ registry }) {
     const id = yield* freshProcess()
     const registration = registrationOf(id, "rerunnable", { maxAttempts: 0 })
     yield* refused("an invalid one", "RegistrationInvalid", [id], registry.registerProcess(registration))
   },
 
-  "core event types that are not declared follow the declared ones, in their order": function* () {
+  *"core event types that are not declared follow the declared ones, in their order"() {
     const declared = [plain("first"), plain("process.cancel_requested", { type: "object" })]
     const id = yield* freshProcess("rerunnable", { eventTypes: declared })
     const record = yield* recordOf(id)
@@ -110,9 +102,8 @@ const registrationLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* expectEquals("the declared ones", record.eventTypes.slice(0, 2), declared)
   },
 
-  "every field of a registration is stored as it was declared": function* () {
+  *"every field of a registration is stored as it was declared"({ registry }) {
     const registration = registrationOf(yield* freshId, "owner_bound", everything)
-    const registry = yield* ProcessRegistry
     yield* registry.registerProcess(registration)
     const { eventTypes: _types, wakeTarget, ...rest } = registration
     const record = yield* recordOf(registration.id)
@@ -123,8 +114,7 @@ const registrationLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* isFold(registration.id)
   },
 
-  "what was registered does not change with the caller's own copy": function* () {
-    const registry = yield* ProcessRegistry
+  *"what was registered does not change with the caller's own copy"({ registry }) {
     const id = yield* freshId
     const payload = { steps: 3 }
     const input = { _tag: "Engine", kind: "law.engine", payload } as const
@@ -134,8 +124,7 @@ const registrationLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* expectEquals("the input", record.input, { _tag: "Engine", kind: "law.engine", payload: { steps: 3 } })
   },
 
-  "of concurrent registrations of one id exactly one comes true": function* () {
-    const registry = yield* ProcessRegistry
+  *"of concurrent registrations of one id exactly one comes true"({ registry }) {
     const id = yield* freshId
     const rivals = Array.from({ length: 12 }, (_, index) =>
       registrationOf(id, "rerunnable", { maxAttempts: 1 + (index % 2) })
@@ -157,8 +146,7 @@ const registrationLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     )
   },
 
-  "the registration of one process leaves every other one alone": function* () {
-    const registry = yield* ProcessRegistry
+  *"the registration of one process leaves every other one alone"({ registry }) {
     const bystander = yield* freshProcess()
     yield* registry.appendEvent(bystander, { eventType: "note", payload: 1 }, external)
     yield* writesNothing([bystander], freshProcess("externally_owned"))
@@ -230,31 +218,27 @@ const undecodable = (name: string, text: string): Law =>
 
 const environmentLaws: ReadonlyArray<Law> = [
   ...lawsOf("What a body can do: What a host supplies", {
-    "a persisted environment is loaded as it was": function* () {
-      const environments = yield* Environments
+    *"a persisted environment is loaded as it was"({ environments }) {
       const spec = yield* freshSpec
       const ref = yield* environments.persist(spec)
       yield* expectEquals("the loaded spec", yield* environments.load(ref), spec)
     },
 
-    "the same spec has the same address, whatever the order of its keys": function* () {
-      const environments = yield* Environments
+    *"the same spec has the same address, whatever the order of its keys"({ environments }) {
       const one = yield* environments.persist({ pluginOptions: { a: 1, b: [2] }, policy: { c: { d: 3, e: 4 } } })
       const two = yield* environments.persist({ policy: { c: { e: 4, d: 3 } }, pluginOptions: { b: [2], a: 1 } })
       yield* expectEquals("the address", one, goldenRef)
       yield* expectEquals("the other address", two, goldenRef)
     },
 
-    "another spec has another address": function* () {
-      const environments = yield* Environments
+    *"another spec has another address"({ environments }) {
       const spec = yield* freshSpec
       const one = yield* environments.persist(spec)
       const two = yield* environments.persist({ ...spec, policy: { strict: false } })
       yield* expectEquals("whether they are the same", one === two, false)
     },
 
-    "an environment that nobody stored is missing": function* () {
-      const environments = yield* Environments
+    *"an environment that nobody stored is missing"({ environments }) {
       const ref = Environment.refOf(yield* freshSpec)
       const error = yield* expectFailure("loading it", "EnvironmentUnusable", environments.load(ref))
       yield* expectEquals("the message", error.message, `missing process execution env \`${ref}\``)
@@ -269,25 +253,21 @@ const environmentLaws: ReadonlyArray<Law> = [
   undecodable("an environment that is no JSON is refused", "{"),
 
   ...lawsOf("What a body can do: What a host supplies", {
-    "fields that are absent have their defaults": function* () {
-      const environments = yield* Environments
+    *"fields that are absent have their defaults"({ environments }) {
       const ref = yield* freshRef
       yield* put(ref, "{}")
       yield* expectEquals("the loaded spec", yield* environments.load(ref), { pluginOptions: {}, policy: {} })
     },
 
-    "what is put last under an address is what is there": function* () {
-      const store = yield* ProcessStore
+    *"what is put last under an address is what is there"({ environments, store }) {
       const ref = yield* freshRef
       yield* put(ref, "{")
       yield* put(ref, '{"policy":{"last":true}}')
       yield* expectEquals("the text", yield* store.environments.get(ref), '{"policy":{"last":true}}')
-      const environments = yield* Environments
       yield* expectEquals("the spec", yield* environments.load(ref), { pluginOptions: {}, policy: { last: true } })
     },
 
-    "the empty environment is there without having been stored": function* () {
-      const environments = yield* Environments
+    *"the empty environment is there without having been stored"({ environments }) {
       const spec = yield* environments.load(emptyRef)
       yield* expectEquals("the empty environment", spec, { pluginOptions: {}, policy: {} })
     }

@@ -7,8 +7,6 @@ import type { Lease, LeaseOwner } from "../../model/Lease.ts"
 import { Activations } from "../../operations/Activations.ts"
 import { host } from "../../operations/decisions/authority.ts"
 import { Leases } from "../../operations/Leases.ts"
-import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, keptOf, note, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import {
   claimed,
@@ -23,19 +21,21 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, FailureDetector, LawClock, lawsOf } from "../Law.ts"
+import { expectEquals, LawClock, lawsOf } from "../Law.ts"
 
 const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
-  "a keeper renews its own unexpired leases, answers which, and touches no others": function* () {
-    const store = yield* ProcessStore
-    const leases = yield* Leases
-    const clock = yield* LawClock
+  *"a keeper renews its own unexpired leases, answers which, and touches no others"({
+    activations,
+    clock,
+    leases,
+    store
+  }) {
     const { keeper, run } = yield* worker
     const kept = [yield* run(longMs), yield* run(longMs)]
     const lapsed = yield* run(shortMs)
     const foreign = yield* leasedProcess()
     const released = yield* run(longMs)
-    yield* (yield* Activations).suspend(yield* leaseOf(released), "handed_back")
+    yield* activations.suspend(yield* leaseOf(released), "handed_back")
     yield* clock.advance(shortMs)
     const before = { lapsed: yield* keptOf(lapsed), foreign: yield* keptOf(foreign.id) }
     const page = yield* store.renewLeases({ renewerId: keeper, ttlMs: 2 * longMs })
@@ -59,8 +59,7 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     if (clock.isExact) yield* expectEquals("the new expiry", page.expiresAtMs, (yield* clock.nowMs) + 2 * longMs)
   },
 
-  "pages of renewals end, and a renewed lease is still the one that completes": function* () {
-    const store = yield* ProcessStore
+  *"pages of renewals end, and a renewed lease is still the one that completes"({ registry, store }) {
     const { keeper, run } = yield* worker
     const id = yield* run(longMs)
     const lease = yield* leaseOf(id)
@@ -69,7 +68,7 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
       page = yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs, after: page.next })
     }
     yield* expectEquals("a page after the last", page.next, undefined)
-    yield* (yield* ProcessRegistry).completeProcessWithLease(lease, outputs.Success)
+    yield* registry.completeProcessWithLease(lease, outputs.Success)
     yield* expectEquals(
       "what is left to renew",
       (yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs })).renewed,
@@ -78,13 +77,15 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* isFold(id)
   },
 
-  "the leases of one keeper are one holder's, and a holder without keeper stands for itself": function* () {
-    const store = yield* ProcessStore
-    const clock = yield* LawClock
+  *"the leases of one keeper are one holder's, and a holder without keeper stands for itself"({
+    clock,
+    registry,
+    store
+  }) {
     const { keeper, run } = yield* worker
     const ids = [yield* run(longMs), yield* run(shortMs), yield* run(longMs)]
     const ended = yield* run(longMs)
-    yield* (yield* ProcessRegistry).completeProcessWithLease(yield* leaseOf(ended), outputs.Success)
+    yield* registry.completeProcessWithLease(yield* leaseOf(ended), outputs.Success)
     const { id, owner } = yield* leasedProcess()
     const second = yield* freshProcess()
     yield* claimed(second, owner)
@@ -104,11 +105,12 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("which", held, [ids, [id, second]])
   },
 
-  "a row that cannot be begun rests longer each time, whatever is noted meanwhile": function* () {
-    const store = yield* ProcessStore
-    const activations = yield* Activations
-    const registry = yield* ProcessRegistry
-    const clock = yield* LawClock
+  *"a row that cannot be begun rests longer each time, whatever is noted meanwhile"({
+    activations,
+    clock,
+    registry,
+    store
+  }) {
     const id = yield* freshProcess()
     const isDue = Effect.map(
       Effect.flatMap(clock.nowMs, (nowMs) => store.due({ nowMs, limit: 1_000_000 })),
@@ -133,11 +135,12 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* isFold(id)
   },
 
-  "a rest ends when the row is asked for something else, and neither held nor ended rows rest": function* () {
-    const store = yield* ProcessStore
-    const activations = yield* Activations
-    const registry = yield* ProcessRegistry
-    const clock = yield* LawClock
+  *"a rest ends when the row is asked for something else, and neither held nor ended rows rest"({
+    activations,
+    clock,
+    registry,
+    store
+  }) {
     const id = yield* freshProcess()
     yield* activations.backOff(id, "no such thing")
     yield* registry.requestProcessCancel(id, "enough", host)
@@ -152,9 +155,7 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("unknown", yield* activations.backOff(unknown, "no"), undefined)
   },
 
-  "a drain gives up what its owner began and nobody holds, with the owner as evidence": function* () {
-    const activations = yield* Activations
-    const clock = yield* LawClock
+  *"a drain gives up what its owner began and nobody holds, with the owner as evidence"({ activations, clock }) {
     const { owner, run, begin } = yield* worker
     const id = yield* begin("owner_bound", shortMs)
     yield* clock.advance(shortMs)
@@ -173,8 +174,7 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("rerunnable work", yield* drained(yield* run(shortMs), owner), undefined)
   },
 
-  "a drain leaves alone what is held, rerunnable, never begun, or another owner's": function* () {
-    const clock = yield* LawClock
+  *"a drain leaves alone what is held, rerunnable, never begun, or another owner's"({ clock }) {
     const { owner, begin } = yield* worker
     const held = yield* begin("owner_bound", longMs)
     const rerunnable = yield* begin("rerunnable", shortMs)
@@ -194,8 +194,7 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     }
   },
 
-  "a holder that slept takes its lease again if and only if nobody held the process in between": function* () {
-    const activations = yield* Activations
+  *"a holder that slept takes its lease again if and only if nobody held the process in between"({ activations }) {
     const { id, lease, owner } = yield* overslept
     const again = yield* retaken(lease, owner)
     yield* expectEquals("fence and holder", [again.fencingToken, again.owner], [lease.fencingToken + 1, lease.owner])
@@ -204,9 +203,7 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* refused("a released one", "LeaseLost", [id], retaken(again, owner))
   },
 
-  "a holder that slept is a zombie once another has held the process": function* () {
-    const activations = yield* Activations
-    const clock = yield* LawClock
+  *"a holder that slept is a zombie once another has held the process"({ activations, clock }) {
     const { id, lease, owner } = yield* overslept
     const by = yield* recoverer()
     yield* activations.recover(id, { ...by, claimant: { ...by.claimant, ttlMs: shortMs } })
@@ -267,12 +264,10 @@ const leaseOf = (id: ProcessId) =>
   })
 
 const reclaimLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
-  "a reclaim takes a live lease from a proven dead holder, with the next fence": function* () {
-    const leases = yield* Leases
-    const mortality = yield* FailureDetector
+  *"a reclaim takes a live lease from a proven dead holder, with the next fence"({ detector, leases }) {
     const { id, owner, lease } = yield* leasedProcess()
     const heir = yield* freshOwner()
-    yield* mortality.kill(owner)
+    yield* detector.kill(owner)
     const outcome = yield* leases.reclaimProcessLease(id, heir, lease, longMs)
     const taken = outcome._tag === "Acquired" ? outcome.lease : undefined
     yield* expectEquals("the heir", [taken?.owner, taken?.fencingToken], [heir, lease.fencingToken + 1])
@@ -280,20 +275,17 @@ const reclaimLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
     yield* expectEquals("what is stored", yield* leases.getProcessLease(id), taken)
   },
 
-  "a reclaim without proof of death answers Busy": function* () {
-    const leases = yield* Leases
+  *"a reclaim without proof of death answers Busy"({ leases }) {
     const { id, lease } = yield* leasedProcess()
     const reclaim = leases.reclaimProcessLease(id, yield* freshOwner(), lease, longMs)
     yield* expectEquals("the answer", yield* writesNothing([id], reclaim), { _tag: "Busy", holder: lease })
   },
 
-  "a reclaim of anything but exactly the observed lease answers Busy": function* () {
-    const leases = yield* Leases
-    const mortality = yield* FailureDetector
+  *"a reclaim of anything but exactly the observed lease answers Busy"({ detector, leases }) {
     const { id, owner, lease } = yield* leasedProcess()
     const elsewhere = yield* freshId
     const another = yield* freshOwner()
-    yield* Effect.forEach([owner, another], mortality.kill)
+    yield* Effect.forEach([owner, another], detector.kill)
     const observations: ReadonlyArray<Lease> = [
       { ...lease, processId: elsewhere },
       { ...lease, leaseToken: "another token" },
@@ -306,9 +298,10 @@ const reclaimLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
     }
   },
 
-  "whether the holder is dead is judged by the stored holder, not by the evidence in the observation": function* () {
-    const leases = yield* Leases
-    const mortality = yield* FailureDetector
+  *"whether the holder is dead is judged by the stored holder, not by the evidence in the observation"({
+    detector,
+    leases
+  }) {
     const { id, owner, lease } = yield* leasedProcess()
     const liveness = {
       _tag: "LocalProcess",
@@ -318,14 +311,12 @@ const reclaimLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
       processStart: "0"
     } as const
     const disguised = { ...owner, liveness }
-    yield* mortality.kill(disguised)
+    yield* detector.kill(disguised)
     const reclaim = leases.reclaimProcessLease(id, yield* freshOwner(), { ...lease, owner: disguised }, longMs)
     yield* expectEquals("the answer", yield* writesNothing([id], reclaim), { _tag: "Busy", holder: lease })
   },
 
-  "a lease that was released or has expired is reclaimed without any proof": function* () {
-    const leases = yield* Leases
-    const clock = yield* LawClock
+  *"a lease that was released or has expired is reclaimed without any proof"({ clock, leases }) {
     const released = yield* leasedProcess()
     yield* leases.completeProcessLease({ processId: released.id, leaseToken: released.lease.leaseToken })
     const expired = yield* leasedProcess("rerunnable", shortMs)
@@ -340,19 +331,16 @@ const reclaimLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
     }
   },
 
-  "a process that was never leased is reclaimed like a free one": function* () {
-    const leases = yield* Leases
+  *"a process that was never leased is reclaimed like a free one"({ leases }) {
     const { lease } = yield* leasedProcess()
     const id = yield* freshProcess()
     const outcome = yield* leases.reclaimProcessLease(id, yield* freshOwner(), { ...lease, processId: id }, longMs)
     yield* expectEquals("the answer", outcome._tag === "Acquired" && outcome.lease.fencingToken, 1)
   },
 
-  "of racing reclaims with one observation exactly one acquires": function* () {
-    const leases = yield* Leases
-    const mortality = yield* FailureDetector
+  *"of racing reclaims with one observation exactly one acquires"({ detector, leases }) {
     const { id, owner, lease } = yield* leasedProcess()
-    yield* mortality.kill(owner)
+    yield* detector.kill(owner)
     const heirs = yield* Effect.forEach(Array.from({ length: 8 }), () => freshOwner())
     const outcomes = yield* Effect.forEach(heirs, (heir) => leases.reclaimProcessLease(id, heir, lease, longMs), {
       concurrency: "unbounded"
@@ -361,11 +349,9 @@ const reclaimLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
     yield* expectEquals("the fence", stored?.fencingToken, lease.fencingToken + 1)
   },
 
-  "once a lease was reclaimed, its former holder can neither renew nor release it": function* () {
-    const leases = yield* Leases
-    const mortality = yield* FailureDetector
+  *"once a lease was reclaimed, its former holder can neither renew nor release it"({ detector, leases }) {
     const { id, owner, lease } = yield* leasedProcess()
-    yield* mortality.kill(owner)
+    yield* detector.kill(owner)
     yield* leases.reclaimProcessLease(id, yield* freshOwner(), lease, longMs)
     const renewal = Effect.either(leases.renewProcessLease(lease, longMs))
     yield* expectEquals("the renewal", (yield* writesNothing([id], renewal))._tag, "Left")
@@ -375,14 +361,11 @@ const reclaimLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
     yield* expectEquals("its claim", outcome._tag, "Busy")
   },
 
-  "an observation made before the holder claimed anew reclaims nothing": function* () {
-    const leases = yield* Leases
-    const mortality = yield* FailureDetector
-    const clock = yield* LawClock
+  *"an observation made before the holder claimed anew reclaims nothing"({ detector, clock, leases }) {
     const { id, owner, lease } = yield* leasedProcess("rerunnable", shortMs)
     yield* clock.advance(shortMs)
     const again = yield* claimed(id, owner)
-    yield* mortality.kill(owner)
+    yield* detector.kill(owner)
     const stale = leases.reclaimProcessLease(id, yield* freshOwner(), lease, longMs)
     yield* expectEquals("a stale observation", yield* writesNothing([id], stale), { _tag: "Busy", holder: again })
     const fresh = yield* leases.reclaimProcessLease(id, yield* freshOwner(), again, longMs)

@@ -23,7 +23,6 @@ import type { Lookup } from "../../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { PruneOptions, PruneReport } from "../../operations/Retention.ts"
 import { Retention } from "../../operations/Retention.ts"
-import { Waits } from "../../operations/Waits.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { note, recordOf, refused, writesNothing } from "../evidence.ts"
 import { claimed, engineInput, freshId, freshOwner, outputs, registrationOf, shortMs } from "../fixtures.ts"
@@ -32,8 +31,7 @@ import { expectEquals, LawClock, lawsOf } from "../Law.ts"
 import { end } from "./OrderingLaws.ts"
 
 const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
-  "a process that has not ended is never pruned, whatever the cutoff and the filter": function* () {
-    const registry = yield* ProcessRegistry
+  *"a process that has not ended is never pruned, whatever the cutoff and the filter"({ registry }) {
     const scope = yield* freshId
     const [asked, noted] = [yield* processIn(scope), yield* processIn(scope)]
     yield* registry.requestProcessAbandon(asked, { requestedBy: "operator", requestedAtMs: 1 }, external)
@@ -45,7 +43,7 @@ const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
     yield* expectEquals("the report", report, { prunedProcesses: 1, prunedEvents: 1, kept: [] })
   },
 
-  "a row that last changed at the cutoff is kept, one millisecond earlier it is not": function* () {
+  *"a row that last changed at the cutoff is kept, one millisecond earlier it is not"() {
     const scope = yield* freshId
     const id = yield* endedIn(scope)
     const { updatedAtMs } = yield* recordOf(id)
@@ -54,8 +52,7 @@ const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
     yield* expectEquals("before it", report.prunedProcesses, 1)
   },
 
-  "the report counts processes and events; the same prune again does nothing": function* () {
-    const registry = yield* ProcessRegistry
+  *"the report counts processes and events; the same prune again does nothing"({ registry }) {
     const scope = yield* freshId
     const ids = [yield* endedIn(scope), yield* endedIn(scope)] as const
     yield* registry.appendEvent(ids[0], note("late"), external)
@@ -63,8 +60,7 @@ const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
     yield* expectEquals("a second time", yield* prune(scope), nothing)
   },
 
-  "what projections have not read is kept, and the report says so": function* () {
-    const retention = yield* Retention
+  *"what projections have not read is kept, and the report says so"({ registry, retention }) {
     yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
     const scope = yield* freshId
     const read = yield* endedIn(scope)
@@ -75,12 +71,10 @@ const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
     yield* expectEquals("the report", report, { prunedProcesses: 1, prunedEvents: 1, kept })
     const far = Number.MAX_SAFE_INTEGER
     yield* expectEquals("unread tombstones", yield* retention.compactTombstones(far, watermark), 0)
-    const registry = yield* ProcessRegistry
     yield* refused("the read one", "ProcessPruned", [read], registry.getProcess(read))
   },
 
-  "a watermark of another store, or a cutoff that is no time, is refused": function* () {
-    const retention = yield* Retention
+  *"a watermark of another store, or a cutoff that is no time, is refused"({ retention }) {
     const scope = yield* freshId
     const id = yield* endedIn(scope)
     const cursor = `${crypto.randomUUID()}:9` as Cursor // what a host may have kept of another store
@@ -92,7 +86,7 @@ const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
     }
   },
 
-  "a prune of one host scope takes nothing of another, nor of the host itself": function* () {
+  *"a prune of one host scope takes nothing of another, nor of the host itself"() {
     const scope = yield* freshId
     const kept = [yield* endedIn(`${scope}x`), yield* endedIn(undefined)]
     yield* endedIn(scope)
@@ -122,9 +116,7 @@ const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
     },
 
   "the reference summary counts running processes by definition and environment, and leaves out what is not needed":
-    function* () {
-      const retention = yield* Retention
-      const registry = yield* ProcessRegistry
+    function* ({ registry, retention }) {
       const scope = yield* freshId
       const identity = (version: number) => ({ kind: "law", definition: { kind: scope, version } })
       const environment = (name: string) => `process-env:sha256:${name}` as NonNullable<Registration["envRef"]> // any
@@ -203,12 +195,7 @@ const endedIn = (scope: string | undefined, changes?: Partial<Registration>) =>
 
 const tombstoneLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
   "a pruned process is gone from every list, and every operation on it says how it ended and when it was pruned":
-    function* () {
-      const registry = yield* ProcessRegistry
-      const store = yield* ProcessStore
-      const grants = yield* HandleGrants
-      const leases = yield* Leases
-      const waits = yield* Waits
+    function* ({ grants, leases, registry, store, waits }) {
       const { pruned: id, scope, registration, prunedAtMs } = yield* prunedProcess
       const request = { requestedBy: "operator", requestedAtMs: 1 }
       const key = `process:${id}:signal.ready:1`
@@ -246,10 +233,7 @@ const tombstoneLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
     },
 
   "once the tombstone is compacted the id is unknown, and a new process under it goes on with sequence and fence":
-    function* () {
-      const registry = yield* ProcessRegistry
-      const retention = yield* Retention
-      const grants = yield* HandleGrants
+    function* ({ grants, registry, retention }) {
       const { pruned: id, registration, scope } = yield* prunedProcess
       yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
       yield* expectEquals("the record", yield* registry.getProcess(id), undefined)
@@ -266,9 +250,10 @@ const tombstoneLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
       yield* expectEquals("a second prune", report, { prunedProcesses: 1, prunedEvents: 2, kept: [] })
     },
 
-  "tombstones from before the cutoff are compacted, once each; a registration is refused until then": function* () {
-    const registry = yield* ProcessRegistry
-    const retention = yield* Retention
+  *"tombstones from before the cutoff are compacted, once each; a registration is refused until then"({
+    registry,
+    retention
+  }) {
     yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
     const { pruned: id, registration, prunedAtMs } = yield* prunedProcess
     yield* expectEquals("at the cutoff", yield* retention.compactTombstones(prunedAtMs, noProjector), 0)

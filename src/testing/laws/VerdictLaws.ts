@@ -271,9 +271,7 @@ const summaryOf = (outcome: RecoveryOutcome, holder?: LeaseOwner): string => {
 }
 
 const recoveryLaws: ReadonlyArray<Law> = lawsOf("What happens when: The host and its machine", {
-  "an ended process is left as it is, also where somebody holds it": function* () {
-    const activations = yield* Activations
-    const registry = yield* ProcessRegistry
+  *"an ended process is left as it is, also where somebody holds it"({ activations, registry }) {
     const { id, lease } = yield* leasedProcess()
     yield* registry.completeProcessWithLease(lease, outputs.Success)
     const left = { _tag: "Deferred", reason: { why: "settled" } }
@@ -284,14 +282,12 @@ const recoveryLaws: ReadonlyArray<Law> = lawsOf("What happens when: The host and
     yield* expectEquals("held by a dead one", yield* writesNothing([id], sweep), left)
   },
 
-  "an unknown process is not recovered": function* () {
-    const activations = yield* Activations
+  *"an unknown process is not recovered"({ activations }) {
     const id = yield* freshId
     yield* refused("it", "ProcessUnknown", [id], activations.recover(id, yield* recoverer()))
   },
 
-  "of racing sweeps one runs the row and the others find it busy": function* () {
-    const activations = yield* Activations
+  *"of racing sweeps one runs the row and the others find it busy"({ activations }) {
     const id = yield* freshProcess()
     const sweeps = yield* Effect.all(Array.from({ length: 6 }, () => recoverer()))
     const outcomes = yield* Effect.forEach(sweeps, (by) => activations.recover(id, by), { concurrency: "unbounded" })
@@ -306,9 +302,7 @@ const recoveryLaws: ReadonlyArray<Law> = lawsOf("What happens when: The host and
     yield* expectEquals("the log", yield* typesOf(id), ["process.started"])
   },
 
-  "when the attempts are used up, the next one fails the process without running it": function* () {
-    const activations = yield* Activations
-    const clock = yield* LawClock
+  *"when the attempts are used up, the next one fails the process without running it"({ activations, clock }) {
     const id = yield* freshProcess("rerunnable", { maxAttempts: 2 })
     for (const activation of [1, 2]) {
       const by = yield* recoverer()
@@ -326,8 +320,7 @@ const recoveryLaws: ReadonlyArray<Law> = lawsOf("What happens when: The host and
     yield* isFold(id)
   },
 
-  "an attempt that was handed back is not used up": function* () {
-    const activations = yield* Activations
+  *"an attempt that was handed back is not used up"({ activations }) {
     const id = yield* freshProcess("rerunnable", { maxAttempts: 1 })
     for (const activation of [1, 2, 3]) {
       const outcome = yield* activations.recover(id, yield* recoverer())
@@ -336,9 +329,7 @@ const recoveryLaws: ReadonlyArray<Law> = lawsOf("What happens when: The host and
     }
   },
 
-  "a cancellation that a sweep carries out forwards its reason": function* () {
-    const activations = yield* Activations
-    const registry = yield* ProcessRegistry
+  *"a cancellation that a sweep carries out forwards its reason"({ activations, registry }) {
     const id = yield* freshProcess()
     yield* registry.requestProcessCancel(id, "not needed any more", external)
     yield* activations.recover(id, yield* recoverer())
@@ -346,8 +337,7 @@ const recoveryLaws: ReadonlyArray<Law> = lawsOf("What happens when: The host and
     yield* expectEquals("the status", (yield* recordOf(id)).status, { _tag: "Cancelled", output })
   },
 
-  "a death that is proven of another life of the holder proves nothing": function* () {
-    const activations = yield* Activations
+  *"a death that is proven of another life of the holder proves nothing"({ activations }) {
     const { id, owner } = yield* leasedProcess()
     const by = yield* recoverer({ dead: [{ ...owner, incarnationId: "another" }] })
     const outcome = yield* writesNothing([id], activations.recover(id, by))

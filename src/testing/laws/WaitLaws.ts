@@ -9,20 +9,18 @@ import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
 import type { WaitOutcome, WaitState } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { external } from "../../operations/decisions/authority.ts"
-import { Leases } from "../../operations/Leases.ts"
-import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { Waits } from "../../operations/Waits.ts"
 import { acceptWith } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, logOf, note, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
 import { endedByLease, eventTypes, freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, lawsOf } from "../Law.ts"
+import { expectEquals, lawsOf } from "../Law.ts"
 
 const waitLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
-  "a wait that was entered stands in the record, and in the log under the key of its first occurrence": function* () {
-    const waits = yield* Waits
-    const clock = yield* LawClock
+  *"a wait that was entered stands in the record, and in the log under the key of its first occurrence"({
+    clock,
+    waits
+  }) {
     const id = yield* freshProcess()
     yield* clock.advance(shortMs)
     const wait = waitFor(id, 1)
@@ -39,9 +37,7 @@ const waitLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     yield* isFold(id)
   },
 
-  "setting an equal wait while it is open changes nothing": function* () {
-    const waits = yield* Waits
-    const clock = yield* LawClock
+  *"setting an equal wait while it is open changes nothing"({ clock, waits }) {
     const id = yield* freshProcess()
     const record = yield* waits.setProcessWait(id, waitFor(id, 1), external)
     yield* waits.setProcessWait(id, waitFor(id, 2), external)
@@ -50,8 +46,7 @@ const waitLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     yield* expectEquals("the oldest wait", again.wait, record.wait)
   },
 
-  "ending a wait names its outcome; without a wait nothing happens": function* () {
-    const waits = yield* Waits
+  *"ending a wait names its outcome; without a wait nothing happens"({ waits }) {
     for (const [outcome, wire] of outcomes) {
       const id = yield* freshProcess()
       const wait_key = `process:${id}:signal.ready:1`
@@ -68,8 +63,7 @@ const waitLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     }
   },
 
-  "a wait entered again under its key is the next occurrence of it": function* () {
-    const waits = yield* Waits
+  *"a wait entered again under its key is the next occurrence of it"({ waits }) {
     const id = yield* freshProcess()
     for (const _ of [1, 2]) {
       yield* waits.setProcessWait(id, waitFor(id, 1), external)
@@ -84,8 +78,7 @@ const waitLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     yield* isFold(id)
   },
 
-  "ending the waits ends every open one, the oldest first": function* () {
-    const waits = yield* Waits
+  *"ending the waits ends every open one, the oldest first"({ waits }) {
     const id = yield* freshProcess()
     for (const ordinal of [2, 1]) yield* waits.setProcessWait(id, waitFor(id, ordinal), external)
     const heard = yield* commitsOf(id, waits.clearProcessWait(id, external, { _tag: "Timeout" }))
@@ -98,9 +91,7 @@ const waitLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     yield* isFold(id)
   },
 
-  "an end ends the wait; an ended process enters none, and takes signals as notes": function* () {
-    const waits = yield* Waits
-    const registry = yield* ProcessRegistry
+  *"an end ends the wait; an ended process enters none, and takes signals as notes"({ registry, waits }) {
     const { id, lease } = yield* leasedProcess()
     yield* waits.setProcessWait(id, waitFor(id, 1), external)
     const record = yield* registry.completeProcessWithLease(lease, outputs.Cancelled)
@@ -115,16 +106,13 @@ const waitLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     yield* isFold(id)
   },
 
-  "waits of an unknown process are refused": function* () {
-    const waits = yield* Waits
+  *"waits of an unknown process are refused"({ waits }) {
     const id = yield* freshId
     yield* refused("to enter", "ProcessUnknown", [id], waits.setProcessWait(id, waitFor(id, 1), external))
     yield* refused("to end", "ProcessUnknown", [id], waits.clearProcessWait(id, external))
   },
 
-  "a body enters and ends waits under its lease, and neither once the lease is lost": function* () {
-    const waits = yield* Waits
-    const leases = yield* Leases
+  *"a body enters and ends waits under its lease, and neither once the lease is lost"({ leases, waits }) {
     const { id, lease } = yield* leasedProcess()
     const body = { _tag: "Body", lease } as const
     yield* waits.setProcessWait(id, waitFor(id, 1), body)
@@ -192,9 +180,7 @@ const outcomes: ReadonlyArray<readonly [WaitOutcome | undefined, unknown]> = [
 ]
 
 const signalLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
-  "early signals are kept, and each later wait is resolved at once by the earliest that is left": function* () {
-    const waits = yield* Waits
-    const registry = yield* ProcessRegistry
+  *"early signals are kept, and each later wait is resolved at once by the earliest that is left"({ registry, waits }) {
     const id = yield* freshProcess()
     for (const request of [signal(id, "a"), note("between"), signal(id, "b")]) {
       yield* registry.appendEvent(id, request, external)
@@ -213,9 +199,7 @@ const signalLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     yield* isFold(id)
   },
 
-  "a signal resolves the oldest open wait for its name, in its own commit": function* () {
-    const waits = yield* Waits
-    const registry = yield* ProcessRegistry
+  *"a signal resolves the oldest open wait for its name, in its own commit"({ registry, waits }) {
     const id = yield* freshProcess("rerunnable", { eventTypes: [...eventTypes, EventType.plain("signal.other")] })
     const foreign = waitFor(id, 1, "other")
     for (const wait of [foreign, waitFor(id, 1), waitFor(id, 2)]) yield* waits.setProcessWait(id, wait, external)
@@ -231,9 +215,7 @@ const signalLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     yield* isFold(id)
   },
 
-  "a retried signal is a replay and resolves no second wait": function* () {
-    const waits = yield* Waits
-    const registry = yield* ProcessRegistry
+  *"a retried signal is a replay and resolves no second wait"({ registry, waits }) {
     const id = yield* freshProcess()
     const send = registry.appendEvent(id, signal(id, "a"), external)
     for (const ordinal of [1, 2]) yield* waits.setProcessWait(id, waitFor(id, ordinal), external)
@@ -242,9 +224,7 @@ const signalLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     yield* expectEquals("what is open", (yield* recordOf(id)).waits, [waitFor(id, 2)])
   },
 
-  "the ordinal of a wait never decides which signal ends it": function* () {
-    const waits = yield* Waits
-    const registry = yield* ProcessRegistry
+  *"the ordinal of a wait never decides which signal ends it"({ registry, waits }) {
     const id = yield* freshProcess()
     for (const signalId of ["a", "b"]) yield* registry.appendEvent(id, signal(id, signalId), external)
     for (const ordinal of [7, 1]) yield* waits.setProcessWait(id, waitFor(id, ordinal), external)
@@ -254,9 +234,7 @@ const signalLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     ])
   },
 
-  "a wait that timed out loses nothing: the signal that came too late ends the next one": function* () {
-    const waits = yield* Waits
-    const registry = yield* ProcessRegistry
+  *"a wait that timed out loses nothing: the signal that came too late ends the next one"({ registry, waits }) {
     const id = yield* freshProcess()
     yield* waits.setProcessWait(id, waitFor(id, 1), external)
     yield* waits.clearProcessWait(id, external, { _tag: "Timeout" })
@@ -270,9 +248,7 @@ const signalLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     yield* isFold(id)
   },
 
-  "signal names and wait keys are any text, also the name of something every object has": function* () {
-    const waits = yield* Waits
-    const registry = yield* ProcessRegistry
+  *"signal names and wait keys are any text, also the name of something every object has"({ registry, waits }) {
     for (const name of ["constructor", "__proto__", "hasOwnProperty"]) {
       const id = yield* freshProcess("rerunnable", { eventTypes: [EventType.plain(`signal.${name}`)] })
       const wait = (ordinal: number): WaitState => {
@@ -294,8 +270,7 @@ const signalLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     }
   },
 
-  "an ended process refuses a signal and a person's cancel; a signal it took before is a replay": function* () {
-    const registry = yield* ProcessRegistry
+  *"an ended process refuses a signal and a person's cancel; a signal it took before is a replay"({ registry }) {
     const { id, lease } = yield* leasedProcess()
     const send = (signalId: string, payload = signalId) =>
       registry.signal(id, { name: "ready", payload, signalId }, external)
@@ -319,12 +294,12 @@ const signalLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
 })
 
 const promiseLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one write", {
-  "a promise that nobody ended has no end": function* () {
+  *"a promise that nobody ended has no end"() {
     const { promises } = yield* ProcessStore
     yield* expectEquals("the end", yield* promises.get(crypto.randomUUID()), undefined)
   },
 
-  "the first end of a promise stands, and says who wrote it": function* () {
+  *"the first end of a promise stands, and says who wrote it"() {
     const { promises } = yield* ProcessStore
     const keyId = crypto.randomUUID()
     yield* end(keyId, "first")
@@ -332,7 +307,7 @@ const promiseLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one wr
     yield* expectEquals("the end", yield* promises.get(keyId), { body: '"first"', token: "token of first" })
   },
 
-  "of many that end a promise at once, one is the first, for everybody": function* () {
+  *"of many that end a promise at once, one is the first, for everybody"() {
     const { promises } = yield* ProcessStore
     const keyId = crypto.randomUUID()
     const names = ["a", "b", "c", "d", "e", "f"]

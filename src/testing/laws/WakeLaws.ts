@@ -6,9 +6,7 @@ import type { EventType } from "../../model/EventType.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import { external } from "../../operations/decisions/authority.ts"
-import { HandleGrants } from "../../operations/HandleGrants.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { WakeOutbox } from "../../operations/WakeOutbox.ts"
 import { note, refused, rejectedAs, writesNothing } from "../evidence.ts"
 import { claimed, endedByLease, eventTypes, freshId, freshOwner, freshProcess, longMs, outputs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
@@ -16,8 +14,7 @@ import { expectEquals, lawsOf, wakeTimes } from "../Law.ts"
 import { appended, claimsOf, look, rowsOf, sequencesOf, settled, statesOf, types, wakingProcess } from "../waking.ts"
 
 const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
-  "a wake id follows from the target scope and the dedupe key alone": function* () {
-    const registry = yield* ProcessRegistry
+  *"a wake id follows from the target scope and the dedupe key alone"({ registry }) {
     for (const [wakeTargetScope, request, wakeId] of golden) {
       for (const id of [yield* processWithWakes(), yield* processWithWakes()]) {
         for (const _ of [1, 2]) {
@@ -28,8 +25,7 @@ const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     }
   },
 
-  "a session and each of its frames are woken under different ids": function* () {
-    const registry = yield* ProcessRegistry
+  *"a session and each of its frames are woken under different ids"({ registry }) {
     const id = yield* processWithWakes()
     const scopes = [{ sessionId: "s" }, { sessionId: "s", agentFrameId: "f" }, { sessionId: "s", agentFrameId: "g" }]
     const deliveries = yield* Effect.forEach(scopes, (wakeTargetScope) =>
@@ -47,8 +43,7 @@ const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("how many ids", new Set(deliveries.map((delivery) => delivery?.wakeId)).size, 3)
   },
 
-  "a delivery says whom to wake with what, and which event of which process calls for it": function* () {
-    const registry = yield* ProcessRegistry
+  *"a delivery says whom to wake with what, and which event of which process calls for it"({ registry }) {
     const causedBy = { _tag: "Turn", sessionId: "s", turnId: "t" } as const
     const id = yield* processWithWakes({ wakeTarget: { sessionId: "s" }, provenance: { originator, causedBy } })
     yield* registry.appendEvent(id, note(1), external)
@@ -73,8 +68,7 @@ const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     })
   },
 
-  "the target an append names comes before that of the process": function* () {
-    const registry = yield* ProcessRegistry
+  *"the target an append names comes before that of the process"({ registry }) {
     const id = yield* processWithWakes({ wakeTarget: { sessionId: "own", agentFrameId: "f" } })
     const own = yield* registry.appendEvent(id, progress, external)
     yield* expectEquals("the own one", own.wakeDelivery?.targetScopeId, "session:own/frame:f")
@@ -83,8 +77,7 @@ const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("the named one", named.wakeDelivery?.targetScopeId, "session:named")
   },
 
-  "a wake without a target is stored and listed, and calls for no delivery": function* () {
-    const registry = yield* ProcessRegistry
+  *"a wake without a target is stored and listed, and calls for no delivery"({ registry }) {
     const id = yield* processWithWakes()
     const receipt = yield* registry.appendEvent(id, progress, external)
     yield* expectEquals("the delivery", receipt.wakeDelivery, undefined)
@@ -94,8 +87,7 @@ const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
   },
 
   "an event whose condition does not hold is stored without a wake, listed nowhere and delivered to nobody":
-    function* () {
-      const registry = yield* ProcessRegistry
+    function* ({ registry }) {
       const id = yield* processWithWakes({ wakeTarget: { sessionId: "s" } })
       for (const request of [
         { eventType: "progress", payload: { urgent: false, text: "x" } },
@@ -110,9 +102,7 @@ const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
       yield* expectEquals("what is present wakes, also null", wakeDelivery?.input, "null")
     },
 
-  "a replay answers the delivery anew, for the target that holds at that moment": function* () {
-    const registry = yield* ProcessRegistry
-    const grants = yield* HandleGrants
+  *"a replay answers the delivery anew, for the target that holds at that moment"({ grants, registry }) {
     const sessionId = `session-${crypto.randomUUID()}`
     const id = yield* processWithWakes({ wakeTarget: { sessionId } })
     const request = { ...progress, replayKey: "k" }
@@ -130,8 +120,7 @@ const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("one without a target", [late.event, late.wakeDelivery], [first.event, undefined])
   },
 
-  "wakes are listed after a sequence, in order, until they are acknowledged; the record is not touched": function* () {
-    const registry = yield* ProcessRegistry
+  *"wakes are listed after a sequence, in order, until they are acknowledged; the record is not touched"({ registry }) {
     const id = yield* processWithWakes()
     const twin = yield* processWithWakes()
     for (const request of [progress, note(1), progress, merged]) yield* registry.appendEvent(id, request, external)
@@ -146,8 +135,7 @@ const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("of another process", yield* wakesOf(twin, 0), [1])
   },
 
-  "any sequence may be acknowledged: of a note, of no event yet, of an ended process": function* () {
-    const registry = yield* ProcessRegistry
+  *"any sequence may be acknowledged: of a note, of no event yet, of an ended process"({ registry }) {
     const id = yield* processWithWakes()
     yield* registry.appendEvent(id, note(1), external)
     for (const sequence of [0, 1, 2, 99]) yield* writesNothing([id], registry.ackWake(id, sequence))
@@ -161,8 +149,7 @@ const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("nothing is left", yield* wakesOf(ended, 0), [])
   },
 
-  "the wakes of an unknown process are refused, and so is a sequence that is none": function* () {
-    const registry = yield* ProcessRegistry
+  *"the wakes of an unknown process are refused, and so is a sequence that is none"({ registry }) {
     const unknown = yield* freshId
     yield* refused("the wakes", "ProcessUnknown", [unknown], registry.wakeEventsAfter(unknown, 0))
     yield* refused("an acknowledgement", "ProcessUnknown", [unknown], registry.ackWake(unknown, 1))
@@ -223,7 +210,7 @@ const wakesOf = (id: ProcessId, sequence: number) =>
   )
 
 const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
-  "a wake is owed as soon as its event is there: fresh, due at once, and for as long as wakes last": function* () {
+  *"a wake is owed as soon as its event is there: fresh, due at once, and for as long as wakes last"({ outbox }) {
     const { event, wakeDelivery } = yield* appended(yield* wakingProcess())
     const [row, ...more] = yield* rowsOf(wakeDelivery.wakeId)
     yield* expectEquals("how many more", more.length, 0)
@@ -236,11 +223,10 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
       expiresAtMs: event.occurredAtMs + wakeTimes.expiryMs,
       isOpen: true
     })
-    yield* expectEquals("whether something is due", yield* (yield* WakeOutbox).isDue, true)
+    yield* expectEquals("whether something is due", yield* outbox.isDue, true)
   },
 
-  "an event without a wake or a target, a rejected one and a replay owe nothing": function* () {
-    const registry = yield* ProcessRegistry
+  *"an event without a wake or a target, a rejected one and a replay owe nothing"({ registry }) {
     const id = yield* wakingProcess()
     const aimless = yield* freshProcess("rerunnable", { eventTypes: types })
     yield* registry.appendEvent(id, { eventType: "progress", payload: { urgent: false, text: "x" } }, external)
@@ -252,16 +238,15 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("of three requests under one key", sequencesOf(yield* claimsOf(id)), [2])
   },
 
-  "the target that an append names is the one that is owed": function* () {
+  *"the target that an append names is the one that is owed"({ registry }) {
     const id = yield* wakingProcess()
     const sessionId = `named-${id}`
-    yield* (yield* ProcessRegistry).appendEvent(id, { ...look, wakeTargetScope: { sessionId } }, external)
+    yield* registry.appendEvent(id, { ...look, wakeTargetScope: { sessionId } }, external)
     const [claim] = yield* claimsOf(id)
     yield* expectEquals("the target", claim?.wake.targetSessionId, sessionId)
   },
 
-  "an end owes the wake that its type declares, whichever operation ends the process": function* () {
-    const registry = yield* ProcessRegistry
+  *"an end owes the wake that its type declares, whichever operation ends the process"({ registry }) {
     const leased = yield* wakingProcess()
     const lease = yield* claimed(leased, yield* freshOwner())
     yield* registry.completeProcessWithLease(lease, outputs.Success)
@@ -281,8 +266,7 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     })
   },
 
-  "a selector that misses does not keep a process from ending: the whole payload wakes": function* () {
-    const registry = yield* ProcessRegistry
+  *"a selector that misses does not keep a process from ending: the whole payload wakes"({ registry }) {
     const id = yield* wakingProcess()
     const lease = yield* claimed(id, yield* freshOwner())
     yield* registry.completeProcessWithLease(lease, outputs.Failure)
@@ -291,7 +275,7 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("the code in it", parsed.await_output?.code, "law_failed")
   },
 
-  "wakes of one key merge while nobody has seen them; a later event arms them again": function* () {
+  *"wakes of one key merge while nobody has seen them; a later event arms them again"() {
     const id = yield* wakingProcess()
     const key = yield* freshId
     const merging = appended(id, { eventType: "keyed", payload: { key, text: "same" } })
@@ -312,8 +296,7 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("armed after delivery", sequencesOf(yield* claimsOf(id)), [5])
   },
 
-  "what a target certainly has not seen goes on merging, what it may have seen does not": function* () {
-    const outbox = yield* WakeOutbox
+  *"what a target certainly has not seen goes on merging, what it may have seen does not"({ outbox }) {
     for (const [seen, states] of [
       ["no", ["pending"]],
       ["unknown", ["pending", "pending"]]
