@@ -196,10 +196,10 @@ export const make = (
           const dead = holder !== undefined && (yield* liveness.isDefinitelyDead(holder, worker.owner))
           return SweepReports.rowReport(id, yield* worker.recover(id, dead ? [holder] : []))
         }),
-      wake: Effect.sync(() => inbox.offer({ type: "sweep.nudged" })),
+      wake: Effect.sync(() => inbox.offer({ type: "sweep.woken" })),
       latest: Effect.sync(() => latest),
       onReport: listeners.subscribe,
-      run: run as Effect.Effect<never> // it loops for ever
+      run: run as Effect.Effect<never> // it never returns
     })
   })
 

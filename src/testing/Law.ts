@@ -184,11 +184,11 @@ export class LawClock extends Context.Tag("holdfast/testing/LawClock")<
   }
 >() {}
 
-/** Who is provably dead: nobody, until a law says so. */
+/** Which owners are provably dead: none, until a law says so. */
 export class FailureDetector extends Context.Tag("holdfast/testing/FailureDetector")<
   FailureDetector,
   {
-    /** From here on this very identity, liveness evidence included, is proven dead for everybody. */
+    /** From here on this identity, liveness evidence included, is proven dead. */
     readonly kill: (owner: LeaseOwner) => Effect.Effect<void>
   }
 >() {}
@@ -227,7 +227,7 @@ const services = Effect.suspend(() =>
   })
 )
 
-/** A clock that stands still until a law advances it; sleeping takes real time, so that bounds on waits stay bounds. */
+/** A clock that moves only when a law advances it; sleeping takes real time, so that bounds on waits stay bounds. */
 export const controlledClock: Effect.Effect<typeof LawClock.Service> = Effect.sync(() => {
   let nowMs = 1_700_000_000_000
   const real = Clock.make()

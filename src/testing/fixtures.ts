@@ -35,7 +35,7 @@ export const longMs = 3_600_000
 /** A time to live that laws let pass. Units: milliseconds. */
 export const shortMs = 50
 
-/** An id that nobody else uses. */
+/** A fresh id. */
 export const freshId: Effect.Effect<ProcessId> = Effect.sync(() => processId(`law-${crypto.randomUUID()}`))
 
 /** A new life of an owner, with evidence by which its death may be proven. */
@@ -96,7 +96,7 @@ export const registrationOf = (
   }
 }
 
-/** A registered process that nobody has touched. */
+/** A registered process without further events. */
 export const freshProcess = (
   disposition: Disposition = "rerunnable",
   changes?: Partial<Registration.Registration>
@@ -126,7 +126,7 @@ export const claimed = (
     return yield* new Mismatch({ about: "a claim of a free lease", expected: "Acquired", actual: outcome })
   })
 
-/** Of racers for one lease exactly one acquired it, and the others were told so; answers the lease as it is stored. */
+/** Of racers for one lease exactly one acquired it, and the others got its holder; answers the stored lease. */
 export const exactlyOneAcquired = (
   id: ProcessId,
   racers: ReadonlyArray<LeaseOwner>,

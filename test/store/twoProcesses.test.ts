@@ -32,10 +32,10 @@ const notAcross: Readonly<Record<string, string>> = {
   "a signal resolves the oldest open wait for its name, in its own commit": heardHereOnly,
   "commits are heard once each, in their order, before the writer goes on, until the listener's scope ends":
     heardHereOnly,
-  "a commit tells its listeners the row before and after, and what it asks of the runtime": heardHereOnly,
+  "a commit's listeners hear the row before and after, and what it asks of the runtime": heardHereOnly,
   "ending the waits ends every open one, the oldest first": heardHereOnly,
   "early signals are kept, and each later wait is resolved at once by the earliest that is left": heardHereOnly,
-  "debts are read in pages by whoever pays them, and counted as they are written":
+  "close requests are read in pages, and counted as they are written":
     "each OS process counts the debts that it wrote itself",
   "own writes are no changes of elsewhere": "here every second write is another's"
 }

@@ -62,7 +62,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* expectEquals("the answer", again.sequence, 1)
   },
 
-  *"an activation that somebody else began is a conflict"({ activations }) {
+  *"an activation that another owner began is a conflict"({ activations }) {
     const { id, lease } = yield* lostActivation
     yield* expectEquals("the fence", lease.fencingToken, 2)
     const error = yield* refused("it", "EventRejected", [id], activations.begin(lease, 1, stable))
@@ -103,7 +103,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* isFold(id)
   },
 
-  *"the first owner stays the first for ever"({ activations, registry }) {
+  *"the first owner stays the first"({ activations, registry }) {
     const { id, lease } = yield* lostActivation
     const { firstStarted } = yield* recordOf(id)
     const late = yield* freshOwner("late")
@@ -112,7 +112,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* expectEquals("the first owner", (yield* recordOf(id)).firstStarted, firstStarted)
   },
 
-  *"whoever records the first start first stands, and later calls write nothing"({ registry }) {
+  *"the first recorded start is kept, and later calls write nothing"({ registry }) {
     const id = yield* freshProcess()
     const first = yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
     yield* expectEquals("the first owner", first.firstStarted, { owner: stable, startedAtMs: 5 })

@@ -180,7 +180,7 @@ const replayLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     }
   },
 
-  *"a replay key that stands for another type or payload is a conflict"({ registry }) {
+  *"a replay key of another type or payload is a conflict"({ registry }) {
     const id = yield* freshProcess()
     yield* registry.appendEvent(id, { ...note({ text: "x" }), replayKey: "k" }, external)
     const others: ReadonlyArray<AppendRequest> = [

@@ -48,13 +48,13 @@ const childrenLaws: ReadonlyArray<Law> = [
         { processId: abandoned, closePolicy: "abandon", lifecycle: "running" }
       ].sort((a, b) => (a.processId < b.processId ? -1 : 1))
       yield* expectEquals("the children", yield* children.of(parent), expected)
-      yield* expectEquals("those of nobody", yield* children.of(yield* freshId), [])
+      yield* expectEquals("those of an unknown process", yield* children.of(yield* freshId), [])
     }
   }),
 
   ...Object.values(outputs).map((output) =>
     law(
-      `a parent that ends with ${output._tag} owes by policy to each child that still runs, in the same commit`,
+      `a parent that ends with ${output._tag} writes a close request by policy for each running child, in the same commit`,
       "ADR 0019",
       Effect.gen(function* () {
         const { children } = yield* ProcessStore
@@ -73,13 +73,13 @@ const childrenLaws: ReadonlyArray<Law> = [
           { childId: cancelled, ...of, action: "cancel" },
           { childId: abandoned, ...of, action: "abandon" }
         ]
-        yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), expected)
+        yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), expected)
       })
     )
   ),
 
   ...lawsOf("ADR 0019", {
-    *"whoever ends the parent: an outside owner, an event of its own, a sweep, a drain, each owes the same"({
+    *"however the parent ends (outside owner, own event, sweep, drain), the same close requests are written"({
       activations,
       clock,
       registry
@@ -101,34 +101,36 @@ const childrenLaws: ReadonlyArray<Law> = [
       yield* activations.begin(lease, 1, owner)
       yield* clock.advance(shortMs)
       yield* activations.drain(byDrain, yield* recoverer({ owner }))
-      const owed = yield* Effect.forEach(parents, (parent) => children.closeRequestsOf(parent))
+      const requested = yield* Effect.forEach(parents, (parent) => children.closeRequestsOf(parent))
       yield* expectEquals(
-        "who is owed",
-        owed.map((debts) => debts.map(({ childId, action }) => ({ childId, action }))),
+        "who is asked",
+        requested.map((requests) => requests.map(({ childId, action }) => ({ childId, action }))),
         ids.map((childId) => [{ childId, action: "abandon" }])
       )
     },
 
-    *"a parent that is asked to stop owes a cancel to children of that policy, once, and nothing else"({ registry }) {
+    *"a parent that is asked to stop writes a cancel request for children of that policy, once, and nothing else"({
+      registry
+    }) {
       const { children } = yield* ProcessStore
       const parent = yield* freshProcess("externally_owned")
       const cancelled = yield* childOf(parent, "cancel")
       yield* childOf(parent, "abandon")
       yield* childOf(parent, "keep")
       const { cancelRequest } = yield* registry.requestProcessCancel(parent, "stop", external)
-      const debt: CloseRequest = {
+      const request: CloseRequest = {
         childId: cancelled,
         parentId: parent,
         action: "cancel",
         reason: `parent ${parent} was asked to stop`,
         requestedAtMs: cancelRequest?.requestedAtMs ?? 0
       }
-      yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [debt])
+      yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), [request])
       yield* registry.requestProcessCancel(parent, "once more", external)
-      yield* expectEquals("after another request", yield* children.closeRequestsOf(parent), [debt])
+      yield* expectEquals("after another request", yield* children.closeRequestsOf(parent), [request])
     },
 
-    "a child that is registered under a closing parent is owed from its first moment; one that is started is refused":
+    "a child that is registered under a closing parent has a close request at once; one that is started is refused":
       function* ({ activations, registry }) {
         const { children } = yield* ProcessStore
         const asked = yield* freshProcess("externally_owned")
@@ -143,14 +145,14 @@ const childrenLaws: ReadonlyArray<Law> = [
           yield* refused("a start", "ParentClosing", [parent, late.id], start)
           const child = yield* childOf(parent, "cancel")
           yield* childOf(parent, "keep")
-          const debts = yield* children.closeRequestsOf(parent)
+          const requests = yield* children.closeRequestsOf(parent)
           yield* expectEquals(
-            "who is owed",
-            debts.map(({ childId }) => childId),
+            "who is asked",
+            requests.map(({ childId }) => childId),
             [child]
           )
-          yield* expectEquals("the payment", yield* pay(child), "asked")
-          yield* expectEquals("its request", (yield* recordOf(child)).cancelRequest?.reason, debts[0]?.reason)
+          yield* expectEquals("the dispatch", yield* dispatched(child), "asked")
+          yield* expectEquals("its request", (yield* recordOf(child)).cancelRequest?.reason, requests[0]?.reason)
         }
         yield* childOf(asked, "abandon")
         yield* expectEquals("not ended, so nothing to abandon", yield* children.closeRequestsOf(asked), [])
@@ -173,21 +175,21 @@ const endOutside = (
     registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
   )
 
-/** Pays what is owed to a child. */
-const pay = (childId: ProcessId): Effect.Effect<DispatchOutcome, StoreError, ProcessStore> =>
+/** Dispatches the close request of a child. */
+const dispatched = (childId: ProcessId): Effect.Effect<DispatchOutcome, StoreError, ProcessStore> =>
   Effect.flatMap(ProcessStore, (store) => store.transact(Children.dispatchPlan(childId), Children.dispatch(childId)))
 
 const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
-  *"a debt is paid once: the child is asked, with its parent as the reason, and the debt is gone"() {
+  *"a close request is dispatched once: the child is asked, with its parent as the reason, and the request is gone"() {
     const { children } = yield* ProcessStore
     const parent = yield* freshProcess("externally_owned")
     const cancelled = yield* childOf(parent, "cancel")
     const abandoned = yield* childOf(parent, "abandon")
     yield* endOutside(parent)
-    const tries = Array.from({ length: 4 }, () => pay(cancelled))
+    const tries = Array.from({ length: 4 }, () => dispatched(cancelled))
     const outcomes = yield* Effect.all(tries, { concurrency: "unbounded" })
     yield* expectEquals("of concurrent payments", outcomes.toSorted(), ["asked", ...paidBefore(3)])
-    yield* expectEquals("the other", yield* pay(abandoned), "asked")
+    yield* expectEquals("the other", yield* dispatched(abandoned), "asked")
     const reason = `parent ${parent} completed`
     const [first, second] = [yield* recordOf(cancelled), yield* recordOf(abandoned)]
     yield* expectEquals("the cancel request", first.cancelRequest?.reason, reason)
@@ -200,12 +202,12 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
       ["process.cancel_requested"],
       ["process.abandon_requested"]
     ])
-    yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [])
-    yield* expectEquals("again", yield* writesNothing([cancelled], pay(cancelled)), "paid_before")
+    yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), [])
+    yield* expectEquals("again", yield* writesNothing([cancelled], dispatched(cancelled)), "paid_before")
     yield* Effect.forEach([cancelled, abandoned], isFold)
   },
 
-  *"a child that ended meanwhile, or was asked already, is not written to; its debt is gone all the same"({
+  *"a child that ended meanwhile, or was asked already, is not written to; its close request is gone too"({
     registry
   }) {
     const { children } = yield* ProcessStore
@@ -216,25 +218,25 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     yield* registry.requestProcessAbandon(abandoned, { requestedBy: "operator", requestedAtMs: 1 }, external)
     yield* endOutside(parent)
     yield* endOutside(ended)
-    const outcomes = yield* writesNothing(ids, Effect.forEach(ids, pay))
+    const outcomes = yield* writesNothing(ids, Effect.forEach(ids, dispatched))
     yield* expectEquals("the outcomes", outcomes, ["not_needed", "not_needed", "not_needed"])
-    yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [])
+    yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), [])
   },
 
-  *"a paid cancel makes the child owe its own children, to any depth"() {
+  *"a dispatched cancel writes close requests for the child's own children, to any depth"() {
     const { children } = yield* ProcessStore
     const root = yield* freshProcess("externally_owned")
     const line = [root]
     for (let depth = 0; depth < 6; depth++) line.push(yield* childOf(line.at(-1) ?? root, "cancel"))
     yield* endOutside(root)
     for (const [index, parent] of line.slice(0, -1).entries()) {
-      const debts = yield* children.closeRequestsOf(parent)
+      const requests = yield* children.closeRequestsOf(parent)
       yield* expectEquals(
-        `what generation ${index} owes`,
-        debts.map(({ childId }) => childId),
+        `the close requests of generation ${index}`,
+        requests.map(({ childId }) => childId),
         [line[index + 1]]
       )
-      yield* Effect.forEach(debts, ({ childId }) => pay(childId))
+      yield* Effect.forEach(requests, ({ childId }) => dispatched(childId))
     }
     const asked = yield* Effect.forEach(line.slice(1), recordOf)
     yield* expectEquals(
@@ -244,7 +246,7 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     )
   },
 
-  *"debts are read in pages by whoever pays them, and counted as they are written"() {
+  *"close requests are read in pages, and counted as they are written"() {
     const { children } = yield* ProcessStore
     const parent = yield* freshProcess("externally_owned")
     const ids = yield* Effect.forEach(Array.from({ length: 5 }), () => childOf(parent, "cancel"))
@@ -255,12 +257,12 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     const own = all.filter(({ parentId }) => parentId === parent).map(({ childId }) => childId)
     yield* expectEquals("all", own, ids)
     yield* expectEquals("a page", (yield* children.closeRequests(3)).length, 3)
-    yield* Effect.forEach(ids, pay)
+    yield* Effect.forEach(ids, dispatched)
     yield* endOutside(yield* freshProcess("externally_owned"))
-    yield* expectEquals("what the childless owe", children.closeRequestsWritten() - before, 5)
+    yield* expectEquals("the close requests of the childless", children.closeRequestsWritten() - before, 5)
   },
 
-  *"a prune keeps a parent until what it owes is paid, and says why"({ registry }) {
+  *"a prune keeps a parent until its close requests are dispatched, and says why"({ registry }) {
     const { children } = yield* ProcessStore
     const scope = yield* freshId
     const parent = yield* freshId
@@ -269,8 +271,8 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     yield* endOutside(parent)
     const kept = { prunedProcesses: 0, prunedEvents: 0, kept: [{ processId: parent, reason: "owes_children" }] }
     yield* expectEquals("the report", yield* writesNothing([parent], prune(scope)), kept)
-    yield* pay(child)
-    yield* expectEquals("paid", (yield* prune(scope)).prunedProcesses, 1)
+    yield* dispatched(child)
+    yield* expectEquals("dispatched", (yield* prune(scope)).prunedProcesses, 1)
     yield* expectEquals("the child", (yield* rowOf(child)).snapshot.status, "active")
     yield* expectEquals(
       "the child outlives it",
@@ -279,7 +281,7 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     )
   },
 
-  *"a pruned child is nobody's child any more, and nothing is owed to it"({ registry }) {
+  *"a pruned child has no parent any more, and no close request"({ registry }) {
     const { children } = yield* ProcessStore
     const scope = yield* freshId
     const parent = yield* freshProcess("externally_owned")
@@ -291,8 +293,8 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     yield* endOutside(child)
     yield* expectEquals("the report", (yield* prune(scope)).prunedProcesses, 1)
     yield* expectEquals("the children", yield* children.of(parent), [])
-    yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [])
-    yield* expectEquals("a payment", yield* pay(child), "paid_before")
+    yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), [])
+    yield* expectEquals("a dispatch", yield* dispatched(child), "paid_before")
   }
 })
 

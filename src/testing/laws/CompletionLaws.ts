@@ -191,7 +191,7 @@ function completesWhatItMay(disposition: Disposition) {
 }
 
 const requestLaws: ReadonlyArray<Law> = lawsOf("What happens when: Requests", {
-  *"a request to cancel is recorded once for each reason, and the first one stands in the record"({ clock, registry }) {
+  *"a request to cancel is recorded once for each reason, and the first one is in the record"({ clock, registry }) {
     const id = yield* freshProcess()
     const first = yield* registry.requestProcessCancel(id, null, external)
     yield* clock.advance(shortMs)
@@ -222,12 +222,12 @@ const requestLaws: ReadonlyArray<Law> = lawsOf("What happens when: Requests", {
     yield* isFold(id)
   },
 
-  *"the first request to abandon stands; an ended process takes none"({ registry }) {
+  *"the first request to abandon is kept; an ended process takes none"({ registry }) {
     const id = yield* freshProcess("externally_owned")
     const request = { requestedBy: "operator", requestedAtMs: 3, reason: "gone" }
     const record = yield* registry.requestProcessAbandon(id, request, external)
     yield* expectEquals("the request", [record.abandonRequest, record.status], [request, { _tag: "Running" }])
-    const later = { requestedBy: "somebody", requestedAtMs: 4 }
+    const later = { requestedBy: "someone", requestedAtMs: 4 }
     yield* expectEquals(
       "a later one",
       yield* writesNothing([id], registry.requestProcessAbandon(id, later, external)),

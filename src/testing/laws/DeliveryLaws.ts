@@ -48,7 +48,7 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     )
   },
 
-  "only the present token settles: another one, a used one and an unknown row are told that the claim is lost":
+  "only the present token settles: another one, a used one and an unknown row answer that the claim is lost":
     function* ({ outbox }) {
       const id = yield* wakingProcess()
       const { wakeId } = (yield* appended(id)).wakeDelivery
@@ -67,10 +67,7 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
       yield* expectEquals("the row at last", statesOf(yield* rowsOf(wakeId)), ["enqueued"])
     },
 
-  *"a deferred wake rests as long as it was told and holds back those behind it; its first attempt is kept"({
-    clock,
-    outbox
-  }) {
+  *"a deferred wake waits for its delay and holds back those behind it; its first attempt is kept"({ clock, outbox }) {
     const id = yield* wakingProcess()
     const { wakeId } = (yield* appended(id)).wakeDelivery
     yield* appended(id)
@@ -87,21 +84,23 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("the first attempt", (yield* rowsOf(wakeId))[0]?.firstAttemptMs, firstAttemptMs)
   },
 
-  "a claim that is not settled in its time goes to the next, under another token; whoever had it has lost it":
-    function* ({ clock, outbox }) {
-      const id = yield* wakingProcess()
-      const { wakeId } = (yield* appended(id)).wakeDelivery
-      const [dead] = yield* claimsOf(id)
-      yield* expectEquals("a live claim", yield* claimsOf(id), [])
-      yield* clock.advance(wakeTimes.claimMs)
-      const [heir] = yield* claimsOf(id)
-      yield* expectEquals("the same wake", [heir?.wake, heir?.attempts], [dead?.wake, 2])
-      yield* expectEquals("whether the token is another", heir?.token === dead?.token, false)
-      if (dead !== undefined) {
-        yield* expectEquals("the late one", yield* outbox.settle(dead, { _tag: "Enqueued" }), { _tag: "ClaimLost" })
-      }
-      yield* expectEquals("the row", statesOf(yield* rowsOf(wakeId)), ["enqueuing"])
-    },
+  "a claim that is not settled in its time goes to the next, under another token; the first claim is lost": function* ({
+    clock,
+    outbox
+  }) {
+    const id = yield* wakingProcess()
+    const { wakeId } = (yield* appended(id)).wakeDelivery
+    const [dead] = yield* claimsOf(id)
+    yield* expectEquals("a live claim", yield* claimsOf(id), [])
+    yield* clock.advance(wakeTimes.claimMs)
+    const [heir] = yield* claimsOf(id)
+    yield* expectEquals("the same wake", [heir?.wake, heir?.attempts], [dead?.wake, 2])
+    yield* expectEquals("whether the token is another", heir?.token === dead?.token, false)
+    if (dead !== undefined) {
+      yield* expectEquals("the late one", yield* outbox.settle(dead, { _tag: "Enqueued" }), { _tag: "ClaimLost" })
+    }
+    yield* expectEquals("the row", statesOf(yield* rowsOf(wakeId)), ["enqueuing"])
+  },
 
   *"stale claims return to pending first, also those that the claim does not take"({ clock, outbox }) {
     const ids = [yield* wakingProcess(), yield* wakingProcess()] as const
@@ -209,30 +208,33 @@ const outboxReportLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     )
   },
 
-  "a process that owes wakes is kept by a prune, which says so; what was delivered or discarded goes with it":
-    function* ({ clock, registry, retention }) {
-      const scope = yield* freshId
-      const provenance = { originator: { _tag: "Host", scope } } as const
-      const id = yield* wakingProcess("externally_owned", { provenance })
-      const wakeIds = [(yield* appended(id)).wakeDelivery.wakeId, (yield* appended(id)).wakeDelivery.wakeId]
-      yield* registry.completeProcess(id, outputs.Cancelled, { _tag: "ExternalOwner" })
-      yield* clock.advance(1)
-      const prune = Effect.flatMap(clock.nowMs, (cutoffMs) =>
-        retention.pruneTerminalProcesses({
-          cutoffMs,
-          filter: { originatorScopeId: `host:${scope}` },
-          watermark: { _tag: "NoProjector" }
-        })
-      )
-      const kept = { prunedProcesses: 0, prunedEvents: 0, kept: [{ processId: id, reason: "undelivered_wakes" }] }
-      yield* expectEquals("while they are pending", yield* writesNothing([id], prune), kept)
-      const [first] = yield* claimsOf(id)
-      yield* expectEquals("while one is claimed", yield* writesNothing([id], prune), kept)
-      yield* settled(first, "Enqueued")
-      yield* settled((yield* claimsOf(id))[0], "Discard")
-      yield* expectEquals("then", yield* prune, { prunedProcesses: 1, prunedEvents: 3, kept: [] })
-      yield* expectEquals("what is left", (yield* Effect.forEach(wakeIds, rowsOf)).flat(), [])
-    },
+  "a prune keeps a process with pending wakes, and says so; delivered and discarded wakes go with it": function* ({
+    clock,
+    registry,
+    retention
+  }) {
+    const scope = yield* freshId
+    const provenance = { originator: { _tag: "Host", scope } } as const
+    const id = yield* wakingProcess("externally_owned", { provenance })
+    const wakeIds = [(yield* appended(id)).wakeDelivery.wakeId, (yield* appended(id)).wakeDelivery.wakeId]
+    yield* registry.completeProcess(id, outputs.Cancelled, { _tag: "ExternalOwner" })
+    yield* clock.advance(1)
+    const prune = Effect.flatMap(clock.nowMs, (cutoffMs) =>
+      retention.pruneTerminalProcesses({
+        cutoffMs,
+        filter: { originatorScopeId: `host:${scope}` },
+        watermark: { _tag: "NoProjector" }
+      })
+    )
+    const kept = { prunedProcesses: 0, prunedEvents: 0, kept: [{ processId: id, reason: "undelivered_wakes" }] }
+    yield* expectEquals("while they are pending", yield* writesNothing([id], prune), kept)
+    const [first] = yield* claimsOf(id)
+    yield* expectEquals("while one is claimed", yield* writesNothing([id], prune), kept)
+    yield* settled(first, "Enqueued")
+    yield* settled((yield* claimsOf(id))[0], "Discard")
+    yield* expectEquals("then", yield* prune, { prunedProcesses: 1, prunedEvents: 3, kept: [] })
+    yield* expectEquals("what is left", (yield* Effect.forEach(wakeIds, rowsOf)).flat(), [])
+  },
 
   *"wakes are listed the newest first, by state, process and target, a page at a time"({ outbox }) {
     const [id, other] = [yield* wakingProcess(), yield* wakingProcess()]

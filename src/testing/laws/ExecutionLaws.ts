@@ -32,7 +32,7 @@ import type { Law } from "../Law.ts"
 import { expectEquals, expectFailure, LawClock, lawsOf } from "../Law.ts"
 
 const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
-  *"a journal is read in order of position, each entry with where the log stood and when"({ executions }) {
+  *"a journal is read in order of position, each entry with the log's sequence and the time"({ executions }) {
     const { id, lease } = yield* begunProcess
     const atMs = yield* Effect.flatMap(LawClock, ({ nowMs }) => nowMs)
     yield* executions.record(lease, { ...draft(1, "step"), outcome: { ok: { z: 1, a: [null] } } })
@@ -89,7 +89,7 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
     yield* expectEquals("the first wait", first, { waitKey: `process:${id}:signal.ready:1`, ended })
     const second = yield* executions.enterWait(lease, draft(2, "await_signal"), forReady)
     yield* expectEquals("the second wait", second, { waitKey: `process:${id}:signal.ready:2` })
-    yield* expectEquals("how it stands", yield* executions.waitOf(id, second.waitKey), second)
+    yield* expectEquals("its state", yield* executions.waitOf(id, second.waitKey), second)
     const { event: late } = yield* sendReady(id, "late")
     yield* expectEquals("how it ended", yield* executions.waitOf(id, second.waitKey), {
       ...second,
@@ -189,7 +189,7 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
     yield* refused("one from a body", refusedBy, [id, sender.id], fromBody)
     yield* expectEquals("the sender's journal", yield* executions.journalOf(sender.id), [])
     const unknown = yield* freshId
-    yield* refused("to nobody", "ProcessUnknown", [unknown], sendReady(unknown, "a"))
+    yield* refused("to an unknown process", "ProcessUnknown", [unknown], sendReady(unknown, "a"))
     const wait = executions.enterWait(lease, draft(1, "await_signal"), forReady)
     yield* expectFailure("a wait", "LeaseLost", wait)
   },
@@ -246,7 +246,7 @@ const sendReady = (
   )
 
 const passivationLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
-  *"what was put away to wait is due when one of its waits ends, and not before"({ activations, executions }) {
+  *"a passivated process is due when one of its waits ends, and not before"({ activations, executions }) {
     const { id, lease } = yield* begunProcess
     const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
     yield* activations.suspend(lease, "passivated", [waitKey])
@@ -257,7 +257,7 @@ const passivationLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
     yield* isFold(id)
   },
 
-  *"a body whose wait ended while it was put away is handed back, and due at once"({ activations, executions }) {
+  *"a body whose wait ended while it was passivated is handed back, and due at once"({ activations, executions }) {
     const { id, lease } = yield* begunProcess
     const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
     yield* executions.enterWait(lease, draft(2, "sleep"), { _tag: "Timer", deadlineMs: Number.MAX_SAFE_INTEGER })

@@ -43,7 +43,7 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     yield* expectEquals("the other one", yield* descriptorsOf(two), [{ kind: "law", label: "first" }])
   },
 
-  *"a grant of an unknown process is refused, and nobody has one"({ grants }) {
+  *"a grant of an unknown process is refused, and none is stored"({ grants }) {
     const id = yield* freshId
     const scope = yield* freshScope
     yield* changesNoGrant([id], refused("a grant", "ProcessUnknown", [id], grants.grantHandle(scope, id, {})))
@@ -78,27 +78,28 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     yield* expectEquals("the session without it", yield* has({ sessionId }), false)
   },
 
-  "a transfer moves grants with their descriptors, over those that stand at the target, and appends nothing":
-    function* ({ grants }) {
-      const ids = [yield* freshProcess(), yield* freshProcess()] as const
-      const [from, to] = [yield* freshScope, { ...(yield* freshScope), agentFrameId: "f" }]
-      for (const id of ids) yield* grants.grantHandle(from, id, { label: "moved" })
-      yield* grants.grantHandle(to, ids[0], { kind: "law", label: "overwritten" })
-      yield* writesNothing(ids, grants.transferHandleGrants(from, to, [ids[1], ids[0], ids[1]]))
-      yield* expectEquals("what is left", yield* grants.listHandleGrants(from), [])
-      const scopeId = `session:${to.sessionId}/frame:f`
-      for (const id of ids) {
-        const grant = { scopeId, sessionId: to.sessionId, processId: id, descriptor: { label: "moved" } }
-        yield* expectEquals("what arrived", yield* grants.handleGrantsForProcess(id), [grant])
-      }
-      yield* changesNoGrant(ids, grants.transferHandleGrants(to, to, ids))
-    },
+  "a transfer moves grants with their descriptors, over those at the target, and appends nothing": function* ({
+    grants
+  }) {
+    const ids = [yield* freshProcess(), yield* freshProcess()] as const
+    const [from, to] = [yield* freshScope, { ...(yield* freshScope), agentFrameId: "f" }]
+    for (const id of ids) yield* grants.grantHandle(from, id, { label: "moved" })
+    yield* grants.grantHandle(to, ids[0], { kind: "law", label: "overwritten" })
+    yield* writesNothing(ids, grants.transferHandleGrants(from, to, [ids[1], ids[0], ids[1]]))
+    yield* expectEquals("what is left", yield* grants.listHandleGrants(from), [])
+    const scopeId = `session:${to.sessionId}/frame:f`
+    for (const id of ids) {
+      const grant = { scopeId, sessionId: to.sessionId, processId: id, descriptor: { label: "moved" } }
+      yield* expectEquals("what arrived", yield* grants.handleGrantsForProcess(id), [grant])
+    }
+    yield* changesNoGrant(ids, grants.transferHandleGrants(to, to, ids))
+  },
 
   *"a transfer of which one grant is missing moves none"({ grants }) {
     const ids = [yield* freshProcess(), yield* freshProcess()] as const
     const [from, to] = [yield* freshScope, yield* freshScope]
     yield* grants.grantHandle(from, ids[0], { label: "stays" })
-    yield* grants.grantHandle(to, ids[1], { label: "somebody else's" })
+    yield* grants.grantHandle(to, ids[1], { label: "another's" })
     const transfer = grants.transferHandleGrants(from, to, ids)
     const error = yield* changesNoGrant(ids, refused("it", "GrantMissing", ids, transfer))
     yield* expectEquals("the missing one", error.processId, ids[1])
@@ -143,10 +144,10 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
   }
 })
 
-/** A session that nobody else uses. */
+/** A fresh session. */
 const freshSession = Effect.sync(() => `session-${crypto.randomUUID()}`)
 
-/** A scope that nobody else uses. */
+/** A fresh scope. */
 const freshScope = Effect.map(freshSession, (sessionId): SessionScope => ({ sessionId }))
 
 /** Processes outside, whose ids are a fresh prefix and these suffixes. */

@@ -46,7 +46,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("its lease", yield* leases.getProcessLease(id), undefined)
   },
 
-  *"a live lease of somebody else answers Busy with its holder, dead or alive"({ detector, leases }) {
+  *"a live lease of another owner answers Busy with its holder, dead or alive"({ detector, leases }) {
     const { id, owner, lease } = yield* leasedProcess()
     yield* detector.kill(owner)
     const another = { ...owner, incarnationId: "another life" }
@@ -88,7 +88,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("the fence", (yield* claimed(id, yield* freshOwner())).fencingToken, 2)
   },
 
-  *"an own lease that expired is claimed anew, with the next fence when nobody held it in between"({ clock }) {
+  *"an own lease that expired is claimed anew, with the next fence when no other owner held it in between"({ clock }) {
     const { id, owner, lease } = yield* leasedProcess("rerunnable", shortMs)
     yield* clock.advance(shortMs)
     const again = yield* claimed(id, owner)
@@ -173,7 +173,7 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
   }
 })
 
-/** One write that rests on a lease: what it may fail with does not matter here, but for the lease. */
+/** One write under a lease: of its failures only that of the lease matters here. */
 interface LeasedWrite {
   readonly name: string
   /** Writes on behalf of the holder of `lease`, perhaps to `other` or into being `child`. */
@@ -244,7 +244,7 @@ const leasedWrites: ReadonlyArray<LeasedWrite> = [
   }
 ]
 
-/** Leases that are not the present one, and the fence that stands where they are presented. */
+/** Leases that are not the present one, and the fence of the row they are presented to. */
 const lostLeases = Effect.gen(function* () {
   const leases = yield* Leases
   const clock = yield* LawClock
@@ -321,7 +321,7 @@ const authorityLaws: ReadonlyArray<Law> = [
       yield* refused("an undeclared type", "LeaseLost", [id], registry.appendEvent(id, undeclared, authority))
     },
 
-    *"an outside system and the host write without a lease, whoever holds it"({ registry }) {
+    *"an outside system and the host write without a lease, whichever owner holds it"({ registry }) {
       const { id } = yield* leasedProcess()
       for (const authority of [external, host]) {
         yield* registry.appendEvent(id, { eventType: "note", payload: authority._tag }, authority)

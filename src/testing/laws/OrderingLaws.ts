@@ -108,7 +108,7 @@ const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
       yield* expectEquals("what was heard", heard, [1, 2, 3, 4, 5, 6])
     },
 
-  "a commit tells its listeners the row before and after, and what it asks of the runtime": Effect.scoped(
+  "a commit's listeners hear the row before and after, and what it asks of the runtime": Effect.scoped(
     Effect.gen(function* () {
       const store = yield* ProcessStore
       const registry = yield* ProcessRegistry
@@ -130,7 +130,7 @@ const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* expectEquals("the changes", (yield* store.externalChanges).includes(id), false)
   },
 
-  *"rows are due in the order of their registration, unless they are held, ended or wait for somebody"({
+  *"rows are due in the order of their registration, unless they are held, ended or waiting"({
     clock,
     registry,
     store
@@ -275,7 +275,7 @@ const changeFeedLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one
     }
   },
 
-  *"whoever reads while others write misses no process and ends with each as it is"({ feed, registry }) {
+  *"a reader beside writers misses no process and ends with each as it is"({ feed, registry }) {
     const start = yield* end
     const seen = new Map<string, StoreChange>()
     let cursor = start

@@ -75,7 +75,7 @@ const recordLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* refused("an unknown one", "ProcessUnknown", [unknown], setting)
   },
 
-  *"whoever lost its lease records no external reference"({ leases, registry }) {
+  *"a worker that lost its lease records no external reference"({ leases, registry }) {
     const { id, lease } = yield* leasedProcess()
     yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
     const setting = registry.setExternalRef(id, reference, { _tag: "Body", lease })
@@ -85,7 +85,7 @@ const recordLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
   *"a request to give up is one event; an ended process answers that it cannot accept one"({ registry }) {
     const id = yield* freshProcess("externally_owned")
     yield* registry.requestProcessAbandon(id, { requestedBy: "operator", requestedAtMs: 3, reason: "gone" }, external)
-    yield* registry.requestProcessAbandon(id, { requestedBy: "somebody", requestedAtMs: 4 }, external)
+    yield* registry.requestProcessAbandon(id, { requestedBy: "someone", requestedAtMs: 4 }, external)
     const log = yield* logOf(id)
     yield* expectEquals(
       "the log",
@@ -256,7 +256,7 @@ const foldLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* registry.requestProcessAbandon(id, request, external)
     const owner = { ownerId: "first", incarnationId: "life", liveness: { _tag: "Opaque" as const } }
     yield* registry.recordFirstStarted(id, { owner, startedAtMs: 1 })
-    request.requestedBy = "somebody"
+    request.requestedBy = "someone"
     owner.ownerId = "second"
     yield* isFold(id)
     const { abandonRequest, firstStarted } = yield* recordOf(id)

@@ -36,7 +36,7 @@ const registrationLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* isFold(id)
   },
 
-  *"an id that nobody registered has no process"({ registry }) {
+  *"an id that was never registered has no process"({ registry }) {
     const id = yield* freshId
     yield* expectEquals("get", yield* registry.getProcess(id), undefined)
     const error = yield* refused("its events", "ProcessUnknown", [id], registry.eventsAfter(id, 0))
@@ -238,17 +238,14 @@ const environmentLaws: ReadonlyArray<Law> = [
       yield* expectEquals("whether they are the same", one === two, false)
     },
 
-    *"an environment that nobody stored is missing"({ environments }) {
+    *"an environment that was never stored is missing"({ environments }) {
       const ref = Environment.refOf(yield* freshSpec)
       const error = yield* expectFailure("loading it", "EnvironmentUnusable", environments.load(ref))
       yield* expectEquals("the message", error.message, `missing process execution env \`${ref}\``)
     }
   }),
 
-  undecodable(
-    "an environment with a field that nobody knows is refused",
-    '{"plugin_options":{},"policy":{},"session":"s"}'
-  ),
+  undecodable("an environment with an unknown field is refused", '{"plugin_options":{},"policy":{},"session":"s"}'),
 
   undecodable("an environment that is no JSON is refused", "{"),
 

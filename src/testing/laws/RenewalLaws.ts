@@ -24,13 +24,13 @@ import type { Law } from "../Law.ts"
 import { expectEquals, LawClock, lawsOf } from "../Law.ts"
 
 const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
-  *"a keeper renews its own unexpired leases, answers which, and touches no others"({
+  *"a renewer renews its own unexpired leases, answers which, and touches no others"({
     activations,
     clock,
     leases,
     store
   }) {
-    const { keeper, run } = yield* worker
+    const { renewerId, run } = yield* worker
     const kept = [yield* run(longMs), yield* run(longMs)]
     const lapsed = yield* run(shortMs)
     const foreign = yield* leasedProcess()
@@ -38,7 +38,7 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* activations.suspend(yield* leaseOf(released), "handed_back")
     yield* clock.advance(shortMs)
     const before = { lapsed: yield* keptOf(lapsed), foreign: yield* keptOf(foreign.id) }
-    const page = yield* store.renewLeases({ renewerId: keeper, ttlMs: 2 * longMs })
+    const page = yield* store.renewLeases({ renewerId, ttlMs: 2 * longMs })
     yield* expectEquals(
       "what was renewed",
       page.renewed.map(({ processId }) => processId),
@@ -60,29 +60,25 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
   },
 
   *"pages of renewals end, and a renewed lease is still the one that completes"({ registry, store }) {
-    const { keeper, run } = yield* worker
+    const { renewerId, run } = yield* worker
     const id = yield* run(longMs)
     const lease = yield* leaseOf(id)
-    let page = yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs })
+    let page = yield* store.renewLeases({ renewerId, ttlMs: longMs })
     for (let pages = 0; page.next !== undefined && pages < 1_000; pages++) {
-      page = yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs, after: page.next })
+      page = yield* store.renewLeases({ renewerId, ttlMs: longMs, after: page.next })
     }
     yield* expectEquals("a page after the last", page.next, undefined)
     yield* registry.completeProcessWithLease(lease, outputs.Success)
-    yield* expectEquals(
-      "what is left to renew",
-      (yield* store.renewLeases({ renewerId: keeper, ttlMs: longMs })).renewed,
-      []
-    )
+    yield* expectEquals("what is left to renew", (yield* store.renewLeases({ renewerId, ttlMs: longMs })).renewed, [])
     yield* isFold(id)
   },
 
-  *"the leases of one keeper are one holder's, and a holder without keeper stands for itself"({
+  *"the leases of one renewer are one holder's, and a lease without a renewer is its own holder's"({
     clock,
     registry,
     store
   }) {
-    const { keeper, run } = yield* worker
+    const { renewerId, run } = yield* worker
     const ids = [yield* run(longMs), yield* run(shortMs), yield* run(longMs)]
     const ended = yield* run(longMs)
     yield* registry.completeProcessWithLease(yield* leaseOf(ended), outputs.Success)
@@ -91,21 +87,21 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* claimed(second, owner)
     yield* clock.advance(shortMs)
     const holders = yield* store.holders
-    const own = holders.filter((holder) => holder.renewerId === keeper)
+    const own = holders.filter((holder) => holder.renewerId === renewerId)
     yield* expectEquals(
       "how many leases",
       own.map(({ leases }) => leases),
       [3]
     )
     const alone = holders.filter((holder) => holder.owner.incarnationId === owner.incarnationId)
-    yield* expectEquals("the one without keeper", alone, [{ owner, leases: 2 }])
+    yield* expectEquals("the one without a renewer", alone, [{ owner, leases: 2 }])
     const held = yield* Effect.forEach([...own, ...alone], (holder) =>
       Effect.map(store.heldBy(holder), (all) => all.map(({ processId }) => processId))
     )
     yield* expectEquals("which", held, [ids, [id, second]])
   },
 
-  *"a row that cannot be begun rests longer each time, whatever is noted meanwhile"({
+  *"a row that cannot be started backs off longer each time, whatever is noted meanwhile"({
     activations,
     clock,
     registry,
@@ -125,17 +121,17 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
       yield* expectEquals("how often", [rest?.failures, rest?.problem], [failures, "no such thing"])
       yield* expectEquals("the row", (yield* rowOf(id)).backOff, rest)
       yield* registry.appendEvent(id, note(failures), host)
-      yield* expectEquals("due while it rests", yield* isDue, false)
+      yield* expectEquals("due while it backs off", yield* isDue, false)
       yield* clock.advance(restMs)
       yield* expectEquals("due after it", yield* isDue, true)
     }
     const outcome = yield* activations.recover(id, yield* recoverer())
     yield* expectEquals("it runs", outcome._tag, "Run")
-    yield* expectEquals("and rests no more", (yield* rowOf(id)).backOff, undefined)
+    yield* expectEquals("and backs off no more", (yield* rowOf(id)).backOff, undefined)
     yield* isFold(id)
   },
 
-  *"a rest ends when the row is asked for something else, and neither held nor ended rows rest"({
+  *"a back-off ends when the row is asked for something else, and neither held nor ended rows back off"({
     activations,
     clock,
     registry,
@@ -155,7 +151,10 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* expectEquals("unknown", yield* activations.backOff(unknown, "no"), undefined)
   },
 
-  *"a drain gives up what its owner began and nobody holds, with the owner as evidence"({ activations, clock }) {
+  *"a drain gives up work that its owner began and that has no holder, with the owner as evidence"({
+    activations,
+    clock
+  }) {
     const { owner, run, begin } = yield* worker
     const id = yield* begin("owner_bound", shortMs)
     yield* clock.advance(shortMs)
@@ -194,13 +193,15 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     }
   },
 
-  *"a holder that slept takes its lease again if and only if nobody held the process in between"({ activations }) {
+  *"a holder that slept reacquires its lease if and only if no other owner held the process in between"({
+    activations
+  }) {
     const { id, lease, owner } = yield* overslept
-    const again = yield* retaken(lease, owner)
+    const again = yield* reacquired(lease, owner)
     yield* expectEquals("fence and holder", [again.fencingToken, again.owner], [lease.fencingToken + 1, lease.owner])
-    yield* refused("the old lease", "LeaseLost", [id], retaken(lease, owner))
+    yield* refused("the old lease", "LeaseLost", [id], reacquired(lease, owner))
     yield* activations.suspend(again, "handed_back")
-    yield* refused("a released one", "LeaseLost", [id], retaken(again, owner))
+    yield* refused("a released one", "LeaseLost", [id], reacquired(again, owner))
   },
 
   *"a holder that slept is a zombie once another has held the process"({ activations, clock }) {
@@ -208,7 +209,7 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     const by = yield* recoverer()
     yield* activations.recover(id, { ...by, claimant: { ...by.claimant, ttlMs: shortMs } })
     yield* clock.advance(shortMs)
-    yield* refused("the zombie", "LeaseLost", [id], retaken(lease, owner))
+    yield* refused("the zombie", "LeaseLost", [id], reacquired(lease, owner))
     yield* expectEquals("the fence", (yield* rowOf(id)).lease.fencingToken, lease.fencingToken + 1)
   }
 })
@@ -227,20 +228,20 @@ interface Dated {
   readonly evidence: { readonly epochMs: number }
 }
 
-/** A worker with a keeper of its own, and ways to begin processes under it. */
+/** A worker with a renewer of its own, and ways to begin processes under it. */
 const worker = Effect.gen(function* () {
   const activations = yield* Activations
   const owner = yield* freshOwner("stable")
-  const keeper = owner.incarnationId
+  const renewerId = owner.incarnationId
   const begin = (disposition: "rerunnable" | "owner_bound", ttlMs: number) =>
     Effect.gen(function* () {
       const id = yield* freshProcess(disposition)
       const { claimant, ...by } = yield* recoverer({ owner })
       const attempt = { ...claimant.owner, liveness: owner.liveness }
-      yield* activations.recover(id, { ...by, claimant: { ...claimant, owner: attempt, ttlMs, renewerId: keeper } })
+      yield* activations.recover(id, { ...by, claimant: { ...claimant, owner: attempt, ttlMs, renewerId } })
       return id
     })
-  return { owner, keeper, begin, run: (ttlMs: number) => begin("rerunnable", ttlMs) }
+  return { owner, renewerId, begin, run: (ttlMs: number) => begin("rerunnable", ttlMs) }
 })
 
 const drainer = (owner: LeaseOwner) => Effect.map(recoverer({ owner }), ({ claimant }) => ({ owner, claimant }))
@@ -251,7 +252,7 @@ const drained = (id: ProcessId, owner: LeaseOwner) =>
     return yield* writesNothing([id], activations.drain(id, yield* drainer(owner)))
   })
 
-const retaken = (lease: Lease, owner: LeaseOwner) =>
+const reacquired = (lease: Lease, owner: LeaseOwner) =>
   Effect.flatMap(Effect.all([Activations, drainer(owner)]), ([activations, { claimant }]) =>
     activations.retake(lease, { ...claimant, owner: lease.owner })
   )

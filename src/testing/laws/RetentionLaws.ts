@@ -151,10 +151,10 @@ const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
 
 const nothing = { prunedProcesses: 0, prunedEvents: 0, kept: [] }
 
-/** A watermark for stores that nobody projects. */
+/** A watermark for stores without projections. */
 const noProjector = { _tag: "NoProjector" } as const
 
-/** Prunes the processes of one host scope, however young, unless told otherwise. */
+/** Prunes the processes of one host scope, however young by default. */
 export const prune = (
   scope: string,
   options: Partial<PruneOptions> = {}

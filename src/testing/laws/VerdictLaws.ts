@@ -46,9 +46,10 @@ const unproven = ["never", "released", "lapsed"] as const
 const dead = ["live, holder dead", "lapsed, holder dead"] as const
 const every = [...free, "live", "live, holder dead"] as const
 
+const section = "What happens when: The host and its machine"
+
 const rows = (
   name: string,
-  section: string,
   leases: ReadonlyArray<LeaseHistory>,
   cases: ReadonlyArray<Omit<Arrangement, "lease">>,
   expected: Expected
@@ -72,15 +73,13 @@ const anyRerunnable = [rerunnable, { ...rerunnable, ...asked }, { ...rerunnable,
 const verdictLaws: ReadonlyArray<Law> = [
   ...rows(
     "externally owned work without a request is left alone",
-    "11 row 1",
     every,
     [external_, { ...external_, ...cancelled }],
     "Left externally_owned"
   ),
 
   ...rows(
-    "externally owned work that was asked for is given up once nobody holds it",
-    "11 row 2",
+    "externally owned work with a request is given up once it has no holder",
     free,
     [{ ...external_, ...asked }],
     "Abandoned on request"
@@ -88,43 +87,28 @@ const verdictLaws: ReadonlyArray<Law> = [
 
   ...rows(
     "externally owned work is not given up while its lease is live",
-    "11 row 3",
     ["live", "live, holder dead"],
     [{ ...external_, ...asked }],
     "Left busy"
   ),
 
-  ...rows("rerunnable work that nobody holds runs, whatever was asked", "11 row 4", unproven, anyRerunnable, "Run"),
+  ...rows("rerunnable work without a holder runs, whatever was asked", unproven, anyRerunnable, "Run"),
 
-  ...rows("rerunnable work of a dead holder runs", "11 row 5", dead, anyRerunnable, "Run"),
+  ...rows("rerunnable work of a dead holder runs", dead, anyRerunnable, "Run"),
 
   ...rows(
     "rerunnable work of a live holder is skipped",
-    "11 row 6",
     ["live"],
     [...anyRerunnable, { ...rerunnable, ...cancelled }],
     "Left busy"
   ),
 
-  ...rows(
-    "owner-bound work that never began runs",
-    "11 row 7",
-    unproven,
-    [unstarted, { ...unstarted, ...asked }],
-    "Run"
-  ),
+  ...rows("owner-bound work that never began runs", unproven, [unstarted, { ...unstarted, ...asked }], "Run"),
 
-  ...rows(
-    "owner-bound work that a dead holder never began runs",
-    "11 row 8",
-    dead,
-    [unstarted, { ...unstarted, ...asked }],
-    "Run"
-  ),
+  ...rows("owner-bound work that a dead holder never began runs", dead, [unstarted, { ...unstarted, ...asked }], "Run"),
 
   ...rows(
     "owner-bound work that a live holder has not begun is skipped",
-    "11 row 9",
     ["live"],
     [unstarted, { ...unstarted, ...asked }],
     "Left busy"
@@ -132,15 +116,13 @@ const verdictLaws: ReadonlyArray<Law> = [
 
   ...rows(
     "owner-bound work that began is given up on proof of its holder's death",
-    "11 row 10, R19",
     dead,
     [started, { ...started, ...asked }],
     "Abandoned by sweep: holder"
   ),
 
   ...rows(
-    "owner-bound work that began is given up on request once nobody holds it",
-    "11 row 11",
+    "owner-bound work that began is given up on request once it has no holder",
     unproven,
     [{ ...started, ...asked }],
     "Abandoned on request: first owner"
@@ -148,7 +130,6 @@ const verdictLaws: ReadonlyArray<Law> = [
 
   ...rows(
     "time alone ends no owner-bound work",
-    "11 row 12",
     unproven,
     [started, { ...started, ...cancelled }],
     "Left outcome_unknown"
@@ -156,7 +137,6 @@ const verdictLaws: ReadonlyArray<Law> = [
 
   ...rows(
     "owner-bound work of a live holder is skipped, whatever was asked",
-    "11 row 13",
     ["live"],
     [started, { ...started, ...asked }],
     "Left busy"
@@ -164,7 +144,6 @@ const verdictLaws: ReadonlyArray<Law> = [
 
   ...rows(
     "cancelled work that never began ends without running",
-    "R9",
     unproven,
     [
       { ...rerunnable, ...cancelled },
@@ -175,7 +154,6 @@ const verdictLaws: ReadonlyArray<Law> = [
 
   ...rows(
     "cancelled work ends without running where its engine is missing",
-    "R9",
     unproven,
     [{ ...rerunnable, started: true, ...cancelled, engine: "missing" }],
     "Cancelled"
@@ -183,7 +161,6 @@ const verdictLaws: ReadonlyArray<Law> = [
 
   ...rows(
     "cancelled work that began runs again, so that it can compensate",
-    "R9",
     unproven,
     [{ ...rerunnable, started: true, ...cancelled }],
     "Run"
@@ -191,7 +168,6 @@ const verdictLaws: ReadonlyArray<Law> = [
 
   ...rows(
     "work whose engine is missing stays as it is",
-    "R8",
     unproven,
     [
       { ...rerunnable, engine: "missing" },
@@ -202,7 +178,7 @@ const verdictLaws: ReadonlyArray<Law> = [
   )
 ]
 
-/** The stable identity of whoever began first: not the one that holds the lease. */
+/** The stable identity of the first owner: not the one that holds the lease. */
 const first: LeaseOwner = { ownerId: "first", incarnationId: "life", liveness: { _tag: "Opaque" } }
 
 const arrange = (row: Arrangement) =>
@@ -270,8 +246,8 @@ const summaryOf = (outcome: RecoveryOutcome, holder?: LeaseOwner): string => {
   return `Abandoned on request${whom}`
 }
 
-const recoveryLaws: ReadonlyArray<Law> = lawsOf("What happens when: The host and its machine", {
-  *"an ended process is left as it is, also where somebody holds it"({ activations, registry }) {
+const recoveryLaws: ReadonlyArray<Law> = lawsOf(section, {
+  *"an ended process is left as it is, also where it has a holder"({ activations, registry }) {
     const { id, lease } = yield* leasedProcess()
     yield* registry.completeProcessWithLease(lease, outputs.Success)
     const left = { _tag: "Deferred", reason: { why: "settled" } }

@@ -17,10 +17,7 @@ import type { Law } from "../Law.ts"
 import { expectEquals, lawsOf } from "../Law.ts"
 
 const waitLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
-  *"a wait that was entered stands in the record, and in the log under the key of its first occurrence"({
-    clock,
-    waits
-  }) {
+  *"a wait that was entered is in the record, and in the log under the key of its first occurrence"({ clock, waits }) {
     const id = yield* freshProcess()
     yield* clock.advance(shortMs)
     const wait = waitFor(id, 1)
@@ -294,12 +291,12 @@ const signalLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
 })
 
 const promiseLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one write", {
-  *"a promise that nobody ended has no end"() {
+  *"a promise that was never ended has no end"() {
     const { promises } = yield* ProcessStore
     yield* expectEquals("the end", yield* promises.get(crypto.randomUUID()), undefined)
   },
 
-  *"the first end of a promise stands, and says who wrote it"() {
+  *"the first end of a promise is kept, and says who wrote it"() {
     const { promises } = yield* ProcessStore
     const keyId = crypto.randomUUID()
     yield* end(keyId, "first")
@@ -307,7 +304,7 @@ const promiseLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one wr
     yield* expectEquals("the end", yield* promises.get(keyId), { body: '"first"', token: "token of first" })
   },
 
-  *"of many that end a promise at once, one is the first, for everybody"() {
+  *"of many that end a promise at once, one is the first, for every reader"() {
     const { promises } = yield* ProcessStore
     const keyId = crypto.randomUUID()
     const names = ["a", "b", "c", "d", "e", "f"]

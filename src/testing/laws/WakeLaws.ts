@@ -86,21 +86,22 @@ const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("what is listed", yield* registry.wakeEventsAfter(id, 0), [receipt.event])
   },
 
-  "an event whose condition does not hold is stored without a wake, listed nowhere and delivered to nobody":
-    function* ({ registry }) {
-      const id = yield* processWithWakes({ wakeTarget: { sessionId: "s" } })
-      for (const request of [
-        { eventType: "progress", payload: { urgent: false, text: "x" } },
-        { eventType: "hinted", payload: { other: 1 } }
-      ]) {
-        const { event, wakeDelivery } = yield* registry.appendEvent(id, request, external)
-        yield* expectEquals("its meaning", [event.semantics, wakeDelivery], [{}, undefined])
-      }
-      yield* expectEquals("what is listed", yield* registry.wakeEventsAfter(id, 0), [])
-      const present = { eventType: "hinted", payload: { wake_input: null } }
-      const { wakeDelivery } = yield* registry.appendEvent(id, present, external)
-      yield* expectEquals("what is present wakes, also null", wakeDelivery?.input, "null")
-    },
+  "an event whose condition does not hold is stored without a wake, listed nowhere and never delivered": function* ({
+    registry
+  }) {
+    const id = yield* processWithWakes({ wakeTarget: { sessionId: "s" } })
+    for (const request of [
+      { eventType: "progress", payload: { urgent: false, text: "x" } },
+      { eventType: "hinted", payload: { other: 1 } }
+    ]) {
+      const { event, wakeDelivery } = yield* registry.appendEvent(id, request, external)
+      yield* expectEquals("its meaning", [event.semantics, wakeDelivery], [{}, undefined])
+    }
+    yield* expectEquals("what is listed", yield* registry.wakeEventsAfter(id, 0), [])
+    const present = { eventType: "hinted", payload: { wake_input: null } }
+    const { wakeDelivery } = yield* registry.appendEvent(id, present, external)
+    yield* expectEquals("what is present wakes, also null", wakeDelivery?.input, "null")
+  },
 
   *"a replay answers the delivery anew, for the target that holds at that moment"({ grants, registry }) {
     const sessionId = `session-${crypto.randomUUID()}`
@@ -210,7 +211,7 @@ const wakesOf = (id: ProcessId, sequence: number) =>
   )
 
 const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
-  *"a wake is owed as soon as its event is there: fresh, due at once, and for as long as wakes last"({ outbox }) {
+  *"a wake is in the outbox with its event: fresh, due at once, and for as long as wakes last"({ outbox }) {
     const { event, wakeDelivery } = yield* appended(yield* wakingProcess())
     const [row, ...more] = yield* rowsOf(wakeDelivery.wakeId)
     yield* expectEquals("how many more", more.length, 0)
@@ -226,19 +227,19 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("whether something is due", yield* outbox.isDue, true)
   },
 
-  *"an event without a wake or a target, a rejected one and a replay owe nothing"({ registry }) {
+  *"an event without a wake or a target, a rejected one and a replay write no wake"({ registry }) {
     const id = yield* wakingProcess()
     const aimless = yield* freshProcess("rerunnable", { eventTypes: types })
     yield* registry.appendEvent(id, { eventType: "progress", payload: { urgent: false, text: "x" } }, external)
     yield* registry.appendEvent(aimless, look, external)
     yield* rejectedAs("semantics_failed", { eventType: "progress", payload: { urgent: true } }, id)
-    yield* expectEquals("what is owed", yield* claimsOf(id, aimless), [])
+    yield* expectEquals("the close requests", yield* claimsOf(id, aimless), [])
     const request = { ...look, replayKey: "once" }
     for (const _ of [1, 2, 3]) yield* registry.appendEvent(id, request, external)
     yield* expectEquals("of three requests under one key", sequencesOf(yield* claimsOf(id)), [2])
   },
 
-  *"the target that an append names is the one that is owed"({ registry }) {
+  *"the target that an append names gets the wake"({ registry }) {
     const id = yield* wakingProcess()
     const sessionId = `named-${id}`
     yield* registry.appendEvent(id, { ...look, wakeTargetScope: { sessionId } }, external)
@@ -246,7 +247,7 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("the target", claim?.wake.targetSessionId, sessionId)
   },
 
-  *"an end owes the wake that its type declares, whichever operation ends the process"({ registry }) {
+  *"an end writes the wake that its type declares, whichever operation ends the process"({ registry }) {
     const leased = yield* wakingProcess()
     const lease = yield* claimed(leased, yield* freshOwner())
     yield* registry.completeProcessWithLease(lease, outputs.Success)
@@ -275,7 +276,7 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("the code in it", parsed.await_output?.code, "law_failed")
   },
 
-  *"wakes of one key merge while nobody has seen them; a later event arms them again"() {
+  *"unseen wakes of one key merge; a later event arms them again"() {
     const id = yield* wakingProcess()
     const key = yield* freshId
     const merging = appended(id, { eventType: "keyed", payload: { key, text: "same" } })
@@ -283,7 +284,7 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* merging
     yield* expectEquals("merged", statesOf(yield* rowsOf(wakeDelivery.wakeId)), ["pending"])
     const [first] = yield* claimsOf(id)
-    yield* expectEquals("the one that stands", first?.wake, wakeDelivery)
+    yield* expectEquals("the merged one", first?.wake, wakeDelivery)
     yield* merging
     yield* expectEquals("behind a claim", statesOf(yield* rowsOf(wakeDelivery.wakeId)), ["enqueuing", "pending"])
     yield* merging
