@@ -40,7 +40,7 @@ const Weather = Tool.make("weather", {
 
 const program = Effect.gen(function* () {
   const processes = yield* Processes
-  const call = yield* processes.startTool(Weather, { callId: "call-7", args: { city: "Oslo" } })
+  const call = yield* processes.start(Weather, { id: "call-7", payload: { city: "Oslo" } })
   const { celsius } = yield* call.await
   yield* Console.log(`${celsius} °C`)
 })

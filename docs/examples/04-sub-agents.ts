@@ -28,7 +28,7 @@ const Research = Engine.make("research", {
   disposition: "rerunnable",
   run: ({ question }, ctx) =>
     Effect.gen(function* () {
-      const ask = (source: string) => ctx.startChild(Ask, { name: source, payload: { source, question } })
+      const ask = (source: string) => ctx.start(Ask, { name: source, payload: { source, question } })
       const [wiki, paper, archive] = yield* Effect.all([ask("wiki"), ask("paper"), ask("archive")])
 
       // Both are waited for at once; meanwhile this body lends its slot to them.

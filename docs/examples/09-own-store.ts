@@ -24,7 +24,6 @@ const layer = Layer.succeed(
     onCommit: () => Effect.void,
     externalChanges: Effect.succeed([]),
     find: () => missing("read a process"),
-    leaseOf: () => missing("read a lease"),
     eventsAfter: () => missing("read events"),
     countEvents: () => missing("count events"),
     recentEvents: () => missing("read recent events"),
@@ -32,11 +31,13 @@ const layer = Layer.succeed(
     list: () => missing("list processes"),
     countByLifecycle: missing("count processes"),
     listNonTerminal: missing("list processes"),
-    grants: () => missing("list grants"),
+    grants: { of: () => missing("list grants") },
     wakers: () => missing("list the processes that wake a session"),
-    changesAfter: () => missing("read changes"),
-    endedBefore: () => missing("list ended processes"),
-    tombstonesBefore: () => missing("list tombstones"),
+    feed: { after: () => missing("read changes") },
+    retention: {
+      endedBefore: () => missing("list ended processes"),
+      tombstonesBefore: () => missing("list tombstones")
+    },
     outbox: {
       isDue: () => missing("look for due wakes"),
       rowsOf: () => missing("read wakes"),
@@ -46,13 +47,16 @@ const layer = Layer.succeed(
     environments: { get: () => missing("read an execution environment") },
     promises: { get: () => missing("read a promise") },
     due: () => missing("list due processes"),
-    holders: missing("list lease holders"),
-    heldBy: () => missing("list the leases of a holder"),
-    renewLeases: () => missing("renew leases"),
+    leases: {
+      of: () => missing("read a lease"),
+      holders: missing("list lease holders"),
+      heldBy: () => missing("list the leases of a holder"),
+      renew: () => missing("renew leases")
+    },
     children: {
       of: () => missing("list children"),
-      closeRequests: () => missing("list debts"),
-      closeRequestsOf: () => missing("list debts"),
+      closeRequests: () => missing("list close requests"),
+      closeRequestsOf: () => missing("list close requests"),
       closeRequestsWritten: () => 0
     },
     parts: () => [],

@@ -9,13 +9,12 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type { InputInvalid, ProcessPruned, StoreError } from "../model/errors.ts"
-import { ProcessUnknown } from "../model/errors.ts"
+import type { InputInvalid, ProcessPruned, ProcessUnknown, StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
 import type { ChangeFeed } from "../operations/ChangeFeed.ts"
 import * as Changes from "../operations/ChangeFeed.ts"
-import { prunedError } from "../operations/decisions/register.ts"
+import { existingRow } from "../operations/existing.ts"
 import type { OwnerLiveness } from "../operations/OwnerLiveness.ts"
 import * as Liveness from "../operations/OwnerLiveness.ts"
 import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
@@ -97,12 +96,7 @@ const problemOf = (filename: string): CliFailure | undefined => {
 export const presentRow = (
   id: ProcessId
 ): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned | StoreError, ProcessStore> =>
-  Effect.gen(function* () {
-    const store = yield* ProcessStore
-    const found = yield* store.find(id)
-    if (found._tag === "Pruned") return yield* prunedError(found.tombstone)
-    return found._tag === "Present" ? found.row : yield* new ProcessUnknown({ processId: id })
-  })
+  Effect.flatMap(ProcessStore, (store) => existingRow(store, id))
 
 /** Every row that matches, ascending by id, read a page at a time. */
 export const allRows = (filter: ListFilter): Effect.Effect<ReadonlyArray<ProcessRow>, StoreError, ProcessStore> =>

@@ -5,10 +5,8 @@ import type {
   EngineMissing,
   EventRejected,
   InputInvalid,
-  LeaseLost,
   OutputInvalid,
   OutsideProcess,
-  ParentClosing,
   ProcessAbandoned,
   ProcessAlreadyTerminal,
   ProcessCancelled,
@@ -17,12 +15,11 @@ import type {
   ProcessPruned,
   ProcessUnknown,
   RegistrationInvalid,
-  ReplayDiverged,
   StepNameAmbiguous,
-  StoreError,
   TerminalOutcomeMismatch,
   WaitTimedOut
 } from "./errors.ts"
+import { LeaseLost, ParentClosing, ReplayDiverged, StoreError } from "./errors.ts"
 
 /** Why a process could not be started. */
 export type StartError =
@@ -60,3 +57,10 @@ export type OperationError =
 
 /** Every failure of the runtime that a body may let through: the worker knows what each means for the process. */
 export type RuntimeError = StartError | AwaitError | EngineMissing | OperationError
+
+/** Failures that say something about a process, and nothing about the work of its body. */
+export type AboutProcess = LeaseLost | ParentClosing | StoreError | ReplayDiverged
+
+/** Whether an error is about the process: a tool or a turn that meets one lets it through to the worker. */
+export const isAboutProcess = (error: unknown): error is AboutProcess =>
+  [LeaseLost, ParentClosing, StoreError, ReplayDiverged].some((type) => error instanceof type)

@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto"
 import canonicalize from "canonicalize"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 
 /** A required field that is called `key` on the wire. */
@@ -40,6 +41,14 @@ export const tagged = <const Key extends string, const Wire extends string, cons
     Schema.propertySignature(Schema.transformLiteral(wire, type) as Schema.Schema<Type, Wire>), // widens the class type
     key
   )
+
+/** The first place where a value does not fit a schema: its path, as `/a/b`, and why, when the schema says so. */
+export const firstIssue = (error: ParseResult.ParseError): { readonly path: string; readonly problem?: string } => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  return issue === undefined
+    ? { path: "" }
+    : { path: issue.path.map((key) => `/${String(key)}`).join(""), problem: issue.message }
+}
 
 /** Freezes a value through and through, and answers it. */
 export const freeze = <A>(value: A): A => {

@@ -5,17 +5,16 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { EnvironmentSpec } from "../model/Environment.ts"
 import * as Environment from "../model/Environment.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
 import { EnvironmentUnusable } from "../model/errors.ts"
 import type { EnvironmentRef } from "../model/ids.ts"
-import { freeze } from "../model/json.ts"
+import { firstIssue, freeze } from "../model/json.ts"
 import { acceptWith } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 
 /** Keeps execution environments. */
 export class Environments extends Context.Tag("holdfast/store/ProcessEnvironments")<
@@ -41,8 +40,8 @@ export const remembered = 256
 
 /** Builds the environment operations on a store. */
 export const make: Effect.Effect<typeof Environments.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Inputs.make]),
-  ([store, inputs]) => {
+  Effect.all([ProcessStore, Checks.make]),
+  ([store, checks]) => {
     const known = new Map<EnvironmentRef, Environment.EnvironmentSpec>([[Environment.emptyRef, Environment.empty]])
 
     const read = (ref: EnvironmentRef) =>
@@ -57,7 +56,7 @@ export const make: Effect.Effect<typeof Environments.Service, never, ProcessStor
     return Environments.of({
       durability: store.durability,
       persist: Effect.fnUntraced(function* (spec) {
-        const checked = yield* inputs.shape("environment", Environment.EnvironmentSpec, spec)
+        const checked = yield* checks.shape("environment", Environment.EnvironmentSpec, spec)
         const ref = Environment.refOf(checked)
         const body = Environment.bodyOf(checked)
         yield* store.transact({ lock: [] }, () => acceptWith(undefined, [{ _tag: "PutEnvironment", ref, body }]))
@@ -81,11 +80,10 @@ const decodeBody = Schema.decodeUnknownEither(Schema.parseJson(Environment.Envir
 
 const decoded = (ref: EnvironmentRef, body: string): Either.Either<Environment.EnvironmentSpec, EnvironmentUnusable> =>
   Either.mapLeft(decodeBody(body), (error) => {
-    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-    const path = (issue?.path ?? []).map((key) => `/${String(key)}`).join("")
+    const { path, problem: detail = "it does not fit" } = firstIssue(error)
     return new EnvironmentUnusable({
       envRef: ref,
       problem: "undecodable",
-      detail: `${path === "" ? "" : `${path}: `}${issue?.message ?? "it does not fit"}`
+      detail: path === "" ? detail : `${path}: ${detail}`
     })
   })

@@ -18,9 +18,9 @@ import { isTerminal, lifecycleLabel } from "../model/ProcessRecord.ts"
 import { SessionScope, scopeId } from "../model/Provenance.ts"
 import type { ProcessInput } from "../model/Registration.ts"
 import type { ProcessRow } from "../store/Decision.ts"
+import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
-import { recordOf } from "./ProcessRegistry.ts"
+import * as Checks from "./checks.ts"
 
 /** One process as observers see it. Units: epoch milliseconds, UTC. */
 export interface ObservedProcess {
@@ -95,13 +95,13 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
 
     return Observation.of({
       observe: Effect.fnUntraced(function* (id) {
-        const row = yield* readRow(yield* Inputs.id(id))
+        const row = yield* readRow(yield* Checks.id(id))
         return row && observed(row)
       }),
       snapshotForSession: Effect.fnUntraced(function* (sessionId) {
-        const session = yield* Inputs.text("session_id", sessionId)
+        const session = yield* Checks.text("session_id", sessionId)
         const shown = new Map<ProcessId, Effect.Effect.Success<ReturnType<typeof withEvents>>>()
-        for (const { processId, descriptor } of yield* store.grants({ scopeId: sessionScopeId(session) })) {
+        for (const { processId, descriptor } of yield* store.grants.of({ scopeId: sessionScopeId(session) })) {
           const row = yield* readRow(processId)
           if (row !== undefined) shown.set(processId, yield* withEvents(row, descriptor))
         }
@@ -112,9 +112,9 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
         return [...shown.values()].sort(newestFirst)
       }),
       listGrantedTo: Effect.fnUntraced(function* (scope, filter) {
-        const wanted = yield* Inputs.fitting("scope", SessionScope, scope)
+        const wanted = yield* Checks.fitting("scope", SessionScope, scope)
         const checked = yield* Filter.check(filter)
-        const grants = yield* store.grants({ scopeId: scopeId(wanted) })
+        const grants = yield* store.grants.of({ scopeId: scopeId(wanted) })
         const entries = yield* Effect.forEach(grants, (grant) =>
           Effect.map(readRow(grant.processId), (row) => {
             const record = row && recordOf(row)
@@ -126,7 +126,7 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
         return entries.flat()
       }),
       listOriginatedBy: Effect.fnUntraced(function* (scope, filter) {
-        const wanted = yield* Inputs.fitting("scope", SessionScope, scope)
+        const wanted = yield* Checks.fitting("scope", SessionScope, scope)
         const checked = yield* Filter.check(filter)
         const rows = yield* store.list({ filter: checked })
         return rows.map(recordOf).filter((record) => isOriginatedBy(record, wanted))

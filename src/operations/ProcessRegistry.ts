@@ -1,7 +1,6 @@
 /**
  * The registry: point reads and writes of processes. It never waits; waiting lives above it.
  */
-
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -32,25 +31,24 @@ import type { ListFilter } from "../model/ListFilter.ts"
 import * as Filter from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
-import * as Record from "../model/ProcessRecord.ts"
 import type { Registration } from "../model/Registration.ts"
 import * as Registrations from "../model/Registration.ts"
 import type { Decision, ProcessRow, View } from "../store/Decision.ts"
+import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 import * as Activation from "./decisions/activation.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
 import * as Append from "./decisions/append.ts"
 import type { Authority } from "./decisions/authority.ts"
+import { lockOf } from "./decisions/authority.ts"
 import type { CompletionAuthority, CompletionRefusal } from "./decisions/completion.ts"
 import * as Completion from "./decisions/completion.ts"
 import * as Execution from "./decisions/execution.ts"
 import * as Records from "./decisions/records.ts"
 import * as Register from "./decisions/register.ts"
-import { onKnown, readingKnown } from "./existing.ts"
-
-/** What every operation on a known process may answer besides its own refusals. */
-export type Lookup = ProcessUnknown | ProcessPruned | StoreError
+import type { Lookup } from "./existing.ts"
+import { onKnown, readingKnown, rowUnlessPruned } from "./existing.ts"
 
 /** The registry of processes. */
 export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry")<
@@ -133,7 +131,7 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
       authority: Authority
     ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
 
-    /** Records a request to give a process up; the first one stands. Fails with `ProcessAlreadyTerminal`. */
+    /** Records a request to give a process up; only the first one counts. Fails with `ProcessAlreadyTerminal`. */
     readonly requestProcessAbandon: (
       id: ProcessId,
       request: AbandonRequest,
@@ -204,8 +202,8 @@ export interface SignalRequest {
 
 /** Builds the registry on a store. */
 export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Inputs.make]),
-  ([store, inputs]) => {
+  Effect.all([ProcessStore, Checks.make]),
+  ([store, checks]) => {
     const known = onKnown(store)
     const reading = readingKnown(store)
 
@@ -213,9 +211,9 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
       decide: (id: ProcessId, reason: string | null, authority: Authority) => (view: View) => Decision<ProcessRow, E>
     ) =>
       Effect.fnUntraced(function* (id: ProcessId, reason: string | null, authority: Authority) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        const checked = yield* inputs.shape("reason", Schema.NullOr(Schema.String), reason)
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        const checked = yield* checks.shape("reason", Schema.NullOr(Schema.String), reason)
         const plan = Completion.cancelPlan(id, checked, authority)
         return recordOf(yield* known(id, plan, decide(id, checked, authority)))
       })
@@ -223,7 +221,7 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
     return ProcessRegistry.of({
       registerProcess: Effect.fnUntraced(function* (registration) {
         const shaped = yield* Either.mapLeft(
-          Inputs.fitting("", Registrations.Registration, registration),
+          Checks.fitting("", Registrations.Registration, registration),
           ({ field, problem }) =>
             new RegistrationInvalid({
               processId: idOf(registration),
@@ -231,25 +229,25 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
               problem
             })
         )
-        const registered = yield* Registrations.prepare(shaped, inputs.maxLength)
+        const registered = yield* Registrations.prepare(shaped, checks.maxLength)
         return recordOf(
           yield* store.transact(Register.registerPlan(registered.registration), Register.register(registered))
         )
       }),
       appendEvent: Effect.fnUntraced(function* (id, request, authority) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        const checked = yield* inputs.appendRequest(request)
-        return yield* known(id, Append.appendPlan(id, checked, authority), Append.append(id, checked, authority))
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        const checked = yield* checks.appendRequest(request)
+        return yield* known(id, Append.appendPlan(id, checked, authority), Append.appendEvent(id, checked, authority))
       }),
       signal: Effect.fnUntraced(function* (id, { name, payload, signalId, wakeTargetScope }, authority) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        yield* Inputs.text("name", name)
-        yield* Inputs.text("signal_id", signalId)
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        yield* Checks.text("name", name)
+        yield* Checks.text("signal_id", signalId)
         const problem = signalNameProblem(name)
-        if (problem !== undefined) return yield* Inputs.refuse("name", problem)
-        const checked = yield* inputs.appendRequest({
+        if (problem !== undefined) return yield* Checks.refuse("name", problem)
+        const checked = yield* checks.appendRequest({
           eventType: signalEventType(name),
           payload,
           replayKey: signalReplayKey(id, name, signalId),
@@ -258,78 +256,68 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
         return yield* known(id, Append.appendPlan(id, checked, authority), Execution.signal(id, checked, authority))
       }),
       recordFirstStarted: Effect.fnUntraced(function* (id, started) {
-        yield* Inputs.id(id)
-        const checked = yield* inputs.shape("started", FirstStarted, started)
+        yield* Checks.id(id)
+        const checked = yield* checks.shape("started", FirstStarted, started)
         return recordOf(yield* known(id, { lock: [id] }, Activation.recordFirstStarted(id, checked)))
       }),
       completeProcessWithLease: Effect.fnUntraced(function* (lease, output) {
-        const { processId } = yield* Inputs.lease("lease", lease)
-        const checked = yield* inputs.output(output)
+        const { processId } = yield* Checks.lease("lease", lease)
+        const checked = yield* checks.output(output)
         const plan = Completion.completionPlan(processId, checked)
         return recordOf(yield* known(processId, plan, Completion.completeWithLease(lease, checked)))
       }),
       completeProcess: Effect.fnUntraced(function* (id, output, authority) {
-        yield* Inputs.id(id)
-        yield* inputs.shape("authority", completionAuthority, authority)
-        const checked = yield* inputs.output(output)
+        yield* Checks.id(id)
+        yield* checks.shape("authority", completionAuthority, authority)
+        const checked = yield* checks.output(output)
         const plan = Completion.completionPlan(id, checked)
         return recordOf(yield* known(id, plan, Completion.completeWithAuthority(id, checked, authority)))
       }),
       requestProcessCancel: cancelling(Completion.requestCancel),
       cancelRunning: cancelling(Completion.cancelRunning),
       requestProcessAbandon: Effect.fnUntraced(function* (id, request, authority) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        const checked = yield* inputs.shape("request", Facts.AbandonRequest, request)
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        const checked = yield* checks.shape("request", Facts.AbandonRequest, request)
         return recordOf(
           yield* known(id, Completion.abandonPlan(id, authority), Completion.requestAbandon(id, checked, authority))
         )
       }),
       setExternalRef: Effect.fnUntraced(function* (id, externalRef, authority) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        const checked = yield* inputs.shape("external_ref", Facts.ExternalRef, externalRef)
-        const lock = "lease" in authority ? [id, authority.lease.processId] : [id]
-        return recordOf(yield* known(id, { lock }, Records.setExternalRef(id, checked, authority)))
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        const checked = yield* checks.shape("external_ref", Facts.ExternalRef, externalRef)
+        const plan = { lock: lockOf(id, authority) }
+        return recordOf(yield* known(id, plan, Records.setExternalRef(id, checked, authority)))
       }),
       ackWake: Effect.fnUntraced(function* (id, sequence) {
-        yield* Inputs.id(id)
-        const checked = yield* Inputs.count("sequence", sequence)
+        yield* Checks.id(id)
+        const checked = yield* Checks.count("sequence", sequence)
         yield* known(id, { lock: [id] }, Records.ackWake(id, checked))
       }),
-      getProcess: (id) =>
-        Effect.flatMap(store.find(id), (found) => {
-          switch (found._tag) {
-            case "Present":
-              return Effect.succeed(recordOf(found.row))
-            case "Pruned":
-              return Effect.fail(Register.prunedError(found.tombstone))
-            case "Absent":
-              return Effect.succeed(undefined)
-          }
-        }),
+      getProcess: (id) => Effect.map(rowUnlessPruned(store, id), (row) => row && recordOf(row)),
       eventsAfter: Effect.fnUntraced(function* (id, sequence, limit) {
-        yield* Inputs.id(id)
-        const page = yield* Inputs.page(sequence, limit)
+        yield* Checks.id(id)
+        const page = yield* Checks.page(sequence, limit)
         return yield* reading(id, store.eventsAfter(id, page.sequence, page.limit))
       }),
       countEventsThrough: Effect.fnUntraced(function* (id, eventType, upto) {
-        yield* Inputs.id(id)
-        yield* Inputs.text("event_type", eventType)
-        return yield* reading(id, store.countEvents(id, eventType, yield* Inputs.count("upto", upto)))
+        yield* Checks.id(id)
+        yield* Checks.text("event_type", eventType)
+        return yield* reading(id, store.countEvents(id, eventType, yield* Checks.count("upto", upto)))
       }),
       recentEvents: Effect.fnUntraced(function* (id, limit) {
-        yield* Inputs.id(id)
-        return yield* reading(id, store.recentEvents(id, yield* Inputs.count("limit", limit)))
+        yield* Checks.id(id)
+        return yield* reading(id, store.recentEvents(id, yield* Checks.count("limit", limit)))
       }),
       wakeEventsAfter: Effect.fnUntraced(function* (id, sequence) {
-        yield* Inputs.id(id)
-        return yield* reading(id, store.wakeEventsAfter(id, yield* Inputs.count("sequence", sequence)))
+        yield* Checks.id(id)
+        return yield* reading(id, store.wakeEventsAfter(id, yield* Checks.count("sequence", sequence)))
       }),
       listProcesses: Effect.fnUntraced(function* (filter, page = {}) {
         const checked = yield* Filter.check(filter)
-        const { after, limit = 100 } = yield* inputs.shape("page", Page, page)
-        const most = yield* Inputs.count("page/limit", limit)
+        const { after, limit = 100 } = yield* checks.shape("page", Page, page)
+        const most = yield* Checks.count("page/limit", limit)
         const rows = yield* store.list({ filter: checked, limit: most, ...(after === undefined ? {} : { after }) })
         return rows.map(recordOf)
       }),
@@ -340,9 +328,6 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
 
 /** The registry on the store in context. */
 export const layer: Layer.Layer<ProcessRegistry, never, ProcessStore> = Layer.effect(ProcessRegistry, make)
-
-/** The record of a row. */
-export const recordOf = (row: ProcessRow): ProcessRecord => Record.make(row.base, row.snapshot)
 
 const idOf = (registration: unknown): string =>
   typeof registration === "object" && registration !== null && "id" in registration ? String(registration.id) : ""
@@ -365,7 +350,7 @@ export const readProcess = (
     record === undefined ? Effect.fail(new ProcessUnknown({ processId: id })) : Effect.succeed(record)
   )
 
-/** Who asks, on which authority, and why. */
+/** The name of the requester, its authority, and the reason. */
 export interface Asking {
   readonly requestedBy: string
   readonly authority: Authority

@@ -10,8 +10,8 @@ import * as Random from "effect/Random"
 import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
 import { processMachine } from "../../machines/process/machine.ts"
 import * as Step from "../../machines/xstate/step.ts"
-import type { InputInvalid, ProcessPruned } from "../model/errors.ts"
-import { ProcessUnknown, StoreError } from "../model/errors.ts"
+import type { InputInvalid, ProcessPruned, ProcessUnknown } from "../model/errors.ts"
+import { StoreError } from "../model/errors.ts"
 import { lifecycleEventOf } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { JournalEntry } from "../model/JournalEntry.ts"
@@ -21,8 +21,8 @@ import { registrationHash } from "../model/Registration.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import { accept } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
-import { prunedError } from "./decisions/register.ts"
+import * as Checks from "./checks.ts"
+import { existingRow } from "./existing.ts"
 
 /** Which processes to verify: these, so many chosen at random, or all of them. */
 export interface VerifyOptions {
@@ -67,7 +67,7 @@ export const verify: (
 ) => Effect.Effect<VerifyReport, InputInvalid | ProcessUnknown | ProcessPruned | StoreError, ProcessStore> = Effect.fn(
   "verify"
 )(function* ({ ids, sample }: VerifyOptions = {}) {
-  const size = sample === undefined ? undefined : yield* Inputs.count("sample", sample)
+  const size = sample === undefined ? undefined : yield* Checks.count("sample", sample)
   const store = yield* ProcessStore
   let report: VerifyReport = { checked: 0, differences: [] }
   const check = (row: ProcessRow) =>
@@ -76,7 +76,7 @@ export const verify: (
     })
   if (ids !== undefined) {
     const chosen = new Set(size === undefined ? ids : yield* draw(size, (offer) => Effect.forEach(ids, offer)))
-    for (const id of chosen) yield* check(yield* named(store, id))
+    for (const id of chosen) yield* check(yield* readable(`of \`${id}\``, existingRow(store, id)))
   } else if (size === undefined) {
     yield* eachRow(store, check)
   } else {
@@ -124,13 +124,6 @@ const eachRow = <E>(
     }
   })
 
-const named = (store: Store, id: ProcessId): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned | StoreError> =>
-  Effect.gen(function* () {
-    const found = yield* readable(`of \`${id}\``, store.find(id))
-    if (found._tag === "Pruned") return yield* prunedError(found.tombstone)
-    return found._tag === "Present" ? found.row : yield* new ProcessUnknown({ processId: id })
-  })
-
 /** Rows are read without checks, so one that makes no sense is a defect of the read: here it is the answer. */
 const readable = <A, E>(where: string, read: Effect.Effect<A, E>): Effect.Effect<A, E | StoreError> =>
   Effect.catchAllDefect(read, (cause) =>
@@ -172,7 +165,7 @@ const differencesOf = (store: Store, row: ProcessRow): Effect.Effect<ReadonlyArr
       if ("unreadable" in piece) {
         // One bad event spoils its page; one by one, those before it are still folded.
         if (limit === 1) {
-          return told(processId, [...folding.found, { field: `log/${folding.last + 1}`, stored: piece.unreadable }])
+          return at(processId, [...folding.found, { field: `log/${folding.last + 1}`, stored: piece.unreadable }])
         }
         limit = 1
         continue
@@ -190,7 +183,7 @@ const differencesOf = (store: Store, row: ProcessRow): Effect.Effect<ReadonlyArr
         after = event.sequence
       }
     }
-    return told(processId, [
+    return at(processId, [
       ...folding.found,
       ...misplaced(yield* store.execution.journal(processId)),
       ...differing("sequence", row.sequence, folding.last),
@@ -198,7 +191,7 @@ const differencesOf = (store: Store, row: ProcessRow): Effect.Effect<ReadonlyArr
     ])
   })
 
-const told = (processId: ProcessId, found: Folding["found"]): ReadonlyArray<Difference> =>
+const at = (processId: ProcessId, found: Folding["found"]): ReadonlyArray<Difference> =>
   found.map((difference) => ({ processId, ...difference }))
 
 type Piece = ReadonlyArray<ProcessEvent> | { readonly unreadable: string } | "pruned"
@@ -214,7 +207,7 @@ const pieceOf = (store: Store, id: ProcessId, after: number, limit: number): Eff
 const beginningOf = (store: Store, id: ProcessId): Effect.Effect<number, StoreError> =>
   store.transact({ lock: [id] }, (view) => accept(view.tombstone(id)?.lastSequence ?? 0))
 
-/** Whether an event beyond the row that was read was appended after it was read. */
+/** Whether an event beyond the row was appended after the row was read. */
 const isLater = (store: Store, id: ProcessId, event: ProcessEvent): Effect.Effect<boolean, StoreError> =>
   Effect.map(
     readable(`of \`${id}\``, store.find(id)),

@@ -4,6 +4,7 @@
  * A write names the processes it touches; the store locks and loads them, calls a pure decision on what it loaded, and writes
  * the changes that the decision answers with, all in one transaction.
  */
+
 import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
 import type { ProcessCommand } from "../../machines/process/machine.ts"
 import type { HandleGrant } from "../model/Handle.ts"
@@ -11,9 +12,9 @@ import type { EnvironmentRef, ProcessId, SessionScopeId } from "../model/ids.ts"
 import type { JournalEntry } from "../model/JournalEntry.ts"
 import type { LeaseSlot } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
-import type { Base } from "../model/ProcessRecord.ts"
+import type { Base, ProcessRecord } from "../model/ProcessRecord.ts"
+import * as Record from "../model/ProcessRecord.ts"
 import type { WakeDelivery } from "../model/WakeDelivery.ts"
-import type { ChildView, ChildWrite } from "./Children.ts"
 import type { OutboxView, OutboxWrite } from "./Outbox.ts"
 
 /** Everything a decision may know about one process. Units: epoch milliseconds, UTC. */
@@ -25,11 +26,11 @@ export interface ProcessRow {
   readonly lease: LeaseSlot
   /** When a sweep should next look at this row; `null` when only an event can move it. */
   readonly dueAtMs: number | null
-  /** Why it waits although it could run: beginning it failed. No part of the record, and gone once an activation begins. */
+  /** Why it waits although it could run: a start failed. No part of the record; removed once an activation begins. */
   readonly backOff?: BackOff
 }
 
-/** How often beginning a process failed in a row, the last reason, and until when it rests. Units: epoch milliseconds, UTC. */
+/** How many starts of a process failed in a row, the last reason, and when the next is due. Units: epoch milliseconds, UTC. */
 export interface BackOff {
   readonly failures: number
   readonly untilMs: number
@@ -74,7 +75,7 @@ export interface View extends ChildView {
   readonly outbox: OutboxView
 }
 
-/** A write beside a process's own rows. */
+/** A side write: one that is not to a process's own rows. */
 export type Write =
   | ChildWrite
   | { readonly _tag: "PutGrant"; readonly grant: HandleGrant }
@@ -82,7 +83,7 @@ export type Write =
   | { readonly _tag: "PutJournal"; readonly processId: ProcessId; readonly entry: JournalEntry }
   | { readonly _tag: "AckWake"; readonly processId: ProcessId; readonly sequence: number }
   /** Removes a process with all that belongs to it, and leaves the tombstone. */
-  | { readonly _tag: "Bury"; readonly tombstone: Tombstone }
+  | { readonly _tag: "Prune"; readonly tombstone: Tombstone }
   | { readonly _tag: "Compact"; readonly processId: ProcessId }
   | OutboxWrite
   | PutEnvironment
@@ -96,7 +97,7 @@ export interface Change {
   readonly events: ReadonlyArray<ProcessEvent>
   readonly commands: ReadonlyArray<ProcessCommand>
   /**
-   * What the events owe to sessions: written to the outbox with them, fresh and due at once. One whose wake id has an open
+   * The wakes that the events call for: written to the outbox with them, fresh and due at once. A wake whose id has an open
    * row merges into that row: nothing is written for it.
    */
   readonly wakes?: ReadonlyArray<WakeDelivery>
@@ -120,7 +121,7 @@ export const accept = <A>(answer: A, ...changes: ReadonlyArray<Change>): Decisio
   writes: []
 })
 
-/** Accepts, with writes beside the processes' own rows; changes are written first. */
+/** Accepts, with side writes; changes are written first. */
 export const acceptWith = <A>(
   answer: A,
   writes: ReadonlyArray<Write>,
@@ -130,7 +131,7 @@ export const acceptWith = <A>(
 /** Refuses: nothing is written. */
 export const refuse = <E>(error: E): Decision<never, E> => ({ _tag: "Refused", error })
 
-/** The end of a promise as it is stored. `token` is whoever wrote it: how a writer finds out whether it was the first. */
+/** The end of a promise as it is stored. `token` identifies its writer, which so finds out whether it was the first. */
 export interface StoredPromise {
   readonly body: string
   readonly token: string
@@ -142,9 +143,35 @@ export interface EndPromise extends StoredPromise {
   readonly keyId: string
 }
 
-/** Stores an environment's text; whatever stood under its address is replaced. */
+/** Stores an environment's text, in place of any under the same address. */
 export interface PutEnvironment {
   readonly _tag: "PutEnvironment"
   readonly ref: EnvironmentRef
   readonly body: string
 }
+
+/** The record of a row. */
+export const recordOf = (row: ProcessRow): ProcessRecord => Record.make(row.base, row.snapshot)
+
+/** A request that a closing parent has still to make of one child. Units: epoch milliseconds, UTC. */
+export interface CloseRequest {
+  readonly childId: ProcessId
+  readonly parentId: ProcessId
+  readonly action: "cancel" | "abandon"
+  /** The reason that the child will record: "parent …", and how the parent closed. */
+  readonly reason: string
+  readonly requestedAtMs: number
+}
+
+/** What a decision may know about close requests. */
+export interface ChildView {
+  /** The pending request for a child. */
+  readonly closeRequest: (childId: ProcessId) => CloseRequest | undefined
+  /** Whether a parent has requests pending. */
+  readonly hasCloseRequests: (parentId: ProcessId) => boolean
+}
+
+/** Writes of close requests that a decision asks for. The store itself writes those of every end that it sees. */
+export type ChildWrite =
+  | { readonly _tag: "PutCloseRequest"; readonly request: CloseRequest }
+  | { readonly _tag: "RemoveCloseRequest"; readonly childId: ProcessId }

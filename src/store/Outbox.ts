@@ -1,5 +1,5 @@
 /**
- * The wake outbox: what is owed to sessions, written in the transaction of the events that call for it.
+ * The wake outbox: wakes for sessions, written in the transaction of the events that call for them.
  *
  * ```
  * event with a wake ─► pending ─ claim ─► enqueuing ─ settle ─► enqueued
@@ -8,7 +8,7 @@
  * ```
  * Invariant: a wake that was committed is in the outbox until it was delivered, or discarded with a reason. Of the wakes of one
  * process for one target only the earliest that is undelivered can be claimed.
- * @see docs/adr/0017-the-wake-outbox-is-written-with-its-event.md
+ * @see docs/adr/0017-the-store-writes-a-wake-with-its-event.md
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -16,13 +16,13 @@ import type { StoreError } from "../model/errors.ts"
 import type { ProcessId, SessionScopeId } from "../model/ids.ts"
 import type { WakeDelivery } from "../model/WakeDelivery.ts"
 
-/** Where a wake stands. `enqueuing`: somebody has claimed it and is delivering it. `enqueued`: the target has it. */
+/** The state of a wake. `enqueuing`: a driver has claimed it and is delivering it. `enqueued`: the target has it. */
 export type WakeState = "pending" | "enqueuing" | "enqueued" | "discarded"
 
 /** Why a wake was given up. */
 export type DiscardReason = "expired" | "target_gone" | "retargeted"
 
-/** One wake that is, or was, owed. Units: epoch milliseconds, UTC. */
+/** One wake and how far its delivery is. Units: epoch milliseconds, UTC. */
 export interface WakeRow {
   /** The number of the row in its store. A wake id that was armed again has several rows. */
   readonly number: number
@@ -37,7 +37,7 @@ export interface WakeRow {
   readonly nextAttemptAtMs: number
   readonly expiresAtMs: number
   readonly discardReason?: DiscardReason
-  /** Whether nobody can have seen it: then a later event with its wake id merges into it. */
+  /** Whether no target can have seen it: then a later event with its wake id merges into it. */
   readonly isOpen: boolean
 }
 
@@ -59,8 +59,8 @@ export interface ClaimReport {
 /**
  * How a delivery went.
  *
- * `Defer`: it is due again after `delayMs`. `seen` says whether the target may have it nevertheless: into a wake that nobody
- * has seen later events merge, one that may have been seen is followed by another.
+ * `Defer`: it is due again after `delayMs`. `seen` says whether the target may have it nevertheless: later events merge
+ * into a wake that no target has seen; one that may have been seen is followed by another.
  */
 export type Settlement =
   | { readonly _tag: "Enqueued" }
@@ -88,7 +88,7 @@ export interface BlockedGroup {
   readonly waiting: number
 }
 
-/** How many wakes stand where. */
+/** How many wakes are in which state. */
 export interface WakeReport {
   readonly counts: Readonly<Record<Exclude<WakeState, "discarded">, number>> & {
     readonly discarded: Readonly<Record<DiscardReason, number>>
@@ -131,7 +131,7 @@ export interface OutboxView {
   readonly openOf: (wakeId: string) => WakeRow | undefined
   readonly discardedOf: (wakeId: string) => ReadonlyArray<WakeRow>
   /** Whether a process has undelivered wakes. */
-  readonly owes: (id: ProcessId) => boolean
+  readonly hasUndelivered: (id: ProcessId) => boolean
 }
 
 /** Replaces a row of the outbox; its number and its wake stay. */
@@ -142,9 +142,9 @@ export interface OutboxWrite {
 
 /** How long wakes and claims last. Units: milliseconds. */
 export interface WakeTimes {
-  /** How long a wake is owed before it is discarded as expired. */
+  /** How long a wake may stay undelivered before it is discarded as expired. */
   readonly expiryMs: number
-  /** How long a claim lasts before somebody else may take the wake. */
+  /** How long a claim lasts before another driver may take the wake. */
   readonly claimMs: number
 }
 

@@ -31,6 +31,9 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
     /** Whether what was committed survives the end of this OS process. */
     readonly durability: "inline" | "durable"
 
+    /** A name for this store and its content, which no other store has. */
+    readonly storeId: string
+
     /**
      * Performs one write.
      *
@@ -46,7 +49,7 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
     readonly onCommit: (listener: (changes: ReadonlyArray<Change>) => void) => Effect.Effect<void, never, Scope.Scope>
 
     /**
-     * Calls `listener` with what each commit took, until the scope closes; for whoever measures. Absent: there is no writer.
+     * Calls `listener` with what each commit took, until the scope closes; for measurements. Absent: there is no writer.
      *
      * The listener must neither throw nor wait.
      */
@@ -58,17 +61,8 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
     /** The store's own fibers, as nodes of the host's supervision tree. */
     readonly parts: () => ReadonlyArray<StorePart>
 
-    /** Children by their parent, and what is owed to them. */
-    readonly children: ChildReads
-
-    /** What a body that runs again needs, and the timers. */
-    readonly execution: ExecutionReads
-
     /** Reads one process. */
     readonly find: (id: ProcessId) => Effect.Effect<Found, StoreError>
-
-    /** The lease as stored, expired or not; `undefined` when released, never held or unknown. */
-    readonly leaseOf: (id: ProcessId) => Effect.Effect<Lease | undefined, StoreError>
 
     /** Events with a sequence above `sequence`, ascending, at most `limit`. Fails with `ProcessUnknown`. */
     readonly eventsAfter: (
@@ -105,63 +99,77 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
       sequence: number
     ) => Effect.Effect<ReadonlyArray<ProcessEvent>, ProcessUnknown | StoreError>
 
-    /** Grants of a scope, ascending by process; or of a process, ascending by session, then scope. */
-    readonly grants: (
-      of: { readonly scopeId: SessionScopeId } | { readonly processId: ProcessId }
-    ) => Effect.Effect<ReadonlyArray<HandleGrant>, StoreError>
-
     /** The processes that wake a session, of all its frames, ended ones included, ascending by id. */
     readonly wakers: (sessionId: string) => Effect.Effect<ReadonlyArray<ProcessRow>, StoreError>
 
-    /** The wake outbox. */
-    readonly outbox: OutboxReads
-
-    /** A name for this store and its content, which no other store has. */
-    readonly storeId: string
-
-    /** Rows and tombstones changed after a change number, each at its latest change, ascending. */
-    readonly changesAfter: (change: number, limit: number) => Effect.Effect<ReadonlyArray<Numbered>, StoreError>
-
-    /** Ended processes last changed before `cutoffMs`, in order of change, after one. Units: epoch milliseconds, UTC. */
-    readonly endedBefore: (query: {
-      readonly cutoffMs: number
-      readonly filter: ListFilter
-      readonly afterChange: number
-      readonly limit: number
-    }) => Effect.Effect<ReadonlyArray<Candidate>, StoreError>
-
-    /** Tombstones from before `cutoffMs` that are not compacted, with their change numbers. */
-    readonly tombstonesBefore: (query: {
-      readonly cutoffMs: number
-      readonly limit: number
-    }) => Effect.Effect<ReadonlyArray<Candidate>, StoreError>
-
-    /** Stored execution environments. */
-    readonly environments: EnvironmentReads
-
-    /** How durable promises ended. */
-    readonly promises: PromiseReads
-
-    /** Rows that are due and that nobody holds, oldest first, at most `limit`. */
+    /** Rows that are due and that no unexpired lease holds, oldest first, at most `limit`. */
     readonly due: (options: {
       readonly nowMs: number
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
 
-    /** Who holds unreleased leases of processes that have not ended. Its cost grows with the leases that are held. */
-    readonly holders: Effect.Effect<ReadonlyArray<Holder>, StoreError>
-
-    /** The leases of one holder, of processes that have not ended, in order of registration. */
-    readonly heldBy: (holder: Holder) => Effect.Effect<ReadonlyArray<Holding>, StoreError>
-
-    /**
-     * Extends a page of the unexpired leases of one keeper: the one write that goes by a condition and not by a decision.
-     *
-     * One transaction of at most 1,000 leases. What is not answered was not renewed: it expired, was released, or is another's.
-     */
-    readonly renewLeases: (page: RenewPage) => Effect.Effect<RenewedPage, StoreError>
+    readonly children: ChildReads
+    readonly environments: EnvironmentReads
+    readonly execution: ExecutionReads
+    readonly feed: FeedReads
+    readonly grants: GrantReads
+    readonly leases: LeaseAccess
+    readonly outbox: OutboxReads
+    readonly promises: PromiseReads
+    readonly retention: RetentionReads
   }
 >() {}
+
+/** The leases of processes. */
+export interface LeaseAccess {
+  /** The lease as stored, expired or not; `undefined` when released, never held or unknown. */
+  readonly of: (id: ProcessId) => Effect.Effect<Lease | undefined, StoreError>
+
+  /** The holders of unreleased leases of processes that have not ended. Its cost grows with the number of held leases. */
+  readonly holders: Effect.Effect<ReadonlyArray<Holder>, StoreError>
+
+  /** The leases of one holder, of processes that have not ended, in order of registration. */
+  readonly heldBy: (holder: Holder) => Effect.Effect<ReadonlyArray<Holding>, StoreError>
+
+  /**
+   * Extends a page of the unexpired leases of one renewer: the one write that goes by a condition and not by a decision.
+   *
+   * One transaction of at most 1,000 leases. A lease that the answer leaves out was not renewed: it expired, was released, or
+   * belongs to another renewer.
+   */
+  readonly renew: (page: RenewPage) => Effect.Effect<RenewedPage, StoreError>
+}
+
+/** The reads of grants. */
+export interface GrantReads {
+  /** Grants of a scope, ascending by process; or of a process, ascending by session, then scope. */
+  readonly of: (
+    owner: { readonly scopeId: SessionScopeId } | { readonly processId: ProcessId }
+  ) => Effect.Effect<ReadonlyArray<HandleGrant>, StoreError>
+}
+
+/** The reads of the change feed. */
+export interface FeedReads {
+  /** Rows and tombstones changed after a change number, each at its latest change, ascending. */
+  readonly after: (change: number, limit: number) => Effect.Effect<ReadonlyArray<Numbered>, StoreError>
+}
+
+/** The reads of retention. Units: epoch milliseconds, UTC. */
+export interface RetentionReads {
+  /** Ended processes last changed before `cutoffMs`, in order of change, after one. */
+  readonly endedBefore: (query: {
+    readonly cutoffMs: number
+    readonly filter: ListFilter
+    readonly afterChange: number
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<Candidate>, StoreError>
+
+  /** Tombstones from before `cutoffMs` that are not compacted, with their change numbers. */
+  readonly tombstonesBefore: (query: {
+    readonly cutoffMs: number
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<Candidate>, StoreError>
+}
 
 /** What a point read finds. */
 export type Found =
@@ -170,9 +178,9 @@ export type Found =
   | { readonly _tag: "Absent" }
 
 /**
- * Who holds unreleased leases, expired or not: a keeper with all of its leases, or a holder that renews alone.
+ * A holder of unreleased leases, expired or not: a renewer with all of its leases, or an owner that renews its own.
  *
- * `owner` is one of its holders: the leases of one keeper belong to one OS process, whose evidence they all show.
+ * `owner` is one of the owners: the leases of one renewer belong to one OS process, whose evidence they all show.
  */
 export interface Holder {
   readonly renewerId?: string
@@ -187,7 +195,7 @@ export interface Holding {
   readonly owner: LeaseOwner
 }
 
-/** A page of one keeper's renewals, in order of registration. */
+/** A page of one renewer's renewals, in order of registration. */
 export interface RenewPage {
   readonly renewerId: string
   readonly ttlMs: number

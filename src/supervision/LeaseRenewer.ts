@@ -57,7 +57,7 @@ export const layer: Layer.Layer<LeaseRenewer, never, Worker | Activations | Proc
 
       /** The tokens that were renewed, page by page. */
       const renewAll = (after: number | undefined, tokens: Map<string, Renewed>): Effect.Effect<void, StoreError> =>
-        store.renewLeases({ renewerId, ttlMs: leaseTtlMs, ...(after === undefined ? {} : { after }) }).pipe(
+        store.leases.renew({ renewerId, ttlMs: leaseTtlMs, ...(after === undefined ? {} : { after }) }).pipe(
           Effect.flatMap(({ renewed, expiresAtMs, next }) => {
             for (const { leaseToken, processId } of renewed) tokens.set(leaseToken, { processId, expiresAtMs })
             return next === undefined ? Effect.void : Effect.zipRight(Effect.yieldNow(), renewAll(next, tokens))
@@ -89,7 +89,7 @@ export const layer: Layer.Layer<LeaseRenewer, never, Worker | Activations | Proc
           const suspects = new Map([...tokens].filter(([token]) => !running.has(token)))
           const orphaned: Array<ProcessId> = []
           for (const [token, { processId }] of suspects) {
-            const lease = suspected.has(token) ? yield* store.leaseOf(processId) : undefined
+            const lease = suspected.has(token) ? yield* store.leases.of(processId) : undefined
             if (lease?.leaseToken !== token) continue
             yield* Effect.logWarning(`${processId}: this host holds its lease and does not run it: handed back`)
             yield* Effect.catchTags(activations.suspend(lease, "handed_back"), {

@@ -82,11 +82,11 @@ export const make = (
 
     /** The rows of holders whose death is proven, each with its holder. Liveness is asked once for each holder. */
     const deadRows = Effect.gen(function* () {
-      const holders = yield* store.holders
+      const holders = yield* store.leases.holders
       const dead = yield* Effect.filter(holders, ({ owner }) => liveness.isDefinitelyDead(owner, worker.owner))
       const rows = new Map<ProcessId, LeaseOwner>()
       for (const holder of dead) {
-        for (const { processId, owner } of yield* store.heldBy(holder)) rows.set(processId, owner)
+        for (const { processId, owner } of yield* store.leases.heldBy(holder)) rows.set(processId, owner)
       }
       return {
         rows,

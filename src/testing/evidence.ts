@@ -58,7 +58,7 @@ export const keptOf = (id: ProcessId): Effect.Effect<Kept, StoreError, ProcessSt
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const found = yield* store.find(id)
-    const lease = yield* store.leaseOf(id)
+    const lease = yield* store.leases.of(id)
     const log = yield* Effect.catchTag(store.eventsAfter(id, 0), "ProcessUnknown", () => Effect.succeed([]))
     return {
       log,

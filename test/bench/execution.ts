@@ -11,8 +11,8 @@ import * as SingleHost from "../../src/host/SingleHost.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
-import { registrationOf } from "../../src/runtime/engine/registrations.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
+import { registrationOf } from "../../src/runtime/engine/Startable.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { FigureSpec, Run } from "./Contest.ts"
 import { against, reading } from "./Contest.ts"
@@ -62,7 +62,7 @@ const Parent = Engine.make("bench.parent", {
       const numbers = Array.from({ length: children }, (_, index) => index)
       const all = yield* Effect.forEach(
         numbers,
-        (n) => Effect.flatMap(ctx.startChild(Leaf, { name: `leaf-${n}`, payload: n }), (child) => child.await),
+        (n) => Effect.flatMap(ctx.start(Leaf, { name: `leaf-${n}`, payload: n }), (child) => child.await),
         { concurrency: "unbounded" }
       )
       return all.length

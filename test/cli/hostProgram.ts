@@ -7,12 +7,12 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Engine, Processes, SingleHost } from "../../src/index.ts"
+import { emptyRef } from "../../src/model/Environment.ts"
 import * as EventType from "../../src/model/EventType.ts"
 import { processId, signalEventType, signalWaitKey } from "../../src/model/ids.ts"
 import * as Registration from "../../src/model/Registration.ts"
 import * as Authority from "../../src/operations/decisions/authority.ts"
 import { ProcessRegistry, Waits } from "../../src/operations.ts"
-import { emptyEnvironment } from "../../src/runtime/engine/registrations.ts"
 
 const [, , filename = ""] = process.argv
 
@@ -29,8 +29,8 @@ const Family = Engine.make("family", {
   disposition: "rerunnable",
   run: (_payload, ctx) =>
     Effect.gen(function* () {
-      yield* ctx.startChild(Quick, { name: "quick", payload: "done" })
-      const child = yield* ctx.startChild(Work, { name: "slow", payload: null })
+      yield* ctx.start(Quick, { name: "quick", payload: "done" })
+      const child = yield* ctx.start(Work, { name: "slow", payload: null })
       return yield* Effect.orDie(child.await)
     })
 })
@@ -50,7 +50,7 @@ const program = Effect.gen(function* () {
   const review = processId("review-1")
   yield* registry.registerProcess({
     ...Registration.make(review, { _tag: "Engine", kind: "review", payload: null }, "rerunnable", session),
-    envRef: emptyEnvironment,
+    envRef: emptyRef,
     eventTypes: [EventType.plain(signalEventType("approve"), { type: "object" })]
   })
   const key = signalWaitKey(review, "approve", 1)
@@ -62,7 +62,7 @@ const program = Effect.gen(function* () {
   yield* registry.registerProcess(Registration.make(outside, input, "externally_owned", session))
   const unstarted = { _tag: "Engine", kind: "absent", payload: null } as const
   const absent = Registration.make(processId("absent-1"), unstarted, "rerunnable", session)
-  yield* registry.registerProcess({ ...absent, envRef: emptyEnvironment })
+  yield* registry.registerProcess({ ...absent, envRef: emptyRef })
 
   const isStarted = Effect.map(registry.listProcesses({}), (records) =>
     records.some(({ id, firstStarted }) => id === "family-1/slow" && firstStarted !== undefined)

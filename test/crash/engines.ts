@@ -93,7 +93,7 @@ export const make = (sideLog: string, gate: string) => {
     run: (_, ctx) =>
       Effect.gen(function* () {
         yield* began("nest", ctx)
-        yield* ctx.startChild(Endless, { name: "inner", payload: null })
+        yield* ctx.start(Endless, { name: "inner", payload: null })
         return yield* Effect.never
       })
   })
@@ -108,12 +108,12 @@ export const make = (sideLog: string, gate: string) => {
       Effect.gen(function* () {
         yield* began("sum", ctx)
         const indexes = Array.from({ length: parts }, (_, index) => index)
-        const startStep = (n: number) => ctx.startChild(Step, { name: `part-${n}`, payload: n })
+        const startStep = (n: number) => ctx.start(Step, { name: `part-${n}`, payload: n })
         const children = yield* Effect.forEach(indexes, startStep, { concurrency: "unbounded" })
         const squares = yield* Effect.forEach(children, (child) => child.await, { concurrency: "unbounded" })
-        const once = yield* ctx.startChild(Once, { name: "once", payload: 1 })
+        const once = yield* ctx.start(Once, { name: "once", payload: 1 })
         const extra = yield* Effect.catchTag(once.await, "ProcessAbandoned", () => Effect.succeed(1))
-        const quitter = yield* ctx.startChild(Endless, { name: "quitter", payload: null })
+        const quitter = yield* ctx.start(Endless, { name: "quitter", payload: null })
         yield* quitter.cancel("enough").pipe(Effect.catchTag("InputInvalid", (error) => Effect.die(error)))
         yield* Effect.catchTag(quitter.await, "ProcessCancelled", () => Effect.succeed(null))
         return squares.reduce((total, square) => total + square, extra)
@@ -200,7 +200,7 @@ export const make = (sideLog: string, gate: string) => {
           yield* began("held", ctx)
           const { lease } = yield* own(ctx)
           if (ctx.processId === heldId) {
-            const child = yield* ctx.startChild(HeldChild, { name: "child", payload: null })
+            const child = yield* ctx.start(HeldChild, { name: "child", payload: null })
             const cancelChild = child.cancel("by a zombie")
             yield* Deferred.succeed(captured, { lease: yield* lease, context: ctx, cancelChild })
           }

@@ -8,13 +8,14 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { Ids, Processes, type SingleHost } from "../../src/index.ts"
+import { emptyRef } from "../../src/model/Environment.ts"
 import { EventType, Provenance, Registration } from "../../src/model.ts"
 import * as Activations from "../../src/operations/Activations.ts"
 import * as Liveness from "../../src/operations/OwnerLiveness.ts"
 import { Authority, Leases, ProcessRegistry, WakeOutbox } from "../../src/operations.ts"
-import { emptyEnvironment } from "../../src/runtime/engine/registrations.ts"
 import type { ProcessStore } from "../../src/store.ts"
 import * as RecoverySweep from "../../src/supervision/RecoverySweep.ts"
+import { begin } from "../../src/testing/fixtures.ts"
 import type * as Engines from "./engines.ts"
 import { services, signalName } from "./engines.ts"
 import type { Run } from "./points.ts"
@@ -42,7 +43,7 @@ export interface Driver {
 export const declared = (id: string, kind: string, payload: unknown): Registration.Registration => ({
   ...Registration.make(Ids.processId(id), { _tag: "Engine", kind, payload }, "rerunnable", Provenance.host),
   identity: { kind, definition: { kind, version: "1" } },
-  envRef: emptyEnvironment,
+  envRef: emptyRef,
   wakeTarget: { sessionId: "watcher" },
   eventTypes: [waking, EventType.plain(Ids.signalEventType(signalName))]
 })
@@ -151,11 +152,10 @@ const nothingOwed = Effect.gen(function* () {
 export const takeByHand = (id: string, ttlMs: number) =>
   Effect.gen(function* () {
     const leases = yield* Leases.Leases
-    const activations = yield* activationsHere
     const owner = yield* Liveness.make(Liveness.linux).identify("by hand")
     const claim = yield* leases.claimProcessLease(Ids.processId(id), owner, ttlMs)
     if (claim._tag === "Busy") return yield* Effect.dieMessage(`somebody runs ${id}`)
-    yield* activations.begin(claim.lease, 1, owner)
+    yield* begin(claim.lease, owner)
     return claim.lease
   })
 

@@ -46,7 +46,7 @@ export const play = (options: {
       const held = yield* Deferred.await(captured)
       lease = held.lease
       viaContext.push(
-        ["start a child by the context", held.context.startChild(engines.Step, { name: "late", payload: 1 })],
+        ["start a child by the context", held.context.start(engines.Step, { name: "late", payload: 1 })],
         ["cancel a child by its handle", held.cancelChild]
       )
     }
@@ -87,7 +87,6 @@ const writesUnder = (lease: Effect.Effect.Success<ReturnType<typeof takeByHand>>
       ["start a child", activations.start(child, body)],
       ["cancel another process", registry.requestProcessCancel(bystander, "by a zombie", body)],
       ["signal another process", registry.appendEvent(bystander, { eventType, payload: {} }, body)],
-      ["begin an activation", activations.begin(lease, 9, lease.owner)],
       ["hand back", activations.suspend(lease, "handed_back")],
       ["complete", activations.complete(lease, output)],
       ["complete by the registry", registry.completeProcessWithLease(lease, output)],

@@ -85,7 +85,7 @@ describe("an explanation", () => {
       assert.strictEqual(accepts.get("finished"), "owner")
       const registry = yield* ProcessRegistry
       const store = yield* ProcessStore
-      const lease = yield* store.leaseOf(p)
+      const lease = yield* store.leases.of(p)
       if (lease === undefined) return assert.fail("it is leased")
       yield* registry.completeProcessWithLease(lease, outputs.Success)
       const ended = (yield* explain(p)).detail?.accepts.map(({ eventType }) => eventType) ?? []

@@ -86,18 +86,20 @@ describe("a clock that jumps", () => {
     )
   )
 
-  it.scopedLive("there and back, again and again: nothing begins twice, nobody is declared dead, everything ends", () =>
-    running(({ jump, settle }) =>
-      Effect.gen(function* () {
-        for (const ms of [hourMs, -hourMs, -hourMs, hourMs]) {
-          yield* jump(ms)
-          const { admitted, ended } = yield* (yield* RecoverySweep).sweep
-          assert.deepStrictEqual([admitted, ended], [[], []])
-          yield* settle
-        }
-        return yield* fences
-      })
-    )
+  it.scopedLive(
+    "there and back, again and again: nothing begins twice, no host is declared dead, everything ends",
+    () =>
+      running(({ jump, settle }) =>
+        Effect.gen(function* () {
+          for (const ms of [hourMs, -hourMs, -hourMs, hourMs]) {
+            yield* jump(ms)
+            const { admitted, ended } = yield* (yield* RecoverySweep).sweep
+            assert.deepStrictEqual([admitted, ended], [[], []])
+            yield* settle
+          }
+          return yield* fences
+        })
+      )
   )
 
   it.scopedLive("an hour ahead, and the bodies end before their leases were looked at: nobody else held them", () =>

@@ -121,27 +121,34 @@ describe("a commit that the disk fails after it was done", () => {
     })
   )
 
-  it.scopedLive("the end of a body is told again as it was written: one end, and whoever waits hears of it", () =>
-    Effect.gen(function* () {
-      const rigged = yield* rig
-      const said: Array<string> = []
-      const { engine, begun, open } = gated("owner_bound")
-      yield* Effect.gen(function* () {
-        const handle = yield* (yield* Processes).start(engine, { id: "p", payload: "done" })
-        rigged.once("COMMIT", failsAfterwards)
-        yield* open
-        yield* until(
-          Effect.sync(() => said.some((line) => line.startsWith("p not written yet: the store could not commit")))
+  it.scopedLive(
+    "the end of a body is sent again as it was written: one end, and every waiting caller hears of it",
+    () =>
+      Effect.gen(function* () {
+        const rigged = yield* rig
+        const said: Array<string> = []
+        const { engine, begun, open } = gated("owner_bound")
+        yield* Effect.gen(function* () {
+          const handle = yield* (yield* Processes).start(engine, { id: "p", payload: "done" })
+          rigged.once("COMMIT", failsAfterwards)
+          yield* open
+          yield* until(
+            Effect.sync(() => said.some((line) => line.startsWith("p not written yet: the store could not commit")))
+          )
+          assert.strictEqual(yield* bounded(handle.await), "done")
+          assert.deepStrictEqual(yield* logOf("p"), ["process.started", "process.completed"])
+          assert.deepStrictEqual(begun, ["p"])
+        }).pipe(
+          Effect.provide(
+            host(
+              `${yield* temporaryFolder}/a.db`,
+              [engine],
+              { leaseTtl: "60 seconds", leaseRenewal: "20 seconds" },
+              said
+            )
+          )
         )
-        assert.strictEqual(yield* bounded(handle.await), "done")
-        assert.deepStrictEqual(yield* logOf("p"), ["process.started", "process.completed"])
-        assert.deepStrictEqual(begun, ["p"])
-      }).pipe(
-        Effect.provide(
-          host(`${yield* temporaryFolder}/a.db`, [engine], { leaseTtl: "60 seconds", leaseRenewal: "20 seconds" }, said)
-        )
-      )
-    })
+      })
   )
 
   it.scopedLive("a cancel that was written reaches its body, although nobody was told", () =>

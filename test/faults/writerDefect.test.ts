@@ -150,18 +150,20 @@ describe("a defect inside the writer", () => {
     })
   )
 
-  it.scopedLive("a clock that throws: whoever waits is answered, again and again, and all goes on afterwards", () =>
-    Effect.gen(function* () {
-      const { clock } = jumpingClock()
-      const faulty = { ...clock, unsafeCurrentTimeMillis: broken("clock") as () => number } // it never answers
-      const { writer, together, stored } = yield* Effect.withClock(numbers(), faulty)
-      assert.deepStrictEqual(yield* together(1, 2), ["no", "no"])
-      assert.deepStrictEqual(yield* together(3), ["no"])
-      assert.strictEqual(writer.status().restarts, 2)
-      faulty.unsafeCurrentTimeMillis = () => Clock.make().unsafeCurrentTimeMillis()
-      assert.deepStrictEqual(yield* together(4), [4])
-      assert.deepStrictEqual(stored(), [4])
-    })
+  it.scopedLive(
+    "a clock that throws: every waiting caller is answered, again and again, and all goes on afterwards",
+    () =>
+      Effect.gen(function* () {
+        const { clock } = jumpingClock()
+        const faulty = { ...clock, unsafeCurrentTimeMillis: broken("clock") as () => number } // it never answers
+        const { writer, together, stored } = yield* Effect.withClock(numbers(), faulty)
+        assert.deepStrictEqual(yield* together(1, 2), ["no", "no"])
+        assert.deepStrictEqual(yield* together(3), ["no"])
+        assert.strictEqual(writer.status().restarts, 2)
+        faulty.unsafeCurrentTimeMillis = () => Clock.make().unsafeCurrentTimeMillis()
+        assert.deepStrictEqual(yield* together(4), [4])
+        assert.deepStrictEqual(stored(), [4])
+      })
   )
 
   it.scopedLive("the pause doubles from defect to defect, and is short again after a good batch", () =>

@@ -5,12 +5,14 @@ import { Processes } from "../../src/host/Processes.ts"
 import type { AwaitError } from "../../src/model/failures.ts"
 import type { EnvironmentRef } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"
-import { recordOf } from "../../src/operations/ProcessRegistry.ts"
 import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { SessionRunner } from "../../src/runtime/engine/SessionTurn.ts"
+import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
+import { external } from "../../src/runtime/engine/Startable.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
+import { recordOf } from "../../src/store/Decision.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as WakeSink from "../../src/supervision/WakeSink.ts"
 import { bounded, temporaryFolder, until } from "../support/hosts.ts"
@@ -69,9 +71,10 @@ const runnerOf = ({ say }: Diary, runTurn: SessionRunner<never>["runTurn"]): Ses
 const turn = {
   createRequest: { usage_source: "test" },
   turnInput: null,
-  outputContract: null,
-  disposition: "rerunnable"
-} as const
+  outputContract: null
+}
+
+const Turn = SessionTurn.make({ disposition: "rerunnable" })
 
 const parentOf = <A>(run: (ctx: ExecutionContext) => Effect.Effect<A, { readonly _tag: string }>) =>
   Engine.make("parent", {
@@ -91,9 +94,9 @@ describe("children of every kind", () => {
       const parent = parentOf((ctx) =>
         Effect.gen(function* () {
           const children = [
-            yield* ctx.startChild(leaf, { name: "leaf", payload: "a" }),
-            yield* ctx.startTool(tool, { name: "tool", args: { text: "b" } }),
-            yield* ctx.startSessionTurn({ ...turn, name: "turn" })
+            yield* ctx.start(leaf, { name: "leaf", payload: "a" }),
+            yield* ctx.start(tool, { name: "tool", payload: { text: "b" } }),
+            yield* ctx.start(Turn, { payload: turn, name: "turn" })
           ]
           const ends = yield* Effect.forEach(children, (child): Effect.Effect<unknown, AwaitError> => child.await)
           yield* book.say("all have ended")
@@ -101,7 +104,7 @@ describe("children of every kind", () => {
         })
       )
       const sessions = runnerOf(book, (_, ctx) =>
-        Effect.flatMap(ctx.startChild(leaf, { name: "within", payload: "c" }), (child) => child.await)
+        Effect.flatMap(ctx.start(leaf, { name: "within", payload: "c" }), (child) => child.await)
       )
       const file = `${yield* temporaryFolder}/kinds.db`
       const host = () => sqliteWith(file, { engines: [leaf, parent], tools: [tool], sessions, maxConcurrent: 1 })
@@ -142,15 +145,14 @@ describe("children of every kind", () => {
       const tool = toolOf(book)
       const parent = parentOf((ctx) =>
         Effect.gen(function* () {
-          yield* ctx.startTool(tool, { name: "tool", args: { text: "b" } })
-          yield* ctx.startTool(tool, {
+          yield* ctx.start(tool, { name: "tool", payload: { text: "b" } })
+          yield* ctx.start(Tool.calledAs(tool, "call-7"), {
             name: "named",
             id: "mine",
-            callId: "call-7",
             label: "Mine",
-            args: { text: "b" }
+            payload: { text: "b" }
           })
-          yield* ctx.startSessionTurn({ ...turn, name: "turn", closePolicy: "keep" })
+          yield* ctx.start(Turn, { payload: turn, name: "turn", closePolicy: "keep" })
           const { spawnScope } = yield* ctx.surroundings
           return ["p/tool", "mine", "p/turn", "p/other"].map((id) => spawnScope.runLocal.has(processId(id)))
         })
@@ -211,10 +213,10 @@ describe("children of every kind", () => {
           )
       })
       const parent = parentOf((ctx) =>
-        Effect.flatMap(ctx.startSessionTurn({ ...turn, name: "turn" }), (child) => child.await)
+        Effect.flatMap(ctx.start(Turn, { payload: turn, name: "turn" }), (child) => child.await)
       )
       const sessions = runnerOf(book, (_, ctx) =>
-        Effect.flatMap(ctx.startChild(waits, { name: "deep", payload: null }), (child) => child.await)
+        Effect.flatMap(ctx.start(waits, { name: "deep", payload: null }), (child) => child.await)
       )
       return Effect.gen(function* () {
         const handle = yield* (yield* Processes).start(parent, { id: "p", payload: null })
@@ -258,8 +260,8 @@ describe("what is said of a process, and not of what it runs,", () => {
         sqliteWith(file, { engines: [], tools: [tool], sessions: runnerOf(book, (_, ctx) => run(ctx)) })
       yield* Effect.gen(function* () {
         const processes = yield* Processes
-        yield* processes.startTool(tool, { callId: "call", args: null })
-        yield* processes.startSessionTurn({ ...turn, id: "turn" })
+        yield* processes.start(tool, { id: "call", payload: null })
+        yield* processes.start(Turn, { payload: turn, id: "turn" })
         yield* until(book.said("call stepped"))
         yield* until(book.said("turn stepped"))
       }).pipe(Effect.provide(host()))
@@ -277,6 +279,21 @@ describe("what is said of a process, and not of what it runs,", () => {
   )
 })
 
+describe("an external child", () => {
+  it.live("waits for the outside system's word, as its parent waits for it", () => {
+    const parent = parentOf((ctx) =>
+      Effect.flatMap(ctx.start(external, { name: "outside", payload: { title: "Outside" } }), (child) => child.await)
+    )
+    return Effect.gen(function* () {
+      const processes = yield* Processes
+      const handle = yield* processes.start(parent, { id: "p", payload: null })
+      yield* until(isRunning("p/outside"))
+      yield* processes.completeExternal("p/outside", { _tag: "Success", value: 7 })
+      assert.strictEqual(yield* bounded(handle.await), 7)
+    }).pipe(Effect.provide(memoryWith({ engines: [parent] })))
+  })
+})
+
 describe("a wake target", () => {
   const scope = { sessionId: "ana" }
   const other = { sessionId: "bo", agentFrameId: "f" }
@@ -286,12 +303,12 @@ describe("a wake target", () => {
     const [leaf, tool] = [leafOf(book), toolOf(book)]
     return Effect.gen(function* () {
       const processes = yield* Processes
-      const external = { metadata: { title: "Outside" } }
+      const outside = { payload: { title: "Outside" } }
       yield* processes.start(leaf, { id: "engine", payload: "a", wakeTarget: scope })
-      yield* processes.startTool(tool, { callId: "call", args: { text: "b" }, wakeTarget: scope })
-      yield* processes.startSessionTurn({ ...turn, id: "turn", wakeTarget: scope })
-      yield* processes.startExternal({ ...external, id: "external", wakeTarget: other })
-      yield* processes.startExternal({ ...external, id: "none" })
+      yield* processes.start(tool, { id: "call", payload: { text: "b" }, wakeTarget: scope })
+      yield* processes.start(Turn, { payload: turn, id: "turn", wakeTarget: scope })
+      yield* processes.start(external, { ...outside, id: "external", wakeTarget: other })
+      yield* processes.start(external, { ...outside, id: "none" })
       const targets = yield* Effect.forEach(["engine", "call", "turn", "external", "none"], (id) =>
         Effect.map(recordAt(id), (record) => record?.wakeTarget)
       )
@@ -304,9 +321,9 @@ describe("a wake target", () => {
     const [leaf, tool] = [leafOf(book), toolOf(book)]
     const starts = (ctx: ExecutionContext, suffix: string, target: { readonly wakeTarget?: typeof other }) =>
       Effect.all([
-        ctx.startChild(leaf, { name: `leaf${suffix}`, payload: "a", ...target }),
-        ctx.startTool(tool, { name: `tool${suffix}`, args: { text: "b" }, ...target }),
-        ctx.startSessionTurn({ ...turn, name: `turn${suffix}`, ...target })
+        ctx.start(leaf, { name: `leaf${suffix}`, payload: "a", ...target }),
+        ctx.start(tool, { name: `tool${suffix}`, payload: { text: "b" }, ...target }),
+        ctx.start(Turn, { payload: turn, name: `turn${suffix}`, ...target })
       ])
     const parent = parentOf((ctx) =>
       Effect.as(
@@ -338,17 +355,25 @@ describe("a wake target", () => {
     const sessions = runnerOf(book, ({ turnInput }, ctx) =>
       Effect.as(ctx.appendEvent(Found, { text: String(turnInput) }), null)
     )
-    const finding = { ...turn, events: [Found] }
+    const Finding = SessionTurn.make({ disposition: "rerunnable", events: [Found] })
     const parent = parentOf((ctx) =>
       Effect.gen(function* () {
-        yield* (yield* ctx.startSessionTurn({ ...finding, turnInput: "mine", name: "own" })).await
-        yield* (yield* ctx.startSessionTurn({ ...finding, turnInput: "yours", name: "your", wakeTarget: other })).await
+        yield* (yield* ctx.start(Finding, { payload: { ...turn, turnInput: "mine" }, name: "own" })).await
+        yield* (yield* ctx.start(Finding, {
+          payload: { ...turn, turnInput: "yours" },
+          name: "your",
+          wakeTarget: other
+        })).await
       })
     )
     return Effect.gen(function* () {
       const processes = yield* Processes
       yield* bounded((yield* processes.start(parent, { id: "p", payload: null, wakeTarget: scope })).await)
-      const host = yield* processes.startSessionTurn({ ...finding, turnInput: "hers", id: "t", wakeTarget: scope })
+      const host = yield* processes.start(Finding, {
+        payload: { ...turn, turnInput: "hers" },
+        id: "t",
+        wakeTarget: scope
+      })
       yield* bounded(host.await)
       const heard = [
         "to session:ana from p/own: mine",
@@ -367,7 +392,7 @@ describe("a wake target", () => {
     const book = diary()
     const sessions = runnerOf(book, (_, ctx) => ctx.appendEvent(Found, { text: "x" }))
     return Effect.gen(function* () {
-      const handle = yield* (yield* Processes).startSessionTurn({ ...turn, id: "t", wakeTarget: scope })
+      const handle = yield* (yield* Processes).start(Turn, { payload: turn, id: "t", wakeTarget: scope })
       const error = yield* bounded(Effect.flip(handle.await))
       assert.isTrue(
         error._tag === "ProcessFailed" &&

@@ -50,8 +50,8 @@ const lineOf = (book: Diary, leaf: ReturnType<typeof leafOf>) => {
       Effect.gen(function* () {
         const child =
           below === 0
-            ? yield* ctx.startChild(leaf, { name: "leaf", payload: null })
-            : yield* ctx.startChild(line, { name: "line", payload: below - 1 })
+            ? yield* ctx.start(leaf, { name: "leaf", payload: null })
+            : yield* ctx.start(line, { name: "line", payload: below - 1 })
         return yield* Effect.orDie(child.await)
       }).pipe(Effect.onInterrupt(() => book.say(`${ctx.processId} let go`)))
   })
@@ -91,9 +91,9 @@ const familyOf = (book: Diary, leaf: ReturnType<typeof leafOf>) =>
     run: (how, ctx) =>
       Effect.gen(function* () {
         for (const closePolicy of ["cancel", "abandon", "keep"] as const) {
-          yield* ctx.startChild(leaf, { name: closePolicy, payload: null, closePolicy })
+          yield* ctx.start(leaf, { name: closePolicy, payload: null, closePolicy })
         }
-        yield* ctx.startChild(leaf, { name: "default", payload: null })
+        yield* ctx.start(leaf, { name: "default", payload: null })
         const began = Effect.sync(() => book.entries.filter((entry) => entry.endsWith(" began")).length === 4)
         yield* until(began)
         if (how === "dies") return yield* Effect.die(new Error("out of luck"))
@@ -273,7 +273,7 @@ describe("the children of a process that closes", () => {
       disposition: "rerunnable",
       run: (_, ctx) =>
         Effect.gen(function* () {
-          const child = yield* ctx.startChild(leaf, { name: "leaf", payload: null, closePolicy: "keep" })
+          const child = yield* ctx.start(leaf, { name: "leaf", payload: null, closePolicy: "keep" })
           const record = yield* Effect.orDie(child.abandon("no hope"))
           yield* Effect.orDie(child.cancel("no use"))
           return `${record.abandonRequest?.requestedBy}: ${record.abandonRequest?.reason}`

@@ -10,6 +10,7 @@ import * as Errors from "../../src/model/errors.ts"
 import type { Runnable } from "../../src/runtime/engine/Engine.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { SessionRunner } from "../../src/runtime/engine/SessionTurn.ts"
+import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { fast } from "../support/hosts.ts"
@@ -225,7 +226,7 @@ describe("a body of Promises", () => {
       success: Schema.String,
       disposition: "rerunnable",
       run: async (_, ctx) => {
-        const child = await ctx.startChild(Build, { name: "build", payload: { service: "api" } })
+        const child = await ctx.start(Build, { name: "build", payload: { service: "api" } })
         return await child.result().catch((error: unknown) => (error instanceof BuildBroken ? "broken" : "other"))
       }
     })
@@ -312,7 +313,7 @@ describe("a body of Promises", () => {
       disposition: "rerunnable",
       run: (_, ctx) =>
         ctx.phase("asking", async () => {
-          const child = await ctx.startChild(Child, { name: "c", payload: "hi" })
+          const child = await ctx.start(Child, { name: "c", payload: "hi" })
           const answer = await child.result()
           const texts: Array<string> = []
           for await (const { eventType, payload } of child.events()) {
@@ -340,15 +341,16 @@ describe("a body of Promises", () => {
       runTurn: ({ turnInput }) => Effect.succeed(turnInput),
       close: () => Effect.void
     }
-    const requests = { createRequest: {}, turnInput: "hi", outputContract: null, disposition: "rerunnable" } as const
+    const payload = { createRequest: {}, turnInput: "hi", outputContract: null }
+    const Turn = SessionTurn.make({ disposition: "rerunnable" })
     const Parent = engine("parent", {
       version: "1",
       payload: Schema.Null,
       success: Schema.Unknown,
       disposition: "rerunnable",
       run: async (_, ctx) => {
-        const call = await ctx.startTool(shout, { name: "call", args: "hey" })
-        const turn = await ctx.startSessionTurn({ ...requests, name: "turn" })
+        const call = await ctx.start(shout, { name: "call", payload: "hey" })
+        const turn = await ctx.start(Turn, { name: "turn", payload })
         return [await call.result(), await turn.result(), (await turn.status()).wakeTarget]
       }
     })

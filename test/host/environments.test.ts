@@ -6,6 +6,7 @@ import { ProcessEffects } from "../../src/host/ProcessEffects.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import { SessionProcesses } from "../../src/host/SessionProcesses.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
+import { emptyRef } from "../../src/model/Environment.ts"
 import type { EnvironmentRef } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
@@ -13,7 +14,6 @@ import * as Registration from "../../src/model/Registration.ts"
 import { Environments } from "../../src/operations/Environments.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
-import { emptyEnvironment } from "../../src/runtime/engine/registrations.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { acceptWith } from "../../src/store/Decision.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
@@ -35,7 +35,7 @@ const Parent = Engine.make("parent", {
   disposition: "rerunnable",
   run: (_, ctx) =>
     Effect.gen(function* () {
-      const child = yield* ctx.startChild(Work, { name: "child", payload: null })
+      const child = yield* ctx.start(Work, { name: "child", payload: null })
       yield* Effect.orDie(child.await)
       return null
     })
@@ -82,7 +82,7 @@ describe("the environment of a host", () => {
     Effect.gen(function* () {
       const processes = yield* Processes
       yield* bounded((yield* processes.start(Parent, { id: "p", payload: null })).await)
-      yield* bounded((yield* processes.startTool(Call, { callId: "c", args: null })).await)
+      yield* bounded((yield* processes.start(Call, { id: "c", payload: null })).await)
       for (const id of ["p", "p/child", "c"]) assert.strictEqual((yield* recordOf(id))?.envRef, ref)
       assert.deepStrictEqual(yield* (yield* Environments).load(ref as EnvironmentRef), environment)
     }).pipe(Effect.provide(memoryWith({ engines: [Work, Parent], tools: [Call], environment })))
@@ -103,7 +103,7 @@ describe("the environment of a host", () => {
       })
       yield* bounded((yield* Processes).handle(Parent, "p").await)
       const child = yield* recordOf("p/child")
-      assert.deepStrictEqual(yield* (yield* Environments).load(child?.envRef ?? emptyEnvironment), own)
+      assert.deepStrictEqual(yield* (yield* Environments).load(child?.envRef ?? emptyRef), own)
       assert.strictEqual((yield* recordOf("p"))?.envRef, child?.envRef)
     }).pipe(Effect.provide(memoryWith({ engines: [Work, Parent], environment })))
   )

@@ -293,9 +293,9 @@ describe("a body's operations", () => {
       run: (_, ctx) =>
         Effect.gen(function* () {
           const { sessionScope, spawnScope, causedBy, environment } = yield* ctx.surroundings
-          const child = yield* ctx.startChild(Child, { name: "one", payload: null })
+          const child = yield* ctx.start(Child, { name: "one", payload: null })
           // The process itself has this id: the start is refused, and leaves nothing behind.
-          yield* Effect.flip(ctx.startChild(Child, { name: "two", id: ctx.processId, payload: null }))
+          yield* Effect.flip(ctx.start(Child, { name: "two", id: ctx.processId, payload: null }))
           const known = [child.id, ctx.processId, processId("other")].map(spawnScope.runLocal.has)
           return [sessionScope.sessionId, causedBy, known, yield* Effect.orDie(environment)]
         })

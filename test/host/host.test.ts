@@ -204,7 +204,7 @@ describe("a host that fails", () => {
         assert.deepStrictEqual(interrupted.toSorted(), begun.toSorted())
         for (const id of begun) {
           assert.strictEqual((yield* logOf(store, id)).at(-1), "process.suspended")
-          assert.isUndefined(yield* store.leaseOf(processId(id)))
+          assert.isUndefined(yield* store.leases.of(processId(id)))
         }
         const tree = yield* host.tree
         assert.strictEqual(tree.lastFailure?.problem, problem)
@@ -237,7 +237,7 @@ describe("a host that stops", () => {
   }
 
   it.scopedLive(
-    "interrupts, hands back, and only then gives up what its owner began and nobody holds, with evidence",
+    "interrupts, hands back, and only then gives up what its owner began and no worker holds, with evidence",
     () =>
       Effect.gen(function* () {
         const store = yield* MemoryStore.make
@@ -285,7 +285,7 @@ describe("a host that stops", () => {
     Effect.gen(function* () {
       const store = yield* MemoryStore.make
       let begun = false
-      const expiry = Effect.map(store.leaseOf(processId("p")), (lease) => lease?.expiresAtMs ?? 0)
+      const expiry = Effect.map(store.leases.of(processId("p")), (lease) => lease?.expiresAtMs ?? 0)
       const renewed = Effect.flatMap(expiry, (before) => until(Effect.map(expiry, (now) => now > before)))
       const Slow = Engine.make("slow", {
         version: "1",
@@ -306,7 +306,7 @@ describe("a host that stops", () => {
         yield* until(Effect.sync(() => begun))
       }).pipe(Effect.provide(hostOn(store, [Slow], options)))
       assert.deepStrictEqual(yield* logOf(store, "p"), ["process.started", "process.suspended"])
-      assert.strictEqual(yield* store.leaseOf(processId("p")), undefined)
+      assert.strictEqual(yield* store.leases.of(processId("p")), undefined)
     })
   )
 
@@ -345,7 +345,7 @@ describe("a host that stops", () => {
       yield* Deferred.succeed(release, undefined)
       yield* bounded(Fiber.join(closing))
       assert.deepStrictEqual(yield* logOf(store, "p"), ["process.started"])
-      assert.isDefined(yield* store.leaseOf(processId("p")))
+      assert.isDefined(yield* store.leases.of(processId("p")))
     })
   )
 })

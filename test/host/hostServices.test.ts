@@ -7,15 +7,17 @@ import { ProcessEffects } from "../../src/host/ProcessEffects.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import { SessionProcesses } from "../../src/host/SessionProcesses.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
+import { emptyRef } from "../../src/model/Environment.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
 import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
 import { makeRunLocal } from "../../src/runtime/body/Origin.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
-import { emptyEnvironment } from "../../src/runtime/engine/registrations.ts"
 import type { SessionRunner } from "../../src/runtime/engine/SessionTurn.ts"
+import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
+import type { ArgumentProjection } from "../../src/runtime/engine/ToolCatalog.ts"
 import * as Facets from "../../src/runtime/HostServices.ts"
 import { bounded, quiet, temporaryFolder } from "../support/hosts.ts"
 import { memoryWith } from "../support/inputHosts.ts"
@@ -180,7 +182,7 @@ describe("the facets of a host of Promises", () => {
   })
 })
 
-const echo = (projection: Tool.ArgumentProjection) =>
+const echo = (projection: ArgumentProjection) =>
   Tool.make(projection, {
     description: "Echoes",
     args: Schema.Unknown,
@@ -198,8 +200,8 @@ describe("what stands for something kept elsewhere, among the arguments of a too
     Effect.gen(function* () {
       const processes = yield* Processes
       const args = { ref: "r" }
-      const one = yield* processes.startTool(Materialising, { callId: "one", args })
-      const two = yield* processes.startTool(Keeping, { callId: "two", args })
+      const one = yield* processes.start(Materialising, { id: "one", payload: args })
+      const two = yield* processes.start(Keeping, { id: "two", payload: args })
       assert.deepStrictEqual([yield* bounded(one.await), yield* bounded(two.await)], ["text of r", args])
       assert.deepStrictEqual((yield* one.status).input, {
         _tag: "ToolCall",
@@ -211,7 +213,7 @@ describe("what stands for something kept elsewhere, among the arguments of a too
   it.live("and cannot be had, is named: the call is not begun", () =>
     Effect.gen(function* () {
       const processes = yield* Processes
-      const error = yield* Effect.flip(processes.startTool(Materialising, { callId: "one", args: { ref: "lost" } }))
+      const error = yield* Effect.flip(processes.start(Materialising, { id: "one", payload: { ref: "lost" } }))
       assert.match(
         error.message,
         /args of tool `materialize_projected` could not be materialised: nothing is kept there/
@@ -236,7 +238,7 @@ describe("the occurrence of a trigger", () => {
       yield* sessions.start("s", { ...registration(), id: processId("q") }, { ...scope, runLocal: makeRunLocal() })
       yield* (yield* ProcessEffects).perform({
         _tag: "Start",
-        registration: { ...registration(), id: processId("r"), envRef: emptyEnvironment },
+        registration: { ...registration(), id: processId("r"), envRef: emptyRef },
         executionContext: { causalInvocation: caller("three").parent }
       })
       assert.deepStrictEqual(noted, [
@@ -262,13 +264,11 @@ describe("a turn of a child session", () => {
       close: () => Effect.void
     }
     return Effect.gen(function* () {
-      const requests = {
-        createRequest: null,
-        turnInput: null,
-        outputContract: null,
-        disposition: "rerunnable"
-      } as const
-      const handle = yield* (yield* Processes).startSessionTurn({ id: "p", ...requests })
+      const payload = { createRequest: null, turnInput: null, outputContract: null }
+      const handle = yield* (yield* Processes).start(SessionTurn.make({ disposition: "rerunnable" }), {
+        id: "p",
+        payload
+      })
       const turn = { turnId: "p", causedBy: { _tag: "Process", processId: "p" } }
       assert.deepStrictEqual((yield* bounded(handle.await)).turn, [turn, turn])
       assert.deepStrictEqual(noted, [
@@ -287,13 +287,11 @@ describe("a turn of a child session", () => {
       close: () => Effect.void
     }
     return Effect.gen(function* () {
-      const requests = {
-        createRequest: null,
-        turnInput: null,
-        outputContract: null,
-        disposition: "rerunnable"
-      } as const
-      const handle = yield* (yield* Processes).startSessionTurn({ id: "p", ...requests })
+      const payload = { createRequest: null, turnInput: null, outputContract: null }
+      const handle = yield* (yield* Processes).start(SessionTurn.make({ disposition: "rerunnable" }), {
+        id: "p",
+        payload
+      })
       assert.strictEqual((yield* bounded(handle.await)).turn, "said")
     }).pipe(Effect.provide(memoryWith({ engines: [], sessions, facets: broken })))
   })

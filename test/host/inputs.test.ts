@@ -12,6 +12,8 @@ import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import type { SessionRunner } from "../../src/runtime/engine/SessionTurn.ts"
+import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
+import { external } from "../../src/runtime/engine/Startable.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { Tools } from "../../src/runtime/engine/ToolCatalog.ts"
 import { bounded, quiet, until } from "../support/hosts.ts"
@@ -41,7 +43,7 @@ const statusOf = (id: string) =>
 describe("a tool call", () => {
   it.live("runs as a process under the id of its call, typed from its arguments to its answer", () =>
     Effect.gen(function* () {
-      const handle = yield* (yield* Processes).startTool(Count, { callId: "call-1", args: { text: "abc", times: 2 } })
+      const handle = yield* (yield* Processes).start(Count, { id: "call-1", payload: { text: "abc", times: 2 } })
       const value: bigint = yield* bounded(handle.await)
       assert.strictEqual(value, 6n)
       const record = yield* handle.status
@@ -57,7 +59,7 @@ describe("a tool call", () => {
 
   it.live("fails with its own error, stored under the error's tag", () =>
     Effect.gen(function* () {
-      const handle = yield* (yield* Processes).startTool(Count, { callId: "c", args: { text: "", times: 1 } })
+      const handle = yield* (yield* Processes).start(Count, { id: "c", payload: { text: "", times: 1 } })
       assert.deepStrictEqual(yield* bounded(Effect.flip(handle.await)), new Empty({ what: "the text" }))
       const { status } = yield* handle.status
       assert.deepInclude(status._tag === "Failed" ? status.output : {}, { class: "execution", code: "Empty" })
@@ -67,7 +69,7 @@ describe("a tool call", () => {
   const broken = answering("broken", () => Effect.die(new RangeError("out of range")))
   it.live("that breaks is a failure of class internal, and the host goes on", () =>
     Effect.gen(function* () {
-      const handle = yield* (yield* Processes).startTool(broken, { callId: "c", args: null })
+      const handle = yield* (yield* Processes).start(broken, { id: "c", payload: null })
       yield* bounded(Effect.flip(handle.await))
       assert.deepStrictEqual(yield* statusOf("c"), {
         _tag: "Failed",
@@ -83,7 +85,7 @@ describe("a tool call", () => {
   )
   it.live("keeps the control that its tool answers with", () =>
     Effect.gen(function* () {
-      const handle = yield* (yield* Processes).startTool(finishing, { callId: "c", args: null })
+      const handle = yield* (yield* Processes).start(finishing, { id: "c", payload: null })
       yield* bounded(handle.await)
       assert.deepStrictEqual(yield* statusOf("c"), {
         _tag: "Completed",
@@ -96,7 +98,7 @@ describe("a tool call", () => {
     Effect.gen(function* () {
       const processes = yield* Processes
       const args = { text: "a", times: 1 }
-      const handle = yield* processes.startTool(Count, { callId: "c", id: "mine", label: "Mine", args })
+      const handle = yield* processes.start(Tool.calledAs(Count, "c"), { id: "mine", label: "Mine", payload: args })
       assert.strictEqual(handle.id, "mine")
       assert.deepStrictEqual((yield* handle.status).status, { _tag: "Running" })
       assert.deepStrictEqual((yield* handle.status).identity, { kind: "tool", label: "Mine" })
@@ -106,7 +108,7 @@ describe("a tool call", () => {
   it.live("with arguments that do not fit is refused, naming the argument", () =>
     Effect.gen(function* () {
       const args = { text: 1, times: 1 } as never
-      const error = yield* Effect.flip((yield* Processes).startTool(Count, { callId: "c", args }))
+      const error = yield* Effect.flip((yield* Processes).start(Count, { id: "c", payload: args }))
       assert.include(error.message, "args/text of tool `count`")
     }).pipe(Effect.provide(memoryWith({ engines: [], tools: [Count] })))
   )
@@ -180,19 +182,18 @@ const sessions = (changes: Partial<SessionRunner<never>> = {}) => {
   return { said, runner }
 }
 
+const Turn = SessionTurn.make({ disposition: "rerunnable" })
+
 const turn = {
   id: "turn",
-  createRequest: { session_id: "child", usage_source: "test" },
-  turnInput: "hello",
-  outputContract: null,
-  disposition: "rerunnable"
-} as const
+  payload: { createRequest: { session_id: "child", usage_source: "test" }, turnInput: "hello", outputContract: null }
+}
 
 describe("a session's turn", () => {
   it.live("is run in a child session that its process caused, with the process's id as the turn's", () => {
     const { said, runner } = sessions()
     return Effect.gen(function* () {
-      const handle = yield* (yield* Processes).startSessionTurn(turn)
+      const handle = yield* (yield* Processes).start(Turn, turn)
       assert.deepStrictEqual(yield* bounded(handle.await), {
         processId: processId("turn"),
         childSessionId: "session-of-turn",
@@ -221,7 +222,7 @@ describe("a session's turn", () => {
   for (const [code, changes] of failures) {
     it.live(`that fails is a failure with code ${code}`, () =>
       Effect.gen(function* () {
-        const handle = yield* (yield* Processes).startSessionTurn(turn)
+        const handle = yield* (yield* Processes).start(Turn, turn)
         yield* bounded(Effect.flip(handle.await))
         assert.deepStrictEqual(yield* statusOf("turn"), {
           _tag: "Failed",
@@ -243,7 +244,7 @@ describe("a session's turn", () => {
           runTurn: () => Effect.zipRight(Deferred.succeed(running, undefined), Effect.never)
         })
         yield* Effect.gen(function* () {
-          const handle = yield* (yield* Processes).startSessionTurn(turn)
+          const handle = yield* (yield* Processes).start(Turn, turn)
           yield* bounded(Deferred.await(running))
           yield* handle.cancel(reason)
           yield* bounded(Effect.flip(handle.await))
@@ -264,7 +265,7 @@ describe("a session's turn", () => {
           )
       })
       yield* Effect.gen(function* () {
-        const handle = yield* (yield* Processes).startSessionTurn(turn)
+        const handle = yield* (yield* Processes).start(Turn, turn)
         yield* bounded(Deferred.await(running))
         yield* handle.cancel("enough")
         yield* bounded(Effect.flip(handle.await))
@@ -276,7 +277,7 @@ describe("a session's turn", () => {
 
   it.live("waits where no host has sessions", () =>
     Effect.gen(function* () {
-      const handle = yield* (yield* Processes).startSessionTurn(turn)
+      const handle = yield* (yield* Processes).start(Turn, turn)
       assert.deepStrictEqual((yield* handle.status).status, { _tag: "Running" })
     }).pipe(Effect.provide(memoryWith({ engines: [] })))
   )
@@ -287,7 +288,7 @@ describe("a session's turn", () => {
       runTurn: () => Effect.map(Greeting, (greeting) => greeting)
     }
     return Effect.gen(function* () {
-      const handle = yield* (yield* Processes).startSessionTurn(turn)
+      const handle = yield* (yield* Processes).start(Turn, turn)
       assert.strictEqual((yield* bounded(handle.await)).turn, "hello")
     }).pipe(
       Effect.provide(SingleHost.layerMemory({ engines: [], sessions: runner })),
@@ -300,7 +301,7 @@ describe("external work", () => {
   it.live("is never run here, and ends by the outside system's word, once", () =>
     Effect.gen(function* () {
       const processes = yield* Processes
-      const handle = yield* processes.startExternal({ id: "x", metadata: { title: "Outside" } })
+      const handle = yield* processes.start(external, { id: "x", payload: { title: "Outside" } })
       const record = yield* handle.status
       assert.deepStrictEqual(record.disposition, "externally_owned")
       assert.deepStrictEqual(record.identity, { kind: "external", label: "Outside" })
@@ -316,7 +317,7 @@ describe("external work", () => {
   it.live("and nothing else is ended by an outside system's word", () =>
     Effect.gen(function* () {
       const processes = yield* Processes
-      yield* processes.startTool(Count, { callId: "c", args: { text: "a", times: 1 } })
+      yield* processes.start(Count, { id: "c", payload: { text: "a", times: 1 } })
       const error = yield* Effect.flip(processes.completeExternal("c", Output.success(1)))
       assert.strictEqual(error._tag, "CompletionRefused")
     }).pipe(Effect.provide(memoryWith({ engines: [] })))

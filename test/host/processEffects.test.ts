@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import { ProcessEffects } from "../../src/host/ProcessEffects.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import * as Output from "../../src/model/AwaitOutput.ts"
+import { emptyRef } from "../../src/model/Environment.ts"
 import * as EventType from "../../src/model/EventType.ts"
 import { AttachFailed } from "../../src/model/errors.ts"
 import { processId } from "../../src/model/ids.ts"
@@ -12,7 +13,6 @@ import type { ProcessEffect } from "../../src/model/ProcessEffect.ts"
 import { external, registrationOf } from "../../src/model/StartRequest.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
-import { emptyEnvironment } from "../../src/runtime/engine/registrations.ts"
 import { EngineAttach, WorkDriver } from "../../src/supervision/WorkDriver.ts"
 import { bounded, memory, quiet } from "../support/hosts.ts"
 
@@ -38,7 +38,7 @@ const endless: ProcessEffect = {
     identity: { kind: "endless", definition: { kind: "endless", version: "1" } },
     disposition: "rerunnable",
     eventTypes: [EventType.plain("signal.ready")],
-    envRef: emptyEnvironment
+    envRef: emptyRef
   },
   grant: { sessionScope: s, descriptor: { label: "mine" } },
   executionContext: {

@@ -104,7 +104,7 @@ const gated = () =>
       run: (_, ctx) =>
         Effect.gen(function* () {
           yield* Deferred.await(gate)
-          if (ctx.processId === p) yield* ctx.startChild(Work, { name: "child", payload: null })
+          if (ctx.processId === p) yield* ctx.start(Work, { name: "child", payload: null })
           return null
         })
     })

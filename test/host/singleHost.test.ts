@@ -131,7 +131,7 @@ describe("a single host", () => {
         Effect.gen(function* () {
           let sum = 0
           for (let index = 0; index < count; index++) {
-            const child = yield* ctx.startChild(Double, { name: `part-${index}`, payload: { n: index } })
+            const child = yield* ctx.start(Double, { name: `part-${index}`, payload: { n: index } })
             sum += Number(yield* Effect.orDie(child.await))
           }
           return sum
@@ -254,7 +254,7 @@ describe("cancelling", () => {
         Effect.gen(function* () {
           yield* Deferred.succeed(gates.begun, undefined)
           yield* until(Effect.sync(() => asked))
-          const late = yield* Effect.either(ctx.startChild(Double, { name: "late", payload: { n: 1 } }))
+          const late = yield* Effect.either(ctx.start(Double, { name: "late", payload: { n: 1 } }))
           refusal = Either.isLeft(late) ? late.left._tag : "started"
         }).pipe(Effect.uninterruptible)
     })

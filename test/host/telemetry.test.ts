@@ -43,8 +43,7 @@ const Parent = Engine.make("parent", {
   payload: Schema.Null,
   success: Schema.Null,
   disposition: "rerunnable",
-  run: (_payload, ctx) =>
-    Effect.flatMap(ctx.startChild(Child, { name: "child", payload: null }), (child) => child.await)
+  run: (_payload, ctx) => Effect.flatMap(ctx.start(Child, { name: "child", payload: null }), (child) => child.await)
 })
 
 /** A tracer of OpenTelemetry, with every span that ended. */

@@ -402,7 +402,7 @@ const messageOf = (error: unknown): string => {
 const kept = (store: typeof ProcessStore.Service) =>
   Effect.gen(function* () {
     const rows = yield* store.list({ filter: { status: "any" } })
-    const grants = [...(yield* store.grants({ processId: p })), ...(yield* store.grants({ processId: q }))]
+    const grants = [...(yield* store.grants.of({ processId: p })), ...(yield* store.grants.of({ processId: q }))]
     return { ids: rows.map(({ base }) => base.registration.id), grants, p: yield* keptOf(p), q: yield* keptOf(q) }
   }).pipe(Effect.provideService(ProcessStore, store))
 

@@ -82,7 +82,7 @@ describe("an engine with a limit of its own", () => {
           depth === 0
             ? Effect.succeed(0)
             : Effect.gen(function* () {
-                const child = yield* ctx.startChild(Nested, { name: "child", payload: depth - 1 })
+                const child = yield* ctx.start(Nested, { name: "child", payload: depth - 1 })
                 return 1 + (yield* Effect.orDie(child.await))
               })
       })

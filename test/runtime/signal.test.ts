@@ -177,7 +177,7 @@ describe("a context that outlives its body", () => {
         ctx.appendEvent(Undeclared, null),
         ctx.now,
         ctx.random,
-        ctx.startChild(Waiter, { name: "late", payload: null })
+        ctx.start(Waiter, { name: "late", payload: null })
       ]
       const told = yield* Effect.forEach(operations, (operation) =>
         Effect.map(Effect.flip(operation), ({ _tag }) => _tag)

@@ -36,7 +36,7 @@ describe("what surrounds a body", () => {
       const parent = engineOf((ctx) =>
         Effect.gen(function* () {
           const { triggerWakeTarget, spawnProvenance } = yield* ctx.surroundings
-          yield* Effect.orDie(ctx.startChild(Leaf, { name: "leaf", payload: null }))
+          yield* Effect.orDie(ctx.start(Leaf, { name: "leaf", payload: null }))
           return [triggerWakeTarget === undefined, spawnProvenance.wakeTarget === undefined]
         })
       )

@@ -66,12 +66,12 @@ const pruningWhatRuns = brokenIn((store) => ({
     Effect.flatMap(store.listNonTerminal, (running) =>
       store.transact(plan, (view) => {
         const decision = decide(view)
-        if (decision._tag === "Refused" || !decision.writes.some((write) => write._tag === "Bury")) return decision
+        if (decision._tag === "Refused" || !decision.writes.some((write) => write._tag === "Prune")) return decision
         const burials = running.map(({ base, sequence, lease }): Write => {
           const processId = base.registration.id
           const { fencingToken: lastFence } = lease
           const state = { terminalState: "completed", prunedAtMs: view.nowMs, compacted: false }
-          return { _tag: "Bury", tombstone: { ...state, processId, lastSequence: sequence, lastFence } }
+          return { _tag: "Prune", tombstone: { ...state, processId, lastSequence: sequence, lastFence } }
         })
         return { ...decision, writes: [...decision.writes, ...burials] }
       })
@@ -79,7 +79,7 @@ const pruningWhatRuns = brokenIn((store) => ({
 }))
 
 const withTombstone = (change: (tombstone: Tombstone) => Tombstone) =>
-  rewritingBeside((write) => (write._tag === "Bury" ? [{ ...write, tombstone: change(write.tombstone) }] : [write]))
+  rewritingBeside((write) => (write._tag === "Prune" ? [{ ...write, tombstone: change(write.tombstone) }] : [write]))
 
 const ignoring = (field: "waiting" | "identityLabel" | "ownerId" | "definition") =>
   brokenIn((store) => ({
@@ -156,10 +156,13 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
   [
     "a store that hides expired leases",
     brokenIn((store) => ({
-      leaseOf: (id) =>
-        Effect.zipWith(store.leaseOf(id), Effect.clock, (lease, clock) =>
-          lease !== undefined && lease.expiresAtMs > clock.unsafeCurrentTimeMillis() ? lease : undefined
-        )
+      leases: {
+        ...store.leases,
+        of: (id) =>
+          Effect.zipWith(store.leases.of(id), Effect.clock, (lease, clock) =>
+            lease !== undefined && lease.expiresAtMs > clock.unsafeCurrentTimeMillis() ? lease : undefined
+          )
+      }
     })),
     "an expired lease is still shown, a released one is not"
   ],
@@ -269,17 +272,23 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
   [
     "a store that prunes what changed at the cutoff",
     brokenIn((store) => ({
-      endedBefore: (query) => store.endedBefore({ ...query, cutoffMs: query.cutoffMs + 1 })
+      retention: {
+        ...store.retention,
+        endedBefore: (query) => store.retention.endedBefore({ ...query, cutoffMs: query.cutoffMs + 1 })
+      }
     })),
     "a row that last changed at the cutoff is kept, one millisecond earlier it is not"
   ],
   [
     "a store that prunes what no projection has read",
     brokenIn((store) => ({
-      endedBefore: (query) =>
-        Effect.map(store.endedBefore(query), (found) => found.map((candidate) => ({ ...candidate, change: 0 }))).pipe(
-          Effect.map((found) => (query.afterChange === 0 ? found : []))
-        )
+      retention: {
+        ...store.retention,
+        endedBefore: (query) =>
+          Effect.map(store.retention.endedBefore(query), (found) =>
+            query.afterChange === 0 ? found.map((candidate) => ({ ...candidate, change: 0 })) : []
+          )
+      }
     })),
     "what projections have not read is kept, and the report says so"
   ],
@@ -306,7 +315,7 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
   ],
   [
     "a store that prunes what still owes wakes",
-    seeing((view) => ({ ...view, outbox: { ...view.outbox, owes: () => false } })),
+    seeing((view) => ({ ...view, outbox: { ...view.outbox, hasUndelivered: () => false } })),
     "a prune keeps a process with pending wakes, and says so; delivered and discarded wakes go with it"
   ],
   [
@@ -332,19 +341,21 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
   ],
   [
     "a store whose feed skips",
-    brokenIn((store) => ({ changesAfter: (change, limit) => store.changesAfter(change + 1, limit) })),
+    brokenIn((store) => ({ feed: { after: (change, limit) => store.feed.after(change + 1, limit) } })),
     "pages follow each other without a gap or a repetition, whatever their length"
   ],
   [
     "a store whose feed repeats",
-    brokenIn((store) => ({ changesAfter: (change, limit) => store.changesAfter(Math.max(0, change - 1), limit) })),
+    brokenIn((store) => ({ feed: { after: (change, limit) => store.feed.after(Math.max(0, change - 1), limit) } })),
     "a page of none, and one when there is nothing new, are empty and keep the cursor"
   ],
   [
     "a store whose feed leaves out what was pruned",
     brokenIn((store) => ({
-      changesAfter: (change, limit) =>
-        Effect.map(store.changesAfter(change, limit), (found) => found.filter((entry) => entry._tag === "Row"))
+      feed: {
+        after: (change, limit) =>
+          Effect.map(store.feed.after(change, limit), (found) => found.filter((entry) => entry._tag === "Row"))
+      }
     })),
     "a pruned process is shown as deleted, with how it ended and when it was pruned, in place of its record"
   ]
@@ -385,7 +396,9 @@ describe("certification", () => {
 
   it.live("a store that dies breaks laws, and the report says of what", () =>
     Effect.gen(function* () {
-      const dying = brokenIn(() => ({ leaseOf: () => Effect.die(new Error("no such table")) }))
+      const dying = brokenIn(({ leases }) => ({
+        leases: { ...leases, of: () => Effect.die(new Error("no such table")) }
+      }))
       const report = yield* certify(dying, { laws: allLaws.slice(0, 1) })
       assert.include(report.failed[0]?.problem, "no such table")
     })

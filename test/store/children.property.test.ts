@@ -17,7 +17,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
-import { childTexts } from "../../src/store/sqlite/statements.ts"
+import { texts } from "../../src/store/sqlite/statements.ts"
 import { lawEnv } from "../../src/testing/Certify.ts"
 import { outputs, registeredOf, registrationOf } from "../../src/testing/fixtures.ts"
 
@@ -154,7 +154,7 @@ describe("every interleaving of starting children and stopping their parents", (
     const plan = Effect.map(SqliteStore.make({ filename }), () => {
       const db = new Database(filename, { readonly: true })
       const values = { parent: "p", reason: "r", at: 1, first: "cancel", second: "abandon" }
-      const steps = db.prepare(`EXPLAIN QUERY PLAN ${childTexts.oweChildren}`).all(values) as ReadonlyArray<{
+      const steps = db.prepare(`EXPLAIN QUERY PLAN ${texts.putCloseRequests}`).all(values) as ReadonlyArray<{
         readonly detail: string
       }> // the columns of a plan
       db.close()

@@ -30,7 +30,7 @@ import { population } from "../../src/testing/arbitraries.ts"
 import type { Operation } from "../../src/testing/commands.ts"
 import { draft, namesOf, neverGiven, operations, sessions, signalTo } from "../../src/testing/commands.ts"
 import { keptOf } from "../../src/testing/evidence.ts"
-import { registrationOf } from "../../src/testing/fixtures.ts"
+import { begin, registrationOf } from "../../src/testing/fixtures.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Law from "../../src/testing/Law.ts"
 import { temporaryFile } from "./sqliteFixtures.ts"
@@ -176,7 +176,7 @@ const perform = (
       case "Release":
         return yield* leases.completeProcessLease(lease(asked.lease))
       case "Begin":
-        return yield* activations.begin(lease(asked.lease), asked.activation, owner(0))
+        return yield* begin(lease(asked.lease), owner(0))
       case "Suspend":
         return yield* activations.suspend(lease(asked.lease), asked.reason)
       case "RecordFirstStarted":
@@ -472,7 +472,7 @@ const broken: Readonly<Record<string, Parameters<typeof memoryAndBroken>[0]>> = 
     (write) => write._tag !== "AckWake"
   ),
   "shows the feed in another order": (store) => ({
-    changesAfter: (change, limit) => Effect.map(store.changesAfter(change, limit), (all) => [...all].reverse())
+    feed: { after: (change, limit) => Effect.map(store.feed.after(change, limit), (all) => [...all].reverse()) }
   }),
   "counts one event more": (store) => ({
     countEvents: (id, eventType, upto) => Effect.map(store.countEvents(id, eventType, upto), (count) => count + 1)

@@ -166,7 +166,7 @@ describe("a file that is opened for reading", () => {
       const registry = yield* Effect.provideService(Registry.make, ProcessStore, store)
       for (const write of [
         store.transact({ lock: [] }, () => accept(undefined)),
-        store.renewLeases({ renewerId: "k", ttlMs: 1 }),
+        store.leases.renew({ renewerId: "k", ttlMs: 1 }),
         registry.appendEvent(p, { eventType: "note", payload: 1 }, external)
       ] as ReadonlyArray<Effect.Effect<unknown, object>>) {
         const error = yield* failure(write)

@@ -41,9 +41,12 @@ export const faultyStore = Effect.map(MemoryStore.make, (store) => {
     })
   const faulty = ProcessStore.of({
     ...store,
-    renewLeases: (page) => guarded("renewKept", store.renewLeases(page)),
     externalChanges: guarded("changedElsewhere", store.externalChanges),
-    holders: guarded("holders", store.holders),
+    leases: {
+      ...store.leases,
+      renew: (page) => guarded("renewKept", store.leases.renew(page)),
+      holders: guarded("holders", store.leases.holders)
+    },
     due: (options) => guarded("due", store.due(options)),
     find: (id) => guarded("find", store.find(id)),
     transact: (plan, decide) =>

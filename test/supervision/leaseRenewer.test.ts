@@ -39,7 +39,7 @@ describe("the keeper of leases", () => {
         yield* Effect.sleep("30 seconds")
         assert.strictEqual(callsOf("renewKept") - before.renewals, 100)
         assert.strictEqual(writes, before.writes)
-        for (const id of begun) assert.strictEqual((yield* store.leaseOf(processId(id)))?.fencingToken, 1)
+        for (const id of begun) assert.strictEqual((yield* store.leases.of(processId(id)))?.fencingToken, 1)
         assert.deepStrictEqual([begun.length, interrupted], [500, []])
       }).pipe(
         Effect.provide(hostOn(counted, [engine], { ...off, maxConcurrent: 500, leaseRenewal: "300 millis" })),
@@ -48,7 +48,7 @@ describe("the keeper of leases", () => {
     })
   )
 
-  it.live("stops the body of a lease that is another's by now; nothing is written, and the other's lease stands", () =>
+  it.live("stops the body of a lease that is another's by now; nothing is written, and the other's lease remains", () =>
     Effect.gen(function* () {
       const { store } = yield* faultyStore
       const { engine, begun, interrupted } = gated()
@@ -75,7 +75,7 @@ describe("the keeper of leases", () => {
     Effect.gen(function* () {
       const { store } = yield* faultyStore
       let [begun, isHeld] = [false, false]
-      const look = Effect.all([store.leaseOf(processId("p")), Clock.currentTimeMillis]).pipe(
+      const look = Effect.all([store.leases.of(processId("p")), Clock.currentTimeMillis]).pipe(
         Effect.map(([lease, nowMs]) => {
           isHeld = lease !== undefined && lease.expiresAtMs > nowMs
         })
@@ -103,7 +103,7 @@ describe("the keeper of leases", () => {
     })
   )
 
-  it.live("that could not renew in time goes on with what nobody held in between, and with nothing else", () =>
+  it.live("that could not renew in time goes on with what no other worker held in between, and with nothing else", () =>
     Effect.gen(function* () {
       const { store, breaks, mends } = yield* faultyStore
       const { engine, begun, interrupted, open } = gated()

@@ -56,7 +56,7 @@ describe("recovery by the host that runs a process", () => {
     )
   })
 
-  it.scopedLive("a cancel that came while nobody ran the process reaches the body that is activated again", () =>
+  it.scopedLive("a cancel that came while no worker ran the process reaches the body that is activated again", () =>
     Effect.gen(function* () {
       const file = `${yield* temporaryFolder}/a.db`
       let begun = 0
@@ -85,7 +85,7 @@ describe("recovery by the host that runs a process", () => {
     })
   )
 
-  it.scopedLive("rows that cannot run here keep nobody else from running", () =>
+  it.scopedLive("rows that cannot run here keep no other row from running", () =>
     Effect.gen(function* () {
       const file = `${yield* temporaryFolder}/b.db`
       const Throws = Schema.transform(Schema.String, Schema.String, {
@@ -121,7 +121,7 @@ describe("recovery by the host that runs a process", () => {
     })
   )
 
-  it.live("a commit listener that throws hears no more, and nobody waits for it", () =>
+  it.live("a commit listener that throws hears no more, and no commit waits for it", () =>
     Effect.gen(function* () {
       const Echo = Engine.make("echo", {
         version: "1",

@@ -13,7 +13,7 @@ import * as Authority from "../../src/operations/decisions/authority.ts"
 import * as Registry from "../../src/operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import type { Engine } from "../../src/runtime/engine/Engine.ts"
-import { registrationOf } from "../../src/runtime/engine/registrations.ts"
+import { registrationOf } from "../../src/runtime/engine/Startable.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 
 /** What can be done to the rows of a store. */

@@ -246,26 +246,28 @@ describe("the loop of sweeps", () => {
     })
   )
 
-  it.live("looks less and less often at a row that cannot run here, and keeps nobody from running because of it", () =>
-    Effect.gen(function* () {
-      const store = yield* MemoryStore.make
-      const rows = yield* rowsOn(store)
-      const { engine } = gated()
-      yield* rows.register(elsewhere, "foreign")
-      const missing = { id: "foreign", reason: { why: "no_engine", kind: "elsewhere", version: "1" } }
-      yield* Effect.gen(function* () {
-        const seen: Array<number> = []
-        for (let second = 0; second < 16; second++) {
-          const { deferred } = yield* told
-          if (deferred.length > 0) seen.push(second)
-          for (const each of deferred) assert.deepStrictEqual<unknown>(each, missing)
-          yield* Effect.sleep(1_000)
-        }
-        assert.deepStrictEqual(seen, [0, 1, 3, 7, 15])
-        yield* rows.register(engine, "other")
-        assert.deepStrictEqual<ReadonlyArray<string>>((yield* told).admitted, ["other"])
-      }).pipe(Effect.provide(hostOn(store, [engine], off)), inVirtualTime)
-    })
+  it.live(
+    "looks less and less often at a row that cannot run here, and keeps no other row from running because of it",
+    () =>
+      Effect.gen(function* () {
+        const store = yield* MemoryStore.make
+        const rows = yield* rowsOn(store)
+        const { engine } = gated()
+        yield* rows.register(elsewhere, "foreign")
+        const missing = { id: "foreign", reason: { why: "no_engine", kind: "elsewhere", version: "1" } }
+        yield* Effect.gen(function* () {
+          const seen: Array<number> = []
+          for (let second = 0; second < 16; second++) {
+            const { deferred } = yield* told
+            if (deferred.length > 0) seen.push(second)
+            for (const each of deferred) assert.deepStrictEqual<unknown>(each, missing)
+            yield* Effect.sleep(1_000)
+          }
+          assert.deepStrictEqual(seen, [0, 1, 3, 7, 15])
+          yield* rows.register(engine, "other")
+          assert.deepStrictEqual<ReadonlyArray<string>>((yield* told).admitted, ["other"])
+        }).pipe(Effect.provide(hostOn(store, [engine], off)), inVirtualTime)
+      })
   )
 })
 
@@ -325,7 +327,7 @@ describe("more rows than slots", () => {
         success: Schema.String,
         disposition: "rerunnable",
         run: (name, ctx) =>
-          Effect.flatMap(ctx.startChild(child.engine, { name, payload: name }), (handle) => Effect.orDie(handle.await))
+          Effect.flatMap(ctx.start(child.engine, { name, payload: name }), (handle) => Effect.orDie(handle.await))
       })
       yield* rows.register(Parent, "p")
       yield* rows.register(child.engine, "other")

@@ -15,18 +15,10 @@ import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
-import type {
-  ExecutionContext,
-  StartChildOptions,
-  StartChildToolOptions,
-  StartChildTurnOptions
-} from "../../runtime/body/ExecutionContext.ts"
+import type { ChildOptions, ExecutionContext } from "../../runtime/body/ExecutionContext.ts"
 import type { ProcessScope } from "../../runtime/body/Surroundings.ts"
-import type { ProcessHandle } from "../../runtime/client/ProcessHandle.ts"
-import type { Engine } from "../../runtime/engine/Engine.ts"
-import type { TurnOutcome } from "../../runtime/engine/SessionTurn.ts"
 import type { AnySignal, EventDefinition, Signal } from "../../runtime/engine/Signal.ts"
-import type { Tool } from "../../runtime/engine/Tool.ts"
+import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { Trigger } from "../../runtime/HostServices.ts"
 import type { Handle, Perform, Reach } from "./handle.ts"
 import { handleOf } from "./handle.ts"
@@ -99,18 +91,14 @@ export interface BodyContext {
   readonly phase: <A>(name: string, run: () => A | Promise<A>) => Promise<A>
   /** What surrounds the body: its session and turn, its environment, the host's tools, and what the host supplies besides. */
   readonly surroundings: () => Promise<BodySurroundings>
-  /** Starts a child, or attaches to it when this body started it in an earlier activation. */
-  readonly startChild: <Payload, Success, Failure, R, Signals extends AnySignal>(
-    engine: Engine<Payload, Success, Failure, R, Signals>,
-    options: StartChildOptions<Payload>
+  /**
+   * Starts a child (an engine, a tool, a turn of a child session), or attaches to it when this body started it in an earlier
+   * activation.
+   */
+  readonly start: <Payload, Success, Failure, Signals extends AnySignal = never>(
+    startable: Startable<Payload, Success, Failure, Signals>,
+    options: ChildOptions<Payload>
   ) => Promise<Handle<Success, Signals>>
-  /** Calls a tool in a child, on whichever host has the tool. In all else as `startChild`. */
-  readonly startTool: <Args, Success, Failure, R>(
-    tool: Tool<Args, Success, Failure, R>,
-    options: StartChildToolOptions<Args>
-  ) => Promise<Handle<Success>>
-  /** Runs one turn of a child session in a child, on whichever host has a runner of sessions. In all else as `startChild`. */
-  readonly startSessionTurn: (options: StartChildTurnOptions) => Promise<Handle<TurnOutcome>>
 }
 
 /** What surrounds a body. Each default, where the host supplies nothing, is that of the facet. */
@@ -178,8 +166,6 @@ const contextOf = (
 ): BodyContext => {
   const reach = reachIn(runtime, abortSignal)
   const perform = reach.act
-  const addressed = <Success, Failure, Signals extends AnySignal>(child: ProcessHandle<Success, Failure, Signals>) =>
-    handleOf(child, reach)
   return {
     processId: context.processId,
     attempt: context.attempt,
@@ -234,9 +220,8 @@ const contextOf = (
           materialize: (value) => perform(facets.projections.materialize(value))
         }))
       ),
-    startChild: (engine, options) => perform(Effect.map(context.startChild(engine, options), addressed)),
-    startTool: (tool, options) => perform(Effect.map(context.startTool(tool, options), addressed)),
-    startSessionTurn: (options) => perform(Effect.map(context.startSessionTurn(options), addressed))
+    start: (startable, options) =>
+      perform(Effect.map(context.start(startable, options), (child) => handleOf(child, reach)))
   }
 }
 
@@ -259,7 +244,6 @@ const isFailure = <Failure, FailureWire>(
   thrown: unknown,
   error: Schema.Schema<Failure, FailureWire> | undefined
 ): thrown is Failure | RuntimeError =>
-  (error !== undefined && Schema.is(error)(thrown)) ||
-  [...Object.values(Errors), ...Object.values(Errors)].some((type) => thrown instanceof type)
+  (error !== undefined && Schema.is(error)(thrown)) || Object.values(Errors).some((type) => thrown instanceof type)
 
 const ignore = (): void => {}

@@ -21,6 +21,7 @@ import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import type { EngineOptions, Runnable } from "../../runtime/engine/Engine.ts"
 import * as Engine from "../../runtime/engine/Engine.ts"
 import type { AnySignal } from "../../runtime/engine/Signal.ts"
+import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { RunnableTool } from "../../runtime/engine/Tool.ts"
 import type { SqliteStoreOptions } from "../../store/sqlite/SqliteStore.ts"
 import type { TreeNode } from "../../supervision/Supervisor.ts"
@@ -72,18 +73,18 @@ export type CreateHostOptions<
 /** A running host. */
 export interface EmbeddedHost {
   /**
-   * Starts a process, or attaches to it when it was started with the same engine and payload before.
+   * Starts a process, or attaches to the one that was started with the same payload before.
    *
    * Durable once it answers. Rejects with `InputInvalid` or `RegistrationInvalid` (fix the field they name), with
    * `ProcessIdConflict` (the id stands for something else: choose another), or with `StoreError`.
    */
-  readonly start: <Payload, Success, Failure, R, Signals extends AnySignal>(
-    engine: Engine.Engine<Payload, Success, Failure, R, Signals>,
+  readonly start: <Payload, Success, Failure, Signals extends AnySignal = never>(
+    startable: Startable<Payload, Success, Failure, Signals>,
     options: StartOptions<Payload>
   ) => Promise<Handle<Success, Signals>>
   /** A handle on a process that was started earlier, perhaps by another program. It reads nothing by itself. */
-  readonly handle: <Payload, Success, Failure, R, Signals extends AnySignal>(
-    engine: Engine.Engine<Payload, Success, Failure, R, Signals>,
+  readonly handle: <Payload, Success, Failure, Signals extends AnySignal = never>(
+    startable: Startable<Payload, Success, Failure, Signals>,
     id: string
   ) => Handle<Success, Signals>
   /** Every process that has not ended, ascending by id. */
@@ -188,8 +189,8 @@ export const createHost = async <
   }
 
   return {
-    start: (engine, spec) => act(Effect.map(processes.start(engine, spec), (handle) => handleOf(handle, reach))),
-    handle: (engine, id) => handleOf(processes.handle(engine, id), reach),
+    start: (startable, spec) => act(Effect.map(processes.start(startable, spec), (handle) => handleOf(handle, reach))),
+    handle: (startable, id) => handleOf(processes.handle(startable, id), reach),
     listNonTerminal: () => act(processes.listNonTerminal),
     state: () => act(host.state),
     tree: () => act(host.tree),

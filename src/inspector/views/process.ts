@@ -6,8 +6,9 @@ import * as Effect from "effect/Effect"
 import { processMachine } from "../../../machines/process/machine.ts"
 import * as Step from "../../../machines/xstate/step.ts"
 import type { Redact } from "../../explain/redaction.ts"
+import { redactContext, redactEvent, redactRecord } from "../../explain/redaction.ts"
 import type { StoreError } from "../../model/errors.ts"
-import { InputInvalid, ProcessPruned, ProcessUnknown } from "../../model/errors.ts"
+import { InputInvalid, type ProcessPruned, type ProcessUnknown } from "../../model/errors.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { signalNameOf } from "../../model/ids.ts"
@@ -16,10 +17,10 @@ import { leaseIn } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import { wire } from "../../model/wire.ts"
+import { existingRow } from "../../operations/existing.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
-import { redactContext, redactEvent, redactRecord } from "../redaction.ts"
 import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
 import { childrenOf, rowView } from "./list.ts"
 
@@ -31,7 +32,7 @@ export type Hidden = ProcessUnknown | ProcessPruned | StoreError
 /** Reads a process. Fails with `ProcessUnknown`, or `ProcessPruned` when there was one. */
 export const processView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<ProcessView, Hidden> =>
   Effect.gen(function* () {
-    const row = yield* rowOf(store, id)
+    const row = yield* existingRow(store, id)
     const children = yield* childrenOf(store, id, redact)
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
@@ -74,7 +75,7 @@ export const eventsView = (
   redact: Redact
 ): Effect.Effect<EventsView, Hidden> =>
   Effect.gen(function* () {
-    const row = yield* rowOf(store, id)
+    const row = yield* existingRow(store, id)
     const events =
       "last" in request
         ? yield* store.recentEvents(id, request.last)
@@ -94,7 +95,7 @@ export const stateAt = (
   redact: Redact
 ): Effect.Effect<MomentView, Hidden | InputInvalid> =>
   Effect.gen(function* () {
-    const { base, sequence: last } = yield* rowOf(store, id)
+    const { base, sequence: last } = yield* existingRow(store, id)
     if (!Number.isSafeInteger(sequence) || sequence < 0 || sequence > last) {
       return yield* new InputInvalid({ field: "sequence", problem: `must be a whole number from 0 to ${last}` })
     }
@@ -125,20 +126,6 @@ export const stateAt = (
             }),
       commands,
       snapshot: { value: snapshot.value, context: redactContext(snapshot.context, redact) }
-    }
-  })
-
-const rowOf = (store: Store, id: ProcessId): Effect.Effect<ProcessRow, Hidden> =>
-  Effect.flatMap(store.find(id), (found): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned> => {
-    switch (found._tag) {
-      case "Present":
-        return Effect.succeed(found.row)
-      case "Absent":
-        return Effect.fail(new ProcessUnknown({ processId: id }))
-      case "Pruned": {
-        const { terminalState, prunedAtMs } = found.tombstone
-        return Effect.fail(new ProcessPruned({ processId: id, terminalState, prunedAtMs }))
-      }
     }
   })
 

@@ -7,7 +7,12 @@ import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
 import type { EventType } from "../../model/EventType.ts"
 import { payloadProblem, reservedEventTypes } from "../../model/EventType.ts"
 import type { LeaseLost } from "../../model/errors.ts"
-import { EventRejected, ProcessAlreadyTerminal, ProcessUnknown, TerminalOutcomeMismatch } from "../../model/errors.ts"
+import {
+  EventRejected,
+  ProcessAlreadyTerminal,
+  type ProcessUnknown,
+  TerminalOutcomeMismatch
+} from "../../model/errors.ts"
 import type { Fact } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
@@ -18,7 +23,7 @@ import { deliveryOf } from "../../model/WakeDelivery.ts"
 import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, refuse } from "../../store/Decision.ts"
 import type { Authority } from "./authority.ts"
-import { refusalOf } from "./authority.ts"
+import { lockOf, onRow, refusalOf } from "./authority.ts"
 import * as Changes from "./change.ts"
 import * as Waits from "./waits.ts"
 
@@ -32,7 +37,7 @@ export type AppendRefusal =
 
 /** What an append touches. */
 export const appendPlan = (id: ProcessId, request: AppendRequest, authority: Authority): Plan => ({
-  lock: authority._tag === "Body" || authority._tag === "Sweep" ? [id, authority.lease.processId] : [id],
+  lock: lockOf(id, authority),
   ...(request.replayKey === undefined ? {} : { replays: [{ processId: id, key: request.replayKey }] })
 })
 
@@ -41,11 +46,12 @@ export const appendPlan = (id: ProcessId, request: AppendRequest, authority: Aut
  *
  * Events without terminal meaning may be appended to a process that has ended.
  */
-export const append =
-  (id: ProcessId, request: AppendRequest, authority: Authority) =>
-  (view: View): Decision<AppendReceipt, AppendRefusal> => {
-    const row = view.row(id)
-    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+export const appendEvent = (
+  id: ProcessId,
+  request: AppendRequest,
+  authority: Authority
+): ((view: View) => Decision<AppendReceipt, AppendRefusal>) =>
+  onRow(id, (row, view): Decision<AppendReceipt, AppendRefusal> => {
     const { eventType, payload, replayKey } = request
     const earlier = replayKey === undefined ? undefined : view.replayed(id, replayKey)
     if (earlier !== undefined) {
@@ -57,10 +63,10 @@ export const append =
     if (refusal !== undefined) return refuse(refusal)
     const checked = check(row, request)
     if (Either.isLeft(checked)) return refuse(checked.left)
-    const appended = Changes.append(Changes.of(row), factOf(request, checked.right), view.nowMs)
+    const appended = Changes.appendFact(Changes.of(row), factOf(request, checked.right), view.nowMs)
     const event = appended.events[0] as ProcessEvent // it was appended just above
     return accept(receiptOf(row, event, request), Waits.deliver(appended, event, view.nowMs))
-  }
+  })
 
 /** The delivery follows the target as it is now, also on a replay. */
 const receiptOf = (row: ProcessRow, event: ProcessEvent, { wakeTargetScope }: AppendRequest): AppendReceipt => {
@@ -73,7 +79,7 @@ const receiptOf = (row: ProcessRow, event: ProcessEvent, { wakeTargetScope }: Ap
 export const isSameEvent = (stored: ProcessEvent, eventType: string, payload: unknown): boolean =>
   stored.eventType === eventType && jsonEquals(stored.payload, payload)
 
-/** The refusal of a replay key that stands for something else. */
+/** The refusal of a replay key under which another event was appended. */
 export const replayConflict = (id: ProcessId, eventType: string, key: string): EventRejected =>
   rejected(id, eventType, "replay_conflict", `event replay key \`${key}\` conflicts with an existing event`)
 

@@ -1,10 +1,13 @@
 /**
- * On whose authority a write happens. There is no default: whoever writes says which right it has.
+ * The authority on which a write rests, and the frame of a decision about one row. There is no default authority: every
+ * caller names the right that it has.
  */
 import { sameIncarnation } from "../../../machines/recovery.ts"
-import { LeaseLost } from "../../model/errors.ts"
+import { LeaseLost, ProcessUnknown } from "../../model/errors.ts"
+import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
-import type { ProcessRow, View } from "../../store/Decision.ts"
+import type { Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
+import { refuse } from "../../store/Decision.ts"
 
 /**
  * The right on which a write rests.
@@ -24,21 +27,49 @@ export const host: Authority = { _tag: "Host" }
 /** The authority of an outside system. */
 export const external: Authority = { _tag: "External" }
 
+/** What a write about a process locks: that process, and the one whose lease the authority presents. */
+export const lockOf = (id: ProcessId, authority: Authority): Plan["lock"] =>
+  "lease" in authority ? [id, authority.lease.processId] : [id]
+
+/** Decides about the row of a process. Refused with `ProcessUnknown` when there is none. */
+export const onRow =
+  <A, E>(id: ProcessId, decide: (row: ProcessRow, view: View) => Decision<A, E>) =>
+  (view: View): Decision<A, E | ProcessUnknown> => {
+    const row = view.row(id)
+    return row === undefined ? refuse(new ProcessUnknown({ processId: id })) : decide(row, view)
+  }
+
+/** Decides about the row of a process under an authority, which is checked before anything else. */
+export const onRowUnder = <A, E>(
+  id: ProcessId,
+  authority: Authority,
+  decide: (row: ProcessRow, view: View) => Decision<A, E>
+): ((view: View) => Decision<A, E | ProcessUnknown | LeaseLost>) =>
+  onRow<A, E | LeaseLost>(id, (row, view) => {
+    const refusal = refusalOf(view, authority)
+    return refusal === undefined ? decide(row, view) : refuse(refusal)
+  })
+
+/** Decides about the row that a lease names. Refused with `LeaseLost`, also when there is no row. */
+export const onLease =
+  <A, E>(lease: Lease, decide: (row: ProcessRow, view: View) => Decision<A, E>) =>
+  (view: View): Decision<A, E | LeaseLost> => {
+    const row = view.row(lease.processId)
+    const refusal = leaseRefusal(row, lease, view.nowMs)
+    return row === undefined || refusal !== undefined ? refuse(refusal ?? lost(lease, row)) : decide(row, view)
+  }
+
 /** The refusal an authority calls for, or `undefined` when it holds. */
 export const refusalOf = (view: View, authority: Authority): LeaseLost | undefined =>
-  authority._tag === "Body" || authority._tag === "Sweep"
-    ? leaseRefusal(view.row(authority.lease.processId), authority.lease, view.nowMs)
-    : undefined
+  "lease" in authority ? leaseRefusal(view.row(authority.lease.processId), authority.lease, view.nowMs) : undefined
 
 /** The refusal a presented lease calls for: it must be the present one, of the same life, and unexpired. */
 export const leaseRefusal = (row: ProcessRow | undefined, lease: Lease, nowMs: number): LeaseLost | undefined =>
-  row !== undefined && holds(row, lease) && (row.lease.held?.expiresAtMs ?? 0) > nowMs
-    ? undefined
-    : new LeaseLost({
-        processId: lease.processId,
-        fencingToken: lease.fencingToken,
-        currentFence: row?.lease.fencingToken ?? 0
-      })
+  row !== undefined && holds(row, lease) && (row.lease.held?.expiresAtMs ?? 0) > nowMs ? undefined : lost(lease, row)
+
+/** The refusal of a lease that is not the present one. */
+export const lost = ({ processId, fencingToken }: Lease, row: ProcessRow | undefined): LeaseLost =>
+  new LeaseLost({ processId, fencingToken, currentFence: row?.lease.fencingToken ?? 0 })
 
 /** Whether a lease is the one stored, expired or not. */
 export const holds = (row: ProcessRow, lease: Lease): boolean => {

@@ -1,5 +1,5 @@
 /**
- * Ends, and the requests for one. A process ends once, by whoever holds its lease or has the authority to end it.
+ * Ends, and the requests for one. A process ends once: the holder of its lease ends it, or a caller with the authority to.
  */
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { Disposition } from "../../../machines/recovery.ts"
@@ -17,7 +17,7 @@ import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decis
 import { accept, refuse } from "../../store/Decision.ts"
 import { repair, replayConflict } from "./append.ts"
 import type { Authority } from "./authority.ts"
-import { leaseRefusal, refusalOf } from "./authority.ts"
+import { leaseRefusal, lockOf, onRow, refusalOf } from "./authority.ts"
 import * as Changes from "./change.ts"
 
 /**
@@ -66,26 +66,26 @@ export const completeWithAuthority =
 
 /** Appends an end whose right was checked by the caller. */
 export const ended = (change: Change, output: AwaitOutput, nowMs: number, authority?: unknown): Change =>
-  Changes.append(change, Facts.ended(change.row.base.registration.id, output, authority), nowMs)
+  Changes.appendFact(change, Facts.ended(change.row.base.registration.id, output, authority), nowMs)
 
 /** What a request to stop touches. */
 export const cancelPlan = (id: ProcessId, reason: string | null, authority: Authority): Plan => ({
-  lock: authority._tag === "Body" || authority._tag === "Sweep" ? [id, authority.lease.processId] : [id],
+  lock: lockOf(id, authority),
   replays: [{ processId: id, key: Ids.cancelReplayKey(id, reason) }]
 })
 
 /** Records the request to stop, once for each reason. An ended process takes the note and stays as it is. */
-export const requestCancel =
-  (id: ProcessId, reason: string | null, authority: Authority) =>
-  (view: View): Decision<ProcessRow, ProcessUnknown | LeaseLost> => {
-    const row = view.row(id)
-    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+export const requestCancel = (
+  id: ProcessId,
+  reason: string | null,
+  authority: Authority
+): ((view: View) => Decision<ProcessRow, ProcessUnknown | LeaseLost>) =>
+  onRow(id, (row, view): Decision<ProcessRow, LeaseLost> => {
     if (view.replayed(id, Ids.cancelReplayKey(id, reason)) !== undefined) return accept(row)
     const refusal = refusalOf(view, authority)
     if (refusal !== undefined) return refuse(refusal)
-    const change = Changes.append(Changes.of(row), Facts.cancelRequested(id, reason), view.nowMs)
-    return accept(change.row, change)
-  }
+    return Changes.accepted(Changes.appendFact(Changes.of(row), Facts.cancelRequested(id, reason), view.nowMs))
+  })
 
 /** The same, but an ended process refuses. */
 export const cancelRunning =
@@ -100,15 +100,16 @@ export const cancelRunning =
 
 /** What a request to give a process up touches. */
 export const abandonPlan = (id: ProcessId, authority: Authority): Plan => ({
-  lock: authority._tag === "Body" || authority._tag === "Sweep" ? [id, authority.lease.processId] : [id]
+  lock: lockOf(id, authority)
 })
 
-/** Records the request to give a process up; the first one stands. It ends nothing by itself. */
-export const requestAbandon =
-  (id: ProcessId, request: AbandonRequest, authority: Authority) =>
-  (view: View): Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost> => {
-    const row = view.row(id)
-    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+/** Records the request to give a process up; only the first one counts. It ends nothing by itself. */
+export const requestAbandon = (
+  id: ProcessId,
+  request: AbandonRequest,
+  authority: Authority
+): ((view: View) => Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost>) =>
+  onRow(id, (row, view): Decision<ProcessRow, ProcessAlreadyTerminal | LeaseLost> => {
     const state = lifecycleOf(row.snapshot)
     if (state === "running" && row.snapshot.context.abandonRequest !== undefined) return accept(row)
     const refusal = refusalOf(view, authority)
@@ -116,9 +117,8 @@ export const requestAbandon =
     if (state !== "running") {
       return refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "accept an abandon request" }))
     }
-    const change = Changes.append(Changes.of(row), Facts.abandonRequested(id, request), view.nowMs)
-    return accept(change.row, change)
-  }
+    return Changes.accepted(Changes.appendFact(Changes.of(row), Facts.abandonRequested(id, request), view.nowMs))
+  })
 
 type Right<E> = { readonly refusal: E } | { readonly change: (ended: Change) => Change }
 
@@ -143,8 +143,7 @@ const end = <E>(
   if (earlier !== undefined) return refuse(replayConflict(id, eventType, key))
   const state = lifecycleOf(row.snapshot)
   if (state !== "running") return refuse(new ProcessAlreadyTerminal({ processId: id, state }))
-  const change = granted.change(ended(Changes.of(row), output, view.nowMs, authority))
-  return accept(change.row, change)
+  return Changes.accepted(granted.change(ended(Changes.of(row), output, view.nowMs, authority)))
 }
 
 const hasOutput = (payload: unknown, output: AwaitOutput): boolean =>

@@ -16,11 +16,11 @@ import type { Change, Decision, Plan, View } from "../../store/Decision.ts"
 import { acceptWith, refuse } from "../../store/Decision.ts"
 import type { AppendRefusal } from "./append.ts"
 import * as Append from "./append.ts"
-import { leaseRefusal } from "./authority.ts"
+import { leaseRefusal, onLease } from "./authority.ts"
 import * as Changes from "./change.ts"
 import * as Waits from "./waits.ts"
 
-/** A journal entry before the store adds where the log stood, and when. */
+/** A journal entry before the store adds the sequence of the log and the time. */
 export type Draft = Omit<JournalEntry, "sequence" | "atMs">
 
 /** What a body waits for: a signal of a name, or time alone. Units: epoch milliseconds, UTC. */
@@ -28,26 +28,20 @@ export type Awaited =
   | { readonly _tag: "Signal"; readonly name: string; readonly deadlineMs?: number }
   | { readonly _tag: "Timer"; readonly deadlineMs: number }
 
-/** How a wait stands: open under its key, or ended, with the signal that ended it if one did. */
+/** The state of a wait: open under its key, or ended, with the signal that ended it if one did. */
 export interface Waited {
   readonly waitKey: string
   readonly ended?: { readonly outcome: WaitOutcome; readonly signal?: ProcessEvent }
 }
 
-/** Journals what an operation came to. */
-export const record =
-  (lease: Lease, draft: Draft) =>
-  (view: View): Decision<void, LeaseLost> => {
-    const row = view.row(lease.processId)
-    const refusal = leaseRefusal(row, lease, view.nowMs)
-    if (refusal !== undefined) return refuse(refusal)
-    return acceptWith(undefined, [journaling(view, lease.processId, draft)])
-  }
+/** Journals the outcome of an operation. */
+export const record = (lease: Lease, draft: Draft): ((view: View) => Decision<void, LeaseLost>) =>
+  onLease(lease, (_row, view) => acceptWith(undefined, [journaling(view, lease.processId, draft)]))
 
 /**
  * Enters a wait of a body and journals its key, so that a re-execution finds its outcome.
  *
- * A signal in the log that nobody consumed yet ends it at once.
+ * An unconsumed signal in the log ends it at once.
  */
 export const enterWait =
   (lease: Lease, draft: Omit<Draft, "outcome">, awaited: Awaited) =>
@@ -79,12 +73,12 @@ export const enterWait =
   }
 
 /** Appends to the log of the body's own process, or signals another one, and journals which event it became. */
-export const append =
+export const appendJournaled =
   (lease: Lease, target: ProcessId, request: AppendRequest, draft: Omit<Draft, "outcome">, refuseEnded: boolean) =>
   (view: View): Decision<AppendReceipt, AppendRefusal> => {
     const refused = refuseEnded ? endedRefusal(view, target, request) : undefined
     if (refused !== undefined) return refuse(refused)
-    const decision = Append.append(target, request, { _tag: "Body", lease })(view)
+    const decision = Append.appendEvent(target, request, { _tag: "Body", lease })(view)
     if (decision._tag === "Refused") return decision
     const outcome = { process_id: target, sequence: decision.answer.event.sequence }
     const entry = journaling(view, lease.processId, { ...draft, outcome })
@@ -93,10 +87,10 @@ export const append =
 
 /** Sends a signal from outside. A retry with the same id is a replay; an ended process takes none. */
 export const signal =
-  (target: ProcessId, request: AppendRequest, authority: Parameters<typeof Append.append>[2]) =>
+  (target: ProcessId, request: AppendRequest, authority: Parameters<typeof Append.appendEvent>[2]) =>
   (view: View): Decision<AppendReceipt, AppendRefusal> => {
     const refused = endedRefusal(view, target, request)
-    return refused === undefined ? Append.append(target, request, authority)(view) : refuse(refused)
+    return refused === undefined ? Append.appendEvent(target, request, authority)(view) : refuse(refused)
   }
 
 /** What the operations of a body touch. */

@@ -4,14 +4,14 @@
  * A lease whose expiry is now is expired. The fence rises with every acquisition and survives a release.
  */
 import { sameIncarnation } from "../../../machines/recovery.ts"
-import { LeaseLost, ProcessUnknown } from "../../model/errors.ts"
+import type { LeaseLost, ProcessUnknown } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ClaimOutcome, Lease, LeaseOwner } from "../../model/Lease.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, refuse } from "../../store/Decision.ts"
-import { holds, leaseRefusal } from "./authority.ts"
+import { holds, lost, onLease, onRow } from "./authority.ts"
 import * as Changes from "./change.ts"
 
 /** Who wants a lease, for how long, and under which new token. Units: milliseconds. */
@@ -27,45 +27,39 @@ export interface Claimant {
 }
 
 /** Takes a lease that is free or expired; the same life of the same owner re-enters its own. */
-export const claim =
-  (id: ProcessId, claimant: Claimant) =>
-  (view: View): Decision<ClaimOutcome, ProcessUnknown> => {
-    const row = view.row(id)
-    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+export const claim = (id: ProcessId, claimant: Claimant): ((view: View) => Decision<ClaimOutcome, ProcessUnknown>) =>
+  onRow(id, (row, view): Decision<ClaimOutcome, never> => {
     const held = liveLease(row, view.nowMs)
     if (held === undefined) return acquired(acquire(Changes.of(row), claimant, view.nowMs))
     return sameIncarnation(held.owner, claimant.owner)
       ? acquired(extend(Changes.of(row), claimant.ttlMs, view.nowMs))
       : accept({ _tag: "Busy", holder: held } as const)
-  }
+  })
 
 /**
  * Takes a lease from a holder that is proven dead: only if the lease is still exactly the one that was observed.
  *
  * `dead` is the stored holder whose death was proven before the transaction, if it was; what the caller observed is no proof.
  */
-export const reclaim =
-  (id: ProcessId, claimant: Claimant, observed: Lease, dead: LeaseOwner | undefined) =>
-  (view: View): Decision<ClaimOutcome, ProcessUnknown> => {
-    const row = view.row(id)
-    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+export const reclaim = (
+  id: ProcessId,
+  claimant: Claimant,
+  observed: Lease,
+  dead: LeaseOwner | undefined
+): ((view: View) => Decision<ClaimOutcome, ProcessUnknown>) =>
+  onRow(id, (row, view): Decision<ClaimOutcome, never> => {
     const held = liveLease(row, view.nowMs)
     const proven = held !== undefined && dead !== undefined && jsonEquals(held.owner, dead)
     return held === undefined || (proven && observed.processId === id && holds(row, observed))
       ? acquired(acquire(Changes.of(row), claimant, view.nowMs))
       : accept({ _tag: "Busy", holder: held } as const)
-  }
+  })
 
 /** Extends a lease that is still held and unexpired. */
-export const renew =
-  (lease: Lease, ttlMs: number) =>
-  (view: View): Decision<Lease, LeaseLost> => {
-    const row = view.row(lease.processId)
-    const refusal = leaseRefusal(row, lease, view.nowMs)
-    if (row === undefined || refusal !== undefined) return refuse(refusal as LeaseLost) // no row is always a refusal
-    const change = extend(Changes.of(row), ttlMs, view.nowMs)
-    return accept({ ...lease, expiresAtMs: saturate(view.nowMs + ttlMs) }, change)
-  }
+export const renew = (lease: Lease, ttlMs: number): ((view: View) => Decision<Lease, LeaseLost>) =>
+  onLease(lease, (row, { nowMs }) =>
+    accept({ ...lease, expiresAtMs: saturate(nowMs + ttlMs) }, extend(Changes.of(row), ttlMs, nowMs))
+  )
 
 /** Gives a lease back: by its token only, silently when it is not held any more. */
 export const release =
@@ -77,7 +71,7 @@ export const release =
       : accept(undefined)
   }
 
-/** Acquires with the next fence, whatever stands in the slot: the caller has checked that it may. */
+/** Acquires with the next fence, whatever the slot holds: the caller has checked that it may. */
 export const acquire = (change: Change, { owner, ttlMs, token, renewerId }: Claimant, nowMs: number): Change =>
   Changes.withLease(change, {
     fencingToken: change.row.lease.fencingToken + 1,
@@ -91,23 +85,15 @@ export const acquire = (change: Change, { owner, ttlMs, token, renewerId }: Clai
   })
 
 /**
- * Takes a lease again that expired while its holder slept: only if nobody held the process in between, which the fence says.
+ * Acquires a lease again that expired while its holder slept, unless another holder had the process in between: the fence says.
  *
  * A lease that has not expired after all is extended. Refused with `LeaseLost`: the holder is a zombie, and stops.
  */
-export const retake =
+export const reacquire =
   (lease: Lease, claimant: Claimant) =>
   (view: View): Decision<Lease, LeaseLost> => {
     const row = view.row(lease.processId)
-    if (row === undefined || !holds(row, lease)) {
-      return refuse(
-        new LeaseLost({
-          processId: lease.processId,
-          fencingToken: lease.fencingToken,
-          currentFence: row?.lease.fencingToken ?? 0
-        })
-      )
-    }
+    if (row === undefined || !holds(row, lease)) return refuse(lost(lease, row))
     const change =
       liveLease(row, view.nowMs) !== undefined
         ? extend(Changes.of(row), claimant.ttlMs, view.nowMs)

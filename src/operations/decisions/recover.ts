@@ -9,14 +9,15 @@ import type { LeaseState, LeaveReason, Verdict } from "../../../machines/recover
 import { sameIncarnation, verdict } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
-import { ProcessUnknown } from "../../model/errors.ts"
+import type { ProcessUnknown } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { Lease, LeaseOwner } from "../../model/Lease.ts"
 import { engineOf } from "../../model/Registration.ts"
 import type { BackOff, Decision, ProcessRow, View } from "../../store/Decision.ts"
-import { accept, refuse } from "../../store/Decision.ts"
+import { accept } from "../../store/Decision.ts"
 import * as Activation from "./activation.ts"
+import { onRow } from "./authority.ts"
 import * as Changes from "./change.ts"
 import * as Completion from "./completion.ts"
 import * as LeaseProtocol from "./lease.ts"
@@ -52,11 +53,8 @@ export type LeftFor =
   | { readonly why: "no_engine"; readonly kind: string; readonly version: string }
 
 /** Decides and acts on one row. */
-export const recover =
-  (id: ProcessId, by: Recoverer) =>
-  (view: View): Decision<RecoveryOutcome, ProcessUnknown> => {
-    const row = view.row(id)
-    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
+export const recover = (id: ProcessId, by: Recoverer): ((view: View) => Decision<RecoveryOutcome, ProcessUnknown>) =>
+  onRow(id, (row, view): Decision<RecoveryOutcome, never> => {
     const decided = verdictOf(row, by, view.nowMs)
     if (decided._tag === "Leave") return accept(leftOf(row, decided.why))
     const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
@@ -68,7 +66,7 @@ export const recover =
     const change = Changes.released(Completion.ended(taken, output, view.nowMs))
     const as = Output.endStateOf(output) as "cancelled" | "failed" | "abandoned" // a verdict never completes
     return accept({ _tag: "Ended", row: change.row, as } as const, change)
-  }
+  })
 
 /** Leaves a row as it is. */
 export const leftOf = (row: ProcessRow, why: LeaveReason): Deferred => {
@@ -87,7 +85,7 @@ export const leftOf = (row: ProcessRow, why: LeaveReason): Deferred => {
 /** How long a row backs off after failures in a row to begin. */
 const startBackOff: BackOffs.BackOffPolicy = { baseMs: 1_000, maxMs: 60_000 }
 
-/** Rests a row that could not be begun, unless somebody took it on or it ended meanwhile; answers until when. */
+/** Backs off a row whose start failed, unless a worker holds it or it ended meanwhile; answers until when. */
 export const backOff =
   (id: ProcessId, problem: string) =>
   (view: View): Decision<BackOff | undefined, never> => {
@@ -105,9 +103,9 @@ export const backOff =
   }
 
 /**
- * Gives up owner-bound work that this very owner began and that nobody holds any more, with the owner's own evidence.
+ * Gives up owner-bound work that this owner began and that no lease holds any more, with the owner's own evidence.
  *
- * `undefined`: not drained. Somebody holds it, it was begun by another, never begun, or it ended.
+ * `undefined`: not drained. A lease holds it, another owner began it, it was never begun, or it ended.
  */
 export const drain =
   (id: ProcessId, by: Pick<Recoverer, "owner" | "claimant">) =>
@@ -125,8 +123,7 @@ export const drain =
     }
     const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
     const output = Output.abandoned({ writer: "owner_drain", owner: by.owner, epochMs: view.nowMs })
-    const change = Changes.released(Completion.ended(taken, output, view.nowMs))
-    return accept(change.row, change)
+    return Changes.accepted(Changes.released(Completion.ended(taken, output, view.nowMs)))
   }
 
 /** The verdict on a row as it stands. */

@@ -3,12 +3,13 @@
  */
 
 import type { LeaseLost } from "../../model/errors.ts"
-import { ParentClosing, ProcessIdConflict, ProcessPruned, RegistrationConflict } from "../../model/errors.ts"
+import { ParentClosing, ProcessIdConflict, type ProcessPruned, RegistrationConflict } from "../../model/errors.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { Lease, LeaseOwner } from "../../model/Lease.ts"
 import type { ProcessInput, Registered } from "../../model/Registration.ts"
 import type { Change, Decision, Plan, ProcessRow, Tombstone, View } from "../../store/Decision.ts"
 import { accept, acceptWith, refuse } from "../../store/Decision.ts"
+import { prunedError } from "../existing.ts"
 import * as Activation from "./activation.ts"
 import type { Authority } from "./authority.ts"
 import { refusalOf } from "./authority.ts"
@@ -24,7 +25,7 @@ export const registerPlan = ({ id, parent }: Registered["registration"]): Plan =
 /**
  * Registers a process; the same registration again answers the stored row unchanged, whatever became of it.
  *
- * A child of a parent that closes is owed from its first moment on what an earlier one is owed.
+ * A child of a closing parent gets the close request that earlier children got.
  */
 export const register =
   (registered: Registered) =>
@@ -87,10 +88,6 @@ export const start =
     const begun = Activation.begun(claimed, worker.owner, view.nowMs, { trace: worker.claimant.trace })
     return accept({ _tag: "Begun", row: begun.row, lease: LeaseProtocol.leaseOf(begun) } as const, begun)
   }
-
-/** The failure every read and write of a pruned id answers with. */
-export const prunedError = ({ processId, terminalState, prunedAtMs }: Tombstone): ProcessPruned =>
-  new ProcessPruned({ processId, terminalState, prunedAtMs })
 
 /** A later life of an id goes on with the sequence and fence of the one before it. */
 const newProcess = ({ registration, hash }: Registered, nowMs: number, before: Tombstone | undefined): Change =>

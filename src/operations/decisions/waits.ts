@@ -5,8 +5,8 @@
  * for a wait.
  */
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
-import type { LeaseLost } from "../../model/errors.ts"
-import { ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
+import type { LeaseLost, ProcessUnknown } from "../../model/errors.ts"
+import { ProcessAlreadyTerminal } from "../../model/errors.ts"
 import type { WaitOutcome, WaitState } from "../../model/facts.ts"
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
@@ -16,12 +16,12 @@ import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, refuse } from "../../store/Decision.ts"
 import type { Authority } from "./authority.ts"
-import { refusalOf } from "./authority.ts"
+import { lockOf, onRowUnder } from "./authority.ts"
 import * as Changes from "./change.ts"
 
 /** What moving a wait touches. */
 export const waitPlan = (id: ProcessId, authority: Authority): Plan => ({
-  lock: "lease" in authority ? [id, authority.lease.processId] : [id]
+  lock: lockOf(id, authority)
 })
 
 /**
@@ -29,37 +29,36 @@ export const waitPlan = (id: ProcessId, authority: Authority): Plan => ({
  *
  * When an unconsumed signal of its name is in the log, the wait is resolved at once with the earliest one.
  */
-export const setWait =
-  (id: ProcessId, wait: WaitState, authority: Authority) =>
-  (view: View): Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost> => {
-    const row = view.row(id)
-    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
-    const refusal = refusalOf(view, authority)
-    if (refusal !== undefined) return refuse(refusal)
+export const setWait = (
+  id: ProcessId,
+  wait: WaitState,
+  authority: Authority
+): ((view: View) => Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost>) =>
+  onRowUnder(id, authority, (row, view): Decision<ProcessRow, ProcessAlreadyTerminal> => {
     const state = lifecycleOf(row.snapshot)
     if (state !== "running") {
       return refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "enter a wait state" }))
     }
     if (row.snapshot.context.waits.some((open) => jsonEquals(open, wait))) return accept(row)
-    const change = enter(view, Changes.of(row), wait)
-    return accept(change.row, change)
-  }
+    return Changes.accepted(enter(view, Changes.of(row), wait))
+  })
 
 /** Ends every open wait with an outcome; without one nothing happens. Also accepted after the end. */
-export const clearWait =
-  (id: ProcessId, outcome: WaitOutcome, authority: Authority) =>
-  (view: View): Decision<ProcessRow, ProcessUnknown | LeaseLost> => {
-    const row = view.row(id)
-    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
-    const refusal = refusalOf(view, authority)
-    if (refusal !== undefined) return refuse(refusal)
+export const clearWait = (
+  id: ProcessId,
+  outcome: WaitOutcome,
+  authority: Authority
+): ((view: View) => Decision<ProcessRow, ProcessUnknown | LeaseLost>) =>
+  onRowUnder(id, authority, (row, { nowMs }) => {
     const { waits } = row.snapshot.context
-    if (waits.length === 0) return accept(row)
-    const change = waits.reduce((cleared, wait) => resume(cleared, wait.kind.key, outcome, view.nowMs), Changes.of(row))
-    return accept(change.row, change)
-  }
+    return waits.length === 0
+      ? accept(row)
+      : Changes.accepted(
+          waits.reduce((cleared, { kind }) => resume(cleared, kind.key, outcome, nowMs), Changes.of(row))
+        )
+  })
 
-/** Hands an event that was just appended to the oldest wait for it, if it is a signal and somebody waits. */
+/** Hands an event that was just appended to the oldest wait for it, if it is a signal and a wait is open. */
 export const deliver = (change: Change, event: ProcessEvent, nowMs: number): Change => {
   if (signalNameOf(event.eventType) === undefined) return change
   const wait = change.row.snapshot.context.waits.find(
@@ -70,11 +69,11 @@ export const deliver = (change: Change, event: ProcessEvent, nowMs: number): Cha
     : resume(change, wait.kind.key, { _tag: "Signal", sequence: event.sequence }, nowMs)
 }
 
-/** Opens a wait; a signal of its name that nobody consumed yet ends it at once. */
+/** Opens a wait; an unconsumed signal of its name ends it at once. */
 export const enter = (view: View, change: Change, wait: WaitState): Change => {
   const id = idOf(change)
   const fact = Facts.waiting(id, wait, occurrences(change, wait.kind.key) + 1)
-  const entered = Changes.append(change, fact, view.nowMs)
+  const entered = Changes.appendFact(change, fact, view.nowMs)
   if (wait.kind._tag !== "Signal") return entered
   const signal = view.firstEventAfter(id, wait.kind.eventType, consumedUpTo(change.row, wait.kind.name))
   return signal === undefined
@@ -88,7 +87,7 @@ export const signalWaits = (row: ProcessRow, name: string): number => {
   return Object.keys(row.snapshot.context.waitCounts).filter((key) => key.startsWith(prefix)).length
 }
 
-/** Ends every wait whose deadline has passed. Whoever finds that first does it; a second one changes nothing. */
+/** Ends every wait whose deadline has passed. The first caller does it; a second one changes nothing. */
 export const fire =
   (id: ProcessId) =>
   (view: View): Decision<ProcessRow | undefined, never> => {
@@ -98,15 +97,16 @@ export const fire =
       ({ deadlineMs }) => deadlineMs !== undefined && deadlineMs <= view.nowMs
     )
     if (due.length === 0) return accept(row)
-    const change = due.reduce(
-      (fired, { kind }) => resume(fired, kind.key, { _tag: kind._tag === "Timer" ? "Timer" : "Timeout" }, view.nowMs),
-      Changes.of(row)
+    return Changes.accepted(
+      due.reduce(
+        (fired, { kind }) => resume(fired, kind.key, { _tag: kind._tag === "Timer" ? "Timer" : "Timeout" }, view.nowMs),
+        Changes.of(row)
+      )
     )
-    return accept(change.row, change)
   }
 
 const resume = (change: Change, key: string, outcome: WaitOutcome, nowMs: number): Change =>
-  Changes.append(change, Facts.resumed(idOf(change), key, occurrences(change, key), outcome), nowMs)
+  Changes.appendFact(change, Facts.resumed(idOf(change), key, occurrences(change, key), outcome), nowMs)
 
 const idOf = ({ row }: Change): ProcessId => row.base.registration.id
 

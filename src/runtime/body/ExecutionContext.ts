@@ -14,16 +14,15 @@ import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { ClosePolicy } from "../../model/Registration.ts"
 import type { ProcessHandle } from "../client/ProcessHandle.ts"
-import type { Engine } from "../engine/Engine.ts"
-import type { TurnOutcome, TurnSpec } from "../engine/SessionTurn.ts"
 import type { AnySignal, EventDefinition, Signal } from "../engine/Signal.ts"
-import type { Tool } from "../engine/Tool.ts"
+import type { Startable } from "../engine/Startable.ts"
 import type { ProcessScope } from "./Surroundings.ts"
 
-/** What the start of a child of any kind says. */
-export interface ChildOptions {
+/** How to start a child. */
+export interface ChildOptions<Payload> {
   /** Names the child within its parent: a body that runs again attaches to the child of the same name. */
   readonly name: string
+  readonly payload: Payload
   /** The child's id. @default `{parent id}/{name}` */
   readonly id?: string
   /** What people know the child by. */
@@ -33,21 +32,6 @@ export interface ChildOptions {
   /** The session that the child's wakes are for. @default whom this process woke when its activation began */
   readonly wakeTarget?: SessionScope
 }
-
-/** How to start a child that runs an engine. */
-export interface StartChildOptions<Payload> extends ChildOptions {
-  readonly payload: Payload
-}
-
-/** How to call a tool in a child. */
-export interface StartChildToolOptions<Args> extends ChildOptions {
-  readonly args: Args
-  /** @default the child's id */
-  readonly callId?: string
-}
-
-/** How to run one turn of a child session in a child. */
-export interface StartChildTurnOptions extends ChildOptions, TurnSpec {}
 
 /** How a step is recorded and tried. */
 export interface StepOptions<Value, ValueWire, Failure, FailureWire> {
@@ -136,24 +120,14 @@ export interface ExecutionContext {
   readonly phase: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
   /**
-   * Starts a child, or attaches to it when this body started it in an earlier activation.
+   * Starts a child, or attaches to it when this body started it in an earlier activation. What is started may be an engine, a
+   * tool, a turn of a child session, or external work: a host that has it runs it.
    *
-   * While the body waits for a child, it lends its slot to others. Fails with `ParentClosing` once this process was asked to
-   * stop, with `LeaseLost` when somebody else runs it by now, with `ProcessIdConflict` when the id stands for something else.
+   * While the body waits for a child, its slot is free for others. Fails with `ParentClosing` once this process was asked to
+   * stop, with `LeaseLost` when another worker runs it by now, with `ProcessIdConflict` when the id belongs to something else.
    */
-  readonly startChild: <Payload, Success, Failure, R, Signals extends AnySignal>(
-    engine: Engine<Payload, Success, Failure, R, Signals>,
-    options: StartChildOptions<Payload>
+  readonly start: <Payload, Success, Failure, Signals extends AnySignal = never>(
+    startable: Startable<Payload, Success, Failure, Signals>,
+    options: ChildOptions<Payload>
   ) => Effect.Effect<ProcessHandle<Success, Failure, Signals>, RuntimeError>
-
-  /** Calls a tool in a child, on whichever host has the tool. In all else as `startChild`. */
-  readonly startTool: <Args, Success, Failure, R>(
-    tool: Tool<Args, Success, Failure, R>,
-    options: StartChildToolOptions<Args>
-  ) => Effect.Effect<ProcessHandle<Success, Failure>, RuntimeError>
-
-  /** Runs one turn of a child session in a child, on whichever host has a runner of sessions. In all else as `startChild`. */
-  readonly startSessionTurn: (
-    options: StartChildTurnOptions
-  ) => Effect.Effect<ProcessHandle<TurnOutcome, never>, RuntimeError>
 }

@@ -9,10 +9,10 @@ import type { EnvironmentUnusable, InputInvalid, StoreError } from "../../model/
 import type { EnvironmentRef } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { CausalRef, Originator, SessionScope } from "../../model/Provenance.ts"
+import type { Registration } from "../../model/Registration.ts"
 import type { Authority } from "../../operations/decisions/authority.ts"
 import type { Environments } from "../../operations/Environments.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
-import * as SessionTurn from "../engine/SessionTurn.ts"
 import type { Tools } from "../engine/ToolCatalog.ts"
 import type { HostEnvironment } from "../HostEnvironment.ts"
 import type { FacetServices, Trigger, TurnContextService } from "../HostServices.ts"
@@ -72,7 +72,7 @@ export const make = (row: ProcessRow, lease: () => Lease, support: ScopeSupport)
     ...(own.agentFrameId === undefined ? {} : { agentFrameId: own.agentFrameId })
   }
   const { envRef } = registration
-  const turn = SessionTurn.turnOf(registration)
+  const turn = turnOf(registration)
   const originates = Scopes.triggerOriginator(spawnScope)
   const wakeTarget = Scopes.triggerWakeTarget(spawnScope)
   return {
@@ -104,3 +104,6 @@ export const make = (row: ProcessRow, lease: () => Lease, support: ScopeSupport)
     tools
   }
 }
+
+const turnOf = ({ id, input }: Registration): TurnContextService =>
+  input._tag === "SessionTurn" ? { turnId: id, causedBy: { _tag: "Process", processId: id } } : {}

@@ -5,18 +5,16 @@
  * that runs again attaches to the child that its journal names, and starts none twice.
  */
 import * as Effect from "effect/Effect"
-import type { InputInvalid, RegistrationInvalid, StoreError } from "../../model/errors.ts"
-import type { RuntimeError, StartError } from "../../model/failures.ts"
+import type { InputInvalid, StoreError } from "../../model/errors.ts"
+import type { StartError } from "../../model/failures.ts"
 import type { EnvironmentRef, ProcessId } from "../../model/ids.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { Registered, Registration } from "../../model/Registration.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 import * as ProcessHandle from "../client/ProcessHandle.ts"
-import type { Outcomes } from "../engine/outcomes.ts"
-import type { StartFacts } from "../engine/registrations.ts"
-import { registrationOf, toolRegistrationOf, turnRegistrationOf } from "../engine/registrations.ts"
-import * as SessionTurn from "../engine/SessionTurn.ts"
 import type { AnySignal } from "../engine/Signal.ts"
+import type { Startable, StartSpec } from "../engine/Startable.ts"
+import { registrationOf } from "../engine/Startable.ts"
 import type { ChildOptions, ExecutionContext } from "./ExecutionContext.ts"
 import type { Journal } from "./Journal.ts"
 import type { Parking } from "./PendingWaits.ts"
@@ -38,26 +36,22 @@ export interface ChildrenSupport {
   readonly started: (child: ProcessId) => void
 }
 
-/** The operations that start a child. */
-export type Starts = Pick<ExecutionContext, "startChild" | "startTool" | "startSessionTurn">
-
-/** Makes them for one activation. */
-export const make = (support: ChildrenSupport): Starts => {
+/** Makes the operation that starts a child, for one activation. */
+export const make = (support: ChildrenSupport): ExecutionContext["start"] => {
   const { registration, journal, parking, captured } = support
   const { id: processId, provenance } = registration
-
-  const begin = <Success, Failure, Signals extends AnySignal = never>(
-    { name, id = `${processId}/${name}`, label, closePolicy = "cancel", wakeTarget }: ChildOptions,
-    outcomes: Outcomes<Success, Failure>,
-    register: (facts: StartFacts) => Effect.Effect<Registered, InputInvalid | RegistrationInvalid | StoreError>
-  ): Effect.Effect<ProcessHandle.ProcessHandle<Success, Failure, Signals>, RuntimeError> => {
+  return <Payload, Success, Failure, Signals extends AnySignal = never>(
+    startable: Startable<Payload, Success, Failure, Signals>,
+    { name, payload, id = `${processId}/${name}`, label, closePolicy = "cancel", wakeTarget }: ChildOptions<Payload>
+  ) => {
     const begun = (child: ProcessId) => {
       support.started(child)
-      return ProcessHandle.make<Success, Failure, Signals>(outcomes, child, support.handles)
+      return ProcessHandle.make<Success, Failure, Signals>(startable, child, support.handles)
     }
     const target = wakeTarget ?? support.wakeTarget
-    const facts: StartFacts = {
+    const spec: StartSpec<Payload> = {
       id,
+      payload,
       ...(label === undefined ? {} : { label }),
       ...(target === null ? {} : { wakeTarget: target }),
       provenance: { originator: provenance.originator, causedBy: { _tag: "Process", processId } },
@@ -69,28 +63,13 @@ export const make = (support: ChildrenSupport): Starts => {
         name,
         (outcome) => Effect.sync(() => begun((outcome as { readonly process_id: ProcessId }).process_id)), // written below
         (opened) =>
-          Effect.gen(function* () {
-            const registered = yield* register(facts)
+          Effect.flatMap(registrationOf(startable, spec, captured), (registered) => {
             const child = registered.registration.id
-            yield* support.start(registered, { ...opened, outcome: { process_id: child } })
-            return begun(child)
+            return Effect.map(support.start(registered, { ...opened, outcome: { process_id: child } }), () =>
+              begun(child)
+            )
           })
       )
     )
-  }
-
-  return {
-    startChild: (engine, { payload, ...options }) =>
-      begin(options, engine, (facts) =>
-        Effect.flatMap(captured, (envRef) => registrationOf(engine, { ...facts, payload, envRef }))
-      ),
-    startTool: (tool, { args, callId, ...options }) =>
-      begin(options, tool, (facts) =>
-        Effect.gen(function* () {
-          const call = yield* tool.call(callId ?? facts.id, args)
-          return yield* toolRegistrationOf(tool, call, yield* captured, facts)
-        })
-      ),
-    startSessionTurn: (options) => begin(options, SessionTurn.outcomes, (facts) => turnRegistrationOf(options, facts))
   }
 }

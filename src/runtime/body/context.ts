@@ -113,7 +113,7 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
     awaiter
   }
 
-  const starts = Children.make({
+  const start = Children.make({
     registration,
     // Whom children wake is whom this process wakes now: a deleted session may have taken that away.
     wakeTarget: row.snapshot.context.wakeTarget,
@@ -140,7 +140,7 @@ export const make = (support: ContextSupport, activation: Activation): Prepared 
           () => Effect.annotateLogs(effect, "phase", name),
           (before) => Effect.sync(() => enterPhase(before))
         ),
-      ...starts
+      start
     }
   }
 }

@@ -6,12 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as BackOff from "../../../machines/backOff.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
-import type { ProcessPruned, StoreError } from "../../model/errors.ts"
-import { ProcessUnknown } from "../../model/errors.ts"
+import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import { prunedError } from "../../operations/decisions/register.ts"
-import { readingKnown } from "../../operations/existing.ts"
+import { existingRow, readingKnown } from "../../operations/existing.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { ChangeHub } from "./ChangeHub.ts"
@@ -71,37 +69,25 @@ export const layer: Layer.Layer<Awaiter, never, ProcessStore | ChangeHub> = Laye
         (subscription) => Effect.sync(subscription.close)
       )
 
-    const readRow = (id: ProcessId): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned | StoreError> =>
-      Effect.flatMap(store.find(id), (found): Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned> => {
-        switch (found._tag) {
-          case "Present":
-            return Effect.succeed(found.row)
-          case "Pruned":
-            return Effect.fail(prunedError(found.tombstone))
-          case "Absent":
-            return Effect.fail(new ProcessUnknown({ processId: id }))
-        }
-      })
-
     const reading = readingKnown(store)
 
     return Awaiter.of({
       awaitProcess: (id) =>
         until(
           id,
-          Effect.map(readRow(id), (row) => row.snapshot.context.output)
+          Effect.map(existingRow(store, id), (row) => row.snapshot.context.output)
         ),
       nextRow: (id, sequence) =>
         until(
           id,
-          Effect.map(readRow(id), (row) => (row.sequence > sequence ? row : undefined))
+          Effect.map(existingRow(store, id), (row) => (row.sequence > sequence ? row : undefined))
         ),
       nextEvents: (id, after) =>
         until(
           id,
           Effect.gen(function* () {
             // The row first: what it knows of is in the log that is read after it.
-            const row = yield* readRow(id)
+            const row = yield* existingRow(store, id)
             const events = yield* reading(id, store.eventsAfter(id, after, pageSize))
             return events.length > 0 || row.snapshot.status === "done" ? events : undefined
           })

@@ -13,9 +13,9 @@ import type { InputInvalid } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessIdentity, Registration } from "../../model/Registration.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
-import type { Outcomes } from "./outcomes.ts"
-import * as Outputs from "./outcomes.ts"
+import * as Outcomes from "./outcomes.ts"
 import type { AnySignal, EventDefinition } from "./Signal.ts"
+import type { Startable } from "./Startable.ts"
 
 /** A body with its payload decoded: ready to run, with the runtime's own failures let through. */
 export type Body<R> = (context: ExecutionContext) => Effect.Effect<AwaitOutput, RuntimeError, R>
@@ -42,13 +42,9 @@ export interface Runnable<R> {
 /** An engine as its callers know it. */
 export interface Engine<Payload, Success, Failure, R, Signals extends AnySignal = never>
   extends Runnable<R>,
-    Outcomes<Success, Failure> {
-  readonly maxAttempts?: number
-  readonly signals: ReadonlyArray<Signals>
-  /** What its processes may append, the core types among them. */
+    Startable<Payload, Success, Failure, Signals> {
+  readonly disposition: Runnable<R>["disposition"]
   readonly eventTypes: Registration["eventTypes"]
-  /** Fails with `InputInvalid` naming the field that does not fit. */
-  readonly encodePayload: (payload: Payload) => Effect.Effect<unknown, InputInvalid>
 }
 
 /** What an engine declares. */
@@ -135,16 +131,23 @@ export const make = <
   }
   const declared = [...signals, ...events].map(({ type }) => type)
   const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
-  const encodeSuccess = Schema.encode(options.success)
+  const outputs = Outcomes.outputsOf(options.success, failure)
   const encodePayload = Schema.encode(options.payload)
   const field = ["payload", `engine \`${kind}\``] as const
-  const decodePayload = Outputs.decoderOf(field, options.payload)
+  const decodePayload = Outcomes.decoderOf(field, options.payload)
   const identityOf = ({ label, definition }: EngineIdentity): ProcessIdentity => ({
     kind,
     ...(label === undefined ? {} : { label }),
     definition: { ...definition, kind, version }
   })
   const anonymous = Effect.succeed(identityOf({}))
+  const admit = (stored: unknown): Effect.Effect<ProcessIdentity, InputInvalid> =>
+    // Most engines ask nothing about their payload, and then it need not be read to start.
+    validateStart === undefined && identity === undefined
+      ? anonymous
+      : Effect.flatMap(decodePayload(stored), (payload) =>
+          Effect.as(validateStart?.(payload) ?? Effect.void, identityOf(identity?.(payload) ?? {}))
+        )
   return {
     kind,
     version,
@@ -154,26 +157,29 @@ export const make = <
     signals,
     eventTypes: declared.length === 0 ? coreEventTypes : fixed([...declared, ...coreEventTypes]),
     ...(concurrency === undefined ? {} : { concurrency }),
-    ...Outputs.outcomesOf(options.success, failure),
-    encodePayload: (payload) => Effect.mapError(encodePayload(payload), (error) => Outputs.refusalOf(field, error)),
-    admit: (stored) =>
-      // Most engines ask nothing about their payload, and then it need not be read to start.
-      validateStart === undefined && identity === undefined
-        ? anonymous
-        : Effect.flatMap(decodePayload(stored), (payload) =>
-            Effect.as(validateStart?.(payload) ?? Effect.void, identityOf(identity?.(payload) ?? {}))
-          ),
+    ...Outcomes.outcomesOf(options.success, failure),
+    hasEnvironment: true,
+    inputOf: (given) =>
+      Effect.matchEffect(encodePayload(given), {
+        onSuccess: (encoded) => {
+          const payload = encoded === undefined ? null : encoded
+          return Effect.map(admit(payload), (admitted) => ({
+            input: { _tag: "Engine", kind, payload },
+            identity: admitted
+          }))
+        },
+        onFailure: (error) => Effect.fail(Outcomes.refusalOf(field, error))
+      }),
+    admit,
     prepare: (stored) =>
       Effect.map(
         decodePayload(stored),
         (payload) => (context) =>
           run(payload, context).pipe(
             Effect.matchEffect({
-              onSuccess: (value) => Effect.map(Effect.either(encodeSuccess(value)), Outputs.successOutput),
+              onSuccess: outputs.ofSuccess,
               onFailure: (error): Effect.Effect<AwaitOutput, RuntimeError> =>
-                failure !== undefined && Schema.is(failure)(error)
-                  ? Outputs.failureOutput(error, failure)
-                  : Effect.fail(error as RuntimeError) // not of its own type
+                outputs.ofFailure(error) ?? Effect.fail(error as RuntimeError) // not of its own type
             })
           )
       )

@@ -15,36 +15,36 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
+import { coreEventTypes, fixed } from "../../model/EventType.ts"
+import type { AboutProcess } from "../../model/failures.ts"
+import { isAboutProcess } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { ProcessId as ProcessIdSchema } from "../../model/ids.ts"
 import { AnyJson, jsonProblem, renamed } from "../../model/json.ts"
 import type { CausalRef } from "../../model/Provenance.ts"
-import type { ProcessInput, Registration } from "../../model/Registration.ts"
+import type { ProcessInput } from "../../model/Registration.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
-import type { TurnContextService } from "../HostServices.ts"
 import { TurnContext } from "../HostServices.ts"
 import type { Body } from "./Engine.ts"
-import type { Outcomes } from "./outcomes.ts"
 import { messageOf, outcomesOf } from "./outcomes.ts"
 import type { EventDefinition } from "./Signal.ts"
-import type { AboutProcess } from "./Tool.ts"
-import { isAboutProcess } from "./Tool.ts"
+import type { Startable } from "./Startable.ts"
 
 /** The input of a process that runs one turn of a child session. */
 export type SessionTurnInput = Extract<ProcessInput, { readonly _tag: "SessionTurn" }>
 
-/** What a turn of a child session is asked to do. The three requests are the host's own JSON. */
-export interface TurnSpec {
-  readonly createRequest: unknown
-  readonly turnInput: unknown
-  readonly outputContract: unknown
+/** What one turn of a child session is asked to do. The three are the host's own JSON. */
+export type TurnPayload = Pick<SessionTurnInput, "createRequest" | "turnInput" | "outputContract">
+
+/** What turns of one sort declare. */
+export interface TurnOptions {
   /** Whether a turn may run again after a crash. Required. */
   readonly disposition: "rerunnable" | "owner_bound"
   /** The events that the turn may append, and the signals that it waits for. @default none */
   readonly events?: ReadonlyArray<Pick<EventDefinition<never>, "type">>
 }
 
-/** A wish for a child session. A process that runs again asks again under the same id: answer with the same session. */
+/** A request for a child session. A process that runs again asks again under the same id: answer with the same session. */
 export interface SessionRequest {
   readonly processId: ProcessId
   readonly createRequest: unknown
@@ -88,18 +88,19 @@ export const TurnOutcome = Schema.Struct({
 /** What a session's turn ends with. */
 export type TurnOutcome = typeof TurnOutcome.Type
 
-/** How the end of a turn is read. */
-export const outcomes: Outcomes<TurnOutcome, never> = outcomesOf<TurnOutcome, typeof TurnOutcome.Encoded, never, never>(
-  TurnOutcome,
-  undefined
-)
+/** Declares turns of child sessions. They run on a host that has a runner of sessions. */
+export const make = ({ disposition, events = [] }: TurnOptions): Startable<TurnPayload, TurnOutcome, never> => ({
+  disposition,
+  signals: [],
+  ...(events.length === 0 ? {} : { eventTypes: fixed([...events.map(({ type }) => type), ...coreEventTypes]) }),
+  hasEnvironment: false,
+  inputOf: ({ createRequest, turnInput, outputContract }) =>
+    Effect.succeed({ input: { _tag: "SessionTurn", createRequest, turnInput, outputContract } }),
+  ...outcomesOf<TurnOutcome, typeof TurnOutcome.Encoded, never, never>(TurnOutcome, undefined)
+})
 
 /** What a cancelled turn says when nobody gave a reason. */
 export const cancelledMessage = "background session turn was cancelled"
-
-/** The turn that a process runs; nothing for every other input. */
-export const turnOf = ({ id, input }: Pick<Registration, "id" | "input">): TurnContextService =>
-  input._tag === "SessionTurn" ? { turnId: id, causedBy: { _tag: "Process", processId: id } } : {}
 
 /** The body that runs a turn. */
 export const bodyOf =

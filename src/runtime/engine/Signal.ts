@@ -5,11 +5,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as JSONSchema from "effect/JSONSchema"
-import * as ParseResult from "effect/ParseResult"
+import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { EventSemantics, EventType } from "../../model/EventType.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import { signalEventType, signalNameProblem } from "../../model/ids.ts"
+import { firstIssue } from "../../model/json.ts"
 
 /** A declared type of event with its payload, as code knows it. */
 export interface EventDefinition<Payload> {
@@ -71,10 +72,6 @@ const define = <Payload, Wire>(
 }
 
 const invalid = (name: string, error: ParseResult.ParseError): InputInvalid => {
-  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const path = (issue?.path ?? []).map((key) => `/${String(key)}`).join("")
-  return new InputInvalid({
-    field: `payload${path} of \`${name}\``,
-    problem: issue?.message ?? "does not fit its schema"
-  })
+  const { path, problem = "does not fit its schema" } = firstIssue(error)
+  return new InputInvalid({ field: `payload${path} of \`${name}\``, problem })
 }

@@ -10,50 +10,30 @@ import * as Schema from "effect/Schema"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
-import { InputInvalid, LeaseLost, ParentClosing, ReplayDiverged, StoreError } from "../../model/errors.ts"
+import { InputInvalid } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
+import { isAboutProcess } from "../../model/failures.ts"
 import type { PreparedToolCall } from "../../model/Registration.ts"
 import type { ToolOutput } from "../../model/ToolOutput.ts"
 import { toAwaitOutput } from "../../model/ToolOutput.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import type { Body } from "./Engine.ts"
-import type { Outcomes } from "./outcomes.ts"
-import * as Outputs from "./outcomes.ts"
-
-/**
- * What happens to values in arguments that stand for something kept elsewhere. `materialize_projected`: the tool gets the
- * values themselves. `keep_references`: it gets the references.
- */
-export type ArgumentProjection = "materialize_projected" | "keep_references"
-
-/** What a model is told of a tool. The schemas are JSON Schema (2020-12) of the wire forms. */
-export interface ToolManifest {
-  readonly id: string
-  readonly name: string
-  readonly description: string
-  readonly argsSchema: unknown
-  readonly successSchema: unknown
-  /** Absent for a tool without an error of its own. */
-  readonly errorSchema?: unknown
-  readonly disposition: Disposition
-}
+import * as Outcomes from "./outcomes.ts"
+import type { Startable, StartInput } from "./Startable.ts"
+import type { ArgumentProjection, CatalogueEntry } from "./ToolCatalog.ts"
+import { defaultProjection } from "./ToolCatalog.ts"
 
 /** A tool as the worker knows it: without its types, which its schemas have checked. */
-export interface RunnableTool<R> {
-  readonly id: string
-  readonly name: string
+export interface RunnableTool<R> extends CatalogueEntry {
   readonly disposition: Exclude<Disposition, "externally_owned">
   readonly concurrency?: number
-  readonly projection: ArgumentProjection
-  /** Fails with `InputInvalid` for a schema that JSON Schema cannot say. */
-  readonly manifest: Effect.Effect<ToolManifest, InputInvalid>
   /** Decodes the arguments of a stored call. Fails with `InputInvalid`: the row stays as it is. */
   readonly prepare: (call: PreparedToolCall) => Effect.Effect<Body<R>, InputInvalid>
 }
 
-/** A tool as its callers know it. */
-export interface Tool<Args, Success, Failure, R> extends RunnableTool<R>, Outcomes<Success, Failure> {
-  readonly maxAttempts?: number
+/** A tool as its callers know it. Started as a process, the call has the id of the process. */
+export interface Tool<Args, Success, Failure, R> extends RunnableTool<R>, Startable<Args, Success, Failure> {
+  readonly disposition: RunnableTool<R>["disposition"]
   /** The call of this tool with these arguments. Fails with `InputInvalid` naming the argument that does not fit. */
   readonly call: (callId: string, args: Args) => Effect.Effect<PreparedToolCall, InputInvalid>
 }
@@ -98,15 +78,14 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
   const { id = name, description, disposition, maxAttempts, concurrency, projection = defaultProjection, run } = options
   const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
   const field = ["args", `tool \`${name}\``] as const
-  const decodeArgs = Outputs.decoderOf(field, options.args)
+  const decodeArgs = Outcomes.decoderOf(field, options.args)
   const encodeArgs = Schema.encode(options.args)
-  const encodeSuccess = Schema.encode(options.success)
-
-  const outputOf = (value: Success | Answer): Effect.Effect<AwaitOutput> =>
-    value instanceof Answer
-      ? Effect.succeed(toAwaitOutput(value.output))
-      : Effect.map(Effect.either(encodeSuccess(value)), Outputs.successOutput)
-
+  const outputs = Outcomes.outputsOf(options.success, failure)
+  const call = (callId: string, args: Args): Effect.Effect<PreparedToolCall, InputInvalid> =>
+    Effect.mapBoth(encodeArgs(args), {
+      onSuccess: (encoded) => ({ callId, toolId: id, toolName: name, args: encoded === undefined ? null : encoded }),
+      onFailure: (error) => Outcomes.refusalOf(field, error)
+    })
   return {
     id,
     name,
@@ -114,7 +93,7 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
     projection,
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(concurrency === undefined ? {} : { concurrency }),
-    ...Outputs.outcomesOf(options.success, failure),
+    ...Outcomes.outcomesOf(options.success, failure),
     manifest: Effect.try({
       try: () => ({
         id,
@@ -126,26 +105,23 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
         disposition
       }),
       catch: (cause) =>
-        new InputInvalid({ field: `tool \`${name}\``, problem: `has no JSON Schema: ${Outputs.messageOf(cause)}` })
+        new InputInvalid({ field: `tool \`${name}\``, problem: `has no JSON Schema: ${Outcomes.messageOf(cause)}` })
     }),
-    call: (callId, args) =>
-      Effect.mapBoth(encodeArgs(args), {
-        onSuccess: (encoded) => ({ callId, toolId: id, toolName: name, args: encoded === undefined ? null : encoded }),
-        onFailure: (error) => Outputs.refusalOf(field, error)
-      }),
+    signals: [],
+    hasEnvironment: true,
+    call,
+    inputOf: (args, callId) => Effect.map(call(callId, args), inputOf),
     prepare: (call) =>
       Effect.map(
         decodeArgs(call.args),
         (args) => (context) =>
           Effect.suspend(() => run(args, context, call)).pipe(
             Effect.matchEffect({
-              onSuccess: outputOf,
+              onSuccess: (value) =>
+                value instanceof Answer ? Effect.succeed(toAwaitOutput(value.output)) : outputs.ofSuccess(value),
               onFailure: (error): Effect.Effect<AwaitOutput, RuntimeError> =>
-                failure !== undefined && Schema.is(failure)(error)
-                  ? Outputs.failureOutput(error, failure)
-                  : isAboutProcess(error)
-                    ? Effect.fail(error)
-                    : Effect.succeed(toolFailed(error))
+                outputs.ofFailure(error) ??
+                (isAboutProcess(error) ? Effect.fail(error) : Effect.succeed(toolFailed(error)))
             }),
             Effect.catchAllDefect((defect) => Effect.succeed(toolFailed(defect)))
           )
@@ -153,18 +129,19 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
   }
 }
 
-/** What tools get that declare no other way. */
-export const defaultProjection: ArgumentProjection = "materialize_projected"
+/** The tool, started under a call id that is not the id of its process. */
+export const calledAs = <Args, Success, Failure, R>(
+  tool: Tool<Args, Success, Failure, R>,
+  callId: string
+): Startable<Args, Success, Failure> => ({
+  ...tool,
+  inputOf: (args) => Effect.map(tool.call(callId, args), inputOf)
+})
 
-/** What says something about a process, and nothing about what it runs. */
-export type AboutProcess = LeaseLost | ParentClosing | StoreError | ReplayDiverged
-
-/** Whether an error is none of the tool's or turn's own: the worker knows what each of these means for the process. */
-export const isAboutProcess = (error: unknown): error is AboutProcess =>
-  [LeaseLost, ParentClosing, StoreError, ReplayDiverged].some((type) => error instanceof type)
+const inputOf = (call: PreparedToolCall): StartInput => ({ input: { _tag: "ToolCall", call } })
 
 const toolFailed = (cause: unknown): AwaitOutput =>
-  Output.failure("internal", "process_tool_failed", Outputs.messageOf(cause))
+  Output.failure("internal", "process_tool_failed", Outcomes.messageOf(cause))
 
 const schemaOf = <A, I>(schema: Schema.Schema<A, I>): unknown =>
   JSONSchema.make(schema, { target: "jsonSchema2020-12" })

@@ -1,20 +1,27 @@
 /**
- * From what a body answers to the output of its process, through the schemas that its kind declares.
+ * From what a body answers to the output of its process, and from that output back, through the schemas that its kind declares.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
 import { InputInvalid } from "../../model/errors.ts"
-import { jsonProblem } from "../../model/json.ts"
+import { firstIssue, jsonProblem } from "../../model/json.ts"
 
-/** How the value and the error of a process are read by whoever awaits it. */
+/** Reads the value or the error that a process ended with. */
 export interface Outcomes<Success, Failure> {
   readonly decodeSuccess: (value: unknown) => Effect.Effect<Success, ParseResult.ParseError>
   readonly decodeFailure: (raw: unknown) => Effect.Effect<Failure, ParseResult.ParseError>
+}
+
+/** Writes the outputs of the bodies of one kind. */
+export interface Outputs<Success> {
+  /** The output of a value; a value that does not encode to JSON is a failure of class `internal`. */
+  readonly ofSuccess: (value: Success) => Effect.Effect<AwaitOutput>
+  /** The output of an error of the declared schema: class `execution`, under the error's tag. Any other error has none. */
+  readonly ofFailure: (error: unknown) => Effect.Effect<AwaitOutput> | undefined
 }
 
 /** The readers of two schemas; without an error schema there is no error to read. */
@@ -26,17 +33,35 @@ export const outcomesOf = <Success, SuccessWire, Failure, FailureWire>(
   decodeFailure: failure ? Schema.decodeUnknown(failure) : () => Schema.decodeUnknown(Schema.Never)(undefined)
 })
 
-/** The refusal of a value; `field` names what it is, such as the payload of an engine. */
+/** The writers of two schemas. */
+export const outputsOf = <Success, SuccessWire, Failure, FailureWire>(
+  success: Schema.Schema<Success, SuccessWire>,
+  failure: Schema.Schema<Failure, FailureWire> | undefined
+): Outputs<Success> => {
+  const encode = Schema.encode(success)
+  return {
+    ofSuccess: (value) => Effect.match(encode(value), { onSuccess: successOf, onFailure: invalidOutput }),
+    ofFailure: (error) =>
+      failure !== undefined && Schema.is(failure)(error)
+        ? Effect.match(Schema.encode(failure)(error), {
+            onSuccess: (encoded) => Output.failure("execution", tagOf(error), messageOf(error), encoded),
+            onFailure: (problem) =>
+              Output.failure("internal", "process_error_invalid", ParseResult.TreeFormatter.formatErrorSync(problem))
+          })
+        : undefined
+  }
+}
+
+/** Refuses a value; `field` names what it is, such as the payload of an engine. */
 export const refusalOf = (field: readonly [what: string, of: string], error: ParseResult.ParseError): InputInvalid => {
-  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const path = issue === undefined ? "" : issue.path.map((key) => `/${String(key)}`).join("")
+  const { path, problem } = firstIssue(error)
   return new InputInvalid({
     field: `${field[0]}${path} of ${field[1]}`,
-    problem: issue === undefined ? "does not fit its schema" : `does not fit its schema: ${issue.message}`
+    problem: problem === undefined ? "does not fit its schema" : `does not fit its schema: ${problem}`
   })
 }
 
-/** Reads what was stored. A transformation that throws has refused it, too. */
+/** Reads what was stored. A transformation that throws refuses the value, too. */
 export const decoderOf = <A, I>(
   field: readonly [what: string, of: string],
   schema: Schema.Schema<A, I>
@@ -53,12 +78,14 @@ export const decoderOf = <A, I>(
     )
 }
 
-/** The output of a value that its schema has encoded, or could not. */
-export const successOutput = (encoded: Either.Either<unknown, ParseResult.ParseError>): AwaitOutput => {
-  if (encoded._tag === "Left") {
-    return Output.failure("internal", "process_output_invalid", ParseResult.TreeFormatter.formatErrorSync(encoded.left))
-  }
-  const value = encoded.right === undefined ? null : encoded.right
+/** What an error says, for people. */
+export const messageOf = (error: unknown): string => {
+  if (error instanceof Error && error.message !== "") return error.message
+  return typeof error === "string" ? error : Cause.pretty(Cause.fail(error))
+}
+
+const successOf = (encoded: unknown): AwaitOutput => {
+  const value = encoded === undefined ? null : encoded
   const problem = jsonProblem(value)
   return problem === undefined
     ? Output.success(value)
@@ -69,24 +96,10 @@ export const successOutput = (encoded: Either.Either<unknown, ParseResult.ParseE
       )
 }
 
-/** The output of an error of the body's own: a failure of class `execution` under the error's tag. */
-export const failureOutput = <Failure, FailureWire>(
-  error: Failure,
-  schema: Schema.Schema<Failure, FailureWire>
-): Effect.Effect<AwaitOutput> =>
-  Effect.map(Effect.either(Schema.encode(schema)(error)), (encoded) =>
-    encoded._tag === "Right"
-      ? Output.failure("execution", tagOf(error), messageOf(error), encoded.right)
-      : Output.failure("internal", "process_error_invalid", ParseResult.TreeFormatter.formatErrorSync(encoded.left))
-  )
+const invalidOutput = (error: ParseResult.ParseError): AwaitOutput =>
+  Output.failure("internal", "process_output_invalid", ParseResult.TreeFormatter.formatErrorSync(error))
 
 const tagOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "_tag" in error && typeof error._tag === "string"
     ? error._tag
     : "process_error"
-
-/** What an error says, for people. */
-export const messageOf = (error: unknown): string => {
-  if (error instanceof Error && error.message !== "") return error.message
-  return typeof error === "string" ? error : Cause.pretty(Cause.fail(error))
-}

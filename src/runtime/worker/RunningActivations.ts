@@ -93,7 +93,7 @@ export const make = (support: RosterSupport): Effect.Effect<Roster, never, Scope
     const retake: Roster["retake"] = (actor) =>
       Effect.suspend(() => {
         const presented = actor.lease
-        return activations.retake(presented, { ...support.claimant(), owner: presented.owner }).pipe(
+        return activations.reacquire(presented, { ...support.claimant(), owner: presented.owner }).pipe(
           Effect.map((lease) => {
             actor.lease = lease
           }),

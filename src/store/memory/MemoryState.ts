@@ -2,20 +2,18 @@
  * What a store in memory holds, and how changes get into it. One JavaScript turn is its transaction.
  */
 import type { HandleGrant } from "../../model/Handle.ts"
-import type { ProcessId } from "../../model/ids.ts"
+import type { EnvironmentRef, ProcessId } from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
 import { freeze } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import type { Change, Plan, ProcessRow, Tombstone, View, Write } from "../Decision.ts"
+import type { Change, Plan, ProcessRow, StoredPromise, Tombstone, View, Write } from "../Decision.ts"
 import type { WakeTimes } from "../Outbox.ts"
-import type { Kin } from "./children.ts"
+import type { ChildState } from "./children.ts"
 import * as Children from "./children.ts"
-import type { EnvironmentShelf } from "./environments.ts"
 import * as Outbox from "./outbox.ts"
-import * as Promises from "./promises.ts"
 
 /** Everything a store in memory holds. */
-export interface Shelf {
+export interface MemoryState {
   readonly rows: Map<ProcessId, ProcessRow>
   readonly logs: Map<ProcessId, Array<ProcessEvent>>
   readonly replays: Map<ProcessId, Map<string, ProcessEvent>>
@@ -23,17 +21,19 @@ export interface Shelf {
   readonly grants: Map<string, HandleGrant>
   readonly acks: Map<ProcessId, Set<number>>
   readonly journals: Map<ProcessId, Array<JournalEntry>>
-  readonly environments: EnvironmentShelf
-  readonly promises: Promises.PromiseShelf
+  /** Texts by their content address. */
+  readonly environments: Map<EnvironmentRef, string>
+  /** By the id of their key. */
+  readonly promises: Map<string, StoredPromise>
   /** The latest change of each row or tombstone. */
   readonly changes: Map<ProcessId, number>
-  readonly kin: Kin
+  readonly children: ChildState
   nextChange: number
-  readonly outbox: Outbox.OutboxShelf
+  readonly outbox: Outbox.OutboxState
 }
 
-/** Makes an empty shelf. */
-export const make = (times: WakeTimes): Shelf => ({
+/** Makes an empty state. */
+export const make = (times: WakeTimes): MemoryState => ({
   rows: new Map(),
   logs: new Map(),
   replays: new Map(),
@@ -44,94 +44,94 @@ export const make = (times: WakeTimes): Shelf => ({
   environments: new Map(),
   promises: new Map(),
   changes: new Map(),
-  kin: Children.make(),
+  children: Children.make(),
   nextChange: 1,
   outbox: Outbox.make(times)
 })
 
 /** What a decision sees. */
-export const viewOf = (shelf: Shelf, plan: Plan, nowMs: number): View => ({
+export const viewOf = (state: MemoryState, plan: Plan, nowMs: number): View => ({
   nowMs,
-  ...Children.viewOf(shelf.kin),
-  row: (id) => shelf.rows.get(id),
-  tombstone: (id) => shelf.tombstones.get(id),
-  replayed: (id, key) => shelf.replays.get(id)?.get(key),
+  ...Children.viewOf(state.children),
+  row: (id) => state.rows.get(id),
+  tombstone: (id) => state.tombstones.get(id),
+  replayed: (id, key) => state.replays.get(id)?.get(key),
   firstEventAfter: (id, eventType, sequence) =>
-    shelf.logs.get(id)?.find((event) => event.sequence > sequence && event.eventType === eventType),
-  grant: (scopeId, id) => shelf.grants.get(grantKey(scopeId, id)),
-  grantsOf: (id) => grantsWhere(shelf, (grant) => grant.processId === id).sort(bySessionThenScope),
+    state.logs.get(id)?.find((event) => event.sequence > sequence && event.eventType === eventType),
+  grant: (scopeId, id) => state.grants.get(grantKey(scopeId, id)),
+  grantsOf: (id) => grantsWhere(state, (grant) => grant.processId === id).sort(bySessionThenScope),
   sessionGrants: () =>
-    grantsWhere(shelf, (grant) => grant.sessionId === plan.session).sort(
+    grantsWhere(state, (grant) => grant.sessionId === plan.session).sort(
       (a, b) => bytewise(a.processId, b.processId) || bytewise(a.scopeId, b.scopeId)
     ),
   sessionTargets: () =>
-    [...shelf.rows.values()]
+    [...state.rows.values()]
       .filter((row) => plan.session !== undefined && row.snapshot.context.wakeTarget?.sessionId === plan.session)
       .map(idOf)
       .sort(bytewise),
-  outbox: Outbox.viewOf(shelf.outbox, nowMs)
+  outbox: Outbox.viewOf(state.outbox, nowMs)
 })
 
-/** Takes a change over. */
-export const write = (shelf: Shelf, change: Change): void => {
+/** Applies a change. */
+export const write = (state: MemoryState, change: Change): void => {
   const { row, before, events, wakes = [] } = change
   const id = idOf(row)
   freeze(row.base)
   freeze(row.snapshot.context)
-  shelf.rows.set(id, row)
-  const log = shelf.logs.get(id) ?? []
-  const replays = shelf.replays.get(id) ?? new Map<string, ProcessEvent>()
+  state.rows.set(id, row)
+  const log = state.logs.get(id) ?? []
+  const replays = state.replays.get(id) ?? new Map<string, ProcessEvent>()
   for (const event of events) {
     log.push(freeze(event))
     if (event.replayKey !== undefined) replays.set(event.replayKey, event)
   }
-  shelf.logs.set(id, log)
-  shelf.replays.set(id, replays)
-  Outbox.add(shelf.outbox, wakes)
+  state.logs.set(id, log)
+  state.replays.set(id, replays)
+  Outbox.add(state.outbox, wakes)
   if (before === undefined || events.length > 0 || row.snapshot !== before.snapshot) {
-    shelf.changes.set(id, shelf.nextChange++)
+    state.changes.set(id, state.nextChange++)
   }
-  Children.follow(shelf.kin, shelf.rows, change)
+  Children.follow(state.children, state.rows, change)
 }
 
-/** Takes a write beside the rows over. */
-export const writeBeside = (shelf: Shelf, write: Write): void => {
+/** Applies a side write. */
+export const writeSide = (state: MemoryState, write: Write): void => {
   switch (write._tag) {
     case "PutGrant":
-      shelf.grants.set(grantKey(write.grant.scopeId, write.grant.processId), freeze(write.grant))
+      state.grants.set(grantKey(write.grant.scopeId, write.grant.processId), freeze(write.grant))
       return
     case "RemoveGrant":
-      shelf.grants.delete(grantKey(write.scopeId, write.processId))
+      state.grants.delete(grantKey(write.scopeId, write.processId))
       return
     case "AckWake":
-      shelf.acks.set(write.processId, (shelf.acks.get(write.processId) ?? new Set()).add(write.sequence))
+      state.acks.set(write.processId, (state.acks.get(write.processId) ?? new Set()).add(write.sequence))
       return
-    case "Owe":
-    case "PayDebt":
-      Children.write(shelf.kin, write)
+    case "PutCloseRequest":
+    case "RemoveCloseRequest":
+      Children.write(state.children, write)
       return
     case "PutJournal": {
-      const journal = shelf.journals.get(write.processId) ?? []
+      const journal = state.journals.get(write.processId) ?? []
       if (!journal.some(({ position }) => position === write.entry.position)) journal.push(freeze(write.entry))
-      shelf.journals.set(write.processId, journal)
+      state.journals.set(write.processId, journal)
       return
     }
-    case "Bury":
-      bury(shelf, write.tombstone)
+    case "Prune":
+      prune(state, write.tombstone)
       return
     case "PutWake":
-      Outbox.put(shelf.outbox, write.row)
+      Outbox.put(state.outbox, write.row)
       return
     case "Compact": {
-      const tombstone = shelf.tombstones.get(write.processId)
-      if (tombstone !== undefined) shelf.tombstones.set(write.processId, { ...tombstone, compacted: true })
+      const tombstone = state.tombstones.get(write.processId)
+      if (tombstone !== undefined) state.tombstones.set(write.processId, { ...tombstone, compacted: true })
       return
     }
     case "PutEnvironment":
-      shelf.environments.set(write.ref, write.body)
+      state.environments.set(write.ref, write.body)
       return
     case "EndPromise":
-      Promises.end(shelf.promises, write)
+      if (!state.promises.has(write.keyId)) state.promises.set(write.keyId, { body: write.body, token: write.token })
   }
 }
 
@@ -139,8 +139,8 @@ export const writeBeside = (shelf: Shelf, write: Write): void => {
 export const idOf = (row: ProcessRow): ProcessId => row.base.registration.id
 
 /** Grants that satisfy a condition. */
-export const grantsWhere = (shelf: Shelf, holds: (grant: HandleGrant) => boolean): Array<HandleGrant> =>
-  [...shelf.grants.values()].filter(holds)
+export const grantsWhere = (state: MemoryState, holds: (grant: HandleGrant) => boolean): Array<HandleGrant> =>
+  [...state.grants.values()].filter(holds)
 
 /** Texts are compared bytewise, as SQL stores do; JavaScript's own order is by UTF-16 units. */
 export const bytewise = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
@@ -151,18 +151,18 @@ export const bySessionThenScope = (a: HandleGrant, b: HandleGrant): number =>
 
 const grantKey = (scopeId: string, id: string): string => JSON.stringify([scopeId, id])
 
-const bury = (shelf: Shelf, tombstone: Tombstone): void => {
+const prune = (state: MemoryState, tombstone: Tombstone): void => {
   const id = tombstone.processId
-  Children.forget(shelf.kin, shelf.rows, id)
-  shelf.rows.delete(id)
-  shelf.logs.delete(id)
-  shelf.replays.delete(id)
-  shelf.acks.delete(id)
-  shelf.journals.delete(id)
-  Outbox.bury(shelf.outbox, id)
-  for (const grant of grantsWhere(shelf, ({ processId }) => processId === id)) {
-    shelf.grants.delete(grantKey(grant.scopeId, id))
+  Children.forget(state.children, state.rows, id)
+  state.rows.delete(id)
+  state.logs.delete(id)
+  state.replays.delete(id)
+  state.acks.delete(id)
+  state.journals.delete(id)
+  Outbox.prune(state.outbox, id)
+  for (const grant of grantsWhere(state, ({ processId }) => processId === id)) {
+    state.grants.delete(grantKey(grant.scopeId, id))
   }
-  shelf.tombstones.set(id, tombstone)
-  shelf.changes.set(id, shelf.nextChange++)
+  state.tombstones.set(id, tombstone)
+  state.changes.set(id, state.nextChange++)
 }

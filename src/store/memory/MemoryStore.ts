@@ -7,36 +7,32 @@ import { randomUUID } from "node:crypto"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
+import { lifecycleOf, nextDeadline } from "../../../machines/process/lifecycle.ts"
 import { ProcessUnknown } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ListFilter } from "../../model/ListFilter.ts"
 import { matches } from "../../model/ListFilter.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import type { Change, ProcessRow } from "../Decision.ts"
-import { heldBy, holdersOf } from "../holdings.ts"
+import { recordOf } from "../Decision.ts"
 import * as Listeners from "../listeners.ts"
 import { WakeTimings } from "../Outbox.ts"
-import type { Candidate, Found, LifecycleCounts, Numbered } from "../ProcessStore.ts"
+import type { Candidate, ExecutionReads, Found, Holder, Holding, LifecycleCounts, Numbered } from "../ProcessStore.ts"
 import { noProcesses, ProcessStore } from "../ProcessStore.ts"
 import * as Children from "./children.ts"
-import * as Environments from "./environments.ts"
-import * as Executions from "./executions.ts"
-import type { Shelf } from "./MemoryState.ts"
-import * as Shelves from "./MemoryState.ts"
+import type { MemoryState } from "./MemoryState.ts"
+import * as State from "./MemoryState.ts"
 import * as Outbox from "./outbox.ts"
-import * as Promises from "./promises.ts"
 
 /** Makes an empty store. */
 export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeTimings, (times) => {
-  const shelf = Shelves.make(times)
+  const state = State.make(times)
   const listeners = Listeners.make<ReadonlyArray<Change>>()
 
   const onLog = <A>(id: ProcessId, read: (log: ReadonlyArray<ProcessEvent>) => A) =>
     Effect.suspend(() => {
-      const log = shelf.logs.get(id)
+      const log = state.logs.get(id)
       return log === undefined ? Effect.fail(new ProcessUnknown({ processId: id })) : Effect.succeed(read(log))
     })
 
@@ -46,33 +42,28 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
     transact: (plan, decide) =>
       Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
         Effect.suspend(() => {
-          const decision = decide(Shelves.viewOf(shelf, plan, nowMs))
+          const decision = decide(State.viewOf(state, plan, nowMs))
           if (decision._tag === "Refused") return Effect.fail(decision.error)
-          for (const change of decision.changes) Shelves.write(shelf, change)
-          for (const write of decision.writes) Shelves.writeBeside(shelf, write)
+          for (const change of decision.changes) State.write(state, change)
+          for (const write of decision.writes) State.writeSide(state, write)
           if (decision.changes.length > 0) listeners.publish(decision.changes)
           return Effect.succeed(decision.answer)
         })
       ),
     onCommit: listeners.subscribe,
-    outbox: Outbox.readsOf(shelf.outbox),
-    environments: Environments.reads(shelf.environments),
-    promises: Promises.reads(shelf.promises),
+    outbox: Outbox.readsOf(state.outbox),
+    environments: { get: (ref) => Effect.sync(() => state.environments.get(ref)) },
+    promises: { get: (keyId) => Effect.sync(() => state.promises.get(keyId)) },
     externalChanges: Effect.succeed([]),
     parts: () => [],
-    children: Children.reads(shelf.kin, shelf.rows, Shelves.bytewise),
-    execution: Executions.make(shelf),
-    find: (id) => Effect.sync(() => found(shelf, id)),
-    leaseOf: (id) =>
-      Effect.sync(() => {
-        const row = shelf.rows.get(id)
-        return row && leaseIn(id, row.lease)
-      }),
+    children: Children.reads(state.children, state.rows, State.bytewise),
+    execution: executionReads(state),
+    find: (id) => Effect.sync(() => found(state, id)),
     eventsAfter: (id, sequence, limit) =>
       onLog(id, (log) => log.filter((event) => event.sequence > sequence).slice(0, limit)),
     countByLifecycle: Effect.sync(() => {
       const counts: Record<keyof LifecycleCounts, number> = { ...noProcesses }
-      for (const { snapshot } of shelf.rows.values()) counts[lifecycleOf(snapshot)]++
+      for (const { snapshot } of state.rows.values()) counts[lifecycleOf(snapshot)]++
       return counts
     }),
     countEvents: (id, eventType, upto) =>
@@ -84,106 +75,117 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
           (event) =>
             event.sequence > sequence &&
             event.semantics.wake !== undefined &&
-            shelf.acks.get(id)?.has(event.sequence) !== true
+            state.acks.get(id)?.has(event.sequence) !== true
         )
       ),
-    listNonTerminal: Effect.sync(() => nonTerminal(shelf).sort(byId)),
+    listNonTerminal: Effect.sync(() => nonTerminal(state).sort(byId)),
     list: ({ filter, after, limit }) =>
       Effect.sync(() =>
-        [...shelf.rows.values()]
+        [...state.rows.values()]
           .filter((row) => admits(filter, row))
-          .filter((row) => after === undefined || Shelves.bytewise(Shelves.idOf(row), after) > 0)
+          .filter((row) => after === undefined || State.bytewise(State.idOf(row), after) > 0)
           .sort(byId)
           .slice(0, limit)
       ),
-    grants: (of) =>
-      Effect.sync(() =>
-        "scopeId" in of
-          ? Shelves.grantsWhere(shelf, (grant) => grant.scopeId === of.scopeId).sort((a, b) =>
-              Shelves.bytewise(a.processId, b.processId)
-            )
-          : Shelves.grantsWhere(shelf, (grant) => grant.processId === of.processId).sort(Shelves.bySessionThenScope)
-      ),
+    grants: {
+      of: (owner) =>
+        Effect.sync(() =>
+          "scopeId" in owner
+            ? State.grantsWhere(state, ({ scopeId }) => scopeId === owner.scopeId).sort((a, b) =>
+                State.bytewise(a.processId, b.processId)
+              )
+            : State.grantsWhere(state, ({ processId }) => processId === owner.processId).sort(State.bySessionThenScope)
+        )
+    },
     wakers: (sessionId) =>
       Effect.sync(() =>
-        [...shelf.rows.values()].filter((row) => row.snapshot.context.wakeTarget?.sessionId === sessionId).sort(byId)
+        [...state.rows.values()].filter((row) => row.snapshot.context.wakeTarget?.sessionId === sessionId).sort(byId)
       ),
-    changesAfter: (change, limit) => Effect.sync(() => numbered(shelf, change).slice(0, limit)),
-    endedBefore: ({ cutoffMs, filter, afterChange, limit }) =>
-      Effect.sync(() =>
-        numbered(shelf, afterChange)
-          .flatMap((entry) => (entry._tag === "Row" && mayEnd(entry.row, cutoffMs, filter) ? [candidate(entry)] : []))
-          .slice(0, limit)
-      ),
-    tombstonesBefore: ({ cutoffMs, limit }) =>
-      Effect.sync(() =>
-        [...shelf.tombstones.values()]
-          .filter((tombstone) => !tombstone.compacted && tombstone.prunedAtMs < cutoffMs)
-          .sort((a, b) => a.prunedAtMs - b.prunedAtMs)
-          .slice(0, limit)
-          .map(({ processId, lastSequence }) => ({
-            processId,
-            sequence: lastSequence,
-            change: shelf.changes.get(processId) ?? 0
-          }))
-      ),
+    feed: { after: (change, limit) => Effect.sync(() => numbered(state, change).slice(0, limit)) },
+    retention: {
+      endedBefore: ({ cutoffMs, filter, afterChange, limit }) =>
+        Effect.sync(() =>
+          numbered(state, afterChange)
+            .flatMap((entry) => (entry._tag === "Row" && mayEnd(entry.row, cutoffMs, filter) ? [candidate(entry)] : []))
+            .slice(0, limit)
+        ),
+      tombstonesBefore: ({ cutoffMs, limit }) =>
+        Effect.sync(() =>
+          [...state.tombstones.values()]
+            .filter((tombstone) => !tombstone.compacted && tombstone.prunedAtMs < cutoffMs)
+            .sort((a, b) => a.prunedAtMs - b.prunedAtMs)
+            .slice(0, limit)
+            .map(({ processId, lastSequence }) => ({
+              processId,
+              sequence: lastSequence,
+              change: state.changes.get(processId) ?? 0
+            }))
+        )
+    },
     due: ({ nowMs, limit }) =>
       Effect.sync(() =>
-        nonTerminal(shelf)
+        nonTerminal(state)
           .filter((row) => isDue(row, nowMs))
           .slice(0, limit)
-          .map(Shelves.idOf)
+          .map(State.idOf)
       ),
-    holders: Effect.sync(() => holdersOf(shelf.rows.values())),
-    heldBy: (holder) => Effect.sync(() => heldBy(shelf.rows.values(), holder)),
-    renewLeases: ({ renewerId: keeper, ttlMs }) =>
-      Effect.map(Clock.currentTimeMillis, (nowMs) => {
-        const expiresAtMs = nowMs + ttlMs
-        const renewed = [...shelf.rows.values()].flatMap((row) => {
-          const { held } = row.lease
-          if (held === undefined || held.renewerId !== keeper || held.expiresAtMs <= nowMs) return []
-          const processId = Shelves.idOf(row)
-          shelf.rows.set(processId, { ...row, lease: { ...row.lease, held: { ...held, expiresAtMs } } })
-          return [{ processId, leaseToken: held.leaseToken }]
+    leases: {
+      of: (id) =>
+        Effect.sync(() => {
+          const row = state.rows.get(id)
+          return row && leaseIn(id, row.lease)
+        }),
+      holders: Effect.sync(() => holdersOf(state.rows.values())),
+      heldBy: (holder) => Effect.sync(() => heldBy(state.rows.values(), holder)),
+      renew: ({ renewerId, ttlMs }) =>
+        Effect.map(Clock.currentTimeMillis, (nowMs) => {
+          const expiresAtMs = nowMs + ttlMs
+          const renewed = [...state.rows.values()].flatMap((row) => {
+            const { held } = row.lease
+            if (held === undefined || held.renewerId !== renewerId || held.expiresAtMs <= nowMs) return []
+            const processId = State.idOf(row)
+            state.rows.set(processId, { ...row, lease: { ...row.lease, held: { ...held, expiresAtMs } } })
+            return [{ processId, leaseToken: held.leaseToken }]
+          })
+          return { renewed, expiresAtMs }
         })
-        return { renewed, expiresAtMs }
-      })
+    }
   })
 })
 
 /** An empty store, for as long as the layer lives. */
 export const layer: Layer.Layer<ProcessStore> = Layer.effect(ProcessStore, make)
 
-const found = (shelf: Shelf, id: ProcessId): Found => {
-  const row = shelf.rows.get(id)
+const found = (state: MemoryState, id: ProcessId): Found => {
+  const row = state.rows.get(id)
   if (row !== undefined) return { _tag: "Present", row }
-  const tombstone = shelf.tombstones.get(id)
+  const tombstone = state.tombstones.get(id)
   return tombstone === undefined || tombstone.compacted ? { _tag: "Absent" } : { _tag: "Pruned", tombstone }
 }
 
-const nonTerminal = (shelf: Shelf): Array<ProcessRow> =>
-  [...shelf.rows.values()].filter((row) => lifecycleOf(row.snapshot) === "running")
+const nonTerminal = (state: MemoryState): Array<ProcessRow> =>
+  [...state.rows.values()].filter((row) => lifecycleOf(row.snapshot) === "running")
 
 const admits = (filter: ListFilter, row: ProcessRow): boolean =>
-  matches(filter, ProcessRecord.make(row.base, row.snapshot), row.lease.held?.owner.ownerId)
+  matches(filter, recordOf(row), row.lease.held?.owner.ownerId)
 
 const mayEnd = (row: ProcessRow, cutoffMs: number, filter: ListFilter): boolean =>
   lifecycleOf(row.snapshot) !== "running" &&
   row.snapshot.context.updatedAtMs < cutoffMs &&
   admits({ status: "any", ...filter }, row)
 
-const numbered = (shelf: Shelf, after: number): ReadonlyArray<Numbered> =>
-  [...shelf.changes]
+const numbered = (state: MemoryState, after: number): ReadonlyArray<Numbered> =>
+  [...state.changes]
     .filter(([, change]) => change > after)
     .sort(([, a], [, b]) => a - b)
     .flatMap(([id, change]): ReadonlyArray<Numbered> => {
-      const entry = found(shelf, id)
+      const entry = found(state, id)
       if (entry._tag === "Present") return [{ _tag: "Row", change, row: entry.row }]
       return entry._tag === "Pruned" ? [{ _tag: "Tombstone", change, tombstone: entry.tombstone }] : []
     })
 
 const candidate = ({ change, row }: Extract<Numbered, { readonly _tag: "Row" }>): Candidate => ({
-  processId: Shelves.idOf(row),
+  processId: State.idOf(row),
   sequence: row.sequence,
   change
 })
@@ -191,4 +193,53 @@ const candidate = ({ change, row }: Extract<Numbered, { readonly _tag: "Row" }>)
 const isDue = (row: ProcessRow, nowMs: number): boolean =>
   row.dueAtMs !== null && row.dueAtMs <= nowMs && !(row.lease.held !== undefined && row.lease.held.expiresAtMs > nowMs)
 
-const byId = (a: ProcessRow, b: ProcessRow): number => Shelves.bytewise(Shelves.idOf(a), Shelves.idOf(b))
+const byId = (a: ProcessRow, b: ProcessRow): number => State.bytewise(State.idOf(a), State.idOf(b))
+
+const executionReads = (state: MemoryState): ExecutionReads => {
+  const timers = () =>
+    [...state.rows.values()]
+      .flatMap((row) => {
+        const deadlineMs = nextDeadline(row.snapshot)
+        return deadlineMs === null ? [] : [{ id: State.idOf(row), deadlineMs }]
+      })
+      .sort((a, b) => a.deadlineMs - b.deadlineMs)
+  return {
+    journal: (id) => Effect.sync(() => [...(state.journals.get(id) ?? [])]),
+    eventByKey: (id, replayKey) => Effect.sync(() => state.replays.get(id)?.get(replayKey)),
+    timersDue: ({ nowMs, limit }) =>
+      Effect.sync(() =>
+        timers()
+          .filter(({ deadlineMs }) => deadlineMs <= nowMs)
+          .slice(0, limit)
+          .map(({ id }) => id)
+      ),
+    nextTimer: Effect.sync(() => timers()[0]?.deadlineMs)
+  }
+}
+
+/** Groups the leases of processes that have not ended by renewer, or by owner where there is none; order is kept. */
+const holdersOf = (rows: Iterable<ProcessRow>): ReadonlyArray<Holder> => {
+  const holders = new Map<string, Holder>()
+  for (const row of rows) {
+    const { held } = row.lease
+    if (held === undefined || lifecycleOf(row.snapshot) !== "running") continue
+    const { renewerId, owner } = held
+    const key = groupOf({ owner, ...(renewerId === undefined ? {} : { renewerId }) })
+    const known = holders.get(key)
+    if (known === undefined) holders.set(key, { ...(renewerId === undefined ? {} : { renewerId }), owner, leases: 1 })
+    else holders.set(key, { ...known, leases: known.leases + 1 })
+  }
+  return [...holders.values()]
+}
+
+/** The leases of one holder. */
+const heldBy = (rows: Iterable<ProcessRow>, holder: Pick<Holder, "renewerId" | "owner">): ReadonlyArray<Holding> =>
+  [...rows].flatMap((row) => {
+    const { held } = row.lease
+    return held !== undefined && lifecycleOf(row.snapshot) === "running" && groupOf(held) === groupOf(holder)
+      ? [{ processId: row.base.registration.id, owner: held.owner }]
+      : []
+  })
+
+const groupOf = ({ renewerId, owner }: Pick<Holder, "renewerId" | "owner">): string =>
+  JSON.stringify([renewerId ?? [owner.ownerId, owner.incarnationId], owner.liveness])

@@ -8,66 +8,68 @@ import type { WakeDelivery } from "../../model/WakeDelivery.ts"
 import type { BlockedGroup, OutboxReads, OutboxView, WakeQuery, WakeReport, WakeRow, WakeTimes } from "../Outbox.ts"
 
 /** The rows by number, in the order in which they came. */
-export interface OutboxShelf {
+export interface OutboxState {
   readonly rows: Map<number, WakeRow>
   readonly times: WakeTimes
   nextNumber: number
 }
 
 /** Makes an empty outbox. */
-export const make = (times: WakeTimes): OutboxShelf => ({ rows: new Map(), times, nextNumber: 1 })
+export const make = (times: WakeTimes): OutboxState => ({ rows: new Map(), times, nextNumber: 1 })
 
-/** Takes over what a change owes; what merges into an open row is dropped. */
-export const add = (shelf: OutboxShelf, wakes: ReadonlyArray<WakeDelivery>): void => {
+/** Adds the wakes of a change; a wake that merges into an open row is dropped. */
+export const add = (outbox: OutboxState, wakes: ReadonlyArray<WakeDelivery>): void => {
   for (const wake of wakes) {
-    if (openOf(shelf, wake.wakeId) !== undefined) continue
-    const number = shelf.nextNumber++
-    put(shelf, {
+    if (openOf(outbox, wake.wakeId) !== undefined) continue
+    const number = outbox.nextNumber++
+    put(outbox, {
       number,
       wake: freeze(wake),
       state: "pending",
       attempts: 0,
       nextAttemptAtMs: wake.createdAtMs,
-      expiresAtMs: wake.createdAtMs + shelf.times.expiryMs,
+      expiresAtMs: wake.createdAtMs + outbox.times.expiryMs,
       isOpen: true
     })
   }
 }
 
 /** Replaces a row. */
-export const put = (shelf: OutboxShelf, row: WakeRow): void => {
-  shelf.rows.set(row.number, Object.freeze(row))
+export const put = (outbox: OutboxState, row: WakeRow): void => {
+  outbox.rows.set(row.number, Object.freeze(row))
 }
 
 /** Removes the rows of a process. */
-export const bury = (shelf: OutboxShelf, id: ProcessId): void => {
-  for (const { number, wake } of shelf.rows.values()) if (wake.processId === id) shelf.rows.delete(number)
+export const prune = (outbox: OutboxState, id: ProcessId): void => {
+  for (const { number, wake } of outbox.rows.values()) if (wake.processId === id) outbox.rows.delete(number)
 }
 
 /** What a decision sees. */
-export const viewOf = (shelf: OutboxShelf, nowMs: number): OutboxView => ({
+export const viewOf = (outbox: OutboxState, nowMs: number): OutboxView => ({
   stale: (limit) =>
-    [...shelf.rows.values()].filter((row) => row.state === "enqueuing" && row.nextAttemptAtMs <= nowMs).slice(0, limit),
-  dueHeads: (limit) => dueHeads(shelf, nowMs).slice(0, limit),
-  row: (number) => shelf.rows.get(number),
-  openOf: (wakeId) => openOf(shelf, wakeId),
+    [...outbox.rows.values()]
+      .filter((row) => row.state === "enqueuing" && row.nextAttemptAtMs <= nowMs)
+      .slice(0, limit),
+  dueHeads: (limit) => dueHeads(outbox, nowMs).slice(0, limit),
+  row: (number) => outbox.rows.get(number),
+  openOf: (wakeId) => openOf(outbox, wakeId),
   discardedOf: (wakeId) =>
-    [...shelf.rows.values()].filter((row) => row.state === "discarded" && row.wake.wakeId === wakeId),
-  owes: (id) => undelivered(shelf).some((row) => row.wake.processId === id)
+    [...outbox.rows.values()].filter((row) => row.state === "discarded" && row.wake.wakeId === wakeId),
+  hasUndelivered: (id) => undelivered(outbox).some((row) => row.wake.processId === id)
 })
 
 /** The reads of the store contract. */
-export const readsOf = (shelf: OutboxShelf): OutboxReads => ({
-  isDue: (nowMs) => Effect.sync(() => dueHeads(shelf, nowMs).length > 0),
-  rowsOf: (wakeId) => Effect.sync(() => [...shelf.rows.values()].filter((row) => row.wake.wakeId === wakeId)),
+export const readsOf = (outbox: OutboxState): OutboxReads => ({
+  isDue: (nowMs) => Effect.sync(() => dueHeads(outbox, nowMs).length > 0),
+  rowsOf: (wakeId) => Effect.sync(() => [...outbox.rows.values()].filter((row) => row.wake.wakeId === wakeId)),
   list: (query) =>
     Effect.sync(() =>
-      [...shelf.rows.values()]
+      [...outbox.rows.values()]
         .filter((row) => isAsked(row, query))
         .toSorted((a, b) => b.number - a.number)
         .slice(0, query.limit)
     ),
-  report: Effect.sync(() => reportOf(shelf))
+  report: Effect.sync(() => reportOf(outbox))
 })
 
 const isAsked = ({ number, state, wake }: WakeRow, { states, processId, targetScopeId, before }: WakeQuery): boolean =>
@@ -76,16 +78,16 @@ const isAsked = ({ number, state, wake }: WakeRow, { states, processId, targetSc
   (targetScopeId === undefined || wake.targetScopeId === targetScopeId) &&
   (before === undefined || number < before)
 
-const openOf = (shelf: OutboxShelf, wakeId: string): WakeRow | undefined =>
-  [...shelf.rows.values()].find((row) => row.isOpen && row.wake.wakeId === wakeId)
+const openOf = (outbox: OutboxState, wakeId: string): WakeRow | undefined =>
+  [...outbox.rows.values()].find((row) => row.isOpen && row.wake.wakeId === wakeId)
 
-const undelivered = (shelf: OutboxShelf): ReadonlyArray<WakeRow> =>
-  [...shelf.rows.values()].filter(({ state }) => state === "pending" || state === "enqueuing")
+const undelivered = (outbox: OutboxState): ReadonlyArray<WakeRow> =>
+  [...outbox.rows.values()].filter(({ state }) => state === "pending" || state === "enqueuing")
 
 /** Undelivered rows by target and process, each group in order of sequence. */
-const groupsOf = (shelf: OutboxShelf): ReadonlyArray<readonly [WakeRow, ...ReadonlyArray<WakeRow>]> => {
+const groupsOf = (outbox: OutboxState): ReadonlyArray<readonly [WakeRow, ...ReadonlyArray<WakeRow>]> => {
   const groups = new Map<string, [WakeRow, ...Array<WakeRow>]>()
-  for (const row of undelivered(shelf).toSorted((a, b) => a.wake.sequence - b.wake.sequence)) {
+  for (const row of undelivered(outbox).toSorted((a, b) => a.wake.sequence - b.wake.sequence)) {
     const key = JSON.stringify([row.wake.targetScopeId, row.wake.processId])
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [row])
@@ -94,8 +96,8 @@ const groupsOf = (shelf: OutboxShelf): ReadonlyArray<readonly [WakeRow, ...Reado
   return [...groups.values()]
 }
 
-const dueHeads = (shelf: OutboxShelf, nowMs: number): ReadonlyArray<WakeRow> =>
-  groupsOf(shelf)
+const dueHeads = (outbox: OutboxState, nowMs: number): ReadonlyArray<WakeRow> =>
+  groupsOf(outbox)
     .flatMap(([head]) => (head.nextAttemptAtMs <= nowMs ? [head] : []))
     .sort(
       (a, b) =>
@@ -104,13 +106,13 @@ const dueHeads = (shelf: OutboxShelf, nowMs: number): ReadonlyArray<WakeRow> =>
         a.number - b.number
     )
 
-const reportOf = (shelf: OutboxShelf): WakeReport => {
+const reportOf = (outbox: OutboxState): WakeReport => {
   const counts = { pending: 0, enqueuing: 0, enqueued: 0, discarded: { expired: 0, target_gone: 0, retargeted: 0 } }
-  for (const { state, discardReason } of shelf.rows.values()) {
+  for (const { state, discardReason } of outbox.rows.values()) {
     if (state !== "discarded") counts[state]++
     else if (discardReason !== undefined) counts.discarded[discardReason]++
   }
-  return { counts, blocked: groupsOf(shelf).flatMap(blockedGroup).sort(byTargetThenProcess) }
+  return { counts, blocked: groupsOf(outbox).flatMap(blockedGroup).sort(byTargetThenProcess) }
 }
 
 const blockedGroup = ([head, ...behind]: readonly [WakeRow, ...ReadonlyArray<WakeRow>]): ReadonlyArray<BlockedGroup> =>

@@ -2,11 +2,17 @@
  * The rows that this process works with, as the last commit left them, and as the present transaction has them.
  *
  * Invariant: what a transaction wrote is known outside of it only after its commit. A row that has ended is kept until the
- * next transaction begins: whoever waited for its end has read it by then, and nobody works with it any more.
+ * next transaction begins: the callers that waited for its end have read it by then.
  */
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { Stored } from "./views.ts"
+import type { ProcessRow } from "../Decision.ts"
+
+/** A row with its number in this database. */
+export interface Stored {
+  readonly pk: number
+  readonly row: ProcessRow
+}
 
 /** Rows in memory. */
 export interface RowCache {

@@ -4,7 +4,6 @@
  * Writes go through a connection of their own with group commit (`Writer`); migrations and reads go through
  * @effect/sql-sqlite-node. Nothing else writes. A store that is opened for reading has no writer, and refuses every write.
  */
-import * as SqlClient from "@effect/sql/SqlClient"
 import Database from "better-sqlite3"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
@@ -18,12 +17,10 @@ import * as Listeners from "../listeners.ts"
 import { WakeTimings } from "../Outbox.ts"
 import type { CommitWork, RenewedPage } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
-import * as ChildReads from "./childReads.ts"
-import * as EnvironmentReads from "./environmentReads.ts"
+import * as Children from "./children.ts"
 import { storeError } from "./failure.ts"
 import * as Opening from "./opening.ts"
 import * as Outboxes from "./outbox.ts"
-import * as PromiseReads from "./promiseReads.ts"
 import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
 import type { Job } from "./Writer.ts"
@@ -165,10 +162,7 @@ const storeOn = (
     }
     const writer = yield* makeWriter({ onBegin, onCommitted, onRolledBack: rows.rolledBack })
     const sql = yield* Opening.client(filename, { readonly: true })
-    const children = yield* Effect.provideService(ChildReads.make(rows.closeRequestsWritten), SqlClient.SqlClient, sql)
-    const reads = yield* Effect.provideService(Reads.make(rows.cached), SqlClient.SqlClient, sql)
-    const environments = yield* Effect.provideService(EnvironmentReads.make, SqlClient.SqlClient, sql)
-    const promises = yield* Effect.provideService(PromiseReads.make, SqlClient.SqlClient, sql)
+    const reads = Reads.make(sql, rows.cached)
 
     return ProcessStore.of({
       durability: "durable",
@@ -181,25 +175,26 @@ const storeOn = (
           }
           writer.submit(job)
         }),
-      renewLeases: (page) =>
-        Effect.async((resume) => {
-          writer.submit({
-            run: (nowMs) => Exit.succeed(rows.renewLeases(page, nowMs)),
-            deliver: (exit) => resume(exit as Exit.Exit<RenewedPage, StoreError>) // the job above made this exit
-          })
-        }),
       parts: () => [{ name: "store writer", kind: "worker", children: [], work: { ...work }, ...writer.status() }],
       onCommit: listeners.subscribe,
       onCommitWork: timers.subscribe,
       outbox: Outboxes.readsOf(sql),
       externalChanges: Effect.try({
-        try: rows.changedElsewhere,
+        try: rows.externalChanges,
         catch: (cause) => storeError("look for changes of other processes", cause)
       }),
-      children,
-      environments,
-      promises,
-      ...reads
+      children: Children.readsOf(sql, rows.closeRequestsWritten),
+      ...reads,
+      leases: {
+        ...reads.leases,
+        renew: (page) =>
+          Effect.async((resume) => {
+            writer.submit({
+              run: (nowMs) => Exit.succeed(rows.renewLeases(page, nowMs)),
+              deliver: (exit) => resume(exit as Exit.Exit<RenewedPage, StoreError>) // the job above made this exit
+            })
+          })
+      }
     })
   })
 

@@ -1,22 +1,25 @@
 /**
- * Children and debts in SQLite, on the writer's own connection.
+ * Children and close requests in SQLite: written on the writer's connection, read on the reading one.
  */
+import type * as SqlClient from "@effect/sql/SqlClient"
 import type { ProcessId } from "../../model/ids.ts"
-import type { ChildView, ChildWrite, CloseRequest } from "../Children.ts"
-import { closingOf } from "../closing.ts"
-import type { Change } from "../Decision.ts"
+import type { ChildReads, ChildSummary } from "../Children.ts"
+import { closingOf } from "../Children.ts"
+import type { Change, ChildView, ChildWrite, CloseRequest } from "../Decision.ts"
+import { asStoreError } from "./failure.ts"
 import type { Statements } from "./statements.ts"
+import { selectCloseRequests } from "./statements.ts"
 
-/** Follows what is written, and counts the debts that come of it. */
-export interface Kin {
-  /** A change is written: lists a new child, and writes what an end owes. */
+/** Writes children and close requests, and counts the requests. */
+export interface Children {
+  /** Follows a change that is written: lists a new child, and puts the requests of a closing parent. */
   readonly follow: (pk: number, change: Change) => void
   readonly write: (pk: number, asked: ChildWrite) => void
   readonly closeRequestsWritten: () => number
 }
 
 /** Makes the writer of one connection. */
-export const make = (sql: Statements): Kin => {
+export const make = (sql: Statements): Children => {
   let written = 0
   return {
     follow: (pk, change) => {
@@ -28,25 +31,49 @@ export const make = (sql: Statements): Kin => {
       if (closing === undefined) return
       const { parentId, reason, hasEnded, atMs } = closing
       const policies = { first: "cancel", second: hasEnded ? "abandon" : "cancel" }
-      written += sql.oweChildren.run({ parent: parentId, reason, at: atMs, ...policies }).changes
+      written += sql.putCloseRequests.run({ parent: parentId, reason, at: atMs, ...policies }).changes
     },
     write: (pk, asked) => {
-      if (asked._tag === "PayDebt") {
-        sql.payDebt.run(pk)
+      if (asked._tag === "RemoveCloseRequest") {
+        sql.removeCloseRequest.run(pk)
         return
       }
-      const { parentId, action, reason, requestedAtMs: owedAtMs } = asked.debt
-      written += sql.owe.run(pk, parentId, action, reason, owedAtMs).changes
+      const { parentId, action, reason, requestedAtMs } = asked.request
+      written += sql.putCloseRequest.run(pk, parentId, action, reason, requestedAtMs).changes
     },
     closeRequestsWritten: () => written
   }
 }
 
-/** What a decision sees of debts. */
+/** What a decision sees of close requests. */
 export const viewOf = (sql: Statements, pkOf: (id: ProcessId) => number | undefined): ChildView => ({
   closeRequest: (childId) => {
     const pk = pkOf(childId)
-    return pk === undefined ? undefined : (sql.debt.get(pk) as CloseRequest | undefined) // the statement names its columns so
+    return pk === undefined ? undefined : (sql.closeRequest.get(pk) as CloseRequest | undefined) // the statement names its columns so
   },
-  owesCloseRequests: (parentId) => sql.owes.get(parentId) !== undefined
+  hasCloseRequests: (parentId) => sql.hasCloseRequests.get(parentId) !== undefined
+})
+
+/** The reads of the store contract, each by its index; `closeRequestsWritten` is the writer's to count. */
+export const readsOf = (sql: SqlClient.SqlClient, closeRequestsWritten: () => number): ChildReads => ({
+  of: (parent) =>
+    asStoreError(
+      "list children",
+      sql<ChildSummary>`
+        SELECT state.process_id AS "processId", close_policy AS "closePolicy", lifecycle
+        FROM child CROSS JOIN state ON state.pk = child.pk
+        WHERE parent_id = ${parent} ORDER BY state.process_id
+      `
+    ),
+  closeRequests: (limit) =>
+    asStoreError(
+      "list close requests",
+      sql.unsafe<CloseRequest>(`${selectCloseRequests} ORDER BY debt.pk LIMIT ?`, [limit])
+    ),
+  closeRequestsOf: (parent) =>
+    asStoreError(
+      "list close requests",
+      sql.unsafe<CloseRequest>(`${selectCloseRequests} WHERE debt.parent_id = ? ORDER BY debt.pk`, [parent])
+    ),
+  closeRequestsWritten
 })

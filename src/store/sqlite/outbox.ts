@@ -20,7 +20,7 @@ import { asStoreError } from "./failure.ts"
 
 /** The outbox of the writer's connection. */
 export interface Outbox {
-  /** Takes over what an event of a process owes; what merges into an open row is dropped. */
+  /** Adds the wake of an event; a wake that merges into an open row is dropped. */
   readonly add: (pk: number, wake: WakeDelivery) => void
   readonly put: (row: WakeRow) => void
   readonly viewOf: (nowMs: number, pkOf: (id: ProcessId) => number | undefined) => OutboxView
@@ -73,7 +73,7 @@ export const make = (db: Database, times: WakeTimes): Outbox => {
   const row = db.prepare(`${select} WHERE number = ?`)
   const open = db.prepare(`${select} WHERE wake_id = ? AND is_open = 1`)
   const discarded = db.prepare(`${select} WHERE wake_id = ? AND state = 'discarded' ORDER BY number`)
-  const owes = db.prepare(`SELECT 1 FROM wake_outbox WHERE pk = ? AND ${undelivered} LIMIT 1`)
+  const anyUndelivered = db.prepare(`SELECT 1 FROM wake_outbox WHERE pk = ? AND ${undelivered} LIMIT 1`)
   const rows = (found: ReadonlyArray<unknown>) => (found as ReadonlyArray<Columns>).map(rowOf) // the columns of `select`
   return {
     add: (pk, wake) => {
@@ -112,7 +112,7 @@ export const make = (db: Database, times: WakeTimes): Outbox => {
       row: (number) => rows(row.all(number))[0],
       openOf: (wakeId) => rows(open.all(wakeId))[0],
       discardedOf: (wakeId) => rows(discarded.all(wakeId)),
-      owes: (id) => owes.get(pkOf(id) ?? null) !== undefined
+      hasUndelivered: (id) => anyUndelivered.get(pkOf(id) ?? null) !== undefined
     })
   }
 }
@@ -135,16 +135,16 @@ export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
       )
     ),
   list: ({ states, processId, targetScopeId, before, limit }) => {
-    const isOwed = states?.every((state) => state === "pending" || state === "enqueuing") === true
+    const isUndelivered = states?.every((state) => state === "pending" || state === "enqueuing") === true
     const wanted = [
       ...(states === undefined ? [] : [sql.in("state", states)]),
       ...(processId === undefined ? [] : [sql`pk = (SELECT pk FROM process WHERE process_id = ${processId})`]),
       ...(targetScopeId === undefined ? [] : [sql`target_scope = ${targetScopeId}`]),
       ...(before === undefined ? [] : [sql`number < ${before}`]),
-      // What is owed has indexes of its own: in their words, and with the order of the rows out of the planner's sight.
-      ...(isOwed ? [undelivered] : [])
+      // Undelivered rows have partial indexes: the planner takes them for this condition, if it does not see the order.
+      ...(isUndelivered ? [undelivered] : [])
     ]
-    const order = sql.literal(isOwed && processId === undefined ? "+number" : "number")
+    const order = sql.literal(isUndelivered && processId === undefined ? "+number" : "number")
     return asStoreError(
       "list wakes",
       Effect.map(
@@ -160,7 +160,7 @@ export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
       // The bare columns are those of the row with the least sequence.
       sql<GroupColumns>`
         SELECT min(outbox.sequence) AS sequence, target_scope, process_id, wake_id, state, attempts, next_attempt,
-          count(*) AS owed
+          count(*) AS undelivered
         FROM wake_outbox AS outbox JOIN process USING (pk)
         WHERE state IN ('pending', 'enqueuing')
         GROUP BY target_scope, pk HAVING count(*) > 1
@@ -184,7 +184,7 @@ interface GroupColumns {
   readonly state: WakeState
   readonly attempts: number
   readonly next_attempt: number
-  readonly owed: number
+  readonly undelivered: number
 }
 
 const countsOf = (rows: ReadonlyArray<CountColumns>): WakeReport["counts"] => {
@@ -204,7 +204,7 @@ const groupOf = (columns: GroupColumns): BlockedGroup => ({
   state: columns.state,
   attempts: columns.attempts,
   nextAttemptAtMs: columns.next_attempt,
-  waiting: columns.owed - 1
+  waiting: columns.undelivered - 1
 })
 
 const rowOf = (columns: Columns): WakeRow => ({

@@ -25,9 +25,8 @@ export type Name =
   | "wakeEventsAfter"
   | "grants"
   | "wakers"
-  | "changesAfter"
-  | "endedBefore"
-  | "tombstonesBefore"
+  | "feed"
+  | "retention"
 
 /** Turns joined columns into rows. */
 export type RowReader = (columns: ReadonlyArray<RowColumns>) => Effect.Effect<ReadonlyArray<ProcessRow>, SqlError>
@@ -160,21 +159,23 @@ export const make = (
         return eventsOf(id, waking)
       }),
 
-    grants: (of) =>
-      asStoreError(
-        "list grants",
-        Effect.map(
-          "scopeId" in of
-            ? sql.unsafe<GrantColumns>(`${Columns.selectGrants} WHERE scope_id = ? ORDER BY process.process_id`, [
-                of.scopeId
-              ])
-            : sql.unsafe<GrantColumns>(
-                `${Columns.selectGrants} WHERE process.process_id = ? ORDER BY session_id, scope_id`,
-                [of.processId]
-              ),
-          (grants) => grants.map(Columns.grantOf)
+    grants: {
+      of: (owner) =>
+        asStoreError(
+          "list grants",
+          Effect.map(
+            "scopeId" in owner
+              ? sql.unsafe<GrantColumns>(`${Columns.selectGrants} WHERE scope_id = ? ORDER BY process.process_id`, [
+                  owner.scopeId
+                ])
+              : sql.unsafe<GrantColumns>(
+                  `${Columns.selectGrants} WHERE process.process_id = ? ORDER BY session_id, scope_id`,
+                  [owner.processId]
+                ),
+            (grants) => grants.map(Columns.grantOf)
+          )
         )
-      ),
+    },
 
     wakers: (sessionId) =>
       asStoreError(
@@ -182,59 +183,63 @@ export const make = (
         rowsWhere([{ sql: "state.wake_session = ?", parameters: [sessionId] }], "ORDER BY +state.process_id")
       ),
 
-    changesAfter: (change, limit) =>
-      asStoreError(
-        "read changes",
-        Effect.gen(function* () {
-          const rows = yield* sql.unsafe<RowColumns & { readonly change: number }>(
-            `SELECT state.change, ${Columns.rowColumns} WHERE state.change > ? ORDER BY state.change LIMIT ?`,
-            [change, limit]
-          )
-          const buried = yield* sql.unsafe<TombstoneColumns>(
-            `${Columns.selectTombstones} WHERE change > ? AND compacted = 0 ORDER BY change LIMIT ?`,
-            [change, limit]
-          )
-          const present = yield* rowsOf(rows)
-          const numbered: ReadonlyArray<Numbered> = [
-            ...present.map((row, index): Numbered => ({ _tag: "Row", change: rows[index]?.change ?? 0, row })),
-            ...buried.map(
-              (columns): Numbered => ({
-                _tag: "Tombstone",
-                change: columns.change,
-                tombstone: Columns.tombstoneOf(columns)
-              })
+    feed: {
+      after: (change, limit) =>
+        asStoreError(
+          "read changes",
+          Effect.gen(function* () {
+            const rows = yield* sql.unsafe<RowColumns & { readonly change: number }>(
+              `SELECT state.change, ${Columns.rowColumns} WHERE state.change > ? ORDER BY state.change LIMIT ?`,
+              [change, limit]
             )
-          ]
-          return numbered.toSorted((a, b) => a.change - b.change).slice(0, limit)
-        })
-      ),
-
-    endedBefore: ({ cutoffMs, filter, afterChange, limit }) => {
-      const conditions = [
-        { sql: "state.change > ?", parameters: [afterChange] },
-        { sql: "state.lifecycle <> 'running'", parameters: [] },
-        { sql: "state.updated_at < ?", parameters: [cutoffMs] },
-        ...conditionsOf({ status: "any", ...filter })
-      ]
-      return asStoreError(
-        "list ended processes",
-        sql.unsafe<Candidate>(
-          `SELECT state.process_id AS processId, state.sequence AS sequence, state.change AS change
-           FROM state JOIN process USING (pk) LEFT JOIN lease USING (pk)
-           ${whereOf(conditions)} ORDER BY state.change LIMIT ?`,
-          [...conditions.flatMap(({ parameters }): ReadonlyArray<string | number> => parameters), limit]
+            const pruned = yield* sql.unsafe<TombstoneColumns>(
+              `${Columns.selectTombstones} WHERE change > ? AND compacted = 0 ORDER BY change LIMIT ?`,
+              [change, limit]
+            )
+            const present = yield* rowsOf(rows)
+            const numbered: ReadonlyArray<Numbered> = [
+              ...present.map((row, index): Numbered => ({ _tag: "Row", change: rows[index]?.change ?? 0, row })),
+              ...pruned.map(
+                (columns): Numbered => ({
+                  _tag: "Tombstone",
+                  change: columns.change,
+                  tombstone: Columns.tombstoneOf(columns)
+                })
+              )
+            ]
+            return numbered.toSorted((a, b) => a.change - b.change).slice(0, limit)
+          })
         )
-      )
     },
 
-    tombstonesBefore: ({ cutoffMs, limit }) =>
-      asStoreError(
-        "list tombstones",
-        sql<Candidate>`
+    retention: {
+      endedBefore: ({ cutoffMs, filter, afterChange, limit }) => {
+        const conditions = [
+          { sql: "state.change > ?", parameters: [afterChange] },
+          { sql: "state.lifecycle <> 'running'", parameters: [] },
+          { sql: "state.updated_at < ?", parameters: [cutoffMs] },
+          ...conditionsOf({ status: "any", ...filter })
+        ]
+        return asStoreError(
+          "list ended processes",
+          sql.unsafe<Candidate>(
+            `SELECT state.process_id AS processId, state.sequence AS sequence, state.change AS change
+           FROM state JOIN process USING (pk) LEFT JOIN lease USING (pk)
+           ${whereOf(conditions)} ORDER BY state.change LIMIT ?`,
+            [...conditions.flatMap(({ parameters }): ReadonlyArray<string | number> => parameters), limit]
+          )
+        )
+      },
+
+      tombstonesBefore: ({ cutoffMs, limit }) =>
+        asStoreError(
+          "list tombstones",
+          sql<Candidate>`
           SELECT process_id AS "processId", last_sequence AS sequence, change FROM tombstone
           WHERE compacted = 0 AND pruned_at < ${cutoffMs} ORDER BY pruned_at LIMIT ${limit}
         `
-      )
+        )
+    }
   }
 }
 
@@ -251,7 +256,7 @@ export interface Condition {
   readonly parameters: ReadonlyArray<string | number>
 }
 
-/** The conditions a filter stands for, over the joined row. */
+/** The conditions of a filter, over the joined row. */
 export const conditionsOf = (filter: ListFilter): ReadonlyArray<Condition> => [
   ...statusConditions(filter.status ?? "running"),
   ...("definition" in filter ? [condition("process.definition = ?", canonicalText(filter.definition))] : []),

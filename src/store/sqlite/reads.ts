@@ -1,26 +1,26 @@
 /**
  * Reads in SQLite, through @effect/sql on a read-only connection of their own: a reader never waits for the writer.
  */
-import * as SqlClient from "@effect/sql/SqlClient"
+import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import { ProcessUnknown } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
 import type { LeaseOwner, Liveness } from "../../model/Lease.ts"
 import { leaseIn } from "../../model/Lease.ts"
-import type { ProcessRow } from "../Decision.ts"
-import type { Found, ProcessStore } from "../ProcessStore.ts"
+import type { ProcessRow, StoredPromise } from "../Decision.ts"
+import type { ExecutionReads, Found, ProcessStore } from "../ProcessStore.ts"
 import type { EventColumns, RowColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
-import * as ExecutionReads from "./executionReads.ts"
 import { asStoreError } from "./failure.ts"
 import * as Queries from "./queries.ts"
 
-/** The point reads and work lists of the store contract. */
+/** The reads of the store contract that this file makes. */
 export type Reads = Pick<
   typeof ProcessStore.Service,
-  "find" | "leaseOf" | "eventsAfter" | "listNonTerminal" | "due" | "holders" | "heldBy" | "execution" | Queries.Name
->
+  "find" | "eventsAfter" | "listNonTerminal" | "due" | "execution" | "environments" | "promises" | Queries.Name
+> & { readonly leases: Omit<(typeof ProcessStore.Service)["leases"], "renew"> }
 
 /**
  * Makes the reads.
@@ -28,67 +28,76 @@ export type Reads = Pick<
  * `cached` answers from the writer's cache when that may be trusted: a point read of a row that this process works with
  * then costs no query.
  */
-export const make = (
-  cached: (id: ProcessId) => ProcessRow | undefined
-): Effect.Effect<Reads, never, SqlClient.SqlClient> =>
-  Effect.map(SqlClient.SqlClient, (sql) => {
-    const rowsOf = Queries.rowReader(sql, (id) => events(id, 0))
+export const make = (sql: SqlClient.SqlClient, cached: (id: ProcessId) => ProcessRow | undefined): Reads => {
+  const rowsOf = Queries.rowReader(sql, (id) => events(id, 0))
 
-    const events = (id: ProcessId, sequence: number, limit = -1) =>
-      sql<EventColumns>`
+  const events = (id: ProcessId, sequence: number, limit = -1) =>
+    sql<EventColumns>`
         ${sql.literal(Columns.selectEvents)} WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND sequence > ${sequence}
         ORDER BY sequence LIMIT ${limit}
       `.pipe(Effect.map((columns) => columns.map((event) => Columns.eventOf(id, event))))
 
-    const find = (id: ProcessId): Effect.Effect<Found, SqlError> =>
-      Effect.gen(function* () {
-        const [row] = yield* Effect.flatMap(sql.unsafe<RowColumns>(Columns.selectRow, [id]), rowsOf)
-        if (row !== undefined) return { _tag: "Present", row }
-        const [columns] = yield* sql.unsafe<Columns.TombstoneColumns>(Columns.selectTombstone, [id])
-        return columns === undefined || columns.compacted === 1
-          ? { _tag: "Absent" }
-          : { _tag: "Pruned", tombstone: Columns.tombstoneOf(columns) }
-      })
+  const find = (id: ProcessId): Effect.Effect<Found, SqlError> =>
+    Effect.gen(function* () {
+      const [row] = yield* Effect.flatMap(sql.unsafe<RowColumns>(Columns.selectRow, [id]), rowsOf)
+      if (row !== undefined) return { _tag: "Present", row }
+      const [columns] = yield* sql.unsafe<Columns.TombstoneColumns>(Columns.selectTombstone, [id])
+      return columns === undefined || columns.compacted === 1
+        ? { _tag: "Absent" }
+        : { _tag: "Pruned", tombstone: Columns.tombstoneOf(columns) }
+    })
 
-    const known = (id: ProcessId) =>
-      Effect.flatMap(asStoreError("read a process", find(id)), (found) =>
-        found._tag === "Present" ? Effect.void : Effect.fail(new ProcessUnknown({ processId: id }))
-      )
+  const known = (id: ProcessId) =>
+    Effect.flatMap(asStoreError("read a process", find(id)), (found) =>
+      found._tag === "Present" ? Effect.void : Effect.fail(new ProcessUnknown({ processId: id }))
+    )
 
-    return {
-      ...Queries.make(sql, rowsOf, known),
-      execution: ExecutionReads.make(sql),
-      find: (id) =>
-        Effect.suspend(() => {
-          // A driver takes an array for a list of parameters: only text is an id.
-          if (typeof id !== "string") return Effect.succeed({ _tag: "Absent" })
-          const row = cached(id)
-          return row === undefined ? asStoreError("read a process", find(id)) : Effect.succeed({ _tag: "Present", row })
-        }),
-      leaseOf: (id) =>
+  return {
+    ...Queries.make(sql, rowsOf, known),
+    environments: {
+      get: (ref) =>
         asStoreError(
-          "read a lease",
-          Effect.map(find(id), (found) => (found._tag === "Present" ? leaseIn(id, found.row.lease) : undefined))
-        ),
-      eventsAfter: Effect.fnUntraced(function* (id, sequence, limit) {
-        const log = yield* asStoreError("read events", events(id, sequence, limit))
-        if (log.length === 0) yield* known(id)
-        return log
-      }),
-      listNonTerminal: asStoreError(
-        "list processes",
-        Effect.flatMap(
-          sql.unsafe<RowColumns>(
-            `SELECT ${Columns.rowColumns} WHERE state.lifecycle = 'running' ORDER BY state.process_id`
-          ),
-          rowsOf
-        )
-      ),
-      due: ({ nowMs, limit }) =>
-        asStoreError(
-          "list due processes",
+          "read an execution environment",
           Effect.map(
-            sql<{ readonly id: ProcessId }>`
+            sql<{ readonly body: string }>`SELECT body FROM environment WHERE env_ref = ${ref}`,
+            ([found]) => found?.body
+          )
+        )
+    },
+    promises: {
+      get: (keyId) =>
+        asStoreError(
+          "read a promise",
+          Effect.map(sql<StoredPromise>`SELECT body, token FROM promise WHERE key_id = ${keyId}`, ([found]) => found)
+        )
+    },
+    execution: executionReads(sql),
+    find: (id) =>
+      Effect.suspend(() => {
+        // A driver takes an array for a list of parameters: only text is an id.
+        if (typeof id !== "string") return Effect.succeed({ _tag: "Absent" })
+        const row = cached(id)
+        return row === undefined ? asStoreError("read a process", find(id)) : Effect.succeed({ _tag: "Present", row })
+      }),
+    eventsAfter: Effect.fnUntraced(function* (id, sequence, limit) {
+      const log = yield* asStoreError("read events", events(id, sequence, limit))
+      if (log.length === 0) yield* known(id)
+      return log
+    }),
+    listNonTerminal: asStoreError(
+      "list processes",
+      Effect.flatMap(
+        sql.unsafe<RowColumns>(
+          `SELECT ${Columns.rowColumns} WHERE state.lifecycle = 'running' ORDER BY state.process_id`
+        ),
+        rowsOf
+      )
+    ),
+    due: ({ nowMs, limit }) =>
+      asStoreError(
+        "list due processes",
+        Effect.map(
+          sql<{ readonly id: ProcessId }>`
               SELECT id FROM (
                 SELECT pk, process_id AS id FROM state WHERE due_at <= ${nowMs}
                 UNION ALL
@@ -96,13 +105,19 @@ export const make = (
                 WHERE expires_at <= ${nowMs} AND lease.due_at <= ${nowMs}
               ) ORDER BY +pk LIMIT ${limit}
             `,
-            (rows) => rows.map(({ id }) => id)
-          )
+          (rows) => rows.map(({ id }) => id)
+        )
+      ),
+    leases: {
+      of: (id) =>
+        asStoreError(
+          "read a lease",
+          Effect.map(find(id), (found) => (found._tag === "Present" ? leaseIn(id, found.row.lease) : undefined))
         ),
       holders: asStoreError(
         "list lease holders",
         Effect.map(
-          // One row for each keeper, and one for each holder without one; every lease of a keeper shows the same evidence.
+          // One row for each renewer, and one for each owner without one; every lease of a renewer shows the same evidence.
           sql<HolderColumns>`
             SELECT keeper, owner_id, incarnation_id, liveness, count(*) AS leases
             FROM lease JOIN state USING (pk)
@@ -133,7 +148,8 @@ export const make = (
           )
         )
     }
-  })
+  }
+}
 
 interface OwnerColumns {
   readonly owner_id: string
@@ -150,4 +166,63 @@ const ownerOf = ({ owner_id, incarnation_id, liveness }: OwnerColumns): LeaseOwn
   ownerId: owner_id,
   incarnationId: incarnation_id,
   liveness: JSON.parse(liveness) as Liveness
+})
+
+interface JournalColumns {
+  readonly key: string
+  readonly position: number
+  readonly sequence: number
+  readonly operation: JournalOperation
+  readonly at: number
+  readonly outcome: string
+}
+
+const executionReads = (sql: SqlClient.SqlClient): ExecutionReads => ({
+  journal: (id) =>
+    asStoreError(
+      "read a journal",
+      Effect.map(
+        sql<JournalColumns>`
+          SELECT key, position, sequence, operation, at, outcome FROM journal
+          WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) ORDER BY position
+        `,
+        (rows) => rows.map(entryOf)
+      )
+    ),
+  eventByKey: (id, replayKey) =>
+    asStoreError(
+      "read an event",
+      Effect.map(
+        sql<EventColumns>`
+          ${sql.literal(Columns.selectEvents)}
+          WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND replay_key = ${replayKey}
+        `,
+        ([columns]) => (columns === undefined ? undefined : Columns.eventOf(id, columns))
+      )
+    ),
+  timersDue: ({ nowMs, limit }) =>
+    asStoreError(
+      "list timers",
+      Effect.map(
+        sql<{ readonly id: ProcessId }>`
+          SELECT process_id AS id FROM state WHERE deadline <= ${nowMs} ORDER BY deadline LIMIT ${limit}
+        `,
+        (rows) => rows.map(({ id }) => id)
+      )
+    ),
+  nextTimer: asStoreError(
+    "read the next timer",
+    Effect.map(
+      sql<{ readonly next: number }>`
+        SELECT deadline AS next FROM state WHERE deadline IS NOT NULL ORDER BY deadline LIMIT 1
+      `,
+      ([row]) => row?.next
+    )
+  )
+})
+
+const entryOf = ({ at, outcome, ...rest }: JournalColumns): JournalEntry => ({
+  ...rest,
+  atMs: at,
+  outcome: JSON.parse(outcome) as unknown
 })

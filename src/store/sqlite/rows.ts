@@ -2,7 +2,7 @@
  * Rows in SQLite: loading what a decision needs, and writing what it changed, on the writer's own connection.
  *
  * A cache keeps the rows this process works with. It is trusted only while no other process has committed to the file
- * (`PRAGMA data_version`), and takes over what a transaction wrote only after its commit.
+ * (`PRAGMA data_version`), and takes what a transaction wrote only after its commit.
  */
 import type { Database } from "better-sqlite3"
 import { lifecycleOf, nextDeadline } from "../../../machines/process/lifecycle.ts"
@@ -14,15 +14,14 @@ import type { Change, Plan, ProcessRow, View, Write } from "../Decision.ts"
 import type { WakeTimes } from "../Outbox.ts"
 import type { RenewedPage, RenewPage } from "../ProcessStore.ts"
 import * as Children from "./children.ts"
-import type { EventColumns, RowColumns } from "./columns.ts"
+import type { EventColumns, GrantColumns, RowColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
+import type { Outbox } from "./outbox.ts"
 import * as Outboxes from "./outbox.ts"
+import type { Stored } from "./RowCache.ts"
 import * as RowCaches from "./RowCache.ts"
-import * as Beside from "./sideWrites.ts"
 import type { Statements } from "./statements.ts"
 import { prepare } from "./statements.ts"
-import type { Stored } from "./views.ts"
-import * as Views from "./views.ts"
 
 /** Loads and writes rows inside the writer's transactions. */
 export interface Rows {
@@ -30,7 +29,7 @@ export interface Rows {
   readonly write: (changes: ReadonlyArray<Change>, writes: ReadonlyArray<Write>) => void
   readonly renewLeases: (page: RenewPage, nowMs: number) => RenewedPage
   readonly storeId: string
-  /** Grows with every debt that is written, also with one that is undone. */
+  /** Grows with every close request that is written, also with one that is undone. */
   readonly closeRequestsWritten: () => number
   /** A transaction begins: forget the cache if another process has committed since. */
   readonly begin: () => void
@@ -41,7 +40,7 @@ export interface Rows {
   /** The present row as this process knows it, if the cache may be trusted. */
   readonly cached: (id: ProcessId) => ProcessRow | undefined
   /** Ids changed since this was last asked, if another process committed meanwhile. */
-  readonly changedElsewhere: () => ReadonlyArray<ProcessId>
+  readonly externalChanges: () => ReadonlyArray<ProcessId>
 }
 
 /** How many changed rows one poll looks at. */
@@ -56,7 +55,7 @@ export const cacheSize = 4_096
 /** Prepares the statements. The schema must exist. */
 export const make = (db: Database, times: WakeTimes): Rows => {
   const sql = prepare(db)
-  const kin = Children.make(sql)
+  const children = Children.make(sql)
   const outbox = Outboxes.make(db, times)
   const cache = RowCaches.make(cacheSize)
   const types: Columns.EventTypesCache = new Map()
@@ -120,14 +119,14 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     for (const wake of wakes) outbox.add(pk, wake)
     writeState(pk, change)
     writeLease(pk, change)
-    kin.follow(pk, change)
+    children.follow(pk, change)
     cache.touch(id, { pk, row })
     written.push(change)
   }
 
   const writeState = (pk: number, { row, before, events }: Change): void => {
     const { held, fencingToken } = row.lease
-    // A row that somebody holds is no work: its lease says when it becomes work again.
+    // A row that a lease holds is not due: its lease says when it becomes due again.
     const due = held === undefined ? row.dueAtMs : null
     const isNew = before === undefined
     if (
@@ -168,21 +167,31 @@ export const make = (db: Database, times: WakeTimes): Rows => {
       if (before?.lease.held !== undefined) sql.removeLease.run(pk)
     } else if (held !== before?.lease.held || row.dueAtMs !== before.dueAtMs) {
       const { ownerId, incarnationId, liveness } = held.owner
-      const { leaseToken, claimedAtMs, expiresAtMs, renewerId: keeper = null } = held
+      const { leaseToken, claimedAtMs, expiresAtMs, renewerId = null } = held
       const evidence = JSON.stringify(liveness)
-      sql.putLease.run(pk, leaseToken, ownerId, incarnationId, evidence, claimedAtMs, expiresAtMs, row.dueAtMs, keeper)
+      sql.putLease.run(
+        pk,
+        leaseToken,
+        ownerId,
+        incarnationId,
+        evidence,
+        claimedAtMs,
+        expiresAtMs,
+        row.dueAtMs,
+        renewerId
+      )
     }
   }
 
-  const writeBeside = Beside.make(sql, outbox, {
-    kin,
-    // Decisions write beside rows that they have loaded.
+  const writeSide = sideWrites(sql, outbox, {
+    children,
+    // A decision has loaded the rows that its side writes name.
     pkOf: (id) => (load(id) as Stored).pk,
     takeChange: () => nextChange++,
     forget: cache.forget
   })
 
-  /** Extends leases by their keeper; the rows that are known here follow. */
+  /** Extends the leases of one renewer, in the database and in the cache. */
   const renewLeases = ({ renewerId: keeper, ttlMs, after = 0 }: RenewPage, nowMs: number): RenewedPage => {
     const last = sql.lastOfPage.get(after, renewalPage) as number | null
     const expiresAtMs = nowMs + ttlMs
@@ -204,7 +213,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     return { renewed, expiresAtMs, next: last }
   }
 
-  const forgetForeign = (): void => {
+  const forgetIfStale = (): void => {
     const present = dataVersion(sql)
     if (present === version) return
     version = present
@@ -215,15 +224,15 @@ export const make = (db: Database, times: WakeTimes): Rows => {
 
   return {
     storeId: sql.storeId.get() as string,
-    closeRequestsWritten: kin.closeRequestsWritten,
-    view: Views.make(sql, outbox, load),
+    closeRequestsWritten: children.closeRequestsWritten,
+    view: viewsOf(sql, outbox, load),
     write: (changes, writes) => {
       for (const change of changes) writeOne(change)
-      for (const write of writes) writeBeside(write)
+      for (const write of writes) writeSide(write)
     },
     renewLeases,
     begin: () => {
-      forgetForeign()
+      forgetIfStale()
       cache.begin()
     },
     committed: () => {
@@ -231,7 +240,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
         const { eventTypes } = row.base.registration
         types.set(eventTypesHash(eventTypes), eventTypes)
       }
-      // Nobody else committed since the last poll, so there is nothing before this commit that a poll should find.
+      // No other process committed since the last poll, so there is nothing before this commit that a poll should find.
       if (version === polledVersion) polledChange = nextChange - 1
       else if (own.size < cacheSize) for (let change = firstChange; change < nextChange; change++) own.add(change)
       firstChange = nextChange
@@ -239,7 +248,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     },
     rolledBack: () => {
       written.length = 0
-      // A commit that failed may be on the disk: the cache may be behind the file, and the next poll tells what it finds.
+      // A commit that failed may be on the disk: the cache may be behind the file, and the next poll reports what it finds.
       cache.clear()
       polledVersion = -1
       nextChange = lastChange(sql) + 1
@@ -247,14 +256,14 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     },
     cached: (id) => {
       try {
-        forgetForeign()
+        forgetIfStale()
       } catch {
         // The read that follows meets the same failure, and says so.
         return undefined
       }
       return cache.committed(id)?.row
     },
-    changedElsewhere: () => {
+    externalChanges: () => {
       const present = dataVersion(sql)
       if (present === polledVersion) return []
       polledVersion = present
@@ -276,3 +285,99 @@ export const make = (db: Database, times: WakeTimes): Rows => {
 const dataVersion = (sql: Statements): number => sql.dataVersion.get() as number
 
 const lastChange = (sql: Statements): number => sql.lastChange.get() as number
+
+/** Makes what a decision sees, on the writer's own connection; `load` knows the rows that the present transaction has touched. */
+const viewsOf =
+  (
+    sql: Statements,
+    outbox: Outbox,
+    load: (id: ProcessId) => Stored | undefined
+  ): ((plan: Plan, nowMs: number) => View) =>
+  (plan, nowMs) => ({
+    nowMs,
+    ...Children.viewOf(sql, (id) => load(id)?.pk),
+    row: (id) => load(id)?.row,
+    tombstone: (id) => {
+      const columns = sql.tombstone.get(id) as TombstoneColumns | undefined
+      return columns && Columns.tombstoneOf(columns)
+    },
+    replayed: (id, key) => {
+      const stored = load(id)
+      return stored && eventAt(id, sql.replayed.get(stored.pk, key))
+    },
+    firstEventAfter: (id, eventType, sequence) => {
+      const stored = load(id)
+      return stored && eventAt(id, sql.firstEventAfter.get(stored.pk, eventType, sequence))
+    },
+    grant: (scopeId, id) => grants(sql.grant.all(scopeId, id))[0],
+    grantsOf: (id) => grants(sql.grantsOf.all(id)),
+    sessionGrants: () => (plan.session === undefined ? [] : grants(sql.sessionGrants.all(plan.session))),
+    sessionTargets: () =>
+      plan.session === undefined ? [] : (sql.sessionTargets.all(plan.session) as ReadonlyArray<ProcessId>),
+    outbox: outbox.viewOf(nowMs, (id) => load(id)?.pk)
+  })
+
+const eventAt = (id: ProcessId, columns: unknown) =>
+  columns === undefined ? undefined : Columns.eventOf(id, columns as EventColumns)
+
+const grants = (columns: ReadonlyArray<unknown>) => (columns as ReadonlyArray<GrantColumns>).map(Columns.grantOf)
+
+/** What side writes need of the rows. */
+interface RowAccess {
+  readonly children: Children.Children
+  readonly pkOf: (id: ProcessId) => number
+  /** Takes the next number of the change feed. */
+  readonly takeChange: () => number
+  /** The process is gone: the cache must not answer it any more. */
+  readonly forget: (id: ProcessId) => void
+}
+
+/** Makes side writes, in the transaction of the decision that asked for them. */
+const sideWrites =
+  (sql: Statements, outbox: Outbox, { children, pkOf, takeChange, forget }: RowAccess): ((write: Write) => void) =>
+  (write) => {
+    switch (write._tag) {
+      case "PutGrant": {
+        const { scopeId, processId, sessionId, descriptor } = write.grant
+        sql.putGrant.run(scopeId, pkOf(processId), sessionId, JSON.stringify(descriptor))
+        return
+      }
+      case "RemoveGrant":
+        sql.removeGrant.run(write.scopeId, pkOf(write.processId))
+        return
+      case "AckWake":
+        sql.ackWake.run(pkOf(write.processId), write.sequence)
+        return
+      case "PutJournal": {
+        const { processId, entry } = write
+        const { key, position, sequence, operation, atMs, outcome } = entry
+        sql.putJournal.run(pkOf(processId), key, position, sequence, operation, atMs, JSON.stringify(outcome))
+        return
+      }
+      case "Prune": {
+        const { processId, terminalState, prunedAtMs, lastSequence, lastFence } = write.tombstone
+        const pk = pkOf(processId)
+        for (const statement of sql.prune) statement.run(pk)
+        sql.putTombstone.run(processId, terminalState, prunedAtMs, lastSequence, lastFence, takeChange())
+        forget(processId)
+        return
+      }
+      case "PutCloseRequest":
+        children.write(pkOf(write.request.childId), write)
+        return
+      case "RemoveCloseRequest":
+        children.write(pkOf(write.childId), write)
+        return
+      case "PutWake":
+        outbox.put(write.row)
+        return
+      case "Compact":
+        sql.compact.run(write.processId)
+        return
+      case "PutEnvironment":
+        sql.putEnvironment.run(write.ref, write.body)
+        return
+      case "EndPromise":
+        sql.endPromise.run(write.keyId, write.body, write.token)
+    }
+  }

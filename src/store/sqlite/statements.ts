@@ -1,30 +1,27 @@
 /**
- * The writer's prepared statements: every SQL text that writes stands here.
+ * Every SQL text that the writer prepares, by name. Texts that the reads share are beside the columns they select.
  */
 
 import type { Database, Statement } from "better-sqlite3"
 import * as Columns from "./columns.ts"
 
-const columns = `SELECT state.process_id AS childId, debt.parent_id AS parentId, action, reason, owed_at AS requestedAtMs
+/** Reads close requests, on any connection. */
+export const selectCloseRequests = `SELECT state.process_id AS childId, debt.parent_id AS parentId, action, reason, owed_at AS requestedAtMs
 FROM debt JOIN state USING (pk)`
 
-/** The texts, by name; the writer prepares them with its others. */
-export const childTexts = {
+/** The texts, by name. */
+export const texts = {
   insertChild: "INSERT INTO child (pk, parent_id, close_policy) VALUES (?, ?, ?)",
-  // Everything that one end owes. The order of the join is forced: a process without children costs one probe of the index.
-  oweChildren: `INSERT INTO debt (pk, parent_id, action, reason, owed_at)
+  // All requests of one end. The order of the join is forced: a process without children costs one probe of the index.
+  putCloseRequests: `INSERT INTO debt (pk, parent_id, action, reason, owed_at)
      SELECT child.pk, child.parent_id, child.close_policy, @reason, @at
      FROM child CROSS JOIN state ON state.pk = child.pk
      WHERE child.parent_id = @parent AND state.lifecycle = 'running' AND child.close_policy IN (@first, @second)
      ON CONFLICT DO NOTHING`,
-  owe: `INSERT INTO debt (pk, parent_id, action, reason, owed_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-  payDebt: "DELETE FROM debt WHERE pk = ?",
-  debt: `${columns} WHERE debt.pk = ?`,
-  owes: "SELECT 1 FROM debt WHERE parent_id = ? LIMIT 1"
-} as const
-
-const texts = {
-  ...childTexts,
+  putCloseRequest: `INSERT INTO debt (pk, parent_id, action, reason, owed_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  removeCloseRequest: "DELETE FROM debt WHERE pk = ?",
+  closeRequest: `${selectCloseRequests} WHERE debt.pk = ?`,
+  hasCloseRequests: "SELECT 1 FROM debt WHERE parent_id = ? LIMIT 1",
   row: Columns.selectRow,
   eventTypes: "SELECT body FROM event_types WHERE hash = ?",
   events: `${Columns.selectEvents} WHERE pk = ? ORDER BY sequence`,
@@ -78,8 +75,8 @@ const texts = {
 
 type Name = keyof typeof texts
 
-/** Prepared statements by name; `bury` removes what belongs to a process, children first. */
-export type Statements = { readonly [Key in Name]: Statement } & { readonly bury: ReadonlyArray<Statement> }
+/** Prepared statements by name; `prune` removes what belongs to a process, dependent rows first. */
+export type Statements = { readonly [Key in Name]: Statement } & { readonly prune: ReadonlyArray<Statement> }
 
 /** These answer the value of their one column. */
 const plucked: ReadonlySet<Name> = new Set([
@@ -91,7 +88,7 @@ const plucked: ReadonlySet<Name> = new Set([
   "lastOfPage"
 ])
 
-const buried = [
+const pruned = [
   "debt",
   "child",
   "journal",
@@ -112,9 +109,6 @@ export const prepare = (db: Database): Statements => {
   })
   return {
     ...(Object.fromEntries(named) as { readonly [Key in Name]: Statement }), // one statement was made for each name
-    bury: buried.map((table) => db.prepare(`DELETE FROM ${table} WHERE pk = ?`))
+    prune: pruned.map((table) => db.prepare(`DELETE FROM ${table} WHERE pk = ?`))
   }
 }
-
-/** Reads debts, on any connection. */
-export const selectDebts: string = columns

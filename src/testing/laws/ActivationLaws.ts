@@ -5,11 +5,11 @@ import * as Effect from "effect/Effect"
 import { plain } from "../../model/EventType.ts"
 import type { LeaseOwner } from "../../model/Lease.ts"
 import type { Registration } from "../../model/Registration.ts"
-import { Activations } from "../../operations/Activations.ts"
 import { external, host } from "../../operations/decisions/authority.ts"
 import type { ReadyWorker } from "../../operations/decisions/register.ts"
 import { isFold, keptOf, logOf, recordOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import {
+  begin,
   claimed,
   freshId,
   freshOwner,
@@ -25,9 +25,9 @@ import type { Law } from "../Law.ts"
 import { expectEquals, LawClock, lawsOf } from "../Law.ts"
 
 const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
-  *"an activation begins with one fact: who began it, when, as which attempt, under which fence"({ activations }) {
+  *"an activation begins with one fact: who began it, when, as which attempt, under which fence"() {
     const { id, lease } = yield* leasedProcess()
-    const row = yield* activations.begin(lease, 1, stable)
+    const row = yield* begin(lease, stable)
     const [event] = yield* logOf(id)
     yield* expectEquals(
       "the type and key",
@@ -50,44 +50,9 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* isFold(id)
   },
 
-  *"beginning the same activation under the same fence again is a replay, also once the lease is gone"({
-    activations,
-    clock
-  }) {
-    const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
-    yield* activations.begin(lease, 1, stable)
-    yield* writesNothing([id], activations.begin(lease, 1, stable))
-    yield* clock.advance(shortMs)
-    const again = yield* writesNothing([id], activations.begin(lease, 1, stable))
-    yield* expectEquals("the answer", again.sequence, 1)
-  },
-
-  *"an activation that another owner began is a conflict"({ activations }) {
+  *"an attempt is counted when the activation before it left no fact"() {
     const { id, lease } = yield* lostActivation
-    yield* expectEquals("the fence", lease.fencingToken, 2)
-    const error = yield* refused("it", "EventRejected", [id], activations.begin(lease, 1, stable))
-    yield* expectEquals("the reason", error.reason, "replay_conflict")
-  },
-
-  *"only the next activation begins"({ activations }) {
-    const { id, lease } = yield* leasedProcess()
-    for (const activation of [0, 2, 7]) {
-      yield* refused(`activation ${activation}`, "EventRejected", [id], activations.begin(lease, activation, stable))
-    }
-  },
-
-  *"no activation begins of an ended or unknown process"({ activations, registry }) {
-    const { id, lease } = yield* leasedProcess()
-    const unknown = { ...lease, processId: yield* freshId }
-    yield* refused("an unknown one", "ProcessUnknown", [unknown.processId], activations.begin(unknown, 1, stable))
-    yield* registry.completeProcessWithLease(lease, outputs.Success)
-    const later = yield* claimed(id, yield* freshOwner())
-    yield* refused("an ended one", "ProcessAlreadyTerminal", [id], activations.begin(later, 1, stable))
-  },
-
-  *"an attempt is counted when the activation before it left no fact"({ activations }) {
-    const { id, lease } = yield* lostActivation
-    yield* activations.begin(lease, 2, stable)
+    yield* begin(lease, stable)
     const record = yield* recordOf(id)
     yield* expectEquals("the counters", [record.activations, record.attempts], [2, 2])
     yield* isFold(id)
@@ -95,19 +60,19 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
 
   *"an activation after a hand-back goes on with the same attempt"({ activations }) {
     const { id, lease } = yield* leasedProcess()
-    yield* activations.begin(lease, 1, stable)
+    yield* begin(lease, stable)
     yield* activations.suspend(lease, "passivated")
-    yield* activations.begin(yield* claimed(id, yield* freshOwner()), 2, stable)
+    yield* begin(yield* claimed(id, yield* freshOwner()), stable)
     const record = yield* recordOf(id)
     yield* expectEquals("the counters", [record.activations, record.attempts], [2, 1])
     yield* isFold(id)
   },
 
-  *"the first owner stays the first"({ activations, registry }) {
+  *"the first owner stays the first"({ registry }) {
     const { id, lease } = yield* lostActivation
     const { firstStarted } = yield* recordOf(id)
     const late = yield* freshOwner("late")
-    yield* activations.begin(lease, 2, late)
+    yield* begin(lease, late)
     yield* registry.recordFirstStarted(id, { owner: late, startedAtMs: 1 })
     yield* expectEquals("the first owner", (yield* recordOf(id)).firstStarted, firstStarted)
   },
@@ -136,17 +101,10 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* isFold(id)
   },
 
-  *"an activation recorded by its first start is begun under the same fence by replay"({ activations, registry }) {
-    const { id, lease } = yield* leasedProcess()
-    yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
-    const row = yield* writesNothing([id], activations.begin(lease, 1, stable))
-    yield* expectEquals("the activations", row.snapshot.context.activations, 1)
-  },
-
   *"a hand-back writes its reason and releases the lease in one commit"({ activations }) {
     for (const reason of ["handed_back", "passivated", "lease_lost"] as const) {
       const { id, lease } = yield* leasedProcess()
-      yield* activations.begin(lease, 1, stable)
+      yield* begin(lease, stable)
       yield* activations.suspend(lease, reason)
       const kept = yield* keptOf(id)
       yield* expectEquals("the lease and its fence", [kept.lease, kept.fencingToken], [undefined, 1])
@@ -175,7 +133,7 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     for (const activation of [1, 2, 3]) {
       const lease = yield* claimed(id, yield* freshOwner())
       yield* expectEquals("the fence", lease.fencingToken, activation)
-      yield* activations.begin(lease, activation, stable)
+      yield* begin(lease, stable)
       yield* activations.suspend(lease, "handed_back")
     }
     yield* expectEquals("the log", yield* typesOf(id), [
@@ -187,17 +145,6 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
       "process.suspended"
     ])
     yield* isFold(id)
-  },
-
-  *"of racing workers with one lease exactly one activation begins"({ activations }) {
-    const { id, lease } = yield* leasedProcess()
-    yield* Effect.all(
-      Array.from({ length: 8 }, () => activations.begin(lease, 1, stable)),
-      {
-        concurrency: "unbounded"
-      }
-    )
-    yield* expectEquals("the log", yield* typesOf(id), ["process.started"])
   }
 })
 
@@ -205,10 +152,9 @@ const stable: LeaseOwner = { ownerId: "stable", incarnationId: "life", liveness:
 
 /** An activation whose lease ran out without a fact, and the lease of the next holder. */
 const lostActivation = Effect.gen(function* () {
-  const activations = yield* Activations
   const clock = yield* LawClock
   const { id, lease: first } = yield* leasedProcess("rerunnable", shortMs)
-  yield* activations.begin(first, 1, stable)
+  yield* begin(first, stable)
   yield* clock.advance(shortMs)
   return { id, lease: yield* claimed(id, yield* freshOwner()) }
 })

@@ -10,12 +10,13 @@ import { external } from "../../operations/decisions/authority.ts"
 import type { DispatchOutcome } from "../../operations/decisions/children.ts"
 import * as Children from "../../operations/decisions/children.ts"
 import type { CompletionRefusal } from "../../operations/decisions/completion.ts"
-import type { Lookup } from "../../operations/ProcessRegistry.ts"
+import type { Lookup } from "../../operations/existing.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import type { CloseRequest } from "../../store/Children.ts"
+import type { CloseRequest } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, recordOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import {
+  begin,
   claimed,
   endOf,
   freshId,
@@ -98,7 +99,7 @@ const childrenLaws: ReadonlyArray<Law> = [
       yield* expectEquals("asked to stop, not ended", yield* children.closeRequestsOf(bySweep), [])
       yield* activations.recover(bySweep, yield* recoverer())
       const lease = yield* claimed(byDrain, owner, shortMs)
-      yield* activations.begin(lease, 1, owner)
+      yield* begin(lease, owner)
       yield* clock.advance(shortMs)
       yield* activations.drain(byDrain, yield* recoverer({ owner }))
       const requested = yield* Effect.forEach(parents, (parent) => children.closeRequestsOf(parent))
@@ -203,7 +204,7 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
       ["process.abandon_requested"]
     ])
     yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), [])
-    yield* expectEquals("again", yield* writesNothing([cancelled], dispatched(cancelled)), "paid_before")
+    yield* expectEquals("again", yield* writesNothing([cancelled], dispatched(cancelled)), "none_pending")
     yield* Effect.forEach([cancelled, abandoned], isFold)
   },
 
@@ -294,11 +295,12 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     yield* expectEquals("the report", (yield* prune(scope)).prunedProcesses, 1)
     yield* expectEquals("the children", yield* children.of(parent), [])
     yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), [])
-    yield* expectEquals("a dispatch", yield* dispatched(child), "paid_before")
+    yield* expectEquals("a dispatch", yield* dispatched(child), "none_pending")
   }
 })
 
-const paidBefore = (count: number): ReadonlyArray<DispatchOutcome> => Array.from({ length: count }, () => "paid_before")
+const paidBefore = (count: number): ReadonlyArray<DispatchOutcome> =>
+  Array.from({ length: count }, () => "none_pending")
 
 /** The laws of this file, by subject. */
 export const laws: ReadonlyArray<Law> = [...childrenLaws, ...parentCloseLaws]

@@ -3,20 +3,18 @@
  */
 import * as Effect from "effect/Effect"
 import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
-import type { EventRejected, InputInvalid, LeaseLost, ProcessAlreadyTerminal } from "../../model/errors.ts"
+import type { InputInvalid } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalOperation } from "../../model/JournalEntry.ts"
-import type { Lease } from "../../model/Lease.ts"
-import { Activations } from "../../operations/Activations.ts"
 import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import { host } from "../../operations/decisions/authority.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
-import type { Leases } from "../../operations/Leases.ts"
-import type { Lookup } from "../../operations/ProcessRegistry.ts"
+import type { Lookup } from "../../operations/existing.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, logOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import {
+  begin,
   freshId,
   freshOwner,
   freshProcess,
@@ -206,18 +204,13 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
 })
 
 /** A process whose first activation has begun, under a lease that no law outlasts. */
-const begunProcess: Effect.Effect<
-  { readonly id: ProcessId; readonly lease: Lease },
-  Effect.Effect.Error<ReturnType<typeof leasedProcess>> | ProcessAlreadyTerminal | EventRejected | LeaseLost,
-  ProcessRegistry | Leases | Activations
-> = Effect.gen(function* () {
-  const activations = yield* Activations
+const begunProcess = Effect.gen(function* () {
   const { id, lease } = yield* leasedProcess("rerunnable", 10 * longMs)
-  yield* activations.begin(lease, 1, yield* freshOwner())
+  yield* begin(lease, yield* freshOwner())
   return { id, lease }
 })
 
-/** The entry of an operation, before what it came to is known. */
+/** The entry of an operation, before its outcome is known. */
 const draft = (position: number, operation: JournalOperation): Omit<Draft, "outcome"> => ({
   key: `k${position}#1`,
   position,

@@ -9,8 +9,8 @@ import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../../operations/decisions/completion.ts"
+import type { Lookup } from "../../operations/existing.ts"
 import { HandleGrants } from "../../operations/HandleGrants.ts"
-import type { Lookup } from "../../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, logOf, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
@@ -186,7 +186,7 @@ const changesNoGrant = <A, E, R>(
 ): Effect.Effect<A, E | Mismatch | StoreError, R | ProcessStore> =>
   Effect.gen(function* () {
     const store = yield* ProcessStore
-    const grantsOf = Effect.forEach(ids, (id) => store.grants({ processId: id }))
+    const grantsOf = Effect.forEach(ids, (id) => store.grants.of({ processId: id }))
     const before = yield* grantsOf
     const answer = yield* effect
     yield* expectEquals("the grants after an operation that moves none", yield* grantsOf, before)

@@ -67,7 +67,7 @@ const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     const record = yield* registry.completeProcessWithLease(lease, outputs.Failure)
     yield* expectEquals("the record", yield* registry.getProcess(id), record)
     yield* expectEquals("the end", (yield* store.eventsAfter(id, 0)).length, 1)
-    yield* expectEquals("the lease", yield* store.leaseOf(id), undefined)
+    yield* expectEquals("the lease", yield* store.leases.of(id), undefined)
     const running = (yield* registry.listNonTerminal).filter((other) => other.id === id)
     yield* expectEquals("the list of what has not ended", running, [])
   },

@@ -38,7 +38,7 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* activations.suspend(yield* leaseOf(released), "handed_back")
     yield* clock.advance(shortMs)
     const before = { lapsed: yield* keptOf(lapsed), foreign: yield* keptOf(foreign.id) }
-    const page = yield* store.renewLeases({ renewerId, ttlMs: 2 * longMs })
+    const page = yield* store.leases.renew({ renewerId, ttlMs: 2 * longMs })
     yield* expectEquals(
       "what was renewed",
       page.renewed.map(({ processId }) => processId),
@@ -63,13 +63,13 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     const { renewerId, run } = yield* worker
     const id = yield* run(longMs)
     const lease = yield* leaseOf(id)
-    let page = yield* store.renewLeases({ renewerId, ttlMs: longMs })
+    let page = yield* store.leases.renew({ renewerId, ttlMs: longMs })
     for (let pages = 0; page.next !== undefined && pages < 1_000; pages++) {
-      page = yield* store.renewLeases({ renewerId, ttlMs: longMs, after: page.next })
+      page = yield* store.leases.renew({ renewerId, ttlMs: longMs, after: page.next })
     }
     yield* expectEquals("a page after the last", page.next, undefined)
     yield* registry.completeProcessWithLease(lease, outputs.Success)
-    yield* expectEquals("what is left to renew", (yield* store.renewLeases({ renewerId, ttlMs: longMs })).renewed, [])
+    yield* expectEquals("what is left to renew", (yield* store.leases.renew({ renewerId, ttlMs: longMs })).renewed, [])
     yield* isFold(id)
   },
 
@@ -86,7 +86,7 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     const second = yield* freshProcess()
     yield* claimed(second, owner)
     yield* clock.advance(shortMs)
-    const holders = yield* store.holders
+    const holders = yield* store.leases.holders
     const own = holders.filter((holder) => holder.renewerId === renewerId)
     yield* expectEquals(
       "how many leases",
@@ -96,7 +96,7 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     const alone = holders.filter((holder) => holder.owner.incarnationId === owner.incarnationId)
     yield* expectEquals("the one without a renewer", alone, [{ owner, leases: 2 }])
     const held = yield* Effect.forEach([...own, ...alone], (holder) =>
-      Effect.map(store.heldBy(holder), (all) => all.map(({ processId }) => processId))
+      Effect.map(store.leases.heldBy(holder), (all) => all.map(({ processId }) => processId))
     )
     yield* expectEquals("which", held, [ids, [id, second]])
   },
@@ -254,7 +254,7 @@ const drained = (id: ProcessId, owner: LeaseOwner) =>
 
 const reacquired = (lease: Lease, owner: LeaseOwner) =>
   Effect.flatMap(Effect.all([Activations, drainer(owner)]), ([activations, { claimant }]) =>
-    activations.retake(lease, { ...claimant, owner: lease.owner })
+    activations.reacquire(lease, { ...claimant, owner: lease.owner })
   )
 
 /** The lease that is stored; the laws above ask only for leases that are held. */

@@ -12,6 +12,7 @@ import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, keptOf, logOf, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
 import {
+  begin,
   claimed,
   freshId,
   freshOwner,
@@ -183,7 +184,6 @@ const first: LeaseOwner = { ownerId: "first", incarnationId: "life", liveness: {
 
 const arrange = (row: Arrangement) =>
   Effect.gen(function* () {
-    const activations = yield* Activations
     const registry = yield* ProcessRegistry
     const leases = yield* Leases
     const clock = yield* LawClock
@@ -193,7 +193,7 @@ const arrange = (row: Arrangement) =>
       if (row.started) yield* registry.recordFirstStarted(id, { owner: first, startedAtMs: 1 })
     } else {
       const lease = yield* claimed(id, holder, row.lease.startsWith("lapsed") ? shortMs : longMs)
-      if (row.started) yield* activations.begin(lease, 1, first)
+      if (row.started) yield* begin(lease, first)
       if (row.lease === "released") yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
     }
     if (row.abandonRequested)

@@ -1,5 +1,5 @@
 /**
- * Writes what is not written by hand: the pages of the machines, the import graph of the map, the schema.
+ * Writes what is not written by hand: the pages of the machines, the API report, the import graph of the map, the schema.
  *
  * Run as `npm run codegen`; with `--check` it writes nothing, names each file that differs and exits with 1.
  */
@@ -8,6 +8,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { cruiseTree } from "../../architecture/layers.ts"
 import { projectRoot } from "../projectRoot.ts"
+import { apiReport } from "./apiReport.ts"
 import { withGraph } from "./importGraph.ts"
 import { machinePages } from "./machinePages.ts"
 import { recoveryPage } from "./recoveryPage.ts"
@@ -35,6 +36,7 @@ export const generate = async (root: string): Promise<ReadonlyArray<Generated>> 
   return [
     ...pages,
     ...stale,
+    { path: "docs/api.md", text: apiReport(root) },
     { path: "docs/map.md", text: withGraph(readFileSync(join(root, "docs/map.md"), "utf8"), await cruiseTree(root)) },
     { path: "test/store/schema.sql", text: await schema() }
   ]

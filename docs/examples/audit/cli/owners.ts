@@ -31,7 +31,7 @@ export const watch = (
 
     const look = Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis
-      known = seen(known, ownersOf(yield* store.holders, identity.incarnationId), nowMs)
+      known = seen(known, ownersOf(yield* store.leases.holders, identity.incarnationId), nowMs)
       const owners = known.map(({ owner }) => owner)
       const text = describe(owners)
       if (screen.live) return screen.status([text, bodiesOf(yield* host.tree)].filter((line) => line !== ""))

@@ -2,14 +2,15 @@
  * The sub-agents: each has a session of its own, and does its share of the audit in one turn of it.
  *
  * ```
- * audit ─ startSessionTurn ─► create the session ─► run its turn: batches as children ─► what they found
+ * audit ─ start a turn ─► create the session ─► run its turn: batches as children ─► what they found
  *                                                    └ interrupted ─► close the session; the next activation asks for it again
  * ```
  * Invariant: a session is named by the process of its turn, so that a turn that goes on elsewhere goes on in the same session.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { ExecutionContext, SessionTurn } from "../../../../src/index.ts"
+import type { ExecutionContext } from "../../../../src/index.ts"
+import { SessionTurn } from "../../../../src/index.ts"
 import { harmless } from "../report/text.ts"
 import { BatchReport } from "./FileReport.ts"
 import { CriticalFound, readShare, ShareInput } from "./messages.ts"
@@ -33,18 +34,20 @@ export const agents: SessionTurn.SessionRunner<never> = {
 export const delegate = (context: ExecutionContext.ExecutionContext, input: ShareInput) =>
   Effect.gen(function* () {
     const { name, path } = input.share
-    const turn = yield* context.startSessionTurn({
+    const turn = yield* context.start(SubAgent, {
       name,
       label: harmless(path),
-      createRequest: { subagent: { capability: "reads a share of a directory" } },
-      turnInput: yield* encodeInput(input),
-      outputContract: contract,
-      disposition: "rerunnable",
-      events: [CriticalFound]
+      payload: {
+        createRequest: { subagent: { capability: "reads a share of a directory" } },
+        turnInput: yield* encodeInput(input),
+        outputContract: contract
+      }
     })
     const { turn: answer } = yield* turn.await
     return yield* decodeReport(answer)
   }).pipe(Effect.catchTag("ParseError", Effect.die)) // what is written here is read here
+
+const SubAgent = SessionTurn.make({ disposition: "rerunnable", events: [CriticalFound] })
 
 const Turn = Schema.Struct({ turnInput: ShareInput, outputContract: Schema.Literal(contract) })
 const decodeTurn = Schema.decodeUnknown(Turn)

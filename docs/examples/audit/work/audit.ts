@@ -67,7 +67,7 @@ export const Audit = Engine.make("audit", {
   run: ({ directory, out, exclude, ownPaths, fileTimeoutMs }, context) =>
     Effect.gen(function* () {
       const listAndRead = Effect.gen(function* () {
-        const child = yield* context.startChild(Listing, { name: "listing", payload: { directory, exclude, ownPaths } })
+        const child = yield* context.start(Listing, { name: "listing", payload: { directory, exclude, ownPaths } })
         const listing = yield* child.await
         const shares = yield* Effect.forEach(
           listing.shares,

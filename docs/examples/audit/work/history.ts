@@ -29,7 +29,7 @@ export const gitHistory = (context: ExecutionContext.ExecutionContext, directory
     let stops = 0
     for (let number = 1; ; number++) {
       const name = number === 1 ? "git-log" : `git-log-${number}`
-      const child = yield* context.startChild(GitLog, { name, payload: { directory } })
+      const child = yield* context.start(GitLog, { name, payload: { directory } })
       // A step, since a lack of patience depends on the clock: a later activation must come to the same next child.
       const attempt = yield* context.step(`answer of ${name}`, answerOf(child), { schema: Attempt })
       if (attempt._tag === "Known") return attempt.history

@@ -38,7 +38,7 @@ export const readShare = (
       share.batches,
       ({ name, files }) =>
         Effect.flatMap(
-          context.startChild(ReadBatch, { name, payload: { directory, files, fileTimeoutMs } }),
+          context.start(ReadBatch, { name, payload: { directory, files, fileTimeoutMs } }),
           (batch) => batch.await
         ),
       { concurrency: "unbounded" }

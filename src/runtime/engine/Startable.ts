@@ -1,0 +1,98 @@
+/**
+ * What can be started as a process: an engine, a tool, a turn of a child session, or work that an outside system does.
+ *
+ * Invariant: every start takes one way. The payload is encoded and judged, the environment captured, the registration checked.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Disposition } from "../../../machines/recovery.ts"
+import * as Environment from "../../model/Environment.ts"
+import type { InputInvalid, RegistrationInvalid } from "../../model/errors.ts"
+import type { EnvironmentRef } from "../../model/ids.ts"
+import { processId } from "../../model/ids.ts"
+import type { Provenance, SessionScope } from "../../model/Provenance.ts"
+import type { Parent, ProcessIdentity, ProcessInput, Registered } from "../../model/Registration.ts"
+import * as Registration from "../../model/Registration.ts"
+import type { Outcomes } from "./outcomes.ts"
+import { outcomesOf } from "./outcomes.ts"
+import type { AnySignal } from "./Signal.ts"
+
+/** Something that can be started with a payload, with the types of its outcomes and of the signals it takes. */
+export interface Startable<Payload, Success, Failure, Signals extends AnySignal = never>
+  extends Outcomes<Success, Failure> {
+  readonly disposition: Disposition
+  readonly maxAttempts?: number
+  readonly signals: ReadonlyArray<Signals>
+  /** What its processes may append, the core types among them. @default the core types alone */
+  readonly eventTypes?: Registration.Registration["eventTypes"]
+  /** Whether its processes run under a captured environment; sessions and outside systems have their own. */
+  readonly hasEnvironment: boolean
+  /**
+   * Encodes a payload for the process of this id, and judges it.
+   *
+   * Fails with `InputInvalid`, naming the field that does not fit.
+   */
+  readonly inputOf: (payload: Payload, id: string) => Effect.Effect<StartInput, InputInvalid>
+}
+
+/** What a process will execute, and what people know it by. */
+export interface StartInput {
+  readonly input: ProcessInput
+  /** @default the identity of its input */
+  readonly identity?: ProcessIdentity
+}
+
+/** How to start a process. */
+export interface StartSpec<Payload> {
+  readonly id: string
+  readonly payload: Payload
+  readonly label?: string
+  readonly provenance: Provenance
+  readonly parent?: Parent
+  /** Before this time no body begins. Units: epoch milliseconds, UTC. */
+  readonly startAtMs?: number
+  readonly wakeTarget?: SessionScope
+}
+
+/**
+ * Builds the registration of a start and checks it.
+ *
+ * Fails with `InputInvalid` (the payload does not fit) or `RegistrationInvalid` (the id is blank), naming the field.
+ */
+export const registrationOf = <Payload, E = never>(
+  startable: Pick<
+    Startable<Payload, unknown, unknown, AnySignal>,
+    "disposition" | "maxAttempts" | "eventTypes" | "hasEnvironment" | "inputOf"
+  >,
+  spec: StartSpec<Payload>,
+  environment: Effect.Effect<EnvironmentRef, E> = Effect.succeed(Environment.emptyRef)
+): Effect.Effect<Registered, InputInvalid | RegistrationInvalid | E> =>
+  Effect.flatMap(startable.inputOf(spec.payload, spec.id), (input) =>
+    Effect.flatMap(startable.hasEnvironment ? environment : Effect.succeed(undefined), (envRef) => {
+      const { disposition, maxAttempts, eventTypes } = startable
+      const { id, label, provenance, parent, wakeTarget, startAtMs } = spec
+      const draft = Registration.make(processId(id), input.input, disposition, provenance)
+      return Registration.prepare({
+        ...draft,
+        identity: { ...(input.identity ?? draft.identity), ...(label === undefined ? {} : { label }) },
+        ...(eventTypes === undefined ? {} : { eventTypes }),
+        ...(maxAttempts === undefined ? {} : { maxAttempts }),
+        ...(envRef === undefined ? {} : { envRef }),
+        ...(parent === undefined ? {} : { parent }),
+        ...(wakeTarget === undefined ? {} : { wakeTarget }),
+        ...(startAtMs === undefined ? {} : { startAtMs })
+      })
+    })
+  )
+
+/**
+ * Work that an outside system does: no host runs it. Its payload is any JSON, which the outside system is handed; a `label`,
+ * `name` or `title` in it is the label of a process that is given none.
+ */
+export const external: Startable<unknown, unknown, never> = {
+  disposition: "externally_owned",
+  signals: [],
+  hasEnvironment: false,
+  inputOf: (metadata) => Effect.succeed({ input: { _tag: "External", metadata } }),
+  ...outcomesOf<unknown, unknown, never, never>(Schema.Unknown, undefined)
+}
