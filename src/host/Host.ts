@@ -36,10 +36,9 @@ import * as Loop from "../supervision/Loop.ts"
 import { Owner } from "../supervision/Owner.ts"
 import { ParentClose } from "../supervision/ParentClose.ts"
 import { RecoverySweep } from "../supervision/RecoverySweep.ts"
-import type { Child } from "../supervision/Supervisor.ts"
+import type { Child, TreeNode } from "../supervision/Supervisor.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
 import { TimerDriver } from "../supervision/TimerDriver.ts"
-import type { TreeNode } from "../supervision/Tree.ts"
 import { WakeDriver } from "../supervision/WakeDriver.ts"
 
 /** Where a host's life stands. */
