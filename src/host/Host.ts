@@ -6,7 +6,7 @@
  *      ├ owner ┬ lease renewer
  *      │       ├ process actors ─ one node for each body
  *      │       ├ admission     admits queued processes as slots free up
- *      │       ├ recheck       looks at rows that a commit pointed at
+ *      │       ├ recheck       checks rows that a commit pointed at
  *      │       └ sweep
  *      ├ timer driver
  *      ├ parent close        asks the children of processes that close
@@ -42,11 +42,11 @@ import { TimerDriver } from "../supervision/TimerDriver.ts"
 import type { TreeNode } from "../supervision/Tree.ts"
 import { WakeDriver } from "../supervision/WakeDriver.ts"
 
-/** Where a host's life stands. */
+/** The state of a host. */
 export type HostState = "starting" | "running" | "stopping" | "failing" | "stopped" | "failed"
 
-/** What a host knows of itself that no store does: whoever explains why a process stands still asks for it. */
-export interface HostSight {
+/** What a host knows that no store does: explanations of why a process waits ask for it. */
+export interface HostFacts {
   /** Whether this host has the engine that a process asks for, in its version. */
   readonly engine: (registration: Registration) => "present" | "missing"
   /** How many bodies could begin to work now, of how many at once. */
@@ -60,11 +60,11 @@ export class Host extends Context.Tag("holdfast/host/Host")<
   Host,
   {
     readonly state: Effect.Effect<HostState>
-    /** The supervision tree as it stands: who runs, in which state, how often it was restarted, and why. */
+    /** The present supervision tree: what runs, in which state, how often it was restarted, and why. */
     readonly tree: Effect.Effect<TreeNode>
     /** Waits until the host fails: until its tree could not be kept up. What it ran was handed back by then. */
     readonly awaitFailure: Effect.Effect<HostFailure>
-    readonly sight: HostSight
+    readonly facts: HostFacts
   }
 >() {}
 
@@ -149,7 +149,7 @@ export const layer: Layer.Layer<
         return { ...host, state: snapshot.value as HostState, children: [...store.parts(), ...children] }
       }),
       awaitFailure: Deferred.await(failed),
-      sight: {
+      facts: {
         engine: (registration) => (engines.has(registration) ? "present" : "missing"),
         slots,
         activations: () =>

@@ -62,7 +62,7 @@ describe("the inspector of a live host", () => {
     bounded(
       Effect.gen(function* () {
         yield* furnish
-        const { sight } = yield* Host
+        const { facts: sight } = yield* Host
         for (const [id, reason] of [
           ["first", { _tag: "Running" }],
           ["second", { _tag: "NoSlot", slots: 1 }],
