@@ -3,8 +3,8 @@
  */
 import type * as Effect from "effect/Effect"
 import type { Reason } from "../explain/Explanation.ts"
+import { ago, moment } from "../explain/remedies.ts"
 import { brief } from "../explain/render.ts"
-import { ago, moment } from "../explain/times.ts"
 import type { JournalEntry } from "../model/JournalEntry.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRow } from "../store/Decision.ts"

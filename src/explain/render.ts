@@ -4,8 +4,7 @@
  * Lines are as long as they need to be; whoever shows them wraps or cuts them.
  */
 import type { Accepted, Detail, Explanation, LeaseSight, Reason, Sender, Verdict, WakeSight } from "./Explanation.ts"
-import { engineName, holderName, quoted } from "./remedies.ts"
-import { ago, away, duration, moment } from "./times.ts"
+import { ago, away, duration, engineName, holderName, moment, quoted } from "./remedies.ts"
 
 /** One line: how deep it stands below the heading before it, and what it says. `command` is to be copied as it is. */
 export interface Line {

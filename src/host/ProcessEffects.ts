@@ -14,14 +14,13 @@ import type {
   ProcessIdConflict,
   RegistrationInvalid
 } from "../model/errors.ts"
-import { EventRejected, ProcessAlreadyTerminal } from "../model/errors.ts"
+import { EventRejected } from "../model/errors.ts"
 import type { GrantEntry, SessionDeleteReport } from "../model/Handle.ts"
 import { causalRefOf } from "../model/Invocation.ts"
-import { signalEventType, signalReplayKey } from "../model/ids.ts"
+import { signalEventType } from "../model/ids.ts"
 import type { ProcessEffect } from "../model/ProcessEffect.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
-import { isTerminal } from "../model/ProcessRecord.ts"
 import * as Registrations from "../model/Registration.ts"
 import type { AppendRefusal } from "../operations/decisions/append.ts"
 import * as Authority from "../operations/decisions/authority.ts"
@@ -133,14 +132,17 @@ const started = ({ registration, grant, executionContext }: Of<"Start">) =>
 const signalled = ({ processId, signalName, signalId, request }: Of<"Signal">) =>
   Effect.gen(function* () {
     const registry = yield* ProcessRegistry
-    const record = yield* readProcess(registry, processId)
-    if (isTerminal(record)) return yield* new ProcessAlreadyTerminal({ processId, state: record.status._tag })
     const eventType = signalEventType(signalName)
     if (request.eventType !== eventType) {
       const detail = `the request's event type is \`${request.eventType}\`, and the signal's is \`${eventType}\``
       return yield* new EventRejected({ processId, eventType: request.eventType, reason: "undeclared", detail })
     }
-    const { replay: _replay, ...asked } = request
-    const signal = { ...asked, replayKey: signalReplayKey(processId, signalName, signalId) }
-    return (yield* registry.appendEvent(processId, signal, Authority.external)).event
+    const { payload, wakeTargetScope } = request
+    const signal = {
+      name: signalName,
+      payload,
+      signalId,
+      ...(wakeTargetScope === undefined ? {} : { wakeTargetScope })
+    }
+    return (yield* registry.signal(processId, signal, Authority.external)).event
   })

@@ -246,17 +246,6 @@ const handlesOf = (
       has ? Effect.void : Effect.fail(new ProcessNotVisible({ processId: id, scopeId: scopeId(scope), needed: "any" }))
     )
 
-  /** The process, if it still runs and the scope may address it. */
-  const live = (scope: SessionScope, id: ProcessId) =>
-    Effect.gen(function* () {
-      const has = yield* grants.hasHandleGrant(scope, id)
-      const record = has ? yield* readProcess(registry, id) : undefined
-      if (record === undefined || isTerminal(record)) {
-        return yield* new ProcessNotVisible({ processId: id, scopeId: scopeId(scope), needed: "live" })
-      }
-      return record
-    })
-
   const cancel = (id: ProcessId, authority: Authority.Authority = Authority.host) =>
     registry.requestProcessCancel(id, cancelReason, authority)
 
@@ -304,13 +293,12 @@ const handlesOf = (
         Effect.gen(function* () {
           const problem = Ids.signalNameProblem(name)
           if (problem !== undefined) return yield* new InputInvalid({ field: "process", problem })
-          yield* live(sessionScopeOf(caller), id)
-          const request = {
-            eventType: Ids.signalEventType(name),
-            payload,
-            replayKey: Ids.signalReplayKey(id, name, `process-${callId}`)
-          }
-          const { event } = yield* registry.appendEvent(id, request, caller.authority ?? Authority.external)
+          const scope = sessionScopeOf(caller)
+          const notLive = new ProcessNotVisible({ processId: id, scopeId: scopeId(scope), needed: "live" })
+          if (!(yield* grants.hasHandleGrant(scope, id))) return yield* notLive
+          const { event } = yield* registry
+            .signal(id, { name, payload, signalId: `process-${callId}` }, caller.authority ?? Authority.external)
+            .pipe(Effect.catchTag("ProcessAlreadyTerminal", "ProcessUnknown", () => notLive))
           return answered({ process_id: id, sequence: event.sequence })
         })
       )(handle),

@@ -50,7 +50,7 @@ export interface CountsView {
 /** What the page talks to. */
 export interface HostView {
   readonly mode: "live" | "file"
-  readonly levers: boolean
+  readonly actions: boolean
   readonly redrive: boolean
   readonly name: string
   readonly store_id: string

@@ -22,6 +22,7 @@ import * as Pruning from "../../src/operations/Retention.ts"
 import { Retention } from "../../src/operations/Retention.ts"
 import * as Waits from "../../src/operations/Waits.ts"
 import type { ProcessStore } from "../../src/store/ProcessStore.ts"
+import * as Fixtures from "../../src/testing/fixtures.ts"
 import { claimed, outputs, registrationOf } from "../../src/testing/fixtures.ts"
 
 /** This machine's own evidence, so that whoever looks from it sees these holders for what they are. */
@@ -60,13 +61,8 @@ export const register = (disposition: Registration["disposition"], changes: Part
   Effect.flatMap(ProcessRegistry, (registry) => registry.registerProcess(registrationOf(p, disposition, changes)))
 
 /** Begins an activation under a lease of so many milliseconds. */
-export const begin = (owner: LeaseOwner, activation = 1, ttlMs = 60_000) =>
-  Effect.gen(function* () {
-    const activations = yield* Activations.Activations
-    const lease = yield* claimed(p, owner, ttlMs)
-    yield* activations.begin(lease, activation, owner)
-    return lease
-  })
+export const begin = (owner: LeaseOwner, ttlMs = 60_000) =>
+  Effect.tap(claimed(p, owner, ttlMs), (lease) => Fixtures.begin(lease, owner))
 
 /** Begins an activation, lets it wait, and puts its body away meanwhile. */
 const parked = (wait: Effect.Effect<unknown, unknown, Waits.Waits>, key: string) =>
@@ -165,7 +161,7 @@ export const cases: Readonly<Record<Tag, Case>> = {
     looksNow: true
   },
   LeaseLapsed: {
-    make: Effect.zipRight(register("rerunnable"), Effect.zipRight(begin(far, 1, 1_000), TestClock.adjust("1 seconds"))),
+    make: Effect.zipRight(register("rerunnable"), Effect.zipRight(begin(far, 1_000), TestClock.adjust("1 seconds"))),
     brief: "its lease ran out",
     moves: ["sweep", "owner"],
     commands: [],
@@ -205,10 +201,7 @@ export const cases: Readonly<Record<Tag, Case>> = {
     looksNow: false
   },
   OutcomeUnknown: {
-    make: Effect.zipRight(
-      register("owner_bound"),
-      Effect.zipRight(begin(far, 1, 1_000), TestClock.adjust("1 seconds"))
-    ),
+    make: Effect.zipRight(register("owner_bound"), Effect.zipRight(begin(far, 1_000), TestClock.adjust("1 seconds"))),
     brief: "outcome unknown, needs you",
     moves: ["operator"],
     commands: [giveUp],

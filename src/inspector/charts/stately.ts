@@ -16,12 +16,11 @@ import type { AnyStateMachine } from "xstate"
 import type { ProcessSnapshot } from "../../../machines/process/lifecycle.ts"
 import { processMachine } from "../../../machines/process/machine.ts"
 import type { Redact } from "../../explain/redaction.ts"
-import { showAll } from "../../explain/redaction.ts"
+import { redactContext, showAll } from "../../explain/redaction.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Change } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { redactContext } from "../redaction.ts"
 
 /** The version of the package whose shapes these are; it marks every message. */
 const protocol = "0.7.2"

@@ -1,5 +1,5 @@
 /**
- * The levers: each opens a dialog that says what will happen, and acts only when it is confirmed.
+ * The actions: each opens a dialog that says what will happen, and acts only when it is confirmed.
  */
 import type { ProcessView, SignalView } from "../View.ts"
 import { post, sentenceOf } from "./api.ts"
@@ -48,7 +48,7 @@ export const openSignal = (view: ProcessView, done: () => void): void => {
       act: async () => {
         const filled = field.value()
         if (!filled.ok) return filled.problem
-        await post("levers/signal", {
+        await post("actions/signal", {
           process_id: view.row.process_id,
           name: signal.name,
           payload: filled.value ?? null,
@@ -71,7 +71,7 @@ export const openCancel = (id: string, done: () => void): void => {
       confirm: "Request cancel",
       fields: [reason.element],
       act: async () => {
-        await post("levers/cancel", { process_id: id, reason: reason.input.value === "" ? null : reason.input.value })
+        await post("actions/cancel", { process_id: id, reason: reason.input.value === "" ? null : reason.input.value })
         return undefined
       }
     },
@@ -91,7 +91,7 @@ export const openAbandon = (id: string, done: () => void): void => {
       fields: [reason.element],
       act: async () => {
         const why = reason.input.value === "" ? {} : { reason: reason.input.value }
-        await post("levers/abandon", { process_id: id, ...why })
+        await post("actions/abandon", { process_id: id, ...why })
         return undefined
       }
     },
@@ -108,7 +108,7 @@ export const openRedrive = (wakeId: string, done: () => void): void =>
       confirm: "Redrive wake",
       fields: [],
       act: async () => {
-        await post("levers/redrive", { wake_id: wakeId })
+        await post("actions/redrive", { wake_id: wakeId })
         return undefined
       }
     },
@@ -118,16 +118,16 @@ export const openRedrive = (wakeId: string, done: () => void): void =>
 const textField = (name: string, hint: string) => {
   const input = h("input", {
     type: "text",
-    id: `lever-${name}`,
+    id: `action-${name}`,
     autocomplete: "off",
-    "aria-describedby": `lever-${name}-hint`
+    "aria-describedby": `action-${name}-hint`
   })
   const element = h(
     "div",
     { class: "field" },
     h("label", { for: input.id }, name),
     input,
-    h("p", { class: "hint", id: `lever-${name}-hint` }, hint)
+    h("p", { class: "hint", id: `action-${name}-hint` }, hint)
   )
   return { element, input }
 }

@@ -108,7 +108,7 @@ const views: Readonly<Record<string, (place: Place) => void>> = {
     ),
   wakes: () =>
     showPart(
-      makeWakes(() => host?.levers === true && host.redrive),
+      makeWakes(() => host?.actions === true && host.redrive),
       "A wake is a message that a process owes to a session. It stays in this outbox until the session has it, or it is discarded."
     ),
   machines: ({ id }) => fill(main, makeMachines(id))

@@ -79,22 +79,22 @@ export const makeProcess = (
       )
     }
   })
-  const lever = (label: string, open: (known: ProcessView) => void) =>
+  const action = (label: string, open: (known: ProcessView) => void) =>
     h(
       "button",
       { type: "button", class: "small", disabled: true, onclick: () => view !== undefined && open(view) },
       label
     )
-  const signal = lever("Signal…", (known) => openSignal(known, () => refresh()))
-  const cancel = lever("Cancel…", () => openCancel(id, () => refresh()))
-  const abandon = lever("Abandon…", () => openAbandon(id, () => refresh()))
+  const signal = action("Signal…", (known) => openSignal(known, () => refresh()))
+  const cancel = action("Cancel…", () => openCancel(id, () => refresh()))
+  const abandon = action("Abandon…", () => openAbandon(id, () => refresh()))
 
   const middle = h("div", { class: "middle" }, past, chart, timeline.element)
   const body = h("div", { class: "process-body" }, middle, facts)
   const element = h(
     "article",
     { class: "process", "aria-label": `Process ${id}` },
-    h("div", { class: "head" }, title, h("div", { class: "levers" }, signal, cancel, abandon), why.element),
+    h("div", { class: "head" }, title, h("div", { class: "actions" }, signal, cancel, abandon), why.element),
     body
   )
 
@@ -147,12 +147,12 @@ export const makeProcess = (
       pill(row.state),
       h("span", { class: "muted" }, row.label === undefined ? row.kind : `${row.label} · ${row.kind}`)
     )
-    const hasLevers = host()?.levers === true
-    const hint = hasLevers ? "" : "This inspector changes nothing"
+    const hasActions = host()?.actions === true
+    const hint = hasActions ? "" : "This inspector changes nothing"
     for (const button of [signal, cancel, abandon]) button.title = hint
-    signal.disabled = !hasLevers || signals.length === 0
-    cancel.disabled = !hasLevers || row.state !== "running"
-    abandon.disabled = !hasLevers || row.state !== "running" || row.abandon_requested
+    signal.disabled = !hasActions || signals.length === 0
+    cancel.disabled = !hasActions || row.state !== "running"
+    abandon.disabled = !hasActions || row.state !== "running" || row.abandon_requested
     past.hidden = !isPast
     past.textContent = isPast ? `As it was after event ${at} of ${row.sequence}. Press Esc for the present.` : ""
     element.classList.toggle("in-past", isPast)

@@ -8,13 +8,13 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { isActive, lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { Redact } from "../../explain/redaction.ts"
+import { labelOf } from "../../explain/redaction.ts"
 import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { StatusFilter } from "../../model/ListFilter.ts"
 import { originatorScopeId } from "../../model/Provenance.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
-import { labelOf } from "../redaction.ts"
 import type { ListView, RowView } from "../View.ts"
 
 /** For how long one request looks at rows. Units: milliseconds. */
@@ -72,10 +72,7 @@ export const listPage = (
     }
   })
 
-/** How many rows are read at once in search of children: most processes have none, or few. */
-const few = 25
-
-/** The children of a process that have its id and a name for an id, as bodies start them; at most `limit` are looked at. */
+/** The children of a process, ascending by id; of more than `limit`, the first. */
 export const childrenOf = (
   store: typeof ProcessStore.Service,
   id: ProcessId,
@@ -83,19 +80,10 @@ export const childrenOf = (
   limit = 500
 ): Effect.Effect<{ readonly rows: ReadonlyArray<RowView>; readonly complete: boolean }, StoreError> =>
   Effect.gen(function* () {
-    const prefix = `${id}/`
-    const rows: Array<RowView> = []
-    let after = prefix as ProcessId // ids are in bytewise order: those that begin with this text lie together
-    for (let looked = 0; looked < limit; looked += few) {
-      const page = yield* store.list({ filter: { status: "any" }, after, limit: few })
-      for (const row of page) {
-        after = row.base.registration.id
-        if (!after.startsWith(prefix)) return { rows, complete: true }
-        if (row.base.registration.parent?.processId === id) rows.push(rowView(row, redact))
-      }
-      if (page.length < few) return { rows, complete: true }
-    }
-    return { rows, complete: false }
+    const children = yield* store.children.of(id)
+    const found = yield* Effect.forEach(children.slice(0, limit), ({ processId }) => store.find(processId))
+    const rows = found.flatMap((child) => (child._tag === "Present" ? [rowView(child.row, redact)] : []))
+    return { rows, complete: children.length <= limit }
   })
 
 const hasStatus = (row: ProcessRow, status: StatusFilter, redact: Redact): boolean =>

@@ -20,7 +20,7 @@ import { leaseRefusal, onLease } from "./authority.ts"
 import * as Changes from "./change.ts"
 import * as Waits from "./waits.ts"
 
-/** A journal entry before the store adds where the log stood, and when. */
+/** A journal entry before the store adds the sequence of the log and the time. */
 export type Draft = Omit<JournalEntry, "sequence" | "atMs">
 
 /** What a body waits for: a signal of a name, or time alone. Units: epoch milliseconds, UTC. */
@@ -28,7 +28,7 @@ export type Awaited =
   | { readonly _tag: "Signal"; readonly name: string; readonly deadlineMs?: number }
   | { readonly _tag: "Timer"; readonly deadlineMs: number }
 
-/** How a wait stands: open under its key, or ended, with the signal that ended it if one did. */
+/** The state of a wait: open under its key, or ended, with the signal that ended it if one did. */
 export interface Waited {
   readonly waitKey: string
   readonly ended?: { readonly outcome: WaitOutcome; readonly signal?: ProcessEvent }
@@ -41,7 +41,7 @@ export const record = (lease: Lease, draft: Draft): ((view: View) => Decision<vo
 /**
  * Enters a wait of a body and journals its key, so that a re-execution finds its outcome.
  *
- * A signal in the log that nobody consumed yet ends it at once.
+ * An unconsumed signal in the log ends it at once.
  */
 export const enterWait =
   (lease: Lease, draft: Omit<Draft, "outcome">, awaited: Awaited) =>
@@ -70,12 +70,12 @@ export const enterWait =
   }
 
 /** Appends to the log of the body's own process, or signals another one, and journals which event it became. */
-export const append =
+export const appendJournaled =
   (lease: Lease, target: ProcessId, request: AppendRequest, draft: Omit<Draft, "outcome">, refuseEnded: boolean) =>
   (view: View): Decision<AppendReceipt, AppendRefusal> => {
     const refused = refuseEnded ? endedRefusal(view, target, request) : undefined
     if (refused !== undefined) return refuse(refused)
-    const decision = Append.append(target, request, { _tag: "Body", lease })(view)
+    const decision = Append.appendEvent(target, request, { _tag: "Body", lease })(view)
     if (decision._tag === "Refused") return decision
     const outcome = { process_id: target, sequence: decision.answer.event.sequence }
     const entry = journaling(view, lease.processId, { ...draft, outcome })
@@ -84,10 +84,10 @@ export const append =
 
 /** Sends a signal from outside. A retry with the same id is a replay; an ended process takes none. */
 export const signal =
-  (target: ProcessId, request: AppendRequest, authority: Parameters<typeof Append.append>[2]) =>
+  (target: ProcessId, request: AppendRequest, authority: Parameters<typeof Append.appendEvent>[2]) =>
   (view: View): Decision<AppendReceipt, AppendRefusal> => {
     const refused = endedRefusal(view, target, request)
-    return refused === undefined ? Append.append(target, request, authority)(view) : refuse(refused)
+    return refused === undefined ? Append.appendEvent(target, request, authority)(view) : refuse(refused)
   }
 
 /** What the operations of a body touch. */

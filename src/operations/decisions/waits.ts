@@ -73,7 +73,7 @@ export const deliver = (change: Change, event: ProcessEvent, nowMs: number): Cha
 export const enter = (view: View, change: Change, wait: WaitState): Change => {
   const id = idOf(change)
   const fact = Facts.waiting(id, wait, occurrences(change, wait.kind.key) + 1)
-  const entered = Changes.append(change, fact, view.nowMs)
+  const entered = Changes.appendFact(change, fact, view.nowMs)
   if (wait.kind._tag !== "Signal") return entered
   const signal = view.firstEventAfter(id, wait.kind.eventType, consumedUpTo(change.row, wait.kind.name))
   return signal === undefined
@@ -106,7 +106,7 @@ export const fire =
   }
 
 const resume = (change: Change, key: string, outcome: WaitOutcome, nowMs: number): Change =>
-  Changes.append(change, Facts.resumed(idOf(change), key, occurrences(change, key), outcome), nowMs)
+  Changes.appendFact(change, Facts.resumed(idOf(change), key, occurrences(change, key), outcome), nowMs)
 
 const idOf = ({ row }: Change): ProcessId => row.base.registration.id
 

@@ -174,7 +174,7 @@ const starting = (
 /** What a handle does from within a body: it asks children to stop, and signals others, under the fence of the activation. */
 const handlesOf = (activation: Activation): ProcessHandle.HandleActions => {
   const { id: processId, services, slot, waits } = activation
-  const { awaiter, registry, writes } = services
+  const { awaiter, registry } = services
   return {
     awaitOutput: (id) => waits.busy(slot.releaseWhile(awaiter.awaitProcess(id))),
     cancel: (id, reason) =>
@@ -185,7 +185,7 @@ const handlesOf = (activation: Activation): ProcessHandle.HandleActions => {
           requestAbandon(registry, id, { requestedBy: `process:${processId}`, authority: authorityOf(lease), reason })
         )
       ),
-    signal: (id, request) => waits.busy(fenced(activation, (lease) => writes.signal(id, request, authorityOf(lease)))),
+    signal: (id, signal) => waits.busy(fenced(activation, (lease) => registry.signal(id, signal, authorityOf(lease)))),
     status: (id) => readProcess(registry, id),
     awaiter
   }

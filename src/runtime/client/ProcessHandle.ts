@@ -6,7 +6,6 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { AppendRequest } from "../../model/Append.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import type {
   InputInvalid,
@@ -19,12 +18,12 @@ import type {
 import { OutputInvalid, ProcessAbandoned, ProcessCancelled, ProcessFailed } from "../../model/errors.ts"
 import type { AwaitError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import * as Ids from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import { isTerminal } from "../../model/ProcessRecord.ts"
 import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import type { Lookup } from "../../operations/existing.ts"
+import type { SignalRequest } from "../../operations/ProcessRegistry.ts"
 import { recordOf } from "../../store/Decision.ts"
 import type { Outcomes } from "../engine/outcomes.ts"
 import type { AnySignal, PayloadOf, Signal } from "../engine/Signal.ts"
@@ -74,7 +73,7 @@ export interface ProcessHandle<Success, Failure, Signals extends AnySignal = nev
 }
 
 /** Why a signal was not taken. */
-export type SignalError = AppendRefusal | InputInvalid | StoreError
+export type SignalError = AppendRefusal | InputInvalid | Lookup
 
 /** How a handle acts: on a host, or within a body. */
 export interface HandleActions {
@@ -87,7 +86,7 @@ export interface HandleActions {
     id: ProcessId,
     reason: string | undefined
   ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
-  readonly signal: (id: ProcessId, request: AppendRequest) => Effect.Effect<unknown, SignalError>
+  readonly signal: (id: ProcessId, signal: SignalRequest) => Effect.Effect<unknown, SignalError>
   readonly status: (id: ProcessId) => Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
   readonly awaiter: typeof Awaiter.Service
 }
@@ -106,11 +105,7 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
     const typed = signal as unknown as Signal<string, typeof payload> // the same signal, with the payload it was declared with
     return Effect.asVoid(
       Effect.flatMap(typed.encode(payload), (wire) =>
-        actions.signal(id, {
-          eventType: typed.name,
-          payload: wire,
-          replayKey: Ids.signalReplayKey(id, typed.signal, options.id ?? randomUUID())
-        })
+        actions.signal(id, { name: typed.signal, payload: wire, signalId: options.id ?? randomUUID() })
       )
     )
   },

@@ -256,7 +256,7 @@ export interface Condition {
   readonly parameters: ReadonlyArray<string | number>
 }
 
-/** The conditions a filter stands for, over the joined row. */
+/** The conditions of a filter, over the joined row. */
 export const conditionsOf = (filter: ListFilter): ReadonlyArray<Condition> => [
   ...statusConditions(filter.status ?? "running"),
   ...("definition" in filter ? [condition("process.definition = ?", canonicalText(filter.definition))] : []),
