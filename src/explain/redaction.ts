@@ -1,7 +1,7 @@
 /**
- * Hides what people and bodies wrote, before an explanation quotes it.
+ * Hides values that people, producers or bodies wrote, wherever an explanation or the inspector shows them.
  *
- * Invariant: names, ids, states, times and sequence numbers stay; they are what an explanation is for.
+ * Invariant: names, ids, states, times and sequence numbers stay; they are what explanations are for.
  */
 
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
@@ -10,7 +10,7 @@ import { identityOf } from "../model/Registration.ts"
 import { wire } from "../model/wire.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 
-/** Replaces a payload by what may be shown of it; it is told the value alone, never where it stands. Pure, JSON to JSON. */
+/** Replaces a payload by what may be shown of it; it gets the value alone, without its path. Pure, JSON to JSON. */
 export type Redact = (payload: unknown) => unknown
 
 /** Shows everything. */

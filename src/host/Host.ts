@@ -45,7 +45,7 @@ import { WakeDriver } from "../supervision/WakeDriver.ts"
 /** The state of a host. */
 export type HostState = "starting" | "running" | "stopping" | "failing" | "stopped" | "failed"
 
-/** What a host knows that no store does: explanations of why a process waits ask for it. */
+/** What a host knows of itself and no store does: explanations use it. */
 export interface HostFacts {
   /** Whether this host has the engine that a process asks for, in its version. */
   readonly engine: (registration: Registration) => "present" | "missing"

@@ -36,10 +36,10 @@ import type { InspectorParts } from "./InspectorSource.ts"
 import { InspectorSource } from "./InspectorSource.ts"
 import { appOf } from "./server.ts"
 import type { HostPartServices } from "./views/host.ts"
-import { fileParts, hostElsewhere, hostParts } from "./views/host.ts"
+import { fileParts, hostExternalChanges, hostParts } from "./views/host.ts"
 
 export * as Explanation from "../explain/Explanation.ts"
-export { explain, type HostView, noHost } from "../explain/explain.ts"
+export { type ExplainOptions, explain, noHost } from "../explain/explain.ts"
 export type { Redact } from "../explain/redaction.ts"
 export { render as renderExplanation } from "../explain/render.ts"
 export { followStately, type StatelyEvent, statelyEvents } from "./charts/stately.ts"
@@ -108,8 +108,9 @@ export const layerHost = (
 ): Layer.Layer<Inspector, InputInvalid, HostPartServices | ProcessRegistry> =>
   Layer.scoped(
     Inspector,
-    Effect.flatMap(Effect.all([hostParts(options.redact), InspectorSource, hostElsewhere]), ([own, given, elsewhere]) =>
-      serve("live", options, { ...own, ...given }, elsewhere)
+    Effect.flatMap(
+      Effect.all([hostParts(options.redact), InspectorSource, hostExternalChanges]),
+      ([own, given, elsewhere]) => serve("live", options, { ...own, ...given }, elsewhere)
     )
   )
 
@@ -143,7 +144,7 @@ const serve = (
   mode: "live" | "file",
   options: InspectorOptions,
   parts: InspectorParts,
-  elsewhere: Feed.Elsewhere
+  elsewhere: Feed.ExternalChanges
 ): Effect.Effect<typeof Inspector.Service, InputInvalid, ProcessStore | ProcessRegistry | Scope.Scope> =>
   Effect.gen(function* () {
     const { port = 0, host = "127.0.0.1", actions = true, name = "holdfast", redact = showAll } = options
@@ -156,7 +157,7 @@ const serve = (
 
     const store = yield* ProcessStore
     const registry = yield* ProcessRegistry
-    const feed = yield* Feed.make(store, { redact, elsewhere })
+    const feed = yield* Feed.make(store, { redact, externalChanges: elsewhere })
 
     const node = createServer()
     const server = yield* NodeHttpServer.make(() => node, { host, port }).pipe(

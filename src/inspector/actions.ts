@@ -1,5 +1,5 @@
 /**
- * What a person may do to a process from the page: the same operations a program has, under the same rules.
+ * The actions of the page on processes: the registry's operations, under the same rules as for a program.
  *
  * A signal carries an id that the page made when its form was opened: sending the form twice is a replay, not two signals.
  */
@@ -27,7 +27,7 @@ export const Signal = Schema.Struct({
 /** Asks a process to stop. */
 export const Cancel = Schema.Struct({ processId, reason: Schema.NullOr(Schema.String) })
 
-/** Allows a process to be given up, outcome unknown, once nobody holds it. */
+/** Allows a process to be abandoned, its outcome unknown, once its lease is free. */
 export const Abandon = Schema.Struct({ processId, reason: optional(Schema.String) })
 
 /** Sends a discarded wake again. */

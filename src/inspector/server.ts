@@ -243,7 +243,7 @@ const json = (value: unknown, status = 200): HttpServerResponse.HttpServerRespon
 const refusal = (status: number, tag: string, message: string): HttpServerResponse.HttpServerResponse =>
   json({ error: { tag, message } } satisfies ErrorView, status)
 
-/** The refusal that a typed failure stands for. */
+/** The refusal for a typed failure. */
 const failure = (error: unknown): HttpServerResponse.HttpServerResponse => {
   const { tag, message } = spokenOf(error)
   return refusal(statuses[tag] ?? 500, tag, message)

@@ -280,7 +280,7 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
         yield* Checks.authority(authority)
         const checked = yield* checks.shape("request", Facts.AbandonRequest, request)
         return recordOf(
-          yield* known(id, Completion.abandonPlan(id, authority), Completion.requestAbandon(id, checked, authority))
+          yield* known(id, { lock: lockOf(id, authority) }, Completion.requestAbandon(id, checked, authority))
         )
       }),
       setExternalRef: Effect.fnUntraced(function* (id, externalRef, authority) {

@@ -16,6 +16,7 @@ import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
 import type { Authority } from "./decisions/authority.ts"
+import { lockOf } from "./decisions/authority.ts"
 import * as Decisions from "./decisions/waits.ts"
 import type { Lookup } from "./existing.ts"
 import { onKnown } from "./existing.ts"
@@ -54,15 +55,13 @@ export const make: Effect.Effect<typeof Waits.Service, never, ProcessStore> = Ef
         yield* Checks.id(id)
         yield* Checks.authority(authority)
         const checked = yield* signalWait(yield* checks.shape("wait", Facts.WaitState, wait))
-        return recordOf(yield* known(id, Decisions.waitPlan(id, authority), Decisions.setWait(id, checked, authority)))
+        return recordOf(yield* known(id, { lock: lockOf(id, authority) }, Decisions.setWait(id, checked, authority)))
       }),
       clearProcessWait: Effect.fnUntraced(function* (id, authority, outcome = { _tag: "Cancelled" }) {
         yield* Checks.id(id)
         yield* Checks.authority(authority)
         const checked = yield* checks.shape("outcome", Facts.WaitOutcome, outcome)
-        return recordOf(
-          yield* known(id, Decisions.waitPlan(id, authority), Decisions.clearWait(id, checked, authority))
-        )
+        return recordOf(yield* known(id, { lock: lockOf(id, authority) }, Decisions.clearWait(id, checked, authority)))
       })
     })
   }

@@ -1,8 +1,8 @@
 /**
- * `holdfast signal`, `cancel` and `abandon`: what a person may ask of a process.
+ * `holdfast signal`, `cancel` and `abandon`: requests of a person to a process.
  *
- * Each is one durable write to the file; a host that has it open notices and acts. A process that has ended is asked for
- * nothing: that is refused.
+ * Each is one durable write to the file; a host that has it open notices and acts. A process that has ended
+ * refuses.
  */
 import { randomUUID } from "node:crypto"
 import { userInfo } from "node:os"
@@ -12,7 +12,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { explain } from "../../explain/explain.ts"
-import { tellBriefly } from "../../explain/remedies.ts"
+import { firstRemedy } from "../../explain/remedies.ts"
 import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { signalNameProblem } from "../../model/ids.ts"
@@ -96,10 +96,10 @@ export const abandon = Command.make(
           },
           Authority.host
         )
-        yield* report(id, "it may be given up", json)
+        yield* report(id, "it may be abandoned", json)
       })
     )
-).pipe(Command.withDescription("Allow a process to be given up, its outcome unknown, once nobody holds it."))
+).pipe(Command.withDescription("Allow a process to be abandoned, its outcome unknown, once its lease is free."))
 
 /** In a container the user may have no name. */
 const operator: Effect.Effect<string> = Effect.try(() => `operator:${userInfo().username}`).pipe(
@@ -121,7 +121,7 @@ const send = (id: ProcessId, name: string, payload: unknown, signalId: string, j
     yield* screen.print(`${harmless(id)}: the signal ${name} is recorded as event #${event.sequence}`)
   })
 
-/** What was asked for is durable; what comes of it is the sweep's and the holder's, so that is said too. */
+/** Says that the request is durable, and what the sweep or the holder will do about it. */
 const report = (
   id: ProcessId,
   asked: string,
@@ -139,6 +139,6 @@ const report = (
       return record === undefined ? undefined : yield* screen.json(Wire.wire.record.encode(record))
     }
     const explanation = yield* explain(id)
-    const said = harmless(`${id}: ${asked}. ${tellBriefly(explanation.moves)}`)
+    const said = harmless(`${id}: ${asked}. ${firstRemedy(explanation.moves)}`)
     yield* printAll(screen, wrapped(said, screen.width))
   })

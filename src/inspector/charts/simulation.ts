@@ -139,7 +139,7 @@ const samples: Readonly<Record<string, { readonly input?: unknown; readonly even
       intensity: { maxRestarts: 3, periodMs: 60_000 },
       backOff: { baseMs: 100, maxMs: 10_000 },
       children: [
-        { name: "keeper", restart: "permanent", shutdownMs: 5_000 },
+        { name: "renewer", restart: "permanent", shutdownMs: 5_000 },
         { name: "sweep", restart: "permanent", shutdownMs: 5_000 }
       ]
     },
@@ -148,10 +148,10 @@ const samples: Readonly<Record<string, { readonly input?: unknown; readonly even
 }
 
 /** An example of an event; of one that is not known here, its type alone. */
-export const sampleFor = (machine: string, event: string): unknown => ({
+const sampleFor = (machine: string, event: string): unknown => ({
   type: event,
   ...samples[machine]?.events[event]
 })
 
 /** An example of what a machine begins with. */
-export const sampleInput = (machine: string): unknown => samples[machine]?.input ?? {}
+const sampleInput = (machine: string): unknown => samples[machine]?.input ?? {}

@@ -1,8 +1,8 @@
 /**
- * The list of processes: paged by id, narrowed by state in the store and by everything else here, a bounded while at a time.
+ * The list of processes: paged by id, filtered by state in the store and by everything else here, within a time budget.
  *
  * Invariant: no request looks at rows for much longer than {@link budgetMs}, whatever it searches for. A page that is not
- * full has a `next`, and whoever wants more asks again from there.
+ * full has a `next`, and the client asks again from there.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ import type { ProcessStore } from "../../store/ProcessStore.ts"
 import type { ListView, RowView } from "../View.ts"
 
 /** For how long one request looks at rows. Units: milliseconds. */
-export const budgetMs = 120
+const budgetMs = 120
 
 /** How many rows are read between two looks at the clock. */
 const chunk = 250
@@ -33,7 +33,7 @@ export interface ListRequest extends RowQuery {
 /**
  * Reads a page.
  *
- * On the first page a process whose id is exactly the text stands first, so that an id that is known is found at once.
+ * On the first page a process whose id equals the text comes first, so that a known id is found at once.
  */
 export const listPage = (
   store: typeof ProcessStore.Service,

@@ -87,7 +87,7 @@ export const requestCancel = (
     return Changes.accepted(Changes.appendFact(Changes.of(row), Facts.cancelRequested(id, reason), view.nowMs))
   })
 
-/** The same, but an ended process refuses. */
+/** Records the request to stop a running process. An ended one refuses it. */
 export const cancelRunning =
   (id: ProcessId, reason: string | null, authority: Authority) =>
   (view: View): Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost> => {
@@ -97,11 +97,6 @@ export const cancelRunning =
       ? requestCancel(id, reason, authority)(view)
       : refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "accept a cancel request" }))
   }
-
-/** What a request to give a process up touches. */
-export const abandonPlan = (id: ProcessId, authority: Authority): Plan => ({
-  lock: lockOf(id, authority)
-})
 
 /** Records the request to give a process up; only the first one counts. It ends nothing by itself. */
 export const requestAbandon = (

@@ -126,7 +126,7 @@ export const drain =
     return Changes.accepted(Changes.released(Completion.ended(taken, output, view.nowMs)))
   }
 
-/** The verdict on a row as it stands. */
+/** The verdict on a row in its present state. */
 export const verdictOf = (row: ProcessRow, by: Pick<Recoverer, "dead" | "engine">, nowMs: number): Verdict => {
   const { registration } = row.base
   const { cancelRequest, abandonRequest } = row.snapshot.context

@@ -13,16 +13,11 @@ import type { ProcessId } from "../../model/ids.ts"
 import { signalNameOf, signalWaitKey } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
+import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, refuse } from "../../store/Decision.ts"
 import type { Authority } from "./authority.ts"
-import { lockOf, onRowUnder } from "./authority.ts"
+import { onRowUnder } from "./authority.ts"
 import * as Changes from "./change.ts"
-
-/** What moving a wait touches. */
-export const waitPlan = (id: ProcessId, authority: Authority): Plan => ({
-  lock: lockOf(id, authority)
-})
 
 /**
  * Enters a wait. An equal wait that is open already is left as it is.

@@ -56,7 +56,7 @@ export const cacheSize = 4_096
 export const make = (db: Database, times: WakeTimes): Rows => {
   const sql = prepare(db)
   const children = Children.make(sql)
-  const outbox = Outboxes.make(db, times)
+  const outbox = Outboxes.make(sql, times)
   const cache = RowCaches.make(cacheSize)
   const types: Columns.EventTypesCache = new Map()
   const written: Array<Change> = []
