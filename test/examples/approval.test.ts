@@ -67,7 +67,7 @@ describe("an audit that nobody has approved", () => {
         const approval = yield* approve(cwd, "--by", "ana")
         assert.deepStrictEqual(approval, {
           code: 0,
-          said: `approved ${id}; the program that waits for it publishes the report, or the next one that is started`
+          said: `approved ${id}; the program that waits for it publishes the report, or else the next one that starts`
         })
         const last = yield* run(["content"], { cwd })
         assert.strictEqual(last.code, 0)

@@ -220,7 +220,7 @@ describe("an audit that is killed", () => {
         assert.strictEqual(again.code, 0)
         assert.include(
           again.out,
-          "git-log: its host ended while it ran, so its outcome is unknown (abandoned); a fresh one is started as git-log-2"
+          "git-log: its host ended while it ran, so its outcome is unknown (abandoned); the next one is git-log-2"
         )
         assert.deepStrictEqual(reports(cwd), undisturbed)
       }).pipe(Effect.scoped),
@@ -256,9 +256,9 @@ describe("an audit that is interrupted", () => {
           const { interrupted, again } = yield* interruptAndGoOn(cwd, signal)
           assert.strictEqual(
             interrupted.err.at(-1),
-            "interrupted; nothing that is done is lost: run the same command again to go on"
+            "interrupted; recorded work is kept: run the same command again to resume"
           )
-          assert.strictEqual(again.out[1], `going on with ${auditIdOf(interrupted)} of ${directory}`)
+          assert.strictEqual(again.out[1], `resuming ${auditIdOf(interrupted)} of ${directory}`)
           assert.deepStrictEqual(reports(cwd), undisturbed)
         }),
       timeoutMs
@@ -277,7 +277,7 @@ describe("an audit that is interrupted", () => {
         const closed = sessions(interrupted, "is closed")
         assert.isNotEmpty(closed)
         for (const session of closed) assert.match(session, /^agent:audit:[0-9a-f]{12}:1\/directory-000[1-3]$/)
-        assert.includeMembers([...sessions(again, "has its turn")], [...closed])
+        assert.includeMembers([...sessions(again, "starts its turn")], [...closed])
         assert.isEmpty(sessions(again, "is closed"))
       }),
     timeoutMs
@@ -301,7 +301,7 @@ describe("an audit that is interrupted", () => {
         git.hurry()
         const again = yield* run([directory, "--yes"], { cwd, path: git.path })
         assert.strictEqual(again.code, 0)
-        assert.isTrue(again.out.some((line) => line.endsWith("a fresh one is started as git-log-2")))
+        assert.isTrue(again.out.some((line) => line.endsWith("the next one is git-log-2")))
         assert.deepStrictEqual(reports(cwd), undisturbed)
       }).pipe(Effect.scoped),
     timeoutMs

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
-import { heard } from "../../docs/examples/audit/cli/args.ts"
+import { normalised } from "../../docs/examples/audit/cli/args.ts"
 import { temporaryFolder } from "../support/hosts.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 import { run, start } from "./program.ts"
@@ -55,7 +55,7 @@ describe("what cannot be done", () => {
       1,
       /locked\.db cannot be used: .*locked by another process/
     ],
-    ["an unknown option", ["--nope"], 2, /^audit: --nope is no option of this command; see --help$/],
+    ["an unknown option", ["--nope"], 2, /^audit: --nope is not an option of this command; see --help$/],
     ["an option without its value", ["--out"], 2, /^audit: .*'--out'; see --help$/],
     ["a second directory", ["a", "b"], 2, /^audit: .*unknown argument: 'b'; see --help$/],
     ["a path to exclude", ["--exclude", "a/b"], 2, /^audit: --exclude takes the name .*; see --help$/],
@@ -139,7 +139,7 @@ describe("the command line", () => {
         mkdirSync(join(cwd, "content"))
         const waiting = yield* start([...givenBy("start"), "content", "--wait"], { cwd })
         yield* waiting.once("it to wait", () => waiting.out.some((line) => line.startsWith("waiting for the approval")))
-        assert.include(waiting.out, "--wait stands above --yes: somebody else has to approve the report")
+        assert.include(waiting.out, "--wait overrides --yes: the report must be approved elsewhere")
         assert.isFalse(existsSync(join(cwd, "audit-report.json")))
         // Another program on the same state approves what the first one waits for.
         const approving = yield* run([...givenBy("start"), "content", "--yes"], { cwd })
@@ -151,9 +151,9 @@ describe("the command line", () => {
   )
 
   it("takes words after -- for no questions, and a flag that is given twice for one", () => {
-    assert.deepStrictEqual(heard(["--yes", "a", "--help"]), ["--help"])
-    assert.deepStrictEqual(heard(["--yes", "--", "--help"]), ["--yes", "--", "--help"])
-    assert.deepStrictEqual(heard(["--yes", "a", "--exclude", "x", "--yes", "--exclude", "x"]), [
+    assert.deepStrictEqual(normalised(["--yes", "a", "--help"]), ["--help"])
+    assert.deepStrictEqual(normalised(["--yes", "--", "--help"]), ["--yes", "--", "--help"])
+    assert.deepStrictEqual(normalised(["--yes", "a", "--exclude", "x", "--yes", "--exclude", "x"]), [
       "--yes",
       "a",
       "--exclude",

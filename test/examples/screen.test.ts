@@ -3,8 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
-import * as Progress from "../../docs/examples/audit/cli/Progress.ts"
+import * as ProgressBar from "../../docs/examples/audit/cli/ProgressBar.ts"
 import * as Screen from "../../docs/examples/audit/cli/Screen.ts"
+import { Progress } from "../../docs/examples/audit/work/Progress.ts"
 
 /** A stream that keeps what is written to it; as a terminal it has a width. */
 const output = (terminal: boolean): { readonly stream: Screen.Output; readonly written: () => string } => {
@@ -119,7 +120,7 @@ describe("progress without a terminal", () => {
       const [out, err] = [output(false), output(false)]
       const screen = Screen.make(out.stream, err.stream)
       yield* Effect.gen(function* () {
-        const progress = yield* Progress.Progress
+        const progress = yield* Progress
         yield* progress.fileRead("a/2", "early")
         yield* progress.fileRead("other/1", "x")
         yield* progress.planned(
@@ -136,7 +137,7 @@ describe("progress without a terminal", () => {
         yield* progress.batchDone("a/2")
         yield* progress.batchDone("other/1")
         yield* progress.batchDone("a/3")
-      }).pipe(Effect.provide(Progress.layer(screen, 0)))
+      }).pipe(Effect.provide(ProgressBar.layer(screen, 0)))
       assert.deepStrictEqual(out.written().split("\n"), [
         "20 files in 3 batches; taken over: 16 files in 1 batch",
         "80 %: 17 of 20 files",

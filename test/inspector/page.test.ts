@@ -44,17 +44,17 @@ const now = 1_700_000_000_000
 
 const parts: InspectorParts = {
   tree: Effect.succeed({
-    id: "host",
+    name: "host",
     kind: "supervisor",
     state: "running",
     children: [
-      { id: "lease renewer", kind: "worker", state: "running", restarts: 0 },
+      { name: "lease renewer", kind: "worker", state: "running", restarts: 0 },
       {
-        id: "recovery sweep",
+        name: "recovery sweep",
         kind: "worker",
         state: "running",
         restarts: 1,
-        children: [{ id: "deploy-42", kind: "process", state: "running", attempt: 2 }]
+        children: [{ name: "deploy-42", kind: "process", state: "running", attempt: 2 }]
       }
     ]
   }),
@@ -96,7 +96,7 @@ const parts: InspectorParts = {
     blocked: []
   }),
   explain: (id) =>
-    Effect.succeed({ text: `${id} waits for the signal approve; whoever sends it moves it on.\nWhat would move it` }),
+    Effect.succeed({ text: `${id} waits for the signal approve; a sender moves it on.\nWhat would move it` }),
   redrive: (wakeId) => Effect.succeed({ wake_id: wakeId })
 }
 
@@ -170,7 +170,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.keyboard.press("Enter")
     await page.locator('[data-id="process.running.wait.waiting"].active').waitFor()
     await page.locator(".facts", { hasText: "process:deploy-42:signal.approve:1" }).waitFor()
-    await page.locator(".why", { hasText: "whoever sends it moves it on" }).waitFor()
+    await page.locator(".why", { hasText: "a sender moves it on" }).waitFor()
     await page.locator(".children a", { hasText: "deploy-42/build" }).waitFor()
 
     await page.getByRole("button", { name: "Signal…" }).click()
@@ -197,6 +197,30 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.keyboard.press("Escape")
     await page.locator(".past").waitFor({ state: "hidden" })
     await page.locator('[data-id="process.running.wait.clear"].active').waitFor()
+    await page.context().close()
+  }, 120_000)
+
+  it("an ended process takes no action: every button is disabled and says why", async () => {
+    const page = await open(browser, inspector.addressOf("processes", "batch/040"))
+    const actions = ["Signal…", "Cancel…", "Abandon…"].map((name) => page.getByRole("button", { name }))
+    await page.locator('.title:has-text("batch/040") .pill.running').waitFor()
+    for (const action of actions) assert.isTrue(await action.isEnabled())
+    await page.evaluate(() => {
+      location.hash = "#/processes/batch%2F000"
+    })
+    await page.locator('.title:has-text("batch/000") .pill.completed').waitFor()
+    for (const action of actions) {
+      assert.isTrue(await action.isDisabled())
+      assert.strictEqual(await action.getAttribute("title"), "The process has ended")
+    }
+    await page.context().close()
+  }, 120_000)
+
+  it("the supervision tree shows each part by its name", async () => {
+    const page = await open(browser, inspector.addressOf("tree"))
+    await page.locator(".tree .branch", { hasText: "recovery sweep" }).first().waitFor()
+    const names = await page.locator(".tree .branch b").allTextContents()
+    assert.deepStrictEqual(names, ["host", "lease renewer", "recovery sweep", "deploy-42"])
     await page.context().close()
   }, 120_000)
 

@@ -1,17 +1,17 @@
 /**
- * A statechart as a drawing: drawn once for each machine, then only lit.
+ * A statechart as a drawing: drawn once for each machine; after that only its highlights change.
  */
 import type { ChartEdge, ChartNode, ChartView } from "../View.ts"
-import { h, svg } from "./dom.ts"
+import { button, h, svg } from "./dom.ts"
 
 /** A drawn chart. */
 export interface Drawing {
   readonly element: HTMLElement
-  /** Lights the active states and the transitions that were just taken. */
+  /** Highlights the active states and the transitions that were just taken. */
   readonly light: (active: ReadonlyArray<string>, taken: ReadonlyArray<string>) => void
 }
 
-/** Smaller than this its states are not read: a chart that does not fit is then scrolled. */
+/** The smallest scale at which states are readable: a chart that does not fit at it is scrolled. */
 const smallest = 0.55
 
 /** Draws a chart. */
@@ -34,32 +34,23 @@ export const draw = (name: string, chart: ChartView): Drawing => {
   picture.style.minWidth = `${chart.width * smallest}px`
   picture.style.minHeight = `${chart.height * smallest}px`
   picture.style.maxWidth = `${chart.width * 1.25}px`
-  const fit = h("button", { type: "button", class: "quiet small", "aria-pressed": "true" }, "Fit")
   const frame = h("div", { class: "chart-frame fit", tabindex: 0, role: "group", "aria-label": "Statechart" }, picture)
-  fit.addEventListener("click", () => {
-    const isFit = frame.classList.toggle("fit")
-    fit.setAttribute("aria-pressed", String(isFit))
-  })
-  const always = states[0]?.notes ?? []
+  const toggle = () => fit.setAttribute("aria-pressed", String(frame.classList.toggle("fit")))
+  const fit: HTMLButtonElement = button("quiet small", "Fit", toggle, { "aria-pressed": "true" })
+  const always = (states[0]?.notes ?? []).map(({ id, lines }) => h("span", { "data-transition": id }, lines.join(" ")))
   const element = h(
     "div",
-    { class: "chart-box" },
+    "chart-box",
     frame,
     fit,
-    always.length > 0 &&
-      h(
-        "p",
-        { class: "always" },
-        "in every state: ",
-        ...always.map((note) => h("span", { "data-transition": note.id }, note.lines.join(" ")))
-      )
+    always.length > 0 && h("p", "always", "in every state: ", ...always)
   )
   let centred: string | undefined
   return {
     element,
     light: (active, taken) => {
-      mark(element, "[data-id]", "data-id", active, "active")
-      mark(element, "[data-transition]", "data-transition", taken, "taken")
+      mark(element, "data-id", active, "active")
+      mark(element, "data-transition", taken, "taken")
       const leaves = active.filter((id) => !active.some((other) => other.startsWith(`${id}.`)))
       const first = leaves.at(-1)
       if (first !== undefined && first !== centred) centre(frame, picture, first)
@@ -80,10 +71,9 @@ const centre = (frame: HTMLElement, picture: Element, id: string): void => {
   frame.scrollTop += place.top + place.height / 2 - view.top - view.height / 2
 }
 
-const mark = (root: Element, selector: string, key: string, wanted: ReadonlyArray<string>, name: string): void => {
-  const names = new Set(wanted)
-  for (const element of root.querySelectorAll(selector)) {
-    element.classList.toggle(name, names.has(element.getAttribute(key) ?? ""))
+const mark = (root: Element, key: string, wanted: ReadonlyArray<string>, name: string): void => {
+  for (const element of root.querySelectorAll(`[${key}]`)) {
+    element.classList.toggle(name, wanted.includes(element.getAttribute(key) ?? ""))
   }
 }
 
@@ -104,8 +94,8 @@ const stateOf = (node: ChartNode): SVGElement => {
     node.kind === "parallel" &&
       svg("text", { class: "kind", x: x + width - 10, y: y + 20, "text-anchor": "end" }, "parallel"),
     ...node.notes
-      .flatMap(({ id, lines }) => lines.map((line) => ({ id, line })))
-      .map(({ id, line }, index) =>
+      .flatMap(({ id, lines }) => lines.map((line) => [id, line] as const))
+      .map(([id, line], index) =>
         svg("text", { class: "note", "data-transition": id, x: x + 10, y: y + 35 + index * 13 }, line)
       )
   )
@@ -114,26 +104,13 @@ const stateOf = (node: ChartNode): SVGElement => {
 const edgeOf = (edge: ChartEdge): SVGElement => {
   const [first, ...rest] = edge.points
   const line = first === undefined ? "" : `M${first.join(",")}${rest.map((point) => `L${point.join(",")}`).join("")}`
-  const { label } = edge
-  return svg(
-    "g",
-    { class: "edge", "data-transition": edge.id },
-    svg("path", { d: line }),
-    ...(label === undefined
-      ? []
-      : edge.lines.map((text, index) =>
-          svg(
-            "text",
-            {
-              class: index === 0 ? "event" : "extra",
-              x: label.x + label.width / 2,
-              y: label.y + 10 + index * 13,
-              "text-anchor": "middle"
-            },
-            text
-          )
-        ))
-  )
+  const { id, label, lines } = edge
+  const textOf = ({ x, y, width }: NonNullable<ChartEdge["label"]>, text: string, index: number) => {
+    const place = { x: x + width / 2, y: y + 10 + index * 13, "text-anchor": "middle" }
+    return svg("text", { class: index === 0 ? "event" : "extra", ...place }, text)
+  }
+  const texts = label === undefined ? [] : lines.map((text, index) => textOf(label, text, index))
+  return svg("g", { class: "edge", "data-transition": id }, svg("path", { d: line }), ...texts)
 }
 
 const arrow = (id: string): SVGElement =>

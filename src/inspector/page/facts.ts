@@ -1,62 +1,75 @@
 /**
- * What is known of a process, beside its chart: where it stands, who holds it, what it waits for, whom it started.
+ * The facts of a process, beside its chart: its status, its lease, its waits, its children, its journal, its record.
  */
-import type { MomentView, ProcessView, RowView } from "../View.ts"
+import type { EventView, MomentView, ProcessView, RowView } from "../View.ts"
+import type { Child } from "./dom.ts"
 import { h, panel, pill } from "./dom.ts"
-import { jsonTree } from "./json.ts"
-import { ageOf, nowMs, spanOf, timeOf } from "./text.ts"
+import { commandList, jsonTree } from "./json.ts"
+import { ageOf, nowMs, spanOf, timeAndAge, timeOf, wordsOf } from "./text.ts"
 
-/** The panels beside the chart; in the past they show the past. */
+/** The panels beside the chart: of the present, or of a past moment. */
 export const factPanels = (
   view: ProcessView,
   moment: MomentView | undefined,
   isPast: boolean
-): ReadonlyArray<HTMLElement> => [
-  ...(moment?.event && isPast ? [eventPanel(moment)] : []),
-  isPast && moment !== undefined ? stoodAt(view.row, moment) : standing(view.row, view.active),
-  ...(isPast ? [] : [lease(view), waits(view)]),
-  ...(moment !== undefined && moment.commands.length > 0 ? [commands(moment)] : []),
-  ...(view.children.length > 0 ? [children(view)] : []),
-  ...(isPast || view.journal.length === 0 ? [] : [journal(view)]),
-  panel(
-    isPast && moment !== undefined ? `Record at event ${moment.sequence}` : "Record",
-    jsonTree(isPast ? moment?.record : view.record, 1)
-  )
-]
+): ReadonlyArray<HTMLElement> => {
+  const past = isPast ? moment : undefined
+  return [
+    ...(past?.event ? [eventPanel(past.event)] : []),
+    past === undefined ? statusPanel(view.row, view.active) : pastStatusPanel(view.row, past),
+    ...(isPast ? [] : [leasePanel(view), waitsPanel(view)]),
+    ...(moment !== undefined && moment.commands.length > 0
+      ? [panel("Commands of this event", commandList(moment.commands, 1))]
+      : []),
+    ...(view.children.length > 0 ? [childrenPanel(view)] : []),
+    ...(isPast || view.journal.length === 0 ? [] : [journalPanel(view)]),
+    panel(
+      past === undefined ? "Record" : `Record at event ${past.sequence}`,
+      jsonTree(isPast ? moment?.record : view.record, 1)
+    )
+  ]
+}
 
 /** A link to a process. */
 export const processLink = (id: string): HTMLElement =>
   h("a", { href: `#/processes/${encodeURIComponent(id)}`, class: "mono" }, id)
 
-const terms = (entries: ReadonlyArray<readonly [string, Node | string]>): HTMLElement =>
-  h("dl", { class: "terms" }, ...entries.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))
+const mono = (text: string): HTMLElement => h("span", "mono", text)
 
-const standing = (row: RowView, active: ReadonlyArray<string>): HTMLElement =>
+type Term = readonly [name: string, value: Child]
+
+const terms = (entries: ReadonlyArray<Term>): HTMLElement =>
+  h("dl", "terms", ...entries.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))
+
+const statusPanel = (row: RowView, active: ReadonlyArray<string>): HTMLElement =>
   panel(
-    "Standing",
+    "Status",
     terms([
-      ...stand(row, active, row.attempts, row.updated_at_ms),
-      ["next look", dueOf(row)],
+      ...statusTerms(row, active, row.attempts, row.updated_at_ms),
+      ["next check", dueOf(row)],
       ...(row.problem === undefined ? [] : [["problem", row.problem] as const])
     ])
   )
 
-const stoodAt = (row: RowView, { active, record }: MomentView): HTMLElement =>
-  panel("Standing then", terms(stand(row, active, Number(record["attempts"] ?? 0), Number(record["updated_at_ms"]))))
+const pastStatusPanel = (row: RowView, { active, record }: MomentView): HTMLElement =>
+  panel(
+    "Status then",
+    terms(statusTerms(row, active, Number(record["attempts"] ?? 0), Number(record["updated_at_ms"])))
+  )
 
-const stand = (
+const statusTerms = (
   row: RowView,
   active: ReadonlyArray<string>,
   attempts: number,
   changedAtMs: number
-): ReadonlyArray<readonly [string, Node | string]> => [
+): ReadonlyArray<Term> => [
   ["states", leavesOf(active).join(", ")],
   ["disposition", row.disposition],
-  ["attempts", String(attempts)],
+  ["attempts", attempts],
   ["originator", row.originator],
   ...(row.parent_id === undefined ? [] : [["parent", processLink(row.parent_id)] as const]),
-  ["created", `${timeOf(row.created_at_ms)} (${ageOf(row.created_at_ms)})`],
-  ["changed", `${timeOf(changedAtMs)} (${ageOf(changedAtMs)})`]
+  ["created", timeAndAge(row.created_at_ms)],
+  ["changed", timeAndAge(changedAtMs)]
 ]
 
 const dueOf = (row: RowView): string => {
@@ -66,16 +79,13 @@ const dueOf = (row: RowView): string => {
   return row.due_at_ms <= nowMs() ? "due: at the next sweep" : ageOf(row.due_at_ms)
 }
 
-const lease = (view: ProcessView): HTMLElement => {
-  const held = view.lease
-  if (held === null) {
-    return panel("Lease", h("p", { class: "muted" }, `Nobody holds it. Last fence: ${view.fencing_token}.`))
-  }
+const leasePanel = ({ lease, fencing_token: fence }: ProcessView): HTMLElement => {
+  if (lease === null) return panel("Lease", h("p", "muted", `No host holds it. Last fence: ${fence}.`))
   const {
     owner,
     expires_at_epoch_ms: expires,
     claimed_at_epoch_ms: claimed
-  } = held as {
+  } = lease as {
     readonly owner: { readonly owner_id: string; readonly incarnation_id: string; readonly liveness?: unknown }
     readonly expires_at_epoch_ms: number
     readonly claimed_at_epoch_ms: number
@@ -84,9 +94,9 @@ const lease = (view: ProcessView): HTMLElement => {
   return panel(
     "Lease",
     terms([
-      ["owner", h("span", { class: "mono" }, owner.owner_id)],
-      ["incarnation", h("span", { class: "mono" }, owner.incarnation_id)],
-      ["fence", String(view.fencing_token)],
+      ["owner", mono(owner.owner_id)],
+      ["incarnation", mono(owner.incarnation_id)],
+      ["fence", fence],
       ["claimed", timeOf(claimed)],
       ["expires", left > 0 ? `in ${spanOf(left)}` : `expired ${ageOf(expires)}`]
     ]),
@@ -95,78 +105,55 @@ const lease = (view: ProcessView): HTMLElement => {
   )
 }
 
-const waits = (view: ProcessView): HTMLElement => {
-  const open = view.record.waits
-  const all = Array.isArray(open) ? open : []
-  if (all.length === 0) return panel("Waits", h("p", { class: "muted" }, "It waits for nothing."))
-  return panel("Waits", ...all.map(waitOf))
-}
+const waitsPanel = ({ record: { waits } }: ProcessView): HTMLElement =>
+  Array.isArray(waits) && waits.length > 0
+    ? panel("Waits", ...waits.map(waitTerms))
+    : panel("Waits", h("p", "muted", "It waits for nothing."))
 
-/** Kinds of waits differ; whatever is a time in one of them is shown as one. */
-const waitOf = (wait: unknown): HTMLElement => {
+/** Kinds of waits differ; each field that is a time is shown as one. */
+const waitTerms = (wait: unknown): HTMLElement => {
   const { kind, ...rest } = wait as { readonly kind: Readonly<Record<string, unknown>> } // the wire form of a wait
   return terms(
     Object.entries({ ...kind, ...rest }).map(([name, value]) => [
-      name.replace(/_ms$/, "").replaceAll("_", " "),
+      wordsOf(name.replace(/_ms$/, "")),
       name.endsWith("_ms") && typeof value === "number"
-        ? `${timeOf(value)} (${ageOf(value)})`
-        : h("span", { class: "mono" }, typeof value === "string" ? value : JSON.stringify(value))
+        ? timeAndAge(value)
+        : mono(typeof value === "string" ? value : JSON.stringify(value))
     ])
   )
 }
 
-const children = (view: ProcessView): HTMLElement =>
+const childrenPanel = ({ children, children_complete: isComplete }: ProcessView): HTMLElement =>
   panel(
-    `Children (${view.children.length}${view.children_complete ? "" : "+"})`,
-    h(
-      "ul",
-      { class: "children" },
-      ...view.children.map((row) => h("li", {}, pill(row.state), " ", processLink(row.process_id)))
-    )
+    `Children (${children.length}${isComplete ? "" : "+"})`,
+    h("ul", "children", ...children.map((row) => h("li", {}, pill(row.state), " ", processLink(row.process_id))))
   )
 
-/** What operations came to, newest first: where the body is now stands on top. */
-const journal = (view: ProcessView): HTMLElement =>
+/** Outcomes of operations, newest first. */
+const journalPanel = ({ journal, journal_length: length }: ProcessView): HTMLElement =>
   panel(
-    `Journal (${view.journal_length})`,
+    `Journal (${length})`,
     h(
       "ul",
-      { class: "commands" },
-      ...view.journal
+      "commands",
+      ...journal
         .toReversed()
         .map(({ position, operation, key, at_ms: at, outcome }) =>
           h(
             "li",
             {},
-            h("span", { class: "muted" }, `${position} ${operation.replaceAll("_", " ")} `),
+            h("span", "muted", `${position} ${wordsOf(operation)} `),
             h("code", { title: timeOf(at) }, key),
             " ",
             jsonTree(outcome, 0)
           )
         )
     ),
-    view.journal.length < view.journal_length &&
-      h("p", { class: "muted" }, `The last ${view.journal.length} of ${view.journal_length} are shown.`)
+    journal.length < length && h("p", "muted", `The last ${journal.length} of ${length} are shown.`)
   )
 
-const commands = (moment: MomentView): HTMLElement =>
-  panel(
-    "Commands of this event",
-    h(
-      "ul",
-      { class: "commands" },
-      ...moment.commands.map(({ type, params }) => h("li", {}, h("code", {}, type), " ", jsonTree(params, 1)))
-    )
-  )
-
-const eventPanel = ({ event, sequence }: MomentView): HTMLElement =>
-  panel(
-    `Event ${sequence}`,
-    event === null ? null : h("p", { class: "mono" }, event.event_type),
-    event === null
-      ? null
-      : jsonTree({ payload: event.payload, semantics: event.semantics, invocation: event.invocation }, 2)
-  )
+const eventPanel = ({ sequence, event_type: type, payload, semantics, invocation }: EventView): HTMLElement =>
+  panel(`Event ${sequence}`, h("p", "mono", type), jsonTree({ payload, semantics, invocation }, 2))
 
 const leavesOf = (active: ReadonlyArray<string>): ReadonlyArray<string> =>
   active

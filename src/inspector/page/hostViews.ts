@@ -3,14 +3,15 @@
  */
 import type { PartView } from "../View.ts"
 import { openRedrive } from "./actions.ts"
-import { get, sentenceOf } from "./api.ts"
-import { fill, h, notice, panel, pill } from "./dom.ts"
+import { get, sentenceOf } from "./connection.ts"
+import type { Child } from "./dom.ts"
+import { button, fill, h, notice, panel, pill } from "./dom.ts"
 import { processLink } from "./facts.ts"
-import { ageOf, brief, spanOf, timeOf } from "./text.ts"
+import { ageOf, brief, spanOf, timeAndAge, wordsOf } from "./text.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** A view that reads itself anew on demand. */
+/** A view that reads itself again on demand. */
 export interface PartPanel {
   readonly element: HTMLElement
   readonly refresh: () => void
@@ -19,7 +20,7 @@ export interface PartPanel {
 /** The supervision tree. */
 export const makeTree = (): PartPanel =>
   makePart("tree", "Supervision tree", "This host offers no supervision tree; a file never has one.", (value) =>
-    panel("Supervision tree", h("ul", { class: "tree" }, ...listOf(value).map(branchOf)))
+    panel("Supervision tree", h("ul", "tree", ...listOf(value).map(branchOf)))
   )
 
 /** The last sweeps, newest first. */
@@ -34,30 +35,30 @@ export const makeSweeps = (): PartPanel =>
 export const makeWakes = (mayRedrive: () => boolean): PartPanel => {
   const part: PartPanel = makePart("wakes", "Wake outbox", "This host offers no wake outbox here.", (value) => {
     const { rows, counts, blocked, rows_left_off: rowsLeft, blocked_left_off: blockedLeft } = fieldsOf(value)
-    const all = Array.isArray(value) ? listOf(value) : listOf(rows)
-    const shownCounts = countsOf(fieldsOf(counts)).map(([state, count]) =>
-      h("span", { class: "chip" }, `${state} `, h("b", {}, String(count)))
+    const all = listOf(Array.isArray(value) ? value : rows)
+    const chips = countsOf(fieldsOf(counts)).map(([state, count]) =>
+      h("span", "chip", `${state} `, h("b", {}, String(count)))
     )
-    const stuck = listOf(blocked)
+    const groups = listOf(blocked)
     return h(
       "div",
       {},
       panel(
         "Wake outbox",
-        shownCounts.length > 0 && h("div", { class: "chips" }, ...shownCounts),
+        chips.length > 0 && h("div", "chips", ...chips),
         all.length === 0
-          ? notice("empty", "No wakes", "A wake that is owed, or was discarded, appears here.")
+          ? notice("empty", "No wakes", "Wakes that are pending or discarded appear here.")
           : wakeTable(all, mayRedrive(), () => part.refresh()),
         leftOff(rowsLeft)
       ),
-      stuck.length > 0 && panel("Blocked groups", blockedTable(stuck), leftOff(blockedLeft))
+      groups.length > 0 && panel("Blocked groups", blockedTable(groups), leftOff(blockedLeft))
     )
   })
   return part
 }
 
 const makePart = (path: string, title: string, absent: string, show: (value: unknown) => HTMLElement): PartPanel => {
-  const element = h("div", { class: "part" }, notice("loading", `Reading: ${title}…`))
+  const element = h("div", "part", notice("loading", `Reading: ${title}…`))
   const refresh = (): void => {
     get<PartView>(path).then(
       (part) =>
@@ -69,75 +70,126 @@ const makePart = (path: string, title: string, absent: string, show: (value: unk
 }
 
 const branchOf = (value: unknown): HTMLElement => {
-  const { id, label, name, kind, state, note, children, ...rest } = fieldsOf(value)
+  const { name, kind, state, note, children, ...rest } = fieldsOf(value)
   const inner = listOf(children)
   const shown = Object.entries(rest).filter(([, field]) => field !== undefined && field !== null)
   const line = [
-    h("b", { class: "mono" }, String(label ?? name ?? id ?? "?")),
-    typeof kind === "string" && h("span", { class: "muted" }, ` ${kind}`),
+    h("b", "mono", textOf(name, "?")),
+    typeof kind === "string" && h("span", "muted", ` ${kind}`),
     typeof state === "string" && pill(state),
-    typeof note === "string" && h("span", { class: "muted" }, ` ${note}`),
-    ...shown.map(([key, field]) => h("span", { class: "mark" }, `${key.replaceAll("_", " ")}: ${scalarOf(key, field)}`))
+    typeof note === "string" && h("span", "muted", ` ${note}`),
+    ...shown.map(([key, field]) => h("span", "mark", `${wordsOf(key)}: ${scalarOf(key, field)}`))
   ]
-  if (inner.length === 0) return h("li", {}, h("div", { class: "branch" }, ...line))
-  return h(
-    "li",
-    {},
-    h("details", { open: true }, h("summary", { class: "branch" }, ...line), h("ul", {}, ...inner.map(branchOf)))
-  )
+  if (inner.length === 0) return h("li", {}, h("div", "branch", ...line))
+  return h("li", {}, h("details", { open: true }, h("summary", "branch", ...line), h("ul", {}, ...inner.map(branchOf))))
 }
 
 const sweepOf = (value: unknown): HTMLElement => {
-  const { at_ms: at, duration_ms: took, problem: failed, dead, admitted, ended, deferred } = fieldsOf(value)
-  const idsOf = (list: unknown): ReadonlyArray<string> =>
-    listOf(list).map((entry) => (typeof entry === "string" ? entry : String(fieldsOf(entry).id ?? "")))
-  const reasonOf = (entry: unknown): string => {
-    const { as, reason } = fieldsOf(entry)
-    const { why, problem } = fieldsOf(reason)
-    return [as, typeof reason === "string" ? reason : typeof why === "string" ? wordsOf(why) : undefined, problem]
-      .filter((word) => typeof word === "string")
-      .join(": ")
-  }
-  const group = (name: string, list: unknown) =>
-    listOf(list).length > 0 &&
-    h(
-      "div",
-      { class: "sweep-group" },
-      h("h3", {}, `${name} ${listOf(list).length}`),
-      h(
-        "ul",
-        {},
-        ...listOf(list).map((entry, index) =>
-          h("li", {}, processLink(idsOf(list)[index] ?? ""), " ", h("span", { class: "muted" }, reasonOf(entry)))
-        )
-      )
-    )
-  const total = [admitted, ended, deferred].map((list) => listOf(list).length)
+  const { at_ms: at, duration_ms: took, problem, dead, ...lists } = fieldsOf(value)
+  const [admitted, ended, deferred] = [listOf(lists.admitted), listOf(lists.ended), listOf(lists.deferred)]
   return h(
     "details",
-    { class: "sweep", open: total.some((count) => count > 0) },
+    { class: "sweep", open: admitted.length + ended.length + deferred.length > 0 },
     h(
       "summary",
       {},
-      typeof at === "number" ? `${timeOf(at)} (${ageOf(at)})` : "sweep",
+      typeof at === "number" ? timeAndAge(at) : "sweep",
       typeof took === "number" && ` · ${spanOf(took)}`,
-      typeof failed === "string"
-        ? ` · failed: ${failed}`
-        : ` · admitted ${total[0]}, ended ${total[1]}, deferred ${total[2]}`
+      typeof problem === "string"
+        ? ` · failed: ${problem}`
+        : ` · admitted ${admitted.length}, ended ${ended.length}, deferred ${deferred.length}`
     ),
-    ...listOf(dead).map((holder) =>
-      h("p", {}, `${fieldsOf(holder).owner_id} is proven dead; it left ${leaseCount(fieldsOf(holder).leases)}.`)
-    ),
-    group("admitted", admitted),
-    group("ended", ended),
-    group("deferred", deferred)
+    ...listOf(dead)
+      .map(fieldsOf)
+      .map(({ owner_id: id, leases }) =>
+        h("p", {}, `${id} is proven dead; it left ${leases} ${leases === 1 ? "lease" : "leases"}.`)
+      ),
+    sweepGroup("admitted", admitted),
+    sweepGroup("ended", ended),
+    sweepGroup("deferred", deferred)
   )
 }
 
-/** `NoEngine` as people say it. */
-const wordsOf = (tag: string): string => tag.replaceAll("_", " ")
+const sweepGroup = (name: string, entries: ReadonlyArray<unknown>): Child =>
+  entries.length > 0 &&
+  h("div", "sweep-group", h("h3", {}, `${name} ${entries.length}`), h("ul", {}, ...entries.map(sweepEntry)))
 
-const leaseCount = (leases: unknown): string => (leases === 1 ? "1 lease" : `${leases} leases`)
+const sweepEntry = (entry: unknown): HTMLElement => {
+  const { id, as, reason } = fieldsOf(entry)
+  const { why, problem } = fieldsOf(reason)
+  const words = [as, typeof reason === "string" ? reason : typeof why === "string" && wordsOf(why), problem]
+  return h(
+    "li",
+    {},
+    processLink(typeof entry === "string" ? entry : textOf(id)),
+    " ",
+    h("span", "muted", words.filter((word) => typeof word === "string").join(": "))
+  )
+}
+
+const wakeTable = (wakes: ReadonlyArray<unknown>, mayRedrive: boolean, done: () => void): HTMLElement =>
+  tableOf(
+    "Wakes",
+    ["state", "process", "event", "session", "attempts", "next attempt", "wake", ""],
+    wakes.map(fieldsOf).map((wake) => {
+      const { state, discard_reason: why, blocked_by: first, target_scope_id: scope, target_session_id: session } = wake
+      const id = textOf(wake.wake_id)
+      const isPending = state !== "discarded" && state !== "enqueued"
+      return [
+        [
+          pill(textOf(state, "?")),
+          typeof why === "string" && ` ${why}`,
+          first !== undefined && " behind ",
+          wakeName(first)
+        ],
+        processLink(textOf(wake.process_id)),
+        `#${textOf(wake.sequence)}`,
+        h("span", "mono", textOf(scope ?? session)),
+        textOf(wake.attempts, "0"),
+        isPending ? momentOf(wake.next_attempt_at_ms) : "–",
+        wakeName(id),
+        state === "discarded" && button("small", "Redrive…", () => openRedrive(id, done), { disabled: !mayRedrive })
+      ]
+    })
+  )
+
+const blockedTable = (groups: ReadonlyArray<unknown>): HTMLElement =>
+  tableOf(
+    "Blocked groups",
+    ["process", "session", "waiting", "behind event", "state", "attempts", "next attempt", "unblocked by"],
+    groups
+      .map(fieldsOf)
+      .map((group) => [
+        processLink(textOf(group.process_id)),
+        h("span", "mono", textOf(group.target_scope_id)),
+        textOf(group.waiting),
+        `#${textOf(group.sequence)}`,
+        pill(textOf(group.state, "?")),
+        textOf(group.attempts, "0"),
+        momentOf(group.next_attempt_at_ms),
+        wakeName(group.unblocked_by)
+      ])
+  )
+
+type Cell = Child | ReadonlyArray<Child>
+
+const tableOf = (
+  label: string,
+  titles: ReadonlyArray<string>,
+  rows: ReadonlyArray<ReadonlyArray<Cell>>
+): HTMLElement => {
+  const cellOf = (cell: Cell) => h("td", {}, ...(Array.isArray(cell) ? cell : [cell]))
+  return h(
+    "div",
+    { class: "table", tabindex: 0, role: "region", "aria-label": label },
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title)))),
+      h("tbody", {}, ...rows.map((cells) => h("tr", {}, ...cells.map(cellOf))))
+    )
+  )
+}
 
 /** Counts by state; those of the discarded by reason, too. */
 const countsOf = (counts: Fields): ReadonlyArray<readonly [string, unknown]> =>
@@ -148,91 +200,20 @@ const countsOf = (counts: Fields): ReadonlyArray<readonly [string, unknown]> =>
         : [[state, count]]
   )
 
-const leftOff = (count: unknown): HTMLElement | false =>
+const leftOff = (count: unknown): Child =>
   typeof count === "number" &&
   count > 0 &&
-  h("p", { class: "left-off" }, `${count} more are not shown: `, h("code", {}, "holdfast wakes"), " lists all of them.")
-
-const tableOf = (label: string, titles: ReadonlyArray<string>, rows: ReadonlyArray<HTMLElement>): HTMLElement =>
-  h(
-    "div",
-    { class: "table", tabindex: 0, role: "region", "aria-label": label },
-    h(
-      "table",
-      {},
-      h("thead", {}, h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title)))),
-      h("tbody", {}, ...rows)
-    )
-  )
-
-const wakeTable = (rows: ReadonlyArray<unknown>, mayRedrive: boolean, done: () => void): HTMLElement =>
-  tableOf(
-    "Wakes",
-    ["state", "process", "event", "session", "attempts", "next attempt", "wake", ""],
-    rows.map((row) => wakeLine(fieldsOf(row), mayRedrive, done))
-  )
-
-const wakeLine = (wake: Fields, mayRedrive: boolean, done: () => void): HTMLElement => {
-  const { state, discard_reason: why, blocked_by: first } = wake
-  const isOwed = state !== "discarded" && state !== "enqueued"
-  const behind = typeof first === "string" ? [" behind ", wakeName(first)] : []
-  return h(
-    "tr",
-    {},
-    h("td", {}, pill(String(state ?? "?")), typeof why === "string" && ` ${why}`, ...behind),
-    h("td", {}, processLink(String(wake.process_id ?? ""))),
-    h("td", {}, `#${String(wake.sequence ?? "")}`),
-    h("td", { class: "mono" }, String(wake.target_scope_id ?? wake.target_session_id ?? "")),
-    h("td", {}, String(wake.attempts ?? 0)),
-    h("td", {}, isOwed ? momentOf(wake.next_attempt_at_ms) : "–"),
-    h("td", {}, wakeName(String(wake.wake_id ?? ""))),
-    h(
-      "td",
-      {},
-      state === "discarded" &&
-        h(
-          "button",
-          {
-            type: "button",
-            class: "small",
-            disabled: !mayRedrive,
-            onclick: () => openRedrive(String(wake.wake_id), done)
-          },
-          "Redrive…"
-        )
-    )
-  )
-}
-
-const blockedTable = (groups: ReadonlyArray<unknown>): HTMLElement =>
-  tableOf(
-    "Blocked groups",
-    ["process", "session", "waiting", "behind event", "state", "attempts", "next attempt", "unblocked by"],
-    groups
-      .map(fieldsOf)
-      .map((group) =>
-        h(
-          "tr",
-          {},
-          h("td", {}, processLink(String(group.process_id ?? ""))),
-          h("td", { class: "mono" }, String(group.target_scope_id ?? "")),
-          h("td", {}, String(group.waiting ?? "")),
-          h("td", {}, `#${String(group.sequence ?? "")}`),
-          h("td", {}, pill(String(group.state ?? "?"))),
-          h("td", {}, String(group.attempts ?? 0)),
-          h("td", {}, momentOf(group.next_attempt_at_ms)),
-          h("td", {}, wakeName(String(group.unblocked_by ?? "")))
-        )
-      )
-  )
+  h("p", "left-off", `${count} more are not shown: `, h("code", {}, "holdfast wakes"), " lists all of them.")
 
 /** An id is long: its beginning tells it from others, and it can be copied whole. */
-const wakeName = (id: string): HTMLElement => h("span", { class: "mono wake-id", title: id }, id)
+const wakeName = (id: unknown): Child => typeof id === "string" && h("span", { class: "mono wake-id", title: id }, id)
 
 const momentOf = (ms: unknown): string => (typeof ms === "number" ? ageOf(ms) : "–")
 
 const scalarOf = (key: string, value: unknown): string =>
   key.endsWith("_ms") && typeof value === "number" && value > 1_000_000_000_000 ? ageOf(value) : brief(value, 80)
+
+const textOf = (value: unknown, absent = ""): string => String(value ?? absent)
 
 const listOf = (value: unknown): ReadonlyArray<unknown> =>
   Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]

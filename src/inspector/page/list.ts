@@ -1,9 +1,9 @@
 /**
- * The list of processes: searched, narrowed, counted. It is painted once per frame at most, whatever happens.
+ * The list of processes: searched, narrowed, counted. It is painted at most once per frame.
  */
 import type { CountsView, ListView, RowView } from "../View.ts"
-import { get, sentenceOf } from "./api.ts"
-import { fill, h, notice, oncePerFrame } from "./dom.ts"
+import { get, sentenceOf } from "./connection.ts"
+import { button, fill, h, notice, oncePerFrame } from "./dom.ts"
 import { countOf } from "./text.ts"
 import { lineHeight, makeLines } from "./virtualList.ts"
 
@@ -17,7 +17,7 @@ export interface ListPanel {
   readonly reload: () => void
   readonly apply: (rows: ReadonlyArray<RowView>, gone: ReadonlyArray<string>) => void
   readonly select: (id: string | undefined) => void
-  /** Paints what is in view anew: times go by. */
+  /** Paints what is in view again, with current ages. */
   readonly repaint: () => void
   readonly focusSearch: () => void
 }
@@ -32,7 +32,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
   let scanned = 0
   let asked = 0
   let selected: string | undefined
-  let isRevealOwed = false
+  let isRevealDue = false
   let problem: string | undefined
 
   const search = h("input", {
@@ -44,13 +44,9 @@ export const makeList = (open: (id: string) => void): ListPanel => {
   })
   const chips = h("div", { class: "chips", role: "group", "aria-label": "State" })
   const lines = makeLines(open)
-  const instead = h("div", { class: "instead" })
-  const box = h(
-    "div",
-    { class: "list", role: "listbox", tabindex: 0, "aria-label": "Processes", "aria-activedescendant": undefined },
-    lines.element,
-    instead
-  )
+  const instead = h("div", {})
+  const boxRole = { class: "list", role: "listbox", tabindex: 0, "aria-label": "Processes" }
+  const box = h("div", boxRole, lines.element, instead)
   const foot = h("p", { class: "foot", role: "status" })
 
   const narrow = (change: Partial<Narrowing>): void => {
@@ -71,6 +67,12 @@ export const makeList = (open: (id: string) => void): ListPanel => {
     return input
   }
 
+  const narrowers = [
+    narrower("kind", "kind"),
+    narrower("owner", "owner id"),
+    narrower("session", "session or originator")
+  ]
+
   const load = async (isFirst: boolean, loaded = 0): Promise<void> => {
     if (isLoading && !isFirst) return
     isLoading = true
@@ -80,7 +82,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
       const page = await get<ListView>("processes", {
         ...words,
         state,
-        // Reading again what was loaded keeps whoever scrolled where they are.
+        // Reading again as much as was loaded keeps the scroll position.
         limit: isFirst ? Math.min(Math.max(loaded, pageSize), 1_000) : pageSize,
         after: isFirst ? undefined : next
       })
@@ -101,12 +103,12 @@ export const makeList = (open: (id: string) => void): ListPanel => {
     loadIfNeeded()
   }
 
-  /** Brings the process that was chosen elsewhere into view, once it is loaded; whoever scrolls after that is left alone. */
+  /** Scrolls once to a process that was chosen elsewhere, as soon as it is loaded. */
   const reveal = (): void => {
-    if (!isRevealOwed) return
+    if (!isRevealDue) return
     const index = rows.findIndex((row) => row.process_id === selected)
     if (index >= 0) scrollTo(index)
-    isRevealOwed = rows.length === 0
+    isRevealDue = rows.length === 0
   }
 
   const scrollTo = (index: number): void => {
@@ -127,7 +129,6 @@ export const makeList = (open: (id: string) => void): ListPanel => {
     if (at === undefined) box.removeAttribute("aria-activedescendant")
     else box.setAttribute("aria-activedescendant", `line-${at}`)
     foot.textContent = footOf()
-    box.classList.toggle("is-empty", rows.length === 0)
     fill(instead, emptyOf())
   })
 
@@ -135,7 +136,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
     if (rows.length > 0) return undefined
     if (problem !== undefined) return notice("error", "The list could not be read", problem)
     if (!isComplete) return notice("loading", "Looking for processes…")
-    return narrowing === everything || Object.values(narrowing).every((value) => value === "")
+    return Object.values(narrowing).every((value) => value === "")
       ? notice("empty", "No process yet", "One appears here as soon as it is registered.")
       : notice("empty", "Nothing matches", "Press Esc in the search, or choose another state.")
   }
@@ -148,33 +149,21 @@ export const makeList = (open: (id: string) => void): ListPanel => {
 
   const count = async (): Promise<void> => {
     const { counts, total } = await get<CountsView>("counts")
-    const chip = (state: string, label: string, number: number) =>
-      h(
-        "button",
-        {
-          type: "button",
-          class: `chip ${state}`,
-          "data-state": state,
-          "aria-pressed": narrowing.state === state ? "true" : "false",
-          onclick: () => {
-            narrow({ state })
-            for (const other of chips.children) {
-              other.setAttribute("aria-pressed", String(other.getAttribute("data-state") === state))
-            }
-          }
-        },
-        label,
-        " ",
-        h("b", {}, countOf(number))
-      )
-    const focused = document.activeElement?.getAttribute("data-state")
-    fill(chips, chip("", "all", total), ...states.map((state) => chip(state, state, counts[state])))
-    // Painting them anew must not take the keyboard away from whoever is on one of them.
-    for (const element of chips.children) {
-      if (focused !== undefined && focused !== null && element.getAttribute("data-state") === focused) {
-        if (element instanceof HTMLElement) element.focus()
+    const chip = (state: string, label: string, number: number) => {
+      const choose = () => {
+        narrow({ state })
+        for (const other of all) other.setAttribute("aria-pressed", String(other === element))
       }
+      const pressed = String(narrowing.state === state)
+      const element = button(`chip ${state}`, `${label} `, choose, { "data-state": state, "aria-pressed": pressed })
+      element.append(h("b", {}, countOf(number)))
+      return element
     }
+    const all = [chip("", "all", total), ...states.map((state) => chip(state, state, counts[state]))]
+    const focused = document.activeElement?.getAttribute("data-state")
+    fill(chips, ...all)
+    // Painting the chips again must not take the keyboard focus away from one of them.
+    all.find((element) => element.getAttribute("data-state") === focused)?.focus()
   }
   let _recounting: ReturnType<typeof setTimeout> | undefined
   const recount = (delayMs: number): void => {
@@ -228,14 +217,12 @@ export const makeList = (open: (id: string) => void): ListPanel => {
     event.preventDefault()
     move(to)
   })
-  box.addEventListener("scroll", () => {
+  const onView = (): void => {
     paint()
     loadIfNeeded()
-  })
-  new ResizeObserver(() => {
-    paint()
-    loadIfNeeded()
-  }).observe(box)
+  }
+  box.addEventListener("scroll", onView)
+  new ResizeObserver(onView).observe(box)
 
   return {
     element: h(
@@ -243,18 +230,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
       { class: "side", "aria-label": "List of processes" },
       search,
       chips,
-      h(
-        "details",
-        { class: "narrow" },
-        h("summary", {}, "Filters"),
-        h(
-          "div",
-          {},
-          narrower("kind", "kind"),
-          narrower("owner", "owner id"),
-          narrower("session", "session or originator")
-        )
-      ),
+      h("details", "narrow", h("summary", {}, "Filters"), h("div", {}, ...narrowers)),
       box,
       foot
     ),
@@ -266,7 +242,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
       recount(1_000)
     },
     select: (id) => {
-      isRevealOwed ||= id !== undefined && id !== selected
+      isRevealDue ||= id !== undefined && id !== selected
       selected = id
       reveal()
       paint()
@@ -277,7 +253,7 @@ export const makeList = (open: (id: string) => void): ListPanel => {
 }
 
 /** What the list is narrowed by; an empty text narrows nothing. */
-export interface Narrowing {
+interface Narrowing {
   readonly state: string
   readonly text: string
   readonly kind: string
@@ -285,11 +261,10 @@ export interface Narrowing {
   readonly session: string
 }
 
-/** A list that is narrowed by nothing. */
-export const everything: Narrowing = { state: "", text: "", kind: "", owner: "", session: "" }
+const everything: Narrowing = { state: "", text: "", kind: "", owner: "", session: "" }
 
-/** Whether a row belongs into the list, by the server's own rules. */
-export const isWanted = (row: RowView, by: Narrowing): boolean => {
+/** Whether a row belongs in the list, by the server's rules. */
+const isWanted = (row: RowView, by: Narrowing): boolean => {
   const words = by.text.trim().toLowerCase()
   const { originator } = row
   return (
@@ -304,11 +279,8 @@ export const isWanted = (row: RowView, by: Narrowing): boolean => {
   )
 }
 
-/**
- * Takes changed rows into loaded ones. A row that was not loaded comes in only where the list is loaded: beyond its last
- * row it will come with its page.
- */
-export const merge = (
+/** Merges changed rows into the loaded ones. A new row beyond the last loaded one is left out: it comes with its page. */
+const merge = (
   loaded: ReadonlyArray<RowView>,
   changed: ReadonlyArray<RowView>,
   gone: ReadonlyArray<string>,

@@ -1,23 +1,22 @@
 /**
- * The machines of the library: their charts, and stepping them by hand. Nothing here touches a process.
+ * The machines of the library: their charts, and a bench to step them by hand. Nothing here changes a process.
  */
 import type { MachineLine, MachineView, StepView } from "../View.ts"
-import { get, post, sentenceOf } from "./api.ts"
 import { draw } from "./chart.ts"
-import { fill, h, notice, panel, say } from "./dom.ts"
-import { jsonField } from "./form.ts"
-import { jsonTree } from "./json.ts"
+import { get, post, sentenceOf } from "./connection.ts"
+import { button, fill, h, labelled, notice, panel, say } from "./dom.ts"
+import { commandList, jsonField, jsonTree } from "./json.ts"
 
 /** Shows all machines, one of them open. */
 export const makeMachines = (wanted: string | undefined): HTMLElement => {
-  const element = h("div", { class: "machines" }, notice("loading", "Reading the machines…"))
+  const element = h("div", "machines", notice("loading", "Reading the machines…"))
   const read = async (): Promise<void> => {
     const all = await get<ReadonlyArray<MachineLine>>("machines")
     const chosen = all.find(({ id }) => id === wanted) ?? all.find(({ id }) => id === "process") ?? all[0]
     if (chosen === undefined) return fill(element, notice("empty", "No machines", "This build exports none."))
     const list = listOf(all, chosen.id)
     // The first chart takes a moment: the others can be chosen meanwhile.
-    fill(element, list, h("div", { class: "detail" }, notice("loading", "Drawing the statechart…")))
+    fill(element, list, h("div", "detail", notice("loading", "Drawing the statechart…")))
     fill(element, list, bench(await get<MachineView>("machine", { id: chosen.id })))
   }
   read().catch((error: unknown) => fill(element, notice("error", "The machines could not be read", sentenceOf(error))))
@@ -28,29 +27,25 @@ const listOf = (all: ReadonlyArray<MachineLine>, chosen: string): HTMLElement =>
   h(
     "nav",
     { class: "side machine-list", "aria-label": "Machines" },
-    h(
-      "p",
-      { class: "muted" },
-      "The statecharts by which everything here is decided. Try one by hand: no process is touched."
-    ),
+    h("p", "muted", "These statecharts make every decision. Step one by hand: no process is changed."),
     ...all.map(({ id, version, description }) =>
       h(
         "a",
         { href: `#/machines/${encodeURIComponent(id)}`, "aria-current": id === chosen ? "page" : undefined },
         h("b", {}, id),
-        version !== undefined && h("span", { class: "muted" }, ` version ${version}`),
-        description !== undefined && h("span", { class: "machine-what" }, description)
+        version !== undefined && h("span", "muted", ` version ${version}`),
+        description !== undefined && h("span", "machine-what", description)
       )
     )
   )
 
-/** One machine, with its chart and the form by which it is stepped. */
+/** One machine: its chart, and a form that steps it. */
 const bench = (machine: MachineView): HTMLElement => {
   const drawing = draw(machine.id, machine.chart)
   let step: StepView | undefined
   const done: Array<string> = []
 
-  const now = h("div", { class: "facts" })
+  const now = h("div", "facts")
   const problem = h("p", { class: "problem", role: "alert" })
   const choice = h("select", { id: "event-choice" })
   const holder = h("div", {})
@@ -61,6 +56,7 @@ const bench = (machine: MachineView): HTMLElement => {
   }
   choice.addEventListener("change", choose)
   const input = jsonField("input", {}, machine.sample_input)
+  const definition = h("pre", { tabindex: 0 }, JSON.stringify(machine.definition, null, 2))
 
   const run = (body: Readonly<Record<string, unknown>>, what: string): void => {
     post<StepView>("simulate", { machine: machine.id, ...body }).then(
@@ -70,9 +66,7 @@ const bench = (machine: MachineView): HTMLElement => {
         done.push(next.changed ? what : `${what} (nothing handles it here)`)
         paint()
       },
-      (error: unknown) => {
-        say(problem, sentenceOf(error))
-      }
+      (error: unknown) => say(problem, sentenceOf(error))
     )
   }
   const begin = (): void => {
@@ -96,39 +90,19 @@ const bench = (machine: MachineView): HTMLElement => {
     const before = choice.value
     const group = (label: string, events: ReadonlyArray<string>) =>
       h("optgroup", { label }, ...events.map((event) => h("option", { value: event }, event)))
-    fill(
-      choice,
-      group("handled here", step.accepts),
-      group(
-        "not handled here",
-        machine.events.filter((event) => !accepted.has(event))
-      )
-    )
+    const others = machine.events.filter((event) => !accepted.has(event))
+    fill(choice, group("handled here", step.accepts), group("not handled here", others))
     if (machine.events.includes(before)) choice.value = before
     choose()
     fill(
       now,
       panel(
         "Commands of this step",
-        step.commands.length === 0
-          ? h("p", { class: "muted" }, "None.")
-          : h(
-              "ul",
-              { class: "commands" },
-              ...step.commands.map(({ type, params }) => h("li", {}, h("code", {}, type), " ", jsonTree(params, 2)))
-            )
+        step.commands.length === 0 ? h("p", "muted", "None.") : commandList(step.commands, 2)
       ),
-      panel("Steps so far", h("ol", { class: "steps" }, ...done.map((what) => h("li", { class: "mono" }, what)))),
+      panel("Steps so far", h("ol", "steps", ...done.map((what) => h("li", "mono", what)))),
       panel("Context", jsonTree(step.snapshot.context, 2)),
-      panel(
-        "Definition",
-        h(
-          "details",
-          {},
-          h("summary", {}, "For a visual editor"),
-          h("pre", { tabindex: 0 }, JSON.stringify(machine.definition, null, 2))
-        )
-      )
+      panel("Definition", h("details", {}, h("summary", {}, "For a visual editor"), definition))
     )
   }
 
@@ -136,36 +110,27 @@ const bench = (machine: MachineView): HTMLElement => {
   return h(
     "article",
     { class: "process", "aria-label": `Machine ${machine.id}` },
+    h("div", "head", h("div", "title", h("h2", "mono", machine.id), h("span", "muted", machine.description ?? ""))),
     h(
       "div",
-      { class: "head" },
+      "process-body",
       h(
         "div",
-        { class: "title" },
-        h("h2", { class: "mono" }, machine.id),
-        h("span", { class: "muted" }, machine.description ?? "")
-      )
-    ),
-    h(
-      "div",
-      { class: "process-body" },
-      h(
-        "div",
-        { class: "middle" },
-        h("div", { class: "panel chart-panel" }, drawing.element),
+        "middle",
+        h("div", "panel chart-panel", drawing.element),
         h(
           "section",
-          { class: "panel step" },
+          "panel step",
           h("h2", {}, "Step by hand"),
-          h("div", { class: "field" }, h("label", { for: "event-choice" }, "event"), choice),
+          labelled("event", choice),
           holder,
           problem,
           h(
             "div",
-            { class: "actions" },
-            h("details", { class: "begin" }, h("summary", {}, "Begin with another input"), input.element),
-            h("button", { type: "button", onclick: begin }, "Begin again"),
-            h("button", { type: "button", class: "primary", onclick: advance }, "Send event")
+            "actions",
+            h("details", "begin", h("summary", {}, "Begin with another input"), input.element),
+            button("", "Begin again", begin),
+            button("primary", "Send event", advance)
           )
         )
       ),

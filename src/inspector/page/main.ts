@@ -1,19 +1,18 @@
 /**
- * The page: which view is shown, the keys, and the one stream that keeps all of it up to date.
+ * The page: which view is shown, the keys, the theme, and the one stream that keeps all of it up to date.
  */
 import type { ChangeMessage, HostView } from "../View.ts"
-import type { Connection } from "./api.ts"
-import { admit, get, listen } from "./api.ts"
+import { takesActions } from "./actions.ts"
+import type { Connection } from "./connection.ts"
+import { admit, get, listen } from "./connection.ts"
 import { byId, fill, h, notice } from "./dom.ts"
-import { harmless } from "./harmless.ts"
 import type { PartPanel } from "./hostViews.ts"
 import { makeSweeps, makeTree, makeWakes } from "./hostViews.ts"
 import { makeList } from "./list.ts"
 import { makeMachines } from "./machines.ts"
 import type { ProcessPanel } from "./process.ts"
 import { makeProcess } from "./process.ts"
-import { setClock } from "./text.ts"
-import { startTheme } from "./theme.ts"
+import { harmless, setClock } from "./text.ts"
 
 /** Where the page is: `#/{view}/{id}@{sequence}`. */
 interface Place {
@@ -22,7 +21,7 @@ interface Place {
   readonly sequence?: number
 }
 
-/** How often what has no stream of its own is read again. Units: milliseconds. */
+/** How often the page reads again what the stream does not report. Units: milliseconds. */
 const tickMs = 3_000
 
 const main = byId("main")
@@ -43,7 +42,7 @@ const placeOf = (hash: string): Place => {
 const hashOf = ({ view, id, sequence }: Place): string =>
   `#/${view}${id === undefined ? "" : `/${encodeURIComponent(id)}${sequence === undefined ? "" : `@${sequence}`}`}`
 
-/** Goes somewhere. Moves along a list or a log are no pages of their own: back leads out of them. */
+/** Goes to a place. A move along a list or a log adds nothing to the browser's history. */
 const go = (place: Place, isNewPage = false): void => {
   const hash = hashOf(place)
   if (hash === location.hash) return
@@ -55,8 +54,8 @@ const go = (place: Place, isNewPage = false): void => {
 }
 
 const list = makeList((id) => go({ view: "processes", id }))
-const detail = h("div", { class: "detail" })
-const processes = h("div", { class: "processes" }, list.element, detail)
+const detail = h("div", "detail")
+const processes = h("div", "processes", list.element, detail)
 const nothingChosen = (): HTMLElement =>
   notice("empty", "Choose a process", "Arrow keys move through the list, / searches, [ and ] go through a log.")
 
@@ -82,7 +81,7 @@ const showProcess = ({ id, sequence }: Place): void => {
 
 const showPart = (panel: PartPanel, lead: string): void => {
   part = panel
-  fill(main, h("div", { class: "view" }, h("p", { class: "lead" }, lead), panel.element))
+  fill(main, h("div", "view", h("p", "lead", lead), panel.element))
   panel.refresh()
 }
 
@@ -95,21 +94,20 @@ const show = (): void => {
   document.title = place.id === undefined ? "holdfast inspector" : `${harmless(place.id)} · holdfast inspector`
   part = undefined
   if (place.view !== "processes") shown = undefined
-  const showView = views[place.view] ?? showProcess
-  showView(place)
+  ;(views[place.view] ?? showProcess)(place)
 }
 
 const views: Readonly<Record<string, (place: Place) => void>> = {
-  tree: () => showPart(makeTree(), "What this host is made of. A supervisor starts a part again when it fails."),
+  tree: () => showPart(makeTree(), "The parts of this host. A supervisor restarts a part that fails."),
   sweeps: () =>
     showPart(
       makeSweeps(),
-      "A sweep looks for processes that nobody runs. It admits them to this host, ends those that cannot go on, and leaves the others for later."
+      "A sweep looks for processes that no host runs. It admits them to this host, ends those that cannot go on, and leaves the others for later."
     ),
   wakes: () =>
     showPart(
-      makeWakes(() => host?.actions === true && host.redrive),
-      "A wake is a message that a process owes to a session. It stays in this outbox until the session has it, or it is discarded."
+      makeWakes(() => takesActions(host) && host?.redrive === true),
+      "A wake is a message of a process to a session. It stays in this outbox until the session has it, or it is discarded."
     ),
   machines: ({ id }) => fill(main, makeMachines(id))
 }
@@ -125,10 +123,10 @@ const readHost = async (): Promise<void> => {
   )
 }
 
-/** Everything may have changed: after a break, and when the host says so. */
+/** Reads everything again: after a reconnection, and when the host asks for it. */
 const readAgain = (): void => {
   list.reload()
-  // What may be done depends on the host that answers; the stream tells when it is back.
+  // The host may have changed, and with it what it permits. If it is away, the stream calls this again.
   readHost().then(
     () => {
       shown?.panel.refresh()
@@ -139,15 +137,11 @@ const readAgain = (): void => {
 }
 
 const onMessage = (message: ChangeMessage): void => {
-  if (message.type !== "changes") {
-    readAgain()
-    return
-  }
-  list.apply(message.rows, message.gone)
-  const id = shown?.id
-  if (message.rows.some((row) => row.process_id === id) || message.gone.some((other) => other === id)) {
-    shown?.panel.changed()
-  }
+  if (message.type === "changes") {
+    list.apply(message.rows, message.gone)
+    const ids = [...message.rows.map((row) => row.process_id), ...message.gone]
+    if (shown !== undefined && ids.includes(shown.id)) shown.panel.changed()
+  } else readAgain()
 }
 
 const onConnection = (connection: Connection): void => {
@@ -163,10 +157,7 @@ const onConnection = (connection: Connection): void => {
 const connectionTexts: Readonly<Record<Connection, { readonly text: string; readonly title: string }>> = {
   connecting: { text: "connecting", title: "" },
   live: { text: "connected", title: "" },
-  lost: {
-    text: "disconnected, retrying",
-    title: "The program that served this page has ended, or does not answer."
-  },
+  lost: { text: "disconnected, retrying", title: "The program that served this page has ended, or does not answer." },
   refused: {
     text: "no access, retrying",
     title: "The token is missing or wrong: open the address that the inspector printed."
@@ -189,17 +180,38 @@ const onKey = (event: KeyboardEvent): void => {
   }
 }
 
+const themes = ["auto", "light", "dark"] as const
+const themeKey = "holdfast-inspector-theme"
+
+/** Applies the theme that this browser keeps; the button goes through the three. */
+const startTheme = (): void => {
+  const button = byId("theme")
+  let theme = themes.find((known) => known === localStorage.getItem(themeKey)) ?? "auto"
+  const apply = (): void => {
+    if (theme === "auto") document.documentElement.removeAttribute("data-theme")
+    else document.documentElement.setAttribute("data-theme", theme)
+    button.textContent = { auto: "◐ auto", light: "☀ light", dark: "☾ dark" }[theme]
+    button.setAttribute("aria-label", `Theme: ${theme}. Change it`)
+  }
+  button.addEventListener("click", () => {
+    theme = themes[(themes.indexOf(theme) + 1) % themes.length] ?? "auto"
+    localStorage.setItem(themeKey, theme)
+    apply()
+  })
+  apply()
+}
+
 startTheme()
 await admit()
 addEventListener("hashchange", () => {
-  // The address of an inspector may be opened in a tab that shows one already.
+  // A person may open the address of an inspector in a tab that already shows one.
   if (location.hash.includes("?")) void admit().then(show).then(readAgain)
   else show()
 })
 addEventListener("keydown", onKey)
 show()
 void listen(onMessage, onConnection)
-// Leases are renewed and sweeps made without an event: what is looked at is read again now and then.
+// Renewed leases and sweeps append no event: the page reads what it shows at an interval.
 setInterval(() => {
   if (document.hidden || document.body.classList.contains("is-lost")) return
   part?.refresh()

@@ -1,12 +1,12 @@
 /**
- * One process: its chart, its log, its facts; at present or at any of its events.
+ * One process: its chart, its log, its facts; in the present or after any of its events.
  */
 import type { EventsView, EventView, HostView, MachineView, MomentView, PartView, ProcessView } from "../View.ts"
-import { openAbandon, openCancel, openSignal } from "./actions.ts"
-import { get, Refused, sentenceOf } from "./api.ts"
+import { openAbandon, openCancel, openSignal, takesActions } from "./actions.ts"
 import type { Drawing } from "./chart.ts"
 import { draw } from "./chart.ts"
-import { fill, h, notice, pill, say } from "./dom.ts"
+import { get, Refused, sentenceOf } from "./connection.ts"
+import { button, fill, h, notice, pill, say } from "./dom.ts"
 import { factPanels } from "./facts.ts"
 import { setClock } from "./text.ts"
 import { makeTimeline } from "./timeline.ts"
@@ -14,32 +14,32 @@ import { makeTimeline } from "./timeline.ts"
 /** How many events are loaded at once. */
 const pageSize = 200
 
-/** How many events are kept while new ones come in; those that are loaded by hand are kept beside them. */
+/** How many events are kept while new ones arrive, beside those that were loaded by hand. */
 const keptEvents = 1_000
 
-/** The shortest time between two readings of what changes all the time. Units: milliseconds. */
-const restMs = 100
+/** The shortest time between two reads of a process that changes continuously. Units: milliseconds. */
+const pauseMs = 100
 
-/** Logs longer than this are not folded for the last transition alone: that is asked for only by hand. */
+/** The host folds a log for its last transition only if the log is no longer than this. Units: events. */
 const cheapFold = 2_000
 
-/** And those longer than this not while event follows on event, no further apart than that. Units: events, milliseconds. */
-const cheapestFold = 200
-const restlessMs = 500
+/** The same while the process is busy: its last two events came less than `busyMs` apart. Units: events, milliseconds. */
+const cheapBusyFold = 200
+const busyMs = 500
 
 /** A process on the page. */
 export interface ProcessPanel {
   readonly element: HTMLElement
-  /** Reads it again, soon; calls that come in the meantime are one. */
+  /** Reads it again; calls during a read cause one more. */
   readonly refresh: () => void
-  /** Says that it has changed: it is read again, though not again and again. */
+  /** Reads it again because it has changed, with a pause between two reads. */
   readonly changed: () => void
-  /** Goes to an event, or with nothing to the present. */
+  /** Goes to an event; `undefined` is the present. */
   readonly goTo: (sequence: number | undefined) => void
   readonly step: (by: number) => void
 }
 
-/** Shows a process; `onMoment` hears of the event that is chosen. */
+/** Shows a process; `onMoment` gets the event that a person chooses. */
 export const makeProcess = (
   id: string,
   host: () => HostView | undefined,
@@ -51,7 +51,7 @@ export const makeProcess = (
   let moment: MomentView | undefined
   let drawing: Drawing | undefined
   let machine: string | undefined
-  let isBusy = false
+  let isReading = false
   let isAskedAgain = false
   let kept = keptEvents
   let readAtMs = 0
@@ -59,51 +59,41 @@ export const makeProcess = (
   let changedBeforeMs = Number.NEGATIVE_INFINITY
   let isReadSoon = false
 
-  const title = h("div", { class: "title" }, h("h2", { class: "mono" }, id))
+  const title = h("div", "title", h("h2", "mono", id))
   const why = makeWhy(id)
   const past = h("p", { class: "past", role: "status", hidden: true })
-  const chart = h("div", { class: "panel chart-panel" }, notice("loading", "Drawing the statechart…"))
-  const facts = h("div", { class: "facts" }, notice("loading", "Reading the process…"))
+  const chart = h("div", "panel chart-panel", notice("loading", "Drawing the statechart…"))
+  const facts = h("div", "facts", notice("loading", "Reading the process…"))
   const timeline = makeTimeline({
-    choose: (sequence) => onMoment(sequence),
+    choose: onMoment,
     loadEarlier: () => {
       const first = events[0]?.sequence ?? 1
       const after = Math.max(0, first - 1 - pageSize)
-      get<EventsView>("events", { id, after, limit: first - 1 - after }).then(
-        (page) => {
-          events = [...page.events, ...events]
-          kept += page.events.length
-          paint()
-        },
-        (error: unknown) => fail(error)
-      )
+      get<EventsView>("events", { id, after, limit: first - 1 - after }).then((page) => {
+        events = [...page.events, ...events]
+        kept += page.events.length
+        paint()
+      }, fail)
     }
   })
   const action = (label: string, open: (known: ProcessView) => void) =>
-    h(
-      "button",
-      { type: "button", class: "small", disabled: true, onclick: () => view !== undefined && open(view) },
-      label
-    )
+    button("small", label, () => view !== undefined && open(view), { disabled: true })
   const signal = action("Signal…", (known) => openSignal(known, () => refresh()))
   const cancel = action("Cancel…", () => openCancel(id, () => refresh()))
   const abandon = action("Abandon…", () => openAbandon(id, () => refresh()))
 
-  const middle = h("div", { class: "middle" }, past, chart, timeline.element)
-  const body = h("div", { class: "process-body" }, middle, facts)
+  const middle = h("div", "middle", past, chart, timeline.element)
+  const body = h("div", "process-body", middle, facts)
   const element = h(
     "article",
     { class: "process", "aria-label": `Process ${id}` },
-    h("div", { class: "head" }, title, h("div", { class: "actions" }, signal, cancel, abandon), why.element),
+    h("div", "head", title, h("div", "actions", signal, cancel, abandon), why.element),
     body
   )
 
   const readLog = async (known: ProcessView): Promise<void> => {
     const last = events.at(-1)?.sequence
-    const page = await get<EventsView>(
-      "events",
-      last === undefined ? { id, limit: pageSize } : { id, after: last, limit: 1_000 }
-    )
+    const page = await get<EventsView>("events", { id, after: last, limit: last === undefined ? pageSize : 1_000 })
     events = last === undefined ? page.events : [...events, ...page.events].slice(-kept)
     // More than a page behind: begin with the newest ones again.
     if ((events.at(-1)?.sequence ?? 0) < known.row.sequence) {
@@ -113,8 +103,8 @@ export const makeProcess = (
 
   const readMoment = async (known: ProcessView): Promise<void> => {
     const sequence = at ?? known.row.sequence
-    const isRestless = changedAtMs - changedBeforeMs < restlessMs && performance.now() - changedAtMs < restlessMs
-    if (at === undefined && sequence > (isRestless ? cheapestFold : cheapFold)) moment = undefined
+    const isBusy = changedAtMs - changedBeforeMs < busyMs && performance.now() - changedAtMs < busyMs
+    if (at === undefined && sequence > (isBusy ? cheapBusyFold : cheapFold)) moment = undefined
     else if (moment?.sequence !== sequence) moment = await get<MomentView>("state", { id, sequence })
   }
 
@@ -123,7 +113,7 @@ export const makeProcess = (
     setClock(known.now_ms)
     await Promise.all([readLog(known), readMoment(known)])
     view = known
-    // The first chart of a host takes a moment: everything else is shown meanwhile.
+    // The first chart of a host takes a moment: the rest is shown meanwhile.
     paint()
     if (machine !== known.machine) {
       const drawn = await get<MachineView>("machine", { id: known.machine })
@@ -137,7 +127,7 @@ export const makeProcess = (
 
   const paint = (): void => {
     if (view === undefined) return
-    // After a failure the parts were taken out.
+    // A failure replaced the parts by a sentence.
     if (!body.contains(facts)) fill(body, middle, facts)
     const { row, signals } = view
     const isPast = at !== undefined
@@ -145,17 +135,17 @@ export const makeProcess = (
       title,
       h("h2", { class: "mono", title: id }, id),
       pill(row.state),
-      h("span", { class: "muted" }, row.label === undefined ? row.kind : `${row.label} · ${row.kind}`)
+      h("span", "muted", row.label === undefined ? row.kind : `${row.label} · ${row.kind}`)
     )
-    const hasActions = host()?.actions === true
-    const hint = hasActions ? "" : "This inspector changes nothing"
-    for (const button of [signal, cancel, abandon]) button.title = hint
-    signal.disabled = !hasActions || signals.length === 0
-    cancel.disabled = !hasActions || row.state !== "running"
-    abandon.disabled = !hasActions || row.state !== "running" || row.abandon_requested
+    const isReadOnly = !takesActions(host())
+    const hasEnded = row.state !== "running"
+    const hint = isReadOnly ? "This inspector is read-only" : hasEnded ? "The process has ended" : ""
+    for (const each of [signal, cancel, abandon]) each.title = hint
+    signal.disabled = isReadOnly || hasEnded || signals.length === 0
+    cancel.disabled = isReadOnly || hasEnded
+    abandon.disabled = isReadOnly || hasEnded || row.abandon_requested
     past.hidden = !isPast
     past.textContent = isPast ? `As it was after event ${at} of ${row.sequence}. Press Esc for the present.` : ""
-    element.classList.toggle("in-past", isPast)
     drawing?.light(isPast ? (moment?.active ?? []) : view.active, moment?.taken ?? [])
     const open = openDetails(facts)
     fill(facts, ...factPanels(view, moment, isPast))
@@ -164,23 +154,22 @@ export const makeProcess = (
   }
 
   const fail = (error: unknown): void => {
-    // What is shown stays while the host is away: the top of the page says that it is.
+    // The last state stays on the page while the host is away: the header says that the page is disconnected.
     if (error instanceof Refused && error.tag === "Unreachable" && view !== undefined) return
-    const sentence = sentenceOf(error)
-    fill(body, notice("error", "This process cannot be shown", sentence))
+    fill(body, notice("error", "This process cannot be shown", sentenceOf(error)))
   }
 
   const refresh = (): void => {
-    if (isBusy) {
+    if (isReading) {
       isAskedAgain = true
       return
     }
-    isBusy = true
+    isReading = true
     readAtMs = performance.now()
     read()
       .catch(fail)
       .finally(() => {
-        isBusy = false
+        isReading = false
         if (!isAskedAgain) return
         isAskedAgain = false
         refresh()
@@ -200,7 +189,7 @@ export const makeProcess = (
           isReadSoon = false
           refresh()
         },
-        readAtMs + restMs - changedAtMs
+        readAtMs + pauseMs - changedAtMs
       )
     },
     goTo: (sequence) => {
@@ -211,7 +200,7 @@ export const makeProcess = (
   }
 }
 
-/** Which foldable parts are open, so that a repaint does not close what somebody reads. */
+/** The parts that a person opened: a repaint opens them again. */
 const openDetails = (root: HTMLElement): ReadonlySet<string> =>
   new Set([...root.querySelectorAll("details[open]")].map(pathOf))
 
@@ -229,24 +218,17 @@ const pathOf = (details: Element): string => {
   return parts.join("/").replace(/ at event \d+/, "")
 }
 
-/** The explanation of one process. */
-export interface WhyPanel {
-  readonly element: HTMLElement
-  readonly show: (explained: PartView) => void
-}
-
-/** Makes a place for explanations of a process. It stays open for whoever reads, whatever comes next. */
-export const makeWhy = (id: string): WhyPanel => {
-  const sentence = h("span", { class: "why-sentence" })
-  const more = h("span", { class: "why-more" }, "all of it")
+/** Makes a place for explanations of a process; a new explanation does not close it. */
+const makeWhy = (id: string) => {
+  const sentence = h("span", "why-sentence")
+  const more = h("span", "why-more", "all of it")
   const rest = h("pre", { tabindex: 0, "aria-label": "The whole explanation" })
-  const element = h("details", { class: "why" }, h("summary", {}, sentence, " ", more), rest)
-  element.hidden = true
+  const element = h("details", { class: "why", hidden: true }, h("summary", {}, sentence, " ", more), rest)
   return {
     element,
-    show: (explained) => {
+    show: (explained: PartView): void => {
       const [first = "", ...others] = explained.available ? textOf(explained.value).split("\n") : []
-      // The heading above it has the id.
+      // The heading above already shows the id.
       say(sentence, first.startsWith(`${id}: `) ? first.slice(id.length + 2) : first)
       say(rest, others.join("\n"))
       more.hidden = others.length === 0

@@ -1,10 +1,10 @@
 /**
- * Times and values as short texts. Units: epoch milliseconds, UTC in; local time out.
+ * Times and values as short, harmless texts. Units: epoch milliseconds, UTC in; local time out.
  */
 
 const offset = { ms: 0 }
 
-/** Takes over the server's clock: the browser may run on another machine's. */
+/** Takes over the server's clock: the browser may run on another machine. */
 export const setClock = (serverNowMs: number): void => {
   offset.ms = serverNowMs - Date.now()
 }
@@ -27,6 +27,9 @@ export const ageOf = (ms: number): string => {
   return away >= 0 ? `${spanOf(away)} ago` : `in ${spanOf(-away)}`
 }
 
+/** A time of day, and how long ago that was. */
+export const timeAndAge = (ms: number): string => `${timeOf(ms)} (${ageOf(ms)})`
+
 /** A length of time in its largest unit. */
 export const spanOf = (ms: number): string => {
   if (ms < 1_000) return `${Math.round(ms)} ms`
@@ -44,5 +47,25 @@ export const brief = (value: unknown, most = 120): string => {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "")
   return text.length > most ? `${text.slice(0, most - 1)}…` : text
 }
+
+/** A name of the wire, in words. */
+export const wordsOf = (name: string): string => name.replaceAll("_", " ")
+
+/**
+ * Shows every control character, line break and bidirectional control as an escape.
+ *
+ * A control character could steer a terminal, and a bidirectional control could show `gnp.exe` as `exe.png`.
+ */
+export const harmless = (text: string): string =>
+  text.replace(/[\n\r\t]/g, (character) => escapes[character] ?? "").replace(unseen, escaped)
+
+/** The same for text that is laid out: line breaks and tabs stay. */
+export const harmlessBlock = (text: string): string => text.replace(unseen, escaped)
+
+const unseen = /(?![\n\r\t])\p{Cc}|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
+
+const escapes: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
+
+const escaped = (character: string): string => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`
 
 const two = (value: number): string => String(value).padStart(2, "0")

@@ -1,22 +1,22 @@
 /**
- * The log of a process as a timeline: a slider over all of it, and its events as a list. Choosing one goes back to it.
+ * The log of a process as a timeline: a slider over all of it, and its events as a list. A chosen event shows the past.
  */
 import type { EventView } from "../View.ts"
-import { fill, h, notice } from "./dom.ts"
+import { button, fill, h, notice } from "./dom.ts"
 import { brief, countOf, spanOf, timeOf } from "./text.ts"
 
 /** A timeline. */
 export interface Timeline {
   readonly element: HTMLElement
-  /** Shows events of a log that ends at `last`; `at` is the chosen one, absent for the present. */
+  /** Shows events of a log that ends at `last`; `at` is the chosen event, `undefined` the present. */
   readonly update: (events: ReadonlyArray<EventView>, last: number, at: number | undefined) => void
   /** Moves by events; used by keys. */
   readonly step: (by: number) => void
 }
 
-/** What a timeline tells. */
+/** What a person asks of a timeline. */
 export interface TimelineHandlers {
-  /** An event was chosen; absent: the present again. */
+  /** An event was chosen; `undefined` is the present. */
   readonly choose: (sequence: number | undefined) => void
   readonly loadEarlier: () => void
 }
@@ -39,40 +39,27 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
     "aria-label": "Event of the log"
   })
   slider.addEventListener("input", () => go(Number(slider.value)))
-  const where = h("output", { class: "where" })
-  const live = h(
-    "button",
-    { type: "button", class: "small", id: "live", disabled: true, onclick: () => choose(undefined) },
-    "Present"
-  )
-  const earlier = h(
-    "button",
-    { type: "button", class: "quiet small", hidden: true, onclick: loadEarlier },
-    "Load earlier events"
-  )
+  const where = h("output", "where")
+  const live = button("small", "Present", () => choose(undefined), { id: "live", disabled: true })
+  const earlier = button("quiet small", "Load earlier events", loadEarlier, { hidden: true })
+  const stepper = (label: string, name: string, key: string, by: number) =>
+    button("quiet small", label, () => step(by), { "aria-label": name, title: `${name}  ${key}` })
   const instead = h("div", {}, notice("loading", "Reading the log…"))
-  const empty = notice("empty", "No event yet", "It is registered, and nothing has happened to it.")
+  const empty = notice("empty", "No event yet", "The process is registered and has not run.")
   const list = h("ol", { class: "events", "aria-label": "Events" })
 
-  const lineOf = (event: EventView, before: EventView | undefined): HTMLButtonElement =>
-    h(
-      "button",
-      {
-        type: "button",
-        class: `event ${familyOf(event.event_type)}`,
-        "data-sequence": event.sequence,
-        onclick: () => go(event.sequence)
-      },
-      h("span", { class: "event-sequence" }, `#${event.sequence}`),
-      h("span", { class: "event-time" }, timeOf(event.occurred_at_ms)),
-      h(
-        "span",
-        { class: "event-gap" },
-        before === undefined ? "" : `+${spanOf(event.occurred_at_ms - before.occurred_at_ms)}`
-      ),
-      h("span", { class: "event-type" }, event.event_type),
-      h("span", { class: "event-payload" }, brief(event.payload))
+  const lineOf = (event: EventView, before: EventView | undefined): HTMLButtonElement => {
+    const { sequence, event_type: type, occurred_at_ms: atMs, payload } = event
+    const line = button(`event ${familyOf(type)}`, "", () => go(sequence), { "data-sequence": sequence })
+    line.append(
+      h("span", "event-sequence", `#${sequence}`),
+      h("span", "event-time", timeOf(atMs)),
+      h("span", "event-gap", before === undefined ? "" : `+${spanOf(atMs - before.occurred_at_ms)}`),
+      h("span", "event-type", type),
+      h("span", "event-payload", brief(payload))
     )
+    return line
+  }
 
   const mark = (at: number | undefined): void => {
     for (const [sequence, line] of lines) {
@@ -86,35 +73,15 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
   return {
     element: h(
       "section",
-      { class: "panel timeline" },
+      "panel timeline",
       h(
         "div",
-        { class: "panel-head" },
+        "panel-head",
         h("h2", {}, "Log"),
         where,
-        h(
-          "button",
-          {
-            type: "button",
-            class: "quiet small",
-            "aria-label": "Previous event",
-            title: "Previous event  [",
-            onclick: () => step(-1)
-          },
-          "‹"
-        ),
+        stepper("‹", "Previous event", "[", -1),
         slider,
-        h(
-          "button",
-          {
-            type: "button",
-            class: "quiet small",
-            "aria-label": "Next event",
-            title: "Next event  ]",
-            onclick: () => step(1)
-          },
-          "›"
-        ),
+        stepper("›", "Next event", "]", 1),
         live
       ),
       list,
@@ -125,7 +92,7 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
     update: (events, end, at) => {
       const wasAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40
       const first = events[0]?.sequence ?? 0
-      // Earlier ones than known were loaded: they come in front.
+      // Earlier events were loaded: the list is built again.
       if (lines.size > 0 && !lines.has(first)) {
         lines.clear()
         list.replaceChildren()

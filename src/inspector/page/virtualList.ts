@@ -1,13 +1,13 @@
 /**
- * The lines of the list: elements exist for those in view only, and a process keeps its element for as long as it is in view.
+ * The lines of the list: only those in view have an element, and a process keeps its element while it is in view.
  *
- * That one is kept matters where much happens: a click is pressed on one picture and let go on a later one.
+ * Otherwise a click could be lost: the button is pressed on one repaint and released on a later one.
  */
 import type { RowView } from "../View.ts"
 import { fill, h } from "./dom.ts"
 import { ageOf } from "./text.ts"
 
-/** How high one line is. Units: pixels. The style sheet agrees. */
+/** How high one line is. Units: pixels. The style sheet has the same height. */
 export const lineHeight = 50
 
 /** How many lines beyond either edge of the view exist as well. */
@@ -17,7 +17,7 @@ const beyond = 4
 export interface Lines {
   /** Holds the lines; as high as all of them would be. */
   readonly element: HTMLElement
-  /** Shows those of the rows that are in view of the box, and answers where the selected one among them is. */
+  /** Shows the rows that are in view of the box; returns the index of the selected one if it is among them. */
   readonly show: (rows: ReadonlyArray<RowView>, box: HTMLElement, selected: string | undefined) => number | undefined
 }
 
@@ -27,7 +27,7 @@ interface Line {
   age: string
 }
 
-/** Makes the lines; `open` hears of a click on one. */
+/** Makes the lines; a click on one calls `open`. */
 export const makeLines = (open: (id: string) => void): Lines => {
   const element = h("div", { class: "lines", role: "presentation" })
   const shown = new Map<string, Line>()
@@ -71,33 +71,30 @@ export const makeLines = (open: (id: string) => void): Lines => {
 const emptyLine = (id: string, open: (id: string) => void): HTMLElement =>
   h("div", { role: "option", "data-process": id, onclick: () => open(id) })
 
-const contentOf = (row: RowView, age: string) => [
+const contentOf = (row: RowView, age: string): ReadonlyArray<HTMLElement> => [
   h("span", { class: `dot ${row.state}${row.active ? " active" : ""}`, title: row.state }),
   h("span", { class: "line-id", title: row.process_id }, ...nameOf(row.process_id)),
-  h("span", { class: "line-age" }, age),
-  h("span", { class: "line-what" }, `${row.state} · ${row.label ?? row.kind}`),
+  h("span", "line-age", age),
+  h("span", "line-what", `${row.state} · ${row.label ?? row.kind}`),
   h(
     "span",
-    { class: "line-marks" },
-    row.waits.length > 0 && h("span", { class: "mark wait" }, `waits: ${row.waits.join(", ")}`),
-    row.cancel_requested && row.state === "running" && h("span", { class: "mark" }, "cancel asked"),
-    row.abandon_requested && row.state === "running" && h("span", { class: "mark" }, "abandon asked"),
+    "line-marks",
+    row.waits.length > 0 && h("span", "mark wait", `waits: ${row.waits.join(", ")}`),
+    row.cancel_requested && row.state === "running" && h("span", "mark", "cancel requested"),
+    row.abandon_requested && row.state === "running" && h("span", "mark", "abandon requested"),
     row.problem !== undefined && h("span", { class: "mark bad", title: row.problem }, row.problem)
   )
 ]
 
-/** Children begin with the id of their parent: where it gets narrow that is cut, and not what tells them apart. */
-const nameOf = (id: string) => {
+/** The id of a child begins with that of its parent: in a narrow list only that part is cut. */
+const nameOf = (id: string): ReadonlyArray<HTMLElement> => {
   const cut = id.lastIndexOf("/")
-  return cut < 1
-    ? [h("span", {}, id)]
-    : [
-        h("span", { class: "line-parent" }, h("bdi", { dir: "ltr" }, id.slice(0, cut))),
-        h("span", { class: "line-own" }, id.slice(cut))
-      ]
+  if (cut < 1) return [h("span", {}, id)]
+  const parent = h("span", "line-parent", h("bdi", { dir: "ltr" }, id.slice(0, cut)))
+  return [parent, h("span", "line-own", id.slice(cut))]
 }
 
-/** Lets an element hold exactly these, in this order, without taking out one that stays. */
+/** Makes an element hold exactly these children, in this order, without removing one that stays. */
 const arrange = (parent: Element, children: ReadonlyArray<Element>): void => {
   const wanted = new Set(children)
   for (const child of [...parent.children]) if (!wanted.has(child)) child.remove()

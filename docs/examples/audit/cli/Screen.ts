@@ -1,29 +1,29 @@
 /**
- * What the program shows: lines, and on a terminal a progress bar below them, with a status below that.
+ * The output of the program: lines, and on a terminal a progress bar below them, with a status below that.
  *
- * Invariant: everything that is written while the bar is drawn goes through here, so that no line lands inside the bar.
+ * Invariant: while the bar is drawn, everything is written through a screen, so that no line lands inside the bar.
  */
 import { MultiBar, type SingleBar } from "cli-progress"
 import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
 import { harmless } from "../report/text.ts"
 
-/** A stream to write to, of which it is known whether a person looks at it. */
+/** A stream to write to, which may be a terminal. */
 export type Output = NodeJS.WriteStream
 
 /** Shows lines and a bar. */
 export interface Screen {
-  /** Whether a person looks at it, so that a bar makes sense. */
+  /** Whether it is a terminal, which can show a bar. */
   readonly live: boolean
   /** Writes a line for the program's reader. */
   readonly print: (line: string) => void
-  /** Writes a line about what went wrong or deserves attention. */
+  /** Writes an error or a warning. */
   readonly warn: (line: string) => void
   /** Draws the bar, or changes it. */
   readonly draw: (state: BarState) => void
-  /** Shows lines below the bar, in place of those before; on a terminal only. At most {@link maxStatusLines}. */
+  /** Replaces the lines below the bar; on a terminal only. At most {@link maxStatusLines}. */
   readonly status: (lines: ReadonlyArray<string>) => void
-  /** Takes bar and status away; lines stay. */
+  /** Removes bar and status; lines stay. */
   readonly clear: () => void
 }
 
@@ -37,7 +37,7 @@ export interface BarState {
   readonly text: string
 }
 
-/** Makes a screen of two outputs. A reader that went away (`| head`) ends the showing, not the audit. */
+/** Makes a screen of two outputs. A closed pipe (`| head`) ends the output, not the audit. */
 export const make = (stdout: Output, stderr: Output): Screen => {
   let bars: { readonly all: MultiBar; readonly one: SingleBar; readonly below: Array<SingleBar> } | undefined
   for (const output of [stdout, stderr]) output.on("error", () => {})
@@ -48,7 +48,7 @@ export const make = (stdout: Output, stderr: Output): Screen => {
       return
     }
     bars.all.log(`${line}\n`)
-    bars.all.update() // at once: what is logged after the last redraw would never be shown
+    bars.all.update() // at once: a line that is logged after the last redraw would never be shown
   }
 
   return {
@@ -75,7 +75,7 @@ export const make = (stdout: Output, stderr: Output): Screen => {
       bars.one.update(done, { text })
     },
     status: (lines) => {
-      if (bars === undefined) return // there is nothing to be below of
+      if (bars === undefined) return
       for (const [index, line] of lines.slice(0, maxStatusLines).entries()) {
         const text = cut(harmless(line), stdout.columns)
         bars.below[index] ??= bars.all.create(1, 0, { text }, { format: "{text}" })
@@ -90,7 +90,7 @@ export const make = (stdout: Output, stderr: Output): Screen => {
   }
 }
 
-/** A line that the terminal would wrap is redrawn in the wrong place. */
+/** Cuts a line to the width of the terminal: a wrapped line would be redrawn in the wrong place. */
 const cut = (line: string, columns: number): string => (line.length < columns ? line : `${line.slice(0, columns - 2)}…`)
 
 /** Shows log entries as single lines: `warning: lease lost (process=…, attempt=1)`. */

@@ -1,22 +1,26 @@
 /**
- * Who decides whether a report is published: the person at this terminal, `--yes`, or somebody elsewhere.
+ * Who decides whether a report is published: the person at this terminal, `--yes`, or a person elsewhere.
  *
- * Invariant: without a terminal nothing waits for ever unless it was asked to (`--wait`, which stands above `--yes`). The audit
- * itself does wait, durably.
+ * Invariant: without a terminal the program waits only with `--wait`, which overrides `--yes`. The audit itself waits durably.
  */
+
+import { userInfo } from "node:os"
+import { relative } from "node:path"
 import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { ProcessHandle, ProcessRecord } from "../../../../src/index.ts"
-import { Approval, Drafted, howToApprove, user } from "../work/Approval.ts"
+import type { ProcessHandle } from "../../../../src/index.ts"
+import { shellWord } from "../report/text.ts"
+import { Approval, Drafted, waits } from "../work/Approval.ts"
 import type { AuditFailure, Published } from "../work/audit.ts"
 import type { Screen } from "./Screen.ts"
 
-/** How this program comes to a decision. `leave` says how to approve, and ends. */
+/** How this program gets a decision. `leave` prints how to approve, and ends. */
 export type Mode = "yes" | "ask" | "wait" | "leave"
 
-/** The mode that the options and the terminal ask for. Whoever wants to wait for somebody does not want it approved already. */
+/** The mode that the options and the terminal ask for; `--wait` overrides `--yes`. */
 export const modeOf = (options: {
   readonly yes: boolean
   readonly wait: boolean
@@ -30,11 +34,7 @@ export const modeOf = (options: {
 /** The handle of an audit. */
 export type AuditHandle = ProcessHandle.ProcessHandle<Published, AuditFailure, typeof Approval>
 
-/** Whether an audit waits for its approval, and for nothing else. */
-export const waits = ({ wait }: ProcessRecord.ProcessRecord): boolean =>
-  wait?.kind._tag === "Signal" && wait.kind.name === Approval.signal
-
-/** Completes once an audit waits for its approval, with what its draft comes to. Never, when it ends without waiting. */
+/** Completes once an audit waits for its approval, with the totals of its draft. Never completes if the audit does not wait. */
 export const onceWaiting = (handle: AuditHandle) =>
   Effect.gen(function* () {
     yield* orNever(Stream.runHead(Stream.filter(handle.changes, waits)))
@@ -44,30 +44,32 @@ export const onceWaiting = (handle: AuditHandle) =>
     return yield* Drafted.decode(drafted.payload)
   })
 
-/** Comes to a decision. Answers whether there is one to wait for. */
+/** Gets a decision. Returns whether the program should wait for the audit to end. */
 export const decide = (handle: AuditHandle, mode: Mode, stateFile: string, screen: Screen) =>
   Effect.gen(function* () {
     const send = (approved: boolean, by: string) =>
       Effect.catchTag(handle.signal(Approval, { approved, by }), "ProcessAlreadyTerminal", () =>
-        Effect.sync(() => screen.print("somebody else has decided meanwhile"))
+        Effect.sync(() => screen.print("the audit was decided elsewhere meanwhile"))
       )
-    const tellHow = Effect.sync(() => howToApprove(handle.id, stateFile).forEach(screen.print))
+    const printHow = Effect.sync(() => howToApprove(handle.id, stateFile).forEach(screen.print))
     switch (mode) {
       case "yes":
         return yield* Effect.as(send(true, `${user()} (--yes)`), true)
       case "wait":
-        yield* tellHow
-        screen.print("waiting for the approval; interrupt it at any moment, nothing is lost")
+        yield* printHow
+        screen.print("waiting for the approval; an interrupt loses nothing")
         return true
       case "leave":
-        yield* tellHow
-        screen.print("after that, the same command publishes the report; --wait waits for it, --yes approves by itself")
+        yield* printHow
+        screen.print(
+          "after that, the same command publishes the report; --wait waits for the approval, --yes approves without asking"
+        )
         return false
       case "ask": {
         const answer = yield* ask("publish the report? [y]es, [n]o (rejects it), or anything else to decide later: ")
         if (/^y(?:es)?$/i.test(answer)) return yield* Effect.as(send(true, user()), true)
         if (/^no?$/i.test(answer)) return yield* Effect.as(send(false, user()), true)
-        yield* tellHow
+        yield* printHow
         screen.print("the same command asks again")
         return false
       }
@@ -75,9 +77,9 @@ export const decide = (handle: AuditHandle, mode: Mode, stateFile: string, scree
   })
 
 /**
- * Asks the person at the terminal; whoever ends the input has answered nothing. No raw mode: Ctrl-C stays a signal.
+ * Asks the person at the terminal; a closed input is an empty answer. No raw mode: Ctrl-C stays a signal.
  *
- * A question that nobody answered is ended with a line break, so that what is said next has a line of its own.
+ * A question without an answer is ended with a line break, so that the next output has a line of its own.
  */
 const ask = (question: string): Effect.Effect<string> =>
   Effect.async((resume) => {
@@ -97,3 +99,27 @@ const ask = (question: string): Effect.Effect<string> =>
 
 const orNever = <A, E, R>(found: Effect.Effect<Option.Option<A>, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(found, (value) => (Option.isSome(value) ? Effect.succeed(value.value) : Effect.never))
+
+/** The name of the user. In a container there may be none. */
+export const user = (): string => {
+  try {
+    return userInfo().username || "unknown user"
+  } catch {
+    return "unknown user"
+  }
+}
+
+/** Two ways to approve an audit from another terminal. */
+const howToApprove = (id: string, stateFile: string): ReadonlyArray<string> => [
+  `to approve it: node ${shellWord(script())} --state ${shellWord(stateFile)} ${id}`,
+  `           or: npx holdfast signal ${id} ${Approval.signal} --db ${shellWord(stateFile)} --payload '{"approved":true,"by":"${nameInShell(user())}"}'`
+]
+
+/** The path of the approve script, relative to the working directory if it is below it. */
+const script = (): string => {
+  const path = fileURLToPath(new URL("./approve.js", import.meta.url))
+  const way = relative(process.cwd(), path)
+  return way.startsWith("..") ? path : way
+}
+
+const nameInShell = (name: string): string => name.replace(/[^\w.@ -]/g, "")

@@ -9,11 +9,12 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
-import { Errors, Processes, SingleHost } from "../../../../src/index.ts"
-import { Approval, user } from "../work/Approval.ts"
+import { Processes, SingleHost } from "../../../../src/index.ts"
+import { Approval, waits } from "../work/Approval.ts"
 import { Audit } from "../work/audit.ts"
 import { isAudit } from "../work/identity.ts"
-import { waits } from "./approval.ts"
+import { user } from "./approval.ts"
+import { lineOf } from "./inputs.ts"
 
 class CannotApprove extends Data.TaggedError("CannotApprove")<{ readonly line: string }> {
   override get message(): string {
@@ -27,7 +28,7 @@ interface Decision {
   readonly by: string
 }
 
-/** The audit that is meant: the one that is named, or the only one that waits. */
+/** The named audit, or the only one that waits. */
 const choose = (id: string | undefined) =>
   Effect.gen(function* () {
     const processes = yield* Processes
@@ -45,12 +46,9 @@ const decide = ({ id: named, approved, by }: Decision) =>
     const id = yield* choose(named)
     yield* processes.handle(Audit, id).signal(Approval, { approved, by })
     return approved
-      ? `approved ${id}; the program that waits for it publishes the report, or the next one that is started`
+      ? `approved ${id}; the program that waits for it publishes the report, or else the next one that starts`
       : `rejected ${id}`
   })
-
-const said = (error: { readonly message: string }, state: string): string =>
-  error instanceof Errors.StoreError ? `the state file ${state} cannot be used: ${error.detail}` : error.message
 
 const read = () => {
   const options = { state: { type: "string" }, by: { type: "string" }, reject: { type: "boolean" } } as const
@@ -73,12 +71,12 @@ const main = async (): Promise<number> => {
     return 2
   }
   const { state, decision } = asked
-  // Opening a store makes the file; a mistyped path must not.
+  // Opening a store creates its file, which must not happen for a mistyped path.
   if (!existsSync(state)) {
     console.error(`approve: the state file ${state} does not exist: name it with --state`)
     return 1
   }
-  // A host without engines: it runs nothing of what it finds.
+  // A host without engines runs no process.
   const host = SingleHost.layerSqlite({ filename: state, engines: [], sweepInterval: false })
   return Effect.runPromise(
     decide(decision).pipe(
@@ -89,7 +87,7 @@ const main = async (): Promise<number> => {
           return 0
         },
         onFailure: (error) => {
-          console.error(`approve: ${said(error, state)}`)
+          console.error(`approve: ${lineOf(error, state)}`)
           return 1
         }
       }),

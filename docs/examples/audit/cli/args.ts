@@ -1,16 +1,16 @@
 /**
- * The words of the command line before the parser has them. `npm start` puts `--yes` before whatever is typed, and the parser
- * knows a question about the program in the first place only, and a flag once only.
+ * Arguments before the parser gets them. `npm start` puts `--yes` first, but the parser accepts `--help` and `--version` only
+ * in first place, and a flag only once.
  */
 
-/** The word that asks about the program instead of asking it for work. After `--` nothing is an option. */
+/** The argument that asks for help or the version. After `--` nothing is an option. */
 export const questionIn = (words: ReadonlyArray<string>): string | undefined => {
   const end = words.indexOf("--")
   return words.slice(0, end === -1 ? words.length : end).find((word) => questions.has(word))
 }
 
-/** A question alone, or else every flag once. */
-export const heard = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
+/** Arguments for the parser: a question alone, or else every flag once. */
+export const normalised = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
   const question = questionIn(words)
   return question === undefined
     ? words.filter((word, index) => !flags.has(word) || words.indexOf(word) === index)

@@ -19,36 +19,38 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
+import { alwaysExcluded } from "../report/parts.ts"
 import { tries } from "../work/batch.ts"
-import { CannotAudit, checked } from "../work/inputs.ts"
-import * as Job from "../work/job.ts"
-import { alwaysExcluded } from "../work/listing.ts"
 import { modeOf } from "./approval.ts"
-import { heard } from "./args.ts"
+import { normalised } from "./args.ts"
+import { CannotAudit, checked } from "./inputs.ts"
+import * as Job from "./job.ts"
 import * as Screen from "./Screen.ts"
 
 const version = "0.1.0"
 
 const options = {
   directory: Args.text({ name: "directory" }).pipe(
-    Args.withDescription("What to audit. Default: the present directory."),
+    Args.withDescription("The directory to audit. Default: the working directory."),
     // The parser takes an option it does not know for an argument.
     Args.mapEffect((typed) =>
-      typed.startsWith("-") ? Effect.fail(HelpDoc.p(`${typed} is no option of this command`)) : Effect.succeed(typed)
+      typed.startsWith("-")
+        ? Effect.fail(HelpDoc.p(`${typed} is not an option of this command`))
+        : Effect.succeed(typed)
     ),
     Args.withDefault(".")
   ),
   out: Options.text("out").pipe(
-    Options.withDescription("The folder for audit-report.json and audit-report.md. Default: the present directory."),
+    Options.withDescription("The folder for audit-report.json and audit-report.md. Default: the working directory."),
     Options.withDefault(".")
   ),
   state: Options.text("state").pipe(
-    Options.withDescription("The file that keeps what is done, so that an interrupted audit goes on."),
+    Options.withDescription("The file that stores the audit, so that an interrupted audit can resume."),
     Options.withDefault(".holdfast/audit.db")
   ),
   exclude: Options.text("exclude").pipe(
     Options.withDescription(
-      `A name to leave out wherever it stands; may be given several times. Left out in any case: ${alwaysExcluded.join(", ")}.`
+      `The name of files or folders to leave out; may be repeated. Always left out: ${alwaysExcluded.join(", ")}.`
     ),
     Options.repeated,
     Options.filterMap(
@@ -57,7 +59,7 @@ const options = {
     )
   ),
   pace: Options.integer("pace").pipe(
-    Options.withDescription("Milliseconds to rest before each file, to watch the audit work."),
+    Options.withDescription("Milliseconds to pause before each file, to watch the audit work."),
     Options.filterMap(
       (ms) => (ms < 0 ? Option.none() : Option.some(ms)),
       "--pace takes a number of milliseconds, not below 0"
@@ -66,7 +68,7 @@ const options = {
   ),
   fileTimeout: Options.integer("file-timeout").pipe(
     Options.withDescription(
-      `Seconds that one try at reading a file may take. It is tried ${tries} times, and then reported as not read. Default: 30.`
+      `Seconds that one attempt to read a file may take. After ${tries} attempts the file is reported as not read. Default: 30.`
     ),
     Options.filterMap(
       (seconds) => (seconds < 1 || seconds > 86_400 ? Option.none() : Option.some(seconds)),
@@ -75,23 +77,25 @@ const options = {
     Options.withDefault(30)
   ),
   yes: Options.boolean("yes").pipe(
-    Options.withDescription("Approve the report without asking. npm start gives it; npm run audit does not.")
+    Options.withDescription("Approve the report without asking. npm start sets it; npm run audit does not.")
   ),
   wait: Options.boolean("wait").pipe(
     Options.withDescription(
-      "Wait until somebody approves the report elsewhere, and do not ask here. It stands above --yes, so npm start -- --wait waits."
+      "Wait for an approval from elsewhere, and do not ask here. It overrides --yes, so npm start -- --wait waits."
     )
   ),
-  noOpen: Options.boolean("no-open").pipe(Options.withDescription("Open no browser: only print where to watch.")),
+  noOpen: Options.boolean("no-open").pipe(
+    Options.withDescription("Open no browser: only print the address of the page.")
+  ),
   noInspect: Options.boolean("no-inspect").pipe(Options.withDescription("Serve no page to watch the audit.")),
-  verbose: Options.boolean("verbose").pipe(Options.withDescription("Also say what is done, on stderr."))
+  verbose: Options.boolean("verbose").pipe(Options.withDescription("Log each step on stderr."))
 }
 
 const screen = Screen.make(process.stdout, process.stderr)
 
 const audit = Command.make("audit", options, ({ verbose, pace, yes, wait, noOpen, noInspect, ...inputs }) =>
   Effect.flatMap(checked(inputs), (request) => {
-    if (yes && wait) screen.print("--wait stands above --yes: somebody else has to approve the report")
+    if (yes && wait) screen.print("--wait overrides --yes: the report must be approved elsewhere")
     return Job.run(request, screen, {
       paceMs: pace,
       mode: modeOf({ yes, wait, hasTerminal: process.stdin.isTTY === true }),
@@ -100,24 +104,24 @@ const audit = Command.make("audit", options, ({ verbose, pace, yes, wait, noOpen
   }).pipe(
     Logger.withMinimumLogLevel(verbose ? LogLevel.Debug : LogLevel.Warning),
     Effect.onInterrupt(() =>
-      Effect.sync(() => screen.warn("interrupted; nothing that is done is lost: run the same command again to go on"))
+      Effect.sync(() => screen.warn("interrupted; recorded work is kept: run the same command again to resume"))
     )
   )
 ).pipe(
   Command.withDescription(
     HelpDoc.blocks([
       HelpDoc.p(
-        "Reads every file below a directory and writes what it found: digests, lines by language, TODO and FIXME markers, likely secrets (redacted), and the git history."
+        "Reads every file below a directory and writes a report: digests, lines by language, TODO and FIXME markers, likely secrets (redacted), and the git history."
       ),
-      HelpDoc.p("Interrupt it or kill it at any moment: the same command goes on where it was."),
+      HelpDoc.p("Interrupt it or kill it at any moment: the same command resumes it."),
       HelpDoc.p(
-        "The report is published once it is approved: at this terminal, with --yes, or from another one (node dist/docs/examples/audit/cli/approve.js, or holdfast signal). Until then it is a draft. Without a terminal the program ends with the draft and says how to approve it, and the audit waits; with --wait the program waits, too."
-      ),
-      HelpDoc.p(
-        "Start it twice: both programs share the work, each part is done once, and either takes over when the other one is killed."
+        "The report is published once it is approved: at this terminal, with --yes, or from another terminal (node dist/docs/examples/audit/cli/approve.js, or holdfast signal). Until then it is a draft. Without a terminal the program writes the draft, prints how to approve it and ends; the audit waits. With --wait the program waits as well."
       ),
       HelpDoc.p(
-        "Exit codes: 0 the reports are written, or drafted and waiting for approval; 1 it could not be done, or the report was rejected; 2 the command line is not understood; 130 interrupted."
+        "Start it twice: both programs share the work, each part is done once, and one takes over when the other is killed."
+      ),
+      HelpDoc.p(
+        "Exit codes: 0 the reports are written, or drafted and waiting for approval; 1 the audit failed, or the report was rejected; 2 the command line is invalid; 130 interrupted."
       )
     ])
   )
@@ -125,7 +129,7 @@ const audit = Command.make("audit", options, ({ verbose, pace, yes, wait, noOpen
 
 const cli = Command.run(audit, { name: "audit", version })
 
-/** The parser's help and refusals, said as everything else here is: refusals in one line, colours for a terminal only. */
+/** Prints the parser's help and errors like all other output: an error in one line, colours for a terminal only. */
 const withPlainOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Console.consoleWith((console) =>
     Effect.withConsole(effect, {
@@ -140,7 +144,7 @@ const withPlainOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect
     })
   )
 
-/** Says a failure in one line; what the command line parser refuses, it has said itself. */
+/** Prints a failure in one line; the parser has printed its own errors. */
 const say = (cause: Cause.Cause<CannotAudit | ValidationError.ValidationError>): void => {
   if (Cause.isInterruptedOnly(cause)) return
   const error = Cause.squash(cause)
@@ -156,8 +160,8 @@ const codeOf = (exit: Exit.Exit<void, CannotAudit | ValidationError.ValidationEr
 }
 
 /**
- * A stop that was asked for is waited for, unless somebody asks again later. Not at once: `npm start` passes on the Ctrl-C
- * that the terminal has sent to this program as well.
+ * The first signal stops the program gracefully; a second one ends it. One that follows at once does not count: on Ctrl-C the
+ * terminal signals this program and `npm start`, which passes the signal on.
  */
 const insistenceMs = 1_000
 let askedAt: number | undefined
@@ -167,7 +171,7 @@ const onSignal = (): void => {
 }
 process.on("SIGINT", onSignal).on("SIGTERM", onSignal)
 
-cli([...process.argv.slice(0, 2), ...heard(process.argv.slice(2))]).pipe(
+cli([...process.argv.slice(0, 2), ...normalised(process.argv.slice(2))]).pipe(
   withPlainOutput,
   Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)),
   Effect.provide(Logger.replace(Logger.defaultLogger, Screen.logger(screen))),

@@ -1,8 +1,8 @@
 /**
- * The inspector of this program's own host: a page that opens at the audit, for as long as the program runs.
+ * The inspector of this program's own host: a page that shows the audit while the program runs.
  *
- * Invariant: the audit neither fails nor waits for it. What cannot be served is said in one line; what cannot be opened is left,
- * since the address is there to read.
+ * Invariant: the audit neither fails because of it nor waits for it. If it cannot be served, one line says so; if no browser
+ * opens, the printed address is enough.
  */
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -14,22 +14,22 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Screen } from "./Screen.ts"
 
-/** What the command line says about the inspector. */
+/** The options of the command line about the inspector. */
 export interface Inspecting {
   readonly serve: boolean
-  /** Whether a browser may be opened where a person sits before one. */
+  /** Whether a browser may be opened on a desktop. */
   readonly open: boolean
-  /** The port. @default any that is free */
+  /** The port. @default a free port */
   readonly port?: number
 }
 
-/** Serves the inspector of the host in context until the scope ends, and says where it shows the audit. */
+/** Serves the inspector of the host in context until the scope ends, and prints its address. */
 export const inspect = (auditId: string, screen: Screen, { serve, open, port = 0 }: Inspecting) =>
   Effect.gen(function* () {
     if (!serve) return
-    // Loading it takes a moment that the start of the audit need not have.
+    // Loaded here, so that the audit starts without waiting for it.
     const Inspector = yield* Effect.promise(() => import("../../../../src/inspector/Inspector.ts"))
-    const announce = () => Effect.void // the line below says it
+    const announce = () => Effect.void // the line below has the address
     const served = yield* Layer.build(Inspector.layerHost({ name: "audit", port, announce }))
     const at = Context.get(served, Inspector.Inspector).addressOf("processes", auditId)
     screen.print(`to watch it: ${at}`)
@@ -37,10 +37,10 @@ export const inspect = (auditId: string, screen: Screen, { serve, open, port = 0
     if (open && opener !== undefined) yield* opened(opener, at)
   }).pipe(Effect.catchAll((error) => Effect.logWarning(`the inspector is not served: ${error.message}`)))
 
-/** A program that opens addresses, with what stands before the address. */
+/** A program that opens addresses, with its arguments before the address. */
 export type Opener = readonly [command: string, ...args: ReadonlyArray<string>]
 
-/** What opens an address on this machine; `undefined` where nobody sits at a terminal of its desktop. */
+/** The opener of this machine; `undefined` if the program does not run at a terminal of a desktop. */
 export const openerOf = (where: {
   readonly platform: string
   readonly env: Readonly<Record<string, string | undefined>>
@@ -54,10 +54,10 @@ export const openerOf = (where: {
 }
 
 /**
- * Opens a browser, which goes on by itself when the audit ends.
+ * Opens a browser, which stays open when the audit ends.
  *
- * Every user of the machine sees the arguments of a program, and the address has the token: the browser is given a page of
- * the person's own instead, which leads there. It is removed with the scope.
+ * Every user of the machine can see the arguments of a program, and the address contains the token: the browser gets a private
+ * file that redirects to the address. The file is removed with the scope.
  */
 const opened = ([command, ...args]: Opener, address: string): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {

@@ -1,6 +1,6 @@
 /**
- * Who runs what, when several programs share one state: every owner with what it holds, as the store has it, and the bodies
- * of this program by name, as its own supervision tree has them.
+ * Who runs what, when several programs share one state file: every owner and how many bodies it holds, from the store, and the
+ * bodies of this program by name, from its supervision tree.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ export interface OwnerLine {
   readonly isOwn: boolean
 }
 
-/** Shows who owns what for as long as it runs: in place on a terminal, else as a line when it changes. */
+/** Shows the owners while it runs: in place on a terminal, elsewhere as a line when they change. */
 export const watch = (
   screen: Screen
 ): Effect.Effect<never, never, Host.Host | Owner.Owner | ProcessStore.ProcessStore> =>
@@ -29,21 +29,21 @@ export const watch = (
     let shown = { who: "", text: "", atMs: 0 }
     let known: ReadonlyArray<SeenOwner> = []
 
-    const look = Effect.gen(function* () {
+    const check = Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis
       known = seen(known, ownersOf(yield* store.leases.holders, identity.incarnationId), nowMs)
       const owners = known.map(({ owner }) => owner)
       const text = describe(owners)
       if (screen.live) return screen.status([text, bodiesOf(yield* host.tree)].filter((line) => line !== ""))
       const who = owners.map(({ name }) => name).join()
-      // Who there is, is said at once; how much each holds changes all the time, and is said now and then.
+      // A new list of owners is printed at once; how many bodies each holds, at most every few seconds.
       const isNews = who !== shown.who || (text !== shown.text && nowMs - shown.atMs >= seldomMs)
       if (owners.length === 0 || !isNews) return
       shown = { who, text, atMs: nowMs }
       screen.print(text)
     }).pipe(Effect.catchAll((error) => Effect.logDebug(`the owners could not be read: ${error.message}`)))
 
-    return yield* Effect.forever(Effect.zipRight(look, Effect.sleep(lookEveryMs)))
+    return yield* Effect.forever(Effect.zipRight(check, Effect.sleep(checkEveryMs)))
   })
 
 /** An owner, and when it last held anything. Units: epoch milliseconds, UTC. */
@@ -52,7 +52,7 @@ export interface SeenOwner {
   readonly atMs: number
 }
 
-/** Keeps owners that hold nothing for a moment, as between two bodies: only who is gone for a while is gone. */
+/** Keeps owners that hold nothing for a moment, as between two bodies. */
 export const seen = (
   before: ReadonlyArray<SeenOwner>,
   owners: ReadonlyArray<OwnerLine>,
@@ -64,14 +64,14 @@ export const seen = (
   return [...owners.map((owner) => ({ owner, atMs: nowMs })), ...idle].sort((a, b) => inOrder(a.owner, b.owner))
 }
 
-/** The owners in the order of their names, this program's own first. `own` is the keeper of its leases. */
+/** The owners in the order of their names, this program's own first. `own` renews the leases of this program. */
 export const ownersOf = (holders: ReadonlyArray<ProcessStore.Holder>, own: string): ReadonlyArray<OwnerLine> =>
   holders
-    .map(({ renewerId: keeper, owner, leases }) => ({
-      name: (keeper ?? owner.incarnationId).slice(0, 8),
+    .map(({ renewerId, owner, leases }) => ({
+      name: (renewerId ?? owner.incarnationId).slice(0, 8),
       pid: owner.liveness._tag === "LocalProcess" ? owner.liveness.pid : undefined,
       bodies: leases,
-      isOwn: keeper === own
+      isOwn: renewerId === own
     }))
     .sort(inOrder)
 
@@ -88,7 +88,7 @@ export const describe = (owners: ReadonlyArray<OwnerLine>): string =>
         })
         .join("; ")}`
 
-/** The bodies at work in this program, by the ends of their names; those that wait for children here are left out. */
+/** The bodies that run in this program, by the ends of their names; parents of other bodies here are left out. */
 export const bodiesOf = (tree: Supervisor.TreeNode): string => {
   const all = processesIn(tree)
   const leaves = all.filter(({ name }) => !all.some((other) => other.name.startsWith(`${name}/`)))
@@ -102,7 +102,7 @@ export const bodiesOf = (tree: Supervisor.TreeNode): string => {
 const processesIn = (node: Supervisor.TreeNode): ReadonlyArray<Supervisor.TreeNode> =>
   node.kind === "process" ? [node] : node.children.flatMap(processesIn)
 
-const lookEveryMs = 250
+const checkEveryMs = 250
 
 const seldomMs = 5_000
 

@@ -1,5 +1,5 @@
 /**
- * The report for people: the numbers first, then what to look at, each list cut at a length that is still read.
+ * The report for people: the numbers first, then the findings, each list cut to a readable length.
  */
 import type { LocatedFinding, Report } from "./report.ts"
 import { counted, grouped, harmless, sizeOf } from "./text.ts"
@@ -85,7 +85,7 @@ const listed = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   return [...lines.slice(0, maxShown), ...(more > 0 ? [`- … and ${grouped(more)} more, see audit-report.json`] : [])]
 }
 
-/** What stands in a file must stay text: it is put into a code span with a fence that it does not contain. */
+/** Keeps content of a file literal: a code span with a fence that the content does not contain. */
 const code = (text: string): string => {
   const runs = text.match(/`+/g) ?? []
   const fence = "`".repeat(Math.max(0, ...runs.map((run) => run.length)) + 1)

@@ -1,17 +1,15 @@
 /**
- * The report: what the children found, added up.
+ * The report: what the children of an audit found, added up.
  *
  * Invariant: it depends on the content of the directory and on nothing else: no clock, no path outside the directory, no
  * trace of how often the audit was interrupted.
  */
 import { createHash } from "node:crypto"
 import * as Schema from "effect/Schema"
-import type { BatchReport, FileReport, Finding, Unread } from "../work/FileReport.ts"
-import type { History } from "../work/gitLog.ts"
-import type { Listing } from "../work/listing.ts"
-import { alwaysExcluded, byPath } from "../work/listing.ts"
+import type { BatchReport, FileReport, Finding, History, PassedOver, Unread } from "./parts.ts"
+import { alwaysExcluded, byPath } from "./parts.ts"
 
-/** What an audit comes to, in numbers. Units: `bytes` in bytes. */
+/** The numbers of a report. */
 export const Totals = Schema.Struct({
   files: Schema.Int,
   binaryFiles: Schema.Int,
@@ -22,7 +20,7 @@ export const Totals = Schema.Struct({
   secrets: Schema.Int,
   unread: Schema.Int
 })
-/** What an audit comes to, in numbers. */
+/** The numbers of a report. */
 export type Totals = typeof Totals.Type
 
 /** The files of one language. */
@@ -44,7 +42,7 @@ export interface LocatedNote {
   readonly note: string
 }
 
-/** Everything an audit found. Lists about files are in the order of their paths. */
+/** Everything an audit found. Lists of files are in the order of their paths. */
 export interface Report {
   readonly format: 1
   /** Digest over the path and digest of every file that was read: equal for equal content. */
@@ -56,13 +54,13 @@ export interface Report {
   readonly unread: ReadonlyArray<Unread>
   readonly notes: ReadonlyArray<LocatedNote>
   readonly excludedNames: ReadonlyArray<string>
-  readonly passedOver: Listing["passedOver"]
+  readonly passedOver: typeof PassedOver.Type
   readonly files: ReadonlyArray<Pick<FileReport, "path" | "bytes" | "sha256" | "language" | "lines">>
 }
 
 /** What a report is made of. */
 export interface ReportParts {
-  readonly listing: Pick<Listing, "unread" | "passedOver">
+  readonly listing: Pick<Report, "unread" | "passedOver">
   readonly batches: ReadonlyArray<BatchReport>
   readonly history: History
   readonly exclude: ReadonlyArray<string>

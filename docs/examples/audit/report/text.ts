@@ -1,8 +1,8 @@
 /**
- * Numbers and names as people read them: the same in every locale.
+ * Numbers and names for people, the same in every locale.
  */
 
-/** A number with thousands separated, the same in every locale. */
+/** A number with thousands separated. */
 export const grouped = (number: number): string => String(number).replace(/\B(?=(?:[0-9]{3})+$)/g, ",")
 
 /** A number of things. */
@@ -18,11 +18,11 @@ export const sizeOf = (bytes: number): string => {
 
 const units = ["KiB", "MiB", "GiB", "TiB"]
 
-/** A text as a shell takes it for one word. */
+/** A text quoted as one word of a shell. */
 export const shellWord = (text: string): string =>
   /^[\w./@%+:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 
-/** Without what would end a line, or what a terminal would obey: names of files may hold anything. */
+/** Removes line breaks and control characters, which names of files may contain. */
 export const harmless = (text: string): string => text.replace(controls, " ")
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

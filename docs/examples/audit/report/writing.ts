@@ -1,7 +1,7 @@
 /**
- * Puts the two reports where they belong, each whole or not at all.
+ * Writes the two reports, each whole or not at all.
  *
- * Invariant: writing again changes nothing, so a body that is interrupted here simply does it again.
+ * Invariant: a second write changes nothing, so an interrupted body simply writes again.
  */
 import { createHash } from "node:crypto"
 import { mkdir, open, rename, rm, stat } from "node:fs/promises"
@@ -15,7 +15,7 @@ import { toJson } from "./report.ts"
 /** The names of the reports. */
 export const reportNames = { json: "audit-report.json", markdown: "audit-report.md" } as const
 
-/** The names of reports that nobody has approved yet. Their content is the same. */
+/** The names of reports before their approval. Their content is the same. */
 export const draftNames = { json: "audit-report.draft.json", markdown: "audit-report.draft.md" } as const
 
 /** The names of a pair of reports. */
@@ -31,7 +31,7 @@ export class ReportNotWritten extends Schema.TaggedError<ReportNotWritten>()("Re
   }
 }
 
-/** Writes both reports into a folder, on behalf of a process whose id keeps its half-written files apart from others'. */
+/** Writes both reports into a folder; the id of the writing process is in the names of its temporary files. */
 export const writeReports = (
   folder: string,
   names: Names,
@@ -44,7 +44,7 @@ export const writeReports = (
     yield* replace(join(folder, names.markdown), writer, toMarkdown(report))
   })
 
-/** Removes both reports; those that are not there are removed already. */
+/** Removes both reports, if they exist. */
 export const removeReports = (folder: string, names: Names): Effect.Effect<void, ReportNotWritten> =>
   Effect.forEach(
     Object.values(names).map((name) => join(folder, name)),
@@ -52,7 +52,7 @@ export const removeReports = (folder: string, names: Names): Effect.Effect<void,
     { discard: true }
   )
 
-/** Makes a folder and those above it. Not with `recursive`, which never returns where a folder refuses entries (`/proc`). */
+/** Makes a folder and its parents. Not with `recursive`, which never returns where a folder refuses entries (`/proc`). */
 export const makeFolder = async (folder: string): Promise<void> => {
   const refusal = await makeOne(folder)
   if (refusal === undefined) return
@@ -62,7 +62,7 @@ export const makeFolder = async (folder: string): Promise<void> => {
   if (again !== undefined) throw again
 }
 
-/** Answers what stands against it; a folder that is there already does not. */
+/** Makes one folder; returns the error, if there is one. An existing folder is none. */
 const makeOne = async (folder: string): Promise<NodeJS.ErrnoException | undefined> => {
   const refusal = await mkdir(folder).then(
     () => undefined,
@@ -71,7 +71,7 @@ const makeOne = async (folder: string): Promise<NodeJS.ErrnoException | undefine
   return refusal?.code === "EEXIST" && (await stat(folder)).isDirectory() ? undefined : refusal
 }
 
-/** The new content is on the disk before the name points to it. */
+/** Replaces a file: its new content is on disk before the name points to it. */
 const replace = (path: string, writer: string, content: string): Effect.Effect<void, ReportNotWritten> => {
   const temporary = `${path}.${createHash("sha256").update(writer).digest("hex").slice(0, 12)}.tmp`
   return Effect.acquireUseRelease(

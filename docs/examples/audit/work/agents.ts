@@ -1,27 +1,27 @@
 /**
- * The sub-agents: each has a session of its own, and does its share of the audit in one turn of it.
+ * The sub-agents: each has a session of its own, and does its share of the audit in one turn of that session.
  *
  * ```
- * audit ─ start a turn ─► create the session ─► run its turn: batches as children ─► what they found
- *                                                    └ interrupted ─► close the session; the next activation asks for it again
+ * audit ─ start a turn ─► create the session ─► run its turn: batches as children ─► their report
+ *                                                    └ interrupted ─► close the session; the next activation opens it again
  * ```
- * Invariant: a session is named by the process of its turn, so that a turn that goes on elsewhere goes on in the same session.
+ * Invariant: a session has the name of its turn's process, so a turn that resumes elsewhere resumes in the same session.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { ExecutionContext } from "../../../../src/index.ts"
 import { SessionTurn } from "../../../../src/index.ts"
+import { BatchReport } from "../report/parts.ts"
 import { harmless } from "../report/text.ts"
-import { BatchReport } from "./FileReport.ts"
 import { CriticalFound, readShare, ShareInput } from "./messages.ts"
 
-/** What a turn has to answer with. Another version of the code has another contract: no program answers for the other. */
+/** The contract of a turn's output. Another version of the code has another contract, so that versions do not mix. */
 const contract = "audit.share-report/1"
 
-/** What runs the turns. A host whose agents are models keeps conversations here; these sessions hold nothing but their name. */
+/** Runs the turns. A host whose agents are models keeps conversations here; these sessions have only a name. */
 export const agents: SessionTurn.SessionRunner<never> = {
   create: ({ processId }) => Effect.succeed(`agent:${processId}`),
-  openTurn: (sessionId) => Effect.logDebug(`session ${sessionId} has its turn`),
+  openTurn: (sessionId) => Effect.logDebug(`session ${sessionId} starts its turn`),
   runTurn: (request, context) =>
     decodeTurn(request).pipe(
       Effect.flatMap(({ turnInput }) => readShare(turnInput, context)),
@@ -30,7 +30,7 @@ export const agents: SessionTurn.SessionRunner<never> = {
   close: (sessionId) => Effect.logDebug(`session ${sessionId} is closed`)
 }
 
-/** Has a sub-agent do its share, and answers what it found. Whoever the audit wakes, the sub-agent wakes. */
+/** Starts a sub-agent for a share, and returns its report. The sub-agent inherits the wake target of the audit. */
 export const delegate = (context: ExecutionContext.ExecutionContext, input: ShareInput) =>
   Effect.gen(function* () {
     const { name, path } = input.share
@@ -45,7 +45,7 @@ export const delegate = (context: ExecutionContext.ExecutionContext, input: Shar
     })
     const { turn: answer } = yield* turn.await
     return yield* decodeReport(answer)
-  }).pipe(Effect.catchTag("ParseError", Effect.die)) // what is written here is read here
+  }).pipe(Effect.catchTag("ParseError", Effect.die)) // both sides of the codec are in this module
 
 const SubAgent = SessionTurn.make({ disposition: "rerunnable", events: [CriticalFound] })
 

@@ -1,14 +1,14 @@
 /**
- * The audit as durable processes: a parent, and the children it finds again by their names when it runs again.
+ * The audit as durable processes: a parent, and children that it attaches to by name when it runs again.
  *
  * ```
- * audit ┬ listing            rerunnable    walks the directory; what it recorded is what is read, however often the parent runs
+ * audit ┬ listing            rerunnable    walks the directory once; its record is the list of files
  *       ├ directory-0001 …   rerunnable    a turn of a sub-agent for each directory, or for a share of a large one
  *       │  └ batch-0001 …    rerunnable    reads its files; once recorded, no file is read again
- *       └ git-log            owner_bound   a subprocess that is never started twice; when it is lost, git-log-2 is another one
+ *       └ git-log            owner_bound   a subprocess that is never started twice; if it is lost, git-log-2 is the next
  * ```
- * Invariant: the parent decides nothing by chance, so every activation of it asks for the same children. It publishes
- * nothing that nobody approved.
+ * Invariant: the parent is deterministic, so each of its activations asks for the same children. It publishes only an approved
+ * report.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -21,21 +21,21 @@ import { ReadBatch } from "./batch.ts"
 import { GitLog, gitHistory } from "./history.ts"
 import * as Directory from "./listing.ts"
 
-/** What an audit is asked to do. Two audits that are asked for the same are the same audit. */
+/** The request of an audit. Two audits with the same request are the same audit. */
 export const AuditPayload = Schema.Struct({
   directory: Schema.String,
   /** The folder that the reports are written to. */
   out: Schema.String,
   exclude: Schema.Array(Schema.String),
-  /** Paths below the directory that are this program's own. */
+  /** Paths below the directory that belong to this program. */
   ownPaths: Schema.Array(Schema.String),
-  /** How long one try at one file may take. Units: milliseconds. */
+  /** The time limit of one attempt to read a file. Units: milliseconds. */
   fileTimeoutMs: Schema.Int
 })
-/** What an audit is asked to do. */
+/** The request of an audit. */
 export type AuditPayload = typeof AuditPayload.Type
 
-/** Walks the directory once; its record is the list that everything after it works on. */
+/** Walks the directory once; its record is the list of files. */
 export const Listing = Engine.make("audit.listing", {
   version: "2",
   payload: AuditPayload.omit("out", "fileTimeoutMs"),
@@ -45,17 +45,17 @@ export const Listing = Engine.make("audit.listing", {
   run: ({ directory, exclude, ownPaths }) => Directory.list({ directory, names: exclude, paths: ownPaths })
 })
 
-/** What a published audit comes to. */
+/** The outcome of a published audit. */
 export const Published = Schema.Struct({ totals: Report.Totals, approvedBy: Schema.String })
-/** What a published audit comes to. */
+/** The outcome of a published audit. */
 export type Published = typeof Published.Type
 
-/** Why an audit comes to no published report. */
+/** Why an audit published no report. */
 export const AuditFailure = Schema.Union(Directory.DirectoryUnreadable, ReportNotWritten, ReportRejected)
-/** Why an audit comes to no published report. */
+/** Why an audit published no report. */
 export type AuditFailure = typeof AuditFailure.Type
 
-/** The whole audit. The reports are published by its body: it has not ended before they are there. */
+/** The whole audit. Its body publishes the reports: when it has ended, they exist. */
 export const Audit = Engine.make("audit", {
   version: "3",
   payload: AuditPayload,
@@ -90,11 +90,11 @@ export const Audit = Engine.make("audit", {
     })
 })
 
-/** The engines a host of this program needs, beside what runs its agents. */
+/** The engines of a host of this program, beside the runner of its agents. */
 export const engines = [Audit, Listing, ReadBatch, GitLog] as const
 
 /** The id of a child, by its name. */
 export const childId = (parentId: string, name: string): string => `${parentId}/${name}`
 
-/** How many sub-agents are asked for at a time; a host runs fewer, and others may help with the rest. */
+/** How many sub-agents are started at a time; a host runs fewer at once, and other hosts may run the rest. */
 const sharesAtOnce = 16

@@ -1,19 +1,19 @@
 /**
- * Reads the files of one batch, each as a step with a time limit and further tries.
+ * Reads the files of one batch, each as a step with a time limit and retries.
  *
- * Invariant: a file whose step is recorded is not read again, wherever the batch goes on; one that hangs costs the report
- * one line, and not the audit.
+ * Invariant: a file whose step is recorded is not read again, wherever the batch resumes; a file that hangs is reported as not
+ * read and does not fail the audit.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { Engine } from "../../../../src/index.ts"
-import { Progress } from "../cli/Progress.ts"
-import { BatchReport, FileReport, Unread } from "./FileReport.ts"
+import { BatchReport, FileReport, Unread } from "../report/parts.ts"
+import { Progress } from "./Progress.ts"
 import { readOne } from "./reading.ts"
 
-/** A file was not read within its time. The next try may be luckier: a disk wakes up, a network comes back. */
+/** A file was not read within its time limit. A retry may succeed: a disk spins up, a network recovers. */
 export class FileTimedOut extends Schema.TaggedError<FileTimedOut>()("FileTimedOut", {
   path: Schema.String,
   limitMs: Schema.Int
@@ -23,15 +23,14 @@ export class FileTimedOut extends Schema.TaggedError<FileTimedOut>()("FileTimedO
   }
 }
 
-/** How often a file is tried. */
+/** How many attempts to read a file are made. */
 export const tries = 3
 
-/** When a file is tried again. */
+/** When to retry a file. */
 export const again = Schedule.exponential("200 millis").pipe(Schedule.intersect(Schedule.recurs(tries - 1)))
 
 /**
- * Ends a read that takes too long. The operating system cannot be asked to stop one, so it is left to itself: nobody waits
- * for it any more.
+ * Fails a read that takes too long. The operating system cannot stop a read, so it continues, but its result is ignored.
  */
 export const inTime = <A, R>(
   path: string,
@@ -43,7 +42,7 @@ export const inTime = <A, R>(
     Effect.timeoutFail({ duration: limitMs, onTimeout: () => new FileTimedOut({ path, limitMs }) })
   )
 
-/** What the report says of a file that took too long. The same in every run that meets it. */
+/** The report's line about a file that took too long; the same in every run. */
 export const tooSlow = ({ path, limitMs }: FileTimedOut): Unread => ({
   path,
   problem: `was not read within ${Duration.format(limitMs)}, in ${tries} tries`
@@ -55,7 +54,7 @@ export const ReadBatch = Engine.make("audit.read-batch", {
   payload: Schema.Struct({
     directory: Schema.String,
     files: Schema.Array(Schema.String),
-    /** How long one try at one file may take. Units: milliseconds. */
+    /** The time limit of one attempt to read a file. Units: milliseconds. */
     fileTimeoutMs: Schema.Int
   }),
   success: BatchReport,

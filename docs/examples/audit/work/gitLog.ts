@@ -1,44 +1,27 @@
 /**
- * The history of a directory, as a real `git log` tells it.
+ * The history of a directory, from a real `git log`.
  *
  * Invariant: the subprocess ends when the effect does. It has a process group of its own, so that Ctrl-C in a terminal
- * reaches this program only, and no half-read history is ever taken for a whole one.
+ * reaches this program only, and a half-read history is never mistaken for a whole one.
  */
+
 import type { ChildProcess } from "node:child_process"
 import { spawn } from "node:child_process"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { type History, maxAuthors } from "../report/parts.ts"
 
-/** What is known of a directory's history. `NoHistory` is a normal answer: not every directory has one. */
-export const History = Schema.Union(
-  Schema.TaggedStruct("History", {
-    commits: Schema.Int,
-    authors: Schema.Int,
-    /** At most {@link maxAuthors}, most commits first. */
-    topAuthors: Schema.Array(Schema.Struct({ name: Schema.String, commits: Schema.Int })),
-    /** ISO 8601, UTC. */
-    lastCommitAt: Schema.String
-  }),
-  Schema.TaggedStruct("NoHistory", {}),
-  Schema.TaggedStruct("Unavailable", { reason: Schema.String })
-)
-/** What is known of a directory's history. */
-export type History = typeof History.Type
-
-/** A signal ended git before it was done: its outcome says nothing, and it may be asked again. */
+/** A signal ended git before it was done: the outcome is unknown, and git may be started again. */
 export class GitStopped extends Schema.TaggedError<GitStopped>()("GitStopped", { signal: Schema.String }) {
   override get message(): string {
     return `git was ended by ${this.signal}`
   }
 }
 
-/** How many authors a history names. */
-export const maxAuthors = 50
-
 /** How long git may take. Units: milliseconds. */
 export const timeLimitMs = 60_000
 
-/** Asks git for the history of a directory: of the whole repository at its top level, of the part below it elsewhere. */
+/** Reads the history of a directory: of the whole repository at its top level, of the part below it elsewhere. */
 export const historyOf = (directory: string): Effect.Effect<History, GitStopped> =>
   Effect.gen(function* () {
     let prefix = ""
@@ -97,12 +80,12 @@ export const makeTally = (): { readonly add: (line: string) => void; readonly hi
   }
 }
 
-/** Git's own ISO format is not the same in all its versions. */
+/** Formats a time here, since git's own ISO format differs between its versions. */
 const isoOf = (seconds: number): string => new Date(seconds * 1_000).toISOString().replace(".000Z", "Z")
 
 const logArguments = ["log", "--no-show-signature", "--no-color", "--encoding=UTF-8", "--format=%ct%x09%aN"]
 
-/** Why git would not answer: some refusals mean that there is no history. */
+/** Why git failed: some errors mean that there is no history. */
 const refusal = (stderr: string, directory: string): History => {
   if (/not a git repository|does not have any commits yet|must be run in a work tree/i.test(stderr)) {
     return { _tag: "NoHistory" }
@@ -136,10 +119,10 @@ const start = (directory: string, args: ReadonlyArray<string>): ChildProcess =>
     env: environment()
   })
 
-// The settings of an audited repository are not ours: none of them may start another program.
+// The settings of an audited repository are untrusted: none of them may start another program.
 const harmless = ["-c", "core.fsmonitor=false", "-c", "log.showSignature=false"]
 
-/** What a surrounding git (a hook, say) set would point elsewhere; the wording of refusals must be the known one. */
+/** Drops the variables of a surrounding git (a hook, say), and fixes the language of its error messages. */
 const environment = (): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"))),
   LC_ALL: "C",
@@ -173,6 +156,6 @@ const end = (child: ChildProcess): void => {
   try {
     process.kill(-child.pid, "SIGKILL")
   } catch {
-    child.kill("SIGKILL") // no such group: it ended this instant, or the platform has none
+    child.kill("SIGKILL") // no such group: it has just ended, or the platform has no groups
   }
 }

@@ -1,28 +1,29 @@
 /**
- * The history of a directory as durable work: children that ask git, each started once, until one of them tells it.
+ * The history of a directory as durable work: children that run git, each started once, until one of them succeeds.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { ExecutionContext, ProcessHandle } from "../../../../src/index.ts"
 import { Engine } from "../../../../src/index.ts"
-import { Progress } from "../cli/Progress.ts"
+import { History } from "../report/parts.ts"
 import * as GitHistory from "./gitLog.ts"
+import { Progress } from "./Progress.ts"
 
-/** Asks git for the history. A subprocess cannot be gone on with, so its body is never started twice. */
+/** Runs git. A subprocess cannot be resumed, so its body is never started twice. */
 export const GitLog = Engine.make("audit.git-log", {
   version: "1",
   payload: Schema.Struct({ directory: Schema.String }),
-  success: GitHistory.History,
+  success: History,
   error: GitHistory.GitStopped,
   disposition: "owner_bound",
   run: ({ directory }) => GitHistory.historyOf(directory)
 })
 
 /**
- * The history, from the first `git-log` child that tells it.
+ * The history, from the first `git-log` child that succeeds.
  *
- * An abandoned child is an answer in its own right: its host ended while it ran, so nobody knows what it would have said.
- * The next one has a name of its own. A body that runs again goes through the same names, and finds each answer recorded.
+ * An abandoned child is an outcome as well: its host ended while it ran, so its result is unknown. The next child has another
+ * name. A body that runs again goes through the same names, and finds each outcome recorded.
  */
 export const gitHistory = (context: ExecutionContext.ExecutionContext, directory: string) =>
   Effect.gen(function* () {
@@ -30,31 +31,31 @@ export const gitHistory = (context: ExecutionContext.ExecutionContext, directory
     for (let number = 1; ; number++) {
       const name = number === 1 ? "git-log" : `git-log-${number}`
       const child = yield* context.start(GitLog, { name, payload: { directory } })
-      // A step, since a lack of patience depends on the clock: a later activation must come to the same next child.
+      // A step, since the time limit depends on the clock: a later activation must start the same next child.
       const attempt = yield* context.step(`answer of ${name}`, answerOf(child), { schema: Attempt })
       if (attempt._tag === "Known") return attempt.history
       if (attempt._tag === "Stopped") stops++
       if (stops === maxStops) return { _tag: "Unavailable", reason: attempt.why } as const
       const progress = yield* Progress
-      yield* progress.note(`${name}: ${attempt.why}; a fresh one is started as git-log-${number + 1}`)
+      yield* progress.note(`${name}: ${attempt.why}; the next one is git-log-${number + 1}`)
     }
   })
 
-/** How often git may be ended by a signal before the report goes without a history. */
+/** How often a signal may end git before the report is written without a history. */
 const maxStops = 3
 
-/** Longer than git may take. Only then is a child that says nothing one whose host vanished without proof of its death. */
-const patienceMs = GitHistory.timeLimitMs + 15_000
+/** Longer than git may take: a child that is silent for so long has lost its host, even without proof. */
+const answerLimitMs = GitHistory.timeLimitMs + 15_000
 
-/** What became of one `git-log` child. `Lost` says why the next one is needed. */
+/** The outcome of one `git-log` child. `Lost` and `Stopped` say why the next one is needed. */
 const Attempt = Schema.Union(
-  Schema.TaggedStruct("Known", { history: GitHistory.History }),
+  Schema.TaggedStruct("Known", { history: History }),
   Schema.TaggedStruct("Lost", { why: Schema.String }),
   Schema.TaggedStruct("Stopped", { why: Schema.String })
 )
 type Attempt = typeof Attempt.Type
 
-const answerOf = (child: ProcessHandle.ProcessHandle<GitHistory.History, GitHistory.GitStopped>) =>
+const answerOf = (child: ProcessHandle.ProcessHandle<History, GitHistory.GitStopped>) =>
   child.await.pipe(
     Effect.map((history): Attempt => ({ _tag: "Known", history })),
     Effect.catchTags({
@@ -63,9 +64,9 @@ const answerOf = (child: ProcessHandle.ProcessHandle<GitHistory.History, GitHist
       GitStopped: (error) => Effect.succeed<Attempt>({ _tag: "Stopped", why: error.message })
     }),
     Effect.timeoutTo({
-      duration: patienceMs,
+      duration: answerLimitMs,
       onSuccess: (attempt) => attempt,
-      onTimeout: () => lost("it gives no answer, and nothing proves that its host ended")
+      onTimeout: () => lost("it does not answer, and its host is not proven dead")
     })
   )
 

@@ -1,15 +1,14 @@
 /**
  * Which process an audit is: the unfinished one of the same request, or a new one.
  *
- * Invariant: the store decides. Two programs that start at once agree on one audit, and a finished audit is never taken for
- * a new one.
+ * Invariant: the store decides. Two programs that start at once agree on one audit, and a finished audit is never reused.
  */
 import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { ProcessRecord } from "../../../../src/index.ts"
 import { Processes } from "../../../../src/index.ts"
-import { waits } from "../cli/approval.ts"
+import { waits } from "./Approval.ts"
 import type { AuditPayload } from "./audit.ts"
 import { Audit } from "./audit.ts"
 
@@ -17,11 +16,11 @@ import { Audit } from "./audit.ts"
 export interface Choice {
   readonly id: string
   readonly unfinished: boolean
-  /** The directories of other audits in the same store that are at work: a host goes on with those, too. */
+  /** The directories of other unfinished audits in the same store: a host resumes those as well. */
   readonly others: ReadonlyArray<string>
 }
 
-/** Finds the unfinished audit of a request, or the id of a new one: a name for the request, and the next free number. */
+/** Finds the unfinished audit of a request, or makes an id: the name of the request and the next free number. */
 export const choose = (payload: AuditPayload) =>
   Effect.gen(function* () {
     const processes = yield* Processes
@@ -36,16 +35,16 @@ export const choose = (payload: AuditPayload) =>
     return { id: `${name}:${number}`, unfinished: false, others } satisfies Choice
   })
 
-/** Whether a process is an audit that this version of the program can go on with. */
+/** Whether a process is an audit that this version of the program can resume. */
 export const isAudit = ({ identity }: ProcessRecord.ProcessRecord): boolean => isOurs(identity.definition)
 
-/** The same request has the same name, in every program that has the same version of the audit. */
+/** Names a request: equal for equal requests, in every program with the same version of the audit. */
 export const nameOf = ({ directory, out, exclude, ownPaths, fileTimeoutMs }: AuditPayload): string => {
   const request = JSON.stringify([Audit.version, directory, out, exclude, ownPaths, fileTimeoutMs])
   return `audit:${createHash("sha256").update(request).digest("hex").slice(0, 12)}`
 }
 
-/** The smallest number that is not taken, when all below it are: doubled until it is too high, then halved in between. */
+/** The smallest free number, if all numbers below it are taken: doubles until it finds a free one, then bisects. */
 export const firstFree = <E, R>(taken: (number: number) => Effect.Effect<boolean, E, R>): Effect.Effect<number, E, R> =>
   Effect.gen(function* () {
     let free = 1

@@ -3,10 +3,10 @@
  */
 import { basename, extname } from "node:path"
 
-/** What a text file is counted under when its name says nothing. */
+/** The language of a text file with an unknown name. */
 export const otherText = "Other text"
 
-/** Names a file's language; {@link otherText} when its name says nothing. */
+/** Names the language of a file; {@link otherText} if its name is unknown. */
 export const languageOf = (path: string): string => {
   const name = basename(path).toLowerCase()
   return byName.get(name) ?? byExtension.get(extname(name).slice(1)) ?? otherText

@@ -1,24 +1,27 @@
 /**
- * What there is to read: a directory walked, sorted, and cut into shares and batches.
+ * The files to read: walks a directory, sorts its files, and cuts them into shares and batches.
  *
  * Invariant: the same directory content gives the same shares and batches, under the same names. Links are never followed.
  */
+
 import type { Dirent } from "node:fs"
 import { lstat, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Unread } from "./FileReport.ts"
+import { alwaysExcluded, byPath, PassedOver, Unread } from "../report/parts.ts"
 import { problemOf } from "./reading.ts"
 
-/** Files that are read by one child. The name is the child's. */
+/** Files that one child reads. The name is the child's. */
 export const Batch = Schema.Struct({ name: Schema.String, files: Schema.Array(Schema.String) })
-/** Files that are read by one child. */
+
+/** Files that one child reads. */
 export type Batch = typeof Batch.Type
 
-/** What one sub-agent takes on: a directory directly below the audited one, or a part of it. `path` is "." for the files on top. */
+/** The work of one sub-agent: a directory directly below the audited one, or a part of it. `path` is "." for the files at the top. */
 export const Share = Schema.Struct({ name: Schema.String, path: Schema.String, batches: Schema.Array(Batch) })
-/** What one sub-agent takes on. */
+
+/** The work of one sub-agent. */
 export type Share = typeof Share.Type
 
 /** Everything a walk found. Paths are relative to the directory, with `/` between their parts. */
@@ -26,21 +29,18 @@ export const Listing = Schema.Struct({
   shares: Schema.Array(Share),
   /** Folders that could not be read. */
   unread: Schema.Array(Unread),
-  /** Links, which are not followed, and what is neither file nor folder. */
-  passedOver: Schema.Struct({ links: Schema.Int, special: Schema.Int })
+  passedOver: PassedOver
 })
+
 /** Everything a walk found. */
 export type Listing = typeof Listing.Type
 
-/** What to walk, and what to leave out: names wherever they stand, and paths relative to the directory. */
+/** What to walk, and what to leave out: names at any depth, and paths relative to the directory. */
 export interface WalkOptions {
   readonly directory: string
   readonly names: ReadonlyArray<string>
   readonly paths: ReadonlyArray<string>
 }
-
-/** Names that are left out of every audit. */
-export const alwaysExcluded: ReadonlyArray<string> = [".git", ".holdfast", "dist", "node_modules"]
 
 /** Bounds of one batch. */
 export const batchBounds = { files: 64, bytes: 4 * 1024 * 1024 } as const
@@ -114,7 +114,7 @@ export const batchesOf = (files: ReadonlyArray<SizedFile>): ReadonlyArray<Batch>
   return batches.map((paths, index) => ({ name: `batch-${String(index + 1).padStart(4, "0")}`, files: paths }))
 }
 
-/** How many batches one sub-agent takes on, so that no record grows with the directory. */
+/** How many batches one sub-agent reads, so that the size of a record is bounded. */
 export const batchesInShare = 16
 
 /** Cuts sorted files into shares: one for each directory directly below, or several when it is large. */
@@ -135,23 +135,19 @@ export const sharesOf = (files: ReadonlyArray<SizedFile>): ReadonlyArray<Share> 
 const chunksOf = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
   Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
 
-/** The order of everything in a report: by code units, the same in every locale. */
-export const byPath = (a: { readonly path: string }, b: { readonly path: string }): number =>
-  a.path < b.path ? -1 : a.path > b.path ? 1 : 0
-
 const excluder = ({ names, paths }: WalkOptions): ((name: string, path: string) => boolean) => {
   const excludedNames = new Set([...alwaysExcluded, ...names])
   const excludedPaths = new Set(paths)
   return (name, path) => excludedNames.has(name) || excludedPaths.has(path) || isReport(name)
 }
 
-/** The reports of this program are no content, wherever they were written; nor is what a killed writer left of one. */
+/** Whether a file is a report of this program, or the temporary file of one. */
 const isReport = (name: string): boolean => /^audit-report(?:\.draft)?\.(?:json|md)(?:\..*tmp)?$/.test(name)
 
 const entriesOf = (directory: string, folder: string): Effect.Effect<ReadonlyArray<Dirent>, string> =>
   Effect.tryPromise({ try: () => readdir(join(directory, folder), { withFileTypes: true }), catch: problemOf })
 
-/** A file that vanished meanwhile stays listed: reading it will say so. */
+/** The size of a file. A file that is gone stays in the list: the read reports it. */
 const sized = (directory: string, path: string): Effect.Effect<SizedFile> =>
   Effect.tryPromise(() => lstat(join(directory, path))).pipe(
     Effect.match({ onFailure: () => ({ path, bytes: 0 }), onSuccess: ({ size }) => ({ path, bytes: size }) })

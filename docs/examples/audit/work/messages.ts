@@ -1,34 +1,33 @@
 /**
- * What a sub-agent does in its turn: has one share of the directory read, and wakes the audit's session when it finds something
- * that cannot wait for the report.
+ * The turn of a sub-agent: reads one share of the directory, and wakes the audit's session at once if it finds likely secrets.
  *
- * Invariant: what it finds is what its batches recorded, so that a turn that runs again wakes nobody twice.
+ * Invariant: its findings come from the records of its batches, so a turn that runs again wakes no session twice.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { ExecutionContext } from "../../../../src/index.ts"
 import { Signal } from "../../../../src/index.ts"
+import type { BatchReport } from "../report/parts.ts"
 import { counted } from "../report/text.ts"
 import { ReadBatch } from "./batch.ts"
-import type { BatchReport } from "./FileReport.ts"
 import { Share } from "./listing.ts"
 
-/** Likely secrets were found: an event whose meaning is a message for a session. */
+/** Likely secrets were found: an event that sends a message to a session. */
 export const CriticalFound = Signal.event("audit.critical_found", {
   payload: Schema.Struct({ text: Schema.String, secrets: Schema.Int }),
   semantics: { wake: { input: { pointer: "/text" }, dedupeKey: "event_identity" } }
 })
 
-/** What a sub-agent is given. */
+/** The input of a sub-agent. */
 export const ShareInput = Schema.Struct({
   directory: Schema.String,
   share: Share,
   fileTimeoutMs: Schema.Int
 })
-/** What a sub-agent is given. */
+/** The input of a sub-agent. */
 export type ShareInput = typeof ShareInput.Type
 
-/** Has the batches of one share read, as children of the turn. The session that is woken is the one that the turn was started for. */
+/** Reads the batches of one share as children of the turn. A message goes to the wake target of the turn. */
 export const readShare = (
   { directory, share, fileTimeoutMs }: ShareInput,
   context: ExecutionContext.ExecutionContext

@@ -1,7 +1,7 @@
 /**
- * Reads one file: its digest and length whole, its text up to a cap.
+ * Reads one file: hashes and counts all of it, and scans its text up to a limit.
  *
- * Invariant: reading never fails. What cannot be read is an answer, and the report says so.
+ * Invariant: a read never fails. A file that cannot be read is reported as such.
  */
 import { createHash } from "node:crypto"
 import { constants } from "node:fs"
@@ -9,11 +9,11 @@ import type { FileHandle } from "node:fs/promises"
 import { open } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import type { FileReport, Unread } from "./FileReport.ts"
+import type { FileReport, Unread } from "../report/parts.ts"
 import { languageOf } from "./languages.ts"
 import { maxFindings, scan } from "./scan.ts"
 
-/** How much of a text is scanned; longer files are hashed and counted whole. Units: bytes. */
+/** How much of a text is scanned; hash and counts cover the whole file. Units: bytes. */
 export const scanCapBytes = 1024 * 1024
 
 /** Reads a file below a directory. */
@@ -37,17 +37,17 @@ export const problemOf = (cause: unknown): string => {
   return problems[code] ?? `cannot be read (${code})`
 }
 
-/** Counts lines: what follows the last line break is a line too, unless it is empty. */
+/** What is known of the lines of a text: text after the last line break is a line, too. */
 export interface LineCount {
   readonly breaks: number
   readonly lastByte: number | undefined
 }
 
-/** The number of lines of a text of which only this is known. */
+/** The number of lines of a text. */
 export const linesOf = ({ breaks, lastByte }: LineCount): number =>
   breaks + (lastByte === undefined || lastByte === newline ? 0 : 1)
 
-/** Whether a file is binary, as git tells it: a zero byte near its beginning. */
+/** Whether a file is binary, by git's rule: a zero byte near its beginning. */
 export const isBinary = (head: Uint8Array): boolean => head.subarray(0, 8000).includes(0)
 
 const newline = 10
@@ -110,7 +110,7 @@ const reportOf = (path: string, content: Content): FileReport => {
   return { path, bytes, sha256, language: languageOf(path), lines: linesOf(content), findings, notes }
 }
 
-/** A text that was cut ends with its last whole line, if it has one. */
+/** Decodes a text; a truncated text ends with its last whole line, if it has one. */
 const textOf = (head: Buffer, bytes: number): string => {
   const end = bytes > head.length ? head.lastIndexOf(newline) + 1 : head.length
   return head.toString("utf8", 0, end === 0 ? head.length : end)

@@ -1,16 +1,16 @@
 /**
- * What a text says that somebody should look at: markers of unfinished work, and likely secrets.
+ * Finds places to review in a text: markers of unfinished work, and likely secrets.
  */
 
+import type { Finding } from "../report/parts.ts"
 import { harmless } from "../report/text.ts"
-import type { Finding } from "./FileReport.ts"
 import type { Secret } from "./secrets.ts"
 import { redacted, secretsIn } from "./secrets.ts"
 
 /** How much of a line an excerpt shows. Units: UTF-16 code units. */
 export const excerptLength = 160
 
-/** How many findings one file may have; more are counted, and not listed. */
+/** How many findings of one file are listed; more are only counted. */
 export const maxFindings = 500
 
 /** The findings of one text, ascending by line, and how many more there were. */
@@ -48,7 +48,7 @@ const markersIn = (text: string): ReadonlyArray<Place> =>
 
 const placeOf = ({ rule, start }: Secret): Place => ({ kind: "secret", rule, at: start })
 
-/** Answers the line of an offset; offsets must ascend, so that the text is walked once. */
+/** Returns the line of an offset; offsets must ascend, so that the text is walked once. */
 const lineCounter = (text: string): ((offset: number) => number) => {
   let line = 1
   let next = text.indexOf("\n")
@@ -61,7 +61,7 @@ const lineCounter = (text: string): ((offset: number) => number) => {
   }
 }
 
-/** The line around an offset: from its beginning if that fits, else from a little before the offset. */
+/** The line around an offset: from its start if it fits, else from a little before the offset. */
 const excerpt = (text: string, secrets: ReadonlyArray<Secret>, at: number): string => {
   const lineStart = text.lastIndexOf("\n", at - 1) + 1
   const newline = text.indexOf("\n", at)

@@ -1,16 +1,16 @@
 /**
  * Likely secrets in a text, and excerpts of it that show none.
  *
- * Invariant: no character of a secret leaves this module, except the public prefix that tells its kind. Every pattern is
+ * Invariant: no character of a secret leaves this module, except the public prefix of its kind. Every pattern is
  * bounded and stays within a line, so that a file of one endless line costs no more than any other.
  */
 
-/** Where a likely secret stands. Units: offsets in UTF-16 code units, `end` exclusive. */
+/** The place of a likely secret. Units: offsets in UTF-16 code units, `end` exclusive. */
 export interface Secret {
   readonly rule: string
   readonly start: number
   readonly end: number
-  /** How many characters from `start` are no secret, but the mark of its kind. */
+  /** How many characters from `start` are the public prefix of its kind. */
   readonly shown: number
 }
 
@@ -24,7 +24,7 @@ export const secretsIn = (text: string): ReadonlyArray<Secret> => {
   return kept
 }
 
-/** The text from `from` to `to` with every secret in it replaced; one that is cut by the bounds shows nothing at all. */
+/** The text from `from` to `to` with every secret replaced; a secret that begins before `from` shows nothing. */
 export const redacted = (
   text: string,
   secrets: ReadonlyArray<Secret>,
@@ -43,7 +43,7 @@ export const redacted = (
   return shown + text.slice(at, to)
 }
 
-/** What stands in place of a secret. */
+/** Replaces a secret. */
 export const mark = "[redacted]"
 
 interface Rule {
@@ -51,7 +51,7 @@ interface Rule {
   /** The first group is the secret. */
   readonly pattern: RegExp
   readonly shown: number
-  /** Only values that look random: settings also hold words, names of variables and examples. */
+  /** Matches only values that look random: settings also contain words, names of variables and examples. */
   readonly onlyRandom?: boolean
 }
 
@@ -101,7 +101,7 @@ const secretOf = (rule: Rule, match: RegExpMatchArray): Secret | undefined => {
 
 const byPlace = (a: Secret, b: Secret): number => a.start - b.start || b.end - a.end
 
-/** Values that stand for a secret which is somewhere else, or for none. */
+/** Placeholders: values that refer to a secret elsewhere, or to none. */
 const placeholder = /^(?:\$|<|\{|%|\*|process\.env|import\.meta|os\.environ|env\.|change[-_]?me|your[-_]|x{4})/i
 
 const looksRandom = (value: string): boolean => /[0-9]/.test(value) && /[A-Za-z]/.test(value)

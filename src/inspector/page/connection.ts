@@ -1,5 +1,5 @@
 /**
- * Asks the server. Every request carries the token of the page.
+ * The connection to the host: requests, the token that every request carries, and the stream of changes.
  */
 import type { ChangeMessage, ErrorView } from "../View.ts"
 
@@ -17,8 +17,7 @@ export const get = <A>(path: string, query: Readonly<Record<string, string | num
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries(query))
     if (value !== undefined && value !== "") search.set(key, String(value))
-  const text = search.toString()
-  return ask<A>(text === "" ? path : `${path}?${text}`, {})
+  return ask<A>(search.size === 0 ? path : `${path}?${search}`)
 }
 
 /** Posts JSON. Fails with {@link Refused}. */
@@ -28,12 +27,12 @@ export const post = <A>(path: string, body: unknown): Promise<A> =>
 /** What went wrong, as a sentence. */
 export const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-const ask = async <A>(path: string, init: RequestInit, headers: Readonly<Record<string, string>> = {}): Promise<A> => {
+const ask = async <A>(path: string, init: RequestInit = {}, headers: Readonly<Record<string, string>> = {}) => {
   const response = await fetch(`api/${path}`, { ...init, headers: { ...headers, ...authorization() } }).catch(() => {
     throw new Refused("Unreachable", "the host does not answer")
   })
   const body: unknown = await response.json().catch(() => undefined)
-  if (response.ok) return body as A // the types of both sides are the same file's
+  if (response.ok) return body as A // server and page share one file of types
   const { error } = (body ?? {}) as Partial<ErrorView> // as above
   throw new Refused(error?.tag ?? "Failed", error?.message ?? `the host answered ${response.status}`)
 }
@@ -42,13 +41,13 @@ const key = "holdfast-token"
 const others = new BroadcastChannel(key)
 let token = sessionStorage.getItem(key) ?? undefined
 
-/** Keeps a token, and gives it to every tab that asks. */
+/** Keeps a token for this tab, and for every tab that asks. */
 const keep = (found: string): void => {
   token = found
   sessionStorage.setItem(key, found)
 }
 
-/** Takes the token out of the address, or out of what another tab says, and leaves an address that can be shown to others. */
+/** Takes the token out of the address, which can then be shared, or else gets it from another tab. */
 export const admit = async (): Promise<void> => {
   const [place = "", query] = location.hash.split("?")
   const given = new URLSearchParams(query).get("token")
@@ -82,17 +81,16 @@ const askOthers = (): Promise<void> =>
     setTimeout(done, patienceMs)
   })
 
-/** What a request of this page says of itself. */
-export const authorization = (): Readonly<Record<string, string>> =>
+const authorization = (): Readonly<Record<string, string>> =>
   token === undefined ? {} : { authorization: `Bearer ${token}` }
 
-/** How the page is connected to the host. `refused`: it answers, and takes no request of this page. */
+/** How the page is connected to the host. `refused`: the host answers, but rejects the token of this page. */
 export type Connection = "connecting" | "live" | "lost" | "refused"
 
 const firstDelayMs = 250
 const longestDelayMs = 5_000
 
-/** Listens until the page is closed. `onMessage` gets `hello` after every reconnection: what was missed must then be read again. */
+/** Listens until the page is closed. `onMessage` gets `hello` after every reconnection: the page must then read everything again. */
 export const listen = async (
   onMessage: (message: ChangeMessage) => void,
   onConnection: (connection: Connection) => void
@@ -105,7 +103,7 @@ export const listen = async (
       await messagesOf(answer.body, (data) => {
         delayMs = firstDelayMs
         onConnection("live")
-        onMessage(JSON.parse(data) as ChangeMessage) // the types of both sides are the same file's
+        onMessage(JSON.parse(data) as ChangeMessage) // server and page share one file of types
       })
     }
     onConnection(answer?.status === 401 ? "refused" : "lost")
@@ -114,7 +112,7 @@ export const listen = async (
   }
 }
 
-/** Reads server-sent events until the stream breaks: each ends with an empty line, and its `data` lines belong together. */
+/** Reads server-sent events until the stream breaks: an empty line ends each event, and its `data` lines belong together. */
 const messagesOf = async (body: ReadableStream<Uint8Array>, onData: (data: string) => void): Promise<void> => {
   const reader = body.getReader()
   const decoder = new TextDecoder()

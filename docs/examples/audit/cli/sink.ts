@@ -1,17 +1,17 @@
 /**
- * The session of an audit: whoever watches it. What cannot wait for the report reaches this session as a wake, and is shown.
+ * The wake sink of the audit: prints each message that a sub-agent sends to the session of its audit.
  *
- * Of several programs on one state file one delivers a wake, and shows it, also for an audit that another one was asked for.
+ * If several programs share one state file, one of them delivers and prints each wake, for any audit in the file.
  */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { WakeSink } from "../../../../src/index.ts"
 import { WakeDelivery } from "../../../../src/model.ts"
 import { WakeOutbox } from "../../../../src/operations.ts"
-import type { Screen } from "../cli/Screen.ts"
 import { harmless } from "../report/text.ts"
+import type { Screen } from "./Screen.ts"
 
-/** Shows every message that a session is owed. One that is handed over again is not shown again. */
+/** Prints every message for a session, once, even if it is delivered again. */
 export const sinkOn = (screen: Screen) => {
   const shown = new Set<string>()
   return WakeSink.layer((wake) =>
@@ -25,9 +25,9 @@ export const sinkOn = (screen: Screen) => {
 }
 
 /**
- * Waits until no session is owed a message, so that nothing critical is said after the report was asked about.
+ * Waits until every message is delivered, so that no critical message follows the question about the report.
  *
- * Not for ever: a program that was killed while it delivered holds its claim for a while, and another one delivers later.
+ * Gives up after a while: a program that was killed during a delivery holds its claim on it until that expires.
  */
 export const allDelivered = Effect.gen(function* () {
   const { counts } = yield* (yield* WakeOutbox.WakeOutbox).report

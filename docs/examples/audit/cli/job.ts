@@ -1,6 +1,5 @@
 /**
- * The program's one job: find the audit to go on with or start one, show how far it is, have its report approved, and wait for
- * its end.
+ * The program's one job: start or resume an audit, show its progress, get a decision on its report, and wait for its end.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -10,26 +9,27 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { ProcessHandle } from "../../../../src/index.ts"
 import { Errors, Processes, SingleHost } from "../../../../src/index.ts"
-import type { Mode } from "../cli/approval.ts"
-import { decide, onceWaiting } from "../cli/approval.ts"
-import type { Inspecting } from "../cli/inspecting.ts"
-import { inspect } from "../cli/inspecting.ts"
-import * as Owners from "../cli/owners.ts"
-import * as Progress from "../cli/Progress.ts"
-import type { Screen } from "../cli/Screen.ts"
 import type { Totals } from "../report/report.ts"
 import { counted, grouped, harmless, shellWord, sizeOf } from "../report/text.ts"
 import { draftNames, reportNames } from "../report/writing.ts"
-import { agents } from "./agents.ts"
-import type { AuditPayload } from "./audit.ts"
-import { Audit, childId, engines, Listing } from "./audit.ts"
-import { ReadBatch } from "./batch.ts"
-import { choose } from "./identity.ts"
+import { agents } from "../work/agents.ts"
+import type { AuditPayload } from "../work/audit.ts"
+import { Audit, childId, engines, Listing } from "../work/audit.ts"
+import { ReadBatch } from "../work/batch.ts"
+import { choose } from "../work/identity.ts"
+import { Progress } from "../work/Progress.ts"
+import type { Mode } from "./approval.ts"
+import { decide, onceWaiting } from "./approval.ts"
 import type { Request } from "./inputs.ts"
-import { CannotAudit } from "./inputs.ts"
+import { CannotAudit, lineOf } from "./inputs.ts"
+import type { Inspecting } from "./inspecting.ts"
+import { inspect } from "./inspecting.ts"
+import * as Owners from "./owners.ts"
+import * as ProgressBar from "./ProgressBar.ts"
+import type { Screen } from "./Screen.ts"
 import { allDelivered, sinkOn } from "./sink.ts"
 
-/** What the job is told beside the request. */
+/** Options of the job beside the request. */
 export interface JobOptions {
   /** Units: milliseconds. */
   readonly paceMs: number
@@ -38,7 +38,7 @@ export interface JobOptions {
 }
 
 /**
- * Does the job on a host of its own: until the report is published, or until a decision is left to somebody else.
+ * Does the job on a host of its own, until the report is published or the decision is left to another terminal.
  *
  * Fails with one line that says what is wrong and what to do.
  */
@@ -53,20 +53,20 @@ export const run = (
     sessions: agents,
     wakeSink: sinkOn(screen),
     maxConcurrent: 4,
-    // Short, for platforms on which the death of an earlier run cannot be proven: then its leases have to run out.
+    // Short, for platforms that cannot prove the death of an earlier run: there its leases must expire first.
     leaseTtl: "10 seconds",
     leaseRenewal: "3 seconds"
   }).pipe(
-    // Another audit that opens the same file holds it for moments only.
+    // Another audit that opens the same file locks it only briefly.
     Layer.retry(
       Schedule.recurWhile(isBusy).pipe(Schedule.zipLeft(Schedule.spaced("100 millis")), Schedule.upTo("5 seconds"))
     ),
-    Layer.provideMerge(Progress.layer(screen, paceMs))
+    Layer.provideMerge(ProgressBar.layer(screen, paceMs))
   )
   return audit(request, options, screen).pipe(
     Effect.scoped,
     Effect.provide(host),
-    Effect.mapError((error) => new CannotAudit({ line: lineOf(error, request) }))
+    Effect.mapError((error) => new CannotAudit({ line: lineOf(error, request.stateFile) }))
   )
 }
 
@@ -75,19 +75,19 @@ const audit = (request: Request, { mode, inspecting }: Omit<JobOptions, "paceMs"
     const { payload, stateFile } = request
     const processes = yield* Processes
     const { id, unfinished, others } = yield* choose(payload)
-    screen.print(`${unfinished ? "going on with" : "starting"} ${id} of ${payload.directory}`)
-    for (const other of others) screen.print(`going on meanwhile with an unfinished audit of ${other}`)
-    for (const line of lookInside(request)) screen.print(line)
-    // Whoever watches an audit is its session, which its sub-agents wake.
+    screen.print(`${unfinished ? "resuming" : "starting"} ${id} of ${payload.directory}`)
+    for (const other of others) screen.print(`also resuming an unfinished audit of ${other}`)
+    screen.print(`to look inside: npx holdfast inspect --db ${shellWord(stateFile)}`)
+    // The session of the audit, which its sub-agents wake.
     const wakeTarget = { sessionId: id }
     const handle = yield* processes.start(Audit, { id, payload, label: payload.directory, wakeTarget })
     const served = yield* Effect.forkScoped(inspect(id, screen, inspecting))
     const showing = yield* Effect.forkScoped(
       Effect.all([follow(id), Owners.watch(screen)], { concurrency: "unbounded", discard: true })
     )
-    // An audit that is done before its inspector is there has that said before its last lines.
+    // Waits for the inspector, so that its address is printed before the last lines even of a fast audit.
     const quiet = Effect.all([Fiber.await(served), Fiber.interrupt(showing), Effect.sync(screen.clear)])
-    let told = false
+    let isDraftShown = false
 
     const ended = Effect.zipLeft(Effect.map(handle.await, Option.some), allDelivered)
     const left = onceWaiting(handle).pipe(
@@ -96,7 +96,7 @@ const audit = (request: Request, { mode, inspecting }: Omit<JobOptions, "paceMs"
         Effect.zipRight(
           quiet,
           Effect.sync(() => {
-            told = true
+            isDraftShown = true
             for (const line of drafted(payload, totals)) screen.print(line)
           })
         )
@@ -108,22 +108,17 @@ const audit = (request: Request, { mode, inspecting }: Omit<JobOptions, "paceMs"
     yield* quiet
     if (Option.isNone(published)) return
     const { totals, approvedBy } = published.value
-    if (!told) screen.print(totalsLine(totals))
+    if (!isDraftShown) screen.print(totalsLine(totals))
     screen.print(
       `written: ${reportNames.json} and ${reportNames.markdown} in ${payload.out}; approved by ${harmless(approvedBy)}`
     )
   })
 
-/** Where a person may look inside, also when this program has ended. */
-const lookInside = ({ stateFile }: Request): ReadonlyArray<string> => [
-  `to look inside: npx holdfast inspect --db ${shellWord(stateFile)}`
-]
-
-/** Follows the records of an audit, wherever its bodies run: here, or in another program on the same state. */
+/** Reports the progress of an audit from its records, so that bodies in other programs count as well. */
 const follow = (auditId: string) =>
   Effect.gen(function* () {
     const processes = yield* Processes
-    const progress = yield* Progress.Progress
+    const progress = yield* Progress
     const listing = yield* onceStarted(processes.handle(Listing, childId(auditId, "listing")).await)
     const batches = listing.shares.flatMap((share) =>
       share.batches.map(({ name, files }) => {
@@ -139,7 +134,7 @@ const follow = (auditId: string) =>
         Effect.zipRight(Effect.logDebug(`recorded ${id}`))
       )
     yield* Effect.forEach(batches, watch, { concurrency: 16, discard: true })
-  }).pipe(Effect.catchAll((error) => Effect.logDebug(`not followed any more: ${error.message}`)))
+  }).pipe(Effect.catchAll((error) => Effect.logDebug(`stopped following the audit: ${error.message}`)))
 
 const isCompleted = <A, E>({ status }: ProcessHandle.ProcessHandle<A, E>) =>
   status.pipe(
@@ -147,7 +142,7 @@ const isCompleted = <A, E>({ status }: ProcessHandle.ProcessHandle<A, E>) =>
     Effect.catchTag("ProcessUnknown", () => Effect.succeed(false))
   )
 
-/** A child that its parent has not started yet is waited for, too. */
+/** Waits for a child even if its parent has not started it yet. */
 const onceStarted = <A, E extends { readonly _tag: string }>(wait: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.retry(wait, {
     while: (error) => error._tag === "ProcessUnknown",
@@ -163,6 +158,3 @@ const drafted = ({ out }: AuditPayload, totals: Totals): ReadonlyArray<string> =
 
 const totalsLine = (totals: Totals): string =>
   `${counted(totals.files, "file")}, ${counted(totals.lines, "line")}, ${sizeOf(totals.bytes)}: ${grouped(totals.todos)} TODO, ${grouped(totals.fixmes)} FIXME, ${counted(totals.secrets, "likely secret")}, ${grouped(totals.unread)} not read`
-
-const lineOf = (error: { readonly message: string }, { stateFile }: Request): string =>
-  error instanceof Errors.StoreError ? `the state file ${stateFile} cannot be used: ${error.detail}` : error.message

@@ -1,15 +1,15 @@
 /**
- * From what was typed to what an audit is started with: every path resolved, and everything that would only fail later
- * looked at first, while nothing has been written.
+ * From the command line to the payload of an audit: resolves every path, and checks early whatever could fail later.
  */
 import { opendir, realpath, rm, stat, writeFile } from "node:fs/promises"
 import { basename, dirname, join, relative, resolve, sep } from "node:path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import { Errors } from "../../../../src/index.ts"
 import { draftNames, makeFolder, reportNames } from "../report/writing.ts"
-import type { AuditPayload } from "./audit.ts"
+import type { AuditPayload } from "../work/audit.ts"
 
-/** What was typed. */
+/** The values of the command line. */
 export interface Inputs {
   readonly directory: string
   readonly out: string
@@ -19,20 +19,24 @@ export interface Inputs {
   readonly fileTimeout: number
 }
 
-/** What an audit is started with. Paths are absolute, links in them resolved. */
+/** What an audit is started with. Paths are absolute, with links resolved. */
 export interface Request {
   readonly payload: AuditPayload
   readonly stateFile: string
 }
 
-/** The audit cannot be done: one line that names the thing, and what to do about it. */
+/** The audit cannot be done: one line with the cause, and what to do about it. */
 export class CannotAudit extends Data.TaggedError("CannotAudit")<{ readonly line: string }> {
   override get message(): string {
     return this.line
   }
 }
 
-/** Resolves and checks what was typed. */
+/** An error of a store or a process as one line for the user. */
+export const lineOf = (error: { readonly message: string }, stateFile: string): string =>
+  error instanceof Errors.StoreError ? `the state file ${stateFile} cannot be used: ${error.detail}` : error.message
+
+/** Resolves and checks the values of the command line. */
 export const checked = (inputs: Inputs): Effect.Effect<Request, CannotAudit> =>
   Effect.gen(function* () {
     const directory = yield* readableDirectory(inputs.directory)
@@ -53,7 +57,7 @@ export const checked = (inputs: Inputs): Effect.Effect<Request, CannotAudit> =>
     }
   })
 
-/** The paths below a directory that hold the program's state: its folder, unless other content shares that folder. */
+/** The paths below a directory that hold the program's state: the folder of the state file, or its files in the directory itself. */
 export const ownPaths = (directory: string, stateFile: string): ReadonlyArray<string> => {
   const folder = pathBelow(directory, dirname(stateFile))
   if (folder !== undefined && folder !== "") return [folder]
@@ -91,7 +95,7 @@ const folder = (
     return path
   })
 
-/** Permissions alone do not tell: some file systems take no files from anybody. */
+/** Creates a file to be sure: permissions alone are no proof, since some file systems accept no files. */
 const createsFiles = async (path: string): Promise<void> => {
   const probe = join(path, `${reportNames.json}.probe.tmp`)
   await writeFile(probe, "")

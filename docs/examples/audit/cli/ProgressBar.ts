@@ -1,44 +1,22 @@
 /**
- * How far the audit is, as far as this program knows: told by the bodies that run here, and by whoever follows the records.
+ * Progress of the audit on a screen, as far as this program knows it.
  *
- * Invariant: a file counts once, whoever told of it. Nothing here is kept: what must survive is in the processes.
+ * Invariant: a file counts once, even if both a body and the follower of the records report it.
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { counted, grouped } from "../report/text.ts"
+import type { Planned } from "../work/Progress.ts"
+import { Progress } from "../work/Progress.ts"
 import type { Screen } from "./Screen.ts"
 
-/** A batch by the id of its process, and how many files it has. */
-export interface Planned {
-  readonly id: string
-  readonly files: number
-}
-
-/** Hears how far the audit is. */
-export class Progress extends Context.Tag("audit/Progress")<
-  Progress,
-  {
-    /** A file of a batch was read here, now or in an earlier activation. */
-    readonly fileRead: (batchId: string, path: string) => Effect.Effect<void>
-    /** The pause before each file. */
-    readonly rest: Effect.Effect<void>
-    /** Something worth a line happened. */
-    readonly note: (line: string) => Effect.Effect<void>
-    /** The list is known, and which of its batches had been read when this program looked first. */
-    readonly planned: (batches: ReadonlyArray<Planned>, before: ReadonlySet<string>) => Effect.Effect<void>
-    /** A batch is recorded as read, by this program or by another. */
-    readonly batchDone: (batchId: string) => Effect.Effect<void>
-  }
->() {}
-
-/** Shows progress on a screen: as a bar when somebody looks, else as a line for every tenth. */
+/** Shows progress as a bar on a terminal, elsewhere as a line for every tenth. */
 export const layer = (screen: Screen, paceMs: number): Layer.Layer<Progress> =>
   Layer.scoped(
     Progress,
     Effect.gen(function* () {
       yield* Effect.addFinalizer(() => Effect.sync(screen.clear))
-      // Also of batches that are in no plan: a host goes on with other unfinished audits, and may begin before the plan is known.
+      // Includes batches without a plan: a host also resumes other audits, and may start before the plan is known.
       const readHere = new Map<string, Set<string>>()
       const batchesDone = new Set<string>()
       let plan: ReadonlyMap<string, number> = new Map()
@@ -50,7 +28,7 @@ export const layer = (screen: Screen, paceMs: number): Layer.Layer<Progress> =>
       const doneOf = (batchId: string): number =>
         batchesDone.has(batchId) ? (plan.get(batchId) ?? 0) : (readHere.get(batchId)?.size ?? 0)
 
-      /** Changes what is known of a batch, and shows it if the batch is one of the audit's. */
+      /** Applies a change to a batch, and shows it if the batch is in the plan. */
       const change = (batchId: string, apply: () => void): void => {
         const before = doneOf(batchId)
         apply()
@@ -76,7 +54,7 @@ export const layer = (screen: Screen, paceMs: number): Layer.Layer<Progress> =>
         note: (line) => Effect.sync(() => screen.print(line)),
         planned: (batches, before) =>
           Effect.sync(() => {
-            // A batch whose files were read here was not taken over, however soon it was done.
+            // A batch whose files were read here was not taken over, even if it was done before the plan was known.
             const taken = batches.filter(({ id }) => before.has(id) && !readHere.has(id))
             plan = new Map(batches.map(({ id, files }) => [id, files]))
             for (const id of before) batchesDone.add(id)
