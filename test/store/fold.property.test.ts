@@ -245,7 +245,7 @@ layer(worlds)("random histories", (it) => {
         const listed = yield* Effect.provide(lists(here), memory)
         assert.deepStrictEqual(yield* Effect.provide(lists(there), sqlite), listed)
       }),
-    { fastCheck: { numRuns: 200 }, timeout: 60_000 }
+    { fastCheck: { numRuns: 200 }, timeout: 180_000 }
   )
 
   it.effect("after all of them, both list the same processes in the same order", () =>
