@@ -37,9 +37,9 @@ const host = setup({
   actions: {
     /** Start the supervision tree. */
     startTree: command(),
-    /** Take down whatever of the tree is up. */
+    /** Stop the supervision tree. */
     stopTree: command(),
-    /** Tell the program around the host that it failed, and why. */
+    /** Report to the program around the host that it failed, and why. */
     announceFailure: command<{ readonly child: string; readonly problem: string }>()
   }
 })
@@ -78,7 +78,7 @@ export const hostMachine = host.createMachine({
     },
     running: { description: "Everything of the tree was started.", on: endings },
     stopping: {
-      description: "The tree is taken down because somebody asked for it; what fails on the way changes nothing.",
+      description: "The tree is taken down on request; a failure on the way changes nothing.",
       on: { "tree.stopped": "stopped" }
     },
     failing: {

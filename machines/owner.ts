@@ -1,11 +1,11 @@
 /**
- * The life of a worker's identity: it takes work, lets go of it, gives up what nobody else can go on with, and is gone.
+ * The life of an owner: it takes work, releases it on a stop, abandons the owner-bound work it began, and ends.
  *
  * ```
  * accepting ─► interrupting ─► draining ─► stopped
  * ```
  *
- * Invariant: owner-bound work is given up only once the bodies were asked to let go, and every wait ends by a deadline.
+ * Invariant: owner-bound work is abandoned only after the bodies were asked to stop, and every wait ends by a deadline.
  */
 import { setup } from "xstate"
 import type { CommandFrom } from "./xstate/step.ts"
@@ -25,11 +25,11 @@ export type OwnerEvent = {
 const owner = setup({
   types: { context: {} as OwnerContext, events: {} as OwnerEvent },
   actions: {
-    /** Ask every running body to let go, as a stopping host does. */
+    /** Interrupt every running body, as a stopping host does. */
     interruptBodies: command(),
-    /** Give up the owner-bound work that this owner began, with its own end as evidence. */
+    /** Abandon the owner-bound work that this owner began, with its own end as evidence. */
     drainOwnerBoundWork: command(),
-    /** Say that the owner is gone, and whether it kept its deadlines. */
+    /** Report that the owner stopped, and whether it kept its deadlines. */
     announceStopped: command<{ readonly inTime: boolean }>()
   }
 })
@@ -47,7 +47,7 @@ const announce = {
 export const ownerMachine = owner.createMachine({
   id: "owner",
   version: "1",
-  description: "One incarnation of an owner, from the first process it may take to the last one it gives up.",
+  description: "One incarnation of an owner, from the first process it may take to the last one it abandons.",
   context: { inTime: true },
   initial: "accepting",
   states: {
@@ -58,20 +58,20 @@ export const ownerMachine = owner.createMachine({
       }
     },
     interrupting: {
-      description: "It takes nothing more; the bodies were asked to let go and have not all done so.",
+      description: "It takes nothing more; its bodies were interrupted and have not all ended.",
       on: {
         "bodies.let_go": { target: "draining", actions: drain },
         "deadline.passed": { target: "draining", actions: [noteLate, drain] }
       }
     },
     draining: {
-      description: "Owner-bound work that it began is given up, with evidence.",
+      description: "Owner-bound work that it began is being abandoned, with evidence.",
       on: {
         "drain.finished": { target: "stopped", actions: announce },
         "deadline.passed": { target: "stopped", actions: [noteLate, announce] }
       }
     },
-    stopped: { description: "It is gone; what it left behind is the sweep's.", type: "final" }
+    stopped: { description: "It has stopped; a sweep handles what it left behind.", type: "final" }
   }
 })
 

@@ -1,5 +1,5 @@
 /**
- * One host's recovery sweep as a loop: it sleeps, looks for work that nobody runs, acts on what it found, and sleeps again.
+ * One host's recovery sweep as a loop: it sleeps, looks for rows that no host runs, acts on them, and sleeps again.
  *
  * ```
  * idle (armed) ─► looking ─► acting ─► idle
@@ -33,13 +33,13 @@ export interface SweepInput {
 export type SweepEvent =
   | { readonly type: "sweep.due" }
   /** There may be something to do before the next round is due. */
-  | { readonly type: "sweep.nudged" }
+  | { readonly type: "sweep.woken" }
   /** How many rows the look brought up. */
   | { readonly type: "rows.found"; readonly count: number }
   | { readonly type: "sweep.finished" }
   | { readonly type: "sweep.failed" }
   | { readonly type: "sweep.disabled" }
-  /** Somebody asked for a round, whether the loop is on or off. */
+  /** A caller requested a round, whether the loop is on or off. */
   | { readonly type: "sweep.requested" }
 
 /** The longest pause after rounds that failed. Units: milliseconds. */
@@ -78,7 +78,7 @@ const arm = {
 
 const look = { target: "looking", actions: [beginRound, { type: "look" as const, params: {} }] } as const
 
-/** The ways out of a round: a loop pauses; one that is off looks once more if that was asked for, and rests otherwise. */
+/** The ways out of a round: a loop pauses; one that is off looks once more if that was requested, and stays off otherwise. */
 const rounds = <Note extends typeof noteSuccess | typeof noteFailure>(note: Note) =>
   [
     { guard: "isEnabled", target: "idle", actions: [note, arm, settle] },
@@ -87,7 +87,7 @@ const rounds = <Note extends typeof noteSuccess | typeof noteFailure>(note: Note
   ] as const
 
 const duringRound = {
-  "sweep.nudged": { guard: "isEnabled", actions: askAgain },
+  "sweep.woken": { guard: "isEnabled", actions: askAgain },
   "sweep.requested": { actions: askAgain },
   "sweep.disabled": { actions: disable },
   "sweep.failed": rounds(noteFailure)
@@ -97,7 +97,7 @@ const duringRound = {
 export const sweepMachine = sweep.createMachine({
   id: "sweep",
   version: "1",
-  description: "The loop in which one host looks for processes that nobody runs.",
+  description: "The loop in which one host looks for processes that no host runs.",
   context: ({ input }) => ({
     enabled: input.intervalMs > 0,
     intervalMs: input.intervalMs,
@@ -107,15 +107,15 @@ export const sweepMachine = sweep.createMachine({
   initial: "off",
   states: {
     off: {
-      description: "No loop: a round is made only when somebody asks for it.",
+      description: "No loop: a round is made on request only.",
       always: { guard: "isEnabled", target: "idle", actions: arm },
       on: { "sweep.requested": look }
     },
     idle: {
-      description: "Armed: the next round begins when it is due, or when somebody nudges.",
+      description: "Armed: the next round begins when it is due, or on a wake-up.",
       on: {
         "sweep.due": look,
-        "sweep.nudged": look,
+        "sweep.woken": look,
         "sweep.requested": look,
         "sweep.disabled": { target: "off", actions: disable }
       }

@@ -1,7 +1,7 @@
 /**
  * The vocabulary of the lifecycle machine: its guards, its commands, and how each fact is folded into the context.
  *
- * Kept apart from the chart so that `process.ts` reads as the picture. Invariant: every fold sets `updatedAtMs` to the time
+ * Kept apart from the chart so that `machine.ts` reads as the picture. Invariant: every fold sets `updatedAtMs` to the time
  * of the fact, and no fold reads anything but the context and the event.
  */
 import { setup } from "xstate"
@@ -27,9 +27,9 @@ export const lifecycle = setup({
   actions: {
     /** Hint: interrupt the running body because its cancellation was asked for. */
     interruptBody: command<{ readonly cause: "cancel" }>(),
-    /** Hint: no body runs, yet there is something to decide: let a sweep look at this row. */
+    /** Hint: no body runs, yet a decision is due: a sweep should look at this row. */
     requestSweep: command(),
-    /** Hint: the process ended; whoever waits for it, or still runs it, must know. */
+    /** Hint: the process ended; callers that wait for it, and an actor that still runs it, must know. */
     announceEnd: command<{ readonly state: EndState }>()
   }
 })
@@ -37,7 +37,7 @@ export const lifecycle = setup({
 /** Moves `updatedAtMs` and nothing else. */
 export const touch = lifecycle.assign(({ event }) => ({ updatedAtMs: event.atMs }))
 
-/** Keeps the first owner for ever; later starts only touch. */
+/** Keeps the first owner; later starts only touch. */
 export const noteFirstStart = lifecycle.assign(({ context, event }) =>
   event.type !== "process.started" || context.firstStarted !== undefined
     ? { updatedAtMs: event.atMs }
@@ -105,7 +105,7 @@ export const noteExternalRef = lifecycle.assign(({ event }) =>
 /** Forgets the session to wake. */
 export const clearWakeTarget = lifecycle.assign(({ event }) => ({ updatedAtMs: event.atMs, wakeTarget: null }))
 
-/** Keeps the output; whatever was waited for is over. */
+/** Keeps the output and closes all waits. */
 export const end = lifecycle.assign(({ event }) => ({
   updatedAtMs: event.atMs,
   waits: [],

@@ -14,7 +14,7 @@ export type ProcessSnapshot = SnapshotFrom<typeof processMachine>
 /** Advances the lifecycle by one event: the same step that XState takes, several times faster. */
 export const { advance }: Compiled<typeof processMachine> = compile(processMachine)
 
-/** Where a process stands: running, or one of its four ends. */
+/** The state of a process: running, or one of its four ends. */
 export const lifecycleOf = (snapshot: ProcessSnapshot): "running" | EndState =>
   typeof snapshot.value === "string" ? snapshot.value : "running"
 

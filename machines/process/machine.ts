@@ -120,7 +120,7 @@ export const processMachine = lifecycle.createMachine({
           }
         },
         wait: {
-          description: "Whether the body waits for something that the log will tell it.",
+          description: "Whether the body waits for an event in the log.",
           initial: "clear",
           states: {
             clear: {
@@ -147,25 +147,25 @@ export const processMachine = lifecycle.createMachine({
           }
         },
         cancel: {
-          description: "Whether somebody asked this process to stop.",
+          description: "Whether a cancellation of this process was requested.",
           initial: "open",
           states: {
             open: {
-              description: "No cancellation was asked for.",
+              description: "No cancellation was requested.",
               on: { "process.cancel_requested": { target: "requested", actions: noteCancelRequest } }
             },
             requested: {
-              description: "Cancellation was asked for; a body that completes all the same stays completed.",
+              description: "Cancellation was requested; a body that still completes stays completed.",
               on: { "process.cancel_requested": { actions: touch } }
             }
           }
         },
         abandon: {
-          description: "Whether somebody allowed this process to be given up, outcome unknown.",
+          description: "Whether an operator allowed this process to be abandoned, its outcome unknown.",
           initial: "open",
           states: {
             open: {
-              description: "Nobody asked to give it up.",
+              description: "Abandonment was not requested.",
               on: {
                 "process.abandon_requested": {
                   target: "requested",
@@ -173,7 +173,7 @@ export const processMachine = lifecycle.createMachine({
                 }
               }
             },
-            requested: { description: "A request to give it up is recorded; a sweep acts on it once no lease is live." }
+            requested: { description: "Abandonment was requested; a sweep acts on it once no lease is live." }
           }
         }
       }
@@ -182,7 +182,7 @@ export const processMachine = lifecycle.createMachine({
     failed: { description: "The body's failure is recorded.", type: "final" },
     cancelled: { description: "It stopped because it was asked to.", type: "final" },
     abandoned: {
-      description: "Nobody knows its outcome, and evidence or authority says that nobody will.",
+      description: "Its outcome is unknown and, by evidence or on authority, will stay so.",
       type: "final"
     }
   }

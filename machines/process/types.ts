@@ -7,7 +7,7 @@
 /** Who wrote an abandonment, and so on which ground. */
 export type AbandonWriter = "owner_drain" | "sweep" | "reconciled_request"
 
-/** The classes of failure a caller may tell apart. */
+/** The classes of failure that a caller may distinguish. */
 export type FailureClass =
   | "invalid_request"
   | "unavailable"
@@ -86,7 +86,7 @@ export type WaitOutcome =
   | { readonly _tag: "Timeout" }
   | { readonly _tag: "Cancelled" }
 
-/** Somebody with authority allows a process to be given up once nobody holds it. */
+/** An operator's permission to abandon a process once its lease is free. */
 export interface AbandonRequest {
   readonly requestedBy: string
   readonly requestedAtMs: number
@@ -133,7 +133,7 @@ export interface ProcessInput {
   readonly wakeTarget: WakeTarget | null
 }
 
-/** A fact about a process, as stored in its log; `process.noted` stands for every event without lifecycle meaning. */
+/** A fact about a process, as stored in its log; `process.noted` represents every event without lifecycle meaning. */
 export type ProcessEvent = { readonly atMs: number } & (
   | { readonly type: "process.started"; readonly owner: Owner; readonly startedAtMs: number; readonly attempt: number }
   | { readonly type: "process.suspended"; readonly reason: "handed_back" | "passivated" | "lease_lost" }

@@ -1,7 +1,7 @@
 /**
- * The vocabulary of the supervisor machine: what its children's statuses call for, its guards, commands and folds.
+ * The guards, commands and folds of the supervisor machine.
  *
- * Kept apart from the chart so that `supervisor.ts` reads as the picture. Invariant: which child is next to start or stop is
+ * Kept apart from the chart so that `machine.ts` reads as the picture. Invariant: which child is next to start or stop is
  * never stored. It follows from the statuses, so a restored supervisor goes on where it was.
  */
 import { setup } from "xstate"
@@ -25,7 +25,7 @@ const named = ({ children }: SupervisorContext, name: string): SupervisedChild |
 const isUp = ({ status }: SupervisedChild): boolean =>
   status === "starting" || status === "running" || status === "stopping"
 
-/** Whether an end that nobody asked for makes the supervisor start the child again. */
+/** Whether an unrequested end makes the supervisor restart the child. */
 const comesBack = (child: SupervisedChild, exit: "normal" | "failure"): boolean =>
   child.restart === "permanent" || (child.restart === "transient" && exit === "failure")
 
@@ -91,9 +91,9 @@ export const supervision = setup({
     stopChild: command<{ readonly name: string; readonly shutdownMs: number }>(),
     /** Have `restart.due` happen after the delay. */
     scheduleRestart: command<{ readonly name: string; readonly delayMs: number }>(),
-    /** Tell the supervisor above that this one gave up; all its children are down. */
+    /** Report to the supervisor above that this one gave up; all its children are down. */
     escalate: command<{ readonly child: string; readonly problem: string }>(),
-    /** Say that all children are down, as asked. */
+    /** Report that all children are down, as requested. */
     announceStopped: command()
   }
 })
@@ -116,7 +116,7 @@ const withChild = (
 const failureOf = (event: ChildExit): SupervisorFailure => ({
   child: event.name,
   problem:
-    event.exit === "failure" ? (event.problem ?? "it failed without a word") : "it ended although it is permanent"
+    event.exit === "failure" ? (event.problem ?? "failed without a message") : "it ended although it is permanent"
 })
 
 /** Begins the start of the next child. */
@@ -205,16 +205,16 @@ export const dropBackOffs = supervision.assign(({ context }) => ({
 const startOf = (child: SupervisedChild | undefined) => ({ name: child?.name ?? "" })
 const stopOf = (child: SupervisedChild | undefined) => ({ ...startOf(child), shutdownMs: child?.shutdownMs ?? 0 })
 
-/** Asks for the start of the next child; stands before the fold that notes it. */
+/** Asks for the start of the next child; precedes the fold that notes it. */
 export const startNext = { type: "startChild" as const, params: ({ context }: Args) => startOf(nextToStart(context)) }
 
-/** Asks for the stop of the next child of the group; stands before the fold that notes it. */
+/** Asks for the stop of the next child of the group; precedes the fold that notes it. */
 export const clearNext = {
   type: "stopChild" as const,
   params: ({ context }: Args) => stopOf(nextToStop(groupOf(context)))
 }
 
-/** Asks for the stop of the next child of all; stands before the fold that notes it. */
+/** Asks for the stop of the next child of all; precedes the fold that notes it. */
 export const stopNext = {
   type: "stopChild" as const,
   params: ({ context }: Args) => stopOf(nextToStop(context.children))

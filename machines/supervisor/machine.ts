@@ -135,7 +135,7 @@ export const supervisorMachine = supervision.createMachine({
       on: { "child.stopped": stopped, "child.exited": wentDown },
       states: {
         orderly: {
-          description: "Somebody asked for it.",
+          description: "A stop was requested.",
           always: [
             {
               guard: "areAllDown",
@@ -165,7 +165,10 @@ export const supervisorMachine = supervision.createMachine({
       }
     },
     stopped: { description: "All children are down, as asked.", type: "final" },
-    escalated: { description: "All children are down, and the supervisor above was told why.", type: "final" }
+    escalated: {
+      description: "All children are down, and the failure was reported to the supervisor above.",
+      type: "final"
+    }
   }
 })
 

@@ -1,5 +1,5 @@
 /**
- * What a supervisor is given, remembers and hears.
+ * The input, context and events of a supervisor.
  *
  * Times are epoch milliseconds, UTC.
  */

@@ -1,12 +1,9 @@
 /**
- * A machine whose steps XState takes once each, and that are followed from then on.
+ * Memoises transitions: XState computes each (state, transitions) pair once; later steps reuse its target and re-run only
+ * assigns and command params, which depend on the context.
  *
- * XState decides by guards which transitions an event takes. What these do to the states is the same whenever they are taken
- * from the same states, and computing that anew is most of what a step costs. So it is kept; what depends on the context, the
- * `assign` actions and the parameters of commands, is computed every time.
- *
- * Invariant: a kept step comes to what XState comes to. It is compared with XState's own when it is kept, and by a property
- * over all histories in the tests; `verify` folds logs by XState alone.
+ * Invariant: a memoised step equals XState's. It is compared with XState's own when it is kept, and by a property over all
+ * histories in the tests; `verify` folds logs by XState alone.
  */
 import type { AnyMachineSnapshot, AnyStateMachine, EventFromLogic, SnapshotFrom } from "xstate"
 import type { Command, CommandFrom } from "./step.ts"
@@ -35,7 +32,7 @@ type Action =
 /**
  * Compiles a machine.
  *
- * Throws for one with states that do something of their own (`entry`, `exit`, `invoke`, `always`, `after`): what such a
+ * Throws for a machine with states that act on their own (`entry`, `exit`, `invoke`, `always`, `after`): what such a
  * machine does is not said by the transitions that an event takes.
  */
 export const compile = <Machine extends AnyStateMachine>(machine: Machine): Compiled<Machine> => {

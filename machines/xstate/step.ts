@@ -83,7 +83,7 @@ export const command =
 /**
  * Enters a machine at its initial state.
  *
- * The same input gives the same snapshot and commands, on any machine, for ever.
+ * The same input always gives the same snapshot and commands.
  */
 export const begin = <Machine extends AnyStateMachine>(
   machine: Machine,
@@ -171,7 +171,7 @@ const collect = (): Array<Command> => {
 
 const inert = createActor(createMachine({}))
 
-/** One never-started actor stands in as `self` for every machine: a machine that only decides never talks to it. */
+/** One never-started actor is `self` for every machine: a machine that only decides never sends to it. */
 const scope: AnyActorScope = {
   self: inert,
   system: inert.system,

@@ -15,7 +15,7 @@ export type Paint = "plain" | "strong" | "faint" | "good" | "bad" | "warn"
 
 /** Where a command writes. */
 export interface Screen {
-  /** Columns of the terminal; without end where nobody looks, so that nothing is cut in a file or a pipe. */
+  /** Columns of the terminal; unlimited where stdout is no terminal, so that nothing is cut in a file or a pipe. */
   readonly width: number
   /** Whether a person looks at stdout. */
   readonly isLive: boolean
@@ -91,7 +91,7 @@ export const misused = (line: string): CliFailure => new CliFailure({ code: 2, l
 /** What was named is not there. */
 export const notFound = (line: string): CliFailure => new CliFailure({ code: 3, line })
 
-/** What a cause comes to: the command's own failure, the library's typed one in its words, or a defect in one line. */
+/** The failure of a cause: the command's own, the library's typed one in its words, or a defect in one line. */
 export const failureOf = (cause: Cause.Cause<unknown>): CliFailure => {
   const error = Cause.squash(cause)
   if (error instanceof CliFailure) return error
@@ -103,7 +103,7 @@ export const failureOf = (cause: Cause.Cause<unknown>): CliFailure => {
 
 let wasExpected = false
 
-/** Marks an effect that goes on until somebody interrupts it: then the program has done what it was asked. */
+/** Marks an effect that runs until it is interrupted, which is its normal end. */
 export const interruptIsItsEnd = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.onInterrupt(effect, () =>
     Effect.sync(() => {

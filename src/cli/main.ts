@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import { codeOf, run } from "./program.ts"
 import * as Screen from "./Screen.ts"
 
-// Whoever reads the answer may go away (`| head`): then nobody needs the rest.
+// The reader may close the pipe early (`| head`): the rest is then dropped.
 process.stdout.on("error", () => process.exit(0))
 
 run(process.argv).pipe(

@@ -42,7 +42,7 @@ export const run = (argv: ReadonlyArray<string>): Effect.Effect<void, Failure, S
     Effect.tapErrorCause(say)
   )
 
-/** The exit code that an exit stands for. */
+/** The exit code of an exit. */
 export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return 0
   if (Cause.isInterruptedOnly(exit.cause)) return interruptWasExpected() ? 0 : 130
@@ -71,7 +71,7 @@ const holdfast = Command.make("holdfast", {}, () =>
   Command.withDescription(
     HelpDoc.blocks([
       HelpDoc.p("Sees and operates the processes in a database file, also while a host has it open."),
-      HelpDoc.p("Options may stand before or after the id. Each command explains its own: holdfast ls --help."),
+      HelpDoc.p("Options may come before or after the id. Each command explains its own: holdfast ls --help."),
       HelpDoc.p(`Exit codes: ${exitCodes.map(([code, meaning]) => `${code} ${meaning}`).join("; ")}.`)
     ])
   ),

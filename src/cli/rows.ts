@@ -3,8 +3,8 @@
  */
 import type * as Effect from "effect/Effect"
 import type { Reason } from "../explain/Explanation.ts"
+import { ago, moment } from "../explain/remedies.ts"
 import { brief } from "../explain/render.ts"
-import { ago, moment } from "../explain/times.ts"
 import type { JournalEntry } from "../model/JournalEntry.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRow } from "../store/Decision.ts"
@@ -12,7 +12,7 @@ import type { Paint, Screen } from "./Screen.ts"
 import type { Cell } from "./table.ts"
 import { compact, cut, harmless, padded, table } from "./table.ts"
 
-/** A row with the reason why it stands where it stands. */
+/** A row with the reason why it does not move. */
 export interface Explained {
   readonly row: ProcessRow
   readonly because: Reason
@@ -24,7 +24,7 @@ export const nameOf = ({ base }: ProcessRow): string => {
   return harmless(label === undefined ? kind : `${kind}/${label}`)
 }
 
-/** The colour of a reason: what went well, what went wrong, what needs somebody. */
+/** The colour of a reason: what went well, what went wrong, what needs a person. */
 export const paintOf = (reason: Reason): Paint => {
   switch (reason._tag) {
     case "Ended":
@@ -83,7 +83,7 @@ export const eventTable = (screen: Screen, events: ReadonlyArray<ProcessEvent>):
     ])
   )
 
-/** A table of what the operations of a body came to. */
+/** A table of the outcomes of a body's operations. */
 export const journalTable = (screen: Screen, journal: ReadonlyArray<JournalEntry>): ReadonlyArray<string> =>
   table(
     screen,
@@ -92,7 +92,7 @@ export const journalTable = (screen: Screen, journal: ReadonlyArray<JournalEntry
       { title: "TIME", yields: 8, least: 24 },
       { title: "OPERATION", yields: 7, least: 9 },
       { title: "KEY", yields: 5, least: 10 },
-      { title: "CAME TO", yields: 1, least: 8 }
+      { title: "OUTCOME", yields: 1, least: 8 }
     ],
     journal.map(({ position, atMs, operation, key, outcome }) => [
       String(position),

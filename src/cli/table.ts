@@ -95,7 +95,7 @@ export const padded = (text: string, width: number, side: "left" | "right" = "le
   return side === "left" ? text + space : space + text
 }
 
-/** Breaks a text at spaces into lines of at most a width; a word that is longer stands alone, uncut. */
+/** Breaks a text at spaces into lines of at most a width; a longer word gets its own line, uncut. */
 export const wrapped = (text: string, width: number): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let line = ""

@@ -1,8 +1,8 @@
 /**
  * Why a process does not move, and what would move it, as a value with a wire form.
  *
- * Invariant: `Reason` is closed and total. Every process that a store knows has exactly one of these reasons, and a new way to
- * stand still is a new member, which does not compile until it is explained.
+ * Invariant: `Reason` is closed and total. Every process that a store knows has exactly one of these reasons, and a new cause is
+ * a new member, which does not compile until it is explained.
  */
 import * as Schema from "effect/Schema"
 import type { LeaveReason, Verdict as MachineVerdict } from "../../machines/recovery.ts"
@@ -24,7 +24,7 @@ const deadlineAtMs = renamedOptional("deadline_at_ms", Schema.Int)
 const kind = Schema.String
 const version = Schema.String
 
-/** The one reason why a process stands where it stands. Units: epoch milliseconds, UTC. */
+/** The one reason why a process does not move. Units: epoch milliseconds, UTC. */
 export const Reason = Schema.Union(
   Schema.Struct({ _tag: tagged("reason", "ended", "Ended"), state: TerminalState }),
   Schema.Struct({
@@ -76,10 +76,10 @@ export const Reason = Schema.Union(
   Schema.Struct({ _tag: tagged("reason", "no_slot", "NoSlot"), slots: Schema.Int }),
   Schema.Struct({ _tag: tagged("reason", "due_now", "DueNow"), sinceMs: renamed("since_ms", Schema.Int) })
 )
-/** The one reason why a process stands where it stands. */
+/** The one reason why a process does not move. */
 export type Reason = typeof Reason.Type
 
-/** Who can move a process. `owner` is whoever holds its lease, and so its body. */
+/** Who can move a process. `owner` is the holder of its lease, which runs its body. */
 export const Sender = Schema.Literal(
   "owner",
   "sweep",
@@ -113,7 +113,7 @@ export const HolderLiveness = Schema.Literal("dead", "alive", "unprovable")
 export type HolderLiveness = typeof HolderLiveness.Type
 
 /** Who holds a process, until when, and what is known of its life. Units: epoch milliseconds, UTC. */
-export const LeaseSight = Schema.Struct({
+export const LeaseFacts = Schema.Struct({
   holder: LeaseOwner,
   fencingToken: renamed("fencing_token", Schema.Int),
   claimedAtMs: renamed("claimed_at_ms", Schema.Int),
@@ -122,7 +122,7 @@ export const LeaseSight = Schema.Struct({
   liveness: HolderLiveness
 })
 /** Who holds a process. */
-export type LeaseSight = typeof LeaseSight.Type
+export type LeaseFacts = typeof LeaseFacts.Type
 
 const Leave: Schema.Schema<LeaveReason> = Schema.Literal(
   "settled",
@@ -150,7 +150,7 @@ export type Verdict = typeof Verdict.Type
 
 /** A verdict of the machine, as it is shown. */
 export const verdictOf = (verdict: MachineVerdict): Verdict => {
-  // Only of a row that is left is the reason shown: of the others, the explanation's own reason says it.
+  // Only a row that is left shows its question: for the others the explanation's own reason says it.
   switch (verdict._tag) {
     case "Leave":
       return verdict
@@ -161,33 +161,33 @@ export const verdictOf = (verdict: MachineVerdict): Verdict => {
   }
 }
 
-/** Whether a sweep would look at the row now; the verdict where the engine is, and, when nobody knows whether it is here, where it is not. */
-export const SweepSight = Schema.Struct({
+/** Whether a sweep would look at the row now; the verdict with the engine and, when its presence is unknown, without it. */
+export const SweepFacts = Schema.Struct({
   looksNow: renamed("looks_now", Schema.Boolean),
   verdict: Verdict,
   withoutEngine: renamedOptional("without_engine", Verdict)
 })
 /** What a sweep would do now. */
-export type SweepSight = typeof SweepSight.Type
+export type SweepFacts = typeof SweepFacts.Type
 
 /** The engine that a process asks for, and whether the host that was asked has it. */
-export const EngineSight = Schema.Struct({
+export const EngineFacts = Schema.Struct({
   kind,
   version,
   presence: Schema.Literal("present", "missing", "unknown")
 })
 /** The engine that a process asks for. */
-export type EngineSight = typeof EngineSight.Type
+export type EngineFacts = typeof EngineFacts.Type
 
 /** Why a delivery was given up. */
 export const DiscardReason: Schema.Schema<Outbox.DiscardReason> = Schema.Literal("expired", "target_gone", "retargeted")
 
 /**
- * A message for a session that nobody has taken notice of yet. Units: epoch milliseconds, UTC.
+ * A message for a session that was not acknowledged yet. Units: epoch milliseconds, UTC.
  *
- * `no_target`: there is nobody to wake. `unacknowledged`: it was delivered. Every other state is its delivery's.
+ * `no_target`: it has no session to wake. `unacknowledged`: it was delivered. Every other state is its delivery's.
  */
-export const WakeSight = Schema.Struct({
+export const WakeFacts = Schema.Struct({
   sequence: Schema.Int,
   eventType: renamed("event_type", Schema.String),
   state: Schema.Literal("unacknowledged", "pending", "enqueuing", "discarded", "no_target"),
@@ -201,8 +201,8 @@ export const WakeSight = Schema.Struct({
   /** Only of what was discarded. */
   discardReason: renamedOptional("discard_reason", DiscardReason)
 })
-/** A message for a session that nobody has taken notice of yet. */
-export type WakeSight = typeof WakeSight.Type
+/** A message for a session that was not acknowledged yet. */
+export type WakeFacts = typeof WakeFacts.Type
 
 /** What is known of a process that is still in the store. Units: epoch milliseconds, UTC. */
 export const Detail = Schema.Struct({
@@ -212,24 +212,24 @@ export const Detail = Schema.Struct({
   /** The innermost active states, as paths. */
   states: Schema.Array(Schema.String),
   accepts: Schema.Array(Accepted),
-  lease: optional(LeaseSight),
+  lease: optional(LeaseFacts),
   waits: Schema.Array(WaitState),
   attempts: Schema.Int,
   maxAttempts: renamedOptional("max_attempts", Schema.Int),
   dueAtMs: renamed("due_at_ms", Schema.NullOr(Schema.Int)),
-  engine: optional(EngineSight),
+  engine: optional(EngineFacts),
   cancelRequest: renamedOptional(
     "cancel_request",
     Schema.Struct({ reason: Schema.NullOr(Schema.String), requestedAtMs: renamed("requested_at_ms", Schema.Int) })
   ),
   abandonRequest: renamedOptional("abandon_request", AbandonRequest),
   runningChildren: renamed("running_children", Schema.Array(ProcessId)),
-  /** How many children it still owes a request to stop, or to be given up; absent when it owes none. */
-  debts: optional(Schema.Int),
-  wakes: Schema.Array(WakeSight),
-  /** How many wakes before those nobody took notice of either; absent when there are none. */
+  /** How many close requests to children are pending; absent when there are none. */
+  closeRequests: renamedOptional("debts", Schema.Int),
+  wakes: Schema.Array(WakeFacts),
+  /** How many unacknowledged wakes precede those; absent when there are none. */
   earlierWakes: renamedOptional("earlier_wakes", Schema.Int),
-  sweep: SweepSight
+  sweep: SweepFacts
 })
 /** What is known of a process that is still in the store. */
 export type Detail = typeof Detail.Type

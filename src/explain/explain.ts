@@ -1,12 +1,17 @@
 /**
- * Explains a process: gathers a facts of it from the store, and says why it does not move and what would move it.
+ * Explains a process: reads the facts from the store, then derives why it does not move and what would move it.
  *
- * Invariant: it writes nothing, and everything it says follows from one facts by a pure function.
+ * Invariant: it writes nothing, and everything it says follows from these facts by a pure function.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { ProcessUnknown, type StoreError } from "../model/errors.ts"
+import { isStarted, lifecycleOf } from "../../machines/process/lifecycle.ts"
+import type { ProcessEvent } from "../../machines/process/types.ts"
+import { coreEventTypes, reservedEventTypes } from "../model/EventType.ts"
+import type { StoreError } from "../model/errors.ts"
+import { ProcessUnknown } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { signalNameOf } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
 import type { EngineName, Registration } from "../model/Registration.ts"
 import { engineOf } from "../model/Registration.ts"
@@ -14,26 +19,25 @@ import { verdictOf } from "../operations/decisions/recover.ts"
 import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
 import type { ProcessRow, Tombstone } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import { acceptedBy } from "./accepted.ts"
-import type { Detail, Explanation, LeaseSight, Reason, SweepSight } from "./Explanation.ts"
+import type { Accepted, Detail, Explanation, LeaseFacts, Reason, Sender, SweepFacts } from "./Explanation.ts"
 import * as Explanations from "./Explanation.ts"
 import type { Facts } from "./reason.ts"
 import { livenessOf, reasonOf } from "./reason.ts"
 import type { Redact } from "./redaction.ts"
 import { redactRow } from "./redaction.ts"
-import { tell } from "./remedies.ts"
+import { remediesFor } from "./remedies.ts"
 import { wakesOf } from "./wakes.ts"
 
-/** What a live host knows of itself; whoever looks at a bare file knows none of it. */
-export interface HostView {
+/** What an explanation may use beyond the store: a live host knows its engines and slots, a bare file does not. */
+export interface ExplainOptions {
   readonly engine: (registration: Registration) => "present" | "missing" | "unknown"
   readonly slots: () => Facts["slots"]
   /** Hides what people and bodies wrote: reasons of requests, problems of a start. @default shows it */
   readonly redact?: Redact
 }
 
-/** The view of whoever looks at a bare file. */
-export const noHost: HostView = { engine: () => "unknown", slots: () => "unknown" }
+/** The options for a bare file: engines and slots are unknown. */
+export const noHost: ExplainOptions = { engine: () => "unknown", slots: () => "unknown" }
 
 /**
  * Explains one process.
@@ -42,9 +46,9 @@ export const noHost: HostView = { engine: () => "unknown", slots: () => "unknown
  */
 export const explain: (
   id: ProcessId,
-  view?: HostView
+  view?: ExplainOptions
 ) => Effect.Effect<Explanation, ProcessUnknown | StoreError, ProcessStore | OwnerLiveness> = Effect.fn("explain")(
-  function* (id: ProcessId, view: HostView = noHost) {
+  function* (id: ProcessId, view: ExplainOptions = noHost) {
     const store = yield* ProcessStore
     const found = yield* store.find(id)
     const nowMs = yield* Clock.currentTimeMillis
@@ -59,10 +63,10 @@ export const explain: (
   }
 )
 
-/** The reasons of many rows at once, each holder looked at once. Children and wakes are left out: no reason rests on them. */
+/** The reasons of many rows at once, each holder looked at once. Children and wakes are left out: no reason depends on them. */
 export const reasonsOf = (
   rows: ReadonlyArray<ProcessRow>,
-  view: HostView = noHost
+  view: ExplainOptions = noHost
 ): Effect.Effect<ReadonlyArray<Reason>, never, OwnerLiveness> =>
   Effect.gen(function* () {
     const liveness = yield* OwnerLiveness
@@ -80,7 +84,7 @@ export const reasonsOf = (
         dead,
         wakes: noWakes,
         runningChildren: [],
-        debts: 0,
+        closeRequests: 0,
         engine: view.engine(row.base.registration),
         slots: view.slots()
       })
@@ -89,8 +93,8 @@ export const reasonsOf = (
 
 const noWakes = { wakes: [], earlier: 0 }
 
-/** The explanation that a facts makes. */
-export const explanationOf = (facts: Facts): Explanation => {
+/** The explanation that follows from these facts. */
+const explanationOf = (facts: Facts): Explanation => {
   const { row, nowMs, runningChildren } = facts
   const { id, disposition } = row.base.registration
   const because = reasonOf(facts)
@@ -104,12 +108,12 @@ export const explanationOf = (facts: Facts): Explanation => {
     runningChildren,
     ...(engine === undefined ? {} : { engine })
   }
-  return { processId: id, lookedAtMs: nowMs, because, ...tell(because, about), detail: detailOf(facts) }
+  return { processId: id, lookedAtMs: nowMs, because, ...remediesFor(because, about), detail: detailOf(facts) }
 }
 
 const factsOf = (
   row: ProcessRow,
-  view: HostView,
+  view: ExplainOptions,
   nowMs: number
 ): Effect.Effect<Facts, StoreError, ProcessStore | OwnerLiveness> =>
   Effect.gen(function* () {
@@ -123,7 +127,7 @@ const factsOf = (
     const wakes = yield* wakesOf(row)
     const children = row.snapshot.status === "active" ? yield* store.children.of(registration.id) : []
     const runningChildren = children.flatMap(({ processId, lifecycle }) => (lifecycle === "running" ? [processId] : []))
-    const debts = yield* store.children.closeRequestsOf(registration.id)
+    const closeRequests = yield* store.children.closeRequestsOf(registration.id)
     return {
       row: view.redact === undefined ? row : redactRow(row, view.redact),
       nowMs,
@@ -131,7 +135,7 @@ const factsOf = (
       dead,
       wakes,
       runningChildren,
-      debts: debts.length,
+      closeRequests: closeRequests.length,
       engine: view.engine(registration),
       slots: view.slots()
     }
@@ -146,11 +150,11 @@ const ofTombstone = ({ processId, terminalState, prunedAtMs }: Tombstone, nowMs:
     hasAbandonRequest: false,
     runningChildren: []
   } as const
-  return { processId, lookedAtMs: nowMs, because, ...tell(because, about) }
+  return { processId, lookedAtMs: nowMs, because, ...remediesFor(because, about) }
 }
 
 const detailOf = (facts: Facts): Detail => {
-  const { row, engine: presence, runningChildren, debts, wakes } = facts
+  const { row, engine: presence, runningChildren, closeRequests, wakes } = facts
   const { registration } = row.base
   const { context, value } = row.snapshot
   const engine = namedEngine(registration)
@@ -169,7 +173,7 @@ const detailOf = (facts: Facts): Detail => {
     ...(context.cancelRequest === undefined ? {} : { cancelRequest: context.cancelRequest }),
     ...(context.abandonRequest === undefined ? {} : { abandonRequest: context.abandonRequest }),
     runningChildren,
-    ...(debts === 0 ? {} : { debts }),
+    ...(closeRequests === 0 ? {} : { closeRequests }),
     wakes: wakes.wakes,
     ...(wakes.earlier === 0 ? {} : { earlierWakes: wakes.earlier }),
     sweep: sweepOf(facts)
@@ -180,7 +184,7 @@ const detailOf = (facts: Facts): Detail => {
 const namedEngine = (registration: Registration): EngineName | undefined =>
   registration.input._tag === "Engine" ? engineOf(registration) : undefined
 
-const leaseOf = (facts: Facts): LeaseSight | undefined => {
+const leaseOf = (facts: Facts): LeaseFacts | undefined => {
   const { held, fencingToken } = facts.row.lease
   return (
     held && {
@@ -195,7 +199,7 @@ const leaseOf = (facts: Facts): LeaseSight | undefined => {
 }
 
 /** A sweep looks at rows that are due and not held, and at those of the dead. */
-const sweepOf = (facts: Facts): SweepSight => {
+const sweepOf = (facts: Facts): SweepFacts => {
   const { row, dead, engine, nowMs } = facts
   const { held } = row.lease
   const isDead = held !== undefined && livenessOf(held.owner, facts) === "dead"
@@ -216,3 +220,58 @@ const innermost = (value: Value, path: ReadonlyArray<string> = []): ReadonlyArra
   typeof value === "string"
     ? [[...path, value].join(".")]
     : Object.entries(value).flatMap(([key, inner]) => (inner === undefined ? [] : innermost(inner, [...path, key])))
+
+/** The events that a row accepts, in the order of the statechart's regions, then the producer's own. */
+const acceptedBy = (row: ProcessRow): ReadonlyArray<Accepted> => {
+  const { registration } = row.base
+  const known = new Set<string>(row.snapshot._nodes.flatMap((node) => node.ownEvents))
+  const own = lifecycleEvents.flatMap((eventType): ReadonlyArray<Accepted> => {
+    const from = known.has(eventType) ? senders[eventType](row) : []
+    return from.length === 0 ? [] : [{ eventType, from }]
+  })
+  return [...own, ...declared(registration, lifecycleOf(row.snapshot) === "running")]
+}
+
+type LifecycleType = Exclude<ProcessEvent["type"], "process.noted">
+
+/** Closed over the machine's events: a new one does not compile until it says who may send it. */
+const senders: Readonly<Record<LifecycleType, (row: ProcessRow) => ReadonlyArray<Sender>>> = {
+  "process.started": (row) => {
+    const { disposition } = row.base.registration
+    if (lifecycleOf(row.snapshot) !== "running") return []
+    if (disposition === "externally_owned") return ["external_system"]
+    return disposition === "owner_bound" && isStarted(row.snapshot) ? [] : ["owner", "sweep"]
+  },
+  "process.suspended": () => ["owner"],
+  "process.waiting": () => ["owner"],
+  "process.resumed": () => ["signal_sender", "timer", "child", "owner"],
+  "process.cancel_requested": () => ["operator", "parent"],
+  "process.abandon_requested": () => ["operator"],
+  "process.external_ref_set": () => ["owner", "external_system"],
+  "process.wake_target_cleared": () => ["host"],
+  "process.completed": (row) => enders(row),
+  "process.failed": (row) => [...enders(row), ...(isExternal(row) ? [] : (["sweep"] as const))],
+  "process.cancelled": (row) => [...enders(row), ...(isExternal(row) ? [] : (["sweep"] as const))],
+  "process.abandoned": (row) => (isExternal(row) ? ["sweep", "operator"] : ["owner", "sweep"])
+}
+
+const lifecycleEvents = Object.keys(senders) as ReadonlyArray<LifecycleType> // the table has no other keys
+
+const isExternal = (row: ProcessRow): boolean => row.base.registration.disposition === "externally_owned"
+
+const enders = (row: ProcessRow): ReadonlyArray<Sender> => [isExternal(row) ? "external_system" : "owner"]
+
+const coreNames = new Set(coreEventTypes.map(({ name }) => name))
+
+/** A producer's own types; one that ends the process is accepted only until it has ended. */
+const declared = ({ eventTypes, disposition }: Registration, isRunning: boolean): ReadonlyArray<Accepted> =>
+  eventTypes
+    .filter(({ name }) => !coreNames.has(name) && !reservedEventTypes.has(name))
+    .filter(({ semantics }) => isRunning || semantics.terminal === undefined)
+    .map(({ name }) => ({
+      eventType: name,
+      from:
+        signalNameOf(name) === undefined
+          ? [disposition === "externally_owned" ? "external_system" : "owner"]
+          : ["signal_sender"]
+    }))

@@ -13,25 +13,25 @@ import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import type { HolderLiveness, Reason } from "./Explanation.ts"
-import type { WakeSights } from "./wakes.ts"
+import type { OpenWakes } from "./wakes.ts"
 
 /** Everything an explanation depends on. Units: epoch milliseconds, UTC. */
 export interface Facts {
   readonly row: ProcessRow
   readonly nowMs: number
-  /** Who looks: a holder on the same boot of the same machine can be seen from here. */
+  /** The looker's own identity: a holder on the same boot of the same machine can be observed. */
   readonly self: LeaseOwner
   /** Holders that are proven dead. */
   readonly dead: ReadonlyArray<LeaseOwner>
-  /** Whether the host that was asked has the engine; whoever looks at a bare file does not know. */
+  /** Whether the host that was asked has the engine; unknown for a bare file. */
   readonly engine: "present" | "missing" | "unknown"
-  /** The places for bodies of the host that was asked. */
+  /** The slots of the host that was asked. */
   readonly slots: "unknown" | { readonly free: number; readonly total: number }
-  /** Wakes that nobody took notice of. */
-  readonly wakes: WakeSights
+  /** Wakes that were not acknowledged. */
+  readonly wakes: OpenWakes
   readonly runningChildren: ReadonlyArray<ProcessRow["base"]["registration"]["id"]>
-  /** How many children it still owes a request. */
-  readonly debts: number
+  /** How many close requests to children are pending. */
+  readonly closeRequests: number
 }
 
 /** The reason, by what decided the sweep's verdict. */
@@ -100,7 +100,7 @@ const later = ({ backOff }: ProcessRow, dueAtMs: number): Reason =>
 
 type Held = NonNullable<LeaseSlot["held"]>
 
-/** A body that waits under a live lease waits for that event, whether or not its host is seen from here. */
+/** A body that waits under a live lease waits for that event, whether or not its host can be observed. */
 const whenHeld = (facts: Facts, held: Held): Reason => {
   const { snapshot, base } = facts.row
   const { context } = snapshot

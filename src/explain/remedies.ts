@@ -3,12 +3,10 @@
  *
  * Invariant: closed over `Reason`. No sentence promises what the sweep's verdict would not do.
  */
-
 import type { Disposition } from "../../machines/recovery.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
 import type { Move, Reason, Sender } from "./Explanation.ts"
-import { ago, away, moment } from "./times.ts"
 
 /** What the sentences speak of besides the reason. */
 export interface About {
@@ -21,24 +19,24 @@ export interface About {
 }
 
 /** What a reason means, and what would move the process. */
-export interface Told {
+export interface Remedies {
   readonly meaning: string
   readonly moves: ReadonlyArray<Move>
 }
 
-/** Tells a reason. */
-export const tell = (reason: Reason, about: About): Told => {
-  const told = tellers[reason._tag](reason as never, about) // the key picks the matching reason
+/** The meaning of a reason, and its remedies. */
+export const remediesFor = (reason: Reason, about: About): Remedies => {
+  const remedies = byReason[reason._tag](reason as never, about) // the key picks the matching reason
   return about.hasAbandonRequest && about.disposition === "rerunnable" && reason._tag !== "Ended"
     ? {
-        ...told,
-        meaning: `${told.meaning} The request to give it up has no effect: work that may run again is not given up.`
+        ...remedies,
+        meaning: `${remedies.meaning} The abandon request has no effect: work that may run again is not abandoned.`
       }
-    : told
+    : remedies
 }
 
 /** The first way to move it, as one sentence; an ended process has none. */
-export const tellBriefly = ([first]: ReadonlyArray<Move>): string => first?.sentence ?? "It has ended."
+export const firstRemedy = ([first]: ReadonlyArray<Move>): string => first?.sentence ?? "It has ended."
 
 /** A holder as people name it. */
 export const holderName = ({ ownerId, liveness }: LeaseOwner): string =>
@@ -48,8 +46,8 @@ export const holderName = ({ ownerId, liveness }: LeaseOwner): string =>
 export const quoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) && !word.startsWith("-") ? word : `'${word.replaceAll("'", "'\\''")}'`
 
-type Tellers = {
-  readonly [Tag in Reason["_tag"]]: (reason: Extract<Reason, { readonly _tag: Tag }>, about: About) => Told
+type ByReason = {
+  readonly [Tag in Reason["_tag"]]: (reason: Extract<Reason, { readonly _tag: Tag }>, about: About) => Remedies
 }
 
 const move = (by: Sender, sentence: string, command?: string): Move => ({
@@ -58,7 +56,7 @@ const move = (by: Sender, sentence: string, command?: string): Move => ({
   ...(command === undefined ? {} : { command })
 })
 
-const told = (meaning: string, ...moves: ReadonlyArray<Move>): Told => ({ meaning, moves })
+const explained = (meaning: string, ...moves: ReadonlyArray<Move>): Remedies => ({ meaning, moves })
 
 const cancel = ({ id }: About): Move =>
   move("operator", "Ask it to stop.", `holdfast cancel ${quoted(id)} --reason 'no longer needed'`)
@@ -66,7 +64,7 @@ const cancel = ({ id }: About): Move =>
 const abandon = ({ id }: About): Move =>
   move(
     "operator",
-    "Find out by other means what became of the work, then allow it to be given up; its outcome stays unknown.",
+    "Find out by other means what became of the work, then allow it to be abandoned; its outcome stays unknown.",
     `holdfast abandon ${quoted(id)} --reason 'checked by hand'`
   )
 
@@ -98,138 +96,165 @@ const children = ({ runningChildren }: About): ReadonlyArray<Move> => {
   ]
 }
 
-const tellers: Tellers = {
-  Ended: ({ state }) => told(`It has ended as ${state}. An end is final: nothing moves it any more.`),
+const byReason: ByReason = {
+  Ended: ({ state }) => explained(`It has ended as ${state}. An end is final: nothing moves it any more.`),
   Pruned: ({ state, prunedAtMs }, { nowMs }) =>
-    told(`It ended as ${state} and was pruned ${ago(prunedAtMs, nowMs)}. Only its tombstone is left.`),
+    explained(`It ended as ${state} and was pruned ${ago(prunedAtMs, nowMs)}. Only its tombstone is left.`),
   Running: ({ holder, expiresAtMs }, about) =>
-    told(
-      `${holderName(holder)} holds it and is alive, so its body is at work; the lease runs until ${moment(expiresAtMs)} and is renewed meanwhile.`,
+    explained(
+      `${holderName(holder)} holds it and is alive, so its body runs; the lease lasts until ${moment(expiresAtMs)} and is renewed in time.`,
       move("owner", "Its body ends, or begins to wait."),
       ...children(about),
       cancel(about)
     ),
   HeldByUnprovable: ({ holder, expiresAtMs }, about) =>
-    told(
-      `${holderName(holder)} holds it until ${moment(expiresAtMs)}. Whether that host still lives cannot be seen from here: it runs elsewhere, or shows no evidence.`,
-      move("owner", "Its holder goes on, or renews its lease."),
+    explained(
+      `${holderName(holder)} holds it until ${moment(expiresAtMs)}. Whether that host is alive is unknown here: it runs on another machine, or gives no evidence.`,
+      move("owner", "Its holder finishes, or renews the lease."),
       ...children(about),
       move(
         "sweep",
         about.disposition === "owner_bound"
-          ? "Once the lease has expired, it stands still until an operator decides: it must not run twice."
+          ? "Once the lease has expired, an operator must decide: it must not run twice."
           : `Once the lease has expired (${away(expiresAtMs, about.nowMs)} unless it is renewed), a sweep takes it.`
       ),
       cancel(about)
     ),
   HolderDead: ({ holder }, about) =>
     about.disposition === "owner_bound"
-      ? told(
-          `${holderName(holder)} ran it and is proven dead. It must not run twice, so it will be given up.`,
+      ? explained(
+          `${holderName(holder)} ran it and is proven dead. It must not run twice, so it will be abandoned.`,
           ...sweeps("The next sweep ends it as abandoned, with that evidence.")
         )
-      : told(
+      : explained(
           `${holderName(holder)} ran it and is proven dead; the body is not running.`,
           move("sweep", `The next sweep of ${hostWith(about)} runs it again, as another attempt.`)
         ),
   LeaseLapsed: ({ holder, expiredAtMs }, about) =>
-    told(
-      `The lease of ${holderName(holder)} expired ${ago(expiredAtMs, about.nowMs)} and was not given back.`,
+    explained(
+      `The lease of ${holderName(holder)} expired ${ago(expiredAtMs, about.nowMs)} and was not released.`,
       move("sweep", `The next sweep of ${hostWith(about)} runs it again.`),
-      move("owner", "A holder that only slept takes its lease again, if nobody held it in between.")
+      move("owner", "A holder that was only suspended re-acquires its lease, unless another held it in between.")
     ),
   WaitingForSignal: ({ name, sinceMs, deadlineAtMs }, about) =>
-    told(
+    explained(
       `It has waited for the signal ${name} since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)}).`,
       move(
         "signal_sender",
-        `Somebody sends it the signal ${name}.`,
+        `A sender sends it the signal ${name}.`,
         `holdfast signal ${quoted(about.id)} ${quoted(name)} --payload '{}'`
       ),
       ...onDeadline(deadlineAtMs, about.nowMs),
       cancel(about)
     ),
   WaitingForTimer: ({ dueAtMs }, about) =>
-    told(
+    explained(
       `It sleeps until ${moment(dueAtMs)}.`,
       move("timer", `Its timer fires ${away(dueAtMs, about.nowMs)}, where a host is running.`),
       cancel(about)
     ),
   ExternallyOwned: (_reason, about) =>
-    told(
-      "The work belongs to an outside system; no host runs it, and no sweep ends it.",
-      move("external_system", "The outside system reports the end."),
+    explained(
+      "An external system runs the work; no host runs it, and no sweep ends it.",
+      move("external_system", "The external system reports the end."),
       move(
         "operator",
-        "If that system will never report, allow it to be given up.",
+        "If that system will never report, allow the process to be abandoned.",
         `holdfast abandon ${quoted(about.id)} --reason 'never reported'`
       )
     ),
   OutcomeUnknown: ({ startedBy }, about) =>
-    told(
-      `It was started${startedBy === undefined ? "" : ` by ${holderName(startedBy)}`} and nobody holds it. It must not run twice, and nothing proves how far it came.`,
+    explained(
+      `It was started${startedBy === undefined ? "" : ` by ${holderName(startedBy)}`} and its lease is free. It must not run twice, and its progress is unknown.`,
       abandon(about)
     ),
   AbandonWaitsForLease: ({ holder, expiresAtMs }, { nowMs }) =>
-    told(
-      `Somebody asked to give it up, but ${holderName(holder)} holds it until ${moment(expiresAtMs)}; that is respected.`,
-      move("owner", "Its holder ends it, or gives it back."),
-      move("sweep", `Once the lease has ended (${away(expiresAtMs, nowMs)} unless it is renewed), a sweep gives it up.`)
+    explained(
+      `Its abandonment was requested, but ${holderName(holder)} holds it until ${moment(expiresAtMs)}, and its lease is respected.`,
+      move("owner", "Its holder ends it, or releases it."),
+      move("sweep", `Once the lease has ended (${away(expiresAtMs, nowMs)} unless it is renewed), a sweep abandons it.`)
     ),
   AbandonDue: () =>
-    told("Somebody asked to give it up, and nobody holds it.", ...sweeps("The next sweep ends it as abandoned.")),
+    explained(
+      "Its abandonment was requested, and its lease is free.",
+      ...sweeps("The next sweep ends it as abandoned.")
+    ),
   CancelRequested: ({ holder }) =>
-    told(
+    explained(
       `It was asked to stop and ${holderName(holder)} runs it: its body is being interrupted, and its finalisers run.`,
       move("owner", "Its body ends: as cancelled, or as completed if it got there first.")
     ),
   CancelDue: ({ runs }, about) =>
     runs
-      ? told(
+      ? explained(
           "It was asked to stop between two activations.",
           move("sweep", `The next sweep of ${hostWith(about)} activates it once more, so that its body can clean up.`)
         )
-      : told(
+      : explained(
           "It was asked to stop before it could run.",
           ...sweeps("The next sweep ends it as cancelled, without running it.")
         ),
   AttemptsExhausted: ({ attempts, most }) =>
-    told(
+    explained(
       `${attempts} of at most ${most} attempts left no result.`,
       ...sweeps("The next sweep ends it as failed (process_attempts_exhausted), without running it.")
     ),
   NoEngine: (engine, about) =>
-    told(
+    explained(
       `The host that was asked has no ${engineName(engine)}.`,
       move("host", `A host with ${engineName(engine)} starts; its first sweep runs it.`),
       cancel(about)
     ),
   BackingOff: ({ untilMs, failures, problem }, about) =>
-    told(
-      `Beginning it failed ${failures === 1 ? "once" : `${failures} times in a row`}, so it rests until ${moment(untilMs)}. The last problem was "${problem}".`,
+    explained(
+      `Starting it failed ${failures === 1 ? "once" : `${failures} times in a row`}, so it backs off until ${moment(untilMs)}. The last problem was "${problem}".`,
       move("sweep", `The first sweep after that (${away(untilMs, about.nowMs)}) tries again.`),
       cancel(about)
     ),
   BeginsLater: ({ atMs }, about) =>
-    told(
-      `It was registered to begin at ${moment(atMs)}.`,
+    explained(
+      `Its registered start is ${moment(atMs)}.`,
       move("sweep", `The first sweep after that (${away(atMs, about.nowMs)}) of ${hostWith(about)} runs it.`),
       cancel(about)
     ),
   NoSlot: ({ slots }, about) =>
-    told(
-      `It could run, but all ${slots} places of this host are taken.`,
-      move("host", "A body of this host ends or begins to wait; those in line are taken on in order."),
+    explained(
+      `It could run, but all ${slots} slots of this host are taken.`,
+      move("host", "A body of this host ends or begins to wait; queued processes are admitted in order."),
       move("host", "Another host, or a higher maxConcurrent, makes more room."),
       cancel(about)
     ),
   DueNow: ({ sinceMs }, about) =>
-    told(
-      `It could run, has been due since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)}), and nobody has taken it. Is a host running?`,
-      move(
-        "sweep",
-        `The next sweep of ${hostWith(about)} runs it; hosts sweep every second unless they are told otherwise.`
-      ),
+    explained(
+      `It could run, has been due since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)}), and no host has taken it. Is a host running?`,
+      move("sweep", `The next sweep of ${hostWith(about)} runs it; hosts sweep every second by default.`),
       cancel(about)
     )
 }
+
+/** A moment, as `2026-03-01 12:00:00.000Z`. */
+export const moment = (atMs: number): string => {
+  const date = new Date(atMs)
+  return Number.isNaN(date.getTime()) ? `${atMs} ms` : date.toISOString().replace("T", " ")
+}
+
+/** How long something takes, in its one or two largest units: `2 min 5 s`. */
+export const duration = (ms: number): string => {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
+  const seconds = Math.floor(ms / 1_000)
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return two(minutes, "min", seconds % 60, "s")
+  const hours = Math.floor(minutes / 60)
+  if (hours < 48) return two(hours, "h", minutes % 60, "min")
+  return two(Math.floor(hours / 24), "d", hours % 24, "h")
+}
+
+/** `2 min 5 s ago`. */
+export const ago = (atMs: number, nowMs: number): string => `${duration(nowMs - atMs)} ago`
+
+/** `in 2 min 5 s`, or `now`. */
+export const away = (atMs: number, nowMs: number): string => (atMs <= nowMs ? "now" : `in ${duration(atMs - nowMs)}`)
+
+const two = (large: number, unit: string, small: number, smallUnit: string): string =>
+  small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smallUnit}`

@@ -1,13 +1,12 @@
 /**
- * An explanation as text for people: the reason first, then what would move the process, then what that rests on.
+ * An explanation as text for people: the reason first, then what would move the process, then the facts behind it.
  *
- * Lines are as long as they need to be; whoever shows them wraps or cuts them.
+ * Lines are as long as they need to be; the caller wraps or cuts them.
  */
-import type { Accepted, Detail, Explanation, LeaseSight, Reason, Sender, Verdict, WakeSight } from "./Explanation.ts"
-import { engineName, holderName, quoted } from "./remedies.ts"
-import { ago, away, duration, moment } from "./times.ts"
+import type { Accepted, Detail, Explanation, LeaseFacts, Reason, Sender, Verdict, WakeFacts } from "./Explanation.ts"
+import { ago, away, duration, engineName, holderName, moment, quoted } from "./remedies.ts"
 
-/** One line: how deep it stands below the heading before it, and what it says. `command` is to be copied as it is. */
+/** One line: its role, which sets its indent, and its text. `command` is to be copied as it is. */
 export interface Line {
   readonly role: "reason" | "heading" | "text" | "command"
   readonly text: string
@@ -53,23 +52,23 @@ export const brief = (reason: Reason, nowMs: number): string => {
     case "Running":
       return "running"
     case "HeldByUnprovable":
-      return "held by a host not seen from here"
+      return "held by a host whose liveness is unknown"
     case "HolderDead":
       return "its holder is dead"
     case "LeaseLapsed":
-      return "its lease ran out"
+      return "its lease expired"
     case "WaitingForSignal":
       return `waits for signal ${reason.name}`
     case "WaitingForTimer":
       return `sleeps, wakes ${away(reason.dueAtMs, nowMs)}`
     case "ExternallyOwned":
-      return "an outside system's work"
+      return "run by an external system"
     case "OutcomeUnknown":
       return "outcome unknown, needs you"
     case "AbandonWaitsForLease":
-      return "to be given up, still held"
+      return "to be abandoned, still held"
     case "AbandonDue":
-      return "to be given up"
+      return "to be abandoned"
     case "CancelRequested":
       return "is being stopped"
     case "CancelDue":
@@ -83,14 +82,14 @@ export const brief = (reason: Reason, nowMs: number): string => {
     case "BeginsLater":
       return `begins ${away(reason.atMs, nowMs)}`
     case "NoSlot":
-      return "waits for a free place"
+      return "waits for a slot"
     case "DueNow":
-      return `due for ${duration(nowMs - reason.sinceMs)}, nobody took it`
+      return `due for ${duration(nowMs - reason.sinceMs)}, no host took it`
   }
 }
 
 /** What a sweep would do, as a clause. */
-export const verdictText = (verdict: Verdict): string => {
+const verdictText = (verdict: Verdict): string => {
   switch (verdict._tag) {
     case "Run":
       return "take it and run it"
@@ -119,21 +118,21 @@ const senderNames: Readonly<Record<Sender, string>> = {
   child: "a child",
   signal_sender: "a sender",
   timer: "a timer",
-  external_system: "the outside system",
+  external_system: "the external system",
   host: "a host"
 }
 
 const leaveTexts = {
   settled: "it has ended",
-  externally_owned: "the work is an outside system's",
-  busy: "somebody holds it",
-  outcome_unknown: "nobody knows how far it came",
-  no_engine: "this host has not its engine",
-  not_yet: "it was registered to begin later"
+  externally_owned: "an external system runs it",
+  busy: "a live host holds it",
+  outcome_unknown: "its outcome is unknown",
+  no_engine: "no engine on this host",
+  not_yet: "its start time is still to come"
 } as const
 
 const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
-  heading("Where it stands"),
+  heading("State"),
   ...detail.states.map(text),
   text(
     `${detail.disposition.replace("_", "-")}; attempt ${detail.attempts}${detail.maxAttempts === undefined ? "" : ` of at most ${detail.maxAttempts}`}`
@@ -143,7 +142,7 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
     : [text(`${engineName(detail.engine)} (${presenceTexts[detail.engine.presence]})`)]),
   ...(detail.dueAtMs === null ? [] : [text(`due ${moment(detail.dueAtMs)}`)]),
   ...requests(detail),
-  ...section("Lease", detail.lease === undefined ? ["nobody holds it"] : leaseTexts(detail.lease, nowMs)),
+  ...section("Lease", detail.lease === undefined ? ["free"] : leaseTexts(detail.lease, nowMs)),
   ...section(
     "Open waits",
     detail.waits.map(
@@ -154,16 +153,19 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
     )
   ),
   ...section("Children still running", detail.runningChildren),
-  ...section("Children it has yet to ask", detail.debts === undefined ? [] : [String(detail.debts)]),
+  ...section(
+    "Pending close requests to children",
+    detail.closeRequests === undefined ? [] : [String(detail.closeRequests)]
+  ),
   ...wakeLines(detail, nowMs),
   ...section("A sweep would now", sweepTexts(detail)),
   ...section("Events it accepts from here", detail.accepts.map(acceptedText))
 ]
 
 const presenceTexts = {
-  present: "this host has it",
-  missing: "this host has it not",
-  unknown: "whether a host has it cannot be seen in a file"
+  present: "on this host",
+  missing: "not on this host",
+  unknown: "unknown from a file"
 } as const
 
 const section = (title: string, texts: ReadonlyArray<string>): ReadonlyArray<Line> =>
@@ -172,19 +174,19 @@ const section = (title: string, texts: ReadonlyArray<string>): ReadonlyArray<Lin
 const requests = ({ cancelRequest, abandonRequest }: Detail): ReadonlyArray<Line> => [
   ...(cancelRequest === undefined
     ? []
-    : [text(`asked to stop at ${moment(cancelRequest.requestedAtMs)}${because(cancelRequest.reason)}`)]),
+    : [text(`cancel requested at ${moment(cancelRequest.requestedAtMs)}${because(cancelRequest.reason)}`)]),
   ...(abandonRequest === undefined
     ? []
     : [
         text(
-          `allowed to be given up by ${abandonRequest.requestedBy} at ${moment(abandonRequest.requestedAtMs)}${because(abandonRequest.reason)}`
+          `abandonment requested by ${abandonRequest.requestedBy} at ${moment(abandonRequest.requestedAtMs)}${because(abandonRequest.reason)}`
         )
       ])
 ]
 
 const because = (reason: string | null | undefined): string => (reason ? `: ${reason}` : "")
 
-const leaseTexts = ({ holder, expiresAtMs, isExpired, liveness, fencingToken }: LeaseSight, nowMs: number) => [
+const leaseTexts = ({ holder, expiresAtMs, isExpired, liveness, fencingToken }: LeaseFacts, nowMs: number) => [
   `${holderName(holder)}, ${livenessTexts[liveness]}`,
   `${isExpired ? "expired" : "expires"} ${moment(expiresAtMs)} (${isExpired ? ago(expiresAtMs, nowMs) : away(expiresAtMs, nowMs)}), fence ${fencingToken}`
 ]
@@ -206,8 +208,8 @@ const wakeLines = ({ wakes, earlierWakes }: Detail, nowMs: number): ReadonlyArra
   wakes.length === 0
     ? []
     : [
-        heading("Wakes nobody took notice of"),
-        ...(earlierWakes === undefined ? [] : [text(`${earlierWakes} earlier ones, which are left out here`)]),
+        heading("Unacknowledged wakes"),
+        ...(earlierWakes === undefined ? [] : [text(`${earlierWakes} earlier ones, not shown`)]),
         ...wakes.flatMap((wake) => [
           text(
             `${wake.eventType} #${wake.sequence}${wake.targetScopeId === undefined ? "" : ` for ${wake.targetScopeId}`}: ${wakeText(wake, nowMs)}`
@@ -218,10 +220,10 @@ const wakeLines = ({ wakes, earlierWakes }: Detail, nowMs: number): ReadonlyArra
         ])
       ]
 
-const wakeText = (wake: WakeSight, nowMs: number): string => {
+const wakeText = (wake: WakeFacts, nowMs: number): string => {
   switch (wake.state) {
     case "no_target":
-      return "there is nobody to wake"
+      return "no session to wake"
     case "unacknowledged":
       return wake.wakeId === undefined ? "not acknowledged" : "delivered, not acknowledged"
     case "enqueuing":
@@ -235,12 +237,12 @@ const wakeText = (wake: WakeSight, nowMs: number): string => {
   }
 }
 
-const pendingText = ({ attempts, nextAttemptAtMs = 0 }: WakeSight, nowMs: number): string =>
+const pendingText = ({ attempts, nextAttemptAtMs = 0 }: WakeFacts, nowMs: number): string =>
   nextAttemptAtMs <= nowMs
-    ? `due since ${moment(nextAttemptAtMs)}, nobody has delivered it; is a host with a sink running?`
+    ? `due since ${moment(nextAttemptAtMs)}, not delivered; is a host with a sink running?`
     : `not delivered by attempt ${attempts}, the next one is ${away(nextAttemptAtMs, nowMs)}`
 
-const discardTexts: Readonly<Record<NonNullable<WakeSight["discardReason"]>, string>> = {
+const discardTexts: Readonly<Record<NonNullable<WakeFacts["discardReason"]>, string>> = {
   expired: "it could not be delivered in time",
   target_gone: "its session is gone",
   retargeted: "its message goes to another session"

@@ -10,21 +10,21 @@ import type { ProcessRow } from "../store/Decision.ts"
 import type { BlockedGroup, WakeRow } from "../store/Outbox.ts"
 import { maxListed } from "../store/Outbox.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import type { WakeSight } from "./Explanation.ts"
+import type { WakeFacts } from "./Explanation.ts"
 
-/** The wakes of a process that nobody took notice of. */
-export interface WakeSights {
+/** The unacknowledged wakes of a process. */
+export interface OpenWakes {
   /** Each with its place in the outbox, in the order of events. */
-  readonly wakes: ReadonlyArray<WakeSight>
+  readonly wakes: ReadonlyArray<WakeFacts>
   /** How many more there are, all of them earlier. */
   readonly earlier: number
 }
 
-/** How many wakes of one process are explained: a session may never take notice of any. */
+/** How many wakes of one process are explained: a session may never acknowledge any. */
 export const maxExplained = 100
 
-/** The wakes of a process that nobody took notice of. */
-export const wakesOf = (row: ProcessRow): Effect.Effect<WakeSights, StoreError, ProcessStore> =>
+/** The unacknowledged wakes of a process. */
+export const wakesOf = (row: ProcessRow): Effect.Effect<OpenWakes, StoreError, ProcessStore> =>
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const { id } = row.base.registration
@@ -40,7 +40,7 @@ export const wakesOf = (row: ProcessRow): Effect.Effect<WakeSights, StoreError, 
     return { wakes, earlier: events.length - shown.length }
   })
 
-/** `Absent`: nothing was ever owed for the event, or not any more. */
+/** `absent`: the outbox has no row for the event, or has none any more. */
 type Found = WakeRow | "no_target" | "absent"
 
 /**
@@ -71,7 +71,7 @@ const sightOf = (
   { sequence, eventType }: ProcessEvent,
   found: Found,
   blocked: ReadonlyArray<BlockedGroup>
-): WakeSight => {
+): WakeFacts => {
   if (found === "no_target") return { sequence, eventType, state: found }
   if (found === "absent") return { sequence, eventType, state: "unacknowledged" }
   const { wake, state, attempts, nextAttemptAtMs, discardReason } = found
@@ -96,6 +96,6 @@ export const blockerOf = ({ state, wake }: WakeRow, blocked: ReadonlyArray<Block
   const isOfGroup = (group: { readonly targetScopeId: SessionScopeId; readonly processId: string }) =>
     group.targetScopeId === wake.targetScopeId && group.processId === wake.processId
   const group = blocked.find(isOfGroup)
-  // A wake that was armed again has the id of the one before it; the events tell them apart.
+  // A wake that was armed again has the id of the one before it; the events distinguish them.
   return group !== undefined && group.sequence < wake.sequence ? group.unblockedBy : undefined
 }

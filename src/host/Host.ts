@@ -45,8 +45,8 @@ import { WakeDriver } from "../supervision/WakeDriver.ts"
 /** Where a host's life stands. */
 export type HostState = "starting" | "running" | "stopping" | "failing" | "stopped" | "failed"
 
-/** What a host knows of itself that no store does: whoever explains why a process stands still asks for it. */
-export interface HostSight {
+/** What a host knows of itself and no store does: explanations use it. */
+export interface HostFacts {
   /** Whether this host has the engine that a process asks for, in its version. */
   readonly engine: (registration: Registration) => "present" | "missing"
   /** How many bodies could begin to work now, of how many at once. */
@@ -64,7 +64,7 @@ export class Host extends Context.Tag("holdfast/host/Host")<
     readonly tree: Effect.Effect<TreeNode>
     /** Waits until the host fails: until its tree could not be kept up. What it ran was handed back by then. */
     readonly awaitFailure: Effect.Effect<HostFailure>
-    readonly sight: HostSight
+    readonly facts: HostFacts
   }
 >() {}
 
@@ -88,7 +88,7 @@ export const layer: Layer.Layer<
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const engines = yield* Engines
-    const { slots, running: roster } = yield* Worker
+    const { slots, running } = yield* Worker
     const tree = yield* treeOf
     const failed = yield* Deferred.make<HostFailure>()
     let { snapshot, commands } = Step.begin(hostMachine, undefined)
@@ -149,11 +149,11 @@ export const layer: Layer.Layer<
         return { ...host, state: snapshot.value as HostState, children: [...store.parts(), ...children] }
       }),
       awaitFailure: Deferred.await(failed),
-      sight: {
+      facts: {
         engine: (registration) => (engines.has(registration) ? "present" : "missing"),
         slots,
         activations: () =>
-          roster.all().map(({ lease, parking }) => ({ lease, isWaiting: parking.quietSinceMs() !== undefined }))
+          running.all().map(({ lease, waits }) => ({ lease, isWaiting: waits.idleSinceMs() !== undefined }))
       }
     })
   })

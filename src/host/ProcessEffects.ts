@@ -1,5 +1,5 @@
 /**
- * Carries wishes about processes out, as data in and data out: for effect controllers that journal what they ask for.
+ * Carries requests about processes out, as data in and data out: for effect controllers that journal what they ask for.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,25 +14,24 @@ import type {
   ProcessIdConflict,
   RegistrationInvalid
 } from "../model/errors.ts"
-import { EventRejected, ProcessAlreadyTerminal } from "../model/errors.ts"
+import { EventRejected } from "../model/errors.ts"
 import type { GrantEntry, SessionDeleteReport } from "../model/Handle.ts"
 import { causalRefOf } from "../model/Invocation.ts"
-import { signalEventType, signalReplayKey } from "../model/ids.ts"
+import { signalEventType } from "../model/ids.ts"
 import type { ProcessEffect } from "../model/ProcessEffect.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
-import { isTerminal } from "../model/ProcessRecord.ts"
 import * as Registrations from "../model/Registration.ts"
 import type { AppendRefusal } from "../operations/decisions/append.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { Lookup } from "../operations/existing.ts"
 import { HandleGrants } from "../operations/HandleGrants.ts"
 import { ProcessRegistry, readProcess } from "../operations/ProcessRegistry.ts"
-import * as Facets from "../runtime/HostServices.ts"
+import { hostServices, recordingOccurrence } from "../runtime/HostServices.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
 import { WorkDriver } from "../supervision/WorkDriver.ts"
 
-/** What became of a wish. */
+/** What became of a request. */
 export type EffectOutcome =
   | { readonly _tag: "Started" | "Cancelled"; readonly record: ProcessRecord }
   | { readonly _tag: "Listed"; readonly entries: ReadonlyArray<GrantEntry> }
@@ -41,7 +40,7 @@ export type EffectOutcome =
   | { readonly _tag: "Awaited"; readonly output: AwaitOutput }
   | { readonly _tag: "Signalled"; readonly event: ProcessEvent }
 
-/** Why a wish could not be carried out. */
+/** Why a request could not be carried out. */
 export type EffectError =
   | RegistrationInvalid
   | ProcessIdConflict
@@ -54,16 +53,16 @@ export type EffectError =
   | Lookup
   | Effect.Effect.Error<ReturnType<typeof WorkDriver.Service.awaitTerminal>>
 
-/** Carries wishes about processes out. */
+/** Carries requests about processes out. */
 export class ProcessEffects extends Context.Tag("holdfast/host/ProcessEffects")<
   ProcessEffects,
   {
-    /** Carries one wish out. Asking again for the same is safe: every one of them is idempotent. */
+    /** Carries one request out. Asking again for the same is safe: every one of them is idempotent. */
     readonly perform: (effect: ProcessEffect) => Effect.Effect<EffectOutcome, EffectError>
   }
 >() {}
 
-/** Carries wishes out on the worker, store and driver in context. */
+/** Carries requests out on the worker, store and driver in context. */
 export const layer: Layer.Layer<ProcessEffects, never, Required> = Layer.effect(
   ProcessEffects,
   Effect.map(Effect.context<Required>(), (context) => ({
@@ -104,12 +103,12 @@ type Of<Tag extends ProcessEffect["_tag"]> = Extract<ProcessEffect, { readonly _
 
 /** What the occurrence of a trigger starts is recorded as that. */
 const recorded = (effect: Of<"Start">) =>
-  Effect.flatMap(Facets.services, ({ triggers }) => {
+  Effect.flatMap(hostServices, ({ triggers }) => {
     const cause = effect.executionContext?.causalInvocation
-    return Facets.recordingOccurrence(triggers, cause && causalRefOf(cause), started(effect))
+    return recordingOccurrence(triggers, cause && causalRefOf(cause), started(effect))
   })
 
-/** Registered, granted, then run: what a crash leaves undone in between, the same wish again repairs. */
+/** Registered, granted, then run: what a crash leaves undone in between, the same request again repairs. */
 const started = ({ registration, grant, executionContext }: Of<"Start">) =>
   Effect.gen(function* () {
     const worker = yield* Worker
@@ -129,18 +128,21 @@ const started = ({ registration, grant, executionContext }: Of<"Start">) =>
     return yield* readProcess(registry, registration.id)
   })
 
-/** The request must be the signal that the wish names: its event type and its replay key follow from that. */
+/** The request must be the signal that the effect names: its event type and its replay key follow from that. */
 const signalled = ({ processId, signalName, signalId, request }: Of<"Signal">) =>
   Effect.gen(function* () {
     const registry = yield* ProcessRegistry
-    const record = yield* readProcess(registry, processId)
-    if (isTerminal(record)) return yield* new ProcessAlreadyTerminal({ processId, state: record.status._tag })
     const eventType = signalEventType(signalName)
     if (request.eventType !== eventType) {
       const detail = `the request's event type is \`${request.eventType}\`, and the signal's is \`${eventType}\``
       return yield* new EventRejected({ processId, eventType: request.eventType, reason: "undeclared", detail })
     }
-    const { replay: _replay, ...asked } = request
-    const signal = { ...asked, replayKey: signalReplayKey(processId, signalName, signalId) }
-    return (yield* registry.appendEvent(processId, signal, Authority.external)).event
+    const { payload, wakeTargetScope } = request
+    const signal = {
+      name: signalName,
+      payload,
+      signalId,
+      ...(wakeTargetScope === undefined ? {} : { wakeTargetScope })
+    }
+    return (yield* registry.signal(processId, signal, Authority.external)).event
   })

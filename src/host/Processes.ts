@@ -11,7 +11,6 @@ import type { ProcessId } from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import * as Provenance from "../model/Provenance.ts"
-import { BodyWrites } from "../operations/BodyWrites.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
 import type { Lookup } from "../operations/existing.ts"
@@ -76,46 +75,43 @@ export class Processes extends Context.Tag("holdfast/host/Processes")<
 >() {}
 
 /** The host's door to the worker and registry in context. */
-export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | ProcessRegistry | BodyWrites | Awaiter> =
-  Layer.effect(
-    Processes,
-    Effect.gen(function* () {
-      const worker = yield* Worker
-      const registry = yield* ProcessRegistry
-      const awaiter = yield* Awaiter
-      const executions = yield* BodyWrites
-      const { capture } = yield* HostEnvironment
+export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | ProcessRegistry | Awaiter> = Layer.effect(
+  Processes,
+  Effect.gen(function* () {
+    const worker = yield* Worker
+    const registry = yield* ProcessRegistry
+    const awaiter = yield* Awaiter
+    const { capture } = yield* HostEnvironment
 
-      const support: ProcessHandle.HandleSupport = {
-        awaitOutput: awaiter.awaitProcess,
-        cancel: (id: ProcessId, reason) => registry.requestProcessCancel(id, reason, Authority.host),
-        abandon: (id, reason) =>
-          requestAbandon(registry, id, { requestedBy: "host", authority: Authority.host, reason }),
-        signal: (id, request) => executions.signal(id, request, Authority.host),
-        status: (id) => readProcess(registry, id),
-        awaiter
-      }
+    const actions: ProcessHandle.HandleActions = {
+      awaitOutput: awaiter.awaitProcess,
+      cancel: (id: ProcessId, reason) => registry.requestProcessCancel(id, reason, Authority.host),
+      abandon: (id, reason) => requestAbandon(registry, id, { requestedBy: "host", authority: Authority.host, reason }),
+      signal: (id, signal) => registry.signal(id, signal, Authority.host),
+      status: (id) => readProcess(registry, id),
+      awaiter
+    }
 
-      return Processes.of({
-        start: (startable, { startAt, ...spec }) =>
-          Effect.flatMap(
-            registrationOf(
-              startable,
-              {
-                ...spec,
-                ...(startAt === undefined ? {} : { startAtMs: startAt.getTime() }),
-                provenance: Provenance.host
-              },
-              capture
-            ),
-            (registered) =>
-              Effect.map(worker.start(registered, Authority.host), () =>
-                ProcessHandle.make(startable, registered.registration.id, support)
-              )
+    return Processes.of({
+      start: (startable, { startAt, ...spec }) =>
+        Effect.flatMap(
+          registrationOf(
+            startable,
+            {
+              ...spec,
+              ...(startAt === undefined ? {} : { startAtMs: startAt.getTime() }),
+              provenance: Provenance.host
+            },
+            capture
           ),
-        completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
-        handle: (startable, id) => ProcessHandle.make(startable, processId(id), support),
-        listNonTerminal: registry.listNonTerminal
-      })
+          (registered) =>
+            Effect.map(worker.start(registered, Authority.host), () =>
+              ProcessHandle.make(startable, registered.registration.id, actions)
+            )
+        ),
+      completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
+      handle: (startable, id) => ProcessHandle.make(startable, processId(id), actions),
+      listNonTerminal: registry.listNonTerminal
     })
-  )
+  })
+)

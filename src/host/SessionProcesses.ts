@@ -34,17 +34,17 @@ import { Environments } from "../operations/Environments.ts"
 import type { Lookup } from "../operations/existing.ts"
 import { HandleGrants } from "../operations/HandleGrants.ts"
 import { ProcessRegistry, readProcess } from "../operations/ProcessRegistry.ts"
-import type { SpawnScope } from "../runtime/body/Origin.ts"
-import * as Scopes from "../runtime/body/Origin.ts"
+import type { Origin } from "../runtime/body/Origin.ts"
+import * as Origins from "../runtime/body/Origin.ts"
 import { sessionScopeOf } from "../runtime/body/Origin.ts"
 import { Awaiter } from "../runtime/client/Awaiter.ts"
 import { Engines } from "../runtime/engine/EngineRegistry.ts"
 import { HostEnvironment } from "../runtime/HostEnvironment.ts"
-import * as Facets from "../runtime/HostServices.ts"
+import { hostServices, recordingOccurrence } from "../runtime/HostServices.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
 
 /** Who asks: a session's scope, perhaps within a body. */
-export interface Caller extends SpawnScope {
+export interface Caller extends Origin {
   /** Other sessions in whose name it may start processes. @default none */
   readonly managed?: ReadonlyArray<string>
   /** Under which right it writes; a body presents its lease. @default the host's */
@@ -142,7 +142,7 @@ export const layer: Layer.Layer<
     const registry = yield* ProcessRegistry
     const grants = yield* HandleGrants
     const handles = make({ registry, grants, awaiter: yield* Awaiter })
-    const { triggers } = yield* Facets.services
+    const { triggers } = yield* hostServices
 
     /** Registers first, then grants, then runs: what a crash leaves undone in between, the same start again repairs. */
     const launch = (
@@ -165,8 +165,8 @@ export const layer: Layer.Layer<
         if (sessionId !== caller.sessionId && caller.managed?.includes(sessionId) !== true) {
           return yield* new InputInvalid({ field: "session", problem: `names an unknown session \`${sessionId}\`` })
         }
-        const { originator, wakeTarget } = Scopes.spawnProvenanceOf({ ...caller, sessionId })
-        const cause = Scopes.causedBy(caller)
+        const { originator, wakeTarget } = Origins.spawnProvenanceOf({ ...caller, sessionId })
+        const cause = Origins.causedBy(caller)
         const { wakeTarget: _own, ...rest } = registration
         const started = launch(
           {
@@ -178,7 +178,7 @@ export const layer: Layer.Layer<
           caller.authority ?? Authority.host,
           descriptor === undefined || wakeTarget === undefined ? undefined : { scope: wakeTarget, descriptor }
         )
-        const record = yield* Facets.recordingOccurrence(triggers, cause, started)
+        const record = yield* recordingOccurrence(triggers, cause, started)
         caller.runLocal.add(record.id)
         return record
       })
@@ -202,7 +202,7 @@ export const layer: Layer.Layer<
           return yield* start(sessionId, registration, caller, request.grant?.descriptor ?? {})
         }),
       startToolCall: (sessionId, call, caller) => {
-        const provenance = { originator: Scopes.spawnProvenanceOf(caller).originator }
+        const provenance = { originator: Origins.spawnProvenanceOf(caller).originator }
         const input = { _tag: "ToolCall", call } as const
         const registration = Registrations.make(processId(call.callId), input, "rerunnable", provenance)
         return start(sessionId, registration, caller, { kind: "tool", label: call.toolName })
@@ -261,17 +261,6 @@ export const make = ({ registry, grants, awaiter }: HandleSupport): Operations =
       has ? Effect.void : Effect.fail(new ProcessNotVisible({ processId: id, scopeId: scopeId(scope), needed: "any" }))
     )
 
-  /** The process, if it still runs and the scope may address it. */
-  const live = (scope: SessionScope, id: ProcessId) =>
-    Effect.gen(function* () {
-      const has = yield* grants.hasHandleGrant(scope, id)
-      const record = has ? yield* readProcess(registry, id) : undefined
-      if (record === undefined || isTerminal(record)) {
-        return yield* new ProcessNotVisible({ processId: id, scopeId: scopeId(scope), needed: "live" })
-      }
-      return record
-    })
-
   const cancel = (id: ProcessId, authority: Authority.Authority = Authority.host) =>
     registry.requestProcessCancel(id, cancelReason, authority)
 
@@ -319,13 +308,12 @@ export const make = ({ registry, grants, awaiter }: HandleSupport): Operations =
         Effect.gen(function* () {
           const problem = Ids.signalNameProblem(name)
           if (problem !== undefined) return yield* new InputInvalid({ field: "process", problem })
-          yield* live(sessionScopeOf(caller), id)
-          const request = {
-            eventType: Ids.signalEventType(name),
-            payload,
-            replayKey: Ids.signalReplayKey(id, name, `process-${callId}`)
-          }
-          const { event } = yield* registry.appendEvent(id, request, caller.authority ?? Authority.external)
+          const scope = sessionScopeOf(caller)
+          const notLive = new ProcessNotVisible({ processId: id, scopeId: scopeId(scope), needed: "live" })
+          if (!(yield* grants.hasHandleGrant(scope, id))) return yield* notLive
+          const { event } = yield* registry
+            .signal(id, { name, payload, signalId: `process-${callId}` }, caller.authority ?? Authority.external)
+            .pipe(Effect.catchTag("ProcessAlreadyTerminal", "ProcessUnknown", () => notLive))
           return answered({ process_id: id, sequence: event.sequence })
         })
       )(handle),

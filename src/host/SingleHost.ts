@@ -30,12 +30,12 @@ import * as ChangeHub from "../runtime/client/ChangeHub.ts"
 import * as Promises from "../runtime/client/Promises.ts"
 import type { Runnable } from "../runtime/engine/Engine.ts"
 import * as Engines from "../runtime/engine/EngineRegistry.ts"
-import { requireDurable } from "../runtime/engine/EngineRegistry.ts"
 import type { SessionRunner } from "../runtime/engine/SessionTurn.ts"
 import type { RunnableTool } from "../runtime/engine/Tool.ts"
 import * as Tools from "../runtime/engine/ToolCatalog.ts"
 import * as HostEnvironment from "../runtime/HostEnvironment.ts"
 import type { Durability } from "../runtime/HostServices.ts"
+import { requireDurable } from "../runtime/HostServices.ts"
 import type { RuntimeOptions } from "../runtime/RuntimeConfig.ts"
 import * as RuntimeConfig from "../runtime/RuntimeConfig.ts"
 import * as Working from "../runtime/worker/Worker.ts"
@@ -74,9 +74,9 @@ export interface HostOptions<
    * What this host supplies around its processes: layers of `TriggerStore`, `TurnActivitySink`, `Attachments`, `Projections`,
    * `ProtocolExtension`, merged. Bodies reach them by `ctx.surroundings`, the program by their tags.
    *
-   * @default none: each facet states what it does then
+   * @default none: each service states what it does then
    */
-  readonly facets?: Layer.Layer<never>
+  readonly hostServices?: Layer.Layer<never>
   /** What a model may call here. @default no tools */
   readonly tools?: T
   /** What runs turns of child sessions here. @default none: such processes wait for a host that has one */
@@ -195,6 +195,6 @@ export const onStore = <
     ),
     Layer.provide(WakeDriver.layer.pipe(Layer.provide(options.wakeSink ?? WakeSink.layerNoop))),
     Layer.provideMerge(runtime),
-    Layer.provideMerge(options.facets ?? Layer.empty)
+    Layer.provideMerge(options.hostServices ?? Layer.empty)
   )
 }

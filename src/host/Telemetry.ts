@@ -114,11 +114,11 @@ const noteCommit = ({ changes, busyMs }: CommitWork): void => {
 
 /** One reading. A store that cannot be read leaves its gauges as they are. */
 const reader: Effect.Effect<Effect.Effect<void>, never, Host | ProcessStore> = Effect.gen(function* () {
-  const { sight } = yield* Host
+  const { facts } = yield* Host
   const store = yield* ProcessStore
 
   const here = Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
-    const held = sight.activations()
+    const held = facts.activations()
     const waiting = held.filter(({ isWaiting }) => isWaiting).length
     const leases = held.map(({ lease }) => lease)
     const seconds = (times: ReadonlyArray<number>) => Math.max(0, ...times) / 1_000
@@ -127,7 +127,7 @@ const reader: Effect.Effect<Effect.Effect<void>, never, Host | ProcessStore> = E
       [
         Metric.set(Metric.tagged(bodies, "state", "working"), held.length - waiting),
         Metric.set(Metric.tagged(bodies, "state", "waiting"), waiting),
-        Metric.set(slotsFree, sight.slots().free),
+        Metric.set(slotsFree, facts.slots().free),
         Metric.set(leaseAgeSeconds, seconds(leases.map(({ claimedAtMs }) => nowMs - claimedAtMs))),
         Metric.set(leaseLeftSeconds, left)
       ],

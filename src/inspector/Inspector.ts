@@ -2,12 +2,12 @@
  * The inspector: a page on a loopback port of this machine that shows what every process does.
  *
  * ```
- * live host   its services             ─► Inspector.layerHost  what happens as it happens, its tree and sweeps, levers
+ * live host   its services             ─► Inspector.layerHost  what happens as it happens, its tree and sweeps, actions
  * own parts   a store, a registry      ─► Inspector.layer      the same, with whatever parts `InspectorSource` has
- * any file    a store that only reads  ─► Inspector.layerFile  no worker runs, the levers are off
+ * any file    a store that only reads  ─► Inspector.layerFile  no worker runs, the actions are off
  * ```
  *
- * Invariant: it never decides anything. It reads what the store says, and its levers are the registry's own operations.
+ * Invariant: it never decides anything. It reads what the store says, and its actions are the registry's own operations.
  */
 import { createServer } from "node:http"
 import { basename } from "node:path"
@@ -36,10 +36,10 @@ import type { InspectorParts } from "./InspectorSource.ts"
 import { InspectorSource } from "./InspectorSource.ts"
 import { appOf } from "./server.ts"
 import type { HostPartServices } from "./views/host.ts"
-import { fileParts, hostElsewhere, hostParts } from "./views/host.ts"
+import { fileParts, hostExternalChanges, hostParts } from "./views/host.ts"
 
 export * as Explanation from "../explain/Explanation.ts"
-export { explain, type HostView, noHost } from "../explain/explain.ts"
+export { type ExplainOptions, explain, noHost } from "../explain/explain.ts"
 export type { Redact } from "../explain/redaction.ts"
 export { render as renderExplanation } from "../explain/render.ts"
 export { followStately, type StatelyEvent, statelyEvents } from "./charts/stately.ts"
@@ -54,7 +54,7 @@ export interface InspectorOptions {
   /** What every request must show. @default a random one, new at each start */
   readonly token?: string
   /** Whether the page may signal, cancel, abandon and redrive. @default true */
-  readonly levers?: boolean
+  readonly actions?: boolean
   /** What the page calls this host. @default "holdfast" */
   readonly name?: string
   /** Hides payloads: applied to every value that a producer or a body gave. @default shows everything */
@@ -63,8 +63,8 @@ export interface InspectorOptions {
   readonly announce?: (line: string) => Effect.Effect<void>
 }
 
-/** Where a database file is, and how its inspector is served. It has no levers. */
-export interface FileOptions extends Omit<InspectorOptions, "levers">, ReadOnlyOptions {}
+/** Where a database file is, and how its inspector is served. It has no actions. */
+export interface FileOptions extends Omit<InspectorOptions, "actions">, ReadOnlyOptions {}
 
 /** A served inspector. */
 export class Inspector extends Context.Tag("holdfast/inspector/Inspector")<
@@ -108,8 +108,9 @@ export const layerHost = (
 ): Layer.Layer<Inspector, InputInvalid, HostPartServices | ProcessRegistry> =>
   Layer.scoped(
     Inspector,
-    Effect.flatMap(Effect.all([hostParts(options.redact), InspectorSource, hostElsewhere]), ([own, given, elsewhere]) =>
-      serve("live", options, { ...own, ...given }, elsewhere)
+    Effect.flatMap(
+      Effect.all([hostParts(options.redact), InspectorSource, hostExternalChanges]),
+      ([own, given, elsewhere]) => serve("live", options, { ...own, ...given }, elsewhere)
     )
   )
 
@@ -125,7 +126,7 @@ export const layerFile = ({ onCopy, ...options }: FileOptions): Layer.Layer<Insp
     Effect.flatMap(Effect.all([fileParts(options.redact), InspectorSource, ProcessStore]), ([own, given, store]) =>
       serve(
         "file",
-        { name: basename(options.filename), ...options, levers: false },
+        { name: basename(options.filename), ...options, actions: false },
         { ...own, ...given },
         Feed.polling(store)
       )
@@ -143,10 +144,10 @@ const serve = (
   mode: "live" | "file",
   options: InspectorOptions,
   parts: InspectorParts,
-  elsewhere: Feed.Elsewhere
+  elsewhere: Feed.ExternalChanges
 ): Effect.Effect<typeof Inspector.Service, InputInvalid, ProcessStore | ProcessRegistry | Scope.Scope> =>
   Effect.gen(function* () {
-    const { port = 0, host = "127.0.0.1", levers = true, name = "holdfast", redact = showAll } = options
+    const { port = 0, host = "127.0.0.1", actions = true, name = "holdfast", redact = showAll } = options
     const { announce = announceOnTerminal } = options
     const token = options.token ?? Access.randomToken()
     if (!Access.isLoopback(host)) {
@@ -156,7 +157,7 @@ const serve = (
 
     const store = yield* ProcessStore
     const registry = yield* ProcessRegistry
-    const feed = yield* Feed.make(store, { redact, elsewhere })
+    const feed = yield* Feed.make(store, { redact, externalChanges: elsewhere })
 
     const node = createServer()
     const server = yield* NodeHttpServer.make(() => node, { host, port }).pipe(
@@ -173,7 +174,7 @@ const serve = (
     yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
     const bound = server.address._tag === "TcpAddress" ? server.address.port : port
     const access = Access.make(token, host, bound)
-    const app = appOf({ store, registry, parts, feed, access, redact, host: { mode, levers, name } })
+    const app = appOf({ store, registry, parts, feed, access, redact, host: { mode, actions, name } })
     // `HttpServer.serve` would also listen for upgrades, with a handler that leaves the socket without an error listener:
     // one client that resets the connection then ends the process (Effect-TS/effect#6927). Without a listener for
     // upgrades, Node hands such a request to this handler as an ordinary one.

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { ProcessId } from "../model/ids.ts"
 
-/** A part that was read, or a sentence that says why it could not be. Values are plain JSON. */
+/** A part that was read, or why it could not be. Values are plain JSON. */
 export type Part = Effect.Effect<unknown, PartFailed>
 
 /** Why a part could not be read or done: anything with a tag and a message. */

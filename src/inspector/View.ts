@@ -1,10 +1,10 @@
 /**
- * What the inspector's server says and its page reads, as JSON: snake_case, the wire forms of `src/model` inside.
+ * The JSON between the inspector's server and its page: snake_case, the wire forms of `src/model` inside.
  *
  * Only types, so that the page, which runs in a browser, shares them without importing anything that runs here.
  */
 
-/** Where a process stands. */
+/** The state of a process. */
 export type StateLabel = "running" | "completed" | "failed" | "cancelled" | "abandoned"
 
 /** One line of the list. Units: epoch milliseconds, UTC. */
@@ -47,10 +47,10 @@ export interface CountsView {
   readonly total: number
 }
 
-/** What the page talks to. */
+/** What the page shows of its server. */
 export interface HostView {
   readonly mode: "live" | "file"
-  readonly levers: boolean
+  readonly actions: boolean
   readonly redrive: boolean
   readonly name: string
   readonly store_id: string
@@ -199,7 +199,7 @@ export interface StepView {
   readonly changed: boolean
 }
 
-/** Something that a host may offer, or not. */
+/** A part that a host may lack. */
 export type PartView = { readonly available: false } | { readonly available: true; readonly value: unknown }
 
 /** One message of the stream of changes. After `resync` everything must be read again. */

@@ -25,14 +25,14 @@ export const make = (token: string, host: string, port: number): Access => ({
   hosts: [...new Set([bracketed(host), "127.0.0.1", "localhost", "[::1]"])].map((name) => `${name}:${port}`)
 })
 
-/** A token that nobody guesses: 192 random bits. */
+/** A token: 192 random bits. */
 export const randomToken = (): string => randomBytes(24).toString("base64url")
 
 /** Names that never leave this machine. */
 export const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
 
-/** A host as it stands in an address. */
+/** A host as a URL writes it. */
 export const bracketed = (host: string): string => (host.includes(":") ? `[${host}]` : host)
 
 /** Why a request is refused, as one clause; `undefined` when it may pass. */
@@ -55,7 +55,7 @@ export const refusalOf = (
     : { status: 401, problem: "the token is missing or wrong: open the address that the inspector printed" }
 }
 
-/** What every answer says to a browser: nothing from elsewhere, nothing kept, nothing told to others. */
+/** What every answer says to a browser: load nothing from elsewhere, keep nothing, pass nothing on. */
 export const headers: Readonly<Record<string, string>> = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -1,5 +1,5 @@
 /**
- * What a person may do to a process from the page: the same operations a program has, under the same rules.
+ * The actions of the page on processes: the registry's operations, under the same rules as for a program.
  *
  * A signal carries an id that the page made when its form was opened: sending the form twice is a replay, not two signals.
  */
@@ -7,7 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { InputInvalid } from "../model/errors.ts"
-import { ProcessId, signalEventType, signalNameProblem, signalReplayKey } from "../model/ids.ts"
+import { ProcessId } from "../model/ids.ts"
 import { AnyJson, optional, renamed } from "../model/json.ts"
 import { wire } from "../model/wire.ts"
 import * as Authority from "../operations/decisions/authority.ts"
@@ -27,7 +27,7 @@ export const Signal = Schema.Struct({
 /** Asks a process to stop. */
 export const Cancel = Schema.Struct({ processId, reason: Schema.NullOr(Schema.String) })
 
-/** Allows a process to be given up, outcome unknown, once nobody holds it. */
+/** Allows a process to be abandoned, its outcome unknown, once its lease is free. */
 export const Abandon = Schema.Struct({ processId, reason: optional(Schema.String) })
 
 /** Sends a discarded wake again. */
@@ -35,33 +35,26 @@ export const Redrive = Schema.Struct({ wakeId: renamed("wake_id", Schema.String)
 
 type Registry = typeof ProcessRegistry.Service
 
-/** A lever: what it takes, and what pulling it answers. */
-export interface Lever<A, I> {
+/** An action: what it takes, and what running it answers. */
+export interface Action<A, I> {
   readonly schema: Schema.Schema<A, I>
-  readonly pull: (body: A) => Effect.Effect<unknown, unknown>
+  readonly run: (body: A) => Effect.Effect<unknown, unknown>
 }
 
-/** The levers by name. Each fails with what the registry's own operation fails with. */
-export const leversOf = (
+/** The actions by name. Each fails with what the registry's own operation fails with. */
+export const actionsOf = (
   registry: Registry,
   parts: InspectorParts
-): Readonly<Record<string, Lever<unknown, unknown>>> => ({
-  signal: lever(Signal, ({ processId: id, name, payload, signalId }) =>
-    Effect.gen(function* () {
-      const problem = signalNameProblem(name)
-      if (problem !== undefined) return yield* new InputInvalid({ field: "name", problem })
-      const receipt = yield* registry.appendEvent(
-        id,
-        { eventType: signalEventType(name), payload, replayKey: signalReplayKey(id, name, signalId) },
-        Authority.external
-      )
-      return { event: wire.event.encode(receipt.event) }
-    })
+): Readonly<Record<string, Action<unknown, unknown>>> => ({
+  signal: action(Signal, ({ processId: id, name, payload, signalId }) =>
+    Effect.map(registry.signal(id, { name, payload, signalId }, Authority.external), ({ event }) => ({
+      event: wire.event.encode(event)
+    }))
   ),
-  cancel: lever(Cancel, ({ processId: id, reason }) =>
-    Effect.as(registry.requestProcessCancel(id, reason, Authority.host), { done: true })
+  cancel: action(Cancel, ({ processId: id, reason }) =>
+    Effect.as(registry.cancelRunning(id, reason, Authority.host), { done: true })
   ),
-  abandon: lever(Abandon, ({ processId: id, reason }) =>
+  abandon: action(Abandon, ({ processId: id, reason }) =>
     Effect.gen(function* () {
       const requestedAtMs = yield* Clock.currentTimeMillis
       const why = reason === undefined ? {} : { reason }
@@ -69,13 +62,13 @@ export const leversOf = (
       return { done: true }
     })
   ),
-  redrive: lever(Redrive, ({ wakeId }) =>
+  redrive: action(Redrive, ({ wakeId }) =>
     parts.redrive === undefined
       ? Effect.fail(new InputInvalid({ field: "wake_id", problem: "cannot be sent again by this host" }))
       : Effect.map(parts.redrive(wakeId), (value) => ({ done: true, value }))
   )
 })
 
-/** Hides which body a lever takes: the server only knows that it decodes it first. */
-const lever = <A, I>(schema: Schema.Schema<A, I>, pull: Lever<A, I>["pull"]): Lever<unknown, unknown> =>
-  ({ schema, pull }) as unknown as Lever<unknown, unknown> // it is only ever pulled with what its schema decoded
+/** Hides which body an action takes: the server only knows that it decodes it first. */
+const action = <A, I>(schema: Schema.Schema<A, I>, run: Action<A, I>["run"]): Action<unknown, unknown> =>
+  ({ schema, run }) as unknown as Action<unknown, unknown> // it only runs on what its schema decoded

@@ -1,5 +1,5 @@
 /**
- * The stream of changes: for every client the latest row of each process that changed, and now and then "read it all again".
+ * The stream of changes: for every client the latest row of each process that changed, or the request to read everything again.
  *
  * ```
  * commit here or elsewhere ─► an id is marked ─► at once, but at most every 50 ms ─► rows are read ─► one message
@@ -34,10 +34,10 @@ export const maxWaiting = 16
 /** How long it is between two messages that say "read it all again": reading it all is work, too. Units: milliseconds. */
 export const resyncMs = 2_000
 
-/** How long it is quiet before a sign of life. Units: milliseconds. */
+/** How long without a message before a heartbeat. Units: milliseconds. */
 export const heartbeatMs = 10_000
 
-/** How often a store is asked what other programs changed, when no host asks anyway. Units: milliseconds. */
+/** How often a store is asked what other programs changed, when no host polls it. Units: milliseconds. */
 export const pollMs = 50
 
 /** The stream of changes of one store. */
@@ -48,21 +48,21 @@ export interface Feed {
 }
 
 /** Calls `mark` with the ids that other programs change, until the scope ends; `lost` says that some were missed. */
-export type Elsewhere = (listener: {
+export type ExternalChanges = (listener: {
   readonly mark: (id: ProcessId) => void
   readonly lost: () => void
 }) => Effect.Effect<void, never, Scope.Scope>
 
-/** What is hidden, and where it is heard what other programs do. */
+/** What is hidden, and the source of other programs' changes. */
 export interface FeedOptions {
   readonly redact: Redact
-  readonly elsewhere: Elsewhere
+  readonly externalChanges: ExternalChanges
 }
 
 /** Makes the stream; one fiber of the scope serves all clients. */
 export const make = (
   store: typeof ProcessStore.Service,
-  { redact, elsewhere }: FeedOptions
+  { redact, externalChanges: elsewhere }: FeedOptions
 ): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clients = new Set<Queue.Queue<string>>()
@@ -70,21 +70,21 @@ export const make = (
     /** Open while there is a client. */
     const awake = yield* Effect.makeLatch(false)
     /** Open while there is something to send. */
-    const nudged = yield* Effect.makeLatch(false)
-    let isResyncOwed = false
+    const pending = yield* Effect.makeLatch(false)
+    let needsResync = false
     let resyncedAtMs = Number.NEGATIVE_INFINITY
 
     // This runs inside the commit of the host: an id is marked, and that is all.
     const mark = (id: ProcessId): void => {
       if (clients.size === 0) return
       dirty.add(id)
-      nudged.unsafeOpen()
+      pending.unsafeOpen()
     }
 
     // What could not be read is read again, all of it, once the store answers.
     const lost = (): void => {
-      isResyncOwed = true
-      nudged.unsafeOpen()
+      needsResync = true
+      pending.unsafeOpen()
     }
 
     const broadcast = (text: string) => Effect.forEach(clients, (client) => offer(client, text), { discard: true })
@@ -103,18 +103,18 @@ export const make = (
     })
 
     const flush = Effect.gen(function* () {
-      nudged.unsafeClose()
+      pending.unsafeClose()
       if (dirty.size > maxRows) {
-        isResyncOwed = true
+        needsResync = true
         dirty.clear()
       }
-      if (isResyncOwed) {
+      if (needsResync) {
         const nowMs = yield* elapsedMs
         if (nowMs - resyncedAtMs < resyncMs) {
-          // It is sent when the last one is long enough ago.
-          nudged.unsafeOpen()
+          // Sent once the last one is long enough ago.
+          pending.unsafeOpen()
         } else {
-          isResyncOwed = false
+          needsResync = false
           resyncedAtMs = nowMs
           dirty.clear()
           return yield* broadcast(encode({ type: "resync" }))
@@ -126,8 +126,8 @@ export const make = (
     const serve = Effect.gen(function* () {
       yield* elsewhere({ mark, lost })
       while (clients.size > 0) {
-        const isNudged = Option.isSome(yield* Effect.timeoutOption(nudged.await, heartbeatMs))
-        if (!isNudged) {
+        const isPending = Option.isSome(yield* Effect.timeoutOption(pending.await, heartbeatMs))
+        if (!isPending) {
           yield* broadcast(": still here\n\n")
           continue
         }
@@ -143,7 +143,7 @@ export const make = (
           yield* Effect.scoped(serve)
           yield* awake.close
           dirty.clear()
-          isResyncOwed = false
+          needsResync = false
           if (clients.size > 0) yield* awake.open
         })
       )
@@ -164,8 +164,8 @@ export const make = (
       (queue) =>
         Effect.gen(function* () {
           clients.delete(queue)
-          // The fiber that serves sees that nobody is left.
-          yield* nudged.open
+          // The serving fiber then sees that no client is left.
+          yield* pending.open
           yield* Queue.shutdown(queue)
         })
     )
@@ -178,7 +178,7 @@ export const make = (
 
 /** Asks the store itself: for a store that no host of this program asks. Nothing is read unless another program has written. */
 export const polling =
-  (store: typeof ProcessStore.Service): Elsewhere =>
+  (store: typeof ProcessStore.Service): ExternalChanges =>
   ({ mark, lost }) => {
     const poll = Effect.map(store.externalChanges, (ids) => ids.forEach(mark)).pipe(
       Effect.catchAll((error: StoreError) => Effect.zipRight(Effect.sync(lost), Effect.logDebug(error.message)))
@@ -189,10 +189,10 @@ export const polling =
 /** A message as text of the event stream format. */
 export const encode = (message: ChangeMessage): string => `data: ${JSON.stringify(message)}\n\n`
 
-/** Time that passes, not the time of day: a clock that is set back must keep nobody waiting. */
+/** Time that passes, not the time of day: a clock that is set back must not delay a message. */
 const elapsedMs: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
-/** A client that is too slow loses what waits for it, and is told to read everything again. */
+/** A client that is too slow loses its queue, and reads everything again. */
 const offer = (client: Queue.Queue<string>, text: string): Effect.Effect<void> =>
   Effect.gen(function* () {
     if (yield* Queue.offer(client, text)) return

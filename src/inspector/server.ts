@@ -1,5 +1,5 @@
 /**
- * What the inspector answers: one table of routes over a store, each read-only but the levers.
+ * What the inspector answers: one table of routes over a store, each read-only but the actions.
  *
  * ```
  * request ─► host, origin ─► the page's own files
@@ -22,13 +22,13 @@ import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import type { Access } from "./access.ts"
 import { headers, refusalOf } from "./access.ts"
-import { leversOf } from "./actions.ts"
+import { actionsOf } from "./actions.ts"
 import { assetOf } from "./assets.ts"
-import { machineOf, machines, machineView, StepRequest, simulate } from "./charts/simulation.ts"
+import { machines } from "./charts/definition.ts"
+import { machineOf, machineView, StepRequest, simulate } from "./charts/simulation.ts"
 import type { Feed } from "./feed.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
-import * as Answers from "./responses.ts"
-import type { CountsView, HostView, MachineLine, PartView } from "./View.ts"
+import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
 import { listPage } from "./views/list.ts"
 import type { EventsRequest } from "./views/process.ts"
 import { eventsView, processView, stateAt } from "./views/process.ts"
@@ -41,7 +41,7 @@ export interface ServerSupport {
   readonly feed: Feed
   readonly access: Access
   readonly redact: Redact
-  readonly host: Pick<HostView, "mode" | "levers" | "name">
+  readonly host: Pick<HostView, "mode" | "actions" | "name">
 }
 
 type Handler = (query: URLSearchParams) => Effect.Effect<unknown, unknown>
@@ -54,51 +54,51 @@ export const appOf = (
   support: ServerSupport
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> => {
   const reads = readsOf(support)
-  const levers = leversOf(support.registry, support.parts)
+  const actions = actionsOf(support.registry, support.parts)
 
-  const leverOf = (name: string) => (Object.hasOwn(levers, name) ? levers[name] : undefined)
+  const actionOf = (name: string) => (Object.hasOwn(actions, name) ? actions[name] : undefined)
 
   const post = (path: string) => {
     if (path === "/api/simulate") return Effect.flatMap(bodyOf(StepRequest), simulate)
-    const lever = path.startsWith("/api/levers/") ? leverOf(path.slice("/api/levers/".length)) : undefined
-    if (lever === undefined) return undefined
-    return Effect.flatMap(bodyOf(lever.schema), lever.pull)
+    const action = path.startsWith("/api/actions/") ? actionOf(path.slice("/api/actions/".length)) : undefined
+    if (action === undefined) return undefined
+    return Effect.flatMap(bodyOf(action.schema), action.run)
   }
 
   const route = (request: HttpServerRequest.HttpServerRequest, path: string, query: URLSearchParams) => {
     if (request.method === "POST") {
-      if (path.startsWith("/api/levers/") && !support.host.levers) return Effect.succeed(readOnly(support.host.mode))
+      if (path.startsWith("/api/actions/") && !support.host.actions) return Effect.succeed(readOnly(support.host.mode))
       // A form of another page could post without asking first; JSON it could not.
       if (request.headers["content-type"]?.startsWith("application/json") !== true) {
-        return Effect.succeed(Answers.refusal(415, "NotJson", "the body must be application/json"))
+        return Effect.succeed(refusal(415, "NotJson", "the body must be application/json"))
       }
       const answer = post(path)
-      return answer === undefined ? Effect.succeed(nowhere(path)) : Effect.map(answer, (value) => Answers.json(value))
+      return answer === undefined ? Effect.succeed(nowhere(path)) : Effect.map(answer, (value) => json(value))
     }
     if (request.method !== "GET") {
-      return Effect.succeed(Answers.refusal(405, "MethodNotAllowed", `${request.method} is not answered here`))
+      return Effect.succeed(refusal(405, "MethodNotAllowed", `${request.method} is not answered here`))
     }
     if (path === "/api/changes") return Effect.succeed(changesOf(support.feed))
     const read = Object.hasOwn(reads, path) ? reads[path] : undefined
     // The platform lets nothing interrupt an answer; a read may be, by its own time limit or by a client that left.
-    if (read !== undefined) return Effect.map(Effect.interruptible(read(query)), (value) => Answers.json(value))
+    if (read !== undefined) return Effect.map(Effect.interruptible(read(query)), (value) => json(value))
     return pageFile(path)
   }
 
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const base = "http://inspector"
-    if (!URL.canParse(request.url, base)) return Answers.refusal(400, "NoAddress", "the address cannot be read")
+    if (!URL.canParse(request.url, base)) return refusal(400, "NoAddress", "the address cannot be read")
     const { pathname, searchParams } = new URL(request.url, base)
     const refused = refusalOf(support.access, request, pathname)
-    if (refused !== undefined) return Answers.refusal(refused.status, "Refused", refused.problem)
+    if (refused !== undefined) return refusal(refused.status, "Refused", refused.problem)
     return yield* route(request, pathname, searchParams)
   }).pipe(
-    Effect.catchAll((error) => Effect.succeed(Answers.failure(error))),
+    Effect.catchAll((error) => Effect.succeed(failure(error))),
     Effect.catchAllDefect((defect) =>
       Effect.as(
         Effect.logError("the inspector failed to answer", defect),
-        Answers.refusal(500, "Defect", "the inspector failed to answer; its log says why")
+        refusal(500, "Defect", "the inspector failed to answer; its log says why")
       )
     )
   )
@@ -109,12 +109,12 @@ const bodyOf = <A, I>(schema: Schema.Schema<A, I>) =>
   Effect.gen(function* () {
     const text = yield* (yield* HttpServerRequest.HttpServerRequest).text
     const invalid = (field: string, problem: string) => new InputInvalid({ field, problem })
-    const json = yield* Effect.try({
+    const parsed = yield* Effect.try({
       try: (): unknown => JSON.parse(text),
       catch: () => invalid("body", "is not JSON")
     })
     const decode = decoder("body", schema)
-    return yield* Effect.suspend(() => decode(json)).pipe(
+    return yield* Effect.suspend(() => decode(parsed)).pipe(
       // A schema follows the value as deeply as it is nested, until the stack ends.
       Effect.catchAllDefect((defect) =>
         defect instanceof RangeError ? Effect.fail(invalid("body", "is nested too deeply")) : Effect.die(defect)
@@ -200,15 +200,15 @@ const pageFile = (path: string): Effect.Effect<HttpServerResponse.HttpServerResp
       : HttpServerResponse.uint8Array(asset.body, { contentType: asset.contentType, headers })
   )
 
-const nowhere = (path: string) => Answers.refusal(404, "NotFound", `there is nothing at ${path}`)
+const nowhere = (path: string) => refusal(404, "NotFound", `there is nothing at ${path}`)
 
 const readOnly = (mode: HostView["mode"]) =>
-  Answers.refusal(
+  refusal(
     403,
     "ReadOnly",
     mode === "file"
       ? "this inspector reads a file and changes nothing: use the inspector of a running host"
-      : "the levers of this inspector are switched off"
+      : "the actions of this inspector are switched off"
   )
 
 const idOf = (query: URLSearchParams) => {
@@ -233,4 +233,40 @@ const statusOf = (text: string | null): Effect.Effect<StatusFilter, InputInvalid
   return isStatus(status)
     ? Effect.succeed(status)
     : Effect.fail(new InputInvalid({ field: "state", problem: "must be a state, or any" }))
+}
+
+/** An answer in JSON. */
+const json = (value: unknown, status = 200): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.text(JSON.stringify(value), { status, contentType: "application/json; charset=utf-8", headers })
+
+/** A refusal: a tag for programs, a sentence for people. */
+const refusal = (status: number, tag: string, message: string): HttpServerResponse.HttpServerResponse =>
+  json({ error: { tag, message } } satisfies ErrorView, status)
+
+/** The refusal for a typed failure. */
+const failure = (error: unknown): HttpServerResponse.HttpServerResponse => {
+  const { tag, message } = spokenOf(error)
+  return refusal(statuses[tag] ?? 500, tag, message)
+}
+
+const statuses: Readonly<Record<string, number>> = {
+  InputInvalid: 400,
+  ParseError: 400,
+  RequestError: 400,
+  ProcessUnknown: 404,
+  ProcessPruned: 410,
+  EventRejected: 409,
+  ProcessAlreadyTerminal: 409,
+  TerminalOutcomeMismatch: 409,
+  LeaseLost: 409,
+  StoreError: 503
+}
+
+const spokenOf = (error: unknown): { readonly tag: string; readonly message: string } => {
+  if (typeof error !== "object" || error === null) return { tag: "Failed", message: String(error) }
+  const { _tag: tag, message } = error as { readonly _tag?: unknown; readonly message?: unknown }
+  return {
+    tag: typeof tag === "string" ? tag : "Failed",
+    message: typeof message === "string" ? message : "the request failed"
+  }
 }

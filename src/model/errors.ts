@@ -127,9 +127,10 @@ export class ProcessAlreadyTerminal extends Schema.TaggedError<ProcessAlreadyTer
   processId,
   state: Schema.String,
   /** What was asked of it, when that was no second end. */
-  refused: Schema.optionalWith(Schema.Literal("accept an abandon request", "enter a wait state", "take a signal"), {
-    exact: true
-  })
+  refused: Schema.optionalWith(
+    Schema.Literal("accept a cancel request", "accept an abandon request", "enter a wait state", "take a signal"),
+    { exact: true }
+  )
 }) {
   override get message(): string {
     const consequence = this.refused === undefined ? "" : `, and cannot ${this.refused}`

@@ -5,8 +5,10 @@ import type {
   EngineMissing,
   EventRejected,
   InputInvalid,
+  LeaseLost,
   OutputInvalid,
   OutsideProcess,
+  ParentClosing,
   ProcessAbandoned,
   ProcessAlreadyTerminal,
   ProcessCancelled,
@@ -15,11 +17,13 @@ import type {
   ProcessPruned,
   ProcessUnknown,
   RegistrationInvalid,
+  ReplayDiverged,
   StepNameAmbiguous,
+  StoreError,
   TerminalOutcomeMismatch,
   WaitTimedOut
 } from "./errors.ts"
-import { LeaseLost, ParentClosing, ReplayDiverged, StoreError } from "./errors.ts"
+import * as Errors from "./errors.ts"
 
 /** Why a process could not be started. */
 export type StartError =
@@ -63,4 +67,6 @@ export type AboutProcess = LeaseLost | ParentClosing | StoreError | ReplayDiverg
 
 /** Whether an error is about the process: a tool or a turn that meets one lets it through to the worker. */
 export const isAboutProcess = (error: unknown): error is AboutProcess =>
-  [LeaseLost, ParentClosing, StoreError, ReplayDiverged].some((type) => error instanceof type)
+  [Errors.LeaseLost, Errors.ParentClosing, Errors.StoreError, Errors.ReplayDiverged].some(
+    (type) => error instanceof type
+  )

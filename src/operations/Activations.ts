@@ -6,10 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import type {
-  EventRejected,
   LeaseLost,
   ParentClosing,
-  ProcessAlreadyTerminal,
   ProcessIdConflict,
   ProcessPruned,
   ProcessUnknown,
@@ -17,7 +15,7 @@ import type {
 } from "../model/errors.ts"
 import type { SuspendReason } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
-import type { Lease, LeaseOwner } from "../model/Lease.ts"
+import type { Lease } from "../model/Lease.ts"
 import type { Registered } from "../model/Registration.ts"
 import type { BackOff, ProcessRow } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
@@ -43,7 +41,7 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
      * Registers a process, and when a worker is ready also claims it and begins its first activation. A body that starts a
      * child journals that in the same commit.
      *
-     * Fails with `ProcessIdConflict` when the id stands for something else, `ParentClosing` when its parent was asked to
+     * Fails with `ProcessIdConflict` when another process has the id, `ParentClosing` when its parent was asked to
      * stop, `LeaseLost` when the parent's lease is gone.
      */
     readonly start: (
@@ -52,13 +50,6 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
       worker?: ReadyWorker,
       journal?: { readonly lease: Lease; readonly draft: Draft }
     ) => Effect.Effect<StartOutcome, ProcessIdConflict | ProcessPruned | LeaseLost | ParentClosing | StoreError>
-
-    /** Begins the activation that the worker expects to be next. Fails with `EventRejected` when another began it. */
-    readonly begin: (
-      lease: Lease,
-      activation: number,
-      owner: LeaseOwner
-    ) => Effect.Effect<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost | EventRejected | StoreError>
 
     /** Ends a process under its lease and releases it, in one commit. The output is known to be JSON. */
     readonly complete: (
@@ -69,21 +60,21 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
     /**
      * Hands an activation back, with its lease, in one commit.
      *
-     * One that is passivated names the waits it was parked on: if one of them has ended meanwhile, it is handed back instead.
+     * A passivated activation names the waits it was blocked on: if one of them has ended meanwhile, it is handed back instead.
      */
     readonly suspend: (
       lease: Lease,
       reason: SuspendReason,
-      parked?: ReadonlyArray<string>
+      awaited?: ReadonlyArray<string>
     ) => Effect.Effect<ProcessRow, ProcessUnknown | LeaseLost | StoreError>
 
     /** Looks at one row, decides by the verdict table and acts, all in one commit. */
     readonly recover: (id: ProcessId, by: Recoverer) => Effect.Effect<RecoveryOutcome, ProcessUnknown | StoreError>
 
-    /** Rests a row that could not be begun, longer each time; answers `undefined` when it needs no rest any more. */
+    /** Backs off a row whose start failed, longer each time; answers `undefined` when the row is not due or is held. */
     readonly backOff: (id: ProcessId, problem: string) => Effect.Effect<BackOff | undefined, StoreError>
 
-    /** Gives up one piece of owner-bound work that this owner began and nobody holds; `undefined` when it is not such. */
+    /** Gives up one owner-bound process that this owner began and no lease holds; `undefined` when it is not such. */
     readonly drain: (
       id: ProcessId,
       by: Pick<Recoverer, "owner" | "claimant">
@@ -110,12 +101,10 @@ export const make: Effect.Effect<typeof Activations.Service, never, ProcessStore
         journal === undefined ? decide : Execution.journaled(journal.lease, journal.draft, decide)
       )
     },
-    begin: (lease, activation, owner) =>
-      store.transact(Activation.beginPlan(lease, activation), Activation.begin(lease, activation, owner)),
     complete: (lease, output) =>
       store.transact(Completion.completionPlan(lease.processId, output), Completion.completeWithLease(lease, output)),
-    suspend: (lease, reason, parked) =>
-      store.transact({ lock: [lease.processId] }, Activation.suspend(lease, reason, parked)),
+    suspend: (lease, reason, awaited) =>
+      store.transact({ lock: [lease.processId] }, Activation.suspend(lease, reason, awaited)),
     recover: (id, by) => store.transact({ lock: [id] }, Recover.recover(id, by)),
     backOff: (id, problem) => store.transact({ lock: [id] }, Recover.backOff(id, problem)),
     drain: (id, by) => store.transact({ lock: [id] }, Recover.drain(id, by)),

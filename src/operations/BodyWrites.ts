@@ -6,7 +6,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import type { AppendReceipt, AppendRequest } from "../model/Append.ts"
 import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal, StoreError } from "../model/errors.ts"
 import { ProcessUnknown } from "../model/errors.ts"
@@ -17,10 +16,8 @@ import type { JournalEntry } from "../model/JournalEntry.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
-import { appendPlan } from "./decisions/append.ts"
-import type { Authority } from "./decisions/authority.ts"
 import type { Awaited, Draft, Waited } from "./decisions/execution.ts"
 import * as Execution from "./decisions/execution.ts"
 import * as Waits from "./decisions/waits.ts"
@@ -32,17 +29,17 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
     /** The journal of a process, in order of position. */
     readonly journalOf: (id: ProcessId) => Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
 
-    /** Journals what an operation came to. A repetition changes nothing. Fails with `LeaseLost`: stop. */
+    /** Journals the outcome of an operation. A repetition changes nothing. Fails with `LeaseLost`: stop. */
     readonly record: (lease: Lease, draft: Draft) => Effect.Effect<void, LeaseLost | StoreError>
 
-    /** Enters a wait; a signal that nobody consumed yet ends it at once. */
+    /** Enters a wait; an unconsumed signal ends it at once. */
     readonly enterWait: (
       lease: Lease,
       draft: Omit<Draft, "outcome">,
       awaited: Awaited
     ) => Effect.Effect<Waited, LeaseLost | ProcessAlreadyTerminal | StoreError>
 
-    /** How a wait that was entered earlier stands. */
+    /** The state of a wait that was entered earlier. */
     readonly waitOf: (id: ProcessId, waitKey: string) => Effect.Effect<Waited, StoreError>
 
     /** The event at a sequence of a process's log. It must be there: a journal says so. */
@@ -63,13 +60,6 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
       draft: Omit<Draft, "outcome">
     ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
 
-    /** Signals a process from outside. Fails with `ProcessAlreadyTerminal` when it has ended. */
-    readonly signal: (
-      target: ProcessId,
-      request: AppendRequest,
-      authority: Authority
-    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
-
     /** Ends the waits of a process whose deadline has passed. Doing it again changes nothing. */
     readonly fireTimers: (id: ProcessId) => Effect.Effect<void, StoreError>
   }
@@ -80,12 +70,13 @@ export type SignalRefusal = AppendRefusal | ProcessUnknown | ProcessAlreadyTermi
 
 /** Builds the operations on a store. */
 export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Inputs.make]),
-  ([store, inputs]) => {
+  Effect.all([ProcessStore, Checks.make]),
+  ([store, checks]) => {
     const waitOf = Effect.fnUntraced(function* (id: ProcessId, waitKey: string) {
       const event = yield* store.execution.eventByKey(id, Facts.resumedKey(id, waitKey, 1))
-      if (event === undefined) return { waitKey } satisfies Waited
-      const { outcome } = decodeResumed(event.payload)
+      const fact = event && Facts.lifecycleEventOf(event)
+      if (fact?.type !== "process.resumed") return { waitKey } satisfies Waited
+      const { outcome } = fact
       if (outcome._tag !== "Signal") return { waitKey, ended: { outcome } } satisfies Waited
       const [signal] = yield* Effect.catchTag(
         store.eventsAfter(id, outcome.sequence - 1, 1),
@@ -96,11 +87,11 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
     })
 
     const signalRequest = (target: ProcessId, request: AppendRequest) =>
-      Inputs.id(target).pipe(
-        Either.flatMap(() => inputs.appendRequest(request)),
+      Checks.id(target).pipe(
+        Either.flatMap(() => checks.appendRequest(request)),
         Either.flatMap((checked) => {
           const problem = signalNameProblem(signalNameOf(checked.eventType) ?? "")
-          return problem === undefined ? Either.right(checked) : Inputs.refuse("signal", problem)
+          return problem === undefined ? Either.right(checked) : Checks.refuse("signal", problem)
         })
       )
 
@@ -115,22 +106,18 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
           event === undefined ? Effect.fail(new ProcessUnknown({ processId: id })) : Effect.succeed(event)
         ),
       append: (lease, request, draft) =>
-        Effect.flatMap(inputs.appendRequest(request), (checked) =>
+        Effect.flatMap(checks.appendRequest(request), (checked) =>
           store.transact(
             Execution.executionPlan(lease, lease.processId, checked),
-            Execution.append(lease, lease.processId, checked, draft, false)
+            Execution.appendJournaled(lease, lease.processId, checked, draft, false)
           )
         ),
       signalFrom: (lease, target, request, draft) =>
         Effect.flatMap(signalRequest(target, request), (checked) =>
           store.transact(
             Execution.executionPlan(lease, target, checked),
-            Execution.append(lease, target, checked, draft, true)
+            Execution.appendJournaled(lease, target, checked, draft, true)
           )
-        ),
-      signal: (target, request, authority) =>
-        Effect.flatMap(signalRequest(target, request), (checked) =>
-          store.transact(appendPlan(target, checked, authority), Execution.signal(target, checked, authority))
         ),
       fireTimers: (id) => Effect.asVoid(store.transact({ lock: [id] }, Waits.fire(id)))
     })
@@ -139,6 +126,3 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
 
 /** The operations on the store in context. */
 export const layer: Layer.Layer<BodyWrites, never, ProcessStore> = Layer.effect(BodyWrites, make)
-
-/** A fact of the store's own always decodes. */
-const decodeResumed = Schema.decodeUnknownSync(Schema.Struct({ outcome: Facts.WaitOutcome }))

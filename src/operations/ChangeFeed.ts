@@ -16,7 +16,7 @@ import type { Tombstone } from "../store/Decision.ts"
 import { recordOf } from "../store/Decision.ts"
 import type { Numbered } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 
 /** A place in the feed of one store. Opaque: keep it, hand it back, compare it with nothing. */
 export const Cursor = Schema.String.pipe(Schema.brand("Cursor"))
@@ -56,7 +56,7 @@ export const make: Effect.Effect<typeof ChangeFeed.Service, never, ProcessStore>
     beginning: cursorAt(0),
     changesSince: Effect.fnUntraced(function* (cursor, limit) {
       const after = yield* changeOf(store.storeId, cursor)
-      const most = yield* Inputs.count("limit", limit)
+      const most = yield* Checks.count("limit", limit)
       const numbered = most === 0 ? [] : yield* store.feed.after(after, most)
       const last = numbered.at(-1)
       return { changes: numbered.map(shown), next: last === undefined ? cursor : cursorAt(last.change) }
@@ -67,7 +67,7 @@ export const make: Effect.Effect<typeof ChangeFeed.Service, never, ProcessStore>
 /** The feed of the store in context. */
 export const layer: Layer.Layer<ChangeFeed, never, ProcessStore> = Layer.effect(ChangeFeed, make)
 
-/** The change number a cursor stands for. */
+/** The change number of a cursor. */
 export const changeOf = (storeId: string, cursor: Cursor): Either.Either<number, InputInvalid> => {
   const parts = typeof cursor === "string" ? /^(.+):([0-9]+)$/.exec(cursor) : null
   const change = Number(parts?.[2])

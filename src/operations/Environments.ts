@@ -14,7 +14,7 @@ import type { EnvironmentRef } from "../model/ids.ts"
 import { firstIssue, freeze } from "../model/json.ts"
 import { acceptWith } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 
 /** Keeps execution environments. */
 export class Environments extends Context.Tag("holdfast/store/ProcessEnvironments")<
@@ -40,8 +40,8 @@ export const remembered = 256
 
 /** Builds the environment operations on a store. */
 export const make: Effect.Effect<typeof Environments.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Inputs.make]),
-  ([store, inputs]) => {
+  Effect.all([ProcessStore, Checks.make]),
+  ([store, checks]) => {
     const known = new Map<EnvironmentRef, Environment.EnvironmentSpec>([[Environment.emptyRef, Environment.empty]])
 
     const read = (ref: EnvironmentRef) =>
@@ -56,7 +56,7 @@ export const make: Effect.Effect<typeof Environments.Service, never, ProcessStor
     return Environments.of({
       durability: store.durability,
       persist: Effect.fnUntraced(function* (spec) {
-        const checked = yield* inputs.shape("environment", Environment.EnvironmentSpec, spec)
+        const checked = yield* checks.shape("environment", Environment.EnvironmentSpec, spec)
         const ref = Environment.refOf(checked)
         const body = Environment.bodyOf(checked)
         yield* store.transact({ lock: [] }, () => acceptWith(undefined, [{ _tag: "PutEnvironment", ref, body }]))

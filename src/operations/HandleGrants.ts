@@ -7,21 +7,24 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { lifecycleOf } from "../../machines/process/lifecycle.ts"
-import type { GrantMissing, InputInvalid, StoreError } from "../model/errors.ts"
+import type { InputInvalid, ProcessUnknown, StoreError } from "../model/errors.ts"
+import { GrantMissing } from "../model/errors.ts"
+import * as Facts from "../model/facts.ts"
 import type { GrantEntry, HandleGrant, SessionDeleteReport } from "../model/Handle.ts"
 import { HandleDescriptor } from "../model/Handle.ts"
 import type { SessionScopeId } from "../model/ids.ts"
 import { ProcessId } from "../model/ids.ts"
 import { SessionScope, scopeId } from "../model/Provenance.ts"
-import type { ProcessRow } from "../store/Decision.ts"
-import { recordOf } from "../store/Decision.ts"
+import type { Change, Decision, ProcessRow, View } from "../store/Decision.ts"
+import { accept, acceptWith, recordOf, refuse } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
-import * as Grants from "./decisions/grants.ts"
+import * as Checks from "./checks.ts"
+import { onRow } from "./decisions/authority.ts"
+import * as Changes from "./decisions/change.ts"
 import type { Lookup } from "./existing.ts"
 import { existingRow, onKnown } from "./existing.ts"
 
-/** Grants. A session and each of its frames are different scopes; nobody's grant is anybody else's. */
+/** Grants. A session and each of its frames are different scopes with grants of their own. */
 export class HandleGrants extends Context.Tag("holdfast/store/HandleGrants")<
   HandleGrants,
   {
@@ -65,14 +68,84 @@ export class HandleGrants extends Context.Tag("holdfast/store/HandleGrants")<
   }
 >() {}
 
+/** Grants a process to a scope; granting again replaces the descriptor. */
+const putGrant = (granted: HandleGrant): ((view: View) => Decision<HandleGrant, ProcessUnknown>) =>
+  onRow(granted.processId, () => acceptWith(granted, [{ _tag: "PutGrant", grant: granted }]))
+
+/** Takes a grant back; silently when there is none. */
+const removeGrant =
+  (scopeId: SessionScopeId, processId: ProcessId) =>
+  (view: View): Decision<void, never> =>
+    view.grant(scopeId, processId) === undefined
+      ? accept(undefined)
+      : acceptWith(undefined, [{ _tag: "RemoveGrant", scopeId, processId }])
+
+/** Moves grants from one scope to another, all or none; a grant that the target has already is replaced. */
+const moveGrants =
+  (
+    from: SessionScopeId,
+    to: { readonly scopeId: SessionScopeId; readonly sessionId: string },
+    ids: ReadonlyArray<ProcessId>
+  ) =>
+  (view: View): Decision<void, GrantMissing> => {
+    const distinct = [...new Set(ids)]
+    const missing = distinct.find((processId) => view.grant(from, processId) === undefined)
+    if (missing !== undefined) return refuse(new GrantMissing({ processId: missing, scopeId: from }))
+    return acceptWith(
+      undefined,
+      distinct.flatMap((processId) => {
+        const present = view.grant(from, processId)
+        return present === undefined
+          ? []
+          : [
+              { _tag: "RemoveGrant", scopeId: from, processId } as const,
+              { _tag: "PutGrant", grant: { ...present, scopeId: to.scopeId, sessionId: to.sessionId } } as const
+            ]
+      })
+    )
+  }
+
+/**
+ * Removes a session's side of every edge: its grants, of all frames, and its place as a wake target, also on ended processes.
+ *
+ * No process is cancelled. The report names running processes that lost a grant: orphaned when no grant is left anywhere.
+ */
+const deleteSession =
+  (sessionId: string) =>
+  (view: View): Decision<SessionDeleteReport, never> => {
+    const grants = view.sessionGrants()
+    const affected = [...new Set(grants.map(({ processId }) => processId))].filter((id) => isRunning(view.row(id)))
+    const isOrphaned = (id: ProcessId) => view.grantsOf(id).every((other) => other.sessionId === sessionId)
+    const changes = view.sessionTargets().flatMap((id) => clearTarget(view.row(id), sessionId, view.nowMs))
+    const report: SessionDeleteReport = {
+      sessionId,
+      revokedHandleCount: grants.length,
+      deletedWakeCount: 0,
+      orphanedProcessIds: affected.filter(isOrphaned),
+      preservedProcessIds: affected.filter((id) => !isOrphaned(id))
+    }
+    return acceptWith(
+      report,
+      grants.map(({ scopeId, processId }) => ({ _tag: "RemoveGrant", scopeId, processId }) as const),
+      changes
+    )
+  }
+
+const isRunning = (row: ProcessRow | undefined): boolean => row !== undefined && lifecycleOf(row.snapshot) === "running"
+
+const clearTarget = (row: ProcessRow | undefined, sessionId: string, nowMs: number): ReadonlyArray<Change> =>
+  row === undefined
+    ? []
+    : [Changes.appendFact(Changes.of(row), Facts.wakeTargetCleared(row.base.registration.id, sessionId), nowMs)]
+
 /** Builds the grant operations on a store. */
 export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Inputs.make]),
-  ([store, inputs]) => {
+  Effect.all([ProcessStore, Checks.make]),
+  ([store, checks]) => {
     const known = onKnown(store)
 
     const scopeOf = (field: string, scope: SessionScope): Either.Either<SessionScopeId, InputInvalid> =>
-      Either.map(inputs.shape(field, SessionScope, scope), scopeId)
+      Either.map(checks.shape(field, SessionScope, scope), scopeId)
 
     const entries = (
       scope: SessionScope,
@@ -90,42 +163,42 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
 
     return HandleGrants.of({
       grantHandle: Effect.fnUntraced(function* (scope, id, descriptor) {
-        yield* Inputs.id(id)
-        const owning = yield* inputs.shape("scope", SessionScope, scope)
+        yield* Checks.id(id)
+        const owning = yield* checks.shape("scope", SessionScope, scope)
         const grant: HandleGrant = {
           scopeId: scopeId(owning),
           sessionId: owning.sessionId,
           processId: id,
-          descriptor: yield* inputs.shape("descriptor", HandleDescriptor, descriptor)
+          descriptor: yield* checks.shape("descriptor", HandleDescriptor, descriptor)
         }
-        return yield* known(id, { lock: [id] }, Grants.grant(grant))
+        return yield* known(id, { lock: [id] }, putGrant(grant))
       }),
       revokeHandle: Effect.fnUntraced(function* (scope, id) {
-        yield* Inputs.id(id)
-        yield* store.transact({ lock: [id] }, Grants.revoke(yield* scopeOf("scope", scope), id))
+        yield* Checks.id(id)
+        yield* store.transact({ lock: [id] }, removeGrant(yield* scopeOf("scope", scope), id))
       }),
       transferHandleGrants: Effect.fnUntraced(function* (from, to, ids) {
         const source = yield* scopeOf("from", from)
-        const checked = yield* inputs.shape("to", SessionScope, to)
-        const moved = yield* inputs.shape("ids", ProcessIds, ids)
+        const checked = yield* checks.shape("to", SessionScope, to)
+        const moved = yield* checks.shape("ids", ProcessIds, ids)
         const target = { scopeId: scopeId(checked), sessionId: checked.sessionId }
-        yield* store.transact({ lock: [...moved].sort() }, Grants.transfer(source, target, moved))
+        yield* store.transact({ lock: [...moved].sort() }, moveGrants(source, target, moved))
       }),
       listHandleGrants: (scope) => entries(scope, () => true),
       listLiveHandleGrants: (scope) => entries(scope, (row) => lifecycleOf(row.snapshot) === "running"),
       hasHandleGrant: Effect.fnUntraced(function* (scope, id) {
-        yield* Inputs.id(id)
+        yield* Checks.id(id)
         const wanted = yield* scopeOf("scope", scope)
         return (yield* store.grants.of({ processId: id })).some((grant) => grant.scopeId === wanted)
       }),
       handleGrantsForProcess: Effect.fnUntraced(function* (id) {
-        yield* Inputs.id(id)
+        yield* Checks.id(id)
         yield* existingRow(store, id)
         return yield* store.grants.of({ processId: id })
       }),
       deleteSessionProcessState: (sessionId) =>
-        Effect.flatMap(Inputs.text("session_id", sessionId), (session) =>
-          store.transact({ lock: [], session }, Grants.deleteSession(session))
+        Effect.flatMap(Checks.text("session_id", sessionId), (session) =>
+          store.transact({ lock: [], session }, deleteSession(session))
         )
     })
   }

@@ -13,7 +13,7 @@ import type { ProcessId } from "../model/ids.ts"
 import { ProcessId as ProcessIdSchema } from "../model/ids.ts"
 import type { ClaimOutcome, Lease, LeaseOwner } from "../model/Lease.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 import * as LeaseProtocol from "./decisions/lease.ts"
 import type { Lookup } from "./existing.ts"
 import { onKnown } from "./existing.ts"
@@ -69,7 +69,7 @@ export const make: Effect.Effect<typeof Leases.Service, never, ProcessStore | Ow
     }),
     reclaimProcessLease: Effect.fnUntraced(function* (id, owner, observed, ttlMs) {
       const claimant = yield* claimantOf(id, owner, ttlMs)
-      yield* Inputs.lease("observed", observed)
+      yield* Checks.lease("observed", observed)
       const stored = yield* store.leases.of(id)
       const dead = stored !== undefined && (yield* liveness.isDefinitelyDead(stored.owner, owner))
       return yield* known(
@@ -79,13 +79,13 @@ export const make: Effect.Effect<typeof Leases.Service, never, ProcessStore | Ow
       )
     }),
     renewProcessLease: Effect.fnUntraced(function* (lease, ttlMs) {
-      yield* Inputs.lease("lease", lease)
-      yield* Inputs.count("ttl_ms", ttlMs)
+      yield* Checks.lease("lease", lease)
+      yield* Checks.count("ttl_ms", ttlMs)
       return yield* store.transact({ lock: [lease.processId] }, LeaseProtocol.renew(lease, ttlMs))
     }),
-    getProcessLease: (id) => Effect.flatMap(Inputs.id(id), store.leases.of),
+    getProcessLease: (id) => Effect.flatMap(Checks.id(id), store.leases.of),
     completeProcessLease: Effect.fnUntraced(function* (completion) {
-      const { processId, leaseToken } = yield* Inputs.fitting("completion", Completion, completion)
+      const { processId, leaseToken } = yield* Checks.fitting("completion", Completion, completion)
       yield* store.transact({ lock: [processId] }, LeaseProtocol.release(processId, leaseToken))
     })
   })
@@ -93,9 +93,9 @@ export const make: Effect.Effect<typeof Leases.Service, never, ProcessStore | Ow
 
 const claimantOf = (id: ProcessId, owner: LeaseOwner, ttlMs: number) =>
   Either.gen(function* () {
-    yield* Inputs.id(id)
-    yield* Inputs.owner("owner", owner)
-    yield* Inputs.count("ttl_ms", ttlMs)
+    yield* Checks.id(id)
+    yield* Checks.owner("owner", owner)
+    yield* Checks.count("ttl_ms", ttlMs)
     return { owner: structuredClone(owner), ttlMs, token: randomUUID() }
   })
 

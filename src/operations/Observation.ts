@@ -20,7 +20,7 @@ import type { ProcessInput } from "../model/Registration.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 
 /** One process as observers see it. Units: epoch milliseconds, UTC. */
 export interface ObservedProcess {
@@ -95,11 +95,11 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
 
     return Observation.of({
       observe: Effect.fnUntraced(function* (id) {
-        const row = yield* readRow(yield* Inputs.id(id))
+        const row = yield* readRow(yield* Checks.id(id))
         return row && observed(row)
       }),
       snapshotForSession: Effect.fnUntraced(function* (sessionId) {
-        const session = yield* Inputs.text("session_id", sessionId)
+        const session = yield* Checks.text("session_id", sessionId)
         const shown = new Map<ProcessId, Effect.Effect.Success<ReturnType<typeof withEvents>>>()
         for (const { processId, descriptor } of yield* store.grants.of({ scopeId: sessionScopeId(session) })) {
           const row = yield* readRow(processId)
@@ -112,7 +112,7 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
         return [...shown.values()].sort(newestFirst)
       }),
       listGrantedTo: Effect.fnUntraced(function* (scope, filter) {
-        const wanted = yield* Inputs.fitting("scope", SessionScope, scope)
+        const wanted = yield* Checks.fitting("scope", SessionScope, scope)
         const checked = yield* Filter.check(filter)
         const grants = yield* store.grants.of({ scopeId: scopeId(wanted) })
         const entries = yield* Effect.forEach(grants, (grant) =>
@@ -126,7 +126,7 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
         return entries.flat()
       }),
       listOriginatedBy: Effect.fnUntraced(function* (scope, filter) {
-        const wanted = yield* Inputs.fitting("scope", SessionScope, scope)
+        const wanted = yield* Checks.fitting("scope", SessionScope, scope)
         const checked = yield* Filter.check(filter)
         const rows = yield* store.list({ filter: checked })
         return rows.map(recordOf).filter((record) => isOriginatedBy(record, wanted))

@@ -23,7 +23,7 @@ import { ProcessUnknown, RegistrationInvalid } from "../model/errors.ts"
 import type { AbandonRequest, ExternalRef } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
-import { ProcessId as ProcessIdSchema } from "../model/ids.ts"
+import { ProcessId as ProcessIdSchema, signalEventType, signalNameProblem, signalReplayKey } from "../model/ids.ts"
 import { optional } from "../model/json.ts"
 import type { Lease } from "../model/Lease.ts"
 import { LeaseOwner } from "../model/Lease.ts"
@@ -33,9 +33,10 @@ import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import type { Registration } from "../model/Registration.ts"
 import * as Registrations from "../model/Registration.ts"
+import type { Decision, ProcessRow, View } from "../store/Decision.ts"
 import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 import * as Activation from "./decisions/activation.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
 import * as Append from "./decisions/append.ts"
@@ -43,6 +44,7 @@ import type { Authority } from "./decisions/authority.ts"
 import { lockOf } from "./decisions/authority.ts"
 import type { CompletionAuthority, CompletionRefusal } from "./decisions/completion.ts"
 import * as Completion from "./decisions/completion.ts"
+import * as Execution from "./decisions/execution.ts"
 import * as Records from "./decisions/records.ts"
 import * as Register from "./decisions/register.ts"
 import type { Lookup } from "./existing.ts"
@@ -73,6 +75,17 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
       authority: Authority
     ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup>
 
+    /**
+     * Sends a signal. The same signal id again is a replay, also once the process has ended.
+     *
+     * Fails with `ProcessAlreadyTerminal` when the process has ended, otherwise as `appendEvent` does.
+     */
+    readonly signal: (
+      id: ProcessId,
+      signal: SignalRequest,
+      authority: Authority
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup>
+
     /** Records who started a process first; later calls change nothing. Units: epoch milliseconds, UTC. */
     readonly recordFirstStarted: (
       id: ProcessId,
@@ -100,14 +113,25 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
       authority: CompletionAuthority
     ) => Effect.Effect<ProcessRecord, CompletionRefusal | CompletionRefused | InputInvalid | Lookup>
 
-    /** Records a request to stop, once for each reason; answers the present record, usually still running. */
+    /**
+     * Records a request to stop, once for each reason; answers the present record, usually still running.
+     *
+     * An ended process notes the request and stays as it is.
+     */
     readonly requestProcessCancel: (
       id: ProcessId,
       reason: string | null,
       authority: Authority
     ) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
 
-    /** Records a request to give a process up; the first one stands. Fails with `ProcessAlreadyTerminal`. */
+    /** The same for a person who asks: fails with `ProcessAlreadyTerminal` when the process has ended. */
+    readonly cancelRunning: (
+      id: ProcessId,
+      reason: string | null,
+      authority: Authority
+    ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
+
+    /** Records a request to give a process up; only the first one counts. Fails with `ProcessAlreadyTerminal`. */
     readonly requestProcessAbandon: (
       id: ProcessId,
       request: AbandonRequest,
@@ -168,17 +192,36 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
   }
 >() {}
 
+/** A signal to send: its name, what it carries, and the id under which the same sending is recorded once. */
+export interface SignalRequest {
+  readonly name: string
+  readonly payload: unknown
+  readonly signalId: string
+  readonly wakeTargetScope?: AppendRequest["wakeTargetScope"]
+}
+
 /** Builds the registry on a store. */
 export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Inputs.make]),
-  ([store, inputs]) => {
+  Effect.all([ProcessStore, Checks.make]),
+  ([store, checks]) => {
     const known = onKnown(store)
     const reading = readingKnown(store)
+
+    const cancelling = <E>(
+      decide: (id: ProcessId, reason: string | null, authority: Authority) => (view: View) => Decision<ProcessRow, E>
+    ) =>
+      Effect.fnUntraced(function* (id: ProcessId, reason: string | null, authority: Authority) {
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        const checked = yield* checks.shape("reason", Schema.NullOr(Schema.String), reason)
+        const plan = Completion.cancelPlan(id, checked, authority)
+        return recordOf(yield* known(id, plan, decide(id, checked, authority)))
+      })
 
     return ProcessRegistry.of({
       registerProcess: Effect.fnUntraced(function* (registration) {
         const shaped = yield* Either.mapLeft(
-          Inputs.fitting("", Registrations.Registration, registration),
+          Checks.fitting("", Registrations.Registration, registration),
           ({ field, problem }) =>
             new RegistrationInvalid({
               processId: idOf(registration),
@@ -186,85 +229,95 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
               problem
             })
         )
-        const registered = yield* Registrations.prepare(shaped, inputs.maxLength)
+        const registered = yield* Registrations.prepare(shaped, checks.maxLength)
         return recordOf(
           yield* store.transact(Register.registerPlan(registered.registration), Register.register(registered))
         )
       }),
       appendEvent: Effect.fnUntraced(function* (id, request, authority) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        const checked = yield* inputs.appendRequest(request)
-        return yield* known(id, Append.appendPlan(id, checked, authority), Append.append(id, checked, authority))
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        const checked = yield* checks.appendRequest(request)
+        return yield* known(id, Append.appendPlan(id, checked, authority), Append.appendEvent(id, checked, authority))
+      }),
+      signal: Effect.fnUntraced(function* (id, { name, payload, signalId, wakeTargetScope }, authority) {
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        yield* Checks.text("name", name)
+        yield* Checks.text("signal_id", signalId)
+        const problem = signalNameProblem(name)
+        if (problem !== undefined) return yield* Checks.refuse("name", problem)
+        const checked = yield* checks.appendRequest({
+          eventType: signalEventType(name),
+          payload,
+          replayKey: signalReplayKey(id, name, signalId),
+          ...(wakeTargetScope === undefined ? {} : { wakeTargetScope })
+        })
+        return yield* known(id, Append.appendPlan(id, checked, authority), Execution.signal(id, checked, authority))
       }),
       recordFirstStarted: Effect.fnUntraced(function* (id, started) {
-        yield* Inputs.id(id)
-        const checked = yield* inputs.shape("started", FirstStarted, started)
+        yield* Checks.id(id)
+        const checked = yield* checks.shape("started", FirstStarted, started)
         return recordOf(yield* known(id, { lock: [id] }, Activation.recordFirstStarted(id, checked)))
       }),
       completeProcessWithLease: Effect.fnUntraced(function* (lease, output) {
-        const { processId } = yield* Inputs.lease("lease", lease)
-        const checked = yield* inputs.output(output)
+        const { processId } = yield* Checks.lease("lease", lease)
+        const checked = yield* checks.output(output)
         const plan = Completion.completionPlan(processId, checked)
         return recordOf(yield* known(processId, plan, Completion.completeWithLease(lease, checked)))
       }),
       completeProcess: Effect.fnUntraced(function* (id, output, authority) {
-        yield* Inputs.id(id)
-        yield* inputs.shape("authority", completionAuthority, authority)
-        const checked = yield* inputs.output(output)
+        yield* Checks.id(id)
+        yield* checks.shape("authority", completionAuthority, authority)
+        const checked = yield* checks.output(output)
         const plan = Completion.completionPlan(id, checked)
         return recordOf(yield* known(id, plan, Completion.completeWithAuthority(id, checked, authority)))
       }),
-      requestProcessCancel: Effect.fnUntraced(function* (id, reason, authority) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        const checked = yield* inputs.shape("reason", Schema.NullOr(Schema.String), reason)
-        const plan = Completion.cancelPlan(id, checked, authority)
-        return recordOf(yield* known(id, plan, Completion.requestCancel(id, checked, authority)))
-      }),
+      requestProcessCancel: cancelling(Completion.requestCancel),
+      cancelRunning: cancelling(Completion.cancelRunning),
       requestProcessAbandon: Effect.fnUntraced(function* (id, request, authority) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        const checked = yield* inputs.shape("request", Facts.AbandonRequest, request)
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        const checked = yield* checks.shape("request", Facts.AbandonRequest, request)
         return recordOf(
-          yield* known(id, Completion.abandonPlan(id, authority), Completion.requestAbandon(id, checked, authority))
+          yield* known(id, { lock: lockOf(id, authority) }, Completion.requestAbandon(id, checked, authority))
         )
       }),
       setExternalRef: Effect.fnUntraced(function* (id, externalRef, authority) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        const checked = yield* inputs.shape("external_ref", Facts.ExternalRef, externalRef)
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        const checked = yield* checks.shape("external_ref", Facts.ExternalRef, externalRef)
         const plan = { lock: lockOf(id, authority) }
         return recordOf(yield* known(id, plan, Records.setExternalRef(id, checked, authority)))
       }),
       ackWake: Effect.fnUntraced(function* (id, sequence) {
-        yield* Inputs.id(id)
-        const checked = yield* Inputs.count("sequence", sequence)
+        yield* Checks.id(id)
+        const checked = yield* Checks.count("sequence", sequence)
         yield* known(id, { lock: [id] }, Records.ackWake(id, checked))
       }),
       getProcess: (id) => Effect.map(rowUnlessPruned(store, id), (row) => row && recordOf(row)),
       eventsAfter: Effect.fnUntraced(function* (id, sequence, limit) {
-        yield* Inputs.id(id)
-        const page = yield* Inputs.page(sequence, limit)
+        yield* Checks.id(id)
+        const page = yield* Checks.page(sequence, limit)
         return yield* reading(id, store.eventsAfter(id, page.sequence, page.limit))
       }),
       countEventsThrough: Effect.fnUntraced(function* (id, eventType, upto) {
-        yield* Inputs.id(id)
-        yield* Inputs.text("event_type", eventType)
-        return yield* reading(id, store.countEvents(id, eventType, yield* Inputs.count("upto", upto)))
+        yield* Checks.id(id)
+        yield* Checks.text("event_type", eventType)
+        return yield* reading(id, store.countEvents(id, eventType, yield* Checks.count("upto", upto)))
       }),
       recentEvents: Effect.fnUntraced(function* (id, limit) {
-        yield* Inputs.id(id)
-        return yield* reading(id, store.recentEvents(id, yield* Inputs.count("limit", limit)))
+        yield* Checks.id(id)
+        return yield* reading(id, store.recentEvents(id, yield* Checks.count("limit", limit)))
       }),
       wakeEventsAfter: Effect.fnUntraced(function* (id, sequence) {
-        yield* Inputs.id(id)
-        return yield* reading(id, store.wakeEventsAfter(id, yield* Inputs.count("sequence", sequence)))
+        yield* Checks.id(id)
+        return yield* reading(id, store.wakeEventsAfter(id, yield* Checks.count("sequence", sequence)))
       }),
       listProcesses: Effect.fnUntraced(function* (filter, page = {}) {
         const checked = yield* Filter.check(filter)
-        const { after, limit = 100 } = yield* inputs.shape("page", Page, page)
-        const most = yield* Inputs.count("page/limit", limit)
+        const { after, limit = 100 } = yield* checks.shape("page", Page, page)
+        const most = yield* Checks.count("page/limit", limit)
         const rows = yield* store.list({ filter: checked, limit: most, ...(after === undefined ? {} : { after }) })
         return rows.map(recordOf)
       }),
@@ -297,7 +350,7 @@ export const readProcess = (
     record === undefined ? Effect.fail(new ProcessUnknown({ processId: id })) : Effect.succeed(record)
   )
 
-/** Who asks, on which authority, and why. */
+/** The name of the requester, its authority, and the reason. */
 export interface Asking {
   readonly requestedBy: string
   readonly authority: Authority

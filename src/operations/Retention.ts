@@ -7,15 +7,18 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import { lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { canonicalText } from "../model/json.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
+import type { Decision, View, Write } from "../store/Decision.ts"
+import { acceptWith } from "../store/Decision.ts"
+import type { Candidate } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { Cursor } from "./ChangeFeed.ts"
 import { changeOf } from "./ChangeFeed.ts"
-import * as Inputs from "./checks.ts"
-import * as Decisions from "./decisions/retention.ts"
+import * as Checks from "./checks.ts"
 
 /** How far projections have read: what they have not seen is kept. There is no default. */
 export type Watermark = { readonly _tag: "UpTo"; readonly cursor: Cursor } | { readonly _tag: "NoProjector" }
@@ -70,10 +73,73 @@ export class Retention extends Context.Tag("holdfast/store/Retention")<
 /** How many processes one batch removes: few enough that no caller waits long for the commit. */
 export const batchSize = 100
 
+/** What one batch of a prune removed, and what it kept because it had changed meanwhile, or has work pending. */
+interface PruneBatch {
+  readonly pruned: ReadonlyArray<{ readonly processId: ProcessId; readonly events: number }>
+  readonly moved: ReadonlyArray<ProcessId>
+  /** Kept because wakes are undelivered, or close requests for its children are pending. */
+  readonly pending: ReadonlyArray<{
+    readonly processId: ProcessId
+    readonly reason: "owes_children" | "undelivered_wakes"
+  }>
+}
+
+/** Removes ended processes that have not changed since they were chosen. A process that runs is never touched. */
+const pruneBatch =
+  (candidates: ReadonlyArray<Candidate>) =>
+  (view: View): Decision<PruneBatch, never> => {
+    const pruned: Array<PruneBatch["pruned"][number]> = []
+    const moved: Array<ProcessId> = []
+    const pending: Array<PruneBatch["pending"][number]> = []
+    const writes: Array<Write> = []
+    for (const { processId, sequence } of candidates) {
+      const row = view.row(processId)
+      const state = row && lifecycleOf(row.snapshot)
+      if (row === undefined || state === undefined || state === "running" || row.sequence !== sequence) {
+        moved.push(processId)
+        continue
+      }
+      const reason = view.hasCloseRequests(processId)
+        ? "owes_children"
+        : view.outbox.hasUndelivered(processId)
+          ? "undelivered_wakes"
+          : undefined
+      if (reason !== undefined) {
+        pending.push({ processId, reason })
+        continue
+      }
+      const before = view.tombstone(processId)
+      pruned.push({ processId, events: row.sequence - (before?.lastSequence ?? 0) })
+      writes.push({
+        _tag: "Prune",
+        tombstone: {
+          processId,
+          terminalState: state,
+          prunedAtMs: view.nowMs,
+          lastSequence: row.sequence,
+          lastFence: row.lease.fencingToken,
+          compacted: false
+        }
+      })
+    }
+    return acceptWith({ pruned, moved, pending }, writes)
+  }
+
+/** Compacts tombstones: their ids may be registered again. */
+const compact =
+  (ids: ReadonlyArray<ProcessId>) =>
+  (view: View): Decision<ReadonlyArray<ProcessId>, never> => {
+    const compacted = ids.filter((id) => view.tombstone(id)?.compacted === false)
+    return acceptWith(
+      compacted,
+      compacted.map((processId) => ({ _tag: "Compact", processId }) as const)
+    )
+  }
+
 /** Builds retention on a store. */
 export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Inputs.make]),
-  ([store, inputs]) => {
+  Effect.all([ProcessStore, Checks.make]),
+  ([store, checks]) => {
     const limitOf = (watermark: Watermark): Either.Either<number, InputInvalid> =>
       watermark._tag === "NoProjector"
         ? Either.right(Number.POSITIVE_INFINITY)
@@ -81,8 +147,8 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
 
     const prune = (options: PruneOptions): Effect.Effect<PruneReport, InputInvalid | StoreError> =>
       Effect.gen(function* () {
-        const cutoffMs = yield* Inputs.count("cutoffMs", options.cutoffMs)
-        const filter = { status: "any" as const, ...(yield* inputs.json("filter", options.filter ?? {})) }
+        const cutoffMs = yield* Checks.count("cutoffMs", options.cutoffMs)
+        const filter = { status: "any" as const, ...(yield* checks.json("filter", options.filter ?? {})) }
         const upTo = yield* limitOf(options.watermark)
         let report: PruneReport = { prunedProcesses: 0, prunedEvents: 0, kept: [] }
         let afterChange = 0
@@ -93,7 +159,7 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
           const visible = batch.filter(({ change }) => change <= upTo)
           const beyond = batch.filter(({ change }) => change > upTo)
           const lock = visible.map(({ processId }) => processId).sort()
-          const { pruned, moved, pending } = yield* store.transact({ lock }, Decisions.prune(visible))
+          const { pruned, moved, pending } = yield* store.transact({ lock }, pruneBatch(visible))
           report = {
             prunedProcesses: report.prunedProcesses + pruned.length,
             prunedEvents: report.prunedEvents + pruned.reduce((sum, { events }) => sum + events, 0),
@@ -111,14 +177,14 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
     return Retention.of({
       pruneTerminalProcesses: prune,
       compactTombstones: Effect.fnUntraced(function* (cutoffMs, watermark) {
-        const cutoff = yield* Inputs.count("cutoffMs", cutoffMs)
+        const cutoff = yield* Checks.count("cutoffMs", cutoffMs)
         const upTo = yield* limitOf(watermark)
         let compacted = 0
         while (true) {
           const batch = yield* store.retention.tombstonesBefore({ cutoffMs: cutoff, limit: batchSize })
           const ids = batch.filter(({ change }) => change <= upTo).map(({ processId }) => processId)
           if (ids.length === 0) return compacted
-          compacted += (yield* store.transact({ lock: [...ids].sort() }, Decisions.compact(ids))).length
+          compacted += (yield* store.transact({ lock: [...ids].sort() }, compact(ids))).length
         }
       }),
       referenceSummary: Effect.map(store.listNonTerminal, (rows) => {

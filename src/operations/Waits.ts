@@ -1,5 +1,5 @@
 /**
- * Waits as operations: a body, or whoever waits in its name, says what for; the log says how it ended.
+ * Waits as operations: a body, or a caller that acts for it, enters a wait; the log says how the wait ended.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,8 +14,9 @@ import { signalEventType, signalNameProblem } from "../model/ids.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 import type { Authority } from "./decisions/authority.ts"
+import { lockOf } from "./decisions/authority.ts"
 import * as Decisions from "./decisions/waits.ts"
 import type { Lookup } from "./existing.ts"
 import { onKnown } from "./existing.ts"
@@ -25,7 +26,7 @@ export class Waits extends Context.Tag("holdfast/store/WaitStore")<
   Waits,
   {
     /**
-     * Enters a wait; an equal one that is open is left as it is. A signal that nobody consumed yet ends it at once.
+     * Enters a wait; an equal one that is open is left as it is. An unconsumed signal ends it at once.
      *
      * Fails with `ProcessAlreadyTerminal`: an ended process waits for nothing.
      */
@@ -46,23 +47,21 @@ export class Waits extends Context.Tag("holdfast/store/WaitStore")<
 
 /** Builds the wait operations on a store. */
 export const make: Effect.Effect<typeof Waits.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Inputs.make]),
-  ([store, inputs]) => {
+  Effect.all([ProcessStore, Checks.make]),
+  ([store, checks]) => {
     const known = onKnown(store)
     return Waits.of({
       setProcessWait: Effect.fnUntraced(function* (id, wait, authority) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        const checked = yield* signalWait(yield* inputs.shape("wait", Facts.WaitState, wait))
-        return recordOf(yield* known(id, Decisions.waitPlan(id, authority), Decisions.setWait(id, checked, authority)))
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        const checked = yield* signalWait(yield* checks.shape("wait", Facts.WaitState, wait))
+        return recordOf(yield* known(id, { lock: lockOf(id, authority) }, Decisions.setWait(id, checked, authority)))
       }),
       clearProcessWait: Effect.fnUntraced(function* (id, authority, outcome = { _tag: "Cancelled" }) {
-        yield* Inputs.id(id)
-        yield* Inputs.authority(authority)
-        const checked = yield* inputs.shape("outcome", Facts.WaitOutcome, outcome)
-        return recordOf(
-          yield* known(id, Decisions.waitPlan(id, authority), Decisions.clearWait(id, checked, authority))
-        )
+        yield* Checks.id(id)
+        yield* Checks.authority(authority)
+        const checked = yield* checks.shape("outcome", Facts.WaitOutcome, outcome)
+        return recordOf(yield* known(id, { lock: lockOf(id, authority) }, Decisions.clearWait(id, checked, authority)))
       })
     })
   }

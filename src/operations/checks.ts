@@ -1,5 +1,5 @@
 /**
- * Checks of what comes in from outside: plain JSON, copied, so that nobody changes a stored value through a reference.
+ * Checks of values from outside: plain JSON, copied, so that no caller changes a stored value through a reference.
  *
  * Each fails with `InputInvalid`, naming the field; nothing is written then.
  */
@@ -20,26 +20,26 @@ import { LeaseOwner as LeaseOwnerSchema, Lease as LeaseSchema } from "../model/L
 import { SessionScope } from "../model/Provenance.ts"
 import type { Authority } from "./decisions/authority.ts"
 
-/** What a host lets in. Provide another value to the layers of the store to change it. */
+/** The largest value that a host accepts. Provide another value to the layers of the store to change it. */
 export class Limits extends Context.Reference<Limits>()("holdfast/store/Limits", {
   defaultValue: () => ({ maxLength })
 }) {}
 
 /** The checks of values that may be large, under a host's limits. */
-export interface Inputs {
+export interface Checks {
   readonly maxLength: number
   /** A value of plain JSON, copied. */
   readonly json: <A>(field: string, value: A) => Either.Either<A, InputInvalid>
   /** Plain JSON of a schema's type side, copied. */
   readonly shape: <A, I>(field: string, schema: Schema.Schema<A, I>, value: A) => Either.Either<A, InputInvalid>
-  /** A wish to append. */
+  /** A request to append. */
   readonly appendRequest: (request: AppendRequest) => Either.Either<AppendRequest, InputInvalid>
   /** An output, through its wire form: what the log cannot say does not get into the record either. */
   readonly output: (value: AwaitOutput) => Either.Either<AwaitOutput, InputInvalid>
 }
 
 /** The checks under the limits in context. */
-export const make: Effect.Effect<Inputs> = Effect.map(Limits, (limits) => {
+export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
   const json = <A>(field: string, value: A): Either.Either<A, InputInvalid> => jsonUpTo(limits.maxLength, field, value)
   return {
     maxLength: limits.maxLength,
@@ -92,14 +92,14 @@ export const text = (field: string, value: string): Either.Either<string, InputI
     ? Either.right(value)
     : invalid(field, typeof value === "string" ? "has a lone surrogate" : `is ${kindOf(value)}; it must be text`)
 
-/** A lease as somebody presents it: its shape only. Whether it is the present one is the transaction's question. */
+/** A presented lease: its shape only. The transaction checks whether it is the present one. */
 export const lease = (field: string, value: Lease): Either.Either<Lease, InputInvalid> => shaped(field, isLease, value)
 
 /** An owner: its shape. */
 export const owner = (field: string, value: LeaseOwner): Either.Either<LeaseOwner, InputInvalid> =>
   shaped(field, isOwner, value)
 
-/** On whose right a write rests: one of the four, with a lease where one belongs. */
+/** The authority of a write: one of the four, with a lease where one belongs. */
 export const authority = (value: Authority): Either.Either<Authority, InputInvalid> => {
   switch ((value as Authority | null | undefined)?._tag) {
     case "External":

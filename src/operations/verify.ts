@@ -21,7 +21,7 @@ import { registrationHash } from "../model/Registration.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import { accept } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
-import * as Inputs from "./checks.ts"
+import * as Checks from "./checks.ts"
 import { existingRow } from "./existing.ts"
 
 /** Which processes to verify: these, so many chosen at random, or all of them. */
@@ -67,7 +67,7 @@ export const verify: (
 ) => Effect.Effect<VerifyReport, InputInvalid | ProcessUnknown | ProcessPruned | StoreError, ProcessStore> = Effect.fn(
   "verify"
 )(function* ({ ids, sample }: VerifyOptions = {}) {
-  const size = sample === undefined ? undefined : yield* Inputs.count("sample", sample)
+  const size = sample === undefined ? undefined : yield* Checks.count("sample", sample)
   const store = yield* ProcessStore
   let report: VerifyReport = { checked: 0, differences: [] }
   const check = (row: ProcessRow) =>

@@ -3,13 +3,17 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Struct from "effect/Struct"
+import { InputInvalid } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { CausalRef, Originator, SessionScope } from "../model/Provenance.ts"
+import { Environments } from "../operations/Environments.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
 
 /** Whether what is kept survives the end of this OS process. */
 export type Durability = "inline" | "durable"
-/** The durability of a facet. `absent`: the host has none, and nothing is kept. */
-export type FacetDurability = Durability | "absent"
+/** The durability of a host service. `absent`: the host has none, and nothing is kept. */
+export type ServiceDurability = Durability | "absent"
 
 /** A trigger that a body registers: when something occurs, somebody is started or woken. The definition is the host's own. */
 export interface Trigger {
@@ -37,7 +41,7 @@ export class TriggerStore extends Context.Reference<TriggerStore>()("holdfast/ru
 
 /** The operations of a trigger store. */
 export interface TriggerStoreService {
-  readonly durability: FacetDurability
+  readonly durability: ServiceDurability
   readonly register: (trigger: Trigger) => Effect.Effect<"kept" | "refused">
   readonly record: (occurrenceId: string, outcome: TriggerOutcome) => Effect.Effect<void>
 }
@@ -68,7 +72,7 @@ export class Attachments extends Context.Reference<Attachments>()("holdfast/runt
 
 /** The operations of a store of attachments. */
 export interface AttachmentsService {
-  readonly durability: FacetDurability
+  readonly durability: ServiceDurability
   /** The bytes under a reference; `undefined` when there are none. */
   readonly get: (ref: string) => Effect.Effect<Uint8Array | undefined>
 }
@@ -106,7 +110,7 @@ export interface TurnContextService {
 }
 
 /** What a host supplies around its processes, with the defaults where it supplies nothing. */
-export interface FacetServices {
+export interface HostServices {
   readonly triggers: TriggerStoreService
   readonly activity: TurnActivitySinkService
   readonly attachments: AttachmentsService
@@ -114,8 +118,8 @@ export interface FacetServices {
   readonly protocol: Readonly<Record<string, unknown>>
 }
 
-/** The facets in context. One that breaks is logged: what only watches or notes never changes what becomes of a process. */
-export const services: Effect.Effect<FacetServices> = Effect.gen(function* () {
+/** The host services in context. One that breaks is logged: what only watches or notes never changes what becomes of a process. */
+export const hostServices: Effect.Effect<HostServices> = Effect.gen(function* () {
   const triggers = yield* TriggerStore
   const activity = yield* TurnActivitySink
   return {
@@ -123,15 +127,15 @@ export const services: Effect.Effect<FacetServices> = Effect.gen(function* () {
       ...triggers,
       record: (occurrence, outcome) => harmless("trigger store", triggers.record(occurrence, outcome))
     },
-    activity: { emit: (told) => harmless("turn activity sink", activity.emit(told)) },
+    activity: { emit: (reported) => harmless("turn activity sink", activity.emit(reported)) },
     attachments: yield* Attachments,
     projections: yield* Projections,
     protocol: yield* ProtocolExtension
   }
 })
 
-const harmless = (facet: string, effect: Effect.Effect<void>): Effect.Effect<void> =>
-  Effect.catchAllDefect(effect, (defect) => Effect.logWarning(`the ${facet} of this host broke`, defect))
+const harmless = (service: string, effect: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.catchAllDefect(effect, (defect) => Effect.logWarning(`the ${service} of this host broke`, defect))
 
 /** Records what became of a start that the occurrence of a trigger caused; whether a store that was out wrote it is unknown. */
 export const recordingOccurrence = <A extends { readonly id: ProcessId }, E extends { readonly _tag: string }, R>(
@@ -148,3 +152,39 @@ export const recordingOccurrence = <A extends { readonly id: ProcessId }, E exte
             ? Effect.void
             : record(cause.occurrenceId, { _tag: "Ignored", reason: message })
       })
+
+/** The durability of what a host keeps things in. An absent service is not asked for. */
+export interface Durabilities {
+  readonly attachments?: ServiceDurability
+  readonly processEnvStore: Durability
+  readonly sessionStoreFactory?: ServiceDurability
+  readonly processRegistry: Durability
+  readonly triggerStore?: ServiceDurability
+}
+
+const order = {
+  attachments: "attachments",
+  processEnvStore: "process env store",
+  sessionStoreFactory: "session store factory",
+  processRegistry: "process registry",
+  triggerStore: "trigger store"
+} as const satisfies Readonly<Record<keyof Durabilities, string>>
+
+/** The first service that is not durable where effects are; `undefined` when there is none, or effects are inline. */
+export const notDurable = (effects: Durability, durabilities: Durabilities): string | undefined =>
+  effects === "inline" ? undefined : Struct.entries(order).find(([name]) => durabilities[name] === "inline")?.[1]
+
+/** Checks the services in context. Fails with `InputInvalid` naming the first that is not durable. */
+export const requireDurable = (effects: Durability): Effect.Effect<void, InputInvalid, ProcessStore | Environments> =>
+  Effect.gen(function* () {
+    const service = notDurable(effects, {
+      attachments: (yield* Attachments).durability,
+      processEnvStore: (yield* Environments).durability,
+      processRegistry: (yield* ProcessStore).durability,
+      triggerStore: (yield* TriggerStore).durability
+    })
+    if (service !== undefined) {
+      const problem = `must be durable where effects are: the ${service} is not`
+      return yield* new InputInvalid({ field: "effects", problem })
+    }
+  })

@@ -7,26 +7,18 @@
  * Invariant: the commit that closes the parent writes the request, and the commit that asks the child removes it.
  */
 import type * as Effect from "effect/Effect"
+import { lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { EndState } from "../../machines/process/types.ts"
 import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { ClosePolicy } from "../model/Registration.ts"
+import type { Change, CloseRequest, ProcessRow } from "./Decision.ts"
 
 /** A child as its parent's index shows it. */
 export interface ChildSummary {
   readonly processId: ProcessId
   readonly closePolicy: ClosePolicy
   readonly lifecycle: "running" | EndState
-}
-
-/** A request that a closing parent has still to make of one child. Units: epoch milliseconds, UTC. */
-export interface CloseRequest {
-  readonly childId: ProcessId
-  readonly parentId: ProcessId
-  readonly action: "cancel" | "abandon"
-  /** The reason that the child will record: "parent …", and how the parent closed. */
-  readonly reason: string
-  readonly requestedAtMs: number
 }
 
 /** The reads of children and close requests, each answered from an index. */
@@ -41,15 +33,49 @@ export interface ChildReads {
   readonly closeRequestsWritten: () => number
 }
 
-/** What a decision may know about close requests. */
-export interface ChildView {
-  /** The pending request for a child. */
-  readonly closeRequest: (childId: ProcessId) => CloseRequest | undefined
-  /** Whether a parent has requests pending. */
-  readonly hasCloseRequests: (parentId: ProcessId) => boolean
+/** How a process closes: the reason for its children, and whether it has ended. Units: epoch milliseconds, UTC. */
+export interface Closing {
+  readonly parentId: ProcessId
+  readonly reason: string
+  /** A parent that was only asked to stop does not abandon children yet. */
+  readonly hasEnded: boolean
+  readonly atMs: number
 }
 
-/** Writes of close requests that a decision asks for. The store itself writes those of every end that it sees. */
-export type ChildWrite =
-  | { readonly _tag: "PutCloseRequest"; readonly request: CloseRequest }
-  | { readonly _tag: "RemoveCloseRequest"; readonly childId: ProcessId }
+/** The closing that a change brings: it ends its process, or is the first to ask it to stop. Otherwise `undefined`. */
+export const closingOf = ({ before, row }: Change): Closing | undefined => {
+  const { snapshot } = row
+  const isNews =
+    snapshot.status === "done"
+      ? before?.snapshot.status !== "done"
+      : snapshot.context.cancelRequest !== undefined && before?.snapshot.context.cancelRequest === undefined
+  return isNews ? closingOfRow(row) : undefined
+}
+
+/** The request for a child of this policy; `undefined` when there is none. */
+export const actionOf = (
+  policy: ClosePolicy,
+  { hasEnded }: Pick<Closing, "hasEnded">
+): CloseRequest["action"] | undefined =>
+  policy === "cancel" || (policy === "abandon" && hasEnded) ? policy : undefined
+
+/** How a process is closing, by its row; `undefined` while it runs and was not asked to stop. */
+export const closingOfRow = ({ base, snapshot }: ProcessRow): Closing | undefined => {
+  const { id: parentId } = base.registration
+  const state = lifecycleOf(snapshot)
+  if (state === "running" && snapshot.context.cancelRequest === undefined) return undefined
+  const what = state === "running" ? "was asked to stop" : ends[state]
+  return {
+    parentId,
+    reason: `parent ${parentId} ${what}`,
+    hasEnded: state !== "running",
+    atMs: snapshot.context.updatedAtMs
+  }
+}
+
+const ends: Readonly<Record<EndState, string>> = {
+  completed: "completed",
+  failed: "failed",
+  cancelled: "was cancelled",
+  abandoned: "was abandoned"
+}

@@ -7,6 +7,7 @@
 
 import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
 import type { ProcessCommand } from "../../machines/process/machine.ts"
+import type { LifecycleEvent } from "../model/facts.ts"
 import type { HandleGrant } from "../model/Handle.ts"
 import type { EnvironmentRef, ProcessId, SessionScopeId } from "../model/ids.ts"
 import type { JournalEntry } from "../model/JournalEntry.ts"
@@ -15,7 +16,6 @@ import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { Base, ProcessRecord } from "../model/ProcessRecord.ts"
 import * as Record from "../model/ProcessRecord.ts"
 import type { WakeDelivery } from "../model/WakeDelivery.ts"
-import type { ChildView, ChildWrite } from "./Children.ts"
 import type { OutboxView, OutboxWrite } from "./Outbox.ts"
 
 /** Everything a decision may know about one process. Units: epoch milliseconds, UTC. */
@@ -96,6 +96,8 @@ export interface Change {
   readonly before?: ProcessRow
   readonly row: ProcessRow
   readonly events: ReadonlyArray<ProcessEvent>
+  /** What each of the events meant to the lifecycle machine, in the same order. */
+  readonly lifecycle: ReadonlyArray<LifecycleEvent>
   readonly commands: ReadonlyArray<ProcessCommand>
   /**
    * The wakes that the events call for: written to the outbox with them, fresh and due at once. A wake whose id has an open
@@ -153,3 +155,26 @@ export interface PutEnvironment {
 
 /** The record of a row. */
 export const recordOf = (row: ProcessRow): ProcessRecord => Record.make(row.base, row.snapshot)
+
+/** A request that a closing parent has still to make of one child. Units: epoch milliseconds, UTC. */
+export interface CloseRequest {
+  readonly childId: ProcessId
+  readonly parentId: ProcessId
+  readonly action: "cancel" | "abandon"
+  /** The reason that the child will record: "parent …", and how the parent closed. */
+  readonly reason: string
+  readonly requestedAtMs: number
+}
+
+/** What a decision may know about close requests. */
+export interface ChildView {
+  /** The pending request for a child. */
+  readonly closeRequest: (childId: ProcessId) => CloseRequest | undefined
+  /** Whether a parent has requests pending. */
+  readonly hasCloseRequests: (parentId: ProcessId) => boolean
+}
+
+/** Writes of close requests that a decision asks for. The store itself writes those of every end that it sees. */
+export type ChildWrite =
+  | { readonly _tag: "PutCloseRequest"; readonly request: CloseRequest }
+  | { readonly _tag: "RemoveCloseRequest"; readonly childId: ProcessId }

@@ -10,8 +10,9 @@ import * as Layer from "effect/Layer"
 import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { Activations } from "../operations/Activations.ts"
+import type { Activation } from "../runtime/body/Activation.ts"
+import { reacquire } from "../runtime/body/Activation.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
-import type { ProcessActor } from "../runtime/worker/ActivationActor.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Loop from "./Loop.ts"
@@ -68,8 +69,8 @@ export const layer: Layer.Layer<LeaseRenewer, never, Worker | Activations | Proc
        * A host that slept finds its lease expired. The body goes on if and only if no other worker held the process in
        * between, which the fence says; otherwise it is a zombie, and stops.
        */
-      const reacquire = (actor: ProcessActor): Effect.Effect<"reacquired" | "lost" | "ended", StoreError> =>
-        worker.running.retake(actor).pipe(
+      const renewExpired = (actor: Activation): Effect.Effect<"reacquired" | "lost" | "ended", StoreError> =>
+        reacquire(actor).pipe(
           Effect.as("reacquired" as const),
           Effect.catchTag("LeaseLost", (lost) => {
             // A renewal may meet the commit that ended the process: there was nothing left to renew.
@@ -116,7 +117,7 @@ export const layer: Layer.Layer<LeaseRenewer, never, Worker | Activations | Proc
           if (kept !== undefined) {
             actor.lease = { ...actor.lease, expiresAtMs: kept.expiresAtMs }
           } else if (actor.exit === undefined) {
-            const outcome = yield* reacquire(actor)
+            const outcome = yield* renewExpired(actor)
             if (outcome === "reacquired") reacquired.push(actor.id)
             if (outcome === "lost") lost.push(actor.id)
           }

@@ -50,14 +50,14 @@ export class Owner extends Context.Tag("holdfast/supervision/Owner")<
 export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConfig> = Layer.effect(
   Owner,
   Effect.gen(function* () {
-    const { owner: identity, running: roster, claimant } = yield* Worker
+    const { owner: identity, running, claimant } = yield* Worker
     const activations = yield* Activations
     const { shutdownMs } = yield* RuntimeConfig
     let snapshot = Step.begin(ownerMachine, undefined).snapshot
 
     const drainOwnerBoundWork = Effect.gen(function* () {
       const abandoned: Array<ProcessId> = []
-      for (const id of roster.ownerBound()) {
+      for (const id of running.ownerBound()) {
         const row = yield* activations.drain(id, { owner: identity, claimant: claimant("drain") })
         if (row !== undefined) abandoned.push(id)
       }
@@ -76,7 +76,7 @@ export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConf
     const perform = (command: OwnerCommand): Effect.Effect<OwnerEvent | undefined> => {
       switch (command.type) {
         case "interruptBodies":
-          return Effect.zipRight(roster.interruptAll, inTime(roster.empty, "bodies.let_go"))
+          return Effect.zipRight(running.interruptAll, inTime(running.empty, "bodies.let_go"))
         case "drainOwnerBoundWork":
           return inTime(
             Effect.catchAllCause(drainOwnerBoundWork, (cause) =>
@@ -89,7 +89,7 @@ export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConf
             ? Effect.as(Effect.void, undefined)
             : Effect.as(
                 Effect.logWarning(
-                  `${processCount(roster.all().length)} did not let go within ${shutdownMs} ms: left to their leases`
+                  `${processCount(running.all().length)} did not let go within ${shutdownMs} ms: left to their leases`
                 ),
                 undefined
               )
@@ -108,14 +108,14 @@ export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConf
 
     const accept = Effect.suspend(() => {
       snapshot = Step.begin(ownerMachine, undefined).snapshot
-      return roster.accept
+      return running.accept
     })
 
     return Owner.of({
       identity,
       state: () => snapshot.value as "accepting" | "interrupting" | "draining" | "stopped", // the machine's states
       processes: () =>
-        roster.all().map((actor) => ({
+        running.all().map((actor) => ({
           name: actor.id,
           kind: "process",
           state: typeof actor.run.value === "string" ? actor.run.value : (Object.keys(actor.run.value)[0] ?? ""),

@@ -196,7 +196,7 @@ export const make = (
           const dead = holder !== undefined && (yield* liveness.isDefinitelyDead(holder, worker.owner))
           return SweepReports.rowReport(id, yield* worker.recover(id, dead ? [holder] : []))
         }),
-      nudge: Effect.sync(() => inbox.offer({ type: "sweep.nudged" })),
+      nudge: Effect.sync(() => inbox.offer({ type: "sweep.woken" })),
       latest: Effect.sync(() => latest),
       onReport: listeners.subscribe,
       run: run as Effect.Effect<never> // it loops for ever

@@ -36,7 +36,7 @@ export type Command =
   | { readonly _tag: "Reclaim"; readonly process: number; readonly owner: number; readonly lease: number }
   | { readonly _tag: "Renew"; readonly lease: number; readonly ttlMs: number }
   | { readonly _tag: "Release"; readonly lease: number }
-  | { readonly _tag: "Begin"; readonly lease: number; readonly activation: number }
+  | { readonly _tag: "Begin"; readonly lease: number }
   | { readonly _tag: "Suspend"; readonly lease: number; readonly reason: SuspendReason }
   | { readonly _tag: "RecordFirstStarted"; readonly process: number; readonly owner: number }
   | { readonly _tag: "CompleteWithLease"; readonly lease: number; readonly output: AwaitOutput }
@@ -144,7 +144,7 @@ export const command: FastCheck.Arbitrary<Command> = FastCheck.oneof(
   { weight: 1, arbitrary: tagged("Reclaim", { process, owner, lease }) },
   { weight: 1, arbitrary: tagged("Renew", { lease, ttlMs }) },
   { weight: 1, arbitrary: tagged("Release", { lease }) },
-  { weight: 3, arbitrary: tagged("Begin", { lease, activation: FastCheck.integer({ min: 1, max: 3 }) }) },
+  { weight: 3, arbitrary: tagged("Begin", { lease }) },
   {
     weight: 2,
     arbitrary: tagged("Suspend", {

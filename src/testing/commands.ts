@@ -169,7 +169,7 @@ const leased: FastCheck.Arbitrary<Operation> = FastCheck.oneof(
   },
   { weight: 2, arbitrary: tagged("Renew", { lease: FastCheck.nat(1), ttlMs: FastCheck.constantFrom(20, 2_000) }) },
   { weight: 1, arbitrary: tagged("Release", { lease: FastCheck.nat(1) }) },
-  { weight: 1, arbitrary: tagged("Begin", { lease: FastCheck.nat(1), activation: FastCheck.constant(1) }) }
+  { weight: 1, arbitrary: tagged("Begin", { lease: FastCheck.nat(1) }) }
 )
 
 /** One thing that may be asked. */

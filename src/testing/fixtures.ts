@@ -4,6 +4,7 @@
  * Every id is new, so that any number of laws may share one store.
  */
 import * as Effect from "effect/Effect"
+import { lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { Disposition } from "../../machines/recovery.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import * as Output from "../model/AwaitOutput.ts"
@@ -16,17 +17,24 @@ import type {
   RegistrationInvalid,
   StoreError
 } from "../model/errors.ts"
+import { ProcessAlreadyTerminal } from "../model/errors.ts"
 import type { EnvironmentRef, ProcessId } from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
 import type { ClaimOutcome, Lease, LeaseOwner } from "../model/Lease.ts"
 import * as Provenance from "../model/Provenance.ts"
 import type { ProcessInput } from "../model/Registration.ts"
 import * as Registration from "../model/Registration.ts"
+import * as Activation from "../operations/decisions/activation.ts"
+import { onLease } from "../operations/decisions/authority.ts"
+import * as Changes from "../operations/decisions/change.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
 import type { Recoverer } from "../operations/decisions/recover.ts"
 import type { Lookup } from "../operations/existing.ts"
 import { Leases } from "../operations/Leases.ts"
 import { ProcessRegistry } from "../operations/ProcessRegistry.ts"
+import type { Decision, ProcessRow } from "../store/Decision.ts"
+import { refuse } from "../store/Decision.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
 import { expectEquals, Mismatch } from "./Law.ts"
 
 /** A time to live that no law outlasts. Units: milliseconds. */
@@ -126,7 +134,24 @@ export const claimed = (
     return yield* new Mismatch({ about: "a claim of a free lease", expected: "Acquired", actual: outcome })
   })
 
-/** Of racers for one lease exactly one acquired it, and the others were told so; answers the lease as it is stored. */
+/** Begins the next activation under a lease, as a worker does in the commit that takes the lease. */
+export const begin = (
+  lease: Lease,
+  owner: LeaseOwner
+): Effect.Effect<ProcessRow, LeaseLost | ProcessAlreadyTerminal | StoreError, ProcessStore> =>
+  Effect.flatMap(ProcessStore, (store) =>
+    store.transact(
+      { lock: [lease.processId] },
+      onLease(lease, (row, { nowMs }): Decision<ProcessRow, ProcessAlreadyTerminal> => {
+        const state = lifecycleOf(row.snapshot)
+        return state === "running"
+          ? Changes.accepted(Activation.begun(Changes.of(row), owner, nowMs))
+          : refuse(new ProcessAlreadyTerminal({ processId: lease.processId, state }))
+      })
+    )
+  )
+
+/** Of racers for one lease exactly one acquired it, and the others were answered so; answers the lease as it is stored. */
 export const exactlyOneAcquired = (
   id: ProcessId,
   racers: ReadonlyArray<LeaseOwner>,

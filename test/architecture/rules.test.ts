@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { breaches, rules } from "./rules.ts"
+import { breaches, crowded, rules } from "./rules.ts"
 
 interface Case {
   readonly path: string
@@ -201,8 +201,51 @@ const cases: Readonly<Record<string, ReadonlyArray<Case>>> = {
       `"https:${place("", "my-registry", "a")}"`,
       `a.json:1 names the registry ${place("", "my-registry")}`
     )
+  ],
+  "prose names the actor": [
+    accept(
+      "docs/guide/a.md",
+      "The untold store; a bystander withstands it for everyone, and it comes too late. All the samenesses."
+    ),
+    accept("docs/pictures/a.png", "nobody"),
+    accept("test/a.ts", "// Nobody is told."),
+    refuse("README.md", "It stands\nwhere nobody looks.", 'README.md:1 says "stands"', 'README.md:2 says "nobody"'),
+    refuse(
+      "docs/guide/a.md",
+      "Whoever asks is told.",
+      'docs/guide/a.md:1 says "Whoever"',
+      'docs/guide/a.md:1 says "told"'
+    ),
+    refuse(
+      "docs/adr/a.md",
+      "Somebody comes to it.",
+      'docs/adr/a.md:1 says "Somebody"',
+      'docs/adr/a.md:1 says "comes to"'
+    ),
+    refuse("docs/guide/a.ts", "/**\n * Waits for\n * ever.\n */", 'docs/guide/a.ts:2 says "for ever"'),
+    refuse("docs/style.md", "It waits all\nthe same.", 'docs/style.md:1 says "all the same"')
   ]
 }
+
+describe("the rule on folders", () => {
+  const beside = (folder: string, count: number) =>
+    Array.from({ length: count }, (_, index) => `${folder}/a${index}.ts`)
+
+  it("accepts as many files as allowed, whatever is below them", () => {
+    assert.deepStrictEqual(crowded([...beside("src/a", 3), ...beside("src/a/b", 3)], { most: 3 }), [])
+  })
+
+  it("refuses one more, in src and machines", () => {
+    assert.deepStrictEqual(
+      crowded([...beside("src/a", 4), ...beside("machines", 4), ...beside("test", 4)], { most: 3 }),
+      ["src/a has 4 files, at most 3 are allowed", "machines has 4 files, at most 3 are allowed"]
+    )
+  })
+
+  it("leaves out a folder that is exempt", () => {
+    assert.deepStrictEqual(crowded(beside("src/a", 4), { most: 3, exempt: ["src/a"] }), [])
+  })
+})
 
 describe("the rules on files", () => {
   it("each have cases, refused ones among them", () => {

@@ -205,6 +205,48 @@ const portableText: Rule = {
     })
 }
 
+/**
+ * Words that name no actor or no action: what is left of a sentence says who does what.
+ *
+ * `for ever` and the other pairs count across a line break, in a comment too.
+ */
+const unnamed = /\b(whoever|somebody|nobody|for[\s*]+ever|all[\s*]+the[\s*]+same|comes[\s*]+to|stands|told)\b/gi
+
+/** Where prose is judged; a place is a file, or a folder with all that is in it. Generated pages follow `machines/`. */
+const prosePlaces: ReadonlyArray<string> = [
+  "README.md",
+  "docs/adr/",
+  "docs/guide/",
+  "docs/glossary.md",
+  "docs/map.md",
+  "docs/style.md"
+]
+
+const plainProse: Rule = {
+  name: "prose names the actor",
+  judges: (path) => /\.(ts|md)$/.test(path) && prosePlaces.some((place) => path.startsWith(place)),
+  findings: ({ text }) =>
+    [...text.matchAll(unnamed)].map(({ index, 0: words }) => ({
+      line: text.slice(0, index).split("\n").length,
+      problem: `says "${words.replace(/[\s*]+/g, " ")}"`
+    }))
+}
+
+/** The folders with more files beside each other than `most`; folders below them do not count. */
+export const crowded = (
+  paths: ReadonlyArray<string>,
+  { most, exempt = [] }: { readonly most: number; readonly exempt?: ReadonlyArray<string> }
+): ReadonlyArray<string> => {
+  const counts = new Map<string, number>()
+  for (const path of paths.filter((each) => /^(src|machines)\//.test(each))) {
+    const folder = path.slice(0, path.lastIndexOf("/"))
+    counts.set(folder, (counts.get(folder) ?? 0) + 1)
+  }
+  return [...counts]
+    .filter(([folder, count]) => count > most && !exempt.includes(folder))
+    .map(([folder, count]) => `${folder} has ${count} files, at most ${most} are allowed`)
+}
+
 /** Every rule. */
 export const rules: ReadonlyArray<Rule> = [
   size("a machine fits 250 lines", isMachine, 250),
@@ -219,7 +261,8 @@ export const rules: ReadonlyArray<Rule> = [
   barrels,
   extensions,
   effectByModule,
-  portableText
+  portableText,
+  plainProse
 ]
 
 const parse = ({ path, text }: Source): ts.SourceFile => ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)

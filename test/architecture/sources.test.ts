@@ -2,8 +2,8 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import ts from "typescript"
 import { projectRoot } from "../support/projectRoot.ts"
-import { breaches, rules } from "./rules.ts"
-import { readSources } from "./sources.ts"
+import { breaches, crowded, rules } from "./rules.ts"
+import { projectPaths, readSources } from "./sources.ts"
 
 describe("the files of this project", () => {
   const sources = readSources(projectRoot, (path) => rules.some((rule) => rule.judges(path)))
@@ -13,6 +13,10 @@ describe("the files of this project", () => {
       assert.deepStrictEqual(breaches(rule, sources), [])
     })
   }
+
+  it("are at most 25 beside each other in a folder", () => {
+    assert.deepStrictEqual(crowded(projectPaths(projectRoot), { most: 25, exempt: ["src/testing/laws"] }), [])
+  })
 })
 
 describe("the tools of this project", () => {

@@ -161,7 +161,7 @@ describe("the command line, after a host has crashed", () => {
             "DueNow"
           ])
           const asked = await on("abandon", "outside-1", "--by", "ana", "--reason", "never came")
-          assert.strictEqual(asked.out, "outside-1: it may be given up. The next sweep ends it as abandoned.\n")
+          assert.strictEqual(asked.out, "outside-1: it may be abandoned. The next sweep ends it as abandoned.\n")
           const swept = await spawned(["sweep", "--json", "--db", db])
           const report = JSON.parse(swept.out) as {
             readonly admitted: ReadonlyArray<string>

@@ -85,7 +85,12 @@ const refusals: Readonly<Record<string, Refusal>> = {
   "a signal to a process that has ended": {
     args: () => ["signal", "ended", "ready", "--db", db],
     code: 1,
-    says: /process `ended` is already terminal: completed$/
+    says: /process `ended` is already terminal: completed, and cannot take a signal$/
+  },
+  "a request to stop a process that has ended": {
+    args: () => ["cancel", "ended", "--db", db],
+    code: 1,
+    says: /process `ended` is already terminal: completed, and cannot accept a cancel request$/
   },
   "a request to give up what has ended": {
     args: () => ["abandon", "ended", "--db", db],

@@ -14,6 +14,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
+import * as Fixtures from "../../src/testing/fixtures.ts"
 import { claimed, freshOwner, registrationOf } from "../../src/testing/fixtures.ts"
 import { quiet } from "../support/hosts.ts"
 
@@ -35,9 +36,8 @@ const register = (id: string, disposition: Registration["disposition"], changes:
 
 const begin = (id: string, owner: LeaseOwner) =>
   Effect.gen(function* () {
-    const activations = yield* Activations.Activations
     const lease = yield* claimed(processId(id), owner)
-    yield* activations.begin(lease, 1, owner)
+    yield* Fixtures.begin(lease, owner)
     return lease
   })
 

@@ -15,6 +15,7 @@ import * as Liveness from "../../src/operations/OwnerLiveness.ts"
 import { Authority, Leases, ProcessRegistry, WakeOutbox } from "../../src/operations.ts"
 import type { ProcessStore } from "../../src/store.ts"
 import * as RecoverySweep from "../../src/supervision/RecoverySweep.ts"
+import { begin } from "../../src/testing/fixtures.ts"
 import type * as Engines from "./engines.ts"
 import { services, signalName } from "./engines.ts"
 import type { Run } from "./points.ts"
@@ -151,11 +152,10 @@ const nothingOwed = Effect.gen(function* () {
 export const takeByHand = (id: string, ttlMs: number) =>
   Effect.gen(function* () {
     const leases = yield* Leases.Leases
-    const activations = yield* activationsHere
     const owner = yield* Liveness.make(Liveness.linux).identify("by hand")
     const claim = yield* leases.claimProcessLease(Ids.processId(id), owner, ttlMs)
     if (claim._tag === "Busy") return yield* Effect.dieMessage(`somebody runs ${id}`)
-    yield* activations.begin(claim.lease, 1, owner)
+    yield* begin(claim.lease, owner)
     return claim.lease
   })
 

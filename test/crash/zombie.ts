@@ -87,7 +87,6 @@ const writesUnder = (lease: Effect.Effect.Success<ReturnType<typeof takeByHand>>
       ["start a child", activations.start(child, body)],
       ["cancel another process", registry.requestProcessCancel(bystander, "by a zombie", body)],
       ["signal another process", registry.appendEvent(bystander, { eventType, payload: {} }, body)],
-      ["begin an activation", activations.begin(lease, 9, lease.owner)],
       ["hand back", activations.suspend(lease, "handed_back")],
       ["complete", activations.complete(lease, output)],
       ["complete by the registry", registry.completeProcessWithLease(lease, output)],

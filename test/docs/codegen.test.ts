@@ -4,7 +4,6 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { setup } from "xstate"
 import { diagram } from "../../src/inspector/charts/mermaid.ts"
-import { chartOf } from "../../src/inspector/charts/reader.ts"
 import type { Imports } from "../support/codegen/importGraph.ts"
 import { withGraph } from "../support/codegen/importGraph.ts"
 import { pageOf } from "../support/codegen/machinePages.ts"
@@ -87,7 +86,7 @@ const lamp = setup({
 
 describe("the picture of a machine", () => {
   it("nests states, parts regions, and joins only states of one level", () => {
-    assert.deepStrictEqual(diagram(chartOf(lamp)), [
+    assert.deepStrictEqual(diagram(lamp), [
       "stateDiagram-v2",
       "  [*] --> dark",
       "  state lit {",
@@ -116,14 +115,7 @@ describe("the picture of a machine", () => {
 
   it("frames a machine that is parallel as a whole", () => {
     const both = setup({}).createMachine({ id: "both", type: "parallel", states: { a: {}, b: {} } })
-    assert.deepStrictEqual(diagram(chartOf(both)), [
-      "stateDiagram-v2",
-      "  state machine {",
-      "    a",
-      "    --",
-      "    b",
-      "  }"
-    ])
+    assert.deepStrictEqual(diagram(both), ["stateDiagram-v2", "  state machine {", "    a", "    --", "    b", "  }"])
   })
 })
 

@@ -58,3 +58,15 @@ describe("the guides", () => {
     assert.deepStrictEqual(unused, [])
   })
 })
+
+describe("the map", () => {
+  it("names files that exist", () => {
+    const map = readFileSync(`${root}docs/map.md`, "utf8")
+    const named = [...map.matchAll(/`((?:machines|src|test|docs)\/[\w./-]+)`/g)].map(([, path = ""]) => path)
+    assert.isAbove(named.length, 50)
+    assert.deepStrictEqual(
+      named.filter((path) => !existsSync(`${root}${path}`)),
+      []
+    )
+  })
+})

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
 import type * as Explanations from "../../src/explain/Explanation.ts"
-import type { HostView } from "../../src/explain/explain.ts"
+import type { ExplainOptions } from "../../src/explain/explain.ts"
 import { noHost } from "../../src/explain/explain.ts"
 import { processId } from "../../src/model/ids.ts"
 import type { LeaseOwner } from "../../src/model/Lease.ts"
@@ -22,6 +22,7 @@ import * as Pruning from "../../src/operations/Retention.ts"
 import { Retention } from "../../src/operations/Retention.ts"
 import * as Waits from "../../src/operations/Waits.ts"
 import type { ProcessStore } from "../../src/store/ProcessStore.ts"
+import * as Fixtures from "../../src/testing/fixtures.ts"
 import { claimed, outputs, registrationOf } from "../../src/testing/fixtures.ts"
 
 /** This machine's own evidence, so that whoever looks from it sees these holders for what they are. */
@@ -60,13 +61,8 @@ export const register = (disposition: Registration["disposition"], changes: Part
   Effect.flatMap(ProcessRegistry, (registry) => registry.registerProcess(registrationOf(p, disposition, changes)))
 
 /** Begins an activation under a lease of so many milliseconds. */
-export const begin = (owner: LeaseOwner, activation = 1, ttlMs = 60_000) =>
-  Effect.gen(function* () {
-    const activations = yield* Activations.Activations
-    const lease = yield* claimed(p, owner, ttlMs)
-    yield* activations.begin(lease, activation, owner)
-    return lease
-  })
+export const begin = (owner: LeaseOwner, ttlMs = 60_000) =>
+  Effect.tap(claimed(p, owner, ttlMs), (lease) => Fixtures.begin(lease, owner))
 
 /** Begins an activation, lets it wait, and puts its body away meanwhile. */
 const parked = (wait: Effect.Effect<unknown, unknown, Waits.Waits>, key: string) =>
@@ -96,7 +92,7 @@ type Tag = Explanations.Reason["_tag"]
 /** How a process comes to stand still for a reason, and what is said of it then. */
 export interface Case {
   readonly make: Effect.Effect<unknown, unknown, Services>
-  readonly view?: HostView
+  readonly view?: ExplainOptions
   readonly brief: string
   readonly moves: ReadonlyArray<Explanations.Sender>
   readonly commands: ReadonlyArray<string>
@@ -150,7 +146,7 @@ export const cases: Readonly<Record<Tag, Case>> = {
   },
   HeldByUnprovable: {
     make: Effect.zipRight(register("rerunnable"), begin(far)),
-    brief: "held by a host not seen from here",
+    brief: "held by a host whose liveness is unknown",
     moves: ["owner", "sweep", "operator"],
     commands: [stop],
     verdict: leave("busy"),
@@ -165,8 +161,8 @@ export const cases: Readonly<Record<Tag, Case>> = {
     looksNow: true
   },
   LeaseLapsed: {
-    make: Effect.zipRight(register("rerunnable"), Effect.zipRight(begin(far, 1, 1_000), TestClock.adjust("1 seconds"))),
-    brief: "its lease ran out",
+    make: Effect.zipRight(register("rerunnable"), Effect.zipRight(begin(far, 1_000), TestClock.adjust("1 seconds"))),
+    brief: "its lease expired",
     moves: ["sweep", "owner"],
     commands: [],
     verdict: run,
@@ -198,17 +194,14 @@ export const cases: Readonly<Record<Tag, Case>> = {
   },
   ExternallyOwned: {
     make: register("externally_owned"),
-    brief: "an outside system's work",
+    brief: "run by an external system",
     moves: ["external_system", "operator"],
     commands: ["holdfast abandon p --reason 'never reported'"],
     verdict: leave("externally_owned"),
     looksNow: false
   },
   OutcomeUnknown: {
-    make: Effect.zipRight(
-      register("owner_bound"),
-      Effect.zipRight(begin(far, 1, 1_000), TestClock.adjust("1 seconds"))
-    ),
+    make: Effect.zipRight(register("owner_bound"), Effect.zipRight(begin(far, 1_000), TestClock.adjust("1 seconds"))),
     brief: "outcome unknown, needs you",
     moves: ["operator"],
     commands: [giveUp],
@@ -217,7 +210,7 @@ export const cases: Readonly<Record<Tag, Case>> = {
   },
   AbandonWaitsForLease: {
     make: Effect.zipRight(register("owner_bound"), Effect.zipRight(begin(alive), abandon)),
-    brief: "to be given up, still held",
+    brief: "to be abandoned, still held",
     moves: ["owner", "sweep"],
     commands: [],
     verdict: leave("busy"),
@@ -225,7 +218,7 @@ export const cases: Readonly<Record<Tag, Case>> = {
   },
   AbandonDue: {
     make: Effect.zipRight(register("externally_owned"), abandon),
-    brief: "to be given up",
+    brief: "to be abandoned",
     moves: ["sweep", "operator"],
     commands: ["holdfast sweep"],
     verdict: { _tag: "Abandon", writer: "reconciled_request", owner: "none" },
@@ -286,7 +279,7 @@ export const cases: Readonly<Record<Tag, Case>> = {
   NoSlot: {
     make: register("rerunnable"),
     view: { engine: () => "present", slots: () => ({ free: 0, total: 4 }) },
-    brief: "waits for a free place",
+    brief: "waits for a slot",
     moves: ["host", "host", "operator"],
     commands: [stop],
     verdict: run,
@@ -294,7 +287,7 @@ export const cases: Readonly<Record<Tag, Case>> = {
   },
   DueNow: {
     make: Effect.zipRight(register("rerunnable"), TestClock.adjust("90 seconds")),
-    brief: "due for 1 min 30 s, nobody took it",
+    brief: "due for 1 min 30 s, no host took it",
     moves: ["sweep", "operator"],
     commands: [stop],
     verdict: run,

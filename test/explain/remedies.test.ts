@@ -5,9 +5,8 @@ import * as Schema from "effect/Schema"
 import type { Reason } from "../../src/explain/Explanation.ts"
 import * as Explanations from "../../src/explain/Explanation.ts"
 import type { About } from "../../src/explain/remedies.ts"
-import { quoted, tell } from "../../src/explain/remedies.ts"
+import { duration, moment, quoted, remediesFor } from "../../src/explain/remedies.ts"
 import { brief } from "../../src/explain/render.ts"
-import { duration, moment } from "../../src/explain/times.ts"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import { projectRoot } from "../support/projectRoot.ts"
@@ -52,7 +51,7 @@ const guide = readFileSync(`${projectRoot}/docs/guide/why-is-it-stuck.md`, "utf8
 describe("every reason", () => {
   for (const [reason, wire] of Object.values(reasons)) {
     it(`${wire} has a meaning, what would move it, a place in the guide, and survives the wire`, () => {
-      const { meaning, moves } = tell(reason, about)
+      const { meaning, moves } = remediesFor(reason, about)
       assert.match(meaning, /^.+[.?]$/)
       assert.strictEqual(moves.length > 0, !["Ended", "Pruned"].includes(reason._tag))
       for (const { sentence } of moves) assert.match(sentence, /\.$/)

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
-import type { WakeSight } from "../../src/explain/Explanation.ts"
+import type { WakeFacts } from "../../src/explain/Explanation.ts"
 import { scopeId } from "../../src/model/Provenance.ts"
 import * as Authority from "../../src/operations/decisions/authority.ts"
 import * as Grants from "../../src/operations/HandleGrants.ts"
@@ -27,12 +27,12 @@ export const wakesOn = <E>(store: Layer.Layer<ProcessStore, E>) =>
 export type Services = Layer.Layer.Success<ReturnType<typeof wakesOn>>
 
 /** Every way in which a wake may stand; what was discarded by its reason. */
-export type Standing = Exclude<WakeSight["state"], "discarded"> | "blocked" | "resting" | DiscardReason
+export type Standing = Exclude<WakeFacts["state"], "discarded"> | "blocked" | "resting" | DiscardReason
 
 /** How a wake comes to stand so, what is said of the last one then, and the command that moves it. */
 export interface WakeCase {
   readonly make: Effect.Effect<unknown, unknown, Services>
-  readonly sight: Partial<WakeSight>
+  readonly sight: Partial<WakeFacts>
   readonly text: RegExp
   readonly isRedriven?: boolean
 }
@@ -71,12 +71,12 @@ export const wakeCases: Readonly<Record<Standing, WakeCase>> = {
   no_target: {
     make: Effect.zipRight(register("rerunnable"), wake),
     sight: { sequence: 1, eventType: "progress", state: "no_target" },
-    text: /progress #1: there is nobody to wake/
+    text: /progress #1: no session to wake/
   },
   pending: {
     make: woken,
     sight: { ...ofFirst, state: "pending", attempts: 0, nextAttemptAtMs: 0 },
-    text: /progress #1 for session:s: due since 1970-01-01 00:00:00\S*, nobody has delivered it; is a host with a sink running\?/
+    text: /progress #1 for session:s: due since 1970-01-01 00:00:00\S*, not delivered; is a host with a sink running\?/
   },
   resting: {
     make: Effect.zipRight(

@@ -106,7 +106,7 @@ describe("the wakes of a process", () => {
       assert.strictEqual(explanation.detail?.earlierWakes, 3)
       assert.include(
         lines(explanation).map((line) => line.text),
-        "3 earlier ones, which are left out here"
+        "3 earlier ones, not shown"
       )
     }).pipe(Effect.provide(layer))
   )

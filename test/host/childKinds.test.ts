@@ -153,8 +153,8 @@ describe("children of every kind", () => {
             payload: { text: "b" }
           })
           yield* ctx.start(Turn, { payload: turn, name: "turn", closePolicy: "keep" })
-          const { spawnScope } = yield* ctx.surroundings
-          return ["p/tool", "mine", "p/turn", "p/other"].map((id) => spawnScope.runLocal.has(processId(id)))
+          const { origin } = yield* ctx.surroundings
+          return ["p/tool", "mine", "p/turn", "p/other"].map((id) => origin.runLocal.has(processId(id)))
         })
       )
       const sessions = runnerOf(book, () => Effect.succeed(null))

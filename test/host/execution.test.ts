@@ -292,11 +292,11 @@ describe("a body's operations", () => {
       disposition: "rerunnable",
       run: (_, ctx) =>
         Effect.gen(function* () {
-          const { sessionScope, spawnScope, causedBy, environment } = yield* ctx.surroundings
+          const { sessionScope, origin, causedBy, environment } = yield* ctx.surroundings
           const child = yield* ctx.start(Child, { name: "one", payload: null })
           // The process itself has this id: the start is refused, and leaves nothing behind.
           yield* Effect.flip(ctx.start(Child, { name: "two", id: ctx.processId, payload: null }))
-          const known = [child.id, ctx.processId, processId("other")].map(spawnScope.runLocal.has)
+          const known = [child.id, ctx.processId, processId("other")].map(origin.runLocal.has)
           return [sessionScope.sessionId, causedBy, known, yield* Effect.orDie(environment)]
         })
     })

@@ -18,11 +18,11 @@ import type { SessionRunner } from "../../src/runtime/engine/SessionTurn.ts"
 import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import type { ArgumentProjection } from "../../src/runtime/engine/ToolCatalog.ts"
-import * as Facets from "../../src/runtime/HostServices.ts"
+import * as HostServices from "../../src/runtime/HostServices.ts"
 import { bounded, quiet, temporaryFolder } from "../support/hosts.ts"
 import { memoryWith } from "../support/inputHosts.ts"
 
-/** Facets that note what they are asked for; a reference to text is kept as `{ ref }`. */
+/** Host services that note what they are asked for; a reference to text is kept as `{ ref }`. */
 const noting = () => {
   const noted: Array<unknown> = []
   const note = (what: unknown) => Effect.sync(() => void noted.push(what))
@@ -33,18 +33,18 @@ const noting = () => {
         : Effect.succeed(`text of ${String(value.ref)}`)
       : Effect.succeed(value)
   const layer = Layer.mergeAll(
-    Layer.succeed(Facets.TriggerStore, {
+    Layer.succeed(HostServices.TriggerStore, {
       durability: "inline",
       register: (trigger) => Effect.as(note(trigger), "kept"),
       record: (occurrence, outcome) => note([occurrence, outcome])
     }),
-    Layer.succeed(Facets.TurnActivitySink, { emit: note }),
-    Layer.succeed(Facets.Attachments, {
+    Layer.succeed(HostServices.TurnActivitySink, { emit: note }),
+    Layer.succeed(HostServices.Attachments, {
       durability: "inline",
       get: (ref) => Effect.succeed(ref === "a" ? new Uint8Array([1, 2]) : undefined)
     }),
-    Layer.succeed(Facets.Projections, { materialize }),
-    Layer.succeed(Facets.ProtocolExtension, { dialect: "d" })
+    Layer.succeed(HostServices.Projections, { materialize }),
+    Layer.succeed(HostServices.ProtocolExtension, { dialect: "d" })
   )
   return { noted, layer }
 }
@@ -66,14 +66,14 @@ const registration = (version = "1") => ({
   identity: { kind: "work", definition: { kind: "work", version } }
 })
 
-describe("the facets of a host", () => {
+describe("the services of a host", () => {
   it.live("are reached by a body, in the name of its process", () => {
     const { noted, layer } = noting()
     const asking = engineOf((ctx) =>
       Effect.gen(function* () {
         const around = yield* ctx.surroundings
-        const { attachments, projections, protocol } = around.facets
-        yield* around.tell("thinking", { about: "it" })
+        const { attachments, projections, protocol } = around.hostServices
+        yield* around.report("thinking", { about: "it" })
         return [
           yield* around.registerTrigger({ id: "t", definition: { every: "day" } }),
           [...((yield* attachments.get("a")) ?? [])],
@@ -96,18 +96,18 @@ describe("the facets of a host", () => {
         { sessionId: "s", kind: "thinking", detail: { about: "it" } },
         { id: "t", definition: { every: "day" }, originator: { _tag: "Session", scope }, wakeTarget: scope }
       ])
-    }).pipe(Effect.provide(memoryWith({ engines: [asking], facets: layer })))
+    }).pipe(Effect.provide(memoryWith({ engines: [asking], hostServices: layer })))
   })
 
   it.live("keep nothing and change nothing where the host supplies none", () => {
     const asking = engineOf((ctx) =>
       Effect.gen(function* () {
-        const { registerTrigger, facets, tell } = yield* ctx.surroundings
-        yield* tell("thinking", null)
+        const { registerTrigger, hostServices, report } = yield* ctx.surroundings
+        yield* report("thinking", null)
         return [
           yield* registerTrigger({ id: "t", definition: null }),
-          (yield* facets.attachments.get("a")) === undefined,
-          yield* facets.projections.materialize({ ref: "r" })
+          (yield* hostServices.attachments.get("a")) === undefined,
+          yield* hostServices.projections.materialize({ ref: "r" })
         ]
       })
     )
@@ -124,7 +124,7 @@ describe("the facets of a host", () => {
         filename,
         engines: [],
         effects: "durable",
-        facets: Layer.succeed(Facets.TriggerStore, {
+        hostServices: Layer.succeed(HostServices.TriggerStore, {
           durability: "inline",
           register: () => Effect.succeed("kept"),
           record: () => Effect.void
@@ -136,7 +136,7 @@ describe("the facets of a host", () => {
   )
 })
 
-describe("the facets of a host of Promises", () => {
+describe("the services of a host of Promises", () => {
   it("are reached by a body of Promises", async () => {
     const { noted, layer } = noting()
     const asking = engine("asking", {
@@ -146,7 +146,7 @@ describe("the facets of a host of Promises", () => {
       disposition: "rerunnable",
       run: async (_, ctx) => {
         const around = await ctx.surroundings()
-        await around.tell("thinking", null)
+        await around.report("thinking", null)
         return [
           around.sessionScope,
           around.turn,
@@ -158,7 +158,7 @@ describe("the facets of a host of Promises", () => {
         ]
       }
     })
-    const host = await createHost({ memory: true, engines: [asking], facets: layer, log: false })
+    const host = await createHost({ memory: true, engines: [asking], hostServices: layer, log: false })
     try {
       const handle = await host.start(asking, { id: "p", payload: null })
       const environment = { pluginOptions: {}, policy: {} }
@@ -194,7 +194,7 @@ const echo = (projection: ArgumentProjection) =>
 
 describe("what stands for something kept elsewhere, among the arguments of a tool,", () => {
   const [Materialising, Keeping] = [echo("materialize_projected"), echo("keep_references")]
-  const host = () => memoryWith({ engines: [], tools: [Materialising, Keeping], facets: noting().layer })
+  const host = () => memoryWith({ engines: [], tools: [Materialising, Keeping], hostServices: noting().layer })
 
   it.live("is materialised for it, unless it keeps references", () =>
     Effect.gen(function* () {
@@ -246,7 +246,7 @@ describe("the occurrence of a trigger", () => {
         ["two", { _tag: "Ignored", reason: "process engine `work` version 2 is not configured on this host" }],
         ["three", { _tag: "Started", processId: "r" }]
       ])
-    }).pipe(Effect.provide(memoryWith({ engines: [idle], facets: layer })))
+    }).pipe(Effect.provide(memoryWith({ engines: [idle], hostServices: layer })))
   })
 })
 
@@ -259,7 +259,7 @@ describe("a turn of a child session", () => {
       runTurn: (_, ctx) =>
         Effect.gen(function* () {
           const { turn } = yield* ctx.surroundings
-          return [turn, yield* Facets.TurnContext].map(({ turnId, causedBy }) => ({ turnId, causedBy }))
+          return [turn, yield* HostServices.TurnContext].map(({ turnId, causedBy }) => ({ turnId, causedBy }))
         }),
       close: () => Effect.void
     }
@@ -275,11 +275,11 @@ describe("a turn of a child session", () => {
         { sessionId: "child", turnId: "p", kind: "turn_started", detail: { process_id: "p" } },
         { sessionId: "child", turnId: "p", kind: "turn_ended", detail: { process_id: "p", ended: "Success" } }
       ])
-    }).pipe(Effect.provide(memoryWith({ engines: [], sessions, facets: layer })))
+    }).pipe(Effect.provide(memoryWith({ engines: [], sessions, hostServices: layer })))
   })
 
   it.live("comes to what it comes to, also where the sink of its activity breaks", () => {
-    const broken = Layer.succeed(Facets.TurnActivitySink, { emit: () => Effect.die("the sink is broken") })
+    const broken = Layer.succeed(HostServices.TurnActivitySink, { emit: () => Effect.die("the sink is broken") })
     const sessions: SessionRunner<never> = {
       create: () => Effect.succeed("child"),
       openTurn: () => Effect.void,
@@ -293,6 +293,6 @@ describe("a turn of a child session", () => {
         payload
       })
       assert.strictEqual((yield* bounded(handle.await)).turn, "said")
-    }).pipe(Effect.provide(memoryWith({ engines: [], sessions, facets: broken })))
+    }).pipe(Effect.provide(memoryWith({ engines: [], sessions, hostServices: broken })))
   })
 })

@@ -11,12 +11,12 @@ import { Environments } from "../../src/operations/Environments.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { makeRunLocal } from "../../src/runtime/body/Origin.ts"
-import * as Scopes from "../../src/runtime/body/Surroundings.ts"
+import * as Surroundings from "../../src/runtime/body/Surroundings.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { Tools } from "../../src/runtime/engine/ToolCatalog.ts"
 import { HostEnvironment } from "../../src/runtime/HostEnvironment.ts"
-import * as Facets from "../../src/runtime/HostServices.ts"
+import { hostServices } from "../../src/runtime/HostServices.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { bounded, temporaryFolder } from "../support/hosts.ts"
 import { memoryWith, sqliteWith } from "../support/inputHosts.ts"
@@ -45,12 +45,13 @@ const scopeOf = (id: typeof p) =>
   Effect.gen(function* () {
     const found = yield* (yield* ProcessStore).find(id)
     if (found._tag !== "Present") return yield* Effect.dieMessage("the process is there")
-    return Scopes.make(found.row, () => Effect.runSync(Effect.dieMessage("nobody writes")), {
+    const services = {
       environments: yield* Environments,
       host: yield* HostEnvironment,
       tools: yield* Tools,
-      facets: yield* Facets.services
-    })
+      hostServices: yield* hostServices
+    }
+    return Surroundings.make({ row: found.row, lease: undefined as never, services }) // nothing writes here
   })
 
 const registration = {
@@ -135,7 +136,7 @@ describe("what a body does in the name of a session", () => {
   it.live("rests on its own lease, and is refused once that is another's", () =>
     Effect.gen(function* () {
       const { gate, engine } = yield* gated()
-      const asked = yield* Deferred.make<Scopes.FencedScope>()
+      const asked = yield* Deferred.make<Surroundings.FencedOrigin>()
       const asking = Engine.make("asking", {
         version: "1",
         payload: Schema.Null,

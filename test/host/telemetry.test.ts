@@ -208,7 +208,7 @@ describe("the metrics of a host", () => {
               ([working, waiting]) => working + waiting === 0
             )
           )
-          assert.strictEqual((yield* Metric.value(Telemetry.slotsFree)).value, (yield* Host).sight.slots().total)
+          assert.strictEqual((yield* Metric.value(Telemetry.slotsFree)).value, (yield* Host).facts.slots().total)
           const sweeps = (yield* Metric.value(Telemetry.sweeps)).count
           yield* (yield* RecoverySweep).sweep
           assert.isAbove((yield* Metric.value(Telemetry.sweeps)).count, sweeps)

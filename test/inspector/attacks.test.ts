@@ -82,7 +82,7 @@ describe("a client that resets its connection", () => {
         upgrade("/api/changes", token).replace("Upgrade: websocket", "Upgrade: h2c"),
         `GET /api/changes HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
         `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
-        `POST /api/levers/cancel HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Length: 100000\r\n\r\n{`,
+        `POST /api/actions/cancel HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Length: 100000\r\n\r\n{`,
         "\u0000\u0001garbage\r\n\r\n"
       ]
       for (let round = 0; round < 12; round++) {
@@ -206,7 +206,7 @@ describe("a request that cannot be read", () => {
       const { port } = yield* Inspector.Inspector
       const post = (body: string) =>
         Effect.promise(async () => {
-          const answer = await fetch(`http://127.0.0.1:${port}/api/levers/cancel`, {
+          const answer = await fetch(`http://127.0.0.1:${port}/api/actions/cancel`, {
             method: "POST",
             headers: { authorization: "Bearer secret", "content-type": "application/json" },
             body

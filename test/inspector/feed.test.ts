@@ -9,7 +9,7 @@ import { showAll } from "../../src/explain/redaction.ts"
 import * as Feed from "../../src/inspector/feed.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { ChangeMessage } from "../../src/inspector/View.ts"
-import { hostElsewhere } from "../../src/inspector/views/host.ts"
+import { hostExternalChanges } from "../../src/inspector/views/host.ts"
 import { processId } from "../../src/model/ids.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Pruning from "../../src/operations/Retention.ts"
@@ -22,7 +22,7 @@ import { fileStore, memoryStore, note, register } from "./fixtures.ts"
 /** A feed of the store in context. */
 const made = Effect.gen(function* () {
   const store = yield* ProcessStore
-  return { feed: yield* Feed.make(store, { redact: showAll, elsewhere: Feed.polling(store) }) }
+  return { feed: yield* Feed.make(store, { redact: showAll, externalChanges: Feed.polling(store) }) }
 })
 
 const parsed = (text: string): ChangeMessage => JSON.parse(text.slice("data: ".length))
@@ -190,7 +190,7 @@ describe("the stream of changes", () => {
         yield* Effect.gen(function* () {
           const store = yield* ProcessStore
           const hub = Option.getOrThrow(yield* Effect.serviceOption(ChangeHub))
-          const feed = yield* Feed.make(store, { redact: showAll, elsewhere: yield* hostElsewhere })
+          const feed = yield* Feed.make(store, { redact: showAll, externalChanges: yield* hostExternalChanges })
           assert.strictEqual(hub.size(), 0)
           yield* Effect.scoped(
             Effect.gen(function* () {

@@ -62,13 +62,13 @@ describe("the inspector of a live host", () => {
     bounded(
       Effect.gen(function* () {
         yield* furnish
-        const { sight } = yield* Host
+        const { facts } = yield* Host
         for (const [id, reason] of [
           ["first", { _tag: "Running" }],
           ["second", { _tag: "NoSlot", slots: 1 }],
           ["third", { _tag: "NoEngine", kind: "other", version: "1" }]
         ] as const) {
-          const { because, meaning } = yield* explain(processId(id), sight)
+          const { because, meaning } = yield* explain(processId(id), facts)
           assert.deepInclude(because, reason)
           const shown = yield* part(`/api/explain?id=${id}`)
           assert.deepInclude(shown, { because: Schema.encodeSync(Explanations.Reason)(because), meaning })

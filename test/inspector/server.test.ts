@@ -21,6 +21,7 @@ import type {
 import { processId } from "../../src/model/ids.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
+import { outputs } from "../../src/testing/fixtures.ts"
 import { bounded, memory, quiet, temporaryFolder } from "../support/hosts.ts"
 import { fileStore, inspected, note, register, waitForApproval } from "./fixtures.ts"
 
@@ -135,7 +136,7 @@ describe("access to the inspector", () => {
 
   it.live("a name that is no file of the page is not found, whatever it points at", () =>
     Effect.gen(function* () {
-      for (const path of ["/..%2Fassets.ts", "/assets.ts", "/page%2Fstyle.css", "/__proto__.js", "/api/levers"]) {
+      for (const path of ["/..%2Fassets.ts", "/assets.ts", "/page%2Fstyle.css", "/__proto__.js", "/api/actions"]) {
         assert.strictEqual((yield* ask(path)).status, 404, path)
       }
     }).pipe(Effect.provide(inspected()))
@@ -199,6 +200,7 @@ describe("one process", () => {
     Effect.gen(function* () {
       yield* register("p")
       yield* register("p/child", { parent: { processId: processId("p"), closePolicy: "cancel" } })
+      yield* register("child with its own id", { parent: { processId: processId("p"), closePolicy: "abandon" } })
       yield* register("p/stranger")
       yield* waitForApproval("p")
       const { body } = yield* ask<ProcessView>("/api/process?id=p")
@@ -213,7 +215,7 @@ describe("one process", () => {
       )
       assert.deepStrictEqual(
         body.children.map((child) => child.process_id),
-        ["p/child"]
+        ["child with its own id", "p/child"]
       )
       assert.strictEqual(body.lease, null)
       assert.strictEqual((yield* ask("/api/process?id=none")).status, 404)
@@ -302,29 +304,52 @@ describe("machines", () => {
   )
 })
 
-describe("levers", () => {
+describe("actions", () => {
   it.live("a signal is sent once, however often its form is", () =>
     Effect.gen(function* () {
       yield* register("p")
       yield* waitForApproval("p")
       const signal = { process_id: "p", name: "approve", payload: { by: "ana", level: "once" }, signal_id: "1" }
-      assert.strictEqual((yield* post("/api/levers/signal", signal)).status, 200)
-      assert.strictEqual((yield* post("/api/levers/signal", signal)).status, 200)
+      assert.strictEqual((yield* post("/api/actions/signal", signal)).status, 200)
+      assert.strictEqual((yield* post("/api/actions/signal", signal)).status, 200)
       const { body } = yield* ask<EventsView>("/api/events?id=p")
       assert.deepStrictEqual(
         body.events.map(({ event_type }) => event_type),
         ["process.waiting", "signal.approve", "process.resumed"]
       )
-      const unfit = yield* post("/api/levers/signal", { ...signal, payload: { by: 1 }, signal_id: "2" })
+      const unfit = yield* post("/api/actions/signal", { ...signal, payload: { by: 1 }, signal_id: "2" })
       assert.strictEqual(unfit.status, 409)
+    }).pipe(Effect.provide(inspected()))
+  )
+
+  it.live("a process that has ended refuses a signal and a cancel; a signal sent before its end is a replay", () =>
+    Effect.gen(function* () {
+      yield* register("p")
+      yield* waitForApproval("p")
+      const signal = { process_id: "p", name: "approve", payload: { by: "ana", level: "once" }, signal_id: "1" }
+      const sent = yield* post("/api/actions/signal", signal)
+      const registry = yield* ProcessRegistry
+      yield* registry.completeProcess(processId("p"), outputs.Success, { _tag: "ExternalOwner" })
+      const { events } = (yield* ask<EventsView>("/api/events?id=p")).body
+      const again = yield* post("/api/actions/signal", signal)
+      assert.deepStrictEqual([again.status, again.body], [200, sent.body])
+      for (const late of [
+        post("/api/actions/signal", { ...signal, signal_id: "2" }),
+        post("/api/actions/cancel", { process_id: "p", reason: null })
+      ]) {
+        const { status, body } = yield* late
+        assert.strictEqual(status, 409)
+        assert.nestedPropertyVal(body, "error.tag", "ProcessAlreadyTerminal")
+      }
+      assert.deepStrictEqual((yield* ask<EventsView>("/api/events?id=p")).body.events, events)
     }).pipe(Effect.provide(inspected()))
   )
 
   it.live("cancel and abandon leave their request in the record", () =>
     Effect.gen(function* () {
       yield* register("p")
-      yield* post("/api/levers/cancel", { process_id: "p", reason: "no longer needed" })
-      yield* post("/api/levers/abandon", { process_id: "p", reason: "lost" })
+      yield* post("/api/actions/cancel", { process_id: "p", reason: "no longer needed" })
+      yield* post("/api/actions/abandon", { process_id: "p", reason: "lost" })
       const { record } = (yield* ask<ProcessView>("/api/process?id=p")).body
       assert.nestedPropertyVal(record, "cancel_request.reason", "no longer needed")
       assert.nestedPropertyVal(record, "abandon_request.requested_by", "inspector")
@@ -338,7 +363,7 @@ describe("levers", () => {
       yield* Effect.scoped(Effect.provide(register("p"), fileStore(filename)))
       const onFile = Layer.provide(Inspector.layerFile({ filename, token: "secret" }), quiet)
       const refused = Effect.gen(function* () {
-        const { status, body } = yield* post("/api/levers/cancel", {})
+        const { status, body } = yield* post("/api/actions/cancel", {})
         return [status, body] as const
       })
       assert.deepStrictEqual(yield* Effect.provide(refused, onFile), [
@@ -350,18 +375,18 @@ describe("levers", () => {
           }
         }
       ])
-      assert.deepStrictEqual(yield* Effect.provide(refused, inspected({ levers: false })), [
+      assert.deepStrictEqual(yield* Effect.provide(refused, inspected({ actions: false })), [
         403,
-        { error: { tag: "ReadOnly", message: "the levers of this inspector are switched off" } }
+        { error: { tag: "ReadOnly", message: "the actions of this inspector are switched off" } }
       ])
       const shown = yield* Effect.provide(ask<HostView>("/api/host"), onFile)
-      assert.deepStrictEqual([shown.body.mode, shown.body.levers, shown.body.name], ["file", false, "a.db"])
+      assert.deepStrictEqual([shown.body.mode, shown.body.actions, shown.body.name], ["file", false, "a.db"])
     })
   )
 
   it.live("a body that is no JSON is refused", () =>
     Effect.gen(function* () {
-      const form = yield* ask("/api/levers/cancel", { method: "POST", body: "process_id=p" })
+      const form = yield* ask("/api/actions/cancel", { method: "POST", body: "process_id=p" })
       assert.strictEqual(form.status, 415)
     }).pipe(Effect.provide(inspected()))
   )
@@ -386,7 +411,7 @@ describe("a running host", () => {
       assert.strictEqual(owner.owner_id, body.row.owner_id)
       const held = (yield* ask<ListView>(`/api/processes?owner=${encodeURIComponent(owner.owner_id)}`)).body
       assert.deepStrictEqual(ids(held), ["p"])
-      assert.strictEqual((yield* post("/api/levers/cancel", { process_id: "p", reason: "enough" })).status, 200)
+      assert.strictEqual((yield* post("/api/actions/cancel", { process_id: "p", reason: "enough" })).status, 200)
       const ended = yield* bounded(Effect.flip(handle.await))
       assert.strictEqual(ended._tag, "ProcessCancelled")
       const { event, active, taken } = (yield* ask<MomentView>("/api/state?id=p&sequence=3")).body

@@ -3,14 +3,9 @@
  */
 import { assert } from "@effect/vitest"
 import type { AnyStateMachine, EventFromLogic, InputFrom, SnapshotFrom, StateValue } from "xstate"
-import { getShortestPaths } from "xstate/graph"
+import { getShortestPaths, getStateNodes } from "xstate/graph"
 import type { CommandFrom } from "../../machines/xstate/step.ts"
 import * as Step from "../../machines/xstate/step.ts"
-
-interface Node {
-  readonly description?: unknown
-  readonly states?: Readonly<Record<string, Node>>
-}
 
 /** A state value without regions as one word: the keys on its way, joined by dots. */
 export const placeOf = (value: StateValue): string =>
@@ -21,16 +16,13 @@ export const placeOf = (value: StateValue): string =>
         .join(" ")
 
 /** The places in which a machine can be at all: its states that have no states. Asserts that every state says what it means. */
-export const placesOf = (machine: AnyStateMachine): ReadonlyArray<string> => {
-  const walk = (path: string, node: Node): ReadonlyArray<string> => {
-    assert.match(String(node.description), /^[A-Z].{8,}\.$/, `${machine.id} ${path}`)
-    const parts = Object.entries(node.states ?? {})
-    return parts.length === 0
-      ? [path]
-      : parts.flatMap(([key, child]) => walk(path === "" ? key : `${path}.${key}`, child))
-  }
-  return walk("", machine.config as Node).toSorted() // a configuration is more than what is read of it
-}
+export const placesOf = (machine: AnyStateMachine): ReadonlyArray<string> =>
+  [machine.root, ...getStateNodes(machine.root)]
+    .flatMap(({ path, states, description }) => {
+      assert.match(String(description), /^[A-Z].{8,}\.$/, `${machine.id} ${path.join(".")}`)
+      return Object.keys(states).length === 0 ? [path.join(".")] : []
+    })
+    .toSorted()
 
 /** The places that some order of the events leads to; `tells` names the part of a context without end that matters. */
 export const reachedBy = <Machine extends AnyStateMachine>(

@@ -86,101 +86,105 @@ const fresh = { ...live, disposition: "owner_bound", started: false } as const
 const begun = { ...live, disposition: "owner_bound", started: true } as const
 const external = { ...live, disposition: "externally_owned" } as const
 
+/**
+ * @see docs/adr/0007-attempts-holds-the-number-of-the-present-try.md for the limit of attempts
+ * @see docs/adr/0016-start-failures-back-off-in-the-row-or-in-memory.md for a missing engine
+ */
 const rules: ReadonlyArray<Rule> = [
   {
-    name: "row 14: what has ended is settled",
+    name: "what has ended is settled",
     when: { terminal: true },
     decides: { _tag: "Leave", why: "settled" }
   },
   {
-    name: "row 1: external work that nobody gave up is none of the sweep's",
+    name: "external work that nobody gave up is none of the sweep's",
     when: { ...external, abandon: false },
     decides: { _tag: "Leave", why: "externally_owned" }
   },
   {
-    name: "row 2: external work that was given up is abandoned once nobody holds it",
+    name: "external work that was given up is abandoned once nobody holds it",
     when: { ...external, abandon: true, lease: expired },
     decides: { _tag: "Abandon", why: "abandon_requested", writer: "reconciled_request", owner: "none" }
   },
   {
-    name: "row 3: external work that was given up waits while its lease stands, and is never reclaimed",
+    name: "external work that was given up waits while its lease stands, and is never reclaimed",
     when: { ...external, abandon: true, lease: ["held", "dead"] },
     decides: busy
   },
   {
-    name: "rows 4 and 5: rerunnable work that nobody holds is run, whatever was asked about giving it up",
+    name: "rerunnable work that nobody holds is run, whatever was asked about giving it up",
     when: { ...rerunnable, lease: unheld, cancel: false, attempt: affordable, engine: "present" },
     decides: run
   },
   {
-    name: "rows 4 and 5 after R9: begun rerunnable work is re-activated with its cancel pending",
+    name: "begun rerunnable work is re-activated with its cancel pending",
     when: { ...rerunnable, started: true, lease: unheld, cancel: true, attempt: affordable, engine: "present" },
     decides: run
   },
-  { name: "row 6: rerunnable work that is held is skipped", when: { ...rerunnable, lease: "held" }, decides: busy },
+  { name: "rerunnable work that is held is skipped", when: { ...rerunnable, lease: "held" }, decides: busy },
   {
-    name: "rows 7 and 8: owner-bound work that never began is run, whatever was asked about giving it up",
+    name: "owner-bound work that never began is run, whatever was asked about giving it up",
     when: { ...fresh, lease: unheld, cancel: false, attempt: affordable, engine: "present" },
     decides: run
   },
   {
-    name: "row 9: owner-bound work that never began and is held is skipped",
+    name: "owner-bound work that never began and is held is skipped",
     when: { ...fresh, lease: "held" },
     decides: busy
   },
   {
-    name: "row 10 with R19: begun owner-bound work of a dead holder is abandoned on that evidence",
+    name: "begun owner-bound work of a dead holder is abandoned on that evidence",
     when: { ...begun, lease: "dead" },
     decides: { _tag: "Abandon", why: "holder_dead", writer: "sweep", owner: "holder" }
   },
   {
-    name: "row 11: begun owner-bound work that was given up is abandoned once nobody holds it",
+    name: "begun owner-bound work that was given up is abandoned once nobody holds it",
     when: { ...begun, lease: expired, abandon: true },
     decides: { _tag: "Abandon", why: "abandon_requested", writer: "reconciled_request", owner: "first_started" }
   },
   {
-    name: "row 12: begun owner-bound work without evidence or request is left, for ever if need be",
+    name: "begun owner-bound work without evidence or request is left, without a limit",
     when: { ...begun, lease: expired, abandon: false },
     decides: { _tag: "Leave", why: "outcome_unknown" }
   },
-  { name: "row 13: begun owner-bound work that is held is skipped", when: { ...begun, lease: "held" }, decides: busy },
+  { name: "begun owner-bound work that is held is skipped", when: { ...begun, lease: "held" }, decides: busy },
   {
-    name: "R9: rerunnable work that never began is cancelled without running",
+    name: "rerunnable work that never began is cancelled without running",
     when: { ...rerunnable, started: false, lease: unheld, cancel: true },
     decides: cancelled
   },
   {
-    name: "R9: owner-bound work that never began is cancelled without running",
+    name: "owner-bound work that never began is cancelled without running",
     when: { ...fresh, lease: unheld, cancel: true },
     decides: cancelled
   },
   {
-    name: "R9: begun rerunnable work whose engine is missing is cancelled without running",
+    name: "begun rerunnable work whose engine is missing is cancelled without running",
     when: { ...rerunnable, started: true, lease: unheld, cancel: true, engine: "missing" },
     decides: cancelled
   },
   {
-    name: "R17: rerunnable work out of attempts fails without running, engine or not",
+    name: "rerunnable work out of attempts fails without running, engine or not",
     when: { ...rerunnable, lease: unheld, cancel: false, attempt: "exceeded" },
     decides: exhausted
   },
   {
-    name: "R17: begun rerunnable work out of attempts fails without running, although its cancel is pending",
+    name: "begun rerunnable work out of attempts fails without running, although its cancel is pending",
     when: { ...rerunnable, started: true, lease: unheld, cancel: true, attempt: "exceeded", engine: "present" },
     decides: exhausted
   },
   {
-    name: "R17: owner-bound work out of attempts fails without running, engine or not",
+    name: "owner-bound work out of attempts fails without running, engine or not",
     when: { ...fresh, lease: unheld, cancel: false, attempt: "exceeded" },
     decides: exhausted
   },
   {
-    name: "R8: rerunnable work waits for its engine",
+    name: "rerunnable work waits for its engine",
     when: { ...rerunnable, lease: unheld, cancel: false, attempt: affordable, engine: "missing" },
     decides: noEngine
   },
   {
-    name: "R8: owner-bound work that never began waits for its engine",
+    name: "owner-bound work that never began waits for its engine",
     when: { ...fresh, lease: unheld, cancel: false, attempt: affordable, engine: "missing" },
     decides: noEngine
   }

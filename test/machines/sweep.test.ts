@@ -6,7 +6,7 @@ import { begun, ledBy, placesOf, reachedBy, stepped } from "./chart.ts"
 
 const events = {
   due: { type: "sweep.due" },
-  nudged: { type: "sweep.nudged" },
+  nudged: { type: "sweep.woken" },
   "found some": { type: "rows.found", count: 3 },
   "found none": { type: "rows.found", count: 0 },
   finished: { type: "sweep.finished" },

@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
-import * as Lines from "../../src/runtime/worker/AdmissionQueue.ts"
+import * as AdmissionQueue from "../../src/runtime/worker/AdmissionQueue.ts"
 import * as Slots from "../../src/runtime/worker/Slots.ts"
 import { bounded, until } from "../support/hosts.ts"
 
@@ -16,18 +16,18 @@ const [limited, free] = [of("limited"), of("free")]
 /** One place for the limited kind, three for the host. */
 const made = Effect.gen(function* () {
   const host = Slots.make(3)
-  const lines = yield* Lines.make(host, {
+  const queues = yield* AdmissionQueue.make(host, {
     limits: [{ name: "limited", concurrency: 1 }],
     limitOf: ({ input }) => (input._tag === "Engine" && input.kind === "limited" ? "limited" : undefined)
   })
-  return { host, lines }
+  return { host, queues }
 })
 
-describe("lines", () => {
+describe("the queues for slots", () => {
   it.live("a place of a kind is one of the host, too, and both are given back", () =>
     Effect.gen(function* () {
-      const { host, lines } = yield* made
-      const { slots } = lines.of(limited)
+      const { host, queues } = yield* made
+      const { slots } = queues.of(limited)
       assert.deepStrictEqual([slots.tryTake(), slots.tryTake()], [true, false])
       assert.deepStrictEqual([slots.free(), host.free()], [0, 2])
       slots.release()
@@ -37,8 +37,8 @@ describe("lines", () => {
 
   it.live("a kind takes nothing where the host has no place, and keeps its own", () =>
     Effect.gen(function* () {
-      const { host, lines } = yield* made
-      const { slots } = lines.of(limited)
+      const { host, queues } = yield* made
+      const { slots } = queues.of(limited)
       for (let taken = 0; taken < 3; taken++) host.tryTake()
       assert.isFalse(slots.tryTake())
       host.release()
@@ -48,8 +48,8 @@ describe("lines", () => {
 
   it.live("whoever is interrupted while waiting for the host gives its place of the kind back", () =>
     Effect.gen(function* () {
-      const { host, lines } = yield* made
-      const { slots } = lines.of(limited)
+      const { host, queues } = yield* made
+      const { slots } = queues.of(limited)
       for (let taken = 0; taken < 3; taken++) host.tryTake()
       const waiting = yield* Effect.fork(slots.take)
       yield* Effect.yieldNow()
@@ -63,13 +63,13 @@ describe("lines", () => {
     "who waits for a place of a kind holds up nobody else, and everybody is taken on in the order of their line",
     () =>
       Effect.gen(function* () {
-        const { lines } = yield* made
+        const { queues } = yield* made
         const takenOn: Array<string> = []
-        lines.of(limited).slots.tryTake()
-        for (const id of ["l1", "l2", "l1"]) lines.enqueue(lines.of(limited), { id: processId(id), dead: [] })
-        for (const id of ["f1", "f2"]) lines.enqueue(lines.of(free), { id: processId(id), dead: [] })
+        queues.of(limited).slots.tryTake()
+        for (const id of ["l1", "l2", "l1"]) queues.enqueue(queues.of(limited), { id: processId(id), dead: [] })
+        for (const id of ["f1", "f2"]) queues.enqueue(queues.of(free), { id: processId(id), dead: [] })
         const admission = yield* Effect.fork(
-          lines.admission(({ id }, slots) =>
+          queues.admission(({ id }, slots) =>
             Effect.sync(() => {
               takenOn.push(id)
               slots.release()
@@ -78,26 +78,26 @@ describe("lines", () => {
         )
         yield* until(Effect.sync(() => takenOn.length === 2))
         assert.deepStrictEqual(takenOn, ["f1", "f2"])
-        assert.deepStrictEqual([lines.isEmpty(lines.of(free)), lines.isEmpty(lines.of(limited))], [true, false])
-        lines.of(limited).slots.release()
+        assert.deepStrictEqual([queues.isEmpty(queues.of(free)), queues.isEmpty(queues.of(limited))], [true, false])
+        queues.of(limited).slots.release()
         yield* until(Effect.sync(() => takenOn.length === 4))
         assert.deepStrictEqual(takenOn, ["f1", "f2", "l1", "l2"])
-        assert.isTrue(lines.isEmpty(lines.of(limited)))
+        assert.isTrue(queues.isEmpty(queues.of(limited)))
         yield* bounded(Fiber.interrupt(admission))
       })
   )
 
   it.live("whoever stands in line when the admission is interrupted still stands there for the next one", () =>
     Effect.gen(function* () {
-      const { lines } = yield* made
+      const { queues } = yield* made
       const takenOn: Array<string> = []
-      const take = lines.admission(({ id }) => Effect.sync(() => void takenOn.push(id)))
-      lines.of(limited).slots.tryTake()
-      lines.enqueue(lines.of(limited), { id: processId("l1"), dead: [] })
+      const take = queues.admission(({ id }) => Effect.sync(() => void takenOn.push(id)))
+      queues.of(limited).slots.tryTake()
+      queues.enqueue(queues.of(limited), { id: processId("l1"), dead: [] })
       const first = yield* Effect.fork(take)
       yield* Effect.yieldNow()
       yield* bounded(Fiber.interrupt(first))
-      lines.of(limited).slots.release()
+      queues.of(limited).slots.release()
       const second = yield* Effect.fork(take)
       yield* until(Effect.sync(() => takenOn.length === 1))
       assert.deepStrictEqual(takenOn, ["l1"])

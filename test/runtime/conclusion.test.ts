@@ -2,12 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import type { Disturbance } from "../../machines/run.ts"
 import type { AwaitOutput } from "../../src/model/AwaitOutput.ts"
 import { LeaseLost, ParentClosing, ProcessCancelled, StoreError } from "../../src/model/errors.ts"
 import type { RuntimeError } from "../../src/model/failures.ts"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
-import type { Conclusion, Ending, StopCause } from "../../src/runtime/worker/conclusion.ts"
+import type { Conclusion, Ending } from "../../src/runtime/worker/conclusion.ts"
 import { conclude } from "../../src/runtime/worker/conclusion.ts"
 
 const owner = opaqueOwner("worker", "life-1")
@@ -34,7 +35,7 @@ const defect = complete({
 type Row = readonly [
   name: string,
   exit: Ending["exit"],
-  stop: StopCause | undefined,
+  stop: Disturbance | undefined,
   disposition: "rerunnable" | "owner_bound",
   expected: Conclusion
 ]

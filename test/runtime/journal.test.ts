@@ -22,12 +22,12 @@ const entry = (key: string, position: number, operation: JournalOperation = "ste
 /** A journal of an activation that is not the first, with these entries. */
 const journalOf = (...entries: ReadonlyArray<JournalEntry>) => later(Effect.succeed(entries))
 
-type Standing = Journals.JournalSupport["standing"]
+type State = Journals.JournalOptions["state"]
 
-const open: Standing = () => "open"
+const open: State = () => "open"
 
-const later = (read: Journals.JournalSupport["read"], standing = open) =>
-  Journals.make({ processId: id, isFirst: false, read, standing })
+const later = (read: Journals.JournalOptions["read"], state = open) =>
+  Journals.make({ processId: id, isFirst: false, read, state })
 
 /** Does an operation: answers what was kept, or where it would be written. */
 const operate = (journal: Journal, name: string, operation: JournalOperation = "step") =>
@@ -49,7 +49,7 @@ describe("a journal", () => {
         processId: id,
         isFirst: true,
         read: Effect.die("it was read"),
-        standing: open
+        state: open
       })
       assert.deepStrictEqual(
         [yield* operate(journal, "a"), yield* operate(journal, "b"), yield* operate(journal, "a")],
@@ -95,10 +95,10 @@ describe("a journal", () => {
 
   it.effect("of a body that is being handed back answers what it has, and performs nothing more", () =>
     Effect.gen(function* () {
-      let standing: ReturnType<Standing> = "open"
-      const journal = later(Effect.succeed([entry("a#1", 1)]), () => standing)
+      let state: ReturnType<State> = "open"
+      const journal = later(Effect.succeed([entry("a#1", 1)]), () => state)
       assert.deepStrictEqual(yield* operate(journal, "b"), opened("b#1", 2))
-      standing = "leaving"
+      state = "leaving"
       assert.strictEqual(yield* operate(journal, "a"), "kept a#1")
       assert.isTrue(Exit.isInterrupted(yield* Effect.exit(operate(journal, "c"))))
     })

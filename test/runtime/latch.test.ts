@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import * as Latch from "../../src/runtime/Latch.ts"
-import { patience } from "../../src/runtime/retry.ts"
+import { backOff } from "../../src/runtime/retry.ts"
 
 describe("a latch", () => {
   it.effect("ends a sleep early, or lets it end by itself", () =>
@@ -37,7 +37,7 @@ describe("a latch", () => {
 
 it.effect("retries during an outage wait 10 ms, doubled up to one second", () =>
   Effect.gen(function* () {
-    const delays = yield* Schedule.run(Schedule.delays(patience), 0, Array.from({ length: 9 }))
+    const delays = yield* Schedule.run(Schedule.delays(backOff), 0, Array.from({ length: 9 }))
     assert.deepStrictEqual(
       Chunk.toReadonlyArray(delays).map(Duration.toMillis),
       [10, 20, 40, 80, 160, 320, 640, 1_000, 1_000]

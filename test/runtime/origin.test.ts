@@ -2,12 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import type { EnvironmentRef } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Registration from "../../src/model/Registration.ts"
-import type { SpawnScope } from "../../src/runtime/body/Origin.ts"
+import type { Origin } from "../../src/runtime/body/Origin.ts"
 import * as Scopes from "../../src/runtime/body/Origin.ts"
-import { notDurable } from "../../src/runtime/engine/EngineRegistry.ts"
+import { notDurable } from "../../src/runtime/HostServices.ts"
 
 const runLocal = Scopes.makeRunLocal()
-const session: SpawnScope = { sessionId: "s", agentFrameId: "f", runLocal }
+const session: Origin = { sessionId: "s", agentFrameId: "f", runLocal }
 const p = processId("p")
 const envRef = "process-env:sha256:00" as EnvironmentRef // any text will do: it is not loaded
 

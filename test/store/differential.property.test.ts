@@ -30,7 +30,7 @@ import { population } from "../../src/testing/arbitraries.ts"
 import type { Operation } from "../../src/testing/commands.ts"
 import { draft, namesOf, neverGiven, operations, sessions, signalTo } from "../../src/testing/commands.ts"
 import { keptOf } from "../../src/testing/evidence.ts"
-import { registrationOf } from "../../src/testing/fixtures.ts"
+import { begin, registrationOf } from "../../src/testing/fixtures.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Law from "../../src/testing/Law.ts"
 import { temporaryFile } from "./sqliteFixtures.ts"
@@ -127,8 +127,9 @@ const perform = (
         return yield* registry.appendEvent(id(asked.process), request, authority(asked.writer))
       }
       case "SendSignal": {
-        const request = signalTo(id(asked.process), asked.signalId)
-        return yield* executions.signal(id(asked.process), request, authority(asked.writer))
+        const { signalId } = asked
+        const signal = { name: "ready", payload: signalId, signalId }
+        return yield* registry.signal(id(asked.process), signal, authority(asked.writer))
       }
       case "SignalFrom": {
         const request = signalTo(id(asked.process), `from ${asked.position}`)
@@ -175,7 +176,7 @@ const perform = (
       case "Release":
         return yield* leases.completeProcessLease(lease(asked.lease))
       case "Begin":
-        return yield* activations.begin(lease(asked.lease), asked.activation, owner(0))
+        return yield* begin(lease(asked.lease), owner(0))
       case "Suspend":
         return yield* activations.suspend(lease(asked.lease), asked.reason)
       case "RecordFirstStarted":

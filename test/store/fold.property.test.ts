@@ -20,7 +20,7 @@ import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import type { Command, Writer } from "../../src/testing/arbitraries.ts"
 import { history, population } from "../../src/testing/arbitraries.ts"
 import { isFold, keptOf } from "../../src/testing/evidence.ts"
-import { registrationOf } from "../../src/testing/fixtures.ts"
+import { begin, registrationOf } from "../../src/testing/fixtures.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Law from "../../src/testing/Law.ts"
 
@@ -121,7 +121,7 @@ const perform = (cast: Cast, command: Command): Effect.Effect<unknown, { readonl
       case "Release":
         return yield* leases.completeProcessLease(lease(command.lease))
       case "Begin":
-        return yield* activations.begin(lease(command.lease), command.activation, owner(0))
+        return yield* begin(lease(command.lease), owner(0))
       case "Suspend":
         return yield* activations.suspend(lease(command.lease), command.reason)
       case "RecordFirstStarted":

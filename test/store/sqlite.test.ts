@@ -12,7 +12,7 @@ import { opaqueOwner } from "../../src/model/Lease.ts"
 import * as Changes from "../../src/operations/decisions/change.ts"
 import { accept } from "../../src/store/Decision.ts"
 import { isFold, keptOf } from "../../src/testing/evidence.ts"
-import { outputs, registrationOf } from "../../src/testing/fixtures.ts"
+import { begin, outputs, registrationOf } from "../../src/testing/fixtures.ts"
 import { fieldsOf, open, raw, temporaryFile, temporaryFolder } from "./sqliteFixtures.ts"
 
 const p = processId("p")
@@ -107,11 +107,11 @@ describe("opening a file", () => {
       const owner = opaqueOwner("worker", "life")
       const before = yield* Effect.scoped(
         Effect.gen(function* () {
-          const { register, note, leases, activations, on } = yield* open(path)
+          const { register, note, leases, on } = yield* open(path)
           yield* register("p")
           yield* note("p", { text: "ü🦀" }, "k")
           const outcome = yield* leases.claimProcessLease(p, owner, 60_000)
-          if (outcome._tag === "Acquired") yield* activations.begin(outcome.lease, 1, owner)
+          if (outcome._tag === "Acquired") yield* on(begin(outcome.lease, owner))
           return yield* on(keptOf(p))
         })
       )
@@ -258,7 +258,10 @@ describe("rows", () => {
           yield* store.transact({ lock: [p] }, (view) => {
             const row = view.row(p)
             if (row === undefined) return accept(undefined)
-            return accept(undefined, Changes.append(Changes.of(row), Facts.suspended(p, 1, "passivated"), view.nowMs))
+            return accept(
+              undefined,
+              Changes.appendFact(Changes.of(row), Facts.suspended(p, 1, "passivated"), view.nowMs)
+            )
           })
         })
       )

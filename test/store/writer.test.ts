@@ -25,7 +25,7 @@ const crafted = (opened: Effect.Effect.Success<ReturnType<typeof open>>, replayK
     const row = view.row(id)
     if (row === undefined) return accept(undefined)
     const fact = { ...Facts.cancelRequested(id, "crafted"), replayKey }
-    return accept(undefined, Changes.append(Changes.of(row), fact, view.nowMs))
+    return accept(undefined, Changes.appendFact(Changes.of(row), fact, view.nowMs))
   })
 
 /** The sizes of the commits of a store, in changes. */

@@ -1,5 +1,5 @@
 /**
- * `holdfast ls`: which processes there are, and in a few words why each stands where it stands.
+ * `holdfast ls`: lists processes, each with the reason why it does not move.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"

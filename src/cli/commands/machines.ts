@@ -5,11 +5,8 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { AnyStateMachine } from "xstate"
-import { StateMachine } from "xstate"
-import * as Machines from "../../../machines/index.ts"
+import { machines } from "../../inspector/charts/definition.ts"
 import { diagram } from "../../inspector/charts/mermaid.ts"
-import { chartOf } from "../../inspector/charts/reader.ts"
 import { importable } from "../../inspector/charts/stately.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
@@ -26,10 +23,10 @@ export const command = Command.make("machines", options, ({ name, json }) =>
   Effect.gen(function* () {
     const screen = yield* TheScreen
     if (Option.isNone(name)) {
-      const listed = machines.map((machine) => ({
+      const listed = Array.from(machines.values(), (machine) => ({
         name: machine.id,
         version: machine.version ?? "",
-        description: chartOf(machine).description ?? ""
+        description: machine.root.description ?? ""
       }))
       if (json) return yield* screen.json({ machines: listed })
       const columns = [
@@ -40,17 +37,13 @@ export const command = Command.make("machines", options, ({ name, json }) =>
       const rows = listed.map((machine) => [machine.name, machine.version, machine.description])
       return yield* printAll(screen, table(screen, columns, rows))
     }
-    const machine = machines.find(({ id }) => id === name.value)
+    const machine = machines.get(name.value)
     if (machine === undefined) return yield* notFound(`there is no machine ${name.value}; holdfast machines lists them`)
     if (json) return yield* screen.json(importable(machine))
-    yield* printAll(screen, diagram(chartOf(machine)))
+    yield* printAll(screen, diagram(machine))
   })
 ).pipe(
   Command.withDescription(
     "List the statecharts, or print one as Mermaid (with --json as the config that an editor imports)."
   )
 )
-
-const machines: ReadonlyArray<AnyStateMachine> = Object.values(Machines)
-  .flatMap((module) => Object.values<unknown>(module))
-  .filter((exported): exported is AnyStateMachine => exported instanceof StateMachine)

@@ -1,8 +1,8 @@
 /**
- * `holdfast signal`, `cancel` and `abandon`: what a person may ask of a process.
+ * `holdfast signal`, `cancel` and `abandon`: requests of a person to a process.
  *
- * Each is one durable write to the file; a host that has it open notices and acts. A process that has ended is asked for
- * nothing: that is refused.
+ * Each is one durable write to the file; a host that has it open notices and acts. A process that has ended
+ * refuses.
  */
 import { randomUUID } from "node:crypto"
 import { userInfo } from "node:os"
@@ -11,18 +11,17 @@ import * as Options from "@effect/cli/Options"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import { explain } from "../../explain/explain.ts"
-import { tellBriefly } from "../../explain/remedies.ts"
-import { ProcessAlreadyTerminal, type ProcessPruned, type ProcessUnknown, type StoreError } from "../../model/errors.ts"
+import { firstRemedy } from "../../explain/remedies.ts"
+import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import { signalEventType, signalNameProblem, signalReplayKey } from "../../model/ids.ts"
+import { signalNameProblem } from "../../model/ids.ts"
 import * as Wire from "../../model/wire.ts"
 import * as Authority from "../../operations/decisions/authority.ts"
 import type { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
-import { change, presentRow } from "../database.ts"
+import { change } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import type { CliFailure } from "../Screen.ts"
@@ -66,9 +65,8 @@ export const cancel = Command.make(
     change(
       db,
       Effect.gen(function* () {
-        yield* runningRow(id)
         const registry = yield* ProcessRegistry
-        yield* registry.requestProcessCancel(id, Option.getOrNull(why), Authority.host)
+        yield* registry.cancelRunning(id, Option.getOrNull(why), Authority.host)
         yield* report(id, "it was asked to stop", json)
       })
     )
@@ -98,10 +96,10 @@ export const abandon = Command.make(
           },
           Authority.host
         )
-        yield* report(id, "it may be given up", json)
+        yield* report(id, "it may be abandoned", json)
       })
     )
-).pipe(Command.withDescription("Allow a process to be given up, its outcome unknown, once nobody holds it."))
+).pipe(Command.withDescription("Allow a process to be abandoned, its outcome unknown, once its lease is free."))
 
 /** In a container the user may have no name. */
 const operator: Effect.Effect<string> = Effect.try(() => `operator:${userInfo().username}`).pipe(
@@ -114,26 +112,16 @@ const parsed = (payload: string): Effect.Effect<unknown, CliFailure> =>
     catch: () => misused(`--payload takes JSON, and ${harmless(payload)} is none; a text needs its quotes: '"text"'`)
   })
 
-const runningRow = (
-  id: ProcessId
-): Effect.Effect<void, ProcessAlreadyTerminal | ProcessUnknown | ProcessPruned | StoreError, ProcessStore> =>
-  Effect.flatMap(presentRow(id), ({ snapshot }) => {
-    const state = lifecycleOf(snapshot)
-    return state === "running" ? Effect.void : Effect.fail(new ProcessAlreadyTerminal({ processId: id, state }))
-  })
-
 const send = (id: ProcessId, name: string, payload: unknown, signalId: string, json: boolean) =>
   Effect.gen(function* () {
     const screen = yield* TheScreen
     const registry = yield* ProcessRegistry
-    yield* runningRow(id)
-    const request = { eventType: signalEventType(name), payload, replayKey: signalReplayKey(id, name, signalId) }
-    const { event } = yield* registry.appendEvent(id, request, Authority.external)
+    const { event } = yield* registry.signal(id, { name, payload, signalId }, Authority.external)
     if (json) return yield* screen.json(Wire.wire.event.encode(event))
     yield* screen.print(`${harmless(id)}: the signal ${name} is recorded as event #${event.sequence}`)
   })
 
-/** What was asked for is durable; what comes of it is the sweep's and the holder's, so that is said too. */
+/** Says that the request is durable, and what the sweep or the holder will do about it. */
 const report = (
   id: ProcessId,
   asked: string,
@@ -151,6 +139,6 @@ const report = (
       return record === undefined ? undefined : yield* screen.json(Wire.wire.record.encode(record))
     }
     const explanation = yield* explain(id)
-    const said = harmless(`${id}: ${asked}. ${tellBriefly(explanation.moves)}`)
+    const said = harmless(`${id}: ${asked}. ${firstRemedy(explanation.moves)}`)
     yield* printAll(screen, wrapped(said, screen.width))
   })

@@ -1,5 +1,5 @@
 /**
- * `holdfast show ID`: one process, with its lease, its waits, its last events and what its body's operations came to.
+ * `holdfast show ID`: one process, with its lease, its waits, its last events and the outcomes of its body's operations.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -7,9 +7,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { reasonsOf } from "../../explain/explain.ts"
 import { showAll } from "../../explain/redaction.ts"
-import { holderName, quoted } from "../../explain/remedies.ts"
+import { ago, holderName, moment, quoted } from "../../explain/remedies.ts"
 import { brief } from "../../explain/render.ts"
-import { ago, moment } from "../../explain/times.ts"
 import { journalView } from "../../inspector/views/process.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { leaseIn } from "../../model/Lease.ts"
@@ -67,7 +66,7 @@ export const command = Command.make("show", options, ({ id, db, json, events: mo
 
 const hint = (screen: Screen, id: ProcessId, row: ProcessRow): Effect.Effect<void> =>
   screen.isLive && row.snapshot.status === "active"
-    ? screen.remark(screen.paint("faint", `\nwhy it stands there: holdfast explain ${quoted(id)}`))
+    ? screen.remark(screen.paint("faint", `\nwhy: holdfast explain ${quoted(id)}`))
     : Effect.void
 
 const fieldsOf = (row: ProcessRow, state: string, nowMs: number): Parameters<typeof pairs>[1] => {
@@ -90,7 +89,7 @@ const fieldsOf = (row: ProcessRow, state: string, nowMs: number): Parameters<typ
     ["first run", context.firstStarted && since(context.firstStarted.startedAtMs)],
     ["payload", "payload" in input ? compact(input.payload) : undefined],
     ["external ref", context.externalRef && `${context.externalRef.backend} ${context.externalRef.id}`],
-    ["held by", held === undefined ? "nobody" : holderName(held.owner)],
+    ["held by", held === undefined ? "–" : holderName(held.owner)],
     ["lease until", held && moment(held.expiresAtMs)],
     ...context.waits.map(({ kind, sinceMs }) => ["waits for", `${kind.key}, since ${since(sinceMs)}`] as const),
     ["asked to stop", context.cancelRequest && requested(context.cancelRequest.reason, context.cancelRequest, since)],

@@ -48,7 +48,7 @@ export const command = Command.make("sweep", { db: Shared.db, json: Shared.json 
   )
 ).pipe(
   Command.withDescription(
-    "Reconcile without a host: give up what may be given up, end what was cancelled before it ran. Bodies are left to hosts."
+    "Reconcile without a host: abandon what may be abandoned, end what was cancelled before it ran. Bodies are left to hosts."
   )
 )
 

@@ -1,5 +1,5 @@
 /**
- * `holdfast tail [ID]`: events as they are committed, by whichever program.
+ * `holdfast tail [ID]`: follows events as any program commits them.
  *
  * Invariant: of one process no event is left out or shown twice, and they come in the order of its log.
  */
@@ -19,11 +19,11 @@ import * as Shared from "../options.ts"
 import { eventLine } from "../rows.ts"
 import { interruptIsItsEnd, misused, TheScreen } from "../Screen.ts"
 
-/** How often the file is asked whether somebody else committed. Units: milliseconds. */
+/** How often the file is polled for commits of other programs. Units: milliseconds. */
 export const pollMs = 100
 
 /** How many events of the past are shown first, when nothing else is asked for. */
-export const shownFirst = 10
+const shownFirst = 10
 
 const options = {
   id: Shared.id.pipe(Args.optional),

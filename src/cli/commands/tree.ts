@@ -107,7 +107,7 @@ const reached = (rows: ReadonlyArray<ProcessRow>, leads: Leads): Read =>
 
 const bytewise = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
-/** Whoever's parent is not there stands at a root of its own. A circle, which only damage makes, is cut where it closes. */
+/** A row whose parent is missing is a root. A circle, which only damage makes, is cut where it closes. */
 const forestOf = (rows: ReadonlyArray<ProcessRow>): ReadonlyArray<Node> => {
   const present = new Set(rows.map(({ base }) => base.registration.id))
   const childrenOf = new Map<ProcessId, Array<ProcessRow>>()

@@ -54,7 +54,7 @@ export const command = Command.make("verify", options, ({ ids, db, json }) =>
   )
 ).pipe(Command.withDescription("Fold every log anew and compare it with what is stored. Exit code 1 if they differ."))
 
-/** The store in context, telling of each page of rows that is read from it: a long verification is seen to go on. */
+/** The store in context, with progress for each page of rows that is read, so that a long verification shows progress. */
 const watched = (screen: Screen): Effect.Effect<typeof ProcessStore.Service, never, ProcessStore> =>
   Effect.map(ProcessStore, (store) => {
     let seen = 0

@@ -1,12 +1,12 @@
 /**
- * `holdfast wakes` and `holdfast redrive`: the messages that processes owe to sessions, and sending a discarded one again.
+ * `holdfast wakes` and `holdfast redrive`: lists the messages of processes for sessions, and sends a discarded one again.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { ago, away } from "../../explain/times.ts"
+import { ago, away } from "../../explain/remedies.ts"
 import type { BlockedView, WakeView } from "../../inspector/views/wakes.ts"
 import { blockedView, undelivered, wakeView } from "../../inspector/views/wakes.ts"
 import type { InputInvalid, StoreError } from "../../model/errors.ts"
@@ -25,7 +25,7 @@ const options = {
   db: Shared.db,
   json: Shared.json,
   state: Options.choice("state", ["pending", "enqueuing", "enqueued", "discarded", "any"] as const).pipe(
-    Options.withDescription("Only those that stand so. Default: all that were not delivered (enqueued)."),
+    Options.withDescription("Only those in this state. Default: all that were not delivered (enqueued)."),
     Options.optional
   ),
   session: Shared.text("session", "session", "Only those for this session; s/frame:f names a frame.").pipe(
@@ -72,7 +72,7 @@ export const command = Command.make("wakes", options, ({ db, json, limit, ...wan
       if (groups.length > most) yield* screen.remark(`${groups.length - most} more groups are blocked: raise --limit`)
     })
   )
-).pipe(Command.withDescription("List the wakes that sessions were not told of yet, and what holds others up."))
+).pipe(Command.withDescription("List the wakes that were not delivered yet, and the groups that are blocked."))
 
 /** `holdfast redrive`. */
 export const redrive = Command.make(
@@ -114,7 +114,7 @@ const queryOf = ({ state, session, process, before }: Wanted): Omit<WakeQuery, "
 
 const statesOf = (state: WakeState | "any" | undefined): Pick<WakeQuery, "states"> => {
   if (state === "any") return {}
-  return { states: state === undefined ? [...undelivered.discarded, ...undelivered.owed] : [state] }
+  return { states: state === undefined ? [...undelivered.discarded, ...undelivered.pending] : [state] }
 }
 
 const isAsked =

@@ -16,7 +16,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { ChildOptions, ExecutionContext } from "../../runtime/body/ExecutionContext.ts"
-import type { ProcessScope } from "../../runtime/body/Surroundings.ts"
+import type { Surroundings } from "../../runtime/body/Surroundings.ts"
 import type { AnySignal, EventDefinition, Signal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { Trigger } from "../../runtime/HostServices.ts"
@@ -102,14 +102,14 @@ export interface BodyContext {
 }
 
 /** What surrounds a body. Each default, where the host supplies nothing, is that of the facet. */
-export interface BodySurroundings extends Pick<ProcessScope, "sessionScope" | "causedBy" | "turn" | "tools"> {
-  readonly protocol: ProcessScope["facets"]["protocol"]
+export interface BodySurroundings extends Pick<Surroundings, "sessionScope" | "causedBy" | "turn" | "tools"> {
+  readonly protocol: Surroundings["hostServices"]["protocol"]
   /** The environment the process was started under. */
   readonly environment: () => Promise<EnvironmentSpec>
   /** Registers a trigger in the name of the process. */
   readonly registerTrigger: (trigger: Pick<Trigger, "id" | "definition">) => Promise<"kept" | "refused">
-  /** Tells people who watch what the body is doing. It is not stored. */
-  readonly tell: (kind: string, detail: unknown) => Promise<void>
+  /** Reports to people who watch what the body is doing. It is not stored. */
+  readonly report: (kind: string, detail: unknown) => Promise<void>
   /** The bytes under a reference; `undefined` when there are none. */
   readonly attachment: (ref: string) => Promise<Uint8Array | undefined>
   /** Puts what is kept elsewhere in the place of what stands for it. */
@@ -207,17 +207,17 @@ const contextOf = (
     phase: (name, run) => perform(context.phase(name, fromPromise(run))),
     surroundings: () =>
       perform(
-        Effect.map(context.surroundings, ({ sessionScope, causedBy, turn, tools, facets, ...around }) => ({
+        Effect.map(context.surroundings, ({ sessionScope, causedBy, turn, tools, hostServices, ...around }) => ({
           sessionScope,
           causedBy,
           turn,
           tools,
-          protocol: facets.protocol,
+          protocol: hostServices.protocol,
           environment: () => perform(around.environment),
           registerTrigger: (trigger) => perform(around.registerTrigger(trigger)),
-          tell: (kind, detail) => perform(around.tell(kind, detail)),
-          attachment: (ref) => perform(facets.attachments.get(ref)),
-          materialize: (value) => perform(facets.projections.materialize(value))
+          report: (kind, detail) => perform(around.report(kind, detail)),
+          attachment: (ref) => perform(hostServices.attachments.get(ref)),
+          materialize: (value) => perform(hostServices.projections.materialize(value))
         }))
       ),
     start: (startable, options) =>

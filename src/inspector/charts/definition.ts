@@ -1,10 +1,20 @@
 /**
- * Questions about where a snapshot stands in its machine: active states, accepted events, transitions taken.
+ * Reads machine definitions: the library's machines, their states and transitions, and which of these a snapshot has active.
  *
  * Invariant: a state is named by the id XState gives it and a transition by {@link transitionId}, here and in every chart.
  */
 import type { AnyStateMachine } from "xstate"
+import { StateMachine } from "xstate"
+import * as Library from "../../../machines/index.ts"
 import type { CommandView } from "../View.ts"
+
+/** Every machine that `machines/` exports, by its id. */
+export const machines: ReadonlyMap<string, AnyStateMachine> = new Map(
+  Object.values<Readonly<Record<string, unknown>>>(Library)
+    .flatMap((module) => Object.values(module))
+    .filter((value): value is AnyStateMachine => value instanceof StateMachine)
+    .map((machine) => [machine.id, machine])
+)
 
 /** A state of a machine, the machine itself among them. */
 export type StateNode = AnyStateMachine["root"]
@@ -12,7 +22,7 @@ export type StateNode = AnyStateMachine["root"]
 /** What one event does in a state. */
 export type StateTransition = NonNullable<ReturnType<StateNode["transitions"]["get"]>>[number]
 
-/** Where a snapshot stands, as XState writes it. */
+/** The active states of a snapshot, as XState writes them. */
 export type StateValue = string | { readonly [key: string]: StateValue | undefined }
 
 /** A state and everything within it, in the order in which they are written. */
@@ -24,6 +34,25 @@ export const statesOf = (node: StateNode): ReadonlyArray<StateNode> => [
 /** The transitions of a state, in the order in which they are tried. */
 export const transitionsOf = (node: StateNode): ReadonlyArray<StateTransition> =>
   [...node.transitions.values(), node.always ?? []].flat()
+
+/** The events that the states of a machine handle, each once. */
+export const eventsOf = ({ root }: AnyStateMachine): ReadonlyArray<string> =>
+  [...new Set(statesOf(root).flatMap((node) => transitionsOf(node).map(({ eventType }) => eventType)))].filter(
+    (event) => event !== ""
+  )
+
+/** The state that a compound one enters first. */
+export const initialOf = (node: StateNode): string | undefined =>
+  node.type === "compound" ? node.initial.target[0]?.key : undefined
+
+/** The event of a transition with its guard, as a reader names it: `event [guard]`. */
+export const triggerOf = ({
+  eventType,
+  guard
+}: StateTransition): { readonly event: string; readonly guard: string } => ({
+  event: eventType === "" ? "always" : eventType.startsWith("xstate.done.state.") ? "done" : eventType,
+  guard: guard === undefined ? "" : ` [${nameOf(guard) ?? "condition"}]`
+})
 
 /** Names a transition: its state, its event, and its place among those of the same event. */
 export const transitionId = (node: StateNode, transition: StateTransition): string => {

@@ -2,7 +2,7 @@
  * The picture of a machine: states as nested boxes, transitions as lines, laid out once by elkjs and kept.
  *
  * Transitions that stay in their state and only ask for commands are notes in its box. The layout engine takes up to a second
- * of pure computing, so it works in a thread of its own, which exists for one layout: no host stands still for a picture.
+ * of pure computing, so it works in a thread of its own, which exists for one layout: no host pauses for a picture.
  */
 
 import { Worker } from "node:worker_threads"

@@ -4,8 +4,9 @@
  * Mermaid joins only states of the same level. So a transition from a state into itself is drawn from each of its parts, and
  * one that crosses a border is drawn between the two states of a level that contain its ends, naming the real one.
  */
-import type { ChartState, ChartTransition } from "./reader.ts"
-import { flattened } from "./reader.ts"
+import type { AnyStateMachine } from "xstate"
+import type { StateNode, StateTransition } from "./definition.ts"
+import { initialOf, statesOf, transitionsOf, triggerOf } from "./definition.ts"
 
 type Path = ReadonlyArray<string>
 
@@ -16,20 +17,16 @@ interface Arrow {
 }
 
 /** The lines of a `stateDiagram-v2`. Events that leave a state as it is are not drawn. */
-export const diagram = (chart: ChartState): ReadonlyArray<string> => {
-  const names = namesIn(chart)
-  const arrows = arrowsIn(chart)
-  return [
-    "stateDiagram-v2",
-    ...(chart.kind === "parallel"
-      ? composite({ ...chart, path: [] }, names, arrows, "  ")
-      : within(chart, names, arrows, "  "))
-  ]
+export const diagram = ({ root }: AnyStateMachine): ReadonlyArray<string> => {
+  const names = namesIn(root)
+  const arrows = statesOf(root).flatMap((state) => transitionsOf(state).flatMap((each) => arrowsOf(state, each)))
+  const draw = root.type === "parallel" ? composite : within
+  return ["stateDiagram-v2", ...draw(root, names, arrows, "  ")]
 }
 
 /** Short names where they are unique, with the names of the parents where they are not. */
-const namesIn = (chart: ChartState): ((path: Path) => string) => {
-  const paths = flattened(chart).map(({ path }) => path)
+const namesIn = (root: StateNode): ((path: Path) => string) => {
+  const paths = statesOf(root).map(({ path }) => path)
   return (path) => {
     if (path.length === 0) return "machine"
     const depths = path.map((_, index) => index + 1)
@@ -39,23 +36,25 @@ const namesIn = (chart: ChartState): ((path: Path) => string) => {
 }
 
 const within = (
-  state: ChartState,
+  state: StateNode,
   names: (path: Path) => string,
   arrows: ReadonlyArray<Arrow>,
   indent: string
 ): ReadonlyArray<string> => {
-  const children = state.states.flatMap((child) => composite(child, names, arrows, indent))
+  const parts = partsOf(state)
+  const children = parts.flatMap((child) => composite(child, names, arrows, indent))
+  const initial = initialOf(state)
   const own = arrows.filter(({ from }) => same(from.slice(0, -1), state.path))
   return [
-    ...(state.initial === undefined ? [] : [`${indent}[*] --> ${names([...state.path, state.initial])}`]),
+    ...(initial === undefined ? [] : [`${indent}[*] --> ${names([...state.path, initial])}`]),
     ...children,
     ...own.map(({ from, to, label }) => `${indent}${names(from)} --> ${names(to)} : ${label}`),
-    ...state.states.filter(({ kind }) => kind === "final").map(({ path }) => `${indent}${names(path)} --> [*]`)
+    ...parts.filter(({ type }) => type === "final").map(({ path }) => `${indent}${names(path)} --> [*]`)
   ]
 }
 
 const composite = (
-  state: ChartState,
+  state: StateNode,
   names: (path: Path) => string,
   arrows: ReadonlyArray<Arrow>,
   indent: string
@@ -63,38 +62,37 @@ const composite = (
   const name = names(state.path)
   const key = state.path.at(-1) ?? name
   const declared = name === key ? name : `"${key}" as ${name}`
-  if (state.states.length === 0) {
+  const parts = partsOf(state)
+  if (parts.length === 0) {
     if (name !== key) return [`${indent}state ${declared}`]
-    // Whatever an arrow leads to or from exists by that.
+    // An arrow to or from a state declares it.
     const isDrawn =
-      state.kind === "final" || arrows.some(({ from, to }) => same(from, state.path) || same(to, state.path))
+      state.type === "final" || arrows.some(({ from, to }) => same(from, state.path) || same(to, state.path))
     return isDrawn ? [] : [`${indent}${name}`]
   }
   const deeper = `${indent}  `
-  const regions = state.states.map((child) => composite(child, names, arrows, deeper))
+  const regions = parts.map((child) => composite(child, names, arrows, deeper))
   const lines =
-    state.kind === "parallel"
+    state.type === "parallel"
       ? regions.flatMap((region, index) => (index === 0 ? region : [`${deeper}--`, ...region]))
       : within(state, names, arrows, deeper)
   return [`${indent}state ${declared} {`, ...lines, `${indent}}`]
 }
 
-const arrowsIn = (chart: ChartState): ReadonlyArray<Arrow> =>
-  flattened(chart).flatMap((state) =>
-    state.transitions.flatMap((transition) =>
-      transition.target === undefined ? [] : arrowsOf(state, transition, transition.target)
-    )
-  )
-
-const arrowsOf = (state: ChartState, transition: ChartTransition, target: Path): ReadonlyArray<Arrow> => {
-  const label = transition.guard === undefined ? transition.event : `${transition.event} [${transition.guard}]`
+const arrowsOf = (state: StateNode, transition: StateTransition): ReadonlyArray<Arrow> => {
+  const target = transition.target?.[0]?.path
+  if (target === undefined) return []
+  const { event, guard } = triggerOf(transition)
+  const label = `${event}${guard}`
   if (target.length > state.path.length && begins(target, state.path)) {
-    return state.states
-      .filter((child) => !child.transitions.some(({ event }) => event === transition.event))
+    return partsOf(state)
+      .filter((child) => !transitionsOf(child).some(({ eventType }) => eventType === transition.eventType))
       .map((child) => lifted(child.path, target, label))
   }
   return [lifted(state.path, target, label)]
 }
+
+const partsOf = (state: StateNode): ReadonlyArray<StateNode> => Object.values<StateNode>(state.states)
 
 const lifted = (from: Path, to: Path, label: string): Arrow => {
   const shared = from.findIndex((key, index) => key !== to[index])

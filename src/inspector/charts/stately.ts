@@ -4,7 +4,7 @@
  * ```
  * commit ─► each changed process ─► @xstate.actor (when it is new here) ─► @xstate.event, for each event ─► @xstate.snapshot
  * ```
- * Invariant: pure shapes, no dependency: whoever wants them sends them on, as JSON; what the protocol calls undefined is left
+ * Invariant: pure shapes, no dependency: the caller sends them on, as JSON; what the protocol calls undefined is left
  * out. A process is one actor, under its id.
  * @see https://github.com/statelyai/inspect
  */
@@ -16,12 +16,11 @@ import type { AnyStateMachine } from "xstate"
 import type { ProcessSnapshot } from "../../../machines/process/lifecycle.ts"
 import { processMachine } from "../../../machines/process/machine.ts"
 import type { Redact } from "../../explain/redaction.ts"
-import { showAll } from "../../explain/redaction.ts"
+import { redactContext, showAll } from "../../explain/redaction.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Change } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { redactContext } from "../redaction.ts"
 
 /** The version of the package whose shapes these are; it marks every message. */
 const protocol = "0.7.2"
@@ -47,7 +46,7 @@ export interface StatelySnapshot {
 
 /** What happened, with what was recorded of it. */
 export interface StatelyHappening {
-  /** What the machine was told. */
+  /** The event that the machine took. */
   readonly type: string
   readonly sequence: number
   readonly eventType: string
@@ -73,7 +72,7 @@ export type StatelyEvent =
 
 /** What is known of a process besides its change. */
 export interface StatelyPlace {
-  /** Whether it was not told of before. */
+  /** Whether it is reported for the first time. */
   readonly isNew: boolean
   /** The process at the top of its tree. */
   readonly rootId: string
@@ -145,7 +144,7 @@ export const followStately = (
     const store = yield* ProcessStore
     const queue = yield* Effect.acquireRelease(Queue.sliding<ReadonlyArray<Change>>(waiting), Queue.shutdown)
     yield* store.onCommit((changes) => void queue.unsafeOffer(changes))
-    /** The roots of the processes that were told of. */
+    /** The roots of the processes that were reported. */
     const roots = new Map<ProcessId, ProcessId>()
     const rootOf = (id: ProcessId, parent: ProcessId | undefined): Effect.Effect<ProcessId> => {
       if (parent === undefined) return Effect.succeed(id)
@@ -160,7 +159,7 @@ export const followStately = (
         Effect.catchAll(() => Effect.succeed(parent))
       )
     }
-    const tell = (change: Change) =>
+    const report = (change: Change) =>
       Effect.gen(function* () {
         const { id, parent } = change.row.base.registration
         const known = roots.get(id)
@@ -170,14 +169,14 @@ export const followStately = (
         return statelyEvents(change, { isNew: known === undefined, rootId }, redact)
       })
     return Stream.fromQueue(queue).pipe(
-      Stream.mapConcatEffect((changes) => Effect.map(Effect.forEach(changes, tell), (told) => told.flat()))
+      Stream.mapConcatEffect((changes) => Effect.map(Effect.forEach(changes, report), (events) => events.flat()))
     )
   })
 
 /**
  * A machine's config as plain JSON: what an editor imports, and what `createMachine` makes the same chart of.
  *
- * A machine's `definition` is another thing, and loses transitions when it is read back. Functions stand as their names, as
+ * A machine's `definition` is another thing, and loses transitions when it is read back. Functions are written as their names, as
  * the protocol has them; where a name says nothing (a context, params) they are left out.
  */
 export const importable = ({ config }: AnyStateMachine): unknown =>

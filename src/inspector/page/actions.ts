@@ -8,7 +8,7 @@ import type { Field } from "./json.ts"
 import { fieldFor } from "./json.ts"
 
 /** Whether the host takes actions at all. */
-export const takesActions = (host: HostView | undefined): boolean => host?.levers === true
+export const takesActions = (host: HostView | undefined): boolean => host?.actions === true
 
 /** Sends a signal that the process declares, with a form made from its schema. */
 export const openSignal = (view: ProcessView, done: () => void): void => {
@@ -80,7 +80,7 @@ export const openRedrive = (wakeId: string, done: () => void): void =>
   })
 
 const run = async (name: string, body: unknown): Promise<undefined> => {
-  await post(`levers/${name}`, body)
+  await post(`actions/${name}`, body)
 }
 
 interface Question {

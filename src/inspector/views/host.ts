@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Explanations from "../../explain/Explanation.ts"
-import type { HostView } from "../../explain/explain.ts"
+import type { ExplainOptions } from "../../explain/explain.ts"
 import { explain, noHost } from "../../explain/explain.ts"
 import type { Redact } from "../../explain/redaction.ts"
 import { showAll } from "../../explain/redaction.ts"
@@ -23,7 +23,7 @@ import type { LatestSweeps } from "../../supervision/RecoverySweep.ts"
 import { RecoverySweep } from "../../supervision/RecoverySweep.ts"
 import type { SweepReport } from "../../supervision/SweepReport.ts"
 import type { TreeNode } from "../../supervision/Tree.ts"
-import type { Elsewhere } from "../feed.ts"
+import type { ExternalChanges } from "../feed.ts"
 import { polling } from "../feed.ts"
 import type { InspectorParts, Part } from "../InspectorSource.ts"
 import { wakesPart } from "./wakes.ts"
@@ -42,7 +42,7 @@ export const hostParts = (redact: Redact = showAll): Effect.Effect<InspectorPart
       sweeps: Effect.map(sweep.latest, (latest) => sweepViews(latest, redact)),
       wakes: wakesPart(outbox),
       redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),
-      explain: yield* explaining({ ...host.sight, redact })
+      explain: yield* explaining({ ...host.facts, redact })
     }
   })
 
@@ -56,18 +56,20 @@ export const fileParts = (
   })
 
 /**
- * What other programs change, as the host in context hears of it.
+ * The changes of other programs, as the host in context receives them.
  *
- * A host asks its store while somebody listens; whoever asked beside it would take answers from it. Its hub is in every
- * context that `SingleHost` makes; what else calls itself a host may lack it, and its store is asked.
+ * A host polls its store while it has listeners, and a second poller would take answers from it. `SingleHost` always provides
+ * the hub; without it the store is polled.
  */
-export const hostElsewhere: Effect.Effect<Elsewhere, never, ProcessStore> = Effect.gen(function* () {
+export const hostExternalChanges: Effect.Effect<ExternalChanges, never, ProcessStore> = Effect.gen(function* () {
   const hub = yield* Effect.serviceOption(ChangeHub)
   return Option.isSome(hub) ? ({ mark }) => hub.value.listen(mark) : polling(yield* ProcessStore)
 })
 
 /** An explanation as the page reads it: its wire form, and the same as text. */
-const explaining = (view: HostView): Effect.Effect<(id: ProcessId) => Part, never, ProcessStore | OwnerLiveness> =>
+const explaining = (
+  view: ExplainOptions
+): Effect.Effect<(id: ProcessId) => Part, never, ProcessStore | OwnerLiveness> =>
   Effect.map(
     Effect.context<ProcessStore | OwnerLiveness>(),
     (context) => (id) =>
@@ -90,7 +92,7 @@ const nodeView = ({ name, kind, state, restarts, note, lastFailure, children }: 
   children: children.map((child) => nodeView(child, redact))
 })
 
-/** The newest sweep stands first, also when it met nothing; the eventful ones before it follow. */
+/** The newest sweep comes first, also when it met nothing; the eventful ones before it follow. */
 const sweepViews = ({ report, eventful, failure }: LatestSweeps, redact: Redact): ReadonlyArray<unknown> => [
   ...(failure === undefined ? [] : [{ at_ms: failure.atMs, problem: failure.problem, ...noRows }]),
   ...(report === undefined || report === eventful[0] ? [] : [sweepView(report, redact)]),

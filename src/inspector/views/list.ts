@@ -1,24 +1,24 @@
 /**
- * The list of processes: paged by id, narrowed by state in the store and by everything else here, a bounded while at a time.
+ * The list of processes: paged by id, filtered by state in the store and by everything else here, within a time budget.
  *
  * Invariant: no request looks at rows for much longer than {@link budgetMs}, whatever it searches for. A page that is not
- * full has a `next`, and whoever wants more asks again from there.
+ * full has a `next`, and the client asks again from there.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { isActive, lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { Redact } from "../../explain/redaction.ts"
+import { labelOf } from "../../explain/redaction.ts"
 import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { StatusFilter } from "../../model/ListFilter.ts"
 import { originatorScopeId } from "../../model/Provenance.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
-import { labelOf } from "../redaction.ts"
 import type { ListView, RowView } from "../View.ts"
 
 /** For how long one request looks at rows. Units: milliseconds. */
-export const budgetMs = 120
+const budgetMs = 120
 
 /** How many rows are read between two looks at the clock. */
 const chunk = 250
@@ -33,7 +33,7 @@ export interface ListRequest extends RowQuery {
 /**
  * Reads a page.
  *
- * On the first page a process whose id is exactly the text stands first, so that an id that is known is found at once.
+ * On the first page a process whose id equals the text comes first, so that a known id is found at once.
  */
 export const listPage = (
   store: typeof ProcessStore.Service,
@@ -72,10 +72,7 @@ export const listPage = (
     }
   })
 
-/** How many rows are read at once in search of children: most processes have none, or few. */
-const few = 25
-
-/** The children of a process that have its id and a name for an id, as bodies start them; at most `limit` are looked at. */
+/** The children of a process, ascending by id; of more than `limit`, the first. */
 export const childrenOf = (
   store: typeof ProcessStore.Service,
   id: ProcessId,
@@ -83,19 +80,10 @@ export const childrenOf = (
   limit = 500
 ): Effect.Effect<{ readonly rows: ReadonlyArray<RowView>; readonly complete: boolean }, StoreError> =>
   Effect.gen(function* () {
-    const prefix = `${id}/`
-    const rows: Array<RowView> = []
-    let after = prefix as ProcessId // ids are in bytewise order: those that begin with this text lie together
-    for (let looked = 0; looked < limit; looked += few) {
-      const page = yield* store.list({ filter: { status: "any" }, after, limit: few })
-      for (const row of page) {
-        after = row.base.registration.id
-        if (!after.startsWith(prefix)) return { rows, complete: true }
-        if (row.base.registration.parent?.processId === id) rows.push(rowView(row, redact))
-      }
-      if (page.length < few) return { rows, complete: true }
-    }
-    return { rows, complete: false }
+    const children = yield* store.children.of(id)
+    const found = yield* Effect.forEach(children.slice(0, limit), ({ processId }) => store.find(processId))
+    const rows = found.flatMap((child) => (child._tag === "Present" ? [rowView(child.row, redact)] : []))
+    return { rows, complete: children.length <= limit }
   })
 
 const hasStatus = (row: ProcessRow, status: StatusFilter, redact: Redact): boolean =>

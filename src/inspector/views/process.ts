@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { processMachine } from "../../../machines/process/machine.ts"
 import * as Step from "../../../machines/xstate/step.ts"
 import type { Redact } from "../../explain/redaction.ts"
+import { redactContext, redactEvent, redactRecord } from "../../explain/redaction.ts"
 import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
@@ -20,7 +21,6 @@ import { existingRow } from "../../operations/existing.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
-import { redactContext, redactEvent, redactRecord } from "../redaction.ts"
 import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
 import { childrenOf, rowView } from "./list.ts"
 
@@ -57,7 +57,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
 /** How many entries of a journal are shown: bodies that run for weeks write thousands. */
 const maxJournal = 200
 
-/** An entry of a journal; what an operation came to is the body's own, so it is redacted. */
+/** An entry of a journal; the outcome of an operation is the body's own, so it is redacted. */
 export const journalView = ({ atMs, outcome, ...rest }: JournalEntry, redact: Redact): JournalView => ({
   ...rest,
   at_ms: atMs,
@@ -109,7 +109,7 @@ export const stateAt = (
         : Step.advance(processMachine, before, lifecycleEventOf(event))
     const { snapshot, commands } = step
     const active = activeStates(processMachine, snapshot.value)
-    const told = event === undefined ? undefined : lifecycleEventOf(event).type
+    const type = event === undefined ? undefined : lifecycleEventOf(event).type
     return {
       sequence,
       event: event === undefined ? null : eventView(event, redact),
@@ -117,9 +117,9 @@ export const stateAt = (
       machine: processMachine.id,
       active,
       taken:
-        told === undefined
+        type === undefined
           ? []
-          : transitionsTaken(processMachine, told, {
+          : transitionsTaken(processMachine, type, {
               before: activeStates(processMachine, before.value),
               after: active,
               commands

@@ -75,24 +75,24 @@ export const blockedView = (group: BlockedGroup): BlockedView => ({
 })
 
 /** What was not delivered: what a listing shows unless it is asked for more. */
-export const undelivered = { owed: ["pending", "enqueuing"], discarded: ["discarded"] } as const
+export const undelivered = { pending: ["pending", "enqueuing"], discarded: ["discarded"] } as const
 
 /** How many rows of each kind, and how many groups, the page shows. */
 export const maxShown = 100
 
 /** What is read of an outbox. */
-export interface OutboxSight {
+export interface OutboxReads {
   readonly report: Effect.Effect<WakeReport, PartFailed>
   readonly list: (query: WakeQuery) => Effect.Effect<ReadonlyArray<WakeRow>, PartFailed>
 }
 
-/** The outbox as the page shows it: what was discarded, what is owed, what holds others up; the newest of each. */
-export const wakesPart = ({ report, list }: OutboxSight): Part =>
+/** The outbox as the page shows it: the discarded, the undelivered and the blocked groups; the newest of each. */
+export const wakesPart = ({ report, list }: OutboxReads): Part =>
   Effect.gen(function* () {
     const discarded = yield* list({ states: undelivered.discarded, limit: maxShown })
-    const owed = yield* list({ states: undelivered.owed, limit: maxShown })
+    const pending = yield* list({ states: undelivered.pending, limit: maxShown })
     const { counts, blocked } = yield* report
-    const rows = [...discarded, ...owed].map((row) => wakeView(row, blocked))
+    const rows = [...discarded, ...pending].map((row) => wakeView(row, blocked))
     const all = counts.pending + counts.enqueuing + Object.values(counts.discarded).reduce((sum, count) => sum + count)
     return {
       counts,

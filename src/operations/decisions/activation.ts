@@ -1,17 +1,15 @@
 /**
  * Activations: one run of a body under one lease, from `process.started` to an end or a hand-back.
  */
-import { isActive, isStarted, lifecycleOf, nextAttempt } from "../../../machines/process/lifecycle.ts"
-import type { LeaseLost } from "../../model/errors.ts"
-import { EventRejected, ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
+import { isActive, isStarted, nextAttempt } from "../../../machines/process/lifecycle.ts"
+import type { LeaseLost, ProcessUnknown } from "../../model/errors.ts"
 import type { SuspendReason } from "../../model/facts.ts"
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import * as Ids from "../../model/ids.ts"
 import type { Lease, LeaseOwner } from "../../model/Lease.ts"
-import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
-import { accept, refuse } from "../../store/Decision.ts"
-import { leaseRefusal, onRow, onRowUnder } from "./authority.ts"
+import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
+import { accept } from "../../store/Decision.ts"
+import { onRow, onRowUnder } from "./authority.ts"
 import * as Changes from "./change.ts"
 
 /** Appends the fact that an activation begins, under the lease that the change holds. */
@@ -29,37 +27,8 @@ export const begun = (
     fencingToken: lease.fencingToken,
     ...(trace === undefined ? {} : { trace })
   })
-  return Changes.append(change, fact, nowMs)
+  return Changes.appendFact(change, fact, nowMs)
 }
-
-/** What beginning an activation touches. */
-export const beginPlan = (lease: Lease, activation: number): Plan => ({
-  lock: [lease.processId],
-  replays: [{ processId: lease.processId, key: Ids.startedReplayKey(lease.processId, activation) }]
-})
-
-/**
- * Begins the activation that the worker expects to be the next one.
- *
- * The same activation under the same fence is a replay; another one's is a conflict, which means somebody else began it.
- */
-export const begin =
-  (lease: Lease, activation: number, owner: LeaseOwner) =>
-  (view: View): Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost | EventRejected> => {
-    const id = lease.processId
-    const row = view.row(id)
-    if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
-    const earlier = view.replayed(id, Ids.startedReplayKey(id, activation))
-    if (earlier !== undefined) {
-      return startedUnder(earlier.payload) === lease.fencingToken ? accept(row) : refuse(conflict(id, activation))
-    }
-    const refusal = leaseRefusal(row, lease, view.nowMs)
-    if (refusal !== undefined) return refuse(refusal)
-    const state = lifecycleOf(row.snapshot)
-    if (state !== "running") return refuse(new ProcessAlreadyTerminal({ processId: id, state }))
-    if (row.snapshot.context.activations + 1 !== activation) return refuse(conflict(id, activation))
-    return Changes.accepted(begun(Changes.of(row), owner, view.nowMs))
-  }
 
 /** Records who started a process first; later calls change nothing. Also accepted after the end. */
 export const recordFirstStarted = (
@@ -82,16 +51,5 @@ export const suspend = (
     const isNews = reason === "passivated" && !awaited.every((key) => open.has(key))
     const fact = Facts.suspended(lease.processId, row.snapshot.context.activations, isNews ? "handed_back" : reason)
     const change = Changes.of(row)
-    return Changes.accepted(Changes.released(isActive(row.snapshot) ? Changes.append(change, fact, nowMs) : change))
-  })
-
-const startedUnder = (payload: unknown): unknown =>
-  (payload as { readonly started?: { readonly fencing_token?: unknown } }).started?.fencing_token
-
-const conflict = (id: ProcessId, activation: number): EventRejected =>
-  new EventRejected({
-    processId: id,
-    eventType: "process.started",
-    reason: "replay_conflict",
-    detail: `activation ${activation} conflicts with an existing event: somebody else began it`
+    return Changes.accepted(Changes.released(isActive(row.snapshot) ? Changes.appendFact(change, fact, nowMs) : change))
   })

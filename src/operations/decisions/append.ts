@@ -46,7 +46,7 @@ export const appendPlan = (id: ProcessId, request: AppendRequest, authority: Aut
  *
  * Events without terminal meaning may be appended to a process that has ended.
  */
-export const append = (
+export const appendEvent = (
   id: ProcessId,
   request: AppendRequest,
   authority: Authority
@@ -63,7 +63,7 @@ export const append = (
     if (refusal !== undefined) return refuse(refusal)
     const checked = check(row, request)
     if (Either.isLeft(checked)) return refuse(checked.left)
-    const appended = Changes.append(Changes.of(row), factOf(request, checked.right), view.nowMs)
+    const appended = Changes.appendFact(Changes.of(row), factOf(request, checked.right), view.nowMs)
     const event = appended.events[0] as ProcessEvent // it was appended just above
     return accept(receiptOf(row, event, request), Waits.deliver(appended, event, view.nowMs))
   })

@@ -1,24 +1,31 @@
 /**
  * How a decision changes a row: by appending facts, which the lifecycle machine folds, and by moving its lease.
+ *
+ * Invariant: every event with a wake and a target has its delivery in the same change, whichever operation appended it.
  */
+
+import * as Either from "effect/Either"
 import { advance, isDormant, isStarted } from "../../../machines/process/lifecycle.ts"
 import { dueAtMs } from "../../../machines/recovery.ts"
 import type { Fact } from "../../model/facts.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
-import { jsonEquals } from "../../model/json.ts"
+import { canonicalText, jsonEquals } from "../../model/json.ts"
 import type { LeaseSlot } from "../../model/Lease.ts"
 import { emptySlot } from "../../model/Lease.ts"
-import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { MaterializedSemantics, ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Base } from "../../model/ProcessRecord.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
+import { eventTypeOf } from "../../model/Registration.ts"
+import { materialize } from "../../model/semantics.ts"
+import type { WakeDelivery } from "../../model/WakeDelivery.ts"
+import { deliveryOf } from "../../model/WakeDelivery.ts"
 import type { BackOff, Change, Decision, ProcessRow } from "../../store/Decision.ts"
 import { accept } from "../../store/Decision.ts"
-import * as Wakes from "./wakes.ts"
 
 /** A change that changes nothing yet. */
-export const of = (row: ProcessRow): Change => ({ before: row, row, events: [], commands: [] })
+export const of = (row: ProcessRow): Change => ({ before: row, row, events: [], lifecycle: [], commands: [] })
 
-/** Inserts a process to which nothing has happened yet. A fence left by a pruned one of the same id goes on rising. */
+/** Inserts a process without events. The sequence and the fence of a pruned process of the same id go on from there. */
 export const insert = (base: Base, after?: { readonly sequence: number; readonly fence: number }): Change => {
   const snapshot = ProcessRecord.initial(base)
   const row = {
@@ -28,25 +35,26 @@ export const insert = (base: Base, after?: { readonly sequence: number; readonly
     lease: after === undefined ? emptySlot : { fencingToken: after.fence },
     dueAtMs: dueOf(base, snapshot, base.createdAtMs)
   }
-  return { row, events: [], commands: [] }
+  return { row, events: [], lifecycle: [], commands: [] }
 }
 
-/** Appends a fact: the event gets the next sequence, the machine advances, and when the row is due and what is owed follow. */
-export const append = (change: Change, fact: Fact, nowMs: number): Change => {
+/** Appends a fact: the event gets the next sequence, the machine advances, and the due time and the wake follow. */
+export const appendFact = (change: Change, fact: Fact, nowMs: number): Change => {
   const { row } = change
   const sequence = row.sequence + 1
   const step = advance(row.snapshot, { ...fact.lifecycle, atMs: nowMs })
   const advanced = { ...row, sequence, snapshot: step.snapshot }
   const event = eventOf(row.base, sequence, fact, nowMs)
-  const owed = Wakes.deliveryOwedBy(row, event, fact.wakeTarget)
+  const wake = deliveryOfEvent(row, event, fact.wakeTarget)
   return {
     ...change,
     row: staysBackedOff(row, step.snapshot)
       ? advanced
       : { ...withoutBackOff(advanced), dueAtMs: stillDue(row, dueOf(row.base, step.snapshot, nowMs)) },
     events: [...change.events, event],
+    lifecycle: [...change.lifecycle, fact.lifecycle],
     commands: step.commands.length === 0 ? change.commands : [...change.commands, ...step.commands],
-    ...(owed === undefined ? {} : { wakes: [...(change.wakes ?? []), owed] })
+    ...(wake === undefined ? {} : { wakes: [...(change.wakes ?? []), wake] })
   }
 }
 
@@ -72,15 +80,16 @@ export const accepted = (change: Change): Decision<ProcessRow, never> => accept(
 /** Ends the holding; the fence stays. */
 export const released = (change: Change): Change => withLease(change, { fencingToken: change.row.lease.fencingToken })
 
-/** Rests a row that could not be begun: it is due again later, sooner only when an event changes what it is asked to do. */
+/** Backs a row off whose start failed: it is due again later, or sooner when an event changes its state. */
 export const backedOff = (row: ProcessRow, backOff: BackOff): Change => ({
   before: row,
   row: { ...row, backOff, dueAtMs: backOff.untilMs },
   events: [],
+  lifecycle: [],
   commands: []
 })
 
-/** A row that rests goes on resting while nothing happens to it but notes. */
+/** A row stays backed off while its events are notes only. */
 const staysBackedOff = (row: ProcessRow, next: ProcessRow["snapshot"]): boolean =>
   row.backOff !== undefined && jsonEquals(row.snapshot.value, next.value)
 
@@ -90,7 +99,7 @@ const withoutBackOff = (row: ProcessRow): ProcessRow => {
   return rest
 }
 
-/** What was due stays due since then: an event that does not change that changes nothing here. */
+/** A row that is due keeps the time since when, unless an event moves it. */
 const stillDue = ({ dueAtMs: before, backOff }: ProcessRow, due: number | null): number | null =>
   backOff === undefined && before !== null && due !== null && before <= due ? before : due
 
@@ -100,7 +109,7 @@ const eventOf = (base: Base, sequence: number, fact: Fact, nowMs: number): Proce
   eventType: fact.eventType,
   payload: fact.payload,
   ...(fact.replayKey === undefined ? {} : { replayKey: fact.replayKey }),
-  semantics: Wakes.meaningOf(base, fact, sequence),
+  semantics: meaningOf(base, fact, sequence),
   occurredAtMs: nowMs
 })
 
@@ -116,3 +125,29 @@ const dueOf = (base: Base, snapshot: ProcessRow["snapshot"], nowMs: number): num
     ...(base.registration.startAtMs === undefined ? {} : { startAtMs: base.registration.startAtMs }),
     nowMs
   })
+
+/**
+ * The meaning of a fact, with the wake that its declared type adds: a producer may declare that `process.completed` wakes.
+ *
+ * An end must not depend on a selector that misses: then the wake carries the whole payload.
+ */
+const meaningOf = (base: Base, fact: Fact, sequence: number): MaterializedSemantics => {
+  if (fact.semantics.terminal === undefined && fact.eventType !== "process.cancel_requested") return fact.semantics
+  const wake = eventTypeOf(base.registration, fact.eventType)?.semantics.wake
+  if (wake === undefined || fact.semantics.wake !== undefined) return fact.semantics
+  const processId = base.registration.id
+  const own = Either.getOrElse(materialize({ wake }, { processId, sequence, payload: fact.payload }), () => ({
+    wake: { input: canonicalText(fact.payload), dedupeKey: `${processId}:${sequence}` }
+  }))
+  return own.wake === undefined ? fact.semantics : { ...fact.semantics, wake: own.wake }
+}
+
+/** The delivery of an event's wake: to the target that the append named, else to that of the process before the event. */
+const deliveryOfEvent = (row: ProcessRow, event: ProcessEvent, named: Fact["wakeTarget"]): WakeDelivery | undefined =>
+  event.semantics.wake === undefined
+    ? undefined
+    : deliveryOf(
+        event,
+        named ?? row.snapshot.context.wakeTarget ?? undefined,
+        row.base.registration.provenance.causedBy
+      )

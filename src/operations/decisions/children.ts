@@ -6,9 +6,8 @@
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Registration } from "../../model/Registration.ts"
-import type { CloseRequest } from "../../store/Children.ts"
-import { actionOf, closingOfRow } from "../../store/closing.ts"
-import type { Decision, Plan, ProcessRow, View, Write } from "../../store/Decision.ts"
+import { actionOf, closingOfRow } from "../../store/Children.ts"
+import type { CloseRequest, Decision, Plan, ProcessRow, View, Write } from "../../store/Decision.ts"
 import { accept, acceptWith } from "../../store/Decision.ts"
 import * as Changes from "./change.ts"
 
@@ -37,7 +36,7 @@ export const dispatch =
     const removal: ReadonlyArray<Write> = [{ _tag: "RemoveCloseRequest", childId }]
     const row = view.row(childId)
     if (row === undefined || !isNeeded(request, row)) return acceptWith("not_needed", removal)
-    return acceptWith("asked", removal, [Changes.append(Changes.of(row), factOf(request, view.nowMs), view.nowMs)])
+    return acceptWith("asked", removal, [Changes.appendFact(Changes.of(row), factOf(request, view.nowMs), view.nowMs)])
   }
 
 const isNeeded = ({ action }: CloseRequest, { snapshot: { status, context } }: ProcessRow): boolean =>

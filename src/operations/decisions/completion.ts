@@ -66,7 +66,7 @@ export const completeWithAuthority =
 
 /** Appends an end whose right was checked by the caller. */
 export const ended = (change: Change, output: AwaitOutput, nowMs: number, authority?: unknown): Change =>
-  Changes.append(change, Facts.ended(change.row.base.registration.id, output, authority), nowMs)
+  Changes.appendFact(change, Facts.ended(change.row.base.registration.id, output, authority), nowMs)
 
 /** What a request to stop touches. */
 export const cancelPlan = (id: ProcessId, reason: string | null, authority: Authority): Plan => ({
@@ -84,13 +84,19 @@ export const requestCancel = (
     if (view.replayed(id, Ids.cancelReplayKey(id, reason)) !== undefined) return accept(row)
     const refusal = refusalOf(view, authority)
     if (refusal !== undefined) return refuse(refusal)
-    return Changes.accepted(Changes.append(Changes.of(row), Facts.cancelRequested(id, reason), view.nowMs))
+    return Changes.accepted(Changes.appendFact(Changes.of(row), Facts.cancelRequested(id, reason), view.nowMs))
   })
 
-/** What a request to give a process up touches. */
-export const abandonPlan = (id: ProcessId, authority: Authority): Plan => ({
-  lock: lockOf(id, authority)
-})
+/** Records the request to stop a running process. An ended one refuses it. */
+export const cancelRunning =
+  (id: ProcessId, reason: string | null, authority: Authority) =>
+  (view: View): Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost> => {
+    const row = view.row(id)
+    const state = row === undefined ? "running" : lifecycleOf(row.snapshot)
+    return state === "running"
+      ? requestCancel(id, reason, authority)(view)
+      : refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "accept a cancel request" }))
+  }
 
 /** Records the request to give a process up; only the first one counts. It ends nothing by itself. */
 export const requestAbandon = (
@@ -106,7 +112,7 @@ export const requestAbandon = (
     if (state !== "running") {
       return refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "accept an abandon request" }))
     }
-    return Changes.accepted(Changes.append(Changes.of(row), Facts.abandonRequested(id, request), view.nowMs))
+    return Changes.accepted(Changes.appendFact(Changes.of(row), Facts.abandonRequested(id, request), view.nowMs))
   })
 
 type Right<E> = { readonly refusal: E } | { readonly change: (ended: Change) => Change }

@@ -6,7 +6,7 @@ import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
 import type { LeaseLost } from "../../model/errors.ts"
 import { ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
-import type { WaitOutcome } from "../../model/facts.ts"
+import type { WaitOutcome, WaitState } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
@@ -20,7 +20,7 @@ import { leaseRefusal, onLease } from "./authority.ts"
 import * as Changes from "./change.ts"
 import * as Waits from "./waits.ts"
 
-/** A journal entry before the store adds where the log stood, and when. */
+/** A journal entry before the store adds the sequence of the log and the time. */
 export type Draft = Omit<JournalEntry, "sequence" | "atMs">
 
 /** What a body waits for: a signal of a name, or time alone. Units: epoch milliseconds, UTC. */
@@ -28,7 +28,7 @@ export type Awaited =
   | { readonly _tag: "Signal"; readonly name: string; readonly deadlineMs?: number }
   | { readonly _tag: "Timer"; readonly deadlineMs: number }
 
-/** How a wait stands: open under its key, or ended, with the signal that ended it if one did. */
+/** The state of a wait: open under its key, or ended, with the signal that ended it if one did. */
 export interface Waited {
   readonly waitKey: string
   readonly ended?: { readonly outcome: WaitOutcome; readonly signal?: ProcessEvent }
@@ -41,7 +41,7 @@ export const record = (lease: Lease, draft: Draft): ((view: View) => Decision<vo
 /**
  * Enters a wait of a body and journals its key, so that a re-execution finds its outcome.
  *
- * A signal in the log that nobody consumed yet ends it at once.
+ * An unconsumed signal in the log ends it at once.
  */
 export const enterWait =
   (lease: Lease, draft: Omit<Draft, "outcome">, awaited: Awaited) =>
@@ -54,31 +54,28 @@ export const enterWait =
     if (state !== "running") {
       return refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "enter a wait state" }))
     }
-    const before = Changes.of(row)
-    const change =
-      awaited._tag === "Timer"
-        ? Waits.enter(view, before, {
-            kind: { _tag: "Timer", key: Ids.timerKey(id, draft.key) },
-            sinceMs: view.nowMs,
-            deadlineMs: awaited.deadlineMs
-          })
-        : Waits.enter(view, before, {
-            kind: signalWait(id, awaited.name, Waits.signalWaits(row, awaited.name) + 1),
-            sinceMs: view.nowMs,
-            ...(awaited.deadlineMs === undefined ? {} : { deadlineMs: awaited.deadlineMs })
-          })
-    const waited = waitedIn(view, change)
-    const entry = { ...draft, outcome: { wait_key: waited.waitKey } }
+    const wait: WaitState = {
+      kind:
+        awaited._tag === "Timer"
+          ? { _tag: "Timer", key: Ids.timerKey(id, draft.key) }
+          : signalWait(id, awaited.name, Waits.signalWaits(row, awaited.name) + 1),
+      sinceMs: view.nowMs,
+      ...(awaited.deadlineMs === undefined ? {} : { deadlineMs: awaited.deadlineMs })
+    }
+    const change = Waits.enter(view, Changes.of(row), wait)
+    const waitKey = wait.kind.key
+    const waited: Waited = { waitKey, ...endedAtOnce(view, id, wait, change) }
+    const entry = { ...draft, outcome: { wait_key: waitKey } }
     return acceptWith(waited, [journaling(view, id, entry)], [change])
   }
 
 /** Appends to the log of the body's own process, or signals another one, and journals which event it became. */
-export const append =
+export const appendJournaled =
   (lease: Lease, target: ProcessId, request: AppendRequest, draft: Omit<Draft, "outcome">, refuseEnded: boolean) =>
   (view: View): Decision<AppendReceipt, AppendRefusal> => {
     const refused = refuseEnded ? endedRefusal(view, target, request) : undefined
     if (refused !== undefined) return refuse(refused)
-    const decision = Append.append(target, request, { _tag: "Body", lease })(view)
+    const decision = Append.appendEvent(target, request, { _tag: "Body", lease })(view)
     if (decision._tag === "Refused") return decision
     const outcome = { process_id: target, sequence: decision.answer.event.sequence }
     const entry = journaling(view, lease.processId, { ...draft, outcome })
@@ -87,10 +84,10 @@ export const append =
 
 /** Sends a signal from outside. A retry with the same id is a replay; an ended process takes none. */
 export const signal =
-  (target: ProcessId, request: AppendRequest, authority: Parameters<typeof Append.append>[2]) =>
+  (target: ProcessId, request: AppendRequest, authority: Parameters<typeof Append.appendEvent>[2]) =>
   (view: View): Decision<AppendReceipt, AppendRefusal> => {
     const refused = endedRefusal(view, target, request)
-    return refused === undefined ? Append.append(target, request, authority)(view) : refuse(refused)
+    return refused === undefined ? Append.appendEvent(target, request, authority)(view) : refuse(refused)
   }
 
 /** What the operations of a body touch. */
@@ -140,18 +137,11 @@ const signalWait = (id: ProcessId, name: string, ordinal: number) =>
     ordinal
   }) as const
 
-/** A wait that a change entered, and how it ended if a signal was there already. */
-const waitedIn = (view: View, change: Change): Waited => {
-  const [entered, resumed] = change.events as readonly [ProcessEvent, ProcessEvent?] // the wait, and what ended it at once
-  const { wait } = entered.payload as {
-    readonly wait: { readonly kind: { readonly key: string; event_type?: string } }
-  } // a fact of ours
-  const waitKey = wait.kind.key
-  if (resumed === undefined) return { waitKey }
-  const { sequence } = (resumed.payload as { readonly outcome: { readonly sequence: number } }).outcome // only a signal ends a wait at once
-  const found = view.firstEventAfter(change.row.base.registration.id, wait.kind.event_type ?? "", sequence - 1)
-  return {
-    waitKey,
-    ended: { outcome: { _tag: "Signal", sequence }, ...(found === undefined ? {} : { signal: found }) }
-  }
+/** How a wait ended that a change entered, if an unconsumed signal was in the log. */
+const endedAtOnce = (view: View, id: ProcessId, { kind }: WaitState, change: Change): Pick<Waited, "ended"> => {
+  const resumed = change.lifecycle.find((event) => event.type === "process.resumed")
+  if (resumed?.outcome._tag !== "Signal" || kind._tag !== "Signal") return {}
+  const { outcome } = resumed
+  const signal = view.firstEventAfter(id, kind.eventType, outcome.sequence - 1)
+  return { ended: { outcome, ...(signal === undefined ? {} : { signal }) } }
 }

@@ -35,7 +35,7 @@ export const setExternalRef = (
     }
     const refusal = refusalOf(view, authority)
     if (refusal !== undefined) return refuse(refusal)
-    return Changes.accepted(Changes.append(Changes.of(row), Facts.externalRefSet(id, externalRef), view.nowMs))
+    return Changes.accepted(Changes.appendFact(Changes.of(row), Facts.externalRefSet(id, externalRef), view.nowMs))
   })
 
 /** Acknowledges the wake of one event; any sequence, any number of times. The record is not touched. */

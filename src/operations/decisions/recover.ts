@@ -85,7 +85,7 @@ export const leftOf = (row: ProcessRow, why: LeaveReason): Deferred => {
 /** How long a row backs off after failures in a row to begin. */
 const startBackOff: BackOffs.BackOffPolicy = { baseMs: 1_000, maxMs: 60_000 }
 
-/** Rests a row that could not be begun, unless somebody took it on or it ended meanwhile; answers until when. */
+/** Backs off a row whose start failed, unless a worker holds it or it ended meanwhile; answers until when. */
 export const backOff =
   (id: ProcessId, problem: string) =>
   (view: View): Decision<BackOff | undefined, never> => {
@@ -103,9 +103,9 @@ export const backOff =
   }
 
 /**
- * Gives up owner-bound work that this very owner began and that nobody holds any more, with the owner's own evidence.
+ * Gives up owner-bound work that this owner began and that no lease holds any more, with the owner's own evidence.
  *
- * `undefined`: not drained. Somebody holds it, it was begun by another, never begun, or it ended.
+ * `undefined`: not drained. A lease holds it, another owner began it, it was never begun, or it ended.
  */
 export const drain =
   (id: ProcessId, by: Pick<Recoverer, "owner" | "claimant">) =>
@@ -126,7 +126,7 @@ export const drain =
     return Changes.accepted(Changes.released(Completion.ended(taken, output, view.nowMs)))
   }
 
-/** The verdict on a row as it stands. */
+/** The verdict on a row in its present state. */
 export const verdictOf = (row: ProcessRow, by: Pick<Recoverer, "dead" | "engine">, nowMs: number): Verdict => {
   const { registration } = row.base
   const { cancelRequest, abandonRequest } = row.snapshot.context

@@ -25,7 +25,7 @@ export const registerPlan = ({ id, parent }: Registered["registration"]): Plan =
 /**
  * Registers a process; the same registration again answers the stored row unchanged, whatever became of it.
  *
- * A child of a parent that closes is owed from its first moment on what an earlier one is owed.
+ * A child of a closing parent gets the close request that earlier children got.
  */
 export const register =
   (registered: Registered) =>

@@ -13,16 +13,11 @@ import type { ProcessId } from "../../model/ids.ts"
 import { signalNameOf, signalWaitKey } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
+import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, refuse } from "../../store/Decision.ts"
 import type { Authority } from "./authority.ts"
-import { lockOf, onRowUnder } from "./authority.ts"
+import { onRowUnder } from "./authority.ts"
 import * as Changes from "./change.ts"
-
-/** What moving a wait touches. */
-export const waitPlan = (id: ProcessId, authority: Authority): Plan => ({
-  lock: lockOf(id, authority)
-})
 
 /**
  * Enters a wait. An equal wait that is open already is left as it is.
@@ -73,7 +68,7 @@ export const deliver = (change: Change, event: ProcessEvent, nowMs: number): Cha
 export const enter = (view: View, change: Change, wait: WaitState): Change => {
   const id = idOf(change)
   const fact = Facts.waiting(id, wait, occurrences(change, wait.kind.key) + 1)
-  const entered = Changes.append(change, fact, view.nowMs)
+  const entered = Changes.appendFact(change, fact, view.nowMs)
   if (wait.kind._tag !== "Signal") return entered
   const signal = view.firstEventAfter(id, wait.kind.eventType, consumedUpTo(change.row, wait.kind.name))
   return signal === undefined
@@ -106,7 +101,7 @@ export const fire =
   }
 
 const resume = (change: Change, key: string, outcome: WaitOutcome, nowMs: number): Change =>
-  Changes.append(change, Facts.resumed(idOf(change), key, occurrences(change, key), outcome), nowMs)
+  Changes.appendFact(change, Facts.resumed(idOf(change), key, occurrences(change, key), outcome), nowMs)
 
 const idOf = ({ row }: Change): ProcessId => row.base.registration.id
 

@@ -4,19 +4,27 @@
  * Every operation that writes is journaled: a body that runs again is told what it came to, and does not do it again. An
  * operation is known by its name, its occurrence, and the scope it is in.
  */
-import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
-import type * as Schedule from "effect/Schedule"
-import type * as Schema from "effect/Schema"
-import type { OperationError, RuntimeError } from "../../model/failures.ts"
+import * as Effect from "effect/Effect"
+import type { ReplayDiverged, StoreError } from "../../model/errors.ts"
+import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { Lease } from "../../model/Lease.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { ClosePolicy } from "../../model/Registration.ts"
-import type { ProcessHandle } from "../client/ProcessHandle.ts"
-import type { AnySignal, EventDefinition, Signal } from "../engine/Signal.ts"
-import type { Startable } from "../engine/Startable.ts"
-import type { ProcessScope } from "./Surroundings.ts"
+import type { Authority } from "../../operations/decisions/authority.ts"
+import { readProcess, requestAbandon } from "../../operations/ProcessRegistry.ts"
+import * as ProcessHandle from "../client/ProcessHandle.ts"
+import type { AnySignal } from "../engine/Signal.ts"
+import type { Startable, StartSpec } from "../engine/Startable.ts"
+import { registrationOf } from "../engine/Startable.ts"
+import type { Activation } from "./Activation.ts"
+import { fenced, stateOf } from "./Activation.ts"
+import type { BodyOperations } from "./BodyOperations.ts"
+import * as Operations from "./BodyOperations.ts"
+import type { Journal } from "./Journal.ts"
+import * as Journals from "./Journal.ts"
+import type { Surroundings } from "./Surroundings.ts"
+import * as Around from "./Surroundings.ts"
 
 /** How to start a child. */
 export interface ChildOptions<Payload> {
@@ -33,22 +41,8 @@ export interface ChildOptions<Payload> {
   readonly wakeTarget?: SessionScope
 }
 
-/** How a step is recorded and tried. */
-export interface StepOptions<Value, ValueWire, Failure, FailureWire> {
-  /** Stores the value and reads it back. @default the value must be JSON as it is */
-  readonly schema?: Schema.Schema<Value, ValueWire>
-  /**
-   * Stores a failure and reads it back, so that a body that runs again meets the same one.
-   *
-   * @default a failure is not recorded: the step is tried anew when the body runs again
-   */
-  readonly error?: Schema.Schema<Failure, FailureWire>
-  /** When to try a failed step again, within this activation. @default never */
-  readonly retry?: Schedule.Schedule<unknown, Failure>
-}
-
 /** What a body sees of the process it runs in. Once the body has ended, every operation fails with `OutsideProcess`. */
-export interface ExecutionContext {
+export interface ExecutionContext extends BodyOperations {
   readonly processId: ProcessId
   /** The number of this try; it rises only when the one before it left no fact behind. */
   readonly attempt: number
@@ -61,60 +55,7 @@ export interface ExecutionContext {
    *
    * It is read from the registration, and from the record as it was when this activation began.
    */
-  readonly surroundings: Effect.Effect<ProcessScope>
-
-  /**
-   * Runs an effect once and records what it came to; a body that runs again is given that, and the effect is not run.
-   *
-   * The record is fenced, the effect itself cannot be: one that ran just before a crash runs again, so it should be
-   * idempotent, or be given `fencingToken`. Fails with the effect's own error; with `InputInvalid` when the value does not fit
-   * its schema or is no JSON; with `ReplayDiverged` or `StepNameAmbiguous` when the code does not fit its journal.
-   */
-  readonly step: <Value, Failure = never, R = never, ValueWire = Value, FailureWire = Failure>(
-    name: string,
-    effect: Effect.Effect<Value, Failure, R>,
-    options?: StepOptions<Value, ValueWire, Failure, FailureWire>
-  ) => Effect.Effect<Value, Failure | OperationError, R>
-
-  /** Names a branch, so that branches which run at once may use the same names. */
-  readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | OperationError, R>
-
-  /** Sleeps until an absolute time that is stored: a restart neither shortens nor prolongs it. */
-  readonly sleep: (
-    duration: Duration.DurationInput,
-    options?: { readonly name?: string }
-  ) => Effect.Effect<void, OperationError>
-
-  /**
-   * Waits for a signal. One that came before anybody waited is kept, and signals are taken in the order in which they came,
-   * each by one wait.
-   *
-   * Fails with `WaitTimedOut` when `timeout` passes first: an absolute time, stored like a sleep. @default no timeout
-   */
-  readonly awaitSignal: <Name extends string, Payload>(
-    signal: Signal<Name, Payload>,
-    options?: { readonly timeout?: Duration.DurationInput; readonly name?: string }
-  ) => Effect.Effect<Payload, OperationError>
-
-  /** Signals another process, once however often this body runs. Fails with `ProcessAlreadyTerminal` when it has ended. */
-  readonly signal: <Name extends string, Payload>(
-    target: ProcessId | string,
-    signal: Signal<Name, Payload>,
-    payload: Payload,
-    options?: { readonly id?: string; readonly name?: string }
-  ) => Effect.Effect<void, OperationError>
-
-  /** Appends an event to the log of this process, once however often this body runs. */
-  readonly appendEvent: <Payload>(
-    event: EventDefinition<Payload>,
-    payload: Payload,
-    options?: { readonly name?: string; readonly wakeTarget?: SessionScope }
-  ) => Effect.Effect<ProcessEvent, OperationError>
-
-  /** The time, as the first activation that asked here saw it. Units: epoch milliseconds, UTC. */
-  readonly now: Effect.Effect<number, OperationError>
-  /** A number between 0 and 1, the same whenever this body runs again. */
-  readonly random: Effect.Effect<number, OperationError>
+  readonly surroundings: Effect.Effect<Surroundings>
 
   /** Names what the body is doing, for people: it shows in the tree and in logs, and is not stored. */
   readonly phase: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -129,5 +70,123 @@ export interface ExecutionContext {
   readonly start: <Payload, Success, Failure, Signals extends AnySignal = never>(
     startable: Startable<Payload, Success, Failure, Signals>,
     options: ChildOptions<Payload>
-  ) => Effect.Effect<ProcessHandle<Success, Failure, Signals>, RuntimeError>
+  ) => Effect.Effect<ProcessHandle.ProcessHandle<Success, Failure, Signals>, RuntimeError>
+}
+
+/** A context, and what must hold once its body has ended. */
+export interface Prepared {
+  readonly context: ExecutionContext
+  /** Fails with `ReplayDiverged` when the journal has entries that the body never asked for. */
+  readonly settle: Effect.Effect<void, ReplayDiverged | StoreError>
+}
+
+/** Makes the context of one activation: every write it makes presents the lease of that activation. */
+export const make = (activation: Activation): Prepared => {
+  const { id: processId, row } = activation
+  const journal = Journals.make({
+    processId,
+    isFirst: row.snapshot.context.activations <= 1,
+    read: activation.services.writes.journalOf(processId),
+    state: () => stateOf(activation)
+  })
+  let made: Surroundings | undefined
+  /** Made when a body asks: most bodies do not. */
+  const surroundings = (): Surroundings => {
+    made ??= Around.make(activation)
+    return made
+  }
+  const enter = (phase: string | undefined): string | undefined => {
+    const before = activation.phase
+    activation.phase = phase
+    return before
+  }
+  return {
+    settle: journal.settle,
+    context: {
+      processId,
+      attempt: row.snapshot.context.attempts,
+      fencingToken: row.lease.fencingToken,
+      surroundings: Effect.sync(surroundings),
+      ...Operations.make(activation, journal),
+      phase: (name, effect) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => enter(name)),
+          () => Effect.annotateLogs(effect, "phase", name),
+          (before) => Effect.sync(() => enter(before))
+        ),
+      start: starting(activation, journal, (child) => surroundings().origin.runLocal.add(child))
+    }
+  }
+}
+
+const authorityOf = (lease: Lease): Authority => ({ _tag: "Body", lease })
+
+/**
+ * Starts children. Each start is one journaled operation, committed together with the child's registration: a body that runs
+ * again attaches to the child that its journal names. `started` hears of every child.
+ */
+const starting = (
+  activation: Activation,
+  journal: Journal,
+  started: (child: ProcessId) => void
+): ExecutionContext["start"] => {
+  const { id: processId, row, services, waits } = activation
+  const { provenance, envRef } = row.base.registration
+  const handles = handlesOf(activation)
+  const environment = envRef === undefined ? services.host.capture : Effect.succeed(envRef)
+  return <Payload, Success, Failure, Signals extends AnySignal = never>(
+    startable: Startable<Payload, Success, Failure, Signals>,
+    { name, payload, id = `${processId}/${name}`, label, closePolicy = "cancel", wakeTarget }: ChildOptions<Payload>
+  ) => {
+    const begun = (child: ProcessId) => {
+      started(child)
+      return ProcessHandle.make<Success, Failure, Signals>(startable, child, handles)
+    }
+    // Children wake whom this process wakes now: a deleted session may have taken that away since its registration.
+    const target = wakeTarget ?? row.snapshot.context.wakeTarget
+    const spec: StartSpec<Payload> = {
+      id,
+      payload,
+      ...(label === undefined ? {} : { label }),
+      ...(target === null ? {} : { wakeTarget: target }),
+      provenance: { originator: provenance.originator, causedBy: { _tag: "Process", processId } },
+      parent: { processId, closePolicy }
+    }
+    return waits.busy(
+      journal.operate(
+        "start_child",
+        name,
+        (outcome) => Effect.sync(() => begun((outcome as { readonly process_id: ProcessId }).process_id)), // written below
+        (opened) =>
+          Effect.flatMap(registrationOf(startable, spec, environment), (registered) => {
+            const child = registered.registration.id
+            const draft = { ...opened, outcome: { process_id: child } }
+            return Effect.map(
+              fenced(activation, (lease) => services.start(registered, authorityOf(lease), { lease, draft })),
+              () => begun(child)
+            )
+          })
+      )
+    )
+  }
+}
+
+/** What a handle does from within a body: it asks children to stop, and signals others, under the fence of the activation. */
+const handlesOf = (activation: Activation): ProcessHandle.HandleActions => {
+  const { id: processId, services, slot, waits } = activation
+  const { awaiter, registry } = services
+  return {
+    awaitOutput: (id) => waits.busy(slot.releaseWhile(awaiter.awaitProcess(id))),
+    cancel: (id, reason) =>
+      waits.busy(fenced(activation, (lease) => registry.requestProcessCancel(id, reason, authorityOf(lease)))),
+    abandon: (id, reason) =>
+      waits.busy(
+        fenced(activation, (lease) =>
+          requestAbandon(registry, id, { requestedBy: `process:${processId}`, authority: authorityOf(lease), reason })
+        )
+      ),
+    signal: (id, signal) => waits.busy(fenced(activation, (lease) => registry.signal(id, signal, authorityOf(lease)))),
+    status: (id) => readProcess(registry, id),
+    awaiter
+  }
 }

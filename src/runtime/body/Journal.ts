@@ -44,7 +44,7 @@ export interface Journal {
 const scopePath = FiberRef.unsafeMake("")
 
 /** What the journal of an activation is made of. */
-export interface JournalSupport {
+export interface JournalOptions {
   readonly processId: ProcessId
   /** The first activation has no journal to read. */
   readonly isFirst: boolean
@@ -53,11 +53,11 @@ export interface JournalSupport {
    * Where the body stands. One that is `leaving` is being handed back: it begins nothing more, since its next activation has
    * nothing to clean up. Once it is `over`, nothing is in its process any more.
    */
-  readonly standing: () => "open" | "leaving" | "over"
+  readonly state: () => "open" | "leaving" | "over"
 }
 
 /** Makes the journal of an activation. */
-export const make = ({ processId, isFirst, read, standing }: JournalSupport): Journal => {
+export const make = ({ processId, isFirst, read, state }: JournalOptions): Journal => {
   let entries: Map<string, JournalEntry> | undefined = isFirst ? new Map() : undefined
   let written = 0
   const occurrences = new Map<string, number>()
@@ -85,7 +85,7 @@ export const make = ({ processId, isFirst, read, standing }: JournalSupport): Jo
       const place = `${path}${name}`
       return Effect.acquireUseRelease(
         Effect.suspend((): Effect.Effect<string, Misplaced> => {
-          if (standing() === "over") return Effect.fail(new OutsideProcess({ processId }))
+          if (state() === "over") return Effect.fail(new OutsideProcess({ processId }))
           if (underWay.has(place)) return Effect.fail(new StepNameAmbiguous({ processId, name: place }))
           underWay.add(place)
           const occurrence = (occurrences.get(place) ?? 0) + 1
@@ -104,7 +104,7 @@ export const make = ({ processId, isFirst, read, standing }: JournalSupport): Jo
           const entry = all.get(key)
           if (entry === undefined) {
             // What a finaliser did here would be in the journal of an activation that has nothing to clean up.
-            if (standing() === "leaving") return Effect.interrupt
+            if (state() === "leaving") return Effect.interrupt
             written += 1
             return perform({ key, position: written, operation }) as Effect.Effect<never> // typed by the signature above
           }

@@ -23,7 +23,7 @@ export interface RunLocal {
 }
 
 /** Where something runs. */
-export interface SpawnScope {
+export interface Origin {
   readonly sessionId: string
   readonly agentFrameId?: string
   /** In whose name it runs. */
@@ -42,22 +42,22 @@ export const makeRunLocal = (): RunLocal => {
 }
 
 /** The session, or its frame when one is named. */
-export const sessionScopeOf = ({ sessionId, agentFrameId }: SpawnScope): SessionScope =>
+export const sessionScopeOf = ({ sessionId, agentFrameId }: Origin): SessionScope =>
   agentFrameId === undefined || agentFrameId === "" ? { sessionId } : { sessionId, agentFrameId }
 
 /** What the things that are started here were caused by. */
-export const causedBy = ({ parent }: SpawnScope): CausalRef | undefined => parent && causalRefOf(parent)
+export const causedBy = ({ parent }: Origin): CausalRef | undefined => parent && causalRefOf(parent)
 
 /** Who originates triggers that are registered here. */
-export const triggerOriginator = (scope: SpawnScope): Originator =>
+export const triggerOriginator = (scope: Origin): Originator =>
   scope.spawn?.originator ?? { _tag: "Session", scope: sessionScopeOf(scope) }
 
 /** Whom triggers wake that are registered here. A process without wake target has none to pass on. */
-export const triggerWakeTarget = (scope: SpawnScope): SessionScope | undefined =>
+export const triggerWakeTarget = (scope: Origin): SessionScope | undefined =>
   scope.spawn === undefined ? sessionScopeOf(scope) : scope.spawn.wakeTarget
 
 /** Who originates processes that are started here, and whom they wake. */
-export const spawnProvenanceOf = (scope: SpawnScope): SpawnProvenance =>
+export const spawnProvenanceOf = (scope: Origin): SpawnProvenance =>
   scope.spawn ?? { originator: { _tag: "Session", scope: sessionScopeOf(scope) }, wakeTarget: sessionScopeOf(scope) }
 
 /**
@@ -70,7 +70,7 @@ export const ofProcess = (
   registration: Registration,
   wakeTarget: SessionScope | undefined,
   sessionId: string
-): SpawnScope => ({
+): Origin => ({
   sessionId,
   parent: { scope: { sessionId }, subject: { _tag: "Process", processId: registration.id } },
   spawn: {

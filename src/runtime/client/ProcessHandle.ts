@@ -6,7 +6,6 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { AppendRequest } from "../../model/Append.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import type {
   InputInvalid,
@@ -19,12 +18,12 @@ import type {
 import { OutputInvalid, ProcessAbandoned, ProcessCancelled, ProcessFailed } from "../../model/errors.ts"
 import type { AwaitError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import * as Ids from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import { isTerminal } from "../../model/ProcessRecord.ts"
 import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import type { Lookup } from "../../operations/existing.ts"
+import type { SignalRequest } from "../../operations/ProcessRegistry.ts"
 import { recordOf } from "../../store/Decision.ts"
 import type { Outcomes } from "../engine/outcomes.ts"
 import type { AnySignal, PayloadOf, Signal } from "../engine/Signal.ts"
@@ -74,10 +73,10 @@ export interface ProcessHandle<Success, Failure, Signals extends AnySignal = nev
 }
 
 /** Why a signal was not taken. */
-export type SignalError = AppendRefusal | InputInvalid | StoreError
+export type SignalError = AppendRefusal | InputInvalid | Lookup
 
-/** What a handle needs of its host. */
-export interface HandleSupport {
+/** How a handle acts: on a host, or within a body. */
+export interface HandleActions {
   readonly awaitOutput: (id: ProcessId) => Effect.Effect<AwaitOutput, AwaitError>
   readonly cancel: (
     id: ProcessId,
@@ -87,7 +86,7 @@ export interface HandleSupport {
     id: ProcessId,
     reason: string | undefined
   ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
-  readonly signal: (id: ProcessId, request: AppendRequest) => Effect.Effect<unknown, SignalError>
+  readonly signal: (id: ProcessId, signal: SignalRequest) => Effect.Effect<unknown, SignalError>
   readonly status: (id: ProcessId) => Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
   readonly awaiter: typeof Awaiter.Service
 }
@@ -96,27 +95,23 @@ export interface HandleSupport {
 export const make = <Success, Failure, Signals extends AnySignal = never>(
   outcomes: Outcomes<Success, Failure>,
   id: ProcessId,
-  support: HandleSupport
+  actions: HandleActions
 ): ProcessHandle<Success, Failure, Signals> => ({
   id,
-  await: Effect.flatMap(support.awaitOutput(id), (output) => decoded(outcomes, id, output)),
-  cancel: (reason) => support.cancel(id, reason ?? null),
-  abandon: (reason) => support.abandon(id, reason),
+  await: Effect.flatMap(actions.awaitOutput(id), (output) => decoded(outcomes, id, output)),
+  cancel: (reason) => actions.cancel(id, reason ?? null),
+  abandon: (reason) => actions.abandon(id, reason),
   signal: (signal, payload, options = {}) => {
     const typed = signal as unknown as Signal<string, typeof payload> // the same signal, with the payload it was declared with
     return Effect.asVoid(
       Effect.flatMap(typed.encode(payload), (wire) =>
-        support.signal(id, {
-          eventType: typed.name,
-          payload: wire,
-          replayKey: Ids.signalReplayKey(id, typed.signal, options.id ?? randomUUID())
-        })
+        actions.signal(id, { name: typed.signal, payload: wire, signalId: options.id ?? randomUUID() })
       )
     )
   },
-  status: support.status(id),
+  status: actions.status(id),
   events: Stream.unfoldChunkEffect(0, (after) =>
-    Effect.map(support.awaiter.nextEvents(id, after), (events) => {
+    Effect.map(actions.awaiter.nextEvents(id, after), (events) => {
       const last = events.at(-1)
       return last === undefined ? Option.none() : Option.some([Chunk.unsafeFromArray(events), last.sequence] as const)
     })
@@ -126,7 +121,7 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
     (since) =>
       since === undefined
         ? Effect.succeed(Option.none())
-        : Effect.map(support.awaiter.nextRow(id, since), (row) => {
+        : Effect.map(actions.awaiter.nextRow(id, since), (row) => {
             const record = recordOf(row)
             return Option.some([record, isTerminal(record) ? undefined : row.sequence])
           })

@@ -12,10 +12,8 @@ import * as Output from "../../model/AwaitOutput.ts"
 import { EngineMissing, InputInvalid } from "../../model/errors.ts"
 import type { ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
-import { Environments } from "../../operations/Environments.ts"
-import { ProcessStore } from "../../store/ProcessStore.ts"
-import type { Durability, FacetDurability, ProjectionsService } from "../HostServices.ts"
-import { Attachments, Projections, TriggerStore } from "../HostServices.ts"
+import type { ProjectionsService } from "../HostServices.ts"
+import { Projections } from "../HostServices.ts"
 import type { Body, Runnable } from "./Engine.ts"
 import { nameOf } from "./Engine.ts"
 import { messageOf } from "./outcomes.ts"
@@ -226,43 +224,3 @@ const limitedBy = (concurrency: number | undefined): { readonly concurrency?: nu
 const mustNotRun = new InputInvalid({ field: "disposition", problem: "is externally-owned and must not be executed" })
 
 const otherInput = new InputInvalid({ field: "input", problem: "is of another kind than what its name stands for" })
-
-/** The facets of a host, in the order in which they are checked. An absent one is not asked for. */
-export interface Facets {
-  readonly attachments?: FacetDurability
-  readonly processEnvStore: Durability
-  readonly sessionStoreFactory?: FacetDurability
-  readonly processRegistry: Durability
-  readonly triggerStore?: FacetDurability
-}
-
-const order = ["attachments", "processEnvStore", "sessionStoreFactory", "processRegistry", "triggerStore"] as const
-
-const words: Readonly<Record<(typeof order)[number], string>> = {
-  attachments: "attachments",
-  processEnvStore: "process env store",
-  sessionStoreFactory: "session store factory",
-  processRegistry: "process registry",
-  triggerStore: "trigger store"
-}
-
-/** The first facet that durable effects could not rest on; `undefined` when there is none, or effects are inline. */
-export const notDurable = (effects: Durability, facets: Facets): string | undefined => {
-  const found = effects === "inline" ? undefined : order.find((name) => facets[name] === "inline")
-  return found === undefined ? undefined : words[found]
-}
-
-/** Checks the facets in context. Fails with `InputInvalid` naming the first that is not durable. */
-export const requireDurable = (effects: Durability): Effect.Effect<void, InputInvalid, ProcessStore | Environments> =>
-  Effect.gen(function* () {
-    const facet = notDurable(effects, {
-      attachments: (yield* Attachments).durability,
-      processEnvStore: (yield* Environments).durability,
-      processRegistry: (yield* ProcessStore).durability,
-      triggerStore: (yield* TriggerStore).durability
-    })
-    if (facet !== undefined) {
-      const problem = `must be durable where effects are: the ${facet} is not`
-      return yield* new InputInvalid({ field: "effects", problem })
-    }
-  })

@@ -119,16 +119,16 @@ export const bodyOf =
           Effect.logWarning(`session ${sessionId} of ${processId} not closed`, cause)
         )
         // From here on there is a session, and neither an interruption nor the loss of the process must leave it open.
-        const { facets, turn: around } = yield* context.surroundings
-        const tell = (kind: string, detail: unknown) =>
-          facets.activity.emit({ sessionId, turnId: processId, kind, detail })
-        const told = Effect.zipRight(
-          tell("turn_started", { process_id: processId }),
+        const { hostServices, turn: around } = yield* context.surroundings
+        const report = (kind: string, detail: unknown) =>
+          hostServices.activity.emit({ sessionId, turnId: processId, kind, detail })
+        const reported = Effect.zipRight(
+          report("turn_started", { process_id: processId }),
           turn(runner, input, context, sessionId)
         )
-        return yield* restore(told).pipe(
+        return yield* restore(reported).pipe(
           Effect.provideService(TurnContext, around),
-          Effect.onExit((exit) => tell("turn_ended", { process_id: processId, ended: exit._tag })),
+          Effect.onExit((exit) => report("turn_ended", { process_id: processId, ended: exit._tag })),
           Effect.onError((cause) => Effect.unlessEffect(close, isOwnEnd(cause)))
         )
       })

@@ -1,8 +1,8 @@
 /**
- * Lines: who waits for a slot, in order. A kind with a limit of its own has a line of its own, so that whoever waits for its
- * places never holds up those who only wait for the host.
+ * Processes that wait for a slot, first in, first out. A kind with a limit of its own has a queue of its own, so that waiting
+ * for its slots never holds up processes that only wait for the host's.
  *
- * Invariant: a place of a kind is taken before one of the host, so that nobody holds a place of the host while waiting.
+ * Invariant: a slot of a kind is taken before one of the host, so that none holds a slot of the host while it waits.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -12,73 +12,72 @@ import type { Registration } from "../../model/Registration.ts"
 import type { Engines, Limit } from "../engine/EngineRegistry.ts"
 import * as Slots from "./Slots.ts"
 
-/** Who stands in line, with the proofs that its recovery rests on. */
-export interface Standing {
+/** A process that waits for a slot, with the holders whose death its recovery rests on. */
+export interface Queued {
   readonly id: ProcessId
   readonly dead: ReadonlyArray<LeaseOwner>
 }
 
-/** One kind's line, and the slots it stands for. */
-export interface Line {
+/** The queue for some slots. */
+export interface AdmissionQueue {
   readonly slots: Slots.Slots
-  readonly queue: Queue.Queue<Standing>
+  readonly waiting: Queue.Queue<Queued>
 }
 
-/** The lines of a worker. */
-export interface Lines {
-  /** The line a process stands in, and the slots its body takes. */
-  readonly of: (registration: Registration) => Line
-  /** Whether nobody stands in a line. */
-  readonly isEmpty: (line: Line) => boolean
-  /** Stands in line, once. */
-  readonly enqueue: (line: Line, standing: Standing) => void
-  /** Takes on whoever is first in each line, as soon as there is a slot for it, for ever. */
-  readonly admission: (takeOn: (standing: Standing, slots: Slots.Slots) => Effect.Effect<void>) => Effect.Effect<never>
+/** The queues of a worker. */
+export interface AdmissionQueues {
+  /** The queue a process waits in, and the slots its body takes. */
+  readonly of: (registration: Registration) => AdmissionQueue
+  readonly isEmpty: (queue: AdmissionQueue) => boolean
+  /** Queues a process, once. */
+  readonly enqueue: (queue: AdmissionQueue, queued: Queued) => void
+  /** Admits the first process of each queue as soon as there is a slot for it. Never returns. */
+  readonly admission: (admit: (queued: Queued, slots: Slots.Slots) => Effect.Effect<void>) => Effect.Effect<never>
 }
 
-/** Makes a line for the host's slots, and one for each limit. */
+/** Makes a queue for the host's slots, and one for each limit. */
 export const make = (
   host: Slots.Slots,
   { limits, limitOf }: Pick<typeof Engines.Service, "limits" | "limitOf">
-): Effect.Effect<Lines> =>
+): Effect.Effect<AdmissionQueues> =>
   Effect.gen(function* () {
-    const lineOf = (slots: Slots.Slots): Effect.Effect<Line> =>
-      Effect.map(Queue.unbounded<Standing>(), (queue) => ({ slots, queue }))
-    const common = yield* lineOf(host)
-    const limited = new Map<string, Line>()
-    for (const limit of limits) limited.set(limit.name, yield* lineOf(within(host, limit)))
-    const lengths = new Map<Line, number>()
-    const inLine = new Set<ProcessId>()
+    const queueOf = (slots: Slots.Slots): Effect.Effect<AdmissionQueue> =>
+      Effect.map(Queue.unbounded<Queued>(), (waiting) => ({ slots, waiting }))
+    const common = yield* queueOf(host)
+    const limited = new Map<string, AdmissionQueue>()
+    for (const limit of limits) limited.set(limit.name, yield* queueOf(within(host, limit)))
+    const lengths = new Map<AdmissionQueue, number>()
+    const queuedIds = new Set<ProcessId>()
 
-    const count = (line: Line, by: number): void => {
-      lengths.set(line, (lengths.get(line) ?? 0) + by)
+    const count = (queue: AdmissionQueue, by: number): void => {
+      lengths.set(queue, (lengths.get(queue) ?? 0) + by)
     }
 
     return {
       of: (registration) => (limited.size === 0 ? common : (limited.get(limitOf(registration) ?? "") ?? common)),
-      isEmpty: (line) => (lengths.get(line) ?? 0) === 0,
-      enqueue: (line, standing) => {
-        if (inLine.has(standing.id)) return
-        inLine.add(standing.id)
-        count(line, 1)
-        line.queue.unsafeOffer(standing)
+      isEmpty: (queue) => (lengths.get(queue) ?? 0) === 0,
+      enqueue: (queue, queued) => {
+        if (queuedIds.has(queued.id)) return
+        queuedIds.add(queued.id)
+        count(queue, 1)
+        queue.waiting.unsafeOffer(queued)
       },
-      admission: (takeOn) => {
-        // Interrupted in a wait, nobody leaves the line and no slot is taken; in between, nothing is interrupted.
-        const admit = (line: Line) =>
+      admission: (admit) => {
+        // Interrupted in a wait, no process leaves the queue and no slot is taken; in between, nothing is interrupted.
+        const next = (queue: AdmissionQueue) =>
           Effect.uninterruptibleMask((restore) =>
             Effect.gen(function* () {
-              const standing = yield* restore(line.queue.take)
-              yield* Effect.onInterrupt(restore(line.slots.take), () =>
-                Effect.sync(() => line.queue.unsafeOffer(standing))
+              const queued = yield* restore(queue.waiting.take)
+              yield* Effect.onInterrupt(restore(queue.slots.take), () =>
+                Effect.sync(() => queue.waiting.unsafeOffer(queued))
               )
-              inLine.delete(standing.id)
-              count(line, -1)
-              yield* takeOn(standing, line.slots)
+              queuedIds.delete(queued.id)
+              count(queue, -1)
+              yield* admit(queued, queue.slots)
             })
           )
         return Effect.zipRight(
-          Effect.forEach([common, ...limited.values()], (line) => Effect.forever(admit(line)), {
+          Effect.forEach([common, ...limited.values()], (queue) => Effect.forever(next(queue)), {
             concurrency: "unbounded",
             discard: true
           }),
@@ -98,7 +97,7 @@ const within = (host: Slots.Slots, { concurrency }: Limit): Slots.Slots => {
       own.release()
       return false
     },
-    // Nothing is interrupted between the two places: one that was taken is either used or given back.
+    // Nothing is interrupted between the two slots: one that was taken is either used or released.
     take: Effect.uninterruptibleMask((restore) =>
       Effect.zipRight(
         restore(own.take),

@@ -1,5 +1,5 @@
 /**
- * The inbox of one actor: an array and a parked fiber. Much lighter than a queue, for one reader and many writers.
+ * The inbox of one actor: an array and a suspended fiber. Much lighter than a queue, for one reader and many writers.
  */
 import * as Effect from "effect/Effect"
 
@@ -12,22 +12,22 @@ export interface Inbox<Message> {
 /** Makes an inbox that holds these messages already. */
 export const make = <Message>(...first: ReadonlyArray<Message>): Inbox<Message> => {
   const messages: Array<Message> = [...first]
-  let parked: ((message: Message) => void) | undefined
+  let reader: ((message: Message) => void) | undefined
   return {
     offer: (message) => {
-      if (parked === undefined) {
+      if (reader === undefined) {
         messages.push(message)
       } else {
-        const resume = parked
-        parked = undefined
+        const resume = reader
+        reader = undefined
         resume(message)
       }
     },
     take: Effect.async<Message>((resume) => {
       if (messages.length > 0) return resume(Effect.succeed(messages.shift() as Message)) // it is not empty
-      parked = (message) => resume(Effect.succeed(message))
+      reader = (message) => resume(Effect.succeed(message))
       return Effect.sync(() => {
-        parked = undefined
+        reader = undefined
       })
     })
   }

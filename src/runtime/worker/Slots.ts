@@ -1,13 +1,13 @@
 /**
- * Slots: how many bodies may work at once. A body that waits for another process lends its slot, so that one slot is enough
- * for a parent and its children.
+ * Slots: how many bodies may work at once. A body releases its slot while it waits for another process, so that one slot is
+ * enough for a parent and its children.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
 /** A bounded number of places. */
 export interface Slots {
-  /** Takes a slot if one is free and nobody waits for it. */
+  /** Takes a slot if one is free and no body waits for it. */
   readonly tryTake: () => boolean
   /** Waits for a slot, first come first served. */
   readonly take: Effect.Effect<void>
@@ -51,40 +51,42 @@ export const make = (size: number): Slots => {
   }
 }
 
-/** One body's slot: given back once, and lent while the body waits. */
+/** One body's slot. */
 export interface HeldSlot {
-  readonly lend: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  readonly giveBack: () => void
+  /** Releases the slot while the body waits, and takes one again before the body goes on. */
+  readonly releaseWhile: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Releases the slot for good. Calling it again changes nothing. */
+  readonly release: () => void
 }
 
-/** Wraps a slot that was taken. Branches of one body may wait at once: the slot is lent while any of them does. */
+/** Wraps a slot that was taken. Branches of one body may wait at once: the slot is free while any of them does. */
 export const hold = (slots: Slots): HeldSlot => {
   let waits = 0
   let held = true
   let closed = false
   // One branch at a time takes the slot back: two that go on together need one slot, not two.
   const gate = Effect.unsafeMakeSemaphore(1)
-  const lendOut = Effect.sync(() => {
+  const letGo = Effect.sync(() => {
     if (waits++ === 0 && held) {
       held = false
       slots.release()
     }
   })
-  // Only a body that goes on needs its slot again: one that was interrupted in its wait must not stand in line for it.
+  // Only a body that goes on needs its slot again: one that was interrupted in its wait must not queue for it.
   const takeBack = gate.withPermits(1)(
     Effect.suspend(() => {
       if (waits > 0 || held || closed) return Effect.void
       return Effect.map(slots.take, () => {
-        // Another branch began to wait while this one stood in line.
+        // Another branch began to wait while this one waited for the slot.
         if (waits > 0 || closed) slots.release()
         else held = true
       })
     })
   )
   return {
-    lend: (wait) =>
+    releaseWhile: (wait) =>
       Effect.uninterruptibleMask((restore) =>
-        lendOut.pipe(
+        letGo.pipe(
           Effect.zipRight(restore(wait)),
           Effect.onExit((exit) => {
             waits--
@@ -92,8 +94,8 @@ export const hold = (slots: Slots): HeldSlot => {
           })
         )
       ),
-    giveBack: () => {
-      // Whoever still waits in the name of a body that has ended needs no slot any more.
+    release: () => {
+      // A branch that still waits although its body has ended needs no slot any more.
       closed = true
       if (held) {
         held = false

@@ -1,19 +1,22 @@
 /**
- * The worker as the rest of the runtime knows it: takes processes on and runs each under a lease of its own.
+ * Starts and recovers processes, and runs the body of each under a lease of its own.
+ *
+ * Invariant: a slot that was taken for a process is its activation's once that was launched, and released otherwise.
  */
-
 import { randomUUID } from "node:crypto"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
 import type { ProcessCommand } from "../../../machines/process/machine.ts"
 import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
 import { EnvironmentUnusable } from "../../model/errors.ts"
 import type { StartError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { LeaseOwner } from "../../model/Lease.ts"
+import type { Lease, LeaseOwner } from "../../model/Lease.ts"
+import { leaseIn } from "../../model/Lease.ts"
 import type { Registered, Registration } from "../../model/Registration.ts"
 import { Activations } from "../../operations/Activations.ts"
 import { BodyWrites } from "../../operations/BodyWrites.ts"
@@ -27,23 +30,21 @@ import { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { BackOff, Change, ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import * as Contexts from "../body/context.ts"
+import type { JournalWrite } from "../body/Activation.ts"
 import { Awaiter } from "../client/Awaiter.ts"
 import { Engines } from "../engine/EngineRegistry.ts"
 import { Tools } from "../engine/ToolCatalog.ts"
 import { HostEnvironment } from "../HostEnvironment.ts"
-import * as Facets from "../HostServices.ts"
+import { hostServices } from "../HostServices.ts"
 import { RuntimeConfig } from "../RuntimeConfig.ts"
-import * as Lines from "./AdmissionQueue.ts"
-import type { Roster } from "./RunningActivations.ts"
-import * as Rosters from "./RunningActivations.ts"
-import { certain } from "./resolveUnknownCommit.ts"
-import * as Resumptions from "./resumptions.ts"
+import * as AdmissionQueue from "./AdmissionQueue.ts"
+import type { RunningActivations } from "./RunningActivations.ts"
+import * as Running from "./RunningActivations.ts"
 import * as Slots from "./Slots.ts"
 import * as Tracing from "./Tracing.ts"
 
 /**
- * What became of a row that the worker was asked to look at.
+ * What became of a row that the worker was asked to check.
  *
  * `no_slot`: it is queued for one. `backing_off`: starting it failed, and is tried again later. An unknown process is `settled`.
  */
@@ -54,14 +55,11 @@ export type Admission =
       readonly reason: LeftFor | { readonly why: "no_slot" } | ({ readonly why: "backing_off" } & BackOff)
     }
 
-/** What a body that starts a child journals in the same commit. */
-export type JournalWrite = NonNullable<Parameters<(typeof Activations.Service)["start"]>[3]>
-
 /** Runs processes. */
 export class Worker extends Context.Tag("holdfast/runtime/Worker")<
   Worker,
   {
-    /** This worker's stable identity; its incarnation is the keeper of its leases. */
+    /** This worker's stable identity; its incarnation renews its leases. */
     readonly owner: LeaseOwner
     /** Starts a process, and runs it at once when this host has its engine and a free slot. */
     readonly start: (
@@ -70,31 +68,23 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
       journal?: JournalWrite
     ) => Effect.Effect<StartOutcome, StartError>
     /**
-     * Looks at one row and does what the verdict table says. `dead` are holders whose death is proven.
+     * Checks one row and does what the verdict table says. `dead` are holders whose death is proven.
      *
-     * A row whose payload or environment does not decode here stays as it is, and rests.
+     * A row whose payload or environment does not decode here stays as it is, and backs off.
      */
     readonly recover: (id: ProcessId, dead: ReadonlyArray<LeaseOwner>) => Effect.Effect<Admission, StoreError>
     /** The activations in progress. */
     readonly running: Pick<
-      Roster,
-      | "all"
-      | "remind"
-      | "retake"
-      | "passivate"
-      | "passivateAfterMs"
-      | "interruptAll"
-      | "accept"
-      | "empty"
-      | "ownerBound"
+      RunningActivations,
+      "all" | "remind" | "passivate" | "passivateAfterMs" | "interruptAll" | "accept" | "empty" | "ownerBound"
     >
     /** How many bodies could begin to work now, of how many at once. */
     readonly slots: () => { readonly free: number; readonly total: number }
     /** A fresh identity for one attempt. */
     readonly claimant: (purpose: "run" | "recovery" | "drain") => Claimant
-    /** Takes those who stand in line for a slot on, in order, for ever. */
+    /** Admits queued processes in FIFO order as slots free up. Never returns. */
     readonly admission: Effect.Effect<never>
-    /** Looks at rows that a commit pointed at, for ever. */
+    /** Checks rows that a commit pointed at. Never returns. */
     readonly recheck: Effect.Effect<never>
   }
 >() {}
@@ -118,35 +108,35 @@ export const layer: Layer.Layer<
   Worker,
   Effect.gen(function* () {
     const store = yield* ProcessStore
-    const registry = yield* ProcessRegistry
     const activations = yield* Activations
-    const executions = yield* BodyWrites
-    const awaiter = yield* Awaiter
     const engines = yield* Engines
     const environments = yield* Environments
-    const host = yield* HostEnvironment
-    const { capture } = host
-    const around = { environments, host, tools: yield* Tools, facets: yield* Facets.services }
     const config = yield* RuntimeConfig
     const owner = yield* Effect.flatMap(OwnerLiveness, (liveness) => liveness.identify(`holdfast:${randomUUID()}`))
-
     const trace = yield* Tracing.make(store)
     const slots = Slots.make(config.maxConcurrent)
-    const lines = yield* Lines.make(slots, engines)
-    /** Hints for processes that are just being started here: their actors come into being after the commit. */
-    const early = make()
-    const looks = yield* Queue.unbounded<ProcessId>()
+    const queues = yield* AdmissionQueue.make(slots, engines)
+    const rechecks = yield* Queue.unbounded<ProcessId>()
+    /** Starts under way; each collects the hints for its process, whose actor is made after the commit. */
+    const early = new Set<EarlyHints>()
 
     const readRow = (id: ProcessId) =>
       Effect.map(store.find(id), (found) => (found._tag === "Present" ? found.row : undefined))
 
-    const roster = yield* Rosters.make({
+    const running = yield* Running.make({
       activations,
+      writes: yield* BodyWrites,
+      registry: yield* ProcessRegistry,
+      awaiter: yield* Awaiter,
+      environments,
+      host: yield* HostEnvironment,
+      tools: yield* Tools,
+      hostServices: yield* hostServices,
+      clock: yield* Effect.clock,
       readRow,
-      contextOf: (activation) => Contexts.make({ start, awaiter, registry, executions, capture, around }, activation),
-      waitOf: executions.waitOf,
-      lookAgain: (id) => looks.unsafeOffer(id),
-      claimant: () => claimant("run")
+      start: (registered, authority, journal) => start(registered, authority, journal),
+      claimant: () => claimant("run"),
+      recheck: (id) => rechecks.unsafeOffer(id)
     })
 
     const claimant = (purpose: "run" | "recovery" | "drain", traced?: string): Claimant => {
@@ -163,19 +153,19 @@ export const layer: Layer.Layer<
     const start: (typeof Worker.Service)["start"] = Effect.fnUntraced(function* (registered, authority, journal) {
       const { registration } = registered
       const isLater = (registration.startAtMs ?? 0) > (yield* Clock.currentTimeMillis)
-      if (isLater || roster.stopping() || !engines.has(registration)) {
+      if (isLater || running.stopping() || !engines.has(registration)) {
         return yield* activations.start(registered, authority, undefined, journal)
       }
-      const line = lines.of(registration)
-      // Nobody overtakes those who stand in line already.
-      if (!lines.isEmpty(line) || !line.slots.tryTake()) {
+      const queue = queues.of(registration)
+      // A start never overtakes processes that are queued already.
+      if (!queues.isEmpty(queue) || !queue.slots.tryTake()) {
         const outcome = yield* activations.start(registered, authority, undefined, journal)
-        if (outcome._tag === "Registered") enqueue(line, { id: registration.id, dead: [] })
+        if (outcome._tag === "Registered") enqueue(queue, { id: registration.id, dead: [] })
         return outcome
       }
-      return yield* early.during(registration.id, (heard) =>
-        Effect.tapErrorCause(begin(registered, authority, journal, line.slots, heard), () =>
-          Effect.sync(line.slots.release)
+      return yield* collecting(registration.id, (hints) =>
+        Effect.tapErrorCause(begin(registered, authority, journal, queue.slots, hints), () =>
+          Effect.sync(queue.slots.release)
         )
       )
     }, Effect.uninterruptible)
@@ -186,31 +176,31 @@ export const layer: Layer.Layer<
       authority: Authority,
       journal: JournalWrite | undefined,
       slots: Slots.Slots,
-      heard: Heard
+      hints: EarlyHints
     ) {
       const { registration } = registered
       const { id } = registration
       const body = yield* Effect.catchTag(prepared(registration), "EnvironmentUnusable", Effect.succeed)
       if (body instanceof EnvironmentUnusable) {
-        // What could not be begun is there all the same, and says why it rests.
+        // What could not be begun is registered, and says why it backs off.
         const outcome = yield* activations.start(registered, authority, undefined, journal)
-        if (outcome._tag === "Registered") yield* rest(id, body.message)
+        if (outcome._tag === "Registered") yield* backOff(id, body.message)
         slots.release()
         return outcome
       }
       const by = claimant("run", body.trace)
-      const outcome = yield* certain(
-        readRow,
+      const outcome = yield* resolveUnknownCommit(
         activations.start(registered, authority, { owner, claimant: by }, journal),
-        { id, by },
+        readRow(id),
+        by.token,
         (row, lease): StartOutcome => ({ _tag: "Begun", row, lease })
       )
-      if (outcome._tag === "Begun") yield* roster.launch(outcome.row, outcome.lease, body, slots, heard.commands)
+      if (outcome._tag === "Begun") yield* running.launch(outcome.row, outcome.lease, body, slots, hints.commands)
       else slots.release()
       return outcome
     })
 
-    /** Whatever is prepared here is on this host: `has` said so. */
+    /** Finds and decodes what runs a process that this host has. */
     const prepared = Effect.fnUntraced(function* (registration: Registration, row?: ProcessRow) {
       const body = yield* Effect.catchTag(engines.prepare(registration), "EngineMissing", Effect.die)
       if (registration.envRef !== undefined) yield* environments.load(registration.envRef)
@@ -224,7 +214,6 @@ export const layer: Layer.Layer<
     ): Effect.Effect<Admission, StoreError> =>
       Effect.suspend(() => {
         const taken: Taken = { slots: held }
-        // The slot is the actor's once it was launched, and nobody's otherwise.
         return Effect.ensuring(
           takeOver(id, dead, taken),
           Effect.sync(() => taken.slots?.release())
@@ -237,17 +226,17 @@ export const layer: Layer.Layer<
       const { registration } = row.base
       const engine = engines.has(registration) ? "present" : "missing"
       const expected = verdictOf(row, { dead, engine }, yield* Clock.currentTimeMillis)
-      // What runs here is its keeper's to judge, also when its lease has lapsed while this host slept.
-      if (roster.has(id)) return { _tag: "Deferred", reason: { why: "busy", holder: owner.ownerId } } as const
+      // The lease renewer judges what runs here, also when its lease has expired while this host slept.
+      if (running.has(id)) return { _tag: "Deferred", reason: { why: "busy", holder: owner.ownerId } } as const
       if (expected._tag === "Leave") return leftOf(row, expected.why)
       const by = { owner, dead, engine } as const
       if (expected._tag !== "Run") {
         return yield* settle(activations.recover(id, { ...by, claimant: claimant("recovery") }))
       }
-      const line = lines.of(registration)
-      const slots = taken.slots ?? line.slots
-      if (roster.stopping() || !(taken.slots !== undefined || slots.tryTake())) {
-        enqueue(line, { id, dead })
+      const queue = queues.of(registration)
+      const slots = taken.slots ?? queue.slots
+      if (running.stopping() || !(taken.slots !== undefined || slots.tryTake())) {
+        enqueue(queue, { id, dead })
         return { _tag: "Deferred", reason: { why: "no_slot" } } as const
       }
       taken.slots = slots
@@ -257,56 +246,75 @@ export const layer: Layer.Layer<
         "InputInvalid",
         Effect.succeed
       )
-      if (!("run" in body)) return yield* rest(id, body.message)
+      if (!("run" in body)) return yield* backOff(id, body.message)
       const begins = claimant("recovery", body.trace)
-      return yield* early.during(id, (heard) =>
-        certain(
-          readRow,
+      return yield* collecting(id, (hints) =>
+        resolveUnknownCommit(
           settle(activations.recover(id, { ...by, claimant: begins })),
-          { id, by: begins },
+          readRow(id),
+          begins.token,
           (begun, lease): RecoveryOutcome => ({ _tag: "Run", row: begun, lease })
         ).pipe(
           Effect.tap((outcome) => {
             if (outcome._tag !== "Run") return Effect.void
             taken.slots = undefined
-            return roster.launch(outcome.row, outcome.lease, body, slots, heard.commands)
+            return running.launch(outcome.row, outcome.lease, body, slots, hints.commands)
           })
         )
       )
     })
 
-    const rest = (id: ProcessId, problem: string): Effect.Effect<Admission, StoreError> =>
+    const backOff = (id: ProcessId, problem: string): Effect.Effect<Admission, StoreError> =>
       Effect.map(
         activations.backOff(id, problem),
-        (backOff): Admission => ({
+        (found): Admission => ({
           _tag: "Deferred",
-          reason: backOff === undefined ? { why: "settled" } : { why: "backing_off", ...backOff }
+          reason: found === undefined ? { why: "settled" } : { why: "backing_off", ...found }
         })
       )
 
-    const enqueue = (line: Lines.Line, standing: Lines.Standing): void => {
-      if (!roster.stopping()) lines.enqueue(line, standing)
+    const enqueue = (queue: AdmissionQueue.AdmissionQueue, queued: AdmissionQueue.Queued): void => {
+      if (!running.stopping()) queues.enqueue(queue, queued)
     }
 
-    /** Whoever found no slot. Forked, so that those for whom slots are free share a commit. */
-    const takeOn = ({ id, dead }: Lines.Standing, held: Slots.Slots) =>
-      roster.fork(
+    /** Forked, so that processes for which slots are free share a commit. */
+    const admit = ({ id, dead }: AdmissionQueue.Queued, held: Slots.Slots) =>
+      running.fork(
         Effect.catchAllCause(recover(id, dead, held), (cause) => Effect.logWarning(`${id} not admitted`, cause))
       )
 
+    /** Runs a start that collects the hints for its process meanwhile; several starts of one id may be under way at once. */
+    const collecting = <A, E>(id: ProcessId, during: (hints: EarlyHints) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      Effect.suspend(() => {
+        const hints = { id, commands: [] }
+        early.add(hints)
+        return Effect.ensuring(
+          during(hints),
+          Effect.sync(() => early.delete(hints))
+        )
+      })
+
     const dispatch = (changes: ReadonlyArray<Change>): void => {
-      for (const { row, commands, events } of changes) {
+      for (const { row, commands, events, lifecycle } of changes) {
         const { id } = row.base.registration
-        if (roster.has(id)) for (const end of Resumptions.among(events)) roster.resumed(id, end.waitKey, end.ended)
+        for (const event of lifecycle) {
+          if (event.type !== "process.resumed" || !running.has(id)) continue
+          const { waitKey, outcome } = event
+          // The signal that ends an open wait is in the same commit.
+          const signal =
+            outcome._tag === "Signal" ? events.find(({ sequence }) => sequence === outcome.sequence) : undefined
+          running.resumed(id, waitKey, { outcome, ...(signal === undefined ? {} : { signal }) })
+        }
         for (const command of commands) {
-          if (command.type === "requestSweep") looks.unsafeOffer(id)
-          else if (!roster.hint(id, command)) early.give(id, command)
+          if (command.type === "requestSweep") rechecks.unsafeOffer(id)
+          else if (!running.hint(id, command))
+            for (const hints of early) if (hints.id === id) hints.commands.push(command)
         }
       }
     }
 
-    const look = Effect.flatMap(looks.take, (id) => recover(id, [])).pipe(
-      Effect.catchAll((error) => Effect.logWarning(`not looked at: ${error.message}`))
+    const recheck = Effect.flatMap(rechecks.take, (id) => recover(id, [])).pipe(
+      Effect.catchAll((error) => Effect.logWarning(`not checked: ${error.message}`))
     )
 
     yield* store.onCommit(dispatch)
@@ -315,11 +323,11 @@ export const layer: Layer.Layer<
       owner,
       start,
       recover,
-      running: roster,
+      running,
       slots: () => ({ free: slots.free(), total: config.maxConcurrent }),
       claimant,
-      admission: lines.admission(takeOn),
-      recheck: Effect.forever(look)
+      admission: queues.admission(admit),
+      recheck: Effect.forever(recheck)
     })
   })
 )
@@ -337,34 +345,31 @@ const settle = (
     Effect.succeed({ _tag: "Deferred", reason: { why: "settled" } } as const)
   )
 
-/** The hints given for a process while it is being started here. */
-export interface Heard {
+/** The hints for a process that is being started here. */
+interface EarlyHints {
   readonly id: ProcessId
-  readonly commands: ReadonlyArray<ProcessCommand>
+  readonly commands: Array<ProcessCommand>
 }
 
-/** Listens for processes that are being started. */
-export interface EarlyHints {
-  /** Runs a start, which is handed what is given for its process meanwhile. */
-  readonly during: <A, E>(id: ProcessId, start: (heard: Heard) => Effect.Effect<A, E>) => Effect.Effect<A, E>
-  readonly give: (id: ProcessId, command: ProcessCommand) => void
-}
+/** How long a worker reads the row of a start whose outcome is unknown, before it leaves the lease to expire. */
+const untilKnown = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(100))
 
-/** Makes one; several starts of one id may be under way at once, and each hears everything. */
-export const make = (): EarlyHints => {
-  const all = new Set<{ readonly id: ProcessId; readonly commands: Array<ProcessCommand> }>()
-  return {
-    during: (id, start) =>
-      Effect.suspend(() => {
-        const heard = { id, commands: [] }
-        all.add(heard)
-        return Effect.ensuring(
-          start(heard),
-          Effect.sync(() => all.delete(heard))
-        )
-      }),
-    give: (id, command) => {
-      for (const heard of all) if (heard.id === id) heard.commands.push(command)
-    }
-  }
-}
+/**
+ * Resolves a start whose commit outcome is unknown: if the stored row holds the lease with the requested token, the commit
+ * succeeded, and `begun` is the answer.
+ */
+const resolveUnknownCommit = <A, E extends { readonly _tag: string }>(
+  start: Effect.Effect<A, E>,
+  readRow: Effect.Effect<ProcessRow | undefined, StoreError>,
+  token: string,
+  begun: (row: ProcessRow, lease: Lease) => A
+): Effect.Effect<A, E | StoreError> =>
+  Effect.catchIf(
+    start,
+    (error) => error._tag === "StoreError" && "written" in error && error.written === "unknown",
+    (error) =>
+      Effect.flatMap(Effect.retry(readRow, untilKnown), (row) => {
+        const lease = row && leaseIn(row.base.registration.id, row.lease)
+        return row !== undefined && lease?.leaseToken === token ? Effect.succeed(begun(row, lease)) : Effect.fail(error)
+      })
+  )

@@ -5,20 +5,18 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Disposition } from "../../../machines/recovery.ts"
+import type { Disturbance } from "../../../machines/run.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { LeaseOwner } from "../../model/Lease.ts"
 
-/** Why a running body was interrupted. `superseded`: the process ended without it. */
-export type StopCause = "cancel" | "host_stop" | "passivated" | "lease_lost" | "superseded"
-
-/** What to write. `Drop`: nothing at all, somebody else owns the process. */
+/** What to write. `Drop`: nothing, since another owner runs the process or it has ended. */
 export type Conclusion =
   | { readonly _tag: "Complete"; readonly output: AwaitOutput }
   | { readonly _tag: "HandBack"; readonly reason: "handed_back" | "passivated" }
-  /** The code does not fit the journal: nothing is concluded, and the row rests. */
+  /** The code does not fit the journal: nothing is concluded, and the row backs off. */
   | { readonly _tag: "Diverged"; readonly problem: string }
   | { readonly _tag: "Drop" }
 
@@ -26,7 +24,7 @@ export type Conclusion =
 export interface Ending {
   readonly processId: ProcessId
   readonly exit: Exit.Exit<AwaitOutput, RuntimeError>
-  readonly stop: StopCause | undefined
+  readonly stop: Disturbance | undefined
   readonly disposition: Disposition
   readonly cancelReason: string | null
   readonly owner: LeaseOwner
@@ -37,7 +35,7 @@ export interface Ending {
  * Concludes an activation.
  *
  * A body that completes although it was asked to stop stays completed. `cancelled` is written only for a request in the log;
- * an interruption that nobody asked for is a failure. Work that may run again is handed back when the host stops; work that
+ * an interruption without a request is a failure. Work that may run again is handed back when the host stops; work that
  * may not is given up by its owner, with evidence.
  */
 export const conclude = (ending: Ending): Conclusion => {
@@ -80,7 +78,7 @@ const failed = ({ processId, disposition, cancelReason }: Ending, error: Runtime
     case "ParentClosing":
       return complete(Output.cancelled(cancelReason ?? "cancelled"))
     case "StoreError":
-      // The body could not be told what it asked for: that says nothing about its work.
+      // The body got no answer from its store: that says nothing about its work.
       return disposition === "rerunnable"
         ? { _tag: "HandBack", reason: "handed_back" }
         : complete(Output.failure("unavailable", error._tag, error.message))

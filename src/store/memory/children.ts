@@ -4,9 +4,9 @@
 import * as Effect from "effect/Effect"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { ChildReads, ChildSummary, ChildView, ChildWrite, CloseRequest } from "../Children.ts"
-import { actionOf, closingOf } from "../closing.ts"
-import type { Change, ProcessRow } from "../Decision.ts"
+import type { ChildReads, ChildSummary } from "../Children.ts"
+import { actionOf, closingOf } from "../Children.ts"
+import type { Change, ChildView, ChildWrite, CloseRequest, ProcessRow } from "../Decision.ts"
 
 /** The rows that these children are among. */
 export type Rows = ReadonlyMap<ProcessId, ProcessRow>

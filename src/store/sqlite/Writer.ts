@@ -5,7 +5,7 @@
  * callers ─► queue ─► end of the loop's turn ─► BEGIN IMMEDIATE · job · job · … · COMMIT ─► listeners ─► callers resume
  *                        defect ─► the batch is answered ─► pause ─► the next batch
  * ```
- * Invariant: everybody is answered, and nobody before the commit that the answer rests on. A defect never ends the loop.
+ * Invariant: every caller is answered, none before the commit that its answer depends on. A defect never ends the loop.
  */
 import type { Database } from "better-sqlite3"
 import * as Cause from "effect/Cause"
@@ -78,7 +78,7 @@ export const make = (
       return undefined
     })
 
-    /** Answers whoever the defect kept waiting, and remembers it. The logger may be what is broken: it decides nothing. */
+    /** Answers the callers that the defect kept waiting, and records it. The logger itself may be broken: it decides nothing. */
     const settle = (cause: Cause.Cause<never>): Effect.Effect<void> =>
       Effect.suspend(() => {
         const defect = Cause.squash(cause)

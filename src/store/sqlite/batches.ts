@@ -1,8 +1,8 @@
 /**
  * Batches of the writer: what is queued, written in one synchronous transaction, and answered.
  *
- * Invariant: whoever was taken from the queue is answered once, by the transaction or by `abort`; a batch that the database
- * refuses is done again job by job, so that a request fails alone.
+ * Invariant: each job that is taken from the queue is answered once, by the transaction or by `abort`; a batch that the
+ * database refuses is run again job by job, so that a request fails alone.
  */
 import type { Database } from "better-sqlite3"
 import * as Clock from "effect/Clock"
@@ -21,16 +21,16 @@ export interface Job {
   readonly deliver: (exit: Exit.Exit<unknown, unknown>) => void
 }
 
-/** What the writer needs to know of whoever keeps state beside the database. */
+/** Callbacks of the store that keeps state beside the database. */
 export interface Hooks {
   /** A transaction has begun; the lock is held. */
   readonly onBegin: () => void
   readonly onCommitted: () => void
-  /** The transaction was undone, or nobody knows how it ended: what is remembered of it, and of before, may be wrong. */
+  /** The transaction was undone, or its outcome is unknown: any state kept of it, or from before, may be wrong. */
   readonly onRolledBack: () => void
 }
 
-/** Bounds of a batch, and of the patience for another process's lock. */
+/** Bounds of a batch, and of the wait for another process's lock. */
 export interface WriterOptions {
   /** @default 512 */
   readonly maxBatch: number
@@ -45,9 +45,9 @@ export interface Batches {
   /** Writes the next batch and answers it. Dies of what is neither a request's fault nor the database's. */
   readonly commitNext: Effect.Effect<void>
   /**
-   * After such a defect: answers whoever still waits for it, and leaves the transaction. Never throws.
+   * After such a defect: answers the jobs that still wait for it, and leaves the transaction. Never throws.
    *
-   * When the defect met no batch, the whole queue is answered, so that a lasting defect keeps nobody waiting.
+   * When the defect met no batch, the whole queue is answered, so that a lasting defect keeps no caller waiting.
    */
   readonly abort: (defect: unknown) => void
 }
@@ -85,7 +85,7 @@ export const make = (
   const begin = db.prepare("BEGIN IMMEDIATE")
   const commit = db.prepare("COMMIT")
   const rollback = db.prepare("ROLLBACK")
-  /** Remembers who waits for an answer, for the case that a defect comes between. */
+  /** The jobs that wait for an answer, in case a defect comes between. */
   let inFlight = noBatch
 
   const leave = () => {
@@ -97,7 +97,7 @@ export const make = (
     hooks.onRolledBack()
   }
 
-  /** Everybody hears, also when one of them throws; that is a defect all the same. */
+  /** Answers every job, even if one of them throws, which is a defect. */
   const answer = (jobs: ReadonlyArray<Job>, exitOf: (index: number) => Exit.Exit<unknown, unknown>): void => {
     inFlight = answeredBatch
     let fault: { readonly cause: unknown } | undefined
@@ -129,14 +129,14 @@ export const make = (
 
   const isBusy = (error: StoreError): boolean => error.reason === "busy"
 
-  /** As a rule the lock is free, and then nothing of the patience is set up. */
+  /** The lock is usually free: the retry is set up only after a refusal. */
   const locked = Effect.catchIf(acquire, isBusy, () =>
     realTime(Effect.retry(acquire, { while: isBusy, schedule: patience(options.busyTimeoutMs) }))
   )
 
   /** Runs jobs until the queue, the batch or its time is used up; answers wait in `exits`. */
   const runJobs = (jobs: Array<Job>, exits: Array<Exit.Exit<unknown, unknown>>, limit: number): void => {
-    // The time is read under the lock: whoever waited for it judges leases by the time it got it.
+    // The time is read under the lock: a batch that waited for it judges leases by the time it got it.
     const now = nowMs()
     const startedAt = performance.now()
     while (queue.length > 0 && jobs.length < limit) {
@@ -155,7 +155,7 @@ export const make = (
     try {
       runJobs(jobs, exits, limit)
     } catch (cause) {
-      // Without a job it is no job's fault, and trying again would meet it again.
+      // Without a job it is no job's fault, and a retry would meet it again.
       if (jobs.length === 0) throw cause
       undo()
       if (jobs.length > 1) {
@@ -180,7 +180,7 @@ export const make = (
     try {
       hooks.onCommitted()
     } finally {
-      // It is written, whatever became of the hook.
+      // It is written, even if the hook failed.
       answer(jobs, (index) => exits[index] as Exit.Exit<unknown, unknown>) // each job left one
     }
     return []
@@ -207,12 +207,12 @@ export const make = (
   const abort = (defect: unknown): void => {
     const { jobs, answered } = inFlight
     const waiting = answered || jobs.length > 0 ? jobs : queue.splice(0, queue.length)
-    // None of them was committed: whoever comes to the commit is answered by it.
+    // None of them was committed: a batch that reaches its commit is answered there.
     for (const step of [leave, hooks.onRolledBack, () => answer(waiting, () => Exit.fail(defectError(defect)))]) {
       try {
         step()
       } catch {
-        // One defect is told already; a transaction that stays open is left before the next batch.
+        // The first defect was reported; a transaction that stays open is left before the next batch.
       }
     }
   }

@@ -3,9 +3,9 @@
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { ProcessId } from "../../model/ids.ts"
-import type { ChildReads, ChildSummary, ChildView, ChildWrite, CloseRequest } from "../Children.ts"
-import { closingOf } from "../closing.ts"
-import type { Change } from "../Decision.ts"
+import type { ChildReads, ChildSummary } from "../Children.ts"
+import { closingOf } from "../Children.ts"
+import type { Change, ChildView, ChildWrite, CloseRequest } from "../Decision.ts"
 import { asStoreError } from "./failure.ts"
 import type { Statements } from "./statements.ts"
 import { selectCloseRequests } from "./statements.ts"

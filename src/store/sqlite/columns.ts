@@ -173,7 +173,7 @@ export const eventOf = (processId: ProcessId, columns: EventColumns): ProcessEve
 /**
  * The stored semantics of an event: `null` for none, `core` when they follow from a core type and the payload.
  *
- * A terminal's output stands in its payload; storing it again would double the largest rows.
+ * A terminal's output is in its payload; storing it again would double the largest rows.
  */
 export const semanticsText = ({ eventType, semantics }: ProcessEvent): string | null => {
   if (semantics.terminal === undefined && semantics.wake === undefined) return null

@@ -15,7 +15,7 @@ export const storeError = (operation: string, cause: unknown, written: "no" | "u
 export const asStoreError = <A>(operation: string, effect: Effect.Effect<A, SqlError>): Effect.Effect<A, StoreError> =>
   Effect.mapError(effect, (cause) => storeError(operation, cause))
 
-/** What a request is told that a defect of the writer kept from being written. It was not committed. */
+/** The failure of a request that a defect of the writer kept from being written. It was not committed. */
 export const defectError = (defect: unknown): StoreError =>
   new StoreError({
     operation: "write",

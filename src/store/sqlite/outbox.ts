@@ -2,7 +2,6 @@
  * The wake outbox in SQLite: its statements on the writer's connection, and what is asked on the reading one.
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
-import type { Database } from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import type { ProcessId } from "../../model/ids.ts"
 import type { WakeDelivery } from "../../model/WakeDelivery.ts"
@@ -17,6 +16,8 @@ import type {
   WakeTimes
 } from "../Outbox.ts"
 import { asStoreError } from "./failure.ts"
+import type { Statements } from "./statements.ts"
+import { isHead, selectWakes, undelivered } from "./statements.ts"
 
 /** The outbox of the writer's connection. */
 export interface Outbox {
@@ -25,17 +26,6 @@ export interface Outbox {
   readonly put: (row: WakeRow) => void
   readonly viewOf: (nowMs: number, pkOf: (id: ProcessId) => number | undefined) => OutboxView
 }
-
-const undelivered = "state IN ('pending', 'enqueuing')"
-
-const select = `SELECT number, state, is_open, claim_token, attempts, first_attempt, next_attempt, expires_at,
-  discard_reason, wake FROM wake_outbox AS outbox`
-
-/** No earlier row of its group is undelivered. */
-const isHead = `NOT EXISTS (
-  SELECT 1 FROM wake_outbox AS earlier
-  WHERE earlier.target_scope = outbox.target_scope AND earlier.pk = outbox.pk AND earlier.sequence < outbox.sequence
-    AND earlier.${undelivered})`
 
 interface Columns {
   readonly number: number
@@ -50,36 +40,14 @@ interface Columns {
   readonly wake: string
 }
 
-/** Prepares the statements. The schema must exist. */
-export const make = (db: Database, times: WakeTimes): Outbox => {
-  const insert = db.prepare(
-    `INSERT INTO wake_outbox
-       (wake_id, target_scope, pk, sequence, state, is_open, attempts, next_attempt, expires_at, wake)
-     VALUES (?, ?, ?, ?, 'pending', 1, 0, ?, ?, ?) ON CONFLICT DO NOTHING`
-  )
-  const update = db.prepare(
-    `UPDATE wake_outbox SET state = ?, is_open = ?, claim_token = ?, attempts = ?, first_attempt = ?, next_attempt = ?,
-       expires_at = ?, discard_reason = ? WHERE number = ?`
-  )
-  const stale = db.prepare(`${select} WHERE ${undelivered} AND state = 'enqueuing' AND next_attempt <= ? LIMIT ?`)
-  const staleHeads = db.prepare(
-    `${select} WHERE ${undelivered} AND state = 'enqueuing' AND next_attempt <= ? AND ${isHead}
-     ORDER BY next_attempt, number LIMIT ?`
-  )
-  const dueHeads = db.prepare(
-    `${select} WHERE ${undelivered} AND state = 'pending' AND next_attempt <= ? AND ${isHead}
-     ORDER BY next_attempt, number LIMIT ?`
-  )
-  const row = db.prepare(`${select} WHERE number = ?`)
-  const open = db.prepare(`${select} WHERE wake_id = ? AND is_open = 1`)
-  const discarded = db.prepare(`${select} WHERE wake_id = ? AND state = 'discarded' ORDER BY number`)
-  const anyUndelivered = db.prepare(`SELECT 1 FROM wake_outbox WHERE pk = ? AND ${undelivered} LIMIT 1`)
-  const rows = (found: ReadonlyArray<unknown>) => (found as ReadonlyArray<Columns>).map(rowOf) // the columns of `select`
+/** Makes the outbox of the writer's connection. */
+export const make = (sql: Statements, times: WakeTimes): Outbox => {
+  const rows = (found: ReadonlyArray<unknown>) => (found as ReadonlyArray<Columns>).map(rowOf) // the columns of `selectWakes`
   return {
     add: (pk, wake) => {
       const { wakeId, targetScopeId, sequence, createdAtMs } = wake
       const expiresAtMs = createdAtMs + times.expiryMs
-      insert.run(wakeId, targetScopeId, pk, sequence, createdAtMs, expiresAtMs, JSON.stringify(wake))
+      sql.insertWake.run(wakeId, targetScopeId, pk, sequence, createdAtMs, expiresAtMs, JSON.stringify(wake))
     },
     put: ({
       number,
@@ -92,7 +60,7 @@ export const make = (db: Database, times: WakeTimes): Outbox => {
       expiresAtMs,
       discardReason
     }) =>
-      update.run(
+      sql.updateWake.run(
         state,
         isOpen ? 1 : 0,
         claimToken ?? null,
@@ -104,15 +72,15 @@ export const make = (db: Database, times: WakeTimes): Outbox => {
         number
       ),
     viewOf: (nowMs, pkOf) => ({
-      stale: (limit) => rows(stale.all(nowMs, limit)),
+      stale: (limit) => rows(sql.staleWakes.all(nowMs, limit)),
       dueHeads: (limit) => {
-        const first = rows(staleHeads.all(nowMs, limit))
-        return [...first, ...rows(dueHeads.all(nowMs, limit - first.length))]
+        const first = rows(sql.staleWakeHeads.all(nowMs, limit))
+        return [...first, ...rows(sql.dueWakeHeads.all(nowMs, limit - first.length))]
       },
-      row: (number) => rows(row.all(number))[0],
-      openOf: (wakeId) => rows(open.all(wakeId))[0],
-      discardedOf: (wakeId) => rows(discarded.all(wakeId)),
-      hasUndelivered: (id) => anyUndelivered.get(pkOf(id) ?? null) !== undefined
+      row: (number) => rows(sql.wake.all(number))[0],
+      openOf: (wakeId) => rows(sql.openWake.all(wakeId))[0],
+      discardedOf: (wakeId) => rows(sql.discardedWakes.all(wakeId)),
+      hasUndelivered: (id) => sql.hasUndelivered.get(pkOf(id) ?? null) !== undefined
     })
   }
 }
@@ -123,14 +91,14 @@ export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
     asStoreError(
       "look for due wakes",
       Effect.map(
-        sql.unsafe(`${select} WHERE ${undelivered} AND next_attempt <= ? AND ${isHead} LIMIT 1`, [nowMs]),
+        sql.unsafe(`${selectWakes} WHERE ${undelivered} AND next_attempt <= ? AND ${isHead} LIMIT 1`, [nowMs]),
         (found) => found.length > 0
       )
     ),
   rowsOf: (wakeId) =>
     asStoreError(
       "read wakes",
-      Effect.map(sql.unsafe<Columns>(`${select} WHERE wake_id = ? ORDER BY number`, [wakeId]), (found) =>
+      Effect.map(sql.unsafe<Columns>(`${selectWakes} WHERE wake_id = ? ORDER BY number`, [wakeId]), (found) =>
         found.map(rowOf)
       )
     ),
@@ -148,7 +116,7 @@ export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
     return asStoreError(
       "list wakes",
       Effect.map(
-        sql<Columns>`${sql.literal(select)} WHERE ${sql.and(wanted)} ORDER BY ${order} DESC LIMIT ${limit}`,
+        sql<Columns>`${sql.literal(selectWakes)} WHERE ${sql.and(wanted)} ORDER BY ${order} DESC LIMIT ${limit}`,
         (found) => found.map(rowOf)
       )
     )
@@ -162,7 +130,7 @@ export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
         SELECT min(outbox.sequence) AS sequence, target_scope, process_id, wake_id, state, attempts, next_attempt,
           count(*) AS undelivered
         FROM wake_outbox AS outbox JOIN process USING (pk)
-        WHERE state IN ('pending', 'enqueuing')
+        WHERE ${sql.literal(undelivered)}
         GROUP BY target_scope, pk HAVING count(*) > 1
         ORDER BY target_scope, process_id
       `

@@ -15,6 +15,7 @@ import type { Candidate, Numbered, ProcessStore } from "../ProcessStore.ts"
 import type { EventColumns, GrantColumns, RowColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
 import { asStoreError } from "./failure.ts"
+import { texts } from "./statements.ts"
 
 /** The names of these reads in the store contract. */
 export type Name =
@@ -168,10 +169,7 @@ export const make = (
               ? sql.unsafe<GrantColumns>(`${Columns.selectGrants} WHERE scope_id = ? ORDER BY process.process_id`, [
                   owner.scopeId
                 ])
-              : sql.unsafe<GrantColumns>(
-                  `${Columns.selectGrants} WHERE process.process_id = ? ORDER BY session_id, scope_id`,
-                  [owner.processId]
-                ),
+              : sql.unsafe<GrantColumns>(texts.grantsOf, [owner.processId]),
             (grants) => grants.map(Columns.grantOf)
           )
         )
@@ -256,7 +254,7 @@ export interface Condition {
   readonly parameters: ReadonlyArray<string | number>
 }
 
-/** The conditions a filter stands for, over the joined row. */
+/** The conditions of a filter, over the joined row. */
 export const conditionsOf = (filter: ListFilter): ReadonlyArray<Condition> => [
   ...statusConditions(filter.status ?? "running"),
   ...("definition" in filter ? [condition("process.definition = ?", canonicalText(filter.definition))] : []),

@@ -20,7 +20,6 @@ import type { Outbox } from "./outbox.ts"
 import * as Outboxes from "./outbox.ts"
 import type { Stored } from "./RowCache.ts"
 import * as RowCaches from "./RowCache.ts"
-import * as SideWrites from "./sideWrites.ts"
 import type { Statements } from "./statements.ts"
 import { prepare } from "./statements.ts"
 
@@ -57,7 +56,7 @@ export const cacheSize = 4_096
 export const make = (db: Database, times: WakeTimes): Rows => {
   const sql = prepare(db)
   const children = Children.make(sql)
-  const outbox = Outboxes.make(db, times)
+  const outbox = Outboxes.make(sql, times)
   const cache = RowCaches.make(cacheSize)
   const types: Columns.EventTypesCache = new Map()
   const written: Array<Change> = []
@@ -184,7 +183,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     }
   }
 
-  const writeSide = SideWrites.make(sql, outbox, {
+  const writeSide = sideWrites(sql, outbox, {
     children,
     // A decision has loaded the rows that its side writes name.
     pkOf: (id) => (load(id) as Stored).pk,
@@ -322,3 +321,63 @@ const eventAt = (id: ProcessId, columns: unknown) =>
   columns === undefined ? undefined : Columns.eventOf(id, columns as EventColumns)
 
 const grants = (columns: ReadonlyArray<unknown>) => (columns as ReadonlyArray<GrantColumns>).map(Columns.grantOf)
+
+/** What side writes need of the rows. */
+interface RowAccess {
+  readonly children: Children.Children
+  readonly pkOf: (id: ProcessId) => number
+  /** Takes the next number of the change feed. */
+  readonly takeChange: () => number
+  /** The process is gone: the cache must not answer it any more. */
+  readonly forget: (id: ProcessId) => void
+}
+
+/** Makes side writes, in the transaction of the decision that asked for them. */
+const sideWrites =
+  (sql: Statements, outbox: Outbox, { children, pkOf, takeChange, forget }: RowAccess): ((write: Write) => void) =>
+  (write) => {
+    switch (write._tag) {
+      case "PutGrant": {
+        const { scopeId, processId, sessionId, descriptor } = write.grant
+        sql.putGrant.run(scopeId, pkOf(processId), sessionId, JSON.stringify(descriptor))
+        return
+      }
+      case "RemoveGrant":
+        sql.removeGrant.run(write.scopeId, pkOf(write.processId))
+        return
+      case "AckWake":
+        sql.ackWake.run(pkOf(write.processId), write.sequence)
+        return
+      case "PutJournal": {
+        const { processId, entry } = write
+        const { key, position, sequence, operation, atMs, outcome } = entry
+        sql.putJournal.run(pkOf(processId), key, position, sequence, operation, atMs, JSON.stringify(outcome))
+        return
+      }
+      case "Prune": {
+        const { processId, terminalState, prunedAtMs, lastSequence, lastFence } = write.tombstone
+        const pk = pkOf(processId)
+        for (const statement of sql.prune) statement.run(pk)
+        sql.putTombstone.run(processId, terminalState, prunedAtMs, lastSequence, lastFence, takeChange())
+        forget(processId)
+        return
+      }
+      case "PutCloseRequest":
+        children.write(pkOf(write.request.childId), write)
+        return
+      case "RemoveCloseRequest":
+        children.write(pkOf(write.childId), write)
+        return
+      case "PutWake":
+        outbox.put(write.row)
+        return
+      case "Compact":
+        sql.compact.run(write.processId)
+        return
+      case "PutEnvironment":
+        sql.putEnvironment.run(write.ref, write.body)
+        return
+      case "EndPromise":
+        sql.endPromise.run(write.keyId, write.body, write.token)
+    }
+  }

@@ -38,7 +38,7 @@ export const migrate: Effect.Effect<void, StoreError, SqlClient.SqlClient> = Eff
     Effect.catchAllDefect((cause) => Effect.fail(cause)),
     Effect.mapError((cause) => storeError("migrate the schema", cause))
   )
-  // The migrator takes any refused write for another one at work, so what counts is what stands there afterwards.
+  // The migrator takes any refused write for another migrator at work, so the version is read again.
   const after = yield* presentVersion
   if (after !== schemaVersion) {
     return yield* new StoreError({

@@ -9,6 +9,19 @@ import * as Columns from "./columns.ts"
 export const selectCloseRequests = `SELECT state.process_id AS childId, debt.parent_id AS parentId, action, reason, owed_at AS requestedAtMs
 FROM debt JOIN state USING (pk)`
 
+/** Whether a wake is undelivered, in the words of the partial indexes. */
+export const undelivered = "state IN ('pending', 'enqueuing')"
+
+/** Reads wakes, on any connection. */
+export const selectWakes = `SELECT number, state, is_open, claim_token, attempts, first_attempt, next_attempt, expires_at,
+  discard_reason, wake FROM wake_outbox AS outbox`
+
+/** Whether no earlier wake of the same group is undelivered. */
+export const isHead = `NOT EXISTS (
+  SELECT 1 FROM wake_outbox AS earlier
+  WHERE earlier.target_scope = outbox.target_scope AND earlier.pk = outbox.pk AND earlier.sequence < outbox.sequence
+    AND earlier.${undelivered})`
+
 /** The texts, by name. */
 export const texts = {
   insertChild: "INSERT INTO child (pk, parent_id, close_policy) VALUES (?, ?, ?)",
@@ -22,6 +35,20 @@ export const texts = {
   removeCloseRequest: "DELETE FROM debt WHERE pk = ?",
   closeRequest: `${selectCloseRequests} WHERE debt.pk = ?`,
   hasCloseRequests: "SELECT 1 FROM debt WHERE parent_id = ? LIMIT 1",
+  insertWake: `INSERT INTO wake_outbox
+       (wake_id, target_scope, pk, sequence, state, is_open, attempts, next_attempt, expires_at, wake)
+     VALUES (?, ?, ?, ?, 'pending', 1, 0, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  updateWake: `UPDATE wake_outbox SET state = ?, is_open = ?, claim_token = ?, attempts = ?, first_attempt = ?,
+       next_attempt = ?, expires_at = ?, discard_reason = ? WHERE number = ?`,
+  staleWakes: `${selectWakes} WHERE ${undelivered} AND state = 'enqueuing' AND next_attempt <= ? LIMIT ?`,
+  staleWakeHeads: `${selectWakes} WHERE ${undelivered} AND state = 'enqueuing' AND next_attempt <= ? AND ${isHead}
+     ORDER BY next_attempt, number LIMIT ?`,
+  dueWakeHeads: `${selectWakes} WHERE ${undelivered} AND state = 'pending' AND next_attempt <= ? AND ${isHead}
+     ORDER BY next_attempt, number LIMIT ?`,
+  wake: `${selectWakes} WHERE number = ?`,
+  openWake: `${selectWakes} WHERE wake_id = ? AND is_open = 1`,
+  discardedWakes: `${selectWakes} WHERE wake_id = ? AND state = 'discarded' ORDER BY number`,
+  hasUndelivered: `SELECT 1 FROM wake_outbox WHERE pk = ? AND ${undelivered} LIMIT 1`,
   row: Columns.selectRow,
   eventTypes: "SELECT body FROM event_types WHERE hash = ?",
   events: `${Columns.selectEvents} WHERE pk = ? ORDER BY sequence`,

@@ -6,7 +6,7 @@ import type { LeaseOwner } from "../../model/Lease.ts"
 import { Activations } from "../../operations/Activations.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, keptOf, logOf, recordOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
-import { claimed, freshId, freshOwner, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
+import { begin, claimed, freshId, freshOwner, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, LawClock, law } from "../Law.ts"
 
@@ -16,9 +16,8 @@ export const laws: ReadonlyArray<Law> = [
     "an activation begins with one fact: who began it, when, as which attempt, under which fence",
     "R1",
     Effect.gen(function* () {
-      const activations = yield* Activations
       const { id, lease } = yield* leasedProcess()
-      const row = yield* activations.begin(lease, 1, stable)
+      const row = yield* begin(lease, stable)
       const [event] = yield* logOf(id)
       yield* expectEquals(
         "the type and key",
@@ -43,66 +42,11 @@ export const laws: ReadonlyArray<Law> = [
   ),
 
   law(
-    "beginning the same activation under the same fence again is a replay, also once the lease is gone",
-    "R1",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const clock = yield* LawClock
-      const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
-      yield* activations.begin(lease, 1, stable)
-      yield* writesNothing([id], activations.begin(lease, 1, stable))
-      yield* clock.advance(shortMs)
-      const again = yield* writesNothing([id], activations.begin(lease, 1, stable))
-      yield* expectEquals("the answer", again.sequence, 1)
-    })
-  ),
-
-  law(
-    "an activation that somebody else began is a conflict",
-    "R17",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const { id, lease } = yield* lostActivation
-      yield* expectEquals("the fence", lease.fencingToken, 2)
-      const error = yield* refused("it", "EventRejected", [id], activations.begin(lease, 1, stable))
-      yield* expectEquals("the reason", error.reason, "replay_conflict")
-    })
-  ),
-
-  law(
-    "only the next activation begins",
-    "R17",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const { id, lease } = yield* leasedProcess()
-      for (const activation of [0, 2, 7]) {
-        yield* refused(`activation ${activation}`, "EventRejected", [id], activations.begin(lease, activation, stable))
-      }
-    })
-  ),
-
-  law(
-    "no activation begins of an ended or unknown process",
-    "17D",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const registry = yield* ProcessRegistry
-      const { id, lease } = yield* leasedProcess()
-      const unknown = { ...lease, processId: yield* freshId }
-      yield* refused("an unknown one", "ProcessUnknown", [unknown.processId], activations.begin(unknown, 1, stable))
-      yield* registry.completeProcessWithLease(lease, outputs.Success)
-      const later = yield* claimed(id, yield* freshOwner())
-      yield* refused("an ended one", "ProcessAlreadyTerminal", [id], activations.begin(later, 1, stable))
-    })
-  ),
-
-  law(
     "an attempt is counted when the activation before it left no fact",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* Activations
       const { id, lease } = yield* lostActivation
-      yield* activations.begin(lease, 2, stable)
+      yield* begin(lease, stable)
       const record = yield* recordOf(id)
       yield* expectEquals("the counters", [record.activations, record.attempts], [2, 2])
       yield* isFold(id)
@@ -115,9 +59,9 @@ export const laws: ReadonlyArray<Law> = [
     Effect.gen(function* () {
       const activations = yield* Activations
       const { id, lease } = yield* leasedProcess()
-      yield* activations.begin(lease, 1, stable)
+      yield* begin(lease, stable)
       yield* activations.suspend(lease, "passivated")
-      yield* activations.begin(yield* claimed(id, yield* freshOwner()), 2, stable)
+      yield* begin(yield* claimed(id, yield* freshOwner()), stable)
       const record = yield* recordOf(id)
       yield* expectEquals("the counters", [record.activations, record.attempts], [2, 1])
       yield* isFold(id)
@@ -128,12 +72,11 @@ export const laws: ReadonlyArray<Law> = [
     "the first owner stays the first for ever",
     "R17",
     Effect.gen(function* () {
-      const activations = yield* Activations
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* lostActivation
       const { firstStarted } = yield* recordOf(id)
       const late = yield* freshOwner("late")
-      yield* activations.begin(lease, 2, late)
+      yield* begin(lease, late)
       yield* registry.recordFirstStarted(id, { owner: late, startedAtMs: 1 })
       yield* expectEquals("the first owner", (yield* recordOf(id)).firstStarted, firstStarted)
     })
@@ -174,26 +117,13 @@ export const laws: ReadonlyArray<Law> = [
   ),
 
   law(
-    "an activation recorded by its first start is begun under the same fence by replay",
-    "R17",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const activations = yield* Activations
-      const { id, lease } = yield* leasedProcess()
-      yield* registry.recordFirstStarted(id, { owner: stable, startedAtMs: 5 })
-      const row = yield* writesNothing([id], activations.begin(lease, 1, stable))
-      yield* expectEquals("the activations", row.snapshot.context.activations, 1)
-    })
-  ),
-
-  law(
     "a hand-back writes its reason and releases the lease in one commit",
     "R1",
     Effect.gen(function* () {
       const activations = yield* Activations
       for (const reason of ["handed_back", "passivated", "lease_lost"] as const) {
         const { id, lease } = yield* leasedProcess()
-        yield* activations.begin(lease, 1, stable)
+        yield* begin(lease, stable)
         yield* activations.suspend(lease, reason)
         const kept = yield* keptOf(id)
         yield* expectEquals("the lease and its fence", [kept.lease, kept.fencingToken], [undefined, 1])
@@ -232,7 +162,7 @@ export const laws: ReadonlyArray<Law> = [
       for (const activation of [1, 2, 3]) {
         const lease = yield* claimed(id, yield* freshOwner())
         yield* expectEquals("the fence", lease.fencingToken, activation)
-        yield* activations.begin(lease, activation, stable)
+        yield* begin(lease, stable)
         yield* activations.suspend(lease, "handed_back")
       }
       yield* expectEquals("the log", yield* typesOf(id), [
@@ -245,22 +175,6 @@ export const laws: ReadonlyArray<Law> = [
       ])
       yield* isFold(id)
     })
-  ),
-
-  law(
-    "of racing workers with one lease exactly one activation begins",
-    "R17",
-    Effect.gen(function* () {
-      const activations = yield* Activations
-      const { id, lease } = yield* leasedProcess()
-      yield* Effect.all(
-        Array.from({ length: 8 }, () => activations.begin(lease, 1, stable)),
-        {
-          concurrency: "unbounded"
-        }
-      )
-      yield* expectEquals("the log", yield* typesOf(id), ["process.started"])
-    })
   )
 ]
 
@@ -268,10 +182,9 @@ const stable: LeaseOwner = { ownerId: "stable", incarnationId: "life", liveness:
 
 /** An activation whose lease ran out without a fact, and the lease of the next holder. */
 const lostActivation = Effect.gen(function* () {
-  const activations = yield* Activations
   const clock = yield* LawClock
   const { id, lease: first } = yield* leasedProcess("rerunnable", shortMs)
-  yield* activations.begin(first, 1, stable)
+  yield* begin(first, stable)
   yield* clock.advance(shortMs)
   return { id, lease: yield* claimed(id, yield* freshOwner()) }
 })

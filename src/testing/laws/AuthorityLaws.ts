@@ -83,10 +83,6 @@ const leasedWrites: ReadonlyArray<LeasedWrite> = [
       Effect.flatMap(ProcessRegistry, (registry) => registry.completeProcessWithLease(lease, outputs.Success))
   },
   {
-    name: "the beginning of an activation",
-    write: (lease) => Effect.flatMap(Activations, (store) => store.begin(lease, 1, lease.owner))
-  },
-  {
     name: "a hand-back",
     write: (lease) => Effect.flatMap(Activations, (store) => store.suspend(lease, "handed_back"))
   },

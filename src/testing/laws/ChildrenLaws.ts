@@ -13,10 +13,11 @@ import * as Children from "../../operations/decisions/children.ts"
 import type { CompletionRefusal } from "../../operations/decisions/completion.ts"
 import type { Lookup } from "../../operations/existing.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import type { CloseRequest } from "../../store/Children.ts"
+import type { CloseRequest } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { recordOf, refused } from "../evidence.ts"
 import {
+  begin,
   claimed,
   endOf,
   freshId,
@@ -101,7 +102,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("asked to stop, not ended", yield* children.closeRequestsOf(bySweep), [])
       yield* activations.recover(bySweep, yield* recoverer())
       const lease = yield* claimed(byDrain, owner, shortMs)
-      yield* activations.begin(lease, 1, owner)
+      yield* begin(lease, owner)
       yield* (yield* LawClock).advance(shortMs)
       yield* activations.drain(byDrain, yield* recoverer({ owner }))
       const owed = yield* Effect.forEach(parents, (parent) => children.closeRequestsOf(parent))

@@ -2,20 +2,21 @@
  * Laws of what bodies write: the journal, and waits that signals and time end.
  */
 import * as Effect from "effect/Effect"
-import type { AppendRequest } from "../../model/Append.ts"
-import type { EventRejected, LeaseLost, ProcessAlreadyTerminal } from "../../model/errors.ts"
+import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
+import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalOperation } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
-import { Activations } from "../../operations/Activations.ts"
 import { BodyWrites } from "../../operations/BodyWrites.ts"
+import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import { host } from "../../operations/decisions/authority.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
+import type { Lookup } from "../../operations/existing.ts"
 import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, refused, typesOf, writesNothing } from "../evidence.ts"
-import { freshId, freshOwner, freshProcess, leasedProcess, longMs, outputs, shortMs } from "../fixtures.ts"
+import { begin, freshId, freshOwner, freshProcess, leasedProcess, longMs, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, expectFailure, LawClock, law } from "../Law.ts"
 
@@ -90,14 +91,14 @@ export const laws: ReadonlyArray<Law> = [
     Effect.gen(function* () {
       const executions = yield* BodyWrites
       const { id, lease } = yield* begunProcess
-      const { event: early } = yield* executions.signal(id, ready(id, "early"), host)
+      const { event: early } = yield* sendReady(id, "early")
       const first = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
       const ended = { outcome: { _tag: "Signal", sequence: early.sequence }, signal: early }
       yield* expectEquals("the first wait", first, { waitKey: `process:${id}:signal.ready:1`, ended })
       const second = yield* executions.enterWait(lease, draft(2, "await_signal"), forReady)
       yield* expectEquals("the second wait", second, { waitKey: `process:${id}:signal.ready:2` })
       yield* expectEquals("how it stands", yield* executions.waitOf(id, second.waitKey), second)
-      const { event: late } = yield* executions.signal(id, ready(id, "late"), host)
+      const { event: late } = yield* sendReady(id, "late")
       yield* expectEquals("how it ended", yield* executions.waitOf(id, second.waitKey), {
         ...second,
         ended: { outcome: { _tag: "Signal", sequence: late.sequence }, signal: late }
@@ -152,7 +153,7 @@ export const laws: ReadonlyArray<Law> = [
         [{ outcome: { _tag: "Timer" } }, { outcome: { _tag: "Timeout" } }]
       )
       yield* writesNothing([id], executions.fireTimers(id))
-      yield* executions.signal(id, ready(id, "too late"), host)
+      yield* sendReady(id, "too late")
       yield* expectEquals("the wait that timed out", yield* executions.waitOf(id, wait.waitKey), outcomes[1])
       const types = (yield* typesOf(id)).slice(1)
       const waiting = ["process.waiting", "process.waiting"]
@@ -202,17 +203,17 @@ export const laws: ReadonlyArray<Law> = [
       const registry = yield* ProcessRegistry
       const { id, lease } = yield* begunProcess
       const sender = yield* begunProcess
-      const { event } = yield* executions.signal(id, ready(id, "a"), host)
+      const { event } = yield* sendReady(id, "a")
       yield* registry.completeProcessWithLease(lease, outputs.Success)
-      const again = yield* writesNothing([id], executions.signal(id, ready(id, "a"), host))
+      const again = yield* writesNothing([id], sendReady(id, "a"))
       yield* expectEquals("the retry", again.event, event)
       const refusedBy = "ProcessAlreadyTerminal"
-      yield* refused("another one", refusedBy, [id], executions.signal(id, ready(id, "b"), host))
+      yield* refused("another one", refusedBy, [id], sendReady(id, "b"))
       const fromBody = executions.signalFrom(sender.lease, id, ready(id, "b"), draft(1, "signal"))
       yield* refused("one from a body", refusedBy, [id, sender.id], fromBody)
       yield* expectEquals("the sender's journal", yield* executions.journalOf(sender.id), [])
       const unknown = yield* freshId
-      yield* refused("to nobody", "ProcessUnknown", [unknown], executions.signal(unknown, ready(unknown, "a"), host))
+      yield* refused("to nobody", "ProcessUnknown", [unknown], sendReady(unknown, "a"))
       const wait = executions.enterWait(lease, draft(1, "await_signal"), forReady)
       yield* expectFailure("a wait", "LeaseLost", wait)
     })
@@ -237,12 +238,11 @@ export const laws: ReadonlyArray<Law> = [
 /** A process whose first activation has begun, under a lease that no law outlasts. */
 export const begunProcess: Effect.Effect<
   { readonly id: ProcessId; readonly lease: Lease },
-  Effect.Effect.Error<ReturnType<typeof leasedProcess>> | ProcessAlreadyTerminal | EventRejected | LeaseLost,
-  ProcessRegistry | Leases | Activations
+  Effect.Effect.Error<ReturnType<typeof leasedProcess>> | ProcessAlreadyTerminal | LeaseLost,
+  ProcessRegistry | Leases | ProcessStore
 > = Effect.gen(function* () {
-  const activations = yield* Activations
   const { id, lease } = yield* leasedProcess("rerunnable", 10 * longMs)
-  yield* activations.begin(lease, 1, yield* freshOwner())
+  yield* begin(lease, yield* freshOwner())
   return { id, lease }
 })
 
@@ -264,3 +264,12 @@ export const ready = (id: ProcessId, signalId: string): AppendRequest => ({
   payload: signalId,
   replayKey: `process:${id}:signal.ready:${signalId}`
 })
+
+/** Sends the same from outside. */
+export const sendReady = (
+  id: ProcessId,
+  signalId: string
+): Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup, ProcessRegistry> =>
+  Effect.flatMap(ProcessRegistry, (registry) =>
+    registry.signal(id, { name: "ready", payload: signalId, signalId }, host)
+  )

@@ -13,7 +13,7 @@ import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { accept } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, recordOf, rowOf, typesOf, writesNothing } from "../evidence.ts"
-import { claimed, freshOwner, freshProcess, longMs, outputs, recoverer, shortMs } from "../fixtures.ts"
+import { begin, claimed, freshOwner, freshProcess, longMs, outputs, recoverer, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, LawClock, law } from "../Law.ts"
 
@@ -37,7 +37,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* after(append("note", 1, "k"))
       yield* after(append("note", 2, "k"))
       const lease = yield* after(claimed(id, owner, longMs))
-      yield* after(activations.begin(lease, 1, owner))
+      yield* after(begin(lease, owner))
       yield* after(append("unheard.of", 1))
       yield* after(append("line", { text: "x" }))
       yield* after(registry.requestProcessCancel(id, "stop", external))
@@ -79,8 +79,8 @@ export const laws: ReadonlyArray<Law> = [
       yield* store.transact({ lock: [id] }, (view) => {
         const row = view.row(id)
         if (row === undefined) return accept(undefined)
-        const first = Changes.append(Changes.of(row), Facts.cancelRequested(id, "stop"), view.nowMs)
-        return accept(undefined, Changes.append(first, Facts.ended(id, outputs.Cancelled), view.nowMs))
+        const first = Changes.appendFact(Changes.of(row), Facts.cancelRequested(id, "stop"), view.nowMs)
+        return accept(undefined, Changes.appendFact(first, Facts.ended(id, outputs.Cancelled), view.nowMs))
       })
       yield* expectEquals("the log", yield* typesOf(id), ["process.cancel_requested", "process.cancelled"])
       yield* isFold(id)
@@ -97,7 +97,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* store.transact({ lock: [id] }, (view) => {
         const row = view.row(id)
         if (row === undefined) return accept(undefined)
-        return accept(undefined, Changes.append(Changes.of(row), Facts.suspended(id, 1, "passivated"), view.nowMs))
+        return accept(undefined, Changes.appendFact(Changes.of(row), Facts.suspended(id, 1, "passivated"), view.nowMs))
       })
       yield* isFold(id)
       const { event: next } = yield* registry.appendEvent(id, { eventType: "note", payload: 1 }, external)
@@ -160,7 +160,7 @@ const tear = (id: ProcessId) =>
     const store = yield* ProcessStore
     const row = yield* rowOf(id)
     yield* store.transact({ lock: [id] }, (view) => {
-      const ended = Changes.append(Changes.of(row), Facts.ended(id, outputs.Success), view.nowMs)
+      const ended = Changes.appendFact(Changes.of(row), Facts.ended(id, outputs.Success), view.nowMs)
       const [event] = ended.events as readonly [ProcessEvent] // one was appended just above
       return accept(undefined, { ...ended, row: { ...row, sequence: event.sequence } })
     })

@@ -9,7 +9,7 @@ import { isFold, logOf, rowOf, writesNothing } from "../evidence.ts"
 import { freshId, longMs, recoverer, registeredOf, registrationOf } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, LawClock, law } from "../Law.ts"
-import { begunProcess, draft, forReady, ready } from "./ExecutionLaws.ts"
+import { begunProcess, draft, forReady, sendReady } from "./ExecutionLaws.ts"
 
 /** The laws of work that is not due yet. */
 export const laws: ReadonlyArray<Law> = [
@@ -24,7 +24,7 @@ export const laws: ReadonlyArray<Law> = [
       yield* activations.suspend(lease, "passivated", [waitKey])
       yield* expectEquals("when it is due", (yield* rowOf(id)).dueAtMs, null)
       yield* expectEquals("its lease", (yield* rowOf(id)).lease.held, undefined)
-      const { event } = yield* executions.signal(id, ready(id, "a"), host)
+      const { event } = yield* sendReady(id, "a")
       yield* expectEquals("when it is due after", (yield* rowOf(id)).dueAtMs, event.occurredAtMs)
       yield* isFold(id)
     })
@@ -39,7 +39,7 @@ export const laws: ReadonlyArray<Law> = [
       const { id, lease } = yield* begunProcess
       const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
       yield* executions.enterWait(lease, draft(2, "sleep"), { _tag: "Timer", deadlineMs: Number.MAX_SAFE_INTEGER })
-      yield* executions.signal(id, ready(id, "a"), host)
+      yield* sendReady(id, "a")
       const parked = [waitKey, `process:${id}:timer:k2#1`]
       const row = yield* activations.suspend(lease, "passivated", parked)
       yield* expectEquals("the hand-back", (yield* logOf(id)).at(-1)?.payload, { reason: "handed_back" })

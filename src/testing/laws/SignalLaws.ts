@@ -7,8 +7,8 @@ import type { WaitState } from "../../model/facts.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { Waits } from "../../operations/Waits.ts"
-import { isFold, note, recordOf, typesOf, writesNothing } from "../evidence.ts"
-import { eventTypes, freshProcess } from "../fixtures.ts"
+import { isFold, note, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
+import { eventTypes, freshId, freshProcess, leasedProcess, outputs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, law } from "../Law.ts"
 import { commitsOf, resumptionsOf, signal, waitFor } from "./WaitLaws.ts"
@@ -138,6 +138,38 @@ export const laws: ReadonlyArray<Law> = [
         yield* expectEquals("the occurrences", Object.values(waitCounts), [1, 1])
         yield* isFold(id)
       }
+    })
+  ),
+
+  law(
+    "an ended process refuses a signal and a person's cancel; a signal it took before is a replay",
+    "R6",
+    Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      const { id, lease } = yield* leasedProcess()
+      const send = (signalId: string, payload = signalId) =>
+        registry.signal(id, { name: "ready", payload, signalId }, external)
+      const { event } = yield* send("a")
+      yield* expectEquals("the key", event.replayKey, `process:${id}:signal.ready:a`)
+      yield* registry.completeProcessWithLease(lease, outputs.Success)
+      yield* expectEquals("the repeat", (yield* writesNothing([id], send("a"))).event, event)
+      yield* refused("another payload under its id", "EventRejected", [id], send("a", "b"))
+      yield* refused("another one", "ProcessAlreadyTerminal", [id], send("b"))
+      yield* refused("a cancel", "ProcessAlreadyTerminal", [id], registry.cancelRunning(id, null, external))
+      const unknown = yield* freshId
+      const signal = { name: "ready", payload: null, signalId: "a" }
+      yield* refused(
+        "one to an unknown process",
+        "ProcessUnknown",
+        [unknown],
+        registry.signal(unknown, signal, external)
+      )
+      yield* refused(
+        "a name that is none",
+        "InputInvalid",
+        [id],
+        registry.signal(id, { ...signal, name: "a.b" }, external)
+      )
     })
   )
 ]

@@ -13,7 +13,7 @@ import type { RecoveryOutcome } from "../../operations/decisions/recover.ts"
 import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { isFold, keptOf, logOf, writesNothing } from "../evidence.ts"
-import { claimed, freshOwner, freshProcess, longMs, recoverer, shortMs } from "../fixtures.ts"
+import { begin, claimed, freshOwner, freshProcess, longMs, recoverer, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, LawClock, law } from "../Law.ts"
 
@@ -200,7 +200,6 @@ const first: LeaseOwner = { ownerId: "first", incarnationId: "life", liveness: {
 
 const arrange = (row: Arrangement) =>
   Effect.gen(function* () {
-    const activations = yield* Activations
     const registry = yield* ProcessRegistry
     const leases = yield* Leases
     const clock = yield* LawClock
@@ -210,7 +209,7 @@ const arrange = (row: Arrangement) =>
       if (row.started) yield* registry.recordFirstStarted(id, { owner: first, startedAtMs: 1 })
     } else {
       const lease = yield* claimed(id, holder, row.lease.startsWith("lapsed") ? shortMs : longMs)
-      if (row.started) yield* activations.begin(lease, 1, first)
+      if (row.started) yield* begin(lease, first)
       if (row.lease === "released") yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
     }
     if (row.abandonRequested)

@@ -2,11 +2,16 @@
  * Writes a page for each statechart of `machines`: a picture, and a table of its states with what each event does there.
  */
 import type { AnyStateMachine } from "xstate"
-import { StateMachine } from "xstate"
-import * as Machines from "../../../machines/index.ts"
+import type { StateNode, StateTransition } from "../../../src/inspector/charts/definition.ts"
+import {
+  commandsOf,
+  initialOf,
+  machines,
+  statesOf,
+  transitionsOf,
+  triggerOf
+} from "../../../src/inspector/charts/definition.ts"
 import { diagram } from "../../../src/inspector/charts/mermaid.ts"
-import type { ChartState, ChartTransition } from "../../../src/inspector/charts/reader.ts"
-import { chartOf, flattened } from "../../../src/inspector/charts/reader.ts"
 
 /** A page, by the name of its machine. */
 export interface Page {
@@ -16,23 +21,20 @@ export interface Page {
 
 /** The pages of every machine that `machines/index.ts` exports. */
 export const machinePages = (): ReadonlyArray<Page> =>
-  Object.values(Machines)
-    .flatMap((module) => Object.values<unknown>(module))
-    .filter((exported): exported is AnyStateMachine => exported instanceof StateMachine)
-    .map((machine) => ({ name: machine.id, text: pageOf(machine) }))
+  [...machines.values()].map((machine) => ({ name: machine.id, text: pageOf(machine) }))
 
 /** The page of one machine. */
 export const pageOf = (machine: AnyStateMachine): string => {
-  const chart = chartOf(machine)
+  const { description } = machine.root
   return [
     `# The \`${machine.id}\` machine`,
     "",
     "<!-- Written by `npm run codegen` from the machine itself. -->",
     "",
-    ...(chart.description === undefined ? [] : [chart.description, ""]),
+    ...(description === undefined ? [] : [description, ""]),
     ...(machine.version === undefined ? [] : [`Version ${machine.version}.`, ""]),
     "```mermaid",
-    ...diagram(chart),
+    ...diagram(machine),
     "```",
     "",
     "An event that is not listed for a state, or for one around it, changes nothing there. A name after `/` is a command that",
@@ -40,31 +42,38 @@ export const pageOf = (machine: AnyStateMachine): string => {
     "",
     "| State | Meaning | Events |",
     "| --- | --- | --- |",
-    ...flattened(chart).map((state) => row(state)),
+    ...statesOf(machine.root).map(row),
     ""
   ].join("\n")
 }
 
-const row = (state: ChartState): string => {
+const row = (state: StateNode): string => {
   const name = state.path.length === 0 ? "*anywhere*" : `\`${state.path.join(".")}\``
   const meaning = [state.path.length === 0 ? "" : (state.description ?? ""), kindOf(state)].filter(
     (text) => text !== ""
   )
-  const entry = state.entry.length === 0 ? [] : [`on entry${commands(state.entry)}`]
-  const events = [...entry, ...state.transitions.map((transition) => eventCell(state, transition))]
+  const asked = commandsOf({ actions: state.entry })
+  const entry = asked.length === 0 ? [] : [`on entry${commands(asked)}`]
+  const events = [...entry, ...transitionsOf(state).map((transition) => eventCell(state, transition))]
   return `| ${name} | ${cell(meaning.join(" "))} | ${cell(events.join("<br>"))} |`
 }
 
-const kindOf = ({ kind, initial, states }: ChartState): string => {
-  if (kind === "final") return "*Final.*"
-  if (kind === "parallel") return `*All at once: ${states.map(({ path }) => `\`${path.at(-1)}\``).join(", ")}.*`
+const kindOf = (state: StateNode): string => {
+  if (state.type === "final") return "*Final.*"
+  if (state.type === "parallel") {
+    return `*All at once: ${Object.keys(state.states)
+      .map((key) => `\`${key}\``)
+      .join(", ")}.*`
+  }
+  const initial = initialOf(state)
   return initial === undefined ? "" : `*Begins in \`${initial}\`.*`
 }
 
-const eventCell = (state: ChartState, { event, guard, target, commands: asked }: ChartTransition): string => {
-  const condition = guard === undefined ? "" : ` [${guard}]`
+const eventCell = (state: StateNode, transition: StateTransition): string => {
+  const { event, guard } = triggerOf(transition)
+  const target = transition.target?.[0]?.path
   const arrow = target === undefined ? "" : ` → \`${nearName(state.path, target)}\``
-  return `\`${event}\`${condition}${arrow}${commands(asked)}`
+  return `\`${event}\`${guard}${arrow}${commands(commandsOf(transition))}`
 }
 
 const commands = (names: ReadonlyArray<string>): string =>

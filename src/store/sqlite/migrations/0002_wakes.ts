@@ -1,7 +1,7 @@
 /**
  * The wake outbox. A row is written with the event that calls for it, and belongs to the process of that event.
  *
- * The indexes on undelivered rows are as small as what is owed: what was delivered costs a look at nothing.
+ * The indexes on undelivered rows contain no others, so that delivered wakes do not slow a lookup.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"

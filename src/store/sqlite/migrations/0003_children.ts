@@ -1,5 +1,5 @@
 /**
- * Children by their parent, and what closing processes owe them. A process without parent and children has no row in here.
+ * Children by their parent, and the close requests for them. A process without parent and children has no row in here.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"

@@ -5,48 +5,103 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import type { LeaseLost, StoreError } from "../../model/errors.ts"
 import { InputInvalid, WaitTimedOut } from "../../model/errors.ts"
+import type { OperationError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import { jsonProblem } from "../../model/json.ts"
 import type { Lease } from "../../model/Lease.ts"
-import type { BodyWrites } from "../../operations/BodyWrites.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { SessionScope } from "../../model/Provenance.ts"
 import type { Awaited, Waited } from "../../operations/decisions/execution.ts"
-import { insisting } from "../retry.ts"
-import type { ExecutionContext, StepOptions } from "./ExecutionContext.ts"
+import type { EventDefinition, Signal } from "../engine/Signal.ts"
+import { whileUnavailable } from "../retry.ts"
+import type { Activation } from "./Activation.ts"
+import { fenced } from "./Activation.ts"
 import type { Journal, Opened } from "./Journal.ts"
-import type { Ended, Parking } from "./PendingWaits.ts"
+import type { Ended } from "./PendingWaits.ts"
 
-/** What the operations of one activation need. */
-export interface OperationSupport {
-  readonly processId: ProcessId
-  readonly store: typeof BodyWrites.Service
-  readonly journal: Journal
-  readonly parking: Parking
-  /** Writes under the present lease; one that only expired is taken again. */
-  readonly fenced: <A, E extends { readonly _tag: string }>(
-    write: (lease: Lease) => Effect.Effect<A, E>
-  ) => Effect.Effect<A, E | LeaseLost | StoreError>
-  /** Lends the body's slot to others while an effect waits. */
-  readonly lend: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+/** How a step is recorded and tried. */
+export interface StepOptions<Value, ValueWire, Failure, FailureWire> {
+  /** Stores the value and reads it back. @default the value must be JSON as it is */
+  readonly schema?: Schema.Schema<Value, ValueWire>
+  /**
+   * Stores a failure and reads it back, so that a body that runs again meets the same one.
+   *
+   * @default a failure is not recorded: the step is tried anew when the body runs again
+   */
+  readonly error?: Schema.Schema<Failure, FailureWire>
+  /** When to try a failed step again, within this activation. @default never */
+  readonly retry?: Schedule.Schedule<unknown, Failure>
 }
 
-/** The operations that are journaled. */
-export type Operations = Pick<
-  ExecutionContext,
-  "step" | "scope" | "sleep" | "awaitSignal" | "signal" | "appendEvent" | "now" | "random"
->
+/** The operations that are journaled. Once the body has ended, each fails with `OutsideProcess`. */
+export interface BodyOperations {
+  /**
+   * Runs an effect once and records what it came to; a body that runs again is given that, and the effect is not run.
+   *
+   * The record is fenced, the effect itself cannot be: one that ran just before a crash runs again, so it should be
+   * idempotent, or be given `fencingToken`. Fails with the effect's own error; with `InputInvalid` when the value does not fit
+   * its schema or is no JSON; with `ReplayDiverged` or `StepNameAmbiguous` when the code does not fit its journal.
+   */
+  readonly step: <Value, Failure = never, R = never, ValueWire = Value, FailureWire = Failure>(
+    name: string,
+    effect: Effect.Effect<Value, Failure, R>,
+    options?: StepOptions<Value, ValueWire, Failure, FailureWire>
+  ) => Effect.Effect<Value, Failure | OperationError, R>
 
-/** Makes them for one activation. */
-export const make = (support: OperationSupport): Operations => {
-  const { processId, store, journal, parking, lend } = support
-  const waits = () => Effect.logWarning(`${processId} waits for its store`)
+  /** Names a branch, so that branches which run at once may use the same names. */
+  readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | OperationError, R>
 
-  /** A store that is out for a while holds an operation up and loses nothing: every one of them may be written again. */
+  /** Sleeps until an absolute time that is stored: a restart neither shortens nor prolongs it. */
+  readonly sleep: (
+    duration: Duration.DurationInput,
+    options?: { readonly name?: string }
+  ) => Effect.Effect<void, OperationError>
+
+  /**
+   * Waits for a signal. One that came before anybody waited is kept, and signals are taken in the order in which they came,
+   * each by one wait.
+   *
+   * Fails with `WaitTimedOut` when `timeout` passes first: an absolute time, stored like a sleep. @default no timeout
+   */
+  readonly awaitSignal: <Name extends string, Payload>(
+    signal: Signal<Name, Payload>,
+    options?: { readonly timeout?: Duration.DurationInput; readonly name?: string }
+  ) => Effect.Effect<Payload, OperationError>
+
+  /** Signals another process, once however often this body runs. Fails with `ProcessAlreadyTerminal` when it has ended. */
+  readonly signal: <Name extends string, Payload>(
+    target: ProcessId | string,
+    signal: Signal<Name, Payload>,
+    payload: Payload,
+    options?: { readonly id?: string; readonly name?: string }
+  ) => Effect.Effect<void, OperationError>
+
+  /** Appends an event to the log of this process, once however often this body runs. */
+  readonly appendEvent: <Payload>(
+    event: EventDefinition<Payload>,
+    payload: Payload,
+    options?: { readonly name?: string; readonly wakeTarget?: SessionScope }
+  ) => Effect.Effect<ProcessEvent, OperationError>
+
+  /** The time, as the first activation that asked here saw it. Units: epoch milliseconds, UTC. */
+  readonly now: Effect.Effect<number, OperationError>
+  /** A number between 0 and 1, the same whenever this body runs again. */
+  readonly random: Effect.Effect<number, OperationError>
+}
+
+/** Makes the operations of one activation. */
+export const make = (activation: Activation, journal: Journal): BodyOperations => {
+  const { id: processId, waits, slot } = activation
+  const store = activation.services.writes
+  const outage = () => Effect.logWarning(`${processId} waits for its store`)
+
+  /** Every one of these writes may be repeated: an unavailable store delays it, and loses nothing. */
   const write = <A, E extends { readonly _tag: string }>(attempt: (lease: Lease) => Effect.Effect<A, E>) =>
-    insisting(support.fenced(attempt), waits)
+    whileUnavailable(fenced(activation, attempt), outage)
 
   const record = (opened: Opened, outcome: unknown) => write((lease) => store.record(lease, { ...opened, outcome }))
 
@@ -58,8 +113,8 @@ export const make = (support: OperationSupport): Operations => {
       (opened) => Effect.tap(effect, (value) => record(opened, value))
     )
 
-  const step: Operations["step"] = (name, effect, options = {}) =>
-    parking.busy(
+  const step: BodyOperations["step"] = (name, effect, options = {}) =>
+    waits.busy(
       journal.operate(
         "step",
         name,
@@ -88,9 +143,9 @@ export const make = (support: OperationSupport): Operations => {
       )
     )
 
-  /** Waits for the end of a wait that was entered; one that ended already is not waited for. */
+  /** Waits for the end of a wait that was entered, unless it has ended already. */
   const ended = ({ waitKey, ended: known }: Waited): Effect.Effect<Ended> =>
-    known === undefined ? lend(parking.park(waitKey)) : Effect.succeed(known)
+    known === undefined ? slot.releaseWhile(waits.await(waitKey)) : Effect.succeed(known)
 
   const wait = (opened: Opened, awaited: Awaited) =>
     Effect.flatMap(
@@ -100,7 +155,7 @@ export const make = (support: OperationSupport): Operations => {
 
   const rejoin = (outcome: unknown) =>
     Effect.flatMap(
-      insisting(store.waitOf(processId, (outcome as { readonly wait_key: string }).wait_key), waits), // written by the store
+      whileUnavailable(store.waitOf(processId, (outcome as { readonly wait_key: string }).wait_key), outage), // written by the store
       ended
     )
 
@@ -127,7 +182,7 @@ export const make = (support: OperationSupport): Operations => {
             : signal.decode(end.signal.payload)
       ),
     signal: (target, signal, payload, { id, name = `${target} ${signal.name}` } = {}) =>
-      parking.busy(
+      waits.busy(
         journal.operate(
           "signal",
           name,
@@ -142,11 +197,12 @@ export const make = (support: OperationSupport): Operations => {
         )
       ),
     appendEvent: (event, payload, { name = event.name, wakeTarget } = {}) =>
-      parking.busy(
+      waits.busy(
         journal.operate(
           "append_event",
           name,
-          (outcome) => insisting(store.eventAt(processId, (outcome as { readonly sequence: number }).sequence), waits), // written by the store
+          (outcome) =>
+            whileUnavailable(store.eventAt(processId, (outcome as { readonly sequence: number }).sequence), outage), // written by the store
           (opened) =>
             Effect.flatMap(event.encode(payload), (encoded) => {
               const replayKey = `process:${processId}:journal:${opened.key}`
@@ -200,7 +256,7 @@ const encoded = <Value, Wire>(
     }
   )
 
-/** What a step came to in an earlier activation. */
+/** The outcome of a step that an earlier activation recorded. */
 const replayed = <Value, ValueWire, Failure, FailureWire>(
   name: string,
   outcome: unknown,

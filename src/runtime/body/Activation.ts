@@ -1,0 +1,170 @@
+/**
+ * One activation: the value that the body's context, its actor and the worker share.
+ *
+ * Invariant: the actor writes its fields, and the lease renewer its lease; a body only reads them.
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { SnapshotFrom } from "xstate"
+import type { RunCommand, RunEvent } from "../../../machines/run.ts"
+import { runMachine } from "../../../machines/run.ts"
+import * as Step from "../../../machines/xstate/step.ts"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import type { LeaseLost, StoreError } from "../../model/errors.ts"
+import type { RuntimeError, StartError } from "../../model/failures.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { Lease } from "../../model/Lease.ts"
+import type { Registered } from "../../model/Registration.ts"
+import type { Activations } from "../../operations/Activations.ts"
+import type { BodyWrites } from "../../operations/BodyWrites.ts"
+import type { Authority } from "../../operations/decisions/authority.ts"
+import type { Claimant } from "../../operations/decisions/lease.ts"
+import type { StartOutcome } from "../../operations/decisions/register.ts"
+import type { Environments } from "../../operations/Environments.ts"
+import type { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
+import type { ProcessRow } from "../../store/Decision.ts"
+import type { Awaiter } from "../client/Awaiter.ts"
+import type { Tools } from "../engine/ToolCatalog.ts"
+import type { HostEnvironment } from "../HostEnvironment.ts"
+import type { HostServices } from "../HostServices.ts"
+import type { Inbox } from "../worker/Inbox.ts"
+import * as Inboxes from "../worker/Inbox.ts"
+import type { HeldSlot } from "../worker/Slots.ts"
+import * as Waits from "./PendingWaits.ts"
+
+/** An activation in progress. */
+export interface Activation {
+  readonly id: ProcessId
+  /** The row as it was when the activation began. */
+  readonly row: ProcessRow
+  readonly services: Services
+  readonly slot: HeldSlot
+  readonly inbox: Inbox<RunEvent["type"]>
+  /** The body's waits, and whether it does anything else. */
+  readonly waits: Waits.PendingWaits
+  readonly passivateAfterMs?: number
+  /** The present lease: replaced when it is renewed or re-acquired. */
+  lease: Lease
+  /** The state of the run machine. */
+  run: SnapshotFrom<typeof runMachine>
+  /** Commands that are still to be carried out; one that met a defect is tried again. */
+  readonly pending: Array<RunCommand>
+  /** What the body says it is doing. */
+  phase?: string | undefined
+  /** The waits that were open when the body was interrupted. */
+  openWaits: ReadonlyArray<string>
+  body?: Fiber.RuntimeFiber<AwaitOutput, RuntimeError>
+  /** How the body ended; what is left is to write it. */
+  exit?: Exit.Exit<AwaitOutput, RuntimeError>
+  /** How often the interpretation met a defect and went on. */
+  restarts: number
+  lastFailure?: { readonly atMs: number; readonly problem: string }
+}
+
+/** What the activations of one worker use. */
+export interface Services {
+  readonly activations: typeof Activations.Service
+  readonly writes: typeof BodyWrites.Service
+  readonly registry: typeof ProcessRegistry.Service
+  readonly awaiter: typeof Awaiter.Service
+  readonly environments: typeof Environments.Service
+  readonly host: typeof HostEnvironment.Service
+  readonly tools: typeof Tools.Service
+  readonly hostServices: HostServices
+  readonly clock: Clock.Clock
+  readonly readRow: (id: ProcessId) => Effect.Effect<ProcessRow | undefined, StoreError>
+  /** Starts a process, and runs it when this worker can; a body that starts a child journals that in the same commit. */
+  readonly start: (
+    registered: Registered,
+    authority: Authority,
+    journal?: JournalWrite
+  ) => Effect.Effect<StartOutcome, StartError>
+  /** A fresh identity for one attempt to hold a lease. */
+  readonly claimant: () => Claimant
+  /** Checks a row again soon. */
+  readonly recheck: (id: ProcessId) => void
+}
+
+/** What a body that starts a child journals in the same commit. */
+export type JournalWrite = NonNullable<Parameters<(typeof Activations.Service)["start"]>[3]>
+
+const steps = Step.tabulate(runMachine, undefined)
+
+/** Makes the activation that the store has just begun. */
+export const make = (
+  row: ProcessRow,
+  lease: Lease,
+  services: Services,
+  slot: HeldSlot,
+  passivateAfterMs: number | undefined
+): Activation => ({
+  id: lease.processId,
+  row,
+  services,
+  slot,
+  inbox: Inboxes.make<RunEvent["type"]>(),
+  waits: Waits.make(() => services.clock.unsafeCurrentTimeMillis()),
+  ...(passivateAfterMs === undefined ? {} : { passivateAfterMs }),
+  lease,
+  run: steps.initial.snapshot,
+  pending: [...steps.initial.commands],
+  openWaits: [],
+  restarts: 0
+})
+
+/** Advances the run machine; its commands are added to those that are pending. */
+export const advance = (activation: Activation, type: RunEvent["type"]): void => {
+  const step = steps.advance(activation.run, type)
+  activation.run = step.snapshot
+  activation.pending.push(...step.commands)
+}
+
+/** Why the body of a running activation is to stop, as the run machine knows it; `undefined` when it does not run. */
+export const disturbanceOf = ({
+  run: { value }
+}: Activation): "undisturbed" | "passivating" | "cancelling" | "stopping" | "fenced" | "superseded" | undefined =>
+  typeof value === "object" && "running" in value ? value.running : undefined
+
+/**
+ * The state of the body. `leaving`: it is handed back so that its next activation goes on, and begins nothing more. `over`: it
+ * has ended, and is in its process no longer.
+ */
+export const stateOf = (activation: Activation): "open" | "leaving" | "over" => {
+  if (activation.exit !== undefined) return "over"
+  const disturbance = disturbanceOf(activation)
+  // Work that may not run again is given up when its host stops: then this is its last word.
+  const { disposition } = activation.row.base.registration
+  const isLeaving = disturbance === "passivating" || (disturbance === "stopping" && disposition === "rerunnable")
+  return isLeaving ? "leaving" : "open"
+}
+
+/** Re-acquires the lease after it expired. Fails with `LeaseLost` when another owner held the process in between. */
+export const reacquire = (activation: Activation): Effect.Effect<void, LeaseLost | StoreError> =>
+  Effect.suspend(() => {
+    const { lease: presented, services } = activation
+    return services.activations.reacquire(presented, { ...services.claimant(), owner: presented.owner }).pipe(
+      Effect.map((lease) => {
+        activation.lease = lease
+      }),
+      // Two branches may find the lease expired: what one has re-acquired serves the other.
+      Effect.catchTag("LeaseLost", (lost) => (activation.lease === presented ? Effect.fail(lost) : Effect.void)),
+      Effect.zipRight(
+        Effect.logWarning(`the lease of ${activation.id} had expired; it was free in between, so the body goes on`)
+      )
+    )
+  })
+
+/** Writes under the lease of an activation. A lease that only expired, while this host slept, is re-acquired first. */
+export const fenced = <A, E extends { readonly _tag: string }>(
+  activation: Activation,
+  write: (lease: Lease) => Effect.Effect<A, E>
+): Effect.Effect<A, E | LeaseLost | StoreError> => {
+  const attempt = Effect.suspend(() => write(activation.lease))
+  return Effect.catchIf(
+    attempt,
+    (error) => error._tag === "LeaseLost",
+    () => Effect.zipRight(reacquire(activation), attempt)
+  )
+}
