@@ -6,7 +6,7 @@
  *      ├ owner ┬ lease renewer
  *      │       ├ process actors ─ one node for each body
  *      │       ├ admission     admits queued processes as slots free up
- *      │       ├ recheck       looks at rows that a commit pointed at
+ *      │       ├ recheck       checks rows that a commit pointed at
  *      │       └ sweep
  *      ├ timer driver
  *      ├ parent close        asks the children of processes that close
@@ -36,13 +36,12 @@ import * as Loop from "../supervision/Loop.ts"
 import { Owner } from "../supervision/Owner.ts"
 import { ParentClose } from "../supervision/ParentClose.ts"
 import { RecoverySweep } from "../supervision/RecoverySweep.ts"
-import type { Child } from "../supervision/Supervisor.ts"
+import type { Child, TreeNode } from "../supervision/Supervisor.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
 import { TimerDriver } from "../supervision/TimerDriver.ts"
-import type { TreeNode } from "../supervision/Tree.ts"
 import { WakeDriver } from "../supervision/WakeDriver.ts"
 
-/** Where a host's life stands. */
+/** The state of a host. */
 export type HostState = "starting" | "running" | "stopping" | "failing" | "stopped" | "failed"
 
 /** What a host knows of itself and no store does: explanations use it. */
@@ -60,7 +59,7 @@ export class Host extends Context.Tag("holdfast/host/Host")<
   Host,
   {
     readonly state: Effect.Effect<HostState>
-    /** The supervision tree as it stands: who runs, in which state, how often it was restarted, and why. */
+    /** The present supervision tree: what runs, in which state, how often it was restarted, and why. */
     readonly tree: Effect.Effect<TreeNode>
     /** Waits until the host fails: until its tree could not be kept up. What it ran was handed back by then. */
     readonly awaitFailure: Effect.Effect<HostFailure>

@@ -111,7 +111,7 @@ export class SessionProcesses extends Context.Tag("holdfast/host/SessionProcesse
       scope: SessionScope
     ) => Effect.Effect<ReadonlyArray<CancelSummary>, ProcessNotVisible | HandleError>
 
-    /** Takes back every grant but those to keep; what nobody may address any more and still runs is asked to stop. */
+    /** Takes back every grant but those to keep; a process that no session may address any more and that still runs is asked to stop. */
     readonly cancelUnreferenced: (
       scope: SessionScope,
       keep: ReadonlyArray<ProcessId>
@@ -141,7 +141,7 @@ export const layer: Layer.Layer<
     const activations = yield* Activations
     const registry = yield* ProcessRegistry
     const grants = yield* HandleGrants
-    const handles = make({ registry, grants, awaiter: yield* Awaiter })
+    const handles = handlesOf(registry, grants, yield* Awaiter)
     const { triggers } = yield* hostServices
 
     /** Registers first, then grants, then runs: what a crash leaves undone in between, the same start again repairs. */
@@ -232,30 +232,15 @@ export interface HandleSignal {
   readonly callId: string
 }
 
-/** What the operations need. */
-export interface HandleSupport {
-  readonly registry: typeof ProcessRegistry.Service
-  readonly grants: typeof HandleGrants.Service
-  readonly awaiter: typeof Awaiter.Service
-}
-
-/** The operations on handles. */
-export type Operations = Pick<
-  typeof SessionProcesses.Service,
-  | "awaitHandle"
-  | "cancelHandle"
-  | "signalHandle"
-  | "validateVisible"
-  | "cancelAllVisible"
-  | "cancelUnreferenced"
-  | "completeExternal"
->
-
 /** Why a handle's process is asked to stop. */
 export const cancelReason = "requested by process handle"
 
-/** Makes the operations. */
-export const make = ({ registry, grants, awaiter }: HandleSupport): Operations => {
+/** The operations on handles. */
+const handlesOf = (
+  registry: typeof ProcessRegistry.Service,
+  grants: typeof HandleGrants.Service,
+  awaiter: typeof Awaiter.Service
+): Omit<typeof SessionProcesses.Service, "start" | "startFromRequest" | "startToolCall" | "startVerbatim"> => {
   const visible = (scope: SessionScope, id: ProcessId) =>
     Effect.flatMap(grants.hasHandleGrant(scope, id), (has) =>
       has ? Effect.void : Effect.fail(new ProcessNotVisible({ processId: id, scopeId: scopeId(scope), needed: "any" }))
@@ -277,7 +262,7 @@ export const make = ({ registry, grants, awaiter }: HandleSupport): Operations =
       end,
       Effect.flatMap(stopping, (reason) =>
         Effect.flatMap(cancel(id, caller.authority), (record) =>
-          // Nobody here can end external work: its caller must not wait for the outside system's word.
+          // Only the outside system can end external work: its caller must not wait for that.
           record.disposition === "externally_owned" && !isTerminal(record)
             ? Effect.succeed(Output.cancelled(reason ?? "cancelled"))
             : end

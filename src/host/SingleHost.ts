@@ -1,5 +1,5 @@
 /**
- * A whole host in one OS process: a store, a worker with its keeper and sweep, and the door to them.
+ * A whole host in one OS process: a store, a worker with its lease renewer and sweep, and the services of callers.
  *
  * Several such hosts may share one SQLite file: leases decide which of them runs a process.
  */
@@ -56,7 +56,7 @@ import * as ProcessEffects from "./ProcessEffects.ts"
 import * as Processes from "./Processes.ts"
 import * as SessionProcesses from "./SessionProcesses.ts"
 
-/** What every host is told: what it can run, and how. */
+/** What every host can set: what it can run, and how. */
 export interface HostOptions<
   E extends ReadonlyArray<Runnable<unknown>>,
   T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
@@ -84,7 +84,7 @@ export interface HostOptions<
   /** What engines and tool calls take along that are started here. @default no options, no policy */
   readonly environment?: EnvironmentSpec
   /**
-   * Whether everything that processes rest on must be durable: then a host with a store in memory is refused.
+   * Whether everything that processes depend on must be durable: then a host with a store in memory is refused.
    *
    * @default "inline", which asks for nothing
    */

@@ -1,5 +1,5 @@
 /**
- * Telemetry of a host, for those who ask for it: a span for each activation, and metrics that are read now and then.
+ * Telemetry of a host: a span for each activation, and metrics that are read now and then.
  *
  * ```
  * layerTracing   below a host  activations are traced with the tracer in context
@@ -23,14 +23,14 @@ import { Host } from "./Host.ts"
 
 /** How metrics are read. */
 export interface MetricsOptions {
-  /** How long gauges rest between two readings. @default "15 seconds" */
+  /** The pause between two readings. @default "15 seconds" */
   readonly interval?: Duration.DurationInput
 }
 
 /** How many due rows are counted at most: more than that is too many in any case. */
 export const maxDue = 1_000
 
-/** How many of them are looked at for the oldest one. */
+/** How many of them are read for the oldest one. */
 const maxLooked = 100
 
 const gauge = (name: string, description: string) => Metric.gauge(`holdfast_${name}`, { description })
@@ -43,8 +43,8 @@ export const processes = gauge("processes", "Processes in the store, by state")
 export const bodies = gauge("bodies", "Bodies in the memory of this host, by what they do")
 /** Bodies that could begin to work at once. */
 export const slotsFree = gauge("slots_free", "Bodies that this host could let work at once")
-/** Rows that are due and that nobody holds, counted up to {@link maxDue}. */
-export const due = gauge("due", "Processes that are due and held by nobody, at most 1000 are counted")
+/** Rows that are due and unheld, counted up to {@link maxDue}. */
+export const due = gauge("due", "Processes that are due and unheld, at most 1000 are counted")
 /** For how long the oldest of the first hundred due rows has been due. Units: seconds. */
 export const oldestDueSeconds = gauge("oldest_due_seconds", "How long the oldest due process has been due")
 /** For how long the oldest lease of this host has been held. Units: seconds. */

@@ -15,7 +15,7 @@ export type Durability = "inline" | "durable"
 /** The durability of a host service. `absent`: the host has none, and nothing is kept. */
 export type ServiceDurability = Durability | "absent"
 
-/** A trigger that a body registers: when something occurs, somebody is started or woken. The definition is the host's own. */
+/** A trigger that a body registers: when something occurs, a process is started or a session woken. The definition is the host's own. */
 export interface Trigger {
   readonly id: string
   readonly definition: unknown
@@ -23,7 +23,7 @@ export interface Trigger {
   readonly wakeTarget?: SessionScope
 }
 
-/** What the occurrence of a trigger came to. What is started because of one is recorded where it is started. */
+/** The outcome of an occurrence of a trigger. */
 export type TriggerOutcome =
   | { readonly _tag: "Started"; readonly processId: ProcessId }
   | { readonly _tag: "Woken"; readonly scope: SessionScope }
@@ -46,12 +46,12 @@ export interface TriggerStoreService {
   readonly record: (occurrenceId: string, outcome: TriggerOutcome) => Effect.Effect<void>
 }
 
-/** Hears what a turn is doing, for people who watch. Default: nobody listens. */
+/** Receives what a turn is doing, for people who watch. Default: it is dropped. */
 export class TurnActivitySink extends Context.Reference<TurnActivitySink>()("holdfast/runtime/TurnActivitySink", {
   defaultValue: (): TurnActivitySinkService => ({ emit: () => Effect.void })
 }) {}
 
-/** The operations of a sink of activity. What it is told is freshness, never truth. */
+/** The operations of a sink of activity. Activity is never stored. */
 export interface TurnActivitySinkService {
   readonly emit: (activity: TurnActivity) => Effect.Effect<void>
 }
@@ -60,7 +60,7 @@ export interface TurnActivitySinkService {
 export interface TurnActivity {
   readonly sessionId: string
   readonly turnId?: string
-  /** `turn_started` and `turn_ended` are this library's; every other is the body's that tells it. */
+  /** `turn_started` and `turn_ended` are this library's; every other is the body's. */
   readonly kind: string
   readonly detail: unknown
 }
@@ -78,7 +78,7 @@ export interface AttachmentsService {
 }
 
 /**
- * Turns values that stand for something kept elsewhere into those values. Default: every value stands for itself.
+ * Turns references into the values they name. Default: every value is itself.
  *
  * Arguments of tools go through it before they are decoded, unless the tool keeps references.
  */

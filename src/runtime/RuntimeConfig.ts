@@ -22,11 +22,11 @@ export interface RuntimeOptions {
   readonly leaseTtl?: Duration.DurationInput
   /** @default "10 seconds" */
   readonly leaseRenewal?: Duration.DurationInput
-  /** How often the host looks for work that nobody runs; `false` turns the sweep off. @default "1 second" */
+  /** How often the host looks for work that no worker runs; `false` turns the sweep off. @default "1 second" */
   readonly sweepInterval?: Duration.DurationInput | false
   /**
    * How long a stopping host waits for its bodies to let go before it says that they did not; a body that cannot be
-   * interrupted is waited for all the same. Their leases are renewed meanwhile, so it may be longer than a lease.
+   * interrupted is still waited for. Their leases are renewed meanwhile, so it may be longer than a lease.
    *
    * @default "10 seconds"
    */

@@ -1,11 +1,11 @@
 /**
- * The owner: the life of this worker's identity, from the first process it takes to the last one it gives up.
+ * The owner: the life cycle of this worker's identity, from the first process it runs to the last one it gives up.
  *
  * ```
  * accepting ─► interrupting ─► draining ─► stopped
  * ```
- * Invariant: a stopping owner first asks its bodies to let go, which hands rerunnable work back, and only then gives up the
- * owner-bound work that nobody holds any more; both within a deadline.
+ * Invariant: a stopping owner first interrupts its bodies, which hands rerunnable work back, and only then gives up the
+ * owner-bound work without a holder; both within a deadline.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ import type { LeaseOwner } from "../model/Lease.ts"
 import { Activations } from "../operations/Activations.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
-import type { TreeNode } from "./Tree.ts"
+import type { TreeNode } from "./Supervisor.ts"
 
 /** What a drain gave up, in the order in which it did. Only confirmed writes are reported. */
 export interface DrainReport {
@@ -31,14 +31,14 @@ export class Owner extends Context.Tag("holdfast/supervision/Owner")<
   Owner,
   {
     readonly identity: LeaseOwner
-    /** Where its life stands. */
+    /** The state of its machine. */
     readonly state: () => "accepting" | "interrupting" | "draining" | "stopped"
-    /** What runs here, as nodes of the tree. */
+    /** The running processes, as nodes of the tree. */
     readonly processes: () => ReadonlyArray<TreeNode>
     /**
-     * Gives up owner-bound work that this owner began and nobody holds: an operator's lever, and the last act of a stop.
+     * Gives up owner-bound work that this owner began and that has no holder: for operators, and the last step of a stop.
      *
-     * What is held, rerunnable, never begun, or another owner's stays as it is.
+     * Work that is held, rerunnable, never begun, or another owner's stays as it is.
      */
     readonly drainOwnerBoundWork: Effect.Effect<DrainReport, StoreError>
     /** Runs until it is interrupted, and then stops as the machine says; for the supervision tree to run. */
@@ -61,11 +61,11 @@ export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConf
         const row = yield* activations.drain(id, { owner: identity, claimant: claimant("drain") })
         if (row !== undefined) abandoned.push(id)
       }
-      if (abandoned.length > 0) yield* Effect.logWarning(`given up by their owner: ${abandoned.join(", ")}`)
+      if (abandoned.length > 0) yield* Effect.logWarning(`owner-bound work given up: ${abandoned.join(", ")}`)
       return { abandoned }
     })
 
-    /** Within the deadline or not: an answer of its own, and no failure. */
+    /** Answers `done`, or that the deadline passed. */
     const inTime = (effect: Effect.Effect<unknown>, done: OwnerEvent["type"]): Effect.Effect<OwnerEvent> =>
       Effect.timeoutTo(Effect.interruptible(effect), {
         duration: shutdownMs,
@@ -80,16 +80,16 @@ export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConf
         case "drainOwnerBoundWork":
           return inTime(
             Effect.catchAllCause(drainOwnerBoundWork, (cause) =>
-              Effect.logWarning("owner-bound work is left to the sweep of others", cause)
+              Effect.logWarning("owner-bound work not given up, a sweep of another host will", cause)
             ),
             "drain.finished"
           )
         case "announceStopped":
           return command.params.inTime
-            ? Effect.as(Effect.void, undefined)
+            ? Effect.succeed(undefined)
             : Effect.as(
                 Effect.logWarning(
-                  `${processCount(running.all().length)} did not let go within ${shutdownMs} ms: left to their leases`
+                  `${processCount(running.all().length)} did not stop within ${shutdownMs} ms: their leases will expire`
                 ),
                 undefined
               )
@@ -125,7 +125,7 @@ export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConf
           children: []
         })),
       drainOwnerBoundWork,
-      // A stop is carried out where nothing can interrupt it: the fiber that asks for it has been interrupted itself.
+      // The stop runs uninterruptibly: the fiber that asks for it has been interrupted itself.
       run: Effect.uninterruptibleMask((restore) =>
         accept.pipe(
           Effect.zipRight(Effect.exit(restore(Effect.never))),

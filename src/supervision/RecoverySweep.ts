@@ -1,8 +1,8 @@
 /**
- * The recovery sweep: finds what should run and does not, and does what the verdict table says about each row.
+ * The recovery sweep: finds processes that should run and do not, and does what the verdict table says about each row.
  *
- * It looks at rows that are due and held by nobody, and at the rows of holders that are proven dead; its cost grows with
- * those, not with the number of processes. No row waits for another: a parent that waits for its child holds up nothing here.
+ * It looks at due rows without a holder, and at the rows of holders that are proven dead; its cost grows with those, not with
+ * the number of processes. No row waits for another: a parent that waits for its child delays no other row.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -35,13 +35,13 @@ export class RecoverySweep extends Context.Tag("holdfast/supervision/RecoverySwe
     readonly sweep: Effect.Effect<SweepReport, StoreError>
     /** Looks at one row now, whether or not it is due, and says what became of it. */
     readonly recoverNow: (id: ProcessId) => Effect.Effect<RowReport, StoreError>
-    /** Makes the loop look at once. It does nothing where the loop is off. */
-    readonly nudge: Effect.Effect<void>
+    /** Makes the loop look at once. It does nothing while the loop is off. */
+    readonly wake: Effect.Effect<void>
     /** The last sweep that finished, and the problem of the last one that did not. */
     readonly latest: Effect.Effect<LatestSweeps>
     /** Calls `listener` after every sweep that finished; it must neither throw nor wait. */
     readonly onReport: (listener: (report: SweepReport) => void) => Effect.Effect<void, never, Scope.Scope>
-    /** Sweeps at the start, at the interval, and when nudged, for ever; for the supervision tree to run. */
+    /** Sweeps at the start, at the interval, and when woken; for the supervision tree to run. */
     readonly run: Effect.Effect<never>
   }
 >() {}
@@ -49,7 +49,7 @@ export class RecoverySweep extends Context.Tag("holdfast/supervision/RecoverySwe
 /** What is remembered of earlier sweeps. Units: epoch milliseconds, UTC. */
 export interface LatestSweeps {
   readonly report?: SweepReport
-  /** The last ones that met anything at all, newest first, at most {@link maxRemembered}. */
+  /** The last ones that found anything, newest first, at most {@link maxRemembered}. */
   readonly eventful: ReadonlyArray<SweepReport>
   readonly failure?: { readonly atMs: number; readonly problem: string }
 }
@@ -71,16 +71,16 @@ export const make = (
     const store = yield* ProcessStore
     const liveness = yield* OwnerLiveness
     const { sweepIntervalMs } = yield* RuntimeConfig
-    /** Rows that cannot run here, though perhaps elsewhere: said once, and looked at less and less often. */
-    const stuck = new Map<ProcessId, Stuck>()
-    const told: SweepReports.Told = { stuck, dead: new Map() }
+    /** Rows that this host cannot run, though perhaps another: logged once, and looked at less and less often. */
+    const unrunnable = new Map<ProcessId, BackedOff>()
+    const logged: SweepReports.Logged = { unrunnable, deadLeases: new Map() }
     const inbox = Inboxes.make<SweepEvent>()
     const oneAtATime = Effect.unsafeMakeSemaphore(1)
     const listeners = Listeners.make<SweepReport>()
     let latest: LatestSweeps = { eventful: [] }
     let latestMs = 0
 
-    /** The rows of holders whose death is proven, each with its holder. Every holder is asked for once. */
+    /** The rows of holders whose death is proven, each with its holder. Liveness is asked once for each holder. */
     const deadRows = Effect.gen(function* () {
       const holders = yield* store.leases.holders
       const dead = yield* Effect.filter(holders, ({ owner }) => liveness.isDefinitelyDead(owner, worker.owner))
@@ -96,16 +96,16 @@ export const make = (
 
     const find = Effect.gen(function* () {
       const dead = yield* deadRows
-      // A clock that was set back must not hide what was due already. Whether a lease has expired is the store's to say.
+      // A clock that was set back must not hide what was due already. The store decides whether a lease has expired.
       const nowMs = Math.max(latestMs, yield* Clock.currentTimeMillis)
       latestMs = nowMs
-      // Rows that are stuck here must not keep those behind them out of sight.
-      const limit = maxRows + stuck.size
+      // Rows that cannot run here must not hide those behind them.
+      const limit = maxRows + unrunnable.size
       const due = yield* store.due({ nowMs, limit })
       const all = new Set([...dead.rows.keys(), ...due])
-      // What is due no more went on elsewhere: nothing is remembered of it.
-      if (due.length < limit) for (const id of stuck.keys()) if (!all.has(id)) stuck.delete(id)
-      const ids = [...all].filter((id) => (stuck.get(id)?.untilMs ?? 0) <= nowMs)
+      // A row that is not due any more went on elsewhere: forget it.
+      if (due.length < limit) for (const id of unrunnable.keys()) if (!all.has(id)) unrunnable.delete(id)
+      const ids = [...all].filter((id) => (unrunnable.get(id)?.untilMs ?? 0) <= nowMs)
       return { dead, ids, nowMs }
     })
 
@@ -123,10 +123,10 @@ export const make = (
       Effect.gen(function* () {
         const rows = yield* Effect.forEach(ids, (id) => look(id, dead.rows.get(id)), { concurrency: breadth })
         const report = SweepReports.make(nowMs, yield* Clock.currentTimeMillis, dead.holders, rows)
-        yield* SweepReports.tell(report, told)
+        yield* SweepReports.log(report, logged)
         for (const row of rows) {
-          if (SweepReports.isStuck(row)) stuck.set(row.id, longer(stuck.get(row.id), nowMs))
-          else stuck.delete(row.id)
+          if (SweepReports.isUnrunnable(row)) unrunnable.set(row.id, longer(unrunnable.get(row.id), nowMs))
+          else unrunnable.delete(row.id)
         }
         const { eventful } = latest
         latest = {
@@ -145,12 +145,12 @@ export const make = (
 
     const sweep = oneAtATime.withPermits(1)(Effect.flatMap(find, act)).pipe(Effect.tapError(noteFailure))
 
-    /** The loop: the sweep machine, and an alarm that is set anew whenever it asks for one. */
+    /** Interprets the sweep machine; a new alarm replaces the one before. */
     const run = Effect.gen(function* () {
       let { snapshot, commands } = Step.begin(sweepMachine, { intervalMs: sweepIntervalMs })
       let alarm: Fiber.RuntimeFiber<void> | undefined
       let found: Effect.Effect.Success<typeof find> | undefined
-      // The first round is due at once: what an earlier host left behind should not wait.
+      // The first round is due at once: the work of an earlier host should not wait.
       if (sweepIntervalMs > 0) inbox.offer({ type: "sweep.due" })
       while (true) {
         for (const command of commands) {
@@ -196,10 +196,10 @@ export const make = (
           const dead = holder !== undefined && (yield* liveness.isDefinitelyDead(holder, worker.owner))
           return SweepReports.rowReport(id, yield* worker.recover(id, dead ? [holder] : []))
         }),
-      nudge: Effect.sync(() => inbox.offer({ type: "sweep.woken" })),
+      wake: Effect.sync(() => inbox.offer({ type: "sweep.woken" })),
       latest: Effect.sync(() => latest),
       onReport: listeners.subscribe,
-      run: run as Effect.Effect<never> // it loops for ever
+      run: run as Effect.Effect<never> // it never returns
     })
   })
 
@@ -207,13 +207,13 @@ export const make = (
 export const layer: Layer.Layer<RecoverySweep, never, ProcessStore | Worker | OwnerLiveness | RuntimeConfig> =
   Layer.effect(RecoverySweep, Effect.flatMap(Worker, make))
 
-interface Stuck {
+interface BackedOff {
   readonly times: number
   readonly untilMs: number
 }
 
 /** At most ten seconds: what another program asks of the row meanwhile should not wait longer. */
-const longer = (before: Stuck | undefined, nowMs: number): Stuck => {
+const longer = (before: BackedOff | undefined, nowMs: number): BackedOff => {
   const times = (before?.times ?? 0) + 1
   return { times, untilMs: nowMs + BackOff.delayMs({ baseMs: 1_000, maxMs: 10_000 }, times) }
 }

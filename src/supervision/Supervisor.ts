@@ -1,6 +1,6 @@
 /**
- * Interprets the supervisor machine: its children are fibers, started in order, started again when they fail, and stopped in
- * reverse.
+ * Interprets the supervisor machine: its children are fibers, started in order, restarted when they fail, and stopped in
+ * reverse. The supervision tree is a value, readable at any time.
  *
  * Invariant: every child belongs to a scope of the supervisor's own. When the supervisor has ended, no child runs.
  * @see https://www.erlang.org/doc/system/sup_princ.html
@@ -23,13 +23,25 @@ import type {
 } from "../../machines/supervisor/types.ts"
 import * as Step from "../../machines/xstate/step.ts"
 import * as Inboxes from "../runtime/worker/Inbox.ts"
-import type { TreeNode } from "./Tree.ts"
 
-/** A child: what the machine is told of it, and what it runs. */
+/** One node of the tree. Units: epoch milliseconds, UTC. */
+export interface TreeNode {
+  readonly name: string
+  /** A supervisor restarts its children; a worker is one fiber; a process is a body, never restarted in place. */
+  readonly kind: "supervisor" | "worker" | "process"
+  readonly state: string
+  readonly restarts: number
+  readonly lastFailure?: { readonly atMs: number; readonly problem: string }
+  /** A few words for the reader. */
+  readonly note?: string
+  readonly children: ReadonlyArray<TreeNode>
+}
+
+/** A child: what the machine knows of it, and what it runs. */
 export interface Child extends ChildSpec {
   /** Ends when the child has; an interruption asks it to stop. */
   readonly run: Effect.Effect<unknown, unknown>
-  /** What stands below it in the tree, for a child that is more than one fiber. */
+  /** Its part of the tree, for a child that is more than one fiber. */
   readonly below?: () => Partial<Pick<TreeNode, "kind" | "children" | "note">>
 }
 
@@ -46,7 +58,10 @@ export interface Supervisor {
   readonly node: () => TreeNode
 }
 
-/** How often children may be restarted, and how the pauses grow: what fails at once, every time, never comes to the bound. */
+/**
+ * How often children may be restarted, and how the pauses grow. A child that fails at once every time backs off so long that it
+ * never reaches the bound.
+ */
 export const defaults: Pick<SupervisorInput, "intensity" | "backOff"> = {
   intensity: { maxRestarts: 10, periodMs: 60_000 },
   backOff: { baseMs: 100, maxMs: 30_000 }
@@ -119,7 +134,7 @@ export const make = (spec: SupervisorSpec): Supervisor => {
           if (fiber === undefined) return yield* offerNow({ type: "child.stopped", name: child })
           fibers.delete(child)
           yield* Fiber.interruptFork(fiber)
-          // Its end, or its deadline: a child that does not let go is left to the scope, and said so.
+          // Its end or its deadline: a child that does not stop is logged and left to the scope.
           const ended = Fiber.await(fiber).pipe(
             Effect.timeoutTo({ duration: shutdownMs, onSuccess: () => true, onTimeout: () => false }),
             Effect.tap((inTime) =>
@@ -199,3 +214,24 @@ const problemOf = (cause: Cause.Cause<unknown>): string => {
   if (typeof squashed === "object" && squashed !== null && "problem" in squashed) return String(squashed.problem)
   return String(squashed)
 }
+
+/** Draws a tree as lines of text. */
+export const renderTree = (node: TreeNode): string => lines(node, "", "").join("\n")
+
+const lines = (node: TreeNode, lead: string, indent: string): ReadonlyArray<string> => [
+  `${lead}${labelOf(node)}`,
+  ...node.children.flatMap((child, index) => {
+    const isLast = index === node.children.length - 1
+    return lines(child, `${indent}${isLast ? "└─ " : "├─ "}`, `${indent}${isLast ? "   " : "│  "}`)
+  })
+]
+
+const labelOf = ({ name, state, restarts, lastFailure, note }: TreeNode): string =>
+  [
+    `${name}: ${state}`,
+    ...(note === undefined ? [] : [note]),
+    ...(restarts === 0 ? [] : [`restarted ${restarts === 1 ? "once" : `${restarts} times`}`]),
+    ...(lastFailure === undefined ? [] : [`last failure: ${firstLine(lastFailure.problem)}`])
+  ].join(", ")
+
+const firstLine = (text: string): string => text.split("\n", 1)[0] ?? ""

@@ -1,5 +1,5 @@
 /**
- * What a sweep did, as data: every row it looked at, with what became of it or why it was left.
+ * What a sweep did, as data: every row it looked at, with its outcome or the reason it was left.
  */
 import * as Effect from "effect/Effect"
 import type { ProcessId } from "../model/ids.ts"
@@ -10,7 +10,7 @@ export type Deferral =
   | Extract<Admission, { readonly _tag: "Deferred" }>["reason"]
   | { readonly why: "store_error"; readonly problem: string }
 
-/** What became of one row. Reported only after the write was acknowledged. */
+/** The outcome of one row, reported after its write was acknowledged. */
 export type RowReport = { readonly id: ProcessId } & (
   | { readonly _tag: "Admitted" }
   | { readonly _tag: "Ended"; readonly as: "cancelled" | "failed" | "abandoned" }
@@ -48,11 +48,11 @@ export const make = (
   deferred: rows.flatMap((row) => (row._tag === "Deferred" ? [{ id: row.id, reason: row.reason }] : []))
 })
 
-/** Whether a sweep met anything: most find nothing to do. */
+/** Whether a sweep found anything; most do not. */
 export const isEventful = ({ dead, admitted, ended, deferred }: SweepReport): boolean =>
   dead.length + admitted.length + ended.length + deferred.length > 0
 
-/** What a worker's answer means for a report. */
+/** The report line of a worker's answer. */
 export const rowReport = (id: ProcessId, admission: Admission): RowReport => {
   switch (admission._tag) {
     case "Run":
@@ -64,48 +64,47 @@ export const rowReport = (id: ProcessId, admission: Admission): RowReport => {
   }
 }
 
-/** Whether a row cannot run on this host, though perhaps on another: nothing is written on the row then. */
-export const isStuck = (row: RowReport): boolean =>
+/** Whether this host cannot run a row, though perhaps another can: nothing is written on the row then. */
+export const isUnrunnable = (row: RowReport): boolean =>
   row._tag === "Deferred" && (row.reason.why === "no_engine" || row.reason.why === "store_error")
 
-/** What was said already: the processes that are stuck, and how many leases each dead holder had left. */
-export interface Told {
-  readonly stuck: { readonly has: (id: ProcessId) => boolean }
-  /** By owner id. It is kept here. */
-  readonly dead: Map<string, number>
+/** What was logged already: rows that cannot run here, and how many leases each dead holder had left. */
+export interface Logged {
+  readonly unrunnable: { readonly has: (id: ProcessId) => boolean }
+  /** By owner id; `log` updates it. */
+  readonly deadLeases: Map<string, number>
 }
 
 /**
- * Says once for each process, and for each dead holder, what nobody would notice otherwise.
+ * Logs problems once for each process and each dead holder.
  *
- * Leases that are taken over one by one, as slots get free, are no news of their holder; more of them are.
+ * A dead holder is logged again only when it left more leases than before: fewer are left as slots free up.
  */
-export const tell = ({ dead, ended, deferred }: SweepReport, told: Told): Effect.Effect<void> =>
+export const log = ({ dead, ended, deferred }: SweepReport, logged: Logged): Effect.Effect<void> =>
   Effect.gen(function* () {
     const left = new Map<string, number>()
     for (const { ownerId, leases } of dead) left.set(ownerId, (left.get(ownerId) ?? 0) + leases)
-    const news = [...left].filter(([ownerId, leases]) => leases > (told.dead.get(ownerId) ?? 0))
-    // Whoever is gone by now would be news again.
-    told.dead.clear()
-    for (const [ownerId, leases] of left) told.dead.set(ownerId, leases)
+    const news = [...left].filter(([ownerId, leases]) => leases > (logged.deadLeases.get(ownerId) ?? 0))
+    logged.deadLeases.clear()
+    for (const [ownerId, leases] of left) logged.deadLeases.set(ownerId, leases)
     for (const [ownerId, leases] of news) {
       yield* Effect.logWarning(`${ownerId} is dead and left ${leases === 1 ? "1 lease" : `${leases} leases`}`)
     }
     for (const { id, as } of ended) yield* Effect.logWarning(`recovery ended ${id} as ${as}`)
     for (const { id, reason } of deferred) {
-      const text = told.stuck.has(id) ? undefined : sentence(reason)
-      if (text !== undefined) yield* Effect.logWarning(`${id} ${text}`)
+      const text = logged.unrunnable.has(id) ? undefined : sentence(reason)
+      if (text !== undefined) yield* Effect.logWarning(`${id}: ${text}`)
     }
   })
 
 const sentence = (reason: Deferral): string | undefined => {
   switch (reason.why) {
     case "no_engine":
-      return `waits for an engine this host has not: ${reason.kind} in version ${reason.version}`
+      return `no engine "${reason.kind}" version "${reason.version}" on this host`
     case "store_error":
-      return `could not be looked at: ${reason.problem}`
+      return `the sweep could not look at it: ${reason.problem}`
     case "backing_off":
-      return `cannot begin here and rests until ${new Date(reason.untilMs).toISOString()}: ${reason.problem}`
+      return `it could not start, and backs off until ${new Date(reason.untilMs).toISOString()}: ${reason.problem}`
     default:
       return undefined
   }

@@ -109,7 +109,7 @@ export const layer: Layer.Layer<WakeDriver, never, ProcessStore | WakeOutbox | W
       }
     })
 
-    return { run: Effect.scoped(run) as Effect.Effect<never> } // it loops for ever
+    return { run: Effect.scoped(run) as Effect.Effect<never> } // it never returns
   })
 )
 

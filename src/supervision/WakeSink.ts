@@ -1,8 +1,8 @@
 /**
- * Where wakes go: the host's own way to put a message before a session.
+ * The wake sink: the host's own way to deliver a message to a session.
  *
- * Invariant of the caller: every wake is handed over at least once, those of one process for one target in the order of their
- * events. A wake that is handed over again has the same id and the same source key.
+ * The driver delivers every wake at least once, those of one process for one target in the order of their events. A repeated
+ * delivery has the same id and the same source key.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -10,21 +10,21 @@ import * as Layer from "effect/Layer"
 import type { WakeDelivery } from "../model/WakeDelivery.ts"
 
 /**
- * What a sink answers. `Delivered`: the message is durable at its target. `RetryLater`: it certainly is not, and may be
- * later. `TargetGone`: it never will be; the wake is discarded, and can be redriven.
+ * What a sink answers. `Delivered`: the message is durable at its target. `RetryLater`: it was not delivered; try again.
+ * `TargetGone`: it never can be; the driver discards the wake, and an operator may redrive it.
  */
 export type SinkAnswer = { readonly _tag: "Delivered" | "RetryLater" | "TargetGone" }
 
 /**
- * Puts a message before its session.
+ * Delivers a message to its session.
  *
  * It must be idempotent: the same `wakeId` and source key (`Wakes.sourceKey`) may come again after a crash and must not become
  * a second message. The same id with another source key is a later event whose message the earlier one no longer covers.
- * A failure, a defect or silence for two thirds of a claim says nothing about the message: it is handed over again.
+ * After a failure, a defect, or silence for two thirds of a claim the driver delivers the message again.
  */
 export type Deliver = (wake: WakeDelivery) => Effect.Effect<SinkAnswer, unknown>
 
-/** The sink of a host. Without `deliver` nobody claims wakes: they stay in the outbox, and nothing is discarded. */
+/** The sink of a host. Without `deliver` the driver claims no wakes: they stay in the outbox. */
 export class WakeSink extends Context.Tag("holdfast/supervision/WakeSink")<
   WakeSink,
   { readonly deliver?: Deliver }

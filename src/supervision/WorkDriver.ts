@@ -1,7 +1,7 @@
 /**
- * Drives work from outside: waits for an end, and asks for a sweep. An engine that is attached may own the long waits.
+ * Drives work from outside: waits for an end, and asks for a sweep. An attached engine may own the long waits.
  *
- * Invariant: what has ended is answered from the store; nobody else is asked about it.
+ * Invariant: an end is answered from the store; the attached engine is asked about running processes only.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ import type { SweepReport } from "./SweepReport.ts"
 export class EngineAttach extends Context.Tag("holdfast/supervision/EngineAttach")<
   EngineAttach,
   {
-    /** Waits for the end of a process that has not ended yet. What it fails with is the waiter's answer. */
+    /** Waits for the end of a process that has not ended yet. The waiter gets its failure. */
     readonly awaitTerminal: (id: ProcessId) => Effect.Effect<AwaitOutput, AttachFailed>
   }
 >() {}

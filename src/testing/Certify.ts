@@ -12,35 +12,18 @@ import type { Law, LawEnvOptions } from "./Law.ts"
 import * as LawEnv from "./Law.ts"
 import * as ActivationLaws from "./laws/ActivationLaws.ts"
 import * as AppendLaws from "./laws/AppendLaws.ts"
-import * as AuthorityLaws from "./laws/AuthorityLaws.ts"
-import * as ChangeFeedLaws from "./laws/ChangeFeedLaws.ts"
 import * as ChildrenLaws from "./laws/ChildrenLaws.ts"
 import * as CompletionLaws from "./laws/CompletionLaws.ts"
 import * as DeliveryLaws from "./laws/DeliveryLaws.ts"
-import * as EnvironmentLaws from "./laws/EnvironmentLaws.ts"
 import * as ExecutionLaws from "./laws/ExecutionLaws.ts"
-import * as FoldLaws from "./laws/FoldLaws.ts"
 import * as GrantLaws from "./laws/GrantLaws.ts"
 import * as LeaseLaws from "./laws/LeaseLaws.ts"
 import * as ListLaws from "./laws/ListLaws.ts"
 import * as OrderingLaws from "./laws/OrderingLaws.ts"
-import * as OutboxLaws from "./laws/OutboxLaws.ts"
-import * as OutboxReportLaws from "./laws/OutboxReportLaws.ts"
-import * as DebtLaws from "./laws/ParentCloseLaws.ts"
-import * as PassivationLaws from "./laws/PassivationLaws.ts"
-import * as PromiseLaws from "./laws/PromiseLaws.ts"
-import * as ReclaimLaws from "./laws/ReclaimLaws.ts"
 import * as RecordLaws from "./laws/RecordLaws.ts"
-import * as RecoveryLaws from "./laws/RecoveryLaws.ts"
 import * as RegistrationLaws from "./laws/RegistrationLaws.ts"
-import * as KeeperLaws from "./laws/RenewalLaws.ts"
-import * as ReplayLaws from "./laws/ReplayLaws.ts"
-import * as RequestLaws from "./laws/RequestLaws.ts"
+import * as RenewalLaws from "./laws/RenewalLaws.ts"
 import * as RetentionLaws from "./laws/RetentionLaws.ts"
-import * as SessionLaws from "./laws/SessionLaws.ts"
-import * as SignalLaws from "./laws/SignalLaws.ts"
-import * as StartLaws from "./laws/StartLaws.ts"
-import * as TombstoneLaws from "./laws/TombstoneLaws.ts"
 import * as VerdictLaws from "./laws/VerdictLaws.ts"
 import * as WaitLaws from "./laws/WaitLaws.ts"
 import * as WakeLaws from "./laws/WakeLaws.ts"
@@ -60,37 +43,21 @@ export {
 export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   registration: RegistrationLaws.laws,
   append: AppendLaws.laws,
-  replay: ReplayLaws.laws,
   lease: LeaseLaws.laws,
-  keeper: KeeperLaws.laws,
-  reclaim: ReclaimLaws.laws,
+  renewal: RenewalLaws.laws,
   activation: ActivationLaws.laws,
-  start: StartLaws.laws,
   completion: CompletionLaws.laws,
-  request: RequestLaws.laws,
   verdict: VerdictLaws.laws,
-  recovery: RecoveryLaws.laws,
-  authority: AuthorityLaws.laws,
-  fold: FoldLaws.laws,
+  record: RecordLaws.laws,
   ordering: OrderingLaws.laws,
   grant: GrantLaws.laws,
-  session: SessionLaws.laws,
   wait: WaitLaws.laws,
-  signal: SignalLaws.laws,
   execution: ExecutionLaws.laws,
-  passivation: PassivationLaws.laws,
   wake: WakeLaws.laws,
-  outbox: OutboxLaws.laws,
   delivery: DeliveryLaws.laws,
-  "outbox report": OutboxReportLaws.laws,
-  environment: EnvironmentLaws.laws,
-  promise: PromiseLaws.laws,
-  record: RecordLaws.laws,
   list: ListLaws.laws,
   retention: RetentionLaws.laws,
-  tombstone: TombstoneLaws.laws,
-  feed: ChangeFeedLaws.laws,
-  children: [...ChildrenLaws.laws, ...DebtLaws.laws]
+  children: ChildrenLaws.laws
 }
 
 /** Every law a store must obey. */

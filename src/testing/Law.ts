@@ -12,6 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import type { YieldWrap } from "effect/Utils"
 import type { LeaseOwner } from "../model/Lease.ts"
 import { opaqueOwner } from "../model/Lease.ts"
 import * as Activations from "../operations/Activations.ts"
@@ -33,9 +34,9 @@ import type { WakeOutbox } from "../operations/WakeOutbox.ts"
 import * as Outbox from "../operations/WakeOutbox.ts"
 import type { WakeTimes } from "../store/Outbox.ts"
 import { WakeTimings } from "../store/Outbox.ts"
-import type { ProcessStore } from "../store/ProcessStore.ts"
+import * as Store from "../store/ProcessStore.ts"
 
-/** One sentence about every store. `section` names where the rule stands in the specification of the behaviour. */
+/** One sentence about every store. `section` names the decision (ADR) or the part of a guide that it rests on. */
 export interface Law {
   readonly name: string
   readonly section: string
@@ -66,12 +67,14 @@ export class Mismatch extends Data.TaggedError("Mismatch")<{
   }
 }
 
+/** How a law's body may fail: with any error of the library. */
+export interface LawFailure {
+  readonly _tag: string
+  readonly message: string
+}
+
 /** Makes a law. Its body runs under the clock of the world; every failure of it breaks the law. */
-export const law = <E extends { readonly _tag: string; readonly message: string }>(
-  name: string,
-  section: string,
-  body: Effect.Effect<unknown, E, LawEnv>
-): Law => ({
+export const law = (name: string, section: string, body: Effect.Effect<unknown, LawFailure, LawEnv>): Law => ({
   name,
   section,
   check: Effect.flatMap(LawClock, ({ within }) => within(body)).pipe(
@@ -82,6 +85,24 @@ export const law = <E extends { readonly _tag: string; readonly message: string 
     })
   )
 })
+
+/** What a law's body is given. */
+export type LawServices = Effect.Effect.Success<typeof services>
+
+/** What a law does: an effect, or the body of one. */
+export type LawBody =
+  | Effect.Effect<unknown, LawFailure, LawEnv>
+  | ((services: LawServices) => Generator<YieldWrap<Effect.Effect<unknown, LawFailure, LawEnv>>, unknown, never>)
+
+/** Makes laws of one section, by their names. */
+export const lawsOf = (section: string, bodies: Readonly<Record<string, LawBody>>): ReadonlyArray<Law> =>
+  Object.entries(bodies).map(([name, body]) =>
+    law(
+      name,
+      section,
+      typeof body === "function" ? Effect.flatMap(services, (given) => Effect.gen(() => body(given))) : body
+    )
+  )
 
 /** Expects deep equality of plain values; an absent property and an undefined one differ. */
 export const expectEquals = (about: string, actual: unknown, expected: unknown): Effect.Effect<void, Mismatch> =>
@@ -116,7 +137,7 @@ export const difference = (actual: unknown, expected: unknown, path = ""): strin
   return undefined
 }
 
-const mismatchOf = (error: { readonly _tag: string; readonly message: string }) =>
+const mismatchOf = (error: LawFailure) =>
   error instanceof Mismatch
     ? error
     : {
@@ -163,18 +184,18 @@ export class LawClock extends Context.Tag("holdfast/testing/LawClock")<
   }
 >() {}
 
-/** Who is provably dead: nobody, until a law says so. */
-export class Mortality extends Context.Tag("holdfast/testing/Mortality")<
-  Mortality,
+/** Which owners are provably dead: none, until a law says so. */
+export class FailureDetector extends Context.Tag("holdfast/testing/FailureDetector")<
+  FailureDetector,
   {
-    /** From here on this very identity, liveness evidence included, is proven dead for everybody. */
+    /** From here on this identity, liveness evidence included, is proven dead. */
     readonly kill: (owner: LeaseOwner) => Effect.Effect<void>
   }
 >() {}
 
 /** Everything a law may use. */
 export type LawEnv =
-  | ProcessStore
+  | Store.ProcessStore
   | ProcessRegistry
   | Leases.Leases
   | Activations.Activations
@@ -186,9 +207,27 @@ export type LawEnv =
   | WakeOutbox
   | Environments.Environments
   | LawClock
-  | Mortality
+  | FailureDetector
 
-/** A clock that stands still until a law advances it; sleeping takes real time, so that bounds on waits stay bounds. */
+const services = Effect.suspend(() =>
+  Effect.all({
+    activations: Activations.Activations,
+    clock: LawClock,
+    detector: FailureDetector,
+    environments: Environments.Environments,
+    executions: Executions.BodyWrites,
+    feed: Changes.ChangeFeed,
+    grants: Grants.HandleGrants,
+    leases: Leases.Leases,
+    outbox: Outbox.WakeOutbox,
+    registry: Registry.ProcessRegistry,
+    retention: Pruning.Retention,
+    store: Store.ProcessStore,
+    waits: Waits.Waits
+  })
+)
+
+/** A clock that moves only when a law advances it; sleeping takes real time, so that bounds on waits stay bounds. */
 export const controlledClock: Effect.Effect<typeof LawClock.Service> = Effect.sync(() => {
   let nowMs = 1_700_000_000_000
   const real = Clock.make()
@@ -233,7 +272,10 @@ export interface LawEnvOptions {
 }
 
 /** The world around a store. The store is built under the clock that its laws will move. */
-export const layer = <E>(store: Layer.Layer<ProcessStore, E>, options: LawEnvOptions = {}): Layer.Layer<LawEnv, E> =>
+export const layer = <E>(
+  store: Layer.Layer<Store.ProcessStore, E>,
+  options: LawEnvOptions = {}
+): Layer.Layer<LawEnv, E> =>
   Layer.scopedContext(
     Effect.flatMap(options.clock ?? controlledClock, (clock) =>
       clock.within(
@@ -260,12 +302,12 @@ export const layer = <E>(store: Layer.Layer<ProcessStore, E>, options: LawEnvOpt
     )
   )
 
-const mortal: Layer.Layer<Mortality | OwnerLiveness> = Layer.effectContext(
+const mortal: Layer.Layer<FailureDetector | OwnerLiveness> = Layer.effectContext(
   Effect.sync(() => {
     const dead = new Set<string>()
     const key = ({ ownerId, incarnationId, liveness }: LeaseOwner) => JSON.stringify([ownerId, incarnationId, liveness])
     return Context.empty().pipe(
-      Context.add(Mortality, {
+      Context.add(FailureDetector, {
         kill: (owner) =>
           Effect.sync(() => {
             dead.add(key(owner))

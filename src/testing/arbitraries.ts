@@ -70,7 +70,7 @@ export const tagged = <Tag extends string, Fields>(
     { readonly _tag: Tag } & Fields // the record of its fields, which the compiler does not see through the spread
   >
 
-/** On whose behalf something is written: mostly nobody's who holds a lease. */
+/** On whose behalf an operation writes: mostly without a lease. */
 export const writer: FastCheck.Arbitrary<Writer> = FastCheck.oneof(
   { weight: 2, arbitrary: FastCheck.constant<Writer>({ _tag: "External" }) },
   { weight: 1, arbitrary: tagged("Body", { lease }) }

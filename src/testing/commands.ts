@@ -161,7 +161,7 @@ const reads: FastCheck.Arbitrary<Operation> = FastCheck.oneof(
   { weight: 2, arbitrary: tagged("Changes", { limit }) }
 )
 
-/** Commands of somebody who has the lease, more often than a history has them. */
+/** Commands of a lease holder, more often than a history has them. */
 const leased: FastCheck.Arbitrary<Operation> = FastCheck.oneof(
   {
     weight: 3,
@@ -197,14 +197,14 @@ export const operations: FastCheck.Arbitrary<ReadonlyArray<Operation>> = FastChe
   ...rest
 ])
 
-/** What the numbers in a list stand for. */
+/** What the numbers in a list mean. */
 export interface Names {
   readonly ids: ReadonlyArray<ProcessId>
   readonly id: (index: number) => ProcessId
   readonly owner: (index: number) => LeaseOwner
   readonly session: (index: number) => string
   readonly scope: (index: number) => SessionScope
-  /** What a process has besides its disposition, so that filters, wakes and summaries tell processes apart. */
+  /** What a process has besides its disposition, so that filters, wakes and summaries can distinguish processes. */
   readonly traits: (index: number) => Partial<Registration>
 }
 

@@ -74,7 +74,7 @@ export const keptOf = (id: ProcessId): Effect.Effect<Kept, StoreError, ProcessSt
     }
   })
 
-/** Expects that an operation writes nothing to these processes, and tells no listener of them. */
+/** Expects that an operation writes nothing to these processes, and notifies no listener of them. */
 export const writesNothing = <A, E, R>(
   ids: ReadonlyArray<ProcessId>,
   effect: Effect.Effect<A, E, R>

@@ -43,7 +43,7 @@ export const longMs = 3_600_000
 /** A time to live that laws let pass. Units: milliseconds. */
 export const shortMs = 50
 
-/** An id that nobody else uses. */
+/** A fresh id. */
 export const freshId: Effect.Effect<ProcessId> = Effect.sync(() => processId(`law-${crypto.randomUUID()}`))
 
 /** A new life of an owner, with evidence by which its death may be proven. */
@@ -104,7 +104,7 @@ export const registrationOf = (
   }
 }
 
-/** A registered process that nobody has touched. */
+/** A registered process without further events. */
 export const freshProcess = (
   disposition: Disposition = "rerunnable",
   changes?: Partial<Registration.Registration>
@@ -151,7 +151,7 @@ export const begin = (
     )
   )
 
-/** Of racers for one lease exactly one acquired it, and the others were answered so; answers the lease as it is stored. */
+/** Of racers for one lease exactly one acquired it, and the others got its holder; answers the stored lease. */
 export const exactlyOneAcquired = (
   id: ProcessId,
   racers: ReadonlyArray<LeaseOwner>,

@@ -57,7 +57,7 @@ export const wakingProcess = (
     freshProcess(disposition, { wakeTarget: { sessionId: session }, eventTypes: types, ...changes })
   )
 
-/** Appends an event that owes a wake. */
+/** Appends an event with a wake. */
 export const appended = (
   id: ProcessId,
   request: typeof look = look
@@ -73,7 +73,7 @@ export const appended = (
       : { event, wakeDelivery }
   })
 
-/** Claims whatever is due, keeps the claims on these processes, and delivers the rest. */
+/** Claims all due wakes, keeps the claims on these processes, and delivers the others. */
 export const claimsOf = (
   ...ids: ReadonlyArray<ProcessId>
 ): Effect.Effect<ReadonlyArray<WakeClaim>, InputInvalid | StoreError | Mismatch, WakeOutbox> =>
@@ -85,7 +85,7 @@ export const claimsOf = (
       const { claims, expired } = yield* outbox.claim(100)
       if (claims.length === 0 && expired.length === 0) return own
       for (const claim of claims) {
-        // Claims outlast this loop, and what is settled is not owed any more.
+        // Claims outlast this loop, and a settled wake is not due any more.
         if (seen.has(claim.number)) {
           return yield* new Mismatch({ about: "how often a wake is claimed", expected: "once", actual: claim })
         }
@@ -94,7 +94,11 @@ export const claimsOf = (
         else yield* outbox.settle(claim, { _tag: "Enqueued" })
       }
     }
-    return yield* new Mismatch({ about: "how often something is due", expected: "not for ever", actual: maxRounds })
+    return yield* new Mismatch({
+      about: "how often something is due",
+      expected: "a bounded number of times",
+      actual: maxRounds
+    })
   })
 
 const maxRounds = 1_000

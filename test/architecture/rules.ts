@@ -213,14 +213,7 @@ const portableText: Rule = {
 const unnamed = /\b(whoever|somebody|nobody|for[\s*]+ever|all[\s*]+the[\s*]+same|comes[\s*]+to|stands|told)\b/gi
 
 /** Where prose is judged; a place is a file, or a folder with all that is in it. Generated pages follow `machines/`. */
-const prosePlaces: ReadonlyArray<string> = [
-  "README.md",
-  "docs/adr/",
-  "docs/guide/",
-  "docs/glossary.md",
-  "docs/map.md",
-  "docs/style.md"
-]
+const prosePlaces: ReadonlyArray<string> = ["README.md", "docs/", "machines/", "src/"]
 
 const plainProse: Rule = {
   name: "prose names the actor",

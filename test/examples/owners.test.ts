@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { bodiesOf, describe as described, ownersOf, seen } from "../../docs/examples/audit/cli/owners.ts"
 import type { ProcessStore } from "../../src/store.ts"
-import type * as Tree from "../../src/supervision/Tree.ts"
+import type * as Supervisor from "../../src/supervision/Supervisor.ts"
 import { temporaryFolder } from "../support/hosts.ts"
 import { expected, plant } from "./directory.ts"
 import type { Program } from "./program.ts"
@@ -23,7 +23,7 @@ const holder = (keeper: string, leases: number, pid?: number): ProcessStore.Hold
   }
 })
 
-const node = (name: string, kind: Tree.TreeNode["kind"], children: ReadonlyArray<Tree.TreeNode> = []) => ({
+const node = (name: string, kind: Supervisor.TreeNode["kind"], children: ReadonlyArray<Supervisor.TreeNode> = []) => ({
   name,
   kind,
   state: "running",

@@ -138,7 +138,7 @@ describe(`a store that is out for ${outageMs / 1_000} seconds`, () => {
         const elsewhere = yield* openStore(file)
         const { registration } = yield* registrationOf(engine, { id: "p", payload: "p", provenance: Provenance.host })
         yield* elsewhere.registry.registerProcess(registration)
-        yield* until(Effect.sync(() => said.includes(`p could not be looked at: ${sentence}`)))
+        yield* until(Effect.sync(() => said.includes(`p: the sweep could not look at it: ${sentence}`)))
 
         // Then nothing can be read either.
         rigged.set("READ", fails)

@@ -22,7 +22,7 @@ import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { Owner } from "../../src/supervision/Owner.ts"
-import * as Tree from "../../src/supervision/Tree.ts"
+import { renderTree } from "../../src/supervision/Supervisor.ts"
 import type { Fault } from "../supervision/harness.ts"
 import { faultyStore, gated, hostOn, inVirtualTime, logOf, nodeIn, testimony } from "../supervision/harness.ts"
 import { bounded, fast, memory, sqlite, temporaryFolder, until } from "../support/hosts.ts"
@@ -55,7 +55,7 @@ describe("the tree of a host", () => {
       yield* until(Effect.map(node("change feed"), (feed) => feed?.state === "running"))
       assert.strictEqual(yield* state, "running")
       assert.strictEqual(
-        Tree.render(yield* tree),
+        renderTree(yield* tree),
         [
           "host: running",
           "├─ store writer: running, restarted 2 times, last failure: Error: disk",
@@ -340,7 +340,7 @@ describe("a host that stops", () => {
       yield* until(Effect.sync(() => begun))
       const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
       yield* until(Effect.sync(() => said.length > 0))
-      assert.deepStrictEqual(said, ["1 process did not let go within 50 ms: left to their leases"])
+      assert.deepStrictEqual(said, ["1 process did not stop within 50 ms: their leases will expire"])
       assert.isNull(closing.unsafePoll())
       yield* Deferred.succeed(release, undefined)
       yield* bounded(Fiber.join(closing))

@@ -9,7 +9,7 @@ import { HandleGrants } from "../../src/operations/HandleGrants.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
-import type { TreeNode } from "../../src/supervision/Tree.ts"
+import type { TreeNode } from "../../src/supervision/Supervisor.ts"
 import { bounded, memory, sqlite, temporaryFolder } from "../support/hosts.ts"
 
 const engineOf = (run: (ctx: ExecutionContext) => Effect.Effect<unknown>) =>

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -7,6 +9,7 @@ import { accept, acceptWith } from "../../src/store/Decision.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { allLaws, certify, render } from "../../src/testing/Certify.ts"
+import { projectRoot } from "../support/projectRoot.ts"
 
 type Store = typeof ProcessStore.Service
 
@@ -178,7 +181,7 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
   [
     "a store that answers wrong dues",
     brokenIn((store) => ({ due: ({ limit }) => store.due({ nowMs: Number.MAX_SAFE_INTEGER, limit }) })),
-    "rows are due in the order of their registration, unless they are held, ended or wait for somebody"
+    "rows are due in the order of their registration, unless they are held, ended or waiting"
   ],
   [
     "a store that loses grants when it refuses their transfer",
@@ -292,7 +295,7 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
   [
     "a store that forgets what events owe",
     rewriting(({ wakes: _lost, ...change }) => change),
-    "a wake is owed as soon as its event is there: fresh, due at once, and for as long as wakes last"
+    "a wake is in the outbox with its event: fresh, due at once, and for as long as wakes last"
   ],
   [
     "a store that merges nothing",
@@ -300,7 +303,7 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
       ...change,
       wakes: wakes.map((wake) => ({ ...wake, wakeId: `${wake.wakeId}:${wake.sequence}` }))
     })),
-    "wakes of one key merge while nobody has seen them; a later event arms them again"
+    "unseen wakes of one key merge; a later event arms them again"
   ],
   [
     "a store that hands out a wake that others hold",
@@ -313,7 +316,7 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
   [
     "a store that prunes what still owes wakes",
     seeing((view) => ({ ...view, outbox: { ...view.outbox, hasUndelivered: () => false } })),
-    "a process that owes wakes is kept by a prune, which says so; what was delivered or discarded goes with it"
+    "a prune keeps a process with pending wakes, and says so; delivered and discarded wakes go with it"
   ],
   [
     "a store that never takes back a stale claim",
@@ -324,7 +327,7 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
         dueHeads: (limit) => view.outbox.dueHeads(limit).filter(({ state }) => state === "pending")
       }
     })),
-    "a claim that is not settled in its time goes to the next, under another token; whoever had it has lost it"
+    "a claim that is not settled in its time goes to the next, under another token; the first claim is lost"
   ],
   [
     "a store that forgets what it pruned",
@@ -406,6 +409,24 @@ describe("certification", () => {
     assert.strictEqual(new Set(names).size, names.length)
   })
 
+  it("every law cites a decision or a part of a guide that exists", () => {
+    const read = (folder: string) =>
+      readdirSync(join(projectRoot, folder)).map((name) => [
+        name,
+        readFileSync(join(projectRoot, folder, name), "utf8")
+      ])
+    const decisions = read("docs/adr").map(([name = ""]) => `ADR ${name.slice(0, 4)}`)
+    const parts = read("docs/guide").flatMap(([, text = ""]) => {
+      const title = /^# ([^\n…]+)/.exec(text)?.[1]
+      return [...text.matchAll(/^## (?:\d+\. )?(.+)$/gm)].map(([, heading]) => `${title}: ${heading}`)
+    })
+    const cited = new Set(allLaws.map(({ section }) => section))
+    assert.deepStrictEqual(
+      [...cited].filter((section) => ![...decisions, ...parts].includes(section)),
+      []
+    )
+  })
+
   it("a report reads as totals and then each broken law with its problem", () => {
     const report = { passed: ["one", "two"], failed: [{ law: "three", problem: "expected 1, got 2" }] }
     assert.strictEqual(render(report), "2 of 3 laws are kept\n✗ three\n    expected 1, got 2")
@@ -417,7 +438,7 @@ describe("certification", () => {
       const failure = failed.find(({ law }) => law.startsWith("the first event has sequence 1"))
       assert.strictEqual(
         failure?.problem,
-        '"the first event has sequence 1, the next one 2, and the record takes over its time" (4) is broken: ' +
+        '"the first event has sequence 1, the next one 2, and the record takes over its time" (ADR 0003) is broken: ' +
           "whether time passed: expected true, got false"
       )
     })

@@ -202,7 +202,7 @@ const perform = (
       }
       case "Kill":
         cast.dead.add(owner(asked.owner))
-        return yield* Effect.flatMap(Law.Mortality, ({ kill }) => kill(owner(asked.owner)))
+        return yield* Effect.flatMap(Law.FailureDetector, ({ kill }) => kill(owner(asked.owner)))
       case "Advance":
         return yield* clock.advance(asked.ms)
       case "SetWait": {

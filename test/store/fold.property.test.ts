@@ -79,7 +79,7 @@ const perform = (cast: Cast, command: Command): Effect.Effect<unknown, { readonl
     const leases = yield* Leases
     const activations = yield* Activations
     const clock = yield* Law.LawClock
-    const mortality = yield* Law.Mortality
+    const mortality = yield* Law.FailureDetector
     const id = (index: number) => cast.ids[index] as ProcessId
     const owner = (index: number) => cast.owners[index] as LeaseOwner
     const lease = (index: number): Lease => cast.leases[index % cast.leases.length] ?? neverGiven(id(0), owner(0))

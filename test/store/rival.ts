@@ -68,7 +68,7 @@ export const servicesOf = (world: Context.Context<LawEnv>): Readonly<Record<Serv
     grants: Context.get(world, HandleGrants),
     retention: Context.get(world, Retention),
     feed: Context.get(world, ChangeFeed),
-    mortality: Context.get(world, Env.Mortality)
+    mortality: Context.get(world, Env.FailureDetector)
   }) as unknown as Readonly<Record<Service, Operations>> // their members are operations, whatever their types say more
 
 /** Calls an operation by its name. */

@@ -32,10 +32,10 @@ const notAcross: Readonly<Record<string, string>> = {
   "a signal resolves the oldest open wait for its name, in its own commit": heardHereOnly,
   "commits are heard once each, in their order, before the writer goes on, until the listener's scope ends":
     heardHereOnly,
-  "a commit tells its listeners the row before and after, and what it asks of the runtime": heardHereOnly,
+  "a commit's listeners hear the row before and after, and what it asks of the runtime": heardHereOnly,
   "ending the waits ends every open one, the oldest first": heardHereOnly,
   "early signals are kept, and each later wait is resolved at once by the earliest that is left": heardHereOnly,
-  "debts are read in pages by whoever pays them, and counted as they are written":
+  "close requests are read in pages, and counted as they are written":
     "each OS process counts the debts that it wrote itself",
   "own writes are no changes of elsewhere": "here every second write is another's"
 }
@@ -133,10 +133,10 @@ const twoProcesses = Layer.scopedContext(
     const own = servicesOf(world)
     const { nowMs } = Context.get(world, Env.LawClock)
     const of = alternating(rival, own, nowMs)
-    const mortality: typeof Env.Mortality.Service = {
+    const mortality: typeof Env.FailureDetector.Service = {
       kill: (owner) =>
         Effect.zipRight(
-          Context.get(world, Env.Mortality).kill(owner),
+          Context.get(world, Env.FailureDetector).kill(owner),
           Effect.flatMap(nowMs, (now) =>
             rival.ask({ nowMs: now, service: "mortality", method: "kill", args: [{ value: owner }] })
           )
@@ -150,7 +150,7 @@ const twoProcesses = Layer.scopedContext(
       Context.add(HandleGrants, of("grants") as never),
       Context.add(Retention, of("retention") as never),
       Context.add(ChangeFeed, of("feed") as never),
-      Context.add(Env.Mortality, mortality)
+      Context.add(Env.FailureDetector, mortality)
     ) as Context.Context<LawEnv>
   })
 )

@@ -19,7 +19,7 @@ import * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
-import type { TreeNode } from "../../src/supervision/Tree.ts"
+import type { TreeNode } from "../../src/supervision/Supervisor.ts"
 import { bounded, fast, quiet } from "../support/hosts.ts"
 
 /** What may be made to die: an operation of the store, or the write of an event of this type. */

@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import * as TestClock from "effect/TestClock"
 import type { SupervisorStrategy } from "../../machines/supervisor/types.ts"
 import type { Child, Supervisor } from "../../src/supervision/Supervisor.ts"
-import * as Tree from "../../src/supervision/Tree.ts"
+import { renderTree } from "../../src/supervision/Supervisor.ts"
 import { quiet } from "../support/hosts.ts"
 import { family, supervisor } from "./parents.ts"
 
@@ -258,7 +258,7 @@ describe("a running supervisor", () => {
       yield* end("a", Effect.die(new Error("first line\nsecond line")))
       yield* pass(100)
       assert.strictEqual(
-        Tree.render(top.node()),
+        renderTree(top.node()),
         "top: running\n├─ a: running, restarted once, last failure: Error: first line\n└─ b: running, 3 of 4"
       )
       yield* Fiber.interrupt(fiber)

@@ -188,7 +188,7 @@ describe("the loop of sweeps", () => {
       const { engine, begun } = gated()
       yield* rows.register(engine, "p")
       yield* Effect.gen(function* () {
-        yield* (yield* RecoverySweep).nudge
+        yield* (yield* RecoverySweep).wake
         yield* Effect.sleep("1 minute")
         assert.deepStrictEqual([begun, callsOf("due")], [[], 0])
         assert.deepStrictEqual<ReadonlyArray<string>>((yield* sweepOnce).admitted, ["p"])
@@ -214,7 +214,7 @@ describe("the loop of sweeps", () => {
         yield* Effect.sleep(20 * second)
         assert.deepStrictEqual(begun.slice(1), ["at the interval"])
         yield* rows.register(engine, "when nudged")
-        yield* (yield* RecoverySweep).nudge
+        yield* (yield* RecoverySweep).wake
         yield* Effect.sleep(1)
         assert.deepStrictEqual(begun.slice(2), ["when nudged"])
       }).pipe(Effect.provide(hostOn(store, [engine], { sweepInterval: "1 minute" })), inVirtualTime)

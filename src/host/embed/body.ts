@@ -1,27 +1,34 @@
 /**
- * Bodies written with Promises: what such a body sees of its process, and how it becomes a body that the runtime can run.
+ * Bodies and handles of Promises: what a body sees of its process, how it becomes a body that the runtime runs, and a process's
+ * address whose answers are Promises and whose streams are async iterables.
  *
- * Invariant: an activation ends only when its Promise has settled. A body that was interrupted is told so by its signal, and
- * keeps its lease until it lets go, so that nobody runs the process meanwhile.
+ * Invariant: an activation ends only when its Promise has settled, and keeps its lease until then, so that no other worker runs
+ * the process meanwhile. A caller that stops waiting stops only that; the process goes on.
  */
+
+import * as Chunk from "effect/Chunk"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { EnvironmentSpec } from "../../model/Environment.ts"
 import * as Errors from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { ChildOptions, ExecutionContext } from "../../runtime/body/ExecutionContext.ts"
 import type { Surroundings } from "../../runtime/body/Surroundings.ts"
-import type { AnySignal, EventDefinition, Signal } from "../../runtime/engine/Signal.ts"
+import type { ProcessHandle } from "../../runtime/client/ProcessHandle.ts"
+import type { AnySignal, EventDefinition, PayloadOf, Signal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { Trigger } from "../../runtime/HostServices.ts"
-import type { Handle, Perform, Reach } from "./handle.ts"
-import { handleOf } from "./handle.ts"
 
 /** How a step is recorded and tried. */
 export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
@@ -41,19 +48,17 @@ export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
 /**
  * What a body sees of the process it runs in: the operations of `ExecutionContext` as Promises.
  *
- * Every one that writes is journaled. They reject with the library's own errors, and with the reason of `abortSignal` once
- * the body was interrupted; such a rejection should be let through.
+ * What is not explained here is as there. The operations reject with the library's own errors, and with the reason of
+ * `abortSignal` once the body was interrupted; such a rejection should be let through.
  */
 export interface BodyContext {
   readonly processId: ProcessId
-  /** The number of this try; it rises only when the one before it left no fact behind. */
   readonly attempt: number
-  /** The number of this activation; an effect on the outside world may use it as its fence. */
   readonly fencingToken: number
-  /** Aborted when the body is interrupted: by a cancel, a stopping host, a lost lease, or because it is put away. */
+  /** Aborted when the body is interrupted: by a cancel, a stopping host, a lost lease, or a passivation. */
   readonly abortSignal: AbortSignal
   /**
-   * Runs a function once and records what it came to; a body that runs again is given that, and the function is not called.
+   * Runs a function once and records its outcome; a body that runs again gets that, and the function is not called.
    * The signal it is handed is aborted when the body is interrupted.
    */
   readonly step: <Value, ValueWire = Value, Failure = never, FailureWire = Failure>(
@@ -63,45 +68,33 @@ export interface BodyContext {
   ) => Promise<Value>
   /** Names a branch: what it does through the context it is handed may use names that other branches use at the same time. */
   readonly scope: <A>(name: string, run: (context: BodyContext) => A | Promise<A>) => Promise<A>
-  /** Sleeps until an absolute time that is stored: a restart neither shortens nor prolongs it. */
   readonly sleep: (duration: Duration.DurationInput, options?: { readonly name?: string }) => Promise<void>
-  /** Waits for a signal. Rejects with `WaitTimedOut` when `timeout` passes first. @default no timeout */
   readonly awaitSignal: <Name extends string, Payload>(
     signal: Signal<Name, Payload>,
     options?: { readonly timeout?: Duration.DurationInput; readonly name?: string }
   ) => Promise<Payload>
-  /** Signals another process, once however often this body runs. Rejects with `ProcessAlreadyTerminal` when it has ended. */
   readonly signal: <Name extends string, Payload>(
     target: ProcessId | string,
     signal: Signal<Name, Payload>,
     payload: Payload,
     options?: { readonly id?: string; readonly name?: string }
   ) => Promise<void>
-  /** Appends an event to the log of this process, once however often this body runs. */
   readonly appendEvent: <Payload>(
     event: EventDefinition<Payload>,
     payload: Payload,
     options?: { readonly name?: string; readonly wakeTarget?: SessionScope }
   ) => Promise<ProcessEvent>
-  /** The time, as the first activation that asked here saw it. Units: epoch milliseconds, UTC. */
   readonly now: () => Promise<number>
-  /** A number between 0 and 1, the same whenever this body runs again. */
   readonly random: () => Promise<number>
-  /** Names what the body is doing, for people: it shows in the tree and in logs, and is not stored. */
   readonly phase: <A>(name: string, run: () => A | Promise<A>) => Promise<A>
-  /** What surrounds the body: its session and turn, its environment, the host's tools, and what the host supplies besides. */
   readonly surroundings: () => Promise<BodySurroundings>
-  /**
-   * Starts a child (an engine, a tool, a turn of a child session), or attaches to it when this body started it in an earlier
-   * activation.
-   */
   readonly start: <Payload, Success, Failure, Signals extends AnySignal = never>(
     startable: Startable<Payload, Success, Failure, Signals>,
     options: ChildOptions<Payload>
   ) => Promise<Handle<Success, Signals>>
 }
 
-/** What surrounds a body. Each default, where the host supplies nothing, is that of the facet. */
+/** What surrounds a body. Each default, where the host supplies nothing, is that of the service. */
 export interface BodySurroundings extends Pick<Surroundings, "sessionScope" | "causedBy" | "turn" | "tools"> {
   readonly protocol: Surroundings["hostServices"]["protocol"]
   /** The environment the process was started under. */
@@ -112,7 +105,7 @@ export interface BodySurroundings extends Pick<Surroundings, "sessionScope" | "c
   readonly report: (kind: string, detail: unknown) => Promise<void>
   /** The bytes under a reference; `undefined` when there are none. */
   readonly attachment: (ref: string) => Promise<Uint8Array | undefined>
-  /** Puts what is kept elsewhere in the place of what stands for it. */
+  /** Replaces references by the values they name. */
   readonly materialize: (value: unknown) => Promise<unknown>
 }
 
@@ -177,7 +170,7 @@ const contextOf = (
           name,
           Effect.catchAll(fromPromise(run), (thrown) =>
             error === undefined || Schema.is(error)(thrown)
-              ? Effect.fail(thrown as Schema.Schema.Type<NonNullable<typeof error>>) // of that type, or nobody asks for its type
+              ? Effect.fail(thrown as Schema.Schema.Type<NonNullable<typeof error>>) // of that type, or no type was asked for
               : Effect.die(thrown)
           ),
           {
@@ -247,3 +240,91 @@ const isFailure = <Failure, FailureWire>(
   (error !== undefined && Schema.is(error)(thrown)) || Object.values(Errors).some((type) => thrown instanceof type)
 
 const ignore = (): void => {}
+
+/** How long to wait: until the signal is aborted. Then the Promise rejects with the signal's reason. */
+export interface WaitOptions {
+  /** @default waits until there is an answer */
+  readonly signal?: AbortSignal
+}
+
+/** A process, addressed with the types of its engine. It stays valid across restarts: make it again from the id. */
+export interface Handle<Success, Signals extends AnySignal = never> {
+  readonly id: ProcessId
+  /**
+   * Waits for the end.
+   *
+   * Rejects with the engine's own error, with `ProcessFailed` for every other failure, with `ProcessCancelled`, or with
+   * `ProcessAbandoned` when its outcome is unknown. Aborting `signal` stops the waiting, not the process.
+   */
+  readonly result: (options?: WaitOptions) => Promise<Success>
+  /** Asks the process to stop; answers at once with the present record, usually still running. */
+  readonly cancel: (reason?: string) => Promise<ProcessRecord>
+  /**
+   * Sends a signal; durable once it answers, and kept until the body waits for it. With an `id`, a retry is the same signal.
+   *
+   * Rejects with `InputInvalid` (the payload does not fit), with `EventRejected` (the process was started by code that does
+   * not declare it), or with `ProcessAlreadyTerminal`.
+   */
+  readonly signal: <S extends Signals>(
+    signal: S,
+    payload: PayloadOf<S>,
+    options?: { readonly id?: string }
+  ) => Promise<void>
+  /** The present record. Rejects with `ProcessUnknown` or `ProcessPruned`. */
+  readonly status: () => Promise<ProcessRecord>
+  /** Its events from the first one on, until it has ended. Every loop over it begins anew. */
+  readonly events: (options?: WaitOptions) => AsyncIterable<ProcessEvent>
+}
+
+/** Carries out an effect as a Promise, which rejects with what the effect failed with, never with a wrapper. */
+export type Perform = <A, E>(effect: Effect.Effect<A, E>, options?: WaitOptions) => Promise<A>
+
+/** How a handle reaches its host. */
+export interface Reach {
+  /** For what only waits: it is given up when the host stops, or the body ends. */
+  readonly wait: Perform
+  /** For what acts: a host that stops carries it through. */
+  readonly act: Perform
+  /** For letting go of what a wait holds, also after the host was stopped. */
+  readonly release: (effect: Effect.Effect<void>) => Promise<void>
+}
+
+/** Turns a handle into one of Promises. */
+export const handleOf = <Success, Failure, Signals extends AnySignal>(
+  handle: ProcessHandle<Success, Failure, Signals>,
+  reach: Reach
+): Handle<Success, Signals> => ({
+  id: handle.id,
+  result: (options) => reach.wait(handle.await, options),
+  cancel: (reason) => reach.act(handle.cancel(reason)),
+  signal: (signal, payload, options) => reach.act(handle.signal(signal, payload, options)),
+  status: () => reach.act(handle.status),
+  events: (options) => ({ [Symbol.asyncIterator]: () => iterate(handle.events, reach, options) })
+})
+
+/** Pulls a stream as its reader asks for more; leaving the loop closes it. */
+async function* iterate<A, E>(
+  stream: Stream.Stream<A, E>,
+  { wait, release }: Reach,
+  options: WaitOptions | undefined
+): AsyncGenerator<A, void, undefined> {
+  const scope = await wait(Scope.make(), options)
+  try {
+    const pull = await wait(Scope.extend(Stream.toPull(stream), scope), options)
+    const next = Effect.matchEffect(pull, {
+      onSuccess: (chunk) => Effect.succeed(Option.some(chunk)),
+      // A stream's end is a failure without an error.
+      onFailure: Option.match({
+        onNone: () => Effect.succeed(Option.none<Chunk.Chunk<A>>()),
+        onSome: (error) => Effect.fail(error)
+      })
+    })
+    for (;;) {
+      const chunk = await wait(next, options)
+      if (Option.isNone(chunk)) return
+      yield* Chunk.toReadonlyArray(chunk.value)
+    }
+  } finally {
+    await release(Scope.close(scope, Exit.void))
+  }
+}

@@ -24,22 +24,19 @@ import type { AnySignal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { RunnableTool } from "../../runtime/engine/Tool.ts"
 import type { SqliteStoreOptions } from "../../store/sqlite/SqliteStore.ts"
-import type { TreeNode } from "../../supervision/Tree.ts"
+import type { TreeNode } from "../../supervision/Supervisor.ts"
 import type { HostState } from "../Host.ts"
 import { Host } from "../Host.ts"
 import type { StartOptions } from "../Processes.ts"
 import { Processes } from "../Processes.ts"
 import type { HostOptions, HostServices } from "../SingleHost.ts"
 import * as SingleHost from "../SingleHost.ts"
-import type { BodyContext, Promised } from "./body.ts"
-import { bodyOf } from "./body.ts"
-import type { Handle, Perform, WaitOptions } from "./handle.ts"
-import { handleOf } from "./handle.ts"
+import type { BodyContext, Handle, Perform, Promised, WaitOptions } from "./body.ts"
+import { bodyOf, handleOf } from "./body.ts"
 
-export type { BodyContext, BodyStepOptions, BodySurroundings } from "./body.ts"
-export type { Handle, WaitOptions } from "./handle.ts"
+export type { BodyContext, BodyStepOptions, BodySurroundings, Handle, WaitOptions } from "./body.ts"
 
-/** The host was stopped: it takes no more calls, and nobody waits through it any longer. Its processes go on elsewhere. */
+/** The host was stopped: it takes no more calls, and ends every wait. Its processes go on elsewhere. */
 export class HostStopped extends Data.TaggedError("HostStopped") {
   override get message(): string {
     return "the host was stopped"
@@ -76,7 +73,7 @@ export interface EmbeddedHost {
    * Starts a process, or attaches to the one that was started with the same payload before.
    *
    * Durable once it answers. Rejects with `InputInvalid` or `RegistrationInvalid` (fix the field they name), with
-   * `ProcessIdConflict` (the id stands for something else: choose another), or with `StoreError`.
+   * `ProcessIdConflict` (the id belongs to something else: choose another), or with `StoreError`.
    */
   readonly start: <Payload, Success, Failure, Signals extends AnySignal = never>(
     startable: Startable<Payload, Success, Failure, Signals>,
@@ -89,9 +86,9 @@ export interface EmbeddedHost {
   ) => Handle<Success, Signals>
   /** Every process that has not ended, ascending by id. */
   readonly listNonTerminal: () => Promise<ReadonlyArray<ProcessRecord>>
-  /** Where the host's life stands. */
+  /** The state of the host. */
   readonly state: () => Promise<HostState>
-  /** The supervision tree as it stands. */
+  /** The present supervision tree. */
   readonly tree: () => Promise<TreeNode>
   /** Waits until the host fails: until its tree could not be kept up. What it ran was handed back by then. */
   readonly awaitFailure: (options?: WaitOptions) => Promise<HostFailure>
@@ -234,7 +231,7 @@ const promised: Promised =
     const heeded = signals.filter((signal) => signal !== undefined)
     const aborted = (): AbortSignal | undefined => heeded.find((signal) => signal.aborted)
     const promise = new Promise<A>((resolve, reject) => {
-      // Whoever is interrupted may have stopped listening; that is no unhandled rejection. In a microtask: while this runs,
+      // An interrupted caller may have stopped listening; that is no unhandled rejection. In a microtask: while this runs,
       // there is no promise yet.
       const rejectAborted = (signal: AbortSignal): void => {
         queueMicrotask(() => {

@@ -44,7 +44,7 @@ export interface Activation {
   readonly inbox: Inbox<RunEvent["type"]>
   /** The body's waits, and whether it does anything else. */
   readonly waits: Waits.PendingWaits
-  readonly passivateAfterMs?: number
+  readonly passivateAfterMs: number | undefined
   /** The present lease: replaced when it is renewed or re-acquired. */
   lease: Lease
   /** The state of the run machine. */
@@ -106,7 +106,7 @@ export const make = (
   slot,
   inbox: Inboxes.make<RunEvent["type"]>(),
   waits: Waits.make(() => services.clock.unsafeCurrentTimeMillis()),
-  ...(passivateAfterMs === undefined ? {} : { passivateAfterMs }),
+  passivateAfterMs,
   lease,
   run: steps.initial.snapshot,
   pending: [...steps.initial.commands],

@@ -40,7 +40,7 @@ export interface StepOptions<Value, ValueWire, Failure, FailureWire> {
 /** The operations that are journaled. Once the body has ended, each fails with `OutsideProcess`. */
 export interface BodyOperations {
   /**
-   * Runs an effect once and records what it came to; a body that runs again is given that, and the effect is not run.
+   * Runs an effect once and records its outcome; a body that runs again gets that, and the effect is not run.
    *
    * The record is fenced, the effect itself cannot be: one that ran just before a crash runs again, so it should be
    * idempotent, or be given `fencingToken`. Fails with the effect's own error; with `InputInvalid` when the value does not fit
@@ -62,8 +62,7 @@ export interface BodyOperations {
   ) => Effect.Effect<void, OperationError>
 
   /**
-   * Waits for a signal. One that came before anybody waited is kept, and signals are taken in the order in which they came,
-   * each by one wait.
+   * Waits for a signal. An early one is kept, and signals are consumed in the order in which they came, each by one wait.
    *
    * Fails with `WaitTimedOut` when `timeout` passes first: an absolute time, stored like a sleep. @default no timeout
    */

@@ -1,7 +1,7 @@
 /**
  * What a body sees of the process it runs in.
  *
- * Every operation that writes is journaled: a body that runs again is told what it came to, and does not do it again. An
+ * Every operation that writes is journaled: a body that runs again gets the recorded outcome, and does not do it again. An
  * operation is known by its name, its occurrence, and the scope it is in.
  */
 import * as Effect from "effect/Effect"

@@ -12,7 +12,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 
-/** A draft that still lacks what the operation came to. */
+/** A draft without its outcome. */
 export type Opened = Omit<Draft, "outcome">
 
 /** Why there is no place for an operation. */
@@ -40,7 +40,7 @@ export interface Journal {
   readonly settle: Effect.Effect<void, ReplayDiverged | StoreError>
 }
 
-/** Where in the tree of scopes an operation stands; branches of a body each have their own. */
+/** The path of scopes that an operation is in; each branch of a body has its own. */
 const scopePath = FiberRef.unsafeMake("")
 
 /** What the journal of an activation is made of. */
@@ -50,7 +50,7 @@ export interface JournalOptions {
   readonly isFirst: boolean
   readonly read: Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
   /**
-   * Where the body stands. One that is `leaving` is being handed back: it begins nothing more, since its next activation has
+   * The state of the body. One that is `leaving` is being handed back: it begins nothing more, since its next activation has
    * nothing to clean up. Once it is `over`, nothing is in its process any more.
    */
   readonly state: () => "open" | "leaving" | "over"
@@ -76,7 +76,7 @@ export const make = ({ processId, isFirst, read, state }: JournalOptions): Journ
       : Effect.succeed(entries)
   )
 
-  /** Takes the next key of a name; the same name twice at once could not be told apart by a replay. */
+  /** Takes the next key of a name; the same name twice at once could not be distinguished by a replay. */
   const exclusively = <A, E, R>(
     name: string,
     use: (key: string) => Effect.Effect<A, E, R>

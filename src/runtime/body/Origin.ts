@@ -1,22 +1,21 @@
 /**
- * Around a running body: in whose name it starts others, whom they wake, what they run under, and which of them it started.
+ * The origin of what is started: in whose name, whom it wakes, its environment, and what the same run started before.
  *
- * Invariant: provenance rides on the scope and never on a request, so that nobody inside a session can forge it.
+ * Invariant: provenance comes from the origin and never from a request, so that no request inside a session can forge it.
  */
-
 import type { Invocation } from "../../model/Invocation.ts"
 import { causalRefOf } from "../../model/Invocation.ts"
 import type { EnvironmentRef, ProcessId } from "../../model/ids.ts"
 import type { CausalRef, Originator, SessionScope } from "../../model/Provenance.ts"
 import type { Registration } from "../../model/Registration.ts"
 
-/** Who originated whatever is started here, and whom it wakes. An absent wake target is none, not the session. */
+/** Who originated what is started here, and whom it wakes. An absent wake target is none, not the session. */
 export interface SpawnProvenance {
   readonly originator: Originator
   readonly wakeTarget?: SessionScope
 }
 
-/** The ids that one run has started; every clone of its scope shares them. */
+/** The ids that one run has started; every copy of its origin shares them. */
 export interface RunLocal {
   readonly add: (id: ProcessId) => void
   readonly has: (id: ProcessId) => boolean

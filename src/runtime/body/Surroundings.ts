@@ -1,7 +1,7 @@
 /**
  * What surrounds a body, as it may ask for it: its session, who originated it, its environment, the tools of its host.
  *
- * Invariant: everything is read from the process's registration and record. A body can look at it, and change none of it.
+ * Invariant: everything is read from the process's registration and record. A body can read it, and change none of it.
  */
 import * as Effect from "effect/Effect"
 import type { EnvironmentSpec } from "../../model/Environment.ts"
@@ -45,7 +45,7 @@ export interface Surroundings {
   readonly tools: typeof Tools.Service
 }
 
-/** An origin whose writes rest on the lease of the activation it belongs to. */
+/** An origin whose writes present the lease of the activation it belongs to. */
 export interface FencedOrigin extends Origin {
   readonly authority: Authority
 }

@@ -45,7 +45,7 @@ export class Awaiter extends Context.Tag("holdfast/runtime/Awaiter")<
 /** How many events are read at once. */
 const pageSize = 500
 
-/** The pauses between reads when nobody notifies: 25 ms, doubled up to one second. */
+/** The pauses between reads without a notification: 25 ms, doubled up to one second. */
 export const backOffMs = (reads: number): number => BackOff.delayMs({ baseMs: 25, maxMs: 1_000 }, reads + 1)
 
 /** Waits on the store and hub in context. */

@@ -1,8 +1,8 @@
 /**
- * Change hub: tells waiters that a process changed, never what changed. Waiters always read again.
+ * Notifies waiters that a process changed, never what changed. Waiters always read again.
  *
- * Invariant: it may lose nothing that matters, since it carries nothing. Whoever subscribes before reading cannot miss a
- * change; whoever hears nothing polls.
+ * Invariant: it carries nothing, so it can lose nothing. A waiter that subscribes before it reads cannot miss a change; one that is
+ * not notified polls.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -17,7 +17,7 @@ export interface Subscription {
   /**
    * Waits for a change after the subscription, or after the last answer; "timeout" when none came within `timeoutMs`.
    *
-   * Timeouts are kept in steps of {@link tickMs}: they pace the reading of those whom nobody notifies.
+   * Timeouts are kept in steps of {@link tickMs}: they pace the reads of waiters that are not notified.
    */
   readonly next: (timeoutMs: number) => Effect.Effect<"changed" | "timeout">
   readonly close: () => void
@@ -27,7 +27,7 @@ export interface Subscription {
 export class ChangeHub extends Context.Tag("holdfast/runtime/ChangeHub")<
   ChangeHub,
   {
-    /** Subscribes; close it when done. Entries exist only while somebody is subscribed. */
+    /** Subscribes; close it when done. Entries exist only while there are subscribers. */
     readonly subscribe: (id: ProcessId) => Subscription
     readonly notify: (id: ProcessId) => void
     /** Calls `listener` with the id of whatever changes, until the scope ends. It must neither throw nor wait. */
@@ -52,7 +52,7 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const clock = yield* Effect.clock
-    // Time that passes, not the time of day: a clock that is set back must keep nobody waiting.
+    // Monotonic time: a clock that is set back must not prolong a wait.
     const elapsedMs = (): number => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
     const byProcess = new Map<ProcessId, Set<Waiter>>()
     const listeners = Listeners.make<ProcessId>()
@@ -83,7 +83,7 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
       }
     }
 
-    // One fiber keeps the time for every waiter: a timer for each would cost more than all the rest of a short wait.
+    // One fiber keeps the time for every waiter: a timer for each would cost more than the rest of a short wait.
     const tick = Effect.sync(() => {
       const nowMs = elapsedMs()
       for (const waiters of byProcess.values()) {

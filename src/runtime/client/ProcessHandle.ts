@@ -36,17 +36,17 @@ export interface ProcessHandle<Success, Failure, Signals extends AnySignal = nev
    * Waits for the end.
    *
    * Fails with the engine's own error, with `ProcessFailed` for every other failure, with `ProcessCancelled`, or with
-   * `ProcessAbandoned` when nobody knows the outcome. It has no time limit of its own.
+   * `ProcessAbandoned` when its outcome is unknown. It has no time limit of its own.
    */
   readonly await: Effect.Effect<Success, Failure | AwaitError>
   /**
    * Asks the process to stop; answers at once with the present record, usually still running.
    *
-   * From within a body it fails with `LeaseLost` once somebody else runs that body's process.
+   * From within a body it fails with `LeaseLost` once another worker runs that body's process.
    */
   readonly cancel: (reason?: string) => Effect.Effect<ProcessRecord, LeaseLost | InputInvalid | Lookup>
   /**
-   * Allows the process to be given up, its outcome unknown, once nobody holds it; the first request stands.
+   * Allows the process to be given up, its outcome unknown, once its lease is free; the first request counts.
    *
    * Fails with `ProcessAlreadyTerminal`; from within a body also as `cancel` does.
    */

@@ -1,7 +1,7 @@
 /**
- * Durable promises: somebody awaits what somebody else resolves, perhaps in another program, perhaps earlier.
+ * Durable promises: one caller awaits what another resolves, perhaps in another program, perhaps earlier.
  *
- * Invariant: a promise ends once. Whoever comes second is told how it ended, and nothing that came early is lost.
+ * Invariant: a promise ends once. A second resolution answers how it ended, and an early one is kept.
  */
 import { randomUUID } from "node:crypto"
 import * as Clock from "effect/Clock"
@@ -40,7 +40,7 @@ export class Promises extends Context.Tag("holdfast/runtime/Promises")<
       wait: PromiseKey.PromiseWait
     ) => Effect.Effect<PromiseKey.PromiseKey, InputInvalid>
 
-    /** Ends a promise, also before anybody awaits it. */
+    /** Ends a promise, also before a caller awaits it. */
     readonly resolve: (
       key: PromiseKey.PromiseKey,
       resolution: PromiseKey.Resolution

@@ -1,11 +1,11 @@
 /**
  * Engines: what a host can run, each a kind and version with typed payload, success and error.
  *
- * Invariant: an engine's schemas stand between every body and the store. What is stored is their encoded side.
+ * Invariant: every payload and outcome passes through the engine's schemas. What is stored is their encoded side.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import { coreEventTypes, fixed } from "../../model/EventType.ts"
@@ -26,7 +26,7 @@ export interface Runnable<R> {
   readonly version: string
   readonly disposition: Exclude<Disposition, "externally_owned">
   /** How long all that a body does may be waiting before it leaves memory. Units: milliseconds. */
-  readonly passivateAfterMs?: number
+  readonly passivateAfterMs?: number | undefined
   /** How many of its bodies may work at once; absent: as many as the host has slots. */
   readonly concurrency?: number
   /**
@@ -132,8 +132,8 @@ export const make = <
   const declared = [...signals, ...events].map(({ type }) => type)
   const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
   const outputs = Outcomes.outputsOf(options.success, failure)
-  const encodePayload = Schema.encode(options.payload)
   const field = ["payload", `engine \`${kind}\``] as const
+  const encodePayload = Outcomes.encoderOf(field, options.payload)
   const decodePayload = Outcomes.decoderOf(field, options.payload)
   const identityOf = ({ label, definition }: EngineIdentity): ProcessIdentity => ({
     kind,
@@ -160,16 +160,9 @@ export const make = <
     ...Outcomes.outcomesOf(options.success, failure),
     hasEnvironment: true,
     inputOf: (given) =>
-      Effect.matchEffect(encodePayload(given), {
-        onSuccess: (encoded) => {
-          const payload = encoded === undefined ? null : encoded
-          return Effect.map(admit(payload), (admitted) => ({
-            input: { _tag: "Engine", kind, payload },
-            identity: admitted
-          }))
-        },
-        onFailure: (error) => Effect.fail(Outcomes.refusalOf(field, error))
-      }),
+      Effect.flatMap(encodePayload(given), (payload) =>
+        Effect.map(admit(payload), (admitted) => ({ input: { _tag: "Engine", kind, payload }, identity: admitted }))
+      ),
     admit,
     prepare: (stored) =>
       Effect.map(

@@ -24,7 +24,7 @@ import type { RunnableTool } from "./Tool.ts"
 /** A body that is ready to run, and what its engine says of it. Units: milliseconds. */
 export interface Ready {
   readonly run: Body<never>
-  readonly passivateAfterMs?: number
+  readonly passivateAfterMs?: number | undefined
 }
 
 /** How many bodies of one kind may work at once. */
@@ -132,14 +132,17 @@ export const layer = <R>(
           Effect.flatMap(find(registration), (runner) =>
             Effect.map(runner.prepare(registration.input), (body) => ({
               run: provide(body),
-              ...(runner.passivateAfterMs === undefined ? {} : { passivateAfterMs: runner.passivateAfterMs })
+              passivateAfterMs: runner.passivateAfterMs
             }))
           ),
         admit: (registration) =>
           registration.input._tag === "External"
             ? Effect.succeed(registration.identity)
             : Effect.flatMap(findToStart(registration), (runner) =>
-                Effect.zipRight(runner.prepare(registration.input), runner.admit(registration))
+                Effect.zipRight(
+                  runner.prepare(registration.input),
+                  runner.admit?.(registration) ?? Effect.succeed(registration.identity)
+                )
               ),
         limits: [...runners].flatMap(([name, { concurrency }]) =>
           concurrency === undefined ? [] : [{ name, concurrency }]
@@ -153,11 +156,11 @@ export const layer = <R>(
   )
 
 /** What runs the processes of one name. */
-interface Runner<R> {
-  readonly concurrency?: number
-  readonly passivateAfterMs?: number
+interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs"> {
+  readonly concurrency?: number | undefined
   readonly prepare: (input: ProcessInput) => Effect.Effect<Body<R>, InputInvalid>
-  readonly admit: (registration: Registration) => Effect.Effect<ProcessIdentity, InputInvalid>
+  /** @default every registration is admitted under its own identity */
+  readonly admit?: (registration: Registration) => Effect.Effect<ProcessIdentity, InputInvalid>
 }
 
 const sessionTurns = "session_turn"
@@ -178,14 +181,14 @@ const runnerNameOf = (registration: Registration): string => {
 }
 
 const ofEngine = <R>(engine: Runnable<R>): Runner<R> => ({
-  ...limitedBy(engine.concurrency),
-  ...(engine.passivateAfterMs === undefined ? {} : { passivateAfterMs: engine.passivateAfterMs }),
+  concurrency: engine.concurrency,
+  passivateAfterMs: engine.passivateAfterMs,
   prepare: (input) => (input._tag === "Engine" ? engine.prepare(input.payload) : Effect.fail(otherInput)),
   admit: ({ input }) => (input._tag === "Engine" ? engine.admit(input.payload) : Effect.fail(otherInput))
 })
 
 const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): Runner<R> => ({
-  ...limitedBy(tool.concurrency),
+  concurrency: tool.concurrency,
   prepare: (input) => {
     if (input._tag !== "ToolCall") return Effect.fail(otherInput)
     const { call } = input
@@ -197,30 +200,24 @@ const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): 
       }),
       Effect.flatMap((args) => tool.prepare({ ...call, args }))
     )
-  },
-  admit: ({ identity }) => Effect.succeed(identity)
+  }
 })
 
 const ofSessions = <R>(sessions: SessionRunner<R>): Runner<R> => ({
   prepare: (input) =>
-    input._tag === "SessionTurn" ? Effect.succeed(SessionTurn.bodyOf(sessions, input)) : Effect.fail(otherInput),
-  admit: ({ identity }) => Effect.succeed(identity)
+    input._tag === "SessionTurn" ? Effect.succeed(SessionTurn.bodyOf(sessions, input)) : Effect.fail(otherInput)
 })
 
-/** External work that was registered as if it could be run says so, once somebody tries. */
+/** External work that was registered as if it could run fails with this output. */
 const nothingToRun: Runner<never> = {
   prepare: () =>
     Effect.succeed(() =>
       Effect.succeed(
         Output.failure("internal", "external_process_not_executable", "external work is not executed by a host")
       )
-    ),
-  admit: ({ identity }) => Effect.succeed(identity)
+    )
 }
-
-const limitedBy = (concurrency: number | undefined): { readonly concurrency?: number } =>
-  concurrency === undefined ? {} : { concurrency }
 
 const mustNotRun = new InputInvalid({ field: "disposition", problem: "is externally-owned and must not be executed" })
 
-const otherInput = new InputInvalid({ field: "input", problem: "is of another kind than what its name stands for" })
+const otherInput = new InputInvalid({ field: "input", problem: "is of another kind than its name" })

@@ -99,7 +99,7 @@ export const make = ({ disposition, events = [] }: TurnOptions): Startable<TurnP
   ...outcomesOf<TurnOutcome, typeof TurnOutcome.Encoded, never, never>(TurnOutcome, undefined)
 })
 
-/** What a cancelled turn says when nobody gave a reason. */
+/** The message of a turn that was cancelled without a reason. */
 export const cancelledMessage = "background session turn was cancelled"
 
 /** The body that runs a turn. */

@@ -1,7 +1,7 @@
 /**
  * Typed signals and events: each is declared once, from one schema, and checked where it is sent and where it is read.
  *
- * What is stored with a process is the JSON Schema, so that anybody with the store can check a payload, in any language.
+ * What is stored with a process is the JSON Schema, so that a program in any language can check a payload.
  */
 import * as Effect from "effect/Effect"
 import * as JSONSchema from "effect/JSONSchema"
@@ -23,7 +23,7 @@ export interface EventDefinition<Payload> {
   readonly decode: (payload: unknown) => Effect.Effect<Payload, InputInvalid>
 }
 
-/** A signal: an event that somebody sends to a process, and that its body waits for. */
+/** A signal: an event that is sent to a process, and that its body waits for. */
 export interface Signal<Name extends string, Payload> extends EventDefinition<Payload> {
   readonly _tag: "Signal"
   readonly signal: Name

@@ -1,12 +1,12 @@
 /**
  * Tools: what a model may call, each with typed arguments and outcomes. A call of a tool runs as a process.
  *
- * Invariant: a tool's schemas stand between every call and the store. Its disposition is declared, never guessed.
+ * Invariant: every call passes through the tool's schemas. Its disposition is declared, never guessed.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as JSONSchema from "effect/JSONSchema"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
@@ -79,13 +79,10 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
   const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
   const field = ["args", `tool \`${name}\``] as const
   const decodeArgs = Outcomes.decoderOf(field, options.args)
-  const encodeArgs = Schema.encode(options.args)
+  const encodeArgs = Outcomes.encoderOf(field, options.args)
   const outputs = Outcomes.outputsOf(options.success, failure)
   const call = (callId: string, args: Args): Effect.Effect<PreparedToolCall, InputInvalid> =>
-    Effect.mapBoth(encodeArgs(args), {
-      onSuccess: (encoded) => ({ callId, toolId: id, toolName: name, args: encoded === undefined ? null : encoded }),
-      onFailure: (error) => Outcomes.refusalOf(field, error)
-    })
+    Effect.map(encodeArgs(args), (encoded) => ({ callId, toolId: id, toolName: name, args: encoded }))
   return {
     id,
     name,

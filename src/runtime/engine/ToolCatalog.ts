@@ -8,7 +8,7 @@ import type { Disposition } from "../../../machines/recovery.ts"
 import { InputInvalid } from "../../model/errors.ts"
 
 /**
- * What happens to values in arguments that stand for something kept elsewhere. `materialize_projected`: the tool gets the
+ * What happens to references in arguments: values that name something kept elsewhere. `materialize_projected`: the tool gets the
  * values themselves. `keep_references`: it gets the references.
  */
 export type ArgumentProjection = "materialize_projected" | "keep_references"

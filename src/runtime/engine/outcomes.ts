@@ -52,8 +52,23 @@ export const outputsOf = <Success, SuccessWire, Failure, FailureWire>(
   }
 }
 
-/** Refuses a value; `field` names what it is, such as the payload of an engine. */
-export const refusalOf = (field: readonly [what: string, of: string], error: ParseResult.ParseError): InputInvalid => {
+/** Names a value in refusals, such as the payload of an engine. */
+export type Field = readonly [what: string, of: string]
+
+/** Encodes what will be stored; a value without JSON, such as `undefined`, is `null`. */
+export const encoderOf = <A, I>(
+  field: Field,
+  schema: Schema.Schema<A, I>
+): ((value: A) => Effect.Effect<unknown, InputInvalid>) => {
+  const encode = Schema.encode(schema)
+  return (value) =>
+    Effect.mapBoth(encode(value), {
+      onSuccess: (encoded) => (encoded === undefined ? null : encoded),
+      onFailure: (error) => refusalOf(field, error)
+    })
+}
+
+const refusalOf = (field: Field, error: ParseResult.ParseError): InputInvalid => {
   const { path, problem } = firstIssue(error)
   return new InputInvalid({
     field: `${field[0]}${path} of ${field[1]}`,
@@ -63,7 +78,7 @@ export const refusalOf = (field: readonly [what: string, of: string], error: Par
 
 /** Reads what was stored. A transformation that throws refuses the value, too. */
 export const decoderOf = <A, I>(
-  field: readonly [what: string, of: string],
+  field: Field,
   schema: Schema.Schema<A, I>
 ): ((stored: unknown) => Effect.Effect<A, InputInvalid>) => {
   const decode = Schema.decodeUnknown(schema)

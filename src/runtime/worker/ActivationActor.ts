@@ -35,7 +35,7 @@ export const hint = ({ inbox }: Activation, command: ProcessCommand): void => {
     case "announceEnd":
       inbox.offer("process.ended")
       break
-    // The worker looks at the row.
+    // The worker checks the row.
     case "requestSweep":
       break
   }

@@ -12,7 +12,7 @@ import type { Registration } from "../../model/Registration.ts"
 import type { Engines, Limit } from "../engine/EngineRegistry.ts"
 import * as Slots from "./Slots.ts"
 
-/** A process that waits for a slot, with the holders whose death its recovery rests on. */
+/** A process that waits for a slot, with the lease holders that are proven dead. */
 export interface Queued {
   readonly id: ProcessId
   readonly dead: ReadonlyArray<LeaseOwner>

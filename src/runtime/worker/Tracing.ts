@@ -62,7 +62,7 @@ const tracedBy =
       const before = row === undefined ? undefined : yield* startOf(store, id, activation - 1)
       const first = activation > 2 ? yield* startOf(store, id, 1) : before
       const cause = row === undefined ? undefined : yield* eventAt(store, row)
-      // Only who starts a process is its cause: a sweep runs in the name of nobody.
+      // The caller that starts a process is its cause; a sweep is none.
       const parent = row === undefined ? Option.getOrUndefined(yield* callerSpan) : first
       const span = yield* Effect.makeSpan(`activation ${identity.kind}`, {
         kind: "consumer",

@@ -1,188 +1,124 @@
 /**
- * Laws of the log: what an append writes, when it is a replay, and in which order it is refused.
+ * Laws of the log and of replays: events are numbered without gaps, and a retried append is written once.
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type { AppendRequest } from "../../model/Append.ts"
 import { reservedEventTypes } from "../../model/EventType.ts"
 import type { EventRejected } from "../../model/errors.ts"
 import { external } from "../../operations/decisions/authority.ts"
-import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { isFold, logOf, note, recordOf, refused, rejectedAs, typesOf } from "../evidence.ts"
+import { isFold, logOf, note, recordOf, refused, rejectedAs, typesOf, writesNothing } from "../evidence.ts"
 import { freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, lawsOf } from "../Law.ts"
 
-/** The laws of the log. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "the first event has sequence 1, the next one 2, and the record takes over its time",
-    "4",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const clock = yield* LawClock
+const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
+  *"the first event has sequence 1, the next one 2, and the record takes over its time"({ clock, registry }) {
+    const id = yield* freshProcess()
+    yield* clock.advance(shortMs)
+    const { event: first } = yield* registry.appendEvent(id, note(1), external)
+    yield* clock.advance(shortMs)
+    const { event: second } = yield* registry.appendEvent(id, { ...note(2), replayKey: "k" }, external)
+    yield* expectEquals("the sequences", [first.sequence, second.sequence], [1, 2])
+    yield* expectEquals("whether time passed", second.occurredAtMs - first.occurredAtMs >= shortMs, true)
+    yield* expectEquals("what is stored", yield* logOf(id), [first, second])
+    yield* expectEquals("the time of the record", (yield* recordOf(id)).updatedAtMs, second.occurredAtMs)
+    yield* isFold(id)
+  },
+
+  *"an append to an unknown process is refused"({ registry }) {
+    const id = yield* freshId
+    yield* refused("it", "ProcessUnknown", [id], registry.appendEvent(id, note(1), external))
+  },
+
+  *"a rejected append says why, writes nothing and uses no sequence number"({ registry }) {
+    const id = yield* freshProcess()
+    yield* registry.appendEvent(id, note(1), external)
+    for (const [reason, request] of rejections) yield* rejectedAs(reason, request, id)
+    yield* expectEquals("the next one", (yield* registry.appendEvent(id, note(2), external)).event.sequence, 2)
+  },
+
+  *"a payload that does not fit names the path and the problem"() {
+    const id = yield* freshProcess()
+    const error = yield* rejectedAs("payload_invalid", { eventType: "line", payload: { text: 7 } }, id)
+    yield* expectEquals("the detail", error.detail, "invalid `line` payload: /text: must be string")
+  },
+
+  *"a payload that is not JSON is refused with the place where it is not"({ registry }) {
+    const id = yield* freshProcess()
+    for (const [payload, field] of notJson) {
+      const append = registry.appendEvent(id, { eventType: "note", payload }, external)
+      yield* expectEquals("the field", (yield* refused("it", "InputInvalid", [id], append)).field, field)
+    }
+  },
+
+  *"the lifecycle's own types are appended by their own operations only"() {
+    const id = yield* freshProcess()
+    for (const eventType of [...reservedEventTypes, "process.cancel_requested"]) {
+      yield* rejectedAs("reserved", { eventType, payload: { reason: null }, replayKey: "k" }, id)
+    }
+  },
+
+  *"a producer's own terminal type ends the process, its value wrapped as the state it declares"({ registry }) {
+    for (const [eventType, payload, status] of ownEnds) {
       const id = yield* freshProcess()
-      yield* clock.advance(shortMs)
-      const { event: first } = yield* registry.appendEvent(id, note(1), external)
-      yield* clock.advance(shortMs)
-      const { event: second } = yield* registry.appendEvent(id, { ...note(2), replayKey: "k" }, external)
-      yield* expectEquals("the sequences", [first.sequence, second.sequence], [1, 2])
-      yield* expectEquals("whether time passed", second.occurredAtMs - first.occurredAtMs >= shortMs, true)
-      yield* expectEquals("what is stored", yield* logOf(id), [first, second])
-      yield* expectEquals("the time of the record", (yield* recordOf(id)).updatedAtMs, second.occurredAtMs)
-      yield* isFold(id)
-    })
-  ),
-
-  law(
-    "an append to an unknown process is refused",
-    "4.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshId
-      yield* refused("it", "ProcessUnknown", [id], registry.appendEvent(id, note(1), external))
-    })
-  ),
-
-  law(
-    "a rejected append says why, writes nothing and uses no sequence number",
-    "4",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      yield* registry.appendEvent(id, note(1), external)
-      for (const [reason, request] of rejections) yield* rejectedAs(reason, request, id)
-      yield* expectEquals("the next one", (yield* registry.appendEvent(id, note(2), external)).event.sequence, 2)
-    })
-  ),
-
-  law(
-    "a payload that does not fit names the path and the problem",
-    "5.4",
-    Effect.gen(function* () {
-      const id = yield* freshProcess()
-      const error = yield* rejectedAs("payload_invalid", { eventType: "line", payload: { text: 7 } }, id)
-      yield* expectEquals("the detail", error.detail, "invalid `line` payload: /text: must be string")
-    })
-  ),
-
-  law(
-    "a payload that is not JSON is refused with the place where it is not",
-    "4",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      for (const [payload, field] of notJson) {
-        const append = registry.appendEvent(id, { eventType: "note", payload }, external)
-        yield* expectEquals("the field", (yield* refused("it", "InputInvalid", [id], append)).field, field)
-      }
-    })
-  ),
-
-  law(
-    "the lifecycle's own types are appended by their own operations only",
-    "R1",
-    Effect.gen(function* () {
-      const id = yield* freshProcess()
-      for (const eventType of [...reservedEventTypes, "process.cancel_requested"]) {
-        yield* rejectedAs("reserved", { eventType, payload: { reason: null }, replayKey: "k" }, id)
-      }
-    })
-  ),
-
-  law(
-    "a producer's own terminal type ends the process, its value wrapped as the state it declares",
-    "5.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      for (const [eventType, payload, status] of ownEnds) {
-        const id = yield* freshProcess()
-        yield* registry.appendEvent(id, { eventType, payload, replayKey: "end" }, external)
-        yield* expectEquals("the status", (yield* recordOf(id)).status, status)
-        yield* isFold(id)
-      }
-    })
-  ),
-
-  law(
-    "an output that contradicts the declared state is refused",
-    "R5",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      const payload = { result: { type: "cancelled", message: "no" } }
-      const append = registry.appendEvent(id, { eventType: "finished", payload, replayKey: "end" }, external)
-      const error = yield* refused("it", "TerminalOutcomeMismatch", [id], append)
-      yield* expectEquals("the contradiction", [error.declared, error.outcome], ["completed", "cancelled"])
-    })
-  ),
-
-  law(
-    "an ended process takes notes but no second end",
-    "4.7",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const { id, lease } = yield* leasedProcess()
-      const { status } = yield* registry.completeProcessWithLease(lease, outputs.Failure)
-      const second = registry.appendEvent(
-        id,
-        { eventType: "finished", payload: { result: 1 }, replayKey: "e" },
-        external
-      )
-      const error = yield* refused("a second end", "ProcessAlreadyTerminal", [id], second)
-      yield* expectEquals("the present end", error.state, "failed")
-      const { event: late } = yield* registry.appendEvent(id, note("late"), external)
-      yield* expectEquals("the note", late.sequence, 2)
+      yield* registry.appendEvent(id, { eventType, payload, replayKey: "end" }, external)
       yield* expectEquals("the status", (yield* recordOf(id)).status, status)
       yield* isFold(id)
-    })
-  ),
+    }
+  },
 
-  law(
-    "a wake is materialised when its condition holds: zero and text do, null and the empty text do not",
-    "5.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      for (const [urgent, isWake] of conditions) {
-        const payload = { urgent, text: { b: 1, a: 2 } }
-        const { event } = yield* registry.appendEvent(id, { eventType: "progress", payload }, external)
-        const { sequence, semantics } = event
-        const wake = { input: '{"a":2,"b":1}', dedupeKey: `${id}:${sequence}` }
-        yield* expectEquals(`the wake for ${String(urgent)}`, semantics, isWake ? { wake } : {})
-      }
-    })
-  ),
+  *"an output that contradicts the declared state is refused"({ registry }) {
+    const id = yield* freshProcess()
+    const payload = { result: { type: "cancelled", message: "no" } }
+    const append = registry.appendEvent(id, { eventType: "finished", payload, replayKey: "end" }, external)
+    const error = yield* refused("it", "TerminalOutcomeMismatch", [id], append)
+    yield* expectEquals("the contradiction", [error.declared, error.outcome], ["completed", "cancelled"])
+  },
 
-  law(
-    "what was appended does not change with the caller's own copy",
-    "17A.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      const payload = { list: [1] }
-      yield* registry.appendEvent(id, { eventType: "note", payload }, external)
-      payload.list.push(2)
-      yield* expectEquals("the payload", (yield* logOf(id))[0]?.payload, { list: [1] })
-    })
-  ),
+  *"an ended process takes notes but no second end"({ registry }) {
+    const { id, lease } = yield* leasedProcess()
+    const { status } = yield* registry.completeProcessWithLease(lease, outputs.Failure)
+    const second = registry.appendEvent(id, { eventType: "finished", payload: { result: 1 }, replayKey: "e" }, external)
+    const error = yield* refused("a second end", "ProcessAlreadyTerminal", [id], second)
+    yield* expectEquals("the present end", error.state, "failed")
+    const { event: late } = yield* registry.appendEvent(id, note("late"), external)
+    yield* expectEquals("the note", late.sequence, 2)
+    yield* expectEquals("the status", (yield* recordOf(id)).status, status)
+    yield* isFold(id)
+  },
 
-  law(
-    "events are read after a sequence, in order, up to a limit, and beyond the end there are none",
-    "4.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      for (const value of [1, 2, 3, 4]) yield* registry.appendEvent(id, note(value), external)
-      const read = (after: number, limit?: number) =>
-        Effect.map(registry.eventsAfter(id, after, limit), (log) => log.map((event) => event.sequence))
-      yield* expectEquals("all", yield* read(0), [1, 2, 3, 4])
-      yield* expectEquals("after 2", yield* read(2), [3, 4])
-      yield* expectEquals("at most two", yield* read(1, 2), [2, 3])
-      yield* expectEquals("beyond", [yield* read(4), yield* read(Number.MAX_SAFE_INTEGER)], [[], []])
-      yield* expectEquals("the types", yield* typesOf(id), ["note", "note", "note", "note"])
-    })
-  )
-]
+  *"a wake is materialised when its condition holds: zero and text do, null and the empty text do not"({ registry }) {
+    const id = yield* freshProcess()
+    for (const [urgent, isWake] of conditions) {
+      const payload = { urgent, text: { b: 1, a: 2 } }
+      const { event } = yield* registry.appendEvent(id, { eventType: "progress", payload }, external)
+      const { sequence, semantics } = event
+      const wake = { input: '{"a":2,"b":1}', dedupeKey: `${id}:${sequence}` }
+      yield* expectEquals(`the wake for ${String(urgent)}`, semantics, isWake ? { wake } : {})
+    }
+  },
+
+  *"what was appended does not change with the caller's own copy"({ registry }) {
+    const id = yield* freshProcess()
+    const payload = { list: [1] }
+    yield* registry.appendEvent(id, { eventType: "note", payload }, external)
+    payload.list.push(2)
+    yield* expectEquals("the payload", (yield* logOf(id))[0]?.payload, { list: [1] })
+  },
+
+  *"events are read after a sequence, in order, up to a limit, and beyond the end there are none"({ registry }) {
+    const id = yield* freshProcess()
+    for (const value of [1, 2, 3, 4]) yield* registry.appendEvent(id, note(value), external)
+    const read = (after: number, limit?: number) =>
+      Effect.map(registry.eventsAfter(id, after, limit), (log) => log.map((event) => event.sequence))
+    yield* expectEquals("all", yield* read(0), [1, 2, 3, 4])
+    yield* expectEquals("after 2", yield* read(2), [3, 4])
+    yield* expectEquals("at most two", yield* read(1, 2), [2, 3])
+    yield* expectEquals("beyond", [yield* read(4), yield* read(Number.MAX_SAFE_INTEGER)], [[], []])
+    yield* expectEquals("the types", yield* typesOf(id), ["note", "note", "note", "note"])
+  }
+})
 
 /** In the order of the checks: each request also fails every later one that it can. */
 const rejections: ReadonlyArray<readonly [EventRejected["reason"], AppendRequest]> = [
@@ -230,3 +166,71 @@ const ownEnds: ReadonlyArray<readonly [string, unknown, unknown]> = [
     }
   ]
 ]
+
+const replayLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
+  *"a replay answers the stored event and writes nothing"({ clock, registry }) {
+    const id = yield* freshProcess()
+    const request = { eventType: "note", payload: { b: 1, a: [2] }, replayKey: "k" }
+    const stored = yield* registry.appendEvent(id, request, external)
+    yield* registry.appendEvent(id, note(2), external)
+    yield* clock.advance(shortMs)
+    const reordered = { ...request, payload: { a: [2], b: 1 } }
+    for (const again of [request, reordered]) {
+      yield* expectEquals("it", yield* writesNothing([id], registry.appendEvent(id, again, external)), stored)
+    }
+  },
+
+  *"a replay key of another type or payload is a conflict"({ registry }) {
+    const id = yield* freshProcess()
+    yield* registry.appendEvent(id, { ...note({ text: "x" }), replayKey: "k" }, external)
+    const others: ReadonlyArray<AppendRequest> = [
+      { eventType: "note", payload: { text: "y" }, replayKey: "k" },
+      { eventType: "line", payload: { text: "x" }, replayKey: "k" }
+    ]
+    for (const request of others) yield* rejectedAs("replay_conflict", request, id)
+  },
+
+  *"replay keys belong to one process, and the empty one is a key like any other"({ registry }) {
+    const [one, two] = [yield* freshProcess(), yield* freshProcess()]
+    for (const id of [one, two]) {
+      const { event: first } = yield* registry.appendEvent(id, { ...note(1), replayKey: "" }, external)
+      yield* expectEquals("its sequence", first.sequence, 1)
+      yield* rejectedAs("replay_conflict", { ...note(2), replayKey: "" }, id)
+    }
+  },
+
+  *"requests without a replay key always append"({ registry }) {
+    const id = yield* freshProcess()
+    for (const sequence of [1, 2, 3]) {
+      yield* expectEquals("it", (yield* registry.appendEvent(id, note(0), external)).event.sequence, sequence)
+    }
+  },
+
+  *"the replay look-up comes before every other check"({ clock, registry }) {
+    const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
+    const body = { _tag: "Body", lease } as const
+    const request = { eventType: "finished", payload: { result: 1 }, replayKey: "end" }
+    const stored = yield* registry.appendEvent(id, request, body)
+    yield* clock.advance(shortMs)
+    const again = yield* writesNothing([id], registry.appendEvent(id, request, body))
+    yield* expectEquals("the answer, with the process ended and the lease expired", again, stored)
+    yield* rejectedAs("replay_conflict", { eventType: "process.started", payload: {}, replayKey: "end" }, id)
+  },
+
+  *"of concurrent appends under one key one is stored and the others replay it"({ registry }) {
+    const id = yield* freshProcess()
+    const request = { ...note(1), replayKey: "k" }
+    const append = registry.appendEvent(id, request, external)
+    const rival = registry.appendEvent(id, { ...request, payload: 2 }, external)
+    const outcomes = yield* Effect.all([append, append, rival, append].map(Effect.either), {
+      concurrency: "unbounded"
+    })
+    yield* expectEquals("the log", (yield* logOf(id)).length, 1)
+    const [stored] = yield* logOf(id)
+    for (const outcome of outcomes)
+      if (Either.isRight(outcome)) yield* expectEquals("an answer", outcome.right.event, stored)
+  }
+})
+
+/** The laws of this file, by subject. */
+export const laws: ReadonlyArray<Law> = [...appendLaws, ...replayLaws]

@@ -1,12 +1,11 @@
 /**
- * Laws of children: they are found by their parent, and what a parent that closes owes them is written with its end.
+ * Laws of children and parent close: each close request is written with its cause and dispatched once.
  */
 import * as Effect from "effect/Effect"
 import type { CompletionRefused, InputInvalid, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import type { ClosePolicy } from "../../model/Registration.ts"
-import { Activations } from "../../operations/Activations.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import type { DispatchOutcome } from "../../operations/decisions/children.ts"
 import * as Children from "../../operations/decisions/children.ts"
@@ -15,7 +14,7 @@ import type { Lookup } from "../../operations/existing.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { CloseRequest } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { recordOf, refused } from "../evidence.ts"
+import { isFold, recordOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import {
   begin,
   claimed,
@@ -31,14 +30,12 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, law, lawsOf } from "../Law.ts"
+import { prune, registrationIn } from "./RetentionLaws.ts"
 
-/** The laws of children. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "children are found by their parent, ascending by id, ended ones included",
-    "B8",
-    Effect.gen(function* () {
+const childrenLaws: ReadonlyArray<Law> = [
+  ...lawsOf("ADR 0019", {
+    *"children are found by their parent, ascending by id, ended ones included"() {
       const { children } = yield* ProcessStore
       const parent = yield* freshProcess()
       yield* expectEquals("before there are any", yield* children.of(parent), [])
@@ -52,14 +49,14 @@ export const laws: ReadonlyArray<Law> = [
         { processId: abandoned, closePolicy: "abandon", lifecycle: "running" }
       ].sort((a, b) => (a.processId < b.processId ? -1 : 1))
       yield* expectEquals("the children", yield* children.of(parent), expected)
-      yield* expectEquals("those of nobody", yield* children.of(yield* freshId), [])
-    })
-  ),
+      yield* expectEquals("those of an unknown process", yield* children.of(yield* freshId), [])
+    }
+  }),
 
   ...Object.values(outputs).map((output) =>
     law(
-      `a parent that ends with ${output._tag} owes by policy to each child that still runs, in the same commit`,
-      "B8",
+      `a parent that ends with ${output._tag} writes a close request by policy for each running child, in the same commit`,
+      "ADR 0019",
       Effect.gen(function* () {
         const { children } = yield* ProcessStore
         const { id: parent, lease } = yield* leasedProcess()
@@ -77,18 +74,18 @@ export const laws: ReadonlyArray<Law> = [
           { childId: cancelled, ...of, action: "cancel" },
           { childId: abandoned, ...of, action: "abandon" }
         ]
-        yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), expected)
+        yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), expected)
       })
     )
   ),
 
-  law(
-    "whoever ends the parent: an outside owner, an event of its own, a sweep, a drain, each owes the same",
-    "B8",
-    Effect.gen(function* () {
+  ...lawsOf("ADR 0019", {
+    *"however the parent ends (outside owner, own event, sweep, drain), the same close requests are written"({
+      activations,
+      clock,
+      registry
+    }) {
       const { children } = yield* ProcessStore
-      const registry = yield* ProcessRegistry
-      const activations = yield* Activations
       const outside = yield* freshProcess("externally_owned")
       const byEvent = yield* freshProcess()
       const bySweep = yield* freshProcess()
@@ -103,90 +100,207 @@ export const laws: ReadonlyArray<Law> = [
       yield* activations.recover(bySweep, yield* recoverer())
       const lease = yield* claimed(byDrain, owner, shortMs)
       yield* begin(lease, owner)
-      yield* (yield* LawClock).advance(shortMs)
+      yield* clock.advance(shortMs)
       yield* activations.drain(byDrain, yield* recoverer({ owner }))
-      const owed = yield* Effect.forEach(parents, (parent) => children.closeRequestsOf(parent))
+      const requested = yield* Effect.forEach(parents, (parent) => children.closeRequestsOf(parent))
       yield* expectEquals(
-        "who is owed",
-        owed.map((debts) => debts.map(({ childId, action }) => ({ childId, action }))),
+        "who is asked",
+        requested.map((requests) => requests.map(({ childId, action }) => ({ childId, action }))),
         ids.map((childId) => [{ childId, action: "abandon" }])
       )
-    })
-  ),
+    },
 
-  law(
-    "a parent that is asked to stop owes a cancel to children of that policy, once, and nothing else",
-    "R9",
-    Effect.gen(function* () {
+    *"a parent that is asked to stop writes a cancel request for children of that policy, once, and nothing else"({
+      registry
+    }) {
       const { children } = yield* ProcessStore
-      const registry = yield* ProcessRegistry
       const parent = yield* freshProcess("externally_owned")
       const cancelled = yield* childOf(parent, "cancel")
       yield* childOf(parent, "abandon")
       yield* childOf(parent, "keep")
       const { cancelRequest } = yield* registry.requestProcessCancel(parent, "stop", external)
-      const debt: CloseRequest = {
+      const request: CloseRequest = {
         childId: cancelled,
         parentId: parent,
         action: "cancel",
         reason: `parent ${parent} was asked to stop`,
         requestedAtMs: cancelRequest?.requestedAtMs ?? 0
       }
-      yield* expectEquals("what is owed", yield* children.closeRequestsOf(parent), [debt])
+      yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), [request])
       yield* registry.requestProcessCancel(parent, "once more", external)
-      yield* expectEquals("after another request", yield* children.closeRequestsOf(parent), [debt])
-    })
-  ),
+      yield* expectEquals("after another request", yield* children.closeRequestsOf(parent), [request])
+    },
 
-  law(
-    "a child that is registered under a closing parent is owed from its first moment; one that is started is refused",
-    "R9",
-    Effect.gen(function* () {
-      const { children } = yield* ProcessStore
-      const registry = yield* ProcessRegistry
-      const activations = yield* Activations
-      const asked = yield* freshProcess("externally_owned")
-      yield* registry.requestProcessCancel(asked, null, external)
-      const ended = yield* freshProcess("externally_owned")
-      yield* endOutside(ended)
-      for (const parent of [asked, ended]) {
-        const late = registrationOf(yield* freshId, "rerunnable", {
-          parent: { processId: parent, closePolicy: "cancel" }
-        })
-        const start = activations.start(yield* registeredOf(late), external)
-        yield* refused("a start", "ParentClosing", [parent, late.id], start)
-        const child = yield* childOf(parent, "cancel")
-        yield* childOf(parent, "keep")
-        const debts = yield* children.closeRequestsOf(parent)
-        yield* expectEquals(
-          "who is owed",
-          debts.map(({ childId }) => childId),
-          [child]
-        )
-        yield* expectEquals("the payment", yield* pay(child), "asked")
-        yield* expectEquals("its request", (yield* recordOf(child)).cancelRequest?.reason, debts[0]?.reason)
+    "a child that is registered under a closing parent has a close request at once; one that is started is refused":
+      function* ({ activations, registry }) {
+        const { children } = yield* ProcessStore
+        const asked = yield* freshProcess("externally_owned")
+        yield* registry.requestProcessCancel(asked, null, external)
+        const ended = yield* freshProcess("externally_owned")
+        yield* endOutside(ended)
+        for (const parent of [asked, ended]) {
+          const late = registrationOf(yield* freshId, "rerunnable", {
+            parent: { processId: parent, closePolicy: "cancel" }
+          })
+          const start = activations.start(yield* registeredOf(late), external)
+          yield* refused("a start", "ParentClosing", [parent, late.id], start)
+          const child = yield* childOf(parent, "cancel")
+          yield* childOf(parent, "keep")
+          const requests = yield* children.closeRequestsOf(parent)
+          yield* expectEquals(
+            "who is asked",
+            requests.map(({ childId }) => childId),
+            [child]
+          )
+          yield* expectEquals("the dispatch", yield* dispatched(child), "asked")
+          yield* expectEquals("its request", (yield* recordOf(child)).cancelRequest?.reason, requests[0]?.reason)
+        }
+        yield* childOf(asked, "abandon")
+        yield* expectEquals("not ended, so nothing to abandon", yield* children.closeRequestsOf(asked), [])
+        const abandoned = yield* childOf(ended, "abandon")
+        const last = (yield* children.closeRequestsOf(ended)).map(({ childId, action }) => ({ childId, action }))
+        yield* expectEquals("to abandon", last, [{ childId: abandoned, action: "abandon" }])
       }
-      yield* childOf(asked, "abandon")
-      yield* expectEquals("not ended, so nothing to abandon", yield* children.closeRequestsOf(asked), [])
-      const abandoned = yield* childOf(ended, "abandon")
-      const last = (yield* children.closeRequestsOf(ended)).map(({ childId, action }) => ({ childId, action }))
-      yield* expectEquals("to abandon", last, [{ childId: abandoned, action: "abandon" }])
-    })
-  )
+  })
 ]
 
 /** Registers a child outside, so that the law itself may end it. */
-export const childOf = (parent: ProcessId, closePolicy: ClosePolicy): ReturnType<typeof freshProcess> =>
+const childOf = (parent: ProcessId, closePolicy: ClosePolicy): ReturnType<typeof freshProcess> =>
   freshProcess("externally_owned", { parent: { processId: parent, closePolicy } })
 
 /** Ends a process outside. */
-export const endOutside = (
+const endOutside = (
   id: ProcessId
 ): Effect.Effect<ProcessRecord, CompletionRefusal | CompletionRefused | InputInvalid | Lookup, ProcessRegistry> =>
   Effect.flatMap(ProcessRegistry, (registry) =>
     registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
   )
 
-/** Pays what is owed to a child. */
-export const pay = (childId: ProcessId): Effect.Effect<DispatchOutcome, StoreError, ProcessStore> =>
+/** Dispatches the close request of a child. */
+const dispatched = (childId: ProcessId): Effect.Effect<DispatchOutcome, StoreError, ProcessStore> =>
   Effect.flatMap(ProcessStore, (store) => store.transact(Children.dispatchPlan(childId), Children.dispatch(childId)))
+
+const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
+  *"a close request is dispatched once: the child is asked, with its parent as the reason, and the request is gone"() {
+    const { children } = yield* ProcessStore
+    const parent = yield* freshProcess("externally_owned")
+    const cancelled = yield* childOf(parent, "cancel")
+    const abandoned = yield* childOf(parent, "abandon")
+    yield* endOutside(parent)
+    const tries = Array.from({ length: 4 }, () => dispatched(cancelled))
+    const outcomes = yield* Effect.all(tries, { concurrency: "unbounded" })
+    yield* expectEquals("of concurrent payments", outcomes.toSorted(), ["asked", ...paidBefore(3)])
+    yield* expectEquals("the other", yield* dispatched(abandoned), "asked")
+    const reason = `parent ${parent} completed`
+    const [first, second] = [yield* recordOf(cancelled), yield* recordOf(abandoned)]
+    yield* expectEquals("the cancel request", first.cancelRequest?.reason, reason)
+    yield* expectEquals(
+      "the abandon request",
+      [second.abandonRequest?.requestedBy, second.abandonRequest?.reason],
+      [`process:${parent}`, reason]
+    )
+    yield* expectEquals("the logs", yield* Effect.forEach([cancelled, abandoned], typesOf), [
+      ["process.cancel_requested"],
+      ["process.abandon_requested"]
+    ])
+    yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), [])
+    yield* expectEquals("again", yield* writesNothing([cancelled], dispatched(cancelled)), "none_pending")
+    yield* Effect.forEach([cancelled, abandoned], isFold)
+  },
+
+  *"a child that ended meanwhile, or was asked already, is not written to; its close request is gone too"({
+    registry
+  }) {
+    const { children } = yield* ProcessStore
+    const parent = yield* freshProcess("externally_owned")
+    const ids = [yield* childOf(parent, "cancel"), yield* childOf(parent, "cancel"), yield* childOf(parent, "abandon")]
+    const [ended = parent, cancelled = parent, abandoned = parent] = ids
+    yield* registry.requestProcessCancel(cancelled, "by hand", external)
+    yield* registry.requestProcessAbandon(abandoned, { requestedBy: "operator", requestedAtMs: 1 }, external)
+    yield* endOutside(parent)
+    yield* endOutside(ended)
+    const outcomes = yield* writesNothing(ids, Effect.forEach(ids, dispatched))
+    yield* expectEquals("the outcomes", outcomes, ["not_needed", "not_needed", "not_needed"])
+    yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), [])
+  },
+
+  *"a dispatched cancel writes close requests for the child's own children, to any depth"() {
+    const { children } = yield* ProcessStore
+    const root = yield* freshProcess("externally_owned")
+    const line = [root]
+    for (let depth = 0; depth < 6; depth++) line.push(yield* childOf(line.at(-1) ?? root, "cancel"))
+    yield* endOutside(root)
+    for (const [index, parent] of line.slice(0, -1).entries()) {
+      const requests = yield* children.closeRequestsOf(parent)
+      yield* expectEquals(
+        `the close requests of generation ${index}`,
+        requests.map(({ childId }) => childId),
+        [line[index + 1]]
+      )
+      yield* Effect.forEach(requests, ({ childId }) => dispatched(childId))
+    }
+    const asked = yield* Effect.forEach(line.slice(1), recordOf)
+    yield* expectEquals(
+      "who was asked",
+      asked.map(({ cancelRequest }) => cancelRequest !== undefined),
+      line.slice(1).map(() => true)
+    )
+  },
+
+  *"close requests are read in pages, and counted as they are written"() {
+    const { children } = yield* ProcessStore
+    const parent = yield* freshProcess("externally_owned")
+    const ids = yield* Effect.forEach(Array.from({ length: 5 }), () => childOf(parent, "cancel"))
+    const before = children.closeRequestsWritten()
+    yield* endOutside(parent)
+    yield* expectEquals("the count", children.closeRequestsWritten() - before, 5)
+    const all = yield* children.closeRequests(Number.MAX_SAFE_INTEGER)
+    const own = all.filter(({ parentId }) => parentId === parent).map(({ childId }) => childId)
+    yield* expectEquals("all", own, ids)
+    yield* expectEquals("a page", (yield* children.closeRequests(3)).length, 3)
+    yield* Effect.forEach(ids, dispatched)
+    yield* endOutside(yield* freshProcess("externally_owned"))
+    yield* expectEquals("the close requests of the childless", children.closeRequestsWritten() - before, 5)
+  },
+
+  *"a prune keeps a parent until its close requests are dispatched, and says why"({ registry }) {
+    const { children } = yield* ProcessStore
+    const scope = yield* freshId
+    const parent = yield* freshId
+    yield* registry.registerProcess(registrationIn(parent, scope))
+    const child = yield* childOf(parent, "cancel")
+    yield* endOutside(parent)
+    const kept = { prunedProcesses: 0, prunedEvents: 0, kept: [{ processId: parent, reason: "owes_children" }] }
+    yield* expectEquals("the report", yield* writesNothing([parent], prune(scope)), kept)
+    yield* dispatched(child)
+    yield* expectEquals("dispatched", (yield* prune(scope)).prunedProcesses, 1)
+    yield* expectEquals("the child", (yield* rowOf(child)).snapshot.status, "active")
+    yield* expectEquals(
+      "the child outlives it",
+      (yield* children.of(parent)).map(({ processId }) => processId),
+      [child]
+    )
+  },
+
+  *"a pruned child has no parent any more, and no close request"({ registry }) {
+    const { children } = yield* ProcessStore
+    const scope = yield* freshId
+    const parent = yield* freshProcess("externally_owned")
+    const child = yield* freshId
+    yield* registry.registerProcess(
+      registrationIn(child, scope, { parent: { processId: parent, closePolicy: "cancel" } })
+    )
+    yield* endOutside(parent)
+    yield* endOutside(child)
+    yield* expectEquals("the report", (yield* prune(scope)).prunedProcesses, 1)
+    yield* expectEquals("the children", yield* children.of(parent), [])
+    yield* expectEquals("the close requests", yield* children.closeRequestsOf(parent), [])
+    yield* expectEquals("a dispatch", yield* dispatched(child), "none_pending")
+  }
+})
+
+const paidBefore = (count: number): ReadonlyArray<DispatchOutcome> =>
+  Array.from({ length: count }, () => "none_pending")
+
+/** The laws of this file, by subject. */
+export const laws: ReadonlyArray<Law> = [...childrenLaws, ...parentCloseLaws]

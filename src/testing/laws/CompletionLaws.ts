@@ -1,5 +1,5 @@
 /**
- * Laws of ends: a process ends once, by its lease holder or on a named authority.
+ * Laws of ends, and of the requests to cancel or abandon.
  */
 import * as Effect from "effect/Effect"
 import type { Disposition } from "../../../machines/recovery.ts"
@@ -9,7 +9,7 @@ import { external } from "../../operations/decisions/authority.ts"
 import type { CompletionAuthority } from "../../operations/decisions/completion.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { isFold, keptOf, logOf, recordOf, refused, writesNothing } from "../evidence.ts"
+import { isFold, keptOf, logOf, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
 import {
   claimed,
   endedByLease,
@@ -22,14 +22,11 @@ import {
   shortMs
 } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, law, lawsOf } from "../Law.ts"
 
-/** The laws of ends, and of the requests for one. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a leased completion writes the end and releases the lease in one commit",
-    "R2",
-    Effect.scoped(
+const completionLaws: ReadonlyArray<Law> = [
+  ...lawsOf("ADR 0003", {
+    "a leased completion writes the end and releases the lease in one commit": Effect.scoped(
       Effect.gen(function* () {
         const registry = yield* ProcessRegistry
         const store = yield* ProcessStore
@@ -53,42 +50,26 @@ export const laws: ReadonlyArray<Law> = [
           yield* isFold(id)
         }
       })
-    )
-  ),
+    ),
 
-  law(
-    "completing with the same output again is a replay, whatever became of the lease",
-    "R2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const clock = yield* LawClock
+    *"completing with the same output again is a replay, whatever became of the lease"({ clock, registry }) {
       const { id, lease } = yield* leasedProcess("rerunnable", shortMs)
       const ended = yield* registry.completeProcessWithLease(lease, outputs.Success)
       yield* clock.advance(shortMs)
       yield* claimed(id, yield* freshOwner())
       const again = registry.completeProcessWithLease(lease, { ...outputs.Success })
       yield* expectEquals("the answer", yield* writesNothing([id], again), ended)
-    })
-  ),
+    },
 
-  law(
-    "completing with another output of the same kind is a replay conflict",
-    "4.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
+    *"completing with another output of the same kind is a replay conflict"({ registry }) {
       const id = yield* endedByLease
       const lease = yield* claimed(id, yield* freshOwner())
       const again = registry.completeProcessWithLease(lease, success({ answer: 43 }))
       const error = yield* refused("it", "EventRejected", [id], again)
       yield* expectEquals("the reason", error.reason, "replay_conflict")
-    })
-  ),
+    },
 
-  law(
-    "completing an ended process with another kind of output is refused as already terminal",
-    "4.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
+    *"completing an ended process with another kind of output is refused as already terminal"({ registry }) {
       const id = yield* endedByLease
       const lease = yield* claimed(id, yield* freshOwner())
       for (const output of [outputs.Failure, outputs.Cancelled, outputs.Abandoned]) {
@@ -96,14 +77,9 @@ export const laws: ReadonlyArray<Law> = [
         const error = yield* refused(output._tag, "ProcessAlreadyTerminal", [id], again)
         yield* expectEquals("the present end", error.state, "completed")
       }
-    })
-  ),
+    },
 
-  law(
-    "an end appended by hand under the terminal key is the same end",
-    "4.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
+    *"an end appended by hand under the terminal key is the same end"({ registry }) {
       const { id, lease } = yield* leasedProcess()
       yield* registry.appendEvent(
         id,
@@ -116,14 +92,9 @@ export const laws: ReadonlyArray<Law> = [
       )
       const record = yield* writesNothing([id], registry.completeProcessWithLease(lease, outputs.Success))
       yield* expectEquals("the status", record.status, endOf(outputs.Success).status)
-    })
-  ),
+    },
 
-  law(
-    "an output that is not JSON is refused with the place where it is not",
-    "2.19",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
+    *"an output that is not JSON is refused with the place where it is not"({ registry }) {
       const { id, lease } = yield* leasedProcess()
       const completion = registry.completeProcessWithLease(lease, success({ at: new Map() }))
       yield* expectEquals(
@@ -131,32 +102,24 @@ export const laws: ReadonlyArray<Law> = [
         (yield* refused("it", "InputInvalid", [id], completion)).field,
         "await_output/value/at"
       )
-    })
-  ),
+    },
 
-  law(
-    "an output does not change with the caller's own copy",
-    "17A.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
+    *"an output does not change with the caller's own copy"({ registry }) {
       const { id, lease } = yield* leasedProcess()
       const value = { list: [1] }
       yield* registry.completeProcessWithLease(lease, success(value))
       value.list.push(2)
       yield* expectEquals("the status", (yield* recordOf(id)).status, endOf(success({ list: [1] })).status)
       yield* isFold(id)
-    })
-  ),
+    }
+  }),
 
   ...(["rerunnable", "owner_bound", "externally_owned"] as const).map((disposition) =>
-    law(`each authority completes exactly the ${disposition} work it may`, "R3", completesWhatItMay(disposition))
+    law(`each authority completes exactly the ${disposition} work it may`, "ADR 0003", completesWhatItMay(disposition))
   ),
 
-  law(
-    "the end notes its authority, which takes no part in a replay",
-    "R3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
+  ...lawsOf("ADR 0003", {
+    *"the end notes its authority, which takes no part in a replay"({ registry }) {
       const id = yield* freshProcess("externally_owned")
       yield* registry.completeProcess(id, outputs.Abandoned, { _tag: "ExternalOwner" })
       yield* expectEquals("the payload", (yield* logOf(id))[0]?.payload, {
@@ -172,34 +135,24 @@ export const laws: ReadonlyArray<Law> = [
         await_output: toWire(outputs.Success),
         completion_authority: { workflow_key: "w" }
       })
-    })
-  ),
+    },
 
-  law(
-    "an unleased completion needs no lease, and leaves the one that is held",
-    "R3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
+    *"an unleased completion needs no lease, and leaves the one that is held"({ registry }) {
       const { id, lease } = yield* leasedProcess()
       yield* registry.completeProcess(id, outputs.Success, { _tag: "WorkflowKey", workflowKey: "w" })
       yield* expectEquals("the lease", (yield* keptOf(id)).lease, lease)
       yield* isFold(id)
-    })
-  ),
+    },
 
-  law(
-    "nothing completes an unknown process",
-    "4.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
+    *"nothing completes an unknown process"({ registry }) {
       const { lease } = yield* leasedProcess()
       const id = yield* freshId
       const completion = registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
       yield* refused("unleased", "ProcessUnknown", [id], completion)
       const leased = registry.completeProcessWithLease({ ...lease, processId: id }, outputs.Success)
       yield* refused("leased", "ProcessUnknown", [id], leased)
-    })
-  )
+    }
+  })
 ]
 
 const authorities: ReadonlyArray<CompletionAuthority> = [
@@ -236,3 +189,69 @@ function completesWhatItMay(disposition: Disposition) {
     }
   })
 }
+
+const requestLaws: ReadonlyArray<Law> = lawsOf("What happens when: Requests", {
+  *"a request to cancel is recorded once for each reason, and the first one is in the record"({ clock, registry }) {
+    const id = yield* freshProcess()
+    const first = yield* registry.requestProcessCancel(id, null, external)
+    yield* clock.advance(shortMs)
+    yield* writesNothing([id], registry.requestProcessCancel(id, null, external))
+    const second = yield* registry.requestProcessCancel(id, "stop", external)
+    const log = yield* logOf(id)
+    yield* expectEquals(
+      "the payloads",
+      log.map((event) => event.payload),
+      [{ reason: null }, { reason: "stop" }]
+    )
+    yield* expectEquals("a golden replay key", log[1]?.replayKey, `process:${id}:cancel_requested:${stopHash}`)
+    const request = { reason: null, requestedAtMs: log[0]?.occurredAtMs }
+    yield* expectEquals("the requests", [first.cancelRequest, second.cancelRequest], [request, request])
+    yield* expectEquals("the status", second.status, { _tag: "Running" })
+    yield* isFold(id)
+  },
+
+  *"an ended process takes a request to cancel as a note"({ registry }) {
+    const id = yield* endedByLease
+    const record = yield* registry.requestProcessCancel(id, "late", external)
+    yield* expectEquals(
+      "the record",
+      [record.status, record.cancelRequest],
+      [{ _tag: "Completed", output: outputs.Success }, undefined]
+    )
+    yield* expectEquals("the log", yield* typesOf(id), ["process.completed", "process.cancel_requested"])
+    yield* isFold(id)
+  },
+
+  *"the first request to abandon is kept; an ended process takes none"({ registry }) {
+    const id = yield* freshProcess("externally_owned")
+    const request = { requestedBy: "operator", requestedAtMs: 3, reason: "gone" }
+    const record = yield* registry.requestProcessAbandon(id, request, external)
+    yield* expectEquals("the request", [record.abandonRequest, record.status], [request, { _tag: "Running" }])
+    const later = { requestedBy: "someone", requestedAtMs: 4 }
+    yield* expectEquals(
+      "a later one",
+      yield* writesNothing([id], registry.requestProcessAbandon(id, later, external)),
+      record
+    )
+    yield* isFold(id)
+    const ended = yield* endedByLease
+    yield* refused(
+      "an ended process",
+      "ProcessAlreadyTerminal",
+      [ended],
+      registry.requestProcessAbandon(ended, later, external)
+    )
+  },
+
+  *"requests for an end of an unknown process are refused"({ registry }) {
+    const id = yield* freshId
+    yield* refused("to cancel", "ProcessUnknown", [id], registry.requestProcessCancel(id, null, external))
+    const request = { requestedBy: "operator", requestedAtMs: 3 }
+    yield* refused("to abandon", "ProcessUnknown", [id], registry.requestProcessAbandon(id, request, external))
+  }
+})
+
+const stopHash = "85a6238fa9840bc3105d1a06ca03df61803080fefa838ab687d36662275be019"
+
+/** The laws of this file, by subject. */
+export const laws: ReadonlyArray<Law> = [...completionLaws, ...requestLaws]

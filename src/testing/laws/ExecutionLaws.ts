@@ -1,140 +1,120 @@
 /**
- * Laws of what bodies write: the journal, and waits that signals and time end.
+ * Laws of what bodies write, of passivation, and of later starts.
  */
 import * as Effect from "effect/Effect"
 import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
-import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal } from "../../model/errors.ts"
+import type { InputInvalid } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalOperation } from "../../model/JournalEntry.ts"
-import type { Lease } from "../../model/Lease.ts"
-import { BodyWrites } from "../../operations/BodyWrites.ts"
 import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import { host } from "../../operations/decisions/authority.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 import type { Lookup } from "../../operations/existing.ts"
-import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { isFold, refused, typesOf, writesNothing } from "../evidence.ts"
-import { begin, freshId, freshOwner, freshProcess, leasedProcess, longMs, outputs, shortMs } from "../fixtures.ts"
+import { isFold, logOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
+import {
+  begin,
+  freshId,
+  freshOwner,
+  freshProcess,
+  leasedProcess,
+  longMs,
+  outputs,
+  recoverer,
+  registeredOf,
+  registrationOf,
+  shortMs
+} from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, expectFailure, LawClock, law } from "../Law.ts"
+import { expectEquals, expectFailure, LawClock, lawsOf } from "../Law.ts"
 
-/** The laws of what bodies write. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a journal is read in order of position, each entry with where the log stood and when",
-    "R22",
-    Effect.gen(function* () {
-      const executions = yield* BodyWrites
-      const { id, lease } = yield* begunProcess
-      const atMs = yield* Effect.flatMap(LawClock, ({ nowMs }) => nowMs)
-      yield* executions.record(lease, { ...draft(1, "step"), outcome: { ok: { z: 1, a: [null] } } })
-      const { event } = yield* executions.append(lease, note, draft(2, "append_event"))
-      yield* executions.record(lease, { ...draft(3, "now"), outcome: 7 })
-      const journal = yield* executions.journalOf(id)
-      yield* expectEquals(
-        "the entries",
-        journal.map(({ atMs: _, ...entry }) => entry),
-        [
-          { ...draft(1, "step"), sequence: 1, outcome: { ok: { z: 1, a: [null] } } },
-          { ...draft(2, "append_event"), sequence: 1, outcome: { process_id: id, sequence: 2 } },
-          { ...draft(3, "now"), sequence: 2, outcome: 7 }
-        ]
-      )
-      yield* expectEquals(
-        "whether none is older than its commit",
-        journal.every((entry) => entry.atMs >= atMs),
-        true
-      )
-      yield* expectEquals("the event that was journaled", yield* executions.eventAt(id, 2), event)
-      yield* isFold(id)
+const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
+  *"a journal is read in order of position, each entry with the log's sequence and the time"({ executions }) {
+    const { id, lease } = yield* begunProcess
+    const atMs = yield* Effect.flatMap(LawClock, ({ nowMs }) => nowMs)
+    yield* executions.record(lease, { ...draft(1, "step"), outcome: { ok: { z: 1, a: [null] } } })
+    const { event } = yield* executions.append(lease, note, draft(2, "append_event"))
+    yield* executions.record(lease, { ...draft(3, "now"), outcome: 7 })
+    const journal = yield* executions.journalOf(id)
+    yield* expectEquals(
+      "the entries",
+      journal.map(({ atMs: _, ...entry }) => entry),
+      [
+        { ...draft(1, "step"), sequence: 1, outcome: { ok: { z: 1, a: [null] } } },
+        { ...draft(2, "append_event"), sequence: 1, outcome: { process_id: id, sequence: 2 } },
+        { ...draft(3, "now"), sequence: 2, outcome: 7 }
+      ]
+    )
+    yield* expectEquals(
+      "whether none is older than its commit",
+      journal.every((entry) => entry.atMs >= atMs),
+      true
+    )
+    yield* expectEquals("the event that was journaled", yield* executions.eventAt(id, 2), event)
+    yield* isFold(id)
+  },
+
+  *"an entry is written once: a repetition changes neither it nor the log"({ executions }) {
+    const { id, lease } = yield* begunProcess
+    yield* executions.record(lease, { ...draft(1, "random"), outcome: 1 })
+    const before = yield* executions.journalOf(id)
+    yield* writesNothing([id], executions.record(lease, { ...draft(1, "random"), outcome: 2 }))
+    yield* expectEquals("the journal", yield* executions.journalOf(id), before)
+  },
+
+  *"a body journals under its lease, and nothing once the lease is lost"({ executions, leases }) {
+    const { id, lease } = yield* begunProcess
+    const other = yield* freshProcess()
+    yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
+    const ids = [id, other]
+    yield* refused("a record", "LeaseLost", ids, executions.record(lease, { ...draft(1, "step"), outcome: 1 }))
+    const sleep = executions.enterWait(lease, draft(1, "sleep"), { _tag: "Timer", deadlineMs: longMs })
+    yield* refused("a wait", "LeaseLost", ids, sleep)
+    yield* refused("an event", "LeaseLost", ids, executions.append(lease, note, draft(1, "append_event")))
+    const signal = executions.signalFrom(lease, other, ready(other, "a"), draft(1, "signal"))
+    yield* refused("a signal to another", "LeaseLost", ids, signal)
+    yield* expectEquals("the journal", yield* executions.journalOf(id), [])
+  },
+
+  *"a signal that is there ends a wait as it is entered, one that comes later ends it then; each ends one"({
+    executions
+  }) {
+    const { id, lease } = yield* begunProcess
+    const { event: early } = yield* sendReady(id, "early")
+    const first = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
+    const ended = { outcome: { _tag: "Signal", sequence: early.sequence }, signal: early }
+    yield* expectEquals("the first wait", first, { waitKey: `process:${id}:signal.ready:1`, ended })
+    const second = yield* executions.enterWait(lease, draft(2, "await_signal"), forReady)
+    yield* expectEquals("the second wait", second, { waitKey: `process:${id}:signal.ready:2` })
+    yield* expectEquals("its state", yield* executions.waitOf(id, second.waitKey), second)
+    const { event: late } = yield* sendReady(id, "late")
+    yield* expectEquals("how it ended", yield* executions.waitOf(id, second.waitKey), {
+      ...second,
+      ended: { outcome: { _tag: "Signal", sequence: late.sequence }, signal: late }
     })
-  ),
+    yield* expectEquals("the first wait, asked again", yield* executions.waitOf(id, first.waitKey), first)
+    yield* expectEquals(
+      "what was journaled",
+      (yield* executions.journalOf(id)).map(({ outcome }) => outcome),
+      [{ wait_key: first.waitKey }, { wait_key: second.waitKey }]
+    )
+    yield* isFold(id)
+  },
 
-  law(
-    "an entry is written once: a repetition changes neither it nor the log",
-    "R22",
-    Effect.gen(function* () {
-      const executions = yield* BodyWrites
-      const { id, lease } = yield* begunProcess
-      yield* executions.record(lease, { ...draft(1, "random"), outcome: 1 })
-      const before = yield* executions.journalOf(id)
-      yield* writesNothing([id], executions.record(lease, { ...draft(1, "random"), outcome: 2 }))
-      yield* expectEquals("the journal", yield* executions.journalOf(id), before)
-    })
-  ),
+  *"waits are counted by the name of their signal"({ executions }) {
+    const { id, lease } = yield* begunProcess
+    const keys: Array<string> = []
+    for (const [index, name] of ["ready", "other", "ready", "rea"].entries()) {
+      const awaited = { _tag: "Signal", name } as const
+      keys.push((yield* executions.enterWait(lease, draft(index + 1, "await_signal"), awaited)).waitKey)
+    }
+    const expected = ["ready:1", "other:1", "ready:2", "rea:1"].map((key) => `process:${id}:signal.${key}`)
+    yield* expectEquals("the keys", keys, expected)
+  },
 
-  law(
-    "a body journals under its lease, and nothing once the lease is lost",
-    "R18",
-    Effect.gen(function* () {
-      const executions = yield* BodyWrites
-      const leases = yield* Leases
-      const { id, lease } = yield* begunProcess
-      const other = yield* freshProcess()
-      yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
-      const ids = [id, other]
-      yield* refused("a record", "LeaseLost", ids, executions.record(lease, { ...draft(1, "step"), outcome: 1 }))
-      const sleep = executions.enterWait(lease, draft(1, "sleep"), { _tag: "Timer", deadlineMs: longMs })
-      yield* refused("a wait", "LeaseLost", ids, sleep)
-      yield* refused("an event", "LeaseLost", ids, executions.append(lease, note, draft(1, "append_event")))
-      const signal = executions.signalFrom(lease, other, ready(other, "a"), draft(1, "signal"))
-      yield* refused("a signal to another", "LeaseLost", ids, signal)
-      yield* expectEquals("the journal", yield* executions.journalOf(id), [])
-    })
-  ),
-
-  law(
-    "a signal that is there ends a wait as it is entered, one that comes later ends it then; each ends one",
-    "R6",
-    Effect.gen(function* () {
-      const executions = yield* BodyWrites
-      const { id, lease } = yield* begunProcess
-      const { event: early } = yield* sendReady(id, "early")
-      const first = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
-      const ended = { outcome: { _tag: "Signal", sequence: early.sequence }, signal: early }
-      yield* expectEquals("the first wait", first, { waitKey: `process:${id}:signal.ready:1`, ended })
-      const second = yield* executions.enterWait(lease, draft(2, "await_signal"), forReady)
-      yield* expectEquals("the second wait", second, { waitKey: `process:${id}:signal.ready:2` })
-      yield* expectEquals("how it stands", yield* executions.waitOf(id, second.waitKey), second)
-      const { event: late } = yield* sendReady(id, "late")
-      yield* expectEquals("how it ended", yield* executions.waitOf(id, second.waitKey), {
-        ...second,
-        ended: { outcome: { _tag: "Signal", sequence: late.sequence }, signal: late }
-      })
-      yield* expectEquals("the first wait, asked again", yield* executions.waitOf(id, first.waitKey), first)
-      yield* expectEquals(
-        "what was journaled",
-        (yield* executions.journalOf(id)).map(({ outcome }) => outcome),
-        [{ wait_key: first.waitKey }, { wait_key: second.waitKey }]
-      )
-      yield* isFold(id)
-    })
-  ),
-
-  law(
-    "waits are counted by the name of their signal",
-    "R6",
-    Effect.gen(function* () {
-      const executions = yield* BodyWrites
-      const { id, lease } = yield* begunProcess
-      const keys: Array<string> = []
-      for (const [index, name] of ["ready", "other", "ready", "rea"].entries()) {
-        const awaited = { _tag: "Signal", name } as const
-        keys.push((yield* executions.enterWait(lease, draft(index + 1, "await_signal"), awaited)).waitKey)
-      }
-      const expected = ["ready:1", "other:1", "ready:2", "rea:1"].map((key) => `process:${id}:signal.${key}`)
-      yield* expectEquals("the keys", keys, expected)
-    })
-  ),
-
-  law(
-    "time ends a wait at its deadline and not before, once; a sleep by its timer, a wait for a signal by its timeout",
-    "B9",
-    Effect.gen(function* () {
-      const executions = yield* BodyWrites
-      const clock = yield* LawClock
+  "time ends a wait at its deadline and not before, once; a sleep by its timer, a wait for a signal by its timeout":
+    function* ({ clock, executions }) {
       const { id, lease } = yield* begunProcess
       const deadlineMs = (yield* clock.nowMs) + longMs
       const sleep = yield* executions.enterWait(lease, draft(1, "sleep"), { _tag: "Timer", deadlineMs })
@@ -159,95 +139,79 @@ export const laws: ReadonlyArray<Law> = [
       const waiting = ["process.waiting", "process.waiting"]
       yield* expectEquals("the log", types, [...waiting, "process.resumed", "process.resumed", "signal.ready"])
       yield* isFold(id)
-    })
-  ),
+    },
 
-  law(
-    "timers are due from their deadline on, the earliest first, until they fired or their process ended",
-    "B9",
-    Effect.gen(function* () {
-      const executions = yield* BodyWrites
-      const clock = yield* LawClock
-      const { execution } = yield* ProcessStore
-      const registry = yield* ProcessRegistry
-      const base = yield* clock.nowMs
-      const [late, soon, over] = [yield* begunProcess, yield* begunProcess, yield* begunProcess]
-      const afterMs = new Map([
-        [late, 2 * shortMs],
-        [soon, shortMs],
-        [over, shortMs]
-      ])
-      for (const [{ lease }, ms] of afterMs) {
-        yield* executions.enterWait(lease, draft(1, "sleep"), { _tag: "Timer", deadlineMs: base + ms })
-      }
-      const ids: ReadonlyArray<ProcessId> = [late.id, soon.id, over.id]
-      const due = (nowMs: number) =>
-        Effect.map(execution.timersDue({ nowMs, limit: 1_000_000 }), (all) => all.filter((id) => ids.includes(id)))
-      yield* registry.completeProcessWithLease(over.lease, outputs.Success)
-      const next = (yield* execution.nextTimer) ?? Number.POSITIVE_INFINITY
-      yield* expectEquals("whether the next one is no later", next <= base + shortMs, true)
-      yield* expectEquals("before", yield* due(base + shortMs - 1), [])
-      yield* expectEquals("at the first", yield* due(base + shortMs), [soon.id])
-      yield* expectEquals("at both", yield* due(base + 2 * shortMs), [soon.id, late.id])
-      yield* clock.advance(shortMs)
-      yield* executions.fireTimers(soon.id)
-      yield* expectEquals("after the first fired", yield* due(base + 2 * shortMs), [late.id])
-    })
-  ),
+  *"timers are due from their deadline on, the earliest first, until they fired or their process ended"({
+    clock,
+    executions,
+    registry
+  }) {
+    const { execution } = yield* ProcessStore
+    const base = yield* clock.nowMs
+    const [late, soon, over] = [yield* begunProcess, yield* begunProcess, yield* begunProcess]
+    const afterMs = new Map([
+      [late, 2 * shortMs],
+      [soon, shortMs],
+      [over, shortMs]
+    ])
+    for (const [{ lease }, ms] of afterMs) {
+      yield* executions.enterWait(lease, draft(1, "sleep"), { _tag: "Timer", deadlineMs: base + ms })
+    }
+    const ids: ReadonlyArray<ProcessId> = [late.id, soon.id, over.id]
+    const due = (nowMs: number) =>
+      Effect.map(execution.timersDue({ nowMs, limit: 1_000_000 }), (all) => all.filter((id) => ids.includes(id)))
+    yield* registry.completeProcessWithLease(over.lease, outputs.Success)
+    const next = (yield* execution.nextTimer) ?? Number.POSITIVE_INFINITY
+    yield* expectEquals("whether the next one is no later", next <= base + shortMs, true)
+    yield* expectEquals("before", yield* due(base + shortMs - 1), [])
+    yield* expectEquals("at the first", yield* due(base + shortMs), [soon.id])
+    yield* expectEquals("at both", yield* due(base + 2 * shortMs), [soon.id, late.id])
+    yield* clock.advance(shortMs)
+    yield* executions.fireTimers(soon.id)
+    yield* expectEquals("after the first fired", yield* due(base + 2 * shortMs), [late.id])
+  },
 
-  law(
-    "an ended process enters no wait and takes no signal; one that it was sent before is a replay",
-    "13",
-    Effect.gen(function* () {
-      const executions = yield* BodyWrites
-      const registry = yield* ProcessRegistry
-      const { id, lease } = yield* begunProcess
-      const sender = yield* begunProcess
-      const { event } = yield* sendReady(id, "a")
-      yield* registry.completeProcessWithLease(lease, outputs.Success)
-      const again = yield* writesNothing([id], sendReady(id, "a"))
-      yield* expectEquals("the retry", again.event, event)
-      const refusedBy = "ProcessAlreadyTerminal"
-      yield* refused("another one", refusedBy, [id], sendReady(id, "b"))
-      const fromBody = executions.signalFrom(sender.lease, id, ready(id, "b"), draft(1, "signal"))
-      yield* refused("one from a body", refusedBy, [id, sender.id], fromBody)
-      yield* expectEquals("the sender's journal", yield* executions.journalOf(sender.id), [])
-      const unknown = yield* freshId
-      yield* refused("to nobody", "ProcessUnknown", [unknown], sendReady(unknown, "a"))
-      const wait = executions.enterWait(lease, draft(1, "await_signal"), forReady)
-      yield* expectFailure("a wait", "LeaseLost", wait)
-    })
-  ),
+  *"an ended process enters no wait and takes no signal; one that it was sent before is a replay"({
+    executions,
+    registry
+  }) {
+    const { id, lease } = yield* begunProcess
+    const sender = yield* begunProcess
+    const { event } = yield* sendReady(id, "a")
+    yield* registry.completeProcessWithLease(lease, outputs.Success)
+    const again = yield* writesNothing([id], sendReady(id, "a"))
+    yield* expectEquals("the retry", again.event, event)
+    const refusedBy = "ProcessAlreadyTerminal"
+    yield* refused("another one", refusedBy, [id], sendReady(id, "b"))
+    const fromBody = executions.signalFrom(sender.lease, id, ready(id, "b"), draft(1, "signal"))
+    yield* refused("one from a body", refusedBy, [id, sender.id], fromBody)
+    yield* expectEquals("the sender's journal", yield* executions.journalOf(sender.id), [])
+    const unknown = yield* freshId
+    yield* refused("to an unknown process", "ProcessUnknown", [unknown], sendReady(unknown, "a"))
+    const wait = executions.enterWait(lease, draft(1, "await_signal"), forReady)
+    yield* expectFailure("a wait", "LeaseLost", wait)
+  },
 
-  law(
-    "a body's signal is journaled in the commit that delivers it",
-    "R22",
-    Effect.gen(function* () {
-      const executions = yield* BodyWrites
-      const [sender, target] = [yield* begunProcess, yield* begunProcess]
-      const wait = yield* executions.enterWait(target.lease, draft(1, "await_signal"), forReady)
-      const { event } = yield* executions.signalFrom(sender.lease, target.id, ready(target.id, "a"), draft(1, "signal"))
-      yield* expectEquals("the wait", (yield* executions.waitOf(target.id, wait.waitKey)).ended?.signal, event)
-      const [entry] = yield* executions.journalOf(sender.id)
-      yield* expectEquals("the entry", entry?.outcome, { process_id: target.id, sequence: event.sequence })
-      yield* expectEquals("the sender's log", yield* typesOf(sender.id), ["process.started"])
-    })
-  )
-]
+  *"a body's signal is journaled in the commit that delivers it"({ executions }) {
+    const [sender, target] = [yield* begunProcess, yield* begunProcess]
+    const wait = yield* executions.enterWait(target.lease, draft(1, "await_signal"), forReady)
+    const { event } = yield* executions.signalFrom(sender.lease, target.id, ready(target.id, "a"), draft(1, "signal"))
+    yield* expectEquals("the wait", (yield* executions.waitOf(target.id, wait.waitKey)).ended?.signal, event)
+    const [entry] = yield* executions.journalOf(sender.id)
+    yield* expectEquals("the entry", entry?.outcome, { process_id: target.id, sequence: event.sequence })
+    yield* expectEquals("the sender's log", yield* typesOf(sender.id), ["process.started"])
+  }
+})
 
 /** A process whose first activation has begun, under a lease that no law outlasts. */
-export const begunProcess: Effect.Effect<
-  { readonly id: ProcessId; readonly lease: Lease },
-  Effect.Effect.Error<ReturnType<typeof leasedProcess>> | ProcessAlreadyTerminal | LeaseLost,
-  ProcessRegistry | Leases | ProcessStore
-> = Effect.gen(function* () {
+const begunProcess = Effect.gen(function* () {
   const { id, lease } = yield* leasedProcess("rerunnable", 10 * longMs)
   yield* begin(lease, yield* freshOwner())
   return { id, lease }
 })
 
-/** The entry of an operation, before what it came to is known. */
-export const draft = (position: number, operation: JournalOperation): Omit<Draft, "outcome"> => ({
+/** The entry of an operation, before its outcome is known. */
+const draft = (position: number, operation: JournalOperation): Omit<Draft, "outcome"> => ({
   key: `k${position}#1`,
   position,
   operation
@@ -256,20 +220,64 @@ export const draft = (position: number, operation: JournalOperation): Omit<Draft
 const note = { eventType: "note", payload: { n: 1 }, replayKey: "journal:note" }
 
 /** What a body waits for that waits for the signal `ready`. */
-export const forReady: { readonly _tag: "Signal"; readonly name: string } = { _tag: "Signal", name: "ready" }
+const forReady: { readonly _tag: "Signal"; readonly name: string } = { _tag: "Signal", name: "ready" }
 
 /** That signal, under an id of its sender's choice. */
-export const ready = (id: ProcessId, signalId: string): AppendRequest => ({
+const ready = (id: ProcessId, signalId: string): AppendRequest => ({
   eventType: "signal.ready",
   payload: signalId,
   replayKey: `process:${id}:signal.ready:${signalId}`
 })
 
 /** Sends the same from outside. */
-export const sendReady = (
+const sendReady = (
   id: ProcessId,
   signalId: string
 ): Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup, ProcessRegistry> =>
   Effect.flatMap(ProcessRegistry, (registry) =>
     registry.signal(id, { name: "ready", payload: signalId, signalId }, host)
   )
+
+const passivationLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
+  *"a passivated process is due when one of its waits ends, and not before"({ activations, executions }) {
+    const { id, lease } = yield* begunProcess
+    const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
+    yield* activations.suspend(lease, "passivated", [waitKey])
+    yield* expectEquals("when it is due", (yield* rowOf(id)).dueAtMs, null)
+    yield* expectEquals("its lease", (yield* rowOf(id)).lease.held, undefined)
+    const { event } = yield* sendReady(id, "a")
+    yield* expectEquals("when it is due after", (yield* rowOf(id)).dueAtMs, event.occurredAtMs)
+    yield* isFold(id)
+  },
+
+  *"a body whose wait ended while it was passivated is handed back, and due at once"({ activations, executions }) {
+    const { id, lease } = yield* begunProcess
+    const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
+    yield* executions.enterWait(lease, draft(2, "sleep"), { _tag: "Timer", deadlineMs: Number.MAX_SAFE_INTEGER })
+    yield* sendReady(id, "a")
+    const parked = [waitKey, `process:${id}:timer:k2#1`]
+    const row = yield* activations.suspend(lease, "passivated", parked)
+    yield* expectEquals("the hand-back", (yield* logOf(id)).at(-1)?.payload, { reason: "handed_back" })
+    yield* expectEquals("whether it is due", row.dueAtMs !== null, true)
+  },
+
+  *"a process with a later start is not due before it, and a sweep leaves it until then"({ activations, clock }) {
+    const id = yield* freshId
+    const startAtMs = (yield* clock.nowMs) + longMs
+    const registered = yield* registeredOf(registrationOf(id, "rerunnable", { startAtMs }))
+    yield* activations.start(registered, host)
+    yield* expectEquals("when it is due", (yield* rowOf(id)).dueAtMs, startAtMs)
+    const early = yield* writesNothing(
+      [id],
+      Effect.flatMap(recoverer(), (by) => activations.recover(id, by))
+    )
+    yield* expectEquals("before its time", early._tag === "Deferred" ? early.reason.why : early._tag, "not_yet")
+    if (!clock.isExact) return
+    yield* clock.advance(longMs)
+    const outcome = yield* Effect.flatMap(recoverer(), (by) => activations.recover(id, by))
+    yield* expectEquals("at its time", outcome._tag, "Run")
+  }
+})
+
+/** The laws of this file, by subject. */
+export const laws: ReadonlyArray<Law> = [...executionLaws, ...passivationLaws]

@@ -18,7 +18,7 @@ import { ProcessStore } from "../../store/ProcessStore.ts"
 import { recordOf, refused, rowOf } from "../evidence.ts"
 import { claimed, freshId, freshOwner, outputs, registrationOf, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
 
 /** A field, with filters by it and the members of the population that they show. */
 type Expectation = readonly [filter: (tag: string) => ListFilter, names: string]
@@ -89,7 +89,7 @@ export const laws: ReadonlyArray<Law> = [
   ...Object.entries(expectations).map(([field, expected]) =>
     law(
       `a list by ${field} shows exactly the processes it names`,
-      "B2",
+      "Write your own store: The reads",
       Effect.gen(function* () {
         const { tag, list } = yield* population
         for (const [filter, names] of expected) {
@@ -99,10 +99,8 @@ export const laws: ReadonlyArray<Law> = [
     )
   ),
 
-  law(
-    "a list by time of creation begins at its start and stops before its end",
-    "B2",
-    Effect.gen(function* () {
+  ...lawsOf("Write your own store: The reads", {
+    *"a list by time of creation begins at its start and stops before its end"() {
       const { ids, list } = yield* population
       const { createdAtMs: middle } = yield* recordOf(ids[0])
       const early = ["abandoned", "asked", "cancelled", "completed", "failed", "owned", "scoped", "waiting"]
@@ -112,14 +110,9 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("since", yield* list({ ...all, createdAtStartMs: middle }), late)
       const none = { ...all, createdAtStartMs: middle, createdAtEndMs: middle }
       yield* expectEquals("never", yield* list(none), [])
-    })
-  ),
+    },
 
-  law(
-    "combined filters show what the plain predicate admits",
-    "B2",
-    Effect.gen(function* () {
-      const store = yield* ProcessStore
+    *"combined filters show what the plain predicate admits"({ store }) {
       const { tag, ids, list } = yield* population
       const rows = yield* Effect.forEach((yield* store.list({ filter: { status: "any" } })).map(idOf), rowOf)
       const members = rows.filter((row) => idOf(row).startsWith(tag))
@@ -135,14 +128,9 @@ export const laws: ReadonlyArray<Law> = [
           yield* expectEquals(`by ${JSON.stringify(filter)}`, yield* list(filter), names)
         }
       }
-    })
-  ),
+    },
 
-  law(
-    "pages are cut from one order by id, bytewise, and begin after the id they are given",
-    "17A.6",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
+    *"pages are cut from one order by id, bytewise, and begin after the id they are given"({ registry }) {
       const scope = yield* freshId
       const provenance = { originator: { _tag: "Host", scope } } as const
       const suffixes = ["b", "\u{1f600}", "a", "\uffee", "Z", "é", "aa"]
@@ -165,14 +153,9 @@ export const laws: ReadonlyArray<Law> = [
         yield* expectEquals("nothing", [yield* page(status, 0), yield* page(status, 9, "\u{1f600}")], [[], []])
       }
       for (const limit of [-1, 0.5]) yield* refused("a limit", "InputInvalid", [], page("any", limit))
-    })
-  ),
+    },
 
-  law(
-    "a page without a limit has at most a hundred processes, each as its record is read",
-    "8",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
+    *"a page without a limit has at most a hundred processes, each as its record is read"({ registry }) {
       const scope = yield* freshId
       const provenance = { originator: { _tag: "Host", scope } } as const
       const indexes = Array.from({ length: 101 }, (_, index) => index)
@@ -187,15 +170,9 @@ export const laws: ReadonlyArray<Law> = [
       yield* expectEquals("how many", page.length, 100)
       yield* expectEquals("how many after", (yield* registry.listProcesses(filter, { limit: 1_000 })).length, 101)
       yield* expectEquals("the first", page[0], yield* registry.getProcess(processId(`${scope}-0`)))
-    })
-  ),
+    },
 
-  law(
-    "counts by state follow registrations and ends, one by one",
-    "B2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const store = yield* ProcessStore
+    *"counts by state follow registrations and ends, one by one"({ registry, store }) {
       const before = yield* store.countByLifecycle
       for (const [name, output] of Object.entries(ends)) {
         const id = yield* freshId
@@ -215,8 +192,8 @@ export const laws: ReadonlyArray<Law> = [
         cancelled: cancelled + 1,
         abandoned: abandoned + 1
       })
-    })
-  )
+    }
+  })
 ]
 
 const idOf = ({ base }: { readonly base: ProcessRecord.Base }): ProcessId => base.registration.id

@@ -1,212 +1,157 @@
 /**
- * Laws of registration: a process comes into being once, whole, and what was declared never changes.
+ * Laws of registration, and of execution environments, which are stored under their content's address.
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Environment from "../../model/Environment.ts"
 import { plain } from "../../model/EventType.ts"
+import type { StoreError } from "../../model/errors.ts"
+import type { EnvironmentRef } from "../../model/ids.ts"
 import { processId } from "../../model/ids.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { external } from "../../operations/decisions/authority.ts"
-import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
+import { Environments } from "../../operations/Environments.ts"
+import { acceptWith } from "../../store/Decision.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, keptOf, recordOf, refused, writesNothing } from "../evidence.ts"
 import { eventTypes, freshId, freshProcess, leasedProcess, outputs, registrationOf } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, law } from "../Law.ts"
+import { expectEquals, expectFailure, law, lawsOf } from "../Law.ts"
 
-/** The laws of registration. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a new process is running, unstarted, unleased and has an empty log",
-    "3.2",
-    Effect.gen(function* () {
+const registrationLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
+  *"a new process is running, unstarted, unleased and has an empty log"({ registry }) {
+    const id = yield* freshId
+    const record = yield* registry.registerProcess(registrationOf(id, "rerunnable"))
+    yield* expectEquals("its status", record.status, { _tag: "Running" })
+    yield* expectEquals("its counters", [record.activations, record.attempts, record.waits], [0, 0, []])
+    yield* expectEquals("its times", record.updatedAtMs, record.createdAtMs)
+    yield* expectEquals("its owner", record.firstStarted, undefined)
+    const kept = yield* keptOf(id)
+    yield* expectEquals(
+      "its log and lease",
+      [kept.log, kept.lease, kept.fencingToken, kept.sequence],
+      [[], undefined, 0, 0]
+    )
+    yield* expectEquals("what is stored", kept.record, record)
+    yield* isFold(id)
+  },
+
+  *"an id that was never registered has no process"({ registry }) {
+    const id = yield* freshId
+    yield* expectEquals("get", yield* registry.getProcess(id), undefined)
+    const error = yield* refused("its events", "ProcessUnknown", [id], registry.eventsAfter(id, 0))
+    yield* expectEquals("the failure", error.processId, id)
+  },
+
+  *"registering the same again answers the stored record and writes nothing"({ registry }) {
+    const id = yield* freshProcess()
+    const stored = yield* recordOf(id)
+    const again = yield* writesNothing([id], registry.registerProcess(registrationOf(id, "rerunnable")))
+    yield* expectEquals("the answer", again, stored)
+  },
+
+  *"registering an ended process again answers its end and restarts nothing"({ registry }) {
+    const { id, lease } = yield* leasedProcess()
+    yield* registry.completeProcessWithLease(lease, outputs.Success)
+    const again = yield* writesNothing([id], registry.registerProcess(registrationOf(id, "rerunnable")))
+    yield* expectEquals("the status", again.status, { _tag: "Completed", output: outputs.Success })
+  },
+
+  *"another registration under a known id is refused, with both hashes"({ registry }) {
+    const id = yield* freshProcess()
+    const { registrationHash } = yield* recordOf(id)
+    for (const changes of differences) {
+      const other = registrationOf(id, "rerunnable", changes)
+      const error = yield* refused("it", "RegistrationConflict", [id], registry.registerProcess(other))
+      yield* expectEquals("the stored hash", error.stored, registrationHash)
+      yield* expectEquals("whether the hashes differ", error.presented !== error.stored, true)
+    }
+  },
+
+  *"an invalid registration is refused, names the field, and leaves nothing behind"({ registry }) {
+    for (const [disposition, changes, field] of invalid) {
       const id = yield* freshId
-      const registry = yield* ProcessRegistry
-      const record = yield* registry.registerProcess(registrationOf(id, "rerunnable"))
-      yield* expectEquals("its status", record.status, { _tag: "Running" })
-      yield* expectEquals("its counters", [record.activations, record.attempts, record.waits], [0, 0, []])
-      yield* expectEquals("its times", record.updatedAtMs, record.createdAtMs)
-      yield* expectEquals("its owner", record.firstStarted, undefined)
-      const kept = yield* keptOf(id)
-      yield* expectEquals(
-        "its log and lease",
-        [kept.log, kept.lease, kept.fencingToken, kept.sequence],
-        [[], undefined, 0, 0]
-      )
-      yield* expectEquals("what is stored", kept.record, record)
-      yield* isFold(id)
-    })
-  ),
+      const registration = registrationOf(id, disposition, changes)
+      const error = yield* refused(field, "RegistrationInvalid", [id], registry.registerProcess(registration))
+      yield* expectEquals("the field", error.field, field)
+    }
+  },
 
-  law(
-    "an id that nobody registered has no process",
-    "8",
-    Effect.gen(function* () {
-      const id = yield* freshId
-      const registry = yield* ProcessRegistry
-      yield* expectEquals("get", yield* registry.getProcess(id), undefined)
-      const error = yield* refused("its events", "ProcessUnknown", [id], registry.eventsAfter(id, 0))
-      yield* expectEquals("the failure", error.processId, id)
-    })
-  ),
+  *"a registration is judged before its id is looked up"({ registry }) {
+    const id = yield* freshProcess()
+    const registration = registrationOf(id, "rerunnable", { maxAttempts: 0 })
+    yield* refused("an invalid one", "RegistrationInvalid", [id], registry.registerProcess(registration))
+  },
 
-  law(
-    "registering the same again answers the stored record and writes nothing",
-    "3.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      const stored = yield* recordOf(id)
-      const again = yield* writesNothing([id], registry.registerProcess(registrationOf(id, "rerunnable")))
-      yield* expectEquals("the answer", again, stored)
-    })
-  ),
+  *"core event types that are not declared follow the declared ones, in their order"() {
+    const declared = [plain("first"), plain("process.cancel_requested", { type: "object" })]
+    const id = yield* freshProcess("rerunnable", { eventTypes: declared })
+    const record = yield* recordOf(id)
+    yield* expectEquals(
+      "the names",
+      record.eventTypes.map((type) => type.name),
+      [
+        "first",
+        "process.cancel_requested",
+        "process.completed",
+        "process.failed",
+        "process.cancelled",
+        "process.abandoned"
+      ]
+    )
+    yield* expectEquals("the declared ones", record.eventTypes.slice(0, 2), declared)
+  },
 
-  law(
-    "registering an ended process again answers its end and restarts nothing",
-    "3.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const { id, lease } = yield* leasedProcess()
-      yield* registry.completeProcessWithLease(lease, outputs.Success)
-      const again = yield* writesNothing([id], registry.registerProcess(registrationOf(id, "rerunnable")))
-      yield* expectEquals("the status", again.status, { _tag: "Completed", output: outputs.Success })
-    })
-  ),
+  *"every field of a registration is stored as it was declared"({ registry }) {
+    const registration = registrationOf(yield* freshId, "owner_bound", everything)
+    yield* registry.registerProcess(registration)
+    const { eventTypes: _types, wakeTarget, ...rest } = registration
+    const record = yield* recordOf(registration.id)
+    yield* expectEquals("the wake target", record.wakeTarget, wakeTarget)
+    for (const [field, value] of Object.entries(rest)) {
+      yield* expectEquals(field, record[field as keyof typeof record], value)
+    }
+    yield* isFold(registration.id)
+  },
 
-  law(
-    "another registration under a known id is refused, with both hashes",
-    "3.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      const { registrationHash } = yield* recordOf(id)
-      for (const changes of differences) {
-        const other = registrationOf(id, "rerunnable", changes)
-        const error = yield* refused("it", "RegistrationConflict", [id], registry.registerProcess(other))
-        yield* expectEquals("the stored hash", error.stored, registrationHash)
-        yield* expectEquals("whether the hashes differ", error.presented !== error.stored, true)
-      }
-    })
-  ),
+  *"what was registered does not change with the caller's own copy"({ registry }) {
+    const id = yield* freshId
+    const payload = { steps: 3 }
+    const input = { _tag: "Engine", kind: "law.engine", payload } as const
+    yield* registry.registerProcess(registrationOf(id, "rerunnable", { input }))
+    payload.steps = 4
+    const record = yield* recordOf(id)
+    yield* expectEquals("the input", record.input, { _tag: "Engine", kind: "law.engine", payload: { steps: 3 } })
+  },
 
-  law(
-    "an invalid registration is refused, names the field, and leaves nothing behind",
-    "3.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      for (const [disposition, changes, field] of invalid) {
-        const id = yield* freshId
-        const registration = registrationOf(id, disposition, changes)
-        const error = yield* refused(field, "RegistrationInvalid", [id], registry.registerProcess(registration))
-        yield* expectEquals("the field", error.field, field)
-      }
-    })
-  ),
+  *"of concurrent registrations of one id exactly one comes true"({ registry }) {
+    const id = yield* freshId
+    const rivals = Array.from({ length: 12 }, (_, index) =>
+      registrationOf(id, "rerunnable", { maxAttempts: 1 + (index % 2) })
+    )
+    const outcomes = yield* Effect.forEach(
+      rivals,
+      (rival) =>
+        Effect.map(
+          Effect.either(registry.registerProcess(rival)),
+          Either.mapLeft((error) => error._tag)
+        ),
+      { concurrency: "unbounded" }
+    )
+    const winner = (yield* recordOf(id)).maxAttempts
+    yield* expectEquals(
+      "who was accepted",
+      outcomes.map((outcome) => (Either.isRight(outcome) ? outcome.right.maxAttempts : outcome.left)),
+      rivals.map((rival) => (rival.maxAttempts === winner ? winner : "RegistrationConflict"))
+    )
+  },
 
-  law(
-    "a registration is judged before its id is looked up",
-    "3.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshProcess()
-      const registration = registrationOf(id, "rerunnable", { maxAttempts: 0 })
-      yield* refused("an invalid one", "RegistrationInvalid", [id], registry.registerProcess(registration))
-    })
-  ),
-
-  law(
-    "core event types that are not declared follow the declared ones, in their order",
-    "3.1",
-    Effect.gen(function* () {
-      const declared = [plain("first"), plain("process.cancel_requested", { type: "object" })]
-      const id = yield* freshProcess("rerunnable", { eventTypes: declared })
-      const record = yield* recordOf(id)
-      yield* expectEquals(
-        "the names",
-        record.eventTypes.map((type) => type.name),
-        [
-          "first",
-          "process.cancel_requested",
-          "process.completed",
-          "process.failed",
-          "process.cancelled",
-          "process.abandoned"
-        ]
-      )
-      yield* expectEquals("the declared ones", record.eventTypes.slice(0, 2), declared)
-    })
-  ),
-
-  law(
-    "every field of a registration is stored as it was declared",
-    "2.13",
-    Effect.gen(function* () {
-      const registration = registrationOf(yield* freshId, "owner_bound", everything)
-      const registry = yield* ProcessRegistry
-      yield* registry.registerProcess(registration)
-      const { eventTypes: _types, wakeTarget, ...rest } = registration
-      const record = yield* recordOf(registration.id)
-      yield* expectEquals("the wake target", record.wakeTarget, wakeTarget)
-      for (const [field, value] of Object.entries(rest)) {
-        yield* expectEquals(field, record[field as keyof typeof record], value)
-      }
-      yield* isFold(registration.id)
-    })
-  ),
-
-  law(
-    "what was registered does not change with the caller's own copy",
-    "17A.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshId
-      const payload = { steps: 3 }
-      const input = { _tag: "Engine", kind: "law.engine", payload } as const
-      yield* registry.registerProcess(registrationOf(id, "rerunnable", { input }))
-      payload.steps = 4
-      const record = yield* recordOf(id)
-      yield* expectEquals("the input", record.input, { _tag: "Engine", kind: "law.engine", payload: { steps: 3 } })
-    })
-  ),
-
-  law(
-    "of concurrent registrations of one id exactly one comes true",
-    "3.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* freshId
-      const rivals = Array.from({ length: 12 }, (_, index) =>
-        registrationOf(id, "rerunnable", { maxAttempts: 1 + (index % 2) })
-      )
-      const outcomes = yield* Effect.forEach(
-        rivals,
-        (rival) =>
-          Effect.map(
-            Effect.either(registry.registerProcess(rival)),
-            Either.mapLeft((error) => error._tag)
-          ),
-        { concurrency: "unbounded" }
-      )
-      const winner = (yield* recordOf(id)).maxAttempts
-      yield* expectEquals(
-        "who was accepted",
-        outcomes.map((outcome) => (Either.isRight(outcome) ? outcome.right.maxAttempts : outcome.left)),
-        rivals.map((rival) => (rival.maxAttempts === winner ? winner : "RegistrationConflict"))
-      )
-    })
-  ),
-
-  law(
-    "the registration of one process leaves every other one alone",
-    "17A.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const bystander = yield* freshProcess()
-      yield* registry.appendEvent(bystander, { eventType: "note", payload: 1 }, external)
-      yield* writesNothing([bystander], freshProcess("externally_owned"))
-    })
-  )
-]
+  *"the registration of one process leaves every other one alone"({ registry }) {
+    const bystander = yield* freshProcess()
+    yield* registry.appendEvent(bystander, { eventType: "note", payload: 1 }, external)
+    yield* writesNothing([bystander], freshProcess("externally_owned"))
+  }
+})
 
 const differences: ReadonlyArray<Partial<Registration>> = [
   { input: { _tag: "Engine", kind: "law.engine", payload: { steps: 4 } } },
@@ -257,3 +202,94 @@ const invalid: ReadonlyArray<readonly [Registration["disposition"], Partial<Regi
   ["rerunnable", withTypes(ends("process.failed", "failed", "/elsewhere")), "event_types/0"],
   ["rerunnable", { maxAttempts: 0 }, "max_attempts"]
 ]
+
+const undecodable = (name: string, text: string): Law =>
+  law(
+    name,
+    "What a body can do: What a host supplies",
+    Effect.gen(function* () {
+      const environments = yield* Environments
+      const ref = yield* freshRef
+      yield* put(ref, text)
+      const { envRef, problem } = yield* expectFailure("loading it", "EnvironmentUnusable", environments.load(ref))
+      yield* expectEquals("the problem", { envRef, problem }, { envRef: ref, problem: "undecodable" })
+    })
+  )
+
+const environmentLaws: ReadonlyArray<Law> = [
+  ...lawsOf("What a body can do: What a host supplies", {
+    *"a persisted environment is loaded as it was"({ environments }) {
+      const spec = yield* freshSpec
+      const ref = yield* environments.persist(spec)
+      yield* expectEquals("the loaded spec", yield* environments.load(ref), spec)
+    },
+
+    *"the same spec has the same address, whatever the order of its keys"({ environments }) {
+      const one = yield* environments.persist({ pluginOptions: { a: 1, b: [2] }, policy: { c: { d: 3, e: 4 } } })
+      const two = yield* environments.persist({ policy: { c: { e: 4, d: 3 } }, pluginOptions: { b: [2], a: 1 } })
+      yield* expectEquals("the address", one, goldenRef)
+      yield* expectEquals("the other address", two, goldenRef)
+    },
+
+    *"another spec has another address"({ environments }) {
+      const spec = yield* freshSpec
+      const one = yield* environments.persist(spec)
+      const two = yield* environments.persist({ ...spec, policy: { strict: false } })
+      yield* expectEquals("whether they are the same", one === two, false)
+    },
+
+    *"an environment that was never stored is missing"({ environments }) {
+      const ref = Environment.refOf(yield* freshSpec)
+      const error = yield* expectFailure("loading it", "EnvironmentUnusable", environments.load(ref))
+      yield* expectEquals("the message", error.message, `missing process execution env \`${ref}\``)
+    }
+  }),
+
+  undecodable("an environment with an unknown field is refused", '{"plugin_options":{},"policy":{},"session":"s"}'),
+
+  undecodable("an environment that is no JSON is refused", "{"),
+
+  ...lawsOf("What a body can do: What a host supplies", {
+    *"fields that are absent have their defaults"({ environments }) {
+      const ref = yield* freshRef
+      yield* put(ref, "{}")
+      yield* expectEquals("the loaded spec", yield* environments.load(ref), { pluginOptions: {}, policy: {} })
+    },
+
+    *"what is put last under an address is what is there"({ environments, store }) {
+      const ref = yield* freshRef
+      yield* put(ref, "{")
+      yield* put(ref, '{"policy":{"last":true}}')
+      yield* expectEquals("the text", yield* store.environments.get(ref), '{"policy":{"last":true}}')
+      yield* expectEquals("the spec", yield* environments.load(ref), { pluginOptions: {}, policy: { last: true } })
+    },
+
+    *"the empty environment is there without having been stored"({ environments }) {
+      const spec = yield* environments.load(emptyRef)
+      yield* expectEquals("the empty environment", spec, { pluginOptions: {}, policy: {} })
+    }
+  })
+]
+
+const freshSpec: Effect.Effect<Environment.EnvironmentSpec> = Effect.sync(() => ({
+  pluginOptions: { law: crypto.randomUUID() },
+  policy: { strict: true }
+}))
+
+const freshRef: Effect.Effect<EnvironmentRef> = Effect.sync(
+  () => `process-env:sha256:${crypto.randomUUID()}` as EnvironmentRef // any text will do: nothing is looked up by its hash
+)
+
+const put = (ref: EnvironmentRef, body: string): Effect.Effect<void, StoreError, ProcessStore> =>
+  Effect.flatMap(ProcessStore, (store) =>
+    store.transact({ lock: [] }, () => acceptWith(undefined, [{ _tag: "PutEnvironment", ref, body }]))
+  )
+
+// SHA-256 of `{"plugin_options":{"a":1,"b":[2]},"policy":{"c":{"d":3,"e":4}}}`
+const goldenRef = "process-env:sha256:66449927c102586bd3d77e2a017245ee0e3f8f000e6d1e241c744e11b177ef9a"
+
+// SHA-256 of `{"plugin_options":{},"policy":{}}`
+const emptyRef = "process-env:sha256:a13b5594b865118f2574c4c7a3cb0684d81cf56d5f122508e2d8d9923c66bfa3" as EnvironmentRef // a literal, so that the address can never change
+
+/** The laws of registration and environments. */
+export const laws: ReadonlyArray<Law> = [...registrationLaws, ...environmentLaws]

@@ -1,123 +1,104 @@
 /**
- * Laws of retention: only what has ended, is old enough and was seen by projections is removed.
+ * Laws of retention: pruning deletes ended processes and leaves tombstones.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { InputInvalid, StoreError } from "../../model/errors.ts"
+import type {
+  CompletionRefused,
+  ExternalRefConflict,
+  InputInvalid,
+  RegistrationConflict,
+  RegistrationInvalid,
+  StoreError
+} from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import { processId } from "../../model/ids.ts"
 import type { Registration } from "../../model/Registration.ts"
 import type { Cursor } from "../../operations/ChangeFeed.ts"
+import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import { external } from "../../operations/decisions/authority.ts"
+import type { Lookup } from "../../operations/existing.ts"
+import { HandleGrants } from "../../operations/HandleGrants.ts"
+import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { PruneOptions, PruneReport } from "../../operations/Retention.ts"
 import { Retention } from "../../operations/Retention.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
 import { note, recordOf, refused, writesNothing } from "../evidence.ts"
-import { engineInput, freshId, outputs, registrationOf } from "../fixtures.ts"
+import { claimed, engineInput, freshId, freshOwner, outputs, registrationOf, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, law } from "../Law.ts"
-import { end } from "./ChangeFeedLaws.ts"
+import { expectEquals, LawClock, lawsOf } from "../Law.ts"
+import { end } from "./OrderingLaws.ts"
 
-/** The laws of retention. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a process that has not ended is never pruned, whatever the cutoff and the filter",
-    "8.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const scope = yield* freshId
-      const [asked, noted] = [yield* processIn(scope), yield* processIn(scope)]
-      yield* registry.requestProcessAbandon(asked, { requestedBy: "operator", requestedAtMs: 1 }, external)
-      yield* registry.appendEvent(noted, note(1), external)
-      const ended = yield* endedIn(scope)
-      const running = prune(scope, { filter: { originatorScopeId: `host:${scope}`, status: "running" } })
-      yield* expectEquals("running ones", yield* writesNothing([asked, noted, ended], running), nothing)
-      const report = yield* writesNothing([asked, noted], prune(scope))
-      yield* expectEquals("the report", report, { prunedProcesses: 1, prunedEvents: 1, kept: [] })
-    })
-  ),
+const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
+  *"a process that has not ended is never pruned, whatever the cutoff and the filter"({ registry }) {
+    const scope = yield* freshId
+    const [asked, noted] = [yield* processIn(scope), yield* processIn(scope)]
+    yield* registry.requestProcessAbandon(asked, { requestedBy: "operator", requestedAtMs: 1 }, external)
+    yield* registry.appendEvent(noted, note(1), external)
+    const ended = yield* endedIn(scope)
+    const running = prune(scope, { filter: { originatorScopeId: `host:${scope}`, status: "running" } })
+    yield* expectEquals("running ones", yield* writesNothing([asked, noted, ended], running), nothing)
+    const report = yield* writesNothing([asked, noted], prune(scope))
+    yield* expectEquals("the report", report, { prunedProcesses: 1, prunedEvents: 1, kept: [] })
+  },
 
-  law(
-    "a row that last changed at the cutoff is kept, one millisecond earlier it is not",
-    "8.3",
-    Effect.gen(function* () {
-      const scope = yield* freshId
-      const id = yield* endedIn(scope)
-      const { updatedAtMs } = yield* recordOf(id)
-      yield* expectEquals("at it", yield* writesNothing([id], prune(scope, { cutoffMs: updatedAtMs })), nothing)
-      const report = yield* prune(scope, { cutoffMs: updatedAtMs + 1 })
-      yield* expectEquals("before it", report.prunedProcesses, 1)
-    })
-  ),
+  *"a row that last changed at the cutoff is kept, one millisecond earlier it is not"() {
+    const scope = yield* freshId
+    const id = yield* endedIn(scope)
+    const { updatedAtMs } = yield* recordOf(id)
+    yield* expectEquals("at it", yield* writesNothing([id], prune(scope, { cutoffMs: updatedAtMs })), nothing)
+    const report = yield* prune(scope, { cutoffMs: updatedAtMs + 1 })
+    yield* expectEquals("before it", report.prunedProcesses, 1)
+  },
 
-  law(
-    "the report counts processes and events; the same prune again does nothing",
-    "8.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const scope = yield* freshId
-      const ids = [yield* endedIn(scope), yield* endedIn(scope)] as const
-      yield* registry.appendEvent(ids[0], note("late"), external)
-      yield* expectEquals("the report", yield* prune(scope), { prunedProcesses: 2, prunedEvents: 3, kept: [] })
-      yield* expectEquals("a second time", yield* prune(scope), nothing)
-    })
-  ),
+  *"the report counts processes and events; the same prune again does nothing"({ registry }) {
+    const scope = yield* freshId
+    const ids = [yield* endedIn(scope), yield* endedIn(scope)] as const
+    yield* registry.appendEvent(ids[0], note("late"), external)
+    yield* expectEquals("the report", yield* prune(scope), { prunedProcesses: 2, prunedEvents: 3, kept: [] })
+    yield* expectEquals("a second time", yield* prune(scope), nothing)
+  },
 
-  law(
-    "what projections have not read is kept, and the report says so",
-    "B3",
-    Effect.gen(function* () {
-      const retention = yield* Retention
-      yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
-      const scope = yield* freshId
-      const read = yield* endedIn(scope)
-      const watermark = { _tag: "UpTo", cursor: yield* end } as const
-      const unread = yield* endedIn(scope)
-      const report = yield* writesNothing([unread], prune(scope, { watermark }))
-      const kept = [{ processId: unread, reason: "beyond_watermark" }]
-      yield* expectEquals("the report", report, { prunedProcesses: 1, prunedEvents: 1, kept })
-      const far = Number.MAX_SAFE_INTEGER
-      yield* expectEquals("unread tombstones", yield* retention.compactTombstones(far, watermark), 0)
-      const registry = yield* ProcessRegistry
-      yield* refused("the read one", "ProcessPruned", [read], registry.getProcess(read))
-    })
-  ),
+  *"what projections have not read is kept, and the report says so"({ registry, retention }) {
+    yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
+    const scope = yield* freshId
+    const read = yield* endedIn(scope)
+    const watermark = { _tag: "UpTo", cursor: yield* end } as const
+    const unread = yield* endedIn(scope)
+    const report = yield* writesNothing([unread], prune(scope, { watermark }))
+    const kept = [{ processId: unread, reason: "beyond_watermark" }]
+    yield* expectEquals("the report", report, { prunedProcesses: 1, prunedEvents: 1, kept })
+    const far = Number.MAX_SAFE_INTEGER
+    yield* expectEquals("unread tombstones", yield* retention.compactTombstones(far, watermark), 0)
+    yield* refused("the read one", "ProcessPruned", [read], registry.getProcess(read))
+  },
 
-  law(
-    "a watermark of another store, or a cutoff that is no time, is refused",
-    "B3",
-    Effect.gen(function* () {
-      const retention = yield* Retention
-      const scope = yield* freshId
-      const id = yield* endedIn(scope)
-      const cursor = `${crypto.randomUUID()}:9` as Cursor // what a host may have kept of another store
-      const watermark = { _tag: "UpTo", cursor } as const
-      yield* refused("a watermark", "InputInvalid", [id], prune(scope, { watermark }))
-      yield* refused("a compaction", "InputInvalid", [id], retention.compactTombstones(0, watermark))
-      for (const cutoffMs of [-1, 0.5, Number.NaN]) {
-        yield* refused("a cutoff", "InputInvalid", [id], prune(scope, { cutoffMs }))
-      }
-    })
-  ),
+  *"a watermark of another store, or a cutoff that is no time, is refused"({ retention }) {
+    const scope = yield* freshId
+    const id = yield* endedIn(scope)
+    const cursor = `${crypto.randomUUID()}:9` as Cursor // what a host may have kept of another store
+    const watermark = { _tag: "UpTo", cursor } as const
+    yield* refused("a watermark", "InputInvalid", [id], prune(scope, { watermark }))
+    yield* refused("a compaction", "InputInvalid", [id], retention.compactTombstones(0, watermark))
+    for (const cutoffMs of [-1, 0.5, Number.NaN]) {
+      yield* refused("a cutoff", "InputInvalid", [id], prune(scope, { cutoffMs }))
+    }
+  },
 
-  law(
-    "a prune of one host scope takes nothing of another, nor of the host itself",
-    "B5",
-    Effect.gen(function* () {
-      const scope = yield* freshId
-      const kept = [yield* endedIn(`${scope}x`), yield* endedIn(undefined)]
-      yield* endedIn(scope)
-      yield* expectEquals("the report", (yield* writesNothing(kept, prune(scope))).prunedProcesses, 1)
-      const labels = { originatorScopeId: `host:${scope}x`, identityLabel: "unheard of" }
-      yield* expectEquals("another label", yield* writesNothing(kept, prune(scope, { filter: labels })), nothing)
-      const failed = { originatorScopeId: `host:${scope}x`, status: "failed" } as const
-      yield* expectEquals("another end", yield* writesNothing(kept, prune(scope, { filter: failed })), nothing)
-    })
-  ),
+  *"a prune of one host scope takes nothing of another, nor of the host itself"() {
+    const scope = yield* freshId
+    const kept = [yield* endedIn(`${scope}x`), yield* endedIn(undefined)]
+    yield* endedIn(scope)
+    yield* expectEquals("the report", (yield* writesNothing(kept, prune(scope))).prunedProcesses, 1)
+    const labels = { originatorScopeId: `host:${scope}x`, identityLabel: "unheard of" }
+    yield* expectEquals("another label", yield* writesNothing(kept, prune(scope, { filter: labels })), nothing)
+    const failed = { originatorScopeId: `host:${scope}x`, status: "failed" } as const
+    yield* expectEquals("another end", yield* writesNothing(kept, prune(scope, { filter: failed })), nothing)
+  },
 
-  law(
-    "a prune commits in batches: interrupted between two it keeps what it did, and called again it goes on",
-    "B3",
-    Effect.gen(function* () {
+  "a prune commits in batches: interrupted between two it keeps what it did, and called again it goes on":
+    function* () {
       const scope = yield* freshId
       const indexes = Array.from({ length: 120 })
       yield* Effect.forEach(indexes, () => endedIn(scope), { concurrency: "unbounded" })
@@ -132,15 +113,10 @@ export const laws: ReadonlyArray<Law> = [
       const [done = 0] = seen
       yield* expectEquals("whether it stopped between batches", done > 0 && done < 120, true)
       yield* expectEquals("the rest", (yield* prune(scope)).prunedProcesses, 120 - done)
-    })
-  ),
+    },
 
-  law(
-    "the reference summary counts running processes by definition and environment, and leaves out what is not needed",
-    "B4",
-    Effect.gen(function* () {
-      const retention = yield* Retention
-      const registry = yield* ProcessRegistry
+  "the reference summary counts running processes by definition and environment, and leaves out what is not needed":
+    function* ({ registry, retention }) {
       const scope = yield* freshId
       const identity = (version: number) => ({ kind: "law", definition: { kind: scope, version } })
       const environment = (name: string) => `process-env:sha256:${name}` as NonNullable<Registration["envRef"]> // any
@@ -170,16 +146,15 @@ export const laws: ReadonlyArray<Law> = [
           { definition, count: 1 }
         ]
       )
-    })
-  )
-]
+    }
+})
 
 const nothing = { prunedProcesses: 0, prunedEvents: 0, kept: [] }
 
-/** A watermark for stores that nobody projects. */
-export const noProjector = { _tag: "NoProjector" } as const
+/** A watermark for stores without projections. */
+const noProjector = { _tag: "NoProjector" } as const
 
-/** Prunes the processes of one host scope, however young, unless told otherwise. */
+/** Prunes the processes of one host scope, however young by default. */
 export const prune = (
   scope: string,
   options: Partial<PruneOptions> = {}
@@ -217,3 +192,113 @@ const endedIn = (scope: string | undefined, changes?: Partial<Registration>) =>
     yield* (yield* ProcessRegistry).completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
     return id
   })
+
+const tombstoneLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
+  "a pruned process is gone from every list, and every operation on it says how it ended and when it was pruned":
+    function* ({ grants, leases, registry, store, waits }) {
+      const { pruned: id, scope, registration, prunedAtMs } = yield* prunedProcess
+      const request = { requestedBy: "operator", requestedAtMs: 1 }
+      const key = `process:${id}:signal.ready:1`
+      const kind = { _tag: "Signal", name: "ready", eventType: "signal.ready", key, ordinal: 1 } as const
+      const owner = yield* freshOwner()
+      const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, Refusal>]> = [
+        ["the record", registry.getProcess(id)],
+        ["a registration", registry.registerProcess(registration)],
+        ["an append", registry.appendEvent(id, note(1), external)],
+        ["a start", registry.recordFirstStarted(id, { owner, startedAtMs: 1 })],
+        ["an end", registry.completeProcess(id, outputs.Failure, { _tag: "ExternalOwner" })],
+        ["a request to cancel", registry.requestProcessCancel(id, null, external)],
+        ["a request to give up", registry.requestProcessAbandon(id, request, external)],
+        ["a reference", registry.setExternalRef(id, { backend: "b", id: "i" }, external)],
+        ["the events", registry.eventsAfter(id, 0)],
+        ["a count", registry.countEventsThrough(id, "note", 9)],
+        ["recent events", registry.recentEvents(id, 9)],
+        ["the wakes", registry.wakeEventsAfter(id, 0)],
+        ["an acknowledgement", registry.ackWake(id, 1)],
+        ["a wait", waits.setProcessWait(id, { kind, sinceMs: 1 }, external)],
+        ["the end of a wait", waits.clearProcessWait(id, external)],
+        ["a grant", grants.grantHandle({ sessionId: scope }, id, {})],
+        ["the grants", grants.handleGrantsForProcess(id)],
+        ["a claim", leases.claimProcessLease(id, owner, 1_000)]
+      ]
+      for (const [about, operation] of operations) {
+        const error = yield* refused(about, "ProcessPruned", [id], operation)
+        yield* expectEquals(about, [error.terminalState, error.prunedAtMs], ["completed", prunedAtMs])
+      }
+      const listed = yield* store.list({ filter: { status: "any", originatorScopeId: `host:${scope}` } })
+      yield* expectEquals("the list", listed, [])
+      yield* expectEquals("whether it is granted", yield* grants.hasHandleGrant({ sessionId: scope }, id), false)
+      yield* expectEquals("the grants of the scope", yield* grants.listHandleGrants({ sessionId: scope }), [])
+      yield* expectEquals("its lease", yield* leases.getProcessLease(id), undefined)
+    },
+
+  "once the tombstone is compacted the id is unknown, and a new process under it goes on with sequence and fence":
+    function* ({ grants, registry, retention }) {
+      const { pruned: id, registration, scope } = yield* prunedProcess
+      yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
+      yield* expectEquals("the record", yield* registry.getProcess(id), undefined)
+      yield* refused("its events", "ProcessUnknown", [id], registry.eventsAfter(id, 0))
+      const record = yield* registry.registerProcess(registration)
+      yield* expectEquals("the new one", [record.status, record.attempts], [{ _tag: "Running" }, 0])
+      yield* expectEquals("its log", yield* registry.eventsAfter(id, 0), [])
+      const { event } = yield* registry.appendEvent(id, { ...note(1), replayKey: "k" }, external)
+      yield* expectEquals("the next event", event.sequence, 4)
+      yield* expectEquals("the next fence", (yield* claimed(id, yield* freshOwner())).fencingToken, 3)
+      yield* expectEquals("an old grant", yield* grants.handleGrantsForProcess(id), [])
+      yield* registry.completeProcess(id, outputs.Failure, { _tag: "ExternalOwner" })
+      const report = yield* prune(scope)
+      yield* expectEquals("a second prune", report, { prunedProcesses: 1, prunedEvents: 2, kept: [] })
+    },
+
+  *"tombstones from before the cutoff are compacted, once each; a registration is refused until then"({
+    registry,
+    retention
+  }) {
+    yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
+    const { pruned: id, registration, prunedAtMs } = yield* prunedProcess
+    yield* expectEquals("at the cutoff", yield* retention.compactTombstones(prunedAtMs, noProjector), 0)
+    const early = registry.registerProcess(registration)
+    yield* refused("a registration", "ProcessPruned", [id], early)
+    yield* expectEquals("before it", yield* retention.compactTombstones(prunedAtMs + 1, noProjector), 1)
+    yield* expectEquals("again", yield* retention.compactTombstones(prunedAtMs + 1, noProjector), 0)
+    yield* registry.registerProcess(registration)
+  }
+})
+
+type Refusal =
+  | AppendRefusal
+  | CompletionRefused
+  | RegistrationInvalid
+  | RegistrationConflict
+  | ExternalRefConflict
+  | InputInvalid
+  | Lookup
+
+/** A process that was granted, leased twice, noted twice, ended and pruned: sequence 3, fence 2. */
+const prunedProcess = Effect.gen(function* () {
+  const registry = yield* ProcessRegistry
+  const leases = yield* Leases
+  const clock = yield* LawClock
+  const scope = yield* freshId
+  const registration = registrationIn(processId(`${scope}-pruned`), scope)
+  const { id } = registration
+  yield* registry.registerProcess(registration)
+  yield* (yield* HandleGrants).grantHandle({ sessionId: scope }, id, {})
+  for (const value of [1, 2]) {
+    yield* registry.appendEvent(id, note(value), external)
+    const { leaseToken } = yield* claimed(id, yield* freshOwner())
+    yield* leases.completeProcessLease({ processId: id, leaseToken })
+  }
+  yield* registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
+  yield* clock.advance(shortMs)
+  const report = yield* prune(scope)
+  yield* expectEquals("the report", report, { prunedProcesses: 1, prunedEvents: 3, kept: [] })
+  const found = yield* (yield* ProcessStore).find(id)
+  const prunedAtMs = found._tag === "Pruned" ? found.tombstone.prunedAtMs : 0
+  const left = found._tag === "Pruned" ? [found.tombstone.lastSequence, found.tombstone.lastFence] : []
+  yield* expectEquals("what the tombstone keeps", left, [3, 2])
+  return { pruned: id, scope, registration, prunedAtMs }
+})
+
+/** The laws of this file, by subject. */
+export const laws: ReadonlyArray<Law> = [...retentionLaws, ...tombstoneLaws]

@@ -1,7 +1,5 @@
 /**
- * Laws of the sweep's verdict: the table, row by row, each look and act in one transaction.
- *
- * A row of the table is arranged as data: whose work it is, whether it began, what became of its lease, what was asked.
+ * Laws of recovery: the verdict table, row by row, and what its outcomes write.
  */
 import * as Effect from "effect/Effect"
 import type { Disposition } from "../../../machines/recovery.ts"
@@ -12,10 +10,21 @@ import { external } from "../../operations/decisions/authority.ts"
 import type { RecoveryOutcome } from "../../operations/decisions/recover.ts"
 import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { isFold, keptOf, logOf, writesNothing } from "../evidence.ts"
-import { begin, claimed, freshOwner, freshProcess, longMs, recoverer, shortMs } from "../fixtures.ts"
+import { isFold, keptOf, logOf, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
+import {
+  begin,
+  claimed,
+  freshId,
+  freshOwner,
+  freshProcess,
+  leasedProcess,
+  longMs,
+  outputs,
+  recoverer,
+  shortMs
+} from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, LawClock, law } from "../Law.ts"
+import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
 
 type LeaseHistory = "never" | "released" | "lapsed" | "lapsed, holder dead" | "live" | "live, holder dead"
 
@@ -38,9 +47,10 @@ const unproven = ["never", "released", "lapsed"] as const
 const dead = ["live, holder dead", "lapsed, holder dead"] as const
 const every = [...free, "live", "live, holder dead"] as const
 
+const section = "What happens when: The host and its machine"
+
 const rows = (
   name: string,
-  section: string,
   leases: ReadonlyArray<LeaseHistory>,
   cases: ReadonlyArray<Omit<Arrangement, "lease">>,
   expected: Expected
@@ -61,19 +71,16 @@ const asked = { abandonRequested: true } as const
 const cancelled = { cancelRequested: true } as const
 const anyRerunnable = [rerunnable, { ...rerunnable, ...asked }, { ...rerunnable, started: true }] as const
 
-/** The laws of the verdict. */
-export const laws: ReadonlyArray<Law> = [
+const verdictLaws: ReadonlyArray<Law> = [
   ...rows(
     "externally owned work without a request is left alone",
-    "11 row 1",
     every,
     [external_, { ...external_, ...cancelled }],
     "Left externally_owned"
   ),
 
   ...rows(
-    "externally owned work that was asked for is given up once nobody holds it",
-    "11 row 2",
+    "externally owned work with a request is given up once it has no holder",
     free,
     [{ ...external_, ...asked }],
     "Abandoned on request"
@@ -81,43 +88,28 @@ export const laws: ReadonlyArray<Law> = [
 
   ...rows(
     "externally owned work is not given up while its lease is live",
-    "11 row 3",
     ["live", "live, holder dead"],
     [{ ...external_, ...asked }],
     "Left busy"
   ),
 
-  ...rows("rerunnable work that nobody holds runs, whatever was asked", "11 row 4", unproven, anyRerunnable, "Run"),
+  ...rows("rerunnable work without a holder runs, whatever was asked", unproven, anyRerunnable, "Run"),
 
-  ...rows("rerunnable work of a dead holder runs", "11 row 5", dead, anyRerunnable, "Run"),
+  ...rows("rerunnable work of a dead holder runs", dead, anyRerunnable, "Run"),
 
   ...rows(
     "rerunnable work of a live holder is skipped",
-    "11 row 6",
     ["live"],
     [...anyRerunnable, { ...rerunnable, ...cancelled }],
     "Left busy"
   ),
 
-  ...rows(
-    "owner-bound work that never began runs",
-    "11 row 7",
-    unproven,
-    [unstarted, { ...unstarted, ...asked }],
-    "Run"
-  ),
+  ...rows("owner-bound work that never began runs", unproven, [unstarted, { ...unstarted, ...asked }], "Run"),
 
-  ...rows(
-    "owner-bound work that a dead holder never began runs",
-    "11 row 8",
-    dead,
-    [unstarted, { ...unstarted, ...asked }],
-    "Run"
-  ),
+  ...rows("owner-bound work that a dead holder never began runs", dead, [unstarted, { ...unstarted, ...asked }], "Run"),
 
   ...rows(
     "owner-bound work that a live holder has not begun is skipped",
-    "11 row 9",
     ["live"],
     [unstarted, { ...unstarted, ...asked }],
     "Left busy"
@@ -125,15 +117,13 @@ export const laws: ReadonlyArray<Law> = [
 
   ...rows(
     "owner-bound work that began is given up on proof of its holder's death",
-    "11 row 10, R19",
     dead,
     [started, { ...started, ...asked }],
     "Abandoned by sweep: holder"
   ),
 
   ...rows(
-    "owner-bound work that began is given up on request once nobody holds it",
-    "11 row 11",
+    "owner-bound work that began is given up on request once it has no holder",
     unproven,
     [{ ...started, ...asked }],
     "Abandoned on request: first owner"
@@ -141,7 +131,6 @@ export const laws: ReadonlyArray<Law> = [
 
   ...rows(
     "time alone ends no owner-bound work",
-    "11 row 12",
     unproven,
     [started, { ...started, ...cancelled }],
     "Left outcome_unknown"
@@ -149,7 +138,6 @@ export const laws: ReadonlyArray<Law> = [
 
   ...rows(
     "owner-bound work of a live holder is skipped, whatever was asked",
-    "11 row 13",
     ["live"],
     [started, { ...started, ...asked }],
     "Left busy"
@@ -157,7 +145,6 @@ export const laws: ReadonlyArray<Law> = [
 
   ...rows(
     "cancelled work that never began ends without running",
-    "R9",
     unproven,
     [
       { ...rerunnable, ...cancelled },
@@ -168,7 +155,6 @@ export const laws: ReadonlyArray<Law> = [
 
   ...rows(
     "cancelled work ends without running where its engine is missing",
-    "R9",
     unproven,
     [{ ...rerunnable, started: true, ...cancelled, engine: "missing" }],
     "Cancelled"
@@ -176,7 +162,6 @@ export const laws: ReadonlyArray<Law> = [
 
   ...rows(
     "cancelled work that began runs again, so that it can compensate",
-    "R9",
     unproven,
     [{ ...rerunnable, started: true, ...cancelled }],
     "Run"
@@ -184,7 +169,6 @@ export const laws: ReadonlyArray<Law> = [
 
   ...rows(
     "work whose engine is missing stays as it is",
-    "R8",
     unproven,
     [
       { ...rerunnable, engine: "missing" },
@@ -195,7 +179,7 @@ export const laws: ReadonlyArray<Law> = [
   )
 ]
 
-/** The stable identity of whoever began first: not the one that holds the lease. */
+/** The stable identity of the first owner: not the one that holds the lease. */
 const first: LeaseOwner = { ownerId: "first", incarnationId: "life", liveness: { _tag: "Opaque" } }
 
 const arrange = (row: Arrangement) =>
@@ -261,3 +245,81 @@ const summaryOf = (outcome: RecoveryOutcome, holder?: LeaseOwner): string => {
   const whom = named === undefined ? "" : `: ${named === first.incarnationId ? "first owner" : named}`
   return `Abandoned on request${whom}`
 }
+
+const recoveryLaws: ReadonlyArray<Law> = lawsOf(section, {
+  *"an ended process is left as it is, also where it has a holder"({ activations, registry }) {
+    const { id, lease } = yield* leasedProcess()
+    yield* registry.completeProcessWithLease(lease, outputs.Success)
+    const left = { _tag: "Deferred", reason: { why: "settled" } }
+    yield* expectEquals("free", yield* writesNothing([id], activations.recover(id, yield* recoverer())), left)
+    const holder = yield* freshOwner()
+    yield* claimed(id, holder)
+    const sweep = activations.recover(id, yield* recoverer({ dead: [holder] }))
+    yield* expectEquals("held by a dead one", yield* writesNothing([id], sweep), left)
+  },
+
+  *"an unknown process is not recovered"({ activations }) {
+    const id = yield* freshId
+    yield* refused("it", "ProcessUnknown", [id], activations.recover(id, yield* recoverer()))
+  },
+
+  *"of racing sweeps one runs the row and the others find it busy"({ activations }) {
+    const id = yield* freshProcess()
+    const sweeps = yield* Effect.all(Array.from({ length: 6 }, () => recoverer()))
+    const outcomes = yield* Effect.forEach(sweeps, (by) => activations.recover(id, by), { concurrency: "unbounded" })
+    yield* expectEquals("the outcomes", outcomes.map((outcome) => outcome._tag).sort(), [
+      "Deferred",
+      "Deferred",
+      "Deferred",
+      "Deferred",
+      "Deferred",
+      "Run"
+    ])
+    yield* expectEquals("the log", yield* typesOf(id), ["process.started"])
+  },
+
+  *"when the attempts are used up, the next one fails the process without running it"({ activations, clock }) {
+    const id = yield* freshProcess("rerunnable", { maxAttempts: 2 })
+    for (const activation of [1, 2]) {
+      const by = yield* recoverer()
+      const outcome = yield* activations.recover(id, { ...by, claimant: { ...by.claimant, ttlMs: shortMs } })
+      yield* expectEquals(`activation ${activation}`, outcome._tag, "Run")
+      yield* clock.advance(shortMs)
+    }
+    const outcome = yield* activations.recover(id, yield* recoverer())
+    yield* expectEquals("the outcome", [outcome._tag, outcome._tag === "Ended" && outcome.as], ["Ended", "failed"])
+    const { status, attempts } = yield* recordOf(id)
+    const output = status._tag === "Failed" && status.output._tag === "Failure" ? status.output : undefined
+    yield* expectEquals("the failure", [output?.class, output?.code], ["resource_limit", "process_attempts_exhausted"])
+    yield* expectEquals("the attempts", attempts, 2)
+    yield* expectEquals("the log", yield* typesOf(id), ["process.started", "process.started", "process.failed"])
+    yield* isFold(id)
+  },
+
+  *"an attempt that was handed back is not used up"({ activations }) {
+    const id = yield* freshProcess("rerunnable", { maxAttempts: 1 })
+    for (const activation of [1, 2, 3]) {
+      const outcome = yield* activations.recover(id, yield* recoverer())
+      yield* expectEquals(`activation ${activation}`, outcome._tag, "Run")
+      if (outcome._tag === "Run") yield* activations.suspend(outcome.lease, "handed_back")
+    }
+  },
+
+  *"a cancellation that a sweep carries out forwards its reason"({ activations, registry }) {
+    const id = yield* freshProcess()
+    yield* registry.requestProcessCancel(id, "not needed any more", external)
+    yield* activations.recover(id, yield* recoverer())
+    const output = { _tag: "Cancelled", message: "not needed any more" }
+    yield* expectEquals("the status", (yield* recordOf(id)).status, { _tag: "Cancelled", output })
+  },
+
+  *"a death that is proven of another life of the holder proves nothing"({ activations }) {
+    const { id, owner } = yield* leasedProcess()
+    const by = yield* recoverer({ dead: [{ ...owner, incarnationId: "another" }] })
+    const outcome = yield* writesNothing([id], activations.recover(id, by))
+    yield* expectEquals("the outcome", outcome, { _tag: "Deferred", reason: { why: "busy", holder: owner.ownerId } })
+  }
+})
+
+/** The laws of this file, by subject. */
+export const laws: ReadonlyArray<Law> = [...verdictLaws, ...recoveryLaws]

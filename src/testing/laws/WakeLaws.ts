@@ -1,221 +1,168 @@
 /**
- * Laws of wakes: which events call for a message to a session, under which id, and until when they do.
+ * Laws of wakes: which events wake a session, and how the outbox merges them.
  */
 import * as Effect from "effect/Effect"
 import type { EventType } from "../../model/EventType.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import { external } from "../../operations/decisions/authority.ts"
-import { HandleGrants } from "../../operations/HandleGrants.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { note, refused, writesNothing } from "../evidence.ts"
-import { endedByLease, eventTypes, freshId, freshProcess } from "../fixtures.ts"
+import { note, refused, rejectedAs, writesNothing } from "../evidence.ts"
+import { claimed, endedByLease, eventTypes, freshId, freshOwner, freshProcess, longMs, outputs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
-import { expectEquals, law } from "../Law.ts"
+import { expectEquals, lawsOf, wakeTimes } from "../Law.ts"
+import { appended, claimsOf, look, rowsOf, sequencesOf, settled, statesOf, types, wakingProcess } from "../waking.ts"
 
-/** The laws of wakes. */
-export const laws: ReadonlyArray<Law> = [
-  law(
-    "a wake id follows from the target scope and the dedupe key alone",
-    "6.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      for (const [wakeTargetScope, request, wakeId] of golden) {
-        for (const id of [yield* wakingProcess(), yield* wakingProcess()]) {
-          for (const _ of [1, 2]) {
-            const { wakeDelivery } = yield* registry.appendEvent(id, { ...request, wakeTargetScope }, external)
-            yield* expectEquals("the wake id", wakeDelivery?.wakeId, wakeId)
-          }
+const wakeLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
+  *"a wake id follows from the target scope and the dedupe key alone"({ registry }) {
+    for (const [wakeTargetScope, request, wakeId] of golden) {
+      for (const id of [yield* processWithWakes(), yield* processWithWakes()]) {
+        for (const _ of [1, 2]) {
+          const { wakeDelivery } = yield* registry.appendEvent(id, { ...request, wakeTargetScope }, external)
+          yield* expectEquals("the wake id", wakeDelivery?.wakeId, wakeId)
         }
       }
-    })
-  ),
+    }
+  },
 
-  law(
-    "a session and each of its frames are woken under different ids",
-    "6.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess()
-      const scopes = [{ sessionId: "s" }, { sessionId: "s", agentFrameId: "f" }, { sessionId: "s", agentFrameId: "g" }]
-      const deliveries = yield* Effect.forEach(scopes, (wakeTargetScope) =>
-        Effect.map(
-          registry.appendEvent(id, { ...merged, wakeTargetScope }, external),
-          (receipt) => receipt.wakeDelivery
-        )
+  *"a session and each of its frames are woken under different ids"({ registry }) {
+    const id = yield* processWithWakes()
+    const scopes = [{ sessionId: "s" }, { sessionId: "s", agentFrameId: "f" }, { sessionId: "s", agentFrameId: "g" }]
+    const deliveries = yield* Effect.forEach(scopes, (wakeTargetScope) =>
+      Effect.map(registry.appendEvent(id, { ...merged, wakeTargetScope }, external), (receipt) => receipt.wakeDelivery)
+    )
+    yield* expectEquals(
+      "the targets",
+      deliveries.map((delivery) => [delivery?.targetSessionId, delivery?.targetScopeId]),
+      [
+        ["s", "session:s"],
+        ["s", "session:s/frame:f"],
+        ["s", "session:s/frame:g"]
+      ]
+    )
+    yield* expectEquals("how many ids", new Set(deliveries.map((delivery) => delivery?.wakeId)).size, 3)
+  },
+
+  *"a delivery says whom to wake with what, and which event of which process calls for it"({ registry }) {
+    const causedBy = { _tag: "Turn", sessionId: "s", turnId: "t" } as const
+    const id = yield* processWithWakes({ wakeTarget: { sessionId: "s" }, provenance: { originator, causedBy } })
+    yield* registry.appendEvent(id, note(1), external)
+    const { event, wakeDelivery } = yield* registry.appendEvent(id, { ...progress, replayKey: "k" }, external)
+    yield* expectEquals("the delivery", wakeDelivery, {
+      wakeId: wakeDelivery?.wakeId,
+      targetSessionId: "s",
+      targetScopeId: "session:s",
+      processId: id,
+      sequence: 2,
+      eventType: "progress",
+      eventInvocation: {
+        scope: { sessionId: "runtime" },
+        subject: { _tag: "ProcessEvent", processId: id, sequence: 2, eventType: "progress" },
+        causedBy: { _tag: "Process", processId: id },
+        replay: { key: "k" }
+      },
+      processCausedBy: causedBy,
+      dedupeKey: `${id}:2`,
+      input: "look",
+      createdAtMs: event.occurredAtMs
+    })
+  },
+
+  *"the target an append names comes before that of the process"({ registry }) {
+    const id = yield* processWithWakes({ wakeTarget: { sessionId: "own", agentFrameId: "f" } })
+    const own = yield* registry.appendEvent(id, progress, external)
+    yield* expectEquals("the own one", own.wakeDelivery?.targetScopeId, "session:own/frame:f")
+    const wakeTargetScope = { sessionId: "named" }
+    const named = yield* registry.appendEvent(id, { ...progress, wakeTargetScope }, external)
+    yield* expectEquals("the named one", named.wakeDelivery?.targetScopeId, "session:named")
+  },
+
+  *"a wake without a target is stored and listed, and calls for no delivery"({ registry }) {
+    const id = yield* processWithWakes()
+    const receipt = yield* registry.appendEvent(id, progress, external)
+    yield* expectEquals("the delivery", receipt.wakeDelivery, undefined)
+    const wake = { input: "look", dedupeKey: `${id}:1` }
+    yield* expectEquals("what is stored", receipt.event.semantics, { wake })
+    yield* expectEquals("what is listed", yield* registry.wakeEventsAfter(id, 0), [receipt.event])
+  },
+
+  "an event whose condition does not hold is stored without a wake, listed nowhere and never delivered": function* ({
+    registry
+  }) {
+    const id = yield* processWithWakes({ wakeTarget: { sessionId: "s" } })
+    for (const request of [
+      { eventType: "progress", payload: { urgent: false, text: "x" } },
+      { eventType: "hinted", payload: { other: 1 } }
+    ]) {
+      const { event, wakeDelivery } = yield* registry.appendEvent(id, request, external)
+      yield* expectEquals("its meaning", [event.semantics, wakeDelivery], [{}, undefined])
+    }
+    yield* expectEquals("what is listed", yield* registry.wakeEventsAfter(id, 0), [])
+    const present = { eventType: "hinted", payload: { wake_input: null } }
+    const { wakeDelivery } = yield* registry.appendEvent(id, present, external)
+    yield* expectEquals("what is present wakes, also null", wakeDelivery?.input, "null")
+  },
+
+  *"a replay answers the delivery anew, for the target that holds at that moment"({ grants, registry }) {
+    const sessionId = `session-${crypto.randomUUID()}`
+    const id = yield* processWithWakes({ wakeTarget: { sessionId } })
+    const request = { ...progress, replayKey: "k" }
+    const first = yield* registry.appendEvent(id, request, external)
+    const replay = (wakeTargetScope?: SessionScope) =>
+      writesNothing(
+        [id],
+        registry.appendEvent(id, wakeTargetScope === undefined ? request : { ...request, wakeTargetScope }, external)
       )
-      yield* expectEquals(
-        "the targets",
-        deliveries.map((delivery) => [delivery?.targetSessionId, delivery?.targetScopeId]),
-        [
-          ["s", "session:s"],
-          ["s", "session:s/frame:f"],
-          ["s", "session:s/frame:g"]
-        ]
-      )
-      yield* expectEquals("how many ids", new Set(deliveries.map((delivery) => delivery?.wakeId)).size, 3)
-    })
-  ),
+    yield* expectEquals("a replay", yield* replay(), first)
+    const named = yield* replay({ sessionId: "named" })
+    yield* expectEquals("one with a target", named.wakeDelivery?.targetScopeId, "session:named")
+    yield* grants.deleteSessionProcessState(sessionId)
+    const late = yield* replay()
+    yield* expectEquals("one without a target", [late.event, late.wakeDelivery], [first.event, undefined])
+  },
 
-  law(
-    "a delivery says whom to wake with what, and which event of which process calls for it",
-    "6.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const causedBy = { _tag: "Turn", sessionId: "s", turnId: "t" } as const
-      const id = yield* wakingProcess({ wakeTarget: { sessionId: "s" }, provenance: { originator, causedBy } })
-      yield* registry.appendEvent(id, note(1), external)
-      const { event, wakeDelivery } = yield* registry.appendEvent(id, { ...progress, replayKey: "k" }, external)
-      yield* expectEquals("the delivery", wakeDelivery, {
-        wakeId: wakeDelivery?.wakeId,
-        targetSessionId: "s",
-        targetScopeId: "session:s",
-        processId: id,
-        sequence: 2,
-        eventType: "progress",
-        eventInvocation: {
-          scope: { sessionId: "runtime" },
-          subject: { _tag: "ProcessEvent", processId: id, sequence: 2, eventType: "progress" },
-          causedBy: { _tag: "Process", processId: id },
-          replay: { key: "k" }
-        },
-        processCausedBy: causedBy,
-        dedupeKey: `${id}:2`,
-        input: "look",
-        createdAtMs: event.occurredAtMs
-      })
-    })
-  ),
+  *"wakes are listed after a sequence, in order, until they are acknowledged; the record is not touched"({ registry }) {
+    const id = yield* processWithWakes()
+    const twin = yield* processWithWakes()
+    for (const request of [progress, note(1), progress, merged]) yield* registry.appendEvent(id, request, external)
+    yield* registry.appendEvent(twin, progress, external)
+    yield* expectEquals("all", yield* wakesOf(id, 0), [1, 3, 4])
+    yield* expectEquals("after 1", yield* wakesOf(id, 1), [3, 4])
+    yield* expectEquals("beyond", [yield* wakesOf(id, 4), yield* wakesOf(id, Number.MAX_SAFE_INTEGER)], [[], []])
+    for (const _ of [1, 2]) yield* writesNothing([id, twin], registry.ackWake(id, 3))
+    yield* expectEquals("what is left", yield* wakesOf(id, 0), [1, 4])
+    yield* writesNothing([id, twin], registry.ackWake(id, 1))
+    yield* expectEquals("what is left then", yield* wakesOf(id, 0), [4])
+    yield* expectEquals("of another process", yield* wakesOf(twin, 0), [1])
+  },
 
-  law(
-    "the target an append names comes before that of the process",
-    "6.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess({ wakeTarget: { sessionId: "own", agentFrameId: "f" } })
-      const own = yield* registry.appendEvent(id, progress, external)
-      yield* expectEquals("the own one", own.wakeDelivery?.targetScopeId, "session:own/frame:f")
-      const wakeTargetScope = { sessionId: "named" }
-      const named = yield* registry.appendEvent(id, { ...progress, wakeTargetScope }, external)
-      yield* expectEquals("the named one", named.wakeDelivery?.targetScopeId, "session:named")
-    })
-  ),
+  *"any sequence may be acknowledged: of a note, of no event yet, of an ended process"({ registry }) {
+    const id = yield* processWithWakes()
+    yield* registry.appendEvent(id, note(1), external)
+    for (const sequence of [0, 1, 2, 99]) yield* writesNothing([id], registry.ackWake(id, sequence))
+    yield* registry.appendEvent(id, progress, external)
+    yield* registry.appendEvent(id, progress, external)
+    yield* expectEquals("what was acknowledged early", yield* wakesOf(id, 0), [3])
+    const ended = yield* endedByLease
+    yield* registry.appendEvent(ended, progress, external)
+    yield* expectEquals("an ended one's", yield* wakesOf(ended, 0), [2])
+    yield* writesNothing([ended], registry.ackWake(ended, 2))
+    yield* expectEquals("nothing is left", yield* wakesOf(ended, 0), [])
+  },
 
-  law(
-    "a wake without a target is stored and listed, and calls for no delivery",
-    "6.2",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess()
-      const receipt = yield* registry.appendEvent(id, progress, external)
-      yield* expectEquals("the delivery", receipt.wakeDelivery, undefined)
-      const wake = { input: "look", dedupeKey: `${id}:1` }
-      yield* expectEquals("what is stored", receipt.event.semantics, { wake })
-      yield* expectEquals("what is listed", yield* registry.wakeEventsAfter(id, 0), [receipt.event])
-    })
-  ),
-
-  law(
-    "an event whose condition does not hold is stored without a wake, listed nowhere and delivered to nobody",
-    "5.3",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess({ wakeTarget: { sessionId: "s" } })
-      for (const request of [
-        { eventType: "progress", payload: { urgent: false, text: "x" } },
-        { eventType: "hinted", payload: { other: 1 } }
-      ]) {
-        const { event, wakeDelivery } = yield* registry.appendEvent(id, request, external)
-        yield* expectEquals("its meaning", [event.semantics, wakeDelivery], [{}, undefined])
-      }
-      yield* expectEquals("what is listed", yield* registry.wakeEventsAfter(id, 0), [])
-      const present = { eventType: "hinted", payload: { wake_input: null } }
-      const { wakeDelivery } = yield* registry.appendEvent(id, present, external)
-      yield* expectEquals("what is present wakes, also null", wakeDelivery?.input, "null")
-    })
-  ),
-
-  law(
-    "a replay answers the delivery anew, for the target that holds at that moment",
-    "6.4",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const grants = yield* HandleGrants
-      const sessionId = `session-${crypto.randomUUID()}`
-      const id = yield* wakingProcess({ wakeTarget: { sessionId } })
-      const request = { ...progress, replayKey: "k" }
-      const first = yield* registry.appendEvent(id, request, external)
-      const replay = (wakeTargetScope?: SessionScope) =>
-        writesNothing(
-          [id],
-          registry.appendEvent(id, wakeTargetScope === undefined ? request : { ...request, wakeTargetScope }, external)
-        )
-      yield* expectEquals("a replay", yield* replay(), first)
-      const named = yield* replay({ sessionId: "named" })
-      yield* expectEquals("one with a target", named.wakeDelivery?.targetScopeId, "session:named")
-      yield* grants.deleteSessionProcessState(sessionId)
-      const late = yield* replay()
-      yield* expectEquals("one without a target", [late.event, late.wakeDelivery], [first.event, undefined])
-    })
-  ),
-
-  law(
-    "wakes are listed after a sequence, in order, until they are acknowledged; the record is not touched",
-    "4.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess()
-      const twin = yield* wakingProcess()
-      for (const request of [progress, note(1), progress, merged]) yield* registry.appendEvent(id, request, external)
-      yield* registry.appendEvent(twin, progress, external)
-      yield* expectEquals("all", yield* wakesOf(id, 0), [1, 3, 4])
-      yield* expectEquals("after 1", yield* wakesOf(id, 1), [3, 4])
-      yield* expectEquals("beyond", [yield* wakesOf(id, 4), yield* wakesOf(id, Number.MAX_SAFE_INTEGER)], [[], []])
-      for (const _ of [1, 2]) yield* writesNothing([id, twin], registry.ackWake(id, 3))
-      yield* expectEquals("what is left", yield* wakesOf(id, 0), [1, 4])
-      yield* writesNothing([id, twin], registry.ackWake(id, 1))
-      yield* expectEquals("what is left then", yield* wakesOf(id, 0), [4])
-      yield* expectEquals("of another process", yield* wakesOf(twin, 0), [1])
-    })
-  ),
-
-  law(
-    "any sequence may be acknowledged: of a note, of no event yet, of an ended process",
-    "4.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const id = yield* wakingProcess()
-      yield* registry.appendEvent(id, note(1), external)
-      for (const sequence of [0, 1, 2, 99]) yield* writesNothing([id], registry.ackWake(id, sequence))
-      yield* registry.appendEvent(id, progress, external)
-      yield* registry.appendEvent(id, progress, external)
-      yield* expectEquals("what was acknowledged early", yield* wakesOf(id, 0), [3])
-      const ended = yield* endedByLease
-      yield* registry.appendEvent(ended, progress, external)
-      yield* expectEquals("an ended one's", yield* wakesOf(ended, 0), [2])
-      yield* writesNothing([ended], registry.ackWake(ended, 2))
-      yield* expectEquals("nothing is left", yield* wakesOf(ended, 0), [])
-    })
-  ),
-
-  law(
-    "the wakes of an unknown process are refused, and so is a sequence that is none",
-    "4.1",
-    Effect.gen(function* () {
-      const registry = yield* ProcessRegistry
-      const unknown = yield* freshId
-      yield* refused("the wakes", "ProcessUnknown", [unknown], registry.wakeEventsAfter(unknown, 0))
-      yield* refused("an acknowledgement", "ProcessUnknown", [unknown], registry.ackWake(unknown, 1))
-      const id = yield* wakingProcess()
-      yield* registry.appendEvent(id, progress, external)
-      for (const sequence of [-1, 0.5, Number.NaN]) {
-        yield* refused("the wakes", "InputInvalid", [id], registry.wakeEventsAfter(id, sequence))
-        yield* refused("an acknowledgement", "InputInvalid", [id], registry.ackWake(id, sequence))
-      }
-      yield* expectEquals("what is left", yield* wakesOf(id, 0), [1])
-    })
-  )
-]
+  *"the wakes of an unknown process are refused, and so is a sequence that is none"({ registry }) {
+    const unknown = yield* freshId
+    yield* refused("the wakes", "ProcessUnknown", [unknown], registry.wakeEventsAfter(unknown, 0))
+    yield* refused("an acknowledgement", "ProcessUnknown", [unknown], registry.ackWake(unknown, 1))
+    const id = yield* processWithWakes()
+    yield* registry.appendEvent(id, progress, external)
+    for (const sequence of [-1, 0.5, Number.NaN]) {
+      yield* refused("the wakes", "InputInvalid", [id], registry.wakeEventsAfter(id, sequence))
+      yield* refused("an acknowledgement", "InputInvalid", [id], registry.ackWake(id, sequence))
+    }
+    yield* expectEquals("what is left", yield* wakesOf(id, 0), [1])
+  }
+})
 
 const originator = { _tag: "Host" } as const
 
@@ -255,10 +202,115 @@ const wakeTypes: ReadonlyArray<EventType> = [
   })
 ]
 
-const wakingProcess = (changes: Parameters<typeof freshProcess>[1] = {}) =>
+const processWithWakes = (changes: Parameters<typeof freshProcess>[1] = {}) =>
   freshProcess("rerunnable", { ...changes, eventTypes: wakeTypes })
 
 const wakesOf = (id: ProcessId, sequence: number) =>
   Effect.flatMap(ProcessRegistry, (registry) =>
     Effect.map(registry.wakeEventsAfter(id, sequence), (events) => events.map((event) => event.sequence))
   )
+
+const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
+  *"a wake is in the outbox with its event: fresh, due at once, and for as long as wakes last"({ outbox }) {
+    const { event, wakeDelivery } = yield* appended(yield* wakingProcess())
+    const [row, ...more] = yield* rowsOf(wakeDelivery.wakeId)
+    yield* expectEquals("how many more", more.length, 0)
+    yield* expectEquals("the row", row, {
+      number: row?.number,
+      wake: wakeDelivery,
+      state: "pending",
+      attempts: 0,
+      nextAttemptAtMs: event.occurredAtMs,
+      expiresAtMs: event.occurredAtMs + wakeTimes.expiryMs,
+      isOpen: true
+    })
+    yield* expectEquals("whether something is due", yield* outbox.isDue, true)
+  },
+
+  *"an event without a wake or a target, a rejected one and a replay write no wake"({ registry }) {
+    const id = yield* wakingProcess()
+    const aimless = yield* freshProcess("rerunnable", { eventTypes: types })
+    yield* registry.appendEvent(id, { eventType: "progress", payload: { urgent: false, text: "x" } }, external)
+    yield* registry.appendEvent(aimless, look, external)
+    yield* rejectedAs("semantics_failed", { eventType: "progress", payload: { urgent: true } }, id)
+    yield* expectEquals("the close requests", yield* claimsOf(id, aimless), [])
+    const request = { ...look, replayKey: "once" }
+    for (const _ of [1, 2, 3]) yield* registry.appendEvent(id, request, external)
+    yield* expectEquals("of three requests under one key", sequencesOf(yield* claimsOf(id)), [2])
+  },
+
+  *"the target that an append names gets the wake"({ registry }) {
+    const id = yield* wakingProcess()
+    const sessionId = `named-${id}`
+    yield* registry.appendEvent(id, { ...look, wakeTargetScope: { sessionId } }, external)
+    const [claim] = yield* claimsOf(id)
+    yield* expectEquals("the target", claim?.wake.targetSessionId, sessionId)
+  },
+
+  *"an end writes the wake that its type declares, whichever operation ends the process"({ registry }) {
+    const leased = yield* wakingProcess()
+    const lease = yield* claimed(leased, yield* freshOwner())
+    yield* registry.completeProcessWithLease(lease, outputs.Success)
+    const outside = yield* wakingProcess("externally_owned")
+    yield* registry.completeProcess(outside, outputs.Success, { _tag: "ExternalOwner" })
+    const own = yield* wakingProcess()
+    yield* registry.appendEvent(own, { eventType: "done", payload: { text: "over" }, replayKey: "end" }, external)
+    const claims = yield* claimsOf(leased, outside, own)
+    const input = (id: ProcessId) => claims.filter(({ wake }) => wake.processId === id).map(({ wake }) => wake.input)
+    yield* expectEquals("by lease", input(leased), ['{"answer":42}'])
+    yield* expectEquals("from outside", input(outside), ['{"answer":42}'])
+    yield* expectEquals("by an event of its own", input(own), ["over"])
+    const [event] = (yield* registry.wakeEventsAfter(leased, 0)).slice(-1)
+    yield* expectEquals("what is listed", event?.semantics.wake, {
+      input: '{"answer":42}',
+      dedupeKey: `${leased}:${event?.sequence}`
+    })
+  },
+
+  *"a selector that misses does not keep a process from ending: the whole payload wakes"({ registry }) {
+    const id = yield* wakingProcess()
+    const lease = yield* claimed(id, yield* freshOwner())
+    yield* registry.completeProcessWithLease(lease, outputs.Failure)
+    const [claim] = yield* claimsOf(id)
+    const parsed = JSON.parse(claim?.wake.input ?? "null") as { readonly await_output?: { readonly code?: string } }
+    yield* expectEquals("the code in it", parsed.await_output?.code, "law_failed")
+  },
+
+  *"unseen wakes of one key merge; a later event arms them again"() {
+    const id = yield* wakingProcess()
+    const key = yield* freshId
+    const merging = appended(id, { eventType: "keyed", payload: { key, text: "same" } })
+    const { wakeDelivery } = yield* merging
+    yield* merging
+    yield* expectEquals("merged", statesOf(yield* rowsOf(wakeDelivery.wakeId)), ["pending"])
+    const [first] = yield* claimsOf(id)
+    yield* expectEquals("the merged one", first?.wake, wakeDelivery)
+    yield* merging
+    yield* expectEquals("behind a claim", statesOf(yield* rowsOf(wakeDelivery.wakeId)), ["enqueuing", "pending"])
+    yield* merging
+    yield* expectEquals("merged again", statesOf(yield* rowsOf(wakeDelivery.wakeId)), ["enqueuing", "pending"])
+    yield* settled(first, "Enqueued")
+    const [second] = yield* claimsOf(id)
+    yield* expectEquals("armed", [second?.wake.wakeId, second?.wake.sequence], [wakeDelivery.wakeId, 3])
+    yield* settled(second, "Enqueued")
+    yield* merging
+    yield* expectEquals("armed after delivery", sequencesOf(yield* claimsOf(id)), [5])
+  },
+
+  *"what a target certainly has not seen goes on merging, what it may have seen does not"({ outbox }) {
+    for (const [seen, states] of [
+      ["no", ["pending"]],
+      ["unknown", ["pending", "pending"]]
+    ] as const) {
+      const id = yield* wakingProcess()
+      const merging = appended(id, { eventType: "keyed", payload: { key: yield* freshId, text: "same" } })
+      const { wakeId } = (yield* merging).wakeDelivery
+      for (const claim of yield* claimsOf(id)) yield* outbox.settle(claim, { _tag: "Defer", delayMs: longMs, seen })
+      yield* merging
+      yield* expectEquals(`seen: ${seen}`, statesOf(yield* rowsOf(wakeId)), states)
+    }
+  }
+})
+
+/** The laws of this file, by subject. */
+export const laws: ReadonlyArray<Law> = [...wakeLaws, ...outboxLaws]
