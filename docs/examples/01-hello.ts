@@ -1,5 +1,5 @@
 /**
- * The smallest durable process: declare an engine, start it, await it. Run it twice: the second run reads the recorded end.
+ * The smallest durable process: declare an engine, start it, await it. Run it twice: the second run reads the recorded output.
  *
  * usage: node dist/docs/examples/01-hello.js [database file]
  */

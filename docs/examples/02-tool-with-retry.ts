@@ -1,7 +1,7 @@
 /**
- * A tool whose service fails now and then. A call of it is a process, known by the id of the call; what it asks the service is
- * a step, tried again with growing pauses. The answer is recorded, so that neither a crash nor a second run of this program
- * asks again.
+ * A tool whose service fails sometimes. Each call of the tool is a process with the id of the call; the request to the service
+ * is a step, retried with exponential back-off. The step's output is recorded, so neither a crash nor a second run of this
+ * program repeats the request.
  *
  * usage: node dist/docs/examples/02-tool-with-retry.js [database file]
  */
@@ -13,7 +13,7 @@ import { Processes, SingleHost, Tool } from "../../src/index.ts"
 
 class ServiceBusy extends Schema.TaggedError<ServiceBusy>()("ServiceBusy", { service: Schema.String }) {}
 
-/** Stands for a service on the network: it is busy twice, then it answers. */
+/** Simulates a service on the network: busy twice, then it answers. */
 const forecast = (() => {
   let calls = 0
   return (city: string): Effect.Effect<{ readonly celsius: number }, ServiceBusy> =>
@@ -25,14 +25,14 @@ const forecast = (() => {
 })()
 
 const Weather = Tool.make("weather", {
-  description: "Tells how warm it is in a city", // a model is told this, and the schemas
+  description: "Tells how warm it is in a city", // a model gets this text, and the schemas
   args: Schema.Struct({ city: Schema.String }),
   success: Schema.Struct({ celsius: Schema.Number }),
   error: ServiceBusy,
-  disposition: "rerunnable", // reading the weather twice harms nobody; a payment would be `owner_bound`
+  disposition: "rerunnable", // reading the weather twice does no harm; a payment would be `owner_bound`
   run: ({ city }, ctx) =>
     ctx.step("ask", forecast(city), {
-      // A service that stays busy has failed for good: a body that runs again is told so, and does not ask it.
+      // If every attempt fails, the failure is recorded: a body that runs again gets it, and sends no request.
       error: ServiceBusy,
       retry: Schedule.exponential("10 millis").pipe(Schedule.intersect(Schedule.recurs(4)))
     })

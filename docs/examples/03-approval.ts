@@ -1,8 +1,8 @@
 /**
- * An approval that survives restarts: the first run builds and ends while the release waits, anybody approves it from
- * another program at any time, and the next run goes on after the wait. Nothing is built twice.
+ * An approval that survives restarts: the first run builds and ends while the release waits, a person approves it from another
+ * program at any time, and the next run continues after the wait. Nothing is built twice.
  *
- * usage: node dist/docs/examples/03-approval.js [database file]              starts it, or goes on with it
+ * usage: node dist/docs/examples/03-approval.js [database file]              starts or resumes it
  *        node dist/docs/examples/03-approval.js [database file] approve ana  approves it, whether a host runs or not
  */
 import * as Console from "effect/Console"
@@ -33,7 +33,7 @@ const id = "release-app-7"
 const release = Effect.gen(function* () {
   const processes = yield* Processes
   const handle = yield* processes.start(Release, { id, payload: { app: "app" } })
-  // A program that has nothing else to do may end: what waits is on disk.
+  // A program with nothing else to do may end: the waiting process is on disk.
   const settled = yield* handle.changes.pipe(
     Stream.filter((record) => record.wait !== undefined || record.status._tag !== "Running"),
     Stream.runHead
@@ -42,7 +42,7 @@ const release = Effect.gen(function* () {
   yield* Console.log(waits ? "waiting for an approval" : yield* handle.await)
 })
 
-/** Sends the signal from a program that runs no bodies: it needs neither an engine nor a sweep. */
+/** Sends the signal from a program that runs no bodies, and so needs neither an engine nor a sweep. */
 const approve = (by: string) =>
   Effect.gen(function* () {
     const processes = yield* Processes

@@ -1,6 +1,6 @@
 /**
- * Sub-agents: one process starts several, waits for as many answers as it needs, and cancels the rest. A child is a process
- * of its own, so a parent that runs again after a crash finds the children it started, and starts none twice.
+ * Sub-agents: one process starts several, waits for as many answers as it needs, and cancels the rest. Each child is a process,
+ * so a parent that runs again after a crash attaches to the children it started, and starts none twice.
  *
  * usage: node dist/docs/examples/04-sub-agents.js [database file]
  */
@@ -31,7 +31,7 @@ const Research = Engine.make("research", {
       const ask = (source: string) => ctx.start(Ask, { name: source, payload: { source, question } })
       const [wiki, paper, archive] = yield* Effect.all([ask("wiki"), ask("paper"), ask("archive")])
 
-      // Both are waited for at once; meanwhile this body's slot is free for them.
+      // Waits for both at once, and releases its slot meanwhile.
       const answers = yield* Effect.all([wiki.await, paper.await], { concurrency: "unbounded" })
 
       yield* archive.cancel("two answers are enough")

@@ -1,6 +1,6 @@
 /**
- * Work that somebody else does: it is registered here, done outside, and completed by a webhook. No host ever runs it, and
- * nobody gives it up because it takes long.
+ * Work of an outside system: this program registers it, the outside system does it and completes it by a webhook. No host runs
+ * it, and no sweep gives it up because it takes long.
  *
  * usage: node dist/docs/examples/05-webhook.js [database file]
  */
@@ -19,7 +19,7 @@ import { ProcessRegistry } from "../../src/operations.ts"
 
 const Rendered = Schema.Struct({ url: Schema.String })
 
-/** The types of the outside work, for a handle on it. It stands in no host's list of engines. */
+/** The types of the outside work, for a handle on it. No host lists it among its engines. */
 const Render = Engine.make("render", {
   version: "1",
   payload: Schema.Unknown,
@@ -28,7 +28,7 @@ const Render = Engine.make("render", {
   run: () => Effect.dieMessage("rendering is done outside")
 })
 
-/** Serves `POST /hooks/{process id}`: 200 when the end is recorded, as often as it is sent; 409 when it contradicts the record. */
+/** Serves `POST /hooks/{process id}`: 200 if the end is recorded, also if it is sent again; 409 if it contradicts the record. */
 const webhooks = Effect.gen(function* () {
   const registry = yield* ProcessRegistry.ProcessRegistry
   const runtime = yield* Effect.runtime()
@@ -72,7 +72,7 @@ const webhooks = Effect.gen(function* () {
   return `http://127.0.0.1:${port}/hooks`
 })
 
-/** Stands for the outside system: it calls back. */
+/** Simulates the outside system, which calls the webhook. */
 const callBack = (address: string, url: string) =>
   Effect.promise(() => fetch(address, { method: "POST", body: JSON.stringify({ url }) }).then(({ status }) => status))
 

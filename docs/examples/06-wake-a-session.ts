@@ -1,5 +1,6 @@
 /**
- * A build outside this host wakes a session: its end is an event, the event owes a wake, the host's sink delivers it.
+ * A build outside this host wakes a session: its end is an event, the event puts a wake into the outbox, the host's sink
+ * delivers it.
  *
  * usage: node dist/docs/examples/06-wake-a-session.js [database file]
  */
@@ -9,7 +10,7 @@ import { Ids, SingleHost, WakeSink } from "../../src/index.ts"
 import { type EventType, Provenance, Registration, WakeDelivery } from "../../src/model.ts"
 import { Authority, ProcessRegistry, WakeOutbox } from "../../src/operations.ts"
 
-/** What a session is to hear of, and what it reads: the field `text` of the payload. */
+/** An event that wakes a session, whose input is the field `text` of the payload. */
 const built: EventType.EventType = {
   name: "built",
   payloadSchema: { schema: { type: "object", required: ["text"], properties: { text: { type: "string" } } } },
@@ -33,7 +34,7 @@ const program = Effect.gen(function* () {
   })
   const request = { eventType: "built", payload: { text: "all tests pass" }, replayKey: "built" }
   const { wakeDelivery } = yield* registry.appendEvent(id, request, Authority.external)
-  // From here on the wake is owed, whatever happens to this host.
+  // The wake is durable now: if this host stops, another one delivers it.
   const delivered = Effect.map(outbox.rowsOf(wakeDelivery?.wakeId ?? ""), ([row]) => row?.state === "enqueued")
   yield* Effect.repeat(Effect.delay(delivered, "10 millis"), { until: (is) => is })
 })

@@ -1,5 +1,5 @@
 /**
- * The library without Effect: bodies are async functions, a host is started and stopped, and what goes wrong is thrown.
+ * The library without Effect: bodies are async functions, the program starts and stops a host, and failures are thrown.
  *
  * usage: node dist/docs/examples/07-promises.js [database file]
  */
@@ -21,7 +21,7 @@ const order = engine("order", {
   events: [Progress],
   disposition: "rerunnable",
   run: async ({ item }, ctx) => {
-    // Hand the signal on to whatever takes one: `fetch(url, { signal })`.
+    // Pass the signal on: `fetch(url, { signal })`.
     const reserved = await ctx.step("reserve", async (signal) => {
       signal.throwIfAborted()
       if (item === "unicorn") throw new OutOfStock({ item })

@@ -1,5 +1,5 @@
 /**
- * The empty adapter that "Write your own store" begins with: it compiles, does nothing yet, and is told which laws it breaks.
+ * The empty adapter of "Write your own store": it compiles, does nothing yet, and the certificate lists the laws it breaks.
  *
  * usage: node dist/docs/examples/09-own-store.js
  */

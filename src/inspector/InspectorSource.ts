@@ -21,7 +21,7 @@ export interface InspectorParts {
   /**
    * The supervision tree: a node, or several.
    *
-   * Shape: `{ id, kind?, state?, restarts?, children?: […], …}`; every further field is shown as it is.
+   * Shape: `{ name, kind?, state?, note?, children?: […], … }`; every further field is shown as it is.
    */
   readonly tree?: Part
   /** The last sweeps, newest first. Shape: `[{ at_ms, duration_ms?, problem?, dead?: [{ owner_id, leases }], admitted: [id], ended: [{ id, as }], deferred: [{ id, reason }] }]`. */

@@ -2,14 +2,13 @@
  * What only some hosts have: the supervision tree, the last sweeps, the wake outbox.
  */
 import type { PartView } from "../View.ts"
+import type { BlockedView, WakeView } from "../views/wakes.ts"
 import { openRedrive } from "./actions.ts"
 import { get, sentenceOf } from "./connection.ts"
 import type { Child } from "./dom.ts"
 import { button, fill, h, notice, panel, pill } from "./dom.ts"
 import { processLink } from "./facts.ts"
 import { ageOf, brief, spanOf, timeAndAge, wordsOf } from "./text.ts"
-
-type Fields = Readonly<Record<string, unknown>>
 
 /** A view that reads itself again on demand. */
 export interface PartPanel {
@@ -19,203 +18,194 @@ export interface PartPanel {
 
 /** The supervision tree. */
 export const makeTree = (): PartPanel =>
-  makePart("tree", "Supervision tree", "This host offers no supervision tree; a file never has one.", (value) =>
-    panel("Supervision tree", h("ul", "tree", ...listOf(value).map(branchOf)))
+  makePart<Node | ReadonlyArray<Node>>(
+    "tree",
+    "Supervision tree",
+    "This host offers no supervision tree; a file never has one.",
+    (tree) => panel("Supervision tree", h("ul", "tree", ...[tree].flat().map(branchOf)))
   )
 
 /** The last sweeps, newest first. */
 export const makeSweeps = (): PartPanel =>
-  makePart("sweeps", "Sweeps", "This host keeps no sweep reports; a file never has any.", (value) => {
-    const reports = listOf(value)
-    if (reports.length === 0) return notice("empty", "No sweep yet", "The first one is reported here.")
-    return panel("Sweeps", ...reports.map(sweepOf))
-  })
+  makePart<ReadonlyArray<Sweep>>(
+    "sweeps",
+    "Sweeps",
+    "This host keeps no sweep reports; a file never has any.",
+    (all) =>
+      all.length === 0
+        ? notice("empty", "No sweep yet", "The first one is reported here.")
+        : panel("Sweeps", ...all.map(sweepOf))
+  )
 
 /** The wake outbox; `mayRedrive` says whether discarded wakes may be sent again. */
 export const makeWakes = (mayRedrive: () => boolean): PartPanel => {
-  const part: PartPanel = makePart("wakes", "Wake outbox", "This host offers no wake outbox here.", (value) => {
-    const { rows, counts, blocked, rows_left_off: rowsLeft, blocked_left_off: blockedLeft } = fieldsOf(value)
-    const all = listOf(Array.isArray(value) ? value : rows)
-    const chips = countsOf(fieldsOf(counts)).map(([state, count]) =>
-      h("span", "chip", `${state} `, h("b", {}, String(count)))
-    )
-    const groups = listOf(blocked)
-    return h(
-      "div",
-      {},
-      panel(
-        "Wake outbox",
-        chips.length > 0 && h("div", "chips", ...chips),
-        all.length === 0
-          ? notice("empty", "No wakes", "Wakes that are pending or discarded appear here.")
-          : wakeTable(all, mayRedrive(), () => part.refresh()),
-        leftOff(rowsLeft)
-      ),
-      groups.length > 0 && panel("Blocked groups", blockedTable(groups), leftOff(blockedLeft))
-    )
-  })
+  const part = makePart<Outbox>(
+    "wakes",
+    "Wake outbox",
+    "This host offers no wake outbox here.",
+    ({ counts, rows, blocked = [], ...left }) =>
+      h(
+        "div",
+        {},
+        panel(
+          "Wake outbox",
+          h("div", "chips", ...countsOf(counts)),
+          rows.length === 0
+            ? notice("empty", "No wakes", "Wakes that are pending or discarded appear here.")
+            : wakeTable(rows, mayRedrive(), () => part.refresh()),
+          leftOff(left.rows_left_off)
+        ),
+        blocked.length > 0 && panel("Blocked groups", blockedTable(blocked), leftOff(left.blocked_left_off))
+      )
+  )
   return part
 }
 
-const makePart = (path: string, title: string, absent: string, show: (value: unknown) => HTMLElement): PartPanel => {
+const makePart = <A>(path: string, title: string, absent: string, show: (value: A) => HTMLElement): PartPanel => {
   const element = h("div", "part", notice("loading", `Reading: ${title}…`))
   const refresh = (): void => {
-    get<PartView>(path).then(
-      (part) =>
-        fill(element, part.available ? show(part.value) : notice("empty", `${title}: not available here`, absent)),
-      (error: unknown) => fill(element, notice("error", `${title} could not be read`, sentenceOf(error)))
-    )
+    get<PartView>(path)
+      .then(
+        (part) => (part.available ? show(part.value as A) : notice("empty", `${title}: not available here`, absent)) // the shape that a host promises for this part
+      )
+      .catch((error: unknown) => notice("error", `${title} could not be read`, sentenceOf(error)))
+      .then((shown) => fill(element, shown))
   }
   return { element, refresh }
 }
 
-const branchOf = (value: unknown): HTMLElement => {
-  const { name, kind, state, note, children, ...rest } = fieldsOf(value)
-  const inner = listOf(children)
-  const shown = Object.entries(rest).filter(([, field]) => field !== undefined && field !== null)
-  const line = [
-    h("b", "mono", textOf(name, "?")),
-    typeof kind === "string" && h("span", "muted", ` ${kind}`),
-    typeof state === "string" && pill(state),
-    typeof note === "string" && h("span", "muted", ` ${note}`),
-    ...shown.map(([key, field]) => h("span", "mark", `${wordsOf(key)}: ${scalarOf(key, field)}`))
-  ]
-  if (inner.length === 0) return h("li", {}, h("div", "branch", ...line))
-  return h("li", {}, h("details", { open: true }, h("summary", "branch", ...line), h("ul", {}, ...inner.map(branchOf))))
+/** A supervisor or what it supervises; further fields are shown as they are. */
+interface Node {
+  readonly name: string
+  readonly kind?: string
+  readonly state?: string
+  readonly note?: string
+  readonly children?: ReadonlyArray<Node>
 }
 
-const sweepOf = (value: unknown): HTMLElement => {
-  const { at_ms: at, duration_ms: took, problem, dead, ...lists } = fieldsOf(value)
-  const [admitted, ended, deferred] = [listOf(lists.admitted), listOf(lists.ended), listOf(lists.deferred)]
-  return h(
+const branchOf = ({ name, kind, state, note, children = [], ...rest }: Node): HTMLElement => {
+  const line = [
+    h("b", "mono", name),
+    kind !== undefined && h("span", "muted", ` ${kind}`),
+    state !== undefined && pill(state),
+    note !== undefined && h("span", "muted", ` ${note}`),
+    ...Object.entries(rest).map(([key, field]) => h("span", "mark", `${wordsOf(key)}: ${scalarOf(key, field)}`))
+  ]
+  if (children.length === 0) return h("li", {}, h("div", "branch", ...line))
+  const inner = h("ul", {}, ...children.map(branchOf))
+  return h("li", {}, h("details", { open: true }, h("summary", "branch", ...line), inner))
+}
+
+const scalarOf = (key: string, value: unknown): string =>
+  key.endsWith("_ms") && typeof value === "number" ? ageOf(value) : brief(value, 80)
+
+/** A process that a sweep met: its id alone, or with what became of it. */
+type Met =
+  | string
+  | { readonly id: string; readonly as?: string; readonly reason?: { readonly why: string; readonly problem?: string } }
+
+interface Sweep {
+  readonly at_ms: number
+  readonly duration_ms?: number
+  readonly problem?: string
+  readonly dead?: ReadonlyArray<{ readonly owner_id: string; readonly leases: number }>
+  readonly admitted: ReadonlyArray<Met>
+  readonly ended: ReadonlyArray<Met>
+  readonly deferred: ReadonlyArray<Met>
+}
+
+const sweepOf = ({ at_ms: at, duration_ms: took, problem, dead = [], admitted, ended, deferred }: Sweep): HTMLElement =>
+  h(
     "details",
     { class: "sweep", open: admitted.length + ended.length + deferred.length > 0 },
     h(
       "summary",
       {},
-      typeof at === "number" ? timeAndAge(at) : "sweep",
-      typeof took === "number" && ` · ${spanOf(took)}`,
-      typeof problem === "string"
-        ? ` · failed: ${problem}`
-        : ` · admitted ${admitted.length}, ended ${ended.length}, deferred ${deferred.length}`
+      timeAndAge(at),
+      took !== undefined && ` · ${spanOf(took)}`,
+      problem === undefined
+        ? ` · admitted ${admitted.length}, ended ${ended.length}, deferred ${deferred.length}`
+        : ` · failed: ${problem}`
     ),
-    ...listOf(dead)
-      .map(fieldsOf)
-      .map(({ owner_id: id, leases }) =>
-        h("p", {}, `${id} is proven dead; it left ${leases} ${leases === 1 ? "lease" : "leases"}.`)
-      ),
-    sweepGroup("admitted", admitted),
-    sweepGroup("ended", ended),
-    sweepGroup("deferred", deferred)
+    ...dead.map(({ owner_id: id, leases }) =>
+      h("p", {}, `${id} is proven dead; it left ${leases} ${leases === 1 ? "lease" : "leases"}.`)
+    ),
+    ...Object.entries({ admitted, ended, deferred }).map(
+      ([name, all]) =>
+        all.length > 0 && h("div", "sweep-group", h("h3", {}, `${name} ${all.length}`), h("ul", {}, ...all.map(metOf)))
+    )
   )
+
+const metOf = (met: Met): HTMLElement => {
+  const { id, as, reason } = typeof met === "string" ? { id: met } : met
+  const words = [as, reason && wordsOf(reason.why), reason?.problem].filter((word) => word !== undefined)
+  return h("li", {}, processLink(id), " ", h("span", "muted", words.join(": ")))
 }
 
-const sweepGroup = (name: string, entries: ReadonlyArray<unknown>): Child =>
-  entries.length > 0 &&
-  h("div", "sweep-group", h("h3", {}, `${name} ${entries.length}`), h("ul", {}, ...entries.map(sweepEntry)))
-
-const sweepEntry = (entry: unknown): HTMLElement => {
-  const { id, as, reason } = fieldsOf(entry)
-  const { why, problem } = fieldsOf(reason)
-  const words = [as, typeof reason === "string" ? reason : typeof why === "string" && wordsOf(why), problem]
-  return h(
-    "li",
-    {},
-    processLink(typeof entry === "string" ? entry : textOf(id)),
-    " ",
-    h("span", "muted", words.filter((word) => typeof word === "string").join(": "))
-  )
+interface Outbox {
+  readonly counts: Readonly<Record<string, number | Readonly<Record<string, number>>>>
+  readonly rows: ReadonlyArray<WakeView>
+  readonly rows_left_off?: number
+  readonly blocked?: ReadonlyArray<BlockedView>
+  readonly blocked_left_off?: number
 }
 
-const wakeTable = (wakes: ReadonlyArray<unknown>, mayRedrive: boolean, done: () => void): HTMLElement =>
+/** Counts by state; those of the discarded by reason, too. */
+const countsOf = (counts: Outbox["counts"]): ReadonlyArray<HTMLElement> =>
+  Object.entries(counts).flatMap(([state, count]) => {
+    const all = typeof count === "number" ? { [state]: count } : count
+    return Object.entries(all).map(([reason, each]) =>
+      h("span", "chip", reason === state ? `${state} ` : `${state} (${reason}) `, h("b", {}, each))
+    )
+  })
+
+const wakeTable = (wakes: ReadonlyArray<WakeView>, mayRedrive: boolean, done: () => void): HTMLElement =>
   tableOf(
     "Wakes",
     ["state", "process", "event", "session", "attempts", "next attempt", "wake", ""],
-    wakes.map(fieldsOf).map((wake) => {
-      const { state, discard_reason: why, blocked_by: first, target_scope_id: scope, target_session_id: session } = wake
-      const id = textOf(wake.wake_id)
-      const isPending = state !== "discarded" && state !== "enqueued"
-      return [
-        [
-          pill(textOf(state, "?")),
-          typeof why === "string" && ` ${why}`,
-          first !== undefined && " behind ",
-          wakeName(first)
-        ],
-        processLink(textOf(wake.process_id)),
-        `#${textOf(wake.sequence)}`,
-        h("span", "mono", textOf(scope ?? session)),
-        textOf(wake.attempts, "0"),
-        isPending ? momentOf(wake.next_attempt_at_ms) : "–",
-        wakeName(id),
-        state === "discarded" && button("small", "Redrive…", () => openRedrive(id, done), { disabled: !mayRedrive })
-      ]
-    })
+    wakes.map(({ wake_id: id, state, discard_reason: why, blocked_by: first, ...wake }) => [
+      h("span", {}, pill(state), why !== undefined && ` ${why}`, first !== undefined && " behind ", wakeName(first)),
+      processLink(wake.process_id),
+      `#${wake.sequence}`,
+      h("span", "mono", wake.target_scope_id ?? wake.target_session_id),
+      wake.attempts,
+      state === "discarded" || state === "enqueued" ? "–" : ageOf(wake.next_attempt_at_ms),
+      wakeName(id),
+      state === "discarded" && button("small", "Redrive…", () => openRedrive(id, done), { disabled: !mayRedrive })
+    ])
   )
 
-const blockedTable = (groups: ReadonlyArray<unknown>): HTMLElement =>
+const blockedTable = (groups: ReadonlyArray<BlockedView>): HTMLElement =>
   tableOf(
     "Blocked groups",
     ["process", "session", "waiting", "behind event", "state", "attempts", "next attempt", "unblocked by"],
-    groups
-      .map(fieldsOf)
-      .map((group) => [
-        processLink(textOf(group.process_id)),
-        h("span", "mono", textOf(group.target_scope_id)),
-        textOf(group.waiting),
-        `#${textOf(group.sequence)}`,
-        pill(textOf(group.state, "?")),
-        textOf(group.attempts, "0"),
-        momentOf(group.next_attempt_at_ms),
-        wakeName(group.unblocked_by)
-      ])
+    groups.map((group) => [
+      processLink(group.process_id),
+      h("span", "mono", group.target_scope_id),
+      group.waiting,
+      `#${group.sequence}`,
+      pill(group.state),
+      group.attempts,
+      ageOf(group.next_attempt_at_ms),
+      wakeName(group.unblocked_by)
+    ])
   )
-
-type Cell = Child | ReadonlyArray<Child>
 
 const tableOf = (
   label: string,
   titles: ReadonlyArray<string>,
-  rows: ReadonlyArray<ReadonlyArray<Cell>>
+  rows: ReadonlyArray<ReadonlyArray<Child>>
 ): HTMLElement => {
-  const cellOf = (cell: Cell) => h("td", {}, ...(Array.isArray(cell) ? cell : [cell]))
-  return h(
-    "div",
-    { class: "table", tabindex: 0, role: "region", "aria-label": label },
-    h(
-      "table",
-      {},
-      h("thead", {}, h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title)))),
-      h("tbody", {}, ...rows.map((cells) => h("tr", {}, ...cells.map(cellOf))))
-    )
-  )
+  const head = h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title)))
+  const lines = rows.map((cells) => h("tr", {}, ...cells.map((cell) => h("td", {}, cell))))
+  const table = h("table", {}, h("thead", {}, head), h("tbody", {}, ...lines))
+  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": label }, table)
 }
 
-/** Counts by state; those of the discarded by reason, too. */
-const countsOf = (counts: Fields): ReadonlyArray<readonly [string, unknown]> =>
-  Object.entries(counts).flatMap(
-    ([state, count]): ReadonlyArray<readonly [string, unknown]> =>
-      typeof count === "object"
-        ? Object.entries(fieldsOf(count)).map(([reason, each]) => [`${state} (${reason})`, each])
-        : [[state, count]]
-  )
-
-const leftOff = (count: unknown): Child =>
-  typeof count === "number" &&
+const leftOff = (count = 0): Child =>
   count > 0 &&
   h("p", "left-off", `${count} more are not shown: `, h("code", {}, "holdfast wakes"), " lists all of them.")
 
-/** An id is long: its beginning tells it from others, and it can be copied whole. */
-const wakeName = (id: unknown): Child => typeof id === "string" && h("span", { class: "mono wake-id", title: id }, id)
-
-const momentOf = (ms: unknown): string => (typeof ms === "number" ? ageOf(ms) : "–")
-
-const scalarOf = (key: string, value: unknown): string =>
-  key.endsWith("_ms") && typeof value === "number" && value > 1_000_000_000_000 ? ageOf(value) : brief(value, 80)
-
-const textOf = (value: unknown, absent = ""): string => String(value ?? absent)
-
-const listOf = (value: unknown): ReadonlyArray<unknown> =>
-  Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]
-
-const fieldsOf = (value: unknown): Fields => (typeof value === "object" && value !== null ? (value as Fields) : {}) // any object has fields
+/** The id of a wake is long: it is cut, and its title has all of it. */
+const wakeName = (id: string | undefined): Child =>
+  id !== undefined && h("span", { class: "mono wake-id", title: id }, id)
