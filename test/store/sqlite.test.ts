@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FC from "effect/FastCheck"
 import * as Scope from "effect/Scope"
 import { vi } from "vitest"
 import * as Facts from "../../src/model/facts.ts"
@@ -221,6 +222,46 @@ describe("several stores on one file", () => {
       yield* other.note("p", 1)
       assert.deepStrictEqual(yield* changed, ["p"])
       assert.deepStrictEqual([...(yield* other.store.externalChanges)].map(String), ["own"])
+    })
+  )
+
+  const step = FC.constantFrom(
+    "one writes p",
+    "one writes q",
+    "other writes p",
+    "other writes q",
+    "one looks",
+    "one reads p"
+  )
+
+  it.scopedLive("no history of writes and looks hides a change of the other, or shows an own one", () =>
+    Effect.gen(function* () {
+      const [one, other] = yield* two
+      yield* one.register("p")
+      yield* one.register("q")
+      let notes = 0
+      const history = FC.asyncProperty(FC.array(step, { maxLength: 12 }), (steps) =>
+        Effect.runPromise(
+          Effect.gen(function* () {
+            yield* one.store.externalChanges
+            const expected = new Set<string>()
+            for (const taken of [...steps, "one looks"]) {
+              const id = taken.at(-1) as string
+              if (taken.startsWith("one writes")) yield* one.note(id, notes++)
+              else if (taken.startsWith("one reads")) yield* one.store.find(processId(id))
+              else if (taken.startsWith("other writes")) {
+                yield* other.note(id, notes++)
+                expected.add(id)
+              } else {
+                const seen = [...(yield* one.store.externalChanges)].map(String)
+                assert.deepStrictEqual(seen.sort(), [...expected].sort())
+                expected.clear()
+              }
+            }
+          })
+        )
+      )
+      yield* Effect.promise(() => FC.assert(history, { numRuns: 100 }))
     })
   )
 })

@@ -13,6 +13,7 @@ import { eventTypesHash } from "../../model/Registration.ts"
 import type { Change, Plan, ProcessRow, View, Write } from "../Decision.ts"
 import type { WakeTimes } from "../Outbox.ts"
 import type { RenewedPage, RenewPage } from "../ProcessStore.ts"
+import * as ChangesElsewhere from "./ChangesElsewhere.ts"
 import * as Children from "./children.ts"
 import type { EventColumns, GrantColumns, RowColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
@@ -43,9 +44,6 @@ export interface Rows {
   readonly externalChanges: () => ReadonlyArray<ProcessId>
 }
 
-/** How many changed rows one poll looks at. */
-const pollPage = 1_000
-
 /** How many leases one transaction renews: half of what it may, so that a page holds the loop for a few milliseconds. */
 export const renewalPage = 500
 
@@ -61,11 +59,8 @@ export const make = (db: Database, times: WakeTimes): Rows => {
   const types: Columns.EventTypesCache = new Map()
   const written: Array<Change> = []
   let version = dataVersion(sql)
-  let polledVersion = version
   let nextChange = lastChange(sql) + 1
-  let firstChange = nextChange
-  let polledChange = nextChange - 1
-  const own = new Set<number>()
+  const elsewhere = ChangesElsewhere.make(sql, version, nextChange - 1)
 
   const load = (id: ProcessId): Stored | undefined => {
     const known = cache.get(id)
@@ -219,7 +214,6 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     version = present
     cache.clear()
     nextChange = lastChange(sql) + 1
-    firstChange = nextChange
   }
 
   return {
@@ -233,6 +227,7 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     renewLeases,
     begin: () => {
       forgetIfStale()
+      elsewhere.look(version)
       cache.begin()
     },
     committed: () => {
@@ -240,19 +235,15 @@ export const make = (db: Database, times: WakeTimes): Rows => {
         const { eventTypes } = row.base.registration
         types.set(eventTypesHash(eventTypes), eventTypes)
       }
-      // No other process committed since the last poll, so there is nothing before this commit that a poll should find.
-      if (version === polledVersion) polledChange = nextChange - 1
-      else if (own.size < cacheSize) for (let change = firstChange; change < nextChange; change++) own.add(change)
-      firstChange = nextChange
+      elsewhere.skipTo(nextChange - 1)
       return written.splice(0, written.length)
     },
     rolledBack: () => {
       written.length = 0
       // A commit that failed may be on the disk: the cache may be behind the file, and the next poll reports what it finds.
       cache.clear()
-      polledVersion = -1
+      elsewhere.lookAgain()
       nextChange = lastChange(sql) + 1
-      firstChange = nextChange
     },
     cached: (id) => {
       try {
@@ -264,19 +255,8 @@ export const make = (db: Database, times: WakeTimes): Rows => {
       return cache.committed(id)?.row
     },
     externalChanges: () => {
-      const present = dataVersion(sql)
-      if (present === polledVersion) return []
-      polledVersion = present
-      const changed = sql.changedSince.all(polledChange, polledChange, pollPage) as ReadonlyArray<{
-        readonly id: ProcessId
-        readonly change: number
-      }>
-      polledChange = changed.at(-1)?.change ?? polledChange
-      // A long absence is caught up in pages, one a poll.
-      if (changed.length === pollPage) polledVersion = -1
-      const elsewhere = changed.filter(({ change }) => !own.has(change))
-      own.clear()
-      return elsewhere.map(({ id }) => id)
+      elsewhere.look(dataVersion(sql))
+      return elsewhere.take()
     }
   }
 }
