@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type { AppendReceipt, AppendRequest } from "../model/Append.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import type {
   CompletionRefused,
@@ -20,7 +19,7 @@ import type {
   StoreError
 } from "../model/errors.ts"
 import { ProcessUnknown, RegistrationInvalid } from "../model/errors.ts"
-import type { AbandonRequest, ExternalRef } from "../model/facts.ts"
+import type { AbandonRequest, AppendReceipt, AppendRequest, ExternalRef } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { ProcessId as ProcessIdSchema, signalEventType, signalNameProblem, signalReplayKey } from "../model/ids.ts"

@@ -9,12 +9,12 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import type { AppendRequest } from "../model/Append.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import * as Output from "../model/AwaitOutput.ts"
 import { InputInvalid } from "../model/errors.ts"
+import type { AppendRequest } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
-import { firstIssue, jsonProblem, maxLength } from "../model/json.ts"
+import { limits as defaults, firstIssue, jsonProblem, snapshot } from "../model/json.ts"
 import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import { LeaseOwner as LeaseOwnerSchema, Lease as LeaseSchema } from "../model/Lease.ts"
 import { SessionScope } from "../model/Provenance.ts"
@@ -22,7 +22,7 @@ import type { Authority } from "./decisions/authority.ts"
 
 /** The largest value that a host accepts. Provide another value to the layers of the store to change it. */
 export class Limits extends Context.Reference<Limits>()("holdfast/store/Limits", {
-  defaultValue: () => ({ maxLength })
+  defaultValue: () => ({ maxLength: defaults.maxLength })
 }) {}
 
 /** The checks of values that may be large, under a host's limits. */
@@ -44,7 +44,10 @@ export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
   return {
     maxLength: limits.maxLength,
     json,
-    shape: (field, schema, value) => Either.flatMap(json(field, value), (copy) => fitting(field, schema, copy)),
+    shape: (field, schema, value) =>
+      value === undefined
+        ? invalid(field, "is missing")
+        : Either.flatMap(json(field, value), (copy) => fitting(field, schema, copy)),
     appendRequest: (request) => {
       if (typeof request !== "object" || request === null) return invalid("request", "is no append request")
       const { eventType, payload, replayKey, wakeTargetScope } = request
@@ -74,12 +77,10 @@ export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
 })
 
 const jsonUpTo = <A>(most: number, field: string, value: A): Either.Either<A, InputInvalid> => {
-  const found = jsonProblem(value)
-  if (found !== undefined) return invalid(`${field}${found.path}`, `${found.problem}, not JSON`)
-  const text = JSON.stringify(value)
-  return text.length > most
-    ? invalid(field, `is ${text.length} characters of JSON; at most ${most} are stored: keep large values elsewhere`)
-    : Either.right(JSON.parse(text) as A) // JSON in, the same JSON out
+  return Either.mapBoth(snapshot(value, most), {
+    onLeft: ({ path, problem }) => new InputInvalid({ field: `${field}${path}`, problem }),
+    onRight: (copy) => copy as A // the same JSON
+  })
 }
 
 /** A process id: text that any store can keep. Whether it is blank is the registration's question. */

@@ -77,7 +77,7 @@ const notJson = {
   "not a number": { a: Number.NaN },
   "a date": { a: new Date(0) },
   "a big integer": { a: 1n },
-  undefined: { a: undefined },
+  undefined: { a: [undefined] },
   "too much": { a: "x".repeat(maxLength) }
 }
 const notRecords = { null: null, undefined, "a text": "x", "a number": 5, "nothing in it": {}, "a list": [] }

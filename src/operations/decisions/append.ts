@@ -3,7 +3,6 @@
  */
 import * as Either from "effect/Either"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
-import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
 import type { EventType } from "../../model/EventType.ts"
 import { payloadProblem, reservedEventTypes } from "../../model/EventType.ts"
 import type { LeaseLost } from "../../model/errors.ts"
@@ -13,7 +12,7 @@ import {
   type ProcessUnknown,
   TerminalOutcomeMismatch
 } from "../../model/errors.ts"
-import type { Fact } from "../../model/facts.ts"
+import type { AppendReceipt, AppendRequest, Fact } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { MaterializedSemantics, ProcessEvent } from "../../model/ProcessEvent.ts"

@@ -3,10 +3,9 @@
  * entry that a re-execution reads instead of doing it again.
  */
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
-import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
 import type { LeaseLost } from "../../model/errors.ts"
 import { ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
-import type { WaitOutcome, WaitState } from "../../model/facts.ts"
+import type { AppendReceipt, AppendRequest, WaitOutcome, WaitState } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"

@@ -3,9 +3,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { AppendRequest } from "../../model/Append.ts"
 import { reservedEventTypes } from "../../model/EventType.ts"
 import type { EventRejected } from "../../model/errors.ts"
+import type { AppendRequest } from "../../model/facts.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { isFold, logOf, note, recordOf, refused, rejectedAs, typesOf, writesNothing } from "../evidence.ts"
 import { freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"

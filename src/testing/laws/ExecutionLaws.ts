@@ -2,8 +2,8 @@
  * Laws of what bodies write, of passivation, and of later starts.
  */
 import * as Effect from "effect/Effect"
-import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
 import type { InputInvalid } from "../../model/errors.ts"
+import type { AppendReceipt, AppendRequest } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalOperation } from "../../model/JournalEntry.ts"
 import type { AppendRefusal } from "../../operations/decisions/append.ts"
