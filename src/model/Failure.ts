@@ -47,7 +47,33 @@ export const errorOf = ({ name, message, stack, cause, code, data }: FailureReco
 }
 
 /** The name and the message in one line, as Node shows them. */
-export const headOf = (name: string, message: string): string => (message === "" ? name : `${name}: ${message}`)
+export const headOf = (name: string, message: string): string =>
+  message === "" || message === name ? name : `${name}: ${message}`
+
+/**
+ * Gives a class a brand, by which `instanceof` knows its instances: also those that another copy of the library made.
+ */
+export const branded = (type: ErrorType, name: string, ...also: ReadonlyArray<symbol>): void => {
+  const brand = Symbol.for(name)
+  for (const each of [brand, ...also]) Object.defineProperty(type.prototype, each, { value: true })
+  Object.defineProperty(type, Symbol.hasInstance, { value: (value: unknown) => bears(value, brand) })
+}
+
+/** What makes instances. */
+export interface ErrorType {
+  readonly prototype: object
+}
+
+/** The brand of errors whose message says all that their fields say. */
+export const selfExplaining: unique symbol = Symbol.for("holdfast/errors")
+
+const bears = (value: unknown, brand: symbol): boolean => {
+  try {
+    return typeof value === "object" && value !== null && brand in value
+  } catch {
+    return false
+  }
+}
 
 /** A description as lines of text: message, frames and causes. */
 export const textOf = ({ name, message, stack, cause }: FailureRecord): string =>
@@ -68,7 +94,7 @@ const describeAt = (thrown: unknown, within: ReadonlyArray<unknown>): FailureRec
   const cause = causeOf(thrown, [...within, thrown])
   return {
     name: cut(nameOf(thrown), limits.maxMessage),
-    message: cut(typeof message === "string" ? message : sayOf(thrown), limits.maxMessage),
+    message: cut(typeof message === "string" && message !== "" ? message : sayOf(thrown), limits.maxMessage),
     ...(typeof code === "string" || typeof code === "number" ? { code: cut(String(code), limits.maxMessage) } : {}),
     ...(data === undefined ? {} : { data }),
     ...(stack === undefined ? {} : { stack }),
@@ -95,6 +121,7 @@ const nameOf = (thrown: object): string => {
 const shownElsewhere: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "code", "_tag"])
 
 const dataOf = (thrown: object): unknown => {
+  if (bears(thrown, selfExplaining)) return undefined
   const fields = keysOf(thrown).flatMap((key) => {
     const copy = shownElsewhere.has(key) ? undefined : snapshot({ [key]: read(thrown, key) }, limits.maxData)
     return copy !== undefined && Either.isRight(copy) ? Object.entries(copy.right as object) : [] // an object was copied

@@ -52,6 +52,19 @@ export const firstIssue = (error: ParseResult.ParseError): { readonly path: stri
     : { path: issue.path.map((key) => `/${String(key)}`).join(""), problem: issue.message }
 }
 
+/** A copy of JSON that is kept: its receiver may change it. */
+export const copyOf = <A>(json: A): A => {
+  if (typeof json !== "object" || json === null) return json
+  const copy = Array.isArray(json) ? json.map(copyOf) : copyOfFields(json)
+  return copy as A // of the same form
+}
+
+const copyOfFields = (fields: object): object => {
+  const copy: Record<string, unknown> = {}
+  for (const [key, field] of Object.entries(fields)) copy[key] = copyOf(field)
+  return copy
+}
+
 /** Freezes a value through and through, and answers it. */
 export const freeze = <A>(value: A): A => {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
@@ -98,7 +111,7 @@ export const limits = {
 export const snapshot = (value: unknown, maxLength: number = limits.maxLength): Either.Either<Json, JsonProblem> => {
   const walk: Walk = { parents: new Set(), path: [], maxLength, length: 0, values: 0 }
   try {
-    return Either.right(copyOf(value === undefined ? null : value, walk))
+    return Either.right(taken(value === undefined ? null : value, walk))
   } catch (thrown) {
     return Either.left({ path: walk.path.map(segment).join(""), problem: walk.problem ?? unreadable(thrown) })
   }
@@ -135,7 +148,7 @@ interface Walk {
 }
 
 /** Whatever is thrown on the way leaves the path at the place where it was thrown. */
-const copyOf = (value: unknown, walk: Walk): Json => {
+const taken = (value: unknown, walk: Walk): Json => {
   switch (typeof value) {
     case "boolean":
       return counted(value, value ? 4 : 5, walk)
@@ -146,13 +159,13 @@ const copyOf = (value: unknown, walk: Walk): Json => {
       // JSON has no negative zero.
       return counted(value === 0 ? 0 : value, String(value).length, walk)
     case "object":
-      return value === null ? counted(null, 4, walk) : copyOfObject(value, walk)
+      return value === null ? counted(null, 4, walk) : takenObject(value, walk)
     default:
       return refuse(walk, `is ${value === undefined ? "undefined" : `a ${typeof value}`}`)
   }
 }
 
-const copyOfObject = (value: object, walk: Walk): Json => {
+const takenObject = (value: object, walk: Walk): Json => {
   if (walk.parents.has(value)) return refuse(walk, "contains itself")
   if (++walk.values > limits.maxValues) return refuse(walk, `is part of more than ${limits.maxValues} values`)
   if (walk.path.length >= limits.maxDepth) return refuse(walk, `nests deeper than ${limits.maxDepth} levels`)
@@ -162,25 +175,25 @@ const copyOfObject = (value: object, walk: Walk): Json => {
   }
   if (Object.getOwnPropertySymbols(value).length > 0) return refuse(walk, "has symbols as keys")
   walk.parents.add(value)
-  const copy = isArray ? copyOfItems(value, walk) : copyOfFields(value as Readonly<Record<string, unknown>>, walk) // plain
+  const copy = isArray ? takenItems(value, walk) : takenFields(value as Readonly<Record<string, unknown>>, walk) // plain
   walk.parents.delete(value)
   return counted(copy, 2, walk)
 }
 
-const copyOfItems = (items: ReadonlyArray<unknown>, walk: Walk): ReadonlyArray<Json> => {
+const takenItems = (items: ReadonlyArray<unknown>, walk: Walk): ReadonlyArray<Json> => {
   const { length } = items
   if (Object.keys(items).length > length) return refuse(walk, "is an array with properties of its own")
   const copy: Array<Json> = []
   for (let index = 0; index < length; index++) {
     walk.path.push(String(index))
-    copy.push(copyOf(items[index], walk))
+    copy.push(taken(items[index], walk))
     walk.path.pop()
     if (index > 0) counted(null, 1, walk)
   }
   return copy
 }
 
-const copyOfFields = (fields: Readonly<Record<string, unknown>>, walk: Walk): Json => {
+const takenFields = (fields: Readonly<Record<string, unknown>>, walk: Walk): Json => {
   const copy: Record<string, Json> = {}
   let isFirst = true
   for (const key of Object.keys(fields)) {
@@ -190,7 +203,7 @@ const copyOfFields = (fields: Readonly<Record<string, unknown>>, walk: Walk): Js
       textOf(key, "has a lone surrogate in its key", walk)
       // A key of this name would vanish into the prototype of whatever copies the value.
       if (key === "__proto__") return refuse(walk, "is named __proto__")
-      copy[key] = copyOf(field, walk)
+      copy[key] = taken(field, walk)
       counted(null, isFirst ? 1 : 2, walk)
       isFirst = false
     }

@@ -16,7 +16,7 @@ import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
 import { external } from "../../src/runtime/engine/Startable.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { Tools } from "../../src/runtime/engine/ToolCatalog.ts"
-import { bounded, quiet, until } from "../support/hosts.ts"
+import { bounded, quiet, until, withoutThrown } from "../support/hosts.ts"
 import { memoryWith } from "../support/inputHosts.ts"
 
 class Empty extends Schema.TaggedError<Empty>()("Empty", { what: Schema.String }) {}
@@ -37,7 +37,7 @@ const answering = (name: string, run: Tool.ToolOptions<null, null, null, null, n
 
 const statusOf = (id: string) =>
   Effect.flatMap(ProcessRegistry, (registry) =>
-    Effect.map(registry.getProcess(processId(id)), (record) => record?.status)
+    Effect.map(registry.getProcess(processId(id)), (record) => record && withoutThrown(record.status))
   )
 
 describe("a tool call", () => {

@@ -10,6 +10,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
 import * as SingleHost from "../../src/host/SingleHost.ts"
+import type { ProcessRecord } from "../../src/model/ProcessRecord.ts"
 import type { Runnable } from "../../src/runtime/engine/Engine.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 
@@ -58,3 +59,10 @@ export const until = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Eff
           )
     )
   )
+
+/** A status whose failure is without the description of what was thrown, which has frames of whatever machine this is. */
+export const withoutThrown = (status: ProcessRecord["status"]): ProcessRecord["status"] => {
+  if (status._tag !== "Failed" || status.output._tag !== "Failure") return status
+  const { thrown: _thrown, ...output } = status.output
+  return { ...status, output }
+}

@@ -9,6 +9,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -20,13 +21,13 @@ import type { AboutProcess } from "../../model/failures.ts"
 import { isAboutProcess } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { ProcessId as ProcessIdSchema } from "../../model/ids.ts"
-import { AnyJson, jsonProblem, renamed } from "../../model/json.ts"
+import { AnyJson, renamed, snapshot } from "../../model/json.ts"
 import type { CausalRef } from "../../model/Provenance.ts"
 import type { ProcessInput } from "../../model/Registration.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import { TurnContext } from "../HostServices.ts"
 import type { Body } from "./Engine.ts"
-import { messageOf, outcomesOf } from "./outcomes.ts"
+import { outcomesOf } from "./outcomes.ts"
 import type { EventDefinition } from "./Signal.ts"
 import type { Startable } from "./Startable.ts"
 
@@ -146,12 +147,11 @@ const turn = <R>(
       yield* step("process_session_turn_scope_failed", runner.openTurn(sessionId, processId))
       const request = { sessionId, turnId: processId, turnInput, outputContract }
       const value = yield* step("process_session_turn_failed", runner.runTurn(request, context))
-      const answer = value === undefined ? null : value
-      const problem = jsonProblem(answer)
-      if (problem !== undefined) {
-        return Output.failure("internal", "process_output_invalid", `the turn at ${problem.path} ${problem.problem}`)
+      const taken = snapshot(value)
+      if (Either.isLeft(taken)) {
+        return Output.failure("internal", "process_output_invalid", `the turn${taken.left.path} ${taken.left.problem}`)
       }
-      return Output.success(encodeOutcome({ processId, childSessionId: sessionId, turn: answer }))
+      return Output.success(encodeOutcome({ processId, childSessionId: sessionId, turn: taken.right }))
     })
   )
 
@@ -173,7 +173,7 @@ const step = <A, R>(code: string, effect: Effect.Effect<A, unknown, R>): Effect.
   effect.pipe(
     Effect.catchAllDefect(Effect.fail),
     Effect.mapError((error) =>
-      isAboutProcess(error) ? error : { _tag: "Stopped", output: Output.failure("execution", code, messageOf(error)) }
+      isAboutProcess(error) ? error : { _tag: "Stopped", output: Output.thrown("execution", code, error) }
     )
   )
 

@@ -10,7 +10,8 @@ import type * as Schema from "effect/Schema"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
-import { InputInvalid } from "../../model/errors.ts"
+import { InputInvalid, ProcessFailed } from "../../model/errors.ts"
+import { branded, messageOf } from "../../model/Failure.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import { isAboutProcess } from "../../model/failures.ts"
 import type { PreparedToolCall } from "../../model/Registration.ts"
@@ -40,6 +41,7 @@ export interface Tool<Args, Success, Failure, R> extends RunnableTool<R>, Starta
 
 /** An output that a tool has put together itself: with a control, or a failure or cancellation in words of its own. */
 export class Answer extends Data.TaggedClass("Answer")<{ readonly output: ToolOutput }> {}
+branded(Answer, "holdfast/tools/Answer")
 
 /** What a tool declares. */
 export interface ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R> {
@@ -102,7 +104,7 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
         disposition
       }),
       catch: (cause) =>
-        new InputInvalid({ field: `tool \`${name}\``, problem: `has no JSON Schema: ${Outcomes.messageOf(cause)}` })
+        new InputInvalid({ field: `tool \`${name}\``, problem: `has no JSON Schema: ${messageOf(cause)}` })
     }),
     signals: [],
     hasEnvironment: true,
@@ -138,7 +140,12 @@ export const calledAs = <Args, Success, Failure, R>(
 const inputOf = (call: PreparedToolCall): StartInput => ({ input: { _tag: "ToolCall", call } })
 
 const toolFailed = (cause: unknown): AwaitOutput =>
-  Output.failure("internal", "process_tool_failed", Outcomes.messageOf(cause))
+  Output.thrown(
+    "internal",
+    "process_tool_failed",
+    cause,
+    cause instanceof ProcessFailed ? { message: cause.origin } : {}
+  )
 
 const schemaOf = <A, I>(schema: Schema.Schema<A, I>): unknown =>
   JSONSchema.make(schema, { target: "jsonSchema2020-12" })

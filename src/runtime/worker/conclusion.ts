@@ -47,9 +47,7 @@ export const conclude = (ending: Ending): Conclusion => {
     return interrupted(ending)
   }
   const failure = Cause.failureOption(exit.cause)
-  return Option.isSome(failure)
-    ? failed(ending, failure.value)
-    : complete(Output.failure("internal", "process_defect", defectMessage(exit.cause)))
+  return Option.isSome(failure) ? failed(ending, failure.value) : complete(Output.defect(Cause.squash(exit.cause)))
 }
 
 const complete = (output: AwaitOutput): Conclusion => ({ _tag: "Complete", output })
@@ -68,26 +66,21 @@ const interrupted = ({ stop, cancelReason, disposition, owner, nowMs }: Ending):
 const failed = ({ processId, disposition, cancelReason }: Ending, error: RuntimeError): Conclusion => {
   switch (error._tag) {
     case "LeaseLost":
-      return error.processId === processId
-        ? { _tag: "Drop" }
-        : complete(Output.failure("execution", error._tag, error.message))
+      return error.processId === processId ? { _tag: "Drop" } : complete(Output.thrown("execution", error._tag, error))
     case "ReplayDiverged":
       return { _tag: "Diverged", problem: error.message }
     case "WaitTimedOut":
-      return complete(Output.failure("timeout", "process_signal_wait_timeout", error.message))
+      return complete(Output.thrown("timeout", "process_signal_wait_timeout", error))
     case "ParentClosing":
       return complete(Output.cancelled(cancelReason ?? "cancelled"))
     case "StoreError":
       // The body got no answer from its store: that says nothing about its work.
       return disposition === "rerunnable"
         ? { _tag: "HandBack", reason: "handed_back" }
-        : complete(Output.failure("unavailable", error._tag, error.message))
+        : complete(Output.thrown("unavailable", error._tag, error))
+    case "ProcessFailed":
+      return complete(Output.thrown("execution", error._tag, error, { message: error.origin }))
     default:
-      return complete(Output.failure("execution", error._tag ?? "process_error", error.message))
+      return complete(Output.thrown("execution", error._tag ?? "process_error", error))
   }
-}
-
-const defectMessage = (cause: Cause.Cause<unknown>): string => {
-  const defect = Cause.squash(cause)
-  return defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
 }
