@@ -3,14 +3,14 @@
  *
  * What is stored with a process is the JSON Schema, so that a program in any language can check a payload.
  */
-import * as Effect from "effect/Effect"
-import * as JSONSchema from "effect/JSONSchema"
-import type * as ParseResult from "effect/ParseResult"
-import * as Schema from "effect/Schema"
+import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import type { EventSemantics, EventType } from "../../model/EventType.ts"
+import { schemaProblem } from "../../model/EventType.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import { signalEventType, signalNameProblem } from "../../model/ids.ts"
-import { firstIssue } from "../../model/json.ts"
+import { jsonSchemaOf } from "./dialect.ts"
+import { decoderOf, encoderOf } from "./outcomes.ts"
 
 /** A declared type of event with its payload, as code knows it. */
 export interface EventDefinition<Payload> {
@@ -60,18 +60,9 @@ const define = <Payload, Wire>(
   schema: Schema.Schema<Payload, Wire>,
   semantics: EventSemantics = {}
 ): EventDefinition<Payload> => {
-  const encode = Schema.encode(schema)
-  const decode = Schema.decodeUnknown(schema)
-  const { $schema: _dialect, ...jsonSchema } = JSONSchema.make(schema)
-  return {
-    name,
-    type: { name, payloadSchema: { schema: jsonSchema }, semantics },
-    encode: (payload) => Effect.mapError(encode(payload), (error) => invalid(name, error)),
-    decode: (payload) => Effect.mapError(decode(payload), (error) => invalid(name, error))
-  }
-}
-
-const invalid = (name: string, error: ParseResult.ParseError): InputInvalid => {
-  const { path, problem = "does not fit its schema" } = firstIssue(error)
-  return new InputInvalid({ field: `payload${path} of \`${name}\``, problem })
+  const field = ["payload", `\`${name}\``] as const
+  const type = { name, payloadSchema: { schema: jsonSchemaOf(schema) }, semantics }
+  const problem = schemaProblem(type)
+  if (problem !== undefined) throw new InputInvalid({ field: `payload of \`${name}\``, problem })
+  return { name, type, encode: encoderOf(field, schema), decode: decoderOf(field, schema) }
 }
