@@ -4,7 +4,7 @@
 import * as Either from "effect/Either"
 import type { Disposition } from "../../machines/recovery.ts"
 import { InputInvalid } from "./errors.ts"
-import { jsonEquals, jsonProblem } from "./json.ts"
+import { jsonEquals, jsonProblem, snapshot } from "./json.ts"
 import type { ProcessLifecycle, ProcessRecord } from "./ProcessRecord.ts"
 import { lifecycleLabel } from "./ProcessRecord.ts"
 import { originatorScopeId } from "./Provenance.ts"
@@ -76,13 +76,15 @@ export const check = (filter: ListFilter): Either.Either<ListFilter, InputInvali
   if (typeof filter !== "object" || filter === null || Array.isArray(filter)) {
     return refuse("filter", "must be a record of filters")
   }
-  for (const [name, value] of Object.entries(filter)) {
-    const field = Object.values(fieldsByKey).find((candidate) => candidate.name === name)
+  const copy = snapshot(filter)
+  if (Either.isLeft(copy)) return refuse(`filter${copy.left.path}`, copy.left.problem)
+  for (const [name, value] of Object.entries(copy.right as object)) {
+    const field = Object.values(fieldsByKey).find((candidate) => candidate?.name === name)
     if (field === undefined) return refuse(`filter/${name}`, "is no filter")
     const problem = field.check(value)
     if (problem !== undefined) return refuse(`filter/${name}`, problem)
   }
-  return Either.right(structuredClone(filter))
+  return Either.right(copy.right as ListFilter) // every value was checked by its field
 }
 
 /** `live` lists grants of running processes only; `all` every grant. */

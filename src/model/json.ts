@@ -52,9 +52,9 @@ export const firstIssue = (error: ParseResult.ParseError): { readonly path: stri
     : { path: issue.path.map((key) => `/${String(key)}`).join(""), problem: issue.message }
 }
 
-/** A copy of JSON that is kept: its receiver may change it. */
+/** A copy of JSON that is kept: its receiver may change it. What is frozen, as lists of event types are, is shared. */
 export const copyOf = <A>(json: A): A => {
-  if (typeof json !== "object" || json === null) return json
+  if (typeof json !== "object" || json === null || Object.isFrozen(json)) return json
   const copy = Array.isArray(json) ? json.map(copyOf) : copyOfFields(json)
   return copy as A // of the same form
 }

@@ -93,45 +93,47 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
         Effect.map((events): SessionProcess => ({ ...observed(row), descriptor, events }))
       )
 
-    return Observation.of({
-      observe: Effect.fnUntraced(function* (id) {
-        const row = yield* readRow(yield* Checks.id(id))
-        return row && observed(row)
-      }),
-      snapshotForSession: Effect.fnUntraced(function* (sessionId) {
-        const session = yield* Checks.text("session_id", sessionId)
-        const shown = new Map<ProcessId, Effect.Effect.Success<ReturnType<typeof withEvents>>>()
-        for (const { processId, descriptor } of yield* store.grants.of({ scopeId: sessionScopeId(session) })) {
-          const row = yield* readRow(processId)
-          if (row !== undefined) shown.set(processId, yield* withEvents(row, descriptor))
-        }
-        for (const row of yield* store.wakers(session)) {
-          const { id, identity } = row.base.registration
-          if (!shown.has(id)) shown.set(id, yield* withEvents(row, descriptorOf(identity)))
-        }
-        return [...shown.values()].sort(newestFirst)
-      }),
-      listGrantedTo: Effect.fnUntraced(function* (scope, filter) {
-        const wanted = yield* Checks.fitting("scope", SessionScope, scope)
-        const checked = yield* Filter.check(filter)
-        const grants = yield* store.grants.of({ scopeId: scopeId(wanted) })
-        const entries = yield* Effect.forEach(grants, (grant) =>
-          Effect.map(readRow(grant.processId), (row) => {
-            const record = row && recordOf(row)
-            return record !== undefined && Filter.matches(checked, record, row?.lease.held?.owner.ownerId)
-              ? [{ grant, record }]
-              : []
-          })
-        )
-        return entries.flat()
-      }),
-      listOriginatedBy: Effect.fnUntraced(function* (scope, filter) {
-        const wanted = yield* Checks.fitting("scope", SessionScope, scope)
-        const checked = yield* Filter.check(filter)
-        const rows = yield* store.list({ filter: checked })
-        return rows.map(recordOf).filter((record) => isOriginatedBy(record, wanted))
+    return Checks.answering(
+      Observation.of({
+        observe: Effect.fnUntraced(function* (id) {
+          const row = yield* readRow(yield* Checks.id(id))
+          return row && observed(row)
+        }),
+        snapshotForSession: Effect.fnUntraced(function* (sessionId) {
+          const session = yield* Checks.text("session_id", sessionId)
+          const shown = new Map<ProcessId, Effect.Effect.Success<ReturnType<typeof withEvents>>>()
+          for (const { processId, descriptor } of yield* store.grants.of({ scopeId: sessionScopeId(session) })) {
+            const row = yield* readRow(processId)
+            if (row !== undefined) shown.set(processId, yield* withEvents(row, descriptor))
+          }
+          for (const row of yield* store.wakers(session)) {
+            const { id, identity } = row.base.registration
+            if (!shown.has(id)) shown.set(id, yield* withEvents(row, descriptorOf(identity)))
+          }
+          return [...shown.values()].sort(newestFirst)
+        }),
+        listGrantedTo: Effect.fnUntraced(function* (scope, filter) {
+          const wanted = yield* Checks.fitting("scope", SessionScope, scope)
+          const checked = yield* Filter.check(filter)
+          const grants = yield* store.grants.of({ scopeId: scopeId(wanted) })
+          const entries = yield* Effect.forEach(grants, (grant) =>
+            Effect.map(readRow(grant.processId), (row) => {
+              const record = row && recordOf(row)
+              return record !== undefined && Filter.matches(checked, record, row?.lease.held?.owner.ownerId)
+                ? [{ grant, record }]
+                : []
+            })
+          )
+          return entries.flat()
+        }),
+        listOriginatedBy: Effect.fnUntraced(function* (scope, filter) {
+          const wanted = yield* Checks.fitting("scope", SessionScope, scope)
+          const checked = yield* Filter.check(filter)
+          const rows = yield* store.list({ filter: checked })
+          return rows.map(recordOf).filter((record) => isOriginatedBy(record, wanted))
+        })
       })
-    })
+    )
   }
 )
 

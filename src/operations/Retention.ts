@@ -174,33 +174,35 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
         }
       })
 
-    return Retention.of({
-      pruneTerminalProcesses: prune,
-      compactTombstones: Effect.fnUntraced(function* (cutoffMs, watermark) {
-        const cutoff = yield* Checks.count("cutoffMs", cutoffMs)
-        const upTo = yield* limitOf(watermark)
-        let compacted = 0
-        while (true) {
-          const batch = yield* store.retention.tombstonesBefore({ cutoffMs: cutoff, limit: batchSize })
-          const ids = batch.filter(({ change }) => change <= upTo).map(({ processId }) => processId)
-          if (ids.length === 0) return compacted
-          compacted += (yield* store.transact({ lock: [...ids].sort() }, compact(ids))).length
-        }
-      }),
-      referenceSummary: Effect.map(store.listNonTerminal, (rows) => {
-        const groups = new Map<string, Reference>()
-        for (const { base } of rows) {
-          const { identity, envRef } = base.registration
-          const key = canonicalText([identity.definition === undefined ? [] : [identity.definition], envRef ?? null])
-          groups.set(key, {
-            ...("definition" in identity ? { definition: identity.definition } : {}),
-            ...(envRef === undefined ? {} : { envRef }),
-            count: (groups.get(key)?.count ?? 0) + 1
-          })
-        }
-        return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, reference]) => reference)
+    return Checks.answering(
+      Retention.of({
+        pruneTerminalProcesses: prune,
+        compactTombstones: Effect.fnUntraced(function* (cutoffMs, watermark) {
+          const cutoff = yield* Checks.count("cutoffMs", cutoffMs)
+          const upTo = yield* limitOf(watermark)
+          let compacted = 0
+          while (true) {
+            const batch = yield* store.retention.tombstonesBefore({ cutoffMs: cutoff, limit: batchSize })
+            const ids = batch.filter(({ change }) => change <= upTo).map(({ processId }) => processId)
+            if (ids.length === 0) return compacted
+            compacted += (yield* store.transact({ lock: [...ids].sort() }, compact(ids))).length
+          }
+        }),
+        referenceSummary: Effect.map(store.listNonTerminal, (rows) => {
+          const groups = new Map<string, Reference>()
+          for (const { base } of rows) {
+            const { identity, envRef } = base.registration
+            const key = canonicalText([identity.definition === undefined ? [] : [identity.definition], envRef ?? null])
+            groups.set(key, {
+              ...("definition" in identity ? { definition: identity.definition } : {}),
+              ...(envRef === undefined ? {} : { envRef }),
+              count: (groups.get(key)?.count ?? 0) + 1
+            })
+          }
+          return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, reference]) => reference)
+        })
       })
-    })
+    )
   }
 )
 

@@ -154,24 +154,26 @@ const put = (rows: ReadonlyArray<WakeRow>) => rows.map((row) => ({ _tag: "PutWak
 export const make: Effect.Effect<typeof WakeOutbox.Service, never, ProcessStore> = Effect.map(
   Effect.all([ProcessStore, Checks.make, WakeTimings]),
   ([store, checks, times]) =>
-    WakeOutbox.of({
-      claim: (limit) =>
-        Effect.flatMap(upTo(maxClaims, limit), () =>
-          store.transact({ lock: [] }, claim({ limit, token: randomUUID() }, times))
-        ),
-      settle: Effect.fnUntraced(function* (claim, settlement) {
-        yield* Checks.count("number", claim.number)
-        yield* Checks.text("token", claim.token)
-        const checked = yield* checks.shape("settlement", SettlementShape, settlement)
-        return yield* store.transact({ lock: [] }, settle(claim, checked))
-      }),
-      redrive: (wakeId) =>
-        Effect.flatMap(Checks.text("wake_id", wakeId), (id) => store.transact({ lock: [] }, redrive(id, times))),
-      isDue: Effect.flatMap(Clock.currentTimeMillis, store.outbox.isDue),
-      rowsOf: (wakeId) => Effect.flatMap(Checks.text("wake_id", wakeId), store.outbox.rowsOf),
-      list: (query) => Effect.flatMap(upTo(maxListed, query.limit), () => store.outbox.list(query)),
-      report: store.outbox.report
-    })
+    Checks.answering(
+      WakeOutbox.of({
+        claim: (limit) =>
+          Effect.flatMap(upTo(maxClaims, limit), () =>
+            store.transact({ lock: [] }, claim({ limit, token: randomUUID() }, times))
+          ),
+        settle: Effect.fnUntraced(function* (claim, settlement) {
+          yield* Checks.count("number", claim.number)
+          yield* Checks.text("token", claim.token)
+          const checked = yield* checks.shape("settlement", SettlementShape, settlement)
+          return yield* store.transact({ lock: [] }, settle(claim, checked))
+        }),
+        redrive: (wakeId) =>
+          Effect.flatMap(Checks.text("wake_id", wakeId), (id) => store.transact({ lock: [] }, redrive(id, times))),
+        isDue: Effect.flatMap(Clock.currentTimeMillis, store.outbox.isDue),
+        rowsOf: (wakeId) => Effect.flatMap(Checks.text("wake_id", wakeId), store.outbox.rowsOf),
+        list: (query) => Effect.flatMap(upTo(maxListed, query.limit), () => store.outbox.list(query)),
+        report: store.outbox.report
+      })
+    )
 )
 
 /** The outbox of the store in context. */

@@ -18,6 +18,7 @@ import type {
 import { OutputInvalid, ProcessAbandoned, ProcessCancelled, ProcessFailed } from "../../model/errors.ts"
 import type { AwaitError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import { copyOf } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import { isTerminal } from "../../model/ProcessRecord.ts"
@@ -98,7 +99,7 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
   actions: HandleActions
 ): ProcessHandle<Success, Failure, Signals> => ({
   id,
-  await: Effect.flatMap(actions.awaitOutput(id), (output) => decoded(outcomes, id, output)),
+  await: Effect.flatMap(actions.awaitOutput(id), (output) => decoded(outcomes, id, copyOf(output))),
   cancel: (reason) => actions.cancel(id, reason ?? null),
   abandon: (reason) => actions.abandon(id, reason),
   signal: (signal, payload, options = {}) => {
@@ -113,7 +114,9 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
   events: Stream.unfoldChunkEffect(0, (after) =>
     Effect.map(actions.awaiter.nextEvents(id, after), (events) => {
       const last = events.at(-1)
-      return last === undefined ? Option.none() : Option.some([Chunk.unsafeFromArray(events), last.sequence] as const)
+      return last === undefined
+        ? Option.none()
+        : Option.some([Chunk.unsafeFromArray(copyOf(events)), last.sequence] as const)
     })
   ),
   changes: Stream.unfoldEffect<number | undefined, ProcessRecord, ProcessUnknown | ProcessPruned | StoreError, never>(
@@ -122,7 +125,7 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
       since === undefined
         ? Effect.succeed(Option.none())
         : Effect.map(actions.awaiter.nextRow(id, since), (row) => {
-            const record = recordOf(row)
+            const record = copyOf(recordOf(row))
             return Option.some([record, isTerminal(record) ? undefined : row.sequence])
           })
   )

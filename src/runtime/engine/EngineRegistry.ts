@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Output from "../../model/AwaitOutput.ts"
 import { EngineMissing, InputInvalid } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
+import { copyOf } from "../../model/json.ts"
 import type { ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
 import type { ProjectionsService } from "../HostServices.ts"
@@ -191,7 +192,7 @@ const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): 
   concurrency: tool.concurrency,
   prepare: (input) => {
     if (input._tag !== "ToolCall") return Effect.fail(otherInput)
-    const { call } = input
+    const call = copyOf(input.call)
     if (tool.projection === "keep_references") return tool.prepare(call)
     return materialize(call.args).pipe(
       Effect.catchAllDefect((defect) => {
@@ -205,7 +206,7 @@ const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): 
 
 const ofSessions = <R>(sessions: SessionRunner<R>): Runner<R> => ({
   prepare: (input) =>
-    input._tag === "SessionTurn" ? Effect.succeed(SessionTurn.bodyOf(sessions, input)) : Effect.fail(otherInput)
+    input._tag === "SessionTurn" ? Effect.succeed(SessionTurn.bodyOf(sessions, copyOf(input))) : Effect.fail(otherInput)
 })
 
 /** External work that was registered as if it could run fails with this output. */

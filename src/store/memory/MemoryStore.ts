@@ -1,7 +1,8 @@
 /**
  * A store in memory: the same contract and laws as every other, for tests and for hosts that need no durability.
  *
- * Rows, events and grants are frozen values, so a reader never sees half a change and cannot make one.
+ * Rows, events and grants are values that nothing changes, so a reader never sees half a change. A journal is copied both ways, as
+ * a body does with the values of its steps what it likes.
  */
 import { randomUUID } from "node:crypto"
 import * as Clock from "effect/Clock"
@@ -10,6 +11,7 @@ import * as Layer from "effect/Layer"
 import { lifecycleOf, nextDeadline } from "../../../machines/process/lifecycle.ts"
 import { ProcessUnknown } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import { copyOf } from "../../model/json.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ListFilter } from "../../model/ListFilter.ts"
 import { matches } from "../../model/ListFilter.ts"
@@ -204,7 +206,7 @@ const executionReads = (state: MemoryState): ExecutionReads => {
       })
       .sort((a, b) => a.deadlineMs - b.deadlineMs)
   return {
-    journal: (id) => Effect.sync(() => [...(state.journals.get(id) ?? [])]),
+    journal: (id) => Effect.sync(() => (state.journals.get(id) ?? []).map(copyOf)),
     eventByKey: (id, replayKey) => Effect.sync(() => state.replays.get(id)?.get(replayKey)),
     timersDue: ({ nowMs, limit }) =>
       Effect.sync(() =>
