@@ -73,12 +73,12 @@ export const decode = (input: unknown): Either.Either<ListFilter, InputInvalid> 
 
 /** Checks a filter that a program wrote. Fails with `InputInvalid`, naming the field. */
 export const check = (filter: ListFilter): Either.Either<ListFilter, InputInvalid> => {
-  if (typeof filter !== "object" || filter === null || Array.isArray(filter)) {
-    return refuse("filter", "must be a record of filters")
-  }
   const copy = snapshot(filter)
   if (Either.isLeft(copy)) return refuse(`filter${copy.left.path}`, copy.left.problem)
-  for (const [name, value] of Object.entries(copy.right as object)) {
+  if (typeof copy.right !== "object" || copy.right === null || Array.isArray(copy.right)) {
+    return refuse("filter", "must be a record of filters")
+  }
+  for (const [name, value] of Object.entries(copy.right)) {
     const field = Object.values(fieldsByKey).find((candidate) => candidate?.name === name)
     if (field === undefined) return refuse(`filter/${name}`, "is no filter")
     const problem = field.check(value)

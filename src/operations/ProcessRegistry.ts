@@ -240,7 +240,8 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
           const checked = yield* checks.appendRequest(request)
           return yield* known(id, Append.appendPlan(id, checked, authority), Append.appendEvent(id, checked, authority))
         }),
-        signal: Effect.fnUntraced(function* (id, { name, payload, signalId, wakeTargetScope }, presented) {
+        signal: Effect.fnUntraced(function* (id, request, presented) {
+          const { name, payload, signalId, wakeTargetScope } = yield* Checks.fieldsOf("request", request)
           yield* Checks.id(id)
           const authority = yield* Checks.authority(presented)
           yield* Checks.text("name", name)
@@ -331,8 +332,12 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
 /** The registry on the store in context. */
 export const layer: Layer.Layer<ProcessRegistry, never, ProcessStore> = Layer.effect(ProcessRegistry, make)
 
+/** What names a registration that was refused, and whose id may be anything. */
 const idOf = (registration: unknown): string =>
-  typeof registration === "object" && registration !== null && "id" in registration ? String(registration.id) : ""
+  Either.match(Checks.fieldsOf<{ readonly id?: unknown }>("registration", registration as object), {
+    onLeft: () => "",
+    onRight: ({ id }) => (typeof id === "string" ? id : "")
+  })
 
 const FirstStarted = Schema.Struct({ owner: LeaseOwner, startedAtMs: Schema.Int })
 

@@ -140,11 +140,17 @@ export const fitting = <A, I>(
   field: string,
   schema: Schema.Schema<A, I>,
   value: unknown
-): Either.Either<A, InputInvalid> =>
-  Either.mapLeft(validatorOf(schema)(value), (error) => {
-    const { path, problem = "does not fit" } = firstIssue(error)
-    return new InputInvalid({ field: `${field}${path}`, problem })
-  })
+): Either.Either<A, InputInvalid> => {
+  try {
+    return Either.mapLeft(validatorOf(schema)(value), (error) => {
+      const { path, problem = "does not fit" } = firstIssue(error)
+      return new InputInvalid({ field: `${field}${path}`, problem })
+    })
+  } catch (thrown) {
+    // What cannot be read may throw while it is validated, or while the refusal is put into words.
+    return invalid(field, `cannot be read: ${messageOf(thrown)}`)
+  }
+}
 
 /**
  * Makes the answers of a service's operations values of their receiver's own: they share nothing that could be changed with what
@@ -194,8 +200,13 @@ export const fieldsOf = <A extends object>(field: string, record: A): Either.Eit
 /** A value that no limit of a host is about, copied. */
 const small = <A>(field: string, value: A): Either.Either<A, InputInvalid> => jsonUpTo(defaults.maxLength, field, value)
 
-const kindOf = (value: unknown): string =>
-  value === null ? "null" : Array.isArray(value) ? "an array" : `a value of type ${typeof value}`
+const kindOf = (value: unknown): string => {
+  try {
+    return value === null ? "null" : Array.isArray(value) ? "an array" : `a value of type ${typeof value}`
+  } catch {
+    return "a value that cannot be read"
+  }
+}
 
 /** Refuses a field. */
 export const refuse = (field: string, problem: string): Either.Either<never, InputInvalid> => invalid(field, problem)

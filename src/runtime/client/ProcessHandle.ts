@@ -26,6 +26,7 @@ import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import type { Lookup } from "../../operations/existing.ts"
 import type { SignalRequest } from "../../operations/ProcessRegistry.ts"
 import { recordOf } from "../../store/Decision.ts"
+import * as Arguments from "../arguments.ts"
 import type { Outcomes } from "../engine/outcomes.ts"
 import type { AnySignal, PayloadOf, Signal } from "../engine/Signal.ts"
 import type { Awaiter } from "./Awaiter.ts"
@@ -102,14 +103,17 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
   await: Effect.flatMap(actions.awaitOutput(id), (output) => decoded(outcomes, id, copyOf(output))),
   cancel: (reason) => actions.cancel(id, reason ?? null),
   abandon: (reason) => actions.abandon(id, reason),
-  signal: (signal, payload, options = {}) => {
-    const typed = signal as unknown as Signal<string, typeof payload> // the same signal, with the payload it was declared with
-    return Effect.asVoid(
-      Effect.flatMap(typed.encode(payload), (wire) =>
-        actions.signal(id, { name: typed.signal, payload: wire, signalId: options.id ?? randomUUID() })
+  signal: (signal, payload, options = {}) =>
+    Arguments.refusing(() => {
+      const typed = known(signal as unknown as Signal<string, typeof payload>) // the same, with the payload it was declared with
+      const { id: signalId } = Arguments.record("options", options)
+      const name = signalId === undefined ? randomUUID() : Arguments.text("id of a signal", signalId)
+      return Effect.asVoid(
+        Effect.flatMap(typed.encode(payload), (wire) =>
+          actions.signal(id, { name: typed.signal, payload: wire, signalId: name })
+        )
       )
-    )
-  },
+    }),
   status: actions.status(id),
   events: Stream.unfoldChunkEffect(0, (after) =>
     Effect.map(actions.awaiter.nextEvents(id, after), (events) => {
@@ -130,6 +134,10 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
           })
   )
 })
+
+/** A signal, whichever copy of the library declared it. */
+const known = <A extends object>(signal: A): A =>
+  Arguments.like("signal", "a signal, as Signal.make declares it", signal, { encode: "function", signal: "string" })
 
 const decoded = <Success, Failure>(
   outcomes: Outcomes<Success, Failure>,

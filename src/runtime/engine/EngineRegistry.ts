@@ -14,6 +14,7 @@ import { messageOf } from "../../model/Failure.ts"
 import { copyOf } from "../../model/json.ts"
 import type { ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
+import * as Arguments from "../arguments.ts"
 import type { ProjectionsService } from "../HostServices.ts"
 import { Projections } from "../HostServices.ts"
 import type { Body, Runnable } from "./Engine.ts"
@@ -83,6 +84,7 @@ export const layer = <R>(
     Engines,
     Effect.gen(function* () {
       const { tools = [], sessions } = more
+      yield* Arguments.refusing(() => Effect.succeed(checkAll(engines, tools, sessions)))
       const projections = yield* Projections
       const runners = new Map<string, Runner<R>>()
       const add = (field: string, name: string, runner: Runner<R>) =>
@@ -155,6 +157,30 @@ export const layer = <R>(
       })
     })
   )
+
+/** Engines, tools and runners are known by what they have, whichever copy of the library declared them. */
+const checkAll = (engines: ReadonlyArray<object>, tools: ReadonlyArray<object>, sessions: object | undefined): void => {
+  Arguments.list("engines", engines, (field, engine) =>
+    Arguments.like(field, "an engine, as Engine.make declares it", engine, {
+      kind: "string",
+      version: "string",
+      disposition: "string",
+      admit: "function",
+      prepare: "function"
+    })
+  )
+  Arguments.list("tools", tools, (field, tool) =>
+    Arguments.like(field, "a tool, as Tool.make declares it", tool, {
+      id: "string",
+      name: "string",
+      disposition: "string",
+      prepare: "function"
+    })
+  )
+  if (sessions === undefined) return
+  const runner = { create: "function", openTurn: "function", runTurn: "function", close: "function" } as const
+  Arguments.like("sessions", "a runner of sessions", sessions, runner)
+}
 
 /** What runs the processes of one name. */
 interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs"> {

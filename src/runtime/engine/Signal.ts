@@ -9,6 +9,7 @@ import type { EventSemantics, EventType } from "../../model/EventType.ts"
 import { schemaProblem } from "../../model/EventType.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import { signalEventType, signalNameProblem } from "../../model/ids.ts"
+import * as Arguments from "../arguments.ts"
 import { jsonSchemaOf } from "./dialect.ts"
 import { decoderOf, encoderOf } from "./outcomes.ts"
 
@@ -35,14 +36,14 @@ export type AnySignal = Pick<Signal<string, never>, "_tag" | "signal" | "name" |
 /** The payload of a signal. */
 export type PayloadOf<S extends AnySignal> = S extends Signal<string, infer Payload> ? Payload : never
 
-/** Declares a signal. Dies when its name is none: letters, digits, `_` and `-` make one. */
+/** Declares a signal. Throws `InputInvalid` when its name is none: letters, digits, `_` and `-` make one. */
 export const make = <const Name extends string, Payload, Wire>(
   name: Name,
   options: { readonly payload: Schema.Schema<Payload, Wire> }
 ): Signal<Name, Payload> => {
-  const problem = signalNameProblem(name)
-  if (problem !== undefined) throw new TypeError(problem)
-  return { ...define(signalEventType(name), options.payload), _tag: "Signal", signal: name }
+  const problem = signalNameProblem(Arguments.text("name of a signal", name))
+  if (problem !== undefined) throw new InputInvalid({ field: "name of a signal", problem })
+  return { ...define(signalEventType(name), options), _tag: "Signal", signal: name }
 }
 
 /**
@@ -53,13 +54,14 @@ export const make = <const Name extends string, Payload, Wire>(
 export const event = <Payload, Wire>(
   name: string,
   options: { readonly payload: Schema.Schema<Payload, Wire>; readonly semantics?: EventSemantics }
-): EventDefinition<Payload> => define(name, options.payload, options.semantics)
+): EventDefinition<Payload> => define(Arguments.text("name of an event", name), options)
 
 const define = <Payload, Wire>(
   name: string,
-  schema: Schema.Schema<Payload, Wire>,
-  semantics: EventSemantics = {}
+  options: { readonly payload: Schema.Schema<Payload, Wire>; readonly semantics?: EventSemantics }
 ): EventDefinition<Payload> => {
+  const { payload: schema, semantics = {} } = Arguments.record(`options of \`${name}\``, options)
+  Arguments.schema(`payload of \`${name}\``, schema)
   const field = ["payload", `\`${name}\``] as const
   const type = { name, payloadSchema: { schema: jsonSchemaOf(schema) }, semantics }
   const problem = schemaProblem(type)

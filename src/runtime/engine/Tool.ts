@@ -17,6 +17,7 @@ import { isAboutProcess } from "../../model/failures.ts"
 import type { PreparedToolCall } from "../../model/Registration.ts"
 import type { ToolOutput } from "../../model/ToolOutput.ts"
 import { toAwaitOutput } from "../../model/ToolOutput.ts"
+import * as Arguments from "../arguments.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import type { Body } from "./Engine.ts"
 import * as Outcomes from "./outcomes.ts"
@@ -75,8 +76,9 @@ export interface ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, Fail
  */
 export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, FailureWire = never>(
   name: string,
-  options: ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>
+  given: ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>
 ): Tool<Args, Success, Failure, R> => {
+  const options = checked(name, given)
   const { id = name, description, disposition, maxAttempts, concurrency, projection = defaultProjection, run } = options
   const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
   const field = ["args", `tool \`${name}\``] as const
@@ -126,6 +128,24 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
           )
       )
   }
+}
+
+/** Checks what a tool declares; the refusal names the option. */
+const checked = <Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>(
+  name: string,
+  given: ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>
+): typeof given => {
+  const of = (option: string) => `${option} of tool \`${Arguments.text("name of a tool", name)}\``
+  const options = Arguments.record(of("options"), given)
+  Arguments.optional(Arguments.text)(of("id"), options.id)
+  if (typeof options.description !== "string")
+    throw new InputInvalid({ field: of("description"), problem: "must be text" })
+  Arguments.schema(of("args"), options.args)
+  Arguments.schema(of("success"), options.success)
+  Arguments.optional(Arguments.schema)(of("error"), options.error)
+  Arguments.oneOf(of("disposition"), options.disposition, ["rerunnable", "owner_bound"])
+  Arguments.callable(of("run"), options.run)
+  return options
 }
 
 /** The tool, started under a call id that is not the id of its process. */

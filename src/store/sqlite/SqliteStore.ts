@@ -71,6 +71,14 @@ export const make = (
     const { synchronous = "FULL", migrates = true } = options
     const filename = yield* checked(options.filename)
     const writing = { ...Writer.defaultOptions, ...options.writer }
+    for (const [bound, value] of Object.entries(writing)) {
+      if (Number.isFinite(value) && value >= (bound === "maxBatch" ? 1 : 0)) continue
+      const problem = `is ${String(value)}; it must be a number of at least ${bound === "maxBatch" ? 1 : 0}`
+      return yield* new InputInvalid({ field: `writer/${bound}`, problem })
+    }
+    if (synchronous !== "FULL" && synchronous !== "NORMAL") {
+      return yield* new InputInvalid({ field: "synchronous", problem: 'must be "FULL" or "NORMAL"' })
+    }
     const { busyTimeoutMs: timeoutMs } = writing
     const db = yield* Opening.toWrite(filename, { synchronous, migrates, timeoutMs })
     return yield* storeOn(filename, db, (hooks) => Writer.make(db, hooks, writing))
@@ -111,12 +119,12 @@ export const layerReadOnly = (options: ReadOnlyOptions): Layer.Layer<ProcessStor
 
 /** The filename as the driver takes it, which trims it. */
 const checked = (given: string): Effect.Effect<string, InputInvalid> => {
-  const filename = given.trim()
+  const filename = typeof given === "string" ? given.trim() : ""
   return filename === "" || filename.startsWith(":memory:")
     ? Effect.fail(
         new InputInvalid({
           field: "filename",
-          problem: `names no file: ${JSON.stringify(given)}. For a store in memory use the memory layer`
+          problem: `names no file: ${typeof given === "string" ? JSON.stringify(given) : typeof given}. For a store in memory use the memory layer`
         })
       )
     : Effect.succeed(filename)
