@@ -2,12 +2,14 @@
  * What the end of a body means for its process: a pure table from how the fiber ended, and why it was stopped.
  */
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { Disturbance } from "../../../machines/run.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
+import { textOf } from "../../model/Failure.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { LeaseOwner } from "../../model/Lease.ts"
@@ -49,6 +51,14 @@ export const conclude = (ending: Ending): Conclusion => {
   const failure = Cause.failureOption(exit.cause)
   return Option.isSome(failure) ? failed(ending, failure.value) : complete(Output.defect(Cause.squash(exit.cause)))
 }
+
+/** Says in the log why a process failed: what was thrown, where, and because of what. An end of another kind is no line. */
+export const logFailure = (id: ProcessId, output: AwaitOutput): Effect.Effect<void> =>
+  output._tag === "Failure"
+    ? Effect.logError(
+        `${id} failed (${output.class}, ${output.code}): ${output.thrown === undefined ? output.message : textOf(output.thrown)}`
+      )
+    : Effect.void
 
 const complete = (output: AwaitOutput): Conclusion => ({ _tag: "Complete", output })
 
