@@ -9,8 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import { inspect, openerOf } from "../../docs/examples/audit/cli/inspecting.ts"
-import { isWithoutBrowser, launch, open, picture } from "../inspector/browser.ts"
+import { open, picture } from "../inspector/browser.ts"
 import { tokenIn } from "../inspector/fixtures.ts"
+import { inBrowser } from "../inspector/inBrowser.ts"
 import { bounded, memory, until } from "../support/hosts.ts"
 import { plant } from "./directory.ts"
 import { main, run, start } from "./program.ts"
@@ -79,23 +80,6 @@ describe("the inspector of an audit", () => {
     timeoutMs
   )
 
-  it.live.skipIf(isWithoutBrowser)(
-    "opens at the address that was printed with the audit chosen, and keeps the token out of sight",
-    () =>
-      Effect.gen(function* () {
-        const { address, id } = yield* waiting(place())
-        const browser = yield* Effect.acquireRelease(Effect.promise(launch), (one) => Effect.promise(() => one.close()))
-        const page = yield* Effect.promise(() => open(browser, address))
-        yield* Effect.promise(() => page.locator(`.line[data-process="${id}"][aria-selected="true"]`).waitFor())
-        yield* Effect.promise(() => page.locator(".title h2", { hasText: id }).waitFor())
-        yield* Effect.promise(() => page.locator('[data-id="process.running.wait.waiting"].active').waitFor())
-        yield* Effect.promise(() => picture(page, "audit"))
-        assert.notInclude(page.url(), "token")
-        assert.include(decodeURIComponent(page.url()), `#/processes/${id}`)
-      }).pipe(Effect.scoped),
-    timeoutMs
-  )
-
   it.live(
     "is not served with --no-inspect",
     () =>
@@ -128,6 +112,24 @@ describe("the inspector of an audit", () => {
       ).pipe(Logger.withMinimumLogLevel(LogLevel.Warning), Effect.provide(memory([])), Effect.provide(hear))
       assert.match(said.join("\n"), /^the inspector is not served: port \d+ cannot be served/)
     }).pipe(Effect.scoped)
+  )
+})
+
+inBrowser("the page of an audit", (browser) => {
+  it.live(
+    "opens at the address that was printed with the audit chosen, and keeps the token out of sight",
+    () =>
+      Effect.gen(function* () {
+        const { address, id } = yield* waiting(place())
+        const page = yield* Effect.promise(() => open(browser(), address))
+        yield* Effect.promise(() => page.locator(`.line[data-process="${id}"][aria-selected="true"]`).waitFor())
+        yield* Effect.promise(() => page.locator(".title h2", { hasText: id }).waitFor())
+        yield* Effect.promise(() => page.locator('[data-id="process.running.wait.waiting"].active').waitFor())
+        yield* Effect.promise(() => picture(page, "audit"))
+        assert.notInclude(page.url(), "token")
+        assert.include(decodeURIComponent(page.url()), `#/processes/${id}`)
+      }).pipe(Effect.scoped),
+    timeoutMs
   )
 })
 
