@@ -4,6 +4,7 @@ import { patienceMs, slowness } from "./test/support/patience.ts"
 
 export default defineConfig({
   test: {
+    globalSetup: ["test/support/programs.ts"],
     setupFiles: ["test/support/seed.ts"],
     include: ["test/**/*.test.ts"],
     exclude: ["dist/**", "node_modules/**"],

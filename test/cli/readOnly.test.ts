@@ -13,7 +13,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { fileStore, tokenIn } from "../inspector/fixtures.ts"
 import { contentOf, writeAsVersion3 } from "../store/sqliteFixtures.ts"
-import { root } from "../support/children.ts"
+import { programAt } from "../support/programs.ts"
 import type { Ran } from "./running.ts"
 import { follow, holdfast } from "./running.ts"
 
@@ -138,7 +138,7 @@ describe("every command", () => {
 
 /** Runs the compiled program as a user whom modes bind: root may write whatever the mode is, so that is another one then. */
 const asAnother = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
-  spawnSync(process.execPath, [`${root}dist/src/cli/main.js`, ...args], {
+  spawnSync(process.execPath, [programAt("src/cli/main.js"), ...args], {
     encoding: "utf8",
     timeout: 30_000,
     env: { ...process.env, ...env },

@@ -2,16 +2,15 @@
  * The compiled audit program as a real child process: watched line by line, ended by signal, every wait bounded.
  */
 import { spawn } from "node:child_process"
-import { join } from "node:path"
 import { createInterface } from "node:readline"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { projectRoot } from "../support/projectRoot.ts"
+import { programAt } from "../support/programs.ts"
 
 /** The program that `npm start` runs. */
-export const main: string = join(projectRoot, "dist/docs/examples/audit/main.js")
+export const main: string = programAt("docs/examples/audit/main.js")
 
 /** How a child process ended. */
 export interface Ending {

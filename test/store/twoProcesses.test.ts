@@ -52,7 +52,7 @@ const rivalOn = (filename: string, folder: string) =>
   Effect.gen(function* () {
     const socketPath = join(folder, "rival")
     const child = yield* Effect.acquireRelease(
-      Effect.sync(() => Children.start("test/store/rival.js", [filename, socketPath])),
+      Effect.sync(() => Children.start("test/store/rivalProgram.js", [filename, socketPath])),
       (started) => Effect.sync(() => started.process.kill("SIGKILL"))
     )
     yield* Effect.promise(() => child.saw(/listening/))
