@@ -65,7 +65,7 @@ beforeAll(async () => {
   copyFileSync(live, fileOf("current"))
   await Effect.runPromise(writeAsVersion3(live, fileOf("older")))
   await Effect.runPromise(Effect.provide(lastWrite, fileStore(live)))
-}, 60_000)
+})
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -110,7 +110,7 @@ describe("every command", () => {
         assert.match(out, name === "inspect" ? /"total":2/ : /\S/)
         const copied = state === "older" && name !== "machines"
         assert.strictEqual(/has schema version 3, and this version reads \d+: a private copy is read/.test(err), copied)
-      }, 60_000)
+      })
     }
   }
 
@@ -179,7 +179,7 @@ describe.skipIf(process.platform === "win32")("a file that its reader may not wr
         chmodSync(place, 0o755)
         for (const made of [place, temporary]) rmSync(made, { recursive: true, force: true })
       }
-    }, 60_000)
+    })
   }
 
   for (const mode of [0o555, 0o777]) {
@@ -199,6 +199,6 @@ describe.skipIf(process.platform === "win32")("a file that its reader may not wr
         chmodSync(place, 0o755)
         rmSync(place, { recursive: true })
       }
-    }, 60_000)
+    })
   }
 })

@@ -7,6 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import { patienceMs } from "../support/patience.ts"
 import { programAt } from "../support/programs.ts"
 
 /** The program that `npm start` runs. */
@@ -33,8 +34,6 @@ export interface StartOptions {
   readonly cwd: string
   readonly path?: string
 }
-
-const boundMs = 30_000
 
 /** Starts the program; it is killed when the scope closes. */
 export const start = (args: ReadonlyArray<string>, options: StartOptions): Effect.Effect<Program, never, Scope.Scope> =>
@@ -66,11 +65,11 @@ export const start = (args: ReadonlyArray<string>, options: StartOptions): Effec
     const said = () => [...out, ...err].slice(-20).join("\n")
     const bounded = <A>(what: string, wait: Effect.Effect<A>): Effect.Effect<A> =>
       wait.pipe(
-        Effect.timeoutOption(boundMs),
+        Effect.timeoutOption(patienceMs),
         Effect.flatMap((answer) =>
           Option.isSome(answer)
             ? Effect.succeed(answer.value)
-            : Effect.dieMessage(`${what} within ${boundMs} ms; it said\n${said()}`)
+            : Effect.dieMessage(`${what} within ${patienceMs} ms; it said\n${said()}`)
         )
       )
 

@@ -26,6 +26,7 @@ import { renderTree } from "../../src/supervision/Supervisor.ts"
 import type { Fault } from "../supervision/harness.ts"
 import { faultyStore, gated, hostOn, inVirtualTime, logOf, nodeIn, testimony } from "../supervision/harness.ts"
 import { bounded, fast, memory, sqlite, temporaryFolder, until } from "../support/hosts.ts"
+import { samples } from "../support/samples.ts"
 
 const node = (name: string) =>
   Effect.map(
@@ -370,26 +371,21 @@ describe("a host that came and went", () => {
       )
     })
 
-  it.live(
-    "1,000 times in memory, each with a body at work, leaves no fiber and no handle",
-    () => {
-      const { engine, begun } = gated()
-      return Effect.gen(function* () {
-        yield* leavesNothing(1_000, Effect.provide(start(engine, "p"), memory([engine])))
-        assert.strictEqual(begun.length, 1_001)
-      })
-    },
-    120_000
-  )
+  const cycles = { memory: samples(100, 1_000), sqlite: samples(15, 50) }
 
-  it.scopedLive(
-    "50 times on a file leaves no fiber, no handle and no open file",
-    () =>
-      Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const { engine } = gated()
-        yield* leavesNothing(50, Effect.provide(start(engine, "p"), sqlite(`${folder}/a.db`, [engine])))
-      }),
-    120_000
+  it.live(`${cycles.memory} times in memory, each with a body at work, leaves no fiber and no handle`, () => {
+    const { engine, begun } = gated()
+    return Effect.gen(function* () {
+      yield* leavesNothing(cycles.memory, Effect.provide(start(engine, "p"), memory([engine])))
+      assert.strictEqual(begun.length, cycles.memory + 1)
+    })
+  })
+
+  it.scopedLive(`${cycles.sqlite} times on a file leaves no fiber, no handle and no open file`, () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const { engine } = gated()
+      yield* leavesNothing(cycles.sqlite, Effect.provide(start(engine, "p"), sqlite(`${folder}/a.db`, [engine])))
+    })
   )
 })

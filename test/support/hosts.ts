@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import type { Runnable } from "../../src/runtime/engine/Engine.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
+import { patienceMs } from "./patience.ts"
 
 /** A folder that goes with the scope. */
 export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
@@ -36,10 +37,10 @@ export const sqlite = <const E extends ReadonlyArray<Runnable<unknown>>>(
   options: RuntimeOptions = {}
 ) => Layer.provide(SingleHost.layerSqlite({ ...fast, ...options, filename, engines }), quiet)
 
-/** No wait in a test is unbounded; forty seconds are for ever, also on a busy machine. */
+/** No wait in a test is unbounded. */
 export const bounded = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   effect.pipe(
-    Effect.timeoutFail({ duration: "40 seconds", onTimeout: () => new Error("the test waited too long") }),
+    Effect.timeoutFail({ duration: patienceMs, onTimeout: () => new Error("the test waited too long") }),
     Effect.catchIf(
       (error): error is Error & E => error instanceof Error && error.message === "the test waited too long",
       Effect.die
