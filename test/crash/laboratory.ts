@@ -228,7 +228,12 @@ export const load = (hosts: number, commits: ReadonlyArray<number>): Promise<Ver
     const turns = [...commits]
     const work = async (): Promise<void> => {
       const occurrence = turns.shift()
-      if (occurrence === undefined) return await bench.ended(bench.run(driving()))
+      if (occurrence === undefined) {
+        // A host that is not to be killed would leave those nothing to do that are.
+        const killed = () => only(bench.facts(), "reached").length === commits.length
+        await bench.until("the others are killed", killed)
+        return await bench.ended(bench.run(driving()))
+      }
       const plan: Plan = { point: "any commit", moment: "after", occurrence, signal: "SIGKILL" }
       const host = bench.run({ _tag: "Drive", plan })
       const { code } = await host.ended()

@@ -296,7 +296,7 @@ describe("a row that was stuck here", () => {
 })
 
 describe("more rows than slots", () => {
-  it.live(`one slot and ${many} rows that are due: one is taken on, the others stand in line, and all end`, () =>
+  it.live("one slot and thousands of rows that are due: one is taken on, the others stand in line, and all end", () =>
     Effect.gen(function* () {
       const store = yield* MemoryStore.make
       const rows = yield* rowsOn(store)
