@@ -14,6 +14,7 @@ import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { fast } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 
 const Approve = Signal.make("approve", { payload: Schema.Struct({ by: Schema.NonEmptyString }) })
 const Progress = Signal.event("progress", { payload: Schema.Struct({ text: Schema.String }) })
@@ -52,7 +53,7 @@ const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   )
 
 const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  const deadlineMs = Date.now() + 40_000
+  const deadlineMs = Date.now() + patienceMs
   while (!(await condition())) {
     if (Date.now() > deadlineMs) assert.fail("the test waited too long")
     await new Promise((resolve) => setTimeout(resolve, 5))
