@@ -15,6 +15,7 @@ import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { SqliteStoreOptions } from "../../src/store/sqlite/SqliteStore.ts"
 import { isFold } from "../../src/testing/evidence.ts"
+import { wholeGroups } from "../store/sqliteFixtures.ts"
 import { fast } from "../support/hosts.ts"
 
 export { gated } from "../support/engines.ts"
@@ -112,7 +113,14 @@ export const host = <const E extends ReadonlyArray<Engine.Runnable<never>>>(
     said.push(String(message))
   })
   return Layer.provide(
-    SingleHost.layerSqlite({ ...fast, synchronous: "NORMAL", ...options, filename, engines }),
+    SingleHost.layerSqlite({
+      ...fast,
+      synchronous: "NORMAL",
+      ...options,
+      writer: { ...wholeGroups, ...options.writer },
+      filename,
+      engines
+    }),
     Logger.replace(Logger.defaultLogger, logger)
   )
 }
