@@ -23,6 +23,7 @@ const layer = Layer.succeed(
     transact: () => missing("write"),
     onCommit: () => Effect.void,
     externalChanges: Effect.succeed([]),
+    readTogether: () => missing("read one state"),
     find: () => missing("read a process"),
     eventsAfter: () => missing("read events"),
     countEvents: () => missing("count events"),

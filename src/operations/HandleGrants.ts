@@ -152,13 +152,16 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
       shows: (row: ProcessRow) => boolean
     ): Effect.Effect<ReadonlyArray<GrantEntry>, InputInvalid | StoreError> =>
       Effect.gen(function* () {
-        const grants = yield* store.grants.of({ scopeId: yield* scopeOf("scope", scope) })
-        const found = yield* Effect.forEach(grants, (grant) =>
-          Effect.map(store.find(grant.processId), (present) =>
-            entryOf(grant, present._tag === "Present" ? present.row : undefined, shows)
+        const granted = store.grants.of({ scopeId: yield* scopeOf("scope", scope) })
+        const found = Effect.flatMap(
+          granted,
+          Effect.forEach((grant) =>
+            Effect.map(store.find(grant.processId), (present) =>
+              entryOf(grant, present._tag === "Present" ? present.row : undefined, shows)
+            )
           )
         )
-        return found.flat()
+        return (yield* store.readTogether(found)).flat()
       })
 
     return HandleGrants.of({
@@ -193,8 +196,7 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
       }),
       handleGrantsForProcess: Effect.fnUntraced(function* (id) {
         yield* Checks.id(id)
-        yield* existingRow(store, id)
-        return yield* store.grants.of({ processId: id })
+        return yield* store.readTogether(Effect.zipRight(existingRow(store, id), store.grants.of({ processId: id })))
       }),
       deleteSessionProcessState: (sessionId) =>
         Effect.flatMap(Checks.text("session_id", sessionId), (session) =>

@@ -61,6 +61,13 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
     /** The store's own fibers, as nodes of the host's supervision tree. */
     readonly parts: () => ReadonlyArray<StorePart>
 
+    /**
+     * Runs several reads on one state of the store: none of them sees what is committed after the first.
+     *
+     * The reads must wait for nothing, and write nothing.
+     */
+    readonly readTogether: <A, E, R>(reads: Effect.Effect<A, E, R>) => Effect.Effect<A, E | StoreError, R>
+
     /** Reads one process. */
     readonly find: (id: ProcessId) => Effect.Effect<Found, StoreError>
 

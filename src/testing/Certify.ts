@@ -20,6 +20,7 @@ import * as GrantLaws from "./laws/GrantLaws.ts"
 import * as LeaseLaws from "./laws/LeaseLaws.ts"
 import * as ListLaws from "./laws/ListLaws.ts"
 import * as OrderingLaws from "./laws/OrderingLaws.ts"
+import * as ReadLaws from "./laws/ReadLaws.ts"
 import * as RecordLaws from "./laws/RecordLaws.ts"
 import * as RegistrationLaws from "./laws/RegistrationLaws.ts"
 import * as RenewalLaws from "./laws/RenewalLaws.ts"
@@ -50,6 +51,7 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   verdict: VerdictLaws.laws,
   record: RecordLaws.laws,
   ordering: OrderingLaws.laws,
+  reading: ReadLaws.laws,
   grant: GrantLaws.laws,
   wait: WaitLaws.laws,
   execution: ExecutionLaws.laws,

@@ -58,6 +58,8 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
     parts: () => [],
     children: Children.reads(state.children, state.rows, State.bytewise),
     execution: executionReads(state),
+    // No read here waits: a fiber that does not yield runs them all in one turn.
+    readTogether: Effect.withMaxOpsBeforeYield(Number.MAX_SAFE_INTEGER),
     find: (id) => Effect.sync(() => found(state, id)),
     eventsAfter: (id, sequence, limit) =>
       onLog(id, (log) => log.filter((event) => event.sequence > sequence).slice(0, limit)),

@@ -21,6 +21,7 @@ import * as Children from "./children.ts"
 import { storeError } from "./failure.ts"
 import * as Opening from "./opening.ts"
 import * as Outboxes from "./outbox.ts"
+import * as Readers from "./Reader.ts"
 import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
 import type { Job } from "./Writer.ts"
@@ -162,7 +163,8 @@ const storeOn = (
     }
     const writer = yield* makeWriter({ onBegin, onCommitted, onRolledBack: rows.rolledBack })
     const sql = yield* Opening.client(filename, { readonly: true })
-    const reads = Reads.make(sql, rows.cached)
+    const reader = Readers.make(sql)
+    const reads = Reads.make(reader, rows.cached)
 
     return ProcessStore.of({
       durability: "durable",
@@ -178,12 +180,12 @@ const storeOn = (
       parts: () => [{ name: "store writer", kind: "worker", children: [], work: { ...work }, ...writer.status() }],
       onCommit: listeners.subscribe,
       onCommitWork: timers.subscribe,
-      outbox: Outboxes.readsOf(sql),
+      outbox: Outboxes.readsOf(reader),
       externalChanges: Effect.try({
         try: rows.externalChanges,
         catch: (cause) => storeError("look for changes of other processes", cause)
       }),
-      children: Children.readsOf(sql, rows.closeRequestsWritten),
+      children: Children.readsOf(reader, rows.closeRequestsWritten),
       ...reads,
       leases: {
         ...reads.leases,
