@@ -2,6 +2,7 @@
  * Unions of errors that travel together.
  */
 import type {
+  CompletionRefused,
   EngineMissing,
   EventRejected,
   InputInvalid,
@@ -54,6 +55,7 @@ export type OperationError =
   | EventRejected
   | ProcessAlreadyTerminal
   | TerminalOutcomeMismatch
+  | CompletionRefused
   | ProcessUnknown
   | InputInvalid
   | LeaseLost

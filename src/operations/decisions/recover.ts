@@ -63,7 +63,7 @@ export const recover = (id: ProcessId, by: Recoverer): ((view: View) => Decision
       return accept({ _tag: "Run", row: begun.row, lease: LeaseProtocol.leaseOf(begun) } as const, begun)
     }
     const output = outputOf(decided, row, view.nowMs)
-    const change = Changes.released(Completion.ended(taken, output, view.nowMs))
+    const change = Completion.ended(taken, output, view.nowMs)
     const as = Output.endStateOf(output) as "cancelled" | "failed" | "abandoned" // a verdict never completes
     return accept({ _tag: "Ended", row: change.row, as } as const, change)
   })
@@ -123,7 +123,7 @@ export const drain =
     }
     const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
     const output = Output.abandoned({ writer: "owner_drain", owner: by.owner, epochMs: view.nowMs })
-    return Changes.accepted(Changes.released(Completion.ended(taken, output, view.nowMs)))
+    return Changes.accepted(Completion.ended(taken, output, view.nowMs))
   }
 
 /** The verdict on a row in its present state. */

@@ -87,7 +87,7 @@ const childrenLaws: ReadonlyArray<Law> = [
     }) {
       const { children } = yield* ProcessStore
       const outside = yield* freshProcess("externally_owned")
-      const byEvent = yield* freshProcess()
+      const byEvent = yield* freshProcess("externally_owned")
       const bySweep = yield* freshProcess()
       const owner = yield* freshOwner()
       const byDrain = yield* freshProcess("owner_bound")
