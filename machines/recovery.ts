@@ -131,11 +131,10 @@ const startedOnce = (row: RowFacts): Verdict => {
 }
 
 const toRun = (row: RowFacts): Verdict => {
-  const unstartable = !row.started || row.engine === "missing"
-  if (row.cancelRequested && unstartable) return { _tag: "Cancel", why: "cancel_requested" }
-  if (row.maxAttempts !== undefined && row.nextAttempt > row.maxAttempts) {
-    return { _tag: "Exhausted", why: "attempts_exhausted" }
-  }
+  const isExhausted = row.maxAttempts !== undefined && row.nextAttempt > row.maxAttempts
+  const willNotRun = !row.started || row.engine === "missing" || isExhausted
+  if (row.cancelRequested && willNotRun) return { _tag: "Cancel", why: "cancel_requested" }
+  if (isExhausted) return { _tag: "Exhausted", why: "attempts_exhausted" }
   if (row.early === true && !row.started) return leave("not_yet")
   return row.engine === "missing" ? leave("no_engine") : { _tag: "Run", why: runs[row.lease] }
 }

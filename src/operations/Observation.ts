@@ -186,4 +186,5 @@ const newestFirst = (a: SessionProcess, b: SessionProcess): number =>
 const isOriginatedBy = ({ provenance: { originator } }: ProcessRecord, wanted: SessionScope): boolean =>
   originator._tag === "Session" &&
   originator.scope.sessionId === wanted.sessionId &&
-  (wanted.agentFrameId === undefined || originator.scope.agentFrameId === wanted.agentFrameId)
+  // An empty frame is no frame.
+  ((wanted.agentFrameId ?? "") === "" || originator.scope.agentFrameId === wanted.agentFrameId)

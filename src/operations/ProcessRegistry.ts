@@ -185,12 +185,18 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
     readonly listProcesses: (
       filter: ListFilter,
       page?: { readonly after?: ProcessId; readonly limit?: number }
-    ) => Effect.Effect<ReadonlyArray<ProcessRecord>, InputInvalid | StoreError>
+    ) => Effect.Effect<ProcessPage, InputInvalid | StoreError>
 
     /** Every process that has not ended, ascending by id. */
     readonly listNonTerminal: Effect.Effect<ReadonlyArray<ProcessRecord>, StoreError>
   }
 >() {}
+
+/** A page of a list. `next` is where the next one goes on (`after`); it is absent when nothing follows. */
+export interface ProcessPage {
+  readonly records: ReadonlyArray<ProcessRecord>
+  readonly next?: ProcessId
+}
 
 /** A signal to send: its name, what it carries, and the id under which the same sending is recorded once. */
 export interface SignalRequest {
@@ -318,8 +324,12 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
         const checked = yield* Filter.check(filter)
         const { after, limit = 100 } = yield* checks.shape("page", Page, page)
         const most = yield* Checks.count("page/limit", limit)
-        const rows = yield* store.list({ filter: checked, limit: most, ...(after === undefined ? {} : { after }) })
-        return rows.map(recordOf)
+        if (most === 0) return { records: [] }
+        // One more than asked for says whether there are more.
+        const rows = yield* store.list({ filter: checked, limit: most + 1, ...(after === undefined ? {} : { after }) })
+        const records = rows.slice(0, most).map(recordOf)
+        const last = records.at(-1)
+        return { records, ...(rows.length > most && last !== undefined ? { next: last.id } : {}) }
       }),
       listNonTerminal: Effect.map(store.listNonTerminal, (rows) => rows.map(recordOf))
     })

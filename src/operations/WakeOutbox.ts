@@ -12,6 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
+import { ProcessId, SessionScopeId } from "../model/ids.ts"
+import { optional } from "../model/json.ts"
 import type { Decision, View } from "../store/Decision.ts"
 import { accept, acceptWith } from "../store/Decision.ts"
 import type {
@@ -169,7 +171,10 @@ export const make: Effect.Effect<typeof WakeOutbox.Service, never, ProcessStore>
         Effect.flatMap(Checks.text("wake_id", wakeId), (id) => store.transact({ lock: [] }, redrive(id, times))),
       isDue: Effect.flatMap(Clock.currentTimeMillis, store.outbox.isDue),
       rowsOf: (wakeId) => Effect.flatMap(Checks.text("wake_id", wakeId), store.outbox.rowsOf),
-      list: (query) => Effect.flatMap(upTo(maxListed, query.limit), () => store.outbox.list(query)),
+      list: (query) =>
+        Effect.flatMap(Checks.exactly("query", QueryShape, query), (checked) =>
+          Effect.zipRight(upTo(maxListed, checked.limit), store.outbox.list(checked))
+        ),
       report: store.outbox.report
     })
 )
@@ -183,6 +188,16 @@ const upTo = (most: number, limit: number): Effect.Effect<void, InputInvalid> =>
     : Effect.fail(
         new InputInvalid({ field: "limit", problem: `is ${limit}; it must be a whole number from 1 to ${most}` })
       )
+
+const QueryShape: Schema.Schema<WakeQuery> = Schema.typeSchema(
+  Schema.Struct({
+    states: optional(Schema.Array(Schema.Literal("pending", "enqueuing", "enqueued", "discarded"))),
+    processId: optional(ProcessId),
+    targetScopeId: optional(SessionScopeId),
+    before: optional(Schema.Int),
+    limit: Schema.Number
+  })
+)
 
 const SettlementShape = Schema.Union(
   Schema.Struct({ _tag: Schema.Literal("Enqueued") }),

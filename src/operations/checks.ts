@@ -140,6 +140,17 @@ export const fitting = <A, I>(
     return new InputInvalid({ field: `${field}${path}`, problem })
   })
 
+/** The same, where an unknown field is a mistake too: what narrows an operation must not be overlooked. */
+export const exactly = <A, I>(
+  field: string,
+  schema: Schema.Schema<A, I>,
+  value: unknown
+): Either.Either<A, InputInvalid> =>
+  Either.mapLeft(Schema.validateEither(Schema.typeSchema(schema), { onExcessProperty: "error" })(value), (error) => {
+    const { path, problem = "does not fit" } = firstIssue(error)
+    return new InputInvalid({ field: `${field}${path}`, problem })
+  })
+
 const nothing = Either.right(undefined)
 
 /** A validator is compiled from its schema, which costs more than many validations: once for each schema. */

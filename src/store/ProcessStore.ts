@@ -171,9 +171,10 @@ export interface RetentionReads {
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<Candidate>, StoreError>
 
-  /** Tombstones from before `cutoffMs` that are not compacted, with their change numbers. */
+  /** Tombstones from before `cutoffMs` that are not compacted, in order of change, after one. */
   readonly tombstonesBefore: (query: {
     readonly cutoffMs: number
+    readonly afterChange: number
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<Candidate>, StoreError>
 }

@@ -64,7 +64,7 @@ const program = Effect.gen(function* () {
   const absent = Registration.make(processId("absent-1"), unstarted, "rerunnable", session)
   yield* registry.registerProcess({ ...absent, envRef: emptyRef })
 
-  const isStarted = Effect.map(registry.listProcesses({}), (records) =>
+  const isStarted = Effect.map(registry.listProcesses({}), ({ records }) =>
     records.some(({ id, firstStarted }) => id === "family-1/slow" && firstStarted !== undefined)
   )
   yield* Effect.repeat(Effect.delay(isStarted, "10 millis"), { until: (holds) => holds }).pipe(

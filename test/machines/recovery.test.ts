@@ -169,9 +169,9 @@ const rules: ReadonlyArray<Rule> = [
     decides: exhausted
   },
   {
-    name: "begun rerunnable work out of attempts fails without running, although its cancel is pending",
+    name: "begun rerunnable work out of attempts is cancelled without running when its cancel is pending",
     when: { ...rerunnable, started: true, lease: unheld, cancel: true, attempt: "exceeded", engine: "present" },
-    decides: exhausted
+    decides: cancelled
   },
   {
     name: "owner-bound work out of attempts fails without running, engine or not",

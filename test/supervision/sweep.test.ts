@@ -153,12 +153,12 @@ describe("the report of a sweep", () => {
           ["unknown", { _tag: "Deferred", reason: { why: "outcome_unknown" } }],
           ["external", { _tag: "Deferred", reason: { why: "externally_owned" } }],
           ["foreign", { _tag: "Deferred", reason: { why: "no_engine", kind: "elsewhere", version: "1" } }],
-          ["nowhere", { _tag: "Deferred", reason: { why: "settled" } }],
           ["free", { _tag: "Admitted" }],
           ["free", { _tag: "Deferred", reason: { why: "busy", holder: "me" } }]
         ] as const) {
           assert.deepStrictEqual<unknown>(yield* recoverNow(id), { id, ...expected })
         }
+        assert.strictEqual((yield* Effect.flip(recoverNow("nowhere")))._tag, "ProcessUnknown")
         // A row that rests is looked at all the same.
         for (const failures of [1, 2]) {
           const row = yield* recoverNow("unreadable")

@@ -103,9 +103,12 @@ export const writeSide = (state: MemoryState, write: Write): void => {
     case "RemoveGrant":
       state.grants.delete(grantKey(write.scopeId, write.processId))
       return
-    case "AckWake":
-      state.acks.set(write.processId, (state.acks.get(write.processId) ?? new Set()).add(write.sequence))
+    case "AckWake": {
+      const acks = state.acks.get(write.processId) ?? new Set()
+      if (!acks.has(write.sequence)) state.changes.set(write.processId, state.nextChange++)
+      state.acks.set(write.processId, acks.add(write.sequence))
       return
+    }
     case "PutCloseRequest":
     case "RemoveCloseRequest":
       Children.write(state.children, write)

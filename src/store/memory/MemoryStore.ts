@@ -111,17 +111,13 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
             .flatMap((entry) => (entry._tag === "Row" && mayEnd(entry.row, cutoffMs, filter) ? [candidate(entry)] : []))
             .slice(0, limit)
         ),
-      tombstonesBefore: ({ cutoffMs, limit }) =>
+      tombstonesBefore: ({ cutoffMs, afterChange, limit }) =>
         Effect.sync(() =>
-          [...state.tombstones.values()]
-            .filter((tombstone) => !tombstone.compacted && tombstone.prunedAtMs < cutoffMs)
-            .sort((a, b) => a.prunedAtMs - b.prunedAtMs)
+          numbered(state, afterChange)
+            .flatMap((entry) =>
+              entry._tag === "Tombstone" && entry.tombstone.prunedAtMs < cutoffMs ? [buried(entry)] : []
+            )
             .slice(0, limit)
-            .map(({ processId, lastSequence }) => ({
-              processId,
-              sequence: lastSequence,
-              change: state.changes.get(processId) ?? 0
-            }))
         )
     },
     due: ({ nowMs, limit }) =>
@@ -189,6 +185,12 @@ const numbered = (state: MemoryState, after: number): ReadonlyArray<Numbered> =>
 const candidate = ({ change, row }: Extract<Numbered, { readonly _tag: "Row" }>): Candidate => ({
   processId: State.idOf(row),
   sequence: row.sequence,
+  change
+})
+
+const buried = ({ change, tombstone }: Extract<Numbered, { readonly _tag: "Tombstone" }>): Candidate => ({
+  processId: tombstone.processId,
+  sequence: tombstone.lastSequence,
   change
 })
 

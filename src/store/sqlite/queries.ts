@@ -235,12 +235,12 @@ export const make = (
         )
       },
 
-      tombstonesBefore: ({ cutoffMs, limit }) =>
+      tombstonesBefore: ({ cutoffMs, afterChange, limit }) =>
         read(
           "list tombstones",
           sql<Candidate>`
           SELECT process_id AS "processId", last_sequence AS sequence, change FROM tombstone
-          WHERE compacted = 0 AND pruned_at < ${cutoffMs} ORDER BY pruned_at LIMIT ${limit}
+          WHERE compacted = 0 AND pruned_at < ${cutoffMs} AND change > ${afterChange} ORDER BY change LIMIT ${limit}
         `
         )
     }

@@ -78,7 +78,9 @@ export const texts = {
        fencing_token = @fence, due_at = @due, change = @change, updated_at = @updated, wake_session = @wake,
        back_off = @backOff, deadline = @deadline, snapshot = @snapshot
      WHERE pk = @pk`,
-  moveLease: "UPDATE state SET fencing_token = ?, due_at = ? WHERE pk = ?",
+  // Neither a lease nor a back-off is a change of the record.
+  moveLease: "UPDATE state SET fencing_token = ?, due_at = ?, back_off = ? WHERE pk = ?",
+  touchState: "UPDATE state SET change = ? WHERE pk = ?",
   putLease: `INSERT OR REPLACE INTO lease
        (pk, lease_token, owner_id, incarnation_id, liveness, claimed_at, expires_at, due_at, keeper)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,

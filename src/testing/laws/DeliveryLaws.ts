@@ -261,6 +261,17 @@ const outboxReportLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("the page after it", yield* sequences({ processId: id, before }, 2), [1])
     yield* expectEquals("the rows", page[1], (yield* rowsOf(page[1]?.wake.wakeId ?? ""))[0])
     for (const limit of [0, 1_001, 0.5]) yield* expectFailure("a listing", "InputInvalid", outbox.list({ limit }))
+    const others = [
+      { state: "pending" },
+      { states: "pending" },
+      { states: ["lost"] },
+      { processId: 7 },
+      { before: "1" }
+    ]
+    for (const other of others) {
+      const query = { limit: 9, ...other } as never // what a program without types may ask for
+      yield* expectFailure(JSON.stringify(other), "InputInvalid", outbox.list(query))
+    }
   },
 
   *"a limit that is none, a settlement that is none and a token that is no text are refused"({ outbox }) {
