@@ -61,7 +61,7 @@ export const startedReplayKey = (id: ProcessId, activation: number): string => `
 /** Under this key an activation is handed back once. */
 export const suspendedReplayKey = (id: ProcessId, activation: number): string => `process:${id}:suspended:${activation}`
 
-/** Whether a replay key of a process belongs to the facts that the runtime appends, so that nobody else may take it. */
+/** Whether a replay key of a process belongs to the facts that the runtime appends, so that no caller may take it. */
 export const isRuntimeReplayKey = (id: ProcessId, key: string): boolean => {
   const own = `process:${id}:`
   return key.startsWith(own) && runtimeKey.test(key.slice(own.length))

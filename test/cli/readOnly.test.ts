@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -26,6 +27,7 @@ const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   explain: ["p"],
   wakes: [],
   verify: ["--json"],
+  backup: [],
   inspect: [],
   machines: [],
   signal: ["q", "ready"],
@@ -71,8 +73,19 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Runs a command to its end; one that serves is interrupted once it serves. */
 const called = (name: string, db: string): Promise<Ran> => {
+  if (name === "backup") return backedUp(db)
   const args = [name, ...(calls[name] ?? []), ...(name === "machines" ? [] : ["--db", db])]
   return name === "inspect" ? served(args) : holdfast(args)
+}
+
+const backedUp = async (db: string): Promise<Ran> => {
+  const destination = join(folder, `${randomUUID()}.db`)
+  const ran = await holdfast(["backup", db, destination])
+  const raw = new Database(destination, { readonly: true })
+  const ids = raw.prepare("SELECT process_id FROM process ORDER BY process_id").pluck().all()
+  raw.close()
+  assert.deepStrictEqual(ids, ["p", "q"])
+  return ran
 }
 
 const served = (args: ReadonlyArray<string>): Promise<Ran> =>
@@ -108,7 +121,7 @@ describe("every command", () => {
         assert.deepStrictEqual(contentOf(dirname(db)), before)
         assert.strictEqual(code, 0, err)
         assert.match(out, name === "inspect" ? /"total":2/ : /\S/)
-        const copied = state === "older" && name !== "machines"
+        const copied = state === "older" && name !== "machines" && name !== "backup"
         assert.strictEqual(/has schema version 3, and this version reads \d+: a private copy is read/.test(err), copied)
       }, 60_000)
     }

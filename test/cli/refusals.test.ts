@@ -80,7 +80,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   "a signal that the process does not declare": {
     args: () => ["signal", "p", "other", "--db", db],
     code: 1,
-    says: /emitted undeclared event type `signal\.other`$/
+    says: /undeclared event type `signal\.other`: it declares the signals [^;]*ready[^;]*; declare this one where the process is started$/
   },
   "a signal to a process that has ended": {
     args: () => ["signal", "ended", "ready", "--db", db],

@@ -5,7 +5,7 @@ import * as Either from "effect/Either"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
 import type { EventType } from "../../model/EventType.ts"
-import { payloadProblem, reservedEventTypes } from "../../model/EventType.ts"
+import { coreEventTypes, payloadProblem, reservedEventTypes } from "../../model/EventType.ts"
 import type { CompletionRefused, LeaseLost } from "../../model/errors.ts"
 import {
   EventRejected,
@@ -114,7 +114,7 @@ const check = (
     return reject(id, eventType, "reserved", `\`${eventType}\` is appended by its own operation only`)
   }
   const type = eventTypeOf(row.base.registration, eventType)
-  if (type === undefined) return reject(id, eventType, "undeclared", undeclared(eventType))
+  if (type === undefined) return reject(id, eventType, "undeclared", undeclared(row, eventType))
   if (type.semantics.terminal !== undefined && (replayKey ?? "") === "") {
     return reject(id, eventType, "replay_key_required", `\`${eventType}\` requires a deterministic replay key`)
   }
@@ -167,10 +167,18 @@ const factOf = (
   ...(wakeTargetScope === undefined ? {} : { wakeTarget: wakeTargetScope })
 })
 
-const undeclared = (eventType: string): string =>
-  `emitted undeclared event type \`${eventType}\`: declare it among the ${
-    signalNameOf(eventType) === undefined ? "event types" : "signals"
-  } of what is started, or send one that is declared`
+/** Says what may be sent instead: a mistyped name is the usual reason. */
+const undeclared = (row: ProcessRow, eventType: string): string => {
+  const isSignal = signalNameOf(eventType) !== undefined
+  const names = row.base.registration.eventTypes.flatMap(({ name }) =>
+    (signalNameOf(name) !== undefined) === isSignal && !coreNames.has(name) ? [signalNameOf(name) ?? name] : []
+  )
+  const kind = isSignal ? "signals" : "event types of its own"
+  const declared = names.length === 0 ? `no ${kind}` : `the ${kind} ${names.slice(0, 9).join(", ")}`
+  return `emitted undeclared event type \`${eventType}\`: it declares ${declared}; declare this one where the process is started`
+}
+
+const coreNames: ReadonlySet<string> = new Set(coreEventTypes.map(({ name }) => name))
 
 const rejected = (
   processId: string,
