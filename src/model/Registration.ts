@@ -294,7 +294,7 @@ const coreOverrideProblem = (type: EventType.EventType): string | undefined => {
   if (declared === undefined) return undefined
   const core = declared.semantics.terminal
   if (core === undefined) {
-    return Object.keys(type.semantics).length === 0 ? undefined : `\`${type.name}\` must have no semantics of its own`
+    return type.semantics.terminal === undefined ? undefined : `\`${type.name}\` cannot end the process; it may wake`
   }
   const terminal = type.semantics.terminal
   const pointer =

@@ -93,7 +93,8 @@ const claim =
       claims.push({
         number: row.number,
         token: `${token}:${row.number}`,
-        wake: row.wake,
+        // A row that is fresh and open cannot have been redriven.
+        wake: !row.isOpen && outbox.isOvertaken(row) ? { ...row.wake, late: true } : row.wake,
         attempts: claimed.attempts
       })
     }

@@ -55,7 +55,15 @@ export const viewOf = (outbox: OutboxState, nowMs: number): OutboxView => ({
   openOf: (wakeId) => openOf(outbox, wakeId),
   discardedOf: (wakeId) =>
     [...outbox.rows.values()].filter((row) => row.state === "discarded" && row.wake.wakeId === wakeId),
-  hasUndelivered: (id) => undelivered(outbox).some((row) => row.wake.processId === id)
+  hasUndelivered: (id) => undelivered(outbox).some((row) => row.wake.processId === id),
+  isOvertaken: ({ wake: { processId, targetScopeId, sequence } }) =>
+    [...outbox.rows.values()].some(
+      ({ state, wake }) =>
+        state === "enqueued" &&
+        wake.processId === processId &&
+        wake.targetScopeId === targetScopeId &&
+        wake.sequence > sequence
+    )
 })
 
 /** The reads of the store contract. */

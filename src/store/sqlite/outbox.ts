@@ -79,7 +79,8 @@ export const make = (sql: Statements, times: WakeTimes): Outbox => {
       row: (number) => rows(sql.wake.all(number))[0],
       openOf: (wakeId) => rows(sql.openWake.all(wakeId))[0],
       discardedOf: (wakeId) => rows(sql.discardedWakes.all(wakeId)),
-      hasUndelivered: (id) => sql.hasUndelivered.get(pkOf(id) ?? null) !== undefined
+      hasUndelivered: (id) => sql.hasUndelivered.get(pkOf(id) ?? null) !== undefined,
+      isOvertaken: ({ number }) => sql.isOvertaken.get(number) !== undefined
     })
   }
 }

@@ -49,6 +49,9 @@ export const texts = {
   openWake: `${selectWakes} WHERE wake_id = ? AND is_open = 1`,
   discardedWakes: `${selectWakes} WHERE wake_id = ? AND state = 'discarded' ORDER BY number`,
   hasUndelivered: `SELECT 1 FROM wake_outbox WHERE pk = ? AND ${undelivered} LIMIT 1`,
+  isOvertaken: `SELECT 1 FROM wake_outbox AS own JOIN wake_outbox AS later ON later.pk = own.pk
+     WHERE own.number = ? AND later.target_scope = own.target_scope AND later.sequence > own.sequence
+       AND later.state = 'enqueued' LIMIT 1`,
   row: Columns.selectRow,
   eventTypes: "SELECT body FROM event_types WHERE hash = ?",
   events: `${Columns.selectEvents} WHERE pk = ? ORDER BY sequence`,

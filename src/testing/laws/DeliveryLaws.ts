@@ -154,6 +154,25 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* settled(claim, "Enqueued")
     yield* expectEquals("a delivered one", yield* outbox.redrive(wakeId), none)
     yield* expectEquals("an unknown one", yield* outbox.redrive(`wake:${id}`), none)
+  },
+
+  *"a discarded wake blocks none of its group; redriven it is delivered at once, and marked late behind a later one"({
+    outbox
+  }) {
+    for (const isOvertaken of [true, false]) {
+      const id = yield* wakingProcess()
+      const { wakeDelivery: first } = yield* appended(id)
+      yield* appended(id)
+      yield* settled((yield* claimsOf(id))[0], "Discard")
+      if (isOvertaken) {
+        const [later] = yield* claimsOf(id)
+        yield* expectEquals("the later one, unmarked", [later?.wake.sequence, later?.wake.late], [2, undefined])
+        yield* settled(later, "Enqueued")
+      }
+      yield* outbox.redrive(first.wakeId)
+      const [claim] = yield* claimsOf(id)
+      yield* expectEquals("the redriven one", claim?.wake, isOvertaken ? { ...first, late: true } : first)
+    }
   }
 })
 

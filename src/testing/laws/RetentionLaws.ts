@@ -236,6 +236,8 @@ const tombstoneLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
         ["the record", registry.getProcess(id)],
         ["a registration", registry.registerProcess(registration)],
         ["an append", registry.appendEvent(id, note(1), external)],
+        ["a signal", registry.signal(id, { name: "ready", payload: 1, signalId: "s" }, external)],
+        ["a person's request to cancel", registry.cancelRunning(id, null, external)],
         ["a start", registry.recordFirstStarted(id, { owner, startedAtMs: 1 })],
         ["an end", registry.completeProcess(id, outputs.Failure, { _tag: "ExternalOwner" })],
         ["a request to cancel", registry.requestProcessCancel(id, null, external)],

@@ -267,6 +267,15 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     })
   },
 
+  *"a request to cancel wakes, too, when its type is declared so"({ registry }) {
+    const wake = { input: { pointer: "/reason" }, dedupeKey: "event_identity" } as const
+    const asked = { name: "process.cancel_requested", payloadSchema: { schema: {} }, semantics: { wake } }
+    const id = yield* freshProcess("externally_owned", { eventTypes: [asked], wakeTarget: { sessionId: "s" } })
+    yield* registry.requestProcessCancel(id, "stop", external)
+    const [claim] = yield* claimsOf(id)
+    yield* expectEquals("the wake", [claim?.wake.eventType, claim?.wake.input], ["process.cancel_requested", "stop"])
+  },
+
   *"a selector that misses does not keep a process from ending: the whole payload wakes"({ registry }) {
     const id = yield* wakingProcess()
     const lease = yield* claimed(id, yield* freshOwner())
