@@ -1,15 +1,24 @@
 import { defineConfig } from "vitest/config"
 import { countReporter } from "./test/support/CountReporter.ts"
+import { patienceMs, slowness } from "./test/support/patience.ts"
+import { samples } from "./test/support/samples.ts"
+
+// The last resort: every wait inside a test has a shorter bound, which says what it waited for.
+const bound = patienceMs * samples(4, 240)
 
 export default defineConfig({
   test: {
-    setupFiles: ["test/support/seed.ts"],
+    globalSetup: ["test/support/programs.ts"],
+    setupFiles: ["test/support/setup.ts"],
     include: ["test/**/*.test.ts"],
     exclude: ["dist/**", "node_modules/**"],
+    env: { HOLDFAST_SLOWNESS: String(slowness) },
+    // Loading the library takes longer than most files of tests take: a worker loads it once.
+    isolate: false,
     pool: "forks",
     poolOptions: { forks: { minForks: 1, maxForks: 2 } },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: bound,
+    hookTimeout: bound,
     teardownTimeout: 5_000,
     reporters: ["default", countReporter()]
   }

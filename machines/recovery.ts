@@ -98,7 +98,7 @@ export const dueAtMs = (row: {
   if (row.disposition === "externally_owned") return row.abandonRequested ? row.nowMs : null
   if (row.disposition === "owner_bound" && row.started) return row.abandonRequested ? row.nowMs : null
   if (row.cancelRequested) return row.nowMs
-  if (row.waiting && row.dormant) return null
+  if (row.dormant && (row.waiting || row.started)) return null
   return row.started ? row.nowMs : Math.max(row.startAtMs ?? 0, row.nowMs)
 }
 
@@ -131,11 +131,10 @@ const startedOnce = (row: RowFacts): Verdict => {
 }
 
 const toRun = (row: RowFacts): Verdict => {
-  const unstartable = !row.started || row.engine === "missing"
-  if (row.cancelRequested && unstartable) return { _tag: "Cancel", why: "cancel_requested" }
-  if (row.maxAttempts !== undefined && row.nextAttempt > row.maxAttempts) {
-    return { _tag: "Exhausted", why: "attempts_exhausted" }
-  }
+  const isExhausted = row.maxAttempts !== undefined && row.nextAttempt > row.maxAttempts
+  const willNotRun = !row.started || row.engine === "missing" || isExhausted
+  if (row.cancelRequested && willNotRun) return { _tag: "Cancel", why: "cancel_requested" }
+  if (isExhausted) return { _tag: "Exhausted", why: "attempts_exhausted" }
   if (row.early === true && !row.started) return leave("not_yet")
   return row.engine === "missing" ? leave("no_engine") : { _tag: "Run", why: runs[row.lease] }
 }

@@ -22,11 +22,13 @@ const order = engine("order", {
   disposition: "rerunnable",
   run: async ({ item }, ctx) => {
     // Pass the signal on: `fetch(url, { signal })`.
-    const reserved = await ctx.step("reserve", async (signal) => {
+    const reserve = async (signal: AbortSignal) => {
       signal.throwIfAborted()
       if (item === "unicorn") throw new OutOfStock({ item })
       return `${item} is reserved`
-    })
+    }
+    // What a step came to is recorded, its failure too: the schema says how.
+    const reserved = await ctx.step("reserve", reserve, { error: OutOfStock })
     await ctx.appendEvent(Progress, { text: reserved })
     const { by } = await ctx.awaitSignal(Confirm, { timeout: "3 days" })
     return { receipt: `${item} for ${by}` }

@@ -23,6 +23,7 @@ const layer = Layer.succeed(
     transact: () => missing("write"),
     onCommit: () => Effect.void,
     externalChanges: Effect.succeed([]),
+    readTogether: () => missing("read one state"),
     find: () => missing("read a process"),
     eventsAfter: () => missing("read events"),
     countEvents: () => missing("count events"),
@@ -62,6 +63,8 @@ const layer = Layer.succeed(
     parts: () => [],
     execution: {
       journal: () => missing("read a journal"),
+      entryAt: () => missing("read a journal entry"),
+      news: () => missing("read what a body waits for"),
       eventByKey: () => missing("read an event"),
       timersDue: () => missing("list timers"),
       nextTimer: missing("read the next timer")

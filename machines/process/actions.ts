@@ -60,15 +60,17 @@ export const beginActivation = lifecycle.assign(({ context, event }) => {
 /** Opens a wait, or replaces the open one with the same key. */
 export const openWait = lifecycle.assign(({ context, event }) => {
   if (event.type !== "process.waiting") return {}
-  const key = event.wait.kind.key
+  const { wait } = event
+  const { kind } = wait
+  const others = context.waits.filter((open) => open.kind.key !== kind.key)
   return {
     updatedAtMs: event.atMs,
-    waits: [...context.waits.filter((wait) => wait.kind.key !== key), event.wait],
-    // Keys come from outside: what every object inherits, such as `constructor`, is no count.
-    waitCounts: {
-      ...context.waitCounts,
-      [key]: (Object.hasOwn(context.waitCounts, key) ? (context.waitCounts[key] ?? 0) : 0) + 1
-    }
+    waits: wait.ahead === true ? [wait, ...others] : [...others, wait],
+    ...(wait.once !== true
+      ? { waitCounts: { ...context.waitCounts, [kind.key]: own(context.waitCounts, kind.key, 0) + 1 } }
+      : kind._tag === "Signal"
+        ? { signalWaits: { ...context.signalWaits, [kind.name]: kind.ordinal } }
+        : {})
   }
 })
 
@@ -80,10 +82,30 @@ export const closeWait = lifecycle.assign(({ context, event }) => {
     updatedAtMs: event.atMs,
     waits: context.waits.filter((wait) => wait !== closed),
     ...(closed?.kind._tag === "Signal" && event.outcome._tag === "Signal"
-      ? { consumedSignals: { ...context.consumedSignals, [closed.kind.name]: event.outcome.sequence } }
+      ? consumed(context, closed.kind.name, event.outcome.sequence)
       : {})
   }
 })
+
+/** Keeps a signal that a dropped wait gave back, until another wait takes it. */
+export const returnSignal = lifecycle.assign(({ context, event }) => {
+  if (event.type !== "process.signal_returned") return {}
+  const { name, sequence } = event
+  const returned = [...own(context.returnedSignals ?? {}, name, []), sequence].sort((one, other) => one - other)
+  return { updatedAtMs: event.atMs, returnedSignals: { ...context.returnedSignals, [name]: returned } }
+})
+
+/** A signal that was given back is taken again; any other one moves the mark up to which signals were consumed. */
+const consumed = (context: ProcessContext, name: string, sequence: number): Partial<ProcessContext> => {
+  const returned = own(context.returnedSignals ?? {}, name, [])
+  return returned.includes(sequence)
+    ? { returnedSignals: { ...context.returnedSignals, [name]: returned.filter((other) => other !== sequence) } }
+    : { consumedSignals: { ...context.consumedSignals, [name]: sequence } }
+}
+
+/** Keys and names come from outside: what every object inherits, such as `constructor`, is none of them. */
+const own = <Value>(values: Readonly<Record<string, Value>>, key: string, otherwise: Value): Value =>
+  Object.hasOwn(values, key) ? (values[key] ?? otherwise) : otherwise
 
 /** Keeps the first request to cancel. */
 export const noteCancelRequest = lifecycle.assign(({ event }) =>

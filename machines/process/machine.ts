@@ -23,6 +23,7 @@ import {
   noteExternalRef,
   noteFirstStart,
   openWait,
+  returnSignal,
   touch
 } from "./actions.ts"
 import type { EndState } from "./types.ts"
@@ -57,6 +58,8 @@ export const processMachine = lifecycle.createMachine({
       actions: clearWakeTarget
     },
     "process.cancel_requested": { actions: touch },
+    "process.signal_returned": { actions: returnSignal },
+    "process.child_ended": { actions: touch },
     "process.noted": { actions: touch }
   },
   states: {
@@ -109,9 +112,10 @@ export const processMachine = lifecycle.createMachine({
                 },
                 dormant: {
                   description:
-                    "It left memory because all it does is wait; the end of any of its waits makes it work again.",
+                    "It left memory because all it does is wait; the end of a wait or of a child makes it work again.",
                   on: {
                     "process.resumed": { target: "suspended", actions: [touch, lookHere] },
+                    "process.child_ended": { target: "suspended", actions: [touch, lookHere] },
                     "process.cancel_requested": { actions: lookHere }
                   }
                 }

@@ -75,6 +75,10 @@ export interface Wait {
     | { readonly _tag: "Timer"; readonly key: string }
   readonly sinceMs: number
   readonly deadlineMs?: number
+  /** Its key is used once only: nothing has to count how often it was entered. */
+  readonly once?: true
+  /** It takes a signal before the waits that are open already. */
+  readonly ahead?: true
 }
 
 /** How a wait ended; what a re-execution reads instead of waiting again. */
@@ -85,6 +89,7 @@ export type WaitOutcome =
   | { readonly _tag: "Promise" }
   | { readonly _tag: "Timeout" }
   | { readonly _tag: "Cancelled" }
+  | { readonly _tag: "Dropped" }
 
 /** An operator's permission to abandon a process once its lease is free. */
 export interface AbandonRequest {
@@ -124,6 +129,10 @@ export interface ProcessContext {
   readonly waitCounts: Readonly<Record<string, number>>
   /** For each signal name, the sequence up to which signals were consumed. */
   readonly consumedSignals: Readonly<Record<string, number>>
+  /** For each signal name, the ordinal of the last wait whose key is used once. */
+  readonly signalWaits?: Readonly<Record<string, number>>
+  /** For each signal name, the sequences of signals that a dropped wait gave back; the next wait takes the first. */
+  readonly returnedSignals?: Readonly<Record<string, ReadonlyArray<number>>>
   readonly output?: Output
 }
 
@@ -139,6 +148,8 @@ export type ProcessEvent = { readonly atMs: number } & (
   | { readonly type: "process.suspended"; readonly reason: "handed_back" | "passivated" | "lease_lost" }
   | { readonly type: "process.waiting"; readonly wait: Wait }
   | { readonly type: "process.resumed"; readonly waitKey: string; readonly outcome: WaitOutcome }
+  | { readonly type: "process.signal_returned"; readonly name: string; readonly sequence: number }
+  | { readonly type: "process.child_ended"; readonly childId: string; readonly state: EndState }
   | { readonly type: "process.cancel_requested"; readonly reason: string | null }
   | { readonly type: "process.abandon_requested"; readonly request: AbandonRequest }
   | { readonly type: "process.external_ref_set"; readonly externalRef: ExternalRef }

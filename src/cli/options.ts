@@ -10,13 +10,21 @@ import type * as Option from "effect/Option"
 import type { ProcessId } from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
 
+/** No word of a command line can have this character. */
+const mark = "\u0000"
+
+/** Marks a word as one that is no option, whatever it begins with. */
+export const markWord = (word: string): string => `${mark}${word}`
+
 /** An argument that is one word. */
 export const word = (name: string, description: string): Args.Args<string> =>
   Args.text({ name }).pipe(
     Args.withDescription(description),
     // The parser takes an option it does not know for an argument.
     Args.mapEffect((typed) =>
-      typed.startsWith("-") ? Effect.fail(HelpDoc.p(`${typed} is no option of this command`)) : Effect.succeed(typed)
+      typed.startsWith("-")
+        ? Effect.fail(HelpDoc.p(`${typed} is no option of this command; an id that begins with a dash comes after --`))
+        : Effect.succeed(typed.startsWith(mark) ? typed.slice(mark.length) : typed)
     )
   )
 

@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Backup from "./commands/backup.ts"
 import * as Explain from "./commands/explain.ts"
 import * as Inspect from "./commands/inspect.ts"
 import * as List from "./commands/list.ts"
@@ -26,6 +27,7 @@ import * as Tail from "./commands/tail.ts"
 import * as Tree from "./commands/tree.ts"
 import * as Verify from "./commands/verify.ts"
 import * as Wakes from "./commands/wakes.ts"
+import { markWord } from "./options.ts"
 import * as Screen from "./Screen.ts"
 import { exitCodes, failureOf, interruptWasExpected, misused } from "./Screen.ts"
 import { harmless, padded, wrapped } from "./table.ts"
@@ -35,7 +37,7 @@ export type Failure = Effect.Effect.Error<ReturnType<typeof cli>>
 
 /** Runs the command line. `argv` is the whole of it, the program's own name included. */
 export const run = (argv: ReadonlyArray<string>): Effect.Effect<void, Failure, Screen.TheScreen> =>
-  cli([...argv.slice(0, 2), ...questionFirst(argv.slice(2))]).pipe(
+  cli([...argv.slice(0, 2), ...dashesKept(questionFirst(argv.slice(2)))]).pipe(
     withPlainOutput,
     Effect.provide(NodeContext.layer),
     Logger.withMinimumLogLevel(LogLevel.None),
@@ -58,6 +60,7 @@ export const looking = [
   Explain.command,
   Wakes.command,
   Verify.command,
+  Backup.command,
   Inspect.command,
   MachinesCommand.command
 ] as const
@@ -72,6 +75,7 @@ const holdfast = Command.make("holdfast", {}, () =>
     HelpDoc.blocks([
       HelpDoc.p("Sees and operates the processes in a database file, also while a host has it open."),
       HelpDoc.p("Options may come before or after the id. Each command explains its own: holdfast ls --help."),
+      HelpDoc.p("After -- nothing is an option: the place of an id that begins with a dash."),
       HelpDoc.p(`Exit codes: ${exitCodes.map(([code, meaning]) => `${code} ${meaning}`).join("; ")}.`)
     ])
   ),
@@ -89,10 +93,15 @@ const withPlainOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect
         const help = laidOut(String(text), screen.width)
         return screen.print(screen.isColourful ? help : stripVTControlCharacters(help))
       },
-      error: (text) =>
-        screen.remark(`holdfast: ${stripVTControlCharacters(String(text)).replace(/\s+/g, " ").trim()}; see --help`)
+      error: (text) => {
+        const problem = stripVTControlCharacters(String(text)).replace(/\s+/g, " ").trim()
+        return screen.remark(`holdfast: ${problem === "" ? notUnderstood : problem}; see --help`)
+      }
     })
   )
+
+/** The parser has no words for short options that it does not know. */
+const notUnderstood = "an option is not known; an id that begins with a dash comes after --"
 
 /** Says a failure in one line; what the parser refuses, it has said itself. */
 const say = (cause: Cause.Cause<unknown>): Effect.Effect<void, never, Screen.TheScreen> =>
@@ -133,6 +142,12 @@ export const questionFirst = (words: ReadonlyArray<string>): ReadonlyArray<strin
   const [command] = options
   if (!options.some((word) => word === "--help" || word === "-h")) return words
   return command === undefined || command.startsWith("-") ? ["--help"] : [command, "--help"]
+}
+
+/** The parser knows no `--`: what follows it is marked, so that a leading dash makes no option of it. */
+const dashesKept = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const end = words.indexOf("--")
+  return end === -1 ? words : [...words.slice(0, end), ...words.slice(end + 1).map(markWord)]
 }
 
 /** Longer lines are hard to read, however wide the terminal is. */

@@ -50,7 +50,7 @@ export const explain: (
 ) => Effect.Effect<Explanation, ProcessUnknown | StoreError, ProcessStore | OwnerLiveness> = Effect.fn("explain")(
   function* (id: ProcessId, view: ExplainOptions = noHost) {
     const store = yield* ProcessStore
-    const found = yield* store.find(id)
+    const { found, around } = yield* store.readTogether(lookAt(store, id))
     const nowMs = yield* Clock.currentTimeMillis
     switch (found._tag) {
       case "Absent":
@@ -58,7 +58,7 @@ export const explain: (
       case "Pruned":
         return ofTombstone(found.tombstone, nowMs)
       case "Present":
-        return explanationOf(yield* factsOf(found.row, view, nowMs))
+        return explanationOf({ ...around, ...(yield* factsOf(found.row, view, nowMs)) })
     }
   }
 )
@@ -111,31 +111,38 @@ const explanationOf = (facts: Facts): Explanation => {
   return { processId: id, lookedAtMs: nowMs, because, ...remediesFor(because, about), detail: detailOf(facts) }
 }
 
+type Around = Pick<Facts, "wakes" | "runningChildren" | "closeRequests">
+
+/** What the store has of a process, and around it, at one moment. */
+const lookAt = (store: typeof ProcessStore.Service, id: ProcessId) =>
+  Effect.gen(function* () {
+    const found = yield* store.find(id)
+    if (found._tag !== "Present") return { found, around: { wakes: noWakes, runningChildren: [], closeRequests: 0 } }
+    const { row } = found
+    const wakes = yield* wakesOf(row)
+    const children = row.snapshot.status === "active" ? yield* store.children.of(id) : []
+    const runningChildren = children.flatMap(({ processId, lifecycle }) => (lifecycle === "running" ? [processId] : []))
+    const around: Around = { wakes, runningChildren, closeRequests: (yield* store.children.closeRequestsOf(id)).length }
+    return { found, around }
+  })
+
 const factsOf = (
   row: ProcessRow,
   view: ExplainOptions,
   nowMs: number
-): Effect.Effect<Facts, StoreError, ProcessStore | OwnerLiveness> =>
+): Effect.Effect<Omit<Facts, keyof Around>, never, OwnerLiveness> =>
   Effect.gen(function* () {
-    const store = yield* ProcessStore
     const liveness = yield* OwnerLiveness
     const { registration } = row.base
     const self = yield* liveness.identify("holdfast:explain")
     const holder = row.lease.held?.owner
     const dead: ReadonlyArray<LeaseOwner> =
       holder !== undefined && (yield* liveness.isDefinitelyDead(holder, self)) ? [holder] : []
-    const wakes = yield* wakesOf(row)
-    const children = row.snapshot.status === "active" ? yield* store.children.of(registration.id) : []
-    const runningChildren = children.flatMap(({ processId, lifecycle }) => (lifecycle === "running" ? [processId] : []))
-    const closeRequests = yield* store.children.closeRequestsOf(registration.id)
     return {
       row: view.redact === undefined ? row : redactRow(row, view.redact),
       nowMs,
       self,
       dead,
-      wakes,
-      runningChildren,
-      closeRequests: closeRequests.length,
       engine: view.engine(registration),
       slots: view.slots()
     }
@@ -245,6 +252,8 @@ const senders: Readonly<Record<LifecycleType, (row: ProcessRow) => ReadonlyArray
   "process.suspended": () => ["owner"],
   "process.waiting": () => ["owner"],
   "process.resumed": () => ["signal_sender", "timer", "child", "owner"],
+  "process.signal_returned": () => ["owner"],
+  "process.child_ended": () => ["child"],
   "process.cancel_requested": () => ["operator", "parent"],
   "process.abandon_requested": () => ["operator"],
   "process.external_ref_set": () => ["owner", "external_system"],

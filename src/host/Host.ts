@@ -152,7 +152,7 @@ export const layer: Layer.Layer<
         engine: (registration) => (engines.has(registration) ? "present" : "missing"),
         slots,
         activations: () =>
-          running.all().map(({ lease, waits }) => ({ lease, isWaiting: waits.idleSinceMs() !== undefined }))
+          running.all().map(({ lease, ends }) => ({ lease, isWaiting: ends.idleSinceMs() !== undefined }))
       }
     })
   })
@@ -197,15 +197,16 @@ const treeOf = Effect.gen(function* () {
     name: "host",
     strategy: "one_for_one",
     children: [
+      loop("timer driver", timers.run),
+      loop("parent close", parentClose.run),
+      loop("wake driver", wakes.run),
+      loop("change feed", yield* externalCommits),
+      // It stops first: bodies that clean up may still wait for what the others bring.
       {
         ...loop("owner", ownerTree.run),
         shutdownMs: 2 * shutdownMs + 5_000,
         below: () => ({ kind: "supervisor", children: ownerTree.node().children, note: owner.identity.ownerId })
-      },
-      loop("timer driver", timers.run),
-      loop("parent close", parentClose.run),
-      loop("wake driver", wakes.run),
-      loop("change feed", yield* externalCommits)
+      }
     ]
   })
 })

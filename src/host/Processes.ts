@@ -3,6 +3,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import type { CompletionRefused, InputInvalid, StoreError } from "../model/errors.ts"
@@ -11,14 +12,17 @@ import type { ProcessId } from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import * as Provenance from "../model/Provenance.ts"
+import * as Checks from "../operations/checks.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
 import type { Lookup } from "../operations/existing.ts"
 import { ProcessRegistry, readProcess, requestAbandon } from "../operations/ProcessRegistry.ts"
+import * as Arguments from "../runtime/arguments.ts"
 import { Awaiter } from "../runtime/client/Awaiter.ts"
 import * as ProcessHandle from "../runtime/client/ProcessHandle.ts"
 import type { AnySignal } from "../runtime/engine/Signal.ts"
-import type { Startable } from "../runtime/engine/Startable.ts"
+import type { Startable, StartSpec } from "../runtime/engine/Startable.ts"
+import * as Startables from "../runtime/engine/Startable.ts"
 import { registrationOf } from "../runtime/engine/Startable.ts"
 import { HostEnvironment } from "../runtime/HostEnvironment.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
@@ -52,7 +56,7 @@ export class Processes extends Context.Tag("holdfast/host/Processes")<
       options: StartOptions<Payload>
     ) => Effect.Effect<ProcessHandle.ProcessHandle<Success, Failure, Signals>, StartError>
 
-    /** A handle on a process that was started earlier, perhaps by another program. It reads nothing by itself. */
+    /** A handle on a process that was started earlier, perhaps by another program. It reads nothing by itself. Throws `InputInvalid`. */
     readonly handle: <Payload, Success, Failure, Signals extends AnySignal = never>(
       startable: Startable<Payload, Success, Failure, Signals>,
       id: string
@@ -93,25 +97,37 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
     }
 
     return Processes.of({
-      start: (startable, { startAt, ...spec }) =>
-        Effect.flatMap(
-          registrationOf(
-            startable,
-            {
-              ...spec,
-              ...(startAt === undefined ? {} : { startAtMs: startAt.getTime() }),
-              provenance: Provenance.host
-            },
-            capture
-          ),
-          (registered) =>
+      start: (startable, options) =>
+        Arguments.refusing(() =>
+          Effect.flatMap(registrationOf(Startables.startable(startable), specOf(options), capture), (registered) =>
             Effect.map(worker.start(registered, Authority.host), () =>
               ProcessHandle.make(startable, registered.registration.id, actions)
             )
+          )
         ),
       completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
-      handle: (startable, id) => ProcessHandle.make(startable, processId(id), actions),
+      handle: (startable, id) =>
+        ProcessHandle.make(Startables.startable(startable), processId(Arguments.text("id", id)), actions),
       listNonTerminal: registry.listNonTerminal
     })
   })
 )
+
+const specOf = <Payload>(options: StartOptions<Payload>): StartSpec<Payload> => {
+  const { id, payload, label, startAt, wakeTarget } = Arguments.record("options", options)
+  return {
+    id: Arguments.text("id", id),
+    payload,
+    provenance: Provenance.host,
+    ...(label === undefined ? {} : { label: Arguments.text("label", label) }),
+    ...(startAt === undefined ? {} : { startAtMs: Arguments.timeMs("startAt", startAt) }),
+    ...(wakeTarget === undefined
+      ? {}
+      : {
+          wakeTarget: Either.getOrThrowWith(
+            Checks.fitting("wakeTarget", Provenance.SessionScope, wakeTarget),
+            (refusal) => refusal
+          )
+        })
+  }
+}

@@ -3,6 +3,7 @@
  *
  * Several such hosts may share one SQLite file: leases decide which of them runs a process.
  */
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { EnvironmentSpec } from "../model/Environment.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
@@ -25,6 +26,7 @@ import * as Pruning from "../operations/Retention.ts"
 import * as Waits from "../operations/Waits.ts"
 import type { WakeOutbox } from "../operations/WakeOutbox.ts"
 import * as Outbox from "../operations/WakeOutbox.ts"
+import * as Arguments from "../runtime/arguments.ts"
 import * as Awaiter from "../runtime/client/Awaiter.ts"
 import * as ChangeHub from "../runtime/client/ChangeHub.ts"
 import * as Promises from "../runtime/client/Promises.ts"
@@ -141,7 +143,7 @@ export const layerSqlite = <
 >(
   options: SqliteStoreOptions & HostOptions<E, T, S>
 ): Layer.Layer<HostServices, InputInvalid | StoreError, RequirementsOf<E, T, S>> =>
-  onStore(options, Liveness.layer).pipe(Layer.provideMerge(SqliteStore.layer(options)))
+  checking(options, (checked) => onStore(checked, Liveness.layer).pipe(Layer.provideMerge(SqliteStore.layer(checked))))
 
 /** A host whose processes end with it. For tests, and for work that need not survive. */
 export const layerMemory = <
@@ -159,42 +161,63 @@ export const onStore = <
   const T extends ReadonlyArray<RunnableTool<unknown>> = readonly [],
   S = never
 >(
-  options: HostOptions<E, T, S>,
+  given: HostOptions<E, T, S>,
   liveness: Layer.Layer<OwnerLiveness>
 ): Layer.Layer<Exclude<HostServices, ProcessStore>, InputInvalid, ProcessStore | RequirementsOf<E, T, S>> => {
-  const { sessions, tools = [], environment, effects = "inline" } = options
-  // Each requires a part of the union of what all of them require.
-  const engines = Engines.layer(options.engines as ReadonlyArray<Runnable<RequirementsOf<E, T, S>>>, {
-    tools: tools as ReadonlyArray<RunnableTool<RequirementsOf<E, T, S>>>, // as above
-    ...(sessions === undefined ? {} : { sessions })
+  return checking(given, (options) => {
+    const { sessions, tools = [], environment, effects = "inline" } = options
+    // Each requires a part of the union of what all of them require.
+    const engines = Engines.layer(options.engines as ReadonlyArray<Runnable<RequirementsOf<E, T, S>>>, {
+      tools: tools as ReadonlyArray<RunnableTool<RequirementsOf<E, T, S>>>, // as above
+      ...(sessions === undefined ? {} : { sessions })
+    })
+    const store = Layer.mergeAll(
+      Registry.layer,
+      Leases.layer,
+      Activations.layer,
+      Executions.layer,
+      Grants.layer,
+      Waits.layer,
+      Pruning.layer,
+      Changes.layer,
+      Observing.layer,
+      Outbox.layer,
+      HostEnvironment.layer(environment).pipe(Layer.provideMerge(Environments.layer))
+    ).pipe(Layer.provideMerge(liveness))
+    const durable = Layer.effectDiscard(requireDurable(effects))
+    const runtime = Layer.merge(Working.layer, Promises.layer).pipe(
+      Layer.provideMerge(Awaiter.layer),
+      Layer.provideMerge(ChangeHub.layer),
+      // The tools' catalogue is made of tools that the engines' layer has checked.
+      Layer.provideMerge(
+        Layer.mergeAll(Tools.layer(tools).pipe(Layer.provideMerge(engines)), RuntimeConfig.layer(options), durable)
+      ),
+      Layer.provideMerge(store)
+    )
+    return Layer.mergeAll(Processes.layer, SessionProcesses.layer, ProcessEffects.layer, Host.layer).pipe(
+      Layer.provideMerge(WorkDriver.layer),
+      Layer.provideMerge(
+        Layer.mergeAll(RecoverySweep.layer, LeaseRenewer.layer, Owner.layer, TimerDriver.layer, ParentClose.layer)
+      ),
+      Layer.provide(WakeDriver.layer.pipe(Layer.provide(options.wakeSink ?? WakeSink.layerNoop))),
+      Layer.provideMerge(runtime),
+      Layer.provideMerge(options.hostServices ?? Layer.empty)
+    )
   })
-  const store = Layer.mergeAll(
-    Registry.layer,
-    Leases.layer,
-    Activations.layer,
-    Executions.layer,
-    Grants.layer,
-    Waits.layer,
-    Pruning.layer,
-    Changes.layer,
-    Observing.layer,
-    Outbox.layer,
-    HostEnvironment.layer(environment).pipe(Layer.provideMerge(Environments.layer))
-  ).pipe(Layer.provideMerge(liveness))
-  const durable = Layer.effectDiscard(requireDurable(effects))
-  const runtime = Layer.merge(Working.layer, Promises.layer).pipe(
-    Layer.provideMerge(Awaiter.layer),
-    Layer.provideMerge(ChangeHub.layer),
-    Layer.provideMerge(Layer.mergeAll(engines, Tools.layer(tools), RuntimeConfig.layer(options), durable)),
-    Layer.provideMerge(store)
-  )
-  return Layer.mergeAll(Processes.layer, SessionProcesses.layer, ProcessEffects.layer, Host.layer).pipe(
-    Layer.provideMerge(WorkDriver.layer),
-    Layer.provideMerge(
-      Layer.mergeAll(RecoverySweep.layer, LeaseRenewer.layer, Owner.layer, TimerDriver.layer, ParentClose.layer)
-    ),
-    Layer.provide(WakeDriver.layer.pipe(Layer.provide(options.wakeSink ?? WakeSink.layerNoop))),
-    Layer.provideMerge(runtime),
-    Layer.provideMerge(options.hostServices ?? Layer.empty)
-  )
 }
+
+/** Builds a layer of options that were checked, as far as they are not where they are used. */
+const checking = <Options extends object, A, E, R>(
+  given: Options,
+  build: (options: Options) => Layer.Layer<A, E, R>
+): Layer.Layer<A, E | InputInvalid, R> =>
+  Layer.unwrapEffect(
+    Arguments.refusing(() => {
+      const options = Arguments.record("options", given)
+      const { effects = "inline", wakeSink, hostServices } = options as Partial<HostOptions<[]>> // each is checked
+      Arguments.oneOf("effects", effects, ["inline", "durable"])
+      Arguments.optional(Arguments.layer)("wakeSink", wakeSink)
+      Arguments.optional(Arguments.layer)("hostServices", hostServices)
+      return Effect.succeed(build(options))
+    })
+  )

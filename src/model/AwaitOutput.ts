@@ -3,6 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { EndState } from "../../machines/process/types.ts"
+import { describe, FailureRecord, headOf } from "./Failure.ts"
 import { AnyJson, optional, renamed, renamedOptional, tagged } from "./json.ts"
 import { LeaseOwner } from "./Lease.ts"
 
@@ -57,6 +58,8 @@ export const Failure = Schema.Struct({
   code: Schema.String,
   message: Schema.String,
   raw: optional(Schema.Unknown),
+  /** What the body threw: where, and because of what. Absent where nothing was thrown. */
+  thrown: optional(FailureRecord),
   control: optional(ToolControl)
 })
 
@@ -110,6 +113,30 @@ export const failure = (failureClass: FailureClass, code: string, message: strin
   message,
   ...(raw === undefined ? {} : { raw })
 })
+
+/**
+ * A failure because of something that was thrown, whatever it is. `raw` is its error in the encoding of its schema.
+ *
+ * @default the message is what was thrown says of itself
+ */
+export const thrown = (
+  failureClass: FailureClass,
+  code: string,
+  cause: unknown,
+  { raw, message }: { readonly raw?: unknown; readonly message?: string } = {}
+): AwaitOutput => {
+  const { data, ...described } = describe(cause)
+  const said = { ...described, ...(data === undefined || raw !== undefined ? {} : { data }) }
+  const output = failure(failureClass, code, message ?? described.message, raw)
+  // What has a name and a message alone, such as a text that was thrown, says no more than the output does.
+  return Object.keys(said).length === 2 ? output : ({ ...output, thrown: said } as AwaitOutput) // a failure
+}
+
+/** A defect: what was thrown is no error that anything declared, so that its name belongs to what it says. */
+export const defect = (cause: unknown): AwaitOutput => {
+  const { name, message } = describe(cause)
+  return thrown("internal", "process_defect", cause, { message: headOf(name, message) })
+}
 
 /** An end that was asked for. */
 export const cancelled = (message: string): AwaitOutput => ({ _tag: "Cancelled", message })

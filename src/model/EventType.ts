@@ -127,6 +127,8 @@ export const reservedEventTypes: ReadonlySet<string> = new Set([
   "process.suspended",
   "process.waiting",
   "process.resumed",
+  "process.signal_returned",
+  "process.child_ended",
   "process.abandon_requested",
   "process.external_ref_set",
   "process.wake_target_cleared"
@@ -145,10 +147,42 @@ export const payloadProblem = (type: EventType, payload: unknown): string | unde
   return validate(payload) ? undefined : describe(validate.errors?.[0])
 }
 
+/** Why the schema of a type can judge nothing, or `undefined` when it can. */
+export const schemaProblem = (type: EventType): string | undefined => {
+  const validate = validatorOf(type)
+  return typeof validate === "string" ? validate : undefined
+}
+
+/** Its text is the pattern: the compiler knows equal ones by it. */
+interface Matcher {
+  readonly test: (text: string) => boolean
+  readonly toString: () => string
+}
+
+/**
+ * A pattern matches as it does with JavaScript's `u` flag, which JSON Schema asks for, or as it does without: most are written in
+ * code, where they have none, and some are no patterns at all with it.
+ */
+const patternOf = (pattern: string): Matcher => {
+  const readings = ["u", ""].flatMap((flags) => {
+    try {
+      return [new RegExp(pattern, flags)]
+    } catch {
+      return []
+    }
+  })
+  // What is no pattern in any reading throws as one does.
+  if (readings.length === 0) return new RegExp(pattern, "u")
+  return { test: (text: string) => readings.some((reading) => reading.test(text)), toString: () => pattern }
+}
+
 const ajv = new Ajv2020({
   strict: false,
   ownProperties: true,
   validateFormats: false,
+  // Decimal fractions are not what they seem: 0.07 / 0.01 is 7.000000000000001.
+  multipleOfPrecision: 9,
+  code: { regExp: Object.assign(patternOf, { code: "patternOf" }) },
   addUsedSchema: false,
   logger: false
 })

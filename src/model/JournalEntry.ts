@@ -15,6 +15,10 @@ export type JournalOperation =
   | "signal"
   | "now"
   | "random"
+  | "patched"
+  | "await_child"
+  | "request"
+  | "dropped"
 
 /**
  * One entry. `key` is scope path, name and occurrence; `position` counts the entries of the process from 1; `sequence` is

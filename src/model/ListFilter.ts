@@ -4,7 +4,7 @@
 import * as Either from "effect/Either"
 import type { Disposition } from "../../machines/recovery.ts"
 import { InputInvalid } from "./errors.ts"
-import { jsonEquals, jsonProblem } from "./json.ts"
+import { jsonEquals, jsonProblem, snapshot } from "./json.ts"
 import type { ProcessLifecycle, ProcessRecord } from "./ProcessRecord.ts"
 import { lifecycleLabel } from "./ProcessRecord.ts"
 import { originatorScopeId } from "./Provenance.ts"
@@ -73,16 +73,21 @@ export const decode = (input: unknown): Either.Either<ListFilter, InputInvalid> 
 
 /** Checks a filter that a program wrote. Fails with `InputInvalid`, naming the field. */
 export const check = (filter: ListFilter): Either.Either<ListFilter, InputInvalid> => {
-  if (typeof filter !== "object" || filter === null || Array.isArray(filter)) {
+  const copy = snapshot(filter)
+  if (Either.isLeft(copy)) return refuse(`filter${copy.left.path}`, copy.left.problem)
+  const given: unknown = copy.right
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
     return refuse("filter", "must be a record of filters")
   }
-  for (const [name, value] of Object.entries(filter)) {
-    const field = Object.values(fieldsByKey).find((candidate) => candidate.name === name)
+  // The copy leaves out what is undefined, but a caller that names a filter means to narrow.
+  for (const name of Object.keys(filter)) {
+    const value = (given as Readonly<Record<string, unknown>>)[name] // it was copied as a record
+    const field = Object.values(fieldsByKey).find((candidate) => candidate?.name === name)
     if (field === undefined) return refuse(`filter/${name}`, "is no filter")
     const problem = field.check(value)
     if (problem !== undefined) return refuse(`filter/${name}`, problem)
   }
-  return Either.right(structuredClone(filter))
+  return Either.right(given as ListFilter) // every value was checked by its field
 }
 
 /** `live` lists grants of running processes only; `all` every grant. */

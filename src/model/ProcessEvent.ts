@@ -10,7 +10,14 @@ import { AnyJson, optional, renamed, renamedOptional } from "./json.ts"
 /** What an event meant when it was appended: its type's semantics, evaluated on its payload. */
 export const MaterializedSemantics = Schema.Struct({
   terminal: optional(Schema.Struct({ state: TerminalState, awaitOutput: renamed("await_output", AwaitOutput) })),
-  wake: optional(Schema.Struct({ input: Schema.String, dedupeKey: renamed("dedupe_key", Schema.String) }))
+  wake: optional(
+    Schema.Struct({
+      input: Schema.String,
+      dedupeKey: renamed("dedupe_key", Schema.String),
+      /** Why the declared selectors gave no wake, so that it carries the whole payload: an end does not fail of that. */
+      problem: optional(Schema.String)
+    })
+  )
 })
 
 /** What an event meant when it was appended. */

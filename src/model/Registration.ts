@@ -9,17 +9,7 @@ import type { Disposition } from "../../machines/recovery.ts"
 import * as EventType from "./EventType.ts"
 import { RegistrationInvalid } from "./errors.ts"
 import { EnvironmentRef, ProcessId } from "./ids.ts"
-import {
-  AnyJson,
-  canonicalText,
-  jsonProblem,
-  maxLength,
-  optional,
-  renamed,
-  renamedOptional,
-  sha256,
-  tagged
-} from "./json.ts"
+import { AnyJson, canonicalText, limits, optional, renamed, renamedOptional, sha256, snapshot, tagged } from "./json.ts"
 import { Provenance, SessionScope } from "./Provenance.ts"
 
 /** A tool call that was checked and is ready to run. */
@@ -169,23 +159,52 @@ export const make = (
  */
 export const prepare = (
   registration: Registration,
-  mostCharacters: number = maxLength
+  mostCharacters: number = limits.maxLength
 ): Either.Either<Registered, RegistrationInvalid> => {
-  const normalized = { ...registration, eventTypes: withCoreTypes(registration.eventTypes) }
+  const refused = (problem: Problem) =>
+    Either.left(
+      new RegistrationInvalid({ processId: typeof registration.id === "string" ? registration.id : "", ...problem })
+    )
+  const { eventTypes, ...rest } = registration
+  const idInvalid = idProblem(registration)
+  if (idInvalid !== undefined) return refused(idInvalid)
+  const copy = snapshot(rest, mostCharacters)
+  if (Either.isLeft(copy)) {
+    return refused({ field: copy.left.path.slice(1) || "registration", problem: copy.left.problem })
+  }
+  const types = typesOf(eventTypes)
+  if (Either.isLeft(types)) return refused(types.left)
+  const fields = copy.right as unknown as typeof rest // the same JSON
+  const normalized = { ...fields, input: normalInput(fields.input), eventTypes: types.right }
   const found = problemOf(normalized)
-  if (found !== undefined) {
-    return Either.left(new RegistrationInvalid({ processId: String(registration.id), ...found }))
+  return found === undefined
+    ? Either.right({ registration: normalized, hash: registrationHash(normalized) })
+    : refused(found)
+}
+
+/** The one form of an input among those that are the same on the wire: an absent payload is `null`, of a tool's none. */
+export const normalInput = (input: ProcessInput): ProcessInput => {
+  switch (input._tag) {
+    case "Engine":
+      return input.payload === undefined ? { ...input, payload: null } : input
+    case "External":
+      return input.metadata === undefined ? { ...input, metadata: null } : input
+    case "ToolCall": {
+      const { preparedPayload, ...call } = input.call
+      return preparedPayload === null ? { ...input, call } : input
+    }
+    default:
+      return input
   }
-  const { eventTypes: types, ...rest } = normalized
-  const text = canonicalText(rest)
-  if (text.length > mostCharacters) {
-    const problem = `is ${text.length} characters of JSON; at most ${mostCharacters} are stored`
-    return Either.left(new RegistrationInvalid({ processId: String(registration.id), field: "registration", problem }))
-  }
-  const eventTypes = EventType.isFixed(types) ? types : EventType.fixed(structuredClone(types))
-  // What is stored must not change with what the caller still holds; the text it is hashed by is its cheapest copy.
-  const copy = JSON.parse(text) as typeof rest
-  return Either.right({ registration: { ...copy, eventTypes }, hash: hashOfParts(text, eventTypes) })
+}
+
+/** The types of a list, copied unless it can never change, with the core types that it does not declare itself. */
+const typesOf = (declared: Registration["eventTypes"]): Either.Either<Registration["eventTypes"], Problem> => {
+  if (EventType.isFixed(declared)) return Either.right(withCoreTypes(declared))
+  return Either.mapBoth(snapshot(declared), {
+    onLeft: ({ path, problem }) => ({ field: `event_types${path}`, problem }),
+    onRight: (copy) => withCoreTypes(EventType.fixed(copy as unknown as Registration["eventTypes"])) // the same JSON
+  })
 }
 
 /** The declared type of an event, if the process may append it. */
@@ -215,14 +234,13 @@ const typeHashes = new WeakMap<object, string>()
 
 const normalizedTypes = new WeakMap<object, Registration["eventTypes"]>()
 
-/** Only a list that can never change again is remembered; every other one is checked anew. */
 const withCoreTypes = (declared: Registration["eventTypes"]): Registration["eventTypes"] => {
   const known = normalizedTypes.get(declared)
   if (known !== undefined) return known
   const names = new Set(declared.map((type) => type.name))
   const missing = EventType.coreEventTypes.filter((type) => !names.has(type.name))
-  const all = missing.length === 0 && EventType.isFixed(declared) ? declared : [...declared, ...missing]
-  if (EventType.isFixed(declared)) normalizedTypes.set(declared, EventType.fixed(all))
+  const all = missing.length === 0 ? declared : EventType.fixed([...declared, ...missing])
+  normalizedTypes.set(declared, all)
   return all
 }
 
@@ -232,8 +250,6 @@ interface Problem {
 }
 
 const problemOf = (registration: Registration): Problem | undefined =>
-  idProblem(registration) ??
-  notJson(registration) ??
   environmentProblem(registration) ??
   typesProblem(registration.eventTypes) ??
   attemptsProblem(registration) ??
@@ -243,15 +259,6 @@ const idProblem = ({ id }: Registration): Problem | undefined =>
   typeof id === "string" && id.trim() !== ""
     ? undefined
     : { field: "id", problem: "process id must be a non-empty string" }
-
-const notJson = (registration: Registration): Problem | undefined => {
-  const { eventTypes, ...rest } = registration
-  const inRest = jsonProblem(rest)
-  if (inRest !== undefined)
-    return { field: inRest.path === "" ? "registration" : inRest.path.slice(1), problem: `${inRest.problem}, not JSON` }
-  const inTypes = checkedTypes.has(eventTypes) ? undefined : jsonProblem(eventTypes)
-  return inTypes && { field: `event_types${inTypes.path}`, problem: `${inTypes.problem}, not JSON` }
-}
 
 const environmentProblem = ({ input, envRef }: Registration): Problem | undefined => {
   const needsOne = input._tag === "ToolCall" || input._tag === "Engine"
@@ -294,7 +301,7 @@ const coreOverrideProblem = (type: EventType.EventType): string | undefined => {
   if (declared === undefined) return undefined
   const core = declared.semantics.terminal
   if (core === undefined) {
-    return Object.keys(type.semantics).length === 0 ? undefined : `\`${type.name}\` must have no semantics of its own`
+    return type.semantics.terminal === undefined ? undefined : `\`${type.name}\` cannot end the process; it may wake`
   }
   const terminal = type.semantics.terminal
   const pointer =

@@ -7,7 +7,7 @@
 import * as Schema from "effect/Schema"
 import { Invocation, invocationOf } from "./Invocation.ts"
 import { ProcessId, SessionScopeId, wakeId } from "./ids.ts"
-import { renamed, renamedOptional } from "./json.ts"
+import { optional, renamed, renamedOptional } from "./json.ts"
 import type { ProcessEvent } from "./ProcessEvent.ts"
 import type { SessionScope } from "./Provenance.ts"
 import { CausalRef, scopeId } from "./Provenance.ts"
@@ -25,7 +25,9 @@ export const WakeDelivery = Schema.Struct({
   processCausedBy: renamedOptional("process_caused_by", CausalRef),
   dedupeKey: renamed("dedupe_key", Schema.String),
   input: Schema.String,
-  createdAtMs: renamed("created_at_ms", Schema.Int)
+  createdAtMs: renamed("created_at_ms", Schema.Int),
+  /** A later wake of the process has reached the target already: this one was discarded before, and redriven. */
+  late: optional(Schema.Literal(true))
 })
 /** A message for a session. */
 export type WakeDelivery = typeof WakeDelivery.Type

@@ -6,8 +6,23 @@
  */
 import * as Schema from "effect/Schema"
 import { AwaitOutput } from "./AwaitOutput.ts"
+import type { ErrorType } from "./Failure.ts"
+import { branded, errorOf, FailureRecord, headOf, selfExplaining } from "./Failure.ts"
 
 const processId = Schema.String
+
+/**
+ * The base of an error, which bears a brand of its own: `instanceof` asks for that, so that two copies of this library in one
+ * program, as a monorepo or a bundle has them, know each other's errors.
+ */
+const failure =
+  <Self = never>() =>
+  <const Tag extends string, Fields extends Schema.Struct.Fields>(tag: Tag, fields: Fields) => {
+    const Base = Schema.TaggedError<Self>(`holdfast/${tag}`)(tag, fields)
+    // The type allows for a class that was not given itself as a type.
+    branded(Base as unknown as ErrorType, `holdfast/errors/${tag}`, selfExplaining)
+    return Base
+  }
 
 // --- Retry ------------------------------------------------------------------------------------------------------------
 
@@ -16,7 +31,7 @@ const processId = Schema.String
  *
  * What to do: retry when `written` is "no"; otherwise read again first, or repeat the operation, which replays safely.
  */
-export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
+export class StoreError extends failure<StoreError>()("StoreError", {
   operation: Schema.String,
   reason: Schema.Literal("busy", "full", "corrupt", "newer_schema", "unusable", "failed"),
   written: Schema.Literal("no", "unknown"),
@@ -31,7 +46,7 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
 // --- Stop -------------------------------------------------------------------------------------------------------------
 
 /** The lease presented is not the present one, or has expired. Nothing was written: the presenter must stop. */
-export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
+export class LeaseLost extends failure<LeaseLost>()("LeaseLost", {
   processId,
   fencingToken: Schema.Int,
   currentFence: Schema.Int
@@ -42,10 +57,7 @@ export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
 }
 
 /** The parent was asked to stop, so it starts no more children. Nothing was written. */
-export class ParentClosing extends Schema.TaggedError<ParentClosing>()("ParentClosing", {
-  processId,
-  childId: Schema.String
-}) {
+export class ParentClosing extends failure<ParentClosing>()("ParentClosing", { processId, childId: Schema.String }) {
   override get message(): string {
     return `process \`${this.processId}\` was asked to stop and cannot start child \`${this.childId}\``
   }
@@ -54,14 +66,14 @@ export class ParentClosing extends Schema.TaggedError<ParentClosing>()("ParentCl
 // --- Fix the call -----------------------------------------------------------------------------------------------------
 
 /** No process has this id. */
-export class ProcessUnknown extends Schema.TaggedError<ProcessUnknown>()("ProcessUnknown", { processId }) {
+export class ProcessUnknown extends failure<ProcessUnknown>()("ProcessUnknown", { processId }) {
   override get message(): string {
     return `unknown process \`${this.processId}\``
   }
 }
 
 /** A process had this id; it ended, and was pruned. Units: epoch milliseconds, UTC. */
-export class ProcessPruned extends Schema.TaggedError<ProcessPruned>()("ProcessPruned", {
+export class ProcessPruned extends failure<ProcessPruned>()("ProcessPruned", {
   processId,
   terminalState: Schema.String,
   prunedAtMs: Schema.Int
@@ -72,7 +84,7 @@ export class ProcessPruned extends Schema.TaggedError<ProcessPruned>()("ProcessP
 }
 
 /** A registration that cannot be accepted. `field` names what to change. Nothing was written. */
-export class RegistrationInvalid extends Schema.TaggedError<RegistrationInvalid>()("RegistrationInvalid", {
+export class RegistrationInvalid extends failure<RegistrationInvalid>()("RegistrationInvalid", {
   processId,
   field: Schema.String,
   problem: Schema.String
@@ -83,7 +95,7 @@ export class RegistrationInvalid extends Schema.TaggedError<RegistrationInvalid>
 }
 
 /** The id is taken by a different registration. Nothing was written: use another id, or register the same thing. */
-export class RegistrationConflict extends Schema.TaggedError<RegistrationConflict>()("RegistrationConflict", {
+export class RegistrationConflict extends failure<RegistrationConflict>()("RegistrationConflict", {
   processId,
   stored: Schema.String,
   presented: Schema.String
@@ -94,7 +106,7 @@ export class RegistrationConflict extends Schema.TaggedError<RegistrationConflic
 }
 
 /** The id belongs to a process that was started with something else. `fields` names what differs. */
-export class ProcessIdConflict extends Schema.TaggedError<ProcessIdConflict>()("ProcessIdConflict", {
+export class ProcessIdConflict extends failure<ProcessIdConflict>()("ProcessIdConflict", {
   processId,
   fields: Schema.Array(Schema.String)
 }) {
@@ -104,7 +116,7 @@ export class ProcessIdConflict extends Schema.TaggedError<ProcessIdConflict>()("
 }
 
 /** An event that may not be appended, and why. Nothing was written, and no sequence number was used. */
-export class EventRejected extends Schema.TaggedError<EventRejected>()("EventRejected", {
+export class EventRejected extends failure<EventRejected>()("EventRejected", {
   processId,
   eventType: Schema.String,
   reason: Schema.Literal(
@@ -123,7 +135,7 @@ export class EventRejected extends Schema.TaggedError<EventRejected>()("EventRej
 }
 
 /** The process has ended, and nothing ends twice. Nothing was written; `state` says how it ended. */
-export class ProcessAlreadyTerminal extends Schema.TaggedError<ProcessAlreadyTerminal>()("ProcessAlreadyTerminal", {
+export class ProcessAlreadyTerminal extends failure<ProcessAlreadyTerminal>()("ProcessAlreadyTerminal", {
   processId,
   state: Schema.String,
   /** What was asked of it, when that was no second end. */
@@ -139,7 +151,7 @@ export class ProcessAlreadyTerminal extends Schema.TaggedError<ProcessAlreadyTer
 }
 
 /** The process is known by another reference already. Nothing was written. */
-export class ExternalRefConflict extends Schema.TaggedError<ExternalRefConflict>()("ExternalRefConflict", {
+export class ExternalRefConflict extends failure<ExternalRefConflict>()("ExternalRefConflict", {
   processId,
   stored: Schema.String,
   presented: Schema.String
@@ -150,17 +162,14 @@ export class ExternalRefConflict extends Schema.TaggedError<ExternalRefConflict>
 }
 
 /** The process is not granted to the scope that wanted to pass it on. Nothing was written, for any process. */
-export class GrantMissing extends Schema.TaggedError<GrantMissing>()("GrantMissing", {
-  processId,
-  scopeId: Schema.String
-}) {
+export class GrantMissing extends failure<GrantMissing>()("GrantMissing", { processId, scopeId: Schema.String }) {
   override get message(): string {
     return `process \`${this.processId}\` is not granted to session scope \`${this.scopeId}\``
   }
 }
 
 /** The declared terminal state and the output contradict each other. Nothing was written. */
-export class TerminalOutcomeMismatch extends Schema.TaggedError<TerminalOutcomeMismatch>()("TerminalOutcomeMismatch", {
+export class TerminalOutcomeMismatch extends failure<TerminalOutcomeMismatch>()("TerminalOutcomeMismatch", {
   processId,
   declared: Schema.String,
   outcome: Schema.String
@@ -171,7 +180,7 @@ export class TerminalOutcomeMismatch extends Schema.TaggedError<TerminalOutcomeM
 }
 
 /** The authority named may not complete this process. Nothing was written. */
-export class CompletionRefused extends Schema.TaggedError<CompletionRefused>()("CompletionRefused", {
+export class CompletionRefused extends failure<CompletionRefused>()("CompletionRefused", {
   processId,
   authority: Schema.String,
   disposition: Schema.String,
@@ -183,7 +192,7 @@ export class CompletionRefused extends Schema.TaggedError<CompletionRefused>()("
 }
 
 /** Something handed to the host does not fit its declaration: an option, an engine, a payload. `field` names it. */
-export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInvalid", {
+export class InputInvalid extends failure<InputInvalid>()("InputInvalid", {
   field: Schema.String,
   problem: Schema.String
 }) {
@@ -193,7 +202,7 @@ export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInval
 }
 
 /** This host has no engine of that kind and version. */
-export class EngineMissing extends Schema.TaggedError<EngineMissing>()("EngineMissing", {
+export class EngineMissing extends failure<EngineMissing>()("EngineMissing", {
   kind: Schema.String,
   version: Schema.String
 }) {
@@ -204,7 +213,7 @@ export class EngineMissing extends Schema.TaggedError<EngineMissing>()("EngineMi
 }
 
 /** The environment a process was started under cannot be had here. Its row stays as it is, and rests. */
-export class EnvironmentUnusable extends Schema.TaggedError<EnvironmentUnusable>()("EnvironmentUnusable", {
+export class EnvironmentUnusable extends failure<EnvironmentUnusable>()("EnvironmentUnusable", {
   envRef: Schema.String,
   problem: Schema.Literal("missing", "undecodable"),
   detail: Schema.optionalWith(Schema.String, { exact: true })
@@ -217,7 +226,7 @@ export class EnvironmentUnusable extends Schema.TaggedError<EnvironmentUnusable>
 }
 
 /** The session may not address the process: it has no grant of it, or no grant of a process that still runs. */
-export class ProcessNotVisible extends Schema.TaggedError<ProcessNotVisible>()("ProcessNotVisible", {
+export class ProcessNotVisible extends failure<ProcessNotVisible>()("ProcessNotVisible", {
   processId,
   scopeId: Schema.String,
   needed: Schema.Literal("live", "any")
@@ -228,7 +237,7 @@ export class ProcessNotVisible extends Schema.TaggedError<ProcessNotVisible>()("
 }
 
 /** The key of a durable promise was not made here, or was changed since. */
-export class PromiseUnknown extends Schema.TaggedError<PromiseUnknown>()("PromiseUnknown", { keyId: Schema.String }) {
+export class PromiseUnknown extends failure<PromiseUnknown>()("PromiseUnknown", { keyId: Schema.String }) {
   override get message(): string {
     return `await_event_unknown_or_revoked: \`${this.keyId}\` is no key of this host`
   }
@@ -237,7 +246,7 @@ export class PromiseUnknown extends Schema.TaggedError<PromiseUnknown>()("Promis
 // --- Give up ----------------------------------------------------------------------------------------------------------
 
 /** The attached engine that was to wait for a process could not. */
-export class AttachFailed extends Schema.TaggedError<AttachFailed>()("AttachFailed", {
+export class AttachFailed extends failure<AttachFailed>()("AttachFailed", {
   processId,
   problem: Schema.String,
   cause: Schema.optional(Schema.Defect)
@@ -248,19 +257,31 @@ export class AttachFailed extends Schema.TaggedError<AttachFailed>()("AttachFail
 }
 
 /** The awaited process failed: by a typed error that does not decode here, a defect, or a failure of the runtime's. */
-export class ProcessFailed extends Schema.TaggedError<ProcessFailed>()("ProcessFailed", {
-  processId,
-  output: AwaitOutput
-}) {
+export class ProcessFailed extends failure<ProcessFailed>()("ProcessFailed", { processId, output: AwaitOutput }) {
   override get message(): string {
-    return this.output._tag === "Failure"
-      ? `process \`${this.processId}\` failed (${this.output.class}, ${this.output.code}): ${this.output.message}`
-      : `process \`${this.processId}\` failed`
+    const { processId, output } = this
+    if (output._tag !== "Failure") return `process \`${processId}\` failed`
+    // One that let the failure of another through says which, and nothing of the processes between.
+    return output.code === this._tag
+      ? `process \`${processId}\` failed: ${output.message}`
+      : `process \`${processId}\` failed (${output.class}, ${output.code}): ${output.message}`
+  }
+
+  /** What the first of the processes says of itself, when each let the failure of the next one through. */
+  get origin(): string {
+    return this.output._tag === "Failure" && this.output.code === this._tag ? this.output.message : this.message
+  }
+
+  /** What the body threw, as it was recorded. */
+  override get cause(): Error | undefined {
+    const thrown = this.output._tag === "Failure" ? this.output.thrown : undefined
+    if (thrown === undefined) return undefined
+    return thrown.name === this._tag ? thrown.cause && errorOf(thrown.cause) : errorOf(thrown)
   }
 }
 
 /** The awaited process stopped because it was asked to. */
-export class ProcessCancelled extends Schema.TaggedError<ProcessCancelled>()("ProcessCancelled", {
+export class ProcessCancelled extends failure<ProcessCancelled>()("ProcessCancelled", {
   processId,
   reason: Schema.String
 }) {
@@ -270,7 +291,7 @@ export class ProcessCancelled extends Schema.TaggedError<ProcessCancelled>()("Pr
 }
 
 /** The awaited process was given up: its outcome is unknown. `output` carries the evidence. */
-export class ProcessAbandoned extends Schema.TaggedError<ProcessAbandoned>()("ProcessAbandoned", {
+export class ProcessAbandoned extends failure<ProcessAbandoned>()("ProcessAbandoned", {
   processId,
   output: AwaitOutput
 }) {
@@ -282,10 +303,7 @@ export class ProcessAbandoned extends Schema.TaggedError<ProcessAbandoned>()("Pr
 }
 
 /** The process completed with a value that does not decode by the schema it is awaited with. */
-export class OutputInvalid extends Schema.TaggedError<OutputInvalid>()("OutputInvalid", {
-  processId,
-  problem: Schema.String
-}) {
+export class OutputInvalid extends failure<OutputInvalid>()("OutputInvalid", { processId, problem: Schema.String }) {
   override get message(): string {
     return `process \`${this.processId}\` completed with a value that its engine's schema refuses: ${this.problem}`
   }
@@ -295,7 +313,7 @@ export class OutputInvalid extends Schema.TaggedError<OutputInvalid>()("OutputIn
  * The journal does not fit the code that is being replayed: an operation under another's key, or entries that no operation
  * asked for. The row is left as it is, and rests: run the code it was begun with, or register the changed code as a version.
  */
-export class ReplayDiverged extends Schema.TaggedError<ReplayDiverged>()("ReplayDiverged", {
+export class ReplayDiverged extends failure<ReplayDiverged>()("ReplayDiverged", {
   processId,
   key: Schema.String,
   expected: Schema.String,
@@ -306,8 +324,49 @@ export class ReplayDiverged extends Schema.TaggedError<ReplayDiverged>()("Replay
   }
 }
 
+/**
+ * A step did not come to its value. This is what was recorded of its failure: a body that runs again meets the same.
+ *
+ * `name`, `message`, `code`, `data`, `stack` and `cause` are those of what was thrown.
+ */
+export class StepFailed extends failure<StepFailed>()("StepFailed", {
+  processId,
+  step: Schema.String,
+  failure: FailureRecord
+}) {
+  override get name(): string {
+    return this.failure.name
+  }
+  override get message(): string {
+    return this.failure.message
+  }
+  override get stack(): string {
+    return [headOf(this.failure.name, this.failure.message), this.failure.stack ?? ""].join("\n")
+  }
+  override get cause(): Error | undefined {
+    return this.failure.cause && errorOf(this.failure.cause)
+  }
+  get code(): string | undefined {
+    return this.failure.code
+  }
+  get data(): unknown {
+    return this.failure.data
+  }
+}
+
+/** An operation of a context was called while one of its steps runs: a step is one effect, recorded as a whole. */
+export class InsideStep extends failure<InsideStep>()("InsideStep", {
+  processId,
+  step: Schema.String,
+  operation: Schema.String
+}) {
+  override get message(): string {
+    return `\`${this.operation}\` was called inside step \`${this.step}\` of \`${this.processId}\`: call it before or after the step, or split the step`
+  }
+}
+
 /** Two operations of one name are under way at once in one scope, so that a replay could not tell them apart. */
-export class StepNameAmbiguous extends Schema.TaggedError<StepNameAmbiguous>()("StepNameAmbiguous", {
+export class StepNameAmbiguous extends failure<StepNameAmbiguous>()("StepNameAmbiguous", {
   processId,
   name: Schema.String
 }) {
@@ -317,10 +376,7 @@ export class StepNameAmbiguous extends Schema.TaggedError<StepNameAmbiguous>()("
 }
 
 /** The signal did not come in time. */
-export class WaitTimedOut extends Schema.TaggedError<WaitTimedOut>()("WaitTimedOut", {
-  processId,
-  signal: Schema.String
-}) {
+export class WaitTimedOut extends failure<WaitTimedOut>()("WaitTimedOut", { processId, signal: Schema.String }) {
   override get message(): string {
     return `signal \`${this.signal}\` did not come in time`
   }
@@ -331,7 +387,7 @@ export class WaitTimedOut extends Schema.TaggedError<WaitTimedOut>()("WaitTimedO
  *
  * What a body begins it awaits, or it ends with the body. What is to go on is a process of its own.
  */
-export class OutsideProcess extends Schema.TaggedError<OutsideProcess>()("OutsideProcess", { processId }) {
+export class OutsideProcess extends failure<OutsideProcess>()("OutsideProcess", { processId }) {
   override get message(): string {
     return `the body of \`${this.processId}\` has ended, and its context with it: nothing is done outside of a process`
   }

@@ -5,7 +5,7 @@
  * asking twice for the same thing is a replay, not a second transition.
  */
 import * as Schema from "effect/Schema"
-import type { ProcessEvent as MachineEvent } from "../../machines/process/types.ts"
+import type { EndState, ProcessEvent as MachineEvent } from "../../machines/process/types.ts"
 import type { AwaitOutput } from "./AwaitOutput.ts"
 import * as Output from "./AwaitOutput.ts"
 import type { ProcessId } from "./ids.ts"
@@ -14,6 +14,22 @@ import { optional, renamed, renamedOptional, tagged } from "./json.ts"
 import { LeaseOwner } from "./Lease.ts"
 import type { MaterializedSemantics, ProcessEvent } from "./ProcessEvent.ts"
 import type { SessionScope } from "./Provenance.ts"
+import type { WakeDelivery } from "./WakeDelivery.ts"
+
+/** A request to append. Two appends under one replay key are one event, provided that they agree on type and payload. */
+export interface AppendRequest {
+  readonly eventType: string
+  readonly payload: unknown
+  readonly replayKey?: string
+  /** Whom the event wakes, if it carries a wake. @default the process's own wake target */
+  readonly wakeTargetScope?: SessionScope
+}
+
+/** An event that is durable, and the message for a session that it calls for, if any. */
+export interface AppendReceipt {
+  readonly event: ProcessEvent
+  readonly wakeDelivery?: WakeDelivery
+}
 
 /** The lifecycle event of a fact, without the time, which the store adds when it commits. */
 export type LifecycleEvent = MachineEvent extends infer Event
@@ -76,10 +92,21 @@ export const WaitState = Schema.Struct({
     Schema.Struct({ _tag: tagged("kind", "timer", "Timer"), key: Schema.String })
   ),
   sinceMs: renamed("since_ms", Schema.Int),
-  deadlineMs: renamedOptional("deadline_ms", Schema.Int)
+  deadlineMs: renamedOptional("deadline_ms", Schema.Int),
+  /** Its key is used once only. */
+  once: optional(Schema.Literal(true)),
+  /** It takes a signal before the waits that are open already. */
+  ahead: optional(Schema.Literal(true))
 })
 /** An open wait. */
 export type WaitState = typeof WaitState.Type
+
+/** The facts that a body may wait for, besides signals. */
+export const newsTypes: ReadonlyArray<string> = ["process.resumed", "process.child_ended", "process.cancel_requested"]
+
+/** Whether a body may wait for events of a type. */
+export const isNews = (eventType: string): boolean =>
+  newsTypes.includes(eventType) || Ids.signalNameOf(eventType) !== undefined
 
 /** How a wait ended. */
 export const WaitOutcome = Schema.Union(
@@ -88,7 +115,8 @@ export const WaitOutcome = Schema.Union(
   Schema.Struct({ _tag: tagged("type", "child", "Child"), processId: renamed("process_id", Schema.String) }),
   Schema.Struct({ _tag: tagged("type", "promise", "Promise") }),
   Schema.Struct({ _tag: tagged("type", "timeout", "Timeout") }),
-  Schema.Struct({ _tag: tagged("type", "cancelled", "Cancelled") })
+  Schema.Struct({ _tag: tagged("type", "cancelled", "Cancelled") }),
+  Schema.Struct({ _tag: tagged("type", "dropped", "Dropped") })
 )
 /** How a wait ended. */
 export type WaitOutcome = typeof WaitOutcome.Type
@@ -103,6 +131,11 @@ const payloads = {
   "process.suspended": Schema.Struct({ reason: SuspendReason }),
   "process.waiting": Schema.Struct({ wait: WaitState }),
   "process.resumed": Schema.Struct({ waitKey: renamed("wait_key", Schema.String), outcome: WaitOutcome }),
+  "process.signal_returned": Schema.Struct({ name: Schema.String, sequence: Schema.Int }),
+  "process.child_ended": Schema.Struct({
+    childId: renamed("child_id", Schema.String),
+    state: Schema.Literal("completed", "failed", "cancelled", "abandoned")
+  }),
   "process.cancel_requested": Schema.Struct({ reason: Schema.NullOr(Schema.String) }),
   "process.abandon_requested": Schema.Struct({ request: AbandonRequest }),
   "process.external_ref_set": Schema.Struct({ externalRef: renamed("external_ref", ExternalRef) }),
@@ -209,6 +242,31 @@ export const resumed = (id: ProcessId, waitKey: string, occurrence: number, outc
   lifecycle: { type: "process.resumed", waitKey, outcome }
 })
 
+/** A wait that is dropped gives the signal back that had ended it: the next wait takes it. */
+export const signalReturned = (id: ProcessId, waitKey: string, name: string, sequence: number): Fact => ({
+  eventType: "process.signal_returned",
+  payload: { name, sequence },
+  replayKey: `process:${id}:wait:${waitKey}:returned`,
+  semantics: {},
+  lifecycle: { type: "process.signal_returned", name, sequence }
+})
+
+/** A child ended; its output is in its record. */
+export const childEnded = (
+  id: ProcessId,
+  child: { readonly childId: ProcessId; readonly state: EndState; readonly createdAtMs: number }
+): Fact => ({
+  eventType: "process.child_ended",
+  payload: { child_id: child.childId, state: child.state },
+  replayKey: childEndedKey(id, child.childId, child.createdAtMs),
+  semantics: {},
+  lifecycle: { type: "process.child_ended", childId: child.childId, state: child.state }
+})
+
+/** Under this key the end of a child is found. An id may be used again: `createdAtMs` says which registration ended. */
+export const childEndedKey = (id: ProcessId, childId: ProcessId, createdAtMs: number): string =>
+  `process:${id}:child:${childId}:${createdAtMs}:ended`
+
 /** A process ends. `authority` is noted beside the output when no lease stood behind the end. */
 export const ended = (id: ProcessId, output: AwaitOutput, authority?: unknown): Fact => {
   const state = Output.endStateOf(output)
@@ -244,6 +302,8 @@ export const lifecycleEventOf = (event: ProcessEvent): MachineEvent => {
     case "process.suspended":
     case "process.waiting":
     case "process.resumed":
+    case "process.signal_returned":
+    case "process.child_ended":
     case "process.cancel_requested":
     case "process.abandon_requested":
     case "process.external_ref_set":

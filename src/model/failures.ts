@@ -1,10 +1,13 @@
 /**
  * Unions of errors that travel together.
  */
+import * as Schema from "effect/Schema"
 import type {
+  CompletionRefused,
   EngineMissing,
   EventRejected,
   InputInvalid,
+  InsideStep,
   LeaseLost,
   OutputInvalid,
   OutsideProcess,
@@ -18,6 +21,7 @@ import type {
   ProcessUnknown,
   RegistrationInvalid,
   ReplayDiverged,
+  StepFailed,
   StepNameAmbiguous,
   StoreError,
   TerminalOutcomeMismatch,
@@ -48,12 +52,15 @@ export type AwaitError =
 /** Why an operation of a body's context failed, beside its own errors. */
 export type OperationError =
   | ReplayDiverged
+  | InsideStep
+  | StepFailed
   | StepNameAmbiguous
   | OutsideProcess
   | WaitTimedOut
   | EventRejected
   | ProcessAlreadyTerminal
   | TerminalOutcomeMismatch
+  | CompletionRefused
   | ProcessUnknown
   | InputInvalid
   | LeaseLost
@@ -61,6 +68,21 @@ export type OperationError =
 
 /** Every failure of the runtime that a body may let through: the worker knows what each means for the process. */
 export type RuntimeError = StartError | AwaitError | EngineMissing | OperationError
+
+/** An error of the library as JSON; `undefined` when it is none. */
+export const encodeError = (error: unknown): unknown => {
+  const type = typeof error === "object" && error !== null && "_tag" in error ? typeOf(String(error._tag)) : undefined
+  return type !== undefined && Schema.is(type)(error) ? Schema.encodeSync(type)(error) : undefined
+}
+
+/** The error that {@link encodeError} wrote. */
+export const decodeError = (stored: unknown): RuntimeError => {
+  const type = typeOf((stored as { readonly _tag: string })._tag) // written by `encodeError`
+  return Schema.decodeUnknownSync(type as NonNullable<typeof type>)(stored) as RuntimeError // as above
+}
+
+const typeOf = (tag: string): Schema.Schema<{ readonly _tag: string }, unknown> | undefined =>
+  (Errors as unknown as Readonly<Record<string, Schema.Schema<{ readonly _tag: string }, unknown>>>)[tag] // classes by their tags
 
 /** Failures that say something about a process, and nothing about the work of its body. */
 export type AboutProcess = LeaseLost | ParentClosing | StoreError | ReplayDiverged

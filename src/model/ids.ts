@@ -61,6 +61,15 @@ export const startedReplayKey = (id: ProcessId, activation: number): string => `
 /** Under this key an activation is handed back once. */
 export const suspendedReplayKey = (id: ProcessId, activation: number): string => `process:${id}:suspended:${activation}`
 
+/** Whether a replay key of a process belongs to the facts that the runtime appends, so that no caller may take it. */
+export const isRuntimeReplayKey = (id: ProcessId, key: string): boolean => {
+  const own = `process:${id}:`
+  return key.startsWith(own) && runtimeKey.test(key.slice(own.length))
+}
+
+const runtimeKey =
+  /^(?:(?:started|suspended|wait|child|wake-target-cleared|terminal|cancel_requested):|(?:abandon-requested|external-ref)$)/
+
 /** One cancel request for each reason: the same reason again is the same request. */
 export const cancelReplayKey = (id: ProcessId, reason: string | null): string =>
   `process:${id}:cancel_requested:${hashOf(["process.cancel_requested", { reason }])}`

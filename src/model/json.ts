@@ -5,6 +5,8 @@
 
 import { createHash } from "node:crypto"
 import canonicalize from "canonicalize"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 
@@ -50,6 +52,19 @@ export const firstIssue = (error: ParseResult.ParseError): { readonly path: stri
     : { path: issue.path.map((key) => `/${String(key)}`).join(""), problem: issue.message }
 }
 
+/** A copy of JSON that is kept: its receiver may change it. What is frozen, as lists of event types are, is shared. */
+export const copyOf = <A>(json: A): A => {
+  if (typeof json !== "object" || json === null || Object.isFrozen(json)) return json
+  const copy = Array.isArray(json) ? json.map(copyOf) : copyOfFields(json)
+  return copy as A // of the same form
+}
+
+const copyOfFields = (fields: object): object => {
+  const copy: Record<string, unknown> = {}
+  for (const [key, field] of Object.entries(fields)) copy[key] = copyOf(field)
+  return copy
+}
+
 /** Freezes a value through and through, and answers it. */
 export const freeze = <A>(value: A): A => {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
@@ -62,28 +77,49 @@ export const freeze = <A>(value: A): A => {
 /** A value that JSON can say exactly. */
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
-/** The first place where a value is not JSON: an RFC 6901 pointer, and the problem. */
+/** Where a value is not JSON: an RFC 6901 pointer, and the problem. */
 export interface JsonProblem {
   readonly path: string
   readonly problem: string
 }
 
-/** How large one value may be unless a host says otherwise, as JSON text. Units: UTF-16 code units. */
-export const maxLength: number = 16 * 1024 * 1024
-
-/** How many values one value may consist of; a shared part counts each time it would be written. */
-export const maxValues = 1_000_000
-
-/** How deep a value may nest; deeper ones would overflow the stack of a reader. */
-export const maxDepth = 200
+/** How much of a value is kept: larger ones are refused, and what is only said about a failure is cut. */
+export const limits = {
+  /** One value as JSON text, unless a host says otherwise. Units: UTF-16 code units. */
+  maxLength: 16 * 1024 * 1024,
+  /** Of how many objects and arrays a value may consist; a shared part counts each time it would be written. */
+  maxValues: 1_000_000,
+  /** How deep a value may nest; deeper ones would overflow the stack of a reader. */
+  maxDepth: 200,
+  /** The message of a failure. Units: UTF-16 code units. */
+  maxMessage: 4_000,
+  /** The stack of a failure. Units: UTF-16 code units. */
+  maxStack: 4_000,
+  /** The fields of a failure's own, as JSON text. Units: UTF-16 code units. */
+  maxData: 4_000,
+  /** How many causes of a failure are kept. */
+  maxCauses: 8
+} as const
 
 /**
- * Finds the first place where a value is not plain JSON, or `undefined` when it is.
+ * Copies a value as JSON, or says where it is none. It never throws, and the copy shares nothing with the value.
  *
- * Plain means: own enumerable string keys on ordinary objects, dense arrays, finite numbers, well-formed strings.
+ * JSON is: own enumerable string keys on plain objects, dense arrays, finite numbers, well-formed strings, within the limits. A
+ * field that is `undefined` is absent, and `undefined` itself is `null`. Every field is read once, so that a getter or a proxy
+ * cannot answer differently later; one that throws is refused at its path.
  */
+export const snapshot = (value: unknown, maxLength: number = limits.maxLength): Either.Either<Json, JsonProblem> => {
+  const walk: Walk = { parents: new Set(), path: [], maxLength, length: 0, values: 0 }
+  try {
+    return Either.right(taken(value === undefined ? null : value, walk))
+  } catch (thrown) {
+    return Either.left({ path: walk.path.map(segment).join(""), problem: walk.problem ?? unreadable(thrown) })
+  }
+}
+
+/** The first place where a value is not JSON, as {@link snapshot} finds it, or `undefined` when it is. Nothing is no JSON. */
 export const jsonProblem = (value: unknown): JsonProblem | undefined =>
-  inspect(value, { parents: new Set(), seen: 0 }, 0)
+  value === undefined ? { path: "", problem: "is undefined" } : Option.getOrUndefined(Either.getLeft(snapshot(value)))
 
 /**
  * The canonical text of a JSON value: keys sorted by UTF-16 code units, no white space.
@@ -104,65 +140,118 @@ export const jsonEquals = (a: unknown, b: unknown): boolean =>
 
 interface Walk {
   readonly parents: Set<object>
-  seen: number
+  readonly path: Array<string>
+  readonly maxLength: number
+  length: number
+  values: number
+  problem?: string
 }
 
-/** A problem's path is put together on the way back from it: a value without one, as nearly all are, costs no text. */
-const inspect = (value: unknown, walk: Walk, depth: number): JsonProblem | undefined => {
+/** Whatever is thrown on the way leaves the path at the place where it was thrown. */
+const taken = (value: unknown, walk: Walk): Json => {
   switch (typeof value) {
     case "boolean":
-      return undefined
+      return counted(value, value ? 4 : 5, walk)
     case "string":
-      return value.isWellFormed() ? undefined : here("has a lone surrogate")
+      return textOf(value, "has a lone surrogate", walk)
     case "number":
-      return Number.isFinite(value) ? undefined : here(`is ${value}`)
+      if (!Number.isFinite(value)) return refuse(walk, `is ${value}`)
+      // JSON has no negative zero.
+      return counted(value === 0 ? 0 : value, String(value).length, walk)
     case "object":
-      return value === null ? undefined : inspectObject(value, walk, depth)
+      return value === null ? counted(null, 4, walk) : takenObject(value, walk)
     default:
-      return here(`is ${typeof value === "undefined" ? "undefined" : `a ${typeof value}`}`)
+      return refuse(walk, `is ${value === undefined ? "undefined" : `a ${typeof value}`}`)
   }
 }
 
-const inspectObject = (value: object, walk: Walk, depth: number): JsonProblem | undefined => {
-  if (walk.parents.has(value)) return here("contains itself")
-  if (++walk.seen > maxValues) return here(`is part of more than ${maxValues} values`)
-  if (depth >= maxDepth) return here(`nests deeper than ${maxDepth} levels`)
-  const prototype = Object.getPrototypeOf(value)
-  if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) {
-    return here(`is a ${prototype?.constructor?.name ?? "class instance"}, not a plain object`)
+const takenObject = (value: object, walk: Walk): Json => {
+  if (walk.parents.has(value)) return refuse(walk, "contains itself")
+  if (++walk.values > limits.maxValues) return refuse(walk, `is part of more than ${limits.maxValues} values`)
+  if (walk.path.length >= limits.maxDepth) return refuse(walk, `nests deeper than ${limits.maxDepth} levels`)
+  const isArray = Array.isArray(value)
+  if (!isArray && !isPlain(value)) {
+    return refuse(walk, `is a ${value.constructor?.name ?? "class instance"}, not a plain object`)
   }
-  if (Object.getOwnPropertySymbols(value).length > 0) return here("has symbols as keys")
-  if (Array.isArray(value) && Object.keys(value).length > value.length) {
-    return here("is an array with properties of its own")
-  }
+  if (Object.getOwnPropertySymbols(value).length > 0) return refuse(walk, "has symbols as keys")
   walk.parents.add(value)
-  const found = Array.isArray(value) ? inspectItems(value, walk, depth) : inspectEntries(value, walk, depth)
+  const copy = isArray ? takenItems(value, walk) : takenFields(value as Readonly<Record<string, unknown>>, walk) // plain
   walk.parents.delete(value)
-  return found
+  return counted(copy, 2, walk)
 }
 
-const inspectItems = (value: ReadonlyArray<unknown>, walk: Walk, depth: number): JsonProblem | undefined => {
-  for (let index = 0; index < value.length; index++) {
-    const found = inspect(value[index], walk, depth + 1)
-    if (found !== undefined) return below(String(index), found)
+const takenItems = (items: ReadonlyArray<unknown>, walk: Walk): ReadonlyArray<Json> => {
+  const { length } = items
+  if (Object.keys(items).length > length) return refuse(walk, "is an array with properties of its own")
+  const copy: Array<Json> = []
+  for (let index = 0; index < length; index++) {
+    walk.path.push(String(index))
+    copy.push(taken(items[index], walk))
+    walk.path.pop()
+    if (index > 0) counted(null, 1, walk)
   }
-  return undefined
+  return copy
 }
 
-const inspectEntries = (value: object, walk: Walk, depth: number): JsonProblem | undefined => {
-  for (const key of Object.keys(value)) {
-    if (!key.isWellFormed()) return below(key, here("has a lone surrogate in its key"))
-    // A key of this name would vanish into the prototype of whatever copies the value.
-    if (key === "__proto__") return below(key, here("is named __proto__"))
-    const found = inspect((value as Record<string, unknown>)[key], walk, depth + 1)
-    if (found !== undefined) return below(key, found)
+const takenFields = (fields: Readonly<Record<string, unknown>>, walk: Walk): Json => {
+  const copy: Record<string, Json> = {}
+  let isFirst = true
+  for (const key of Object.keys(fields)) {
+    walk.path.push(key)
+    const field = fields[key]
+    if (field !== undefined) {
+      textOf(key, "has a lone surrogate in its key", walk)
+      // A key of this name would vanish into the prototype of whatever copies the value.
+      if (key === "__proto__") return refuse(walk, "is named __proto__")
+      copy[key] = taken(field, walk)
+      counted(null, isFirst ? 1 : 2, walk)
+      isFirst = false
+    }
+    walk.path.pop()
   }
-  return undefined
+  return copy
 }
 
-const here = (problem: string): JsonProblem => ({ path: "", problem })
+/** Objects of another realm are plain too: their prototype is one that has none. */
+const isPlain = (value: object): boolean => {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
 
-const below = (key: string, { path, problem }: JsonProblem): JsonProblem => ({
-  path: `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}${path}`,
-  problem
-})
+const textOf = (text: string, problem: string, walk: Walk): string => {
+  if (text.length > walk.maxLength) return refuse(walk, tooLong(walk))
+  if (!text.isWellFormed()) return refuse(walk, problem)
+  counted(text, isWrittenAsItIs(text) ? text.length + 2 : JSON.stringify(text).length, walk)
+  return text
+}
+
+const mayNeedEscapes = /["\\\p{Cc}]/u
+
+const isWrittenAsItIs = (text: string): boolean => !mayNeedEscapes.test(text)
+
+/** Counts what a value adds to the text; the whole is too long, not the part that came last. */
+const counted = <A>(value: A, length: number, walk: Walk): A => {
+  walk.length += length
+  if (walk.length <= walk.maxLength) return value
+  walk.path.length = 0
+  return refuse(walk, tooLong(walk))
+}
+
+const tooLong = ({ maxLength }: Walk): string =>
+  `is more than ${maxLength} characters of JSON: keep large values elsewhere, and a reference to them here`
+
+const refuse = (walk: Walk, problem: string): never => {
+  walk.problem = problem
+  throw new Error(problem)
+}
+
+/** What a getter or a proxy throws may be anything. */
+const unreadable = (thrown: unknown): string => {
+  try {
+    return `cannot be read: ${String((thrown as Error).message)}` // or whatever else was thrown
+  } catch {
+    return "cannot be read"
+  }
+}
+
+const segment = (key: string): string => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`

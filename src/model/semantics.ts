@@ -25,11 +25,24 @@ export const materialize = (
   event: { readonly processId: string; readonly sequence: number; readonly payload: unknown }
 ): Either.Either<MaterializedSemantics, SemanticsProblem> =>
   Either.flatMap(semantics.terminal ? terminalOf(semantics.terminal, event.payload) : nothing, (terminal) =>
-    Either.map(semantics.wake ? wakeOf(semantics.wake, event) : nothing, (wake) => ({
+    Either.map(semantics.wake ? (terminal ? certainly : wakeOf)(semantics.wake, event) : nothing, (wake) => ({
       ...(terminal ? { terminal } : {}),
       ...(wake ? { wake } : {})
     }))
   )
+
+type Event = Parameters<typeof materialize>[1]
+
+/** The wake of a fact that must not fail: where a selector misses, it carries the whole payload, and says why. */
+export const certainWake = (spec: NonNullable<EventSemantics["wake"]>, event: Event): MaterializedSemantics["wake"] =>
+  Either.getOrElse(wakeOf(spec, event), (missed) => ({
+    input: textOf(event.payload),
+    dedupeKey: `${event.processId}:${event.sequence}`,
+    ...(missed._tag === "SelectorFailed" ? { problem: missed.problem } : {})
+  }))
+
+const certainly = (...args: Parameters<typeof certainWake>): ReturnType<typeof wakeOf> =>
+  Either.right(certainWake(...args))
 
 const nothing = Either.right(undefined)
 
@@ -57,7 +70,7 @@ const terminalOf = (
 
 const wakeOf = (
   spec: NonNullable<EventSemantics["wake"]>,
-  event: { readonly processId: string; readonly sequence: number; readonly payload: unknown }
+  event: Event
 ): Either.Either<MaterializedSemantics["wake"], SemanticsProblem> =>
   Either.gen(function* () {
     if (spec.when !== undefined && !isTruthy(yield* selected(spec.when, event.payload))) return undefined

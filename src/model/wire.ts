@@ -7,15 +7,15 @@
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import type { AppendRequest } from "./Append.ts"
 import { AwaitOutput } from "./AwaitOutput.ts"
 import * as Types from "./EventType.ts"
 import { EventType } from "./EventType.ts"
 import { InputInvalid } from "./errors.ts"
+import type { AppendRequest } from "./facts.ts"
 import { AbandonRequest, ExternalRef, WaitState } from "./facts.ts"
 import { Invocation, invocationOf } from "./Invocation.ts"
 import { EnvironmentRef, ProcessId, processId } from "./ids.ts"
-import { AnyJson, jsonEquals, jsonProblem, optional, renamed, renamedOptional, tagged } from "./json.ts"
+import { AnyJson, jsonEquals, optional, renamed, renamedOptional, snapshot, tagged } from "./json.ts"
 import * as Leases from "./Lease.ts"
 import type { ProcessEvent } from "./ProcessEvent.ts"
 import { MaterializedSemantics } from "./ProcessEvent.ts"
@@ -39,9 +39,11 @@ export const encoder = <A, I>(schema: Schema.Schema<A, I>): Encode<A> => Schema.
 export const decoder = <A, I>(name: string, schema: Schema.Schema<A, I>): Decode<A> => {
   const decode = Schema.decodeUnknownEither(schema)
   return (json) => {
-    const notJson = jsonProblem(json)
-    if (notJson !== undefined) return refuse(`${name}${notJson.path}`, `${notJson.problem}, not JSON`)
-    return Either.mapLeft(decode(json), (error) => refusalOf(name, ParseResult.ArrayFormatter.formatErrorSync(error)))
+    const copy = snapshot(json)
+    if (Either.isLeft(copy)) return refuse(`${name}${copy.left.path}`, copy.left.problem)
+    return Either.mapLeft(decode(copy.right), (error) =>
+      refusalOf(name, ParseResult.ArrayFormatter.formatErrorSync(error))
+    )
   }
 }
 
@@ -61,22 +63,12 @@ export const codec = <A, I>(name: string, schema: Schema.Schema<A, I>): Codec<A>
 export const refuse = (field: string, problem: string): Either.Either<never, InputInvalid> =>
   Either.left(new InputInvalid({ field, problem }))
 
-/** An input whose prepared payload is absent rather than `null`. */
+/** An input in its one form, both ways. */
 const InputWire: Schema.Schema<Inputs.ProcessInput, typeof Inputs.ProcessInput.Encoded> = Schema.transform(
   Inputs.ProcessInput,
   Schema.typeSchema(Inputs.ProcessInput),
-  {
-    strict: true,
-    decode: (input) => withoutNullPayload(input),
-    encode: (input) => withoutNullPayload(input)
-  }
+  { strict: true, decode: Inputs.normalInput, encode: Inputs.normalInput }
 )
-
-const withoutNullPayload = (input: Inputs.ProcessInput): Inputs.ProcessInput => {
-  if (input._tag !== "ToolCall" || input.call.preparedPayload !== null) return input
-  const { preparedPayload: _none, ...call } = input.call
-  return { ...input, call }
-}
 
 const absent = Schema.optionalWith(Schema.Never, { exact: true })
 const LeaseType = Schema.typeSchema(Leases.Lease)

@@ -51,7 +51,11 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
       journal?: { readonly lease: Lease; readonly draft: Draft }
     ) => Effect.Effect<StartOutcome, ProcessIdConflict | ProcessPruned | LeaseLost | ParentClosing | StoreError>
 
-    /** Ends a process under its lease and releases it, in one commit. The output is known to be JSON. */
+    /**
+     * Ends a process under its lease and releases it, in one commit. The output is known to be JSON.
+     *
+     * A success that the declared event type does not admit is written as a failure, `process_output_invalid`.
+     */
     readonly complete: (
       lease: Lease,
       output: AwaitOutput
@@ -60,12 +64,12 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
     /**
      * Hands an activation back, with its lease, in one commit.
      *
-     * A passivated activation names the waits it was blocked on: if one of them has ended meanwhile, it is handed back instead.
+     * A passivated activation names what it waited for: if any of that has ended meanwhile, it is handed back instead.
      */
     readonly suspend: (
       lease: Lease,
       reason: SuspendReason,
-      awaited?: ReadonlyArray<string>
+      awaited?: Activation.Awaited
     ) => Effect.Effect<ProcessRow, ProcessUnknown | LeaseLost | StoreError>
 
     /** Looks at one row, decides by the verdict table and acts, all in one commit. */
@@ -102,7 +106,7 @@ export const make: Effect.Effect<typeof Activations.Service, never, ProcessStore
       )
     },
     complete: (lease, output) =>
-      store.transact(Completion.completionPlan(lease.processId, output), Completion.completeWithLease(lease, output)),
+      store.transact(Completion.completionPlan(lease.processId, output), Completion.concludeWithLease(lease, output)),
     suspend: (lease, reason, awaited) =>
       store.transact({ lock: [lease.processId] }, Activation.suspend(lease, reason, awaited)),
     recover: (id, by) => store.transact({ lock: [id] }, Recover.recover(id, by)),

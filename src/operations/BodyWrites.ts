@@ -2,13 +2,14 @@
  * What bodies write: their journal, their waits, events and signals, each under the fence of its activation; and the timers
  * that end waits.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import type { AppendReceipt, AppendRequest } from "../model/Append.ts"
 import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal, StoreError } from "../model/errors.ts"
 import { ProcessUnknown } from "../model/errors.ts"
+import type { AppendReceipt, AppendRequest } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { signalNameOf, signalNameProblem } from "../model/ids.ts"
@@ -18,19 +19,47 @@ import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
+import * as Children from "./decisions/children.ts"
+import * as Completion from "./decisions/completion.ts"
 import type { Awaited, Draft, Waited } from "./decisions/execution.ts"
 import * as Execution from "./decisions/execution.ts"
+import type { DroppedWait } from "./decisions/waits.ts"
 import * as Waits from "./decisions/waits.ts"
 
 /** The writes and reads behind a body's context. */
 export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
   BodyWrites,
   {
-    /** The journal of a process, in order of position. */
-    readonly journalOf: (id: ProcessId) => Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
+    /** The journal of a process, in order of position; all of it, or a page. */
+    readonly journalOf: (
+      id: ProcessId,
+      page?: { readonly after: number; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
 
-    /** Journals the outcome of an operation. A repetition changes nothing. Fails with `LeaseLost`: stop. */
-    readonly record: (lease: Lease, draft: Draft) => Effect.Effect<void, LeaseLost | StoreError>
+    /** The entry at a position of a journal, if it was written. */
+    readonly entryAt: (id: ProcessId, position: number) => Effect.Effect<JournalEntry | undefined, StoreError>
+
+    /** What a body may wait for, from its log: ends of waits and children, signals, requests to stop. Ascending, in pages. */
+    readonly news: (
+      id: ProcessId,
+      page: { readonly after: number; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<ProcessEvent>, StoreError>
+
+    /**
+     * Journals the outcome of an operation; answers the sequence of the log at that moment. A repetition changes nothing.
+     *
+     * Fails with `LeaseLost`: stop.
+     */
+    readonly record: (lease: Lease, draft: Draft) => Effect.Effect<number, LeaseLost | StoreError>
+
+    /** Journals that a body let go of an operation before it saw its end, and closes the wait it was in. */
+    readonly drop: (lease: Lease, draft: Draft, wait?: DroppedWait) => Effect.Effect<number, LeaseLost | StoreError>
+
+    /** Notes in the body's own log how another process ended; `running`: it has not. */
+    readonly noteEnd: (
+      lease: Lease,
+      child: ProcessId
+    ) => Effect.Effect<"noted" | "running", LeaseLost | ProcessUnknown | StoreError>
 
     /** Enters a wait; an unconsumed signal ends it at once. */
     readonly enterWait: (
@@ -59,6 +88,14 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
       request: AppendRequest,
       draft: Omit<Draft, "outcome">
     ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
+
+    /** Asks another process to stop, or allows it to be given up, from a body. */
+    readonly requestFrom: (
+      lease: Lease,
+      target: ProcessId,
+      request: { readonly _tag: "Cancel" | "Abandon"; readonly reason: string | undefined },
+      draft: Omit<Draft, "outcome">
+    ) => Effect.Effect<void, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost | InputInvalid | StoreError>
 
     /** Ends the waits of a process whose deadline has passed. Doing it again changes nothing. */
     readonly fireTimers: (id: ProcessId) => Effect.Effect<void, StoreError>
@@ -97,7 +134,11 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
 
     return BodyWrites.of({
       journalOf: store.execution.journal,
+      entryAt: store.execution.entryAt,
+      news: store.execution.news,
       record: (lease, draft) => store.transact(Execution.executionPlan(lease), Execution.record(lease, draft)),
+      drop: (lease, draft, wait) => store.transact(Execution.executionPlan(lease), Execution.drop(lease, draft, wait)),
+      noteEnd: (lease, child) => store.transact({ lock: [lease.processId, child] }, Children.noteEnd(lease, child)),
       enterWait: (lease, draft, awaited) =>
         store.transact(Execution.executionPlan(lease), Execution.enterWait(lease, draft, awaited)),
       waitOf,
@@ -119,6 +160,29 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
             Execution.appendJournaled(lease, target, checked, draft, true)
           )
         ),
+      requestFrom: (lease, target, { _tag, reason }, draft) =>
+        Effect.flatMap(Checks.id(target), () => {
+          const authority = { _tag: "Body", lease } as const
+          const entry = { ...draft, outcome: { process_id: target } }
+          const plan = { ...Completion.cancelPlan(target, reason ?? null, authority), lock: [lease.processId, target] }
+          return _tag === "Cancel"
+            ? Effect.asVoid(
+                store.transact(
+                  plan,
+                  Execution.journaled(lease, entry, Completion.requestCancel(target, reason ?? null, authority))
+                )
+              )
+            : Effect.flatMap(Clock.currentTimeMillis, (requestedAtMs) => {
+                const requestedBy = `process:${lease.processId}`
+                const abandon = { requestedBy, requestedAtMs, ...(reason === undefined ? {} : { reason }) }
+                return Effect.asVoid(
+                  store.transact(
+                    plan,
+                    Execution.journaled(lease, entry, Completion.requestAbandon(target, abandon, authority))
+                  )
+                )
+              })
+        }),
       fireTimers: (id) => Effect.asVoid(store.transact({ lock: [id] }, Waits.fire(id)))
     })
   }

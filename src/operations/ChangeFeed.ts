@@ -52,16 +52,18 @@ export class ChangeFeed extends Context.Tag("holdfast/store/ChangeFeed")<
 /** Builds the feed on a store. */
 export const make: Effect.Effect<typeof ChangeFeed.Service, never, ProcessStore> = Effect.map(ProcessStore, (store) => {
   const cursorAt = (change: number): Cursor => cursorOf(store.storeId, change)
-  return ChangeFeed.of({
-    beginning: cursorAt(0),
-    changesSince: Effect.fnUntraced(function* (cursor, limit) {
-      const after = yield* changeOf(store.storeId, cursor)
-      const most = yield* Checks.count("limit", limit)
-      const numbered = most === 0 ? [] : yield* store.feed.after(after, most)
-      const last = numbered.at(-1)
-      return { changes: numbered.map(shown), next: last === undefined ? cursor : cursorAt(last.change) }
+  return Checks.answering(
+    ChangeFeed.of({
+      beginning: cursorAt(0),
+      changesSince: Effect.fnUntraced(function* (cursor, limit) {
+        const after = yield* changeOf(store.storeId, cursor)
+        const most = yield* Checks.count("limit", limit)
+        const numbered = most === 0 ? [] : yield* store.feed.after(after, most)
+        const last = numbered.at(-1)
+        return { changes: numbered.map(shown), next: last === undefined ? cursor : cursorAt(last.change) }
+      })
     })
-  })
+  )
 })
 
 /** The feed of the store in context. */

@@ -152,55 +152,59 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
       shows: (row: ProcessRow) => boolean
     ): Effect.Effect<ReadonlyArray<GrantEntry>, InputInvalid | StoreError> =>
       Effect.gen(function* () {
-        const grants = yield* store.grants.of({ scopeId: yield* scopeOf("scope", scope) })
-        const found = yield* Effect.forEach(grants, (grant) =>
-          Effect.map(store.find(grant.processId), (present) =>
-            entryOf(grant, present._tag === "Present" ? present.row : undefined, shows)
+        const granted = store.grants.of({ scopeId: yield* scopeOf("scope", scope) })
+        const found = Effect.flatMap(
+          granted,
+          Effect.forEach((grant) =>
+            Effect.map(store.find(grant.processId), (present) =>
+              entryOf(grant, present._tag === "Present" ? present.row : undefined, shows)
+            )
           )
         )
-        return found.flat()
+        return (yield* store.readTogether(found)).flat()
       })
 
-    return HandleGrants.of({
-      grantHandle: Effect.fnUntraced(function* (scope, id, descriptor) {
-        yield* Checks.id(id)
-        const owning = yield* checks.shape("scope", SessionScope, scope)
-        const grant: HandleGrant = {
-          scopeId: scopeId(owning),
-          sessionId: owning.sessionId,
-          processId: id,
-          descriptor: yield* checks.shape("descriptor", HandleDescriptor, descriptor)
-        }
-        return yield* known(id, { lock: [id] }, putGrant(grant))
-      }),
-      revokeHandle: Effect.fnUntraced(function* (scope, id) {
-        yield* Checks.id(id)
-        yield* store.transact({ lock: [id] }, removeGrant(yield* scopeOf("scope", scope), id))
-      }),
-      transferHandleGrants: Effect.fnUntraced(function* (from, to, ids) {
-        const source = yield* scopeOf("from", from)
-        const checked = yield* checks.shape("to", SessionScope, to)
-        const moved = yield* checks.shape("ids", ProcessIds, ids)
-        const target = { scopeId: scopeId(checked), sessionId: checked.sessionId }
-        yield* store.transact({ lock: [...moved].sort() }, moveGrants(source, target, moved))
-      }),
-      listHandleGrants: (scope) => entries(scope, () => true),
-      listLiveHandleGrants: (scope) => entries(scope, (row) => lifecycleOf(row.snapshot) === "running"),
-      hasHandleGrant: Effect.fnUntraced(function* (scope, id) {
-        yield* Checks.id(id)
-        const wanted = yield* scopeOf("scope", scope)
-        return (yield* store.grants.of({ processId: id })).some((grant) => grant.scopeId === wanted)
-      }),
-      handleGrantsForProcess: Effect.fnUntraced(function* (id) {
-        yield* Checks.id(id)
-        yield* existingRow(store, id)
-        return yield* store.grants.of({ processId: id })
-      }),
-      deleteSessionProcessState: (sessionId) =>
-        Effect.flatMap(Checks.text("session_id", sessionId), (session) =>
-          store.transact({ lock: [], session }, deleteSession(session))
-        )
-    })
+    return Checks.answering(
+      HandleGrants.of({
+        grantHandle: Effect.fnUntraced(function* (scope, id, descriptor) {
+          yield* Checks.id(id)
+          const owning = yield* checks.shape("scope", SessionScope, scope)
+          const grant: HandleGrant = {
+            scopeId: scopeId(owning),
+            sessionId: owning.sessionId,
+            processId: id,
+            descriptor: yield* checks.shape("descriptor", HandleDescriptor, descriptor)
+          }
+          return yield* known(id, { lock: [id] }, putGrant(grant))
+        }),
+        revokeHandle: Effect.fnUntraced(function* (scope, id) {
+          yield* Checks.id(id)
+          yield* store.transact({ lock: [id] }, removeGrant(yield* scopeOf("scope", scope), id))
+        }),
+        transferHandleGrants: Effect.fnUntraced(function* (from, to, ids) {
+          const source = yield* scopeOf("from", from)
+          const checked = yield* checks.shape("to", SessionScope, to)
+          const moved = yield* checks.shape("ids", ProcessIds, ids)
+          const target = { scopeId: scopeId(checked), sessionId: checked.sessionId }
+          yield* store.transact({ lock: [...moved].sort() }, moveGrants(source, target, moved))
+        }),
+        listHandleGrants: (scope) => entries(scope, () => true),
+        listLiveHandleGrants: (scope) => entries(scope, (row) => lifecycleOf(row.snapshot) === "running"),
+        hasHandleGrant: Effect.fnUntraced(function* (scope, id) {
+          yield* Checks.id(id)
+          const wanted = yield* scopeOf("scope", scope)
+          return (yield* store.grants.of({ processId: id })).some((grant) => grant.scopeId === wanted)
+        }),
+        handleGrantsForProcess: Effect.fnUntraced(function* (id) {
+          yield* Checks.id(id)
+          return yield* store.readTogether(Effect.zipRight(existingRow(store, id), store.grants.of({ processId: id })))
+        }),
+        deleteSessionProcessState: (sessionId) =>
+          Effect.flatMap(Checks.text("session_id", sessionId), (session) =>
+            store.transact({ lock: [], session }, deleteSession(session))
+          )
+      })
+    )
   }
 )
 

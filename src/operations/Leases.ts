@@ -62,41 +62,43 @@ export const make: Effect.Effect<typeof Leases.Service, never, ProcessStore | Ow
 
   const known = onKnown(store)
 
-  return Leases.of({
-    claimProcessLease: Effect.fnUntraced(function* (id, owner, ttlMs) {
-      const claimant = yield* claimantOf(id, owner, ttlMs)
-      return yield* known(id, { lock: [id] }, LeaseProtocol.claim(id, claimant))
-    }),
-    reclaimProcessLease: Effect.fnUntraced(function* (id, owner, observed, ttlMs) {
-      const claimant = yield* claimantOf(id, owner, ttlMs)
-      yield* Checks.lease("observed", observed)
-      const stored = yield* store.leases.of(id)
-      const dead = stored !== undefined && (yield* liveness.isDefinitelyDead(stored.owner, owner))
-      return yield* known(
-        id,
-        { lock: [id] },
-        LeaseProtocol.reclaim(id, claimant, observed, dead ? stored.owner : undefined)
-      )
-    }),
-    renewProcessLease: Effect.fnUntraced(function* (lease, ttlMs) {
-      yield* Checks.lease("lease", lease)
-      yield* Checks.count("ttl_ms", ttlMs)
-      return yield* store.transact({ lock: [lease.processId] }, LeaseProtocol.renew(lease, ttlMs))
-    }),
-    getProcessLease: (id) => Effect.flatMap(Checks.id(id), store.leases.of),
-    completeProcessLease: Effect.fnUntraced(function* (completion) {
-      const { processId, leaseToken } = yield* Checks.fitting("completion", Completion, completion)
-      yield* store.transact({ lock: [processId] }, LeaseProtocol.release(processId, leaseToken))
+  return Checks.answering(
+    Leases.of({
+      claimProcessLease: Effect.fnUntraced(function* (id, owner, ttlMs) {
+        const claimant = yield* claimantOf(id, owner, ttlMs)
+        return yield* known(id, { lock: [id] }, LeaseProtocol.claim(id, claimant))
+      }),
+      reclaimProcessLease: Effect.fnUntraced(function* (id, owner, presented, ttlMs) {
+        const claimant = yield* claimantOf(id, owner, ttlMs)
+        const observed = yield* Checks.lease("observed", presented)
+        const stored = yield* store.leases.of(id)
+        const dead = stored !== undefined && (yield* liveness.isDefinitelyDead(stored.owner, claimant.owner))
+        return yield* known(
+          id,
+          { lock: [id] },
+          LeaseProtocol.reclaim(id, claimant, observed, dead ? stored.owner : undefined)
+        )
+      }),
+      renewProcessLease: Effect.fnUntraced(function* (presented, ttlMs) {
+        const lease = yield* Checks.lease("lease", presented)
+        yield* Checks.count("ttl_ms", ttlMs)
+        return yield* store.transact({ lock: [lease.processId] }, LeaseProtocol.renew(lease, ttlMs))
+      }),
+      getProcessLease: (id) => Effect.flatMap(Checks.id(id), store.leases.of),
+      completeProcessLease: Effect.fnUntraced(function* (completion) {
+        const { processId, leaseToken } = yield* Checks.fitting("completion", Completion, completion)
+        yield* store.transact({ lock: [processId] }, LeaseProtocol.release(processId, leaseToken))
+      })
     })
-  })
+  )
 })
 
 const claimantOf = (id: ProcessId, owner: LeaseOwner, ttlMs: number) =>
   Either.gen(function* () {
     yield* Checks.id(id)
-    yield* Checks.owner("owner", owner)
+    const checked = yield* Checks.owner("owner", owner)
     yield* Checks.count("ttl_ms", ttlMs)
-    return { owner: structuredClone(owner), ttlMs, token: randomUUID() }
+    return { owner: checked, ttlMs, token: randomUUID() }
   })
 
 const Completion = Schema.Struct({ processId: ProcessIdSchema, leaseToken: Schema.String })

@@ -88,50 +88,57 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
 
     const withEvents = (row: ProcessRow, descriptor: HandleDescriptor) =>
       store.recentEvents(row.base.registration.id, shownEvents).pipe(
-        // Pruned between the two reads: there is nothing left to show.
-        Effect.catchTag("ProcessUnknown", () => Effect.succeed([])),
+        // Its row was read at the same moment.
+        Effect.catchTag("ProcessUnknown", Effect.die),
         Effect.map((events): SessionProcess => ({ ...observed(row), descriptor, events }))
       )
 
-    return Observation.of({
-      observe: Effect.fnUntraced(function* (id) {
-        const row = yield* readRow(yield* Checks.id(id))
-        return row && observed(row)
-      }),
-      snapshotForSession: Effect.fnUntraced(function* (sessionId) {
-        const session = yield* Checks.text("session_id", sessionId)
-        const shown = new Map<ProcessId, Effect.Effect.Success<ReturnType<typeof withEvents>>>()
-        for (const { processId, descriptor } of yield* store.grants.of({ scopeId: sessionScopeId(session) })) {
-          const row = yield* readRow(processId)
-          if (row !== undefined) shown.set(processId, yield* withEvents(row, descriptor))
-        }
-        for (const row of yield* store.wakers(session)) {
-          const { id, identity } = row.base.registration
-          if (!shown.has(id)) shown.set(id, yield* withEvents(row, descriptorOf(identity)))
-        }
-        return [...shown.values()].sort(newestFirst)
-      }),
-      listGrantedTo: Effect.fnUntraced(function* (scope, filter) {
-        const wanted = yield* Checks.fitting("scope", SessionScope, scope)
-        const checked = yield* Filter.check(filter)
-        const grants = yield* store.grants.of({ scopeId: scopeId(wanted) })
-        const entries = yield* Effect.forEach(grants, (grant) =>
-          Effect.map(readRow(grant.processId), (row) => {
-            const record = row && recordOf(row)
-            return record !== undefined && Filter.matches(checked, record, row?.lease.held?.owner.ownerId)
-              ? [{ grant, record }]
-              : []
-          })
-        )
-        return entries.flat()
-      }),
-      listOriginatedBy: Effect.fnUntraced(function* (scope, filter) {
-        const wanted = yield* Checks.fitting("scope", SessionScope, scope)
-        const checked = yield* Filter.check(filter)
-        const rows = yield* store.list({ filter: checked })
-        return rows.map(recordOf).filter((record) => isOriginatedBy(record, wanted))
-      })
+    const snapshotOf = Effect.fnUntraced(function* (session: string) {
+      const shown = new Map<ProcessId, SessionProcess>()
+      for (const { processId, descriptor } of yield* store.grants.of({ scopeId: sessionScopeId(session) })) {
+        const row = yield* readRow(processId)
+        if (row !== undefined) shown.set(processId, yield* withEvents(row, descriptor))
+      }
+      for (const row of yield* store.wakers(session)) {
+        const { id, identity } = row.base.registration
+        if (!shown.has(id)) shown.set(id, yield* withEvents(row, descriptorOf(identity)))
+      }
+      return [...shown.values()].sort(newestFirst)
     })
+
+    return Checks.answering(
+      Observation.of({
+        observe: Effect.fnUntraced(function* (id) {
+          const row = yield* readRow(yield* Checks.id(id))
+          return row && observed(row)
+        }),
+        snapshotForSession: Effect.fnUntraced(function* (sessionId) {
+          return yield* store.readTogether(snapshotOf(yield* Checks.text("session_id", sessionId)))
+        }),
+        listGrantedTo: Effect.fnUntraced(function* (scope, filter) {
+          const wanted = yield* Checks.fitting("scope", SessionScope, scope)
+          const checked = yield* Filter.check(filter)
+          const entries = Effect.flatMap(
+            store.grants.of({ scopeId: scopeId(wanted) }),
+            Effect.forEach((grant) =>
+              Effect.map(readRow(grant.processId), (row) => {
+                const record = row && recordOf(row)
+                return record !== undefined && Filter.matches(checked, record, row?.lease.held?.owner.ownerId)
+                  ? [{ grant, record }]
+                  : []
+              })
+            )
+          )
+          return (yield* store.readTogether(entries)).flat()
+        }),
+        listOriginatedBy: Effect.fnUntraced(function* (scope, filter) {
+          const wanted = yield* Checks.fitting("scope", SessionScope, scope)
+          const checked = yield* Filter.check(filter)
+          const rows = yield* store.list({ filter: checked })
+          return rows.map(recordOf).filter((record) => isOriginatedBy(record, wanted))
+        })
+      })
+    )
   }
 )
 
@@ -181,4 +188,5 @@ const newestFirst = (a: SessionProcess, b: SessionProcess): number =>
 const isOriginatedBy = ({ provenance: { originator } }: ProcessRecord, wanted: SessionScope): boolean =>
   originator._tag === "Session" &&
   originator.scope.sessionId === wanted.sessionId &&
-  (wanted.agentFrameId === undefined || originator.scope.agentFrameId === wanted.agentFrameId)
+  // An empty frame is no frame.
+  ((wanted.agentFrameId ?? "") === "" || originator.scope.agentFrameId === wanted.agentFrameId)

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type { AppendReceipt, AppendRequest } from "../model/Append.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import type {
   CompletionRefused,
@@ -20,7 +19,7 @@ import type {
   StoreError
 } from "../model/errors.ts"
 import { ProcessUnknown, RegistrationInvalid } from "../model/errors.ts"
-import type { AbandonRequest, ExternalRef } from "../model/facts.ts"
+import type { AbandonRequest, AppendReceipt, AppendRequest, ExternalRef } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { ProcessId as ProcessIdSchema, signalEventType, signalNameProblem, signalReplayKey } from "../model/ids.ts"
@@ -185,12 +184,18 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
     readonly listProcesses: (
       filter: ListFilter,
       page?: { readonly after?: ProcessId; readonly limit?: number }
-    ) => Effect.Effect<ReadonlyArray<ProcessRecord>, InputInvalid | StoreError>
+    ) => Effect.Effect<ProcessPage, InputInvalid | StoreError>
 
     /** Every process that has not ended, ascending by id. */
     readonly listNonTerminal: Effect.Effect<ReadonlyArray<ProcessRecord>, StoreError>
   }
 >() {}
+
+/** A page of a list. `next` is where the next one goes on (`after`); it is absent when nothing follows. */
+export interface ProcessPage {
+  readonly records: ReadonlyArray<ProcessRecord>
+  readonly next?: ProcessId
+}
 
 /** A signal to send: its name, what it carries, and the id under which the same sending is recorded once. */
 export interface SignalRequest {
@@ -210,127 +215,143 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
     const cancelling = <E>(
       decide: (id: ProcessId, reason: string | null, authority: Authority) => (view: View) => Decision<ProcessRow, E>
     ) =>
-      Effect.fnUntraced(function* (id: ProcessId, reason: string | null, authority: Authority) {
+      Effect.fnUntraced(function* (id: ProcessId, reason: string | null, presented: Authority) {
         yield* Checks.id(id)
-        yield* Checks.authority(authority)
+        const authority = yield* Checks.authority(presented)
         const checked = yield* checks.shape("reason", Schema.NullOr(Schema.String), reason)
         const plan = Completion.cancelPlan(id, checked, authority)
         return recordOf(yield* known(id, plan, decide(id, checked, authority)))
       })
 
-    return ProcessRegistry.of({
-      registerProcess: Effect.fnUntraced(function* (registration) {
-        const shaped = yield* Either.mapLeft(
-          Checks.fitting("", Registrations.Registration, registration),
-          ({ field, problem }) =>
-            new RegistrationInvalid({
-              processId: idOf(registration),
-              field: field.slice(1) || "registration",
-              problem
-            })
-        )
-        const registered = yield* Registrations.prepare(shaped, checks.maxLength)
-        return recordOf(
-          yield* store.transact(Register.registerPlan(registered.registration), Register.register(registered))
-        )
-      }),
-      appendEvent: Effect.fnUntraced(function* (id, request, authority) {
-        yield* Checks.id(id)
-        yield* Checks.authority(authority)
-        const checked = yield* checks.appendRequest(request)
-        return yield* known(id, Append.appendPlan(id, checked, authority), Append.appendEvent(id, checked, authority))
-      }),
-      signal: Effect.fnUntraced(function* (id, { name, payload, signalId, wakeTargetScope }, authority) {
-        yield* Checks.id(id)
-        yield* Checks.authority(authority)
-        yield* Checks.text("name", name)
-        yield* Checks.text("signal_id", signalId)
-        const problem = signalNameProblem(name)
-        if (problem !== undefined) return yield* Checks.refuse("name", problem)
-        const checked = yield* checks.appendRequest({
-          eventType: signalEventType(name),
-          payload,
-          replayKey: signalReplayKey(id, name, signalId),
-          ...(wakeTargetScope === undefined ? {} : { wakeTargetScope })
-        })
-        return yield* known(id, Append.appendPlan(id, checked, authority), Execution.signal(id, checked, authority))
-      }),
-      recordFirstStarted: Effect.fnUntraced(function* (id, started) {
-        yield* Checks.id(id)
-        const checked = yield* checks.shape("started", FirstStarted, started)
-        return recordOf(yield* known(id, { lock: [id] }, Activation.recordFirstStarted(id, checked)))
-      }),
-      completeProcessWithLease: Effect.fnUntraced(function* (lease, output) {
-        const { processId } = yield* Checks.lease("lease", lease)
-        const checked = yield* checks.output(output)
-        const plan = Completion.completionPlan(processId, checked)
-        return recordOf(yield* known(processId, plan, Completion.completeWithLease(lease, checked)))
-      }),
-      completeProcess: Effect.fnUntraced(function* (id, output, authority) {
-        yield* Checks.id(id)
-        yield* checks.shape("authority", completionAuthority, authority)
-        const checked = yield* checks.output(output)
-        const plan = Completion.completionPlan(id, checked)
-        return recordOf(yield* known(id, plan, Completion.completeWithAuthority(id, checked, authority)))
-      }),
-      requestProcessCancel: cancelling(Completion.requestCancel),
-      cancelRunning: cancelling(Completion.cancelRunning),
-      requestProcessAbandon: Effect.fnUntraced(function* (id, request, authority) {
-        yield* Checks.id(id)
-        yield* Checks.authority(authority)
-        const checked = yield* checks.shape("request", Facts.AbandonRequest, request)
-        return recordOf(
-          yield* known(id, { lock: lockOf(id, authority) }, Completion.requestAbandon(id, checked, authority))
-        )
-      }),
-      setExternalRef: Effect.fnUntraced(function* (id, externalRef, authority) {
-        yield* Checks.id(id)
-        yield* Checks.authority(authority)
-        const checked = yield* checks.shape("external_ref", Facts.ExternalRef, externalRef)
-        const plan = { lock: lockOf(id, authority) }
-        return recordOf(yield* known(id, plan, Records.setExternalRef(id, checked, authority)))
-      }),
-      ackWake: Effect.fnUntraced(function* (id, sequence) {
-        yield* Checks.id(id)
-        const checked = yield* Checks.count("sequence", sequence)
-        yield* known(id, { lock: [id] }, Records.ackWake(id, checked))
-      }),
-      getProcess: (id) => Effect.map(rowUnlessPruned(store, id), (row) => row && recordOf(row)),
-      eventsAfter: Effect.fnUntraced(function* (id, sequence, limit) {
-        yield* Checks.id(id)
-        const page = yield* Checks.page(sequence, limit)
-        return yield* reading(id, store.eventsAfter(id, page.sequence, page.limit))
-      }),
-      countEventsThrough: Effect.fnUntraced(function* (id, eventType, upto) {
-        yield* Checks.id(id)
-        yield* Checks.text("event_type", eventType)
-        return yield* reading(id, store.countEvents(id, eventType, yield* Checks.count("upto", upto)))
-      }),
-      recentEvents: Effect.fnUntraced(function* (id, limit) {
-        yield* Checks.id(id)
-        return yield* reading(id, store.recentEvents(id, yield* Checks.count("limit", limit)))
-      }),
-      wakeEventsAfter: Effect.fnUntraced(function* (id, sequence) {
-        yield* Checks.id(id)
-        return yield* reading(id, store.wakeEventsAfter(id, yield* Checks.count("sequence", sequence)))
-      }),
-      listProcesses: Effect.fnUntraced(function* (filter, page = {}) {
-        const checked = yield* Filter.check(filter)
-        const { after, limit = 100 } = yield* checks.shape("page", Page, page)
-        const most = yield* Checks.count("page/limit", limit)
-        const rows = yield* store.list({ filter: checked, limit: most, ...(after === undefined ? {} : { after }) })
-        return rows.map(recordOf)
-      }),
-      listNonTerminal: Effect.map(store.listNonTerminal, (rows) => rows.map(recordOf))
-    })
+    return Checks.answering(
+      ProcessRegistry.of({
+        registerProcess: Effect.fnUntraced(function* (registration) {
+          const shaped = yield* Either.mapLeft(
+            Checks.fitting("", Registrations.Registration, registration),
+            ({ field, problem }) =>
+              new RegistrationInvalid({
+                processId: idOf(registration),
+                field: field.slice(1) || "registration",
+                problem
+              })
+          )
+          const registered = yield* Registrations.prepare(shaped, checks.maxLength)
+          return recordOf(
+            yield* store.transact(Register.registerPlan(registered.registration), Register.register(registered))
+          )
+        }),
+        appendEvent: Effect.fnUntraced(function* (id, request, presented) {
+          yield* Checks.id(id)
+          const authority = yield* Checks.authority(presented)
+          const checked = yield* checks.appendRequest(request)
+          return yield* known(id, Append.appendPlan(id, checked, authority), Append.appendEvent(id, checked, authority))
+        }),
+        signal: Effect.fnUntraced(function* (id, request, presented) {
+          const { name, payload, signalId, wakeTargetScope } = yield* Checks.fieldsOf("request", request)
+          yield* Checks.id(id)
+          const authority = yield* Checks.authority(presented)
+          yield* Checks.text("name", name)
+          yield* Checks.text("signal_id", signalId)
+          const problem = signalNameProblem(name)
+          if (problem !== undefined) return yield* Checks.refuse("name", problem)
+          const checked = yield* checks.appendRequest({
+            eventType: signalEventType(name),
+            payload,
+            replayKey: signalReplayKey(id, name, signalId),
+            ...(wakeTargetScope === undefined ? {} : { wakeTargetScope })
+          })
+          return yield* known(id, Append.appendPlan(id, checked, authority), Execution.signal(id, checked, authority))
+        }),
+        recordFirstStarted: Effect.fnUntraced(function* (id, started) {
+          yield* Checks.id(id)
+          const checked = yield* checks.shape("started", FirstStarted, started)
+          return recordOf(yield* known(id, { lock: [id] }, Activation.recordFirstStarted(id, checked)))
+        }),
+        completeProcessWithLease: Effect.fnUntraced(function* (presented, output) {
+          const lease = yield* Checks.lease("lease", presented)
+          const { processId } = lease
+          const checked = yield* checks.output(output)
+          const plan = Completion.completionPlan(processId, checked)
+          return recordOf(yield* known(processId, plan, Completion.completeWithLease(lease, checked)))
+        }),
+        completeProcess: Effect.fnUntraced(function* (id, output, authority) {
+          yield* Checks.id(id)
+          const by = yield* checks.shape("authority", completionAuthority, authority)
+          const checked = yield* checks.output(output)
+          const plan = Completion.completionPlan(id, checked)
+          return recordOf(yield* known(id, plan, Completion.completeWithAuthority(id, checked, by)))
+        }),
+        requestProcessCancel: cancelling(Completion.requestCancel),
+        cancelRunning: cancelling(Completion.cancelRunning),
+        requestProcessAbandon: Effect.fnUntraced(function* (id, request, presented) {
+          yield* Checks.id(id)
+          const authority = yield* Checks.authority(presented)
+          const checked = yield* checks.shape("request", Facts.AbandonRequest, request)
+          return recordOf(
+            yield* known(id, { lock: lockOf(id, authority) }, Completion.requestAbandon(id, checked, authority))
+          )
+        }),
+        setExternalRef: Effect.fnUntraced(function* (id, externalRef, presented) {
+          yield* Checks.id(id)
+          const authority = yield* Checks.authority(presented)
+          const checked = yield* checks.shape("external_ref", Facts.ExternalRef, externalRef)
+          const plan = { lock: lockOf(id, authority) }
+          return recordOf(yield* known(id, plan, Records.setExternalRef(id, checked, authority)))
+        }),
+        ackWake: Effect.fnUntraced(function* (id, sequence) {
+          yield* Checks.id(id)
+          const checked = yield* Checks.count("sequence", sequence)
+          yield* known(id, { lock: [id] }, Records.ackWake(id, checked))
+        }),
+        getProcess: (id) => Effect.map(rowUnlessPruned(store, id), (row) => row && recordOf(row)),
+        eventsAfter: Effect.fnUntraced(function* (id, sequence, limit) {
+          yield* Checks.id(id)
+          const page = yield* Checks.page(sequence, limit)
+          return yield* reading(id, store.eventsAfter(id, page.sequence, page.limit))
+        }),
+        countEventsThrough: Effect.fnUntraced(function* (id, eventType, upto) {
+          yield* Checks.id(id)
+          yield* Checks.text("event_type", eventType)
+          return yield* reading(id, store.countEvents(id, eventType, yield* Checks.count("upto", upto)))
+        }),
+        recentEvents: Effect.fnUntraced(function* (id, limit) {
+          yield* Checks.id(id)
+          return yield* reading(id, store.recentEvents(id, yield* Checks.count("limit", limit)))
+        }),
+        wakeEventsAfter: Effect.fnUntraced(function* (id, sequence) {
+          yield* Checks.id(id)
+          return yield* reading(id, store.wakeEventsAfter(id, yield* Checks.count("sequence", sequence)))
+        }),
+        listProcesses: Effect.fnUntraced(function* (filter, page = {}) {
+          const checked = yield* Filter.check(filter)
+          const { after, limit = 100 } = yield* checks.shape("page", Page, page)
+          const most = yield* Checks.count("page/limit", limit)
+          if (most === 0) return { records: [] }
+          // One more than asked for says whether there are more.
+          const rows = yield* store.list({
+            filter: checked,
+            limit: most + 1,
+            ...(after === undefined ? {} : { after })
+          })
+          const records = rows.slice(0, most).map(recordOf)
+          const last = records.at(-1)
+          return { records, ...(rows.length > most && last !== undefined ? { next: last.id } : {}) }
+        }),
+        listNonTerminal: Effect.map(store.listNonTerminal, (rows) => rows.map(recordOf))
+      })
+    )
   }
 )
 
 /** The registry on the store in context. */
 export const layer: Layer.Layer<ProcessRegistry, never, ProcessStore> = Layer.effect(ProcessRegistry, make)
 
+/** What names a registration that was refused, and whose id may be anything. */
 const idOf = (registration: unknown): string =>
-  typeof registration === "object" && registration !== null && "id" in registration ? String(registration.id) : ""
+  Either.match(Checks.fieldsOf<{ readonly id?: unknown }>("registration", registration as object), {
+    onLeft: () => "",
+    onRight: ({ id }) => (typeof id === "string" ? id : "")
+  })
 
 const FirstStarted = Schema.Struct({ owner: LeaseOwner, startedAtMs: Schema.Int })
 

@@ -7,17 +7,19 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import { lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { canonicalText } from "../model/json.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
+import * as Filter from "../model/ListFilter.ts"
 import type { Decision, View, Write } from "../store/Decision.ts"
 import { acceptWith } from "../store/Decision.ts"
 import type { Candidate } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { Cursor } from "./ChangeFeed.ts"
-import { changeOf } from "./ChangeFeed.ts"
+import { Cursor as CursorSchema, changeOf } from "./ChangeFeed.ts"
 import * as Checks from "./checks.ts"
 
 /** How far projections have read: what they have not seen is kept. There is no default. */
@@ -137,54 +139,58 @@ const compact =
   }
 
 /** Builds retention on a store. */
-export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Checks.make]),
-  ([store, checks]) => {
-    const limitOf = (watermark: Watermark): Either.Either<number, InputInvalid> =>
-      watermark._tag === "NoProjector"
-        ? Either.right(Number.POSITIVE_INFINITY)
-        : changeOf(store.storeId, watermark.cursor)
+export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> = Effect.map(ProcessStore, (store) => {
+  const limitOf = (watermark: Watermark): Either.Either<number, InputInvalid> =>
+    Either.flatMap(Checks.fitting("watermark", WatermarkShape, watermark), (checked) =>
+      checked._tag === "NoProjector" ? Either.right(Number.POSITIVE_INFINITY) : changeOf(store.storeId, checked.cursor)
+    )
 
-    const prune = (options: PruneOptions): Effect.Effect<PruneReport, InputInvalid | StoreError> =>
-      Effect.gen(function* () {
-        const cutoffMs = yield* Checks.count("cutoffMs", options.cutoffMs)
-        const filter = { status: "any" as const, ...(yield* checks.json("filter", options.filter ?? {})) }
-        const upTo = yield* limitOf(options.watermark)
-        let report: PruneReport = { prunedProcesses: 0, prunedEvents: 0, kept: [] }
-        let afterChange = 0
-        while (true) {
-          const batch = yield* store.retention.endedBefore({ cutoffMs, filter, afterChange, limit: batchSize })
-          if (batch.length === 0) return report
-          afterChange = batch.at(-1)?.change ?? afterChange
-          const visible = batch.filter(({ change }) => change <= upTo)
-          const beyond = batch.filter(({ change }) => change > upTo)
-          const lock = visible.map(({ processId }) => processId).sort()
-          const { pruned, moved, pending } = yield* store.transact({ lock }, pruneBatch(visible))
-          report = {
-            prunedProcesses: report.prunedProcesses + pruned.length,
-            prunedEvents: report.prunedEvents + pruned.reduce((sum, { events }) => sum + events, 0),
-            kept: [
-              ...report.kept,
-              ...beyond.map(({ processId }) => ({ processId, reason: "beyond_watermark" as const })),
-              ...pending,
-              ...moved.map((processId) => ({ processId, reason: "changed" as const }))
-            ]
-          }
-          yield* options.onProgress?.(report) ?? Effect.void
+  const prune = (options: PruneOptions): Effect.Effect<PruneReport, InputInvalid | StoreError> =>
+    Effect.gen(function* () {
+      const cutoffMs = yield* Checks.count("cutoffMs", options.cutoffMs)
+      const filter = {
+        status: "any" as const,
+        ...(yield* Filter.check(options.filter === undefined ? {} : options.filter))
+      }
+      const upTo = yield* limitOf(options.watermark)
+      let report: PruneReport = { prunedProcesses: 0, prunedEvents: 0, kept: [] }
+      let afterChange = 0
+      while (true) {
+        const batch = yield* store.retention.endedBefore({ cutoffMs, filter, afterChange, limit: batchSize })
+        if (batch.length === 0) return report
+        afterChange = batch.at(-1)?.change ?? afterChange
+        const visible = batch.filter(({ change }) => change <= upTo)
+        const beyond = batch.filter(({ change }) => change > upTo)
+        const lock = visible.map(({ processId }) => processId).sort()
+        const { pruned, moved, pending } = yield* store.transact({ lock }, pruneBatch(visible))
+        report = {
+          prunedProcesses: report.prunedProcesses + pruned.length,
+          prunedEvents: report.prunedEvents + pruned.reduce((sum, { events }) => sum + events, 0),
+          kept: [
+            ...report.kept,
+            ...beyond.map(({ processId }) => ({ processId, reason: "beyond_watermark" as const })),
+            ...pending,
+            ...moved.map((processId) => ({ processId, reason: "changed" as const }))
+          ]
         }
-      })
+        yield* options.onProgress?.(report) ?? Effect.void
+      }
+    })
 
-    return Retention.of({
+  return Checks.answering(
+    Retention.of({
       pruneTerminalProcesses: prune,
       compactTombstones: Effect.fnUntraced(function* (cutoffMs, watermark) {
         const cutoff = yield* Checks.count("cutoffMs", cutoffMs)
         const upTo = yield* limitOf(watermark)
         let compacted = 0
+        let afterChange = 0
         while (true) {
-          const batch = yield* store.retention.tombstonesBefore({ cutoffMs: cutoff, limit: batchSize })
+          const batch = yield* store.retention.tombstonesBefore({ cutoffMs: cutoff, afterChange, limit: batchSize })
           const ids = batch.filter(({ change }) => change <= upTo).map(({ processId }) => processId)
           if (ids.length === 0) return compacted
           compacted += (yield* store.transact({ lock: [...ids].sort() }, compact(ids))).length
+          afterChange = batch.at(-1)?.change ?? afterChange
         }
       }),
       referenceSummary: Effect.map(store.listNonTerminal, (rows) => {
@@ -201,7 +207,12 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
         return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, reference]) => reference)
       })
     })
-  }
+  )
+})
+
+const WatermarkShape = Schema.Union(
+  Schema.Struct({ _tag: Schema.Literal("UpTo"), cursor: CursorSchema }),
+  Schema.Struct({ _tag: Schema.Literal("NoProjector") })
 )
 
 /** Retention of the store in context. */

@@ -50,20 +50,24 @@ export const make: Effect.Effect<typeof Waits.Service, never, ProcessStore> = Ef
   Effect.all([ProcessStore, Checks.make]),
   ([store, checks]) => {
     const known = onKnown(store)
-    return Waits.of({
-      setProcessWait: Effect.fnUntraced(function* (id, wait, authority) {
-        yield* Checks.id(id)
-        yield* Checks.authority(authority)
-        const checked = yield* signalWait(yield* checks.shape("wait", Facts.WaitState, wait))
-        return recordOf(yield* known(id, { lock: lockOf(id, authority) }, Decisions.setWait(id, checked, authority)))
-      }),
-      clearProcessWait: Effect.fnUntraced(function* (id, authority, outcome = { _tag: "Cancelled" }) {
-        yield* Checks.id(id)
-        yield* Checks.authority(authority)
-        const checked = yield* checks.shape("outcome", Facts.WaitOutcome, outcome)
-        return recordOf(yield* known(id, { lock: lockOf(id, authority) }, Decisions.clearWait(id, checked, authority)))
+    return Checks.answering(
+      Waits.of({
+        setProcessWait: Effect.fnUntraced(function* (id, wait, presented) {
+          yield* Checks.id(id)
+          const authority = yield* Checks.authority(presented)
+          const checked = yield* signalWait(yield* checks.shape("wait", Facts.WaitState, wait))
+          return recordOf(yield* known(id, { lock: lockOf(id, authority) }, Decisions.setWait(id, checked, authority)))
+        }),
+        clearProcessWait: Effect.fnUntraced(function* (id, presented, outcome = { _tag: "Cancelled" }) {
+          yield* Checks.id(id)
+          const authority = yield* Checks.authority(presented)
+          const checked = yield* checks.shape("outcome", Facts.WaitOutcome, outcome)
+          return recordOf(
+            yield* known(id, { lock: lockOf(id, authority) }, Decisions.clearWait(id, checked, authority))
+          )
+        })
       })
-    })
+    )
   }
 )
 

@@ -12,6 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
+import { ProcessId, SessionScopeId } from "../model/ids.ts"
+import { optional } from "../model/json.ts"
 import type { Decision, View } from "../store/Decision.ts"
 import { accept, acceptWith } from "../store/Decision.ts"
 import type {
@@ -91,7 +93,8 @@ const claim =
       claims.push({
         number: row.number,
         token: `${token}:${row.number}`,
-        wake: row.wake,
+        // A row that is fresh and open cannot have been redriven.
+        wake: !row.isOpen && outbox.isOvertaken(row) ? { ...row.wake, late: true } : row.wake,
         attempts: claimed.attempts
       })
     }
@@ -154,24 +157,29 @@ const put = (rows: ReadonlyArray<WakeRow>) => rows.map((row) => ({ _tag: "PutWak
 export const make: Effect.Effect<typeof WakeOutbox.Service, never, ProcessStore> = Effect.map(
   Effect.all([ProcessStore, Checks.make, WakeTimings]),
   ([store, checks, times]) =>
-    WakeOutbox.of({
-      claim: (limit) =>
-        Effect.flatMap(upTo(maxClaims, limit), () =>
-          store.transact({ lock: [] }, claim({ limit, token: randomUUID() }, times))
-        ),
-      settle: Effect.fnUntraced(function* (claim, settlement) {
-        yield* Checks.count("number", claim.number)
-        yield* Checks.text("token", claim.token)
-        const checked = yield* checks.shape("settlement", SettlementShape, settlement)
-        return yield* store.transact({ lock: [] }, settle(claim, checked))
-      }),
-      redrive: (wakeId) =>
-        Effect.flatMap(Checks.text("wake_id", wakeId), (id) => store.transact({ lock: [] }, redrive(id, times))),
-      isDue: Effect.flatMap(Clock.currentTimeMillis, store.outbox.isDue),
-      rowsOf: (wakeId) => Effect.flatMap(Checks.text("wake_id", wakeId), store.outbox.rowsOf),
-      list: (query) => Effect.flatMap(upTo(maxListed, query.limit), () => store.outbox.list(query)),
-      report: store.outbox.report
-    })
+    Checks.answering(
+      WakeOutbox.of({
+        claim: (limit) =>
+          Effect.flatMap(upTo(maxClaims, limit), () =>
+            store.transact({ lock: [] }, claim({ limit, token: randomUUID() }, times))
+          ),
+        settle: Effect.fnUntraced(function* (claim, settlement) {
+          yield* Checks.count("number", claim.number)
+          yield* Checks.text("token", claim.token)
+          const checked = yield* checks.shape("settlement", SettlementShape, settlement)
+          return yield* store.transact({ lock: [] }, settle(claim, checked))
+        }),
+        redrive: (wakeId) =>
+          Effect.flatMap(Checks.text("wake_id", wakeId), (id) => store.transact({ lock: [] }, redrive(id, times))),
+        isDue: Effect.flatMap(Clock.currentTimeMillis, store.outbox.isDue),
+        rowsOf: (wakeId) => Effect.flatMap(Checks.text("wake_id", wakeId), store.outbox.rowsOf),
+        list: (query) =>
+          Effect.flatMap(Checks.exactly("query", QueryShape, query), (checked) =>
+            Effect.zipRight(upTo(maxListed, checked.limit), store.outbox.list(checked))
+          ),
+        report: store.outbox.report
+      })
+    )
 )
 
 /** The outbox of the store in context. */
@@ -183,6 +191,16 @@ const upTo = (most: number, limit: number): Effect.Effect<void, InputInvalid> =>
     : Effect.fail(
         new InputInvalid({ field: "limit", problem: `is ${limit}; it must be a whole number from 1 to ${most}` })
       )
+
+const QueryShape: Schema.Schema<WakeQuery> = Schema.typeSchema(
+  Schema.Struct({
+    states: optional(Schema.Array(Schema.Literal("pending", "enqueuing", "enqueued", "discarded"))),
+    processId: optional(ProcessId),
+    targetScopeId: optional(SessionScopeId),
+    before: optional(Schema.Int),
+    limit: Schema.Number
+  })
+)
 
 const SettlementShape = Schema.Union(
   Schema.Struct({ _tag: Schema.Literal("Enqueued") }),

@@ -9,12 +9,13 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import type { AppendRequest } from "../model/Append.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import * as Output from "../model/AwaitOutput.ts"
 import { InputInvalid } from "../model/errors.ts"
+import { messageOf } from "../model/Failure.ts"
+import type { AppendRequest } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
-import { firstIssue, jsonProblem, maxLength } from "../model/json.ts"
+import { copyOf, limits as defaults, firstIssue, snapshot } from "../model/json.ts"
 import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import { LeaseOwner as LeaseOwnerSchema, Lease as LeaseSchema } from "../model/Lease.ts"
 import { SessionScope } from "../model/Provenance.ts"
@@ -22,7 +23,7 @@ import type { Authority } from "./decisions/authority.ts"
 
 /** The largest value that a host accepts. Provide another value to the layers of the store to change it. */
 export class Limits extends Context.Reference<Limits>()("holdfast/store/Limits", {
-  defaultValue: () => ({ maxLength })
+  defaultValue: () => ({ maxLength: defaults.maxLength })
 }) {}
 
 /** The checks of values that may be large, under a host's limits. */
@@ -45,23 +46,27 @@ export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
     maxLength: limits.maxLength,
     json,
     shape: (field, schema, value) => Either.flatMap(json(field, value), (copy) => fitting(field, schema, copy)),
-    appendRequest: (request) => {
-      if (typeof request !== "object" || request === null) return invalid("request", "is no append request")
-      const { eventType, payload, replayKey, wakeTargetScope } = request
-      return text("request/event_type", eventType).pipe(
-        Either.flatMap(() => (replayKey === undefined ? nothing : text("request/replay_key", replayKey))),
-        Either.flatMap(() => json("payload", payload)),
-        Either.flatMap((copy) =>
-          wakeTargetScope === undefined
-            ? Either.right({ ...request, payload: copy })
-            : Either.map(fitting("request/wake_target_scope", SessionScope, wakeTargetScope), (scope) => ({
-                ...request,
-                payload: copy,
-                wakeTargetScope: structuredClone(scope)
-              }))
-        )
-      )
-    },
+    appendRequest: (request) =>
+      Either.flatMap(fieldsOf("request", request), ({ eventType, payload, replayKey, wakeTargetScope }) =>
+        Either.gen(function* () {
+          yield* text("request/event_type", eventType)
+          if (replayKey !== undefined) yield* text("request/replay_key", replayKey)
+          const checked = { eventType, payload: yield* json("payload", payload) }
+          const scope =
+            wakeTargetScope === undefined
+              ? undefined
+              : yield* fitting(
+                  "request/wake_target_scope",
+                  SessionScope,
+                  yield* small("request/wake_target_scope", wakeTargetScope)
+                )
+          return {
+            ...checked,
+            ...(replayKey === undefined ? {} : { replayKey }),
+            ...(scope === undefined ? {} : { wakeTargetScope: scope })
+          }
+        })
+      ),
     output: (value) =>
       Either.flatMap(json("await_output", value), (copy) =>
         Either.fromOption(
@@ -74,12 +79,12 @@ export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
 })
 
 const jsonUpTo = <A>(most: number, field: string, value: A): Either.Either<A, InputInvalid> => {
-  const found = jsonProblem(value)
-  if (found !== undefined) return invalid(`${field}${found.path}`, `${found.problem}, not JSON`)
-  const text = JSON.stringify(value)
-  return text.length > most
-    ? invalid(field, `is ${text.length} characters of JSON; at most ${most} are stored: keep large values elsewhere`)
-    : Either.right(JSON.parse(text) as A) // JSON in, the same JSON out
+  // What a schema encodes to nothing is `null` by then; here nothing is a field that was forgotten.
+  if (value === undefined) return invalid(field, "is undefined")
+  return Either.mapBoth(snapshot(value, most), {
+    onLeft: ({ path, problem }) => new InputInvalid({ field: `${field}${path}`, problem }),
+    onRight: (copy) => copy as A // the same JSON
+  })
 }
 
 /** A process id: text that any store can keep. Whether it is blank is the registration's question. */
@@ -87,31 +92,32 @@ export const id = (value: ProcessId, field = "id"): Either.Either<ProcessId, Inp
   text(field, value) as Either.Either<ProcessId, InputInvalid> // the same value, checked
 
 /** Well-formed text. */
-export const text = (field: string, value: string): Either.Either<string, InputInvalid> =>
+export const text = (field: string, value: unknown): Either.Either<string, InputInvalid> =>
   typeof value === "string" && value.isWellFormed()
     ? Either.right(value)
     : invalid(field, typeof value === "string" ? "has a lone surrogate" : `is ${kindOf(value)}; it must be text`)
 
-/** A presented lease: its shape only. The transaction checks whether it is the present one. */
+/** A presented lease, copied: its shape only. The transaction checks whether it is the present one. */
 export const lease = (field: string, value: Lease): Either.Either<Lease, InputInvalid> => shaped(field, isLease, value)
 
-/** An owner: its shape. */
+/** An owner, copied: its shape. */
 export const owner = (field: string, value: LeaseOwner): Either.Either<LeaseOwner, InputInvalid> =>
   shaped(field, isOwner, value)
 
-/** The authority of a write: one of the four, with a lease where one belongs. */
-export const authority = (value: Authority): Either.Either<Authority, InputInvalid> => {
-  switch ((value as Authority | null | undefined)?._tag) {
-    case "External":
-    case "Host":
-      return Either.right(value)
-    case "Body":
-    case "Sweep":
-      return Either.map(lease("authority/lease", (value as Extract<Authority, { lease: Lease }>).lease), () => value)
-    default:
-      return invalid("authority", "is none of Body, Sweep, External, Host")
-  }
-}
+/** The authority of a write, copied: one of the four, with a lease where one belongs. */
+export const authority = (value: Authority): Either.Either<Authority, InputInvalid> =>
+  Either.flatMap(small("authority", value), (copy): Either.Either<Authority, InputInvalid> => {
+    switch (copy?._tag) {
+      case "External":
+      case "Host":
+        return Either.right(copy)
+      case "Body":
+      case "Sweep":
+        return Either.map(lease("authority/lease", copy.lease), () => copy)
+      default:
+        return invalid("authority", "is none of Body, Sweep, External, Host")
+    }
+  })
 
 /** A count, a limit or a sequence: a whole number of at least 0. */
 export const count = (field: string, value: number): Either.Either<number, InputInvalid> =>
@@ -134,13 +140,41 @@ export const fitting = <A, I>(
   field: string,
   schema: Schema.Schema<A, I>,
   value: unknown
+): Either.Either<A, InputInvalid> => {
+  try {
+    return Either.mapLeft(validatorOf(schema)(value), (error) => {
+      const { path, problem = "does not fit" } = firstIssue(error)
+      return new InputInvalid({ field: `${field}${path}`, problem })
+    })
+  } catch (thrown) {
+    // What cannot be read may throw while it is validated, or while the refusal is put into words.
+    return invalid(field, `cannot be read: ${messageOf(thrown)}`)
+  }
+}
+
+/** The same, where an unknown field is a mistake too: what narrows an operation must not be overlooked. */
+export const exactly = <A, I>(
+  field: string,
+  schema: Schema.Schema<A, I>,
+  value: unknown
 ): Either.Either<A, InputInvalid> =>
-  Either.mapLeft(validatorOf(schema)(value), (error) => {
+  Either.mapLeft(Schema.validateEither(Schema.typeSchema(schema), { onExcessProperty: "error" })(value), (error) => {
     const { path, problem = "does not fit" } = firstIssue(error)
     return new InputInvalid({ field: `${field}${path}`, problem })
   })
 
-const nothing = Either.right(undefined)
+/**
+ * Makes the answers of a service's operations values of their receiver's own: they share nothing that could be changed with what
+ * the store keeps, in memory or in its cache.
+ */
+export const answering = <Service extends object>(service: Service): Service => {
+  const own = (answer: unknown): unknown => (Effect.isEffect(answer) ? Effect.map(answer, copyOf) : answer)
+  const wrapped = Object.entries(service).map(([name, operation]) => [
+    name,
+    typeof operation === "function" ? (...args: ReadonlyArray<unknown>) => own(operation(...args)) : own(operation)
+  ])
+  return Object.fromEntries(wrapped) as Service // the same operations, by the same names
+}
 
 /** A validator is compiled from its schema, which costs more than many validations: once for each schema. */
 const validatorOf = <A, I>(schema: Schema.Schema<A, I>) => {
@@ -160,12 +194,30 @@ const isLease = Schema.is(Schema.typeSchema(LeaseSchema))
 const isOwner = Schema.is(Schema.typeSchema(LeaseOwnerSchema))
 
 const shaped = <A>(field: string, fits: (value: unknown) => boolean, value: A): Either.Either<A, InputInvalid> =>
-  fits(value) && jsonProblem(value) === undefined
-    ? Either.right(value)
-    : invalid(field, `is ${kindOf(value)} that does not have its shape`)
+  Either.flatMap(small(field, value), (copy) =>
+    fits(copy) ? Either.right(copy) : invalid(field, `is ${kindOf(value)} that does not have its shape`)
+  )
 
-const kindOf = (value: unknown): string =>
-  value === null ? "null" : Array.isArray(value) ? "an array" : `a value of type ${typeof value}`
+/** The fields of a record, each read once. */
+export const fieldsOf = <A extends object>(field: string, record: A): Either.Either<A, InputInvalid> => {
+  if (typeof record !== "object" || record === null) return invalid(field, `is ${kindOf(record)}; it must be a record`)
+  try {
+    return Either.right({ ...record })
+  } catch (thrown) {
+    return invalid(field, `cannot be read: ${messageOf(thrown)}`)
+  }
+}
+
+/** A value that no limit of a host is about, copied. */
+const small = <A>(field: string, value: A): Either.Either<A, InputInvalid> => jsonUpTo(defaults.maxLength, field, value)
+
+const kindOf = (value: unknown): string => {
+  try {
+    return value === null ? "null" : Array.isArray(value) ? "an array" : `a value of type ${typeof value}`
+  } catch {
+    return "a value that cannot be read"
+  }
+}
 
 /** Refuses a field. */
 export const refuse = (field: string, problem: string): Either.Either<never, InputInvalid> => invalid(field, problem)

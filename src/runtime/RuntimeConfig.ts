@@ -2,10 +2,11 @@
  * How a host runs processes: timings and bounds, checked once when the host is built.
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { InputInvalid } from "../model/errors.ts"
+import * as Arguments from "./arguments.ts"
 
 /** Checked timings and bounds. Units: milliseconds. */
 export interface Timings {
@@ -20,7 +21,7 @@ export interface Timings {
 export interface RuntimeOptions {
   /** How long a lease lasts without renewal. At least three renewals. @default "30 seconds" */
   readonly leaseTtl?: Duration.DurationInput
-  /** @default "10 seconds" */
+  /** @default a third of leaseTtl */
   readonly leaseRenewal?: Duration.DurationInput
   /** How often the host looks for work that no worker runs; `false` turns the sweep off. @default "1 second" */
   readonly sweepInterval?: Duration.DurationInput | false
@@ -47,38 +48,48 @@ export const defaults: Timings = {
   maxConcurrent: 64
 }
 
-/** Checks options. Fails with `InputInvalid`, naming the option. A sweep that is off has an interval of 0. */
-export const check = (options: RuntimeOptions): Effect.Effect<Timings, InputInvalid> =>
-  Effect.gen(function* () {
+/** No timing is longer: what takes a month is a durable wait. Units: milliseconds. */
+const longestMs = 30 * 24 * 3_600_000
+
+/**
+ * Checks options. Fails with `InputInvalid`, naming the option. A sweep that is off has an interval of 0; a lease is renewed three
+ * times in its life unless a host says how often.
+ */
+export const check = (given: RuntimeOptions): Effect.Effect<Timings, InputInvalid> =>
+  Arguments.refusing(() => {
+    const options = Arguments.record("options", given)
+    const { sweepInterval, leaseTtl, leaseRenewal } = options
+    const leaseTtlMs = timing("leaseTtl", leaseTtl, defaults.leaseTtlMs)
     const timings: Timings = {
-      leaseTtlMs: millis(options.leaseTtl, defaults.leaseTtlMs),
-      leaseRenewalMs: millis(options.leaseRenewal, defaults.leaseRenewalMs),
-      sweepIntervalMs: options.sweepInterval === false ? 0 : millis(options.sweepInterval, defaults.sweepIntervalMs),
-      shutdownMs: millis(options.shutdown, defaults.shutdownMs),
-      maxConcurrent: options.maxConcurrent ?? defaults.maxConcurrent
+      leaseTtlMs,
+      leaseRenewalMs: timing(
+        "leaseRenewal",
+        leaseRenewal,
+        leaseTtl === undefined ? defaults.leaseRenewalMs : Math.max(1, Math.floor(leaseTtlMs / 3))
+      ),
+      sweepIntervalMs: sweepInterval === false ? 0 : timing("sweepInterval", sweepInterval, defaults.sweepIntervalMs),
+      shutdownMs: timing("shutdown", options.shutdown, defaults.shutdownMs, 0),
+      maxConcurrent: Arguments.whole("maxConcurrent", options.maxConcurrent ?? defaults.maxConcurrent)
     }
-    if (!(timings.leaseRenewalMs >= 1)) return yield* invalid("leaseRenewal", "must be at least 1 ms")
-    if (!(timings.leaseTtlMs >= 3 * timings.leaseRenewalMs)) {
-      return yield* invalid(
-        "leaseTtl",
-        `is ${timings.leaseTtlMs} ms and must be at least three times leaseRenewal (${timings.leaseRenewalMs} ms)`
-      )
-    }
-    if (!Number.isFinite(timings.shutdownMs)) return yield* invalid("shutdown", "must have an end")
-    if (options.sweepInterval !== false && !(timings.sweepIntervalMs >= 1)) {
-      return yield* invalid("sweepInterval", "must be at least 1 ms, or false")
-    }
-    if (!(Number.isSafeInteger(timings.maxConcurrent) && timings.maxConcurrent >= 1)) {
-      return yield* invalid("maxConcurrent", "must be a whole number of at least 1")
-    }
-    return timings
+    return timings.leaseTtlMs >= 3 * timings.leaseRenewalMs
+      ? Effect.succeed(timings)
+      : Effect.fail(
+          invalid(
+            "leaseTtl",
+            `is ${timings.leaseTtlMs} ms and must be at least three times leaseRenewal (${timings.leaseRenewalMs} ms)`
+          )
+        )
   })
 
 /** The checked options as a service. */
 export const layer = (options: RuntimeOptions): Layer.Layer<RuntimeConfig, InputInvalid> =>
   Layer.effect(RuntimeConfig, check(options))
 
-const millis = (input: Duration.DurationInput | undefined, fallback: number): number =>
-  input === undefined ? fallback : Duration.toMillis(input)
+const timing = (field: string, value: Duration.DurationInput | undefined, otherwise: number, least = 1): number => {
+  if (value === undefined) return otherwise
+  const ms = Arguments.durationMs(field, value)
+  if (Number.isSafeInteger(ms) && ms >= least && ms <= longestMs) return ms
+  throw invalid(field, `is ${ms} ms; it must be whole milliseconds, at least ${least} ms and at most 30 days`)
+}
 
 const invalid = (field: string, problem: string) => new InputInvalid({ field, problem })

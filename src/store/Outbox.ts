@@ -132,6 +132,8 @@ export interface OutboxView {
   readonly discardedOf: (wakeId: string) => ReadonlyArray<WakeRow>
   /** Whether a process has undelivered wakes. */
   readonly hasUndelivered: (id: ProcessId) => boolean
+  /** Whether a later wake of the same process has reached the same target. */
+  readonly isOvertaken: (row: WakeRow) => boolean
 }
 
 /** Replaces a row of the outbox; its number and its wake stay. */

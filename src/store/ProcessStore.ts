@@ -61,6 +61,13 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
     /** The store's own fibers, as nodes of the host's supervision tree. */
     readonly parts: () => ReadonlyArray<StorePart>
 
+    /**
+     * Runs several reads on one state of the store: none of them sees what is committed after the first.
+     *
+     * The reads must wait for nothing, and write nothing.
+     */
+    readonly readTogether: <A, E, R>(reads: Effect.Effect<A, E, R>) => Effect.Effect<A, E | StoreError, R>
+
     /** Reads one process. */
     readonly find: (id: ProcessId) => Effect.Effect<Found, StoreError>
 
@@ -164,9 +171,10 @@ export interface RetentionReads {
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<Candidate>, StoreError>
 
-  /** Tombstones from before `cutoffMs` that are not compacted, with their change numbers. */
+  /** Tombstones from before `cutoffMs` that are not compacted, in order of change, after one. */
   readonly tombstonesBefore: (query: {
     readonly cutoffMs: number
+    readonly afterChange: number
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<Candidate>, StoreError>
 }
@@ -255,8 +263,22 @@ export interface ListQuery {
 
 /** Reads for bodies that run again, and for timers. Units: epoch milliseconds, UTC. */
 export interface ExecutionReads {
-  /** The journal of a process, in order of position. */
-  readonly journal: (id: ProcessId) => Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
+  /** The journal of a process, in order of position; all of it, or a page. */
+  readonly journal: (
+    id: ProcessId,
+    page?: { readonly after: number; readonly limit: number }
+  ) => Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
+
+  /** The entry at a position of a journal, if it was written. */
+  readonly entryAt: (id: ProcessId, position: number) => Effect.Effect<JournalEntry | undefined, StoreError>
+
+  /**
+   * The events that a body may wait for: ends of waits and of children, signals, requests to stop. Ascending, after a sequence.
+   */
+  readonly news: (
+    id: ProcessId,
+    page: { readonly after: number; readonly limit: number }
+  ) => Effect.Effect<ReadonlyArray<ProcessEvent>, StoreError>
 
   /** The event that was appended under a replay key. */
   readonly eventByKey: (id: ProcessId, replayKey: string) => Effect.Effect<ProcessEvent | undefined, StoreError>

@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope"
 /** A set of listeners. */
 export interface Listeners<A> {
   readonly publish: (message: A) => void
-  /** Subscribes until the scope ends. A listener must neither throw nor wait; one that throws is removed. */
+  /** Subscribes until the scope ends. A listener must neither throw nor wait; one that throws is logged, and stays. */
   readonly subscribe: (listener: (message: A) => void) => Effect.Effect<void, never, Scope.Scope>
   readonly size: () => number
 }
@@ -22,8 +22,7 @@ export const make = <A>(): Listeners<A> => {
           listener(message)
         } catch (cause) {
           // What was published is a fact, and its callers wait for their answers: one listener's fault must not keep them.
-          all.delete(listener)
-          process.emitWarning(`a listener threw and hears no more: ${String(cause)}`, "HoldfastWarning")
+          process.emitWarning(`a listener threw: ${String(cause)}`, "HoldfastWarning")
         }
       }
     },

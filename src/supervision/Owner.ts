@@ -15,15 +15,19 @@ import { ownerMachine } from "../../machines/owner.ts"
 import * as Step from "../../machines/xstate/step.ts"
 import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { jsonEquals } from "../model/json.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
 import { Activations } from "../operations/Activations.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
+import type { ProcessRow } from "../store/Decision.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
 import type { TreeNode } from "./Supervisor.ts"
 
-/** What a drain gave up, in the order in which it did. Only confirmed writes are reported. */
+/** What a drain gave up, in the order of ids, and what it tried to give up in vain. Only confirmed writes are reported. */
 export interface DrainReport {
   readonly abandoned: ReadonlyArray<ProcessId>
+  readonly failed: ReadonlyArray<{ readonly id: ProcessId; readonly problem: string }>
 }
 
 /** The owner of what runs here. */
@@ -38,7 +42,8 @@ export class Owner extends Context.Tag("holdfast/supervision/Owner")<
     /**
      * Gives up owner-bound work that this owner began and that has no holder: for operators, and the last step of a stop.
      *
-     * Work that is held, rerunnable, never begun, or another owner's stays as it is.
+     * The rows say what that is, not this host's memory. Work that is held, rerunnable, never begun, or another owner's stays
+     * as it is. A write that fails keeps no other row from being tried; fails with `StoreError` when the rows cannot be read.
      */
     readonly drainOwnerBoundWork: Effect.Effect<DrainReport, StoreError>
     /** Runs until it is interrupted, and then stops as the machine says; for the supervision tree to run. */
@@ -46,23 +51,48 @@ export class Owner extends Context.Tag("holdfast/supervision/Owner")<
   }
 >() {}
 
+/** How many rows a drain looks at in one read. */
+const pageSize = 500
+
 /** The owner that the worker in context is. */
-export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConfig> = Layer.effect(
+export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConfig | ProcessStore> = Layer.effect(
   Owner,
   Effect.gen(function* () {
     const { owner: identity, running, claimant } = yield* Worker
     const activations = yield* Activations
+    const store = yield* ProcessStore
     const { shutdownMs } = yield* RuntimeConfig
     let snapshot = Step.begin(ownerMachine, undefined).snapshot
 
+    /** The running owner-bound work that this owner began first, a page at a time. */
+    const begunHere = Effect.gen(function* () {
+      const ids: Array<ProcessId> = []
+      let after: ProcessId | undefined
+      while (true) {
+        const query = { filter: { disposition: "owner_bound" } as const, limit: pageSize }
+        const rows: ReadonlyArray<ProcessRow> = yield* store.list(after === undefined ? query : { ...query, after })
+        for (const { base, snapshot } of rows) {
+          if (jsonEquals(snapshot.context.firstStarted?.owner, identity)) ids.push(base.registration.id)
+        }
+        after = rows.at(-1)?.base.registration.id
+        if (rows.length < pageSize) return ids
+      }
+    })
+
     const drainOwnerBoundWork = Effect.gen(function* () {
       const abandoned: Array<ProcessId> = []
-      for (const id of running.ownerBound()) {
-        const row = yield* activations.drain(id, { owner: identity, claimant: claimant("drain") })
-        if (row !== undefined) abandoned.push(id)
+      const failed: Array<DrainReport["failed"][number]> = []
+      for (const id of yield* begunHere) {
+        yield* Effect.match(activations.drain(id, { owner: identity, claimant: claimant("drain") }), {
+          onFailure: ({ message }) => failed.push({ id, problem: message }),
+          onSuccess: (row) => (row === undefined ? undefined : abandoned.push(id))
+        })
       }
       if (abandoned.length > 0) yield* Effect.logWarning(`owner-bound work given up: ${abandoned.join(", ")}`)
-      return { abandoned }
+      for (const { id, problem } of failed) {
+        yield* Effect.logWarning(`${id} not given up, a sweep of another host will: ${problem}`)
+      }
+      return { abandoned, failed }
     })
 
     /** Answers `done`, or that the deadline passed. */

@@ -15,9 +15,11 @@ import * as BackOff from "../../machines/backOff.ts"
 import type { SweepEvent } from "../../machines/sweep.ts"
 import { sweepMachine } from "../../machines/sweep.ts"
 import * as Step from "../../machines/xstate/step.ts"
-import type { StoreError } from "../model/errors.ts"
+import type { InputInvalid, ProcessPruned, ProcessUnknown, StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
+import * as Checks from "../operations/checks.ts"
+import { existingRow } from "../operations/existing.ts"
 import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import * as Inboxes from "../runtime/worker/Inbox.ts"
@@ -33,8 +35,14 @@ export class RecoverySweep extends Context.Tag("holdfast/supervision/RecoverySwe
   {
     /** Sweeps once, also when the loop is off. Fails with `StoreError` when the store could not be read: ask again. */
     readonly sweep: Effect.Effect<SweepReport, StoreError>
-    /** Looks at one row now, whether or not it is due, and says what became of it. */
-    readonly recoverNow: (id: ProcessId) => Effect.Effect<RowReport, StoreError>
+    /**
+     * Looks at one row now, whether or not it is due, and says what became of it.
+     *
+     * Fails with `ProcessUnknown`, or with `ProcessPruned`, when there is no row.
+     */
+    readonly recoverNow: (
+      id: ProcessId
+    ) => Effect.Effect<RowReport, ProcessUnknown | ProcessPruned | InputInvalid | StoreError>
     /** Makes the loop look at once. It does nothing while the loop is off. */
     readonly wake: Effect.Effect<void>
     /** The last sweep that finished, and the problem of the last one that did not. */
@@ -191,8 +199,8 @@ export const make = (
       sweep,
       recoverNow: (id) =>
         Effect.gen(function* () {
-          const found = yield* store.find(id)
-          const holder = found._tag === "Present" ? found.row.lease.held?.owner : undefined
+          const row = yield* existingRow(store, yield* Checks.id(id))
+          const holder = row.lease.held?.owner
           const dead = holder !== undefined && (yield* liveness.isDefinitelyDead(holder, worker.owner))
           return SweepReports.rowReport(id, yield* worker.recover(id, dead ? [holder] : []))
         }),

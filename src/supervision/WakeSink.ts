@@ -2,7 +2,8 @@
  * The wake sink: the host's own way to deliver a message to a session.
  *
  * The driver delivers every wake at least once, those of one process for one target in the order of their events. A repeated
- * delivery has the same id and the same source key.
+ * delivery has the same id and the same source key. A wake that was discarded and redriven comes out of that order, marked
+ * `late`, when a later one was delivered meanwhile.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

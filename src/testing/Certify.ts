@@ -20,9 +20,11 @@ import * as GrantLaws from "./laws/GrantLaws.ts"
 import * as LeaseLaws from "./laws/LeaseLaws.ts"
 import * as ListLaws from "./laws/ListLaws.ts"
 import * as OrderingLaws from "./laws/OrderingLaws.ts"
+import * as ReadLaws from "./laws/ReadLaws.ts"
 import * as RecordLaws from "./laws/RecordLaws.ts"
 import * as RegistrationLaws from "./laws/RegistrationLaws.ts"
 import * as RenewalLaws from "./laws/RenewalLaws.ts"
+import * as ReplayLaws from "./laws/ReplayLaws.ts"
 import * as RetentionLaws from "./laws/RetentionLaws.ts"
 import * as VerdictLaws from "./laws/VerdictLaws.ts"
 import * as WaitLaws from "./laws/WaitLaws.ts"
@@ -50,9 +52,11 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   verdict: VerdictLaws.laws,
   record: RecordLaws.laws,
   ordering: OrderingLaws.laws,
+  reading: ReadLaws.laws,
   grant: GrantLaws.laws,
   wait: WaitLaws.laws,
   execution: ExecutionLaws.laws,
+  replay: ReplayLaws.laws,
   wake: WakeLaws.laws,
   delivery: DeliveryLaws.laws,
   list: ListLaws.laws,

@@ -6,10 +6,9 @@
  */
 import * as FastCheck from "effect/FastCheck"
 import type { Disposition } from "../../machines/recovery.ts"
-import type { AppendRequest } from "../model/Append.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import * as Output from "../model/AwaitOutput.ts"
-import type { SuspendReason } from "../model/facts.ts"
+import type { AppendRequest, SuspendReason } from "../model/facts.ts"
 import type { CompletionAuthority } from "../operations/decisions/completion.ts"
 import { outputs } from "./fixtures.ts"
 

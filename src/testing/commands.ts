@@ -6,8 +6,7 @@
  * run again on any store.
  */
 import * as FastCheck from "effect/FastCheck"
-import type { AppendRequest } from "../model/Append.ts"
-import type { WaitOutcome } from "../model/facts.ts"
+import type { AppendRequest, WaitOutcome } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { processId, signalReplayKey } from "../model/ids.ts"
 import type { Lease, LeaseOwner } from "../model/Lease.ts"

@@ -3,8 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Step from "../../machines/xstate/step.ts"
-import type { AppendRequest } from "../model/Append.ts"
 import type { EventRejected, ProcessUnknown, StoreError } from "../model/errors.ts"
+import type { AppendRequest } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"

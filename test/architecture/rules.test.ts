@@ -142,12 +142,15 @@ const cases: Readonly<Record<string, ReadonlyArray<Case>>> = {
     accept("src/inspector/page/a.ts", "setTimeout(b, 1); Date.now()"),
     refuse("src/inspector/A.ts", "setTimeout(b, 1)", "src/inspector/A.ts:1 uses setTimeout"),
     refuse("src/runtime/A.ts", "Effect.runFork(a)", "src/runtime/A.ts:1 uses runFork"),
-    refuse("src/runtime/A.ts", "a.pipe(\nEffect.forkDaemon)", "src/runtime/A.ts:2 uses forkDaemon"),
-    refuse("src/store/A.ts", 'import { forkDaemon } from "effect/Effect"', "src/store/A.ts:1 uses forkDaemon"),
     refuse("src/host/A.ts", "setTimeout(a, 1)", "src/host/A.ts:1 uses setTimeout"),
     refuse("src/host/A.ts", "setInterval(a, 1)", "src/host/A.ts:1 uses setInterval"),
     refuse("src/cli/a.ts", "const a = Date.now()", "src/cli/a.ts:1 uses Date.now"),
     refuse("src/testing/A.ts", "f(Math.random)", "src/testing/A.ts:1 uses Math.random")
+  ],
+  "only bodies and steps are daemons": [
+    accept("src/runtime/body/step.ts", "Effect.forkDaemon(a)"),
+    refuse("src/runtime/A.ts", "a.pipe(\nEffect.forkDaemon)", "src/runtime/A.ts:2 uses forkDaemon"),
+    refuse("src/store/A.ts", 'import { forkDaemon } from "effect/Effect"', "src/store/A.ts:1 uses forkDaemon")
   ],
   "any is for machines/xstate/step.ts alone": [
     accept("machines/xstate/step.ts", "const a: any = 1"),

@@ -158,9 +158,17 @@ const ownedFibers = onNodes(
   (path) => isSource(path) && path !== "src/host/embed/createHost.ts" && !isPage(path),
   (node) => {
     if (ts.isPropertyAccessExpression(node) && node.name.text === "runFork") return "uses runFork"
-    if (nameOf(node) === "forkDaemon") return "uses forkDaemon"
     return impureCallOf(node)
   }
+)
+
+/** A body and the effect of a step are interrupted by what runs them, and only when that loses nothing. */
+const ownInterruption = new Set(["src/runtime/body/step.ts", "src/runtime/worker/ActivationActor.ts"])
+
+const daemons = onNodes(
+  "only bodies and steps are daemons",
+  (path) => isSource(path) && path !== "src/host/embed/createHost.ts" && !isPage(path) && !ownInterruption.has(path),
+  (node) => (nameOf(node) === "forkDaemon" ? "uses forkDaemon" : undefined)
 )
 
 const noAny = onNodes(
@@ -250,6 +258,7 @@ export const rules: ReadonlyArray<Rule> = [
   pureMachines,
   openStates,
   ownedFibers,
+  daemons,
   noAny,
   barrels,
   extensions,

@@ -1,6 +1,7 @@
 /**
  * Everything that is measured, and the figures and targets that go with it.
  */
+import { withoutBrowser } from "../inspector/browser.ts"
 import { measureAppends, measureLogLength } from "./append.ts"
 import type { RawVariant } from "./baseline.ts"
 import { nameOf, variants } from "./baseline.ts"
@@ -26,8 +27,7 @@ import {
   measureOpening,
   measureVisible,
   openingFigures,
-  visibleFigures,
-  withoutBrowser
+  visibleFigures
 } from "./page.ts"
 import { measureScale, scaleFigures } from "./scale.ts"
 import { measureSaturated, measureSubscription, subscriptionFigures } from "./subscription.ts"

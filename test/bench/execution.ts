@@ -233,7 +233,7 @@ const dormantOne = (registry: typeof ProcessRegistry.Service, id: string) =>
 const settled = (registry: typeof ProcessRegistry.Service, last: string) =>
   Effect.gen(function* () {
     while (true) {
-      const due = (yield* registry.listProcesses({ waiting: false }, { limit: 1 })).length
+      const due = (yield* registry.listProcesses({ waiting: false }, { limit: 1 })).records.length
       const record = yield* registry.getProcess(last as never) // an id of ours
       if (due === 0 && record?.wait !== undefined) return yield* Effect.sleep("3 seconds")
       yield* Effect.sleep("200 millis")

@@ -10,16 +10,12 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Browser, Page } from "playwright-core"
 import * as Inspector from "../../src/inspector/Inspector.ts"
-import { browserPath, launch, open } from "../inspector/browser.ts"
+import { launch, open } from "../inspector/browser.ts"
 import type { FigureSpec, Run } from "./Contest.ts"
 import { reading } from "./Contest.ts"
 import { append, inspectedFile, inspectedHost, nameAt, populate, register, thousandASecond } from "./inspectedHost.ts"
 import { sizes, stored } from "./scale.ts"
 import { quantile } from "./statistics.ts"
-
-/** Why these contests cannot be held on this machine; `undefined` when they can. */
-export const withoutBrowser = (): string | undefined =>
-  browserPath() === undefined ? "no Chromium was found: install one, or name it in CHROMIUM_PATH" : undefined
 
 /** How often the page is opened, how many events are waited for, and how many of each do not count. */
 const openings = 5

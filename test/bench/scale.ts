@@ -95,7 +95,7 @@ const someId = (turn: number, processes: number): ProcessId =>
 const checked = (registry: Registrar, processes: number) =>
   Effect.gen(function* () {
     const last = processId(nameAt(processes - 1))
-    const page = yield* registry.listProcesses({}, { after: someId(1, processes), limit: 100 })
+    const { records: page } = yield* registry.listProcesses({}, { after: someId(1, processes), limit: 100 })
     const counted = yield* registry.countEventsThrough(last, "line", eventsPerProcess)
     assert.deepEqual([page.length, counted], [100, eventsPerProcess])
     assert.equal((yield* registry.getProcess(last))?.id, last)

@@ -13,6 +13,7 @@ import { processId, signalEventType, signalWaitKey } from "../../src/model/ids.t
 import * as Registration from "../../src/model/Registration.ts"
 import * as Authority from "../../src/operations/decisions/authority.ts"
 import { ProcessRegistry, Waits } from "../../src/operations.ts"
+import { patienceMs } from "../support/patience.ts"
 
 const [, , filename = ""] = process.argv
 
@@ -64,11 +65,11 @@ const program = Effect.gen(function* () {
   const absent = Registration.make(processId("absent-1"), unstarted, "rerunnable", session)
   yield* registry.registerProcess({ ...absent, envRef: emptyRef })
 
-  const isStarted = Effect.map(registry.listProcesses({}), (records) =>
+  const isStarted = Effect.map(registry.listProcesses({}), ({ records }) =>
     records.some(({ id, firstStarted }) => id === "family-1/slow" && firstStarted !== undefined)
   )
   yield* Effect.repeat(Effect.delay(isStarted, "10 millis"), { until: (holds) => holds }).pipe(
-    Effect.timeout("10 seconds")
+    Effect.timeout(patienceMs)
   )
   yield* Effect.sync(() => process.stdout.write("ready\n"))
   return yield* Effect.never

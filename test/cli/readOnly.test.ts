@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -13,7 +14,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { fileStore, tokenIn } from "../inspector/fixtures.ts"
 import { contentOf, writeAsVersion3 } from "../store/sqliteFixtures.ts"
-import { root } from "../support/children.ts"
+import { programAt } from "../support/programs.ts"
 import type { Ran } from "./running.ts"
 import { follow, holdfast } from "./running.ts"
 
@@ -26,6 +27,7 @@ const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   explain: ["p"],
   wakes: [],
   verify: ["--json"],
+  backup: [],
   inspect: [],
   machines: [],
   signal: ["q", "ready"],
@@ -65,14 +67,25 @@ beforeAll(async () => {
   copyFileSync(live, fileOf("current"))
   await Effect.runPromise(writeAsVersion3(live, fileOf("older")))
   await Effect.runPromise(Effect.provide(lastWrite, fileStore(live)))
-}, 60_000)
+})
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Runs a command to its end; one that serves is interrupted once it serves. */
 const called = (name: string, db: string): Promise<Ran> => {
+  if (name === "backup") return backedUp(db)
   const args = [name, ...(calls[name] ?? []), ...(name === "machines" ? [] : ["--db", db])]
   return name === "inspect" ? served(args) : holdfast(args)
+}
+
+const backedUp = async (db: string): Promise<Ran> => {
+  const destination = join(folder, `${randomUUID()}.db`)
+  const ran = await holdfast(["backup", db, destination])
+  const raw = new Database(destination, { readonly: true })
+  const ids = raw.prepare("SELECT process_id FROM process ORDER BY process_id").pluck().all()
+  raw.close()
+  assert.deepStrictEqual(ids, ["p", "q"])
+  return ran
 }
 
 const served = (args: ReadonlyArray<string>): Promise<Ran> =>
@@ -108,9 +121,9 @@ describe("every command", () => {
         assert.deepStrictEqual(contentOf(dirname(db)), before)
         assert.strictEqual(code, 0, err)
         assert.match(out, name === "inspect" ? /"total":2/ : /\S/)
-        const copied = state === "older" && name !== "machines"
+        const copied = state === "older" && name !== "machines" && name !== "backup"
         assert.strictEqual(/has schema version 3, and this version reads \d+: a private copy is read/.test(err), copied)
-      }, 60_000)
+      })
     }
   }
 
@@ -138,7 +151,7 @@ describe("every command", () => {
 
 /** Runs the compiled program as a user whom modes bind: root may write whatever the mode is, so that is another one then. */
 const asAnother = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
-  spawnSync(process.execPath, [`${root}dist/src/cli/main.js`, ...args], {
+  spawnSync(process.execPath, [programAt("src/cli/main.js"), ...args], {
     encoding: "utf8",
     timeout: 30_000,
     env: { ...process.env, ...env },
@@ -179,7 +192,7 @@ describe.skipIf(process.platform === "win32")("a file that its reader may not wr
         chmodSync(place, 0o755)
         for (const made of [place, temporary]) rmSync(made, { recursive: true, force: true })
       }
-    }, 60_000)
+    })
   }
 
   for (const mode of [0o555, 0o777]) {
@@ -199,6 +212,6 @@ describe.skipIf(process.platform === "win32")("a file that its reader may not wr
         chmodSync(place, 0o755)
         rmSync(place, { recursive: true })
       }
-    }, 60_000)
+    })
   }
 })

@@ -1,10 +1,9 @@
 import { platform } from "node:os"
 import { afterAll, assert, describe, it } from "@effect/vitest"
+import { isLong } from "../support/samples.ts"
 import type { Verdict } from "./laboratory.ts"
 import * as Laboratory from "./laboratory.ts"
 import { momentsOf, type PointName, pointOf, points } from "./points.ts"
-
-const isLong = process.env["HOLDFAST_LONG"] !== undefined
 
 /** Trials by the row and column of the matrix that is printed. */
 interface Trial {
@@ -96,7 +95,7 @@ afterAll(() => {
 // Proof of a death, and of a stop, is what /proc says.
 describe.skipIf(platform() !== "linux")("a host that is killed or frozen", () => {
   for (const { name, run, mayMiss = false } of all.filter((trial) => isLong || sample.has(trial.name))) {
-    it(`${name}: loses nothing that was acknowledged, and the next host finishes`, { timeout: 120_000 }, async () => {
+    it(`${name}: loses nothing that was acknowledged, and the next host finishes`, async () => {
       const { outcome, problems } = await run()
       if (isLong) console.log(`${name.padEnd(width)}  ${outcome}`)
       if (!mayMiss) assert.notStrictEqual(outcome, "unreached")

@@ -34,6 +34,10 @@ export const signalName = "go"
 /** What nobody ever sends. */
 const Never = Signal.make("never", { payload: Schema.Null })
 
+/** What is sent to sleepers that have left memory, and only to those. */
+export const riseName = "rise"
+const Rise = Signal.make(riseName, { payload: Schema.Null })
+
 /** The key of a listener's one wait. */
 export const waitKey = (id: string): string => Ids.signalWaitKey(Ids.processId(id), signalName, 1)
 
@@ -156,12 +160,12 @@ export const make = (sideLog: string, gate: string) => {
       )
   })
 
-  /** Sleeps so long that it leaves memory meanwhile, then waits in vain; it says what ended its waits. */
+  /** Sleeps, then waits in vain, then until it has left memory; it says what ended its waits. */
   const Sleeper = Engine.make("sleeper", {
     version: "1",
     payload: Schema.Null,
     success: Schema.String,
-    signals: [Never],
+    signals: [Never, Rise],
     disposition: "rerunnable",
     passivateAfter: "5 millis",
     run: (_, ctx) =>
@@ -169,13 +173,15 @@ export const make = (sideLog: string, gate: string) => {
         Effect.gen(function* () {
           yield* began("sleeper", ctx)
           yield* ctx.sleep("60 millis")
-          return yield* Effect.matchEffect(ctx.awaitSignal(Never, { timeout: "30 millis" }), {
+          const said = yield* Effect.matchEffect(ctx.awaitSignal(Never, { timeout: "30 millis" }), {
             onSuccess: () => Effect.succeed("slept, then was signalled"),
             onFailure: (error) =>
               error._tag === "WaitTimedOut"
                 ? Effect.succeed(`slept, then ${error.signal} timed out`)
                 : Effect.fail(error)
           })
+          yield* ctx.awaitSignal(Rise)
+          return said
         })
       )
   })

@@ -170,7 +170,7 @@ export const invariants: Readonly<Record<string, (remains: Remains) => ReadonlyA
     )
 }
 
-const viaContext = (name: string): boolean => name.endsWith(" by the context")
+const viaContext = (name: string): boolean => / by (the context|its handle)$/.test(name)
 
 /** This one is checked right after the crash, before another host writes. */
 export const wholeTransactions = "a transaction is there as a whole or not at all"

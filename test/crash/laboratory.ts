@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Child } from "../support/children.ts"
 import { start } from "../support/children.ts"
+import { patienceMs } from "../support/patience.ts"
 import type { Assignment } from "./child.ts"
 import { heldId } from "./engines.ts"
 import {
@@ -30,9 +31,6 @@ export interface Verdict {
   readonly outcome: string
   readonly problems: Readonly<Record<string, ReadonlyArray<string>>>
 }
-
-/** No single wait is longer. Units: milliseconds. */
-const boundMs = 60_000
 
 /** Long enough that nothing is renewed while a trial looks on; short enough to lapse within one. Units: milliseconds. */
 const long = 60_000
@@ -62,11 +60,11 @@ const onBench = async (
   const children: Array<Child> = []
   const facts = () => read(sideLog)
   const until: Bench["until"] = async (what, isSo, ...watched) => {
-    const deadline = Date.now() + boundMs
+    const deadline = Date.now() + patienceMs
     while (!isSo()) {
       const gone = watched.find(({ process }) => process.exitCode !== null || process.signalCode !== null)
       if (gone !== undefined && !isSo()) throw new Error(`a child ended before ${what}\n${gone.errors.join("\n")}`)
-      if (Date.now() > deadline) throw new Error(`not within ${boundMs} ms: ${what}\n${said(children)}`)
+      if (Date.now() > deadline) throw new Error(`not within ${patienceMs} ms: ${what}\n${said(children)}`)
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
@@ -81,12 +79,12 @@ const onBench = async (
       return child
     },
     ended: async (child) => {
-      const { code, signal } = await child.ended(boundMs)
+      const { code, signal } = await child.ended()
       if (code !== 0) throw new Error(`a child ended with ${code ?? signal}\n${said([child])}`)
     },
     killed: async (child) => {
       child.process.kill("SIGKILL")
-      await child.ended(boundMs)
+      await child.ended()
     },
     openGate: () => writeFileSync(gate, ""),
     goOn: () => writeFileSync(next, "")
@@ -129,7 +127,7 @@ export const kill = (point: PointName, moment: Moment, occurrence: number): Prom
       const first = bench.run(
         driving({ point: "start owner-bound work", moment: "after", occurrence: 1, signal: "SIGKILL" })
       )
-      await first.ended(boundMs)
+      await first.ended()
       return await killing(bench, { point, moment, occurrence, signal: "SIGKILL" })
     }
     return await killing(bench, { point, moment, occurrence, signal: "SIGKILL" })
@@ -138,7 +136,7 @@ export const kill = (point: PointName, moment: Moment, occurrence: number): Prom
 const killing = async (bench: Bench, plan: Plan) => {
   const before = only(bench.facts(), "reached").length
   const child = bench.run(driving(plan))
-  const { signal } = await child.ended(boundMs)
+  const { signal } = await child.ended()
   const reached = only(bench.facts(), "reached")[before]
   if (reached === undefined && signal !== null) throw new Error(`killed by another\n${said([child])}`)
   const problems = reached === undefined ? {} : crashed(bench, reached)
@@ -150,7 +148,7 @@ const killing = async (bench: Bench, plan: Plan) => {
 export const redelivery = (): Promise<Verdict> =>
   onBench(async (bench) => {
     const plan: Plan = { point: "settle a wake", moment: "before", occurrence: 1, signal: "SIGKILL" }
-    await bench.run(driving(plan)).ended(boundMs)
+    await bench.run(driving(plan)).ended()
     const handedOver = only(bench.facts(), "delivered")
     await bench.ended(bench.run(driving()))
     const all = only(bench.facts(), "delivered")
@@ -230,10 +228,15 @@ export const load = (hosts: number, commits: ReadonlyArray<number>): Promise<Ver
     const turns = [...commits]
     const work = async (): Promise<void> => {
       const occurrence = turns.shift()
-      if (occurrence === undefined) return await bench.ended(bench.run(driving()))
+      if (occurrence === undefined) {
+        // A host that is not to be killed would leave those nothing to do that are.
+        const killed = () => only(bench.facts(), "reached").length === commits.length
+        await bench.until("the others are killed", killed)
+        return await bench.ended(bench.run(driving()))
+      }
       const plan: Plan = { point: "any commit", moment: "after", occurrence, signal: "SIGKILL" }
       const host = bench.run({ _tag: "Drive", plan })
-      const { code } = await host.ended(boundMs)
+      const { code } = await host.ended()
       if (code !== null && code !== 0) throw new Error(`a host ended with ${code}\n${said([host])}`)
       const gone = missing(bench.database, bench.facts())
       if (gone.length > 0) throw new Error([acknowledged, ...gone].join("\n"))

@@ -17,7 +17,7 @@ import type { ProcessStore } from "../../src/store.ts"
 import * as RecoverySweep from "../../src/supervision/RecoverySweep.ts"
 import { begin } from "../../src/testing/fixtures.ts"
 import type * as Engines from "./engines.ts"
-import { services, signalName } from "./engines.ts"
+import { riseName, services, signalName } from "./engines.ts"
 import type { Run } from "./points.ts"
 import type { Fact } from "./sideLog.ts"
 
@@ -113,6 +113,7 @@ export const drive = ({ engines, tell, run }: Driver) =>
       together
     )
     yield* family(registered)
+    yield* rise
     const told = Effect.forEach(
       sums,
       ({ id, await: end }) => Effect.tap(end, () => tell({ fact: "ended", id, state: "completed" })),
@@ -121,6 +122,30 @@ export const drive = ({ engines, tell, run }: Driver) =>
     yield* Effect.zip(told, ended, { concurrent: true })
     yield* nothingOwed
   })
+
+/** Sleepers wait three times, the last time for this: nothing else could end that wait before they leave memory. */
+const rise = Effect.gen(function* () {
+  const registry = yield* ProcessRegistry.ProcessRegistry
+  const isAway = (id: string) =>
+    Effect.map(registry.eventsAfter(Ids.processId(id), 0), (events) => {
+      const types = events.map(({ eventType }) => eventType)
+      const isLast = types.filter((type) => type === "process.waiting").length === 3
+      return types.at(-1) === "process.completed" || (isLast && types.at(-1) === "process.suspended")
+    })
+  yield* sweepUntil(Effect.every(names("sleeper"), isAway))
+  yield* Effect.forEach(names("sleeper"), (id) => {
+    const request = { eventType: Ids.signalEventType(riseName), payload: null }
+    return Effect.catchTag(
+      registry.appendEvent(
+        Ids.processId(id),
+        { ...request, replayKey: Ids.signalReplayKey(Ids.processId(id), riseName, "the one") },
+        Authority.host
+      ),
+      "ProcessAlreadyTerminal",
+      () => Effect.void
+    )
+  })
+})
 
 /** Sweeps until something is so. A sweep that finds the store out is tried again. */
 export const sweepUntil = <E, R>(isSo: Effect.Effect<boolean, E, R>) =>

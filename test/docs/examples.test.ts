@@ -64,7 +64,7 @@ describe("the examples", () => {
       } finally {
         rmSync(folder, { recursive: true, force: true })
       }
-    }, 120_000)
+    })
   }
 
   it("are all tested", () => {

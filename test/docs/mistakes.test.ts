@@ -123,6 +123,7 @@ const mistakes: Readonly<Record<string, Effect.Effect<{ readonly _tag: string },
     yield* Effect.provide(until(Effect.sync(() => problems.length > 0)), sqlite(file, [changed]))
     return problems[0] ?? { _tag: "none" }
   }).pipe(Effect.scoped),
+  "an operation of the context inside a step": within((ctx) => ctx.step("a", ctx.sleep("1 second"))),
   "one step name twice at once": within((ctx) =>
     Effect.all([ctx.step("a", Effect.never), ctx.step("a", Effect.void)], { concurrency: 2 })
   )

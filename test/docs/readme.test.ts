@@ -12,7 +12,7 @@ const codeOf = (text: string): string => /```ts\n([\s\S]*?)```/.exec(text)?.[1] 
 
 const run = async (script: string, cwd: string): Promise<ReadonlyArray<string>> => {
   const child = start(script, [], { cwd })
-  const end = await child.ended(30_000)
+  const end = await child.ended()
   assert.deepStrictEqual(end, { code: 0, signal: null }, child.errors.join("\n"))
   return child.lines
 }
@@ -33,7 +33,7 @@ describe("the README", () => {
     assert.deepStrictEqual(await run("test/docs/readme-example.js", folder), ["https://api.example/api:42"])
     rmSync(built)
     rmSync(folder, { recursive: true, force: true })
-  }, 60_000)
+  })
 
   it("lists every guide and every example, and nothing that does not exist", () => {
     const listed = [...readme.matchAll(/\]\((docs\/[^)]+)\)/g)].map(([, path = ""]) => path)
@@ -68,5 +68,5 @@ describe("the guide to writing a store", () => {
     assert.strictEqual(lines[0], `2 of ${allLaws.length} laws are kept`)
     assert.strictEqual(lines.filter((line) => line.startsWith("✗ ")).length, allLaws.length - 2)
     assert.isAbove(allLaws.length, 150)
-  }, 60_000)
+  })
 })

@@ -33,5 +33,5 @@ describe("the guide to waking a session", () => {
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
-  }, 60_000)
+  })
 })

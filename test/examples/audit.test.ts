@@ -12,8 +12,6 @@ import { expected, plant } from "./directory.ts"
 import type { Program } from "./program.ts"
 import { filesRead, run, start } from "./program.ts"
 
-const timeoutMs = 60_000
-
 const folder = mkdtempSync(join(tmpdir(), "holdfast-audit-"))
 const directory = join(folder, "content")
 let folders = 0
@@ -46,7 +44,7 @@ beforeAll(async () => {
   assert.deepStrictEqual([ended.code, ended.err], [0, []])
   first = ended
   undisturbed = reports(cwd)
-}, timeoutMs)
+})
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -115,116 +113,104 @@ describe("an audit", () => {
     assert.notInclude(undisturbed.json + undisturbed.markdown, folder)
   })
 
-  it.live(
-    "of another copy without a history gives the same content, and says that there is no history",
-    () =>
-      Effect.gen(function* () {
-        const cwd = place()
-        plant(cwd, { history: false })
-        // In the directory itself: neither the state nor an earlier report is content.
-        for (const number of [1, 2]) {
-          const ended = yield* run(["--yes"], { cwd })
-          assert.deepStrictEqual([ended.code, ended.err], [0, []])
-          assert.match(ended.out[1] ?? "", new RegExp(`^starting audit:[0-9a-f]{12}:${number} of `))
-          const report = JSON.parse(reports(cwd).json)
-          assert.deepStrictEqual(report.history, { _tag: "NoHistory" })
-          assert.strictEqual(report.contentSha256, JSON.parse(undisturbed.json).contentSha256)
-        }
-      }),
-    timeoutMs
+  it.live("of another copy without a history gives the same content, and says that there is no history", () =>
+    Effect.gen(function* () {
+      const cwd = place()
+      plant(cwd, { history: false })
+      // In the directory itself: neither the state nor an earlier report is content.
+      for (const number of [1, 2]) {
+        const ended = yield* run(["--yes"], { cwd })
+        assert.deepStrictEqual([ended.code, ended.err], [0, []])
+        assert.match(ended.out[1] ?? "", new RegExp(`^starting audit:[0-9a-f]{12}:${number} of `))
+        const report = JSON.parse(reports(cwd).json)
+        assert.deepStrictEqual(report.history, { _tag: "NoHistory" })
+        assert.strictEqual(report.contentSha256, JSON.parse(undisturbed.json).contentSha256)
+      }
+    })
   )
 })
 
 describe("an audit that is killed", () => {
-  it.live(
-    "goes on where it was, reads no completed batch again, and gives the same bytes",
-    () =>
-      Effect.gen(function* () {
-        const cwd = place()
-        const begun: Array<Program> = []
-        const finished = new Map<string, number>() // a file, and how often it had been read when its batch was completed
-        const readSoFar = () => begun.flatMap(filesRead)
-        const read =
-          (count: number) =>
-          (program: Program): boolean =>
-            filesRead(program).length >= count
-        const recorded = ({ err }: Program): boolean => err.some((line) => /^debug: recorded /.test(line))
-        for (const moment of [read(1), read(40), recorded, read(10)]) {
-          const program = yield* Effect.scoped(
-            Effect.gen(function* () {
-              const program = yield* start([directory, "--yes", "--verbose", "--pace", "12"], { cwd })
-              yield* program.once("the moment to kill it", () => moment(program))
-              yield* program.kill("SIGKILL")
-              assert.strictEqual((yield* program.ended).signal, "SIGKILL")
-              return program
-            })
-          )
-          begun.push(program)
-          for (const path of yield* completedFiles(cwd, auditIdOf(program))) {
-            if (!finished.has(path)) finished.set(path, readSoFar().filter((read) => read === path).length)
-          }
-        }
-        const last = yield* run([directory, "--yes", "--verbose"], { cwd })
-        begun.push(last)
-        assert.strictEqual(last.code, 0)
-        assert.strictEqual(new Set(begun.map(auditIdOf)).size, 1)
-        assert.isAbove(finished.size, 0, "at least one batch was completed before the last kill")
-        assert.isBelow(finished.size, expected.totals.files, "the last run had something left to do")
-        const all = readSoFar()
-        for (const [path, times] of finished) {
-          assert.strictEqual(all.filter((read) => read === path).length, times, `${path} was read again`)
-        }
-        assert.strictEqual(new Set(all).size, expected.totals.files)
-        const taken = new RegExp(`^154 files in 4 batches; taken over: ${finished.size} files in `)
-        assert.isTrue(last.out.some((line) => taken.test(line)))
-        assert.deepStrictEqual(reports(cwd), undisturbed)
-      }),
-    timeoutMs
-  )
-
-  it.live(
-    "while it writes its reports still ends with both",
-    () =>
-      Effect.gen(function* () {
-        const cwd = place()
-        yield* Effect.scoped(
+  it.live("goes on where it was, reads no completed batch again, and gives the same bytes", () =>
+    Effect.gen(function* () {
+      const cwd = place()
+      const begun: Array<Program> = []
+      const finished = new Map<string, number>() // a file, and how often it had been read when its batch was completed
+      const readSoFar = () => begun.flatMap(filesRead)
+      const read =
+        (count: number) =>
+        (program: Program): boolean =>
+          filesRead(program).length >= count
+      const recorded = ({ err }: Program): boolean => err.some((line) => /^debug: recorded /.test(line))
+      for (const moment of [read(1), read(40), recorded, read(10)]) {
+        const program = yield* Effect.scoped(
           Effect.gen(function* () {
-            const program = yield* start([directory, "--yes"], { cwd })
-            yield* until(Effect.sync(() => existsSync(join(cwd, "audit-report.json"))))
+            const program = yield* start([directory, "--yes", "--verbose", "--pace", "12"], { cwd })
+            yield* program.once("the moment to kill it", () => moment(program))
             yield* program.kill("SIGKILL")
-            yield* program.ended
+            assert.strictEqual((yield* program.ended).signal, "SIGKILL")
+            return program
           })
         )
-        assert.strictEqual((yield* run([directory, "--yes"], { cwd })).code, 0)
-        assert.deepStrictEqual(reports(cwd), undisturbed)
-      }),
-    timeoutMs
+        begun.push(program)
+        for (const path of yield* completedFiles(cwd, auditIdOf(program))) {
+          if (!finished.has(path)) finished.set(path, readSoFar().filter((read) => read === path).length)
+        }
+      }
+      const last = yield* run([directory, "--yes", "--verbose"], { cwd })
+      begun.push(last)
+      assert.strictEqual(last.code, 0)
+      assert.strictEqual(new Set(begun.map(auditIdOf)).size, 1)
+      assert.isAbove(finished.size, 0, "at least one batch was completed before the last kill")
+      assert.isBelow(finished.size, expected.totals.files, "the last run had something left to do")
+      const all = readSoFar()
+      for (const [path, times] of finished) {
+        assert.strictEqual(all.filter((read) => read === path).length, times, `${path} was read again`)
+      }
+      assert.strictEqual(new Set(all).size, expected.totals.files)
+      const taken = new RegExp(`^154 files in 4 batches; taken over: ${finished.size} files in `)
+      assert.isTrue(last.out.some((line) => taken.test(line)))
+      assert.deepStrictEqual(reports(cwd), undisturbed)
+    })
   )
 
-  it.live(
-    "while git runs, tells of the abandoned one and asks git again under another id",
-    () =>
-      Effect.gen(function* () {
-        const cwd = place()
-        const git = yield* slowGit(cwd)
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const program = yield* start([directory, "--yes"], { cwd, path: git.path })
-            yield* until(git.running)
-            yield* program.kill("SIGKILL")
-            yield* program.ended
-          })
-        )
-        git.hurry()
-        const again = yield* run([directory, "--yes"], { cwd, path: git.path })
-        assert.strictEqual(again.code, 0)
-        assert.include(
-          again.out,
-          "git-log: its host ended while it ran, so its outcome is unknown (abandoned); the next one is git-log-2"
-        )
-        assert.deepStrictEqual(reports(cwd), undisturbed)
-      }).pipe(Effect.scoped),
-    timeoutMs
+  it.live("while it writes its reports still ends with both", () =>
+    Effect.gen(function* () {
+      const cwd = place()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const program = yield* start([directory, "--yes"], { cwd })
+          yield* until(Effect.sync(() => existsSync(join(cwd, "audit-report.json"))))
+          yield* program.kill("SIGKILL")
+          yield* program.ended
+        })
+      )
+      assert.strictEqual((yield* run([directory, "--yes"], { cwd })).code, 0)
+      assert.deepStrictEqual(reports(cwd), undisturbed)
+    })
+  )
+
+  it.live("while git runs, tells of the abandoned one and asks git again under another id", () =>
+    Effect.gen(function* () {
+      const cwd = place()
+      const git = yield* slowGit(cwd)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const program = yield* start([directory, "--yes"], { cwd, path: git.path })
+          yield* until(git.running)
+          yield* program.kill("SIGKILL")
+          yield* program.ended
+        })
+      )
+      git.hurry()
+      const again = yield* run([directory, "--yes"], { cwd, path: git.path })
+      assert.strictEqual(again.code, 0)
+      assert.include(
+        again.out,
+        "git-log: its host ended while it ran, so its outcome is unknown (abandoned); the next one is git-log-2"
+      )
+      assert.deepStrictEqual(reports(cwd), undisturbed)
+    }).pipe(Effect.scoped)
   )
 })
 
@@ -248,20 +234,17 @@ describe("an audit that is interrupted", () => {
     })
 
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    it.live(
-      `by ${signal} says how to go on, and ends with 130`,
-      () =>
-        Effect.gen(function* () {
-          const cwd = place()
-          const { interrupted, again } = yield* interruptAndGoOn(cwd, signal)
-          assert.strictEqual(
-            interrupted.err.at(-1),
-            "interrupted; recorded work is kept: run the same command again to resume"
-          )
-          assert.strictEqual(again.out[1], `resuming ${auditIdOf(interrupted)} of ${directory}`)
-          assert.deepStrictEqual(reports(cwd), undisturbed)
-        }),
-      timeoutMs
+    it.live(`by ${signal} says how to go on, and ends with 130`, () =>
+      Effect.gen(function* () {
+        const cwd = place()
+        const { interrupted, again } = yield* interruptAndGoOn(cwd, signal)
+        assert.strictEqual(
+          interrupted.err.at(-1),
+          "interrupted; recorded work is kept: run the same command again to resume"
+        )
+        assert.strictEqual(again.out[1], `resuming ${auditIdOf(interrupted)} of ${directory}`)
+        assert.deepStrictEqual(reports(cwd), undisturbed)
+      })
     )
   }
 
@@ -279,57 +262,50 @@ describe("an audit that is interrupted", () => {
         for (const session of closed) assert.match(session, /^agent:audit:[0-9a-f]{12}:1\/directory-000[1-3]$/)
         assert.includeMembers([...sessions(again, "starts its turn")], [...closed])
         assert.isEmpty(sessions(again, "is closed"))
-      }),
-    timeoutMs
+      })
   )
 
-  it.live(
-    "while git runs takes git with it",
-    () =>
-      Effect.gen(function* () {
-        const cwd = place()
-        const git = yield* slowGit(cwd)
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const program = yield* start([directory, "--yes"], { cwd, path: git.path })
-            yield* until(git.running)
-            yield* program.kill("SIGINT")
-            assert.strictEqual((yield* program.ended).code, 130)
-          })
-        )
-        yield* until(Effect.map(git.running, (running) => !running))
-        git.hurry()
-        const again = yield* run([directory, "--yes"], { cwd, path: git.path })
-        assert.strictEqual(again.code, 0)
-        assert.isTrue(again.out.some((line) => line.endsWith("the next one is git-log-2")))
-        assert.deepStrictEqual(reports(cwd), undisturbed)
-      }).pipe(Effect.scoped),
-    timeoutMs
+  it.live("while git runs takes git with it", () =>
+    Effect.gen(function* () {
+      const cwd = place()
+      const git = yield* slowGit(cwd)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const program = yield* start([directory, "--yes"], { cwd, path: git.path })
+          yield* until(git.running)
+          yield* program.kill("SIGINT")
+          assert.strictEqual((yield* program.ended).code, 130)
+        })
+      )
+      yield* until(Effect.map(git.running, (running) => !running))
+      git.hurry()
+      const again = yield* run([directory, "--yes"], { cwd, path: git.path })
+      assert.strictEqual(again.code, 0)
+      assert.isTrue(again.out.some((line) => line.endsWith("the next one is git-log-2")))
+      assert.deepStrictEqual(reports(cwd), undisturbed)
+    }).pipe(Effect.scoped)
   )
 })
 
 describe("two audits at once", () => {
-  it.live(
-    "of the same directory share the work, and both end with the report",
-    () =>
-      Effect.gen(function* () {
-        const cwd = place()
-        // Slow enough that neither can have ended before the other has begun, however busy the machine is.
-        const args = [directory, "--yes", "--verbose", "--pace", "300"]
-        const both = yield* Effect.all([run(args, { cwd }), run(args, { cwd })], { concurrency: 2 })
-        assert.deepStrictEqual(
-          both.map(({ code }) => code),
-          [0, 0]
-        )
-        assert.strictEqual(new Set(both.map(auditIdOf)).size, 1, "they found one audit, and shared it")
-        const read = both.flatMap(filesRead)
-        assert.strictEqual(read.length, expected.totals.files, "every file was read once, by one of them")
-        assert.strictEqual(new Set(read).size, expected.totals.files)
-        const woken = both.flatMap(({ out }) => out.filter((line) => line.startsWith("critical: ")))
-        assert.strictEqual(woken.length, 1, "the session was woken once, by one of them")
-        assert.deepStrictEqual(reports(cwd), undisturbed)
-      }),
-    timeoutMs
+  it.live("of the same directory share the work, and both end with the report", () =>
+    Effect.gen(function* () {
+      const cwd = place()
+      // Slow enough that neither can have ended before the other has begun, however busy the machine is.
+      const args = [directory, "--yes", "--verbose", "--pace", "300"]
+      const both = yield* Effect.all([run(args, { cwd }), run(args, { cwd })], { concurrency: 2 })
+      assert.deepStrictEqual(
+        both.map(({ code }) => code),
+        [0, 0]
+      )
+      assert.strictEqual(new Set(both.map(auditIdOf)).size, 1, "they found one audit, and shared it")
+      const read = both.flatMap(filesRead)
+      assert.strictEqual(read.length, expected.totals.files, "every file was read once, by one of them")
+      assert.strictEqual(new Set(read).size, expected.totals.files)
+      const woken = both.flatMap(({ out }) => out.filter((line) => line.startsWith("critical: ")))
+      assert.strictEqual(woken.length, 1, "the session was woken once, by one of them")
+      assert.deepStrictEqual(reports(cwd), undisturbed)
+    })
   )
 })
 

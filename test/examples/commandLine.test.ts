@@ -8,8 +8,6 @@ import { temporaryFolder } from "../support/hosts.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 import { run, start } from "./program.ts"
 
-const timeoutMs = 60_000
-
 const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"))
 
 /** What a script of the package gives the program before what is typed after its name. */
@@ -68,66 +66,60 @@ describe("what cannot be done", () => {
     ["a pace that is no number", ["--pace", "fast"], 2, /^audit: 'fast' is not a integer; see --help$/]
   ]
 
-  it.scopedLive(
-    "is said in one line that names the thing and the fix, and by the exit code",
-    () =>
-      Effect.gen(function* () {
-        const cwd = yield* temporaryFolder
-        writeFileSync(join(cwd, "file"), "content")
-        mkdirSync(join(cwd, "taken/audit-report.md"), { recursive: true })
-        writeFileSync(join(cwd, "garbage.db"), "this is no database, and never was one\n".repeat(200))
-        yield* madeNewer(cwd)
-        yield* locked(join(cwd, "locked.db"))
-        const before = readFileSync(join(cwd, "newer.db"))
-        const outcomes = yield* Effect.forEach(refusals, ([, args]) => run(args, { cwd }), { concurrency: 3 })
-        for (const [index, [what, , code, line]] of refusals.entries()) {
-          const ended = outcomes[index]
-          assert.strictEqual(ended?.code, code, what)
-          assert.strictEqual(ended?.err.length, 1, `${what}: ${ended?.err.join("\n")}`)
-          assert.match(ended?.err[0] ?? "", line, what)
-        }
-        assert.isFalse(existsSync(join(cwd, "audit-report.json")))
-        assert.deepStrictEqual(readFileSync(join(cwd, "newer.db")), before)
-      }),
-    timeoutMs
+  it.scopedLive("is said in one line that names the thing and the fix, and by the exit code", () =>
+    Effect.gen(function* () {
+      const cwd = yield* temporaryFolder
+      writeFileSync(join(cwd, "file"), "content")
+      mkdirSync(join(cwd, "taken/audit-report.md"), { recursive: true })
+      writeFileSync(join(cwd, "garbage.db"), "this is no database, and never was one\n".repeat(200))
+      yield* madeNewer(cwd)
+      yield* locked(join(cwd, "locked.db"))
+      const before = readFileSync(join(cwd, "newer.db"))
+      const outcomes = yield* Effect.forEach(refusals, ([, args]) => run(args, { cwd }), { concurrency: 3 })
+      for (const [index, [what, , code, line]] of refusals.entries()) {
+        const ended = outcomes[index]
+        assert.strictEqual(ended?.code, code, what)
+        assert.strictEqual(ended?.err.length, 1, `${what}: ${ended?.err.join("\n")}`)
+        assert.match(ended?.err[0] ?? "", line, what)
+      }
+      assert.isFalse(existsSync(join(cwd, "audit-report.json")))
+      assert.deepStrictEqual(readFileSync(join(cwd, "newer.db")), before)
+    })
   )
 })
 
 describe("the command line", () => {
   for (const script of ["start", "audit"] as const) {
-    it.scopedLive(
-      `explains itself and tells its version wherever that is asked, behind npm run ${script}, too`,
-      () =>
-        Effect.gen(function* () {
-          const cwd = yield* temporaryFolder
-          const asked = (...typed: ReadonlyArray<string>) => run([...givenBy(script), ...typed], { cwd })
-          const [help, short, version] = yield* Effect.all(
-            [asked("--help"), asked("elsewhere", "-h"), asked("--out", "x", "--version", "--yes")],
-            { concurrency: 2 }
-          )
-          for (const { code, err } of [help, short, version]) assert.deepStrictEqual([code, err], [0, []])
-          assert.deepStrictEqual(short.out, help.out)
-          assert.strictEqual(version.out[0], manifest.version)
-          const text = help.out.join("\n")
-          for (const word of [
-            "--out",
-            "--state",
-            "--exclude",
-            "--pace",
-            "--file-timeout",
-            "--yes",
-            "--wait",
-            "npm start -- --wait waits",
-            "approve.js",
-            "--verbose",
-            "0 the reports",
-            "130 interrupted"
-          ]) {
-            assert.include(text, word)
-          }
-          assert.notInclude(text, "\u001b")
-        }),
-      timeoutMs
+    it.scopedLive(`explains itself and tells its version wherever that is asked, behind npm run ${script}, too`, () =>
+      Effect.gen(function* () {
+        const cwd = yield* temporaryFolder
+        const asked = (...typed: ReadonlyArray<string>) => run([...givenBy(script), ...typed], { cwd })
+        const [help, short, version] = yield* Effect.all(
+          [asked("--help"), asked("elsewhere", "-h"), asked("--out", "x", "--version", "--yes")],
+          { concurrency: 2 }
+        )
+        for (const { code, err } of [help, short, version]) assert.deepStrictEqual([code, err], [0, []])
+        assert.deepStrictEqual(short.out, help.out)
+        assert.strictEqual(version.out[0], manifest.version)
+        const text = help.out.join("\n")
+        for (const word of [
+          "--out",
+          "--state",
+          "--exclude",
+          "--pace",
+          "--file-timeout",
+          "--yes",
+          "--wait",
+          "npm start -- --wait waits",
+          "approve.js",
+          "--verbose",
+          "0 the reports",
+          "130 interrupted"
+        ]) {
+          assert.include(text, word)
+        }
+        assert.notInclude(text, "\u001b")
+      })
     )
   }
 
@@ -146,8 +138,7 @@ describe("the command line", () => {
         assert.deepStrictEqual([approving.code, approving.err], [0, []])
         assert.deepStrictEqual(yield* waiting.ended, { code: 0, signal: null })
         assert.isTrue(existsSync(join(cwd, "audit-report.json")))
-      }),
-    timeoutMs
+      })
   )
 
   it("takes words after -- for no questions, and a flag that is given twice for one", () => {

@@ -9,13 +9,12 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import { inspect, openerOf } from "../../docs/examples/audit/cli/inspecting.ts"
-import { isWithoutBrowser, launch, open, picture } from "../inspector/browser.ts"
+import { open, picture } from "../inspector/browser.ts"
 import { tokenIn } from "../inspector/fixtures.ts"
+import { inBrowser } from "../inspector/inBrowser.ts"
 import { bounded, memory, until } from "../support/hosts.ts"
 import { plant } from "./directory.ts"
 import { main, run, start } from "./program.ts"
-
-const timeoutMs = 60_000
 
 /** Runs a command at a terminal of its own. */
 const terminal = "/usr/bin/script"
@@ -51,59 +50,36 @@ const waiting = (cwd: string) =>
   })
 
 describe("the inspector of an audit", () => {
-  it.live(
-    "is served while the program runs, answers whoever has the token, and ends with the program",
-    () =>
-      Effect.gen(function* () {
-        const { program, address, id } = yield* waiting(place())
-        const { origin, hash } = new URL(address)
-        const ask = (token: string) =>
-          Effect.promise(() =>
-            fetch(`${origin}/api/process?id=${encodeURIComponent(id)}`, {
-              headers: { authorization: `Bearer ${token}` }
-            })
-          )
-        assert.strictEqual((yield* bounded(ask(tokenIn(address)))).status, 200)
-        assert.strictEqual((yield* bounded(ask("guessed"))).status, 401)
-        assert.strictEqual(decodeURIComponent(hash.split("?")[0] ?? ""), `#/processes/${id}`)
-        yield* program.kill("SIGINT")
-        assert.strictEqual((yield* program.ended).code, 130)
-        const after = yield* Effect.promise(() =>
-          fetch(origin).then(
-            () => "answers",
-            () => "gone"
-          )
+  it.live("is served while the program runs, answers whoever has the token, and ends with the program", () =>
+    Effect.gen(function* () {
+      const { program, address, id } = yield* waiting(place())
+      const { origin, hash } = new URL(address)
+      const ask = (token: string) =>
+        Effect.promise(() =>
+          fetch(`${origin}/api/process?id=${encodeURIComponent(id)}`, {
+            headers: { authorization: `Bearer ${token}` }
+          })
         )
-        assert.strictEqual(after, "gone")
-      }).pipe(Effect.scoped),
-    timeoutMs
+      assert.strictEqual((yield* bounded(ask(tokenIn(address)))).status, 200)
+      assert.strictEqual((yield* bounded(ask("guessed"))).status, 401)
+      assert.strictEqual(decodeURIComponent(hash.split("?")[0] ?? ""), `#/processes/${id}`)
+      yield* program.kill("SIGINT")
+      assert.strictEqual((yield* program.ended).code, 130)
+      const after = yield* Effect.promise(() =>
+        fetch(origin).then(
+          () => "answers",
+          () => "gone"
+        )
+      )
+      assert.strictEqual(after, "gone")
+    }).pipe(Effect.scoped)
   )
 
-  it.live.skipIf(isWithoutBrowser)(
-    "opens at the address that was printed with the audit chosen, and keeps the token out of sight",
-    () =>
-      Effect.gen(function* () {
-        const { address, id } = yield* waiting(place())
-        const browser = yield* Effect.acquireRelease(Effect.promise(launch), (one) => Effect.promise(() => one.close()))
-        const page = yield* Effect.promise(() => open(browser, address))
-        yield* Effect.promise(() => page.locator(`.line[data-process="${id}"][aria-selected="true"]`).waitFor())
-        yield* Effect.promise(() => page.locator(".title h2", { hasText: id }).waitFor())
-        yield* Effect.promise(() => page.locator('[data-id="process.running.wait.waiting"].active').waitFor())
-        yield* Effect.promise(() => picture(page, "audit"))
-        assert.notInclude(page.url(), "token")
-        assert.include(decodeURIComponent(page.url()), `#/processes/${id}`)
-      }).pipe(Effect.scoped),
-    timeoutMs
-  )
-
-  it.live(
-    "is not served with --no-inspect",
-    () =>
-      Effect.gen(function* () {
-        const ended = yield* run([directory, "--yes", "--no-inspect"], { cwd: place() })
-        assert.deepStrictEqual([ended.code, ended.err, addressIn(ended.out)], [0, [], undefined])
-      }),
-    timeoutMs
+  it.live("is not served with --no-inspect", () =>
+    Effect.gen(function* () {
+      const ended = yield* run([directory, "--yes", "--no-inspect"], { cwd: place() })
+      assert.deepStrictEqual([ended.code, ended.err, addressIn(ended.out)], [0, [], undefined])
+    })
   )
 
   it.live("that finds its port taken is a warning, and nothing else", () =>
@@ -127,6 +103,21 @@ describe("the inspector of an audit", () => {
         { serve: true, open: true, port }
       ).pipe(Logger.withMinimumLogLevel(LogLevel.Warning), Effect.provide(memory([])), Effect.provide(hear))
       assert.match(said.join("\n"), /^the inspector is not served: port \d+ cannot be served/)
+    }).pipe(Effect.scoped)
+  )
+})
+
+inBrowser("the page of an audit", (browser) => {
+  it.live("opens at the address that was printed with the audit chosen, and keeps the token out of sight", () =>
+    Effect.gen(function* () {
+      const { address, id } = yield* waiting(place())
+      const page = yield* Effect.promise(() => open(browser(), address))
+      yield* Effect.promise(() => page.locator(`.line[data-process="${id}"][aria-selected="true"]`).waitFor())
+      yield* Effect.promise(() => page.locator(".title h2", { hasText: id }).waitFor())
+      yield* Effect.promise(() => page.locator('[data-id="process.running.wait.waiting"].active').waitFor())
+      yield* Effect.promise(() => picture(page, "audit"))
+      assert.notInclude(page.url(), "token")
+      assert.include(decodeURIComponent(page.url()), `#/processes/${id}`)
     }).pipe(Effect.scoped)
   )
 })
@@ -200,7 +191,6 @@ describe("a browser", () => {
         assert.match(unopened.address, /^http/)
         const failed = yield* atTerminal([], "exit 3")
         assert.deepStrictEqual([failed.code, existsSync(failed.noted)], [0, false])
-      }).pipe(Effect.scoped),
-    timeoutMs * 2
+      }).pipe(Effect.scoped)
   )
 })

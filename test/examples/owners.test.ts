@@ -134,7 +134,6 @@ describe("two programs on one state", () => {
         for (const name of ["audit-report.json", "audit-report.md"]) {
           assert.strictEqual(readFileSync(join(shared, name), "utf8"), readFileSync(join(alone, name), "utf8"))
         }
-      }),
-    90_000
+      })
   )
 })

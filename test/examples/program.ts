@@ -2,16 +2,16 @@
  * The compiled audit program as a real child process: watched line by line, ended by signal, every wait bounded.
  */
 import { spawn } from "node:child_process"
-import { join } from "node:path"
 import { createInterface } from "node:readline"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { projectRoot } from "../support/projectRoot.ts"
+import { patienceMs } from "../support/patience.ts"
+import { programAt } from "../support/programs.ts"
 
 /** The program that `npm start` runs. */
-export const main: string = join(projectRoot, "dist/docs/examples/audit/main.js")
+export const main: string = programAt("docs/examples/audit/main.js")
 
 /** How a child process ended. */
 export interface Ending {
@@ -34,8 +34,6 @@ export interface StartOptions {
   readonly cwd: string
   readonly path?: string
 }
-
-const boundMs = 30_000
 
 /** Starts the program; it is killed when the scope closes. */
 export const start = (args: ReadonlyArray<string>, options: StartOptions): Effect.Effect<Program, never, Scope.Scope> =>
@@ -67,11 +65,11 @@ export const start = (args: ReadonlyArray<string>, options: StartOptions): Effec
     const said = () => [...out, ...err].slice(-20).join("\n")
     const bounded = <A>(what: string, wait: Effect.Effect<A>): Effect.Effect<A> =>
       wait.pipe(
-        Effect.timeoutOption(boundMs),
+        Effect.timeoutOption(patienceMs),
         Effect.flatMap((answer) =>
           Option.isSome(answer)
             ? Effect.succeed(answer.value)
-            : Effect.dieMessage(`${what} within ${boundMs} ms; it said\n${said()}`)
+            : Effect.dieMessage(`${what} within ${patienceMs} ms; it said\n${said()}`)
         )
       )
 

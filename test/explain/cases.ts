@@ -70,7 +70,7 @@ const parked = (wait: Effect.Effect<unknown, unknown, Waits.Waits>, key: string)
     const activations = yield* Activations.Activations
     const lease = yield* begin(alive)
     yield* wait
-    yield* activations.suspend(lease, "passivated", [key])
+    yield* activations.suspend(lease, "passivated", { waits: [key] })
   })
 
 /** Lets it wait for a signal. */

@@ -1,25 +1,24 @@
 /**
- * What the tests of faults share: a store's writing connection in the tester's hands, hosts with what they said, bodies that
- * end when they are told, a clock that jumps, and what a log must say afterwards.
+ * What the tests of faults share: a store's writing connection in the tester's hands, hosts with what they said, a clock
+ * that jumps, and what a log must say afterwards.
  */
 import Database from "better-sqlite3"
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { Disposition } from "../../machines/recovery.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import { processId } from "../../src/model/ids.ts"
-import * as Engine from "../../src/runtime/engine/Engine.ts"
+import type * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { SqliteStoreOptions } from "../../src/store/sqlite/SqliteStore.ts"
 import { isFold } from "../../src/testing/evidence.ts"
+import { wholeGroups } from "../store/sqliteFixtures.ts"
 import { fast } from "../support/hosts.ts"
+
+export { gated } from "../support/engines.ts"
 
 /** What may be made to fail: the statements around a batch, and everything that is read on other connections. */
 export type Word = "BEGIN IMMEDIATE" | "COMMIT" | "ROLLBACK" | "READ"
@@ -114,29 +113,16 @@ export const host = <const E extends ReadonlyArray<Engine.Runnable<never>>>(
     said.push(String(message))
   })
   return Layer.provide(
-    SingleHost.layerSqlite({ ...fast, synchronous: "NORMAL", ...options, filename, engines }),
+    SingleHost.layerSqlite({
+      ...fast,
+      synchronous: "NORMAL",
+      ...options,
+      writer: { ...wholeGroups, ...options.writer },
+      filename,
+      engines
+    }),
     Logger.replace(Logger.defaultLogger, logger)
   )
-}
-
-/** An engine whose bodies answer with their payload, once the gate is open. */
-export const gated = (disposition: Exclude<Disposition, "externally_owned">, name: string = disposition) => {
-  const begun: Array<string> = []
-  const interrupted: Array<string> = []
-  const gate = Deferred.unsafeMake<void>(FiberId.none)
-  const engine = Engine.make(`gated-${name}`, {
-    version: "1",
-    payload: Schema.String,
-    success: Schema.String,
-    disposition,
-    run: (payload: string, ctx) =>
-      Effect.sync(() => begun.push(ctx.processId)).pipe(
-        Effect.zipRight(Deferred.await(gate)),
-        Effect.as(payload),
-        Effect.onInterrupt(() => Effect.sync(() => interrupted.push(ctx.processId)))
-      )
-  })
-  return { engine, begun, interrupted, open: Effect.asVoid(Deferred.succeed(gate, undefined)) }
 }
 
 /** The wall clock of a machine whose time somebody sets: timers go on as before. */

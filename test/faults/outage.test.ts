@@ -10,11 +10,11 @@ import { registrationOf } from "../../src/runtime/engine/Startable.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
 import { fieldsOf, open as openStore, raw } from "../store/sqliteFixtures.ts"
 import { bounded, temporaryFolder, until } from "../support/hosts.ts"
+import { isLong } from "../support/samples.ts"
 import type { Rig } from "./faults.ts"
 import { fails, gated, host, logOf, rig } from "./faults.ts"
 
 /** The real thing takes half a minute; otherwise every time is a twentieth of it. */
-const isLong = process.env.HOLDFAST_LONG === "1"
 const scale = isLong ? 1 : 20
 const outageMs = 30_000 / scale
 
@@ -114,14 +114,11 @@ describe(`a store that is out for ${outageMs / 1_000} seconds`, () => {
   for (const outage of outages) {
     it.scopedLive(
       `${outage.name}, for longer than leases last: all goes on under the next fence, and is written once`,
-      () => throughOutage(outage, 24_000 / scale, 2),
-      60_000
+      () => throughOutage(outage, 24_000 / scale, 2)
     )
 
-    it.scopedLive(
-      `${outage.name}, for less than leases last: all goes on under its lease, and is written once`,
-      () => throughOutage(outage, 120_000 / scale, 1),
-      60_000
+    it.scopedLive(`${outage.name}, for less than leases last: all goes on under its lease, and is written once`, () =>
+      throughOutage(outage, 120_000 / scale, 1)
     )
   }
 

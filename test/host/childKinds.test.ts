@@ -15,8 +15,7 @@ import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { recordOf } from "../../src/store/Decision.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as WakeSink from "../../src/supervision/WakeSink.ts"
-import { bounded, temporaryFolder, until } from "../support/hosts.ts"
-import { memoryWith, sqliteWith } from "../support/inputHosts.ts"
+import { bounded, memory, sqlite, temporaryFolder, until } from "../support/hosts.ts"
 
 const Found = Signal.event("found", {
   payload: Schema.Struct({ text: Schema.String }),
@@ -107,7 +106,7 @@ describe("children of every kind", () => {
         Effect.flatMap(ctx.start(leaf, { name: "within", payload: "c" }), (child) => child.await)
       )
       const file = `${yield* temporaryFolder}/kinds.db`
-      const host = () => sqliteWith(file, { engines: [leaf, parent], tools: [tool], sessions, maxConcurrent: 1 })
+      const host = () => sqlite(file, [leaf, parent], { tools: [tool], sessions, maxConcurrent: 1 })
       yield* Effect.gen(function* () {
         yield* (yield* Processes).start(parent, { id: "p", payload: null })
         yield* until(book.said("all have ended"))
@@ -193,7 +192,7 @@ describe("children of every kind", () => {
           parent: { processId: processId("p"), closePolicy: "keep" }
         })
         assert.strictEqual(asTurn?.envRef, undefined)
-      }).pipe(Effect.provide(memoryWith({ engines: [parent], tools: [tool], sessions, environment })))
+      }).pipe(Effect.provide(memory([parent], { tools: [tool], sessions, environment })))
     }
   )
 
@@ -232,7 +231,7 @@ describe("children of every kind", () => {
           "close session of p/turn",
           "p/turn/deep let go"
         ])
-      }).pipe(Effect.provide(memoryWith({ engines: [parent, waits], sessions, sweepInterval: false })))
+      }).pipe(Effect.provide(memory([parent, waits], { sessions, sweepInterval: false })))
     }
   )
 })
@@ -256,8 +255,7 @@ describe("what is said of a process, and not of what it runs,", () => {
         run: (_, ctx) => run(ctx)
       })
       const file = `${yield* temporaryFolder}/rests.db`
-      const host = () =>
-        sqliteWith(file, { engines: [], tools: [tool], sessions: runnerOf(book, (_, ctx) => run(ctx)) })
+      const host = () => sqlite(file, [], { tools: [tool], sessions: runnerOf(book, (_, ctx) => run(ctx)) })
       yield* Effect.gen(function* () {
         const processes = yield* Processes
         yield* processes.start(tool, { id: "call", payload: null })
@@ -290,7 +288,7 @@ describe("an external child", () => {
       yield* until(isRunning("p/outside"))
       yield* processes.completeExternal("p/outside", { _tag: "Success", value: 7 })
       assert.strictEqual(yield* bounded(handle.await), 7)
-    }).pipe(Effect.provide(memoryWith({ engines: [parent] })))
+    }).pipe(Effect.provide(memory([parent])))
   })
 })
 
@@ -313,7 +311,7 @@ describe("a wake target", () => {
         Effect.map(recordAt(id), (record) => record?.wakeTarget)
       )
       assert.deepStrictEqual(targets, [scope, scope, scope, other, undefined])
-    }).pipe(Effect.provide(memoryWith({ engines: [leaf], tools: [tool] })))
+    }).pipe(Effect.provide(memory([leaf], { tools: [tool] })))
   })
 
   it.live("is inherited by children of every kind, unless they name another", () => {
@@ -344,7 +342,7 @@ describe("a wake target", () => {
       assert.deepStrictEqual(yield* targetsOf("p/leaf", "p/tool", "p/turn"), [scope, scope, scope])
       assert.deepStrictEqual(yield* targetsOf("p/leaf-2", "p/tool-2", "p/turn-2"), [other, other, other])
       assert.deepStrictEqual(yield* targetsOf("q/leaf", "q/tool", "q/turn"), [undefined, undefined, undefined])
-    }).pipe(Effect.provide(memoryWith({ engines: [leaf, parent], tools: [tool], sessions })))
+    }).pipe(Effect.provide(memory([leaf, parent], { tools: [tool], sessions })))
   })
 
   it.live("hears of what a turn found, once, also from a turn that inherited it", () => {
@@ -385,7 +383,7 @@ describe("a wake target", () => {
         book.entries.filter((entry) => entry.startsWith("to ")),
         heard
       )
-    }).pipe(Effect.provide(memoryWith({ engines: [parent], sessions, wakeSink })))
+    }).pipe(Effect.provide(memory([parent], { sessions, wakeSink })))
   })
 
   it.live("hears nothing of an event that the turn's start did not declare: the turn fails and says so", () => {
@@ -400,6 +398,6 @@ describe("a wake target", () => {
           error.output.code === "process_session_turn_failed" &&
           error.output.message.includes("undeclared event type `found`")
       )
-    }).pipe(Effect.provide(memoryWith({ engines: [], sessions })))
+    }).pipe(Effect.provide(memory([], { sessions })))
   })
 })

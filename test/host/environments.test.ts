@@ -17,8 +17,7 @@ import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { acceptWith } from "../../src/store/Decision.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
-import { bounded, temporaryFolder, until } from "../support/hosts.ts"
-import { memoryWith, sqliteWith } from "../support/inputHosts.ts"
+import { bounded, memory, sqlite, temporaryFolder, until } from "../support/hosts.ts"
 
 const Work = Engine.make("work", {
   version: "1",
@@ -85,7 +84,7 @@ describe("the environment of a host", () => {
       yield* bounded((yield* processes.start(Call, { id: "c", payload: null })).await)
       for (const id of ["p", "p/child", "c"]) assert.strictEqual((yield* recordOf(id))?.envRef, ref)
       assert.deepStrictEqual(yield* (yield* Environments).load(ref as EnvironmentRef), environment)
-    }).pipe(Effect.provide(memoryWith({ engines: [Work, Parent], tools: [Call], environment })))
+    }).pipe(Effect.provide(memory([Work, Parent], { tools: [Call], environment })))
   )
 
   it.live("is not that of a process which was started under another, nor of its children", () =>
@@ -105,7 +104,7 @@ describe("the environment of a host", () => {
       const child = yield* recordOf("p/child")
       assert.deepStrictEqual(yield* (yield* Environments).load(child?.envRef ?? emptyRef), own)
       assert.strictEqual((yield* recordOf("p"))?.envRef, child?.envRef)
-    }).pipe(Effect.provide(memoryWith({ engines: [Work, Parent], environment })))
+    }).pipe(Effect.provide(memory([Work, Parent], { environment })))
   )
 
   it.live("outlives the host: another one on the same file runs what was started under it", () =>
@@ -113,11 +112,11 @@ describe("the environment of a host", () => {
       const filename = `${yield* temporaryFolder}/host.db`
       yield* Effect.gen(function* () {
         yield* (yield* Processes).start(Work, { id: "w", payload: null })
-      }).pipe(Effect.provide(sqliteWith(filename, { engines: [], environment })))
+      }).pipe(Effect.provide(sqlite(filename, [], { environment })))
       yield* Effect.gen(function* () {
         yield* bounded((yield* Processes).handle(Work, "w").await)
         assert.deepStrictEqual(yield* (yield* Environments).load(ref as EnvironmentRef), environment)
-      }).pipe(Effect.provide(sqliteWith(filename, { engines: [Work] })))
+      }).pipe(Effect.provide(sqlite(filename, [Work])))
     }).pipe(Effect.scoped)
   )
 
@@ -141,7 +140,7 @@ describe("a process whose environment cannot be had", () => {
       assert.strictEqual((yield* recordOf("w"))?.firstStarted, undefined)
       yield* (yield* Environments).persist(environment)
       yield* bounded((yield* Processes).handle(Work, "w").await)
-    }).pipe(Effect.provide(memoryWith({ engines: [Work] })))
+    }).pipe(Effect.provide(memory([Work])))
   )
 
   it.live("is there after its start, at rest, and its place is free for others", () =>
@@ -160,7 +159,7 @@ describe("a process whose environment cannot be had", () => {
       assert.strictEqual((yield* rowOf("w"))?.backOff?.problem, `missing process execution env \`${ref}\``)
       assert.strictEqual((yield* rowOf("w"))?.sequence, 0)
       yield* bounded((yield* (yield* Processes).start(Work, { id: "other", payload: null })).await)
-    }).pipe(Effect.provide(memoryWith({ engines: [Work], maxConcurrent: 1 })))
+    }).pipe(Effect.provide(memory([Work], { maxConcurrent: 1 })))
   )
 
   it.live("rests also when what is stored does not decode", () =>
@@ -171,6 +170,6 @@ describe("a process whose environment cannot be had", () => {
       yield* registered("w", ref)
       yield* until(Effect.map(rowOf("w"), (row) => row?.backOff !== undefined))
       assert.include((yield* rowOf("w"))?.backOff?.problem, "failed to decode process execution env")
-    }).pipe(Effect.provide(memoryWith({ engines: [Work] })))
+    }).pipe(Effect.provide(memory([Work])))
   )
 })

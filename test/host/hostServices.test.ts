@@ -19,8 +19,7 @@ import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import type { ArgumentProjection } from "../../src/runtime/engine/ToolCatalog.ts"
 import * as HostServices from "../../src/runtime/HostServices.ts"
-import { bounded, quiet, temporaryFolder } from "../support/hosts.ts"
-import { memoryWith } from "../support/inputHosts.ts"
+import { bounded, memory, quiet, temporaryFolder } from "../support/hosts.ts"
 
 /** Host services that note what they are asked for; a reference to text is kept as `{ ref }`. */
 const noting = () => {
@@ -96,7 +95,7 @@ describe("the services of a host", () => {
         { sessionId: "s", kind: "thinking", detail: { about: "it" } },
         { id: "t", definition: { every: "day" }, originator: { _tag: "Session", scope }, wakeTarget: scope }
       ])
-    }).pipe(Effect.provide(memoryWith({ engines: [asking], hostServices: layer })))
+    }).pipe(Effect.provide(memory([asking], { hostServices: layer })))
   })
 
   it.live("keep nothing and change nothing where the host supplies none", () => {
@@ -114,7 +113,7 @@ describe("the services of a host", () => {
     return Effect.gen(function* () {
       const handle = yield* (yield* Processes).start(asking, { id: "p", payload: null })
       assert.deepStrictEqual(yield* bounded(handle.await), ["refused", true, { ref: "r" }])
-    }).pipe(Effect.provide(memoryWith({ engines: [asking] })))
+    }).pipe(Effect.provide(memory([asking])))
   })
 
   it.live("that keep something must be durable where effects are", () =>
@@ -194,7 +193,7 @@ const echo = (projection: ArgumentProjection) =>
 
 describe("what stands for something kept elsewhere, among the arguments of a tool,", () => {
   const [Materialising, Keeping] = [echo("materialize_projected"), echo("keep_references")]
-  const host = () => memoryWith({ engines: [], tools: [Materialising, Keeping], hostServices: noting().layer })
+  const host = () => memory([], { tools: [Materialising, Keeping], hostServices: noting().layer })
 
   it.live("is materialised for it, unless it keeps references", () =>
     Effect.gen(function* () {
@@ -246,7 +245,7 @@ describe("the occurrence of a trigger", () => {
         ["two", { _tag: "Ignored", reason: "process engine `work` version 2 is not configured on this host" }],
         ["three", { _tag: "Started", processId: "r" }]
       ])
-    }).pipe(Effect.provide(memoryWith({ engines: [idle], hostServices: layer })))
+    }).pipe(Effect.provide(memory([idle], { hostServices: layer })))
   })
 })
 
@@ -275,7 +274,7 @@ describe("a turn of a child session", () => {
         { sessionId: "child", turnId: "p", kind: "turn_started", detail: { process_id: "p" } },
         { sessionId: "child", turnId: "p", kind: "turn_ended", detail: { process_id: "p", ended: "Success" } }
       ])
-    }).pipe(Effect.provide(memoryWith({ engines: [], sessions, hostServices: layer })))
+    }).pipe(Effect.provide(memory([], { sessions, hostServices: layer })))
   })
 
   it.live("comes to what it comes to, also where the sink of its activity breaks", () => {
@@ -293,6 +292,6 @@ describe("a turn of a child session", () => {
         payload
       })
       assert.strictEqual((yield* bounded(handle.await)).turn, "said")
-    }).pipe(Effect.provide(memoryWith({ engines: [], sessions, hostServices: broken })))
+    }).pipe(Effect.provide(memory([], { sessions, hostServices: broken })))
   })
 })

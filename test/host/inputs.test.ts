@@ -16,8 +16,7 @@ import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
 import { external } from "../../src/runtime/engine/Startable.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { Tools } from "../../src/runtime/engine/ToolCatalog.ts"
-import { bounded, quiet, until } from "../support/hosts.ts"
-import { memoryWith } from "../support/inputHosts.ts"
+import { bounded, memory, quiet, until, withoutThrown } from "../support/hosts.ts"
 
 class Empty extends Schema.TaggedError<Empty>()("Empty", { what: Schema.String }) {}
 
@@ -37,7 +36,7 @@ const answering = (name: string, run: Tool.ToolOptions<null, null, null, null, n
 
 const statusOf = (id: string) =>
   Effect.flatMap(ProcessRegistry, (registry) =>
-    Effect.map(registry.getProcess(processId(id)), (record) => record?.status)
+    Effect.map(registry.getProcess(processId(id)), (record) => record && withoutThrown(record.status))
   )
 
 describe("a tool call", () => {
@@ -54,7 +53,7 @@ describe("a tool call", () => {
       })
       assert.deepStrictEqual(record.identity, { kind: "tool", label: "count" })
       assert.strictEqual(record.disposition, "rerunnable")
-    }).pipe(Effect.provide(memoryWith({ engines: [], tools: [Count] })))
+    }).pipe(Effect.provide(memory([], { tools: [Count] })))
   )
 
   it.live("fails with its own error, stored under the error's tag", () =>
@@ -63,7 +62,7 @@ describe("a tool call", () => {
       assert.deepStrictEqual(yield* bounded(Effect.flip(handle.await)), new Empty({ what: "the text" }))
       const { status } = yield* handle.status
       assert.deepInclude(status._tag === "Failed" ? status.output : {}, { class: "execution", code: "Empty" })
-    }).pipe(Effect.provide(memoryWith({ engines: [], tools: [Count] })))
+    }).pipe(Effect.provide(memory([], { tools: [Count] })))
   )
 
   const broken = answering("broken", () => Effect.die(new RangeError("out of range")))
@@ -75,7 +74,7 @@ describe("a tool call", () => {
         _tag: "Failed",
         output: { _tag: "Failure", class: "internal", code: "process_tool_failed", message: "out of range" }
       })
-    }).pipe(Effect.provide(memoryWith({ engines: [], tools: [broken] })))
+    }).pipe(Effect.provide(memory([], { tools: [broken] })))
   )
 
   const finishing = answering("finishing", () =>
@@ -91,7 +90,7 @@ describe("a tool call", () => {
         _tag: "Completed",
         output: { _tag: "Success", value: null, control: { _tag: "Finish", value: { done: true } } }
       })
-    }).pipe(Effect.provide(memoryWith({ engines: [], tools: [finishing] })))
+    }).pipe(Effect.provide(memory([], { tools: [finishing] })))
   )
 
   it.live("of a tool that this host has not stays where it is, and another id than the call's can be chosen", () =>
@@ -102,7 +101,7 @@ describe("a tool call", () => {
       assert.strictEqual(handle.id, "mine")
       assert.deepStrictEqual((yield* handle.status).status, { _tag: "Running" })
       assert.deepStrictEqual((yield* handle.status).identity, { kind: "tool", label: "Mine" })
-    }).pipe(Effect.provide(memoryWith({ engines: [] })))
+    }).pipe(Effect.provide(memory([])))
   )
 
   it.live("with arguments that do not fit is refused, naming the argument", () =>
@@ -110,7 +109,7 @@ describe("a tool call", () => {
       const args = { text: 1, times: 1 } as never
       const error = yield* Effect.flip((yield* Processes).start(Count, { id: "c", payload: args }))
       assert.include(error.message, "args/text of tool `count`")
-    }).pipe(Effect.provide(memoryWith({ engines: [], tools: [Count] })))
+    }).pipe(Effect.provide(memory([], { tools: [Count] })))
   )
 })
 
@@ -140,7 +139,7 @@ describe("the catalogue of tools", () => {
       })
       assert.deepInclude(manifest?.argsSchema, { type: "object", required: ["text", "times"] })
       assert.strictEqual(tools.manifestOf("nobody"), undefined)
-    }).pipe(Effect.provide(memoryWith({ engines: [], tools: [Count, Keeping] })))
+    }).pipe(Effect.provide(memory([], { tools: [Count, Keeping] })))
   )
 
   it.live("materialises projected values unless a tool declares otherwise, also for a tool that nobody knows", () =>
@@ -151,7 +150,7 @@ describe("the catalogue of tools", () => {
         "keep_references",
         "materialize_projected"
       ])
-    }).pipe(Effect.provide(memoryWith({ engines: [], tools: [Count, Keeping] })))
+    }).pipe(Effect.provide(memory([], { tools: [Count, Keeping] })))
   )
 
   it.live("refuses a name that is given twice", () =>
@@ -211,7 +210,7 @@ describe("a session's turn", () => {
       const record = yield* handle.status
       assert.strictEqual(record.envRef, undefined)
       assert.deepStrictEqual(record.identity, { kind: "session_turn", label: "test" })
-    }).pipe(Effect.provide(memoryWith({ engines: [], sessions: runner })))
+    }).pipe(Effect.provide(memory([], { sessions: runner })))
   })
 
   const failures: ReadonlyArray<readonly [string, Partial<SessionRunner<never>>]> = [
@@ -228,7 +227,7 @@ describe("a session's turn", () => {
           _tag: "Failed",
           output: { _tag: "Failure", class: "execution", code, message: "no room" }
         })
-      }).pipe(Effect.provide(memoryWith({ engines: [], sessions: sessions(changes).runner })))
+      }).pipe(Effect.provide(memory([], { sessions: sessions(changes).runner })))
     )
   }
 
@@ -250,7 +249,7 @@ describe("a session's turn", () => {
           yield* bounded(Effect.flip(handle.await))
           assert.deepStrictEqual(yield* statusOf("turn"), { _tag: "Cancelled", output: Output.cancelled(message) })
           assert.include(said, "close session-of-turn")
-        }).pipe(Effect.provide(memoryWith({ engines: [], sessions: runner })))
+        }).pipe(Effect.provide(memory([], { sessions: runner })))
       })
     )
   }
@@ -271,7 +270,7 @@ describe("a session's turn", () => {
         yield* bounded(Effect.flip(handle.await))
         assert.deepStrictEqual(yield* statusOf("turn"), { _tag: "Cancelled", output: Output.cancelled("enough") })
         assert.deepStrictEqual(said.slice(-2), ["let turn go", "close session-of-turn"])
-      }).pipe(Effect.provide(memoryWith({ engines: [], sessions: runner })))
+      }).pipe(Effect.provide(memory([], { sessions: runner })))
     })
   )
 
@@ -279,7 +278,7 @@ describe("a session's turn", () => {
     Effect.gen(function* () {
       const handle = yield* (yield* Processes).start(Turn, turn)
       assert.deepStrictEqual((yield* handle.status).status, { _tag: "Running" })
-    }).pipe(Effect.provide(memoryWith({ engines: [] })))
+    }).pipe(Effect.provide(memory([])))
   )
 
   it.live("gets what its runner requires from where the host is built", () => {
@@ -311,7 +310,7 @@ describe("external work", () => {
       yield* processes.completeExternal("x", Output.success({ n: 1 }))
       const late = yield* Effect.flip(processes.completeExternal("x", Output.cancelled("late")))
       assert.strictEqual(late._tag, "ProcessAlreadyTerminal")
-    }).pipe(Effect.provide(memoryWith({ engines: [] })))
+    }).pipe(Effect.provide(memory([])))
   )
 
   it.live("and nothing else is ended by an outside system's word", () =>
@@ -320,7 +319,7 @@ describe("external work", () => {
       yield* processes.start(Count, { id: "c", payload: { text: "a", times: 1 } })
       const error = yield* Effect.flip(processes.completeExternal("c", Output.success(1)))
       assert.strictEqual(error._tag, "CompletionRefused")
-    }).pipe(Effect.provide(memoryWith({ engines: [] })))
+    }).pipe(Effect.provide(memory([])))
   )
 
   it.live("that was registered as if it could be run ends as not executable", () =>
@@ -334,6 +333,6 @@ describe("external work", () => {
         class: "internal",
         code: "external_process_not_executable"
       })
-    }).pipe(Effect.provide(memoryWith({ engines: [] })))
+    }).pipe(Effect.provide(memory([])))
   )
 })

@@ -18,8 +18,7 @@ import { Tools } from "../../src/runtime/engine/ToolCatalog.ts"
 import { HostEnvironment } from "../../src/runtime/HostEnvironment.ts"
 import { hostServices } from "../../src/runtime/HostServices.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
-import { bounded, temporaryFolder } from "../support/hosts.ts"
-import { memoryWith, sqliteWith } from "../support/inputHosts.ts"
+import { bounded, memory, sqlite, temporaryFolder } from "../support/hosts.ts"
 
 const Work = Engine.make("work", {
   version: "1",
@@ -79,7 +78,7 @@ describe("what surrounds a body", () => {
         around.tools.manifests.map(({ name }) => name),
         ["shout"]
       )
-    }).pipe(Effect.provide(memoryWith({ engines: [Work], tools: [Shout], environment })))
+    }).pipe(Effect.provide(memory([Work], { tools: [Shout], environment })))
   )
 
   it.live("is a session of its own for a process of the host, which wakes nobody", () =>
@@ -89,7 +88,7 @@ describe("what surrounds a body", () => {
       assert.deepStrictEqual(around.sessionScope, { sessionId: "process:p" })
       assert.deepStrictEqual(around.spawnProvenance, { originator: { _tag: "Host" } })
       assert.strictEqual(around.triggerWakeTarget, undefined)
-    }).pipe(Effect.provide(memoryWith({ engines: [Work] })))
+    }).pipe(Effect.provide(memory([Work])))
   )
 })
 
@@ -127,7 +126,7 @@ describe("a child", () => {
         })
         assert.deepStrictEqual(record?.wakeTarget, scope)
         assert.deepStrictEqual(yield* (yield* HandleGrants).handleGrantsForProcess(child), [])
-      }).pipe(Effect.provide(memoryWith({ engines: [engine] })))
+      }).pipe(Effect.provide(memory([engine])))
     })
   )
 })
@@ -165,7 +164,7 @@ describe("what a body does in the name of a session", () => {
         assert.strictEqual(yield* (yield* ProcessRegistry).getProcess(processId("late")), undefined)
         const refused = yield* sessions.cancelHandle({ __handle__: "process", id: "mine" }, caller)
         assert.match(refused._tag === "Failure" ? refused.message : "", /^cancel failed: process lease/)
-      }).pipe(Effect.provide(memoryWith({ engines: [engine, asking] })))
+      }).pipe(Effect.provide(memory([engine, asking])))
     })
   )
 })
@@ -176,7 +175,7 @@ describe("a host whose effects are to be durable", () => {
       const filename = `${yield* temporaryFolder}/host.db`
       yield* Effect.gen(function* () {
         yield* bounded((yield* (yield* Processes).start(Work, { id: "p", payload: null })).await)
-      }).pipe(Effect.provide(sqliteWith(filename, { engines: [Work], effects: "durable" })))
+      }).pipe(Effect.provide(sqlite(filename, [Work], { effects: "durable" })))
     }).pipe(Effect.scoped)
   )
 })

@@ -19,8 +19,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { makeRunLocal } from "../../src/runtime/body/Origin.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
-import { bounded } from "../support/hosts.ts"
-import { memoryWith } from "../support/inputHosts.ts"
+import { bounded, memory } from "../support/hosts.ts"
 
 const Add = Engine.make("add", {
   version: "1",
@@ -58,7 +57,7 @@ const Shout = Tool.make("shout", {
   run: (text) => Effect.succeed(text.toUpperCase())
 })
 
-const host = memoryWith({ engines: [Add, Endless], tools: [Shout] })
+const host = memory([Add, Endless], { tools: [Shout] })
 
 const [p, x] = [processId("p"), processId("x")]
 const scope = { sessionId: "s", agentFrameId: "f" } as const
@@ -191,7 +190,7 @@ describe("a start in a session's name", () => {
         const { identity } = yield* sessions.startFromRequest("s", asked("add"), caller())
         assert.deepStrictEqual(identity, { kind: "add", label: "add 1", definition: { kind: "add", version: "1" } })
         assert.deepStrictEqual(yield* bounded(sessions.awaitHandle(handle, caller())), { _tag: "Success", value: 2 })
-      }).pipe(Effect.provide(memoryWith({ engines: [Add, twice("1"), twice("2")] })))
+      }).pipe(Effect.provide(memory([Add, twice("1"), twice("2")])))
   )
 
   it.live("of a tool call has the call's id, and its descriptor names the tool", () =>

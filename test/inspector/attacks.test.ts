@@ -17,8 +17,9 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import type { Child } from "../support/children.ts"
 import { start } from "../support/children.ts"
 import { bounded, temporaryFolder } from "../support/hosts.ts"
-import { isWithoutBrowser, launch, open } from "./browser.ts"
+import { open } from "./browser.ts"
 import { fileStore, inspected, memoryStore, register, tokenIn } from "./fixtures.ts"
+import { inBrowser } from "./inBrowser.ts"
 
 /** An inspector in an OS process of its own, which an attack may end. */
 const served = Effect.gen(function* () {
@@ -115,52 +116,48 @@ describe("a client that resets its connection", () => {
   )
 })
 
-describe.skipIf(isWithoutBrowser)("a page of another origin", () => {
-  it.scopedLive(
-    "ends no host by opening and closing sockets, and reads nothing",
-    () =>
-      Effect.gen(function* () {
-        const { child, address, port } = yield* served
-        const stranger = yield* Effect.acquireRelease(
-          Effect.async<ReturnType<typeof createServer>>((resume) => {
-            const server = createServer((_, response) => response.end("<!doctype html><title>elsewhere</title>"))
-            server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-          }),
-          (server) =>
-            Effect.sync(() => {
-              server.closeAllConnections()
-              server.close()
-            })
-        )
-        const browser = yield* Effect.acquireRelease(Effect.promise(launch), (one) => Effect.promise(() => one.close()))
-        const { port: elsewhere } = stranger.address() as AddressInfo // it listens at a port
-        const page = yield* Effect.promise(() => open(browser, `http://localhost:${elsewhere}/`))
-        const tries = 1_600
-        const made = yield* Effect.promise(() =>
-          page.evaluate(
-            async ([target, count]) => {
-              for (let at = 0; at < count; at += 8) {
-                await Promise.all(
-                  Array.from({ length: 8 }, async (_, index) => {
-                    const socket = new WebSocket(`ws://127.0.0.1:${target}/`)
-                    await new Promise((resolve) => setTimeout(resolve, index * 2))
-                    socket.close()
-                  })
-                )
-              }
-              const read = await fetch(`http://127.0.0.1:${target}/api/counts`).then(
-                (response) => response.status,
-                () => "refused"
+inBrowser("a page of another origin", (browser) => {
+  it.scopedLive("ends no host by opening and closing sockets, and reads nothing", () =>
+    Effect.gen(function* () {
+      const { child, address, port } = yield* served
+      const stranger = yield* Effect.acquireRelease(
+        Effect.async<ReturnType<typeof createServer>>((resume) => {
+          const server = createServer((_, response) => response.end("<!doctype html><title>elsewhere</title>"))
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) =>
+          Effect.sync(() => {
+            server.closeAllConnections()
+            server.close()
+          })
+      )
+      const { port: elsewhere } = stranger.address() as AddressInfo // it listens at a port
+      const page = yield* Effect.promise(() => open(browser(), `http://localhost:${elsewhere}/`))
+      const tries = 1_600
+      const made = yield* Effect.promise(() =>
+        page.evaluate(
+          async ([target, count]) => {
+            for (let at = 0; at < count; at += 8) {
+              await Promise.all(
+                Array.from({ length: 8 }, async (_, index) => {
+                  const socket = new WebSocket(`ws://127.0.0.1:${target}/`)
+                  await new Promise((resolve) => setTimeout(resolve, index * 2))
+                  socket.close()
+                })
               )
-              return read
-            },
-            [port, tries] as const
-          )
+            }
+            const read = await fetch(`http://127.0.0.1:${target}/api/counts`).then(
+              (response) => response.status,
+              () => "refused"
+            )
+            return read
+          },
+          [port, tries] as const
         )
-        assert.strictEqual(made, "refused")
-        yield* Effect.promise(() => lives(child, address))
-      }),
-    120_000
+      )
+      assert.strictEqual(made, "refused")
+      yield* Effect.promise(() => lives(child, address))
+    })
   )
 })
 
@@ -298,26 +295,22 @@ const explained = Layer.unwrapScoped(
   })
 )
 
-describe.skipIf(isWithoutBrowser)("an id that runs from right to left", () => {
-  it.scopedLive(
-    "is shown as it is stored, in the list and wherever it is asked about",
-    () =>
-      Effect.gen(function* () {
-        const { addressOf } = yield* Inspector.Inspector
-        yield* register("rtl-\u202egnp.exe")
-        const browser = yield* Effect.acquireRelease(Effect.promise(launch), (one) => Effect.promise(() => one.close()))
-        const page = yield* Effect.promise(() => open(browser, addressOf("processes", "rtl-\u202egnp.exe")))
-        yield* Effect.promise(() => page.locator(".title h2").waitFor())
-        yield* Effect.promise(() => page.locator(".line-id").waitFor())
-        const { text, title } = yield* Effect.promise(() =>
-          page.evaluate(() => ({
-            text: `${document.body.textContent} ${[...document.querySelectorAll("[title]")].map((one) => one.getAttribute("title")).join(" ")}`,
-            title: document.title
-          }))
-        )
-        assert.include(text, "rtl-\\u202egnp.exe")
-        assert.notMatch(text + title, /[\u202a-\u202e\u2066-\u2069]/)
-      }).pipe(Effect.provide(inspected())),
-    60_000
+inBrowser("an id that runs from right to left", (browser) => {
+  it.scopedLive("is shown as it is stored, in the list and wherever it is asked about", () =>
+    Effect.gen(function* () {
+      const { addressOf } = yield* Inspector.Inspector
+      yield* register("rtl-\u202egnp.exe")
+      const page = yield* Effect.promise(() => open(browser(), addressOf("processes", "rtl-\u202egnp.exe")))
+      yield* Effect.promise(() => page.locator(".title h2").waitFor())
+      yield* Effect.promise(() => page.locator(".line-id").waitFor())
+      const { text, title } = yield* Effect.promise(() =>
+        page.evaluate(() => ({
+          text: `${document.body.textContent} ${[...document.querySelectorAll("[title]")].map((one) => one.getAttribute("title")).join(" ")}`,
+          title: document.title
+        }))
+      )
+      assert.include(text, "rtl-\\u202egnp.exe")
+      assert.notMatch(text + title, /[\u202a-\u202e\u2066-\u2069]/)
+    }).pipe(Effect.provide(inspected()))
   )
 })

@@ -1,38 +1,102 @@
 /**
- * A real Chromium for tests of the page: found, never downloaded.
+ * A real Chromium for tests of the page: an installed one, or else the one that a development dependency ships.
  */
-import { existsSync, mkdirSync } from "node:fs"
-import { join } from "node:path"
+import { execFileSync } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { arch, platform } from "node:os"
+import { dirname, join } from "node:path"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { chromium } from "playwright-core"
+import { patienceMs } from "../support/patience.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 
-/** Whether this machine is said to have no browser: tests of the page are then left out. */
-export const isWithoutBrowser: boolean = (process.env.HOLDFAST_NO_BROWSER ?? "") !== ""
+/** A browser, and what it needs in its environment. */
+interface Found {
+  readonly executablePath: string
+  readonly env?: Readonly<Record<string, string>>
+}
 
-/** Where a browser was found; `undefined` when there is none. */
-export const browserPath = (): string | undefined =>
-  [process.env.CHROMIUM_PATH ?? "", "/usr/bin/chromium", chromium.executablePath()].find(
-    (path) => path !== "" && existsSync(path)
-  )
+/** What `CHROMIUM_PATH` names is the only one that is looked for. */
+const installed = (): string | undefined => {
+  const { CHROMIUM_PATH: named = "" } = process.env
+  const usual = ["chromium", "chromium-browser", "google-chrome"].map((name) => join("/usr/bin", name))
+  return (named === "" ? [...usual, chromium.executablePath()] : [named]).find(existsSync)
+}
+
+/** The package packs its browser, with the libraries that a bare Linux lacks; it is unpacked once, and kept. */
+const shipped = (): Found | undefined => {
+  const modules = join(projectRoot, "node_modules")
+  const about = join(modules, "@sparticuz/chromium/package.json")
+  if (platform() !== "linux" || arch() !== "x64" || !existsSync(about)) return undefined
+  const { version } = JSON.parse(readFileSync(about, "utf8")) as { readonly version: string } // every package has one
+  const folder = join(modules, ".cache", `chromium-${version}`)
+  const found: Found = {
+    executablePath: join(folder, "chromium"),
+    env: { LD_LIBRARY_PATH: join(folder, "al2023/lib"), FONTCONFIG_PATH: join(folder, "fonts") }
+  }
+  try {
+    if (!existsSync(folder)) unpack(folder)
+    execFileSync(found.executablePath, ["--version"], { env: { ...process.env, ...found.env }, stdio: "ignore" })
+    return found
+  } catch {
+    return undefined
+  }
+}
+
+/** Unpacks beside the folder and renames: of two test files that do so at once, one is too late, and none sees a half. */
+const unpack = (folder: string): void => {
+  mkdirSync(dirname(folder), { recursive: true })
+  const part = mkdtempSync(`${folder}-`)
+  const program = 'import("@sparticuz/chromium").then(({ default: packed }) => packed.executablePath())'
+  // The package unpacks into the temporary folder, and its libraries only on the service that it is made for.
+  const env = { ...process.env, TMPDIR: part, AWS_LAMBDA_JS_RUNTIME: "nodejs20.x" }
+  execFileSync(process.execPath, ["--eval", program], { env, cwd: projectRoot })
+  const folders = [join(folder, "fonts"), "/usr/share/fonts"].map((path) => `<dir>${path}</dir>`)
+  writeFileSync(join(part, "fonts/fonts.conf"), `<fontconfig>${folders.join("")}</fontconfig>`)
+  try {
+    renameSync(part, folder)
+  } catch (error) {
+    rmSync(part, { recursive: true, force: true })
+    if (!existsSync(folder)) throw error
+  }
+}
+
+const find = (): Found | undefined => {
+  const executablePath = installed()
+  if (executablePath !== undefined) return { executablePath }
+  return (process.env.CHROMIUM_PATH ?? "") === "" ? shipped() : undefined
+}
+
+let known: { readonly found: Found | undefined } | undefined
+
+const browserHere = (): Found | undefined => {
+  known ??= { found: find() }
+  return known.found
+}
+
+/** What to do where there is no browser. */
+const advice = "no Chromium was found: install one, or name it in CHROMIUM_PATH"
+
+/** Why nothing can be tested in a browser on this machine; `undefined` when it can. */
+export const withoutBrowser = (): string | undefined => (browserHere() === undefined ? advice : undefined)
 
 /** Starts the browser. Rejects with a sentence that says what to do when there is none. */
 export const launch = (): Promise<Browser> => {
-  const executablePath = browserPath()
-  if (executablePath === undefined) {
-    return Promise.reject(
-      new Error(
-        "No Chromium was found. Install one, name it in CHROMIUM_PATH, or set HOLDFAST_NO_BROWSER=1 to leave out the tests of the page."
-      )
-    )
-  }
-  return chromium.launch({ executablePath, args: ["--no-sandbox"] })
+  const found = browserHere()
+  if (found === undefined) return Promise.reject(new Error(advice))
+  const { executablePath, env } = found
+  return chromium.launch({
+    executablePath,
+    args: ["--no-sandbox"],
+    timeout: patienceMs,
+    ...(env && { env: { ...process.env, ...env } })
+  })
 }
 
-/** Opens an address in a context of its own; nothing on the page waits longer than 45 seconds, also on a busy machine. */
+/** Opens an address in a context of its own; nothing on the page waits without a bound. */
 export const open = async (browser: Browser, address: string, options: BrowserContextOptions = {}): Promise<Page> => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })
-  context.setDefaultTimeout(45_000)
+  context.setDefaultTimeout(patienceMs)
   const page = await context.newPage()
   await page.goto(address)
   return page

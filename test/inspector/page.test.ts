@@ -1,13 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Scope from "effect/Scope"
-import type { Browser, Page } from "playwright-core"
+import type { Page } from "playwright-core"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { InspectorParts } from "../../src/inspector/InspectorSource.ts"
 import { InspectorSource } from "../../src/inspector/InspectorSource.ts"
@@ -15,8 +15,9 @@ import { processId } from "../../src/model/ids.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { quiet } from "../support/hosts.ts"
 import { projectRoot } from "../support/projectRoot.ts"
-import { isWithoutBrowser, launch, open, picture } from "./browser.ts"
+import { open, picture } from "./browser.ts"
 import { fileStore, memoryStore, note, register, waitForApproval } from "./fixtures.ts"
+import { inBrowser } from "./inBrowser.ts"
 
 const axeSource = readFileSync(join(projectRoot, "node_modules/axe-core/axe.min.js"), "utf8")
 
@@ -136,26 +137,23 @@ const furnish = Effect.gen(function* () {
   yield* end("batch/002", { _tag: "Cancelled", message: "no longer needed" })
 })
 
-describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
-  let browser: Browser
+inBrowser("the page in a browser", (browser) => {
   let host: Awaited<ReturnType<typeof makeHost>>
   let inspector: Awaited<ReturnType<typeof host.start>>
 
   beforeAll(async () => {
-    browser = await launch()
     host = await makeHost()
     await host.run(furnish)
     inspector = await host.start(0)
-  }, 120_000)
+  })
 
   afterAll(async () => {
-    await browser?.close()
     await inspector?.stop()
     await host?.end()
   })
 
   it("a process is found, read, signalled, seen to move, and looked at in its past", async () => {
-    const page = await open(browser, inspector.address)
+    const page = await open(browser(), inspector.address)
     assert.notInclude(page.url(), "secret")
     await page.locator('.chip[data-state=""] b', { hasText: "62" }).waitFor()
     await page.locator(".line").first().waitFor()
@@ -198,10 +196,10 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.locator(".past").waitFor({ state: "hidden" })
     await page.locator('[data-id="process.running.wait.clear"].active').waitFor()
     await page.context().close()
-  }, 120_000)
+  })
 
   it("an ended process takes no action: every button is disabled and says why", async () => {
-    const page = await open(browser, inspector.addressOf("processes", "batch/040"))
+    const page = await open(browser(), inspector.addressOf("processes", "batch/040"))
     const actions = ["Signal…", "Cancel…", "Abandon…"].map((name) => page.getByRole("button", { name }))
     await page.locator('.title:has-text("batch/040") .pill.running').waitFor()
     for (const action of actions) assert.isTrue(await action.isEnabled())
@@ -214,18 +212,18 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
       assert.strictEqual(await action.getAttribute("title"), "The process has ended")
     }
     await page.context().close()
-  }, 120_000)
+  })
 
   it("the supervision tree shows each part by its name", async () => {
-    const page = await open(browser, inspector.addressOf("tree"))
+    const page = await open(browser(), inspector.addressOf("tree"))
     await page.locator(".tree .branch", { hasText: "recovery sweep" }).first().waitFor()
     const names = await page.locator(".tree .branch b").allTextContents()
     assert.deepStrictEqual(names, ["host", "lease renewer", "recovery sweep", "deploy-42"])
     await page.context().close()
-  }, 120_000)
+  })
 
   it("after a restart of the inspector on its port the page is up to date again by itself", async () => {
-    const page = await open(browser, inspector.addressOf("processes", "batch/010"))
+    const page = await open(browser(), inspector.addressOf("processes", "batch/010"))
     await page.locator('#link[data-connection="live"]').waitFor()
     await page.locator('[data-id="process.running"].active').waitFor()
     await inspector.stop()
@@ -237,10 +235,10 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.locator('[data-id="process.running.wait.waiting"].active').waitFor()
     await page.locator('.line[data-process="batch/010"] .mark.wait').waitFor()
     await page.context().close()
-  }, 120_000)
+  })
 
   it("where event follows event a line stays the element it was, and the log holds the last thousand", async () => {
-    const page = await open(browser, inspector.addressOf("processes", "batch/020"))
+    const page = await open(browser(), inspector.addressOf("processes", "batch/020"))
     const line = page.locator('.line[data-process="batch/020"]')
     await line.waitFor()
     await page.locator(".timeline .state", { hasText: "No event yet" }).waitFor()
@@ -254,10 +252,10 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     assert.strictEqual(await page.locator(".events .event").first().getAttribute("data-sequence"), "201")
     assert.isTrue(await line.evaluate((after, kept) => after === kept, before))
     await page.context().close()
-  }, 120_000)
+  })
 
   it("says in one sentence why a process does not move, and the rest when it is asked to", async () => {
-    const page = await open(browser, inspector.addressOf("processes", "batch/030"))
+    const page = await open(browser(), inspector.addressOf("processes", "batch/030"))
     const why = page.locator(".why")
     await why.locator(".why-sentence", { hasText: "batch/030 waits for the signal approve" }).waitFor()
     assert.isFalse(await why.locator("pre").isVisible())
@@ -267,10 +265,10 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.locator(".where", { hasText: "1 events" }).waitFor()
     assert.isTrue(await why.locator("pre").isVisible(), "it stays open while it is read")
     await page.context().close()
-  }, 120_000)
+  })
 
   it("a machine is stepped by hand: an event from its form, the next state, its commands", async () => {
-    const page = await open(browser, inspector.addressOf("machines", "process"))
+    const page = await open(browser(), inspector.addressOf("machines", "process"))
     await page.locator('[data-id="process.running.execution.unstarted"].active').waitFor()
     await page.getByLabel("event").first().selectOption("process.started")
     await page.getByRole("button", { name: "Send event" }).click()
@@ -279,7 +277,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
     await page.getByRole("button", { name: "Send event" }).click()
     await page.locator(".commands code", { hasText: "interruptBody" }).waitFor()
     await page.context().close()
-  }, 120_000)
+  })
 
   it("on a file the page says that it changes nothing, and the theme is kept", async () => {
     const folder = mkdtempSync(join(tmpdir(), "holdfast-page-"))
@@ -290,7 +288,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
       const onFile = Layer.provide(Inspector.layerFile({ filename }), quiet)
       const context = await Effect.runPromise(Layer.buildWithScope(onFile, scope))
       const { addressOf } = await Effect.runPromise(Effect.provide(Inspector.Inspector, context))
-      const page = await open(browser, addressOf("processes", "left-behind"))
+      const page = await open(browser(), addressOf("processes", "left-behind"))
       await page.locator(".mode.file", { hasText: "file, read-only" }).waitFor()
       await page.locator(".timeline .state", { hasText: "No event yet" }).waitFor()
       assert.isTrue(await page.getByRole("button", { name: "Cancel…" }).isDisabled())
@@ -305,7 +303,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
       await Effect.runPromise(Scope.close(scope, Exit.void))
       rmSync(folder, { recursive: true, force: true })
     }
-  }, 120_000)
+  })
 
   const views: ReadonlyArray<readonly [name: string, hash: string, ready: string]> = [
     ["empty", "#/processes", ".detail .state.empty"],
@@ -320,7 +318,7 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
 
   for (const colorScheme of ["light", "dark"] as const) {
     it(`every view is free of serious faults for those who cannot see or point: ${colorScheme}`, async () => {
-      const page = await open(browser, inspector.address, { colorScheme, viewport: { width: 1280, height: 800 } })
+      const page = await open(browser(), inspector.address, { colorScheme, viewport: { width: 1280, height: 800 } })
       const found: Array<string> = []
       for (const [name, hash, ready] of views) {
         await page.evaluate((to) => {
@@ -339,6 +337,6 @@ describe.skipIf(isWithoutBrowser)("the page in a browser", () => {
       await picture(page, `process-${colorScheme}-1920`)
       await page.context().close()
       assert.deepStrictEqual(found, [])
-    }, 120_000)
+    })
   }
 })

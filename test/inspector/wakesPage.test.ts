@@ -1,27 +1,19 @@
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Browser } from "playwright-core"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import { maxShown } from "../../src/inspector/views/wakes.ts"
 import { WakeOutbox } from "../../src/operations/WakeOutbox.ts"
 import { quiet, temporaryFolder, until } from "../support/hosts.ts"
 import { furnish, usual, wake, wakeHost } from "../support/wakeHost.ts"
-import { isWithoutBrowser, launch, open, picture } from "./browser.ts"
+import { open, picture } from "./browser.ts"
+import { inBrowser } from "./inBrowser.ts"
 
-describe.skipIf(isWithoutBrowser)("the outbox on the page", () => {
-  let browser: Browser
-
-  beforeAll(async () => {
-    browser = await launch()
-  }, 120_000)
-
-  afterAll(() => browser?.close())
-
+inBrowser("the outbox on the page", (browser) => {
   /** The page of whatever inspector is in context, at the outbox. */
   const outboxPage = Effect.flatMap(Inspector.Inspector, ({ addressOf }) =>
     Effect.acquireRelease(
-      Effect.promise(() => open(browser, addressOf("wakes"))),
+      Effect.promise(() => open(browser(), addressOf("wakes"))),
       (page) => Effect.promise(() => page.context().close())
     )
   )
@@ -69,29 +61,25 @@ describe.skipIf(isWithoutBrowser)("the outbox on the page", () => {
           Effect.provide(Layer.provide(Layer.provideMerge(Inspector.layerHost({ token: "secret" }), host), quiet))
         )
       })
-    },
-    120_000
+    }
   )
 
-  it.scopedLive(
-    "of a file cannot be redriven, and says how much of a large outbox is left off",
-    () =>
-      Effect.gen(function* () {
-        const filename = `${yield* temporaryFolder}/wakes.db`
-        yield* Effect.gen(function* () {
-          yield* furnish
-          yield* Effect.forEach(Array.from({ length: maxShown }), () => wake("busy"))
-        }).pipe(Effect.provide(wakeHost(filename)))
-        yield* Effect.gen(function* () {
-          const page = yield* outboxPage
-          yield* Effect.promise(async () => {
-            await page.locator(row("gone"), { hasText: "discarded target_gone" }).waitFor()
-            assert.isTrue(await page.getByRole("button", { name: "Redrive…" }).isDisabled())
-            await page.getByText("3 more are not shown: holdfast wakes lists all of them.").waitFor()
-            assert.strictEqual(await page.locator('[aria-label="Wakes"] tbody tr').count(), maxShown + 1)
-          })
-        }).pipe(Effect.provide(Layer.provide(Inspector.layerFile({ filename }), quiet)))
-      }),
-    120_000
+  it.scopedLive("of a file cannot be redriven, and says how much of a large outbox is left off", () =>
+    Effect.gen(function* () {
+      const filename = `${yield* temporaryFolder}/wakes.db`
+      yield* Effect.gen(function* () {
+        yield* furnish
+        yield* Effect.forEach(Array.from({ length: maxShown }), () => wake("busy"))
+      }).pipe(Effect.provide(wakeHost(filename)))
+      yield* Effect.gen(function* () {
+        const page = yield* outboxPage
+        yield* Effect.promise(async () => {
+          await page.locator(row("gone"), { hasText: "discarded target_gone" }).waitFor()
+          assert.isTrue(await page.getByRole("button", { name: "Redrive…" }).isDisabled())
+          await page.getByText("3 more are not shown: holdfast wakes lists all of them.").waitFor()
+          assert.strictEqual(await page.locator('[aria-label="Wakes"] tbody tr').count(), maxShown + 1)
+        })
+      }).pipe(Effect.provide(Layer.provide(Inspector.layerFile({ filename }), quiet)))
+    })
   )
 })

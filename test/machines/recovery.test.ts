@@ -169,9 +169,9 @@ const rules: ReadonlyArray<Rule> = [
     decides: exhausted
   },
   {
-    name: "begun rerunnable work out of attempts fails without running, although its cancel is pending",
+    name: "begun rerunnable work out of attempts is cancelled without running when its cancel is pending",
     when: { ...rerunnable, started: true, lease: unheld, cancel: true, attempt: "exceeded", engine: "present" },
-    decides: exhausted
+    decides: cancelled
   },
   {
     name: "owner-bound work out of attempts fails without running, engine or not",
@@ -293,7 +293,26 @@ const dueRules: ReadonlyArray<
     { ...rerunnable, waiting: true, dormant: false },
     777
   ],
-  ["rerunnable work that does not wait is due", { ...rerunnable, waiting: false }, 777],
+  [
+    "rerunnable work that does not wait and is counted as active is due",
+    { ...rerunnable, waiting: false, dormant: false },
+    777
+  ],
+  [
+    "rerunnable work that does not wait and has not begun is due",
+    { ...rerunnable, waiting: false, dormant: true, started: false },
+    777
+  ],
+  [
+    "rerunnable work that left memory without an open wait, as for a child, is moved by an event only",
+    { ...rerunnable, waiting: false, dormant: true, started: true, cancel: false },
+    null
+  ],
+  [
+    "rerunnable work that left memory for a child and is to be cancelled is due",
+    { ...rerunnable, waiting: false, dormant: true, started: true, cancel: true },
+    777
+  ],
   [
     "fresh owner-bound work with an open wait is moved by an event only",
     { ...fresh, waiting: true, dormant: true, cancel: false },

@@ -143,8 +143,10 @@ describe("the types every process has", () => {
   it("are none of those that only the runtime appends", () => {
     assert.deepStrictEqual([...EventType.reservedEventTypes].sort(), [
       "process.abandon_requested",
+      "process.child_ended",
       "process.external_ref_set",
       "process.resumed",
+      "process.signal_returned",
       "process.started",
       "process.suspended",
       "process.waiting",

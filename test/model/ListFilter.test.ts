@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import { processId } from "../../src/model/ids.ts"
 import type { ListFilter } from "../../src/model/ListFilter.ts"
-import { decode, listMode, matches } from "../../src/model/ListFilter.ts"
+import { check, decode, listMode, matches } from "../../src/model/ListFilter.ts"
 import type { ProcessStatus } from "../../src/model/ProcessRecord.ts"
 import * as ProcessRecord from "../../src/model/ProcessRecord.ts"
 import * as Registration from "../../src/model/Registration.ts"
@@ -68,6 +68,13 @@ describe("decoding what a model wrote", () => {
       const decoded = decode({ definition })
       assert.isTrue(Either.isLeft(decoded), "it was accepted")
       assert.match(Either.getOrThrow(Either.flip(decoded)).message, /`definition`/)
+    }
+  })
+
+  it("a program's filter that is named, but undefined, is refused: it would narrow nothing", () => {
+    for (const name of ["status", "definition", "waiting"]) {
+      const checked = check({ [name]: undefined })
+      assert.strictEqual(Either.isLeft(checked) ? checked.left.field : "accepted", `filter/${name}`)
     }
   })
 

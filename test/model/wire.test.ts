@@ -111,12 +111,12 @@ describe("what is missing, unknown or of the wrong type is refused by its path",
     ["appendRequest", { event_type: "note", payload: 1, replay: "k" }, "request/replay", /object/],
     ["handleSummary", changed("handleSummary", { process_id: "q" }), "handle_summary/process_id", /the same as `id`/],
     ["handleSummary", changed("handleSummary", { status: "paused" }), "handle_summary/status", /"running"|form/],
-    ["externalRef", { backend: "b", id: "1", metadata: { a: Number.NaN } }, "external_ref/metadata/a", /not JSON/],
+    ["externalRef", { backend: "b", id: "1", metadata: { a: Number.NaN } }, "external_ref/metadata/a", /is NaN/],
     [
       "externalRef",
       JSON.parse('{"backend":"b","id":"1","metadata":{"__proto__":1}}'),
       "external_ref/metadata/__proto__",
-      /not JSON/
+      /is named __proto__/
     ],
     ["registration", changed("registration", { event_types: [{}] }), "registration/event_types/0/name", /is missing/]
   ]

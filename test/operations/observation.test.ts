@@ -169,6 +169,7 @@ for (const [name, store] of stores) {
         assert.deepStrictEqual(yield* originated({ sessionId: "s" }, "running"), ["a", "b"])
         assert.deepStrictEqual(yield* originated({ sessionId: "s" }, "any"), ["a", "b", "c"])
         assert.deepStrictEqual(yield* originated({ sessionId: "s", agentFrameId: "f" }, "any"), ["b"])
+        assert.deepStrictEqual(yield* originated({ sessionId: "s", agentFrameId: "" }, "any"), ["a", "b", "c"])
         assert.deepStrictEqual(yield* originated({ sessionId: "t" }, "any"), [])
         assert.deepStrictEqual(yield* granted("running"), ["a", "d"])
         assert.deepStrictEqual(yield* granted("any"), ["a", "c", "d"])

@@ -11,11 +11,12 @@ import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { isFold } from "../../src/testing/evidence.ts"
+import { samples } from "../support/samples.ts"
 import type { Life, World } from "./schedules.ts"
 import { buryTheDead, make } from "./schedules.ts"
 
-/** How many orders are tried; `HOLDFAST_LONG` is set for the long variant of the suite. */
-const runs = process.env["HOLDFAST_LONG"] === undefined ? 500 : 10_000
+/** How many orders are tried. */
+const runs = samples(120, 10_000)
 
 const id = processId("p")
 const Go = Signal.make("go", { payload: Schema.String })
@@ -100,7 +101,7 @@ const played = (steps: ReadonlyArray<Step>) =>
     const ran: Array<string> = []
     const engine = waiter(ran)
     const world = yield* make
-    let life: Life = yield* world.boot(engine, timings)
+    let life: Life = yield* world.boot([engine], timings)
     let sent = 0
     const handle = Effect.map(Processes, (processes) => processes.handle(engine, id))
     const send = Effect.flatMap(handle, (to) => to.signal(Go, `signal ${++sent}`, { id: String(sent) }))
@@ -127,11 +128,11 @@ const played = (steps: ReadonlyArray<Step>) =>
           break
         case "crash":
           yield* life.crash
-          life = yield* world.boot(engine, timings)
+          life = yield* world.boot([engine], timings)
           break
         case "restart":
           yield* life.stop
-          life = yield* world.boot(engine, timings)
+          life = yield* world.boot([engine], timings)
           break
       }
       yield* world.turns(pause)
@@ -214,25 +215,21 @@ const judged = ({ world, ran, steps, log }: Played) =>
   }).pipe(Effect.provideService(ProcessStore, world.store))
 
 describe("a waiting body", () => {
-  it(
-    `loses no wake-up in ${runs} orders of signals, timeouts, cancels, crashes, restarts and passivations`,
-    async () => {
-      let dormant = 0
-      let crashed = 0
-      await FC.assert(
-        FC.asyncProperty(schedule, async (steps) => {
-          const outcome = await Effect.runPromise(played(steps))
-          await Effect.runPromise(judged(outcome))
-          buryTheDead()
-          if (outcome.log.some(({ payload }) => JSON.stringify(payload) === '{"reason":"passivated"}')) dormant += 1
-          if (outcome.log.filter(({ eventType }) => eventType === "process.started").length > 1) crashed += 1
-        }),
-        { numRuns: runs, endOnFailure: false }
-      )
-      // The orders come to what they are about.
-      assert.isAbove(dormant, runs / 10)
-      assert.isAbove(crashed, runs / 10)
-    },
-    60_000 + runs * 300
-  )
+  it(`loses no wake-up in ${runs} orders of signals, timeouts, cancels, crashes, restarts and passivations`, async () => {
+    let dormant = 0
+    let crashed = 0
+    await FC.assert(
+      FC.asyncProperty(schedule, async (steps) => {
+        const outcome = await Effect.runPromise(played(steps))
+        await Effect.runPromise(judged(outcome))
+        buryTheDead()
+        if (outcome.log.some(({ payload }) => JSON.stringify(payload) === '{"reason":"passivated"}')) dormant += 1
+        if (outcome.log.filter(({ eventType }) => eventType === "process.started").length > 1) crashed += 1
+      }),
+      { numRuns: runs, endOnFailure: false }
+    )
+    // The orders come to what they are about.
+    assert.isAbove(dormant, runs / 10)
+    assert.isAbove(crashed, runs / 10)
+  })
 })

@@ -3,12 +3,9 @@
  *
  * Invariant: a host that crashed does nothing any more: its store never answers it, and its clock never rings. Its leases stay.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import { globalValue } from "effect/GlobalValue"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
@@ -18,7 +15,8 @@ import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import { Worker } from "../../src/runtime/worker/Worker.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import type { ProcessStore } from "../../src/store/ProcessStore.ts"
-import { hostOn } from "../supervision/harness.ts"
+import { hostOn } from "../support/hosts.ts"
+import * as Time from "../support/time.ts"
 
 /** One host of the world. */
 export interface Life {
@@ -29,6 +27,7 @@ export interface Life {
   /** Looks for bodies to put away, as the host itself does at least every second. */
   readonly passivate: Effect.Effect<void>
   readonly crash: Effect.Effect<void>
+  readonly isAlive: () => boolean
   readonly stop: Effect.Effect<void>
 }
 
@@ -36,107 +35,66 @@ export interface Life {
 export interface World {
   readonly store: typeof ProcessStore.Service
   readonly nowMs: () => number
-  readonly boot: (engine: Engine.Runnable<never>, options: RuntimeOptions) => Effect.Effect<Life>
+  readonly boot: (
+    engines: ReadonlyArray<Engine.Runnable<never>>,
+    options: RuntimeOptions,
+    /** It crashes with this commit of its own: the commit is in the store, and the host does not hear of it. */
+    lastCommit?: number
+  ) => Effect.Effect<Life>
   /** Lets everybody who has something to do do a little of it, while the clock stands still. */
   readonly turns: (count: number) => Effect.Effect<void>
   /** Lets time pass: whatever is due on the way happens on the way. */
   readonly advance: (ms: number) => Effect.Effect<void>
 }
 
-interface Alarm {
-  readonly atMs: number
-  readonly ring: () => void
-}
-
-/** How often the world may ring before something that should have ended counts as hanging. */
-const mostRings = 20_000
-
 /** Makes an empty world. */
 export const make: Effect.Effect<World> = Effect.gen(function* () {
-  let nowMs = 1_700_000_000_000
-  const alarms = new Set<Alarm>()
-  const clockFor = (isAlive: () => boolean): Clock.Clock => {
-    const nanos = () => BigInt(nowMs) * 1_000_000n
-    return {
-      [Clock.ClockTypeId]: Clock.ClockTypeId,
-      unsafeCurrentTimeMillis: () => nowMs,
-      unsafeCurrentTimeNanos: nanos,
-      currentTimeMillis: Effect.sync(() => nowMs),
-      currentTimeNanos: Effect.sync(nanos),
-      sleep: (duration) =>
-        Effect.async<void>((resume) => {
-          const ring = () => (isAlive() ? resume(Effect.void) : undefined)
-          const alarm = { atMs: nowMs + Duration.toMillis(duration), ring }
-          alarms.add(alarm)
-          return Effect.sync(() => alarms.delete(alarm))
-        })
-    }
-  }
-  const clock = clockFor(() => true)
-  const store = yield* Effect.withClock(MemoryStore.make, clock)
-
-  const turns: World["turns"] = (count) =>
-    Effect.async<void>((resume) => {
-      const turn = (left: number): unknown => (left === 0 ? resume(Effect.void) : setImmediate(() => turn(left - 1)))
-      turn(count)
-    })
-
-  /** Rings the next alarm that is due by then; answers whether there was one. */
-  const ring = (byMs: number): boolean => {
-    let next: Alarm | undefined
-    for (const alarm of alarms) if (next === undefined || alarm.atMs < next.atMs) next = alarm
-    if (next === undefined || next.atMs > byMs) return false
-    alarms.delete(next)
-    nowMs = Math.max(nowMs, next.atMs)
-    next.ring()
-    return true
-  }
+  const time = Time.make(1_700_000_000_000)
+  const { nowMs, ring, turns } = time
+  const store = yield* Effect.withClock(MemoryStore.make, time.clock())
 
   const advance: World["advance"] = (ms) =>
     Effect.gen(function* () {
-      const untilMs = nowMs + ms
+      const untilMs = nowMs() + ms
       yield* turns(3)
       while (ring(untilMs)) yield* turns(3)
-      nowMs = untilMs
+      time.leap(untilMs - nowMs())
       yield* turns(3)
     })
 
-  const driven = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.gen(function* () {
-      const fiber = yield* Effect.fork(effect)
-      for (let rings = 0; fiber.unsafePoll() === null; rings++) {
-        if (rings > mostRings) return yield* Effect.dieMessage("it does not end, however much time passes")
-        yield* turns(3)
-        if (fiber.unsafePoll() === null) ring(Number.POSITIVE_INFINITY)
-      }
-      return yield* Fiber.join(fiber)
-    })
-
-  const boot: World["boot"] = (engine, options) =>
+  const boot: World["boot"] = (engines, options, lastCommit = Number.POSITIVE_INFINITY) =>
     Effect.gen(function* () {
       let isAlive = true
-      const own = Effect.withClock(clockFor(() => isAlive))
+      let commits = 0
+      const own = Effect.withClock(time.clock(() => isAlive))
       const scope = yield* Scope.make()
       const host = hostOn(
-        mortal(store, () => isAlive),
-        [engine],
+        mortal(
+          store,
+          () => isAlive,
+          () => {
+            if (++commits >= lastCommit) isAlive = false
+          }
+        ),
+        engines,
         options
       )
-      const context = yield* driven(own(Effect.orDie(Layer.buildWithScope(host, scope))))
+      const context = yield* time.drive(own(Effect.orDie(Layer.buildWithScope(host, scope))))
       const inside = <A, E>(effect: Effect.Effect<A, E, SingleHost.HostServices>): Effect.Effect<A, E> =>
         own(Effect.provide(effect, context as Context.Context<SingleHost.HostServices>)) // the store is among what it merged
       return {
-        run: (effect) => driven(inside(effect)),
+        run: (effect) => time.drive(inside(effect)),
         begin: (effect) => Effect.asVoid(Effect.forkDaemon(Effect.exit(inside(effect)))),
-        passivate: Effect.sync(() => Context.unsafeGet(context, Worker).running.passivate(nowMs)),
+        passivate: Effect.sync(() => Context.unsafeGet(context, Worker).running.passivate(nowMs())),
+        isAlive: () => isAlive,
         crash: Effect.sync(() => {
           isAlive = false
         }),
-        stop: driven(own(Scope.close(scope, Exit.void)))
+        stop: time.drive(own(Scope.close(scope, Exit.void)))
       }
     })
 
-  return { store, nowMs: () => nowMs, boot, turns, advance }
+  return { store, nowMs, boot, turns, advance }
 })
 
 /**
@@ -168,9 +126,16 @@ globalThis.setInterval = ((...args: Parameters<typeof begin>) => {
 const longestIntervalMs = 2 ** 31 - 1
 
 /** A store that never answers once its host is dead, nor tells it of commits. */
-const mortal = (store: typeof ProcessStore.Service, isAlive: () => boolean): typeof ProcessStore.Service => {
+const mortal = (
+  store: typeof ProcessStore.Service,
+  isAlive: () => boolean,
+  onCommit: () => void
+): typeof ProcessStore.Service => {
   const guard = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.suspend(() => (isAlive() ? effect : Effect.async<A>(() => undefined)))
+    Effect.suspend(() => (isAlive() ? effect : Effect.async<A>(() => undefined))).pipe(
+      // An answer to what it asked before does not come, either.
+      Effect.onExit(() => (isAlive() ? Effect.void : Effect.async<void>(() => undefined)))
+    )
   const guarded = (value: unknown): unknown => {
     if (Effect.isEffect(value)) return guard(value)
     if (typeof value !== "function") return value
@@ -179,6 +144,7 @@ const mortal = (store: typeof ProcessStore.Service, isAlive: () => boolean): typ
   const all = (part: object) => Object.fromEntries(Object.entries(part).map(([key, value]) => [key, guarded(value)]))
   return {
     ...(all(store) as unknown as typeof ProcessStore.Service), // the same operations, each behind the guard
+    transact: (plan, decide) => guard(Effect.tap(store.transact(plan, decide), () => Effect.sync(onCommit))),
     parts: store.parts,
     execution: all(store.execution) as unknown as typeof store.execution, // as above
     onCommit: (listener) => store.onCommit((changes) => (isAlive() ? listener(changes) : undefined))

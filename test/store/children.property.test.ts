@@ -20,6 +20,7 @@ import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { texts } from "../../src/store/sqlite/statements.ts"
 import { lawEnv } from "../../src/testing/Certify.ts"
 import { outputs, registeredOf, registrationOf } from "../../src/testing/fixtures.ts"
+import { samples } from "../support/samples.ts"
 
 /** The family: process `n` is the child of process `parents[n]`; 0 is the root. */
 const parents = [undefined, 0, 0, 1, 1, 2, 3, 3, 5] as const
@@ -43,7 +44,7 @@ const scenario = FastCheck.record({
   together: FastCheck.constantFrom(1, 4, 40)
 })
 
-const runs = process.env["HOLDFAST_LONG"] === undefined ? 60 : 2_000
+const runs = samples(60, 2_000)
 
 const temporaryFile = Layer.unwrapScoped(
   Effect.map(

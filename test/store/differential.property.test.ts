@@ -33,10 +33,11 @@ import { keptOf } from "../../src/testing/evidence.ts"
 import { begin, registrationOf } from "../../src/testing/fixtures.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Law from "../../src/testing/Law.ts"
+import { samples } from "../support/samples.ts"
 import { temporaryFile } from "./sqliteFixtures.ts"
 
-/** How many random lists are run; `HOLDFAST_LONG` is set for the long variant of the suite. */
-const runs = Number(process.env["HOLDFAST_RUNS"] ?? (process.env["HOLDFAST_LONG"] === undefined ? 300 : 10_000))
+/** How many random lists are run. */
+const runs = samples(100, 10_000)
 
 /** One store with all that is built on it, and how far its feed has been read. */
 interface Side {
@@ -150,7 +151,7 @@ const perform = (
         const presented = lease(asked.lease)
         const found = yield* Effect.flatMap(ProcessStore, ({ find }) => find(presented.processId))
         const open = found._tag === "Present" ? found.row.snapshot.context.waits.map(({ kind }) => kind.key) : []
-        return yield* activations.suspend(presented, "passivated", asked.parked ? open : ["ended"])
+        return yield* activations.suspend(presented, "passivated", { waits: asked.parked ? open : ["ended"] })
       }
       case "FireTimers":
         return yield* executions.fireTimers(id(asked.process))
@@ -480,21 +481,17 @@ const broken: Readonly<Record<string, Parameters<typeof memoryAndBroken>[0]>> = 
 }
 
 describe("random operations", () => {
-  it(
-    `memory and SQLite agree on ${runs} random lists of operations, after every one of them`,
-    async () => {
-      assert.strictEqual(await search(memoryAndSqlite, runs), undefined)
-      const never = [...seen].filter(([, { answered }]) => answered === 0).map(([tag]) => tag)
-      assert.deepStrictEqual(never, [], "operations that were never answered")
-    },
-    240_000 + runs * 200
-  )
+  it(`memory and SQLite agree on ${runs} random lists of operations, after every one of them`, async () => {
+    assert.strictEqual(await search(memoryAndSqlite, runs), undefined)
+    const never = [...seen].filter(([, { answered }]) => answered === 0).map(([tag]) => tag)
+    assert.deepStrictEqual(never, [], "operations that were never answered")
+  })
 
   for (const [fault, tamper] of Object.entries(broken)) {
     it(`a store that ${fault} is found, and a short list that shows it is printed`, async () => {
       const found = await search(memoryAndBroken(tamper), 2_000)
       assert.match(found ?? "", /seed -?\d+, path [\d:]+/)
       assert.isAtMost((found ?? "").split("\n").filter((line) => line.startsWith("  {")).length, 6, found)
-    }, 240_000)
+    })
   }
 })

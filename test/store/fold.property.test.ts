@@ -23,6 +23,7 @@ import { isFold, keptOf } from "../../src/testing/evidence.ts"
 import { begin, registrationOf } from "../../src/testing/fixtures.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Law from "../../src/testing/Law.ts"
+import { samples } from "../support/samples.ts"
 
 /** The same histories happen in memory and in a file; a second store on that file reads what really is in it. */
 class Worlds extends Context.Tag("test/Worlds")<
@@ -245,7 +246,7 @@ layer(worlds)("random histories", (it) => {
         const listed = yield* Effect.provide(lists(here), memory)
         assert.deepStrictEqual(yield* Effect.provide(lists(there), sqlite), listed)
       }),
-    { fastCheck: { numRuns: 200 }, timeout: 180_000 }
+    { fastCheck: { numRuns: samples(60, 2_000) } }
   )
 
   it.effect("after all of them, both list the same processes in the same order", () =>

@@ -2,13 +2,10 @@
  * A second OS process on the file of a store: it performs the operations it is asked for, at the time it is told.
  *
  * Requests and answers are lines of JSON on a socket. The rival ends when whoever asked goes away.
- *
- * usage: node rival.js <database> <socket>
  */
 import type { Socket } from "node:net"
 import { createServer } from "node:net"
 import { createInterface } from "node:readline"
-import { pathToFileURL } from "node:url"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -138,7 +135,7 @@ const settableClock = () => {
   }
 }
 
-const serve = (filename: string, socketPath: string) =>
+export const serve = (filename: string, socketPath: string) =>
   Effect.gen(function* () {
     const { lawClock, set } = settableClock()
     const store = SqliteStore.layer({ filename, synchronous: "NORMAL" })
@@ -163,9 +160,3 @@ const serve = (filename: string, socketPath: string) =>
       createServer(answer).listen(socketPath, () => process.stdout.write("listening\n"))
     })
   })
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const [, , filename = "", socketPath = ""] = process.argv
-  await Effect.runPromise(Effect.scoped(serve(filename, socketPath)))
-  process.exit(0)
-}

@@ -405,7 +405,7 @@ describe("query plans", () => {
       assert.include(
         planOf(
           db,
-          reads.find((sql) => sql.includes("sequence >"))
+          reads.find((sql) => sql.includes("AND sequence >"))
         ),
         "SEARCH event USING PRIMARY KEY (pk=? AND sequence>?)"
       )

@@ -36,10 +36,18 @@ export const temporaryFolder = Effect.acquireRelease(
 /** A file name in a folder that is gone afterwards. */
 export const temporaryFile = Effect.map(temporaryFolder, (folder) => join(folder, "store.db"))
 
+/** What arrives together is one group, however slow the machine is. */
+export const wholeGroups = { maxBatchMs: 3_600_000 }
+
 /** Opens a store with everything that is built on it. */
 export const open = (filename: string, options: Omit<SqliteStoreOptions, "filename"> = {}) =>
   Effect.gen(function* () {
-    const store = yield* SqliteStore.make({ filename, synchronous: "NORMAL", ...options })
+    const store = yield* SqliteStore.make({
+      filename,
+      synchronous: "NORMAL",
+      ...options,
+      writer: { ...wholeGroups, ...options.writer }
+    })
     const registry = yield* Effect.provideService(Registry.make, ProcessStore, store)
     const activations = yield* Effect.provideService(Activations.make, ProcessStore, store)
     const leases = yield* Leases.make.pipe(

@@ -20,6 +20,8 @@ import { allLaws, lawsBySubject } from "../../src/testing/Certify.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Env from "../../src/testing/Law.ts"
 import * as Children from "../support/children.ts"
+import { patienceMs } from "../support/patience.ts"
+import { isLong } from "../support/samples.ts"
 import type { Answer, Operations, Request, Service } from "./rival.ts"
 import { call, errorOf, revived, servicesOf } from "./rival.ts"
 import { temporaryFolder } from "./sqliteFixtures.ts"
@@ -40,9 +42,6 @@ const notAcross: Readonly<Record<string, string>> = {
   "own writes are no changes of elsewhere": "here every second write is another's"
 }
 
-/** How long one answer may take. */
-const patience = "8 seconds"
-
 /** Another OS process on the same file, which performs what it is asked for. */
 interface Rival {
   readonly ask: (request: Omit<Request, "id">) => Effect.Effect<unknown, { readonly _tag: string }>
@@ -52,7 +51,7 @@ const rivalOn = (filename: string, folder: string) =>
   Effect.gen(function* () {
     const socketPath = join(folder, "rival")
     const child = yield* Effect.acquireRelease(
-      Effect.sync(() => Children.start("test/store/rival.js", [filename, socketPath])),
+      Effect.sync(() => Children.start("test/store/rivalProgram.js", [filename, socketPath])),
       (started) => Effect.sync(() => started.process.kill("SIGKILL"))
     )
     yield* Effect.promise(() => child.saw(/listening/))
@@ -82,7 +81,7 @@ const rivalOn = (filename: string, folder: string) =>
         socket.write(`${JSON.stringify({ ...request, id })}\n`)
       }).pipe(
         Effect.timeoutFailCause({
-          duration: patience,
+          duration: patienceMs,
           onTimeout: () => Cause.die(new Error(`no answer: ${child.errors.join("\n")}`))
         })
       )
@@ -159,14 +158,17 @@ let kept = 0
 
 afterAll(() => {
   process.stdout.write(
-    `${kept} of ${2 * allLaws.length} laws are kept by the sqlite store with two OS processes, each first once; the others are skipped with their reason\n`
+    `${kept} laws are kept by the sqlite store with two OS processes; the others are skipped with their reason\n`
   )
 })
 
+// Which process begins changes what each does. A run lets the one begin every second law and the other the rest; a long run
+// lets both begin each.
 for (const first of ["here", "there"] as const) {
-  layer(Layer.fresh(twoProcesses), { timeout: 30_000 })(`two OS processes by turns, the first turn ${first}`, (it) => {
+  layer(Layer.fresh(twoProcesses))(`two OS processes by turns, the first turn ${first}`, (it) => {
     for (const [subject, laws] of Object.entries(lawsBySubject)) {
-      for (const law of laws) {
+      for (const [index, law] of laws.entries()) {
+        if (!isLong && (index % 2 === 0) !== (first === "here")) continue
         const title = `${subject}: ${law.name} (${law.section})`
         const reason = notAcross[law.name]
         if (reason !== undefined) {

@@ -1,5 +1,6 @@
 /**
- * A reporter that ends a test run with one line for programs: `N passed, N failed`.
+ * A reporter that ends a test run with one line for programs: `N passed, N failed`. Before it stands one line for each reason
+ * why tests were left out, where a title gives one in parentheses: `(left out: no browser)`.
  *
  * Invariant: nothing that fails goes uncounted. What fails outside a test (a file that does not load, a hook, an unhandled
  * error) counts as one failure.
@@ -14,6 +15,7 @@ export interface TestCounts {
 
 /** What counts of a file, a suite or a test. */
 export interface CountedTask {
+  readonly name?: string
   readonly type: "suite" | "test"
   readonly result?: { readonly state: string; readonly errors?: ReadonlyArray<unknown> }
   readonly tasks?: ReadonlyArray<CountedTask>
@@ -26,6 +28,7 @@ export interface CountedTask {
  */
 export const countReporter = (): Reporter => ({
   onFinished: (files = [], errors = []) => {
+    for (const [reason, count] of leftOutOf(files)) console.log(`${count} tests are left out: ${reason}`)
     const { passed, failed } = countsOf(files, errors.length)
     console.log(`${passed} passed, ${failed} failed`)
   }
@@ -42,6 +45,20 @@ export const countsOf = (files: ReadonlyArray<CountedTask>, unhandledErrors: num
       tasks.filter(failedAsSuite).length +
       unhandledErrors
   }
+}
+
+/** How many tests were left out, by the reason that their own title or that of a suite around them gives. */
+export const leftOutOf = (
+  tasks: ReadonlyArray<CountedTask>,
+  around?: string,
+  counts: Map<string, number> = new Map()
+): ReadonlyMap<string, number> => {
+  for (const { name = "", type, tasks: inner = [] } of tasks) {
+    const reason = /\(left out: (.*)\)$/.exec(name)?.[1] ?? around
+    if (type === "test" && reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1)
+    leftOutOf(inner, reason, counts)
+  }
+  return counts
 }
 
 const within = (task: CountedTask): ReadonlyArray<CountedTask> => [task, ...(task.tasks ?? []).flatMap(within)]

@@ -5,6 +5,8 @@ import type { ChildProcess } from "node:child_process"
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { patienceMs } from "./patience.ts"
+import { programAt } from "./programs.ts"
 
 /** The root of the project, wherever this file runs from. */
 export const root: string = fileURLToPath(new URL("../../", import.meta.url)).replace(/dist\/$/, "")
@@ -22,7 +24,7 @@ export interface Child {
 
 /** Starts `node <dist file> …args`. */
 export const start = (script: string, args: ReadonlyArray<string>, options: { readonly cwd?: string } = {}): Child => {
-  const child = spawn(process.execPath, [`${root}dist/${script}`, ...args], {
+  const child = spawn(process.execPath, [programAt(script), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     cwd: options.cwd ?? root
   })
@@ -67,7 +69,7 @@ export const start = (script: string, args: ReadonlyArray<string>, options: { re
     process: child,
     lines,
     errors,
-    saw: (pattern, boundMs = 20_000) => within(boundMs, `did not see ${pattern}`, seen(pattern)),
-    ended: (boundMs = 30_000) => within(boundMs, "did not end", exit)
+    saw: (pattern, boundMs = patienceMs) => within(boundMs, `did not see ${pattern}`, seen(pattern)),
+    ended: (boundMs = patienceMs) => within(boundMs, "did not end", exit)
   }
 }

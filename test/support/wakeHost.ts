@@ -3,7 +3,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as SingleHost from "../../src/host/SingleHost.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Authority from "../../src/operations/decisions/authority.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
@@ -12,7 +11,7 @@ import { WakeTimings } from "../../src/store/Outbox.ts"
 import type { SinkAnswer } from "../../src/supervision/WakeSink.ts"
 import * as WakeSink from "../../src/supervision/WakeSink.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
-import { fast, quiet, until } from "./hosts.ts"
+import { sqlite, until } from "./hosts.ts"
 
 /** How a session answers; `undefined`: not before the test is over. */
 export type AnswerOf = (session: string) => SinkAnswer["_tag"] | undefined
@@ -20,16 +19,13 @@ export type AnswerOf = (session: string) => SinkAnswer["_tag"] | undefined
 /** The host; its sink asks each time how a session answers. */
 export const wakeHost = (filename: string, answerOf: AnswerOf = usual) =>
   Layer.provide(
-    SingleHost.layerSqlite({
-      ...fast,
-      filename,
-      engines: [],
+    sqlite(filename, [], {
       wakeSink: WakeSink.layer(({ targetSessionId }) => {
         const answer = answerOf(targetSessionId)
         return answer === undefined ? Effect.never : Effect.succeed({ _tag: answer })
       })
     }),
-    Layer.merge(quiet, Layer.succeed(WakeTimings, { expiryMs: 3_600_000, claimMs: 600_000 }))
+    Layer.succeed(WakeTimings, { expiryMs: 3_600_000, claimMs: 600_000 })
   )
 
 /** The usual answers: the process `there` is heard, `busy` waits for an answer, `gone` has nobody to tell. */

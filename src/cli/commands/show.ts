@@ -10,6 +10,7 @@ import { showAll } from "../../explain/redaction.ts"
 import { ago, holderName, moment, quoted } from "../../explain/remedies.ts"
 import { brief } from "../../explain/render.ts"
 import { journalView } from "../../inspector/views/process.ts"
+import { textOf } from "../../model/Failure.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import { originatorScopeId } from "../../model/Provenance.ts"
@@ -22,7 +23,7 @@ import * as Shared from "../options.ts"
 import { eventTable, journalTable, nameOf, pairs, printAll } from "../rows.ts"
 import type { Screen } from "../Screen.ts"
 import { TheScreen } from "../Screen.ts"
-import { compact } from "../table.ts"
+import { compact, harmless } from "../table.ts"
 
 const options = {
   id: Shared.id,
@@ -56,6 +57,10 @@ export const command = Command.make("show", options, ({ id, db, json, events: mo
       const nowMs = yield* Clock.currentTimeMillis
       yield* printAll(screen, pairs(screen, fieldsOf(row, because === undefined ? "" : brief(because, nowMs), nowMs)))
       yield* printAll(screen, ["", ...eventTable(screen, events)])
+      const { status } = recordOf(row)
+      if (status._tag === "Failed" && status.output._tag === "Failure" && status.output.thrown !== undefined) {
+        yield* printAll(screen, ["", "thrown:", ...textOf(status.output.thrown).split("\n").map(harmless)])
+      }
       if (journal.length > 0) yield* printAll(screen, ["", ...journalTable(screen, journal.slice(-most))])
       yield* hint(screen, id, row)
     })

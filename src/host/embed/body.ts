@@ -1,49 +1,64 @@
 /**
- * Bodies and handles of Promises: what a body sees of its process, how it becomes a body that the runtime runs, and a process's
- * address whose answers are Promises and whose streams are async iterables.
+ * Bodies of Promises: what a body sees of its process, and how it becomes a body that the runtime runs.
  *
  * Invariant: an activation ends only when its Promise has settled, and keeps its lease until then, so that no other worker runs
- * the process meanwhile. A caller that stops waiting stops only that; the process goes on.
+ * the process meanwhile.
  */
 
-import * as Chunk from "effect/Chunk"
+import { AsyncLocalStorage } from "node:async_hooks"
+import { setMaxListeners } from "node:events"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
-import type * as Runtime from "effect/Runtime"
+import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Schema from "effect/Schema"
 import type { EnvironmentSpec } from "../../model/Environment.ts"
 import * as Errors from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { ChildOptions, ExecutionContext } from "../../runtime/body/ExecutionContext.ts"
 import type { Surroundings } from "../../runtime/body/Surroundings.ts"
-import type { ProcessHandle } from "../../runtime/client/ProcessHandle.ts"
-import type { AnySignal, EventDefinition, PayloadOf, Signal } from "../../runtime/engine/Signal.ts"
+import type { AnyStepOptions } from "../../runtime/body/step.ts"
+import { fits } from "../../runtime/engine/outcomes.ts"
+import type { AnySignal, EventDefinition, Signal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { Trigger } from "../../runtime/HostServices.ts"
+import type { Handle, Reach } from "./handle.ts"
+import { handleOf } from "./handle.ts"
 
 /** How a step is recorded and tried. */
 export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
   /** Stores the value and reads it back. @default the value must be JSON as it is */
   readonly schema?: Schema.Schema<Value, ValueWire>
   /**
-   * Stores an error of this type and reads it back, so that a body that runs again meets the same one. Any other error is
-   * then a defect: it is neither recorded nor tried again.
+   * Stores an error of this type and reads it back, so that the body meets it as it is. Any other error is not tried again.
    *
-   * @default no error is recorded: the step is tried anew when the body runs again
+   * @default the body meets every error as `StepFailed`
    */
   readonly error?: Schema.Schema<Failure, FailureWire>
+  /** `success`: a failure is not recorded, and the step is tried anew when the body runs again. @default "outcome" */
+  readonly record?: "outcome" | "success"
   /** How often to try a failed step again, after which pause; each pause is twice the one before. @default never */
   readonly retry?: { readonly times: number; readonly delay: Duration.DurationInput }
 }
+
+/** Lets go of a wait: once the signal is aborted it takes no signal, fires no timer, and rejects with the signal's reason. */
+export interface Abortable {
+  readonly signal?: AbortSignal
+}
+
+/** Branches by name, each with a context of its own. */
+export type Branches<Values> = {
+  readonly [Name in keyof Values]: (context: BodyContext) => PromiseLike<Values[Name]> | Values[Name]
+}
+
+/** Which branch was the first, and what it came to. */
+export type Winner<Values> = {
+  readonly [Name in keyof Values]: { readonly winner: Name; readonly value: Values[Name] }
+}[keyof Values]
 
 /**
  * What a body sees of the process it runs in: the operations of `ExecutionContext` as Promises.
@@ -55,11 +70,15 @@ export interface BodyContext {
   readonly processId: ProcessId
   readonly attempt: number
   readonly fencingToken: number
-  /** Aborted when the body is interrupted: by a cancel, a stopping host, a lost lease, or a passivation. */
+  /**
+   * Aborted when the body is interrupted: by a cancel, a stopping host, a lost lease, or a passivation. After a cancel, what the
+   * body asks for anew is done, so that it can clean up; a value that it then answers is its end.
+   */
   readonly abortSignal: AbortSignal
   /**
-   * Runs a function once and records its outcome; a body that runs again gets that, and the function is not called.
-   * The signal it is handed is aborted when the body is interrupted.
+   * Runs a function once and records what it came to, value or failure; a body that runs again gets that, and the function is
+   * not called. The signal it is handed is aborted when the body is interrupted. Rejects with an error of the schema, or with
+   * `StepFailed`.
    */
   readonly step: <Value, ValueWire = Value, Failure = never, FailureWire = Failure>(
     name: string,
@@ -68,10 +87,14 @@ export interface BodyContext {
   ) => Promise<Value>
   /** Names a branch: what it does through the context it is handed may use names that other branches use at the same time. */
   readonly scope: <A>(name: string, run: (context: BodyContext) => A | Promise<A>) => Promise<A>
-  readonly sleep: (duration: Duration.DurationInput, options?: { readonly name?: string }) => Promise<void>
+  /** Runs branches at once, and answers with the first that settles. The others are let go of before the body goes on. */
+  readonly race: <Values extends object>(branches: Branches<Values>) => Promise<Winner<Values>>
+  /** Runs branches at once, and answers when all have settled. When one rejects, the others are let go of first. */
+  readonly all: <Values extends object>(branches: Branches<Values>) => Promise<Values>
+  readonly sleep: (duration: Duration.DurationInput, options?: { readonly name?: string } & Abortable) => Promise<void>
   readonly awaitSignal: <Name extends string, Payload>(
     signal: Signal<Name, Payload>,
-    options?: { readonly timeout?: Duration.DurationInput; readonly name?: string }
+    options?: { readonly timeout?: Duration.DurationInput; readonly name?: string } & Abortable
   ) => Promise<Payload>
   readonly signal: <Name extends string, Payload>(
     target: ProcessId | string,
@@ -86,12 +109,17 @@ export interface BodyContext {
   ) => Promise<ProcessEvent>
   readonly now: () => Promise<number>
   readonly random: () => Promise<number>
+  readonly patched: (name: string) => Promise<boolean>
   readonly phase: <A>(name: string, run: () => A | Promise<A>) => Promise<A>
   readonly surroundings: () => Promise<BodySurroundings>
   readonly start: <Payload, Success, Failure, Signals extends AnySignal = never>(
     startable: Startable<Payload, Success, Failure, Signals>,
     options: ChildOptions<Payload>
   ) => Promise<Handle<Success, Signals>>
+  readonly attach: <Payload, Success, Failure, Signals extends AnySignal = never>(
+    startable: Startable<Payload, Success, Failure, Signals>,
+    id: ProcessId | string
+  ) => Handle<Success, Signals>
 }
 
 /** What surrounds a body. Each default, where the host supplies nothing, is that of the service. */
@@ -128,203 +156,220 @@ export const bodyOf =
     promised: Promised
   ) =>
   (payload: Payload, context: ExecutionContext): Effect.Effect<Success, Failure | RuntimeError> =>
-    Effect.flatMap(Effect.runtime<never>(), (runtime) => {
+    Effect.flatMap(present, (runtime) => {
+      const { abortSignal } = context
       const over = new AbortController()
-      const underWay = new Set<Promise<unknown>>()
-      const reachIn = (within: Runtime.Runtime<never>, abortSignal: AbortSignal): Reach => {
-        const perform: Perform = (effect, options) => {
-          const answer = promised(within, [over.signal, abortSignal, options?.signal])(effect)
-          const settled: Promise<unknown> = answer.then(ignore, ignore).finally(() => underWay.delete(settled))
-          underWay.add(settled)
-          return answer
-        }
-        return { wait: perform, act: perform, release: promised(within, []) }
-      }
-      // What the body began and did not wait for ends with it.
-      const end = Effect.promise(() => {
-        over.abort(new Errors.OutsideProcess({ processId: context.processId }))
-        return Promise.all(underWay)
+      /** Aborted with the body. After a cancel there is a new one, for what cleans up. */
+      let current = new AbortController()
+      setMaxListeners(0, over.signal, abortSignal)
+      abortSignal.addEventListener("abort", () => {
+        const interrupted = current
+        if (causeOf(abortSignal) === "cancel") current = new AbortController()
+        interrupted.abort(abortSignal.reason)
       })
-      return fromPromise((signal) => run(payload, contextOf(context, signal, runtime, reachIn))).pipe(
-        Effect.catchAll((thrown) => (isFailure(thrown, error) ? Effect.fail(thrown) : Effect.die(thrown))),
-        Effect.ensuring(end)
+      const performer: Performer = (within, branch) => (operation, effect, signal) => {
+        const inside = runningStep.getStore()
+        if (inside?.context === context) {
+          const { step } = inside
+          return Promise.reject(new Errors.InsideStep({ processId: context.processId, step, operation }))
+        }
+        setMaxListeners(0, current.signal)
+        return promised(within, [over.signal, current.signal, branch, signal])(effect)
+      }
+      const release = promised(runtime, [])
+      return fromPromise(() =>
+        run(payload, contextOf(context, { runtime, signal: undefined }, performer, release))
+      ).pipe(
+        Effect.matchEffect({
+          onSuccess: (value) =>
+            abortSignal.aborted && causeOf(abortSignal) !== "cancel" ? Effect.interrupt : Effect.succeed(value),
+          onFailure: (thrown) => {
+            if (abortSignal.aborted) return Effect.interrupt
+            return isFailure(thrown, error) ? Effect.fail(thrown) : Effect.die(thrown)
+          }
+        }),
+        // What the body began and did not wait for ends with it, once its end is known.
+        Effect.ensuring(
+          Effect.sync(() => {
+            setImmediate(() => over.abort(new Errors.OutsideProcess({ processId: context.processId })))
+          })
+        ),
+        Effect.uninterruptible
       )
     })
 
+/** The present runtime, for operations: a body waits for its Promise without interruption, its operations can be interrupted. */
+const present = Effect.map(Effect.runtime<never>(), Runtime.enableRuntimeFlag(RuntimeFlags.Interruption))
+
+/** Why a host interrupts a body. */
+const causeOf = ({ reason }: AbortSignal): unknown => (reason instanceof Error ? reason.cause : undefined)
+
+/** The step that a function runs in, wherever its Promises take it. */
+const runningStep = new AsyncLocalStorage<{ readonly context: ExecutionContext; readonly step: string }>()
+
+/** Carries out operations of one branch: where its names are known, and until its signal is aborted. */
+interface Branch {
+  readonly runtime: Runtime.Runtime<never>
+  readonly signal: AbortSignal | undefined
+}
+
+type Performer = (
+  within: Runtime.Runtime<never>,
+  branch: AbortSignal | undefined
+) => <A, E>(operation: string, effect: Effect.Effect<A, E>, signal?: AbortSignal | undefined) => Promise<A>
+
 const contextOf = (
   context: ExecutionContext,
-  abortSignal: AbortSignal,
-  runtime: Runtime.Runtime<never>,
-  reachIn: (within: Runtime.Runtime<never>, abortSignal: AbortSignal) => Reach
+  { runtime, signal: branchSignal }: Branch,
+  performer: Performer,
+  release: Reach["release"]
 ): BodyContext => {
-  const reach = reachIn(runtime, abortSignal)
-  const perform = reach.act
+  const perform = performer(runtime, branchSignal)
+  const reach: Reach = {
+    wait: (effect, options) => perform("ctx.start(…).result", effect, options?.signal),
+    act: (effect) => perform("an operation of a handle", effect),
+    release
+  }
+  const scope = <A>(
+    name: string,
+    run: (inner: BodyContext) => PromiseLike<A> | A,
+    signal: AbortSignal | undefined
+  ): Promise<A> =>
+    perform(
+      "ctx.scope",
+      Effect.uninterruptible(
+        context.scope(
+          name,
+          Effect.flatMap(present, (inner) =>
+            fromPromise(async () => run(contextOf(context, { runtime: inner, signal }, performer, release)))
+          )
+        )
+      )
+    )
+  const branched = <Values extends object>(branches: Branches<Values>) => {
+    const lost = new AbortController()
+    setMaxListeners(0, lost.signal)
+    branchSignal?.addEventListener("abort", () => lost.abort(branchSignal.reason))
+    const names = Object.keys(branches) as unknown as ReadonlyArray<keyof Values & string> // an object has its own string keys
+    const running = names.map((name) =>
+      scope(name, branches[name], lost.signal).then((value) => [name, value] as const)
+    )
+    return {
+      running,
+      /** The branches that are still under way are over before the body goes on. */
+      letGo: async () => {
+        lost.abort(Object.assign(new Error("another branch was first"), { name: "AbortError" }))
+        await Promise.allSettled(running)
+      }
+    }
+  }
   return {
     processId: context.processId,
     attempt: context.attempt,
     fencingToken: context.fencingToken,
-    abortSignal,
-    step: (name, run, { schema, error, retry } = {}) =>
-      perform(
-        context.step(
-          name,
-          Effect.catchAll(fromPromise(run), (thrown) =>
-            error === undefined || Schema.is(error)(thrown)
-              ? Effect.fail(thrown as Schema.Schema.Type<NonNullable<typeof error>>) // of that type, or no type was asked for
-              : Effect.die(thrown)
-          ),
-          {
-            ...(schema === undefined ? {} : { schema }),
-            ...(error === undefined ? {} : { error }),
-            ...(retry === undefined
-              ? {}
-              : { retry: Schedule.intersect(Schedule.exponential(retry.delay), Schedule.recurs(retry.times)) })
-          }
-        )
-      ),
-    scope: (name, run) =>
-      perform(
-        context.scope(
-          name,
-          Effect.flatMap(Effect.runtime<never>(), (inner) =>
-            fromPromise(() => run(contextOf(context, abortSignal, inner, reachIn)))
+    abortSignal: context.abortSignal,
+    step: (name, run, { schema, error, record, retry } = {}) => {
+      const controller = new AbortController()
+      const effect = fromPromise(async () => runningStep.run({ context, step: name }, () => run(controller.signal)))
+      const options: AnyStepOptions = {
+        schema: schema as Schema.Schema<unknown, unknown> | undefined, // the step's own value is all that it is given
+        error: error as Schema.Schema<unknown, unknown> | undefined, // the step's own errors are checked against it
+        record,
+        abort: controller,
+        retry:
+          retry &&
+          Schedule.whileInput(
+            Schedule.intersect(Schedule.exponential(retry.delay), Schedule.recurs(retry.times)),
+            (thrown: unknown) => error === undefined || fits(error, thrown)
           )
+      }
+      // An abort that it heard of is the end of a step, and no failure of it.
+      const heard = Effect.catchAll(effect, (thrown) =>
+        controller.signal.aborted ? Effect.interrupt : Effect.fail(thrown)
+      )
+      return perform(
+        "ctx.step",
+        (context.step as unknown as AnyStep)(name, Effect.uninterruptible(heard), options)
+      ) as Promise<never> // the schemas say so
+    },
+    scope: (name, run) => scope(name, run, branchSignal),
+    race: async (branches) => {
+      const { running, letGo } = branched(branches)
+      try {
+        const [winner, value] = await Promise.race(running)
+        return { winner, value } as never // the value is that of the branch
+      } finally {
+        await letGo()
+      }
+    },
+    all: async (branches) => {
+      const { running, letGo } = branched(branches)
+      try {
+        return Object.fromEntries(await Promise.all(running)) as never // each value is that of its branch
+      } finally {
+        await letGo()
+      }
+    },
+    sleep: (duration, { signal, ...options } = {}) => perform("ctx.sleep", context.sleep(duration, options), signal),
+    awaitSignal: (awaited, { signal, ...options } = {}) =>
+      // A wait whose Promise lost a race may still be open: the newer one comes first.
+      perform("ctx.awaitSignal", context.awaitSignal(awaited, { ...options, ahead: true }), signal),
+    signal: (target, signal, payload, options) =>
+      perform("ctx.signal", context.signal(target, signal, payload, options)),
+    appendEvent: (event, payload, options) => perform("ctx.appendEvent", context.appendEvent(event, payload, options)),
+    now: () => perform("ctx.now", context.now),
+    random: () => perform("ctx.random", context.random),
+    patched: (name) => perform("ctx.patched", context.patched(name)),
+    phase: (name, run) =>
+      perform(
+        "ctx.phase",
+        context.phase(
+          name,
+          fromPromise(async () => run())
         )
       ),
-    sleep: (duration, options) => perform(context.sleep(duration, options)),
-    awaitSignal: (signal, options) => perform(context.awaitSignal(signal, options)),
-    signal: (target, signal, payload, options) => perform(context.signal(target, signal, payload, options)),
-    appendEvent: (event, payload, options) => perform(context.appendEvent(event, payload, options)),
-    now: () => perform(context.now),
-    random: () => perform(context.random),
-    phase: (name, run) => perform(context.phase(name, fromPromise(run))),
     surroundings: () =>
       perform(
+        "ctx.surroundings",
         Effect.map(context.surroundings, ({ sessionScope, causedBy, turn, tools, hostServices, ...around }) => ({
           sessionScope,
           causedBy,
           turn,
           tools,
           protocol: hostServices.protocol,
-          environment: () => perform(around.environment),
-          registerTrigger: (trigger) => perform(around.registerTrigger(trigger)),
-          report: (kind, detail) => perform(around.report(kind, detail)),
-          attachment: (ref) => perform(hostServices.attachments.get(ref)),
-          materialize: (value) => perform(hostServices.projections.materialize(value))
+          environment: () => perform("environment", around.environment),
+          registerTrigger: (trigger) => perform("registerTrigger", around.registerTrigger(trigger)),
+          report: (kind, detail) => perform("report", around.report(kind, detail)),
+          attachment: (ref) => perform("attachment", hostServices.attachments.get(ref)),
+          materialize: (value) => perform("materialize", hostServices.projections.materialize(value))
         }))
       ),
     start: (startable, options) =>
-      perform(Effect.map(context.start(startable, options), (child) => handleOf(child, reach)))
+      perform(
+        "ctx.start",
+        Effect.map(context.start(startable, options), (child) => handleOf(child, reach))
+      ),
+    attach: (startable, id) => handleOf(context.attach(startable, id), reach)
   }
 }
 
-/** Waits for a function's Promise. An interruption aborts its signal, and is over once the Promise has settled. */
-const fromPromise = <A>(run: (signal: AbortSignal) => A | Promise<A>): Effect.Effect<A, unknown> =>
+type AnyStep = (
+  name: string,
+  effect: Effect.Effect<unknown, unknown>,
+  options: AnyStepOptions
+) => Effect.Effect<unknown, unknown>
+
+/** Waits for a function's Promise to settle. */
+const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unknown> =>
   Effect.async((resume) => {
-    const controller = new AbortController()
-    const promise = (async () => run(controller.signal))()
-    const settled = promise.then(
+    ;(async () => run())().then(
       (value) => resume(Effect.succeed(value)),
       (thrown: unknown) => resume(Effect.fail(thrown))
     )
-    return Effect.promise(() => {
-      controller.abort()
-      return settled
-    })
   })
 
 const isFailure = <Failure, FailureWire>(
   thrown: unknown,
   error: Schema.Schema<Failure, FailureWire> | undefined
 ): thrown is Failure | RuntimeError =>
-  (error !== undefined && Schema.is(error)(thrown)) || Object.values(Errors).some((type) => thrown instanceof type)
-
-const ignore = (): void => {}
-
-/** How long to wait: until the signal is aborted. Then the Promise rejects with the signal's reason. */
-export interface WaitOptions {
-  /** @default waits until there is an answer */
-  readonly signal?: AbortSignal
-}
-
-/** A process, addressed with the types of its engine. It stays valid across restarts: make it again from the id. */
-export interface Handle<Success, Signals extends AnySignal = never> {
-  readonly id: ProcessId
-  /**
-   * Waits for the end.
-   *
-   * Rejects with the engine's own error, with `ProcessFailed` for every other failure, with `ProcessCancelled`, or with
-   * `ProcessAbandoned` when its outcome is unknown. Aborting `signal` stops the waiting, not the process.
-   */
-  readonly result: (options?: WaitOptions) => Promise<Success>
-  /** Asks the process to stop; answers at once with the present record, usually still running. */
-  readonly cancel: (reason?: string) => Promise<ProcessRecord>
-  /**
-   * Sends a signal; durable once it answers, and kept until the body waits for it. With an `id`, a retry is the same signal.
-   *
-   * Rejects with `InputInvalid` (the payload does not fit), with `EventRejected` (the process was started by code that does
-   * not declare it), or with `ProcessAlreadyTerminal`.
-   */
-  readonly signal: <S extends Signals>(
-    signal: S,
-    payload: PayloadOf<S>,
-    options?: { readonly id?: string }
-  ) => Promise<void>
-  /** The present record. Rejects with `ProcessUnknown` or `ProcessPruned`. */
-  readonly status: () => Promise<ProcessRecord>
-  /** Its events from the first one on, until it has ended. Every loop over it begins anew. */
-  readonly events: (options?: WaitOptions) => AsyncIterable<ProcessEvent>
-}
-
-/** Carries out an effect as a Promise, which rejects with what the effect failed with, never with a wrapper. */
-export type Perform = <A, E>(effect: Effect.Effect<A, E>, options?: WaitOptions) => Promise<A>
-
-/** How a handle reaches its host. */
-export interface Reach {
-  /** For what only waits: it is given up when the host stops, or the body ends. */
-  readonly wait: Perform
-  /** For what acts: a host that stops carries it through. */
-  readonly act: Perform
-  /** For letting go of what a wait holds, also after the host was stopped. */
-  readonly release: (effect: Effect.Effect<void>) => Promise<void>
-}
-
-/** Turns a handle into one of Promises. */
-export const handleOf = <Success, Failure, Signals extends AnySignal>(
-  handle: ProcessHandle<Success, Failure, Signals>,
-  reach: Reach
-): Handle<Success, Signals> => ({
-  id: handle.id,
-  result: (options) => reach.wait(handle.await, options),
-  cancel: (reason) => reach.act(handle.cancel(reason)),
-  signal: (signal, payload, options) => reach.act(handle.signal(signal, payload, options)),
-  status: () => reach.act(handle.status),
-  events: (options) => ({ [Symbol.asyncIterator]: () => iterate(handle.events, reach, options) })
-})
-
-/** Pulls a stream as its reader asks for more; leaving the loop closes it. */
-async function* iterate<A, E>(
-  stream: Stream.Stream<A, E>,
-  { wait, release }: Reach,
-  options: WaitOptions | undefined
-): AsyncGenerator<A, void, undefined> {
-  const scope = await wait(Scope.make(), options)
-  try {
-    const pull = await wait(Scope.extend(Stream.toPull(stream), scope), options)
-    const next = Effect.matchEffect(pull, {
-      onSuccess: (chunk) => Effect.succeed(Option.some(chunk)),
-      // A stream's end is a failure without an error.
-      onFailure: Option.match({
-        onNone: () => Effect.succeed(Option.none<Chunk.Chunk<A>>()),
-        onSome: (error) => Effect.fail(error)
-      })
-    })
-    for (;;) {
-      const chunk = await wait(next, options)
-      if (Option.isNone(chunk)) return
-      yield* Chunk.toReadonlyArray(chunk.value)
-    }
-  } finally {
-    await release(Scope.close(scope, Exit.void))
-  }
-}
+  (error !== undefined && fits(error, thrown)) || Object.values(Errors).some((type) => thrown instanceof type)

@@ -18,6 +18,7 @@ import * as Runtime from "effect/Runtime"
 import type { HostFailure } from "../../../machines/host.ts"
 import { InputInvalid, type StoreError } from "../../model/errors.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
+import * as Arguments from "../../runtime/arguments.ts"
 import type { EngineOptions, Runnable } from "../../runtime/engine/Engine.ts"
 import * as Engine from "../../runtime/engine/Engine.ts"
 import type { AnySignal } from "../../runtime/engine/Signal.ts"
@@ -31,10 +32,13 @@ import type { StartOptions } from "../Processes.ts"
 import { Processes } from "../Processes.ts"
 import type { HostOptions, HostServices } from "../SingleHost.ts"
 import * as SingleHost from "../SingleHost.ts"
-import type { BodyContext, Handle, Perform, Promised, WaitOptions } from "./body.ts"
-import { bodyOf, handleOf } from "./body.ts"
+import type { BodyContext, Promised } from "./body.ts"
+import { bodyOf } from "./body.ts"
+import type { Handle, Perform, WaitOptions } from "./handle.ts"
+import { handleOf } from "./handle.ts"
 
-export type { BodyContext, BodyStepOptions, BodySurroundings, Handle, WaitOptions } from "./body.ts"
+export type { Abortable, BodyContext, BodyStepOptions, BodySurroundings, Branches, Winner } from "./body.ts"
+export type { Handle, WaitOptions } from "./handle.ts"
 
 /** The host was stopped: it takes no more calls, and ends every wait. Its processes go on elsewhere. */
 export class HostStopped extends Data.TaggedError("HostStopped") {
@@ -134,8 +138,12 @@ export const engine = <
   kind: string,
   options: PromiseEngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, Signals>
 ): Engine.Engine<Payload, Success, Failure, never, Signals> => {
-  const { run, ...rest } = options
-  return Engine.make(kind, { ...rest, run: bodyOf(run, options.error, promised) })
+  const { run, ...rest } = Arguments.record(
+    `options of engine \`${Arguments.text("kind of an engine", kind)}\``,
+    options
+  )
+  Arguments.callable(`run of engine \`${kind}\``, run)
+  return Engine.make(kind, { ...rest, run: bodyOf(run, rest.error, promised) })
 }
 
 /**
@@ -150,8 +158,10 @@ export const createHost = async <
   const E extends ReadonlyArray<Runnable<never>>,
   const T extends ReadonlyArray<RunnableTool<never>> = readonly []
 >(
-  options: CreateHostOptions<E, T>
+  given: CreateHostOptions<E, T>
 ): Promise<EmbeddedHost> => {
+  const options = Arguments.record("options", given)
+  if (options.log !== undefined && options.log !== false) Arguments.callable("log", options.log)
   const managed = ManagedRuntime.make(Layer.provide(layerOf(options), loggerOf(options.log)))
   const built = await Effect.runPromiseExit(managed.runtimeEffect)
   if (Exit.isFailure(built)) {

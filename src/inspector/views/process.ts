@@ -32,11 +32,11 @@ export type Hidden = ProcessUnknown | ProcessPruned | StoreError
 /** Reads a process. Fails with `ProcessUnknown`, or `ProcessPruned` when there was one. */
 export const processView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<ProcessView, Hidden> =>
   Effect.gen(function* () {
-    const row = yield* existingRow(store, id)
-    const children = yield* childrenOf(store, id, redact)
+    const [row, children, journal] = yield* store.readTogether(
+      Effect.all([existingRow(store, id), childrenOf(store, id, redact), store.execution.journal(id)])
+    )
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
-    const journal = yield* store.execution.journal(id)
     return {
       row: rowView(row, redact),
       record: redactRecord(ProcessRecord.make(row.base, row.snapshot), redact),
@@ -75,11 +75,9 @@ export const eventsView = (
   redact: Redact
 ): Effect.Effect<EventsView, Hidden> =>
   Effect.gen(function* () {
-    const row = yield* existingRow(store, id)
-    const events =
-      "last" in request
-        ? yield* store.recentEvents(id, request.last)
-        : yield* store.eventsAfter(id, request.after, request.limit)
+    const page =
+      "last" in request ? store.recentEvents(id, request.last) : store.eventsAfter(id, request.after, request.limit)
+    const [row, events] = yield* store.readTogether(Effect.all([existingRow(store, id), page]))
     return { events: events.map((event) => eventView(event, redact)), last_sequence: row.sequence }
   })
 

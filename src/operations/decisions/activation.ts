@@ -39,16 +39,23 @@ export const recordFirstStarted = (
     isStarted(row.snapshot) ? accept(row) : Changes.accepted(begun(Changes.of(row), owner, nowMs, { startedAtMs }))
   )
 
+/** What an activation waited for when it was passivated: the keys of its waits, and children. */
+export interface Awaited {
+  readonly waits?: ReadonlyArray<string>
+  readonly children?: ReadonlyArray<ProcessId>
+}
+
 /** Hands an activation back, with its lease: the next one goes on with the same attempt. */
 export const suspend = (
   lease: Lease,
   reason: SuspendReason,
-  awaited: ReadonlyArray<string> = []
+  { waits = [], children = [] }: Awaited = {}
 ): ((view: View) => Decision<ProcessRow, ProcessUnknown | LeaseLost>) =>
-  onRowUnder(lease.processId, { _tag: "Body", lease }, (row, { nowMs }) => {
-    // A wait that ended during the passivation is news for the body: it is handed back, to go on at once.
+  onRowUnder(lease.processId, { _tag: "Body", lease }, (row, { nowMs, row: rowOf }) => {
+    // What ended during the passivation is news for the body: it is handed back, to go on at once.
     const open = new Set(row.snapshot.context.waits.map(({ kind }) => kind.key))
-    const isNews = reason === "passivated" && !awaited.every((key) => open.has(key))
+    const isOver = (child: ProcessId): boolean => rowOf(child)?.snapshot.status !== "active"
+    const isNews = reason === "passivated" && (!waits.every((key) => open.has(key)) || children.some(isOver))
     const fact = Facts.suspended(lease.processId, row.snapshot.context.activations, isNews ? "handed_back" : reason)
     const change = Changes.of(row)
     return Changes.accepted(Changes.released(isActive(row.snapshot) ? Changes.appendFact(change, fact, nowMs) : change))

@@ -3,18 +3,19 @@
  */
 import * as Either from "effect/Either"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
-import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
 import type { EventType } from "../../model/EventType.ts"
-import { payloadProblem, reservedEventTypes } from "../../model/EventType.ts"
-import type { LeaseLost } from "../../model/errors.ts"
+import { coreEventTypes, payloadProblem, reservedEventTypes } from "../../model/EventType.ts"
+import type { CompletionRefused, LeaseLost } from "../../model/errors.ts"
 import {
   EventRejected,
+  InputInvalid,
   ProcessAlreadyTerminal,
   type ProcessUnknown,
   TerminalOutcomeMismatch
 } from "../../model/errors.ts"
-import type { Fact } from "../../model/facts.ts"
+import type { AppendReceipt, AppendRequest, Fact } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import { isRuntimeReplayKey, signalNameOf } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { MaterializedSemantics, ProcessEvent } from "../../model/ProcessEvent.ts"
 import { eventTypeOf } from "../../model/Registration.ts"
@@ -23,8 +24,9 @@ import { deliveryOf } from "../../model/WakeDelivery.ts"
 import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, refuse } from "../../store/Decision.ts"
 import type { Authority } from "./authority.ts"
-import { lockOf, onRow, refusalOf } from "./authority.ts"
+import { endRefusalOf, lockOf, onRow, refusalOf } from "./authority.ts"
 import * as Changes from "./change.ts"
+import * as Children from "./children.ts"
 import * as Waits from "./waits.ts"
 
 /** Every way an append is refused; nothing is written, and no sequence number is used. */
@@ -34,6 +36,8 @@ export type AppendRefusal =
   | EventRejected
   | ProcessAlreadyTerminal
   | TerminalOutcomeMismatch
+  | CompletionRefused
+  | InputInvalid
 
 /** What an append touches. */
 export const appendPlan = (id: ProcessId, request: AppendRequest, authority: Authority): Plan => ({
@@ -44,7 +48,8 @@ export const appendPlan = (id: ProcessId, request: AppendRequest, authority: Aut
 /**
  * Appends one event, or answers the stored one when its replay key was used before for the same type and payload.
  *
- * Events without terminal meaning may be appended to a process that has ended.
+ * Events without terminal meaning may be appended to a process that has ended. An event that ends it needs the right to. The
+ * replay keys of the runtime's own facts are refused, used or not.
  */
 export const appendEvent = (
   id: ProcessId,
@@ -53,19 +58,29 @@ export const appendEvent = (
 ): ((view: View) => Decision<AppendReceipt, AppendRefusal>) =>
   onRow(id, (row, view): Decision<AppendReceipt, AppendRefusal> => {
     const { eventType, payload, replayKey } = request
+    if (replayKey !== undefined && isRuntimeReplayKey(id, replayKey)) return refuse(reservedKey(replayKey))
     const earlier = replayKey === undefined ? undefined : view.replayed(id, replayKey)
     if (earlier !== undefined) {
       return isSameEvent(earlier, eventType, payload)
-        ? accept(receiptOf(row, earlier, request), ...repair(row, earlier))
+        ? accept(receiptOf(row, earlier, request), ...repair(view, row, earlier))
         : refuse(replayConflict(id, eventType, replayKey as string)) // an earlier event implies a key
     }
     const refusal = refusalOf(view, authority)
     if (refusal !== undefined) return refuse(refusal)
     const checked = check(row, request)
     if (Either.isLeft(checked)) return refuse(checked.left)
+    const unentitled = checked.right.terminal && endRefusalOf(row, authority, view.nowMs)
+    if (unentitled !== undefined) return refuse(unentitled)
     const appended = Changes.appendFact(Changes.of(row), factOf(request, checked.right), view.nowMs)
     const event = appended.events[0] as ProcessEvent // it was appended just above
-    return accept(receiptOf(row, event, request), Waits.deliver(appended, event, view.nowMs))
+    const change = Waits.deliver(appended, event, view.nowMs)
+    return accept(receiptOf(row, event, request), ...Children.withParent(view, change))
+  })
+
+const reservedKey = (key: string) =>
+  new InputInvalid({
+    field: "replay.key",
+    problem: `is \`${key}\`, which the runtime uses for its own events: choose another one`
   })
 
 /** The delivery follows the target as it is now, also on a replay. */
@@ -84,11 +99,11 @@ export const replayConflict = (id: ProcessId, eventType: string, key: string): E
   rejected(id, eventType, "replay_conflict", `event replay key \`${key}\` conflicts with an existing event`)
 
 /** A torn row of older data: its last event ends it, its projection does not. The event is folded, nothing is appended. */
-export const repair = (row: ProcessRow, replayed: ProcessEvent): ReadonlyArray<Change> =>
+export const repair = (view: View, row: ProcessRow, replayed: ProcessEvent): ReadonlyArray<Change> =>
   replayed.semantics.terminal !== undefined &&
   lifecycleOf(row.snapshot) === "running" &&
   replayed.sequence === row.sequence
-    ? [Changes.refolded(Changes.of(row), replayed)]
+    ? Children.withParent(view, Changes.refolded(Changes.of(row), replayed))
     : []
 
 const check = (
@@ -100,15 +115,22 @@ const check = (
     return reject(id, eventType, "reserved", `\`${eventType}\` is appended by its own operation only`)
   }
   const type = eventTypeOf(row.base.registration, eventType)
-  if (type === undefined) return reject(id, eventType, "undeclared", `emitted undeclared event type \`${eventType}\``)
+  if (type === undefined) return reject(id, eventType, "undeclared", undeclared(row, eventType))
   if (type.semantics.terminal !== undefined && (replayKey ?? "") === "") {
     return reject(id, eventType, "replay_key_required", `\`${eventType}\` requires a deterministic replay key`)
   }
-  const problem = payloadProblem(type, payload)
-  if (problem !== undefined) {
-    return reject(id, eventType, "payload_invalid", `invalid \`${eventType}\` payload: ${problem}`)
-  }
-  return meaning(row, type, payload)
+  const refusal = schemaRefusal(row, eventType, payload)
+  return refusal === undefined ? meaning(row, type, payload) : Either.left(refusal)
+}
+
+/** The refusal of a payload that the declared schema of its type does not admit. */
+export const schemaRefusal = (row: ProcessRow, eventType: string, payload: unknown): EventRejected | undefined => {
+  const { registration } = row.base
+  const type = eventTypeOf(registration, eventType)
+  const problem = type && payloadProblem(type, payload)
+  return problem === undefined
+    ? undefined
+    : rejected(registration.id, eventType, "payload_invalid", `invalid \`${eventType}\` payload: ${problem}`)
 }
 
 const meaning = (
@@ -145,6 +167,19 @@ const factOf = (
     : { type: "process.noted" },
   ...(wakeTargetScope === undefined ? {} : { wakeTarget: wakeTargetScope })
 })
+
+/** Says what may be sent instead: a mistyped name is the usual reason. */
+const undeclared = (row: ProcessRow, eventType: string): string => {
+  const isSignal = signalNameOf(eventType) !== undefined
+  const names = row.base.registration.eventTypes.flatMap(({ name }) =>
+    (signalNameOf(name) !== undefined) === isSignal && !coreNames.has(name) ? [signalNameOf(name) ?? name] : []
+  )
+  const kind = isSignal ? "signals" : "event types of its own"
+  const declared = names.length === 0 ? `no ${kind}` : `the ${kind} ${names.slice(0, 9).join(", ")}`
+  return `emitted undeclared event type \`${eventType}\`: it declares ${declared}; declare this one where the process is started`
+}
+
+const coreNames: ReadonlySet<string> = new Set(coreEventTypes.map(({ name }) => name))
 
 const rejected = (
   processId: string,

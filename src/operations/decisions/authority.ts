@@ -3,7 +3,7 @@
  * caller names the right that it has.
  */
 import { sameIncarnation } from "../../../machines/recovery.ts"
-import { LeaseLost, ProcessUnknown } from "../../model/errors.ts"
+import { CompletionRefused, LeaseLost, ProcessUnknown } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
@@ -62,6 +62,22 @@ export const onLease =
 /** The refusal an authority calls for, or `undefined` when it holds. */
 export const refusalOf = (view: View, authority: Authority): LeaseLost | undefined =>
   "lease" in authority ? leaseRefusal(view.row(authority.lease.processId), authority.lease, view.nowMs) : undefined
+
+/**
+ * The refusal of an end that an authority appends: a process ends under its own lease, or by its external owner while no owner
+ * holds it. A lease of the process itself was checked before.
+ */
+export const endRefusalOf = (row: ProcessRow, authority: Authority, nowMs: number): CompletionRefused | undefined => {
+  const { id, disposition } = row.base.registration
+  if ("lease" in authority && authority.lease.processId === id) return undefined
+  const refused = (detail: string) =>
+    new CompletionRefused({ processId: id, authority: authority._tag, disposition, detail })
+  if ((row.lease.held?.expiresAtMs ?? 0) > nowMs) return refused("another owner holds its lease")
+  return disposition === "externally_owned" ? undefined : refused(leasedOnly)
+}
+
+/** Why an authority without a lease does not end such work. */
+export const leasedOnly = "not externally-owned work is completed under its lease"
 
 /** The refusal a presented lease calls for: it must be the present one, of the same life, and unexpired. */
 export const leaseRefusal = (row: ProcessRow | undefined, lease: Lease, nowMs: number): LeaseLost | undefined =>

@@ -1,22 +1,22 @@
 /**
  * How a decision changes a row: by appending facts, which the lifecycle machine folds, and by moving its lease.
  *
- * Invariant: every event with a wake and a target has its delivery in the same change, whichever operation appended it.
+ * Invariant: every event with a wake and a target has its delivery in the same change, and an event that ends the process
+ * takes the lease away in it, whichever operation appended it.
  */
 
-import * as Either from "effect/Either"
 import { advance, isDormant, isStarted } from "../../../machines/process/lifecycle.ts"
 import { dueAtMs } from "../../../machines/recovery.ts"
 import type { Fact } from "../../model/facts.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
-import { canonicalText, jsonEquals } from "../../model/json.ts"
+import { jsonEquals } from "../../model/json.ts"
 import type { LeaseSlot } from "../../model/Lease.ts"
 import { emptySlot } from "../../model/Lease.ts"
 import type { MaterializedSemantics, ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Base } from "../../model/ProcessRecord.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import { eventTypeOf } from "../../model/Registration.ts"
-import { materialize } from "../../model/semantics.ts"
+import { certainWake } from "../../model/semantics.ts"
 import type { WakeDelivery } from "../../model/WakeDelivery.ts"
 import { deliveryOf } from "../../model/WakeDelivery.ts"
 import type { BackOff, Change, Decision, ProcessRow } from "../../store/Decision.ts"
@@ -43,7 +43,9 @@ export const appendFact = (change: Change, fact: Fact, nowMs: number): Change =>
   const { row } = change
   const sequence = row.sequence + 1
   const step = advance(row.snapshot, { ...fact.lifecycle, atMs: nowMs })
-  const advanced = { ...row, sequence, snapshot: step.snapshot }
+  const isEnd = row.snapshot.status !== "done" && step.snapshot.status === "done"
+  const lease = isEnd ? { fencingToken: row.lease.fencingToken } : row.lease
+  const advanced = { ...row, sequence, snapshot: step.snapshot, lease }
   const event = eventOf(row.base, sequence, fact, nowMs)
   const wake = deliveryOfEvent(row, event, fact.wakeTarget)
   return {
@@ -126,20 +128,14 @@ const dueOf = (base: Base, snapshot: ProcessRow["snapshot"], nowMs: number): num
     nowMs
   })
 
-/**
- * The meaning of a fact, with the wake that its declared type adds: a producer may declare that `process.completed` wakes.
- *
- * An end must not depend on a selector that misses: then the wake carries the whole payload.
- */
+/** The meaning of a fact, with the wake that its declared type adds: a producer may declare that `process.completed` wakes. */
 const meaningOf = (base: Base, fact: Fact, sequence: number): MaterializedSemantics => {
   if (fact.semantics.terminal === undefined && fact.eventType !== "process.cancel_requested") return fact.semantics
   const wake = eventTypeOf(base.registration, fact.eventType)?.semantics.wake
   if (wake === undefined || fact.semantics.wake !== undefined) return fact.semantics
   const processId = base.registration.id
-  const own = Either.getOrElse(materialize({ wake }, { processId, sequence, payload: fact.payload }), () => ({
-    wake: { input: canonicalText(fact.payload), dedupeKey: `${processId}:${sequence}` }
-  }))
-  return own.wake === undefined ? fact.semantics : { ...fact.semantics, wake: own.wake }
+  const own = certainWake(wake, { processId, sequence, payload: fact.payload })
+  return own === undefined ? fact.semantics : { ...fact.semantics, wake: own }
 }
 
 /** The delivery of an event's wake: to the target that the append named, else to that of the process before the event. */

@@ -4,7 +4,7 @@
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
-import { endStateOf, toWire } from "../../model/AwaitOutput.ts"
+import { endStateOf, failure, toWire } from "../../model/AwaitOutput.ts"
 import type { LeaseLost } from "../../model/errors.ts"
 import { CompletionRefused, type EventRejected, ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
 import type { AbandonRequest } from "../../model/facts.ts"
@@ -13,12 +13,14 @@ import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { Lease } from "../../model/Lease.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, refuse } from "../../store/Decision.ts"
-import { repair, replayConflict } from "./append.ts"
+import * as Append from "./append.ts"
 import type { Authority } from "./authority.ts"
-import { leaseRefusal, lockOf, onRow, refusalOf } from "./authority.ts"
+import { leasedOnly, leaseRefusal, lockOf, onRow, refusalOf } from "./authority.ts"
 import * as Changes from "./change.ts"
+import * as Children from "./children.ts"
 
 /**
  * The right to complete a process without a lease.
@@ -44,25 +46,28 @@ export const completionPlan = (id: ProcessId, output: AwaitOutput): Plan => ({
 export const completeWithLease =
   (lease: Lease, output: AwaitOutput) =>
   (view: View): Decision<ProcessRow, CompletionRefusal | LeaseLost> =>
-    end(view, lease.processId, output, (row) => {
-      const refusal = leaseRefusal(row, lease, view.nowMs)
-      return refusal === undefined ? { change: Changes.released } : { refusal }
-    })
+    end(view, lease.processId, output, (row) => leaseRefusal(row, lease, view.nowMs))
+
+/**
+ * The same for a worker, whose body has ended already: a result that its declared event type does not admit fails the
+ * process, and what the runtime itself has to say of the end is not judged.
+ */
+export const concludeWithLease =
+  (lease: Lease, output: AwaitOutput) =>
+  (view: View): Decision<ProcessRow, CompletionRefusal | LeaseLost> => {
+    const right = (row: ProcessRow) => leaseRefusal(row, lease, view.nowMs)
+    const decision = completeWithLease(lease, output)(view)
+    const refusal = decision._tag === "Refused" ? decision.error : undefined
+    if (refusal?._tag !== "EventRejected" || refusal.reason !== "payload_invalid") return decision
+    const admitted = output._tag === "Success" ? failure("execution", "process_output_invalid", refusal.detail) : output
+    return end(view, lease.processId, admitted, right, { isJudged: false })
+  }
 
 /** Ends a process on an authority other than a lease; the terminal payload notes which. */
 export const completeWithAuthority =
   (id: ProcessId, output: AwaitOutput, authority: CompletionAuthority) =>
   (view: View): Decision<ProcessRow, CompletionRefusal | CompletionRefused> =>
-    end(
-      view,
-      id,
-      output,
-      (row) => {
-        const refusal = authorityRefusal(row, output, authority)
-        return refusal === undefined ? { change: (ended) => ended } : { refusal }
-      },
-      authorityWire(authority)
-    )
+    end(view, id, output, (row) => authorityRefusal(row, output, authority), { authority: authorityWire(authority) })
 
 /** Appends an end whose right was checked by the caller. */
 export const ended = (change: Change, output: AwaitOutput, nowMs: number, authority?: unknown): Change =>
@@ -115,34 +120,41 @@ export const requestAbandon = (
     return Changes.accepted(Changes.appendFact(Changes.of(row), Facts.abandonRequested(id, request), view.nowMs))
   })
 
-type Right<E> = { readonly refusal: E } | { readonly change: (ended: Change) => Change }
-
 const end = <E>(
   view: View,
   id: ProcessId,
   output: AwaitOutput,
-  right: (row: ProcessRow) => Right<E>,
-  authority?: unknown
+  refusalOfRight: (row: ProcessRow) => E | undefined,
+  { authority, isJudged = true }: { readonly authority?: unknown; readonly isJudged?: boolean } = {}
 ): Decision<ProcessRow, CompletionRefusal | E> => {
   const row = view.row(id)
   if (row === undefined) return refuse(new ProcessUnknown({ processId: id }))
   const eventType = `process.${endStateOf(output)}`
   const key = Ids.terminalReplayKey(id, eventType)
   const earlier = view.replayed(id, key)
-  if (earlier !== undefined && hasOutput(earlier.payload, output)) {
-    const repaired = repair(row, earlier)
+  if (earlier !== undefined && hasOutput(earlier, output)) {
+    const repaired = Append.repair(view, row, earlier)
     return accept(repaired[0]?.row ?? row, ...repaired)
   }
-  const granted = right(row)
-  if ("refusal" in granted) return refuse(granted.refusal)
-  if (earlier !== undefined) return refuse(replayConflict(id, eventType, key))
+  const refusal = refusalOfRight(row)
+  if (refusal !== undefined) return refuse(refusal)
+  if (earlier !== undefined) return refuse(Append.replayConflict(id, eventType, key))
   const state = lifecycleOf(row.snapshot)
   if (state !== "running") return refuse(new ProcessAlreadyTerminal({ processId: id, state }))
-  return Changes.accepted(granted.change(ended(Changes.of(row), output, view.nowMs, authority)))
+  // The authority is noted after the check: it is no part of what was declared.
+  const problem = isJudged ? Append.schemaRefusal(row, eventType, { await_output: toWire(output) }) : undefined
+  if (problem !== undefined) return refuse(problem)
+  const change = ended(Changes.of(row), output, view.nowMs, authority)
+  return accept(change.row, ...Children.withParent(view, change))
 }
 
-const hasOutput = (payload: unknown, output: AwaitOutput): boolean =>
-  jsonEquals((payload as { readonly await_output?: unknown }).await_output, toWire(output))
+/** An older store may have another event under the key of an end. */
+const hasOutput = ({ eventType, payload }: ProcessEvent, output: AwaitOutput): boolean =>
+  eventType === `process.${endStateOf(output)}` &&
+  typeof payload === "object" &&
+  payload !== null &&
+  "await_output" in payload &&
+  jsonEquals(payload.await_output, toWire(output))
 
 const mayComplete: Readonly<Record<CompletionAuthority["_tag"], ReadonlyArray<Disposition>>> = {
   ExternalOwner: ["externally_owned"],
@@ -159,11 +171,7 @@ const authorityRefusal = (
   const refused = (detail: string) =>
     new CompletionRefused({ processId: id, authority: authority._tag, disposition, detail })
   if (!mayComplete[authority._tag].includes(disposition)) {
-    return refused(
-      disposition === "externally_owned"
-        ? "it is completed by its external owner"
-        : "not externally-owned work is completed under its lease"
-    )
+    return refused(disposition === "externally_owned" ? "it is completed by its external owner" : leasedOnly)
   }
   return authority._tag === "ReconciledAbandon" && output._tag !== "Abandoned"
     ? refused("this authority records abandonments only")

@@ -3,16 +3,15 @@
  * entry that a re-execution reads instead of doing it again.
  */
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
-import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
 import type { LeaseLost } from "../../model/errors.ts"
 import { ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
-import type { WaitOutcome, WaitState } from "../../model/facts.ts"
+import type { AppendReceipt, AppendRequest, WaitOutcome, WaitState } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import type { Change, Decision, Plan, View } from "../../store/Decision.ts"
+import type { Change, Decision, Plan, View, Write } from "../../store/Decision.ts"
 import { acceptWith, refuse } from "../../store/Decision.ts"
 import type { AppendRefusal } from "./append.ts"
 import * as Append from "./append.ts"
@@ -21,11 +20,20 @@ import * as Changes from "./change.ts"
 import * as Waits from "./waits.ts"
 
 /** A journal entry before the store adds the sequence of the log and the time. */
-export type Draft = Omit<JournalEntry, "sequence" | "atMs">
+export interface Draft extends Omit<JournalEntry, "sequence" | "atMs"> {
+  /** Entries that needed no commit of their own: they are written with this one, before it. */
+  readonly after?: ReadonlyArray<Omit<JournalEntry, "sequence" | "atMs">>
+}
 
 /** What a body waits for: a signal of a name, or time alone. Units: epoch milliseconds, UTC. */
 export type Awaited =
-  | { readonly _tag: "Signal"; readonly name: string; readonly deadlineMs?: number }
+  | {
+      readonly _tag: "Signal"
+      readonly name: string
+      readonly deadlineMs?: number
+      /** It takes a signal before the waits that are open already. */
+      readonly ahead?: boolean
+    }
   | { readonly _tag: "Timer"; readonly deadlineMs: number }
 
 /** The state of a wait: open under its key, or ended, with the signal that ended it if one did. */
@@ -34,9 +42,23 @@ export interface Waited {
   readonly ended?: { readonly outcome: WaitOutcome; readonly signal?: ProcessEvent }
 }
 
-/** Journals the outcome of an operation. */
-export const record = (lease: Lease, draft: Draft): ((view: View) => Decision<void, LeaseLost>) =>
-  onLease(lease, (_row, view) => acceptWith(undefined, [journaling(view, lease.processId, draft)]))
+/** Journals the outcome of an operation; answers the sequence of the log at that moment. */
+export const record = (lease: Lease, draft: Draft): ((view: View) => Decision<number, LeaseLost>) =>
+  onLease(lease, (row, view) => acceptWith(row.sequence, journaling(view, lease.processId, draft)))
+
+/**
+ * Journals that a body let go of an operation before it saw its end, and closes the wait that it was in, if any: that takes no
+ * signal and fires no timer any more.
+ */
+export const drop = (
+  lease: Lease,
+  draft: Draft,
+  wait?: Waits.DroppedWait
+): ((view: View) => Decision<number, LeaseLost>) =>
+  onLease(lease, (row, view) => {
+    const change = wait && Waits.drop(view, row, wait)
+    return acceptWith(row.sequence, journaling(view, lease.processId, draft), change === undefined ? [] : [change])
+  })
 
 /**
  * Enters a wait of a body and journals its key, so that a re-execution finds its outcome.
@@ -60,13 +82,15 @@ export const enterWait =
           ? { _tag: "Timer", key: Ids.timerKey(id, draft.key) }
           : signalWait(id, awaited.name, Waits.signalWaits(row, awaited.name) + 1),
       sinceMs: view.nowMs,
-      ...(awaited.deadlineMs === undefined ? {} : { deadlineMs: awaited.deadlineMs })
+      ...(awaited.deadlineMs === undefined ? {} : { deadlineMs: awaited.deadlineMs }),
+      once: true,
+      ...(awaited._tag === "Signal" && awaited.ahead === true ? { ahead: true } : {})
     }
     const change = Waits.enter(view, Changes.of(row), wait)
     const waitKey = wait.kind.key
     const waited: Waited = { waitKey, ...endedAtOnce(view, id, wait, change) }
     const entry = { ...draft, outcome: { wait_key: waitKey } }
-    return acceptWith(waited, [journaling(view, id, entry)], [change])
+    return acceptWith(waited, journaling(view, id, entry), [change])
   }
 
 /** Appends to the log of the body's own process, or signals another one, and journals which event it became. */
@@ -78,8 +102,8 @@ export const appendJournaled =
     const decision = Append.appendEvent(target, request, { _tag: "Body", lease })(view)
     if (decision._tag === "Refused") return decision
     const outcome = { process_id: target, sequence: decision.answer.event.sequence }
-    const entry = journaling(view, lease.processId, { ...draft, outcome })
-    return { ...decision, writes: [...decision.writes, entry] }
+    const entries = journaling(view, lease.processId, { ...draft, outcome })
+    return { ...decision, writes: [...decision.writes, ...entries] }
   }
 
 /** Sends a signal from outside. A retry with the same id is a replay; an ended process takes none. */
@@ -103,15 +127,13 @@ export const journaled =
     const decision = decide(view)
     return decision._tag === "Refused"
       ? decision
-      : { ...decision, writes: [...decision.writes, journaling(view, lease.processId, draft)] }
+      : { ...decision, writes: [...decision.writes, ...journaling(view, lease.processId, draft)] }
   }
 
-const journaling = (view: View, processId: ProcessId, draft: Draft) =>
-  ({
-    _tag: "PutJournal",
-    processId,
-    entry: { ...draft, sequence: view.row(processId)?.sequence ?? 0, atMs: view.nowMs }
-  }) as const
+const journaling = (view: View, processId: ProcessId, { after = [], ...draft }: Draft): ReadonlyArray<Write> => {
+  const at = { sequence: view.row(processId)?.sequence ?? 0, atMs: view.nowMs }
+  return [...after, draft].map((entry) => ({ _tag: "PutJournal", processId, entry: { ...entry, ...at } }))
+}
 
 const endedRefusal = (
   view: View,

@@ -19,6 +19,7 @@ import { accept } from "../../store/Decision.ts"
 import * as Activation from "./activation.ts"
 import { onRow } from "./authority.ts"
 import * as Changes from "./change.ts"
+import * as Children from "./children.ts"
 import * as Completion from "./completion.ts"
 import * as LeaseProtocol from "./lease.ts"
 
@@ -63,9 +64,9 @@ export const recover = (id: ProcessId, by: Recoverer): ((view: View) => Decision
       return accept({ _tag: "Run", row: begun.row, lease: LeaseProtocol.leaseOf(begun) } as const, begun)
     }
     const output = outputOf(decided, row, view.nowMs)
-    const change = Changes.released(Completion.ended(taken, output, view.nowMs))
+    const change = Completion.ended(taken, output, view.nowMs)
     const as = Output.endStateOf(output) as "cancelled" | "failed" | "abandoned" // a verdict never completes
-    return accept({ _tag: "Ended", row: change.row, as } as const, change)
+    return accept({ _tag: "Ended", row: change.row, as } as const, ...Children.withParent(view, change))
   })
 
 /** Leaves a row as it is. */
@@ -123,7 +124,8 @@ export const drain =
     }
     const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
     const output = Output.abandoned({ writer: "owner_drain", owner: by.owner, epochMs: view.nowMs })
-    return Changes.accepted(Changes.released(Completion.ended(taken, output, view.nowMs)))
+    const change = Completion.ended(taken, output, view.nowMs)
+    return accept(change.row, ...Children.withParent(view, change))
   }
 
 /** The verdict on a row in its present state. */

@@ -67,19 +67,47 @@ export const deliver = (change: Change, event: ProcessEvent, nowMs: number): Cha
 /** Opens a wait; an unconsumed signal of its name ends it at once. */
 export const enter = (view: View, change: Change, wait: WaitState): Change => {
   const id = idOf(change)
-  const fact = Facts.waiting(id, wait, occurrences(change, wait.kind.key) + 1)
+  const fact = Facts.waiting(id, wait, wait.once === true ? 1 : occurrences(change, wait.kind.key) + 1)
   const entered = Changes.appendFact(change, fact, view.nowMs)
   if (wait.kind._tag !== "Signal") return entered
-  const signal = view.firstEventAfter(id, wait.kind.eventType, consumedUpTo(change.row, wait.kind.name))
-  return signal === undefined
-    ? entered
-    : resume(entered, wait.kind.key, { _tag: "Signal", sequence: signal.sequence }, view.nowMs)
+  const { name, eventType, key } = wait.kind
+  const sequence =
+    returnedSignals(change.row, name)[0] ??
+    view.firstEventAfter(id, eventType, consumedUpTo(change.row, name))?.sequence
+  return sequence === undefined ? entered : resume(entered, key, { _tag: "Signal", sequence }, view.nowMs)
+}
+
+/**
+ * Closes a wait whose end its body did not see. A signal that had ended it goes to the next wait for it.
+ *
+ * `undefined`: there is nothing to close.
+ */
+export const drop = (view: View, row: ProcessRow, { waitKey, signal: name }: DroppedWait): Change | undefined => {
+  const open = row.snapshot.context.waits.some(({ kind }) => kind.key === waitKey)
+  if (open) return resume(Changes.of(row), waitKey, { _tag: "Dropped" }, view.nowMs)
+  if (name === undefined) return undefined
+  const id = idOf({ row })
+  const ended = view.replayed(id, Facts.resumedKey(id, waitKey, 1))
+  const fact = ended && Facts.lifecycleEventOf(ended)
+  if (fact?.type !== "process.resumed" || fact.outcome._tag !== "Signal") return undefined
+  const { sequence } = fact.outcome
+  const returned = Changes.appendFact(Changes.of(row), Facts.signalReturned(id, waitKey, name, sequence), view.nowMs)
+  const next = returned.row.snapshot.context.waits.find(({ kind }) => kind._tag === "Signal" && kind.name === name)
+  return next === undefined ? returned : resume(returned, next.kind.key, { _tag: "Signal", sequence }, view.nowMs)
+}
+
+/** A wait that its body dropped; `signal` names the signal that it was for. */
+export interface DroppedWait {
+  readonly waitKey: string
+  readonly signal?: string
 }
 
 /** How many waits for a signal of this name the process ever entered. */
 export const signalWaits = (row: ProcessRow, name: string): number => {
+  const { waitCounts, signalWaits: ordinals = {} } = row.snapshot.context
+  if (Object.hasOwn(ordinals, name)) return own(ordinals, name)
   const prefix = signalWaitKey(row.base.registration.id, name, 0).slice(0, -1)
-  return Object.keys(row.snapshot.context.waitCounts).filter((key) => key.startsWith(prefix)).length
+  return Object.keys(waitCounts).filter((key) => key.startsWith(prefix)).length
 }
 
 /** Ends every wait whose deadline has passed. The first caller does it; a second one changes nothing. */
@@ -101,14 +129,19 @@ export const fire =
   }
 
 const resume = (change: Change, key: string, outcome: WaitOutcome, nowMs: number): Change =>
-  Changes.appendFact(change, Facts.resumed(idOf(change), key, occurrences(change, key), outcome), nowMs)
+  Changes.appendFact(change, Facts.resumed(idOf(change), key, Math.max(occurrences(change, key), 1), outcome), nowMs)
 
-const idOf = ({ row }: Change): ProcessId => row.base.registration.id
+const idOf = ({ row }: Pick<Change, "row">): ProcessId => row.base.registration.id
 
 /** Keys and names come from outside: what an object inherits is none of them. */
 const own = (counts: Readonly<Record<string, number>>, key: string): number =>
   Object.hasOwn(counts, key) ? (counts[key] ?? 0) : 0
 
 const occurrences = ({ row }: Change, key: string): number => own(row.snapshot.context.waitCounts, key)
+
+const returnedSignals = ({ snapshot }: ProcessRow, name: string): ReadonlyArray<number> => {
+  const { returnedSignals: returned = {} } = snapshot.context
+  return Object.hasOwn(returned, name) ? (returned[name] ?? []) : []
+}
 
 const consumedUpTo = (row: ProcessRow, name: string): number => own(row.snapshot.context.consumedSignals, name)

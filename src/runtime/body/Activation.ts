@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { SnapshotFrom } from "xstate"
-import type { RunCommand, RunEvent } from "../../../machines/run.ts"
+import type { Disturbance, RunCommand, RunEvent } from "../../../machines/run.ts"
 import { runMachine } from "../../../machines/run.ts"
 import * as Step from "../../../machines/xstate/step.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
@@ -24,7 +24,7 @@ import type { Claimant } from "../../operations/decisions/lease.ts"
 import type { StartOutcome } from "../../operations/decisions/register.ts"
 import type { Environments } from "../../operations/Environments.ts"
 import type { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import type { ProcessRow } from "../../store/Decision.ts"
+import type { Change, ProcessRow } from "../../store/Decision.ts"
 import type { Awaiter } from "../client/Awaiter.ts"
 import type { Tools } from "../engine/ToolCatalog.ts"
 import type { HostEnvironment } from "../HostEnvironment.ts"
@@ -32,7 +32,8 @@ import type { HostServices } from "../HostServices.ts"
 import type { Inbox } from "../worker/Inbox.ts"
 import * as Inboxes from "../worker/Inbox.ts"
 import type { HeldSlot } from "../worker/Slots.ts"
-import * as Waits from "./PendingWaits.ts"
+import type { Ends } from "./Ends.ts"
+import * as Ending from "./Ends.ts"
 
 /** An activation in progress. */
 export interface Activation {
@@ -42,8 +43,16 @@ export interface Activation {
   readonly services: Services
   readonly slot: HeldSlot
   readonly inbox: Inbox<RunEvent["type"]>
-  /** The body's waits, and whether it does anything else. */
-  readonly waits: Waits.PendingWaits
+  /** The ends of the body's operations, in their order, and whether it does anything but wait. */
+  readonly ends: Ends
+  /** Takes up what a commit of this host, or another one, did to the process. Its journal does that. */
+  journal?: {
+    readonly observe: (change: Change) => void
+    readonly refresh: Effect.Effect<void, StoreError>
+  }
+  /** Aborted when the host interrupts the body; made when a body asks for it. */
+  interruption?: AbortController
+  interruptedBy?: Disturbance
   readonly passivateAfterMs: number | undefined
   /** The present lease: replaced when it is renewed or re-acquired. */
   lease: Lease
@@ -53,8 +62,9 @@ export interface Activation {
   readonly pending: Array<RunCommand>
   /** What the body says it is doing. */
   phase?: string | undefined
-  /** The waits that were open when the body was interrupted. */
-  openWaits: ReadonlyArray<string>
+  /** Whether all the body did was wait when it was interrupted, and for what. */
+  wasIdle: boolean
+  awaited: Ending.Awaited
   body?: Fiber.RuntimeFiber<AwaitOutput, RuntimeError>
   /** How the body ended; what is left is to write it. */
   exit?: Exit.Exit<AwaitOutput, RuntimeError>
@@ -83,6 +93,8 @@ export interface Services {
   ) => Effect.Effect<StartOutcome, StartError>
   /** A fresh identity for one attempt to hold a lease. */
   readonly claimant: () => Claimant
+  /** Runs work beside the activations of this worker. */
+  readonly fork: (work: Effect.Effect<void>) => void
   /** Checks a row again soon. */
   readonly recheck: (id: ProcessId) => void
 }
@@ -99,20 +111,45 @@ export const make = (
   services: Services,
   slot: HeldSlot,
   passivateAfterMs: number | undefined
-): Activation => ({
-  id: lease.processId,
-  row,
-  services,
-  slot,
-  inbox: Inboxes.make<RunEvent["type"]>(),
-  waits: Waits.make(() => services.clock.unsafeCurrentTimeMillis()),
-  passivateAfterMs,
-  lease,
-  run: steps.initial.snapshot,
-  pending: [...steps.initial.commands],
-  openWaits: [],
-  restarts: 0
-})
+): Activation => {
+  const inbox = Inboxes.make<RunEvent["type"]>()
+  return {
+    id: lease.processId,
+    row,
+    services,
+    slot,
+    inbox,
+    ends: Ending.make({
+      nowMs: () => services.clock.unsafeCurrentTimeMillis(),
+      slot,
+      onCancel: () => inbox.offer("cancel.requested")
+    }),
+    passivateAfterMs,
+    lease,
+    run: steps.initial.snapshot,
+    pending: [...steps.initial.commands],
+    wasIdle: false,
+    awaited: { waits: [], children: [] },
+    restarts: 0
+  }
+}
+
+/** The signal that is aborted when the host interrupts the body. */
+export const abortSignalOf = (activation: Activation): AbortSignal => {
+  const { interruptedBy } = activation
+  if (activation.interruption === undefined) {
+    activation.interruption = new AbortController()
+    if (interruptedBy !== undefined) abort(activation, interruptedBy)
+  }
+  return activation.interruption.signal
+}
+
+/** Says that the host interrupts the body: aborts its signal, also if it asks for one later. */
+export const abort = (activation: Activation, cause: Disturbance): void => {
+  activation.interruptedBy ??= cause
+  const error = new Error(`the body of \`${activation.id}\` is interrupted: ${cause}`, { cause })
+  activation.interruption?.abort(Object.assign(error, { name: "AbortError" }))
+}
 
 /** Advances the run machine; its commands are added to those that are pending. */
 export const advance = (activation: Activation, type: RunEvent["type"]): void => {

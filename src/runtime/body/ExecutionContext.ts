@@ -5,33 +5,39 @@
  * operation is known by its name, its occurrence, and the scope it is in.
  */
 import * as Effect from "effect/Effect"
-import type { ReplayDiverged, StoreError } from "../../model/errors.ts"
-import type { RuntimeError } from "../../model/failures.ts"
+import * as Exit from "effect/Exit"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
+import type { LeaseLost, ReplayDiverged } from "../../model/errors.ts"
+import type { AwaitError, RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import * as Ids from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { ClosePolicy } from "../../model/Registration.ts"
 import type { Authority } from "../../operations/decisions/authority.ts"
-import { readProcess, requestAbandon } from "../../operations/ProcessRegistry.ts"
+import { readProcess } from "../../operations/ProcessRegistry.ts"
 import * as ProcessHandle from "../client/ProcessHandle.ts"
 import type { AnySignal } from "../engine/Signal.ts"
 import type { Startable, StartSpec } from "../engine/Startable.ts"
 import { registrationOf } from "../engine/Startable.ts"
+import { whileUnavailable } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
-import { fenced, stateOf } from "./Activation.ts"
+import { abortSignalOf, fenced } from "./Activation.ts"
 import type { BodyOperations } from "./BodyOperations.ts"
 import * as Operations from "./BodyOperations.ts"
 import type { Journal } from "./Journal.ts"
 import * as Journals from "./Journal.ts"
+import type { Operate } from "./operate.ts"
+import * as Operating from "./operate.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import * as Around from "./Surroundings.ts"
 
 /** How to start a child. */
 export interface ChildOptions<Payload> {
-  /** Names the child within its parent: a body that runs again attaches to the child of the same name. */
+  /** Names the child within its parent. One name in a loop names another child each time. */
   readonly name: string
   readonly payload: Payload
-  /** The child's id. @default `{parent id}/{name}` */
+  /** The child's id. @default `{parent id}/{scopes/}{name}`, and `…:{n}` for the n-th start of that name */
   readonly id?: string
   /** What people know the child by. */
   readonly label?: string
@@ -60,6 +66,15 @@ export interface ExecutionContext extends BodyOperations {
   /** Names what the body is doing, for people: it shows in the tree and in logs, and is not stored. */
   readonly phase: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
+  /** Aborted when its host interrupts the body: `reason` is an error whose `cause` says why. */
+  readonly abortSignal: AbortSignal
+
+  /** The handle of a process that was started elsewhere. What it does is journaled as the body's own. */
+  readonly attach: <Payload, Success, Failure, Signals extends AnySignal = never>(
+    startable: Startable<Payload, Success, Failure, Signals>,
+    id: ProcessId | string
+  ) => ProcessHandle.ProcessHandle<Success, Failure, Signals>
+
   /**
    * Starts a child, or attaches to it when this body started it in an earlier activation. What is started may be an engine, a
    * tool, a turn of a child session, or external work: a host that has it runs it.
@@ -77,18 +92,18 @@ export interface ExecutionContext extends BodyOperations {
 export interface Prepared {
   readonly context: ExecutionContext
   /** Fails with `ReplayDiverged` when the journal has entries that the body never asked for. */
-  readonly settle: Effect.Effect<void, ReplayDiverged | StoreError>
+  readonly settle: Effect.Effect<void, ReplayDiverged>
+  /** Reads what happened before this activation. The body begins after it. */
+  readonly load: Effect.Effect<void>
+  readonly journal: Journal
 }
 
 /** Makes the context of one activation: every write it makes presents the lease of that activation. */
 export const make = (activation: Activation): Prepared => {
   const { id: processId, row } = activation
-  const journal = Journals.make({
-    processId,
-    isFirst: row.snapshot.context.activations <= 1,
-    read: activation.services.writes.journalOf(processId),
-    state: () => stateOf(activation)
-  })
+  const journal = Journals.make(activation)
+  const operate = Operating.make(activation, journal)
+  const handles = handlesOf(activation, operate)
   let made: Surroundings | undefined
   /** Made when a body asks: most bodies do not. */
   const surroundings = (): Surroundings => {
@@ -102,24 +117,28 @@ export const make = (activation: Activation): Prepared => {
   }
   return {
     settle: journal.settle,
+    load: journal.load,
+    journal,
     context: {
       processId,
       attempt: row.snapshot.context.attempts,
       fencingToken: row.lease.fencingToken,
       surroundings: Effect.sync(surroundings),
-      ...Operations.make(activation, journal),
+      get abortSignal() {
+        return abortSignalOf(activation)
+      },
+      ...Operations.make(activation, journal, operate),
       phase: (name, effect) =>
         Effect.acquireUseRelease(
           Effect.sync(() => enter(name)),
           () => Effect.annotateLogs(effect, "phase", name),
           (before) => Effect.sync(() => enter(before))
         ),
-      start: starting(activation, journal, (child) => surroundings().origin.runLocal.add(child))
+      attach: (startable, id) => ProcessHandle.make(startable, id as ProcessId, handles), // any text may be an id
+      start: starting(activation, journal, operate, handles, (child) => surroundings().origin.runLocal.add(child))
     }
   }
 }
-
-const authorityOf = (lease: Lease): Authority => ({ _tag: "Body", lease })
 
 /**
  * Starts children. Each start is one journaled operation, committed together with the child's registration: a body that runs
@@ -128,65 +147,114 @@ const authorityOf = (lease: Lease): Authority => ({ _tag: "Body", lease })
 const starting = (
   activation: Activation,
   journal: Journal,
+  operate: Operate,
+  handles: ProcessHandle.HandleActions,
   started: (child: ProcessId) => void
 ): ExecutionContext["start"] => {
-  const { id: processId, row, services, waits } = activation
+  const { id: processId, row, services } = activation
   const { provenance, envRef } = row.base.registration
-  const handles = handlesOf(activation)
   const environment = envRef === undefined ? services.host.capture : Effect.succeed(envRef)
   return <Payload, Success, Failure, Signals extends AnySignal = never>(
     startable: Startable<Payload, Success, Failure, Signals>,
-    { name, payload, id = `${processId}/${name}`, label, closePolicy = "cancel", wakeTarget }: ChildOptions<Payload>
+    { name, payload, id, label, closePolicy = "cancel", wakeTarget }: ChildOptions<Payload>
   ) => {
-    const begun = (child: ProcessId) => {
-      started(child)
-      return ProcessHandle.make<Success, Failure, Signals>(startable, child, handles)
-    }
     // Children wake whom this process wakes now: a deleted session may have taken that away since its registration.
     const target = wakeTarget ?? row.snapshot.context.wakeTarget
-    const spec: StartSpec<Payload> = {
-      id,
+    const specOf = (child: string): StartSpec<Payload> => ({
+      id: child,
       payload,
       ...(label === undefined ? {} : { label }),
       ...(target === null ? {} : { wakeTarget: target }),
       provenance: { originator: provenance.originator, causedBy: { _tag: "Process", processId } },
       parent: { processId, closePolicy }
-    }
-    return waits.busy(
-      journal.operate(
-        "start_child",
-        name,
-        (outcome) => Effect.sync(() => begun((outcome as { readonly process_id: ProcessId }).process_id)), // written below
-        (opened) =>
-          Effect.flatMap(registrationOf(startable, spec, environment), (registered) => {
-            const child = registered.registration.id
-            const draft = { ...opened, outcome: { process_id: child } }
-            return Effect.map(
-              fenced(activation, (lease) => services.start(registered, authorityOf(lease), { lease, draft })),
-              () => begun(child)
-            )
-          })
-      )
-    )
+    })
+    return operate.once("start_child", name, {
+      attempt: (key) =>
+        Effect.flatMap(journal.path, (path) =>
+          Effect.map(
+            registrationOf(startable, specOf(id ?? childIdOf(processId, path, name, key)), environment),
+            (registered) => (lease, opened) => {
+              const draft = { ...opened, outcome: { process_id: registered.registration.id } }
+              return services.start(registered, authorityOf(lease), { lease, draft })
+            }
+          )
+        ),
+      takeUp: (outcome) =>
+        Effect.sync(() => {
+          const { process_id: child } = outcome as { readonly process_id: ProcessId } // written above
+          started(child)
+          return ProcessHandle.make<Success, Failure, Signals>(startable, child, handles)
+        })
+    })
   }
 }
 
-/** What a handle does from within a body: it asks children to stop, and signals others, under the fence of the activation. */
-const handlesOf = (activation: Activation): ProcessHandle.HandleActions => {
-  const { id: processId, services, slot, waits } = activation
-  const { awaiter, registry } = services
-  return {
-    awaitOutput: (id) => waits.busy(slot.releaseWhile(awaiter.awaitProcess(id))),
-    cancel: (id, reason) =>
-      waits.busy(fenced(activation, (lease) => registry.requestProcessCancel(id, reason, authorityOf(lease)))),
-    abandon: (id, reason) =>
-      waits.busy(
-        fenced(activation, (lease) =>
-          requestAbandon(registry, id, { requestedBy: `process:${processId}`, authority: authorityOf(lease), reason })
+/** The id of a child by its place in the code: what is started under one name again gets a number. */
+const childIdOf = (parent: ProcessId, path: string, name: string, key: string): string => {
+  const occurrence = key.slice(key.lastIndexOf("#") + 1)
+  return `${parent}/${path}${name}${occurrence === "1" ? "" : `:${occurrence}`}`
+}
+
+/** What a handle does from within a body: each request is journaled, and made under the fence of the activation. */
+const handlesOf = (activation: Activation, operate: Operate): ProcessHandle.HandleActions => {
+  const { id: processId, services, ends } = activation
+  const { awaiter, registry, writes: store } = services
+  const outage = () => Effect.logWarning(`${processId} waits for its store`)
+
+  /** The end of a child is in this process's log by itself; that of any other process is noted there once it is known. */
+  const noted = (id: ProcessId): Effect.Effect<void, AwaitError | LeaseLost> =>
+    Effect.flatMap(whileUnavailable(services.readRow(id), outage), (child) => {
+      const isOwn = child?.base.registration.parent?.processId === processId
+      if (isOwn && child.snapshot.status !== "done") return Effect.void
+      return Effect.zipRight(
+        awaiter.awaitProcess(id),
+        Effect.asVoid(
+          whileUnavailable(
+            fenced(activation, (lease) => store.noteEnd(lease, id)),
+            outage
+          )
         )
-      ),
-    signal: (id, signal) => waits.busy(fenced(activation, (lease) => registry.signal(id, signal, authorityOf(lease)))),
+      )
+    })
+
+  const request = (id: ProcessId, _tag: "Cancel" | "Abandon", reason: string | undefined) =>
+    operate.once("request", `${_tag.toLowerCase()} ${id}`, {
+      attempt: () => Effect.succeed((lease, opened) => store.requestFrom(lease, id, { _tag, reason }, opened)),
+      takeUp: () => readProcess(registry, id)
+    })
+
+  return {
+    awaitOutput: (id) => {
+      const source = `child ${id}` as const
+      return operate<AwaitOutput, AwaitError | LeaseLost, never>("await_child", `await ${id}`, {
+        source,
+        perform: (_key, { restore }) => {
+          // An end that comes while this is asked waits until the body does.
+          const onWaiting = ends.writing()
+          return noted(id).pipe(
+            restore,
+            Effect.as({ source, onWaiting }),
+            Effect.onExit((exit) => (Exit.isFailure(exit) ? Effect.sync(onWaiting) : Effect.void))
+          )
+        },
+        takeUp: () => whileUnavailable(awaiter.awaitProcess(id), outage)
+      }) as Effect.Effect<AwaitOutput, AwaitError> // what else it fails with, the worker knows
+    },
+    cancel: (id, reason) => request(id, "Cancel", reason ?? undefined) as never, // as above
+    abandon: (id, reason) => request(id, "Abandon", reason) as never, // as above
+    signal: (id, { name, payload, signalId }) =>
+      operate.once("signal", `${id} signal.${name}`, {
+        attempt: (key) => {
+          const replayKey = Ids.signalReplayKey(id, name, signalId ?? `${processId}:${key}`)
+          return Effect.succeed((lease, opened) =>
+            store.signalFrom(lease, id, { eventType: Ids.signalEventType(name), payload, replayKey }, opened)
+          )
+        },
+        takeUp: () => Effect.void
+      }) as never, // as above
     status: (id) => readProcess(registry, id),
     awaiter
   }
 }
+
+const authorityOf = (lease: Lease): Authority => ({ _tag: "Body", lease })

@@ -1,126 +1,387 @@
 /**
- * The journal as one activation uses it: every operation asks it first, and is performed only when it has no entry.
+ * The journal as one activation uses it: the key of each operation, what was recorded under it, and the places of what is
+ * written now.
  *
  * A key is scope path, name and occurrence, so that the same code computes the same keys again. Invariant: positions are
- * handed out by the one activation that holds the fence; an entry that is there is never written again.
+ * handed out by the one activation that holds the fence, in the order of its writes; an entry never changes.
  */
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
-import type { StoreError } from "../../model/errors.ts"
-import { OutsideProcess, ReplayDiverged, StepNameAmbiguous } from "../../model/errors.ts"
+import type { LeaseLost } from "../../model/errors.ts"
+import { InsideStep, OutsideProcess, ReplayDiverged, StepNameAmbiguous, StoreError } from "../../model/errors.ts"
+import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
+import type { Lease } from "../../model/Lease.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
+import type { Change } from "../../store/Decision.ts"
+import { backOff } from "../retry.ts"
+import type { Activation } from "./Activation.ts"
+import { fenced, stateOf } from "./Activation.ts"
+import type { End } from "./Ends.ts"
 
 /** A draft without its outcome. */
 export type Opened = Omit<Draft, "outcome">
 
 /** Why there is no place for an operation. */
-export type Misplaced = StepNameAmbiguous | OutsideProcess
+export type Misplaced = StepNameAmbiguous | OutsideProcess | InsideStep
 
 /** The journal of one activation. */
 export interface Journal {
+  /** Reads what happened before this activation. The body begins after it. */
+  readonly load: Effect.Effect<void>
   /**
-   * Answers from the journal, or performs the operation, which is to journal itself under what it is handed.
+   * Takes the next key of a name in the present scope, for as long as `use` runs.
    *
-   * Fails with `ReplayDiverged` when the entry is another operation's, with `StepNameAmbiguous` when an operation of that
-   * name runs in this scope already, with `OutsideProcess` once the body has ended.
+   * Fails with `OutsideProcess` once the body has ended, with `InsideStep` under a running step, and, where one name may be
+   * under way only once, with `StepNameAmbiguous`.
    */
-  readonly operate: <A, E, R, E2, R2>(
-    operation: JournalOperation,
+  readonly exclusively: <A, E, R>(
+    operation: JournalOperation | "scope",
     name: string,
-    replay: (outcome: unknown) => Effect.Effect<A, E, R>,
-    perform: (opened: Opened) => Effect.Effect<A, E2, R2>
-  ) => Effect.Effect<A, E | E2 | ReplayDiverged | Misplaced | StoreError, R | R2>
-
+    use: (key: string) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | Misplaced, R>
+  /** What was recorded under a key. Fails with `ReplayDiverged` when it is another operation's. */
+  readonly recorded: (
+    key: string,
+    operation: JournalOperation
+  ) => Effect.Effect<JournalEntry | undefined, ReplayDiverged>
+  /** Whether the body let go of an operation before it saw its end. */
+  readonly isDropped: (key: string) => boolean
+  /** Whether there are entries that the body has not asked for. */
+  readonly hasMore: () => boolean
+  /** Keeps an outcome that needs no commit of its own: it goes with the next write. */
+  readonly keep: (key: string, operation: JournalOperation, outcome: unknown) => void
+  /**
+   * Makes a write that journals under a place of its own, until the store answers it; answers the entry's place.
+   *
+   * Later ends wait until `settle`, which the caller calls once it has announced what it waits for.
+   */
+  readonly write: <A, E extends { readonly _tag: string }>(
+    key: string,
+    operation: JournalOperation,
+    attempt: (lease: Lease, opened: Opened) => Effect.Effect<A, E>
+  ) => Effect.Effect<Written<A>, Exclude<E, StoreError> | LeaseLost>
+  /** Takes up what a commit of this host did to the process. */
+  readonly observe: (change: Change) => void
+  /** Reads what other hosts have done to the process. */
+  readonly refresh: Effect.Effect<void, StoreError>
   /** Names a branch: what runs in it has keys of its own. */
   readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Misplaced, R>
-
+  /** The names of the scopes that this is in, each followed by `/`. */
+  readonly path: Effect.Effect<string>
+  /** Runs the effect of a step: it may not use the context. */
+  readonly inside: <A, E, R>(step: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Fails with `ReplayDiverged` when there are entries that the body, which has ended, never asked for. */
-  readonly settle: Effect.Effect<void, ReplayDiverged | StoreError>
+  readonly settle: Effect.Effect<void, ReplayDiverged>
+}
+
+/** A write that the store has answered, and where its entry is. An answer that was lost is absent. */
+export interface Written<A> {
+  readonly answer: A | undefined
+  readonly position: number
+  /** The entry, where it had to be read back. */
+  readonly entry: JournalEntry | undefined
+  readonly settle: () => void
 }
 
 /** The path of scopes that an operation is in; each branch of a body has its own. */
 const scopePath = FiberRef.unsafeMake("")
 
-/** What the journal of an activation is made of. */
-export interface JournalOptions {
-  readonly processId: ProcessId
-  /** The first activation has no journal to read. */
-  readonly isFirst: boolean
-  readonly read: Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
-  /**
-   * The state of the body. One that is `leaving` is being handed back: it begins nothing more, since its next activation has
-   * nothing to clean up. Once it is `over`, nothing is in its process any more.
-   */
-  readonly state: () => "open" | "leaving" | "over"
-}
+/** The step that is running, by process and name. */
+const runningStep = FiberRef.unsafeMake<{ readonly processId: ProcessId; readonly step: string } | undefined>(undefined)
 
-/** Makes the journal of an activation. */
-export const make = ({ processId, isFirst, read, state }: JournalOptions): Journal => {
-  let entries: Map<string, JournalEntry> | undefined = isFirst ? new Map() : undefined
-  let written = 0
+/** How many entries or events one read fetches. */
+const pageSize = 1_000
+
+/** The key under which it is journaled that an operation was let go of. */
+export const droppedKey = (key: string): string => `${key}!`
+
+/** Makes the journal of an activation; ends go to its `ends`. */
+export const make = (activation: Activation): Journal => {
+  const { id: processId, ends, row } = activation
+  const store = activation.services.writes
+  const isFirst = row.snapshot.context.activations <= 1
+  const entries = new Map<string, JournalEntry>()
   const occurrences = new Map<string, number>()
   const underWay = new Set<string>()
   const visited = new Set<string>()
+  const dropped = new Set<string>()
+  const kept: Array<Omit<JournalEntry, "sequence" | "atMs">> = []
+  let written = 0
+  /** Up to this sequence every event of the log is known here. */
+  let seen = row.sequence
+  /** The latest sequence that is known to exist. */
+  let latest = row.sequence
+  let isLoaded = false
 
-  const loaded: Effect.Effect<Map<string, JournalEntry>, StoreError> = Effect.suspend(() =>
-    entries === undefined
-      ? Effect.map(read, (all) => {
-          // Two branches may read at once: the first one's map is the one that counts.
-          entries ??= new Map(all.map((entry) => [entry.key, entry]))
-          // An operation that failed before it was written leaves its position empty: the count of entries says too little.
-          written = all.reduce((last, { position }) => Math.max(last, position), written)
-          return entries
-        })
-      : Effect.succeed(entries)
-  )
+  const isOver = (): boolean => stateOf(activation) === "over"
+  const outage = Effect.logWarning(`${processId} waits for its store`)
 
-  /** Takes the next key of a name; the same name twice at once could not be distinguished by a replay. */
-  const exclusively = <A, E, R>(
-    name: string,
-    use: (key: string) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E | Misplaced, R> =>
+  const insisting = <A, E>(read: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.retry(
+      Effect.tapError(read, () => outage),
+      { while: () => !isOver(), schedule: backOff }
+    )
+
+  const load = Effect.gen(function* () {
+    if (!isFirst) {
+      const present = yield* activation.services.readRow(processId)
+      latest = Math.max(latest, present?.sequence ?? 0)
+      const all = yield* pages(
+        (after) => store.journalOf(processId, { after, limit: pageSize }),
+        ({ position }) => position
+      )
+      const events = yield* pages(
+        (after) => store.news(processId, { after, limit: pageSize }),
+        ({ sequence }) => sequence
+      )
+      for (const entry of all) {
+        entries.set(entry.key, entry)
+        if (entry.operation === "dropped") dropped.add(entry.key.slice(0, -1))
+        written = Math.max(written, entry.position)
+      }
+      seen = Math.max(latest, events.at(-1)?.sequence ?? 0)
+      ends.begin([...endsOf(events), ...all.flatMap(recordedEnd)].filter(isAwaited))
+    } else ends.begin([])
+    isLoaded = true
+    if (latest > seen) yield* catchUp
+  }).pipe(insisting, Effect.orDie)
+
+  /** The body never saw the ends of what it let go of. */
+  const isAwaited = (end: End): boolean => {
+    if (end._tag === "Recorded") return !dropped.has(end.key)
+    return end._tag !== "WaitEnded" || !droppedWaits().has(end.waitKey)
+  }
+
+  let waitsOfDropped: ReadonlySet<string> | undefined
+  const droppedWaits = (): ReadonlySet<string> => {
+    waitsOfDropped ??= new Set([...dropped].flatMap((key) => waitKeyOf(entries.get(key)) ?? []))
+    return waitsOfDropped
+  }
+
+  const take = (events: ReadonlyArray<ProcessEvent>): void => {
+    for (const end of endsOf(events)) ends.arrive(end)
+  }
+
+  const catchUp: Effect.Effect<void, StoreError> = Effect.suspend(() => {
+    const settle = ends.writing()
+    const upTo = latest
+    return pages(
+      (after) => store.news(processId, { after: Math.max(after, seen), limit: pageSize }),
+      ({ sequence }) => sequence
+    ).pipe(
+      Effect.map((events) => {
+        take(events.filter(({ sequence }) => sequence > seen))
+        seen = Math.max(seen, upTo, events.at(-1)?.sequence ?? 0)
+      }),
+      Effect.ensuring(Effect.sync(settle))
+    )
+  })
+
+  const learn = (sequence: number): Effect.Effect<void, StoreError> =>
+    Effect.suspend(() => {
+      latest = Math.max(latest, sequence)
+      return latest > seen && isLoaded ? catchUp : Effect.void
+    })
+
+  const unasked = (): ReadonlyArray<JournalEntry> =>
+    [...entries.values()].filter(({ key, operation }) => operation !== "dropped" && !visited.has(key))
+
+  const exclusively: Journal["exclusively"] = (operation, name, use) =>
     Effect.flatMap(FiberRef.get(scopePath), (path) => {
       const place = `${path}${name}`
+      const once = operation === "step" || operation === "scope"
       return Effect.acquireUseRelease(
-        Effect.suspend((): Effect.Effect<string, Misplaced> => {
-          if (state() === "over") return Effect.fail(new OutsideProcess({ processId }))
-          if (underWay.has(place)) return Effect.fail(new StepNameAmbiguous({ processId, name: place }))
-          underWay.add(place)
+        Effect.flatMap(FiberRef.get(runningStep), (running): Effect.Effect<string, Misplaced> => {
+          if (isOver()) return Effect.fail(new OutsideProcess({ processId }))
+          if (running?.processId === processId) {
+            return Effect.fail(new InsideStep({ processId, step: running.step, operation: `ctx.${calls[operation]}` }))
+          }
+          if (once && underWay.has(place)) return Effect.fail(new StepNameAmbiguous({ processId, name: place }))
+          if (once) underWay.add(place)
           const occurrence = (occurrences.get(place) ?? 0) + 1
           occurrences.set(place, occurrence)
           return Effect.succeed(`${place}#${occurrence}`)
         }),
         use,
-        () => Effect.sync(() => underWay.delete(place))
+        () => Effect.sync(() => once && underWay.delete(place))
       )
     })
 
-  return {
-    operate: (operation, name, replay, perform) =>
-      exclusively(name, (key) =>
-        Effect.flatMap(loaded, (all): Effect.Effect<never, never, never> => {
-          const entry = all.get(key)
-          if (entry === undefined) {
-            // What a finaliser did here would be in the journal of an activation that has nothing to clean up.
-            if (state() === "leaving") return Effect.interrupt
-            written += 1
-            return perform({ key, position: written, operation }) as Effect.Effect<never> // typed by the signature above
-          }
-          visited.add(key)
-          if (entry.operation === operation) return replay(entry.outcome) as Effect.Effect<never> // as above
-          return Effect.fail(
-            new ReplayDiverged({ processId, key, expected: entry.operation, actual: operation })
-          ) as Effect.Effect<never> // as above
+  const write: Journal["write"] = <A, E extends { readonly _tag: string }>(
+    key: string,
+    operation: JournalOperation,
+    attempt: (lease: Lease, opened: Opened) => Effect.Effect<A, E>
+  ) =>
+    Effect.suspend(() => {
+      const settle = ends.writing()
+      const before = kept.splice(0, kept.length).map((entry) => ({ ...entry, position: ++written }))
+      const position = ++written
+      const opened = { key, position, operation, ...(before.length === 0 ? {} : { after: before }) }
+      const once = Effect.map(
+        fenced(activation, (lease) => attempt(lease, opened)),
+        (answer): Written<A> => ({
+          answer,
+          position,
+          entry: undefined,
+          settle
         })
-      ),
-    scope: (name, effect) => exclusively(name, (key) => Effect.locally(effect, scopePath, `${key}/`)),
-    settle: Effect.flatMap(loaded, (all) => {
-      const missed = [...all.values()].find(({ key }) => !visited.has(key))
-      return missed === undefined
+      )
+      // Without an answer the entry may be there: only the store knows.
+      const again = Effect.flatMap(store.entryAt(processId, position), (entry) =>
+        entry === undefined ? once : Effect.succeed<Written<A>>({ answer: undefined, position, entry, settle })
+      )
+      const repeated = Effect.retry(
+        Effect.tapError(again, (error) => (isOutage(error) ? outage : Effect.void)),
+        {
+          while: (error) => isOutage(error) && !isOver(),
+          schedule: backOff
+        }
+      )
+      return once.pipe(
+        Effect.catchAll((error) => (isOutage(error) ? Effect.zipRight(outage, repeated) : Effect.fail(error))),
+        Effect.tapErrorCause(() =>
+          Effect.sync(() => {
+            // What went with a write that was refused goes with the next one.
+            kept.unshift(...before)
+            settle()
+          })
+        )
+      ) as Effect.Effect<Written<A>, Exclude<E, StoreError> | LeaseLost> // an outage ends with an answer, or with the body
+    })
+
+  return {
+    // A child is begun by a fiber of its parent's body: its own keys begin anew.
+    load: FiberRef.set(scopePath, "").pipe(
+      Effect.zipRight(FiberRef.set(runningStep, undefined)),
+      Effect.zipRight(load)
+    ),
+    exclusively,
+    recorded: (key, operation) =>
+      Effect.suspend(() => {
+        const entry = entries.get(key)
+        if (entry === undefined && !dropped.has(key)) return Effect.succeed(undefined)
+        visited.add(key)
+        return entry === undefined || entry.operation === operation
+          ? Effect.succeed(entry)
+          : Effect.fail(new ReplayDiverged({ processId, key, expected: entry.operation, actual: operation }))
+      }),
+    isDropped: (key) => dropped.has(key),
+    hasMore: () => unasked().length > 0,
+    keep: (key, operation, outcome) => {
+      kept.push({ key, operation, outcome, position: 0 })
+    },
+    write,
+    observe: ({ before, row: after, events }) => {
+      latest = Math.max(latest, after.sequence)
+      if (!isLoaded || after.sequence <= seen) return
+      if ((before?.sequence ?? 0) === seen) {
+        seen = after.sequence
+        return take(events)
+      }
+      // Another host wrote in between, and what it wrote comes first.
+      activation.services.fork(Effect.ignore(insisting(catchUp)))
+    },
+    refresh: Effect.flatMap(activation.services.readRow(processId), (present) => learn(present?.sequence ?? 0)),
+    scope: (name, effect) => exclusively("scope", name, (key) => Effect.locally(effect, scopePath, `${key}/`)),
+    path: Effect.map(FiberRef.get(scopePath), (path) => path.replace(/#1\//g, "/").replace(/#(\d+)\//g, ":$1/")),
+    inside: (step, effect) => Effect.locally(effect, runningStep, { processId, step }),
+    settle: Effect.suspend(() => {
+      const entry = unasked().find(({ key }) => !dropped.has(key))
+      return entry === undefined
         ? Effect.void
-        : Effect.fail(new ReplayDiverged({ processId, key: missed.key, expected: missed.operation, actual: "nothing" }))
+        : Effect.fail(new ReplayDiverged({ processId, key: entry.key, expected: entry.operation, actual: "nothing" }))
     })
   }
+}
+
+/** What the author of a body calls each operation. */
+const calls: Readonly<Record<JournalOperation | "scope", string>> = {
+  step: "step",
+  sleep: "sleep",
+  await_signal: "awaitSignal",
+  append_event: "appendEvent",
+  start_child: "start",
+  signal: "signal",
+  now: "now",
+  random: "random",
+  patched: "patched",
+  await_child: "await",
+  request: "cancel",
+  dropped: "drop",
+  scope: "scope"
+}
+
+const isOutage = (error: unknown): boolean => error instanceof StoreError
+
+/** Reads to the end, a page at a time; `placeOf` says after which place the next page begins. */
+const pages = <A, E>(
+  read: (after: number) => Effect.Effect<ReadonlyArray<A>, E>,
+  placeOf: (item: A) => number
+): Effect.Effect<ReadonlyArray<A>, E> =>
+  Effect.gen(function* () {
+    const all: Array<A> = []
+    let after = 0
+    while (true) {
+      const page = yield* read(after)
+      for (const item of page) all.push(item)
+      const last = page.at(-1)
+      if (last === undefined || page.length < pageSize) return all
+      after = placeOf(last)
+      // The loop is others' too.
+      yield* Effect.yieldNow()
+    }
+  })
+
+/** The key of the wait that an operation entered. */
+export const waitKeyOf = (entry: JournalEntry | undefined): string | undefined => {
+  const outcome = entry?.outcome
+  return typeof outcome === "object" &&
+    outcome !== null &&
+    "wait_key" in outcome &&
+    typeof outcome.wait_key === "string"
+    ? outcome.wait_key
+    : undefined
+}
+
+/** Time and chance have no end of their own, and a wait that was entered ends in the log. */
+const recordedEnd = (entry: JournalEntry): ReadonlyArray<End> => {
+  const { key, sequence, position, operation, outcome } = entry
+  switch (operation) {
+    case "now":
+    case "random":
+    case "patched":
+      return []
+    case "dropped":
+      return [{ _tag: "Dropped", key: key.slice(0, -1), sequence, position }]
+    default:
+      return waitKeyOf(entry) === undefined ? [{ _tag: "Recorded", key, outcome, sequence, position }] : []
+  }
+}
+
+/** The ends among the events of a log, each in its place. */
+const endsOf = (events: ReadonlyArray<ProcessEvent>): ReadonlyArray<End> => {
+  const bySequence = new Map(events.map((event) => [event.sequence, event]))
+  return events.flatMap((event): ReadonlyArray<End> => {
+    const place = { sequence: event.sequence, position: 0 }
+    const fact = Facts.isNews(event.eventType) ? Facts.lifecycleEventOf(event) : undefined
+    switch (fact?.type) {
+      case "process.resumed": {
+        const { waitKey, outcome } = fact
+        if (outcome._tag === "Dropped") return []
+        const signal = outcome._tag === "Signal" ? bySequence.get(outcome.sequence) : undefined
+        return [
+          { _tag: "WaitEnded", waitKey, ended: { outcome, ...(signal === undefined ? {} : { signal }) }, ...place }
+        ]
+      }
+      case "process.child_ended":
+        return [{ _tag: "ChildEnded", childId: fact.childId as ProcessId, ...place }] // written from a child's id
+      case "process.cancel_requested":
+        return [{ _tag: "CancelRequested", ...place }]
+      default:
+        return []
+    }
+  })
 }

@@ -18,6 +18,7 @@ import type {
 import { OutputInvalid, ProcessAbandoned, ProcessCancelled, ProcessFailed } from "../../model/errors.ts"
 import type { AwaitError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import { copyOf } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import { isTerminal } from "../../model/ProcessRecord.ts"
@@ -25,6 +26,7 @@ import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import type { Lookup } from "../../operations/existing.ts"
 import type { SignalRequest } from "../../operations/ProcessRegistry.ts"
 import { recordOf } from "../../store/Decision.ts"
+import * as Arguments from "../arguments.ts"
 import type { Outcomes } from "../engine/outcomes.ts"
 import type { AnySignal, PayloadOf, Signal } from "../engine/Signal.ts"
 import type { Awaiter } from "./Awaiter.ts"
@@ -98,22 +100,27 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
   actions: HandleActions
 ): ProcessHandle<Success, Failure, Signals> => ({
   id,
-  await: Effect.flatMap(actions.awaitOutput(id), (output) => decoded(outcomes, id, output)),
+  await: Effect.flatMap(actions.awaitOutput(id), (output) => decoded(outcomes, id, copyOf(output))),
   cancel: (reason) => actions.cancel(id, reason ?? null),
   abandon: (reason) => actions.abandon(id, reason),
-  signal: (signal, payload, options = {}) => {
-    const typed = signal as unknown as Signal<string, typeof payload> // the same signal, with the payload it was declared with
-    return Effect.asVoid(
-      Effect.flatMap(typed.encode(payload), (wire) =>
-        actions.signal(id, { name: typed.signal, payload: wire, signalId: options.id ?? randomUUID() })
+  signal: (signal, payload, options = {}) =>
+    Arguments.refusing(() => {
+      const typed = known(signal as unknown as Signal<string, typeof payload>) // the same, with the payload it was declared with
+      const { id: signalId } = Arguments.record("options", options)
+      const name = signalId === undefined ? randomUUID() : Arguments.text("id of a signal", signalId)
+      return Effect.asVoid(
+        Effect.flatMap(typed.encode(payload), (wire) =>
+          actions.signal(id, { name: typed.signal, payload: wire, signalId: name })
+        )
       )
-    )
-  },
+    }),
   status: actions.status(id),
   events: Stream.unfoldChunkEffect(0, (after) =>
     Effect.map(actions.awaiter.nextEvents(id, after), (events) => {
       const last = events.at(-1)
-      return last === undefined ? Option.none() : Option.some([Chunk.unsafeFromArray(events), last.sequence] as const)
+      return last === undefined
+        ? Option.none()
+        : Option.some([Chunk.unsafeFromArray(copyOf(events)), last.sequence] as const)
     })
   ),
   changes: Stream.unfoldEffect<number | undefined, ProcessRecord, ProcessUnknown | ProcessPruned | StoreError, never>(
@@ -122,11 +129,15 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
       since === undefined
         ? Effect.succeed(Option.none())
         : Effect.map(actions.awaiter.nextRow(id, since), (row) => {
-            const record = recordOf(row)
+            const record = copyOf(recordOf(row))
             return Option.some([record, isTerminal(record) ? undefined : row.sequence])
           })
   )
 })
+
+/** A signal, whichever copy of the library declared it. */
+const known = <A extends object>(signal: A): A =>
+  Arguments.like("signal", "a signal, as Signal.make declares it", signal, { encode: "function", signal: "string" })
 
 const decoded = <Success, Failure>(
   outcomes: Outcomes<Success, Failure>,

@@ -3,15 +3,16 @@
  *
  * Invariant: every payload and outcome passes through the engine's schemas. What is stored is their encoded side.
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import { coreEventTypes, fixed } from "../../model/EventType.ts"
-import type { InputInvalid } from "../../model/errors.ts"
+import { InputInvalid } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessIdentity, Registration } from "../../model/Registration.ts"
+import * as Arguments from "../arguments.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import * as Outcomes from "./outcomes.ts"
 import type { AnySignal, EventDefinition } from "./Signal.ts"
@@ -120,15 +121,11 @@ export const make = <
   const Signals extends AnySignal = never
 >(
   kind: string,
-  options: EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, R, Signals>
+  given: EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, R, Signals>
 ): Engine<Payload, Success, Failure, R, Signals> => {
-  const { version, disposition, maxAttempts, concurrency, passivateAfter, validateStart, identity, run } = options
+  const options = checked(kind, given)
+  const { version, disposition, maxAttempts, concurrency, passivateAfterMs, validateStart, identity, run } = options
   const { signals = [], events = [] } = options
-  if (passivateAfter !== undefined && disposition !== "rerunnable") {
-    throw new TypeError(
-      `engine \`${kind}\`: passivateAfter is for rerunnable engines, since a passivated body runs again`
-    )
-  }
   const declared = [...signals, ...events].map(({ type }) => type)
   const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
   const outputs = Outcomes.outputsOf(options.success, failure)
@@ -153,7 +150,7 @@ export const make = <
     version,
     disposition,
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
-    ...(passivateAfter === undefined ? {} : { passivateAfterMs: Duration.toMillis(passivateAfter) }),
+    ...(passivateAfterMs === undefined ? {} : { passivateAfterMs }),
     signals,
     eventTypes: declared.length === 0 ? coreEventTypes : fixed([...declared, ...coreEventTypes]),
     ...(concurrency === undefined ? {} : { concurrency }),
@@ -178,6 +175,44 @@ export const make = <
       )
   }
 }
+
+/** Checks what an engine declares; the refusal names the option. */
+const checked = <Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, R, Signals extends AnySignal>(
+  kind: string,
+  given: EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, R, Signals>
+): typeof given & { readonly passivateAfterMs: number | undefined } => {
+  const of = (option: string) => `${option} of engine \`${Arguments.text("kind of an engine", kind)}\``
+  const options = Arguments.record(of("options"), given)
+  const { passivateAfter, disposition } = options
+  Arguments.text(of("version"), options.version)
+  Arguments.schema(of("payload"), options.payload)
+  Arguments.schema(of("success"), options.success)
+  Arguments.optional(Arguments.schema)(of("error"), options.error)
+  Arguments.oneOf(of("disposition"), disposition, ["rerunnable", "owner_bound"])
+  for (const name of ["signals", "events"] as const) {
+    Arguments.optional<ReadonlyArray<object>>((field, types) => Arguments.list(field, types, declaration))(
+      of(name),
+      options[name]
+    )
+  }
+  Arguments.optional(Arguments.callable)(of("validateStart"), options.validateStart)
+  Arguments.optional(Arguments.callable)(of("identity"), options.identity)
+  Arguments.callable(of("run"), options.run)
+  if (passivateAfter !== undefined && disposition !== "rerunnable") {
+    const problem = "is for rerunnable engines, since a passivated body runs again"
+    throw new InputInvalid({ field: of("passivateAfter"), problem })
+  }
+  const passivateAfterMs =
+    passivateAfter === undefined ? undefined : Arguments.durationMs(of("passivateAfter"), passivateAfter)
+  return { ...options, passivateAfterMs }
+}
+
+/** Checks a declared signal or event, whichever copy of the library declared it. */
+export const declaration = <A extends object>(field: string, value: A): A =>
+  Arguments.like(field, "a signal or event, as Signal.make and Signal.event declare them", value, {
+    name: "string",
+    type: "object"
+  })
 
 /** Names an engine in messages and maps. */
 export const nameOf = (kind: string, version: string): string => `${kind}@${version}`

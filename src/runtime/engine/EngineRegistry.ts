@@ -10,13 +10,15 @@ import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Output from "../../model/AwaitOutput.ts"
 import { EngineMissing, InputInvalid } from "../../model/errors.ts"
+import { messageOf } from "../../model/Failure.ts"
+import { copyOf } from "../../model/json.ts"
 import type { ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
+import * as Arguments from "../arguments.ts"
 import type { ProjectionsService } from "../HostServices.ts"
 import { Projections } from "../HostServices.ts"
 import type { Body, Runnable } from "./Engine.ts"
 import { nameOf } from "./Engine.ts"
-import { messageOf } from "./outcomes.ts"
 import type { SessionRunner } from "./SessionTurn.ts"
 import * as SessionTurn from "./SessionTurn.ts"
 import type { RunnableTool } from "./Tool.ts"
@@ -82,6 +84,7 @@ export const layer = <R>(
     Engines,
     Effect.gen(function* () {
       const { tools = [], sessions } = more
+      yield* Arguments.refusing(() => Effect.succeed(checkAll(engines, tools, sessions)))
       const projections = yield* Projections
       const runners = new Map<string, Runner<R>>()
       const add = (field: string, name: string, runner: Runner<R>) =>
@@ -155,6 +158,30 @@ export const layer = <R>(
     })
   )
 
+/** Engines, tools and runners are known by what they have, whichever copy of the library declared them. */
+const checkAll = (engines: ReadonlyArray<object>, tools: ReadonlyArray<object>, sessions: object | undefined): void => {
+  Arguments.list("engines", engines, (field, engine) =>
+    Arguments.like(field, "an engine, as Engine.make declares it", engine, {
+      kind: "string",
+      version: "string",
+      disposition: "string",
+      admit: "function",
+      prepare: "function"
+    })
+  )
+  Arguments.list("tools", tools, (field, tool) =>
+    Arguments.like(field, "a tool, as Tool.make declares it", tool, {
+      id: "string",
+      name: "string",
+      disposition: "string",
+      prepare: "function"
+    })
+  )
+  if (sessions === undefined) return
+  const runner = { create: "function", openTurn: "function", runTurn: "function", close: "function" } as const
+  Arguments.like("sessions", "a runner of sessions", sessions, runner)
+}
+
 /** What runs the processes of one name. */
 interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs"> {
   readonly concurrency?: number | undefined
@@ -191,7 +218,7 @@ const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): 
   concurrency: tool.concurrency,
   prepare: (input) => {
     if (input._tag !== "ToolCall") return Effect.fail(otherInput)
-    const { call } = input
+    const call = copyOf(input.call)
     if (tool.projection === "keep_references") return tool.prepare(call)
     return materialize(call.args).pipe(
       Effect.catchAllDefect((defect) => {
@@ -205,7 +232,7 @@ const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): 
 
 const ofSessions = <R>(sessions: SessionRunner<R>): Runner<R> => ({
   prepare: (input) =>
-    input._tag === "SessionTurn" ? Effect.succeed(SessionTurn.bodyOf(sessions, input)) : Effect.fail(otherInput)
+    input._tag === "SessionTurn" ? Effect.succeed(SessionTurn.bodyOf(sessions, copyOf(input))) : Effect.fail(otherInput)
 })
 
 /** External work that was registered as if it could run fails with this output. */

@@ -9,6 +9,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -16,17 +17,20 @@ import type * as Scope from "effect/Scope"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
 import { coreEventTypes, fixed } from "../../model/EventType.ts"
+import type { InputInvalid } from "../../model/errors.ts"
 import type { AboutProcess } from "../../model/failures.ts"
 import { isAboutProcess } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { ProcessId as ProcessIdSchema } from "../../model/ids.ts"
-import { AnyJson, jsonProblem, renamed } from "../../model/json.ts"
+import { AnyJson, renamed, snapshot } from "../../model/json.ts"
 import type { CausalRef } from "../../model/Provenance.ts"
 import type { ProcessInput } from "../../model/Registration.ts"
+import * as Arguments from "../arguments.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import { TurnContext } from "../HostServices.ts"
 import type { Body } from "./Engine.ts"
-import { messageOf, outcomesOf } from "./outcomes.ts"
+import { declaration } from "./Engine.ts"
+import { encoderOf, outcomesOf } from "./outcomes.ts"
 import type { EventDefinition } from "./Signal.ts"
 import type { Startable } from "./Startable.ts"
 
@@ -88,16 +92,25 @@ export const TurnOutcome = Schema.Struct({
 /** What a session's turn ends with. */
 export type TurnOutcome = typeof TurnOutcome.Type
 
+const taken = encoderOf(
+  ["payload", "a session turn"],
+  Schema.Struct({ createRequest: AnyJson, turnInput: AnyJson, outputContract: AnyJson })
+) as (payload: TurnPayload) => Effect.Effect<TurnPayload, InputInvalid> // of the same fields, copied
+
 /** Declares turns of child sessions. They run on a host that has a runner of sessions. */
-export const make = ({ disposition, events = [] }: TurnOptions): Startable<TurnPayload, TurnOutcome, never> => ({
-  disposition,
-  signals: [],
-  ...(events.length === 0 ? {} : { eventTypes: fixed([...events.map(({ type }) => type), ...coreEventTypes]) }),
-  hasEnvironment: false,
-  inputOf: ({ createRequest, turnInput, outputContract }) =>
-    Effect.succeed({ input: { _tag: "SessionTurn", createRequest, turnInput, outputContract } }),
-  ...outcomesOf<TurnOutcome, typeof TurnOutcome.Encoded, never, never>(TurnOutcome, undefined)
-})
+export const make = (options: TurnOptions): Startable<TurnPayload, TurnOutcome, never> => {
+  const { disposition, events = [] } = Arguments.record("options of a session turn", options)
+  Arguments.oneOf("disposition of a session turn", disposition, ["rerunnable", "owner_bound"])
+  Arguments.list<object>("events of a session turn", events, declaration)
+  return {
+    disposition,
+    signals: [],
+    ...(events.length === 0 ? {} : { eventTypes: fixed([...events.map(({ type }) => type), ...coreEventTypes]) }),
+    hasEnvironment: false,
+    inputOf: (payload) => Effect.map(taken(payload), (fields) => ({ input: { _tag: "SessionTurn", ...fields } })),
+    ...outcomesOf<TurnOutcome, typeof TurnOutcome.Encoded, never, never>(TurnOutcome, undefined)
+  }
+}
 
 /** The message of a turn that was cancelled without a reason. */
 export const cancelledMessage = "background session turn was cancelled"
@@ -146,12 +159,11 @@ const turn = <R>(
       yield* step("process_session_turn_scope_failed", runner.openTurn(sessionId, processId))
       const request = { sessionId, turnId: processId, turnInput, outputContract }
       const value = yield* step("process_session_turn_failed", runner.runTurn(request, context))
-      const answer = value === undefined ? null : value
-      const problem = jsonProblem(answer)
-      if (problem !== undefined) {
-        return Output.failure("internal", "process_output_invalid", `the turn at ${problem.path} ${problem.problem}`)
+      const taken = snapshot(value)
+      if (Either.isLeft(taken)) {
+        return Output.failure("internal", "process_output_invalid", `the turn${taken.left.path} ${taken.left.problem}`)
       }
-      return Output.success(encodeOutcome({ processId, childSessionId: sessionId, turn: answer }))
+      return Output.success(encodeOutcome({ processId, childSessionId: sessionId, turn: taken.right }))
     })
   )
 
@@ -173,7 +185,7 @@ const step = <A, R>(code: string, effect: Effect.Effect<A, unknown, R>): Effect.
   effect.pipe(
     Effect.catchAllDefect(Effect.fail),
     Effect.mapError((error) =>
-      isAboutProcess(error) ? error : { _tag: "Stopped", output: Output.failure("execution", code, messageOf(error)) }
+      isAboutProcess(error) ? error : { _tag: "Stopped", output: Output.thrown("execution", code, error) }
     )
   )
 

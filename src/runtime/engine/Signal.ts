@@ -3,14 +3,15 @@
  *
  * What is stored with a process is the JSON Schema, so that a program in any language can check a payload.
  */
-import * as Effect from "effect/Effect"
-import * as JSONSchema from "effect/JSONSchema"
-import type * as ParseResult from "effect/ParseResult"
-import * as Schema from "effect/Schema"
+import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import type { EventSemantics, EventType } from "../../model/EventType.ts"
+import { schemaProblem } from "../../model/EventType.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import { signalEventType, signalNameProblem } from "../../model/ids.ts"
-import { firstIssue } from "../../model/json.ts"
+import * as Arguments from "../arguments.ts"
+import { jsonSchemaOf } from "./dialect.ts"
+import { decoderOf, encoderOf } from "./outcomes.ts"
 
 /** A declared type of event with its payload, as code knows it. */
 export interface EventDefinition<Payload> {
@@ -35,14 +36,14 @@ export type AnySignal = Pick<Signal<string, never>, "_tag" | "signal" | "name" |
 /** The payload of a signal. */
 export type PayloadOf<S extends AnySignal> = S extends Signal<string, infer Payload> ? Payload : never
 
-/** Declares a signal. Dies when its name is none: letters, digits, `_` and `-` make one. */
+/** Declares a signal. Throws `InputInvalid` when its name is none: letters, digits, `_` and `-` make one. */
 export const make = <const Name extends string, Payload, Wire>(
   name: Name,
   options: { readonly payload: Schema.Schema<Payload, Wire> }
 ): Signal<Name, Payload> => {
-  const problem = signalNameProblem(name)
-  if (problem !== undefined) throw new TypeError(problem)
-  return { ...define(signalEventType(name), options.payload), _tag: "Signal", signal: name }
+  const problem = signalNameProblem(Arguments.text("name of a signal", name))
+  if (problem !== undefined) throw new InputInvalid({ field: "name of a signal", problem })
+  return { ...define(signalEventType(name), options), _tag: "Signal", signal: name }
 }
 
 /**
@@ -53,25 +54,17 @@ export const make = <const Name extends string, Payload, Wire>(
 export const event = <Payload, Wire>(
   name: string,
   options: { readonly payload: Schema.Schema<Payload, Wire>; readonly semantics?: EventSemantics }
-): EventDefinition<Payload> => define(name, options.payload, options.semantics)
+): EventDefinition<Payload> => define(Arguments.text("name of an event", name), options)
 
 const define = <Payload, Wire>(
   name: string,
-  schema: Schema.Schema<Payload, Wire>,
-  semantics: EventSemantics = {}
+  options: { readonly payload: Schema.Schema<Payload, Wire>; readonly semantics?: EventSemantics }
 ): EventDefinition<Payload> => {
-  const encode = Schema.encode(schema)
-  const decode = Schema.decodeUnknown(schema)
-  const { $schema: _dialect, ...jsonSchema } = JSONSchema.make(schema)
-  return {
-    name,
-    type: { name, payloadSchema: { schema: jsonSchema }, semantics },
-    encode: (payload) => Effect.mapError(encode(payload), (error) => invalid(name, error)),
-    decode: (payload) => Effect.mapError(decode(payload), (error) => invalid(name, error))
-  }
-}
-
-const invalid = (name: string, error: ParseResult.ParseError): InputInvalid => {
-  const { path, problem = "does not fit its schema" } = firstIssue(error)
-  return new InputInvalid({ field: `payload${path} of \`${name}\``, problem })
+  const { payload: schema, semantics = {} } = Arguments.record(`options of \`${name}\``, options)
+  Arguments.schema(`payload of \`${name}\``, schema)
+  const field = ["payload", `\`${name}\``] as const
+  const type = { name, payloadSchema: { schema: jsonSchemaOf(schema) }, semantics }
+  const problem = schemaProblem(type)
+  if (problem !== undefined) throw new InputInvalid({ field: `payload of \`${name}\``, problem })
+  return { name, type, encode: encoderOf(field, schema), decode: decoderOf(field, schema) }
 }

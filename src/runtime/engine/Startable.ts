@@ -7,14 +7,17 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Disposition } from "../../../machines/recovery.ts"
 import * as Environment from "../../model/Environment.ts"
-import type { InputInvalid, RegistrationInvalid } from "../../model/errors.ts"
+import type { RegistrationInvalid } from "../../model/errors.ts"
+import { InputInvalid } from "../../model/errors.ts"
+import { messageOf } from "../../model/Failure.ts"
 import type { EnvironmentRef } from "../../model/ids.ts"
 import { processId } from "../../model/ids.ts"
 import type { Provenance, SessionScope } from "../../model/Provenance.ts"
 import type { Parent, ProcessIdentity, ProcessInput, Registered } from "../../model/Registration.ts"
 import * as Registration from "../../model/Registration.ts"
+import * as Arguments from "../arguments.ts"
 import type { Outcomes } from "./outcomes.ts"
-import { outcomesOf } from "./outcomes.ts"
+import { encoderOf, outcomesOf } from "./outcomes.ts"
 import type { AnySignal } from "./Signal.ts"
 
 /** Something that can be started with a payload, with the types of its outcomes and of the signals it takes. */
@@ -67,7 +70,7 @@ export const registrationOf = <Payload, E = never>(
   spec: StartSpec<Payload>,
   environment: Effect.Effect<EnvironmentRef, E> = Effect.succeed(Environment.emptyRef)
 ): Effect.Effect<Registered, InputInvalid | RegistrationInvalid | E> =>
-  Effect.flatMap(startable.inputOf(spec.payload, spec.id), (input) =>
+  Effect.flatMap(judged(startable, spec), (input) =>
     Effect.flatMap(startable.hasEnvironment ? environment : Effect.succeed(undefined), (envRef) => {
       const { disposition, maxAttempts, eventTypes } = startable
       const { id, label, provenance, parent, wakeTarget, startAtMs } = spec
@@ -85,6 +88,33 @@ export const registrationOf = <Payload, E = never>(
     })
   )
 
+/** What judges a payload is the program's own: what it throws refuses the payload. */
+const judged = <Payload>(
+  { inputOf }: Pick<Startable<Payload, unknown, unknown, AnySignal>, "inputOf">,
+  { payload, id }: StartSpec<Payload>
+): Effect.Effect<StartInput, InputInvalid> =>
+  Effect.suspend(() => inputOf(payload, id)).pipe(
+    Effect.catchAllDefect((defect) =>
+      Effect.fail(new InputInvalid({ field: "payload", problem: `could not be judged: ${messageOf(defect)}` }))
+    )
+  )
+
+/** Checks something that is to be started, whichever copy of the library declared it. */
+export const startable = <A extends object>(value: A): A =>
+  Arguments.like(
+    "startable",
+    "an engine, a tool, a session turn or external work, as their `make` declares them",
+    value,
+    {
+      inputOf: "function",
+      decodeSuccess: "function",
+      decodeFailure: "function",
+      disposition: "string"
+    }
+  )
+
+const taken = encoderOf(["payload", "external work"], Schema.Unknown)
+
 /**
  * Work that an outside system does: no host runs it. Its payload is any JSON, which the outside system is handed; a `label`,
  * `name` or `title` in it is the label of a process that is given none.
@@ -93,6 +123,6 @@ export const external: Startable<unknown, unknown, never> = {
   disposition: "externally_owned",
   signals: [],
   hasEnvironment: false,
-  inputOf: (metadata) => Effect.succeed({ input: { _tag: "External", metadata } }),
+  inputOf: (given) => Effect.map(taken(given), (metadata) => ({ input: { _tag: "External", metadata } })),
   ...outcomesOf<unknown, unknown, never, never>(Schema.Unknown, undefined)
 }

@@ -10,12 +10,14 @@ import type * as Schema from "effect/Schema"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
-import { InputInvalid } from "../../model/errors.ts"
+import { InputInvalid, ProcessFailed } from "../../model/errors.ts"
+import { branded, messageOf } from "../../model/Failure.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import { isAboutProcess } from "../../model/failures.ts"
 import type { PreparedToolCall } from "../../model/Registration.ts"
 import type { ToolOutput } from "../../model/ToolOutput.ts"
 import { toAwaitOutput } from "../../model/ToolOutput.ts"
+import * as Arguments from "../arguments.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import type { Body } from "./Engine.ts"
 import * as Outcomes from "./outcomes.ts"
@@ -40,6 +42,7 @@ export interface Tool<Args, Success, Failure, R> extends RunnableTool<R>, Starta
 
 /** An output that a tool has put together itself: with a control, or a failure or cancellation in words of its own. */
 export class Answer extends Data.TaggedClass("Answer")<{ readonly output: ToolOutput }> {}
+branded(Answer, "holdfast/tools/Answer")
 
 /** What a tool declares. */
 export interface ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R> {
@@ -73,8 +76,9 @@ export interface ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, Fail
  */
 export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, FailureWire = never>(
   name: string,
-  options: ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>
+  given: ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>
 ): Tool<Args, Success, Failure, R> => {
+  const options = checked(name, given)
   const { id = name, description, disposition, maxAttempts, concurrency, projection = defaultProjection, run } = options
   const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
   const field = ["args", `tool \`${name}\``] as const
@@ -102,7 +106,7 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
         disposition
       }),
       catch: (cause) =>
-        new InputInvalid({ field: `tool \`${name}\``, problem: `has no JSON Schema: ${Outcomes.messageOf(cause)}` })
+        new InputInvalid({ field: `tool \`${name}\``, problem: `has no JSON Schema: ${messageOf(cause)}` })
     }),
     signals: [],
     hasEnvironment: true,
@@ -126,6 +130,24 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
   }
 }
 
+/** Checks what a tool declares; the refusal names the option. */
+const checked = <Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>(
+  name: string,
+  given: ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>
+): typeof given => {
+  const of = (option: string) => `${option} of tool \`${Arguments.text("name of a tool", name)}\``
+  const options = Arguments.record(of("options"), given)
+  Arguments.optional(Arguments.text)(of("id"), options.id)
+  if (typeof options.description !== "string")
+    throw new InputInvalid({ field: of("description"), problem: "must be text" })
+  Arguments.schema(of("args"), options.args)
+  Arguments.schema(of("success"), options.success)
+  Arguments.optional(Arguments.schema)(of("error"), options.error)
+  Arguments.oneOf(of("disposition"), options.disposition, ["rerunnable", "owner_bound"])
+  Arguments.callable(of("run"), options.run)
+  return options
+}
+
 /** The tool, started under a call id that is not the id of its process. */
 export const calledAs = <Args, Success, Failure, R>(
   tool: Tool<Args, Success, Failure, R>,
@@ -138,7 +160,12 @@ export const calledAs = <Args, Success, Failure, R>(
 const inputOf = (call: PreparedToolCall): StartInput => ({ input: { _tag: "ToolCall", call } })
 
 const toolFailed = (cause: unknown): AwaitOutput =>
-  Output.failure("internal", "process_tool_failed", Outcomes.messageOf(cause))
+  Output.thrown(
+    "internal",
+    "process_tool_failed",
+    cause,
+    cause instanceof ProcessFailed ? { message: cause.origin } : {}
+  )
 
 const schemaOf = <A, I>(schema: Schema.Schema<A, I>): unknown =>
   JSONSchema.make(schema, { target: "jsonSchema2020-12" })

@@ -1,14 +1,19 @@
 /**
- * From what a body answers to the output of its process, and from that output back, through the schemas that its kind declares.
+ * What schemas make of values that are kept: payloads, events, outcomes, each encoded once and read back.
+ *
+ * Invariant: what is kept is a snapshot, and what is read is a copy of it, so that nothing the program does to its objects, before
+ * or after, changes what is kept. Whatever cannot be encoded or decoded is a typed failure with its path.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
 import { InputInvalid } from "../../model/errors.ts"
-import { firstIssue, jsonProblem } from "../../model/json.ts"
+import { messageOf } from "../../model/Failure.ts"
+import type { Json } from "../../model/json.ts"
+import { copyOf, firstIssue, snapshot } from "../../model/json.ts"
 
 /** Reads the value or the error that a process ended with. */
 export interface Outcomes<Success, Failure> {
@@ -29,8 +34,8 @@ export const outcomesOf = <Success, SuccessWire, Failure, FailureWire>(
   success: Schema.Schema<Success, SuccessWire>,
   failure: Schema.Schema<Failure, FailureWire> | undefined
 ): Outcomes<Success, Failure> => ({
-  decodeSuccess: Schema.decodeUnknown(success),
-  decodeFailure: failure ? Schema.decodeUnknown(failure) : () => Schema.decodeUnknown(Schema.Never)(undefined)
+  decodeSuccess: readerOf(success),
+  decodeFailure: failure ? readerOf(failure) : () => Schema.decodeUnknown(Schema.Never)(undefined)
 })
 
 /** The writers of two schemas. */
@@ -38,81 +43,100 @@ export const outputsOf = <Success, SuccessWire, Failure, FailureWire>(
   success: Schema.Schema<Success, SuccessWire>,
   failure: Schema.Schema<Failure, FailureWire> | undefined
 ): Outputs<Success> => {
-  const encode = Schema.encode(success)
+  const encode = encoderOf(["the outcome", undefined], success)
   return {
-    ofSuccess: (value) => Effect.match(encode(value), { onSuccess: successOf, onFailure: invalidOutput }),
+    ofSuccess: (value) =>
+      Effect.match(encode(value), { onSuccess: Output.success, onFailure: unsayable("process_output_invalid") }),
     ofFailure: (error) =>
-      failure !== undefined && Schema.is(failure)(error)
-        ? Effect.match(Schema.encode(failure)(error), {
-            onSuccess: (encoded) => Output.failure("execution", tagOf(error), messageOf(error), encoded),
-            onFailure: (problem) =>
-              Output.failure("internal", "process_error_invalid", ParseResult.TreeFormatter.formatErrorSync(problem))
+      failure !== undefined && fits(failure, error)
+        ? Effect.match(encoderOf(["the error", undefined], failure)(error), {
+            onSuccess: (raw) => Output.thrown("execution", tagOf(error), error, { raw }),
+            onFailure: unsayable("process_error_invalid", error)
           })
         : undefined
   }
 }
 
 /** Names a value in refusals, such as the payload of an engine. */
-export type Field = readonly [what: string, of: string]
+export type Field = readonly [what: string, of: string | undefined]
 
-/** Encodes what will be stored; a value without JSON, such as `undefined`, is `null`. */
+/**
+ * Encodes what will be kept, once: a copy as JSON, in which fields that are `undefined` are absent, and `undefined` is `null`.
+ *
+ * Fails with `InputInvalid`, which names the first place that does not fit the schema or that JSON cannot say.
+ */
 export const encoderOf = <A, I>(
   field: Field,
   schema: Schema.Schema<A, I>
-): ((value: A) => Effect.Effect<unknown, InputInvalid>) => {
+): ((value: A) => Effect.Effect<Json, InputInvalid>) => {
   const encode = Schema.encode(schema)
   return (value) =>
-    Effect.mapBoth(encode(value), {
-      onSuccess: (encoded) => (encoded === undefined ? null : encoded),
-      onFailure: (error) => refusalOf(field, error)
-    })
-}
-
-const refusalOf = (field: Field, error: ParseResult.ParseError): InputInvalid => {
-  const { path, problem } = firstIssue(error)
-  return new InputInvalid({
-    field: `${field[0]}${path} of ${field[1]}`,
-    problem: problem === undefined ? "does not fit its schema" : `does not fit its schema: ${problem}`
-  })
-}
-
-/** Reads what was stored. A transformation that throws refuses the value, too. */
-export const decoderOf = <A, I>(
-  field: Field,
-  schema: Schema.Schema<A, I>
-): ((stored: unknown) => Effect.Effect<A, InputInvalid>) => {
-  const decode = Schema.decodeUnknown(schema)
-  return (stored) =>
-    decode(stored).pipe(
-      Effect.mapError((error) => refusalOf(field, error)),
+    Effect.suspend(() => encode(value)).pipe(
+      Effect.mapError((error) => misfit(field, error)),
       Effect.catchAllDefect((defect) =>
-        Effect.fail(
-          new InputInvalid({ field: `${field[0]} of ${field[1]}`, problem: `does not decode: ${String(defect)}` })
+        Effect.fail(new InputInvalid({ field: nameOf(field), problem: `does not encode: ${messageOf(defect)}` }))
+      ),
+      Effect.flatMap((encoded) =>
+        Either.mapLeft(
+          snapshot(encoded),
+          ({ path, problem }) => new InputInvalid({ field: nameOf(field, path), problem })
         )
       )
     )
 }
 
-/** What an error says, for people. */
-export const messageOf = (error: unknown): string => {
-  if (error instanceof Error && error.message !== "") return error.message
-  return typeof error === "string" ? error : Cause.pretty(Cause.fail(error))
+/** Reads what was kept. Fails with `InputInvalid`, also where a transformation throws. */
+export const decoderOf = <A, I>(
+  field: Field,
+  schema: Schema.Schema<A, I>
+): ((stored: unknown) => Effect.Effect<A, InputInvalid>) => {
+  const read = readerOf(schema)
+  return (stored) => Effect.mapError(read(stored), (error) => misfit(field, error))
 }
 
-const successOf = (encoded: unknown): AwaitOutput => {
-  const value = encoded === undefined ? null : encoded
-  const problem = jsonProblem(value)
-  return problem === undefined
-    ? Output.success(value)
-    : Output.failure(
-        "internal",
-        "process_output_invalid",
-        `the outcome is not JSON at ${problem.path}: ${problem.problem}`
+/** Whether a value is of a schema's type; one that cannot even be looked at is not. */
+export const fits = <A, I>(schema: Schema.Schema<A, I>, value: unknown): value is A => {
+  try {
+    return Schema.is(schema)(value)
+  } catch {
+    return false
+  }
+}
+
+/** `null` may stand for `undefined`, which JSON cannot say. */
+const readerOf = <A, I>(
+  schema: Schema.Schema<A, I>
+): ((stored: unknown) => Effect.Effect<A, ParseResult.ParseError>) => {
+  const decode = Schema.decodeUnknown(schema)
+  return (stored) => {
+    const read = Effect.suspend(() => decode(copyOf(stored)))
+    const either =
+      stored === null ? Effect.catchAll(read, (error) => Effect.mapError(decode(undefined), () => error)) : read
+    return Effect.catchAllDefect(either, (defect) =>
+      Effect.fail(
+        ParseResult.parseError(new ParseResult.Type(schema.ast, stored, `does not decode: ${messageOf(defect)}`))
       )
+    )
+  }
 }
 
-const invalidOutput = (error: ParseResult.ParseError): AwaitOutput =>
-  Output.failure("internal", "process_output_invalid", ParseResult.TreeFormatter.formatErrorSync(error))
+const misfit = (field: Field, error: ParseResult.ParseError): InputInvalid => {
+  const { path, problem } = firstIssue(error)
+  return new InputInvalid({
+    field: nameOf(field, path),
+    problem: problem === undefined ? "does not fit its schema" : `does not fit its schema: ${problem}`
+  })
+}
+
+const nameOf = ([what, of]: Field, path = ""): string => `${what}${path}${of === undefined ? "" : ` of ${of}`}`
+
+/** The failure of a body whose outcome cannot be kept. Its work is done: to do it again would change nothing. */
+const unsayable =
+  (code: string, cause?: unknown) =>
+  ({ message }: InputInvalid): AwaitOutput =>
+    cause === undefined
+      ? Output.failure("internal", code, message)
+      : Output.thrown("internal", code, cause, { message })
 
 const tagOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "_tag" in error && typeof error._tag === "string"

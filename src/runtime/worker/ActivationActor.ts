@@ -13,7 +13,6 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as BackOff from "../../../machines/backOff.ts"
 import type { ProcessCommand } from "../../../machines/process/machine.ts"
 import type { Disturbance, RunCommand } from "../../../machines/run.ts"
@@ -21,16 +20,18 @@ import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Activation } from "../body/Activation.ts"
-import { advance, disturbanceOf, fenced } from "../body/Activation.ts"
+import { abort, advance, disturbanceOf, fenced } from "../body/Activation.ts"
+import { interruptedGently } from "../body/step.ts"
 import { cancelledMessage } from "../engine/SessionTurn.ts"
 import { whileUnavailable } from "../retry.ts"
-import { conclude } from "./conclusion.ts"
+import { conclude, logFailure } from "./conclusion.ts"
 
 /** Hands a hint of the lifecycle to the actor of an activation. */
-export const hint = ({ inbox }: Activation, command: ProcessCommand): void => {
+export const hint = ({ inbox, ends, row }: Activation, command: ProcessCommand): void => {
   switch (command.type) {
+    // A request to stop has its place in the log: a body that runs again is interrupted where it was.
     case "interruptBody":
-      inbox.offer("cancel.requested")
+      ends.arrive({ _tag: "CancelRequested", sequence: row.sequence, position: 0 })
       break
     case "announceEnd":
       inbox.offer("process.ended")
@@ -67,13 +68,16 @@ export const run = (activation: Activation, body: Body): Effect.Effect<void> =>
 
 const interpret = Effect.fnUntraced(function* (activation: Activation, body: Body) {
   const { pending, inbox } = activation
+  let hasCancelled = false
   while (true) {
     for (let command = pending[0]; command !== undefined; command = pending[0]) {
       yield* perform(activation, body, command)
       pending.shift()
     }
+    if (hasCancelled) activation.ends.cancelled()
     if (activation.run.status === "done") return
     const message = yield* inbox.take
+    hasCancelled = message === "cancel.requested"
     if (message === "passivation.due" && !mayLeave(activation)) continue
     advance(activation, message)
   }
@@ -81,27 +85,31 @@ const interpret = Effect.fnUntraced(function* (activation: Activation, body: Bod
 
 /** Whether an idle body leaves memory: one that is being stopped may wait while it cleans up. */
 const mayLeave = (activation: Activation): boolean => {
-  const { waits } = activation
+  const { ends } = activation
   const disturbance = disturbanceOf(activation)
   // It was to leave, and there is a wait that its interruption has not reached, such as one in a fiber of its own.
-  if (disturbance === "passivating") waits.resume()
+  if (disturbance === "passivating") ends.resume()
   // Paused first: a wait that ends between this and the interruption must not let the body go on half way.
-  return disturbance === "undisturbed" && waits.pause()
+  return disturbance === "undisturbed" && ends.pause()
 }
 
 const perform = (activation: Activation, body: Body, command: RunCommand): Effect.Effect<void> => {
   switch (command.type) {
     case "runBody":
-      return Effect.map(Effect.fork(body), (fiber) => {
-        activation.body = fiber
-        fiber.addObserver((exit) => {
-          activation.exit = exit
-          activation.inbox.offer("body.exited")
-        })
-      })
-    case "interruptBody":
-      activation.openWaits = activation.waits.keys()
-      return activation.body === undefined ? Effect.void : Fiber.interruptFork(activation.body)
+      return Effect.map(
+        Effect.forkDaemon(Effect.onExit(body, (exit) => Effect.sync(() => exited(activation, exit)))),
+        (fiber) => {
+          activation.body = fiber
+          fiber.addObserver((exit) => exited(activation, exit))
+        }
+      )
+    case "interruptBody": {
+      activation.awaited = activation.ends.awaited()
+      activation.wasIdle = activation.ends.idleSinceMs() !== undefined
+      abort(activation, command.params.cause)
+      const { body: fiber } = activation
+      return fiber === undefined ? Effect.void : Effect.asVoid(Effect.forkDaemon(interruptedGently(fiber)))
+    }
     case "conclude": {
       const { cause } = command.params
       return Effect.map(write(activation, cause === "none" ? undefined : cause), (answer) =>
@@ -111,9 +119,16 @@ const perform = (activation: Activation, body: Body, command: RunCommand): Effec
   }
 }
 
+/** What the body left behind is interrupted, and its end does not wait for that. */
+const exited = (activation: Activation, exit: Exit.Exit<AwaitOutput, RuntimeError>): void => {
+  if (activation.exit !== undefined) return
+  activation.exit = exit
+  activation.inbox.offer("body.exited")
+}
+
 /** Writes how the body ended; answers how the store took it. */
 const write = Effect.fnUntraced(function* (activation: Activation, stop: Disturbance | undefined) {
-  const { id, row, services, openWaits, lease } = activation
+  const { id, row, services, awaited, lease } = activation
   const { activations } = services
   const conclusion = conclude({
     processId: id,
@@ -126,17 +141,23 @@ const write = Effect.fnUntraced(function* (activation: Activation, stop: Disturb
   })
   switch (conclusion._tag) {
     case "Complete":
-      return yield* insist(activation, (held) => activations.complete(held, conclusion.output), "conclusion.written")
-    case "HandBack":
+      return yield* Effect.tap(
+        insist(activation, (held) => activations.complete(held, conclusion.output), "conclusion.written"),
+        (answer) => (answer === "conclusion.written" ? logFailure(id, conclusion.output) : Effect.void)
+      )
+    case "HandBack": {
+      // A body that may leave memory, and only waited when its host stopped, has left it: the next host need not run it to wait.
+      const reason = activation.wasIdle && activation.passivateAfterMs !== undefined ? "passivated" : conclusion.reason
       return yield* insist(
         activation,
         (held) =>
-          Effect.map(activations.suspend(held, conclusion.reason, openWaits), ({ dueAtMs }) => {
+          Effect.map(activations.suspend(held, reason, awaited), ({ dueAtMs }) => {
             // A wait that ended while the body left memory must not wait for a sweep.
-            if (conclusion.reason === "passivated" && dueAtMs !== null) services.recheck(id)
+            if (reason === "passivated" && dueAtMs !== null) services.recheck(id)
           }),
         "conclusion.deferred"
       )
+    }
     case "Diverged":
       yield* Effect.logError(`${id} backs off: ${conclusion.problem}`)
       return yield* insist(

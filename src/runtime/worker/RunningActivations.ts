@@ -4,6 +4,7 @@
  * Invariant: an activation is listed from the commit that began it until its conclusion was written or refused.
  */
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberSet from "effect/FiberSet"
 import * as HashMap from "effect/HashMap"
@@ -14,11 +15,10 @@ import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
 import { holds } from "../../operations/decisions/authority.ts"
-import type { ProcessRow } from "../../store/Decision.ts"
+import type { Change, ProcessRow } from "../../store/Decision.ts"
 import type { Activation, Services } from "../body/Activation.ts"
 import * as Activations from "../body/Activation.ts"
 import * as Contexts from "../body/ExecutionContext.ts"
-import type { Ended } from "../body/PendingWaits.ts"
 import type { Ready } from "../engine/EngineRegistry.ts"
 import * as Actors from "./ActivationActor.ts"
 import * as Slots from "./Slots.ts"
@@ -34,8 +34,8 @@ export interface RunningActivations {
     commands: ReadonlyArray<ProcessCommand>
   ) => Effect.Effect<void>
   readonly has: (id: ProcessId) => boolean
-  /** Delivers the end of a wait to the body of a process. */
-  readonly resumed: (id: ProcessId, waitKey: string, ended: Ended) => void
+  /** Tells the body of a process, if it runs here, what a commit did to it. */
+  readonly observe: (change: Change) => void
   readonly all: () => ReadonlyArray<Activation>
   /** Hands a hint of a commit to the actor it is for; `false` when none runs here. */
   readonly hint: (id: ProcessId, command: ProcessCommand) => boolean
@@ -58,16 +58,15 @@ export interface RunningActivations {
   readonly passivateAfterMs: (id: ProcessId) => number | undefined
   /** Waits until no activation runs here any more. */
   readonly empty: Effect.Effect<void>
-  /** Owner-bound processes that this worker began and whose end it has not seen. */
-  readonly ownerBound: () => ReadonlyArray<ProcessId>
 }
 
 /** Makes an empty set of activations. When its scope closes, what still runs is interrupted. */
-export const make = (services: Services): Effect.Effect<RunningActivations, never, Scope.Scope> =>
+export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActivations, never, Scope.Scope> =>
   Effect.gen(function* () {
     const running = new Map<ProcessId, Activation>()
-    const ownerBound = new Set<ProcessId>()
     const fibers = yield* FiberSet.make()
+    const runFork = yield* FiberSet.runtime(fibers)()
+    const services: Services = { ...given, fork: (work) => void runFork(work) }
     let stopping = false
 
     const launch: RunningActivations["launch"] = (row, lease, body, slots, commands) =>
@@ -77,16 +76,21 @@ export const make = (services: Services): Effect.Effect<RunningActivations, neve
         // An activation of this process that still runs here was fenced by the one that begins now.
         running.get(id)?.inbox.offer("lease.lost")
         running.set(id, activation)
-        if (row.base.registration.disposition === "owner_bound") ownerBound.add(id)
-        const { context, settle } = Contexts.make(activation)
+        const { context, settle, load, journal } = Contexts.make(activation)
+        activation.journal = journal
         // An end counts only if the body asked for everything that its journal knows of.
-        const settled = Effect.tap(
-          Effect.suspend(() => body.run(context)),
-          () => settle
+        const settled = Effect.zipRight(
+          load,
+          Effect.tap(
+            Effect.suspend(() => body.run(context)),
+            () => settle
+          )
         )
         const execution = Actors.run(activation, settled).pipe(
           // It is forked where a start must not be torn; it may itself be interrupted, and so may its body.
           Effect.interruptible,
+          // A body that cannot be interrupted is left behind: it may write nothing once its lease has expired.
+          Effect.onInterrupt(() => Effect.sync(() => activation.body?.unsafeInterruptAsFork(FiberId.none))),
           Effect.ensuring(
             Effect.sync(() => {
               if (running.get(id) === activation) running.delete(id)
@@ -94,7 +98,11 @@ export const make = (services: Services): Effect.Effect<RunningActivations, neve
             })
           )
         )
-        for (const command of [...resume(row.snapshot), ...commands]) Actors.hint(activation, command)
+        // What the log says of an earlier activation is read from there.
+        const isFirst = row.snapshot.context.activations <= 1
+        for (const command of isFirst ? [...resume(row.snapshot), ...commands] : commands) {
+          if (isFirst || command.type !== "interruptBody") Actors.hint(activation, command)
+        }
         if (stopping) inbox.offer("host.stopping")
         // The fiber is the activation's own: its annotations need never be taken back.
         const annotated = FiberRef.update(FiberRef.currentLogAnnotations, (annotations) =>
@@ -106,11 +114,9 @@ export const make = (services: Services): Effect.Effect<RunningActivations, neve
     return {
       launch,
       has: (id) => running.has(id),
-      resumed: (id, waitKey, ended) => running.get(id)?.waits.deliver(waitKey, ended),
+      observe: (change) => running.get(change.row.base.registration.id)?.journal?.observe(change),
       all: () => [...running.values()],
-      ownerBound: () => [...ownerBound],
       hint: (id, command) => {
-        if (command.type === "announceEnd") ownerBound.delete(id)
         const activation = running.get(id)
         if (activation === undefined) return false
         // Its slot is free as soon as its end is written, before callers that await the end go on.
@@ -122,11 +128,10 @@ export const make = (services: Services): Effect.Effect<RunningActivations, neve
         const activation = running.get(id)
         const row = activation && (yield* services.readRow(id))
         if (activation === undefined || row === undefined) return
-        for (const waitKey of activation.waits.keys()) {
-          const { ended } = yield* services.writes.waitOf(id, waitKey)
-          if (ended !== undefined) activation.waits.deliver(waitKey, ended)
+        yield* activation.journal?.refresh ?? Effect.void
+        for (const command of resume(row.snapshot)) {
+          if (command.type !== "interruptBody") Actors.hint(activation, command)
         }
-        for (const command of resume(row.snapshot)) Actors.hint(activation, command)
         // An expired lease that is still free is the lease renewer's to re-acquire.
         if (row.snapshot.status === "active" && !holds(row, activation.lease)) activation.inbox.offer("lease.lost")
       }),
@@ -141,8 +146,8 @@ export const make = (services: Services): Effect.Effect<RunningActivations, neve
       stopping: () => stopping,
       passivate: (nowMs) => {
         let next: number | undefined
-        for (const { waits, passivateAfterMs, inbox } of running.values()) {
-          const since = passivateAfterMs === undefined ? undefined : waits.idleSinceMs()
+        for (const { ends, passivateAfterMs, inbox } of running.values()) {
+          const since = passivateAfterMs === undefined ? undefined : ends.idleSinceMs()
           if (since === undefined || passivateAfterMs === undefined) continue
           const dueMs = since + passivateAfterMs
           if (dueMs <= nowMs) inbox.offer("passivation.due")

@@ -3,7 +3,6 @@
  * enough for a parent and its children.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 
 /** A bounded number of places. */
 export interface Slots {
@@ -53,54 +52,43 @@ export const make = (size: number): Slots => {
 
 /** One body's slot. */
 export interface HeldSlot {
-  /** Releases the slot while the body waits, and takes one again before the body goes on. */
-  readonly releaseWhile: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly held: () => boolean
+  /** Releases the slot while all the body does is wait. */
+  readonly letGo: () => void
+  /** Takes a slot again, before the body goes on. */
+  readonly takeBack: Effect.Effect<void>
   /** Releases the slot for good. Calling it again changes nothing. */
   readonly release: () => void
 }
 
-/** Wraps a slot that was taken. Branches of one body may wait at once: the slot is free while any of them does. */
+/** Wraps a slot that was taken. */
 export const hold = (slots: Slots): HeldSlot => {
-  let waits = 0
   let held = true
   let closed = false
   // One branch at a time takes the slot back: two that go on together need one slot, not two.
   const gate = Effect.unsafeMakeSemaphore(1)
-  const letGo = Effect.sync(() => {
-    if (waits++ === 0 && held) {
-      held = false
-      slots.release()
-    }
-  })
-  // Only a body that goes on needs its slot again: one that was interrupted in its wait must not queue for it.
-  const takeBack = gate.withPermits(1)(
-    Effect.suspend(() => {
-      if (waits > 0 || held || closed) return Effect.void
-      return Effect.map(slots.take, () => {
-        // Another branch began to wait while this one waited for the slot.
-        if (waits > 0 || closed) slots.release()
-        else held = true
-      })
-    })
-  )
+  const letGo = (): void => {
+    if (!held) return
+    held = false
+    slots.release()
+  }
   return {
-    releaseWhile: (wait) =>
-      Effect.uninterruptibleMask((restore) =>
-        letGo.pipe(
-          Effect.zipRight(restore(wait)),
-          Effect.onExit((exit) => {
-            waits--
-            return Exit.isInterrupted(exit) ? Effect.void : restore(takeBack)
-          })
-        )
-      ),
+    held: () => held || closed,
+    letGo,
+    takeBack: gate.withPermits(1)(
+      Effect.suspend(() =>
+        held || closed
+          ? Effect.void
+          : Effect.map(slots.take, () => {
+              if (closed) slots.release()
+              else held = true
+            })
+      )
+    ),
     release: () => {
       // A branch that still waits although its body has ended needs no slot any more.
       closed = true
-      if (held) {
-        held = false
-        slots.release()
-      }
+      letGo()
     }
   }
 }

@@ -76,7 +76,7 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
     /** The activations in progress. */
     readonly running: Pick<
       RunningActivations,
-      "all" | "remind" | "passivate" | "passivateAfterMs" | "interruptAll" | "accept" | "empty" | "ownerBound"
+      "all" | "remind" | "passivate" | "passivateAfterMs" | "interruptAll" | "accept" | "empty"
     >
     /** How many bodies could begin to work now, of how many at once. */
     readonly slots: () => { readonly free: number; readonly total: number }
@@ -295,17 +295,10 @@ export const layer: Layer.Layer<
       })
 
     const dispatch = (changes: ReadonlyArray<Change>): void => {
-      for (const { row, commands, events, lifecycle } of changes) {
-        const { id } = row.base.registration
-        for (const event of lifecycle) {
-          if (event.type !== "process.resumed" || !running.has(id)) continue
-          const { waitKey, outcome } = event
-          // The signal that ends an open wait is in the same commit.
-          const signal =
-            outcome._tag === "Signal" ? events.find(({ sequence }) => sequence === outcome.sequence) : undefined
-          running.resumed(id, waitKey, { outcome, ...(signal === undefined ? {} : { signal }) })
-        }
-        for (const command of commands) {
+      for (const change of changes) {
+        const { id } = change.row.base.registration
+        running.observe(change)
+        for (const command of change.commands) {
           if (command.type === "requestSweep") rechecks.unsafeOffer(id)
           else if (!running.hint(id, command))
             for (const hints of early) if (hints.id === id) hints.commands.push(command)

@@ -2,12 +2,14 @@
  * What the end of a body means for its process: a pure table from how the fiber ended, and why it was stopped.
  */
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { Disturbance } from "../../../machines/run.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
+import { textOf } from "../../model/Failure.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { LeaseOwner } from "../../model/Lease.ts"
@@ -47,9 +49,18 @@ export const conclude = (ending: Ending): Conclusion => {
     return interrupted(ending)
   }
   const failure = Cause.failureOption(exit.cause)
-  return Option.isSome(failure)
-    ? failed(ending, failure.value)
-    : complete(Output.failure("internal", "process_defect", defectMessage(exit.cause)))
+  return Option.isSome(failure) ? failed(ending, failure.value) : complete(Output.defect(Cause.squash(exit.cause)))
+}
+
+/**
+ * Says in the log why a process failed: what was thrown, where, and because of what. A failure that its engine declares is an
+ * answer to its caller, and a line for debugging alone. An end of another kind is no line.
+ */
+export const logFailure = (id: ProcessId, output: AwaitOutput): Effect.Effect<void> => {
+  if (output._tag !== "Failure") return Effect.void
+  const { class: kind, code, message, thrown } = output
+  const line = `${id} failed (${kind}, ${code}): ${thrown === undefined ? message : textOf(thrown)}`
+  return kind === "execution" && code !== "StepFailed" ? Effect.logDebug(line) : Effect.logError(line)
 }
 
 const complete = (output: AwaitOutput): Conclusion => ({ _tag: "Complete", output })
@@ -68,26 +79,25 @@ const interrupted = ({ stop, cancelReason, disposition, owner, nowMs }: Ending):
 const failed = ({ processId, disposition, cancelReason }: Ending, error: RuntimeError): Conclusion => {
   switch (error._tag) {
     case "LeaseLost":
-      return error.processId === processId
-        ? { _tag: "Drop" }
-        : complete(Output.failure("execution", error._tag, error.message))
+      return error.processId === processId ? { _tag: "Drop" } : complete(Output.thrown("execution", error._tag, error))
     case "ReplayDiverged":
       return { _tag: "Diverged", problem: error.message }
     case "WaitTimedOut":
-      return complete(Output.failure("timeout", "process_signal_wait_timeout", error.message))
+      return complete(Output.thrown("timeout", "process_signal_wait_timeout", error))
     case "ParentClosing":
       return complete(Output.cancelled(cancelReason ?? "cancelled"))
     case "StoreError":
       // The body got no answer from its store: that says nothing about its work.
       return disposition === "rerunnable"
         ? { _tag: "HandBack", reason: "handed_back" }
-        : complete(Output.failure("unavailable", error._tag, error.message))
+        : complete(Output.thrown("unavailable", error._tag, error))
+    case "ProcessFailed":
+      return complete(Output.thrown("execution", error._tag, error, { message: error.origin }))
+    case "StepFailed":
+      return complete(
+        Output.thrown("execution", error._tag, error, { message: `step \`${error.step}\` failed: ${error.message}` })
+      )
     default:
-      return complete(Output.failure("execution", error._tag ?? "process_error", error.message))
+      return complete(Output.thrown("execution", error._tag ?? "process_error", error))
   }
-}
-
-const defectMessage = (cause: Cause.Cause<unknown>): string => {
-  const defect = Cause.squash(cause)
-  return defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
 }

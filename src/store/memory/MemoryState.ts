@@ -4,7 +4,7 @@
 import type { HandleGrant } from "../../model/Handle.ts"
 import type { EnvironmentRef, ProcessId } from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
-import { freeze } from "../../model/json.ts"
+import { copyOf } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Plan, ProcessRow, StoredPromise, Tombstone, View, Write } from "../Decision.ts"
 import type { WakeTimes } from "../Outbox.ts"
@@ -76,13 +76,11 @@ export const viewOf = (state: MemoryState, plan: Plan, nowMs: number): View => (
 export const write = (state: MemoryState, change: Change): void => {
   const { row, before, events, wakes = [] } = change
   const id = idOf(row)
-  freeze(row.base)
-  freeze(row.snapshot.context)
   state.rows.set(id, row)
   const log = state.logs.get(id) ?? []
   const replays = state.replays.get(id) ?? new Map<string, ProcessEvent>()
   for (const event of events) {
-    log.push(freeze(event))
+    log.push(event)
     if (event.replayKey !== undefined) replays.set(event.replayKey, event)
   }
   state.logs.set(id, log)
@@ -98,21 +96,24 @@ export const write = (state: MemoryState, change: Change): void => {
 export const writeSide = (state: MemoryState, write: Write): void => {
   switch (write._tag) {
     case "PutGrant":
-      state.grants.set(grantKey(write.grant.scopeId, write.grant.processId), freeze(write.grant))
+      state.grants.set(grantKey(write.grant.scopeId, write.grant.processId), write.grant)
       return
     case "RemoveGrant":
       state.grants.delete(grantKey(write.scopeId, write.processId))
       return
-    case "AckWake":
-      state.acks.set(write.processId, (state.acks.get(write.processId) ?? new Set()).add(write.sequence))
+    case "AckWake": {
+      const acks = state.acks.get(write.processId) ?? new Set()
+      if (!acks.has(write.sequence)) state.changes.set(write.processId, state.nextChange++)
+      state.acks.set(write.processId, acks.add(write.sequence))
       return
+    }
     case "PutCloseRequest":
     case "RemoveCloseRequest":
       Children.write(state.children, write)
       return
     case "PutJournal": {
       const journal = state.journals.get(write.processId) ?? []
-      if (!journal.some(({ position }) => position === write.entry.position)) journal.push(freeze(write.entry))
+      if (!journal.some(({ position }) => position === write.entry.position)) journal.push(copyOf(write.entry))
       state.journals.set(write.processId, journal)
       return
     }

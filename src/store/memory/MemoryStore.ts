@@ -1,7 +1,8 @@
 /**
  * A store in memory: the same contract and laws as every other, for tests and for hosts that need no durability.
  *
- * Rows, events and grants are frozen values, so a reader never sees half a change and cannot make one.
+ * Rows, events and grants are values that nothing changes, so a reader never sees half a change. A journal is copied both ways, as
+ * a body does with the values of its steps what it likes.
  */
 import { randomUUID } from "node:crypto"
 import * as Clock from "effect/Clock"
@@ -9,7 +10,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { lifecycleOf, nextDeadline } from "../../../machines/process/lifecycle.ts"
 import { ProcessUnknown } from "../../model/errors.ts"
+import { isNews } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import { copyOf } from "../../model/json.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ListFilter } from "../../model/ListFilter.ts"
 import { matches } from "../../model/ListFilter.ts"
@@ -58,6 +61,8 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
     parts: () => [],
     children: Children.reads(state.children, state.rows, State.bytewise),
     execution: executionReads(state),
+    // No read here waits: a fiber that does not yield runs them all in one turn.
+    readTogether: Effect.withMaxOpsBeforeYield(Number.MAX_SAFE_INTEGER),
     find: (id) => Effect.sync(() => found(state, id)),
     eventsAfter: (id, sequence, limit) =>
       onLog(id, (log) => log.filter((event) => event.sequence > sequence).slice(0, limit)),
@@ -109,17 +114,13 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
             .flatMap((entry) => (entry._tag === "Row" && mayEnd(entry.row, cutoffMs, filter) ? [candidate(entry)] : []))
             .slice(0, limit)
         ),
-      tombstonesBefore: ({ cutoffMs, limit }) =>
+      tombstonesBefore: ({ cutoffMs, afterChange, limit }) =>
         Effect.sync(() =>
-          [...state.tombstones.values()]
-            .filter((tombstone) => !tombstone.compacted && tombstone.prunedAtMs < cutoffMs)
-            .sort((a, b) => a.prunedAtMs - b.prunedAtMs)
+          numbered(state, afterChange)
+            .flatMap((entry) =>
+              entry._tag === "Tombstone" && entry.tombstone.prunedAtMs < cutoffMs ? [buried(entry)] : []
+            )
             .slice(0, limit)
-            .map(({ processId, lastSequence }) => ({
-              processId,
-              sequence: lastSequence,
-              change: state.changes.get(processId) ?? 0
-            }))
         )
     },
     due: ({ nowMs, limit }) =>
@@ -190,6 +191,12 @@ const candidate = ({ change, row }: Extract<Numbered, { readonly _tag: "Row" }>)
   change
 })
 
+const buried = ({ change, tombstone }: Extract<Numbered, { readonly _tag: "Tombstone" }>): Candidate => ({
+  processId: tombstone.processId,
+  sequence: tombstone.lastSequence,
+  change
+})
+
 const isDue = (row: ProcessRow, nowMs: number): boolean =>
   row.dueAtMs !== null && row.dueAtMs <= nowMs && !(row.lease.held !== undefined && row.lease.held.expiresAtMs > nowMs)
 
@@ -204,7 +211,26 @@ const executionReads = (state: MemoryState): ExecutionReads => {
       })
       .sort((a, b) => a.deadlineMs - b.deadlineMs)
   return {
-    journal: (id) => Effect.sync(() => [...(state.journals.get(id) ?? [])]),
+    journal: (id, { after, limit } = { after: 0, limit: Number.POSITIVE_INFINITY }) =>
+      Effect.sync(() =>
+        (state.journals.get(id) ?? [])
+          .filter(({ position }) => position > after)
+          .sort((one, other) => one.position - other.position)
+          .slice(0, limit)
+          .map(copyOf)
+      ),
+    entryAt: (id, position) =>
+      Effect.sync(() => {
+        const entry = state.journals.get(id)?.find((written) => written.position === position)
+        return entry && copyOf(entry)
+      }),
+    news: (id, { after, limit }) =>
+      Effect.sync(() =>
+        (state.logs.get(id) ?? [])
+          .filter(({ sequence, eventType }) => sequence > after && isNews(eventType))
+          .slice(0, limit)
+          .map(copyOf)
+      ),
     eventByKey: (id, replayKey) => Effect.sync(() => state.replays.get(id)?.get(replayKey)),
     timersDue: ({ nowMs, limit }) =>
       Effect.sync(() =>

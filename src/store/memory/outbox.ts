@@ -3,7 +3,6 @@
  */
 import * as Effect from "effect/Effect"
 import type { ProcessId } from "../../model/ids.ts"
-import { freeze } from "../../model/json.ts"
 import type { WakeDelivery } from "../../model/WakeDelivery.ts"
 import type { BlockedGroup, OutboxReads, OutboxView, WakeQuery, WakeReport, WakeRow, WakeTimes } from "../Outbox.ts"
 
@@ -24,7 +23,7 @@ export const add = (outbox: OutboxState, wakes: ReadonlyArray<WakeDelivery>): vo
     const number = outbox.nextNumber++
     put(outbox, {
       number,
-      wake: freeze(wake),
+      wake,
       state: "pending",
       attempts: 0,
       nextAttemptAtMs: wake.createdAtMs,
@@ -36,7 +35,7 @@ export const add = (outbox: OutboxState, wakes: ReadonlyArray<WakeDelivery>): vo
 
 /** Replaces a row. */
 export const put = (outbox: OutboxState, row: WakeRow): void => {
-  outbox.rows.set(row.number, Object.freeze(row))
+  outbox.rows.set(row.number, row)
 }
 
 /** Removes the rows of a process. */
@@ -55,7 +54,15 @@ export const viewOf = (outbox: OutboxState, nowMs: number): OutboxView => ({
   openOf: (wakeId) => openOf(outbox, wakeId),
   discardedOf: (wakeId) =>
     [...outbox.rows.values()].filter((row) => row.state === "discarded" && row.wake.wakeId === wakeId),
-  hasUndelivered: (id) => undelivered(outbox).some((row) => row.wake.processId === id)
+  hasUndelivered: (id) => undelivered(outbox).some((row) => row.wake.processId === id),
+  isOvertaken: ({ wake: { processId, targetScopeId, sequence } }) =>
+    [...outbox.rows.values()].some(
+      ({ state, wake }) =>
+        state === "enqueued" &&
+        wake.processId === processId &&
+        wake.targetScopeId === targetScopeId &&
+        wake.sequence > sequence
+    )
 })
 
 /** The reads of the store contract. */

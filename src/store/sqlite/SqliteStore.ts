@@ -21,6 +21,7 @@ import * as Children from "./children.ts"
 import { storeError } from "./failure.ts"
 import * as Opening from "./opening.ts"
 import * as Outboxes from "./outbox.ts"
+import * as Readers from "./Reader.ts"
 import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
 import type { Job } from "./Writer.ts"
@@ -71,6 +72,14 @@ export const make = (
     const { synchronous = "FULL", migrates = true } = options
     const filename = yield* checked(options.filename)
     const writing = { ...Writer.defaultOptions, ...options.writer }
+    for (const [bound, value] of Object.entries(writing)) {
+      if (Number.isFinite(value) && value >= (bound === "maxBatch" ? 1 : 0)) continue
+      const problem = `is ${String(value)}; it must be a number of at least ${bound === "maxBatch" ? 1 : 0}`
+      return yield* new InputInvalid({ field: `writer/${bound}`, problem })
+    }
+    if (synchronous !== "FULL" && synchronous !== "NORMAL") {
+      return yield* new InputInvalid({ field: "synchronous", problem: 'must be "FULL" or "NORMAL"' })
+    }
     const { busyTimeoutMs: timeoutMs } = writing
     const db = yield* Opening.toWrite(filename, { synchronous, migrates, timeoutMs })
     return yield* storeOn(filename, db, (hooks) => Writer.make(db, hooks, writing))
@@ -111,12 +120,12 @@ export const layerReadOnly = (options: ReadOnlyOptions): Layer.Layer<ProcessStor
 
 /** The filename as the driver takes it, which trims it. */
 const checked = (given: string): Effect.Effect<string, InputInvalid> => {
-  const filename = given.trim()
+  const filename = typeof given === "string" ? given.trim() : ""
   return filename === "" || filename.startsWith(":memory:")
     ? Effect.fail(
         new InputInvalid({
           field: "filename",
-          problem: `names no file: ${JSON.stringify(given)}. For a store in memory use the memory layer`
+          problem: `names no file: ${typeof given === "string" ? JSON.stringify(given) : typeof given}. For a store in memory use the memory layer`
         })
       )
     : Effect.succeed(filename)
@@ -162,7 +171,8 @@ const storeOn = (
     }
     const writer = yield* makeWriter({ onBegin, onCommitted, onRolledBack: rows.rolledBack })
     const sql = yield* Opening.client(filename, { readonly: true })
-    const reads = Reads.make(sql, rows.cached)
+    const reader = Readers.make(sql)
+    const reads = Reads.make(reader, rows.cached)
 
     return ProcessStore.of({
       durability: "durable",
@@ -178,12 +188,12 @@ const storeOn = (
       parts: () => [{ name: "store writer", kind: "worker", children: [], work: { ...work }, ...writer.status() }],
       onCommit: listeners.subscribe,
       onCommitWork: timers.subscribe,
-      outbox: Outboxes.readsOf(sql),
+      outbox: Outboxes.readsOf(reader),
       externalChanges: Effect.try({
         try: rows.externalChanges,
         catch: (cause) => storeError("look for changes of other processes", cause)
       }),
-      children: Children.readsOf(sql, rows.closeRequestsWritten),
+      children: Children.readsOf(reader, rows.closeRequestsWritten),
       ...reads,
       leases: {
         ...reads.leases,

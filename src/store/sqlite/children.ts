@@ -1,12 +1,11 @@
 /**
  * Children and close requests in SQLite: written on the writer's connection, read on the reading one.
  */
-import type * as SqlClient from "@effect/sql/SqlClient"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ChildReads, ChildSummary } from "../Children.ts"
 import { closingOf } from "../Children.ts"
 import type { Change, ChildView, ChildWrite, CloseRequest } from "../Decision.ts"
-import { asStoreError } from "./failure.ts"
+import type { Reader } from "./Reader.ts"
 import type { Statements } from "./statements.ts"
 import { selectCloseRequests } from "./statements.ts"
 
@@ -55,9 +54,9 @@ export const viewOf = (sql: Statements, pkOf: (id: ProcessId) => number | undefi
 })
 
 /** The reads of the store contract, each by its index; `closeRequestsWritten` is the writer's to count. */
-export const readsOf = (sql: SqlClient.SqlClient, closeRequestsWritten: () => number): ChildReads => ({
+export const readsOf = ({ sql, read }: Reader, closeRequestsWritten: () => number): ChildReads => ({
   of: (parent) =>
-    asStoreError(
+    read(
       "list children",
       sql<ChildSummary>`
         SELECT state.process_id AS "processId", close_policy AS "closePolicy", lifecycle
@@ -66,12 +65,9 @@ export const readsOf = (sql: SqlClient.SqlClient, closeRequestsWritten: () => nu
       `
     ),
   closeRequests: (limit) =>
-    asStoreError(
-      "list close requests",
-      sql.unsafe<CloseRequest>(`${selectCloseRequests} ORDER BY debt.pk LIMIT ?`, [limit])
-    ),
+    read("list close requests", sql.unsafe<CloseRequest>(`${selectCloseRequests} ORDER BY debt.pk LIMIT ?`, [limit])),
   closeRequestsOf: (parent) =>
-    asStoreError(
+    read(
       "list close requests",
       sql.unsafe<CloseRequest>(`${selectCloseRequests} WHERE debt.parent_id = ? ORDER BY debt.pk`, [parent])
     ),

@@ -1,8 +1,6 @@
 /**
  * What better-sqlite3 throws, said in the library's own words: what failed, whether it was written, what to do.
  */
-import type { SqlError } from "@effect/sql/SqlError"
-import * as Effect from "effect/Effect"
 import { StoreError } from "../../model/errors.ts"
 
 /** Translates a failure of the database. `written` is "unknown" only for a commit that may have reached the disk. */
@@ -10,10 +8,6 @@ export const storeError = (operation: string, cause: unknown, written: "no" | "u
   const reason = reasonOf(codeOf(cause))
   return new StoreError({ operation, reason, written, detail: detailOf(reason, cause), cause })
 }
-
-/** Translates the failure of a read. */
-export const asStoreError = <A>(operation: string, effect: Effect.Effect<A, SqlError>): Effect.Effect<A, StoreError> =>
-  Effect.mapError(effect, (cause) => storeError(operation, cause))
 
 /** The failure of a request that a defect of the writer kept from being written. It was not committed. */
 export const defectError = (defect: unknown): StoreError =>

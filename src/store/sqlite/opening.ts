@@ -34,6 +34,7 @@ import { StoreError } from "../../model/errors.ts"
 import { storeError } from "./failure.ts"
 import { migrate, notHoldfast, refuseOlder, schemaVersion, versionOf } from "./schema.ts"
 import { patience, realTime } from "./Writer.ts"
+import * as WalMarker from "./walMarker.ts"
 
 /** How a file is opened to write. Units: `timeoutMs` is how long another process's lock is waited for. */
 export interface WriteOptions {
@@ -56,14 +57,18 @@ export const toWrite = (
   options: WriteOptions
 ): Effect.Effect<Database.Database, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
+    yield* refuseWithoutWal(filename)
     const db = yield* open(filename, options)
-    if (options.migrates) yield* Effect.tapError(migrated(filename), () => Effect.sync(() => db.close()))
+    if (options.migrates) {
+      yield* Effect.tapError(Effect.zipRight(migrated(filename), marking(db)), () => Effect.sync(() => db.close()))
+    }
     return db
   }).pipe(Effect.retry({ while: (error) => error.reason === "busy", schedule: patience(options.timeoutMs) }), realTime)
 
 /** Opens a file to read. */
 export const toRead = (filename: string): Effect.Effect<Source, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
+    yield* refuseWithoutWal(filename)
     yield* leftAsItWas(filename)
     const version = yield* reading(() => versionInPlace(filename))
     if (version === schemaVersion) return { db: yield* connection(filename), filename }
@@ -72,6 +77,18 @@ export const toRead = (filename: string): Effect.Effect<Source, StoreError, Scop
     const before = yield* reading(() => withReader(copy, holdfastVersion))
     yield* migrated(copy)
     return { db: yield* connection(copy), filename: copy, copied: sentence(filename, before) }
+  })
+
+/** Opens a file to copy it as it is, whatever its schema. One that cannot be read where it lies is copied with its `-wal`. */
+export const toCopy = (filename: string): Effect.Effect<Database.Database, StoreError, Scope.Scope> =>
+  Effect.gen(function* () {
+    yield* refuseWithoutWal(filename)
+    yield* leftAsItWas(filename)
+    if ((yield* reading(() => versionInPlace(filename))) !== undefined) return yield* connection(filename)
+    const copy = join(yield* privateFolder, basename(filename))
+    yield* reading(() => copyFiles(filename, copy))
+    yield* reading(() => withReader(copy, holdfastVersion))
+    return yield* connection(copy)
   })
 
 /** A client of @effect/sql. It throws when it cannot open the file: that is an answer here, not a defect. */
@@ -83,6 +100,43 @@ export const client = (
     Effect.provide(Reactivity.layer),
     Effect.catchAllDefect((cause) => Effect.fail(storeError("open the database", cause)))
   )
+
+const marking = (db: Database.Database): Effect.Effect<void, StoreError> =>
+  Effect.try({
+    try: () => WalMarker.set(db),
+    catch: (cause) => {
+      WalMarker.unset(db)
+      return storeError("open the database", cause)
+    }
+  })
+
+/** Refuses a copy that lacks the newest commits. A host that is opening the file has the marker set for moments only. */
+const refuseWithoutWal = (filename: string): Effect.Effect<void, StoreError> =>
+  Effect.suspend(() => {
+    if (!isWritableFile(filename) || !WalMarker.isWalMissing(filename)) return Effect.void
+    const looks = Effect.scoped(
+      Effect.zipRight(
+        leftAsItWas(filename),
+        Effect.sync(() => isMarked(filename))
+      )
+    )
+    return Effect.flatMap(looks, (first) =>
+      first
+        ? realTime(Effect.delay(looks, "100 millis")).pipe(
+            Effect.flatMap((still) => (still ? Effect.fail(WalMarker.refusal()) : Effect.void))
+          )
+        : Effect.void
+    )
+  })
+
+/** A file that cannot be read says why when it is opened. */
+const isMarked = (filename: string): boolean => {
+  try {
+    return withReader(filename, WalMarker.isSet)
+  } catch {
+    return false
+  }
+}
 
 const migrated = (filename: string): Effect.Effect<void, StoreError> =>
   Effect.scoped(

@@ -1,7 +1,6 @@
 /**
  * The wake outbox in SQLite: its statements on the writer's connection, and what is asked on the reading one.
  */
-import type * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import type { ProcessId } from "../../model/ids.ts"
 import type { WakeDelivery } from "../../model/WakeDelivery.ts"
@@ -15,7 +14,7 @@ import type {
   WakeState,
   WakeTimes
 } from "../Outbox.ts"
-import { asStoreError } from "./failure.ts"
+import type { Reader } from "./Reader.ts"
 import type { Statements } from "./statements.ts"
 import { isHead, selectWakes, undelivered } from "./statements.ts"
 
@@ -80,15 +79,16 @@ export const make = (sql: Statements, times: WakeTimes): Outbox => {
       row: (number) => rows(sql.wake.all(number))[0],
       openOf: (wakeId) => rows(sql.openWake.all(wakeId))[0],
       discardedOf: (wakeId) => rows(sql.discardedWakes.all(wakeId)),
-      hasUndelivered: (id) => sql.hasUndelivered.get(pkOf(id) ?? null) !== undefined
+      hasUndelivered: (id) => sql.hasUndelivered.get(pkOf(id) ?? null) !== undefined,
+      isOvertaken: ({ number }) => sql.isOvertaken.get(number) !== undefined
     })
   }
 }
 
 /** The reads of the store contract. */
-export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
+export const readsOf = ({ sql, read, together }: Reader): OutboxReads => ({
   isDue: (nowMs) =>
-    asStoreError(
+    read(
       "look for due wakes",
       Effect.map(
         sql.unsafe(`${selectWakes} WHERE ${undelivered} AND next_attempt <= ? AND ${isHead} LIMIT 1`, [nowMs]),
@@ -96,7 +96,7 @@ export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
       )
     ),
   rowsOf: (wakeId) =>
-    asStoreError(
+    read(
       "read wakes",
       Effect.map(sql.unsafe<Columns>(`${selectWakes} WHERE wake_id = ? ORDER BY number`, [wakeId]), (found) =>
         found.map(rowOf)
@@ -113,7 +113,7 @@ export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
       ...(isUndelivered ? [undelivered] : [])
     ]
     const order = sql.literal(isUndelivered && processId === undefined ? "+number" : "number")
-    return asStoreError(
+    return read(
       "list wakes",
       Effect.map(
         sql<Columns>`${sql.literal(selectWakes)} WHERE ${sql.and(wanted)} ORDER BY ${order} DESC LIMIT ${limit}`,
@@ -121,20 +121,22 @@ export const readsOf = (sql: SqlClient.SqlClient): OutboxReads => ({
       )
     )
   },
-  report: asStoreError(
-    "report on wakes",
-    Effect.all([
-      sql<CountColumns>`SELECT state, discard_reason, count(*) AS count FROM wake_outbox GROUP BY state, discard_reason`,
-      // The bare columns are those of the row with the least sequence.
-      sql<GroupColumns>`
-        SELECT min(outbox.sequence) AS sequence, target_scope, process_id, wake_id, state, attempts, next_attempt,
-          count(*) AS undelivered
-        FROM wake_outbox AS outbox JOIN process USING (pk)
-        WHERE ${sql.literal(undelivered)}
-        GROUP BY target_scope, pk HAVING count(*) > 1
-        ORDER BY target_scope, process_id
-      `
-    ]).pipe(Effect.map(([counts, groups]) => ({ counts: countsOf(counts), blocked: groups.map(groupOf) })))
+  report: together(
+    read(
+      "report on wakes",
+      Effect.all([
+        sql<CountColumns>`SELECT state, discard_reason, count(*) AS count FROM wake_outbox GROUP BY state, discard_reason`,
+        // The bare columns are those of the row with the least sequence.
+        sql<GroupColumns>`
+          SELECT min(outbox.sequence) AS sequence, target_scope, process_id, wake_id, state, attempts, next_attempt,
+            count(*) AS undelivered
+          FROM wake_outbox AS outbox JOIN process USING (pk)
+          WHERE ${sql.literal(undelivered)}
+          GROUP BY target_scope, pk HAVING count(*) > 1
+          ORDER BY target_scope, process_id
+        `
+      ]).pipe(Effect.map(([counts, groups]) => ({ counts: countsOf(counts), blocked: groups.map(groupOf) })))
+    )
   )
 })
 

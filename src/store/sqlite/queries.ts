@@ -14,7 +14,7 @@ import type { ProcessRow } from "../Decision.ts"
 import type { Candidate, Numbered, ProcessStore } from "../ProcessStore.ts"
 import type { EventColumns, GrantColumns, RowColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
-import { asStoreError } from "./failure.ts"
+import type { Reader } from "./Reader.ts"
 import { texts } from "./statements.ts"
 
 /** The names of these reads in the store contract. */
@@ -60,7 +60,7 @@ export const rowReader = (
 
 /** Makes the reads. `known` fails for an id that no process has. */
 export const make = (
-  sql: SqlClient.SqlClient,
+  { sql, read, together }: Reader,
   rowsOf: RowReader,
   known: (id: ProcessId) => Effect.Effect<void, ProcessUnknown | StoreError>
 ): Pick<typeof ProcessStore.Service, Name> => {
@@ -80,20 +80,22 @@ export const make = (
 
   return {
     list: ({ filter, after, limit = -1 }) =>
-      asStoreError(
-        "list processes",
-        rowsWhere(
-          [
-            ...conditionsOf(filter),
-            ...(after === undefined ? [] : [{ sql: `${byIndexOf(filter)}.process_id > ?`, parameters: [after] }])
-          ],
-          `ORDER BY ${byIndexOf(filter)}.process_id LIMIT ?`,
-          limit
+      together(
+        read(
+          "list processes",
+          rowsWhere(
+            [
+              ...conditionsOf(filter),
+              ...(after === undefined ? [] : [{ sql: `${byIndexOf(filter)}.process_id > ?`, parameters: [after] }])
+            ],
+            `ORDER BY ${byIndexOf(filter)}.process_id LIMIT ?`,
+            limit
+          )
         )
       ),
 
     // Each part is a scan of an index that holds little else; what is left of all the rows has completed.
-    countByLifecycle: asStoreError(
+    countByLifecycle: read(
       "count processes",
       Effect.map(
         sql<{ readonly lifecycle: ProcessLifecycle | "any"; readonly count: number }>`
@@ -121,7 +123,7 @@ export const make = (
 
     countEvents: (id, eventType, upto) =>
       Effect.flatMap(
-        asStoreError(
+        read(
           "count events",
           sql<{ readonly count: number }>`
             SELECT count(*) AS count FROM event
@@ -133,7 +135,7 @@ export const make = (
 
     recentEvents: (id, limit) =>
       Effect.gen(function* () {
-        const newest = yield* asStoreError(
+        const newest = yield* read(
           "read recent events",
           sql<EventColumns>`
             ${sql.literal(Columns.selectEvents)} WHERE pk = ${pkOf(id)} ORDER BY sequence DESC LIMIT ${limit}
@@ -145,7 +147,7 @@ export const make = (
 
     wakeEventsAfter: (id, sequence) =>
       Effect.gen(function* () {
-        const waking = yield* asStoreError(
+        const waking = yield* read(
           "read wakes",
           sql<EventColumns>`
             ${sql.literal(Columns.selectEvents)}
@@ -162,7 +164,7 @@ export const make = (
 
     grants: {
       of: (owner) =>
-        asStoreError(
+        read(
           "list grants",
           Effect.map(
             "scopeId" in owner
@@ -176,37 +178,41 @@ export const make = (
     },
 
     wakers: (sessionId) =>
-      asStoreError(
-        "list the processes that wake a session",
-        rowsWhere([{ sql: "state.wake_session = ?", parameters: [sessionId] }], "ORDER BY +state.process_id")
+      together(
+        read(
+          "list the processes that wake a session",
+          rowsWhere([{ sql: "state.wake_session = ?", parameters: [sessionId] }], "ORDER BY +state.process_id")
+        )
       ),
 
     feed: {
       after: (change, limit) =>
-        asStoreError(
-          "read changes",
-          Effect.gen(function* () {
-            const rows = yield* sql.unsafe<RowColumns & { readonly change: number }>(
-              `SELECT state.change, ${Columns.rowColumns} WHERE state.change > ? ORDER BY state.change LIMIT ?`,
-              [change, limit]
-            )
-            const pruned = yield* sql.unsafe<TombstoneColumns>(
-              `${Columns.selectTombstones} WHERE change > ? AND compacted = 0 ORDER BY change LIMIT ?`,
-              [change, limit]
-            )
-            const present = yield* rowsOf(rows)
-            const numbered: ReadonlyArray<Numbered> = [
-              ...present.map((row, index): Numbered => ({ _tag: "Row", change: rows[index]?.change ?? 0, row })),
-              ...pruned.map(
-                (columns): Numbered => ({
-                  _tag: "Tombstone",
-                  change: columns.change,
-                  tombstone: Columns.tombstoneOf(columns)
-                })
+        together(
+          read(
+            "read changes",
+            Effect.gen(function* () {
+              const rows = yield* sql.unsafe<RowColumns & { readonly change: number }>(
+                `SELECT state.change, ${Columns.rowColumns} WHERE state.change > ? ORDER BY state.change LIMIT ?`,
+                [change, limit]
               )
-            ]
-            return numbered.toSorted((a, b) => a.change - b.change).slice(0, limit)
-          })
+              const pruned = yield* sql.unsafe<TombstoneColumns>(
+                `${Columns.selectTombstones} WHERE change > ? AND compacted = 0 ORDER BY change LIMIT ?`,
+                [change, limit]
+              )
+              const present = yield* rowsOf(rows)
+              const numbered: ReadonlyArray<Numbered> = [
+                ...present.map((row, index): Numbered => ({ _tag: "Row", change: rows[index]?.change ?? 0, row })),
+                ...pruned.map(
+                  (columns): Numbered => ({
+                    _tag: "Tombstone",
+                    change: columns.change,
+                    tombstone: Columns.tombstoneOf(columns)
+                  })
+                )
+              ]
+              return numbered.toSorted((a, b) => a.change - b.change).slice(0, limit)
+            })
+          )
         )
     },
 
@@ -218,7 +224,7 @@ export const make = (
           { sql: "state.updated_at < ?", parameters: [cutoffMs] },
           ...conditionsOf({ status: "any", ...filter })
         ]
-        return asStoreError(
+        return read(
           "list ended processes",
           sql.unsafe<Candidate>(
             `SELECT state.process_id AS processId, state.sequence AS sequence, state.change AS change
@@ -229,12 +235,12 @@ export const make = (
         )
       },
 
-      tombstonesBefore: ({ cutoffMs, limit }) =>
-        asStoreError(
+      tombstonesBefore: ({ cutoffMs, afterChange, limit }) =>
+        read(
           "list tombstones",
           sql<Candidate>`
           SELECT process_id AS "processId", last_sequence AS sequence, change FROM tombstone
-          WHERE compacted = 0 AND pruned_at < ${cutoffMs} ORDER BY pruned_at LIMIT ${limit}
+          WHERE compacted = 0 AND pruned_at < ${cutoffMs} AND change > ${afterChange} ORDER BY change LIMIT ${limit}
         `
         )
     }

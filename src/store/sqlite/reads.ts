@@ -1,10 +1,10 @@
 /**
  * Reads in SQLite, through @effect/sql on a read-only connection of their own: a reader never waits for the writer.
  */
-import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import { ProcessUnknown } from "../../model/errors.ts"
+import { newsTypes } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
 import type { LeaseOwner, Liveness } from "../../model/Lease.ts"
@@ -13,13 +13,21 @@ import type { ProcessRow, StoredPromise } from "../Decision.ts"
 import type { ExecutionReads, Found, ProcessStore } from "../ProcessStore.ts"
 import type { EventColumns, RowColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
-import { asStoreError } from "./failure.ts"
 import * as Queries from "./queries.ts"
+import type { Reader } from "./Reader.ts"
 
 /** The reads of the store contract that this file makes. */
 export type Reads = Pick<
   typeof ProcessStore.Service,
-  "find" | "eventsAfter" | "listNonTerminal" | "due" | "execution" | "environments" | "promises" | Queries.Name
+  | "readTogether"
+  | "find"
+  | "eventsAfter"
+  | "listNonTerminal"
+  | "due"
+  | "execution"
+  | "environments"
+  | "promises"
+  | Queries.Name
 > & { readonly leases: Omit<(typeof ProcessStore.Service)["leases"], "renew"> }
 
 /**
@@ -28,7 +36,8 @@ export type Reads = Pick<
  * `cached` answers from the writer's cache when that may be trusted: a point read of a row that this process works with
  * then costs no query.
  */
-export const make = (sql: SqlClient.SqlClient, cached: (id: ProcessId) => ProcessRow | undefined): Reads => {
+export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | undefined): Reads => {
+  const { sql, read } = reader
   const rowsOf = Queries.rowReader(sql, (id) => events(id, 0))
 
   const events = (id: ProcessId, sequence: number, limit = -1) =>
@@ -37,7 +46,7 @@ export const make = (sql: SqlClient.SqlClient, cached: (id: ProcessId) => Proces
         ORDER BY sequence LIMIT ${limit}
       `.pipe(Effect.map((columns) => columns.map((event) => Columns.eventOf(id, event))))
 
-  const find = (id: ProcessId): Effect.Effect<Found, SqlError> =>
+  const findAny = (id: ProcessId): Effect.Effect<Found, SqlError> =>
     Effect.gen(function* () {
       const [row] = yield* Effect.flatMap(sql.unsafe<RowColumns>(Columns.selectRow, [id]), rowsOf)
       if (row !== undefined) return { _tag: "Present", row }
@@ -47,16 +56,19 @@ export const make = (sql: SqlClient.SqlClient, cached: (id: ProcessId) => Proces
         : { _tag: "Pruned", tombstone: Columns.tombstoneOf(columns) }
     })
 
+  const find = (id: ProcessId) => reader.together(read("read a process", findAny(id)))
+
   const known = (id: ProcessId) =>
-    Effect.flatMap(asStoreError("read a process", find(id)), (found) =>
+    Effect.flatMap(find(id), (found) =>
       found._tag === "Present" ? Effect.void : Effect.fail(new ProcessUnknown({ processId: id }))
     )
 
   return {
-    ...Queries.make(sql, rowsOf, known),
+    readTogether: reader.together,
+    ...Queries.make(reader, rowsOf, known),
     environments: {
       get: (ref) =>
-        asStoreError(
+        read(
           "read an execution environment",
           Effect.map(
             sql<{ readonly body: string }>`SELECT body FROM environment WHERE env_ref = ${ref}`,
@@ -66,35 +78,43 @@ export const make = (sql: SqlClient.SqlClient, cached: (id: ProcessId) => Proces
     },
     promises: {
       get: (keyId) =>
-        asStoreError(
+        read(
           "read a promise",
           Effect.map(sql<StoredPromise>`SELECT body, token FROM promise WHERE key_id = ${keyId}`, ([found]) => found)
         )
     },
-    execution: executionReads(sql),
+    execution: executionReads(reader),
     find: (id) =>
       Effect.suspend(() => {
         // A driver takes an array for a list of parameters: only text is an id.
         if (typeof id !== "string") return Effect.succeed({ _tag: "Absent" })
-        const row = cached(id)
-        return row === undefined ? asStoreError("read a process", find(id)) : Effect.succeed({ _tag: "Present", row })
+        // The cache follows the newest commit, so reads on one state leave it out.
+        return reader.whether(
+          () => find(id),
+          () => {
+            const row = cached(id)
+            return row === undefined ? find(id) : Effect.succeed<Found>({ _tag: "Present", row })
+          }
+        )
       }),
     eventsAfter: Effect.fnUntraced(function* (id, sequence, limit) {
-      const log = yield* asStoreError("read events", events(id, sequence, limit))
+      const log = yield* read("read events", events(id, sequence, limit))
       if (log.length === 0) yield* known(id)
       return log
     }),
-    listNonTerminal: asStoreError(
-      "list processes",
-      Effect.flatMap(
-        sql.unsafe<RowColumns>(
-          `SELECT ${Columns.rowColumns} WHERE state.lifecycle = 'running' ORDER BY state.process_id`
-        ),
-        rowsOf
+    listNonTerminal: reader.together(
+      read(
+        "list processes",
+        Effect.flatMap(
+          sql.unsafe<RowColumns>(
+            `SELECT ${Columns.rowColumns} WHERE state.lifecycle = 'running' ORDER BY state.process_id`
+          ),
+          rowsOf
+        )
       )
     ),
     due: ({ nowMs, limit }) =>
-      asStoreError(
+      read(
         "list due processes",
         Effect.map(
           sql<{ readonly id: ProcessId }>`
@@ -110,11 +130,8 @@ export const make = (sql: SqlClient.SqlClient, cached: (id: ProcessId) => Proces
       ),
     leases: {
       of: (id) =>
-        asStoreError(
-          "read a lease",
-          Effect.map(find(id), (found) => (found._tag === "Present" ? leaseIn(id, found.row.lease) : undefined))
-        ),
-      holders: asStoreError(
+        Effect.map(find(id), (found) => (found._tag === "Present" ? leaseIn(id, found.row.lease) : undefined)),
+      holders: read(
         "list lease holders",
         Effect.map(
           // One row for each renewer, and one for each owner without one; every lease of a renewer shows the same evidence.
@@ -134,7 +151,7 @@ export const make = (sql: SqlClient.SqlClient, cached: (id: ProcessId) => Proces
         )
       ),
       heldBy: ({ renewerId: keeper = null, owner }) =>
-        asStoreError(
+        read(
           "list the leases of a holder",
           Effect.map(
             sql<OwnerColumns & { readonly id: ProcessId }>`
@@ -177,20 +194,45 @@ interface JournalColumns {
   readonly outcome: string
 }
 
-const executionReads = (sql: SqlClient.SqlClient): ExecutionReads => ({
-  journal: (id) =>
-    asStoreError(
+const executionReads = ({ sql, read }: Reader): ExecutionReads => ({
+  journal: (id, { after, limit } = { after: 0, limit: -1 }) =>
+    read(
       "read a journal",
       Effect.map(
         sql<JournalColumns>`
           SELECT key, position, sequence, operation, at, outcome FROM journal
-          WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) ORDER BY position
+          WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND position > ${after}
+          ORDER BY position LIMIT ${limit}
         `,
         (rows) => rows.map(entryOf)
       )
     ),
+  entryAt: (id, position) =>
+    read(
+      "read a journal entry",
+      Effect.map(
+        sql<JournalColumns>`
+          SELECT key, position, sequence, operation, at, outcome FROM journal
+          WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND position = ${position}
+        `,
+        ([row]) => row && entryOf(row)
+      )
+    ),
+  news: (id, { after, limit }) =>
+    read(
+      "read what a body waits for",
+      Effect.map(
+        sql<EventColumns>`
+          ${sql.literal(Columns.selectEvents)}
+          WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND sequence > ${after}
+            AND (event_type IN ${sql.in(newsTypes)} OR event_type GLOB 'signal.*')
+          ORDER BY sequence LIMIT ${limit}
+        `,
+        (rows) => rows.map((columns) => Columns.eventOf(id, columns))
+      )
+    ),
   eventByKey: (id, replayKey) =>
-    asStoreError(
+    read(
       "read an event",
       Effect.map(
         sql<EventColumns>`
@@ -201,7 +243,7 @@ const executionReads = (sql: SqlClient.SqlClient): ExecutionReads => ({
       )
     ),
   timersDue: ({ nowMs, limit }) =>
-    asStoreError(
+    read(
       "list timers",
       Effect.map(
         sql<{ readonly id: ProcessId }>`
@@ -210,7 +252,7 @@ const executionReads = (sql: SqlClient.SqlClient): ExecutionReads => ({
         (rows) => rows.map(({ id }) => id)
       )
     ),
-  nextTimer: asStoreError(
+  nextTimer: read(
     "read the next timer",
     Effect.map(
       sql<{ readonly next: number }>`

@@ -123,14 +123,9 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     const { held, fencingToken } = row.lease
     // A row that a lease holds is not due: its lease says when it becomes due again.
     const due = held === undefined ? row.dueAtMs : null
+    const backOff = row.backOff === undefined ? null : JSON.stringify(row.backOff)
     const isNew = before === undefined
-    if (
-      isNew ||
-      events.length > 0 ||
-      row.snapshot !== before.snapshot ||
-      row.dueAtMs !== before.dueAtMs ||
-      row.backOff !== before.backOff
-    ) {
+    if (isNew || events.length > 0 || row.snapshot !== before.snapshot) {
       const { context } = row.snapshot
       const statement = isNew ? sql.insertState : sql.updateState
       statement.run({
@@ -143,16 +138,18 @@ export const make = (db: Database, times: WakeTimes): Rows => {
         change: nextChange++,
         updated: context.updatedAtMs,
         wake: context.wakeTarget?.sessionId ?? null,
-        backOff: row.backOff === undefined ? null : JSON.stringify(row.backOff),
+        backOff,
         deadline: nextDeadline(row.snapshot),
         snapshot: JSON.stringify(Step.persist(row.snapshot)),
         ...(isNew ? { id: row.base.registration.id } : {})
       })
     } else if (
       fencingToken !== before.lease.fencingToken ||
-      (held === undefined) !== (before.lease.held === undefined)
+      (held === undefined) !== (before.lease.held === undefined) ||
+      row.dueAtMs !== before.dueAtMs ||
+      row.backOff !== before.backOff
     ) {
-      sql.moveLease.run(fencingToken, due, pk)
+      sql.moveLease.run(fencingToken, due, backOff, pk)
     }
   }
 
@@ -325,9 +322,11 @@ const sideWrites =
       case "RemoveGrant":
         sql.removeGrant.run(write.scopeId, pkOf(write.processId))
         return
-      case "AckWake":
-        sql.ackWake.run(pkOf(write.processId), write.sequence)
+      case "AckWake": {
+        const pk = pkOf(write.processId)
+        if (sql.ackWake.run(pk, write.sequence).changes > 0) sql.touchState.run(takeChange(), pk)
         return
+      }
       case "PutJournal": {
         const { processId, entry } = write
         const { key, position, sequence, operation, atMs, outcome } = entry

@@ -49,6 +49,9 @@ export const texts = {
   openWake: `${selectWakes} WHERE wake_id = ? AND is_open = 1`,
   discardedWakes: `${selectWakes} WHERE wake_id = ? AND state = 'discarded' ORDER BY number`,
   hasUndelivered: `SELECT 1 FROM wake_outbox WHERE pk = ? AND ${undelivered} LIMIT 1`,
+  isOvertaken: `SELECT 1 FROM wake_outbox AS own JOIN wake_outbox AS later ON later.pk = own.pk
+     WHERE own.number = ? AND later.target_scope = own.target_scope AND later.sequence > own.sequence
+       AND later.state = 'enqueued' LIMIT 1`,
   row: Columns.selectRow,
   eventTypes: "SELECT body FROM event_types WHERE hash = ?",
   events: `${Columns.selectEvents} WHERE pk = ? ORDER BY sequence`,
@@ -78,7 +81,9 @@ export const texts = {
        fencing_token = @fence, due_at = @due, change = @change, updated_at = @updated, wake_session = @wake,
        back_off = @backOff, deadline = @deadline, snapshot = @snapshot
      WHERE pk = @pk`,
-  moveLease: "UPDATE state SET fencing_token = ?, due_at = ? WHERE pk = ?",
+  // Neither a lease nor a back-off is a change of the record.
+  moveLease: "UPDATE state SET fencing_token = ?, due_at = ?, back_off = ? WHERE pk = ?",
+  touchState: "UPDATE state SET change = ? WHERE pk = ?",
   putLease: `INSERT OR REPLACE INTO lease
        (pk, lease_token, owner_id, incarnation_id, liveness, claimed_at, expires_at, due_at, keeper)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -3,9 +3,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { AppendRequest } from "../../model/Append.ts"
 import { reservedEventTypes } from "../../model/EventType.ts"
 import type { EventRejected } from "../../model/errors.ts"
+import type { AppendRequest } from "../../model/facts.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { isFold, logOf, note, recordOf, refused, rejectedAs, typesOf, writesNothing } from "../evidence.ts"
 import { freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
@@ -61,11 +61,50 @@ const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
 
   *"a producer's own terminal type ends the process, its value wrapped as the state it declares"({ registry }) {
     for (const [eventType, payload, status] of ownEnds) {
-      const id = yield* freshProcess()
+      const id = yield* freshProcess("externally_owned")
       yield* registry.appendEvent(id, { eventType, payload, replayKey: "end" }, external)
       yield* expectEquals("the status", (yield* recordOf(id)).status, status)
       yield* isFold(id)
     }
+  },
+
+  *"a replay key of the runtime's own facts is refused, used or not, and no other key of a process is"({
+    registry,
+    waits
+  }) {
+    const { id, lease } = yield* leasedProcess()
+    const kind = { _tag: "Timer", key: "t" } as const
+    yield* waits.setProcessWait(id, { kind, sinceMs: 1, deadlineMs: Number.MAX_SAFE_INTEGER }, external)
+    yield* waits.clearProcessWait(id, external)
+    yield* registry.setExternalRef(id, { backend: "b", id: "i" }, external)
+    yield* registry.requestProcessAbandon(id, { requestedBy: "operator", requestedAtMs: 1 }, external)
+    yield* registry.requestProcessCancel(id, "stop", external)
+    yield* registry.recordFirstStarted(id, { owner: lease.owner, startedAtMs: 1 })
+    const own = (rest: string) => `process:${id}:${rest}`
+    const unused = ["completed", "failed", "cancelled", "abandoned"].map((end) => own(`terminal:process.${end}`))
+    const others = [
+      own("suspended:9"),
+      own("child:c:1:ended"),
+      own("wait:x:1:entered"),
+      own("wake-target-cleared:s"),
+      own("cancel_requested:")
+    ]
+    const used = (yield* logOf(id)).flatMap(({ replayKey = "" }) => replayKey)
+    yield* expectEquals("how many the runtime has used", used.length, 6)
+    for (const replayKey of [...used, ...unused, ...others]) {
+      const error = yield* refused(
+        replayKey,
+        "InputInvalid",
+        [id],
+        registry.appendEvent(id, { ...note(1), replayKey }, external)
+      )
+      yield* expectEquals("the field", error.field, "replay.key")
+    }
+    for (const replayKey of [own("note:1"), own("external-reference"), "process:other:started:1"]) {
+      yield* registry.appendEvent(id, { ...note(1), replayKey }, external)
+    }
+    yield* registry.completeProcessWithLease(lease, outputs.Success)
+    yield* isFold(id)
   },
 
   *"an output that contradicts the declared state is refused"({ registry }) {

@@ -14,7 +14,7 @@ import type { Lookup } from "../../operations/existing.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { CloseRequest } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { isFold, recordOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
+import { isFold, logOf, recordOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import {
   begin,
   claimed,
@@ -87,7 +87,7 @@ const childrenLaws: ReadonlyArray<Law> = [
     }) {
       const { children } = yield* ProcessStore
       const outside = yield* freshProcess("externally_owned")
-      const byEvent = yield* freshProcess()
+      const byEvent = yield* freshProcess("externally_owned")
       const bySweep = yield* freshProcess()
       const owner = yield* freshOwner()
       const byDrain = yield* freshProcess("owner_bound")
@@ -109,6 +109,42 @@ const childrenLaws: ReadonlyArray<Law> = [
         ids.map((childId) => [{ childId, action: "abandon" }])
       )
     },
+
+    "however a child ends (its lease, outside owner, own event, sweep, drain), the log of its running parent says so at once":
+      function* ({ activations, clock, registry }) {
+        const parent = yield* freshProcess()
+        const options = { parent: { processId: parent, closePolicy: "keep" } } as const
+        const owner = yield* freshOwner()
+        const held = yield* freshProcess("rerunnable", options)
+        const outside = yield* freshProcess("externally_owned", options)
+        const byEvent = yield* freshProcess("externally_owned", options)
+        const bySweep = yield* freshProcess("rerunnable", options)
+        const byDrain = yield* freshProcess("owner_bound", options)
+        yield* begin(yield* claimed(byDrain, owner, shortMs), owner)
+        yield* clock.advance(shortMs)
+        yield* registry.completeProcessWithLease(yield* claimed(held, owner), outputs.Failure)
+        yield* endOutside(outside)
+        yield* registry.appendEvent(
+          byEvent,
+          { eventType: "finished", payload: { result: 1 }, replayKey: "f" },
+          external
+        )
+        yield* registry.requestProcessCancel(bySweep, "stop", external)
+        yield* activations.recover(bySweep, yield* recoverer())
+        yield* activations.drain(byDrain, yield* recoverer({ owner }))
+        yield* expectEquals(
+          "the parent's log",
+          (yield* logOf(parent)).map(({ eventType, payload }) => [eventType, payload]),
+          [
+            ["process.child_ended", { child_id: held, state: "failed" }],
+            ["process.child_ended", { child_id: outside, state: "completed" }],
+            ["process.child_ended", { child_id: byEvent, state: "completed" }],
+            ["process.child_ended", { child_id: bySweep, state: "cancelled" }],
+            ["process.child_ended", { child_id: byDrain, state: "abandoned" }]
+          ]
+        )
+        yield* isFold(parent)
+      },
 
     *"a parent that is asked to stop writes a cancel request for children of that policy, once, and nothing else"({
       registry

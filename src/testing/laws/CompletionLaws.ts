@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import { success, toWire } from "../../model/AwaitOutput.ts"
-import { external } from "../../operations/decisions/authority.ts"
+import * as EventType from "../../model/EventType.ts"
+import { external, host } from "../../operations/decisions/authority.ts"
 import type { CompletionAuthority } from "../../operations/decisions/completion.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
@@ -79,19 +80,59 @@ const completionLaws: ReadonlyArray<Law> = [
       }
     },
 
-    *"an end appended by hand under the terminal key is the same end"({ registry }) {
-      const { id, lease } = yield* leasedProcess()
-      yield* registry.appendEvent(
-        id,
-        {
-          eventType: "process.completed",
-          payload: { await_output: toWire(outputs.Success) },
-          replayKey: `process:${id}:terminal:process.completed`
-        },
-        external
-      )
-      const record = yield* writesNothing([id], registry.completeProcessWithLease(lease, outputs.Success))
-      yield* expectEquals("the status", record.status, endOf(outputs.Success).status)
+    *"an appended end needs the right to end: the process's own lease, or the outside owner's while no lease is live"({
+      clock,
+      registry
+    }) {
+      for (const eventType of ["process.completed", "finished"]) {
+        const end = { eventType, payload: { await_output: toWire(outputs.Success), result: 1 }, replayKey: "end" }
+        for (const disposition of ["rerunnable", "owner_bound", "externally_owned"] as const) {
+          const { id, lease } = yield* leasedProcess(disposition, shortMs)
+          const other = yield* leasedProcess()
+          for (const authority of [external, host, { _tag: "Body", lease: other.lease } as const]) {
+            yield* refused(
+              `${authority._tag}, held`,
+              "CompletionRefused",
+              [id],
+              registry.appendEvent(id, end, authority)
+            )
+          }
+          yield* clock.advance(shortMs)
+          yield* refused("a lost lease", "LeaseLost", [id], registry.appendEvent(id, end, { _tag: "Body", lease }))
+          if (disposition === "externally_owned") yield* registry.appendEvent(id, end, external)
+          else {
+            for (const authority of [external, host]) {
+              yield* refused("without one", "CompletionRefused", [id], registry.appendEvent(id, end, authority))
+            }
+            const present = yield* claimed(id, yield* freshOwner())
+            yield* registry.appendEvent(id, end, { _tag: "Body", lease: present })
+          }
+          const kept = yield* keptOf(id)
+          yield* expectEquals("the end", [kept.record?.status._tag, kept.lease], ["Completed", undefined])
+          yield* isFold(id)
+        }
+      }
+    },
+
+    *"a completion goes through the schema that its core type was declared with"({ activations, registry }) {
+      const numbers = { properties: { await_output: { properties: { value: { type: "number" } } } } }
+      const declared = EventType.coreEventTypes.find(({ name }) => name === "process.completed")
+      if (declared === undefined) return yield* Effect.dieMessage("no such core type")
+      const eventTypes = [{ ...declared, payloadSchema: { schema: numbers } }]
+      const outside = yield* freshProcess("externally_owned", { eventTypes })
+      const complete = (value: unknown) => registry.completeProcess(outside, success(value), { _tag: "ExternalOwner" })
+      const refusal = yield* refused("text", "EventRejected", [outside], complete("text"))
+      yield* expectEquals("why", refusal.reason, "payload_invalid")
+      yield* complete(7)
+      const id = yield* freshProcess("rerunnable", { eventTypes })
+      const lease = yield* claimed(id, yield* freshOwner())
+      const leased = registry.completeProcessWithLease(lease, success("text"))
+      yield* refused("under its lease", "EventRejected", [id], leased)
+      // The body has ended: its process must not be left without an end.
+      yield* activations.complete(lease, success("text"))
+      const { status } = yield* recordOf(id)
+      const output = status._tag === "Failed" && status.output._tag === "Failure" ? status.output.code : status._tag
+      yield* expectEquals("how a worker's process ended", output, "process_output_invalid")
     },
 
     *"an output that is not JSON is refused with the place where it is not"({ registry }) {
@@ -137,10 +178,11 @@ const completionLaws: ReadonlyArray<Law> = [
       })
     },
 
-    *"an unleased completion needs no lease, and leaves the one that is held"({ registry }) {
+    *"an unleased completion needs no lease, and takes the one that is held away in the same commit"({ registry }) {
       const { id, lease } = yield* leasedProcess()
       yield* registry.completeProcess(id, outputs.Success, { _tag: "WorkflowKey", workflowKey: "w" })
-      yield* expectEquals("the lease", (yield* keptOf(id)).lease, lease)
+      const kept = yield* keptOf(id)
+      yield* expectEquals("the lease", [kept.lease, kept.fencingToken], [undefined, lease.fencingToken])
       yield* isFold(id)
     },
 

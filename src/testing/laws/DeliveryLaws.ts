@@ -154,6 +154,25 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* settled(claim, "Enqueued")
     yield* expectEquals("a delivered one", yield* outbox.redrive(wakeId), none)
     yield* expectEquals("an unknown one", yield* outbox.redrive(`wake:${id}`), none)
+  },
+
+  *"a discarded wake blocks none of its group; redriven it is delivered at once, and marked late behind a later one"({
+    outbox
+  }) {
+    for (const isOvertaken of [true, false]) {
+      const id = yield* wakingProcess()
+      const { wakeDelivery: first } = yield* appended(id)
+      yield* appended(id)
+      yield* settled((yield* claimsOf(id))[0], "Discard")
+      if (isOvertaken) {
+        const [later] = yield* claimsOf(id)
+        yield* expectEquals("the later one, unmarked", [later?.wake.sequence, later?.wake.late], [2, undefined])
+        yield* settled(later, "Enqueued")
+      }
+      yield* outbox.redrive(first.wakeId)
+      const [claim] = yield* claimsOf(id)
+      yield* expectEquals("the redriven one", claim?.wake, isOvertaken ? { ...first, late: true } : first)
+    }
   }
 })
 
@@ -261,6 +280,17 @@ const outboxReportLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* expectEquals("the page after it", yield* sequences({ processId: id, before }, 2), [1])
     yield* expectEquals("the rows", page[1], (yield* rowsOf(page[1]?.wake.wakeId ?? ""))[0])
     for (const limit of [0, 1_001, 0.5]) yield* expectFailure("a listing", "InputInvalid", outbox.list({ limit }))
+    const others = [
+      { state: "pending" },
+      { states: "pending" },
+      { states: ["lost"] },
+      { processId: 7 },
+      { before: "1" }
+    ]
+    for (const other of others) {
+      const query = { limit: 9, ...other } as never // what a program without types may ask for
+      yield* expectFailure(JSON.stringify(other), "InputInvalid", outbox.list(query))
+    }
   },
 
   *"a limit that is none, a settlement that is none and a token that is no text are refused"({ outbox }) {

@@ -2,8 +2,8 @@
  * Laws of what bodies write, of passivation, and of later starts.
  */
 import * as Effect from "effect/Effect"
-import type { AppendReceipt, AppendRequest } from "../../model/Append.ts"
 import type { InputInvalid } from "../../model/errors.ts"
+import type { AppendReceipt, AppendRequest } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalOperation } from "../../model/JournalEntry.ts"
 import type { AppendRefusal } from "../../operations/decisions/append.ts"
@@ -15,6 +15,7 @@ import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, logOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import {
   begin,
+  claimed,
   freshId,
   freshOwner,
   freshProcess,
@@ -204,14 +205,14 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
 })
 
 /** A process whose first activation has begun, under a lease that no law outlasts. */
-const begunProcess = Effect.gen(function* () {
+export const begunProcess = Effect.gen(function* () {
   const { id, lease } = yield* leasedProcess("rerunnable", 10 * longMs)
   yield* begin(lease, yield* freshOwner())
   return { id, lease }
 })
 
 /** The entry of an operation, before its outcome is known. */
-const draft = (position: number, operation: JournalOperation): Omit<Draft, "outcome"> => ({
+export const draft = (position: number, operation: JournalOperation): Omit<Draft, "outcome"> => ({
   key: `k${position}#1`,
   position,
   operation
@@ -220,7 +221,7 @@ const draft = (position: number, operation: JournalOperation): Omit<Draft, "outc
 const note = { eventType: "note", payload: { n: 1 }, replayKey: "journal:note" }
 
 /** What a body waits for that waits for the signal `ready`. */
-const forReady: { readonly _tag: "Signal"; readonly name: string } = { _tag: "Signal", name: "ready" }
+export const forReady: { readonly _tag: "Signal"; readonly name: string } = { _tag: "Signal", name: "ready" }
 
 /** That signal, under an id of its sender's choice. */
 const ready = (id: ProcessId, signalId: string): AppendRequest => ({
@@ -230,7 +231,7 @@ const ready = (id: ProcessId, signalId: string): AppendRequest => ({
 })
 
 /** Sends the same from outside. */
-const sendReady = (
+export const sendReady = (
   id: ProcessId,
   signalId: string
 ): Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup, ProcessRegistry> =>
@@ -242,7 +243,7 @@ const passivationLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
   *"a passivated process is due when one of its waits ends, and not before"({ activations, executions }) {
     const { id, lease } = yield* begunProcess
     const { waitKey } = yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
-    yield* activations.suspend(lease, "passivated", [waitKey])
+    yield* activations.suspend(lease, "passivated", { waits: [waitKey] })
     yield* expectEquals("when it is due", (yield* rowOf(id)).dueAtMs, null)
     yield* expectEquals("its lease", (yield* rowOf(id)).lease.held, undefined)
     const { event } = yield* sendReady(id, "a")
@@ -256,7 +257,32 @@ const passivationLaws: ReadonlyArray<Law> = lawsOf("ADR 0011", {
     yield* executions.enterWait(lease, draft(2, "sleep"), { _tag: "Timer", deadlineMs: Number.MAX_SAFE_INTEGER })
     yield* sendReady(id, "a")
     const parked = [waitKey, `process:${id}:timer:k2#1`]
-    const row = yield* activations.suspend(lease, "passivated", parked)
+    const row = yield* activations.suspend(lease, "passivated", { waits: parked })
+    yield* expectEquals("the hand-back", (yield* logOf(id)).at(-1)?.payload, { reason: "handed_back" })
+    yield* expectEquals("whether it is due", row.dueAtMs !== null, true)
+  },
+
+  *"a process that left memory to wait for a child is due when that ends"({ activations, registry }) {
+    const { id, lease } = yield* begunProcess
+    const child = yield* freshId
+    yield* registry.registerProcess(
+      registrationOf(child, "rerunnable", { parent: { processId: id, closePolicy: "keep" } })
+    )
+    yield* activations.suspend(lease, "passivated", { children: [child] })
+    yield* expectEquals("when it is due", (yield* rowOf(id)).dueAtMs, null)
+    yield* registry.completeProcessWithLease(yield* claimed(child, yield* freshOwner()), outputs.Success)
+    yield* expectEquals("whether it is due after", (yield* rowOf(id)).dueAtMs !== null, true)
+    yield* isFold(id)
+  },
+
+  *"a body whose child ended while it was passivated is handed back, and due at once"({ activations, registry }) {
+    const { id, lease } = yield* begunProcess
+    const child = yield* freshId
+    yield* registry.registerProcess(
+      registrationOf(child, "rerunnable", { parent: { processId: id, closePolicy: "keep" } })
+    )
+    yield* registry.completeProcessWithLease(yield* claimed(child, yield* freshOwner()), outputs.Success)
+    const row = yield* activations.suspend(lease, "passivated", { children: [child] })
     yield* expectEquals("the hand-back", (yield* logOf(id)).at(-1)?.payload, { reason: "handed_back" })
     yield* expectEquals("whether it is due", row.dueAtMs !== null, true)
   },

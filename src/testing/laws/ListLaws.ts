@@ -143,7 +143,7 @@ export const laws: ReadonlyArray<Law> = [
             { originatorScopeId: `host:${scope}`, status },
             { limit, ...(after === undefined ? {} : { after: processId(`${scope}-${after}`) }) }
           ),
-          (records) => records.map(({ id }) => id.slice(scope.length + 1))
+          ({ records }) => records.map(({ id }) => id.slice(scope.length + 1))
         )
       for (const status of ["running", "any"] as const) {
         yield* expectEquals("the first three", yield* page(status, 3), ["Z", "a", "aa"])
@@ -166,10 +166,13 @@ export const laws: ReadonlyArray<Law> = [
         { concurrency: "unbounded" }
       )
       const filter = { originatorScopeId: `host:${scope}` }
-      const page = yield* registry.listProcesses(filter)
-      yield* expectEquals("how many", page.length, 100)
-      yield* expectEquals("how many after", (yield* registry.listProcesses(filter, { limit: 1_000 })).length, 101)
-      yield* expectEquals("the first", page[0], yield* registry.getProcess(processId(`${scope}-0`)))
+      const { records, next } = yield* registry.listProcesses(filter)
+      yield* expectEquals("how many", [records.length, next], [100, records.at(-1)?.id])
+      const rest = yield* registry.listProcesses(filter, next === undefined ? {} : { after: next })
+      yield* expectEquals("what follows", [rest.records.length, rest.next], [1, undefined])
+      const all = yield* registry.listProcesses(filter, { limit: 101 })
+      yield* expectEquals("all of them, and nothing after", [all.records.length, all.next], [101, undefined])
+      yield* expectEquals("the first", records[0], yield* registry.getProcess(processId(`${scope}-0`)))
     },
 
     *"counts by state follow registrations and ends, one by one"({ registry, store }) {

@@ -8,7 +8,7 @@ import { ChangeFeed } from "../../operations/ChangeFeed.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { isFold, keptOf, logOf, note, recordOf, refused } from "../evidence.ts"
+import { isFold, keptOf, logOf, note, recordOf, refused, rowOf } from "../evidence.ts"
 import {
   claimed,
   freshId,
@@ -216,7 +216,13 @@ const changeFeedLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one
     yield* expectEquals("the change after it", (yield* feed.changesSince(before, 1)).changes.length, 1)
   },
 
-  *"a replay, a refusal, a lease, a grant and an acknowledgement change no row"({ feed, grants, registry }) {
+  *"a replay, a refusal, a lease, a grant and a back-off change no row; an acknowledgement does, once"({
+    activations,
+    feed,
+    grants,
+    leases,
+    registry
+  }) {
     const id = yield* freshProcess()
     const request = { ...note(1), replayKey: "k" }
     yield* registry.appendEvent(id, request, external)
@@ -224,10 +230,18 @@ const changeFeedLaws: ReadonlyArray<Law> = lawsOf("Write your own store: The one
     yield* registry.appendEvent(id, request, external)
     const undeclared = registry.appendEvent(id, { eventType: "unheard.of", payload: 1 }, external)
     yield* refused("it", "EventRejected", [id], undeclared)
-    yield* claimed(id, yield* freshOwner())
+    const lease = yield* claimed(id, yield* freshOwner())
+    yield* leases.renewProcessLease(lease, longMs)
+    yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
     yield* grants.grantHandle({ sessionId: "s" }, id, {})
-    yield* registry.ackWake(id, 1)
+    const backOff = yield* activations.backOff(id, "no such thing")
+    yield* expectEquals("whether it backs off", (yield* rowOf(id)).backOff, backOff)
     yield* expectEquals("the feed", yield* feed.changesSince(cursor, 10), { changes: [], next: cursor })
+    yield* registry.ackWake(id, 1)
+    const { changes, next } = yield* feed.changesSince(cursor, 10)
+    yield* expectEquals("the change", changes, [{ _tag: "Upsert", record: yield* recordOf(id) }])
+    yield* registry.ackWake(id, 1)
+    yield* expectEquals("again", yield* feed.changesSince(next, 10), { changes: [], next })
   },
 
   *"a pruned process is shown as deleted, with how it ended and when it was pruned, in place of its record"({

@@ -22,10 +22,10 @@ import { HandleGrants } from "../../operations/HandleGrants.ts"
 import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { PruneOptions, PruneReport } from "../../operations/Retention.ts"
-import { Retention } from "../../operations/Retention.ts"
+import { batchSize, Retention } from "../../operations/Retention.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { note, recordOf, refused, writesNothing } from "../evidence.ts"
-import { claimed, engineInput, freshId, freshOwner, outputs, registrationOf, shortMs } from "../fixtures.ts"
+import { claimed, engineInput, freshId, freshOwner, longMs, outputs, registrationOf, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, LawClock, lawsOf } from "../Law.ts"
 import { end } from "./OrderingLaws.ts"
@@ -83,6 +83,35 @@ const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
     yield* refused("a compaction", "InputInvalid", [id], retention.compactTombstones(0, watermark))
     for (const cutoffMs of [-1, 0.5, Number.NaN]) {
       yield* refused("a cutoff", "InputInvalid", [id], prune(scope, { cutoffMs }))
+    }
+  },
+
+  *"a filter with an unknown field or a value of another kind, and a watermark that is none, are refused"({
+    retention
+  }) {
+    const scope = yield* freshId
+    const id = yield* endedIn(scope)
+    const filters: ReadonlyArray<unknown> = [
+      { originator_scope_id: "host" },
+      { scope },
+      { status: "over" },
+      { originatorScopeId: 7 },
+      { identityLabel: null },
+      { waiting: 0 },
+      { createdAtEndMs: "1" },
+      [],
+      "any",
+      null
+    ]
+    for (const filter of filters) {
+      const options = { filter: filter as never } // what a program without types may hand over
+      yield* refused(JSON.stringify(filter), "InputInvalid", [id], prune(scope, options))
+    }
+    for (const given of [undefined, null, {}, { _tag: "UpTo" }, { _tag: "UpTo", cursor: 1 }, { _tag: "Never" }]) {
+      const watermark = given as never // as above
+      const error = yield* refused("a prune", "InputInvalid", [id], prune(scope, { watermark }))
+      yield* expectEquals("the field", /^(watermark|cursor)/.test(error.field), true)
+      yield* refused("a compaction", "InputInvalid", [id], retention.compactTombstones(0, watermark))
     }
   },
 
@@ -205,6 +234,8 @@ const tombstoneLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
         ["the record", registry.getProcess(id)],
         ["a registration", registry.registerProcess(registration)],
         ["an append", registry.appendEvent(id, note(1), external)],
+        ["a signal", registry.signal(id, { name: "ready", payload: 1, signalId: "s" }, external)],
+        ["a person's request to cancel", registry.cancelRunning(id, null, external)],
         ["a start", registry.recordFirstStarted(id, { owner, startedAtMs: 1 })],
         ["an end", registry.completeProcess(id, outputs.Failure, { _tag: "ExternalOwner" })],
         ["a request to cancel", registry.requestProcessCancel(id, null, external)],
@@ -249,6 +280,25 @@ const tombstoneLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
       const report = yield* prune(scope)
       yield* expectEquals("a second prune", report, { prunedProcesses: 1, prunedEvents: 2, kept: [] })
     },
+
+  *"every tombstone that projections have read is compacted, also when later ones are from before a clock was set back"({
+    clock,
+    registry,
+    retention
+  }) {
+    yield* retention.compactTombstones(Number.MAX_SAFE_INTEGER, noProjector)
+    const { pruned: id } = yield* prunedProcess
+    const watermark = { _tag: "UpTo", cursor: yield* end } as const
+    if (clock.isExact) yield* clock.advance(-longMs)
+    const scope = yield* freshId
+    yield* Effect.forEach(Array.from({ length: batchSize }), () => endedIn(scope), { concurrency: "unbounded" })
+    yield* prune(scope)
+    if (clock.isExact) yield* clock.advance(longMs)
+    const far = Number.MAX_SAFE_INTEGER
+    yield* expectEquals("how many", yield* retention.compactTombstones(far, watermark), 1)
+    yield* expectEquals("it", yield* registry.getProcess(id), undefined)
+    yield* expectEquals("the others", yield* retention.compactTombstones(far, noProjector), batchSize)
+  },
 
   *"tombstones from before the cutoff are compacted, once each; a registration is refused until then"({
     registry,

@@ -296,6 +296,17 @@ const recoveryLaws: ReadonlyArray<Law> = lawsOf(section, {
     yield* isFold(id)
   },
 
+  *"a request to cancel goes before attempts that are used up"({ activations, clock, registry }) {
+    const id = yield* freshProcess("rerunnable", { maxAttempts: 1 })
+    const by = yield* recoverer()
+    yield* activations.recover(id, { ...by, claimant: { ...by.claimant, ttlMs: shortMs } })
+    yield* registry.requestProcessCancel(id, "stop", external)
+    yield* clock.advance(shortMs)
+    yield* activations.recover(id, yield* recoverer())
+    const output = { _tag: "Cancelled", message: "stop" }
+    yield* expectEquals("the status", (yield* recordOf(id)).status, { _tag: "Cancelled", output })
+  },
+
   *"an attempt that was handed back is not used up"({ activations }) {
     const id = yield* freshProcess("rerunnable", { maxAttempts: 1 })
     for (const activation of [1, 2, 3]) {

@@ -3,10 +3,9 @@
  */
 import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
-import type { AppendRequest } from "../../model/Append.ts"
 import * as EventType from "../../model/EventType.ts"
 import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
-import type { WaitOutcome, WaitState } from "../../model/facts.ts"
+import type { AppendRequest, WaitOutcome, WaitState } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { acceptWith } from "../../store/Decision.ts"

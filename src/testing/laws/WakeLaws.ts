@@ -253,7 +253,7 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     yield* registry.completeProcessWithLease(lease, outputs.Success)
     const outside = yield* wakingProcess("externally_owned")
     yield* registry.completeProcess(outside, outputs.Success, { _tag: "ExternalOwner" })
-    const own = yield* wakingProcess()
+    const own = yield* wakingProcess("externally_owned")
     yield* registry.appendEvent(own, { eventType: "done", payload: { text: "over" }, replayKey: "end" }, external)
     const claims = yield* claimsOf(leased, outside, own)
     const input = (id: ProcessId) => claims.filter(({ wake }) => wake.processId === id).map(({ wake }) => wake.input)
@@ -267,6 +267,15 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     })
   },
 
+  *"a request to cancel wakes, too, when its type is declared so"({ registry }) {
+    const wake = { input: { pointer: "/reason" }, dedupeKey: "event_identity" } as const
+    const asked = { name: "process.cancel_requested", payloadSchema: { schema: {} }, semantics: { wake } }
+    const id = yield* freshProcess("externally_owned", { eventTypes: [asked], wakeTarget: { sessionId: "s" } })
+    yield* registry.requestProcessCancel(id, "stop", external)
+    const [claim] = yield* claimsOf(id)
+    yield* expectEquals("the wake", [claim?.wake.eventType, claim?.wake.input], ["process.cancel_requested", "stop"])
+  },
+
   *"a selector that misses does not keep a process from ending: the whole payload wakes"({ registry }) {
     const id = yield* wakingProcess()
     const lease = yield* claimed(id, yield* freshOwner())
@@ -274,6 +283,16 @@ const outboxLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     const [claim] = yield* claimsOf(id)
     const parsed = JSON.parse(claim?.wake.input ?? "null") as { readonly await_output?: { readonly code?: string } }
     yield* expectEquals("the code in it", parsed.await_output?.code, "law_failed")
+    const appended = yield* wakingProcess("externally_owned")
+    const end = { eventType: "done", payload: { result: 1 }, replayKey: "end" }
+    const { event } = yield* registry.appendEvent(appended, end, external)
+    const events = [(yield* registry.wakeEventsAfter(id, 0)).at(-1), event]
+    yield* expectEquals(
+      "what each event says of it",
+      events.map((one) => one?.semantics.wake?.problem),
+      ["payload pointer `/await_output/value` did not match", "payload pointer `/text` did not match"]
+    )
+    yield* expectEquals("the wake of the appended end", event.semantics.wake?.input, '{"result":1}')
   },
 
   *"unseen wakes of one key merge; a later event arms them again"() {

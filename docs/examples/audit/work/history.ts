@@ -23,7 +23,7 @@ export const GitLog = Engine.make("audit.git-log", {
  * The history, from the first `git-log` child that succeeds.
  *
  * An abandoned child is an outcome as well: its host ended while it ran, so its result is unknown. The next child has another
- * name. A body that runs again goes through the same names, and finds each outcome recorded.
+ * name. A body that runs again goes through the same names and meets the same outcomes, also that one did not come in time.
  */
 export const gitHistory = (context: ExecutionContext.ExecutionContext, directory: string) =>
   Effect.gen(function* () {
@@ -31,8 +31,7 @@ export const gitHistory = (context: ExecutionContext.ExecutionContext, directory
     for (let number = 1; ; number++) {
       const name = number === 1 ? "git-log" : `git-log-${number}`
       const child = yield* context.start(GitLog, { name, payload: { directory } })
-      // A step, since the time limit depends on the clock: a later activation must start the same next child.
-      const attempt = yield* context.step(`answer of ${name}`, answerOf(child), { schema: Attempt })
+      const attempt = yield* answerOf(child)
       if (attempt._tag === "Known") return attempt.history
       if (attempt._tag === "Stopped") stops++
       if (stops === maxStops) return { _tag: "Unavailable", reason: attempt.why } as const
@@ -48,12 +47,9 @@ const maxStops = 3
 const answerLimitMs = GitHistory.timeLimitMs + 15_000
 
 /** The outcome of one `git-log` child. `Lost` and `Stopped` say why the next one is needed. */
-const Attempt = Schema.Union(
-  Schema.TaggedStruct("Known", { history: History }),
-  Schema.TaggedStruct("Lost", { why: Schema.String }),
-  Schema.TaggedStruct("Stopped", { why: Schema.String })
-)
-type Attempt = typeof Attempt.Type
+type Attempt =
+  | { readonly _tag: "Known"; readonly history: History }
+  | { readonly _tag: "Lost" | "Stopped"; readonly why: string }
 
 const answerOf = (child: ProcessHandle.ProcessHandle<History, GitHistory.GitStopped>) =>
   child.await.pipe(

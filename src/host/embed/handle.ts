@@ -1,0 +1,104 @@
+/**
+ * A process's address whose answers are Promises and whose streams are async iterables.
+ *
+ * Invariant: a caller that stops waiting stops only that; the process goes on.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ProcessId } from "../../model/ids.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { ProcessRecord } from "../../model/ProcessRecord.ts"
+import type { ProcessHandle } from "../../runtime/client/ProcessHandle.ts"
+import type { AnySignal, PayloadOf } from "../../runtime/engine/Signal.ts"
+
+/** How long to wait: until the signal is aborted. Then the Promise rejects with the signal's reason. */
+export interface WaitOptions {
+  /** @default waits until there is an answer */
+  readonly signal?: AbortSignal
+}
+
+/** A process, addressed with the types of its engine. It stays valid across restarts: make it again from the id. */
+export interface Handle<Success, Signals extends AnySignal = never> {
+  readonly id: ProcessId
+  /**
+   * Waits for the end.
+   *
+   * Rejects with the engine's own error, with `ProcessFailed` for every other failure, with `ProcessCancelled`, or with
+   * `ProcessAbandoned` when its outcome is unknown. Aborting `signal` stops the waiting, not the process.
+   */
+  readonly result: (options?: WaitOptions) => Promise<Success>
+  /** Asks the process to stop; answers at once with the present record, usually still running. */
+  readonly cancel: (reason?: string) => Promise<ProcessRecord>
+  /**
+   * Sends a signal; durable once it answers, and kept until the body waits for it. With an `id`, a retry is the same signal.
+   *
+   * Rejects with `InputInvalid` (the payload does not fit), with `EventRejected` (the process was started by code that does
+   * not declare it), or with `ProcessAlreadyTerminal`.
+   */
+  readonly signal: <S extends Signals>(
+    signal: S,
+    payload: PayloadOf<S>,
+    options?: { readonly id?: string }
+  ) => Promise<void>
+  /** The present record. Rejects with `ProcessUnknown` or `ProcessPruned`. */
+  readonly status: () => Promise<ProcessRecord>
+  /** Its events from the first one on, until it has ended. Every loop over it begins anew. */
+  readonly events: (options?: WaitOptions) => AsyncIterable<ProcessEvent>
+}
+
+/** Carries out an effect as a Promise, which rejects with what the effect failed with, never with a wrapper. */
+export type Perform = <A, E>(effect: Effect.Effect<A, E>, options?: WaitOptions) => Promise<A>
+
+/** How a handle reaches its host. */
+export interface Reach {
+  /** For what only waits: it is given up when the host stops, or the body ends. */
+  readonly wait: Perform
+  /** For what acts: a host that stops carries it through. */
+  readonly act: Perform
+  /** For letting go of what a wait holds, also after the host was stopped. */
+  readonly release: (effect: Effect.Effect<void>) => Promise<void>
+}
+
+/** Turns a handle into one of Promises. */
+export const handleOf = <Success, Failure, Signals extends AnySignal>(
+  handle: ProcessHandle<Success, Failure, Signals>,
+  reach: Reach
+): Handle<Success, Signals> => ({
+  id: handle.id,
+  result: (options) => reach.wait(handle.await, options),
+  cancel: (reason) => reach.act(handle.cancel(reason)),
+  signal: (signal, payload, options) => reach.act(handle.signal(signal, payload, options)),
+  status: () => reach.act(handle.status),
+  events: (options) => ({ [Symbol.asyncIterator]: () => iterate(handle.events, reach, options) })
+})
+
+/** Pulls a stream as its reader asks for more; leaving the loop closes it. */
+async function* iterate<A, E>(
+  stream: Stream.Stream<A, E>,
+  { wait, release }: Reach,
+  options: WaitOptions | undefined
+): AsyncGenerator<A, void, undefined> {
+  const scope = await wait(Scope.make(), options)
+  try {
+    const pull = await wait(Scope.extend(Stream.toPull(stream), scope), options)
+    const next = Effect.matchEffect(pull, {
+      onSuccess: (chunk) => Effect.succeed(Option.some(chunk)),
+      // A stream's end is a failure without an error.
+      onFailure: Option.match({
+        onNone: () => Effect.succeed(Option.none<Chunk.Chunk<A>>()),
+        onSome: (error) => Effect.fail(error)
+      })
+    })
+    for (;;) {
+      const chunk = await wait(next, options)
+      if (Option.isNone(chunk)) return
+      yield* Chunk.toReadonlyArray(chunk.value)
+    }
+  } finally {
+    await release(Scope.close(scope, Exit.void))
+  }
+}

@@ -1,0 +1,345 @@
+/**
+ * The order in which the ends of a body's operations reach it: by their place in the journal and the log, one at a time.
+ *
+ * ```
+ * end arrives ─► queue, by place ─► handed over ─► the body goes on until it has come to rest ─► the next one
+ * ```
+ * Invariant: a body that runs again gets the same ends in the same order, since a place never changes and an end is handed
+ * over only when no write of an earlier place can still be under way. So a race has the same winner.
+ */
+import * as Effect from "effect/Effect"
+import type { ProcessId } from "../../model/ids.ts"
+import type { Waited } from "../../operations/decisions/execution.ts"
+import type { HeldSlot } from "../worker/Slots.ts"
+
+/** How a wait ended. */
+export type WaitEnd = NonNullable<Waited["ended"]>
+
+/** An end and its place: after an event of the log, then by position in the journal; an event itself has position 0. */
+export type End = { readonly sequence: number; readonly position: number } & (
+  | { readonly _tag: "Recorded"; readonly key: string; readonly outcome: unknown }
+  | { readonly _tag: "WaitEnded"; readonly waitKey: string; readonly ended: WaitEnd }
+  | { readonly _tag: "ChildEnded"; readonly childId: ProcessId }
+  /** The body lets go of an operation here, and goes on. */
+  | { readonly _tag: "Dropped"; readonly key: string }
+  | { readonly _tag: "CancelRequested" }
+)
+
+/** What an operation waits for. */
+export type Source = `recorded ${string}` | `dropped ${string}` | `wait ${string}` | `child ${string}`
+
+/** What a body waits for: the keys of its waits, and its children. */
+export interface Awaited {
+  readonly waits: ReadonlyArray<string>
+  readonly children: ReadonlyArray<ProcessId>
+}
+
+/** The ends of one activation. */
+export interface Ends {
+  /** Takes over what happened before this activation, in any order. Operations that are not in the journal wait until then. */
+  readonly begin: (recorded: ReadonlyArray<End>) => void
+  readonly arrive: (end: End) => void
+  /** Announces a write whose place is not known yet; later ends wait until the function that it answers is called. */
+  readonly writing: () => () => void
+  /** Counts an operation as under way. The slot is taken back first if the body had only waited. */
+  readonly during: <A, E, R>(key: string, operation: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Waits for an end in its turn, and takes it up. Where this cannot be interrupted, as in a finaliser, the body is not idle. */
+  readonly next: <A, E, R>(
+    source: Source,
+    takeUp: (end: End) => Effect.Effect<A, E, R>,
+    /** Called once this waits: an end of it that is known before is kept back until then. */
+    onWaiting?: () => void
+  ) => Effect.Effect<A, E, R>
+  /** Whether an end has arrived, handed over or not. */
+  readonly has: (source: Source) => boolean
+  /** Answers once everything that was recorded has been handed over. */
+  readonly caughtUp: Effect.Effect<void>
+  readonly isCaughtUp: () => boolean
+  /** The body did something: it has not come to rest. */
+  readonly touch: () => void
+  /** The interruption that a request to stop called for has been made, or is not needed. */
+  readonly cancelled: () => void
+  readonly awaited: () => Awaited
+  /** Since when all the body does is wait; `undefined` while it does anything else. Units: milliseconds of the clock given. */
+  readonly idleSinceMs: () => number | undefined
+  /** Hands nothing over any more to what an interruption ends, if the body is idle; answers whether it was. */
+  readonly pause: () => boolean
+  /** Hands over again: the body was interrupted, and something in it still waits. */
+  readonly resume: () => void
+}
+
+/** Makes the ends of an activation that has just begun. `onCancel` hears of the first request to stop, in its turn. */
+export const make = (options: {
+  readonly nowMs: () => number
+  readonly slot: HeldSlot
+  readonly onCancel: () => void
+}): Ends => {
+  const { nowMs, slot, onCancel } = options
+  const queue: Array<Arrived> = []
+  const passed = new Map<Source, End>()
+  const bySource = new Map<Source, ReadonlyArray<Waiter>>()
+  const waiters = new Map<Waiter, Source>()
+  const underWay = new Set<string>()
+  const writes = new Set<number>()
+  const whenCaughtUp = new Set<() => void>()
+  let time = 0
+  /** Ends that were handed over and not taken up yet. */
+  let handed = 0
+  /** Operations that wait for what is in the store, where an interruption ends the wait. */
+  let durable = 0
+  let atRest = false
+  let isLooking = false
+  let isPaused = false
+  let isCancelled = false
+  let hasBegun = false
+  let isCaughtUp = false
+  let idleSinceMs: number | undefined
+
+  const touch = (): void => {
+    atRest = false
+    idleSinceMs = undefined
+    if (isLooking) return
+    isLooking = true
+    whenMicrotasksAreOver(look)
+  }
+
+  const look = (): void => {
+    isLooking = false
+    atRest = true
+    handOver()
+  }
+
+  const handOver = (): void => {
+    if (!hasBegun || !atRest || handed > 0) return
+    const [earliestWrite = Number.POSITIVE_INFINITY] = writes
+    for (let index = 0; index < queue.length; ) {
+      const { end, arrivedAt } = queue[index] as Arrived // within its length
+      if (earliestWrite < arrivedAt) return
+      // What follows waits until the body lets go of it here, too.
+      if (end._tag === "Dropped" && waitersFor(sourceOf(end)).length === 0 && underWay.has(end.key)) break
+      if (end._tag === "CancelRequested") {
+        queue.splice(index, 1)
+        if (isCancelled) continue
+        isCancelled = true
+        handed++
+        onCancel()
+        return
+      }
+      const source = sourceOf(end)
+      const waiting = waitersFor(source)
+      const waiter = isPaused ? waiting.find(({ isInterruptible }) => !isInterruptible) : waiting[0]
+      if (waiter === undefined && waiting.length > 0) {
+        index++
+        continue
+      }
+      // A child may be awaited by several branches, and again later.
+      if (waiting.length <= 1) {
+        queue.splice(index, 1)
+        if (waiter === undefined || end._tag === "ChildEnded") passed.set(source, end)
+      }
+      if (waiter === undefined) continue
+      hand(waiter, end)
+      return
+    }
+    catchUp()
+    const isIdle = durable > 0 && durable === underWay.size && (queue.length === 0 || isPaused)
+    idleSinceMs = isIdle ? (idleSinceMs ?? nowMs()) : undefined
+    if (isIdle) slot.letGo()
+  }
+
+  const hand = (waiter: Waiter, end: End): void => {
+    const source = waiters.get(waiter)
+    if (source !== undefined) remove(waiter, source)
+    waiter.isHanded = true
+    handed++
+    waiter.resume(end)
+  }
+
+  const takenUp = (): void => {
+    handed--
+    touch()
+  }
+
+  const catchUp = (): void => {
+    isCaughtUp = true
+    for (const resume of whenCaughtUp) resume()
+    whenCaughtUp.clear()
+  }
+
+  const waitersFor = (source: Source): ReadonlyArray<Waiter> => bySource.get(source) ?? []
+
+  const add = (waiter: Waiter, source: Source): void => {
+    if (isDurable(waiter)) durable++
+    waiters.set(waiter, source)
+    bySource.set(source, [...waitersFor(source), waiter])
+  }
+
+  const remove = (waiter: Waiter, source: Source): void => {
+    if (waiters.delete(waiter) && isDurable(waiter)) durable--
+    const others = waitersFor(source).filter((other) => other !== waiter)
+    if (others.length === 0) bySource.delete(source)
+    else bySource.set(source, others)
+  }
+
+  const insert = (end: End): void => {
+    const arrived = { end, arrivedAt: time++ }
+    let index = queue.length
+    while (index > 0 && isBefore(end, (queue[index - 1] as Arrived).end)) index-- // within its length
+    queue.splice(index, 0, arrived)
+  }
+
+  return {
+    begin: (recorded) => {
+      const arrived = recorded.map((end) => ({ end, arrivedAt: time++ }))
+      queue.unshift(...arrived.sort((one, other) => (isBefore(one.end, other.end) ? -1 : 1)))
+      hasBegun = true
+      if (queue.length === 0) catchUp()
+      touch()
+    },
+    arrive: (end) => {
+      insert(end)
+      handOver()
+    },
+    writing: () => {
+      const ticket = time++
+      writes.add(ticket)
+      return () => {
+        if (writes.delete(ticket)) handOver()
+      }
+    },
+    during: (key, operation) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          underWay.add(key)
+          touch()
+        }),
+        () => (slot.held() ? operation : Effect.zipRight(slot.takeBack, operation)),
+        () =>
+          Effect.sync(() => {
+            underWay.delete(key)
+            touch()
+          })
+      ),
+    has: (source) => passed.has(source) || queue.some(({ end }) => isOf(end, source)),
+    next: (source, takeUp, onWaiting = unheard) =>
+      Effect.suspend(() => {
+        const waiter: Waiter = {
+          isDurable: source.startsWith("wait ") || source.startsWith("child "),
+          isInterruptible: true,
+          isHanded: false,
+          resume: unheard
+        }
+        const waiting = Effect.checkInterruptible((isInterruptible) =>
+          Effect.async<End>((resume) => {
+            waiter.isInterruptible = isInterruptible
+            waiter.resume = (end) => resume(Effect.succeed(end))
+            const end = passed.get(source)
+            if (end === undefined) {
+              add(waiter, source)
+              onWaiting()
+              handOver()
+            } else {
+              onWaiting()
+              if (end._tag !== "ChildEnded") passed.delete(source)
+              hand(waiter, end)
+            }
+            return Effect.sync(() => remove(waiter, source))
+          })
+        )
+        return waiting.pipe(
+          Effect.flatMap((end) => (slot.held() ? takeUp(end) : Effect.zipRight(slot.takeBack, takeUp(end)))),
+          Effect.ensuring(
+            Effect.sync(() => {
+              onWaiting()
+              if (waiter.isHanded) takenUp()
+            })
+          )
+        )
+      }),
+    caughtUp: Effect.suspend(() =>
+      isCaughtUp
+        ? Effect.void
+        : Effect.async<void>((resume) => {
+            const go = (): void => resume(Effect.void)
+            whenCaughtUp.add(go)
+            return Effect.sync(() => whenCaughtUp.delete(go))
+          })
+    ),
+    isCaughtUp: () => isCaughtUp,
+    touch,
+    cancelled: takenUp,
+    awaited: () => {
+      const sources = [...new Set(waiters.values())]
+      return {
+        waits: sources.filter((source) => source.startsWith("wait ")).map((source) => source.slice(5)),
+        children: sources.filter((source) => source.startsWith("child ")).map((source) => source.slice(6) as ProcessId) // made by `sourceOf`
+      }
+    },
+    idleSinceMs: () => idleSinceMs,
+    pause: () => {
+      if (idleSinceMs === undefined) return false
+      isPaused = true
+      return true
+    },
+    resume: () => {
+      isPaused = false
+      handOver()
+    }
+  }
+}
+
+/** An end, and when it became known, in the order of all writes and ends. */
+interface Arrived {
+  readonly end: End
+  readonly arrivedAt: number
+}
+
+interface Waiter {
+  /** What it waits for is in the store: nothing runs for it. */
+  readonly isDurable: boolean
+  /** Whether an interruption ends the wait. */
+  isInterruptible: boolean
+  isHanded: boolean
+  resume: (end: End) => void
+}
+
+/** How many looks one turn of the event loop may make: the loop is others', too. */
+const looksPerTurn = 100
+
+let looks = 0
+
+/**
+ * What a body does without waiting, it does in microtasks. A tick that a microtask asked for runs once there is none left, and
+ * does not wait for the rest of the event loop.
+ */
+const whenMicrotasksAreOver = (look: () => void): void => {
+  if (looks++ === 0) setImmediate(resetLooks)
+  if (looks > looksPerTurn) setImmediate(look)
+  else queueMicrotask(() => process.nextTick(look))
+}
+
+const resetLooks = (): void => {
+  looks = 0
+}
+
+const isDurable = (waiter: Waiter): boolean => waiter.isDurable && waiter.isInterruptible
+
+const unheard = (): void => {}
+
+const isOf = (end: End, source: Source): boolean => end._tag !== "CancelRequested" && sourceOf(end) === source
+
+const isBefore = (one: End, other: End): boolean =>
+  one.sequence === other.sequence ? one.position < other.position : one.sequence < other.sequence
+
+const sourceOf = (end: Exclude<End, { readonly _tag: "CancelRequested" }>): Source => {
+  switch (end._tag) {
+    case "Dropped":
+      return `dropped ${end.key}`
+    case "Recorded":
+      return `recorded ${end.key}`
+    case "WaitEnded":
+      return `wait ${end.waitKey}`
+    case "ChildEnded":
+      return `child ${end.childId}`
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * How an operation of a body goes: asked of the journal, performed and recorded, and answered when its turn has come.
+ *
+ * ```
+ * key ─► recorded? ─► its end, in order ─────────────────────────────┐
+ *           └ no ─► everything recorded was handed over ─► perform ─► record ─► its end, in order ─► the body goes on
+ * the body lets go of it meanwhile ─► dropped, and journaled as that
+ * ```
+ */
+import * as Effect from "effect/Effect"
+import type { ReplayDiverged } from "../../model/errors.ts"
+import { LeaseLost, OutsideProcess } from "../../model/errors.ts"
+import type { RuntimeError } from "../../model/failures.ts"
+import { decodeError, encodeError } from "../../model/failures.ts"
+import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
+import type { Lease } from "../../model/Lease.ts"
+import type { DroppedWait } from "../../operations/decisions/waits.ts"
+import { whileUnavailable } from "../retry.ts"
+import type { Activation } from "./Activation.ts"
+import { disturbanceOf, stateOf } from "./Activation.ts"
+import type { End, Source } from "./Ends.ts"
+import type { Journal, Misplaced, Opened } from "./Journal.ts"
+import { droppedKey, waitKeyOf } from "./Journal.ts"
+
+/** What an operation waits for once it was performed. `onWaiting` is called when it does. */
+export interface Performed {
+  readonly source: Source
+  readonly wait?: DroppedWait
+  readonly onWaiting?: () => void
+}
+
+/** What `perform` works with. */
+export interface Performing {
+  /** Makes interruptible what is interruptible where the operation was called. */
+  readonly restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** The wait that was entered. */
+  readonly waiting: (waitKey: string) => Performed
+  /** Journals an outcome; its place is its end. */
+  readonly record: (outcome: unknown) => Effect.Effect<Performed, LeaseLost>
+}
+
+/** One kind of operation. */
+export interface Operation<A, E, R> {
+  /** Does it. Cannot be interrupted but for what it restores. */
+  readonly perform: (key: string, performing: Performing) => Effect.Effect<Performed, E | LeaseLost, R>
+  /** Reads the end that the body is handed. */
+  readonly takeUp: (end: End) => Effect.Effect<A, E, R>
+  /** What it waits for if it was performed before; by its entry where this is absent. */
+  readonly source?: Source
+  /** The signal that it waits for. */
+  readonly signal?: string
+}
+
+/** An operation that is one write. */
+export interface OneWrite<A, E, B, F extends RuntimeError> {
+  readonly attempt: (key: string) => Effect.Effect<(lease: Lease, opened: Opened) => Effect.Effect<B, F>, F>
+  readonly takeUp: (outcome: unknown) => Effect.Effect<A, E>
+}
+
+/** Performs the operations of one activation. */
+export interface Operate {
+  <A, E, R>(
+    operation: JournalOperation,
+    name: string,
+    how: Operation<A, E, R>
+  ): Effect.Effect<A, E | LeaseLost | ReplayDiverged | Misplaced, R>
+  /** Performs an operation that is one write, which may be refused: then the refusal is recorded. */
+  readonly once: <A, E, B, F extends RuntimeError>(
+    operation: JournalOperation,
+    name: string,
+    how: OneWrite<A, E, B, F>
+  ) => Effect.Effect<A, E | F | LeaseLost | ReplayDiverged | Misplaced>
+}
+
+/** Makes what performs the operations of an activation. */
+export const make = (activation: Activation, journal: Journal): Operate => {
+  const { ends } = activation
+  const store = activation.services.writes
+
+  /** Whether the body itself interrupts an operation: its host does not. */
+  const isOwn = (): boolean => stateOf(activation) === "open" && disturbanceOf(activation) === "undisturbed"
+
+  /** Lets go of an operation, in its turn: what the body does because of it has a place as every end has. */
+  const drop = (key: string, wait: DroppedWait | undefined): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (!isOwn()) return Effect.void
+      const source = `dropped ${key}` as const
+      if (journal.isDropped(key)) return ends.next(source, () => Effect.void)
+      return journal
+        .write(droppedKey(key), "dropped", (lease, opened) => store.drop(lease, { ...opened, outcome: null }, wait))
+        .pipe(
+          Effect.flatMap(({ answer, entry, position, settle }) => {
+            ends.arrive({ _tag: "Dropped", key, sequence: entry?.sequence ?? answer ?? 0, position })
+            return ends.next(source, () => Effect.void, settle)
+          }),
+          // A body that has lost its lease learns of it from its next write.
+          Effect.ignore
+        )
+    })
+
+  const record =
+    (key: string, operation: JournalOperation): Performing["record"] =>
+    (outcome) =>
+      Effect.map(
+        journal.write(key, operation, (lease, opened) => store.record(lease, { ...opened, outcome })),
+        ({ answer, entry, position, settle }) => {
+          const sequence = entry?.sequence ?? answer ?? 0
+          ends.arrive({ _tag: "Recorded", key, outcome: entry?.outcome ?? outcome, sequence, position })
+          return { source: `recorded ${key}`, onWaiting: settle }
+        }
+      )
+
+  const operate = <A, E, R>(
+    operation: JournalOperation,
+    name: string,
+    how: Operation<A, E, R>
+  ): Effect.Effect<A, E | LeaseLost | ReplayDiverged | Misplaced, R> =>
+    journal.exclusively(operation, name, (key) =>
+      ends.during(
+        key,
+        Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(journal.recorded(key, operation), (entry) => {
+            // The body lets go of it again.
+            if (journal.isDropped(key)) return Effect.onInterrupt(restore(Effect.never), () => drop(key, undefined))
+            let performed: Performed | undefined
+            const waiting = (waitKey: string): Performed => ({
+              source: `wait ${waitKey}`,
+              wait: { waitKey, ...(how.signal === undefined ? {} : { signal: how.signal }) }
+            })
+            const answered = (from: Performed) => {
+              performed = from
+              // An interruption may come before it waits: later ends must not wait for it then.
+              return Effect.ensuring(
+                restore(ends.next(from.source, how.takeUp, from.onWaiting)),
+                Effect.sync(() => from.onWaiting?.())
+              )
+            }
+            const letGo = <B, F, S>(effect: Effect.Effect<B, F, S>): Effect.Effect<B, F, S> =>
+              Effect.onInterrupt(effect, () => drop(key, performed?.wait))
+            const waitKey = waitKeyOf(entry)
+            if (waitKey !== undefined) return letGo(answered(waiting(waitKey)))
+            if (entry !== undefined) return letGo(answered({ source: `recorded ${key}` }))
+            if (how.source !== undefined && ends.has(how.source)) return letGo(answered({ source: how.source }))
+            // What a finaliser did here would be in the journal of an activation that has nothing to clean up.
+            if (stateOf(activation) === "leaving") return Effect.interrupt
+            return letGo(
+              Effect.zipRight(
+                restore(ends.caughtUp),
+                Effect.flatMap(
+                  Effect.suspend(() => how.perform(key, { restore, waiting, record: record(key, operation) })),
+                  answered
+                )
+              )
+            )
+          })
+        )
+      )
+    )
+
+  const once = <A, E, B, F extends RuntimeError>(
+    operation: JournalOperation,
+    name: string,
+    { attempt, takeUp }: OneWrite<A, E, B, F>
+  ): Effect.Effect<A, E | F | LeaseLost | ReplayDiverged | Misplaced> =>
+    operate<A, E | F, never>(operation, name, {
+      perform: (key, performing) =>
+        Effect.flatMap(attempt(key), (write) =>
+          Effect.matchEffect(journal.write(key, operation, write), {
+            onSuccess: ({ entry, position, settle }) =>
+              Effect.map(
+                entry === undefined ? readBack(position) : Effect.succeed(entry),
+                ({ sequence, outcome }): Performed => {
+                  ends.arrive({ _tag: "Recorded", key, outcome, sequence, position })
+                  return { source: `recorded ${key}`, onWaiting: settle }
+                }
+              ),
+            onFailure: (refusal): Effect.Effect<Performed, F | LeaseLost> =>
+              refusal instanceof LeaseLost || refusal instanceof OutsideProcess
+                ? Effect.fail(refusal)
+                : performing.record({ refused: encodeError(refusal) })
+          })
+        ),
+      takeUp: (end): Effect.Effect<A, E | F> => {
+        if (end._tag !== "Recorded") return Effect.dieMessage("a write has another end")
+        const { outcome } = end
+        return typeof outcome === "object" && outcome !== null && "refused" in outcome
+          ? Effect.fail(decodeError(outcome.refused) as F) // recorded above
+          : takeUp(outcome)
+      }
+    })
+
+  const readBack = (position: number): Effect.Effect<JournalEntry> =>
+    Effect.flatMap(
+      whileUnavailable(store.entryAt(activation.id, position), () =>
+        Effect.logWarning(`${activation.id} waits for its store`)
+      ),
+      (entry) => (entry === undefined ? Effect.dieMessage("a write left no entry") : Effect.succeed(entry))
+    )
+
+  return Object.assign(operate, { once })
+}

@@ -1,0 +1,218 @@
+/**
+ * Steps: effects that run once. What one came to is recorded, value or failure, and handed to the body as it was recorded.
+ *
+ * Invariant: between the end of an effect and its record there is no interruption, so what has happened is known; and a body
+ * meets the same outcome the first time and every time.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberStatus from "effect/FiberStatus"
+import * as Option from "effect/Option"
+import * as RuntimeFlags from "effect/RuntimeFlags"
+import type * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { InputInvalid, LeaseLost, StepFailed } from "../../model/errors.ts"
+import type { FailureRecord } from "../../model/Failure.ts"
+import { describe, errorOf } from "../../model/Failure.ts"
+import type { OperationError, RuntimeError } from "../../model/failures.ts"
+import { decodeError, encodeError } from "../../model/failures.ts"
+import { snapshot } from "../../model/json.ts"
+import { fits } from "../engine/outcomes.ts"
+import type { Activation } from "./Activation.ts"
+import type { Journal } from "./Journal.ts"
+import type { Operate } from "./operate.ts"
+
+/** How a step is recorded and tried. */
+export interface StepOptions<Value, ValueWire, Failure> {
+  /** Stores the value and reads it back. @default the value must be JSON as it is */
+  readonly schema?: Schema.Schema<Value, ValueWire>
+  /** When to try a failed step again, within this activation; the last failure is recorded. @default never */
+  readonly retry?: Schedule.Schedule<unknown, Failure>
+}
+
+/**
+ * A step that can fail says how its failure is stored and read back, or that it is not: then it is tried anew. The library's own
+ * errors need no schema.
+ */
+export type FailureOptions<Failure, FailureWire> =
+  | { readonly error: Schema.Schema<Failure, FailureWire>; readonly record?: "outcome" }
+  | { readonly record: "success"; readonly error?: never }
+
+/** What of a step's failures needs a schema. */
+export type OwnFailure<Failure> = Exclude<Failure, RuntimeError>
+
+/** Runs a step: see `BodyOperations.step`. */
+export type Step = <Value, Failure = never, R = never, ValueWire = Value, FailureWire = unknown>(
+  name: string,
+  effect: Effect.Effect<Value, Failure, R>,
+  ...options: [OwnFailure<Failure>] extends [never]
+    ? [options?: StepOptions<Value, ValueWire, Failure>]
+    : [options: StepOptions<Value, ValueWire, Failure> & FailureOptions<OwnFailure<NoInfer<Failure>>, FailureWire>]
+) => Effect.Effect<Value, Failure | OperationError, R>
+
+/** What is known of a step at run time. */
+export interface AnyStepOptions {
+  readonly schema?: Schema.Schema<unknown, unknown> | undefined
+  readonly error?: Schema.Schema<unknown, unknown> | undefined
+  readonly record?: "outcome" | "success" | undefined
+  readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
+  /** Aborted before the effect is interrupted, for one that hears of it in no other way. */
+  readonly abort?: AbortController | undefined
+}
+
+/** Makes the steps of an activation. */
+export const make = (activation: Activation, journal: Journal, operate: Operate): Step => {
+  const run = (
+    name: string,
+    effect: Effect.Effect<unknown, unknown, unknown>,
+    options: AnyStepOptions = {}
+  ): Effect.Effect<unknown, unknown, unknown> => {
+    const { retry, abort, record } = options
+    const tried = retry === undefined ? effect : Effect.retry(effect, retry)
+    return operate<unknown, unknown, unknown>("step", name, {
+      perform: (_key, performing) =>
+        Effect.flatMap(outcomeOf(journal.inside(name, tried), performing.restore, abort), (exit) => {
+          const outcome = recordedOf(name, exit, options)
+          if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+          return record === "success" && !("ok" in outcome)
+            ? Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+            : performing.record(outcome)
+        }),
+      takeUp: (end) =>
+        end._tag === "Recorded"
+          ? replayed(activation.id, name, end.outcome as Outcome, options) // written above
+          : Effect.dieMessage("a step has another end")
+    })
+  }
+  return run as unknown as Step // the types of the value and the failure are those of the schemas
+}
+
+/** What a step came to, as it is stored. */
+type Outcome =
+  | { readonly ok: unknown }
+  | { readonly error: unknown }
+  /** A failure without a schema. */
+  | { readonly failed: FailureRecord }
+  /** An error of the library. */
+  | { readonly refused: unknown }
+  | { readonly defect: FailureRecord }
+  /** What it came to cannot be recorded. */
+  | { readonly invalid: { readonly field: string; readonly problem: string } }
+
+/**
+ * Runs an effect to its end. It is interrupted where it can be: what cannot be interrupted keeps its outcome. So its fiber is
+ * no child of the body's: an interruption would reach it at once.
+ */
+const outcomeOf = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  restore: <B, F, S>(effect: Effect.Effect<B, F, S>) => Effect.Effect<B, F, S>,
+  abort: AbortController | undefined
+): Effect.Effect<Exit.Exit<A, E>, never, R> =>
+  Effect.flatMap(Effect.forkDaemon(restore(effect)), (fiber) =>
+    Effect.flatMap(Effect.exit(restore(fiber.await)), (awaited) =>
+      Exit.isSuccess(awaited)
+        ? Effect.succeed(awaited.value)
+        : Effect.zipRight(
+            Effect.sync(() => abort?.abort()),
+            interruptedGently(fiber)
+          )
+    )
+  )
+
+/** The longest pause between two looks at a fiber that cannot be interrupted yet. Units: milliseconds. */
+const maxPauseMs = 50
+
+/**
+ * Interrupts a fiber once it can be interrupted, and waits for its exit. Effect turns the exit of an uninterruptible region into
+ * an interruption when one is pending: so none is sent before the region is over. A region that only waits for fibers of its own,
+ * as a time limit does, is interrupted at once: they are what can be interrupted.
+ */
+export const interruptedGently = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<Exit.Exit<A, E>> => {
+  const look = (pauseMs: number): Effect.Effect<Exit.Exit<A, E>> =>
+    Effect.flatMap(Effect.zip(fiber.status, fiber.children), ([status, children]) => {
+      if (FiberStatus.isDone(status)) return fiber.await
+      return RuntimeFlags.interruptible(status.runtimeFlags) || children.length > 0
+        ? Effect.zipRight(fiber.interruptAsFork(fiber.id()), fiber.await)
+        : Effect.zipRight(pause(pauseMs), look(Math.min(2 * pauseMs, maxPauseMs)))
+    })
+  return look(1)
+}
+
+/** In real time: what is waited for here is the program's own work. */
+const pause = (ms: number): Effect.Effect<void> => Effect.withClock(Effect.sleep(ms), realClock)
+
+const realClock = Clock.make()
+
+/** What to record of an exit; nothing of an interruption. */
+const recordedOf = (
+  name: string,
+  exit: Exit.Exit<unknown, unknown>,
+  { schema, error }: AnyStepOptions
+): Outcome | undefined => {
+  if (Exit.isSuccess(exit)) return encoded(`value of step \`${name}\``, schema, exit.value, (ok) => ({ ok }))
+  const failure = Cause.failureOption(exit.cause)
+  if (Option.isSome(failure)) {
+    if (failure.value instanceof LeaseLost) return undefined
+    if (error !== undefined && fits(error, failure.value)) {
+      return encoded(`error of step \`${name}\``, error, failure.value, (stored) => ({ error: stored }))
+    }
+    const refused = encodeError(failure.value)
+    return refused === undefined ? { failed: describe(failure.value) } : { refused }
+  }
+  const defect = Cause.dieOption(exit.cause)
+  return Option.isSome(defect) ? { defect: describe(defect.value) } : undefined
+}
+
+const encoded = (
+  field: string,
+  schema: Schema.Schema<unknown, unknown> | undefined,
+  value: unknown,
+  outcome: (json: unknown) => Outcome
+): Outcome => {
+  const wire = schema === undefined ? Either.right(value) : encodeWith(schema, value)
+  if (Either.isLeft(wire)) return { invalid: { field, problem: wire.left } }
+  return Either.match(snapshot(wire.right), {
+    onRight: outcome,
+    onLeft: ({ path, problem }) => ({
+      invalid: {
+        field: `${field}${path}`,
+        problem: `${problem}, so it cannot be recorded: give the step a schema that makes it JSON`
+      }
+    })
+  })
+}
+
+const encodeWith = (schema: Schema.Schema<unknown, unknown>, value: unknown): Either.Either<unknown, string> => {
+  try {
+    return Either.mapLeft(Schema.encodeEither(schema)(value), (issue) => issue.message)
+  } catch (thrown) {
+    return Either.left(describe(thrown).message)
+  }
+}
+
+/** What the body is handed of an outcome. */
+const replayed = (
+  processId: Activation["id"],
+  step: string,
+  outcome: Outcome,
+  { schema, error }: AnyStepOptions
+): Effect.Effect<unknown, unknown> => {
+  const field = `recorded outcome of step \`${step}\``
+  const read = (by: Schema.Schema<unknown, unknown>, stored: unknown) =>
+    Effect.mapError(
+      Schema.decodeUnknown(by)(stored),
+      (issue) => new InputInvalid({ field, problem: `does not fit its schema: ${issue.message}` })
+    )
+  if ("ok" in outcome) return schema === undefined ? Effect.succeed(outcome.ok) : read(schema, outcome.ok)
+  if ("invalid" in outcome) return Effect.fail(new InputInvalid(outcome.invalid))
+  if ("refused" in outcome) return Effect.fail(decodeError(outcome.refused))
+  if ("defect" in outcome) return Effect.die(errorOf(outcome.defect))
+  if ("failed" in outcome) return Effect.fail(new StepFailed({ processId, step, failure: outcome.failed }))
+  return error === undefined
+    ? Effect.fail(new InputInvalid({ field, problem: "is a failure, and the step has no error schema" }))
+    : Effect.flatMap(read(error, outcome.error), Effect.fail)
+}

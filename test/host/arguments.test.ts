@@ -1,0 +1,322 @@
+/**
+ * Whatever a program hands over: what it is answered is an error of the library that says which argument is wrong.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FC from "effect/FastCheck"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { createHost, engine } from "../../src/host/embed/createHost.ts"
+import { Processes } from "../../src/host/Processes.ts"
+import * as SingleHost from "../../src/host/SingleHost.ts"
+import * as Errors from "../../src/model/errors.ts"
+import { describe as described } from "../../src/model/Failure.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
+import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
+import * as Signal from "../../src/runtime/engine/Signal.ts"
+import { external } from "../../src/runtime/engine/Startable.ts"
+import * as Tool from "../../src/runtime/engine/Tool.ts"
+import * as RuntimeConfig from "../../src/runtime/RuntimeConfig.ts"
+import { memory, quiet } from "../support/hosts.ts"
+
+const no = (): never => {
+  throw new Error("no")
+}
+
+const revoked = (): object => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+/** Each in a function: the generator of values looks into what it generates. */
+const junk: FC.Arbitrary<() => unknown> = FC.oneof(
+  FC.anything({ maxDepth: 1, withBigInt: true, withDate: true, withNullPrototype: true }).map((value) => () => value),
+  FC.constantFrom<Array<() => unknown>>(
+    () => Number.NaN,
+    () => -1,
+    () => "soon",
+    () => "-1 seconds",
+    () => new Date(Number.NaN),
+    () => Symbol("s"),
+    () => no,
+    () => new Map(),
+    revoked,
+    () => new Proxy({}, { get: no, ownKeys: no, getOwnPropertyDescriptor: no }),
+    () => Object.defineProperty({}, "a", { get: no, enumerable: true })
+  )
+)
+
+const Go = Signal.make("go", { payload: Schema.Any })
+const options = {
+  version: "1",
+  payload: Schema.Any,
+  success: Schema.Any,
+  signals: [Go],
+  disposition: "rerunnable" as const
+}
+const Echo = Engine.make("echo", { ...options, run: (payload) => Effect.succeed(payload) })
+const Waits = Engine.make("waits", { ...options, run: (_, ctx) => ctx.awaitSignal(Go) })
+
+/** Calls with arguments of which one is replaced: what is called, the names that may be, and a call without. */
+type Entry = readonly [valid: Readonly<Record<string, unknown>>, call: (args: never) => Effect.Effect<unknown, unknown>]
+
+const made = (make: () => unknown): Effect.Effect<unknown, unknown> => Effect.suspend(() => Effect.succeed(make()))
+
+const declared = {
+  ...options,
+  events: [],
+  error: Schema.Any,
+  passivateAfter: "1 second",
+  validateStart: () => Effect.void,
+  identity: () => ({}),
+  run: () => Effect.void
+}
+const tool = {
+  id: "t",
+  description: "d",
+  args: Schema.Any,
+  success: Schema.Any,
+  error: Schema.Any,
+  disposition: "rerunnable",
+  run: () => Effect.void
+}
+
+const declarations: Readonly<Record<string, Entry>> = {
+  "Engine.make": [{ kind: "k", options: declared }, ({ kind, options }) => made(() => Engine.make(kind, options))],
+  "an option of Engine.make": [declared, (options) => made(() => Engine.make("k", options))],
+  "an option of an engine of Promises": [declared, (options) => made(() => engine("k", options))],
+  "Tool.make": [{ name: "t", options: tool }, ({ name, options }) => made(() => Tool.make(name, options))],
+  "an option of Tool.make": [tool, (options) => made(() => Tool.make("t", options))],
+  "SessionTurn.make": [
+    { options: { disposition: "rerunnable" } },
+    ({ options }) => made(() => SessionTurn.make(options))
+  ],
+  "an option of SessionTurn.make": [
+    { disposition: "rerunnable", events: [] },
+    (options) => made(() => SessionTurn.make(options))
+  ],
+  "Signal.make": [
+    { name: "s", options: { payload: Schema.Any } },
+    ({ name, options }) => made(() => Signal.make(name, options))
+  ],
+  "an option of Signal.make": [{ payload: Schema.Any }, (options) => made(() => Signal.make("s", options))],
+  "Signal.event": [
+    { name: "s", options: { payload: Schema.Any } },
+    ({ name, options }) => made(() => Signal.event(name, options))
+  ]
+}
+
+const timings = {
+  leaseTtl: "9 seconds",
+  leaseRenewal: "3 seconds",
+  sweepInterval: "1 second",
+  shutdown: 5,
+  maxConcurrent: 3
+}
+const hostOf = {
+  engines: [Echo],
+  tools: [],
+  sessions: undefined,
+  environment: { pluginOptions: {}, policy: {} },
+  effects: "inline",
+  wakeSink: undefined,
+  hostServices: undefined,
+  ...timings
+}
+const built = (layer: Layer.Layer<SingleHost.HostServices, unknown, never>) =>
+  Effect.scoped(Layer.build(Layer.provide(layer, quiet)))
+const inMemory = (options: unknown) => built(SingleHost.layerMemory(options as SingleHost.HostOptions<[]>))
+const onFile = (options: unknown) =>
+  built(SingleHost.layerSqlite(options as SingleHost.HostOptions<[]> & { filename: string }))
+const file = { filename: ":memory:", synchronous: "FULL", writer: { maxBatch: 1 } }
+
+const hosts: Readonly<Record<string, Entry>> = {
+  "the options of a host": [{ options: hostOf }, ({ options }) => inMemory(options)],
+  "an option of a host": [hostOf, (options) => inMemory(options)],
+  "an option of a host on a file": [
+    { ...hostOf, ...file },
+    (options) => onFile({ ...(options as object), filename: ":memory:" })
+  ],
+  "an option of createHost": [
+    { ...hostOf, memory: true, log: false },
+    (options) =>
+      Effect.promise(() =>
+        createHost(options).then(
+          (host) => host.stop(),
+          (error: unknown) => Promise.reject(error)
+        )
+      ).pipe(Effect.catchAllDefect(Effect.fail))
+  ],
+  "a timing": [timings, RuntimeConfig.check]
+}
+
+const start = (startable: never, spec: never) =>
+  Effect.flatMap(Processes, (processes) => processes.start(startable, spec))
+const handle = (startable: never, id: never) => Effect.map(Processes, (processes) => processes.handle(startable, id))
+let ids = 0
+const spec = () => ({ id: `p${ids++}`, payload: 1, label: "l", startAt: new Date(), wakeTarget: { sessionId: "s" } })
+
+const calls: Readonly<
+  Record<
+    string,
+    readonly [
+      valid: () => Readonly<Record<string, unknown>>,
+      call: (args: never) => Effect.Effect<unknown, unknown, Processes | ProcessRegistry>
+    ]
+  >
+> = {
+  "Processes.start": [() => ({ startable: Echo, spec: spec() }), ({ startable, spec }) => start(startable, spec)],
+  "an option of Processes.start": [spec, (spec) => start(Echo as never, spec)],
+  "a session turn": [
+    () => ({ createRequest: 1, turnInput: 2, outputContract: 3 }),
+    (payload) => start(SessionTurn.make({ disposition: "rerunnable" }) as never, { ...spec(), payload } as never)
+  ],
+  "external work": [() => ({ payload: 1 }), ({ payload }) => start(external as never, { ...spec(), payload } as never)],
+  "Processes.handle": [() => ({ startable: Echo, id: "x" }), ({ startable, id }) => handle(startable, id)],
+  "handle.signal": [
+    () => ({ signal: Go, payload: 1, options: { id: "1" } }),
+    ({ signal, payload, options }) =>
+      Effect.flatMap(start(Waits as never, spec() as never), (handle) =>
+        (handle.signal as (...args: ReadonlyArray<unknown>) => Effect.Effect<void, unknown>)(signal, payload, options)
+      )
+  ],
+  "handle.cancel": [
+    () => ({ reason: "r" }),
+    ({ reason }) => Effect.flatMap(start(Waits as never, spec() as never), (handle) => handle.cancel(reason))
+  ],
+  "handle.abandon": [
+    () => ({ reason: "r" }),
+    ({ reason }) => Effect.flatMap(start(Waits as never, spec() as never), (handle) => handle.abandon(reason))
+  ],
+  completeExternal: [
+    () => ({ id: "x", output: { _tag: "Success", value: 1 } }),
+    ({ id, output }) => Effect.flatMap(Processes, (processes) => processes.completeExternal(id, output))
+  ],
+  "a registration": [
+    () => ({
+      id: `r${ids++}`,
+      input: { _tag: "External", metadata: 1 },
+      disposition: "externally_owned",
+      identity: { kind: "k" },
+      eventTypes: [],
+      provenance: { originator: { _tag: "Host" } }
+    }),
+    (registration) => Effect.flatMap(ProcessRegistry, (registry) => registry.registerProcess(registration))
+  ],
+  "a signal of the registry": [
+    () => ({ id: "x", request: { name: "go", payload: 1, signalId: "1" }, authority: { _tag: "Host" } }),
+    ({ id, request, authority }) =>
+      Effect.flatMap(ProcessRegistry, (registry) => registry.signal(id, request, authority))
+  ],
+  "an append": [
+    () => ({ id: "x", request: { eventType: "e", payload: 1 }, authority: { _tag: "External" } }),
+    ({ id, request, authority }) =>
+      Effect.flatMap(ProcessRegistry, (registry) => registry.appendEvent(id, request, authority))
+  ],
+  "a list": [
+    () => ({ filter: {}, page: {} }),
+    ({ filter, page }) => Effect.flatMap(ProcessRegistry, (registry) => registry.listProcesses(filter, page))
+  ]
+}
+
+const isOwn = (error: unknown): boolean => Object.values(Errors).some((type) => error instanceof type)
+
+/** What was answered: done, an error of the library, or what must not be. */
+const judged = (what: string, exit: Exit.Exit<unknown, unknown>): void => {
+  if (Exit.isSuccess(exit)) return
+  const error = Cause.squash(exit.cause)
+  assert.isTrue(
+    isOwn(error),
+    `${what}: ${described(error).name}: ${described(error).message}\n${described(error).stack}`
+  )
+}
+
+const replaced = (valid: Readonly<Record<string, unknown>>, pick: number, by: unknown) => {
+  const names = Object.keys(valid)
+  const name = names[pick % names.length] ?? ""
+  return [name, { ...valid, [name]: by }] as const
+}
+
+describe("an argument of the wrong kind is refused by name, or taken:", () => {
+  for (const [what, [valid, call]] of Object.entries({ ...declarations, ...hosts })) {
+    const numRuns = what in hosts && what !== "a timing" ? 40 : 200
+    it.effect.prop(
+      what,
+      [FC.nat(), junk],
+      ([pick, by]) => {
+        const [name, args] = replaced(valid, pick, by())
+        return Effect.map(Effect.exit(call(args as never)), (exit) => judged(`${what} (${name})`, exit))
+      },
+      { fastCheck: { numRuns }, timeout: 60_000 }
+    )
+  }
+
+  for (const [what, [valid, call]] of Object.entries(calls)) {
+    it.live(what, () =>
+      Effect.gen(function* () {
+        for (const [index, by] of FC.sample(junk, { numRuns: 150 }).entries()) {
+          const [name, args] = replaced(valid(), index, by())
+          judged(`${what} (${name})`, yield* Effect.exit(call(args as never)))
+        }
+      }).pipe(Effect.provide(memory([Echo, Waits])))
+    )
+  }
+
+  const refusals: ReadonlyArray<readonly [what: string, attempt: Effect.Effect<unknown, unknown>, message: RegExp]> = [
+    [
+      "a lease of half a millisecond",
+      RuntimeConfig.check({ leaseTtl: 3000.5 }),
+      /^leaseTtl is 3000.5 ms; it must be whole/
+    ],
+    ["a lease without end", RuntimeConfig.check({ leaseTtl: Number.POSITIVE_INFINITY }), /^leaseTtl is Infinity ms/],
+    ["a lease of a year", RuntimeConfig.check({ leaseTtl: "365 days" }), /^leaseTtl .*at most 30 days/],
+    [
+      "a word",
+      RuntimeConfig.check({ sweepInterval: "soon" as never }),
+      /^sweepInterval is "soon"; it must be a duration/
+    ],
+    ["a negative time", RuntimeConfig.check({ shutdown: -1 }), /^shutdown is -1; it must be a duration/],
+    ["no engines", inMemory({}), /^engines is undefined; it must be a list/],
+    ["an engine that is none", inMemory({ engines: [{}] }), /^engines\/0 .*must be an engine/],
+    [
+      "a batch of nothing",
+      onFile({ engines: [], filename: "x.db", writer: { maxBatch: 0 } }),
+      /^writer\/maxBatch is 0/
+    ],
+    ["no options", inMemory(undefined), /^options is undefined; it must be a record/],
+    [
+      "an engine without a body",
+      made(() => Engine.make("k", { ...declared, run: 1 } as never)),
+      /^run of engine `k` is 1; it must be a function/
+    ]
+  ]
+  for (const [what, attempt, message] of refusals) {
+    it.effect(`${what} says what to change`, () =>
+      Effect.gen(function* () {
+        const exit = yield* Effect.exit(attempt)
+        assert.isTrue(Exit.isFailure(exit))
+        if (Exit.isFailure(exit)) assert.match(described(Cause.squash(exit.cause)).message, message)
+      })
+    )
+  }
+
+  it.effect("a lease is renewed three times in its life unless a host says otherwise", () =>
+    Effect.map(RuntimeConfig.check({ leaseTtl: "3 seconds" }), ({ leaseRenewalMs }) =>
+      assert.strictEqual(leaseRenewalMs, 1_000)
+    )
+  )
+
+  it.live("a date that is none, and a label that is an object, are named", () =>
+    Effect.gen(function* () {
+      const refusal = (more: object) =>
+        Effect.map(Effect.flip(start(Echo as never, { ...spec(), ...more } as never)), ({ message }) => message)
+      assert.match(yield* refusal({ startAt: 5 }), /^startAt is 5; it must be a Date/)
+      assert.match(yield* refusal({ startAt: new Date(Number.NaN) }), /^startAt is a Date of no time/)
+      assert.match(yield* refusal({ label: {} }), /^label is an object of another kind; it must be text/)
+    }).pipe(Effect.provide(memory([Echo])))
+  )
+})

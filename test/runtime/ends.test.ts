@@ -1,0 +1,269 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { ProcessId } from "../../src/model/ids.ts"
+import type { End, Source } from "../../src/runtime/body/Ends.ts"
+import * as Ends from "../../src/runtime/body/Ends.ts"
+
+const place = (sequence: number, position = 0) => ({ sequence, position })
+const recorded = (key: string, ...at: Parameters<typeof place>): End => ({
+  _tag: "Recorded",
+  key,
+  outcome: null,
+  ...place(...at)
+})
+const ended = (waitKey: string, ...at: Parameters<typeof place>): End => ({
+  _tag: "WaitEnded",
+  waitKey,
+  ended: { outcome: { _tag: "Timeout" } },
+  ...place(...at)
+})
+const childEnded = (childId: string, ...at: Parameters<typeof place>): End => ({
+  _tag: "ChildEnded",
+  childId: childId as ProcessId, // any text may be an id
+  ...place(...at)
+})
+
+/** Ends, a slot, and what the operations of a body learn. */
+const made = () => {
+  const learned: Array<string> = []
+  const slot = { isHeld: true }
+  const ends = Ends.make({
+    nowMs: () => 5,
+    slot: {
+      held: () => slot.isHeld,
+      letGo: () => {
+        slot.isHeld = false
+      },
+      takeBack: Effect.sync(() => {
+        slot.isHeld = true
+      }),
+      release: () => undefined
+    },
+    onCancel: () => learned.push("cancel")
+  })
+  /** An operation that waits for an end; then it does `afterwards`. */
+  const waits = (source: Source, name: string = source, afterwards: Effect.Effect<unknown> = Effect.void) =>
+    Effect.runFork(
+      Effect.zipRight(
+        ends.during(
+          name,
+          ends.next(source, () => Effect.sync(() => learned.push(name)))
+        ),
+        afterwards
+      )
+    )
+  return { ends, slot, learned, waits }
+}
+
+/** Lets everybody do what there is to do. */
+const rest = async (): Promise<void> => {
+  for (let turn = 0; turn < 5; turn++) await new Promise((done) => setImmediate(done))
+}
+
+describe("the ends of a body's operations", () => {
+  it("are handed over by their place, whenever they arrive", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([recorded("d", 4, 1), recorded("b", 2, 2), recorded("a", 2, 1), recorded("c", 3)])
+    for (const key of ["d", "c", "b", "a"]) waits(`recorded ${key}`, key)
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "b", "c", "d"])
+  })
+
+  it("are handed over one at a time: the next one once the body has come to rest", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([])
+    const work = Effect.promise(async () => {
+      for (let tick = 0; tick < 20; tick++) await Promise.resolve()
+      learned.push("went on")
+    })
+    waits("wait a", "a", work)
+    waits("wait b", "b")
+    await rest()
+    ends.arrive(ended("a", 1))
+    ends.arrive(ended("b", 2))
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "went on", "b"])
+  })
+
+  it("wait for a write that is under way and may have an earlier place", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([])
+    waits("wait b", "b")
+    waits("recorded a", "a")
+    await rest()
+    const settle = ends.writing()
+    ends.arrive(ended("b", 2))
+    await rest()
+    assert.deepStrictEqual(learned, [])
+    ends.arrive(recorded("a", 1, 1))
+    settle()
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "b"])
+  })
+
+  it("do not wait for a write that began after they arrived", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([])
+    ends.arrive(ended("a", 1))
+    ends.writing()
+    waits("wait a", "a")
+    await rest()
+    assert.deepStrictEqual(learned, ["a"])
+  })
+
+  it("wait until the body has let go of what it let go of before", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([{ _tag: "Dropped", key: "a", ...place(1, 1) }, recorded("b", 2, 2)])
+    const loser = waits("recorded a", "a")
+    waits("recorded b", "b")
+    await rest()
+    assert.deepStrictEqual(learned, [])
+    await Effect.runPromise(Fiber.interrupt(loser))
+    await rest()
+    assert.deepStrictEqual(learned, ["b"])
+  })
+
+  it("reach everyone who waits for one child, and one who asks later", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([])
+    waits("child c", "one")
+    waits("child c", "two")
+    await rest()
+    ends.arrive(childEnded("c", 1))
+    await rest()
+    waits("child c", "later")
+    await rest()
+    waits("child c", "latest")
+    await rest()
+    assert.deepStrictEqual(learned, ["one", "two", "later", "latest"])
+  })
+
+  it("are kept for an operation that asks after their turn, once", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([recorded("a", 1, 1)])
+    await rest()
+    assert.isTrue(ends.has("recorded a"))
+    waits("recorded a", "a")
+    await rest()
+    assert.deepStrictEqual(learned, ["a"])
+    assert.isFalse(ends.has("recorded a"))
+  })
+
+  it("hold a request to stop in its place, and heed the first one alone", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([
+      { _tag: "CancelRequested", ...place(2) },
+      { _tag: "CancelRequested", ...place(3) },
+      recorded("a", 1),
+      recorded("b", 4)
+    ])
+    waits("recorded a", "a")
+    waits("recorded b", "b")
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "cancel"])
+    ends.cancelled()
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "cancel", "b"])
+  })
+
+  it("are caught up with once all that was recorded has been handed over", async () => {
+    const { ends, learned, waits } = made()
+    Effect.runFork(Effect.map(ends.caughtUp, () => learned.push("caught up")))
+    await rest()
+    assert.isFalse(ends.isCaughtUp())
+    ends.begin([recorded("a", 1), recorded("b", 2)])
+    waits("recorded a", "a")
+    waits("recorded b", "b")
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "b", "caught up"])
+    assert.isTrue(ends.isCaughtUp())
+  })
+
+  it("leave the loop to others: a hundred in a turn, and no more", async () => {
+    const { ends, learned, waits } = made()
+    const keys = Array.from({ length: 350 }, (_, n) => `k${n}`)
+    ends.begin([])
+    for (const key of keys) waits(`wait ${key}`, key)
+    await rest()
+    for (const [n, key] of keys.entries()) ends.arrive(ended(key, n + 1))
+    let before = 0
+    const perTurn: Array<number> = []
+    while (learned.length < keys.length && perTurn.length < 100) {
+      await new Promise((done) => setImmediate(done))
+      perTurn.push(learned.length - before)
+      before = learned.length
+    }
+    assert.deepStrictEqual(learned, keys)
+    assert.isAtMost(Math.max(...perTurn), 101)
+    assert.isAtMost(perTurn.length, 8)
+  })
+})
+
+describe("a body that only waits", () => {
+  it("is idle since then, without its slot, and names what it waits for", async () => {
+    const { ends, slot, waits } = made()
+    ends.begin([])
+    waits("wait a", "a")
+    waits("child c", "c")
+    await rest()
+    assert.deepStrictEqual([ends.idleSinceMs(), slot.isHeld], [5, false])
+    assert.deepStrictEqual(ends.awaited(), { waits: ["a"], children: ["c" as ProcessId] })
+  })
+
+  it("is not idle while anything else is under way", async () => {
+    const { ends, slot, waits } = made()
+    ends.begin([])
+    waits("wait a", "a")
+    const step = Effect.runFork(ends.during("step", Effect.never))
+    await rest()
+    assert.deepStrictEqual([ends.idleSinceMs(), slot.isHeld, ends.pause()], [undefined, true, false])
+    await Effect.runPromise(Fiber.interrupt(step))
+    await rest()
+    assert.deepStrictEqual([ends.idleSinceMs(), slot.isHeld], [5, false])
+  })
+
+  it("is not idle where an interruption would not end its wait", async () => {
+    const { ends, waits } = made()
+    ends.begin([])
+    waits("wait a", "a")
+    Effect.runFork(
+      Effect.uninterruptible(
+        ends.during(
+          "b",
+          ends.next("wait b", () => Effect.void)
+        )
+      )
+    )
+    await rest()
+    assert.isUndefined(ends.idleSinceMs())
+  })
+
+  it("has its slot again before it takes an end up", async () => {
+    const { ends, slot, learned, waits } = made()
+    ends.begin([])
+    waits(
+      "wait a",
+      "a",
+      Effect.sync(() => learned.push(slot.isHeld ? "with its slot" : "without"))
+    )
+    await rest()
+    ends.arrive(ended("a", 1))
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "with its slot"])
+  })
+
+  it("gets nothing while it is paused, and goes on after that", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([])
+    waits("wait a", "a")
+    await rest()
+    assert.isTrue(ends.pause())
+    ends.arrive(ended("a", 1))
+    await rest()
+    assert.deepStrictEqual(learned, [])
+    ends.resume()
+    await rest()
+    assert.deepStrictEqual(learned, ["a"])
+  })
+})

@@ -1,0 +1,147 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { Processes } from "../../src/host/Processes.ts"
+import { processId } from "../../src/model/ids.ts"
+import type * as Engine from "../../src/runtime/engine/Engine.ts"
+import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
+import type { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { hostOn, until } from "../support/hosts.ts"
+import { inVirtualTime } from "../support/time.ts"
+import type { Body } from "./replays.ts"
+import { enginesOf, Go } from "./replays.ts"
+
+type Startable = Engine.Engine<null, string, never, never, typeof Go>
+
+/** Bodies that let go of a wait and then work; `seen` is how many work at once. */
+const working = (seen: { now: number; most: number }): Body => {
+  const begin = () => {
+    seen.most = Math.max(seen.most, ++seen.now)
+  }
+  return {
+    effects: (ctx) =>
+      Effect.gen(function* () {
+        yield* Effect.ignore(Effect.timeout(ctx.awaitSignal(Go), "10 millis"))
+        const work = Effect.zipRight(Effect.sync(begin), Effect.sleep("50 millis"))
+        yield* ctx.step(
+          "work",
+          Effect.ensuring(
+            work,
+            Effect.sync(() => seen.now--)
+          )
+        )
+        return "done"
+      }),
+    promises: async (ctx) => {
+      await ctx.race({ go: (branch) => branch.awaitSignal(Go), late: (branch) => branch.sleep("10 millis") })
+      await ctx.step("work", async () => {
+        begin()
+        for (let turn = 0; turn < 50; turn++) await new Promise((done) => setImmediate(done))
+        seen.now--
+      })
+      return "done"
+    }
+  }
+}
+
+describe("a slot that was lent for a wait which was dropped", () => {
+  for (const form of ["effects", "promises"] as const) {
+    it(`is taken back before a body of ${form} works on`, async () => {
+      const seen = { now: 0, most: 0 }
+      const { [form]: body } = working(seen)
+      const engine = enginesOf("worker", { [form]: body }, () => 0)[0]?.[1] as Startable
+      await Effect.runPromise(
+        inVirtualTime(
+          Effect.gen(function* () {
+            const store = yield* MemoryStore.make
+            yield* Effect.gen(function* () {
+              const processes = yield* Processes
+              const handles = yield* Effect.forEach(["a", "b", "c"], (id) =>
+                processes.start(engine, { id, payload: null })
+              )
+              for (const handle of handles) assert.strictEqual(yield* handle.await, "done")
+            }).pipe(Effect.provide(hostOn(store, [engine], { maxConcurrent: 1 })))
+            assert.strictEqual(seen.most, 1)
+          })
+        )
+      )
+    })
+  }
+})
+
+/** A store that counts what is asked of it. */
+const counting = (store: typeof ProcessStore.Service) => {
+  const counts = { journal: 0, commits: 0 }
+  const counted: typeof ProcessStore.Service = {
+    ...store,
+    transact: (plan, decide) => {
+      counts.commits++
+      return store.transact(plan, decide)
+    },
+    execution: {
+      ...store.execution,
+      journal: (...args) => {
+        counts.journal++
+        return store.execution.journal(...args)
+      }
+    }
+  }
+  return { counts, counted }
+}
+
+describe("a restart of a fan-out of 1,500", () => {
+  const many = Array.from({ length: 1_500 }, (_, n) => n)
+  const wide: Body = {
+    effects: (ctx, note) =>
+      Effect.gen(function* () {
+        const all = yield* Effect.forEach(
+          many,
+          (n) =>
+            ctx.step(
+              `s${n}`,
+              Effect.as(
+                Effect.sync(() => note("step")),
+                n
+              )
+            ),
+          { concurrency: "unbounded" }
+        )
+        return `${all.length}, ${yield* ctx.awaitSignal(Go)}`
+      }),
+    promises: async (ctx, note) => {
+      const all = await Promise.all(many.map((n) => ctx.step(`s${n}`, () => note("step"))))
+      return `${all.length}, ${await ctx.awaitSignal(Go)}`
+    }
+  }
+  for (const form of ["effects", "promises"] as const) {
+    it(`reads the journal once, and does and writes nothing again, with ${form}`, async () => {
+      const did = { step: 0 }
+      const note = () => did.step++
+      const { [form]: body } = wide
+      const engine = enginesOf("wide", { [form]: body }, note)[0]?.[1] as Startable
+      await Effect.runPromise(
+        inVirtualTime(
+          Effect.gen(function* () {
+            const { counts, counted } = counting(yield* MemoryStore.make)
+            const host = () => hostOn(counted, [engine])
+            yield* Effect.gen(function* () {
+              yield* (yield* Processes).start(engine, { id: "p", payload: null })
+              const entries = counted.execution.journal(processId("p"))
+              yield* until(Effect.map(entries, ({ length }) => length === 1_501))
+            }).pipe(Effect.provide(host()))
+            counts.journal = 0
+            counts.commits = 0
+            const end = yield* Effect.gen(function* () {
+              const handle = (yield* Processes).handle(engine, "p")
+              yield* handle.signal(Go, 7)
+              return yield* handle.await
+            }).pipe(Effect.provide(host()))
+            assert.strictEqual(end, "1500, 7")
+            assert.strictEqual(did.step, 1_500)
+            assert.strictEqual(counts.journal, 2, "two pages of a thousand")
+            assert.isAtMost(counts.commits, 10)
+          })
+        )
+      )
+    })
+  }
+})

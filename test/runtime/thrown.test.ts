@@ -1,0 +1,97 @@
+/**
+ * What is left of a failure: where it came from, in what is stored, for whoever awaits it, through other processes and copies.
+ */
+import { cpSync, mkdirSync, symlinkSync } from "node:fs"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Processes } from "../../src/host/Processes.ts"
+import * as Errors from "../../src/model/errors.ts"
+import { isAboutProcess, type RuntimeError } from "../../src/model/failures.ts"
+import { wire } from "../../src/model/wire.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
+import { root } from "../support/children.ts"
+import { bounded, memory, temporaryFolder } from "../support/hosts.ts"
+
+const base = { version: "1", payload: Schema.Any, success: Schema.Any, disposition: "rerunnable" as const }
+
+function chargeTheCard(): never {
+  throw new Error("payment failed", { cause: new Error("connect ECONNREFUSED") })
+}
+
+const Charging = Engine.make("charging", { ...base, run: () => Effect.sync(() => chargeTheCard()) })
+
+const Nest: Engine.Engine<number, unknown, RuntimeError, never> = Engine.make("nest", {
+  ...base,
+  payload: Schema.Number,
+  run: (left, ctx) =>
+    left === 0
+      ? Effect.sync(() => chargeTheCard())
+      : Effect.flatMap(ctx.start(Nest, { name: "c", payload: left - 1 }), (child) => child.await)
+})
+
+const failureOf = (engine: Engine.Engine<never, unknown, unknown, never>, payload: unknown) =>
+  Effect.gen(function* () {
+    const handle = yield* (yield* Processes).start(engine, { id: "p", payload: payload as never })
+    const error = yield* bounded(Effect.flip(handle.await))
+    if (!(error instanceof Errors.ProcessFailed)) return assert.fail("it failed otherwise")
+    return { error, status: (yield* handle.status).status }
+  }).pipe(Effect.provide(memory([Charging, Nest])))
+
+describe("a failure", () => {
+  it.live("keeps the line that threw and the cause, where it is stored and where it is awaited", () =>
+    Effect.gen(function* () {
+      const { error, status } = yield* failureOf(Charging, null)
+      assert.match(error.message, /Error: payment failed$/)
+      assert.instanceOf(error.cause, Error)
+      assert.match((error.cause as Error).stack ?? "", /payment failed\n +at .*chargeTheCard/)
+      assert.match(((error.cause as Error).cause as Error).message, /ECONNREFUSED/)
+      const stored = wire.status.encode(status)
+      assert.match(JSON.stringify(stored), /chargeTheCard.*ECONNREFUSED/)
+      assert.deepStrictEqual(yield* wire.status.decode(stored), status)
+    })
+  )
+
+  it.live("says its message once, however many processes let it through", () =>
+    Effect.gen(function* () {
+      const { error } = yield* failureOf(Nest, 12)
+      assert.strictEqual(error.message.split("payment failed").length, 2)
+      assert.match(error.message, /^process `p` failed: process `p(\/c){12}` failed \(internal, process_defect\): /)
+      assert.strictEqual((error.cause as Error).message, "payment failed")
+    })
+  )
+
+  it("without what was thrown, as older files have it, is read as it is", () => {
+    const old = { type: "failure", class: "internal", code: "process_defect", message: "Error: x" }
+    assert.deepStrictEqual(wire.awaitOutput.encode(Effect.runSync(wire.awaitOutput.decode(old))), old)
+  })
+
+  it.scoped("of another copy of the library is known as this one's own", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const copy = join(folder, "holdfast")
+      mkdirSync(copy)
+      for (const part of ["dist/src", "dist/machines", "package.json"]) {
+        cpSync(join(root, part), join(copy, part), { recursive: true })
+      }
+      symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
+      const other: { readonly Errors: typeof Errors } = yield* Effect.promise(
+        () => import(pathToFileURL(join(copy, "dist/src/index.js")).href)
+      )
+      assert.notStrictEqual<unknown>(other.Errors.LeaseLost, Errors.LeaseLost)
+      const lost = { processId: "p", fencingToken: 1, currentFence: 2 }
+      assert.isTrue(new other.Errors.LeaseLost(lost) instanceof Errors.LeaseLost)
+      assert.isTrue(new Errors.LeaseLost(lost) instanceof other.Errors.LeaseLost)
+      assert.isFalse(new other.Errors.LeaseLost(lost) instanceof Errors.StoreError)
+      assert.isTrue(isAboutProcess(new other.Errors.LeaseLost(lost)))
+      assert.isTrue(Schema.is(Errors.LeaseLost)(new other.Errors.LeaseLost(lost)))
+    })
+  )
+
+  it("of a program's own that has the same tag is not the library's", () => {
+    class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", { processId: Schema.String }) {}
+    assert.isFalse(new LeaseLost({ processId: "p" }) instanceof Errors.LeaseLost)
+  })
+})
