@@ -35,6 +35,8 @@ export interface Performing {
   readonly restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** The wait that was entered. */
   readonly waiting: (waitKey: string) => Performed
+  /** Notes who interrupts it, where that takes a while to take effect: the host may follow. */
+  readonly onInterrupted: () => void
   /** Journals an outcome; its place is its end. */
   readonly record: (outcome: unknown) => Effect.Effect<Performed, LeaseLost>
 }
@@ -81,9 +83,9 @@ export const make = (activation: Activation, journal: Journal): Operate => {
   const isOwn = (): boolean => stateOf(activation) === "open" && disturbanceOf(activation) === "undisturbed"
 
   /** Lets go of an operation, in its turn: what the body does because of it has a place as every end has. */
-  const drop = (key: string, wait: DroppedWait | undefined): Effect.Effect<void> =>
+  const drop = (key: string, wait: DroppedWait | undefined, own?: boolean): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (!isOwn()) return Effect.void
+      if (!(own ?? isOwn())) return Effect.void
       const source = `dropped ${key}` as const
       if (journal.isDropped(key)) return ends.next(source, () => Effect.void)
       return journal
@@ -123,6 +125,10 @@ export const make = (activation: Activation, journal: Journal): Operate => {
             // The body lets go of it again.
             if (journal.isDropped(key)) return Effect.onInterrupt(restore(Effect.never), () => drop(key, undefined))
             let performed: Performed | undefined
+            let own: boolean | undefined
+            const onInterrupted = (): void => {
+              own ??= isOwn()
+            }
             const waiting = (waitKey: string): Performed => ({
               source: `wait ${waitKey}`,
               wait: { waitKey, ...(how.signal === undefined ? {} : { signal: how.signal }) }
@@ -136,7 +142,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
               )
             }
             const letGo = <B, F, S>(effect: Effect.Effect<B, F, S>): Effect.Effect<B, F, S> =>
-              Effect.onInterrupt(effect, () => drop(key, performed?.wait))
+              Effect.onInterrupt(effect, () => drop(key, performed?.wait, own))
             const waitKey = waitKeyOf(entry)
             if (waitKey !== undefined) return letGo(answered(waiting(waitKey)))
             if (entry !== undefined) return letGo(answered({ source: `recorded ${key}` }))
@@ -147,7 +153,9 @@ export const make = (activation: Activation, journal: Journal): Operate => {
               Effect.zipRight(
                 restore(ends.caughtUp),
                 Effect.flatMap(
-                  Effect.suspend(() => how.perform(key, { restore, waiting, record: record(key, operation) })),
+                  Effect.suspend(() =>
+                    how.perform(key, { restore, waiting, onInterrupted, record: record(key, operation) })
+                  ),
                   answered
                 )
               )

@@ -24,7 +24,7 @@ import { snapshot } from "../../model/json.ts"
 import { fits } from "../engine/outcomes.ts"
 import type { Activation } from "./Activation.ts"
 import type { Journal } from "./Journal.ts"
-import type { Operate } from "./operate.ts"
+import type { Operate, Performing } from "./operate.ts"
 
 /** How a step is recorded and tried. */
 export interface StepOptions<Value, ValueWire, Failure> {
@@ -75,7 +75,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
     const tried = retry === undefined ? effect : Effect.retry(effect, retry)
     return operate<unknown, unknown, unknown>("step", name, {
       perform: (_key, performing) =>
-        Effect.flatMap(outcomeOf(journal.inside(name, tried), performing.restore, abort), (exit) => {
+        Effect.flatMap(outcomeOf(journal.inside(name, tried), performing, abort), (exit) => {
           const outcome = recordedOf(name, exit, options)
           if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
           return record === "success" && !("ok" in outcome)
@@ -109,7 +109,7 @@ type Outcome =
  */
 const outcomeOf = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  restore: <B, F, S>(effect: Effect.Effect<B, F, S>) => Effect.Effect<B, F, S>,
+  { restore, onInterrupted }: Pick<Performing, "restore" | "onInterrupted">,
   abort: AbortController | undefined
 ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
   Effect.flatMap(Effect.forkDaemon(restore(effect)), (fiber) =>
@@ -117,7 +117,10 @@ const outcomeOf = <A, E, R>(
       Exit.isSuccess(awaited)
         ? Effect.succeed(awaited.value)
         : Effect.zipRight(
-            Effect.sync(() => abort?.abort()),
+            Effect.sync(() => {
+              onInterrupted()
+              abort?.abort()
+            }),
             interruptedGently(fiber)
           )
     )
