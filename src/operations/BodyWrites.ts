@@ -13,9 +13,9 @@ import type { AppendReceipt, AppendRequest } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { signalNameOf, signalNameProblem } from "../model/ids.ts"
-import type { JournalEntry } from "../model/JournalEntry.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
+import type { ExecutionReads } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
@@ -30,20 +30,9 @@ import * as Waits from "./decisions/waits.ts"
 export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
   BodyWrites,
   {
-    /** The journal of a process, in order of position; all of it, or a page. */
-    readonly journalOf: (
-      id: ProcessId,
-      page?: { readonly after: number; readonly limit: number }
-    ) => Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
-
-    /** The entry at a position of a journal, if it was written. */
-    readonly entryAt: (id: ProcessId, position: number) => Effect.Effect<JournalEntry | undefined, StoreError>
-
-    /** What a body may wait for, from its log: ends of waits and children, signals, requests to stop. Ascending, in pages. */
-    readonly news: (
-      id: ProcessId,
-      page: { readonly after: number; readonly limit: number }
-    ) => Effect.Effect<ReadonlyArray<ProcessEvent>, StoreError>
+    readonly journalOf: ExecutionReads["journal"]
+    readonly entryAt: ExecutionReads["entryAt"]
+    readonly news: ExecutionReads["news"]
 
     /**
      * Journals the outcome of an operation; answers the sequence of the log at that moment. A repetition changes nothing.

@@ -130,6 +130,21 @@ describe("an audit", () => {
   )
 })
 
+/** Begins an audit, ends it with a signal while git runs for it, and answers how it ended. */
+const endedWhileGitRuns = (
+  cwd: string,
+  git: Effect.Effect.Success<ReturnType<typeof slowGit>>,
+  signal: NodeJS.Signals
+) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const program = yield* start([directory, "--yes"], { cwd, path: git.path })
+      yield* until(git.running)
+      yield* program.kill(signal)
+      return yield* program.ended
+    })
+  )
+
 describe("an audit that is killed", () => {
   it.live("goes on where it was, reads no completed batch again, and gives the same bytes", () =>
     Effect.gen(function* () {
@@ -194,14 +209,7 @@ describe("an audit that is killed", () => {
     Effect.gen(function* () {
       const cwd = place()
       const git = yield* slowGit(cwd)
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const program = yield* start([directory, "--yes"], { cwd, path: git.path })
-          yield* until(git.running)
-          yield* program.kill("SIGKILL")
-          yield* program.ended
-        })
-      )
+      yield* endedWhileGitRuns(cwd, git, "SIGKILL")
       git.hurry()
       const again = yield* run([directory, "--yes"], { cwd, path: git.path })
       assert.strictEqual(again.code, 0)
@@ -269,14 +277,7 @@ describe("an audit that is interrupted", () => {
     Effect.gen(function* () {
       const cwd = place()
       const git = yield* slowGit(cwd)
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const program = yield* start([directory, "--yes"], { cwd, path: git.path })
-          yield* until(git.running)
-          yield* program.kill("SIGINT")
-          assert.strictEqual((yield* program.ended).code, 130)
-        })
-      )
+      assert.strictEqual((yield* endedWhileGitRuns(cwd, git, "SIGINT")).code, 130)
       yield* until(Effect.map(git.running, (running) => !running))
       git.hurry()
       const again = yield* run([directory, "--yes"], { cwd, path: git.path })

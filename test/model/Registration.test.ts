@@ -305,6 +305,12 @@ describe("what is not judged", () => {
 })
 
 describe("the hash", () => {
+  it("of a tool call without a prepared payload is that of one whose prepared payload is null: they are the same JSON", () => {
+    const withNull = { ...tool, call: { ...call, preparedPayload: null } }
+    const hashed = [withNull, tool].map((input) => accepted({ ...registration, input }).hash)
+    assert.strictEqual(hashed[0], hashed[1])
+  })
+
   const full: Registration.Registration = {
     ...registration,
     eventTypes: [plain("a"), plain("b", { type: "string" })],

@@ -28,6 +28,7 @@ const childEnded = (childId: string, ...at: Parameters<typeof place>): End => ({
 const made = () => {
   const learned: Array<string> = []
   const slot = { isHeld: true }
+  const alarms: Array<() => void> = []
   const ends = Ends.make({
     nowMs: () => 5,
     slot: {
@@ -40,7 +41,8 @@ const made = () => {
       }),
       release: () => undefined
     },
-    onCancel: () => learned.push("cancel")
+    onCancel: () => learned.push("cancel"),
+    later: (run) => alarms.push(run)
   })
   /** An operation that waits for an end; then it does `afterwards`. */
   const waits = (source: Source, name: string = source, afterwards: Effect.Effect<unknown> = Effect.void) =>
@@ -53,7 +55,7 @@ const made = () => {
         afterwards
       )
     )
-  return { ends, slot, learned, waits }
+  return { ends, slot, alarms, learned, waits }
 }
 
 /** Lets everybody do what there is to do. */
@@ -84,6 +86,49 @@ describe("the ends of a body's operations", () => {
     ends.arrive(ended("b", 2))
     await rest()
     assert.deepStrictEqual(learned, ["a", "went on", "b"])
+  })
+
+  it("of the journal keep their place until the body asks for them: it may do something else first", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([recorded("a", 1, 1), ended("b", 2)], new Set(["b"]))
+    await rest()
+    waits("wait b", "b")
+    await rest()
+    assert.deepStrictEqual(learned, [])
+    waits("recorded a", "a")
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "b"])
+  })
+
+  it("of the journal are passed over in the end, for code that does not ask for them", async () => {
+    const { ends, alarms, learned, waits } = made()
+    ends.begin([recorded("a", 1, 1), recorded("b", 1, 2)])
+    waits("recorded b", "b")
+    await rest()
+    assert.deepStrictEqual([learned, alarms.length], [[], 1])
+    for (const ring of alarms) ring()
+    await rest()
+    assert.deepStrictEqual(learned, ["b"])
+  })
+
+  it("of waits that no journal knows are passed over at once, as those of children", async () => {
+    const { ends, alarms, learned, waits } = made()
+    ends.begin([ended("from outside", 1), childEnded("c", 2), recorded("a", 3, 1)])
+    waits("recorded a", "a")
+    await rest()
+    assert.deepStrictEqual([learned, alarms.length], [["a"], 0])
+    waits("child c", "c")
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "c"])
+  })
+
+  it("may be as many as a long life leaves", async () => {
+    const { ends, learned, waits } = made()
+    const count = 200_000
+    ends.begin(Array.from({ length: count }, (_, index) => childEnded(String(index), index + 1)))
+    waits(`child ${count - 1}`, "last")
+    await rest()
+    assert.deepStrictEqual(learned, ["last"])
   })
 
   it("wait for a write that is under way and may have an earlier place", async () => {

@@ -88,6 +88,55 @@ const counting = (store: typeof ProcessStore.Service) => {
   return { counts, counted }
 }
 
+describe("a commit while a body's history is read", () => {
+  it("is not lost", async () => {
+    const body: Body = { effects: (ctx) => Effect.map(ctx.awaitSignal(Go), String) }
+    const engine = enginesOf("waiter", body, () => 0)[0]?.[1] as Startable
+    const started = (processes: typeof Processes.Service) => processes.start(engine, { id: "p", payload: null })
+    const waiting = (store: typeof ProcessStore.Service) =>
+      until(Effect.map(store.execution.journal(processId("p")), ({ length }) => length === 1))
+    await Effect.runPromise(
+      inVirtualTime(
+        Effect.gen(function* () {
+          const store = yield* MemoryStore.make
+          yield* Effect.zipRight(Effect.flatMap(Processes, started), waiting(store)).pipe(
+            Effect.provide(hostOn(store, [engine]))
+          )
+          let signalled = false
+          const send = Effect.flatMap(Processes, (processes) => processes.handle(engine, "p").signal(Go, 7))
+          const end = yield* Effect.gen(function* () {
+            const context = yield* Effect.context<Processes>()
+            sendNow = Effect.orDie(Effect.provide(send, context))
+            return yield* (yield* Processes).handle(engine, "p").await
+          }).pipe(
+            Effect.provide(
+              hostOn(
+                {
+                  ...store,
+                  execution: {
+                    ...store.execution,
+                    news: (...page) =>
+                      Effect.tap(store.execution.news(...page), () => {
+                        if (signalled) return Effect.void
+                        signalled = true
+                        return Effect.suspend(() => sendNow)
+                      })
+                  }
+                },
+                [engine]
+              )
+            )
+          )
+          assert.strictEqual(end, "7")
+        })
+      )
+    )
+  })
+
+  /** Signals the body; known once its host is there. */
+  let sendNow: Effect.Effect<void> = Effect.void
+})
+
 describe("a restart of a fan-out of 1,500", () => {
   const many = Array.from({ length: 1_500 }, (_, n) => n)
   const wide: Body = {

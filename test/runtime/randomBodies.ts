@@ -24,6 +24,8 @@ export type Program =
   | { readonly is: "sleep"; readonly at: number; readonly ms: number }
   | { readonly is: "wait"; readonly at: number; readonly signal: 0 | 1; readonly timeout?: number | undefined }
   | { readonly is: "now"; readonly at: number }
+  /** Something that no journal knows, and that takes a turn of the event loop. */
+  | { readonly is: "plain"; readonly at: number }
   | { readonly is: "tell"; readonly at: number }
   | { readonly is: "child"; readonly at: number; readonly going: "ok" | "fail" | "slow" }
   | { readonly is: "seq"; readonly at: number; readonly parts: ReadonlyArray<Program> }
@@ -60,6 +62,7 @@ const leaf: FC.Arbitrary<Program> = FC.oneof(
   },
   { weight: 1, arbitrary: FC.constant({ is: "now", at: 0 } as const) },
   { weight: 1, arbitrary: FC.constant({ is: "tell", at: 0 } as const) },
+  { weight: 1, arbitrary: FC.constant({ is: "plain", at: 0 } as const) },
   {
     weight: 1,
     arbitrary: FC.constantFrom<"ok" | "fail" | "slow">("ok", "fail", "slow").map(
@@ -97,20 +100,24 @@ export const programs: FC.Arbitrary<Program> = FC.array(composed, { minLength: 1
 
 const numbered = (program: Program): Program => {
   let last = 0
-  const number = (node: Program): Program => {
+  // A time limit of the program's own and what no journal knows race outside of the law.
+  const number = (node: Program, limited = false): Program => {
     const at = ++last
     switch (node.is) {
       case "seq":
       case "all":
       case "race":
-        return { ...node, at, parts: node.parts.map(number) }
+        return { ...node, at, parts: node.parts.map((part) => number(part, limited)) }
+      case "plain":
+        return limited ? { is: "now", at } : { ...node, at }
       case "limit":
+        return { ...node, at, part: number(node.part, true) }
       case "loop":
-        return { ...node, at, part: number(node.part) }
+        return { ...node, at, part: number(node.part, limited) }
       case "caught":
-        return { ...node, at, part: number(node.part), otherwise: number(node.otherwise) }
+        return { ...node, at, part: number(node.part, limited), otherwise: number(node.otherwise, limited) }
       case "finally":
-        return { ...node, at, part: number(node.part), after: number(node.after) }
+        return { ...node, at, part: number(node.part, limited), after: number(node.after, limited) }
       default:
         return { ...node, at }
     }
@@ -187,6 +194,8 @@ interface Told extends Witness {
 
 type Running = Effect.Effect<void, unknown>
 
+const turn = (): Promise<void> => new Promise((done) => setImmediate(done))
+
 const stepOf = (name: string, going: Going, { run: ran }: Told): Effect.Effect<string, Refused> =>
   Effect.suspend(() => {
     const before = ran(name)
@@ -221,6 +230,8 @@ const run = (node: Program, ctx: ExecutionContext, told: Told): Running => {
       )
     case "now":
       return Effect.asVoid(Effect.all([ctx.now, ctx.random]))
+    case "plain":
+      return Effect.promise(turn)
     case "tell":
       return learn(Effect.asVoid(ctx.step(name, Effect.void)))
     case "child":
@@ -305,6 +316,8 @@ const promised = async (node: Program, ctx: BodyContext, told: Told): Promise<vo
     case "now":
       await Promise.all([ctx.now(), ctx.random()])
       return
+    case "plain":
+      return turn()
     case "tell":
       return learn(ctx.step(name, () => null))
     case "child":

@@ -122,7 +122,8 @@ export const make = (
     ends: Ending.make({
       nowMs: () => services.clock.unsafeCurrentTimeMillis(),
       slot,
-      onCancel: () => inbox.offer("cancel.requested")
+      onCancel: () => inbox.offer("cancel.requested"),
+      later: (run) => services.fork(Effect.delay(Effect.sync(run), "1 second"))
     }),
     passivateAfterMs,
     lease,

@@ -18,6 +18,8 @@ export type WaitEnd = NonNullable<Waited["ended"]>
 /** An end and its place: after an event of the log, then by position in the journal; an event itself has position 0. */
 export type End = { readonly sequence: number; readonly position: number } & (
   | { readonly _tag: "Recorded"; readonly key: string; readonly outcome: unknown }
+  /** A wait was entered here, which is no end: what follows waits until the body has asked for it. */
+  | { readonly _tag: "WaitEntered"; readonly key: string }
   | { readonly _tag: "WaitEnded"; readonly waitKey: string; readonly ended: WaitEnd }
   | { readonly _tag: "ChildEnded"; readonly childId: ProcessId }
   /** The body lets go of an operation here, and goes on. */
@@ -26,7 +28,12 @@ export type End = { readonly sequence: number; readonly position: number } & (
 )
 
 /** What an operation waits for. */
-export type Source = `recorded ${string}` | `dropped ${string}` | `wait ${string}` | `child ${string}`
+export type Source =
+  | `recorded ${string}`
+  | `entered ${string}`
+  | `dropped ${string}`
+  | `wait ${string}`
+  | `child ${string}`
 
 /** What a body waits for: the keys of its waits, and its children. */
 export interface Awaited {
@@ -36,8 +43,11 @@ export interface Awaited {
 
 /** The ends of one activation. */
 export interface Ends {
-  /** Takes over what happened before this activation, in any order. Operations that are not in the journal wait until then. */
-  readonly begin: (recorded: ReadonlyArray<End>) => void
+  /**
+   * Takes over what happened before this activation, in any order. `awaited` are the waits that the journal knows: as every
+   * recorded end, those keep their place until the body has asked for them.
+   */
+  readonly begin: (recorded: ReadonlyArray<End>, awaited?: ReadonlySet<string>) => void
   readonly arrive: (end: End) => void
   /** Announces a write whose place is not known yet; later ends wait until the function that it answers is called. */
   readonly writing: () => () => void
@@ -55,8 +65,6 @@ export interface Ends {
   /** Answers once everything that was recorded has been handed over. */
   readonly caughtUp: Effect.Effect<void>
   readonly isCaughtUp: () => boolean
-  /** The body did something: it has not come to rest. */
-  readonly touch: () => void
   /** The interruption that a request to stop called for has been made, or is not needed. */
   readonly cancelled: () => void
   readonly awaited: () => Awaited
@@ -68,14 +76,22 @@ export interface Ends {
   readonly resume: () => void
 }
 
-/** Makes the ends of an activation that has just begun. `onCancel` hears of the first request to stop, in its turn. */
-export const make = (options: {
+/** What the ends of an activation work with. */
+export interface EndsOptions {
   readonly nowMs: () => number
   readonly slot: HeldSlot
+  /** Hears of the first request to stop, in its turn. */
   readonly onCancel: () => void
-}): Ends => {
-  const { nowMs, slot, onCancel } = options
+  /** Calls back after a while. */
+  readonly later: (run: () => void) => void
+}
+
+/** Makes the ends of an activation that has just begun. */
+export const make = ({ nowMs, slot, onCancel, later }: EndsOptions): Ends => {
   const queue: Array<Arrived> = []
+  const queued = new Set<Source>()
+  /** Ends of the journal that the body has not asked for in this activation. */
+  const unasked = new Set<Source>()
   const passed = new Map<Source, End>()
   const bySource = new Map<Source, ReadonlyArray<Waiter>>()
   const waiters = new Map<Waiter, Source>()
@@ -92,6 +108,7 @@ export const make = (options: {
   let isPaused = false
   let isCancelled = false
   let hasBegun = false
+  let isOutwaiting = false
   let isCaughtUp = false
   let idleSinceMs: number | undefined
 
@@ -112,13 +129,12 @@ export const make = (options: {
   const handOver = (): void => {
     if (!hasBegun || !atRest || handed > 0) return
     const [earliestWrite = Number.POSITIVE_INFINITY] = writes
-    for (let index = 0; index < queue.length; ) {
+    // The queue is in reverse: its last end is the next one.
+    for (let index = queue.length - 1; index >= 0; ) {
       const { end, arrivedAt } = queue[index] as Arrived // within its length
       if (earliestWrite < arrivedAt) return
-      // What follows waits until the body lets go of it here, too.
-      if (end._tag === "Dropped" && waitersFor(sourceOf(end)).length === 0 && underWay.has(end.key)) break
       if (end._tag === "CancelRequested") {
-        queue.splice(index, 1)
+        queue.splice(index--, 1)
         if (isCancelled) continue
         isCancelled = true
         handed++
@@ -127,14 +143,22 @@ export const make = (options: {
       }
       const source = sourceOf(end)
       const waiting = waitersFor(source)
+      // What follows waits until the body lets go of it here, too.
+      if (end._tag === "Dropped" && waiting.length === 0 && underWay.has(end.key)) break
+      if (unasked.has(source) && !isHeldUp()) {
+        outwait()
+        return
+      }
       const waiter = isPaused ? waiting.find(({ isInterruptible }) => !isInterruptible) : waiting[0]
       if (waiter === undefined && waiting.length > 0) {
-        index++
+        index--
         continue
       }
       // A child may be awaited by several branches, and again later.
       if (waiting.length <= 1) {
-        queue.splice(index, 1)
+        queue.splice(index--, 1)
+        queued.delete(source)
+        if (end._tag === "WaitEntered") continue
         if (waiter === undefined || end._tag === "ChildEnded") passed.set(source, end)
       }
       if (waiter === undefined) continue
@@ -145,6 +169,24 @@ export const make = (options: {
     const isIdle = durable > 0 && durable === underWay.size && (queue.length === 0 || isPaused)
     idleSinceMs = isIdle ? (idleSinceMs ?? nowMs()) : undefined
     if (isIdle) slot.letGo()
+  }
+
+  /** Whether all that the body does is ask for what waits until everything recorded was handed over. */
+  const isHeldUp = (): boolean => whenCaughtUp.size > 0 && whenCaughtUp.size === underWay.size
+
+  /**
+   * A body that does something outside of its context has not asked yet: the order is kept for it, for a while. Code that never
+   * asks is other code, and must not wait without end.
+   */
+  const outwait = (): void => {
+    if (isOutwaiting) return
+    isOutwaiting = true
+    const before = unasked.size
+    later(() => {
+      isOutwaiting = false
+      if (unasked.size === before) unasked.clear()
+      handOver()
+    })
   }
 
   const hand = (waiter: Waiter, end: End): void => {
@@ -183,15 +225,23 @@ export const make = (options: {
 
   const insert = (end: End): void => {
     const arrived = { end, arrivedAt: time++ }
-    let index = queue.length
-    while (index > 0 && isBefore(end, (queue[index - 1] as Arrived).end)) index-- // within its length
+    let index = 0
+    while (index < queue.length && isBefore(end, (queue[index] as Arrived).end)) index++ // within its length
     queue.splice(index, 0, arrived)
+    if (end._tag !== "CancelRequested") queued.add(sourceOf(end))
   }
 
   return {
-    begin: (recorded) => {
-      const arrived = recorded.map((end) => ({ end, arrivedAt: time++ }))
-      queue.unshift(...arrived.sort((one, other) => (isBefore(one.end, other.end) ? -1 : 1)))
+    begin: (recorded, awaited = none) => {
+      for (const end of recorded) {
+        queue.push({ end, arrivedAt: time++ })
+        if (end._tag === "CancelRequested") continue
+        const source = sourceOf(end)
+        queued.add(source)
+        const isOwn = end._tag === "WaitEnded" ? awaited.has(end.waitKey) : end._tag !== "ChildEnded"
+        if (isOwn) unasked.add(source)
+      }
+      queue.sort((one, other) => (isBefore(one.end, other.end) ? 1 : -1))
       hasBegun = true
       if (queue.length === 0) catchUp()
       touch()
@@ -211,6 +261,8 @@ export const make = (options: {
       Effect.acquireUseRelease(
         Effect.sync(() => {
           underWay.add(key)
+          unasked.delete(`dropped ${key}`)
+          unasked.delete(`entered ${key}`)
           touch()
         }),
         () => (slot.held() ? operation : Effect.zipRight(slot.takeBack, operation)),
@@ -220,7 +272,7 @@ export const make = (options: {
             touch()
           })
       ),
-    has: (source) => passed.has(source) || queue.some(({ end }) => isOf(end, source)),
+    has: (source) => passed.has(source) || queued.has(source),
     next: (source, takeUp, onWaiting = unheard) =>
       Effect.suspend(() => {
         const waiter: Waiter = {
@@ -231,6 +283,7 @@ export const make = (options: {
         }
         const waiting = Effect.checkInterruptible((isInterruptible) =>
           Effect.async<End>((resume) => {
+            unasked.delete(source)
             waiter.isInterruptible = isInterruptible
             waiter.resume = (end) => resume(Effect.succeed(end))
             const end = passed.get(source)
@@ -266,7 +319,6 @@ export const make = (options: {
           })
     ),
     isCaughtUp: () => isCaughtUp,
-    touch,
     cancelled: takenUp,
     awaited: () => {
       const sources = [...new Set(waiters.values())]
@@ -326,7 +378,7 @@ const isDurable = (waiter: Waiter): boolean => waiter.isDurable && waiter.isInte
 
 const unheard = (): void => {}
 
-const isOf = (end: End, source: Source): boolean => end._tag !== "CancelRequested" && sourceOf(end) === source
+const none: ReadonlySet<string> = new Set()
 
 const isBefore = (one: End, other: End): boolean =>
   one.sequence === other.sequence ? one.position < other.position : one.sequence < other.sequence
@@ -337,6 +389,8 @@ const sourceOf = (end: Exclude<End, { readonly _tag: "CancelRequested" }>): Sour
       return `dropped ${end.key}`
     case "Recorded":
       return `recorded ${end.key}`
+    case "WaitEntered":
+      return `entered ${end.key}`
     case "WaitEnded":
       return `wait ${end.waitKey}`
     case "ChildEnded":

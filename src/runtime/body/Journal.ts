@@ -9,17 +9,17 @@ import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import type { LeaseLost } from "../../model/errors.ts"
 import { InsideStep, OutsideProcess, ReplayDiverged, StepNameAmbiguous, StoreError } from "../../model/errors.ts"
-import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
-import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 import type { Change } from "../../store/Decision.ts"
 import { backOff } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
 import { fenced, stateOf } from "./Activation.ts"
 import type { End } from "./Ends.ts"
+import type { Decoded, History } from "./history.ts"
+import { decoded, endsOf, historyOf, pageSize, pages, recordedEnd, waitKeyOf } from "./history.ts"
 
 /** A draft without its outcome. */
 export type Opened = Omit<Draft, "outcome">
@@ -92,9 +92,6 @@ const scopePath = FiberRef.unsafeMake("")
 /** The step that is running, by process and name. */
 const runningStep = FiberRef.unsafeMake<{ readonly processId: ProcessId; readonly step: string } | undefined>(undefined)
 
-/** How many entries or events one read fetches. */
-const pageSize = 1_000
-
 /** The key under which it is journaled that an operation was let go of. */
 export const droppedKey = (key: string): string => `${key}!`
 
@@ -125,43 +122,39 @@ export const make = (activation: Activation): Journal => {
       { while: () => !isOver(), schedule: backOff }
     )
 
-  const load = Effect.gen(function* () {
-    if (!isFirst) {
-      const present = yield* activation.services.readRow(processId)
-      latest = Math.max(latest, present?.sequence ?? 0)
-      const all = yield* pages(
-        (after) => store.journalOf(processId, { after, limit: pageSize }),
-        ({ position }) => position
-      )
-      const events = yield* pages(
-        (after) => store.news(processId, { after, limit: pageSize }),
-        ({ sequence }) => sequence
-      )
-      for (const entry of all) {
-        entries.set(entry.key, entry)
-        if (entry.operation === "dropped") dropped.add(entry.key.slice(0, -1))
-        written = Math.max(written, entry.position)
-      }
-      seen = Math.max(latest, events.at(-1)?.sequence ?? 0)
-      ends.begin([...endsOf(events), ...all.flatMap(recordedEnd)].filter(isAwaited))
-    } else ends.begin([])
+  const begin = ({ upTo, journal, news }: History): void => {
+    for (const entry of journal) {
+      entries.set(entry.key, entry)
+      if (entry.operation === "dropped") dropped.add(entry.key.slice(0, -1))
+      written = Math.max(written, entry.position)
+    }
+    // What was committed while this was read is read by catching up.
+    seen = Math.max(upTo, news.at(-1)?.sequence ?? 0)
+    const waits = new Set<string>()
+    const droppedWaits = new Set<string>()
+    for (const entry of journal) {
+      const waitKey = waitKeyOf(entry)
+      if (waitKey !== undefined) (dropped.has(entry.key) ? droppedWaits : waits).add(waitKey)
+    }
+    // The body never saw the ends of what it let go of.
+    const wasSeen = (end: End): boolean =>
+      end._tag === "Recorded" ? !dropped.has(end.key) : end._tag !== "WaitEnded" || !droppedWaits.has(end.waitKey)
+    ends.begin([...endsOf(news.map(decoded)), ...journal.flatMap(recordedEnd)].filter(wasSeen), waits)
+  }
+
+  const caughtUp = Effect.suspend(() => {
     isLoaded = true
-    if (latest > seen) yield* catchUp
-  }).pipe(insisting, Effect.orDie)
+    return latest > seen ? insisting(catchUp) : Effect.void
+  })
+  // A first activation has nothing to read, and sets nothing up.
+  const load = isFirst
+    ? Effect.zipRight(
+        Effect.sync(() => ends.begin([])),
+        caughtUp
+      )
+    : Effect.zipRight(Effect.map(insisting(historyOf(activation)), begin), caughtUp)
 
-  /** The body never saw the ends of what it let go of. */
-  const isAwaited = (end: End): boolean => {
-    if (end._tag === "Recorded") return !dropped.has(end.key)
-    return end._tag !== "WaitEnded" || !droppedWaits().has(end.waitKey)
-  }
-
-  let waitsOfDropped: ReadonlySet<string> | undefined
-  const droppedWaits = (): ReadonlySet<string> => {
-    waitsOfDropped ??= new Set([...dropped].flatMap((key) => waitKeyOf(entries.get(key)) ?? []))
-    return waitsOfDropped
-  }
-
-  const take = (events: ReadonlyArray<ProcessEvent>): void => {
+  const take = (events: ReadonlyArray<Decoded>): void => {
     for (const end of endsOf(events)) ends.arrive(end)
   }
 
@@ -173,7 +166,7 @@ export const make = (activation: Activation): Journal => {
       ({ sequence }) => sequence
     ).pipe(
       Effect.map((events) => {
-        take(events.filter(({ sequence }) => sequence > seen))
+        take(events.filter(({ sequence }) => sequence > seen).map(decoded))
         seen = Math.max(seen, upTo, events.at(-1)?.sequence ?? 0)
       }),
       Effect.ensuring(Effect.sync(settle))
@@ -193,21 +186,20 @@ export const make = (activation: Activation): Journal => {
     Effect.flatMap(FiberRef.get(scopePath), (path) => {
       const place = `${path}${name}`
       const once = operation === "step" || operation === "scope"
-      return Effect.acquireUseRelease(
-        Effect.flatMap(FiberRef.get(runningStep), (running): Effect.Effect<string, Misplaced> => {
-          if (isOver()) return Effect.fail(new OutsideProcess({ processId }))
-          if (running?.processId === processId) {
-            return Effect.fail(new InsideStep({ processId, step: running.step, operation: `ctx.${calls[operation]}` }))
-          }
-          if (once && underWay.has(place)) return Effect.fail(new StepNameAmbiguous({ processId, name: place }))
-          if (once) underWay.add(place)
-          const occurrence = (occurrences.get(place) ?? 0) + 1
-          occurrences.set(place, occurrence)
-          return Effect.succeed(`${place}#${occurrence}`)
-        }),
-        use,
-        () => Effect.sync(() => once && underWay.delete(place))
-      )
+      const key = Effect.flatMap(FiberRef.get(runningStep), (running): Effect.Effect<string, Misplaced> => {
+        if (isOver()) return Effect.fail(new OutsideProcess({ processId }))
+        if (running?.processId === processId) {
+          return Effect.fail(new InsideStep({ processId, step: running.step, operation: `ctx.${calls[operation]}` }))
+        }
+        if (once && underWay.has(place)) return Effect.fail(new StepNameAmbiguous({ processId, name: place }))
+        if (once) underWay.add(place)
+        const occurrence = (occurrences.get(place) ?? 0) + 1
+        occurrences.set(place, occurrence)
+        return Effect.succeed(`${place}#${occurrence}`)
+      })
+      return once
+        ? Effect.acquireUseRelease(key, use, () => Effect.sync(() => underWay.delete(place)))
+        : Effect.flatMap(key, use)
     })
 
   const write: Journal["write"] = <A, E extends { readonly _tag: string }>(
@@ -229,19 +221,16 @@ export const make = (activation: Activation): Journal => {
           settle
         })
       )
-      // Without an answer the entry may be there: only the store knows.
-      const again = Effect.flatMap(store.entryAt(processId, position), (entry) =>
-        entry === undefined ? once : Effect.succeed<Written<A>>({ answer: undefined, position, entry, settle })
-      )
-      const repeated = Effect.retry(
-        Effect.tapError(again, (error) => (isOutage(error) ? outage : Effect.void)),
-        {
-          while: (error) => isOutage(error) && !isOver(),
-          schedule: backOff
-        }
-      )
+      /** Without an answer the entry may be there: only the store knows. A write that is answered at once sets none of this up. */
+      const repeated = () =>
+        Effect.flatMap(store.entryAt(processId, position), (entry) =>
+          entry === undefined ? once : Effect.succeed<Written<A>>({ answer: undefined, position, entry, settle })
+        ).pipe(
+          Effect.tapError((error) => (isOutage(error) ? outage : Effect.void)),
+          Effect.retry({ while: (error) => isOutage(error) && !isOver(), schedule: backOff })
+        )
       return once.pipe(
-        Effect.catchAll((error) => (isOutage(error) ? Effect.zipRight(outage, repeated) : Effect.fail(error))),
+        Effect.catchAll((error) => (isOutage(error) ? Effect.zipRight(outage, repeated()) : Effect.fail(error))),
         Effect.tapErrorCause(() =>
           Effect.sync(() => {
             // What went with a write that was refused goes with the next one.
@@ -256,7 +245,7 @@ export const make = (activation: Activation): Journal => {
     // A child is begun by a fiber of its parent's body: its own keys begin anew.
     load: FiberRef.set(scopePath, "").pipe(
       Effect.zipRight(FiberRef.set(runningStep, undefined)),
-      Effect.zipRight(load)
+      Effect.zipRight(Effect.orDie(load))
     ),
     exclusively,
     recorded: (key, operation) =>
@@ -274,12 +263,12 @@ export const make = (activation: Activation): Journal => {
       kept.push({ key, operation, outcome, position: 0 })
     },
     write,
-    observe: ({ before, row: after, events }) => {
+    observe: ({ before, row: after, events, lifecycle }) => {
       latest = Math.max(latest, after.sequence)
       if (!isLoaded || after.sequence <= seen) return
       if ((before?.sequence ?? 0) === seen) {
         seen = after.sequence
-        return take(events)
+        return take(events.map((event, index): Decoded => [event, lifecycle[index]]))
       }
       // Another host wrote in between, and what it wrote comes first.
       activation.services.fork(Effect.ignore(insisting(catchUp)))
@@ -315,73 +304,3 @@ const calls: Readonly<Record<JournalOperation | "scope", string>> = {
 }
 
 const isOutage = (error: unknown): boolean => error instanceof StoreError
-
-/** Reads to the end, a page at a time; `placeOf` says after which place the next page begins. */
-const pages = <A, E>(
-  read: (after: number) => Effect.Effect<ReadonlyArray<A>, E>,
-  placeOf: (item: A) => number
-): Effect.Effect<ReadonlyArray<A>, E> =>
-  Effect.gen(function* () {
-    const all: Array<A> = []
-    let after = 0
-    while (true) {
-      const page = yield* read(after)
-      for (const item of page) all.push(item)
-      const last = page.at(-1)
-      if (last === undefined || page.length < pageSize) return all
-      after = placeOf(last)
-      // The loop is others' too.
-      yield* Effect.yieldNow()
-    }
-  })
-
-/** The key of the wait that an operation entered. */
-export const waitKeyOf = (entry: JournalEntry | undefined): string | undefined => {
-  const outcome = entry?.outcome
-  return typeof outcome === "object" &&
-    outcome !== null &&
-    "wait_key" in outcome &&
-    typeof outcome.wait_key === "string"
-    ? outcome.wait_key
-    : undefined
-}
-
-/** Time and chance have no end of their own, and a wait that was entered ends in the log. */
-const recordedEnd = (entry: JournalEntry): ReadonlyArray<End> => {
-  const { key, sequence, position, operation, outcome } = entry
-  switch (operation) {
-    case "now":
-    case "random":
-    case "patched":
-      return []
-    case "dropped":
-      return [{ _tag: "Dropped", key: key.slice(0, -1), sequence, position }]
-    default:
-      return waitKeyOf(entry) === undefined ? [{ _tag: "Recorded", key, outcome, sequence, position }] : []
-  }
-}
-
-/** The ends among the events of a log, each in its place. */
-const endsOf = (events: ReadonlyArray<ProcessEvent>): ReadonlyArray<End> => {
-  const bySequence = new Map(events.map((event) => [event.sequence, event]))
-  return events.flatMap((event): ReadonlyArray<End> => {
-    const place = { sequence: event.sequence, position: 0 }
-    const fact = Facts.isNews(event.eventType) ? Facts.lifecycleEventOf(event) : undefined
-    switch (fact?.type) {
-      case "process.resumed": {
-        const { waitKey, outcome } = fact
-        if (outcome._tag === "Dropped") return []
-        const signal = outcome._tag === "Signal" ? bySequence.get(outcome.sequence) : undefined
-        return [
-          { _tag: "WaitEnded", waitKey, ended: { outcome, ...(signal === undefined ? {} : { signal }) }, ...place }
-        ]
-      }
-      case "process.child_ended":
-        return [{ _tag: "ChildEnded", childId: fact.childId as ProcessId, ...place }] // written from a child's id
-      case "process.cancel_requested":
-        return [{ _tag: "CancelRequested", ...place }]
-      default:
-        return []
-    }
-  })
-}

@@ -19,8 +19,9 @@ import { whileUnavailable } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
 import { disturbanceOf, stateOf } from "./Activation.ts"
 import type { End, Source } from "./Ends.ts"
+import { waitKeyOf } from "./history.ts"
 import type { Journal, Misplaced, Opened } from "./Journal.ts"
-import { droppedKey, waitKeyOf } from "./Journal.ts"
+import { droppedKey } from "./Journal.ts"
 
 /** What an operation waits for once it was performed. `onWaiting` is called when it does. */
 export interface Performed {
