@@ -48,7 +48,8 @@ const made = () => {
   const waits = (source: Source, name: string = source, afterwards: Effect.Effect<unknown> = Effect.void) =>
     Effect.runFork(
       Effect.zipRight(
-        ends.during(
+        during(
+          ends,
           name,
           ends.next(source, () => Effect.sync(() => learned.push(name)))
         ),
@@ -57,6 +58,14 @@ const made = () => {
     )
   return { ends, slot, alarms, learned, waits }
 }
+
+/** Counts an operation as under way for as long as it runs. */
+const during = <A>(ends: Ends.Ends, key: string, operation: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => ends.enter(key)),
+    () => operation,
+    () => Effect.sync(() => ends.leave(key))
+  )
 
 /** Lets everybody do what there is to do. */
 const rest = async (): Promise<void> => {
@@ -260,7 +269,7 @@ describe("a body that only waits", () => {
     const { ends, slot, waits } = made()
     ends.begin([])
     waits("wait a", "a")
-    const step = Effect.runFork(ends.during("step", Effect.never))
+    const step = Effect.runFork(during(ends, "step", Effect.never))
     await rest()
     assert.deepStrictEqual([ends.idleSinceMs(), slot.isHeld, ends.pause()], [undefined, true, false])
     await Effect.runPromise(Fiber.interrupt(step))
@@ -274,7 +283,8 @@ describe("a body that only waits", () => {
     waits("wait a", "a")
     Effect.runFork(
       Effect.uninterruptible(
-        ends.during(
+        during(
+          ends,
           "b",
           ends.next("wait b", () => Effect.void)
         )

@@ -130,9 +130,15 @@ export const journaled =
       : { ...decision, writes: [...decision.writes, ...journaling(view, lease.processId, draft)] }
   }
 
-const journaling = (view: View, processId: ProcessId, { after = [], ...draft }: Draft): ReadonlyArray<Write> => {
-  const at = { sequence: view.row(processId)?.sequence ?? 0, atMs: view.nowMs }
-  return [...after, draft].map((entry) => ({ _tag: "PutJournal", processId, entry: { ...entry, ...at } }))
+const journaling = (view: View, processId: ProcessId, draft: Draft): ReadonlyArray<Write> => {
+  const { nowMs: atMs } = view
+  const sequence = view.row(processId)?.sequence ?? 0
+  const put = ({ key, position, operation, outcome }: Omit<JournalEntry, "sequence" | "atMs">): Write => ({
+    _tag: "PutJournal",
+    processId,
+    entry: { key, position, sequence, operation, atMs, outcome }
+  })
+  return draft.after === undefined ? [put(draft)] : [...draft.after.map(put), put(draft)]
 }
 
 const endedRefusal = (

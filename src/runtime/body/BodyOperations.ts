@@ -4,6 +4,7 @@
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Random from "effect/Random"
 import type { InputInvalid } from "../../model/errors.ts"
 import { WaitTimedOut } from "../../model/errors.ts"
@@ -101,22 +102,27 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
 
   /** What needs no end of its own: it is known at once, and journaled with the next write. */
   const known = <A>(operation: "now" | "random" | "patched", name: string, value: Effect.Effect<A>) =>
-    journal.exclusively(operation, name, (key) =>
-      Effect.flatMap(journal.recorded(key, operation), (entry) => {
-        if (entry !== undefined) return Effect.succeed(entry.outcome as A) // written below
-        // What a finaliser asks here would be in the journal of an activation that has nothing to clean up.
-        if (stateOf(activation) === "leaving") return Effect.interrupt
-        return Effect.tap(value, (outcome) => journal.keep(key, operation, outcome))
-      })
-    )
+    Effect.withFiberRuntime<A, OperationError>((fiber) => {
+      const place = journal.enter(fiber, operation, name)
+      if (Either.isLeft(place)) return Effect.fail(place.left)
+      const { key } = place.right
+      const recorded = journal.recorded(key, operation)
+      if (Either.isLeft(recorded)) return Effect.fail(recorded.left)
+      if (recorded.right !== undefined) return Effect.succeed(recorded.right.outcome as A) // written below
+      // What a finaliser asks here would be in the journal of an activation that has nothing to clean up.
+      if (stateOf(activation) === "leaving") return Effect.interrupt
+      return Effect.tap(value, (outcome) => journal.keep(key, operation, outcome))
+    })
 
   const wait = (
     operation: "sleep" | "await_signal",
     name: string,
     awaited: Effect.Effect<Awaited, OperationError>,
     signal?: string
-  ) =>
-    operate<WaitEnd, OperationError, never>(operation, name, {
+  ) => {
+    /** The signal that had come before the wait was entered: the store answers it with the wait. */
+    let early: ProcessEvent | undefined
+    return operate<WaitEnd, OperationError, never>(operation, name, {
       ...(signal === undefined ? {} : { signal }),
       perform: (key, { waiting }) =>
         Effect.flatMap(awaited, (what) =>
@@ -124,6 +130,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
             journal.write(key, operation, (lease, opened) => store.enterWait(lease, opened, what)),
             ({ answer, entry, settle }) => {
               const waitKey = answer?.waitKey ?? waitKeyOf(entry)
+              early = answer?.ended?.signal
               // The store answered, or the entry was read back.
               return { ...waiting(waitKey as string), onWaiting: settle }
             }
@@ -133,10 +140,12 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
         if (end._tag !== "WaitEnded") return Effect.dieMessage("a wait has another end")
         const { outcome, signal } = end.ended
         if (outcome._tag !== "Signal" || signal !== undefined) return Effect.succeed(end.ended)
+        if (early?.sequence === outcome.sequence) return Effect.succeed({ outcome, signal: early })
         const read = whileUnavailable(store.eventAt(processId, outcome.sequence), outage)
         return Effect.map(read, (event) => ({ outcome, signal: event }))
       }
     })
+  }
 
   return {
     step: Steps.make(activation, journal, operate),

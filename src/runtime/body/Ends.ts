@@ -8,6 +8,7 @@
  * over only when no write of an earlier place can still be under way. So a race has the same winner.
  */
 import * as Effect from "effect/Effect"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Waited } from "../../operations/decisions/execution.ts"
 import type { HeldSlot } from "../worker/Slots.ts"
@@ -51,8 +52,9 @@ export interface Ends {
   readonly arrive: (end: End) => void
   /** Announces a write whose place is not known yet; later ends wait until the function that it answers is called. */
   readonly writing: () => () => void
-  /** Counts an operation as under way. The slot is taken back first if the body had only waited. */
-  readonly during: <A, E, R>(key: string, operation: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Counts an operation as under way, until `leave`. */
+  readonly enter: (key: string) => void
+  readonly leave: (key: string) => void
   /** Waits for an end in its turn, and takes it up. Where this cannot be interrupted, as in a finaliser, the body is not idle. */
   readonly next: <A, E, R>(
     source: Source,
@@ -257,56 +259,47 @@ export const make = ({ nowMs, slot, onCancel, later }: EndsOptions): Ends => {
         if (writes.delete(ticket)) handOver()
       }
     },
-    during: (key, operation) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => {
-          underWay.add(key)
-          unasked.delete(`dropped ${key}`)
-          unasked.delete(`entered ${key}`)
-          touch()
-        }),
-        () => (slot.held() ? operation : Effect.zipRight(slot.takeBack, operation)),
-        () =>
-          Effect.sync(() => {
-            underWay.delete(key)
-            touch()
-          })
-      ),
+    enter: (key) => {
+      underWay.add(key)
+      unasked.delete(`dropped ${key}`)
+      unasked.delete(`entered ${key}`)
+      touch()
+    },
+    leave: (key) => {
+      underWay.delete(key)
+      touch()
+    },
     has: (source) => passed.has(source) || queued.has(source),
     next: (source, takeUp, onWaiting = unheard) =>
-      Effect.suspend(() => {
+      Effect.withFiberRuntime((_, { runtimeFlags }) => {
         const waiter: Waiter = {
           isDurable: source.startsWith("wait ") || source.startsWith("child "),
-          isInterruptible: true,
+          isInterruptible: RuntimeFlags.interruptible(runtimeFlags),
           isHanded: false,
           resume: unheard
         }
-        const waiting = Effect.checkInterruptible((isInterruptible) =>
-          Effect.async<End>((resume) => {
-            unasked.delete(source)
-            waiter.isInterruptible = isInterruptible
-            waiter.resume = (end) => resume(Effect.succeed(end))
-            const end = passed.get(source)
-            if (end === undefined) {
-              add(waiter, source)
-              onWaiting()
-              handOver()
-            } else {
-              onWaiting()
-              if (end._tag !== "ChildEnded") passed.delete(source)
-              hand(waiter, end)
-            }
-            return Effect.sync(() => remove(waiter, source))
-          })
-        )
-        return waiting.pipe(
-          Effect.flatMap((end) => (slot.held() ? takeUp(end) : Effect.zipRight(slot.takeBack, takeUp(end)))),
-          Effect.ensuring(
+        const waiting = Effect.async<End>((resume) => {
+          unasked.delete(source)
+          waiter.resume = (end) => resume(Effect.succeed(end))
+          const end = passed.get(source)
+          if (end === undefined) {
+            add(waiter, source)
+            onWaiting()
+            handOver()
+          } else {
+            onWaiting()
+            if (end._tag !== "ChildEnded") passed.delete(source)
+            hand(waiter, end)
+          }
+          return Effect.sync(() => remove(waiter, source))
+        })
+        return Effect.onExit(
+          Effect.flatMap(waiting, (end) => (slot.held() ? takeUp(end) : Effect.zipRight(slot.takeBack, takeUp(end)))),
+          () =>
             Effect.sync(() => {
               onWaiting()
               if (waiter.isHanded) takenUp()
             })
-          )
         )
       }),
     caughtUp: Effect.suspend(() =>

@@ -6,6 +6,8 @@
  * handed out by the one activation that holds the fence, in the order of its writes; an entry never changes.
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import type { LeaseLost } from "../../model/errors.ts"
 import { InsideStep, OutsideProcess, ReplayDiverged, StepNameAmbiguous, StoreError } from "../../model/errors.ts"
@@ -32,21 +34,21 @@ export interface Journal {
   /** Reads what happened before this activation. The body begins after it. */
   readonly load: Effect.Effect<void>
   /**
-   * Takes the next key of a name in the present scope, for as long as `use` runs.
+   * Takes the next key of a name in the scope that a fiber is in, until `leave`.
    *
-   * Fails with `OutsideProcess` once the body has ended, with `InsideStep` under a running step, and, where one name may be
+   * Refuses with `OutsideProcess` once the body has ended, with `InsideStep` under a running step, and, where one name may be
    * under way only once, with `StepNameAmbiguous`.
    */
-  readonly exclusively: <A, E, R>(
+  readonly enter: (
+    fiber: Fiber.RuntimeFiber<unknown, unknown>,
     operation: JournalOperation | "scope",
-    name: string,
-    use: (key: string) => Effect.Effect<A, E, R>
-  ) => Effect.Effect<A, E | Misplaced, R>
-  /** What was recorded under a key. Fails with `ReplayDiverged` when it is another operation's. */
+    name: string
+  ) => Either.Either<Place, Misplaced>
+  /** What was recorded under a key; `ReplayDiverged` when it is another operation's. */
   readonly recorded: (
     key: string,
     operation: JournalOperation
-  ) => Effect.Effect<JournalEntry | undefined, ReplayDiverged>
+  ) => Either.Either<JournalEntry | undefined, ReplayDiverged>
   /** Whether the body let go of an operation before it saw its end. */
   readonly isDropped: (key: string) => boolean
   /** Whether there are entries that the body has not asked for. */
@@ -71,10 +73,16 @@ export interface Journal {
   readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Misplaced, R>
   /** The names of the scopes that this is in, each followed by `/`. */
   readonly path: Effect.Effect<string>
-  /** Runs the effect of a step: it may not use the context. */
+  /** Makes a fiber, from here on, that of a step: it may not use the context. */
   readonly inside: <A, E, R>(step: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Fails with `ReplayDiverged` when there are entries that the body, which has ended, never asked for. */
   readonly settle: Effect.Effect<void, ReplayDiverged>
+}
+
+/** A key that was taken. */
+export interface Place {
+  readonly key: string
+  readonly leave: () => void
 }
 
 /** A write that the store has answered, and where its entry is. An answer that was lost is absent. */
@@ -182,25 +190,20 @@ export const make = (activation: Activation): Journal => {
   const unasked = (): ReadonlyArray<JournalEntry> =>
     [...entries.values()].filter(({ key, operation }) => operation !== "dropped" && !visited.has(key))
 
-  const exclusively: Journal["exclusively"] = (operation, name, use) =>
-    Effect.flatMap(FiberRef.get(scopePath), (path) => {
-      const place = `${path}${name}`
-      const once = operation === "step" || operation === "scope"
-      const key = Effect.flatMap(FiberRef.get(runningStep), (running): Effect.Effect<string, Misplaced> => {
-        if (isOver()) return Effect.fail(new OutsideProcess({ processId }))
-        if (running?.processId === processId) {
-          return Effect.fail(new InsideStep({ processId, step: running.step, operation: `ctx.${calls[operation]}` }))
-        }
-        if (once && underWay.has(place)) return Effect.fail(new StepNameAmbiguous({ processId, name: place }))
-        if (once) underWay.add(place)
-        const occurrence = (occurrences.get(place) ?? 0) + 1
-        occurrences.set(place, occurrence)
-        return Effect.succeed(`${place}#${occurrence}`)
-      })
-      return once
-        ? Effect.acquireUseRelease(key, use, () => Effect.sync(() => underWay.delete(place)))
-        : Effect.flatMap(key, use)
-    })
+  const enter: Journal["enter"] = (fiber, operation, name) => {
+    const running = fiber.getFiberRef(runningStep)
+    const place = `${fiber.getFiberRef(scopePath)}${name}`
+    const once = operation === "step" || operation === "scope"
+    if (isOver()) return Either.left(new OutsideProcess({ processId }))
+    if (running?.processId === processId) {
+      return Either.left(new InsideStep({ processId, step: running.step, operation: `ctx.${calls[operation]}` }))
+    }
+    if (once && underWay.has(place)) return Either.left(new StepNameAmbiguous({ processId, name: place }))
+    if (once) underWay.add(place)
+    const occurrence = (occurrences.get(place) ?? 0) + 1
+    occurrences.set(place, occurrence)
+    return Either.right({ key: `${place}#${occurrence}`, leave: once ? () => underWay.delete(place) : () => {} })
+  }
 
   const write: Journal["write"] = <A, E extends { readonly _tag: string }>(
     key: string,
@@ -209,9 +212,10 @@ export const make = (activation: Activation): Journal => {
   ) =>
     Effect.suspend(() => {
       const settle = ends.writing()
-      const before = kept.splice(0, kept.length).map((entry) => ({ ...entry, position: ++written }))
+      const before = kept.length === 0 ? [] : kept.splice(0).map((entry) => ({ ...entry, position: ++written }))
       const position = ++written
-      const opened = { key, position, operation, ...(before.length === 0 ? {} : { after: before }) }
+      const opened: Opened =
+        before.length === 0 ? { key, position, operation } : { key, position, operation, after: before }
       const once = Effect.map(
         fenced(activation, (lease) => attempt(lease, opened)),
         (answer): Written<A> => ({
@@ -247,16 +251,15 @@ export const make = (activation: Activation): Journal => {
       Effect.zipRight(FiberRef.set(runningStep, undefined)),
       Effect.zipRight(Effect.orDie(load))
     ),
-    exclusively,
-    recorded: (key, operation) =>
-      Effect.suspend(() => {
-        const entry = entries.get(key)
-        if (entry === undefined && !dropped.has(key)) return Effect.succeed(undefined)
-        visited.add(key)
-        return entry === undefined || entry.operation === operation
-          ? Effect.succeed(entry)
-          : Effect.fail(new ReplayDiverged({ processId, key, expected: entry.operation, actual: operation }))
-      }),
+    enter,
+    recorded: (key, operation) => {
+      const entry = entries.get(key)
+      if (entry === undefined && !dropped.has(key)) return Either.right(undefined)
+      visited.add(key)
+      return entry === undefined || entry.operation === operation
+        ? Either.right(entry)
+        : Either.left(new ReplayDiverged({ processId, key, expected: entry.operation, actual: operation }))
+    },
     isDropped: (key) => dropped.has(key),
     hasMore: () => unasked().length > 0,
     keep: (key, operation, outcome) => {
@@ -265,7 +268,7 @@ export const make = (activation: Activation): Journal => {
     write,
     observe: ({ before, row: after, events, lifecycle }) => {
       latest = Math.max(latest, after.sequence)
-      if (!isLoaded || after.sequence <= seen) return
+      if (!(isLoaded || isFirst) || after.sequence <= seen) return
       if ((before?.sequence ?? 0) === seen) {
         seen = after.sequence
         return take(events.map((event, index): Decoded => [event, lifecycle[index]]))
@@ -274,9 +277,18 @@ export const make = (activation: Activation): Journal => {
       activation.services.fork(Effect.ignore(insisting(catchUp)))
     },
     refresh: Effect.flatMap(activation.services.readRow(processId), (present) => learn(present?.sequence ?? 0)),
-    scope: (name, effect) => exclusively("scope", name, (key) => Effect.locally(effect, scopePath, `${key}/`)),
+    scope: (name, effect) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.withFiberRuntime((fiber) =>
+          Either.match(enter(fiber, "scope", name), {
+            onLeft: Effect.fail,
+            onRight: ({ key, leave }) =>
+              Effect.ensuring(restore(Effect.locally(effect, scopePath, `${key}/`)), Effect.sync(leave))
+          })
+        )
+      ),
     path: Effect.map(FiberRef.get(scopePath), (path) => path.replace(/#1\//g, "/").replace(/#(\d+)\//g, ":$1/")),
-    inside: (step, effect) => Effect.locally(effect, runningStep, { processId, step }),
+    inside: (step, effect) => Effect.zipRight(FiberRef.set(runningStep, { processId, step }), effect),
     settle: Effect.suspend(() => {
       const entry = unasked().find(({ key }) => !dropped.has(key))
       return entry === undefined

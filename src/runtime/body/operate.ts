@@ -7,7 +7,10 @@
  * the body lets go of it meanwhile ─► dropped, and journaled as that
  * ```
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import type { ReplayDiverged } from "../../model/errors.ts"
 import { LeaseLost, OutsideProcess } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
@@ -77,7 +80,7 @@ export interface Operate {
 
 /** Makes what performs the operations of an activation. */
 export const make = (activation: Activation, journal: Journal): Operate => {
-  const { ends } = activation
+  const { ends, slot } = activation
   const store = activation.services.writes
 
   /** Whether the body itself interrupts an operation: its host does not. */
@@ -118,52 +121,62 @@ export const make = (activation: Activation, journal: Journal): Operate => {
     name: string,
     how: Operation<A, E, R>
   ): Effect.Effect<A, E | LeaseLost | ReplayDiverged | Misplaced, R> =>
-    journal.exclusively(operation, name, (key) =>
-      ends.during(
-        key,
-        Effect.uninterruptibleMask((restore) =>
-          Effect.flatMap(journal.recorded(key, operation), (entry) => {
-            // The body lets go of it again.
-            if (journal.isDropped(key)) return Effect.onInterrupt(restore(Effect.never), () => drop(key, undefined))
-            let performed: Performed | undefined
-            let own: boolean | undefined
-            const onInterrupted = (): void => {
-              own ??= isOwn()
-            }
-            const waiting = (waitKey: string): Performed => ({
-              source: `wait ${waitKey}`,
-              wait: { waitKey, ...(how.signal === undefined ? {} : { signal: how.signal }) }
-            })
-            const answered = (from: Performed) => {
-              performed = from
-              // An interruption may come before it waits: later ends must not wait for it then.
-              return Effect.ensuring(
-                restore(ends.next(from.source, how.takeUp, from.onWaiting)),
-                Effect.sync(() => from.onWaiting?.())
-              )
-            }
-            const letGo = <B, F, S>(effect: Effect.Effect<B, F, S>): Effect.Effect<B, F, S> =>
-              Effect.onInterrupt(effect, () => drop(key, performed?.wait, own))
-            const waitKey = waitKeyOf(entry)
-            if (waitKey !== undefined) return letGo(answered(waiting(waitKey)))
-            if (entry !== undefined) return letGo(answered({ source: `recorded ${key}` }))
-            if (how.source !== undefined && ends.has(how.source)) return letGo(answered({ source: how.source }))
-            // What a finaliser did here would be in the journal of an activation that has nothing to clean up.
-            if (stateOf(activation) === "leaving") return Effect.interrupt
-            return letGo(
-              Effect.zipRight(
-                restore(ends.caughtUp),
-                Effect.flatMap(
-                  Effect.suspend(() =>
-                    how.perform(key, { restore, waiting, onInterrupted, record: record(key, operation) })
-                  ),
-                  answered
-                )
-              )
-            )
-          })
+    // One region and one finaliser for all that an operation needs: a body has thousands of them.
+    Effect.uninterruptibleMask((restore) =>
+      Effect.withFiberRuntime((fiber) => {
+        const place = journal.enter(fiber, operation, name)
+        if (Either.isLeft(place)) return Effect.fail(place.left)
+        const { key, leave } = place.right
+        ends.enter(key)
+        let hasBegun = false
+        let performed: Performed | undefined
+        let own: boolean | undefined
+        const waiting = (waitKey: string): Performed => ({
+          source: `wait ${waitKey}`,
+          wait: { waitKey, ...(how.signal === undefined ? {} : { signal: how.signal }) }
+        })
+        const performing: Performing = {
+          restore,
+          waiting,
+          onInterrupted: () => {
+            own ??= isOwn()
+          },
+          record: record(key, operation)
+        }
+        const answered = (from: Performed): Effect.Effect<A, E, R> => {
+          performed = from
+          return restore(ends.next(from.source, how.takeUp, from.onWaiting))
+        }
+        const perform = Effect.suspend(() => Effect.flatMap(how.perform(key, performing), answered))
+        const begin = Effect.suspend((): Effect.Effect<A, E | LeaseLost | ReplayDiverged, R> => {
+          hasBegun = true
+          const recorded = journal.recorded(key, operation)
+          if (Either.isLeft(recorded)) return Effect.fail(recorded.left)
+          // The body lets go of it again.
+          if (journal.isDropped(key)) return restore(Effect.never)
+          const entry = recorded.right
+          const waitKey = waitKeyOf(entry)
+          if (waitKey !== undefined) return answered(waiting(waitKey))
+          if (entry !== undefined) return answered({ source: `recorded ${key}` })
+          if (how.source !== undefined && ends.has(how.source)) return answered({ source: how.source })
+          // What a finaliser did here would be in the journal of an activation that has nothing to clean up.
+          if (stateOf(activation) === "leaving") return Effect.interrupt
+          return ends.isCaughtUp() ? perform : Effect.zipRight(restore(ends.caughtUp), perform)
+        })
+        const ended = (): void => {
+          ends.leave(key)
+          leave()
+        }
+        return Effect.onExit(
+          slot.held() ? begin : Effect.zipRight(restore(slot.takeBack), begin),
+          (exit): Effect.Effect<void> => {
+            // An interruption may come before it waits: later ends must not wait for it then.
+            performed?.onWaiting?.()
+            if (!hasBegun || Exit.isSuccess(exit) || !Cause.isInterruptedOnly(exit.cause)) return Effect.sync(ended)
+            return Effect.ensuring(drop(key, performed?.wait, own), Effect.sync(ended))
+          }
         )
-      )
+      })
     )
 
   const once = <A, E, B, F extends RuntimeError>(

@@ -72,19 +72,27 @@ export const hold = (slots: Slots): HeldSlot => {
     held = false
     slots.release()
   }
+  const waited = gate.withPermits(1)(
+    Effect.suspend(() =>
+      held || closed
+        ? Effect.void
+        : Effect.map(slots.take, () => {
+            // It may have ended, or another branch have found a free slot, in between.
+            if (held || closed) slots.release()
+            else held = true
+          })
+    )
+  )
   return {
     held: () => held || closed,
     letGo,
-    takeBack: gate.withPermits(1)(
-      Effect.suspend(() =>
-        held || closed
-          ? Effect.void
-          : Effect.map(slots.take, () => {
-              if (closed) slots.release()
-              else held = true
-            })
-      )
-    ),
+    takeBack: Effect.suspend(() => {
+      if (held || closed || slots.tryTake()) {
+        held ||= !closed
+        return Effect.void
+      }
+      return waited
+    }),
     release: () => {
       // A branch that still waits although its body has ended needs no slot any more.
       closed = true
