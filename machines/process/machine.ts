@@ -18,10 +18,16 @@ import {
   closeWait,
   end,
   lifecycle,
+  note,
   noteAbandonRequest,
+  noteAction,
   noteCancelRequest,
+  noteChildEnd,
   noteExternalRef,
   noteFirstStart,
+  noteInput,
+  noteSent,
+  noteTransition,
   openWait,
   returnSignal,
   touch
@@ -59,8 +65,21 @@ export const processMachine = lifecycle.createMachine({
     },
     "process.cancel_requested": { actions: touch },
     "process.signal_returned": { actions: returnSignal },
-    "process.child_ended": { actions: touch },
-    "process.noted": { actions: touch }
+    "process.child_ended": { actions: noteChildEnd },
+    "process.noted": { actions: note },
+    "machine.transitioned": [
+      {
+        guard: {
+          type: "asksForWork",
+          params: ({ event: { step } }) => ({ effects: step.effects, end: step.end !== undefined })
+        },
+        actions: [noteTransition, lookHere]
+      },
+      { actions: noteTransition }
+    ],
+    "machine.input": { actions: noteInput },
+    "machine.sent": { actions: noteSent },
+    "machine.acted": { actions: noteAction }
   },
   states: {
     running: {
@@ -115,7 +134,7 @@ export const processMachine = lifecycle.createMachine({
                     "It left memory because all it does is wait; the end of a wait or of a child makes it work again.",
                   on: {
                     "process.resumed": { target: "suspended", actions: [touch, lookHere] },
-                    "process.child_ended": { target: "suspended", actions: [touch, lookHere] },
+                    "process.child_ended": { target: "suspended", actions: [noteChildEnd, lookHere] },
                     "process.cancel_requested": { actions: lookHere }
                   }
                 }

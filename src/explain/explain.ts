@@ -258,11 +258,18 @@ const senders: Readonly<Record<LifecycleType, (row: ProcessRow) => ReadonlyArray
   "process.abandon_requested": () => ["operator"],
   "process.external_ref_set": () => ["owner", "external_system"],
   "process.wake_target_cleared": () => ["host"],
+  "machine.transitioned": (row) => whereChart(row, "owner"),
+  "machine.input": (row) => whereChart(row, "timer"),
+  "machine.sent": (row) => whereChart(row, "timer"),
+  "machine.acted": (row) => whereChart(row, "owner"),
   "process.completed": (row) => enders(row),
   "process.failed": (row) => [...enders(row), ...(isExternal(row) ? [] : (["sweep"] as const))],
   "process.cancelled": (row) => [...enders(row), ...(isExternal(row) ? [] : (["sweep"] as const))],
   "process.abandoned": (row) => (isExternal(row) ? ["sweep", "operator"] : ["owner", "sweep"])
 }
+
+const whereChart = ({ snapshot: { context } }: ProcessRow, sender: Sender): ReadonlyArray<Sender> =>
+  context.chart === undefined ? [] : [sender]
 
 const lifecycleEvents = Object.keys(senders) as ReadonlyArray<LifecycleType> // the table has no other keys
 

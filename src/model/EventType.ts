@@ -131,7 +131,11 @@ export const reservedEventTypes: ReadonlySet<string> = new Set([
   "process.child_ended",
   "process.abandon_requested",
   "process.external_ref_set",
-  "process.wake_target_cleared"
+  "process.wake_target_cleared",
+  "machine.transitioned",
+  "machine.input",
+  "machine.sent",
+  "machine.acted"
 ])
 
 /**

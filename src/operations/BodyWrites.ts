@@ -19,12 +19,12 @@ import type { ExecutionReads } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
+import * as Chart from "./decisions/chart.ts"
 import * as Children from "./decisions/children.ts"
 import * as Completion from "./decisions/completion.ts"
 import type { Awaited, Draft, Waited } from "./decisions/execution.ts"
 import * as Execution from "./decisions/execution.ts"
 import type { DroppedWait } from "./decisions/waits.ts"
-import * as Waits from "./decisions/waits.ts"
 
 /** The writes and reads behind a body's context. */
 export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
@@ -172,7 +172,7 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
                 )
               })
         }),
-      fireTimers: (id) => Effect.asVoid(store.transact({ lock: [id] }, Waits.fire(id)))
+      fireTimers: (id) => Effect.asVoid(store.transact({ lock: [id] }, Chart.fireTimers(id)))
     })
   }
 )

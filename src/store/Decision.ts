@@ -67,6 +67,8 @@ export interface View extends ChildView {
   readonly replayed: (id: ProcessId, key: string) => ProcessEvent | undefined
   /** The first event of a type after a sequence. */
   readonly firstEventAfter: (id: ProcessId, eventType: string, sequence: number) => ProcessEvent | undefined
+  /** The first event after a sequence that a chart takes: a signal, the end of a child, or an input of its own. */
+  readonly nextChartInput: (id: ProcessId, sequence: number) => ProcessEvent | undefined
   readonly grant: (scopeId: SessionScopeId, id: ProcessId) => HandleGrant | undefined
   readonly grantsOf: (id: ProcessId) => ReadonlyArray<HandleGrant>
   /** Every grant of the plan's session, of all its frames. */

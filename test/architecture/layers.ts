@@ -38,7 +38,13 @@ export const layers: ReadonlyArray<Layer> = [
 export const layerOf = (path: string): Layer | undefined => layers.find(({ folder }) => path.startsWith(`${folder}/`))
 
 /** What is published under `holdfast` and its subpaths: these files list modules, and no module imports them. */
-export const entries: ReadonlyArray<string> = ["src/index.ts", "src/model.ts", "src/operations.ts", "src/store.ts"]
+export const entries: ReadonlyArray<string> = [
+  "src/engine.ts",
+  "src/index.ts",
+  "src/model.ts",
+  "src/operations.ts",
+  "src/store.ts"
+]
 
 /** The files of `src` that lie in no layer and are no entry. */
 export const unlayered = (paths: ReadonlyArray<string>): ReadonlyArray<string> =>

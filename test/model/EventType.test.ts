@@ -142,6 +142,10 @@ describe("the types every process has", () => {
 
   it("are none of those that only the runtime appends", () => {
     assert.deepStrictEqual([...EventType.reservedEventTypes].sort(), [
+      "machine.acted",
+      "machine.input",
+      "machine.sent",
+      "machine.transitioned",
       "process.abandon_requested",
       "process.child_ended",
       "process.external_ref_set",

@@ -5,6 +5,7 @@
  * takes the lease away in it, whichever operation appended it.
  */
 
+import { hasWork } from "../../../machines/chart/state.ts"
 import { advance, isDormant, isStarted } from "../../../machines/process/lifecycle.ts"
 import { dueAtMs } from "../../../machines/recovery.ts"
 import type { Fact } from "../../model/facts.ts"
@@ -122,6 +123,7 @@ const dueOf = (base: Base, snapshot: ProcessRow["snapshot"], nowMs: number): num
     started: isStarted(snapshot),
     waiting: snapshot.context.waits.length > 0,
     dormant: !isStarted(snapshot) || isDormant(snapshot),
+    ...(snapshot.context.chart === undefined ? {} : { chart: hasWork(snapshot.context.chart) ? "busy" : "at_rest" }),
     cancelRequested: snapshot.context.cancelRequest !== undefined,
     abandonRequested: snapshot.context.abandonRequest !== undefined,
     ...(base.registration.startAtMs === undefined ? {} : { startAtMs: base.registration.startAtMs }),

@@ -107,7 +107,7 @@ type Outcome =
  * Runs an effect to its end. It is interrupted where it can be: what cannot be interrupted keeps its outcome. So its fiber is
  * no child of the body's: an interruption would reach it at once.
  */
-const outcomeOf = <A, E, R>(
+export const outcomeOf = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   { restore, onInterrupted }: Pick<Performing, "restore" | "onInterrupted">,
   abort: AbortController | undefined

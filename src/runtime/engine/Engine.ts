@@ -12,7 +12,9 @@ import { coreEventTypes, fixed } from "../../model/EventType.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessIdentity, Registration } from "../../model/Registration.ts"
+import type { Chart } from "../../operations/decisions/chartDraft.ts"
 import * as Arguments from "../arguments.ts"
+import type { ChartBody } from "../body/chart.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import * as Outcomes from "./outcomes.ts"
 import type { AnySignal, EventDefinition } from "./Signal.ts"
@@ -36,6 +38,11 @@ export interface Runnable<R> {
    * Fails with `InputInvalid`: the process is not registered.
    */
   readonly admit: (payload: unknown) => Effect.Effect<ProcessIdentity, InputInvalid>
+  /** The chart that is its body, in place of code, and what performs its actions. */
+  readonly chart?: Chart
+  readonly body?: ChartBody<R>
+  /** Engines that it needs beside it: the host has them, too. */
+  readonly parts?: ReadonlyArray<Runnable<R>>
   /** Decodes a stored payload. Fails with `InputInvalid`: the row stays as it is. */
   readonly prepare: (payload: unknown) => Effect.Effect<Body<R>, InputInvalid>
 }

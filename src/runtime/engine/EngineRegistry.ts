@@ -14,7 +14,9 @@ import { messageOf } from "../../model/Failure.ts"
 import { copyOf } from "../../model/json.ts"
 import type { ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
+import type { ChartOf } from "../../operations/decisions/chartDraft.ts"
 import * as Arguments from "../arguments.ts"
+import type { ChartBody } from "../body/chart.ts"
 import type { ProjectionsService } from "../HostServices.ts"
 import { Projections } from "../HostServices.ts"
 import type { Body, Runnable } from "./Engine.ts"
@@ -26,6 +28,8 @@ import type { RunnableTool } from "./Tool.ts"
 /** A body that is ready to run, and what its engine says of it. Units: milliseconds. */
 export interface Ready {
   readonly run: Body<never>
+  /** What performs the actions of the chart that is its body, in place of `run`. */
+  readonly chart?: ChartBody<never> | undefined
   readonly passivateAfterMs?: number | undefined
 }
 
@@ -57,6 +61,9 @@ export class Engines extends Context.Tag("holdfast/runtime/Engines")<
      */
     readonly admit: (registration: Registration) => Effect.Effect<ProcessIdentity, EngineMissing | InputInvalid>
 
+    /** The chart that is the body of a process, where this host has it. */
+    readonly chartOf: ChartOf
+
     /** The kinds that may not take all slots of the host. */
     readonly limits: ReadonlyArray<Limit>
 
@@ -84,7 +91,7 @@ export const layer = <R>(
     Engines,
     Effect.gen(function* () {
       const { tools = [], sessions } = more
-      yield* Arguments.refusing(() => Effect.succeed(checkAll(engines, tools, sessions)))
+      yield* Arguments.refusing(() => Effect.succeed(check(engines, tools, sessions)))
       const projections = yield* Projections
       const runners = new Map<string, Runner<R>>()
       const add = (field: string, name: string, runner: Runner<R>) =>
@@ -97,7 +104,8 @@ export const layer = <R>(
           }
           runners.set(name, runner)
         })
-      for (const engine of engines) yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
+      for (const engine of withParts(engines))
+        yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
       for (const tool of tools) yield* add("tools", `tool:${tool.id}`, ofTool(tool, projections))
       if (sessions !== undefined) yield* add("sessions", sessionTurns, ofSessions(sessions))
       runners.set(notHere, nothingToRun)
@@ -106,9 +114,9 @@ export const layer = <R>(
       // A body has a fiber of its own: what it is given need never be taken back.
       const provided = FiberRef.update(FiberRef.currentContext, (before) => Context.merge(before, context))
       const provide =
-        (body: Body<R>): Body<never> =>
-        (execution) =>
-          Effect.zipRight(provided, body(execution) as ReturnType<Body<never>>) // R is in the fiber's context now
+        <Given, A, E>(body: (given: Given) => Effect.Effect<A, E, R>): ((given: Given) => Effect.Effect<A, E>) =>
+        (given) =>
+          Effect.zipRight(provided, body(given) as Effect.Effect<A, E>) // R is in the fiber's context now
       const find = (registration: Registration): Effect.Effect<Runner<R>, EngineMissing | InputInvalid> => {
         if (registration.disposition === "externally_owned") return Effect.fail(mustNotRun)
         const runner = runners.get(runnerNameOf(registration))
@@ -135,6 +143,7 @@ export const layer = <R>(
           Effect.flatMap(find(registration), (runner) =>
             Effect.map(runner.prepare(registration.input), (body) => ({
               run: provide(body),
+              ...(runner.body === undefined ? {} : { chart: provide(runner.body) }),
               passivateAfterMs: runner.passivateAfterMs
             }))
           ),
@@ -147,6 +156,7 @@ export const layer = <R>(
                   runner.admit?.(registration) ?? Effect.succeed(registration.identity)
                 )
               ),
+        chartOf: chartsOf(engines),
         limits: [...runners].flatMap(([name, { concurrency }]) =>
           concurrency === undefined ? [] : [{ name, concurrency }]
         ),
@@ -158,8 +168,15 @@ export const layer = <R>(
     })
   )
 
-/** Engines, tools and runners are known by what they have, whichever copy of the library declared them. */
-const checkAll = (engines: ReadonlyArray<object>, tools: ReadonlyArray<object>, sessions: object | undefined): void => {
+/**
+ * Checks what a host can run. Engines, tools and runners are known by what they have, whichever copy of the library declared
+ * them. Throws `InputInvalid`.
+ */
+export const check = (
+  engines: ReadonlyArray<object>,
+  tools: ReadonlyArray<object>,
+  sessions: object | undefined
+): void => {
   Arguments.list("engines", engines, (field, engine) =>
     Arguments.like(field, "an engine, as Engine.make declares it", engine, {
       kind: "string",
@@ -182,8 +199,36 @@ const checkAll = (engines: ReadonlyArray<object>, tools: ReadonlyArray<object>, 
   Arguments.like("sessions", "a runner of sessions", sessions, runner)
 }
 
+/** Engines with those that they need beside them, which are given once however many need them. */
+const withParts = <R>(engines: ReadonlyArray<Runnable<R>>): ReadonlyArray<Runnable<R>> => {
+  const given = new Set(engines)
+  const needed = new Set<Runnable<R>>()
+  const add = ({ parts = [] }: Runnable<R>): void => {
+    for (const part of parts) {
+      if (given.has(part) || needed.has(part)) continue
+      needed.add(part)
+      add(part)
+    }
+  }
+  for (const engine of engines) add(engine)
+  return [...engines, ...needed]
+}
+
+/** Finds the chart of a process among engines. */
+export const chartsOf = <R>(engines: ReadonlyArray<Runnable<R>>): ChartOf => {
+  const charts = new Map(
+    withParts(engines).flatMap(({ kind, version, chart }) =>
+      chart === undefined ? [] : [[nameOf(kind, version), chart] as const]
+    )
+  )
+  return (registration) => {
+    if (charts.size === 0 || registration.input._tag !== "Engine") return undefined
+    return charts.get(runnerNameOf(registration))
+  }
+}
+
 /** What runs the processes of one name. */
-interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs"> {
+interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs" | "body"> {
   readonly concurrency?: number | undefined
   readonly prepare: (input: ProcessInput) => Effect.Effect<Body<R>, InputInvalid>
   /** @default every registration is admitted under its own identity */
@@ -210,6 +255,7 @@ const runnerNameOf = (registration: Registration): string => {
 const ofEngine = <R>(engine: Runnable<R>): Runner<R> => ({
   concurrency: engine.concurrency,
   passivateAfterMs: engine.passivateAfterMs,
+  ...(engine.body === undefined ? {} : { body: engine.body }),
   prepare: (input) => (input._tag === "Engine" ? engine.prepare(input.payload) : Effect.fail(otherInput)),
   admit: ({ input }) => (input._tag === "Engine" ? engine.admit(input.payload) : Effect.fail(otherInput))
 })

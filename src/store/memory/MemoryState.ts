@@ -1,6 +1,7 @@
 /**
  * What a store in memory holds, and how changes get into it. One JavaScript turn is its transaction.
  */
+import { isChartInput } from "../../model/facts.ts"
 import type { HandleGrant } from "../../model/Handle.ts"
 import type { EnvironmentRef, ProcessId } from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
@@ -56,6 +57,8 @@ export const viewOf = (state: MemoryState, plan: Plan, nowMs: number): View => (
   row: (id) => state.rows.get(id),
   tombstone: (id) => state.tombstones.get(id),
   replayed: (id, key) => state.replays.get(id)?.get(key),
+  nextChartInput: (id, sequence) =>
+    state.logs.get(id)?.find((event) => event.sequence > sequence && isChartInput(event.eventType)),
   firstEventAfter: (id, eventType, sequence) =>
     state.logs.get(id)?.find((event) => event.sequence > sequence && event.eventType === eventType),
   grant: (scopeId, id) => state.grants.get(grantKey(scopeId, id)),

@@ -286,6 +286,10 @@ const viewsOf =
       const stored = load(id)
       return stored && eventAt(id, sql.firstEventAfter.get(stored.pk, eventType, sequence))
     },
+    nextChartInput: (id, sequence) => {
+      const stored = load(id)
+      return stored && eventAt(id, sql.nextChartInput.get(stored.pk, sequence))
+    },
     grant: (scopeId, id) => grants(sql.grant.all(scopeId, id))[0],
     grantsOf: (id) => grants(sql.grantsOf.all(id)),
     sessionGrants: () => (plan.session === undefined ? [] : grants(sql.sessionGrants.all(plan.session))),

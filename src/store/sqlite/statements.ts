@@ -3,6 +3,7 @@
  */
 
 import type { Database, Statement } from "better-sqlite3"
+import { chartInputTypes } from "../../model/facts.ts"
 import * as Columns from "./columns.ts"
 
 /** Reads close requests, on any connection. */
@@ -56,6 +57,9 @@ export const texts = {
   eventTypes: "SELECT body FROM event_types WHERE hash = ?",
   events: `${Columns.selectEvents} WHERE pk = ? ORDER BY sequence`,
   replayed: `${Columns.selectEvents} WHERE pk = ? AND replay_key = ?`,
+  nextChartInput: `${Columns.selectEvents} WHERE pk = ? AND sequence > ?
+    AND (event_type IN (${chartInputTypes.map((type) => `'${type}'`).join(", ")}) OR event_type GLOB 'signal.*')
+    ORDER BY sequence LIMIT 1`,
   firstEventAfter: `${Columns.selectEvents} WHERE pk = ? AND event_type = ? AND sequence > ? ORDER BY sequence LIMIT 1`,
   tombstone: Columns.selectTombstone,
   grant: `${Columns.selectGrants} WHERE scope_id = ? AND process.process_id = ?`,
