@@ -41,6 +41,8 @@ import * as Supervisor from "../supervision/Supervisor.ts"
 import { TimerDriver } from "../supervision/TimerDriver.ts"
 import { WakeDriver } from "../supervision/WakeDriver.ts"
 
+export type { TreeNode } from "../supervision/Supervisor.ts"
+
 /** The state of a host. */
 export type HostState = "starting" | "running" | "stopping" | "failing" | "stopped" | "failed"
 

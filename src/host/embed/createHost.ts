@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The same host for programs that do not use Effect: Promises, AbortSignals and async iterables, with the same types.
  *
