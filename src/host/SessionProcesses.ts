@@ -204,7 +204,11 @@ export const layer: Layer.Layer<
       startToolCall: (sessionId, call, caller) => {
         const provenance = { originator: Origins.spawnProvenanceOf(caller).originator }
         const input = { _tag: "ToolCall", call } as const
-        const registration = Registrations.make(processId(call.callId), input, "rerunnable", provenance)
+        const eventTypes = engines.eventTypesOf(call)
+        const registration = {
+          ...Registrations.make(processId(call.callId), input, "rerunnable", provenance),
+          ...(eventTypes === undefined ? {} : { eventTypes })
+        }
         return start(sessionId, registration, caller, { kind: "tool", label: call.toolName })
       },
       startVerbatim: (request) =>

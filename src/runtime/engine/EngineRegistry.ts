@@ -12,7 +12,7 @@ import * as Output from "../../model/AwaitOutput.ts"
 import { EngineMissing, InputInvalid } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
 import { copyOf } from "../../model/json.ts"
-import type { ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
+import type { PreparedToolCall, ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
 import * as Arguments from "../arguments.ts"
 import type { ProjectionsService } from "../HostServices.ts"
@@ -56,6 +56,9 @@ export class Engines extends Context.Tag("holdfast/runtime/Engines")<
      * not registered. Work that is not run here is not judged.
      */
     readonly admit: (registration: Registration) => Effect.Effect<ProcessIdentity, EngineMissing | InputInvalid>
+
+    /** What the tool of a call declares that it appends; `undefined` where it declares nothing, or is not here. */
+    readonly eventTypesOf: (call: PreparedToolCall) => Registration["eventTypes"] | undefined
 
     /** The kinds that may not take all slots of the host. */
     readonly limits: ReadonlyArray<Limit>
@@ -147,6 +150,7 @@ export const layer = <R>(
                   runner.admit?.(registration) ?? Effect.succeed(registration.identity)
                 )
               ),
+        eventTypesOf: ({ toolId }) => runners.get(`tool:${toolId}`)?.eventTypes,
         limits: [...runners].flatMap(([name, { concurrency }]) =>
           concurrency === undefined ? [] : [{ name, concurrency }]
         ),
@@ -185,6 +189,7 @@ const checkAll = (engines: ReadonlyArray<object>, tools: ReadonlyArray<object>, 
 /** What runs the processes of one name. */
 interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs"> {
   readonly concurrency?: number | undefined
+  readonly eventTypes?: Registration["eventTypes"] | undefined
   readonly prepare: (input: ProcessInput) => Effect.Effect<Body<R>, InputInvalid>
   /** @default every registration is admitted under its own identity */
   readonly admit?: (registration: Registration) => Effect.Effect<ProcessIdentity, InputInvalid>
@@ -216,6 +221,7 @@ const ofEngine = <R>(engine: Runnable<R>): Runner<R> => ({
 
 const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): Runner<R> => ({
   concurrency: tool.concurrency,
+  eventTypes: tool.eventTypes,
   prepare: (input) => {
     if (input._tag !== "ToolCall") return Effect.fail(otherInput)
     const call = copyOf(input.call)
