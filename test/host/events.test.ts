@@ -8,10 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
 import type { HostEvent } from "../../src/host/Host.ts"
 import { Host } from "../../src/host/Host.ts"
 import * as HostEvents from "../../src/host/HostEvents.ts"
 import { Processes } from "../../src/host/Processes.ts"
+import { StoreError } from "../../src/model/errors.ts"
 import type { ProcessId } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"
 import type { ProcessRecord } from "../../src/model/ProcessRecord.ts"
@@ -129,6 +131,32 @@ describe("the events of a host", () => {
       ])
       yield* Fiber.interrupt(reader)
       assert.strictEqual(changes.size(), 0, "a reader that has left is forgotten")
+    })
+  )
+
+  it.effect("ask it again once a store that could not be read is back", () =>
+    Effect.gen(function* () {
+      const changes = Listeners.make<ProcessId>()
+      const seen: Array<HostEvent> = []
+      let fails = true
+      const outage = new StoreError({ operation: "find", reason: "busy", written: "no", detail: "it is out" })
+      const store = {
+        find: () => Effect.suspend(() => (fails ? Effect.fail(outage) : Effect.succeed({ _tag: "Absent" as const })))
+      }
+      const reader = yield* Effect.fork(
+        Stream.runForEach(HostEvents.make(store, { listen: changes.subscribe }), (event) =>
+          Effect.sync(() => void seen.push(event))
+        )
+      )
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(seen.length, 1)
+      changes.publish(processId("a"))
+      yield* TestClock.adjust("500 millis")
+      assert.strictEqual(seen.length, 1)
+      fails = false
+      yield* TestClock.adjust("1 seconds")
+      assert.deepStrictEqual(seen, [{ _tag: "Resync" }, { _tag: "Resync" }])
+      yield* Fiber.interrupt(reader)
     })
   )
 
