@@ -236,6 +236,13 @@ export class ProcessNotVisible extends failure<ProcessNotVisible>()("ProcessNotV
   }
 }
 
+/** The host judged a cancel that a session asked for, and refused it. */
+export class CancelRefused extends failure<CancelRefused>()("CancelRefused", { processId, problem: Schema.String }) {
+  override get message(): string {
+    return `this host does not cancel \`${this.processId}\`: ${this.problem}`
+  }
+}
+
 /** The key of a durable promise was not made here, or was changed since. */
 export class PromiseUnknown extends failure<PromiseUnknown>()("PromiseUnknown", { keyId: Schema.String }) {
   override get message(): string {
@@ -383,9 +390,8 @@ export class WaitTimedOut extends failure<WaitTimedOut>()("WaitTimedOut", { proc
 }
 
 /**
- * The body whose context this is has ended: code that kept the context runs outside of the process. Nothing was done.
- *
- * What a body begins it awaits, or it ends with the body. What is to go on is a process of its own.
+ * The body whose context this is has ended: code that kept the context runs outside of the process. Nothing was done. What a
+ * body begins it awaits, or it ends with the body. What is to go on is a process of its own.
  */
 export class OutsideProcess extends failure<OutsideProcess>()("OutsideProcess", { processId }) {
   override get message(): string {

@@ -187,7 +187,11 @@ const barrels: Rule = {
 
 const extensions = onNodes("relative imports end in .ts", isScript, (node) => {
   const target = importedBy(node)
-  return target?.startsWith(".") === true && !target.endsWith(".ts") ? `imports ${target} without .ts` : undefined
+  // What the build packs has no source.
+  const isBuilt = target !== undefined && /\/packed\/\w+\.js$/.test(target)
+  return target?.startsWith(".") === true && !target.endsWith(".ts") && !isBuilt
+    ? `imports ${target} without .ts`
+    : undefined
 })
 
 const effectByModule = onNodes("Effect is imported by module", isScript, (node) => {

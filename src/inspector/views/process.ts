@@ -7,8 +7,7 @@ import { processMachine } from "../../../machines/process/machine.ts"
 import * as Step from "../../../machines/xstate/step.ts"
 import type { Redact } from "../../explain/redaction.ts"
 import { redactContext, redactEvent, redactRecord } from "../../explain/redaction.ts"
-import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
-import { InputInvalid } from "../../model/errors.ts"
+import type { InputInvalid, ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { signalNameOf } from "../../model/ids.ts"
@@ -18,8 +17,9 @@ import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import { wire } from "../../model/wire.ts"
 import { existingRow } from "../../operations/existing.ts"
+import * as States from "../../operations/stateAt.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
-import type { ProcessStore } from "../../store/ProcessStore.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
 import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
 import { childrenOf, rowView } from "./list.ts"
@@ -93,25 +93,15 @@ export const stateAt = (
   redact: Redact
 ): Effect.Effect<MomentView, Hidden | InputInvalid> =>
   Effect.gen(function* () {
-    const { base, sequence: last } = yield* existingRow(store, id)
-    if (!Number.isSafeInteger(sequence) || sequence < 0 || sequence > last) {
-      return yield* new InputInvalid({ field: "sequence", problem: `must be a whole number from 0 to ${last}` })
-    }
-    // The log has no gaps, so its first `sequence` events are the prefix.
-    const log = sequence === 0 ? [] : yield* store.eventsAfter(id, 0, sequence)
-    const event = log.at(-1)
-    const before = ProcessRecord.fold(base, log.slice(0, -1))
-    const step =
-      event === undefined
-        ? { snapshot: before, commands: [] }
-        : Step.advance(processMachine, before, lifecycleEventOf(event))
-    const { snapshot, commands } = step
+    const moment = yield* Effect.provideService(States.stateAt(id, sequence), ProcessStore, store)
+    const { event, record, snapshot, before } = moment
+    const commands = event === undefined ? [] : Step.advance(processMachine, before, lifecycleEventOf(event)).commands
     const active = activeStates(processMachine, snapshot.value)
     const type = event === undefined ? undefined : lifecycleEventOf(event).type
     return {
       sequence,
       event: event === undefined ? null : eventView(event, redact),
-      record: redactRecord(ProcessRecord.make(base, snapshot), redact),
+      record: redactRecord(record, redact),
       machine: processMachine.id,
       active,
       taken:

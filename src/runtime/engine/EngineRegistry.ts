@@ -12,7 +12,7 @@ import * as Output from "../../model/AwaitOutput.ts"
 import { EngineMissing, InputInvalid } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
 import { copyOf } from "../../model/json.ts"
-import type { ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
+import type { PreparedToolCall, ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
 import type { ChartOf } from "../../operations/decisions/chartDraft.ts"
 import * as Arguments from "../arguments.ts"
@@ -63,6 +63,9 @@ export class Engines extends Context.Tag("holdfast/runtime/Engines")<
 
     /** The chart that is the body of a process, where this host has it. */
     readonly chartOf: ChartOf
+
+    /** What the tool of a call declares that it appends; `undefined` where it declares nothing, or is not here. */
+    readonly eventTypesOf: (call: PreparedToolCall) => Registration["eventTypes"] | undefined
 
     /** The kinds that may not take all slots of the host. */
     readonly limits: ReadonlyArray<Limit>
@@ -157,6 +160,7 @@ export const layer = <R>(
                 )
               ),
         chartOf: chartsOf(engines),
+        eventTypesOf: ({ toolId }) => runners.get(`tool:${toolId}`)?.eventTypes,
         limits: [...runners].flatMap(([name, { concurrency }]) =>
           concurrency === undefined ? [] : [{ name, concurrency }]
         ),
@@ -230,6 +234,7 @@ export const chartsOf = <R>(engines: ReadonlyArray<Runnable<R>>): ChartOf => {
 /** What runs the processes of one name. */
 interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs" | "body"> {
   readonly concurrency?: number | undefined
+  readonly eventTypes?: Registration["eventTypes"] | undefined
   readonly prepare: (input: ProcessInput) => Effect.Effect<Body<R>, InputInvalid>
   /** @default every registration is admitted under its own identity */
   readonly admit?: (registration: Registration) => Effect.Effect<ProcessIdentity, InputInvalid>
@@ -262,6 +267,7 @@ const ofEngine = <R>(engine: Runnable<R>): Runner<R> => ({
 
 const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): Runner<R> => ({
   concurrency: tool.concurrency,
+  eventTypes: tool.eventTypes,
   prepare: (input) => {
     if (input._tag !== "ToolCall") return Effect.fail(otherInput)
     const call = copyOf(input.call)
