@@ -39,7 +39,7 @@ export interface Limit {
 export class Engines extends Context.Tag("holdfast/runtime/Engines")<
   Engines,
   {
-    /** Whether this host has what a process asks for: its engine in its version, its tool, sessions. */
+    /** Whether this host has what a process asks for: its engine in its version or one that accepts it, its tool, sessions. */
     readonly has: (registration: Registration) => boolean
 
     /**
@@ -74,7 +74,7 @@ export interface MoreToRun<R> {
 /**
  * Registers what a host can run; the layer requires the union of what that requires.
  *
- * Fails with `InputInvalid` for a name given twice, or a concurrency that is no count.
+ * Fails with `InputInvalid` for a name given twice, a version that two engines accept, or a concurrency that is no count.
  */
 export const layer = <R>(
   engines: ReadonlyArray<Runnable<R>>,
@@ -87,6 +87,8 @@ export const layer = <R>(
       yield* Arguments.refusing(() => Effect.succeed(checkAll(engines, tools, sessions)))
       const projections = yield* Projections
       const runners = new Map<string, Runner<R>>()
+      /** The own name of the engine that accepts a version, by the name that it would have in that version. */
+      const accepted = new Map<string, string>()
       const add = (field: string, name: string, runner: Runner<R>) =>
         Effect.gen(function* () {
           if (runners.has(name)) return yield* new InputInvalid({ field, problem: `has \`${name}\` twice` })
@@ -98,6 +100,18 @@ export const layer = <R>(
           runners.set(name, runner)
         })
       for (const engine of engines) yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
+      for (const { kind, version, accepts = [] } of engines) {
+        const own = nameOf(kind, version)
+        // The engine that has a version itself runs it.
+        for (const name of accepts.map((other) => nameOf(kind, other)).filter((other) => !runners.has(other))) {
+          const rival = accepted.get(name)
+          if (rival !== undefined) {
+            const problem = `has \`${rival}\` and \`${own}\`, which both accept \`${name}\``
+            return yield* new InputInvalid({ field: "engines", problem })
+          }
+          accepted.set(name, own)
+        }
+      }
       for (const tool of tools) yield* add("tools", `tool:${tool.id}`, ofTool(tool, projections))
       if (sessions !== undefined) yield* add("sessions", sessionTurns, ofSessions(sessions))
       runners.set(notHere, nothingToRun)
@@ -109,6 +123,11 @@ export const layer = <R>(
         (body: Body<R>): Body<never> =>
         (execution) =>
           Effect.zipRight(provided, body(execution) as ReturnType<Body<never>>) // R is in the fiber's context now
+      /** What a process is run by, under its own name. */
+      const runnerNameOf = (registration: Registration): string => {
+        const asked = askedNameOf(registration)
+        return accepted.get(asked) ?? asked
+      }
       const find = (registration: Registration): Effect.Effect<Runner<R>, EngineMissing | InputInvalid> => {
         if (registration.disposition === "externally_owned") return Effect.fail(mustNotRun)
         const runner = runners.get(runnerNameOf(registration))
@@ -144,7 +163,11 @@ export const layer = <R>(
             : Effect.flatMap(findToStart(registration), (runner) =>
                 Effect.zipRight(
                   runner.prepare(registration.input),
-                  runner.admit?.(registration) ?? Effect.succeed(registration.identity)
+                  Effect.map(runner.admit?.(registration) ?? Effect.succeed(registration.identity), (identity) =>
+                    accepted.has(askedNameOf(registration))
+                      ? inVersion(identity, engineOf(registration).version)
+                      : identity
+                  )
                 )
               ),
         limits: [...runners].flatMap(([name, { concurrency }]) =>
@@ -158,17 +181,25 @@ export const layer = <R>(
     })
   )
 
+/** A start that names an accepted version is known by that: repeated after a deploy, it is the same start. */
+const inVersion = (identity: ProcessIdentity, version: string): ProcessIdentity => ({
+  ...identity,
+  definition: { ...(identity.definition as Readonly<Record<string, unknown>>), version } // an engine's is a record
+})
+
 /** Engines, tools and runners are known by what they have, whichever copy of the library declared them. */
 const checkAll = (engines: ReadonlyArray<object>, tools: ReadonlyArray<object>, sessions: object | undefined): void => {
-  Arguments.list("engines", engines, (field, engine) =>
-    Arguments.like(field, "an engine, as Engine.make declares it", engine, {
+  Arguments.list("engines", engines, (field, engine) => {
+    const known = Arguments.like(field, "an engine, as Engine.make declares it", engine, {
       kind: "string",
       version: "string",
       disposition: "string",
       admit: "function",
       prepare: "function"
     })
-  )
+    if ("accepts" in known) Arguments.texts(`${field}/accepts`, known.accepts as ReadonlyArray<string>) // checked here
+    return known
+  })
   Arguments.list("tools", tools, (field, tool) =>
     Arguments.like(field, "a tool, as Tool.make declares it", tool, {
       id: "string",
@@ -193,7 +224,8 @@ interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs"> {
 const sessionTurns = "session_turn"
 const notHere = "external"
 
-const runnerNameOf = (registration: Registration): string => {
+/** The name of what a process asks for. */
+const askedNameOf = (registration: Registration): string => {
   const { kind, version } = engineOf(registration)
   switch (registration.input._tag) {
     case "Engine":
