@@ -253,6 +253,7 @@ const senders: Readonly<Record<LifecycleType, (row: ProcessRow) => ReadonlyArray
   "process.waiting": () => ["owner"],
   "process.resumed": () => ["signal_sender", "timer", "child", "owner"],
   "process.signal_returned": () => ["owner"],
+  "process.journal_forked": () => ["operator"],
   "process.child_ended": () => ["child"],
   "process.cancel_requested": () => ["operator", "parent"],
   "process.abandon_requested": () => ["operator"],

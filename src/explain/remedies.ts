@@ -5,6 +5,7 @@
  */
 import type { Disposition } from "../../machines/recovery.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { quoted } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
 import type { Move, Reason, Sender } from "./Explanation.ts"
 
@@ -41,10 +42,6 @@ export const firstRemedy = ([first]: ReadonlyArray<Move>): string => first?.sent
 /** A holder as people name it. */
 export const holderName = ({ ownerId, liveness }: LeaseOwner): string =>
   liveness._tag === "LocalProcess" ? `${ownerId} (pid ${liveness.pid})` : ownerId
-
-/** A word as a shell reads it back. */
-export const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) && !word.startsWith("-") ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 type ByReason = {
   readonly [Tag in Reason["_tag"]]: (reason: Extract<Reason, { readonly _tag: Tag }>, about: About) => Remedies

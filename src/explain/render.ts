@@ -3,8 +3,9 @@
  *
  * Lines are as long as they need to be; the caller wraps or cuts them.
  */
+import { quoted } from "../model/ids.ts"
 import type { Accepted, Detail, Explanation, LeaseFacts, Reason, Sender, Verdict, WakeFacts } from "./Explanation.ts"
-import { ago, away, duration, engineName, holderName, moment, quoted } from "./remedies.ts"
+import { ago, away, duration, engineName, holderName, moment } from "./remedies.ts"
 
 /** One line: its role, which sets its indent, and its text. `command` is to be copied as it is. */
 export interface Line {

@@ -18,6 +18,7 @@ import * as Runtime from "effect/Runtime"
 import type { HostFailure } from "../../../machines/host.ts"
 import { InputInvalid, type StoreError } from "../../model/errors.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
+import type { Resumed, ResumeOptions } from "../../operations/resume.ts"
 import * as Arguments from "../../runtime/arguments.ts"
 import type { EngineOptions, Runnable } from "../../runtime/engine/Engine.ts"
 import * as Engine from "../../runtime/engine/Engine.ts"
@@ -88,6 +89,8 @@ export interface EmbeddedHost {
     startable: Startable<Payload, Success, Failure, Signals>,
     id: string
   ) => Handle<Success, Signals>
+  /** Resumes a process that rests from an entry of its journal: see `Processes.resume`. Rejects with `ResumeRefused`. */
+  readonly resume: (id: string, options: ResumeOptions) => Promise<Resumed>
   /** Every process that has not ended, ascending by id. */
   readonly listNonTerminal: () => Promise<ReadonlyArray<ProcessRecord>>
   /** The state of the host. */
@@ -198,6 +201,7 @@ export const createHost = async <
   return {
     start: (startable, spec) => act(Effect.map(processes.start(startable, spec), (handle) => handleOf(handle, reach))),
     handle: (startable, id) => handleOf(processes.handle(startable, id), reach),
+    resume: (id, options) => act(processes.resume(id, options)),
     listNonTerminal: () => act(processes.listNonTerminal),
     state: () => act(host.state),
     tree: () => act(host.tree),

@@ -13,6 +13,7 @@ import { lifecycleEventOf } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { signalNameOf } from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
+import { afterForks } from "../../model/JournalEntry.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
@@ -32,9 +33,10 @@ export type Hidden = ProcessUnknown | ProcessPruned | StoreError
 /** Reads a process. Fails with `ProcessUnknown`, or `ProcessPruned` when there was one. */
 export const processView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<ProcessView, Hidden> =>
   Effect.gen(function* () {
-    const [row, children, journal] = yield* store.readTogether(
+    const [row, children, entries] = yield* store.readTogether(
       Effect.all([existingRow(store, id), childrenOf(store, id, redact), store.execution.journal(id)])
     )
+    const { counting: journal } = afterForks(entries, row.snapshot.context.forks)
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
     return {

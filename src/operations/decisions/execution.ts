@@ -9,6 +9,7 @@ import type { AppendReceipt, AppendRequest, WaitOutcome, WaitState } from "../..
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
+import { branchKey } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Decision, Plan, View, Write } from "../../store/Decision.ts"
@@ -56,7 +57,7 @@ export const drop = (
   wait?: Waits.DroppedWait
 ): ((view: View) => Decision<number, LeaseLost>) =>
   onLease(lease, (row, view) => {
-    const change = wait && Waits.drop(view, row, wait)
+    const change = wait && Waits.drop(view, Changes.of(row), wait)
     return acceptWith(row.sequence, journaling(view, lease.processId, draft), change === undefined ? [] : [change])
   })
 
@@ -79,7 +80,7 @@ export const enterWait =
     const wait: WaitState = {
       kind:
         awaited._tag === "Timer"
-          ? { _tag: "Timer", key: Ids.timerKey(id, draft.key) }
+          ? { _tag: "Timer", key: Ids.timerKey(id, branchKey(draft.key, row.snapshot.context.forks)) }
           : signalWait(id, awaited.name, Waits.signalWaits(row, awaited.name) + 1),
       sinceMs: view.nowMs,
       ...(awaited.deadlineMs === undefined ? {} : { deadlineMs: awaited.deadlineMs }),

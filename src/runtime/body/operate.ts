@@ -16,15 +16,14 @@ import { LeaseLost, OutsideProcess } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import { decodeError, encodeError } from "../../model/failures.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
+import { droppedKey, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { DroppedWait } from "../../operations/decisions/waits.ts"
 import { whileUnavailable } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
 import { disturbanceOf, stateOf } from "./Activation.ts"
 import type { End, Source } from "./Ends.ts"
-import { waitKeyOf } from "./history.ts"
 import type { Journal, Misplaced, Opened } from "./Journal.ts"
-import { droppedKey } from "./Journal.ts"
 
 /** What an operation waits for once it was performed. `onWaiting` is called when it does. */
 export interface Performed {
