@@ -7,6 +7,7 @@
 import * as Schema from "effect/Schema"
 import type { LeaveReason, Verdict as MachineVerdict } from "../../machines/recovery.ts"
 import { TerminalState } from "../model/EventType.ts"
+import { FailureRecord } from "../model/Failure.ts"
 import { AbandonRequest, WaitState } from "../model/facts.ts"
 import { ProcessId, SessionScopeId } from "../model/ids.ts"
 import { optional, renamed, renamedOptional, tagged } from "../model/json.ts"
@@ -26,7 +27,12 @@ const version = Schema.String
 
 /** The one reason why a process does not move. Units: epoch milliseconds, UTC. */
 export const Reason = Schema.Union(
-  Schema.Struct({ _tag: tagged("reason", "ended", "Ended"), state: TerminalState }),
+  Schema.Struct({
+    _tag: tagged("reason", "ended", "Ended"),
+    state: TerminalState,
+    /** What it failed with, by name and message. */
+    problem: optional(Schema.String)
+  }),
   Schema.Struct({
     _tag: tagged("reason", "pruned", "Pruned"),
     state: Schema.String,
@@ -204,9 +210,20 @@ export const WakeFacts = Schema.Struct({
 /** A message for a session that was not acknowledged yet. */
 export type WakeFacts = typeof WakeFacts.Type
 
+/** What a process failed with: its code, and what was thrown, where, and because of what. */
+export const FailureFacts = Schema.Struct({
+  class: Schema.String,
+  code: Schema.String,
+  message: Schema.String,
+  thrown: optional(FailureRecord)
+})
+/** What a process failed with. */
+export type FailureFacts = typeof FailureFacts.Type
+
 /** What is known of a process that is still in the store. Units: epoch milliseconds, UTC. */
 export const Detail = Schema.Struct({
   disposition: RecoveryDisposition,
+  failure: optional(FailureFacts),
   /** The statechart's state value, as JSON. */
   value: Schema.Unknown,
   /** The innermost active states, as paths. */

@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { isStarted, lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { ProcessEvent } from "../../machines/process/types.ts"
+import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import { coreEventTypes, reservedEventTypes } from "../model/EventType.ts"
 import type { StoreError } from "../model/errors.ts"
 import { ProcessUnknown } from "../model/errors.ts"
@@ -168,6 +169,7 @@ const detailOf = (facts: Facts): Detail => {
   const lease = leaseOf(facts)
   return {
     disposition: registration.disposition,
+    ...failureOf(row),
     value,
     states: innermost(value),
     accepts: acceptedBy(row),
@@ -185,6 +187,13 @@ const detailOf = (facts: Facts): Detail => {
     ...(wakes.earlier === 0 ? {} : { earlierWakes: wakes.earlier }),
     sweep: sweepOf(facts)
   }
+}
+
+const failureOf = ({ snapshot }: ProcessRow): Pick<Detail, "failure"> => {
+  const output = snapshot.context.output as AwaitOutput | undefined // events carry no other
+  if (output?._tag !== "Failure") return {}
+  const { class: kind, code, message, thrown } = output
+  return { failure: { class: kind, code, message, ...(thrown === undefined ? {} : { thrown }) } }
 }
 
 /** The engine of a process that asks for one by name; the host's own code runs tool calls and session turns. */

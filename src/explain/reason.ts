@@ -7,6 +7,8 @@
 import { isActive, isStarted, lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { EndState } from "../../machines/process/types.ts"
 import { sameIncarnation } from "../../machines/recovery.ts"
+import type { AwaitOutput } from "../model/AwaitOutput.ts"
+import { problemOf } from "../model/AwaitOutput.ts"
 import type { WaitState } from "../model/facts.ts"
 import type { LeaseOwner, LeaseSlot } from "../model/Lease.ts"
 import { engineOf } from "../model/Registration.ts"
@@ -43,7 +45,7 @@ export const reasonOf = (facts: Facts): Reason => {
   const { why } = verdictOf(row, { dead, engine: engine === "missing" ? "missing" : "present" }, nowMs)
   switch (why) {
     case "settled":
-      return { _tag: "Ended", state: lifecycleOf(row.snapshot) as EndState } // a settled row has ended
+      return ended(row)
     case "externally_owned":
       return { _tag: "ExternallyOwned" }
     case "abandon_requested":
@@ -69,6 +71,12 @@ export const reasonOf = (facts: Facts): Reason => {
     case "runnable":
       return whenFree(facts)
   }
+}
+
+const ended = ({ snapshot }: ProcessRow): Reason => {
+  const state = lifecycleOf(snapshot) as EndState // a settled row has ended
+  const output = snapshot.context.output as AwaitOutput | undefined // events carry no other
+  return { _tag: "Ended", state, ...(output?._tag === "Failure" ? { problem: problemOf(output) } : {}) }
 }
 
 /** What is known of the holder's life. */

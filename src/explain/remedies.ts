@@ -94,7 +94,10 @@ const children = ({ runningChildren }: About): ReadonlyArray<Move> => {
 }
 
 const byReason: ByReason = {
-  Ended: ({ state }) => explained(`It has ended as ${state}. An end is final: nothing moves it any more.`),
+  Ended: ({ state, problem }) =>
+    explained(
+      `It has ended as ${state}${problem === undefined ? "" : ` (${problem})`}. An end is final: nothing moves it any more.`
+    ),
   Pruned: ({ state, prunedAtMs }, { nowMs }) =>
     explained(`It ended as ${state} and was pruned ${ago(prunedAtMs, nowMs)}. Only its tombstone is left.`),
   Running: ({ holder, expiresAtMs }, about) =>

@@ -3,8 +3,19 @@
  *
  * Lines are as long as they need to be; the caller wraps or cuts them.
  */
+import { textOf as failureText } from "../model/Failure.ts"
 import { quoted } from "../model/ids.ts"
-import type { Accepted, Detail, Explanation, LeaseFacts, Reason, Sender, Verdict, WakeFacts } from "./Explanation.ts"
+import type {
+  Accepted,
+  Detail,
+  Explanation,
+  FailureFacts,
+  LeaseFacts,
+  Reason,
+  Sender,
+  Verdict,
+  WakeFacts
+} from "./Explanation.ts"
 import { ago, away, duration, engineName, holderName, moment } from "./remedies.ts"
 
 /** One line: its role, which sets its indent, and its text. `command` is to be copied as it is. */
@@ -133,6 +144,7 @@ const leaveTexts = {
 } as const
 
 const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
+  ...section("Failure", detail.failure === undefined ? [] : failureTexts(detail.failure)),
   heading("State"),
   ...detail.states.map(text),
   text(
@@ -161,6 +173,11 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
   ...wakeLines(detail, nowMs),
   ...section("A sweep would now", sweepTexts(detail)),
   ...section("Events it accepts from here", detail.accepts.map(acceptedText))
+]
+
+const failureTexts = ({ class: kind, code, message, thrown }: FailureFacts): ReadonlyArray<string> => [
+  `${message} (${kind}, ${code})`,
+  ...(thrown === undefined ? [] : failureText(thrown).split("\n"))
 ]
 
 const presenceTexts = {

@@ -4,6 +4,7 @@
 import type { EventView, MomentView, ProcessView, RowView } from "../View.ts"
 import type { Child } from "./dom.ts"
 import { h, panel, pill } from "./dom.ts"
+import { outputFailure, recordedFailure } from "./failure.ts"
 import { commandList, jsonTree } from "./json.ts"
 import { ageOf, nowMs, spanOf, timeAndAge, timeOf, wordsOf } from "./text.ts"
 
@@ -16,6 +17,7 @@ export const factPanels = (
   const past = isPast ? moment : undefined
   return [
     ...(past?.event ? [eventPanel(past.event)] : []),
+    ...failurePanel(isPast ? moment?.record : view.record),
     past === undefined ? statusPanel(view.row, view.active) : pastStatusPanel(view.row, past),
     ...(isPast ? [] : [leasePanel(view), waitsPanel(view)]),
     ...(moment !== undefined && moment.commands.length > 0
@@ -40,6 +42,12 @@ type Term = readonly [name: string, value: Child]
 
 const terms = (entries: ReadonlyArray<Term>): HTMLElement =>
   h("dl", "terms", ...entries.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))
+
+const failurePanel = (record: MomentView["record"] | undefined): ReadonlyArray<HTMLElement> => {
+  const status = record?.["status"] as { readonly await_output?: unknown } | undefined // the wire form of a record
+  const failure = outputFailure(status?.await_output)
+  return failure === undefined ? [] : [panel("Failure", failure)]
+}
 
 const statusPanel = (row: RowView, active: ReadonlyArray<string>): HTMLElement =>
   panel(
@@ -145,7 +153,7 @@ const journalPanel = ({ journal, journal_length: length }: ProcessView): HTMLEle
             h("span", "muted", `${position} ${wordsOf(operation)} `),
             h("code", { title: timeOf(at) }, key),
             " ",
-            jsonTree(outcome, 0)
+            recordedFailure(outcome) ?? jsonTree(outcome, 0)
           )
         )
     ),
