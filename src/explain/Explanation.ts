@@ -210,6 +210,13 @@ export const WakeFacts = Schema.Struct({
 /** A message for a session that was not acknowledged yet. */
 export type WakeFacts = typeof WakeFacts.Type
 
+/** How far a step under way is, by its own last word. Units: epoch milliseconds, UTC. */
+export const StepFacts = Schema.Struct({
+  key: Schema.String,
+  atMs: renamed("at_ms", Schema.Int),
+  detail: Schema.Unknown
+})
+
 /** What a process failed with: its code, and what was thrown, where, and because of what. */
 export const FailureFacts = Schema.Struct({
   class: Schema.String,
@@ -240,6 +247,8 @@ export const Detail = Schema.Struct({
     Schema.Struct({ reason: Schema.NullOr(Schema.String), requestedAtMs: renamed("requested_at_ms", Schema.Int) })
   ),
   abandonRequest: renamedOptional("abandon_request", AbandonRequest),
+  /** What the steps under way said last of how far they are; absent where none did. */
+  progress: optional(Schema.Array(StepFacts)),
   runningChildren: renamed("running_children", Schema.Array(ProcessId)),
   /** How many close requests to children are pending; absent when there are none. */
   closeRequests: renamedOptional("debts", Schema.Int),

@@ -10,6 +10,7 @@ import { sameIncarnation } from "../../machines/recovery.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import { problemOf } from "../model/AwaitOutput.ts"
 import type { WaitState } from "../model/facts.ts"
+import type { Progress } from "../model/JournalEntry.ts"
 import type { LeaseOwner, LeaseSlot } from "../model/Lease.ts"
 import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
@@ -32,6 +33,8 @@ export interface Facts {
   /** Wakes that were not acknowledged. */
   readonly wakes: OpenWakes
   readonly runningChildren: ReadonlyArray<ProcessRow["base"]["registration"]["id"]>
+  /** How far the steps are that are under way. */
+  readonly progress: ReadonlyArray<Progress>
   /** How many close requests to children are pending. */
   readonly closeRequests: number
 }

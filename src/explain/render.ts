@@ -165,6 +165,12 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
         }`
     )
   ),
+  ...section(
+    "Steps under way, by their last word",
+    (detail.progress ?? []).map(
+      ({ key, atMs, detail: said }) => `step ${key}, progress ${JSON.stringify(said)}, ${ago(atMs, nowMs)}`
+    )
+  ),
   ...section("Children still running", detail.runningChildren),
   ...section(
     "Pending close requests to children",

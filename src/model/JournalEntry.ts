@@ -37,6 +37,13 @@ export interface JournalEntry {
   readonly outcome: unknown
 }
 
+/** How far a step is that has no entry yet: the last that it said. Units: epoch milliseconds, UTC. */
+export interface Progress {
+  readonly key: string
+  readonly atMs: number
+  readonly detail: unknown
+}
+
 /**
  * The entries that count after these forks, and those that were left behind. What was let go of behind the place of a fork is left
  * behind as a whole, wherever it began: that it was let go of does not count any more.

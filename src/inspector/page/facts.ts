@@ -24,6 +24,7 @@ export const factPanels = (
       ? [panel("Commands of this event", commandList(moment.commands, 1))]
       : []),
     ...(view.children.length > 0 ? [childrenPanel(view)] : []),
+    ...(isPast || view.progress.length === 0 || view.row.state !== "running" ? [] : [progressPanel(view)]),
     ...(isPast || view.journal.length === 0 ? [] : [journalPanel(view)]),
     panel(
       past === undefined ? "Record" : `Record at event ${past.sequence}`,
@@ -135,6 +136,19 @@ const childrenPanel = ({ children, children_complete: isComplete }: ProcessView)
   panel(
     `Children (${children.length}${isComplete ? "" : "+"})`,
     h("ul", "children", ...children.map((row) => h("li", {}, pill(row.state), " ", processLink(row.process_id))))
+  )
+
+/** Steps under way, by their last word. */
+const progressPanel = ({ progress }: ProcessView): HTMLElement =>
+  panel(
+    "Steps under way",
+    h(
+      "ul",
+      "commands",
+      ...progress.map(({ key, at_ms: at, detail }) =>
+        h("li", {}, h("code", {}, key), " ", h("span", "muted", ageOf(at)), " ", jsonTree(detail, 1))
+      )
+    )
   )
 
 /** Outcomes of operations, newest first. */

@@ -33,8 +33,13 @@ export type Hidden = ProcessUnknown | ProcessPruned | StoreError
 /** Reads a process. Fails with `ProcessUnknown`, or `ProcessPruned` when there was one. */
 export const processView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<ProcessView, Hidden> =>
   Effect.gen(function* () {
-    const [row, children, entries] = yield* store.readTogether(
-      Effect.all([existingRow(store, id), childrenOf(store, id, redact), store.execution.journal(id)])
+    const [row, children, entries, progress] = yield* store.readTogether(
+      Effect.all([
+        existingRow(store, id),
+        childrenOf(store, id, redact),
+        store.execution.journal(id),
+        store.execution.progress(id)
+      ])
     )
     const { counting: journal } = afterForks(entries, row.snapshot.context.forks)
     const active = activeStates(processMachine, row.snapshot.value)
@@ -52,6 +57,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
       children_complete: children.complete,
       journal: journal.slice(-maxJournal).map((entry) => journalView(entry, redact)),
       journal_length: journal.length,
+      progress: progress.map(({ key, atMs, detail }) => ({ key, at_ms: atMs, detail: redact(detail) })),
       now_ms: yield* Clock.currentTimeMillis
     }
   })

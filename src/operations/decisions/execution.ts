@@ -24,6 +24,8 @@ import * as Waits from "./waits.ts"
 export interface Draft extends Omit<JournalEntry, "sequence" | "atMs"> {
   /** Entries that needed no commit of their own: they are written with this one, before it. */
   readonly after?: ReadonlyArray<Omit<JournalEntry, "sequence" | "atMs">>
+  /** The key under which the progress of the operation was kept, which is over. */
+  readonly progress?: string
 }
 
 /** What a body waits for: a signal of a name, or time alone. Units: epoch milliseconds, UTC. */
@@ -46,6 +48,12 @@ export interface Waited {
 /** Journals the outcome of an operation; answers the sequence of the log at that moment. */
 export const record = (lease: Lease, draft: Draft): ((view: View) => Decision<number, LeaseLost>) =>
   onLease(lease, (row, view) => acceptWith(row.sequence, journaling(view, lease.processId, draft)))
+
+/** Keeps how far a step is, for the next try; it is no part of the journal. */
+export const keepProgress = (lease: Lease, key: string, detail: unknown): ((view: View) => Decision<void, LeaseLost>) =>
+  onLease(lease, (_row, { nowMs: atMs }) =>
+    acceptWith(undefined, [{ _tag: "PutProgress", processId: lease.processId, progress: { key, atMs, detail } }])
+  )
 
 /**
  * Journals that a body let go of an operation before it saw its end, and closes the wait that it was in, if any: that takes no
@@ -139,7 +147,10 @@ const journaling = (view: View, processId: ProcessId, draft: Draft): ReadonlyArr
     processId,
     entry: { key, position, sequence, operation, atMs, outcome }
   })
-  return draft.after === undefined ? [put(draft)] : [...draft.after.map(put), put(draft)]
+  const entries = draft.after === undefined ? [put(draft)] : [...draft.after.map(put), put(draft)]
+  return draft.progress === undefined
+    ? entries
+    : [...entries, { _tag: "RemoveProgress", processId, key: draft.progress }]
 }
 
 const endedRefusal = (

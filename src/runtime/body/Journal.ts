@@ -52,6 +52,8 @@ export interface Journal {
   ) => Either.Either<JournalEntry | undefined, ReplayDiverged>
   /** Whether the body let go of an operation before it saw its end. */
   readonly isDropped: (key: string) => boolean
+  /** What was kept of the progress of a step, by the key under which that is kept. */
+  readonly progress: Map<string, unknown>
   /** Whether there are entries that the body has not asked for. */
   readonly hasMore: () => boolean
   /** Keeps an outcome that needs no commit of its own: it goes with the next write. */
@@ -109,6 +111,7 @@ export const make = (activation: Activation): Journal => {
   const entries = new Map<string, JournalEntry>()
   const occurrences = new Map<string, number>()
   const underWay = new Set<string>()
+  const progress = new Map<string, unknown>()
   const visited = new Set<string>()
   const dropped = new Set<string>()
   const kept: Array<Omit<JournalEntry, "sequence" | "atMs">> = []
@@ -128,7 +131,8 @@ export const make = (activation: Activation): Journal => {
       { while: () => !isOver(), schedule: backOff }
     )
 
-  const begin = ({ upTo, journal, left, news }: History): void => {
+  const begin = ({ upTo, journal, left, news, progress: before }: History): void => {
+    for (const { key, detail } of before) progress.set(key, detail)
     for (const entry of journal) {
       entries.set(entry.key, entry)
       if (entry.operation === "dropped") dropped.add(droppedOf(entry))
@@ -262,6 +266,7 @@ export const make = (activation: Activation): Journal => {
         ? Either.right(entry)
         : Either.left(diverged(entry, operation))
     },
+    progress,
     isDropped: (key) => dropped.has(key),
     hasMore: () => unasked().length > 0,
     keep: (key, operation, outcome) => {
