@@ -98,6 +98,13 @@ export const returnSignal = lifecycle.assign(({ context, event }) => {
   return { updatedAtMs: event.atMs, returnedSignals: { ...context.returnedSignals, [name]: returned } }
 })
 
+/** Notes that a part of the journal does not count any more. */
+export const forkJournal = lifecycle.assign(({ context, event }) => {
+  if (event.type !== "process.journal_forked") return {}
+  const { from, to } = event
+  return { updatedAtMs: event.atMs, forks: [...(context.forks ?? []), { from, to }] }
+})
+
 /** A signal that was given back is taken again; any other one moves the mark up to which signals were consumed. */
 const consumed = (context: ProcessContext, name: string, sequence: number): Partial<ProcessContext> => {
   const returned = own(context.returnedSignals ?? {}, name, [])

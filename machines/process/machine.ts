@@ -17,6 +17,7 @@ import {
   clearWakeTarget,
   closeWait,
   end,
+  forkJournal,
   lifecycle,
   note,
   noteAbandonRequest,
@@ -65,6 +66,7 @@ export const processMachine = lifecycle.createMachine({
     },
     "process.cancel_requested": { actions: touch },
     "process.signal_returned": { actions: returnSignal },
+    "process.journal_forked": { actions: touch },
     "process.child_ended": { actions: noteChildEnd },
     "process.noted": { actions: note },
     "machine.transitioned": [
@@ -106,7 +108,10 @@ export const processMachine = lifecycle.createMachine({
             started: {
               description: "At least one activation has begun. Owner-bound work in here is never started again.",
               initial: "active",
-              on: { "process.started": { target: ".active", actions: beginActivation } },
+              on: {
+                "process.started": { target: ".active", actions: beginActivation },
+                "process.journal_forked": { actions: [forkJournal, lookHere] }
+              },
               states: {
                 active: {
                   description: "An activation began and has left no fact of its end: its lease says whether it lives.",
@@ -135,6 +140,7 @@ export const processMachine = lifecycle.createMachine({
                   on: {
                     "process.resumed": { target: "suspended", actions: [touch, lookHere] },
                     "process.child_ended": { target: "suspended", actions: [noteChildEnd, lookHere] },
+                    "process.journal_forked": { target: "suspended", actions: [forkJournal, lookHere] },
                     "process.cancel_requested": { actions: lookHere }
                   }
                 }

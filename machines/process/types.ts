@@ -135,9 +135,17 @@ export interface ProcessContext {
   readonly signalWaits?: Readonly<Record<string, number>>
   /** For each signal name, the sequences of signals that a dropped wait gave back; the next wait takes the first. */
   readonly returnedSignals?: Readonly<Record<string, ReadonlyArray<number>>>
+  /** The forks of its journal, in order. */
+  readonly forks?: ReadonlyArray<Fork>
   readonly output?: Output
   /** The state of the host's own statechart that is the body of this process. */
   readonly chart?: ChartState
+}
+
+/** A fork of a journal: what its entries from one position to another came to does not count any more. */
+export interface Fork {
+  readonly from: number
+  readonly to: number
 }
 
 /** What a registration gives the lifecycle to begin with. */
@@ -153,6 +161,7 @@ export type ProcessEvent = { readonly atMs: number } & (
   | { readonly type: "process.waiting"; readonly wait: Wait }
   | { readonly type: "process.resumed"; readonly waitKey: string; readonly outcome: WaitOutcome }
   | { readonly type: "process.signal_returned"; readonly name: string; readonly sequence: number }
+  | { readonly type: "process.journal_forked"; readonly from: number; readonly to: number }
   | { readonly type: "process.child_ended"; readonly childId: string; readonly state: EndState }
   | { readonly type: "process.cancel_requested"; readonly reason: string | null }
   | { readonly type: "process.abandon_requested"; readonly request: AbandonRequest }

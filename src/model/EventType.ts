@@ -128,6 +128,7 @@ export const reservedEventTypes: ReadonlySet<string> = new Set([
   "process.waiting",
   "process.resumed",
   "process.signal_returned",
+  "process.journal_forked",
   "process.child_ended",
   "process.abandon_requested",
   "process.external_ref_set",

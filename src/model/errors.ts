@@ -6,23 +6,10 @@
  */
 import * as Schema from "effect/Schema"
 import { AwaitOutput } from "./AwaitOutput.ts"
-import type { ErrorType } from "./Failure.ts"
-import { branded, errorOf, FailureRecord, headOf, selfExplaining } from "./Failure.ts"
+import { errorOf, FailureRecord, failure, headOf } from "./Failure.ts"
+import { divergence, LeftBehind, whyNotResumed } from "./JournalEntry.ts"
 
 const processId = Schema.String
-
-/**
- * The base of an error, which bears a brand of its own: `instanceof` asks for that, so that two copies of this library in one
- * program, as a monorepo or a bundle has them, know each other's errors.
- */
-const failure =
-  <Self = never>() =>
-  <const Tag extends string, Fields extends Schema.Struct.Fields>(tag: Tag, fields: Fields) => {
-    const Base = Schema.TaggedError<Self>(`holdfast/${tag}`)(tag, fields)
-    // The type allows for a class that was not given itself as a type.
-    branded(Base as unknown as ErrorType, `holdfast/errors/${tag}`, selfExplaining)
-    return Base
-  }
 
 // --- Retry ------------------------------------------------------------------------------------------------------------
 
@@ -140,7 +127,13 @@ export class ProcessAlreadyTerminal extends failure<ProcessAlreadyTerminal>()("P
   state: Schema.String,
   /** What was asked of it, when that was no second end. */
   refused: Schema.optionalWith(
-    Schema.Literal("accept a cancel request", "accept an abandon request", "enter a wait state", "take a signal"),
+    Schema.Literal(
+      "accept a cancel request",
+      "accept an abandon request",
+      "enter a wait state",
+      "take a signal",
+      "be resumed"
+    ),
     { exact: true }
   )
 }) {
@@ -318,16 +311,29 @@ export class OutputInvalid extends failure<OutputInvalid>()("OutputInvalid", { p
 
 /**
  * The journal does not fit the code that is being replayed: an operation under another's key, or entries that no operation
- * asked for. The row is left as it is, and rests: run the code it was begun with, or register the changed code as a version.
+ * asked for, the first at `position`. The row is left as it is, and rests: its message says how to move it.
  */
 export class ReplayDiverged extends failure<ReplayDiverged>()("ReplayDiverged", {
   processId,
+  position: Schema.Int,
   key: Schema.String,
   expected: Schema.String,
   actual: Schema.String
 }) {
   override get message(): string {
-    return `the journal of \`${this.processId}\` has ${this.expected} under \`${this.key}\`, and the code being replayed has ${this.actual}: give changed code a version of its own`
+    return divergence(this)
+  }
+}
+
+/** The process cannot be resumed from there, or not without a decision that only a person can make. Nothing was written. */
+export class ResumeRefused extends failure<ResumeRefused>()("ResumeRefused", {
+  processId,
+  from: Schema.Int,
+  reason: Schema.Literal("not_rerunnable", "held", "no_entry", "effects", "children"),
+  left: LeftBehind
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\` is not resumed from entry ${this.from} of its journal: ${whyNotResumed(this.reason, this.left)}`
   }
 }
 

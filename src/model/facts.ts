@@ -127,12 +127,24 @@ export const SuspendReason = Schema.Literal("handed_back", "passivated", "lease_
 /** Why an activation ended without an end of the process. */
 export type SuspendReason = typeof SuspendReason.Type
 
+/** A part of the journal does not count any more, and why; `children` says what became of those that were begun there. */
+export const JournalForked = Schema.Struct({
+  from: Schema.Int,
+  to: Schema.Int,
+  by: Schema.String,
+  reason: optional(Schema.String),
+  children: optional(Schema.Literal("keep", "cancel"))
+})
+/** A part of the journal does not count any more. */
+export type JournalForked = typeof JournalForked.Type
+
 const payloads = {
   "process.started": Schema.Struct({ started: ProcessStarted }),
   "process.suspended": Schema.Struct({ reason: SuspendReason }),
   "process.waiting": Schema.Struct({ wait: WaitState }),
   "process.resumed": Schema.Struct({ waitKey: renamed("wait_key", Schema.String), outcome: WaitOutcome }),
   "process.signal_returned": Schema.Struct({ name: Schema.String, sequence: Schema.Int }),
+  "process.journal_forked": JournalForked,
   "process.child_ended": Schema.Struct({
     childId: renamed("child_id", Schema.String),
     state: Schema.Literal("completed", "failed", "cancelled", "abandoned")
@@ -252,6 +264,15 @@ export const signalReturned = (id: ProcessId, waitKey: string, name: string, seq
   lifecycle: { type: "process.signal_returned", name, sequence }
 })
 
+/** A person moves a process on from an entry of its journal; `fork` counts the forks, this one included. */
+export const journalForked = (id: ProcessId, fork: number, forked: JournalForked): Fact => ({
+  eventType: "process.journal_forked",
+  payload: Schema.encodeSync(JournalForked)(forked),
+  replayKey: `process:${id}:journal:fork:${fork}`,
+  semantics: {},
+  lifecycle: { type: "process.journal_forked", from: forked.from, to: forked.to }
+})
+
 /** A child ended; its output is in its record. */
 export const childEnded = (
   id: ProcessId,
@@ -349,6 +370,10 @@ export const lifecycleEventOf = (event: ProcessEvent): MachineEvent => {
       const { started: begun } = decode("process.started", event)
       const { owner, startedAtMs, attempt } = begun
       return { type: event.eventType, atMs, owner, startedAtMs, attempt }
+    }
+    case "process.journal_forked": {
+      const { from, to } = decode("process.journal_forked", event)
+      return { type: event.eventType, atMs, from, to }
     }
     case "process.suspended":
     case "process.waiting":

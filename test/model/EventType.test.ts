@@ -149,6 +149,7 @@ describe("the types every process has", () => {
       "process.abandon_requested",
       "process.child_ended",
       "process.external_ref_set",
+      "process.journal_forked",
       "process.resumed",
       "process.signal_returned",
       "process.started",

@@ -24,6 +24,7 @@ import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import { ChangeFeed } from "../../operations/ChangeFeed.ts"
 import { Observation } from "../../operations/Observation.ts"
 import { Retention } from "../../operations/Retention.ts"
+import type { Resumed, ResumeOptions } from "../../operations/resume.ts"
 import { WakeOutbox } from "../../operations/WakeOutbox.ts"
 import * as Arguments from "../../runtime/arguments.ts"
 import { Promises } from "../../runtime/client/Promises.ts"
@@ -102,6 +103,8 @@ export interface EmbeddedHost {
   ) => Handle<Success, Signals>
   /** Ends external work, on the authority of the outside system that did it. See `Processes.completeExternal`. */
   readonly completeExternal: (id: string, output: AwaitOutput) => Promise<ProcessRecord>
+  /** Resumes a process that rests from an entry of its journal: see `Processes.resume`. Rejects with `ResumeRefused`. */
+  readonly resume: (id: string, options: ResumeOptions) => Promise<Resumed>
   /** Every process that has not ended, ascending by id. */
   readonly listNonTerminal: () => Promise<ReadonlyArray<ProcessRecord>>
   /** What happens to the processes of the store, for what projects them or alerts: see `Host.events`. */
@@ -233,6 +236,7 @@ export const createHost = async <
     start: (startable, spec) => act(Effect.map(processes.start(startable, spec), (handle) => handleOf(handle, reach))),
     handle: (startable, id) => handleOf(processes.handle(startable, id), reach),
     completeExternal: (id, output) => act(processes.completeExternal(id, output)),
+    resume: (id, options) => act(processes.resume(id, options)),
     listNonTerminal: () => act(processes.listNonTerminal),
     events: (waiting) => iterable(host.events, reach, waiting),
     sessions: offer(SessionProcesses),

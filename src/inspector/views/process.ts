@@ -12,6 +12,7 @@ import { lifecycleEventOf } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { signalNameOf } from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
+import { afterForks } from "../../model/JournalEntry.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
@@ -32,9 +33,15 @@ export type Hidden = ProcessUnknown | ProcessPruned | StoreError
 /** Reads a process. Fails with `ProcessUnknown`, or `ProcessPruned` when there was one. */
 export const processView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<ProcessView, Hidden> =>
   Effect.gen(function* () {
-    const [row, children, journal] = yield* store.readTogether(
-      Effect.all([existingRow(store, id), childrenOf(store, id, redact), store.execution.journal(id)])
+    const [row, children, entries, progress] = yield* store.readTogether(
+      Effect.all([
+        existingRow(store, id),
+        childrenOf(store, id, redact),
+        store.execution.journal(id),
+        store.execution.progress(id)
+      ])
     )
+    const { counting: journal } = afterForks(entries, row.snapshot.context.forks)
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
     return {
@@ -50,6 +57,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
       children_complete: children.complete,
       journal: journal.slice(-maxJournal).map((entry) => journalView(entry, redact)),
       journal_length: journal.length,
+      progress: progress.map(({ key, atMs, detail }) => ({ key, at_ms: atMs, detail: redact(detail) })),
       now_ms: yield* Clock.currentTimeMillis
     }
   })

@@ -92,6 +92,12 @@ export const backedOff = (row: ProcessRow, backOff: BackOff): Change => ({
   commands: []
 })
 
+/** Lets a row be due at once: it does not back off any more. */
+export const dueNow = (change: Change, nowMs: number): Change => ({
+  ...change,
+  row: { ...withoutBackOff(change.row), dueAtMs: nowMs }
+})
+
 /** A row stays backed off while its events are notes only. */
 const staysBackedOff = (row: ProcessRow, next: ProcessRow["snapshot"]): boolean =>
   row.backOff !== undefined && jsonEquals(row.snapshot.value, next.value)

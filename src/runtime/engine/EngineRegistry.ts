@@ -43,7 +43,7 @@ export interface Limit {
 export class Engines extends Context.Tag("holdfast/runtime/Engines")<
   Engines,
   {
-    /** Whether this host has what a process asks for: its engine in its version, its tool, sessions. */
+    /** Whether this host has what a process asks for: its engine in its version or one that accepts it, its tool, sessions. */
     readonly has: (registration: Registration) => boolean
 
     /**
@@ -84,7 +84,7 @@ export interface MoreToRun<R> {
 /**
  * Registers what a host can run; the layer requires the union of what that requires.
  *
- * Fails with `InputInvalid` for a name given twice, or a concurrency that is no count.
+ * Fails with `InputInvalid` for a name given twice, a version that two engines accept, or a concurrency that is no count.
  */
 export const layer = <R>(
   engines: ReadonlyArray<Runnable<R>>,
@@ -97,6 +97,7 @@ export const layer = <R>(
       yield* Arguments.refusing(() => Effect.succeed(check(engines, tools, sessions)))
       const projections = yield* Projections
       const runners = new Map<string, Runner<R>>()
+      const accepted = yield* Arguments.refusing(() => Effect.succeed(acceptedBy(withParts(engines))))
       const add = (field: string, name: string, runner: Runner<R>) =>
         Effect.gen(function* () {
           if (runners.has(name)) return yield* new InputInvalid({ field, problem: `has \`${name}\` twice` })
@@ -120,6 +121,11 @@ export const layer = <R>(
         <Given, A, E>(body: (given: Given) => Effect.Effect<A, E, R>): ((given: Given) => Effect.Effect<A, E>) =>
         (given) =>
           Effect.zipRight(provided, body(given) as Effect.Effect<A, E>) // R is in the fiber's context now
+      /** What a process is run by, under its own name. */
+      const runnerNameOf = (registration: Registration): string => {
+        const asked = askedNameOf(registration)
+        return accepted.get(asked) ?? asked
+      }
       const find = (registration: Registration): Effect.Effect<Runner<R>, EngineMissing | InputInvalid> => {
         if (registration.disposition === "externally_owned") return Effect.fail(mustNotRun)
         const runner = runners.get(runnerNameOf(registration))
@@ -156,7 +162,11 @@ export const layer = <R>(
             : Effect.flatMap(findToStart(registration), (runner) =>
                 Effect.zipRight(
                   runner.prepare(registration.input),
-                  runner.admit?.(registration) ?? Effect.succeed(registration.identity)
+                  Effect.map(runner.admit?.(registration) ?? Effect.succeed(registration.identity), (identity) =>
+                    accepted.has(askedNameOf(registration))
+                      ? inVersion(identity, engineOf(registration).version)
+                      : identity
+                  )
                 )
               ),
         chartOf: chartsOf(engines),
@@ -172,6 +182,12 @@ export const layer = <R>(
     })
   )
 
+/** A start that names an accepted version is known by that: repeated after a deploy, it is the same start. */
+const inVersion = (identity: ProcessIdentity, version: string): ProcessIdentity => ({
+  ...identity,
+  definition: { ...(identity.definition as Readonly<Record<string, unknown>>), version } // an engine's is a record
+})
+
 /**
  * Checks what a host can run. Engines, tools and runners are known by what they have, whichever copy of the library declared
  * them. Throws `InputInvalid`.
@@ -181,15 +197,17 @@ export const check = (
   tools: ReadonlyArray<object>,
   sessions: object | undefined
 ): void => {
-  Arguments.list("engines", engines, (field, engine) =>
-    Arguments.like(field, "an engine, as Engine.make declares it", engine, {
+  Arguments.list("engines", engines, (field, engine) => {
+    const known = Arguments.like(field, "an engine, as Engine.make declares it", engine, {
       kind: "string",
       version: "string",
       disposition: "string",
       admit: "function",
       prepare: "function"
     })
-  )
+    if ("accepts" in known) Arguments.texts(`${field}/accepts`, known.accepts as ReadonlyArray<string>) // checked here
+    return known
+  })
   Arguments.list("tools", tools, (field, tool) =>
     Arguments.like(field, "a tool, as Tool.make declares it", tool, {
       id: "string",
@@ -218,16 +236,39 @@ const withParts = <R>(engines: ReadonlyArray<Runnable<R>>): ReadonlyArray<Runnab
   return [...engines, ...needed]
 }
 
+/**
+ * The own name of the engine that accepts a version, by the name that it would have in that version. The engine that has a
+ * version itself runs it. Throws `InputInvalid` where two accept the same.
+ */
+const acceptedBy = <R>(engines: ReadonlyArray<Runnable<R>>): ReadonlyMap<string, string> => {
+  const own = new Set(engines.map(({ kind, version }) => nameOf(kind, version)))
+  const accepted = new Map<string, string>()
+  for (const { kind, version, accepts = [] } of engines) {
+    const by = nameOf(kind, version)
+    for (const name of accepts.map((other) => nameOf(kind, other)).filter((other) => !own.has(other))) {
+      const rival = accepted.get(name)
+      if (rival !== undefined) {
+        const problem = `has \`${rival}\` and \`${by}\`, which both accept \`${name}\``
+        throw new InputInvalid({ field: "engines", problem })
+      }
+      accepted.set(name, by)
+    }
+  }
+  return accepted
+}
+
 /** Finds the chart of a process among engines. */
 export const chartsOf = <R>(engines: ReadonlyArray<Runnable<R>>): ChartOf => {
+  const all = withParts(engines)
   const charts = new Map(
-    withParts(engines).flatMap(({ kind, version, chart }) =>
-      chart === undefined ? [] : [[nameOf(kind, version), chart] as const]
-    )
+    all.flatMap(({ kind, version, chart }) => (chart === undefined ? [] : [[nameOf(kind, version), chart] as const]))
   )
+  if (charts.size === 0) return () => undefined
+  const accepted = acceptedBy(all)
   return (registration) => {
-    if (charts.size === 0 || registration.input._tag !== "Engine") return undefined
-    return charts.get(runnerNameOf(registration))
+    if (registration.input._tag !== "Engine") return undefined
+    const asked = askedNameOf(registration)
+    return charts.get(accepted.get(asked) ?? asked)
   }
 }
 
@@ -243,7 +284,8 @@ interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs" | "body"> {
 const sessionTurns = "session_turn"
 const notHere = "external"
 
-const runnerNameOf = (registration: Registration): string => {
+/** The name of what a process asks for. */
+const askedNameOf = (registration: Registration): string => {
   const { kind, version } = engineOf(registration)
   switch (registration.input._tag) {
     case "Engine":

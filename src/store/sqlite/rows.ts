@@ -337,6 +337,14 @@ const sideWrites =
         sql.putJournal.run(pkOf(processId), key, position, sequence, operation, atMs, JSON.stringify(outcome))
         return
       }
+      case "PutProgress": {
+        const { key, atMs, detail } = write.progress
+        sql.putProgress.run(pkOf(write.processId), key, atMs, JSON.stringify(detail))
+        return
+      }
+      case "RemoveProgress":
+        sql.removeProgress.run(pkOf(write.processId), write.key)
+        return
       case "Prune": {
         const { processId, terminalState, prunedAtMs, lastSequence, lastFence } = write.tombstone
         const pk = pkOf(processId)

@@ -100,6 +100,8 @@ export const texts = {
   removeGrant: "DELETE FROM handle_grant WHERE scope_id = ? AND pk = ?",
   putJournal: `INSERT INTO journal (pk, key, position, sequence, operation, at, outcome)
      VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  putProgress: "INSERT OR REPLACE INTO progress (pk, key, at, detail) VALUES (?, ?, ?, ?)",
+  removeProgress: "DELETE FROM progress WHERE pk = ? AND key = ?",
   ackWake: "INSERT INTO wake_ack (pk, sequence) VALUES (?, ?) ON CONFLICT DO NOTHING",
   putTombstone: `INSERT OR REPLACE INTO tombstone
        (process_id, terminal_state, pruned_at, last_sequence, last_fence, compacted, change)
@@ -128,6 +130,7 @@ const pruned = [
   "debt",
   "child",
   "journal",
+  "progress",
   "wake_outbox",
   "wake_ack",
   "handle_grant",
