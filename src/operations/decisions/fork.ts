@@ -106,7 +106,10 @@ export const fork = (
       ...(reason === undefined ? {} : { reason }),
       ...(children === undefined || begun.length === 0 ? {} : { children })
     })
-    const forked = Changes.dueNow(closed(view, Changes.appendFact(Changes.of(row), fact, view.nowMs), plan), view.nowMs)
+    // A holder that only slept must not go on with the journal that it knows.
+    const forked = Changes.released(
+      Changes.dueNow(closed(view, Changes.appendFact(Changes.of(row), fact, view.nowMs), plan), view.nowMs)
+    )
     const why = `parent ${id} was resumed from before it`
     const cancelled = children !== "cancel" ? [] : begun.flatMap((child) => cancelledChild(view, child, why))
     return accept(forked.row, forked, ...cancelled)

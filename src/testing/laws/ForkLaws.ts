@@ -151,6 +151,15 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0028", {
     yield* expectEquals("its journal", (yield* executions.journalOf(id)).length, 4)
   },
 
+  *"a holder whose lease expired before the fork does not get it back"({ activations, clock }) {
+    if (!clock.isExact) return
+    const { id, lease } = yield* resting
+    yield* clock.advance(10 * longMs)
+    yield* resumeFrom(id, { from: 4 })
+    const claimant = { owner: lease.owner, ttlMs: longMs, token: "again" }
+    yield* refused("a lease that was slept through", "LeaseLost", [id], activations.reacquire(lease, claimant))
+  },
+
   *"only a process at rest that has not ended is resumed, from an entry that is there"({ clock }) {
     const { id, rest } = yield* resting
     yield* refused("one that is held", "ResumeRefused", [id], resumeFrom(id, { from: 4 }))
