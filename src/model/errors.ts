@@ -1,8 +1,6 @@
 /**
- * Every typed failure, grouped by what the caller does about it.
- *
- * **Retry**: the operation may succeed later, unchanged. **Stop**: another owner has this now. **Fix the call**: the same
- * call can never succeed. **Give up**: what was waited for will not come. A fifth group needs a decision record.
+ * Every typed failure, by what the caller does about it. **Retry**: it may succeed later. **Stop**: another owner has this now.
+ * **Fix the call**: it can never succeed. **Give up**: what was waited for will not come. A fifth needs a decision record.
  */
 import * as Schema from "effect/Schema"
 import { AwaitOutput } from "./AwaitOutput.ts"
@@ -14,9 +12,8 @@ const processId = Schema.String
 // --- Retry ------------------------------------------------------------------------------------------------------------
 
 /**
- * The store could not answer, or could not say whether it wrote. `written` is "no" when nothing was written for certain.
- *
- * What to do: retry when `written` is "no"; otherwise read again first, or repeat the operation, which replays safely.
+ * The store could not answer, or could not say whether it wrote. Retry when `written` is "no": nothing was, for certain.
+ * Otherwise read again first, or repeat the operation, which replays safely.
  */
 export class StoreError extends failure<StoreError>()("StoreError", {
   operation: Schema.String,
@@ -395,10 +392,7 @@ export class WaitTimedOut extends failure<WaitTimedOut>()("WaitTimedOut", { proc
   }
 }
 
-/**
- * The body whose context this is has ended: code that kept the context runs outside of the process. Nothing was done. What a
- * body begins it awaits, or it ends with the body. What is to go on is a process of its own.
- */
+/** The body of this context has ended, and nothing was done: a body awaits what it begins; what is to go on is a process. */
 export class OutsideProcess extends failure<OutsideProcess>()("OutsideProcess", { processId }) {
   override get message(): string {
     return `the body of \`${this.processId}\` has ended, and its context with it: nothing is done outside of a process`

@@ -5,7 +5,7 @@
  * asking twice for the same thing is a replay, not a second transition.
  */
 import * as Schema from "effect/Schema"
-import type { ChartEvent, ChartTimer, ChartTransition } from "../../machines/chart/state.ts"
+import type { ChartTransition } from "../../machines/chart/state.ts"
 import type { EndState, ProcessEvent as MachineEvent } from "../../machines/process/types.ts"
 import type { AwaitOutput } from "./AwaitOutput.ts"
 import * as Output from "./AwaitOutput.ts"
@@ -305,51 +305,12 @@ export const ended = (id: ProcessId, output: AwaitOutput, authority?: unknown): 
   }
 }
 
-/** A chart moves from rest to rest. The payload is the transition: all its fields are JSON with names of one word. */
-export const transitioned = (id: ProcessId, step: ChartTransition): Fact => ({
-  eventType: "machine.transitioned",
-  payload: step,
-  replayKey: `process:${id}:machine:${step.revision}`,
-  semantics: {},
-  lifecycle: { type: "machine.transitioned", step }
-})
-
-/** An event for the chart of a process that no other process sent: from its timer, itself, or an action that failed. */
-export const machineInput = (id: ProcessId, key: string, event: ChartEvent, timer?: string): Fact => ({
-  eventType: "machine.input",
-  payload: { event, ...(timer === undefined ? {} : { timer }) },
-  replayKey: `process:${id}:machine:input:${key}`,
-  semantics: {},
-  lifecycle: { type: "machine.input", ...(timer === undefined ? {} : { timer }) }
-})
-
-/** A timer of a chart fired whose event is another process's, which has it from the same commit. */
-export const machineSent = (id: ProcessId, key: string, timer: ChartTimer): Fact => ({
-  eventType: "machine.sent",
-  payload: { timer: timer.id, event: timer.event, to: timer.to },
-  replayKey: `process:${id}:machine:sent:${key}`,
-  semantics: {},
-  lifecycle: { type: "machine.sent", timer: timer.id }
-})
-
-/** An action of a chart was performed; `failure` says how it failed. */
-export const machineActed = (
-  id: ProcessId,
-  { revision, index, name, failure }: { revision: number; index: number; name: string; failure?: unknown }
-): Fact => ({
-  eventType: "machine.acted",
-  payload: { revision, index, name, ...(failure === undefined ? {} : { failure }) },
-  replayKey: `process:${id}:machine:${revision}:${index}`,
-  semantics: {},
-  lifecycle: { type: "machine.acted", revision, index }
-})
-
 /** The events of a log that a chart takes. */
 export const chartInputTypes: ReadonlyArray<string> = ["process.child_ended", "machine.input"]
 
 /** Whether a chart takes events of a type. */
-export const isChartInput = (eventType: string): boolean =>
-  chartInputTypes.includes(eventType) || Ids.signalNameOf(eventType) !== undefined
+export const isChartInput = (type: string): boolean =>
+  chartInputTypes.includes(type) || Ids.signalNameOf(type) !== undefined
 
 /** What an event without a meaning of its own tells the lifecycle: a signal is one for the chart, if there is one. */
 export const noted = (eventType: string): Extract<LifecycleEvent, { readonly type: "process.noted" }> =>
@@ -388,9 +349,8 @@ export const lifecycleEventOf = (event: ProcessEvent): MachineEvent => {
     case "machine.transitioned":
       return { type: event.eventType, atMs, step: event.payload as ChartTransition } // written by the store's decisions alone
     case "machine.input":
-      return { type: event.eventType, atMs, ...timerOf(event.payload as { readonly timer?: string }) } // as above
     case "machine.sent":
-      return { type: event.eventType, atMs, timer: (event.payload as { readonly timer: string }).timer } // as above
+      return { type: event.eventType, atMs, ...timerOf(event) } as MachineEvent // as above: what is sent has one
     case "machine.acted": {
       const { revision, index } = event.payload as { readonly revision: number; readonly index: number } // as above
       return { type: event.eventType, atMs, revision, index }
@@ -400,7 +360,10 @@ export const lifecycleEventOf = (event: ProcessEvent): MachineEvent => {
   }
 }
 
-const timerOf = ({ timer }: { readonly timer?: string }) => (timer === undefined ? {} : { timer })
+const timerOf = ({ payload }: ProcessEvent): { readonly timer?: string } => {
+  const { timer } = payload as { readonly timer?: string } // written by the store's decisions alone
+  return timer === undefined ? {} : { timer }
+}
 
 const decode = <Name extends keyof typeof payloads>(name: Name, event: ProcessEvent): (typeof payloads)[Name]["Type"] =>
   Schema.decodeUnknownSync(payloads[name] as Schema.Schema<(typeof payloads)[Name]["Type"], unknown>)(event.payload)

@@ -5,9 +5,9 @@
  * Invariant: no lease is needed to take an event. The row orders transitions, the log has every one of them, and what is asked
  * of other processes is in the same commit.
  */
+
 import type { LeaseLost } from "../../model/errors.ts"
 import type { FailureRecord } from "../../model/Failure.ts"
-import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
@@ -16,6 +16,7 @@ import { onLease } from "./authority.ts"
 import * as Changes from "./change.ts"
 import type { ChartOf } from "./chartDraft.ts"
 import * as Drafts from "./chartDraft.ts"
+import * as Facts from "./chartFacts.ts"
 import * as Waits from "./waits.ts"
 
 /** How far a chart got. `stuck` says why it takes no further event. */

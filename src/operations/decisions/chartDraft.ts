@@ -18,7 +18,7 @@ import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
 import { ProcessAlreadyTerminal } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
-import * as Facts from "../../model/facts.ts"
+import { isChartInput } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
@@ -29,6 +29,7 @@ import { refuse } from "../../store/Decision.ts"
 import * as Append from "./append.ts"
 import * as Authority from "./authority.ts"
 import * as Changes from "./change.ts"
+import * as Facts from "./chartFacts.ts"
 import * as Children from "./children.ts"
 import * as Completion from "./completion.ts"
 import { liveLease } from "./lease.ts"
@@ -112,7 +113,7 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
   /** How many events have come for a chart before it began. */
   const inputsBefore = (id: ProcessId): number => {
     const change = byId.get(id)
-    let count = (change?.events ?? []).filter(({ eventType }) => Facts.isChartInput(eventType)).length
+    let count = (change?.events ?? []).filter(({ eventType }) => isChartInput(eventType)).length
     if (change?.before === undefined) return count
     for (let next = view.nextChartInput(id, 0); next !== undefined; next = view.nextChartInput(id, next.sequence))
       count++
@@ -121,7 +122,7 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
 
   const nextInput = (id: ProcessId, { taken }: ChartState): ProcessEvent | undefined => {
     const change = byId.get(id)
-    const fresh = change?.events.find(({ sequence, eventType }) => sequence > taken && Facts.isChartInput(eventType))
+    const fresh = change?.events.find(({ sequence, eventType }) => sequence > taken && isChartInput(eventType))
     // What is in the store comes first; there is nothing when the row had no input left.
     const hadNone = change?.before === undefined || change.before.snapshot.context.chart?.inputs === 0
     return change !== undefined && hadNone ? fresh : (view.nextChartInput(id, taken) ?? fresh)
