@@ -45,6 +45,7 @@ const layer = Layer.succeed(
       list: () => missing("list wakes"),
       report: missing("report on wakes")
     },
+    definitions: { of: () => missing("read the definitions of a chart") },
     environments: { get: () => missing("read an execution environment") },
     promises: { get: () => missing("read a promise") },
     due: () => missing("list due processes"),

@@ -44,6 +44,29 @@ export interface ChartNames {
 /** The structure of a machine. */
 export const structureOf = (machine: AnyStateMachine): StateDefinition => stateOf(machine.root)
 
+/** How two structures differ, a line for each state: what a person compares when a version means two things. */
+export const differences = (before: StateDefinition, after: StateDefinition): ReadonlyArray<string> => {
+  const { states: inner = {}, ...own } = before
+  const { states: innerAfter = {}, ...ownAfter } = after
+  const here = ownAndAfter(own, ownAfter)
+  const keys = [...new Set([...Object.keys(inner), ...Object.keys(innerAfter)])]
+  return [
+    ...(here.length === 0 ? [] : [`state ${after.id} has other ${here.join(" and ")}`]),
+    ...keys.flatMap((key) => {
+      const [one, other] = [inner[key], innerAfter[key]]
+      if (one === undefined) return [`state ${other?.id} is new`]
+      return other === undefined ? [`state ${one.id} is gone`] : differences(one, other)
+    })
+  ]
+}
+
+const ownAndAfter = (one: object, other: object): ReadonlyArray<string> =>
+  [...new Set([...Object.keys(one), ...Object.keys(other)])].filter(
+    (field) =>
+      JSON.stringify((one as Readonly<Record<string, unknown>>)[field]) !==
+      JSON.stringify((other as Readonly<Record<string, unknown>>)[field])
+  )
+
 /** The names that a machine uses. */
 export const namesOf = (machine: AnyStateMachine): ChartNames => {
   const actions = new Set<string>()

@@ -6,13 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
-import type {
-  CompletionRefused,
-  InputInvalid,
-  ProcessAlreadyTerminal,
-  ResumeRefused,
-  StoreError
-} from "../model/errors.ts"
+import type { CompletionRefused, ProcessAlreadyTerminal, ResumeRefused, StoreError } from "../model/errors.ts"
+import { InputInvalid } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
@@ -22,12 +17,15 @@ import * as Checks from "../operations/checks.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
 import type { Lookup } from "../operations/existing.ts"
+import type { MigrateOptions, MigrationReport } from "../operations/migration.ts"
+import { migrateAll } from "../operations/migration.ts"
 import { ProcessRegistry, readProcess, requestAbandon } from "../operations/ProcessRegistry.ts"
 import type { Resumed, ResumeOptions } from "../operations/resume.ts"
 import { resumeFrom } from "../operations/resume.ts"
 import * as Arguments from "../runtime/arguments.ts"
 import { Awaiter } from "../runtime/client/Awaiter.ts"
 import * as ProcessHandle from "../runtime/client/ProcessHandle.ts"
+import type { Runnable } from "../runtime/engine/Engine.ts"
 import type { AnySignal } from "../runtime/engine/Signal.ts"
 import type { Startable, StartSpec } from "../runtime/engine/Startable.ts"
 import * as Startables from "../runtime/engine/Startable.ts"
@@ -93,6 +91,16 @@ export class Processes extends Context.Tag("holdfast/host/Processes")<
       options: ResumeOptions
     ) => Effect.Effect<Resumed, ResumeRefused | ProcessAlreadyTerminal | InputInvalid | Lookup>
 
+    /**
+     * Takes over the processes of earlier versions of a machine, as its `migrate` says, without waiting for their next event.
+     *
+     * Fails with `InputInvalid` for an engine that is no machine.
+     */
+    readonly migrate: (
+      engine: Pick<Runnable<never>, "chart">,
+      options?: MigrateOptions
+    ) => Effect.Effect<MigrationReport, InputInvalid | StoreError>
+
     /** Every process that has not ended, ascending by id. */
     readonly listNonTerminal: Effect.Effect<ReadonlyArray<ProcessRecord>, StoreError>
   }
@@ -131,6 +139,12 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
         completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
         handle: (startable, id) =>
           ProcessHandle.make(Startables.startable(startable), processId(Arguments.text("id", id)), actions),
+        migrate: (engine, options = {}) =>
+          engine.chart === undefined
+            ? Effect.fail(
+                new InputInvalid({ field: "engine", problem: "is no machine, as Engine.fromMachine makes one" })
+              )
+            : Effect.provideService(migrateAll(engine.chart, options), ProcessStore, store),
         resume: (id, options) => Effect.provideService(resumeFrom(id, options), ProcessStore, store),
         listNonTerminal: registry.listNonTerminal
       })

@@ -154,7 +154,11 @@ export const layerMemory = <
 >(
   options: HostOptions<E, T, S>
 ): Layer.Layer<HostServices, InputInvalid, RequirementsOf<E, T, S>> =>
-  onStore(options, Liveness.layer).pipe(Layer.provideMerge(MemoryStore.layer))
+  onStore(options, Liveness.layer).pipe(
+    Layer.provideMerge(MemoryStore.layer),
+    // Memory is always there.
+    Layer.catchAll((error) => (error._tag === "StoreError" ? Layer.die(error) : Layer.fail(error)))
+  )
 
 /** A host on the store in context, with a choice of liveness evidence. */
 export const onStore = <
@@ -164,7 +168,11 @@ export const onStore = <
 >(
   given: HostOptions<E, T, S>,
   liveness: Layer.Layer<OwnerLiveness>
-): Layer.Layer<Exclude<HostServices, ProcessStore>, InputInvalid, ProcessStore | RequirementsOf<E, T, S>> => {
+): Layer.Layer<
+  Exclude<HostServices, ProcessStore>,
+  InputInvalid | StoreError,
+  ProcessStore | RequirementsOf<E, T, S>
+> => {
   return checking(given, (options) => {
     const { sessions, tools = [], environment, effects = "inline" } = options
     // Each requires a part of the union of what all of them require.
@@ -197,7 +205,7 @@ export const onStore = <
     )
     // What is appended, the chart of its process takes in the same transaction.
     Engines.check(options.engines, tools, sessions)
-    const charts = Charts.layer(Engines.chartsOf(options.engines))
+    const charts = Charts.layer(Engines.allCharts(options.engines), Engines.chartsOf(options.engines))
     return Layer.mergeAll(Processes.layer, SessionProcesses.layer, ProcessEffects.layer, Host.layer).pipe(
       Layer.provideMerge(WorkDriver.layer),
       Layer.provideMerge(

@@ -1,12 +1,16 @@
 /**
- * A store whose writes let charts take their events: what one operation appends, the chart of that process takes in the same
- * transaction, where this program has it.
+ * The charts that a program has, over a store: what one operation appends, the chart of that process takes in the same
+ * transaction.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { StateDefinition } from "../../machines/chart/definition.ts"
+import { differences } from "../../machines/chart/definition.ts"
+import type { StoreError } from "../model/errors.ts"
+import { InputInvalid } from "../model/errors.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import { advancing } from "./decisions/chart.ts"
-import type { ChartOf } from "./decisions/chartDraft.ts"
+import type { Chart, ChartOf } from "./decisions/chartStep.ts"
 
 /** The same store, with the charts that a program has. */
 export const over = (store: typeof ProcessStore.Service, chartOf: ChartOf): typeof ProcessStore.Service => {
@@ -17,9 +21,37 @@ export const over = (store: typeof ProcessStore.Service, chartOf: ChartOf): type
   }
 }
 
-/** The store in context, with the charts that a program has. */
-export const layer = (chartOf: ChartOf): Layer.Layer<ProcessStore, never, ProcessStore> =>
+/**
+ * The store in context, with the charts that a program has.
+ *
+ * Fails with `InputInvalid` when processes began with another structure under the same version: their states may not exist in
+ * this one. A version means one structure.
+ */
+export const layer = (
+  charts: ReadonlyArray<Chart>,
+  chartOf: ChartOf
+): Layer.Layer<ProcessStore, InputInvalid | StoreError, ProcessStore> =>
   Layer.effect(
     ProcessStore,
-    Effect.map(ProcessStore, (store) => over(store, chartOf))
+    Effect.flatMap(ProcessStore, (store) =>
+      Effect.as(
+        Effect.forEach(charts, (chart) => checked(store, chart), { discard: true }),
+        over(store, chartOf)
+      )
+    )
   )
+
+const checked = (
+  store: typeof ProcessStore.Service,
+  { kind, definition: { version, hash }, body }: Chart
+): Effect.Effect<void, InputInvalid | StoreError> =>
+  Effect.flatMap(store.definitions.of(kind, version), (stored) => {
+    const other = stored.find((definition) => definition.hash !== hash)
+    if (other === undefined) return Effect.void
+    const lines = differences(structureIn(other.body), structureIn(body))
+    const problem = `is in version ${version} another machine than the one that processes began with (${lines.slice(0, 5).join("; ")}): give it a new version, and \`migrate\` where those are to follow`
+    return Effect.fail(new InputInvalid({ field: `machine \`${kind}\``, problem }))
+  })
+
+const structureIn = (body: string): StateDefinition =>
+  (JSON.parse(body) as { readonly structure: StateDefinition }).structure // written from a chart

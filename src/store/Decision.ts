@@ -92,6 +92,7 @@ export type Write =
   | { readonly _tag: "Prune"; readonly tombstone: Tombstone }
   | { readonly _tag: "Compact"; readonly processId: ProcessId }
   | OutboxWrite
+  | PutDefinition
   | PutEnvironment
   | EndPromise
 
@@ -149,6 +150,15 @@ export interface StoredPromise {
 export interface EndPromise extends StoredPromise {
   readonly _tag: "EndPromise"
   readonly keyId: string
+}
+
+/** Stores the definition of a chart as JSON text, unless it is there. */
+export interface PutDefinition {
+  readonly _tag: "PutDefinition"
+  readonly kind: string
+  readonly version: string
+  readonly hash: string
+  readonly body: string
 }
 
 /** Stores an environment's text, in place of any under the same address. */

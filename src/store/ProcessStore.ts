@@ -116,6 +116,7 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
     }) => Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
 
     readonly children: ChildReads
+    readonly definitions: DefinitionReads
     readonly environments: EnvironmentReads
     readonly execution: ExecutionReads
     readonly feed: FeedReads
@@ -300,6 +301,15 @@ export interface ExecutionReads {
 export interface PromiseReads {
   /** How a promise ended, or `undefined` while it has not. */
   readonly get: (keyId: string) => Effect.Effect<StoredPromise | undefined, StoreError>
+}
+
+/** The reads of the definitions of charts. */
+export interface DefinitionReads {
+  /** The definitions that processes of an engine began with, by hash, each as JSON text. */
+  readonly of: (
+    kind: string,
+    version: string
+  ) => Effect.Effect<ReadonlyArray<{ readonly hash: string; readonly body: string }>, StoreError>
 }
 
 /** The reads of stored environments. */

@@ -14,6 +14,14 @@ CREATE TABLE debt (
   owed_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE definition (
+  kind TEXT NOT NULL,
+  version TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (kind, version, hash)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE environment (
   env_ref TEXT PRIMARY KEY,
   body TEXT NOT NULL

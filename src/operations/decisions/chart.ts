@@ -14,9 +14,9 @@ import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts
 import { accept } from "../../store/Decision.ts"
 import { onLease } from "./authority.ts"
 import * as Changes from "./change.ts"
-import type { ChartOf } from "./chartDraft.ts"
 import * as Drafts from "./chartDraft.ts"
 import * as Facts from "./chartFacts.ts"
+import type { ChartOf } from "./chartStep.ts"
 import * as Waits from "./waits.ts"
 
 /** How far a chart got. `stuck` says why it takes no further event. */
@@ -51,6 +51,19 @@ export const takeEvents =
     const stuck = draft.advance(id)
     const progress = { row: draft.row(id) as ProcessRow, ...(stuck === undefined ? {} : { stuck }) } // it is there: see above
     return { _tag: "Accepted", answer: progress, changes: draft.changes(), writes: draft.writes() }
+  }
+
+/** Takes over a chart of an earlier version; with `dryRun` nothing is written, and the answer is what would be. */
+export const migrate =
+  (chartOf: ChartOf, id: ProcessId, dryRun: boolean) =>
+  (view: View): Decision<Progress | undefined, never> => {
+    const row = view.row(id)
+    if (row === undefined) return accept(undefined)
+    const draft = Drafts.make(view, chartOf, [Changes.of(row)])
+    const stuck = draft.advance(id, { migrates: true })
+    const progress = { row: draft.row(id) as ProcessRow, ...(stuck === undefined ? {} : { stuck }) } // it is there: see above
+    const changes = dryRun ? [] : draft.changes()
+    return { _tag: "Accepted", answer: progress, changes, writes: dryRun ? [] : draft.writes() }
   }
 
 /** An action of a chart that was performed, or failed with something that the chart takes as an event. */

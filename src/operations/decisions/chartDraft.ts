@@ -5,13 +5,7 @@
  */
 import type { Macrostep, RawEffect } from "../../../machines/chart/macrostep.ts"
 import type { Target } from "../../../machines/chart/scope.ts"
-import type {
-  ChartDefinition,
-  ChartEffect,
-  ChartEvent,
-  ChartState,
-  ChartTransition
-} from "../../../machines/chart/state.ts"
+import type { ChartEffect, ChartEvent, ChartState } from "../../../machines/chart/state.ts"
 import { mayTake } from "../../../machines/chart/state.ts"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
@@ -23,31 +17,18 @@ import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import type { Registered, Registration } from "../../model/Registration.ts"
 import type { Change, Decision, ProcessRow, View, Write } from "../../store/Decision.ts"
 import { refuse } from "../../store/Decision.ts"
 import * as Append from "./append.ts"
 import * as Authority from "./authority.ts"
 import * as Changes from "./change.ts"
 import * as Facts from "./chartFacts.ts"
+import type { Chart, ChartOf } from "./chartStep.ts"
+import * as Step from "./chartStep.ts"
 import * as Children from "./children.ts"
 import * as Completion from "./completion.ts"
 import { liveLease } from "./lease.ts"
 import * as Register from "./register.ts"
-
-/** A chart as the store's decisions use it: pure, and its values are JSON. Each function throws what the machine throws. */
-export interface Chart {
-  readonly definition: ChartDefinition
-  readonly begin: (row: ProcessRow) => Macrostep
-  readonly take: (row: ProcessRow, chart: ChartState, event: ChartEvent) => Macrostep
-  /** Whether the chart goes on while an action is performed. */
-  readonly isDetached: (action: string) => boolean
-  /** The registration of a child. */
-  readonly child: (row: ProcessRow, src: string, input: unknown, id: string) => Registered
-}
-
-/** Finds the chart of a process; `undefined` for a body of code, and where this program does not have it. */
-export type ChartOf = (registration: Registration) => Chart | undefined
 
 /** A decision that charts add to. */
 export interface Draft {
@@ -55,7 +36,12 @@ export interface Draft {
   readonly writes: () => ReadonlyArray<Write>
   readonly row: (id: ProcessId) => ProcessRow | undefined
   /** Takes the events of a chart until there is none, or it waits for its actions. Answers why it is stuck. */
-  readonly advance: (id: ProcessId) => string | undefined
+  readonly advance: (id: ProcessId, options?: AdvanceOptions) => string | undefined
+}
+
+/** `migrates`: a chart of an earlier version is taken over although it has no event to take. */
+export interface AdvanceOptions {
+  readonly migrates?: boolean
 }
 
 /** Makes a draft of what was decided so far. */
@@ -81,25 +67,35 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
     return undefined
   }
 
-  const advance = (id: ProcessId): string | undefined => {
+  const advance = (id: ProcessId, { migrates = false }: AdvanceOptions = {}): string | undefined => {
     for (;;) {
       const row = view.row(id)
       const chart = row && chartOf(row.base.registration)
-      if (row === undefined || chart === undefined || !mayMove(row, view.nowMs)) return undefined
+      if (row === undefined || chart === undefined) return undefined
       const { chart: state } = row.snapshot.context
+      const isEarlier = state !== undefined && state.definition.version !== chart.definition.version
+      if (!(mayMove(row, view.nowMs) || (migrates && isEarlier && mayMigrate(row)))) return undefined
       if (state?.end !== undefined) {
         end(row, outputOf(state.end))
         return undefined
       }
-      const input = state && nextInput(id, state)
-      if (state !== undefined && input === undefined) return undefined
-      const event = state === undefined || input === undefined ? begins : eventOf(state, input)
+      const input = state === undefined || isEarlier ? undefined : nextInput(id, state)
+      if (state !== undefined && !isEarlier && input === undefined) return undefined
       const kept = { byId: new Map(byId), writes }
+      const event = isEarlier
+        ? Step.migrates(state)
+        : state === undefined || input === undefined
+          ? Step.begins
+          : eventOf(state, input)
       try {
-        const step = state === undefined ? chart.begin(row) : chart.take(row, state, event)
-        const effects = effectsOf(row, chart, step)
-        const inputs = state === undefined ? inputsBefore(id) : 0
-        const transition = transitionOf(chart.definition, state, step, { event, input, inputs, effects })
+        const taken = Step.stepOf(row, chart, state, event, isEarlier)
+        if (state === undefined || isEarlier) writes = [...writes, Step.definitionOf(chart)]
+        const transition = Step.transitionOf(chart.definition, state, taken.step, {
+          event: taken.event,
+          input,
+          inputs: state === undefined ? inputsBefore(id) : 0,
+          effects: effectsOf(row, chart, taken.step)
+        })
         put(Changes.appendFact(changeOf(view.row(id) as ProcessRow), Facts.transitioned(id, transition), view.nowMs)) // it is there: see above
       } catch (thrown) {
         byId = kept.byId
@@ -286,7 +282,11 @@ const joined = (earlier: Change, change: Change): Change => ({
     : { wakes: [...(earlier.wakes ?? []), ...(change.wakes ?? [])] })
 })
 
-const begins: ChartEvent = { type: "xstate.init" }
+/** An earlier version is taken over where it rests. */
+const mayMigrate = ({ snapshot }: ProcessRow): boolean =>
+  lifecycleOf(snapshot) === "running" &&
+  snapshot.context.chart?.end === undefined &&
+  snapshot.context.chart?.actions.length === 0
 
 const leftByParent = "its parent's chart left the state that it belongs to"
 
@@ -310,42 +310,3 @@ const fieldOf = (value: unknown, field: string): string | undefined => {
 }
 
 const textOf = (error: unknown): string => fieldOf(error, "message") ?? JSON.stringify(error)
-
-interface Taken {
-  readonly event: ChartEvent
-  readonly input: ProcessEvent | undefined
-  readonly inputs: number
-  readonly effects: ReadonlyArray<ChartEffect>
-}
-
-/** A macrostep as it is stored: the context by what changed of it. */
-const transitionOf = (
-  definition: ChartDefinition,
-  before: ChartState | undefined,
-  step: Macrostep,
-  { event, input, inputs, effects }: Taken
-): ChartTransition => {
-  const context = step.context as Readonly<Record<string, unknown>>
-  const set = Object.entries(context).filter(
-    ([name, value]) =>
-      !(before !== undefined && Object.hasOwn(before.context, name) && jsonEquals(before.context[name], value))
-  )
-  const unset = Object.keys(before?.context ?? {}).filter((name) => !Object.hasOwn(context, name))
-  const isHistoryNew = !jsonEquals(step.history, before?.history ?? {})
-  return {
-    ...(before?.definition.hash === definition.hash ? {} : { definition }),
-    revision: before === undefined ? 0 : before.revision + 1,
-    ...(input === undefined ? {} : { took: input.sequence }),
-    ...(inputs === 0 ? {} : { inputs }),
-    // What was sent is in the log; an action must find its event without reading that.
-    event: input !== undefined && effects.every((effect) => effect.do !== "act") ? { type: event.type } : event,
-    ...(before === undefined ? {} : { from: before.value }),
-    to: step.value,
-    handled: step.handled,
-    ...(set.length === 0 ? {} : { set: Object.fromEntries(set) }),
-    ...(unset.length === 0 ? {} : { unset }),
-    ...(isHistoryNew ? { history: step.history } : {}),
-    ...(step.end === undefined ? {} : { end: step.end }),
-    effects
-  }
-}

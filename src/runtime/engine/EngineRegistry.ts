@@ -14,7 +14,7 @@ import { messageOf } from "../../model/Failure.ts"
 import { copyOf } from "../../model/json.ts"
 import type { PreparedToolCall, ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
-import type { ChartOf } from "../../operations/decisions/chartDraft.ts"
+import type { Chart, ChartOf } from "../../operations/decisions/chartStep.ts"
 import * as Arguments from "../arguments.ts"
 import type { ChartBody } from "../body/chart.ts"
 import type { ProjectionsService } from "../HostServices.ts"
@@ -256,6 +256,10 @@ const acceptedBy = <R>(engines: ReadonlyArray<Runnable<R>>): ReadonlyMap<string,
   }
   return accepted
 }
+
+/** The charts of engines, and of those that they need beside them. */
+export const allCharts = <R>(engines: ReadonlyArray<Runnable<R>>): ReadonlyArray<Chart> =>
+  withParts(engines).flatMap(({ chart }) => (chart === undefined ? [] : [chart]))
 
 /** Finds the chart of a process among engines. */
 export const chartsOf = <R>(engines: ReadonlyArray<Runnable<R>>): ChartOf => {

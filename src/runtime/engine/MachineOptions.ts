@@ -4,7 +4,15 @@
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import type { AnyStateMachine, ContextFrom, EventFromLogic, InputFrom, OutputFrom } from "xstate"
+import type {
+  AnyStateMachine,
+  ContextFrom,
+  EventFromLogic,
+  InputFrom,
+  OutputFrom,
+  StateValue,
+  StateValueFrom
+} from "xstate"
 import type { ActionOf, ActorOf } from "../../../machines/chart/types.ts"
 import type { ActionContext } from "../body/chart.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
@@ -91,9 +99,37 @@ export interface MachineOptions<Machine extends AnyStateMachine, R> {
       R
     >
   }
+  /**
+   * Takes over processes of earlier versions, by version, when each next takes an event: it answers their state in this one.
+   * Without one, a process stays on the version that it began with. What is not legal here stays as it is, and says why.
+   */
+  readonly migrate?: Readonly<Record<string, Migrate<Machine>>>
   /** How many of its processes may perform actions at once on one host. @default as many as the host has slots */
   readonly concurrency?: number
 }
+
+/** The state of a chart at rest, as an earlier version stored it: JSON. */
+export interface StoredState {
+  readonly value: StateValue
+  readonly context: Readonly<Record<string, unknown>>
+  readonly history: Readonly<Record<string, ReadonlyArray<string>>>
+  readonly timers: ReadonlyArray<{ readonly id: string; readonly at: number }>
+  readonly children: Readonly<Record<string, { readonly process: string; readonly src: string }>>
+}
+
+/** What an earlier state becomes. `cancel` names the timers and children that end with it. @default nothing ends */
+export interface MigratedState<Machine extends AnyStateMachine> {
+  readonly value: StateValueFrom<Machine>
+  readonly context: ContextFrom<Machine>
+  readonly history?: StoredState["history"]
+  readonly cancel?: { readonly timers?: ReadonlyArray<string>; readonly children?: ReadonlyArray<string> }
+}
+
+/** Makes a state of this version of one of an earlier version. Pure: it runs inside the transaction. */
+export type Migrate<Machine extends AnyStateMachine> = (
+  stored: StoredState,
+  about: { readonly processId: string }
+) => MigratedState<Machine>
 
 /** The signal that carries an event of a machine. */
 export type SignalOf<Machine extends AnyStateMachine> = {

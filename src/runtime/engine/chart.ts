@@ -18,7 +18,7 @@ import { InputInvalid } from "../../model/errors.ts"
 import { describe } from "../../model/Failure.ts"
 import { signalNameProblem } from "../../model/ids.ts"
 import { canonicalText, copyOf, hashOf, snapshot } from "../../model/json.ts"
-import type { Chart } from "../../operations/decisions/chartDraft.ts"
+import type { Chart } from "../../operations/decisions/chartStep.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { Performer, Performers } from "../body/chart.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
@@ -51,7 +51,8 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
   const machine = withDelays(given)
   check(machine, options)
   const actors = actorsOf(options)
-  const definition = { id: machine.id, version, hash: hashOf(structureOf(machine)) }
+  const structure = structureOf(machine)
+  const definition = { id: machine.id, version, hash: hashOf(structure) }
   const events = new Map(signals.map((signal) => [signal.signal as string, signal]))
   const of = `machine \`${machine.id}\``
   const context = codecOf("context", of, options.context)
@@ -120,7 +121,52 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
   }
 
   const chart: Chart = {
+    kind: options.kind,
     definition,
+    body: canonicalText({
+      ...definition,
+      structure,
+      events: Object.fromEntries(signals.map(({ signal, type }) => [signal, type.payloadSchema.schema]))
+    }),
+    migrates: Object.keys(options.migrate ?? {}),
+    migrate: (row, state) => {
+      const migrate = options.migrate?.[state.definition.version]
+      if (migrate === undefined) {
+        const problem = `has no migration from version ${state.definition.version}`
+        throw new InputInvalid({ field: `machine \`${machine.id}\``, problem })
+      }
+      const { value, context: migrated, history = {}, cancel = {} } = migrate(copyOf(state), placeOf(row))
+      const { timers = [], children = [] } = cancel
+      const kept = Object.fromEntries(Object.entries(state.children).filter(([id]) => !children.includes(id)))
+      const legal = Macrosteps.view(
+        machine,
+        { value, history, children: kept },
+        context.decode(context.encode(migrated)),
+        placeOf(row)
+      )
+      // XState fills in a region that is missing, and says nothing of it.
+      if (canonicalText(legal.value) !== canonicalText(value)) {
+        const problem = `became ${JSON.stringify(value)}, which is no state of version ${version}: ${JSON.stringify(legal.value)} is`
+        throw new InputInvalid({ field: `migration of machine \`${machine.id}\``, problem })
+      }
+      const taken = new Set<string>(machine.events) // XState's own events among them
+      return {
+        step: {
+          value,
+          context: context.encode(migrated),
+          history,
+          handled: true,
+          effects: [
+            ...timers.map((id) => ({ do: "disarm", id }) as const),
+            ...children.map((id) => ({ do: "stop", id }) as const)
+          ]
+        },
+        unknown: {
+          timers: state.timers.flatMap(({ id, event }) => (timers.includes(id) || taken.has(event.type) ? [] : [id])),
+          children: Object.entries(kept).flatMap(([id, { src }]) => (actors.has(src) ? [] : [id]))
+        }
+      }
+    },
     begin: (row) =>
       agreed("xstate.init", () => encoded(Macrosteps.begin(machine, input.decode(payloadOf(row)), placeOf(row)))),
     take: (row, state, event) =>

@@ -54,6 +54,7 @@ export const fromMachine = <Machine extends AnyStateMachine, R = never>(
   return {
     ...engine,
     signals: signals as unknown as ReadonlyArray<SignalOf<Machine>>, // made of the same events
+    ...(chart.chart.migrates.length === 0 ? {} : { accepts: chart.chart.migrates }),
     chart: chart.chart,
     body: performing(chart.performers),
     parts: chart.parts,

@@ -7,7 +7,7 @@ import type { EnvironmentRef, ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, Progress } from "../../model/JournalEntry.ts"
 import { copyOf } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import type { Change, Plan, ProcessRow, StoredPromise, Tombstone, View, Write } from "../Decision.ts"
+import type { Change, Plan, ProcessRow, PutDefinition, StoredPromise, Tombstone, View, Write } from "../Decision.ts"
 import type { WakeTimes } from "../Outbox.ts"
 import type { ChildState } from "./children.ts"
 import * as Children from "./children.ts"
@@ -24,6 +24,7 @@ export interface MemoryState {
   readonly journals: Map<ProcessId, Array<JournalEntry>>
   readonly progress: Map<ProcessId, Map<string, Progress>>
   /** Texts by their content address. */
+  readonly definitions: Map<string, Omit<PutDefinition, "_tag">>
   readonly environments: Map<EnvironmentRef, string>
   /** By the id of their key. */
   readonly promises: Map<string, StoredPromise>
@@ -44,6 +45,7 @@ export const make = (times: WakeTimes): MemoryState => ({
   acks: new Map(),
   journals: new Map(),
   progress: new Map(),
+  definitions: new Map(),
   environments: new Map(),
   promises: new Map(),
   changes: new Map(),
@@ -139,6 +141,12 @@ export const writeSide = (state: MemoryState, write: Write): void => {
     case "Compact": {
       const tombstone = state.tombstones.get(write.processId)
       if (tombstone !== undefined) state.tombstones.set(write.processId, { ...tombstone, compacted: true })
+      return
+    }
+    case "PutDefinition": {
+      const { kind, version, hash, body } = write
+      const key = JSON.stringify([kind, version, hash])
+      if (!state.definitions.has(key)) state.definitions.set(key, { kind, version, hash, body })
       return
     }
     case "PutEnvironment":

@@ -55,6 +55,15 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
       ),
     onCommit: listeners.subscribe,
     outbox: Outbox.readsOf(state.outbox),
+    definitions: {
+      of: (kind, version) =>
+        Effect.sync(() =>
+          [...state.definitions.values()]
+            .filter((definition) => definition.kind === kind && definition.version === version)
+            .map(({ hash, body }) => ({ hash, body }))
+            .sort((one, other) => State.bytewise(one.hash, other.hash))
+        )
+    },
     environments: { get: (ref) => Effect.sync(() => state.environments.get(ref)) },
     promises: { get: (keyId) => Effect.sync(() => state.promises.get(keyId)) },
     externalChanges: Effect.succeed([]),

@@ -25,6 +25,7 @@ export type Reads = Pick<
   | "listNonTerminal"
   | "due"
   | "execution"
+  | "definitions"
   | "environments"
   | "promises"
   | Queries.Name
@@ -66,6 +67,16 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
   return {
     readTogether: reader.together,
     ...Queries.make(reader, rowsOf, known),
+    definitions: {
+      of: (kind, version) =>
+        read(
+          "read the definitions of a chart",
+          sql<{
+            readonly hash: string
+            readonly body: string
+          }>`SELECT hash, body FROM definition WHERE kind = ${kind} AND version = ${version} ORDER BY hash`
+        )
+    },
     environments: {
       get: (ref) =>
         read(

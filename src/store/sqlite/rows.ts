@@ -365,6 +365,9 @@ const sideWrites =
       case "Compact":
         sql.compact.run(write.processId)
         return
+      case "PutDefinition":
+        sql.putDefinition.run(write.kind, write.version, write.hash, write.body)
+        return
       case "PutEnvironment":
         sql.putEnvironment.run(write.ref, write.body)
         return

@@ -12,6 +12,7 @@ import * as Wakes from "./migrations/0002_wakes.ts"
 import * as Children from "./migrations/0003_children.ts"
 import * as Environments from "./migrations/0004_environments.ts"
 import * as Progress from "./migrations/0005_progress.ts"
+import * as Definitions from "./migrations/0006_definitions.ts"
 
 const table = "holdfast_migrations"
 
@@ -20,7 +21,8 @@ const migrations: ReadonlyArray<Migrator.ResolvedMigration> = [
   [2, "wakes", Effect.succeed(Wakes.migration)],
   [3, "children", Effect.succeed(Children.migration)],
   [4, "environments", Effect.succeed(Environments.migration)],
-  [5, "progress", Effect.succeed(Progress.migration)]
+  [5, "progress", Effect.succeed(Progress.migration)],
+  [6, "definitions", Effect.succeed(Definitions.migration)]
 ]
 
 /** The newest schema this library knows. */

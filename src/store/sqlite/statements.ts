@@ -106,6 +106,7 @@ export const texts = {
   putTombstone: `INSERT OR REPLACE INTO tombstone
        (process_id, terminal_state, pruned_at, last_sequence, last_fence, compacted, change)
      VALUES (?, ?, ?, ?, ?, 0, ?)`,
+  putDefinition: "INSERT INTO definition (kind, version, hash, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
   putEnvironment: "INSERT OR REPLACE INTO environment (env_ref, body) VALUES (?, ?)",
   endPromise: "INSERT INTO promise (key_id, body, token) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   compact: "UPDATE tombstone SET compacted = 1 WHERE process_id = ?"

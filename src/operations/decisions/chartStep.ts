@@ -1,0 +1,117 @@
+/**
+ * One step of a chart: what the machine is asked, and how its answer is stored.
+ */
+import type { Macrostep } from "../../../machines/chart/macrostep.ts"
+import type {
+  ChartDefinition,
+  ChartEffect,
+  ChartEvent,
+  ChartState,
+  ChartTransition
+} from "../../../machines/chart/state.ts"
+import { jsonEquals } from "../../model/json.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { Registered, Registration } from "../../model/Registration.ts"
+import type { ProcessRow, Write } from "../../store/Decision.ts"
+
+/** A chart as the store's decisions use it: pure, and its values are JSON. Each function throws what the machine throws. */
+export interface Chart {
+  readonly kind: string
+  readonly definition: ChartDefinition
+  /** The definition with its states and the schemas of its events, as JSON text. */
+  readonly body: string
+  /** The versions that it takes over: see `migrate`. */
+  readonly migrates: ReadonlyArray<string>
+  /**
+   * What the state of an earlier version becomes in this one; which timers and children the migration ends, and which it does
+   * not know. Throws for a state that is not legal here.
+   */
+  readonly migrate: (row: ProcessRow, chart: ChartState) => Migrated
+  readonly begin: (row: ProcessRow) => Macrostep
+  readonly take: (row: ProcessRow, chart: ChartState, event: ChartEvent) => Macrostep
+  /** Whether the chart goes on while an action is performed. */
+  readonly isDetached: (action: string) => boolean
+  /** The registration of a child. */
+  readonly child: (row: ProcessRow, src: string, input: unknown, id: string) => Registered
+}
+
+/** A state in a later version. Its step asks for what the migration ends. */
+export interface Migrated {
+  readonly step: Macrostep
+  readonly unknown: { readonly timers: ReadonlyArray<string>; readonly children: ReadonlyArray<string> }
+}
+
+/** Finds the chart of a process; `undefined` for a body of code, and where this program does not have it. */
+export type ChartOf = (registration: Registration) => Chart | undefined
+
+/** The event that a chart begins with. */
+export const begins: ChartEvent = { type: "xstate.init" }
+
+/** The event that takes over a state of an earlier version. */
+export const migrates = ({ definition: { version } }: ChartState): ChartEvent => ({
+  type: "machine.migrated",
+  from: version
+})
+
+/** The step that an event is: the first one, one of the machine's, or the takeover of an earlier version. */
+export const stepOf = (
+  row: ProcessRow,
+  chart: Chart,
+  state: ChartState | undefined,
+  event: ChartEvent,
+  isEarlier: boolean
+): { readonly step: Macrostep; readonly event: ChartEvent } => {
+  if (state === undefined) return { step: chart.begin(row), event }
+  if (!isEarlier) return { step: chart.take(row, state, event), event }
+  const { step, unknown } = chart.migrate(row, state)
+  return { step, event: { ...event, unknown } }
+}
+
+/** What stores the definition of a chart, once. */
+export const definitionOf = ({ kind, body, definition: { version, hash } }: Chart): Write => ({
+  _tag: "PutDefinition",
+  kind,
+  version,
+  hash,
+  body
+})
+
+/** What a step was taken for. */
+export interface Taken {
+  readonly event: ChartEvent
+  readonly input: ProcessEvent | undefined
+  readonly inputs: number
+  readonly effects: ReadonlyArray<ChartEffect>
+}
+
+/** A macrostep as it is stored: the context by what changed of it. */
+export const transitionOf = (
+  definition: ChartDefinition,
+  before: ChartState | undefined,
+  step: Macrostep,
+  { event, input, inputs, effects }: Taken
+): ChartTransition => {
+  const context = step.context as Readonly<Record<string, unknown>>
+  const set = Object.entries(context).filter(
+    ([name, value]) =>
+      !(before !== undefined && Object.hasOwn(before.context, name) && jsonEquals(before.context[name], value))
+  )
+  const unset = Object.keys(before?.context ?? {}).filter((name) => !Object.hasOwn(context, name))
+  const isHistoryNew = !jsonEquals(step.history, before?.history ?? {})
+  return {
+    ...(before?.definition.hash === definition.hash ? {} : { definition }),
+    revision: before === undefined ? 0 : before.revision + 1,
+    ...(input === undefined ? {} : { took: input.sequence }),
+    ...(inputs === 0 ? {} : { inputs }),
+    // What was sent is in the log; an action must find its event without reading that.
+    event: input !== undefined && effects.every((effect) => effect.do !== "act") ? { type: event.type } : event,
+    ...(before === undefined ? {} : { from: before.value }),
+    to: step.value,
+    handled: step.handled,
+    ...(set.length === 0 ? {} : { set: Object.fromEntries(set) }),
+    ...(unset.length === 0 ? {} : { unset }),
+    ...(isHistoryNew ? { history: step.history } : {}),
+    ...(step.end === undefined ? {} : { end: step.end }),
+    effects
+  }
+}
