@@ -7,6 +7,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks"
 import { setMaxListeners } from "node:events"
+import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
@@ -285,7 +286,7 @@ const contextOf = (
       }
       // An abort that it heard of is the end of a step, and no failure of it.
       const heard = Effect.catchAll(effect, (thrown) =>
-        controller.signal.aborted ? Effect.interrupt : Effect.fail(thrown)
+        controller.signal.aborted ? Effect.interrupt : failing(thrown)
       )
       return perform(
         "ctx.step",
@@ -364,9 +365,12 @@ const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unknown> =>
   Effect.async((resume) => {
     ;(async () => run())().then(
       (value) => resume(Effect.succeed(value)),
-      (thrown: unknown) => resume(Effect.fail(thrown))
+      (thrown: unknown) => resume(failing(thrown))
     )
   })
+
+/** Fails with whatever was thrown: `Effect.fail` looks into it, and there are things that throw then. */
+const failing = (thrown: unknown): Effect.Effect<never, unknown> => Effect.failCause(Cause.fail(thrown))
 
 const isFailure = <Failure, FailureWire>(
   thrown: unknown,
