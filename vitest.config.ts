@@ -1,12 +1,17 @@
 import { defineConfig } from "vitest/config"
 import { countReporter } from "./test/support/CountReporter.ts"
 import { patienceMs, slowness } from "./test/support/patience.ts"
+import { projectRoot } from "./test/support/projectRoot.ts"
 import { samples } from "./test/support/samples.ts"
 
 // The last resort: every wait inside a test has a shorter bound, which says what it waited for.
 const bound = patienceMs * samples(4, 240)
 
 export default defineConfig({
+  // What the build packs is nowhere in the source.
+  resolve: {
+    alias: [{ find: /^.*\/packed\/(page|layout)\.js$/, replacement: `${projectRoot}/dist/src/inspector/packed/$1.js` }]
+  },
   test: {
     globalSetup: ["test/support/programs.ts"],
     setupFiles: ["test/support/setup.ts"],

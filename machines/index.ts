@@ -1,5 +1,8 @@
 /** Every statechart of the library, ready for a visual editor, a simulator or a model-based test. */
 
+export * as Definition from "./chart/definition.ts"
+export * as Macrostep from "./chart/macrostep.ts"
+export * as Chart from "./chart/state.ts"
 export * as Host from "./host.ts"
 export * as Owner from "./owner.ts"
 export * as Lifecycle from "./process/lifecycle.ts"

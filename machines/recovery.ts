@@ -86,6 +86,8 @@ export const dueAtMs = (row: {
   readonly terminal: boolean
   readonly started: boolean
   readonly waiting: boolean
+  /** Whether the chart that is its body has anything to do; absent where its body is code. */
+  readonly chart?: "busy" | "at_rest"
   /** Whether only the end of a wait gives it work: it has not begun, or it left memory to wait. */
   readonly dormant: boolean
   readonly cancelRequested: boolean
@@ -98,6 +100,7 @@ export const dueAtMs = (row: {
   if (row.disposition === "externally_owned") return row.abandonRequested ? row.nowMs : null
   if (row.disposition === "owner_bound" && row.started) return row.abandonRequested ? row.nowMs : null
   if (row.cancelRequested) return row.nowMs
+  if (row.chart !== undefined) return row.chart === "busy" ? row.nowMs : null
   if (row.dormant && (row.waiting || row.started)) return null
   return row.started ? row.nowMs : Math.max(row.startAtMs ?? 0, row.nowMs)
 }

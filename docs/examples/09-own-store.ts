@@ -64,6 +64,7 @@ const layer = Layer.succeed(
     execution: {
       journal: () => missing("read a journal"),
       entryAt: () => missing("read a journal entry"),
+      progress: () => missing("read a journal entry"),
       news: () => missing("read what a body waits for"),
       eventByKey: () => missing("read an event"),
       timersDue: () => missing("list timers"),

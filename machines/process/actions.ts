@@ -5,6 +5,7 @@
  * of the fact, and no fold reads anything but the context and the event.
  */
 import { setup } from "xstate"
+import { fired, performed, received, transitioned } from "../chart/state.ts"
 import { command } from "../xstate/step.ts"
 import type { EndState, Output, ProcessContext, ProcessEvent, ProcessInput } from "./types.ts"
 
@@ -18,6 +19,8 @@ export const lifecycle = setup({
   guards: {
     isOpenWait: ({ context }, params: { readonly waitKey: string }) =>
       context.waits.some((wait) => wait.kind.key === params.waitKey),
+    asksForWork: (_args, params: { readonly effects: ReadonlyArray<{ readonly do: string }>; readonly end: boolean }) =>
+      params.end || params.effects.some((effect) => effect.do === "act"),
     isPassivated: (_args, params: { readonly reason: string }) => params.reason === "passivated",
     isLastOpenWait: ({ context }, params: { readonly waitKey: string }) =>
       context.waits.length === 1 && context.waits[0]?.kind.key === params.waitKey,
@@ -95,6 +98,13 @@ export const returnSignal = lifecycle.assign(({ context, event }) => {
   return { updatedAtMs: event.atMs, returnedSignals: { ...context.returnedSignals, [name]: returned } }
 })
 
+/** Notes that a part of the journal does not count any more. */
+export const forkJournal = lifecycle.assign(({ context, event }) => {
+  if (event.type !== "process.journal_forked") return {}
+  const { from, to } = event
+  return { updatedAtMs: event.atMs, forks: [...(context.forks ?? []), { from, to }] }
+})
+
 /** A signal that was given back is taken again; any other one moves the mark up to which signals were consumed. */
 const consumed = (context: ProcessContext, name: string, sequence: number): Partial<ProcessContext> => {
   const returned = own(context.returnedSignals ?? {}, name, [])
@@ -126,6 +136,47 @@ export const noteExternalRef = lifecycle.assign(({ event }) =>
 
 /** Forgets the session to wake. */
 export const clearWakeTarget = lifecycle.assign(({ event }) => ({ updatedAtMs: event.atMs, wakeTarget: null }))
+
+/** Notes an event; a signal is one for the chart to take. */
+export const note = lifecycle.assign(({ context, event }) => ({
+  updatedAtMs: event.atMs,
+  ...(context.chart !== undefined && event.type === "process.noted" && event.isSignal === true
+    ? { chart: received(context.chart) }
+    : {})
+}))
+
+/** Notes the end of a child, which its parent's chart takes as an event. */
+export const noteChildEnd = lifecycle.assign(({ context, event }) => ({
+  updatedAtMs: event.atMs,
+  ...(context.chart === undefined ? {} : { chart: received(context.chart) })
+}))
+
+/** Takes over the state of the chart. */
+export const noteTransition = lifecycle.assign(({ context, event }) =>
+  event.type === "machine.transitioned"
+    ? { updatedAtMs: event.atMs, chart: transitioned(context.chart, event.step) }
+    : {}
+)
+
+/** Notes an event for the chart. The timer that it came from is over. */
+export const noteInput = lifecycle.assign(({ context: { chart }, event }) => {
+  if (event.type !== "machine.input" || chart === undefined) return {}
+  return { updatedAtMs: event.atMs, chart: received(event.timer === undefined ? chart : fired(chart, event.timer)) }
+})
+
+/** Notes that a timer fired whose event is another process's. */
+export const noteSent = lifecycle.assign(({ context: { chart }, event }) =>
+  event.type === "machine.sent" && chart !== undefined
+    ? { updatedAtMs: event.atMs, chart: fired(chart, event.timer) }
+    : {}
+)
+
+/** Notes that an action of the chart was performed. */
+export const noteAction = lifecycle.assign(({ context: { chart }, event }) =>
+  event.type === "machine.acted" && chart !== undefined
+    ? { updatedAtMs: event.atMs, chart: performed(chart, event.revision, event.index) }
+    : {}
+)
 
 /** Keeps the output and closes all waits. */
 export const end = lifecycle.assign(({ event }) => ({

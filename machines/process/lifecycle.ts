@@ -52,9 +52,10 @@ export const resume = (snapshot: ProcessSnapshot): ReadonlyArray<ProcessCommand>
 /** Whether any activation ever began. */
 export const isStarted = (snapshot: ProcessSnapshot): boolean => snapshot.context.firstStarted !== undefined
 
-/** When the next of its open waits ends by time; `null` when none does. */
-export const nextDeadline = ({ context: { waits } }: ProcessSnapshot): number | null => {
+/** When the next of its open waits ends by time, or the next timer of its chart fires; `null` when none does. */
+export const nextDeadline = ({ context: { waits, chart } }: ProcessSnapshot): number | null => {
   let next: number | null = null
+  for (const { at } of chart?.timers ?? []) if (next === null || at < next) next = at
   for (const { deadlineMs } of waits)
     if (deadlineMs !== undefined && (next === null || deadlineMs < next)) next = deadlineMs
   return next

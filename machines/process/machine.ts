@@ -17,11 +17,18 @@ import {
   clearWakeTarget,
   closeWait,
   end,
+  forkJournal,
   lifecycle,
+  note,
   noteAbandonRequest,
+  noteAction,
   noteCancelRequest,
+  noteChildEnd,
   noteExternalRef,
   noteFirstStart,
+  noteInput,
+  noteSent,
+  noteTransition,
   openWait,
   returnSignal,
   touch
@@ -59,8 +66,22 @@ export const processMachine = lifecycle.createMachine({
     },
     "process.cancel_requested": { actions: touch },
     "process.signal_returned": { actions: returnSignal },
-    "process.child_ended": { actions: touch },
-    "process.noted": { actions: touch }
+    "process.journal_forked": { actions: touch },
+    "process.child_ended": { actions: noteChildEnd },
+    "process.noted": { actions: note },
+    "machine.transitioned": [
+      {
+        guard: {
+          type: "asksForWork",
+          params: ({ event: { step } }) => ({ effects: step.effects, end: step.end !== undefined })
+        },
+        actions: [noteTransition, lookHere]
+      },
+      { actions: noteTransition }
+    ],
+    "machine.input": { actions: noteInput },
+    "machine.sent": { actions: noteSent },
+    "machine.acted": { actions: noteAction }
   },
   states: {
     running: {
@@ -87,7 +108,10 @@ export const processMachine = lifecycle.createMachine({
             started: {
               description: "At least one activation has begun. Owner-bound work in here is never started again.",
               initial: "active",
-              on: { "process.started": { target: ".active", actions: beginActivation } },
+              on: {
+                "process.started": { target: ".active", actions: beginActivation },
+                "process.journal_forked": { actions: [forkJournal, lookHere] }
+              },
               states: {
                 active: {
                   description: "An activation began and has left no fact of its end: its lease says whether it lives.",
@@ -115,7 +139,8 @@ export const processMachine = lifecycle.createMachine({
                     "It left memory because all it does is wait; the end of a wait or of a child makes it work again.",
                   on: {
                     "process.resumed": { target: "suspended", actions: [touch, lookHere] },
-                    "process.child_ended": { target: "suspended", actions: [touch, lookHere] },
+                    "process.child_ended": { target: "suspended", actions: [noteChildEnd, lookHere] },
+                    "process.journal_forked": { target: "suspended", actions: [forkJournal, lookHere] },
                     "process.cancel_requested": { actions: lookHere }
                   }
                 }

@@ -1,8 +1,10 @@
 /**
- * The plain data that lifecycle events carry. No behaviour, no imports: anything that can read JSON can read these.
+ * The plain data that lifecycle events carry. No behaviour: anything that can read JSON can read these.
  *
  * Times are epoch milliseconds, UTC. Every optional property is absent rather than `undefined`.
  */
+
+import type { ChartState, ChartTransition } from "../chart/state.ts"
 
 /** Who wrote an abandonment, and so on which ground. */
 export type AbandonWriter = "owner_drain" | "sweep" | "reconciled_request"
@@ -133,7 +135,17 @@ export interface ProcessContext {
   readonly signalWaits?: Readonly<Record<string, number>>
   /** For each signal name, the sequences of signals that a dropped wait gave back; the next wait takes the first. */
   readonly returnedSignals?: Readonly<Record<string, ReadonlyArray<number>>>
+  /** The forks of its journal, in order. */
+  readonly forks?: ReadonlyArray<Fork>
   readonly output?: Output
+  /** The state of the host's own statechart that is the body of this process. */
+  readonly chart?: ChartState
+}
+
+/** A fork of a journal: what its entries from one position to another came to does not count any more. */
+export interface Fork {
+  readonly from: number
+  readonly to: number
 }
 
 /** What a registration gives the lifecycle to begin with. */
@@ -149,6 +161,7 @@ export type ProcessEvent = { readonly atMs: number } & (
   | { readonly type: "process.waiting"; readonly wait: Wait }
   | { readonly type: "process.resumed"; readonly waitKey: string; readonly outcome: WaitOutcome }
   | { readonly type: "process.signal_returned"; readonly name: string; readonly sequence: number }
+  | { readonly type: "process.journal_forked"; readonly from: number; readonly to: number }
   | { readonly type: "process.child_ended"; readonly childId: string; readonly state: EndState }
   | { readonly type: "process.cancel_requested"; readonly reason: string | null }
   | { readonly type: "process.abandon_requested"; readonly request: AbandonRequest }
@@ -158,7 +171,14 @@ export type ProcessEvent = { readonly atMs: number } & (
   | { readonly type: "process.failed"; readonly output: Output }
   | { readonly type: "process.cancelled"; readonly output: Output }
   | { readonly type: "process.abandoned"; readonly output: Output }
-  | { readonly type: "process.noted" }
+  /** `isSignal`: it is an event for the chart of the process, if that has one. */
+  | { readonly type: "process.noted"; readonly isSignal?: true }
+  | { readonly type: "machine.transitioned"; readonly step: ChartTransition }
+  /** An event for the chart that no other process sent; `timer` names the timer that fired. */
+  | { readonly type: "machine.input"; readonly timer?: string }
+  /** A timer fired whose event is another process's. */
+  | { readonly type: "machine.sent"; readonly timer: string }
+  | { readonly type: "machine.acted"; readonly revision: number; readonly index: number }
 )
 
 /** The four ends; nothing ever leaves one of them. */

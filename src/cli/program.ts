@@ -66,7 +66,14 @@ export const looking = [
 ] as const
 
 /** The commands that change something. */
-export const changing = [Requests.signal, Requests.cancel, Requests.abandon, Wakes.redrive, Sweep.command] as const
+export const changing = [
+  Requests.signal,
+  Requests.cancel,
+  Requests.abandon,
+  Requests.resume,
+  Wakes.redrive,
+  Sweep.command
+] as const
 
 const holdfast = Command.make("holdfast", {}, () =>
   Effect.fail(misused("name a command: holdfast --help lists them"))

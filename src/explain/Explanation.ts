@@ -7,6 +7,7 @@
 import * as Schema from "effect/Schema"
 import type { LeaveReason, Verdict as MachineVerdict } from "../../machines/recovery.ts"
 import { TerminalState } from "../model/EventType.ts"
+import { FailureRecord } from "../model/Failure.ts"
 import { AbandonRequest, WaitState } from "../model/facts.ts"
 import { ProcessId, SessionScopeId } from "../model/ids.ts"
 import { optional, renamed, renamedOptional, tagged } from "../model/json.ts"
@@ -26,7 +27,12 @@ const version = Schema.String
 
 /** The one reason why a process does not move. Units: epoch milliseconds, UTC. */
 export const Reason = Schema.Union(
-  Schema.Struct({ _tag: tagged("reason", "ended", "Ended"), state: TerminalState }),
+  Schema.Struct({
+    _tag: tagged("reason", "ended", "Ended"),
+    state: TerminalState,
+    /** What it failed with, by name and message. */
+    problem: optional(Schema.String)
+  }),
   Schema.Struct({
     _tag: tagged("reason", "pruned", "Pruned"),
     state: Schema.String,
@@ -204,9 +210,27 @@ export const WakeFacts = Schema.Struct({
 /** A message for a session that was not acknowledged yet. */
 export type WakeFacts = typeof WakeFacts.Type
 
+/** How far a step under way is, by its own last word. Units: epoch milliseconds, UTC. */
+export const StepFacts = Schema.Struct({
+  key: Schema.String,
+  atMs: renamed("at_ms", Schema.Int),
+  detail: Schema.Unknown
+})
+
+/** What a process failed with: its code, and what was thrown, where, and because of what. */
+export const FailureFacts = Schema.Struct({
+  class: Schema.String,
+  code: Schema.String,
+  message: Schema.String,
+  thrown: optional(FailureRecord)
+})
+/** What a process failed with. */
+export type FailureFacts = typeof FailureFacts.Type
+
 /** What is known of a process that is still in the store. Units: epoch milliseconds, UTC. */
 export const Detail = Schema.Struct({
   disposition: RecoveryDisposition,
+  failure: optional(FailureFacts),
   /** The statechart's state value, as JSON. */
   value: Schema.Unknown,
   /** The innermost active states, as paths. */
@@ -223,6 +247,8 @@ export const Detail = Schema.Struct({
     Schema.Struct({ reason: Schema.NullOr(Schema.String), requestedAtMs: renamed("requested_at_ms", Schema.Int) })
   ),
   abandonRequest: renamedOptional("abandon_request", AbandonRequest),
+  /** What the steps under way said last of how far they are; absent where none did. */
+  progress: optional(Schema.Array(StepFacts)),
   runningChildren: renamed("running_children", Schema.Array(ProcessId)),
   /** How many close requests to children are pending; absent when there are none. */
   closeRequests: renamedOptional("debts", Schema.Int),

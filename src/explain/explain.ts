@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { isStarted, lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { ProcessEvent } from "../../machines/process/types.ts"
+import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import { coreEventTypes, reservedEventTypes } from "../model/EventType.ts"
 import type { StoreError } from "../model/errors.ts"
 import { ProcessUnknown } from "../model/errors.ts"
@@ -58,7 +59,7 @@ export const explain: (
       case "Pruned":
         return ofTombstone(found.tombstone, nowMs)
       case "Present":
-        return explanationOf({ ...around, ...(yield* factsOf(found.row, view, nowMs)) })
+        return explanationOf({ ...redacted(around, view), ...(yield* factsOf(found.row, view, nowMs)) })
     }
   }
 )
@@ -84,6 +85,7 @@ export const reasonsOf = (
         dead,
         wakes: noWakes,
         runningChildren: [],
+        progress: [],
         closeRequests: 0,
         engine: view.engine(row.base.registration),
         slots: view.slots()
@@ -111,20 +113,28 @@ const explanationOf = (facts: Facts): Explanation => {
   return { processId: id, lookedAtMs: nowMs, because, ...remediesFor(because, about), detail: detailOf(facts) }
 }
 
-type Around = Pick<Facts, "wakes" | "runningChildren" | "closeRequests">
+type Around = Pick<Facts, "wakes" | "runningChildren" | "closeRequests" | "progress">
 
 /** What the store has of a process, and around it, at one moment. */
 const lookAt = (store: typeof ProcessStore.Service, id: ProcessId) =>
   Effect.gen(function* () {
     const found = yield* store.find(id)
-    if (found._tag !== "Present") return { found, around: { wakes: noWakes, runningChildren: [], closeRequests: 0 } }
+    if (found._tag !== "Present")
+      return { found, around: { wakes: noWakes, runningChildren: [], progress: [], closeRequests: 0 } }
     const { row } = found
     const wakes = yield* wakesOf(row)
     const children = row.snapshot.status === "active" ? yield* store.children.of(id) : []
     const runningChildren = children.flatMap(({ processId, lifecycle }) => (lifecycle === "running" ? [processId] : []))
-    const around: Around = { wakes, runningChildren, closeRequests: (yield* store.children.closeRequestsOf(id)).length }
+    const closeRequests = (yield* store.children.closeRequestsOf(id)).length
+    const progress = row.snapshot.status === "active" ? yield* store.execution.progress(id) : []
+    const around: Around = { wakes, runningChildren, progress, closeRequests }
     return { found, around }
   })
+
+const redacted = (around: Around, { redact }: ExplainOptions): Around =>
+  redact === undefined
+    ? around
+    : { ...around, progress: around.progress.map((step) => ({ ...step, detail: redact(step.detail) })) }
 
 const factsOf = (
   row: ProcessRow,
@@ -168,6 +178,7 @@ const detailOf = (facts: Facts): Detail => {
   const lease = leaseOf(facts)
   return {
     disposition: registration.disposition,
+    ...failureOf(row),
     value,
     states: innermost(value),
     accepts: acceptedBy(row),
@@ -179,12 +190,20 @@ const detailOf = (facts: Facts): Detail => {
     ...(engine === undefined ? {} : { engine: { ...engine, presence } }),
     ...(context.cancelRequest === undefined ? {} : { cancelRequest: context.cancelRequest }),
     ...(context.abandonRequest === undefined ? {} : { abandonRequest: context.abandonRequest }),
+    ...(facts.progress.length === 0 ? {} : { progress: facts.progress }),
     runningChildren,
     ...(closeRequests === 0 ? {} : { closeRequests }),
     wakes: wakes.wakes,
     ...(wakes.earlier === 0 ? {} : { earlierWakes: wakes.earlier }),
     sweep: sweepOf(facts)
   }
+}
+
+const failureOf = ({ snapshot }: ProcessRow): Pick<Detail, "failure"> => {
+  const output = snapshot.context.output as AwaitOutput | undefined // events carry no other
+  if (output?._tag !== "Failure") return {}
+  const { class: kind, code, message, thrown } = output
+  return { failure: { class: kind, code, message, ...(thrown === undefined ? {} : { thrown }) } }
 }
 
 /** The engine of a process that asks for one by name; the host's own code runs tool calls and session turns. */
@@ -253,16 +272,24 @@ const senders: Readonly<Record<LifecycleType, (row: ProcessRow) => ReadonlyArray
   "process.waiting": () => ["owner"],
   "process.resumed": () => ["signal_sender", "timer", "child", "owner"],
   "process.signal_returned": () => ["owner"],
+  "process.journal_forked": () => ["operator"],
   "process.child_ended": () => ["child"],
   "process.cancel_requested": () => ["operator", "parent"],
   "process.abandon_requested": () => ["operator"],
   "process.external_ref_set": () => ["owner", "external_system"],
   "process.wake_target_cleared": () => ["host"],
+  "machine.transitioned": (row) => whereChart(row, "owner"),
+  "machine.input": (row) => whereChart(row, "timer"),
+  "machine.sent": (row) => whereChart(row, "timer"),
+  "machine.acted": (row) => whereChart(row, "owner"),
   "process.completed": (row) => enders(row),
   "process.failed": (row) => [...enders(row), ...(isExternal(row) ? [] : (["sweep"] as const))],
   "process.cancelled": (row) => [...enders(row), ...(isExternal(row) ? [] : (["sweep"] as const))],
   "process.abandoned": (row) => (isExternal(row) ? ["sweep", "operator"] : ["owner", "sweep"])
 }
+
+const whereChart = ({ snapshot: { context } }: ProcessRow, sender: Sender): ReadonlyArray<Sender> =>
+  context.chart === undefined ? [] : [sender]
 
 const lifecycleEvents = Object.keys(senders) as ReadonlyArray<LifecycleType> // the table has no other keys
 

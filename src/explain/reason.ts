@@ -7,7 +7,10 @@
 import { isActive, isStarted, lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { EndState } from "../../machines/process/types.ts"
 import { sameIncarnation } from "../../machines/recovery.ts"
+import type { AwaitOutput } from "../model/AwaitOutput.ts"
+import { problemOf } from "../model/AwaitOutput.ts"
 import type { WaitState } from "../model/facts.ts"
+import type { Progress } from "../model/JournalEntry.ts"
 import type { LeaseOwner, LeaseSlot } from "../model/Lease.ts"
 import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
@@ -30,6 +33,8 @@ export interface Facts {
   /** Wakes that were not acknowledged. */
   readonly wakes: OpenWakes
   readonly runningChildren: ReadonlyArray<ProcessRow["base"]["registration"]["id"]>
+  /** How far the steps are that are under way. */
+  readonly progress: ReadonlyArray<Progress>
   /** How many close requests to children are pending. */
   readonly closeRequests: number
 }
@@ -43,7 +48,7 @@ export const reasonOf = (facts: Facts): Reason => {
   const { why } = verdictOf(row, { dead, engine: engine === "missing" ? "missing" : "present" }, nowMs)
   switch (why) {
     case "settled":
-      return { _tag: "Ended", state: lifecycleOf(row.snapshot) as EndState } // a settled row has ended
+      return ended(row)
     case "externally_owned":
       return { _tag: "ExternallyOwned" }
     case "abandon_requested":
@@ -69,6 +74,12 @@ export const reasonOf = (facts: Facts): Reason => {
     case "runnable":
       return whenFree(facts)
   }
+}
+
+const ended = ({ snapshot }: ProcessRow): Reason => {
+  const state = lifecycleOf(snapshot) as EndState // a settled row has ended
+  const output = snapshot.context.output as AwaitOutput | undefined // events carry no other
+  return { _tag: "Ended", state, ...(output?._tag === "Failure" ? { problem: problemOf(output) } : {}) }
 }
 
 /** What is known of the holder's life. */

@@ -4,6 +4,8 @@
  * Invariant: names, ids, states, times and sequence numbers stay; they are what explanations are for.
  */
 
+import type { AwaitOutput } from "../model/AwaitOutput.ts"
+import type { FailureRecord } from "../model/Failure.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import type { Registration } from "../model/Registration.ts"
 import { identityOf } from "../model/Registration.ts"
@@ -18,7 +20,7 @@ export const showAll: Redact = (payload) => payload
 
 /** A row with the free texts redacted that an explanation quotes: reasons of requests, and what a start failed with. */
 export const redactRow = (row: ProcessRow, redact: Redact): ProcessRow => {
-  const { cancelRequest, abandonRequest, ...context } = row.snapshot.context
+  const { cancelRequest, abandonRequest, output, ...context } = row.snapshot.context
   const text = (value: string): string => String(redact(value))
   return {
     ...row,
@@ -26,6 +28,7 @@ export const redactRow = (row: ProcessRow, redact: Redact): ProcessRow => {
       ...row.snapshot,
       context: {
         ...context,
+        ...(output === undefined ? {} : { output: output._tag === "Failure" ? redactFailure(output, redact) : output }),
         ...(cancelRequest === undefined
           ? {}
           : {
@@ -47,6 +50,30 @@ export const redactRow = (row: ProcessRow, redact: Redact): ProcessRow => {
     ...(row.backOff === undefined ? {} : { backOff: { ...row.backOff, problem: text(row.backOff.problem) } })
   }
 }
+
+/** A failure with its texts and its data redacted; the name of what was thrown stays. */
+const redactFailure = (output: Failure, redact: Redact): Failure => {
+  const thrown = output.thrown
+  return {
+    ...output,
+    message: String(redact(output.message)),
+    ...(thrown === undefined ? {} : { thrown: redactThrown(thrown, redact) })
+  }
+}
+
+const redactThrown = ({ name, cause, ...rest }: FailureRecord, redact: Redact): FailureRecord => {
+  const text = (value: string): string => String(redact(value))
+  return {
+    name,
+    message: text(rest.message),
+    ...(rest.code === undefined ? {} : { code: text(rest.code) }),
+    ...(rest.data === undefined ? {} : { data: redact(rest.data) }),
+    ...(rest.stack === undefined ? {} : { stack: text(rest.stack) }),
+    ...(cause === undefined ? {} : { cause: redactThrown(cause, redact) })
+  }
+}
+
+type Failure = Extract<AwaitOutput, { readonly _tag: "Failure" }>
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -5,6 +5,7 @@
  */
 import type { Disposition } from "../../machines/recovery.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { quoted } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
 import type { Move, Reason, Sender } from "./Explanation.ts"
 
@@ -41,10 +42,6 @@ export const firstRemedy = ([first]: ReadonlyArray<Move>): string => first?.sent
 /** A holder as people name it. */
 export const holderName = ({ ownerId, liveness }: LeaseOwner): string =>
   liveness._tag === "LocalProcess" ? `${ownerId} (pid ${liveness.pid})` : ownerId
-
-/** A word as a shell reads it back. */
-export const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) && !word.startsWith("-") ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 type ByReason = {
   readonly [Tag in Reason["_tag"]]: (reason: Extract<Reason, { readonly _tag: Tag }>, about: About) => Remedies
@@ -97,7 +94,10 @@ const children = ({ runningChildren }: About): ReadonlyArray<Move> => {
 }
 
 const byReason: ByReason = {
-  Ended: ({ state }) => explained(`It has ended as ${state}. An end is final: nothing moves it any more.`),
+  Ended: ({ state, problem }) =>
+    explained(
+      `It has ended as ${state}${problem === undefined ? "" : ` (${problem})`}. An end is final: nothing moves it any more.`
+    ),
   Pruned: ({ state, prunedAtMs }, { nowMs }) =>
     explained(`It ended as ${state} and was pruned ${ago(prunedAtMs, nowMs)}. Only its tombstone is left.`),
   Running: ({ holder, expiresAtMs }, about) =>

@@ -3,8 +3,20 @@
  *
  * Lines are as long as they need to be; the caller wraps or cuts them.
  */
-import type { Accepted, Detail, Explanation, LeaseFacts, Reason, Sender, Verdict, WakeFacts } from "./Explanation.ts"
-import { ago, away, duration, engineName, holderName, moment, quoted } from "./remedies.ts"
+import { textOf as failureText } from "../model/Failure.ts"
+import { quoted } from "../model/ids.ts"
+import type {
+  Accepted,
+  Detail,
+  Explanation,
+  FailureFacts,
+  LeaseFacts,
+  Reason,
+  Sender,
+  Verdict,
+  WakeFacts
+} from "./Explanation.ts"
+import { ago, away, duration, engineName, holderName, moment } from "./remedies.ts"
 
 /** One line: its role, which sets its indent, and its text. `command` is to be copied as it is. */
 export interface Line {
@@ -132,6 +144,7 @@ const leaveTexts = {
 } as const
 
 const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
+  ...section("Failure", detail.failure === undefined ? [] : failureTexts(detail.failure)),
   heading("State"),
   ...detail.states.map(text),
   text(
@@ -152,6 +165,12 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
         }`
     )
   ),
+  ...section(
+    "Steps under way, by their last word",
+    (detail.progress ?? []).map(
+      ({ key, atMs, detail: said }) => `step ${key}, progress ${JSON.stringify(said)}, ${ago(atMs, nowMs)}`
+    )
+  ),
   ...section("Children still running", detail.runningChildren),
   ...section(
     "Pending close requests to children",
@@ -160,6 +179,11 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
   ...wakeLines(detail, nowMs),
   ...section("A sweep would now", sweepTexts(detail)),
   ...section("Events it accepts from here", detail.accepts.map(acceptedText))
+]
+
+const failureTexts = ({ class: kind, code, message, thrown }: FailureFacts): ReadonlyArray<string> => [
+  `${message} (${kind}, ${code})`,
+  ...(thrown === undefined ? [] : failureText(thrown).split("\n"))
 ]
 
 const presenceTexts = {

@@ -21,6 +21,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
+import type * as Stream from "effect/Stream"
 import type { HostEvent, HostFailure } from "../../machines/host.ts"
 import { hostMachine } from "../../machines/host.ts"
 import * as Step from "../../machines/xstate/step.ts"
@@ -40,6 +41,10 @@ import type { Child, TreeNode } from "../supervision/Supervisor.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
 import { TimerDriver } from "../supervision/TimerDriver.ts"
 import { WakeDriver } from "../supervision/WakeDriver.ts"
+import * as HostEvents from "./HostEvents.ts"
+
+export type { TreeNode } from "../supervision/Supervisor.ts"
+export type { HostEvent } from "./HostEvents.ts"
 
 /** The state of a host. */
 export type HostState = "starting" | "running" | "stopping" | "failing" | "stopped" | "failed"
@@ -63,6 +68,11 @@ export class Host extends Context.Tag("holdfast/host/Host")<
     readonly tree: Effect.Effect<TreeNode>
     /** Waits until the host fails: until its tree could not be kept up. What it ran was handed back by then. */
     readonly awaitFailure: Effect.Effect<HostFailure>
+    /**
+     * What happens to the processes of the store, whichever program does it, for a host that projects them or alerts. Each run
+     * begins with `Resync`; a slow reader holds nothing up. It costs nothing while it is not run.
+     */
+    readonly events: Stream.Stream<HostEvents.HostEvent>
     readonly facts: HostFacts
   }
 >() {}
@@ -87,6 +97,7 @@ export const layer: Layer.Layer<
   Effect.gen(function* () {
     const store = yield* ProcessStore
     const engines = yield* Engines
+    const hub = yield* ChangeHub
     const { slots, running } = yield* Worker
     const tree = yield* treeOf
     const failed = yield* Deferred.make<HostFailure>()
@@ -148,6 +159,7 @@ export const layer: Layer.Layer<
         return { ...host, state: snapshot.value as HostState, children: [...store.parts(), ...children] }
       }),
       awaitFailure: Deferred.await(failed),
+      events: HostEvents.make(store, hub),
       facts: {
         engine: (registration) => (engines.has(registration) ? "present" : "missing"),
         slots,

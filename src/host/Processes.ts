@@ -6,7 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
-import type { CompletionRefused, InputInvalid, StoreError } from "../model/errors.ts"
+import type {
+  CompletionRefused,
+  InputInvalid,
+  ProcessAlreadyTerminal,
+  ResumeRefused,
+  StoreError
+} from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
@@ -17,6 +23,8 @@ import * as Authority from "../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
 import type { Lookup } from "../operations/existing.ts"
 import { ProcessRegistry, readProcess, requestAbandon } from "../operations/ProcessRegistry.ts"
+import type { Resumed, ResumeOptions } from "../operations/resume.ts"
+import { resumeFrom } from "../operations/resume.ts"
 import * as Arguments from "../runtime/arguments.ts"
 import { Awaiter } from "../runtime/client/Awaiter.ts"
 import * as ProcessHandle from "../runtime/client/ProcessHandle.ts"
@@ -26,6 +34,7 @@ import * as Startables from "../runtime/engine/Startable.ts"
 import { registrationOf } from "../runtime/engine/Startable.ts"
 import { HostEnvironment } from "../runtime/HostEnvironment.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
 
 /** How to start a process. */
 export interface StartOptions<Payload> {
@@ -73,45 +82,60 @@ export class Processes extends Context.Tag("holdfast/host/Processes")<
       output: AwaitOutput
     ) => Effect.Effect<ProcessRecord, CompletionRefusal | CompletionRefused | InputInvalid | Lookup>
 
+    /**
+     * Resumes a process that rests, as one whose code has changed does, from an entry of its journal: the body runs again as if it
+     * had not got there yet. `dryRun` answers what that would leave behind.
+     *
+     * Fails with `ResumeRefused` (a worker holds it, or say what is done again) or `ProcessAlreadyTerminal`.
+     */
+    readonly resume: (
+      id: string,
+      options: ResumeOptions
+    ) => Effect.Effect<Resumed, ResumeRefused | ProcessAlreadyTerminal | InputInvalid | Lookup>
+
     /** Every process that has not ended, ascending by id. */
     readonly listNonTerminal: Effect.Effect<ReadonlyArray<ProcessRecord>, StoreError>
   }
 >() {}
 
 /** The host's door to the worker and registry in context. */
-export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | ProcessRegistry | Awaiter> = Layer.effect(
-  Processes,
-  Effect.gen(function* () {
-    const worker = yield* Worker
-    const registry = yield* ProcessRegistry
-    const awaiter = yield* Awaiter
-    const { capture } = yield* HostEnvironment
+export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | ProcessRegistry | ProcessStore | Awaiter> =
+  Layer.effect(
+    Processes,
+    Effect.gen(function* () {
+      const worker = yield* Worker
+      const registry = yield* ProcessRegistry
+      const awaiter = yield* Awaiter
+      const store = yield* ProcessStore
+      const { capture } = yield* HostEnvironment
 
-    const actions: ProcessHandle.HandleActions = {
-      awaitOutput: awaiter.awaitProcess,
-      cancel: (id: ProcessId, reason) => registry.requestProcessCancel(id, reason, Authority.host),
-      abandon: (id, reason) => requestAbandon(registry, id, { requestedBy: "host", authority: Authority.host, reason }),
-      signal: (id, signal) => registry.signal(id, signal, Authority.host),
-      status: (id) => readProcess(registry, id),
-      awaiter
-    }
+      const actions: ProcessHandle.HandleActions = {
+        awaitOutput: awaiter.awaitProcess,
+        cancel: (id: ProcessId, reason) => registry.requestProcessCancel(id, reason, Authority.host),
+        abandon: (id, reason) =>
+          requestAbandon(registry, id, { requestedBy: "host", authority: Authority.host, reason }),
+        signal: (id, signal) => registry.signal(id, signal, Authority.host),
+        status: (id) => readProcess(registry, id),
+        awaiter
+      }
 
-    return Processes.of({
-      start: (startable, options) =>
-        Arguments.refusing(() =>
-          Effect.flatMap(registrationOf(Startables.startable(startable), specOf(options), capture), (registered) =>
-            Effect.map(worker.start(registered, Authority.host), () =>
-              ProcessHandle.make(startable, registered.registration.id, actions)
+      return Processes.of({
+        start: (startable, options) =>
+          Arguments.refusing(() =>
+            Effect.flatMap(registrationOf(Startables.startable(startable), specOf(options), capture), (registered) =>
+              Effect.map(worker.start(registered, Authority.host), () =>
+                ProcessHandle.make(startable, registered.registration.id, actions)
+              )
             )
-          )
-        ),
-      completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
-      handle: (startable, id) =>
-        ProcessHandle.make(Startables.startable(startable), processId(Arguments.text("id", id)), actions),
-      listNonTerminal: registry.listNonTerminal
+          ),
+        completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
+        handle: (startable, id) =>
+          ProcessHandle.make(Startables.startable(startable), processId(Arguments.text("id", id)), actions),
+        resume: (id, options) => Effect.provideService(resumeFrom(id, options), ProcessStore, store),
+        listNonTerminal: registry.listNonTerminal
+      })
     })
-  })
-)
+  )
 
 const specOf = <Payload>(options: StartOptions<Payload>): StartSpec<Payload> => {
   const { id, payload, label, startAt, wakeTarget } = Arguments.record("options", options)

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import * as Output from "../model/AwaitOutput.ts"
 import type { EngineMissing, EnvironmentUnusable, LeaseLost } from "../model/errors.ts"
-import { CompletionRefused, InputInvalid, ProcessNotVisible } from "../model/errors.ts"
+import { CancelRefused, CompletionRefused, InputInvalid, ProcessNotVisible } from "../model/errors.ts"
 import type { StartError } from "../model/failures.ts"
 import type { CancelSummary, Handle, HandleDescriptor } from "../model/Handle.ts"
 import { cancelSummaryOf, wire as handleWire } from "../model/Handle.ts"
@@ -40,6 +40,7 @@ import { sessionScopeOf } from "../runtime/body/Origin.ts"
 import { Awaiter } from "../runtime/client/Awaiter.ts"
 import { Engines } from "../runtime/engine/EngineRegistry.ts"
 import { HostEnvironment } from "../runtime/HostEnvironment.ts"
+import type { CancelAbilityService } from "../runtime/HostServices.ts"
 import { hostServices, recordingOccurrence } from "../runtime/HostServices.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
 
@@ -106,10 +107,14 @@ export class SessionProcesses extends Context.Tag("holdfast/host/SessionProcesse
       ids: ReadonlyArray<ProcessId>
     ) => Effect.Effect<void, ProcessNotVisible | HandleError>
 
-    /** Asks everything that a scope may address and that still runs to stop, in the order of its list. */
+    /**
+     * Asks everything that a scope may address and that still runs to stop, in the order of its list.
+     *
+     * Fails with `CancelRefused` for the first that the host's `CancelAbility` refuses, once the others were asked to stop.
+     */
     readonly cancelAllVisible: (
       scope: SessionScope
-    ) => Effect.Effect<ReadonlyArray<CancelSummary>, ProcessNotVisible | HandleError>
+    ) => Effect.Effect<ReadonlyArray<CancelSummary>, CancelRefused | ProcessNotVisible | HandleError>
 
     /** Takes back every grant but those to keep; a process that no session may address any more and that still runs is asked to stop. */
     readonly cancelUnreferenced: (
@@ -141,8 +146,8 @@ export const layer: Layer.Layer<
     const activations = yield* Activations
     const registry = yield* ProcessRegistry
     const grants = yield* HandleGrants
-    const handles = handlesOf(registry, grants, yield* Awaiter)
-    const { triggers } = yield* hostServices
+    const { triggers, cancels } = yield* hostServices
+    const handles = handlesOf(registry, grants, yield* Awaiter, cancels)
 
     /** Registers first, then grants, then runs: what a crash leaves undone in between, the same start again repairs. */
     const launch = (
@@ -204,7 +209,11 @@ export const layer: Layer.Layer<
       startToolCall: (sessionId, call, caller) => {
         const provenance = { originator: Origins.spawnProvenanceOf(caller).originator }
         const input = { _tag: "ToolCall", call } as const
-        const registration = Registrations.make(processId(call.callId), input, "rerunnable", provenance)
+        const eventTypes = engines.eventTypesOf(call)
+        const registration = {
+          ...Registrations.make(processId(call.callId), input, "rerunnable", provenance),
+          ...(eventTypes === undefined ? {} : { eventTypes })
+        }
         return start(sessionId, registration, caller, { kind: "tool", label: call.toolName })
       },
       startVerbatim: (request) =>
@@ -239,7 +248,8 @@ export const cancelReason = "requested by process handle"
 const handlesOf = (
   registry: typeof ProcessRegistry.Service,
   grants: typeof HandleGrants.Service,
-  awaiter: typeof Awaiter.Service
+  awaiter: typeof Awaiter.Service,
+  cancels: CancelAbilityService
 ): Omit<typeof SessionProcesses.Service, "start" | "startFromRequest" | "startToolCall" | "startVerbatim"> => {
   const visible = (scope: SessionScope, id: ProcessId) =>
     Effect.flatMap(grants.hasHandleGrant(scope, id), (has) =>
@@ -249,9 +259,25 @@ const handlesOf = (
   const cancel = (id: ProcessId, authority: Authority.Authority = Authority.host) =>
     registry.requestProcessCancel(id, cancelReason, authority)
 
-  /** Stops what the scope may address. */
+  /** Fails where the host refuses. A host that cannot judge does not allow. */
+  const judged = (scope: SessionScope, id: ProcessId) =>
+    Effect.suspend(() => cancels.judge({ processId: id, scope, source: "process", reason: cancelReason })).pipe(
+      Effect.catchAllDefect((defect) =>
+        Effect.as(Effect.logWarning("the cancel ability of this host broke", defect), {
+          _tag: "Refused" as const,
+          problem: "it could not judge the request"
+        })
+      ),
+      Effect.flatMap((verdict) =>
+        verdict._tag === "Allowed"
+          ? Effect.void
+          : Effect.fail(new CancelRefused({ processId: id, problem: verdict.problem }))
+      )
+    )
+
+  /** Stops what the scope may address, if the host allows it. */
   const cancelVisible = (scope: SessionScope, id: ProcessId, authority?: Authority.Authority) =>
-    Effect.zipRight(visible(scope, id), cancel(id, authority))
+    visible(scope, id).pipe(Effect.zipRight(judged(scope, id)), Effect.zipRight(cancel(id, authority)))
 
   /** Waits; a caller that is asked to stop meanwhile stops the child, and still waits for its end. */
   const awaited = (id: ProcessId, caller: Caller) => {
@@ -304,13 +330,19 @@ const handlesOf = (
       )(handle),
     validateVisible: (scope, ids) => Effect.forEach(ids, (id) => visible(scope, id), { discard: true }),
     cancelAllVisible: (scope) =>
-      Effect.flatMap(grants.listLiveHandleGrants(scope), (entries) =>
-        Effect.forEach(
-          entries,
-          ({ record }): Effect.Effect<CancelSummary, ProcessNotVisible | HandleError> =>
-            Effect.map(cancelVisible(scope, record.id), cancelSummaryOf)
-        )
-      ),
+      Effect.gen(function* () {
+        const summaries: Array<CancelSummary> = []
+        let refused: CancelRefused | undefined
+        for (const { record } of yield* grants.listLiveHandleGrants(scope)) {
+          const outcome = yield* cancelVisible(scope, record.id).pipe(
+            Effect.map(cancelSummaryOf),
+            Effect.catchTag("CancelRefused", Effect.succeed)
+          )
+          if (outcome instanceof CancelRefused) refused ??= outcome
+          else summaries.push(outcome)
+        }
+        return refused === undefined ? summaries : yield* refused
+      }),
     cancelUnreferenced: (scope, keep) =>
       Effect.gen(function* () {
         const kept = new Set(keep)

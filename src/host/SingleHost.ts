@@ -11,6 +11,7 @@ import * as Activations from "../operations/Activations.ts"
 import * as Executions from "../operations/BodyWrites.ts"
 import type { ChangeFeed } from "../operations/ChangeFeed.ts"
 import * as Changes from "../operations/ChangeFeed.ts"
+import * as Charts from "../operations/Charts.ts"
 import * as Environments from "../operations/Environments.ts"
 import type { HandleGrants } from "../operations/HandleGrants.ts"
 import * as Grants from "../operations/HandleGrants.ts"
@@ -194,6 +195,9 @@ export const onStore = <
       ),
       Layer.provideMerge(store)
     )
+    // What is appended, the chart of its process takes in the same transaction.
+    Engines.check(options.engines, tools, sessions)
+    const charts = Charts.layer(Engines.chartsOf(options.engines))
     return Layer.mergeAll(Processes.layer, SessionProcesses.layer, ProcessEffects.layer, Host.layer).pipe(
       Layer.provideMerge(WorkDriver.layer),
       Layer.provideMerge(
@@ -201,7 +205,8 @@ export const onStore = <
       ),
       Layer.provide(WakeDriver.layer.pipe(Layer.provide(options.wakeSink ?? WakeSink.layerNoop))),
       Layer.provideMerge(runtime),
-      Layer.provideMerge(options.hostServices ?? Layer.empty)
+      Layer.provideMerge(options.hostServices ?? Layer.empty),
+      Layer.provide(charts)
     )
   })
 }

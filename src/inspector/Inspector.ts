@@ -9,16 +9,10 @@
  *
  * Invariant: it never decides anything. It reads what the store says, and its actions are the registry's own operations.
  */
-import { createServer } from "node:http"
 import { basename } from "node:path"
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Redact } from "../explain/redaction.ts"
 import { showAll } from "../explain/redaction.ts"
@@ -32,6 +26,7 @@ import type { ReadOnlyOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
 import * as Access from "./access.ts"
 import * as Feed from "./feed.ts"
+import * as Http from "./http.ts"
 import type { InspectorParts } from "./InspectorSource.ts"
 import { InspectorSource } from "./InspectorSource.ts"
 import { appOf } from "./server.ts"
@@ -159,28 +154,10 @@ const serve = (
     const registry = yield* ProcessRegistry
     const feed = yield* Feed.make(store, { redact, externalChanges: elsewhere })
 
-    const node = createServer()
-    const server = yield* NodeHttpServer.make(() => node, { host, port }).pipe(
-      Effect.mapError(
-        ({ cause }) =>
-          new InputInvalid({ field: "port", problem: `${port} cannot be served at ${host}: ${String(cause)}` })
-      )
-    )
-    // A connection that cannot be accepted (no file descriptor is left) is an `error` of the server. Without a listener
-    // it would end the process.
-    const fork = yield* FiberSet.makeRuntime<never>()
-    node.on("error", (cause) => fork(Effect.logWarning("the inspector could not accept a connection", cause)))
-    // Closing waits for open connections, and a page keeps one open: they are cut first.
-    yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
-    const bound = server.address._tag === "TcpAddress" ? server.address.port : port
-    const access = Access.make(token, host, bound)
-    const app = appOf({ store, registry, parts, feed, access, redact, host: { mode, actions, name } })
-    // `HttpServer.serve` would also listen for upgrades, with a handler that leaves the socket without an error listener:
-    // one client that resets the connection then ends the process (Effect-TS/effect#6927). Without a listener for
-    // upgrades, Node hands such a request to this handler as an ordinary one.
-    const bounded = Effect.provideService(app, HttpIncomingMessage.MaxBodySize, Option.some(maxBodyBytes))
-    node.on("request", yield* NodeHttpServer.makeHandler(bounded))
-
+    const bound = yield* Http.serve({ host, port }, (at) => {
+      const access = Access.make(token, host, at)
+      return appOf({ store, registry, parts, feed, access, redact, host: { mode, actions, name } })
+    })
     const origin = `http://${Access.bracketed(host)}:${bound}`
     const addressOf = (view: string, id?: string): string =>
       `${origin}/#/${view}${id === undefined ? "" : `/${encodeURIComponent(id)}`}?token=${encodeURIComponent(token)}`
@@ -189,9 +166,6 @@ const serve = (
     yield* announce(`inspector of ${name}: ${address}`)
     return Inspector.of({ address, addressOf, port: bound, token, clients: feed.clients })
   })
-
-/** The largest body of a request. */
-const maxBodyBytes = FileSystem.Size(10 * 1024 * 1024)
 
 /** A terminal shows the address to the person before it; what collects output into files and exporters does not get it. */
 const announceOnTerminal = (line: string): Effect.Effect<void> =>

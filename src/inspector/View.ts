@@ -93,6 +93,8 @@ export interface ProcessView {
   /** The last entries of its journal, in order of position. */
   readonly journal: ReadonlyArray<JournalView>
   readonly journal_length: number
+  /** How far steps are that are under way, by their own last word. */
+  readonly progress: ReadonlyArray<{ readonly key: string; readonly at_ms: number; readonly detail: unknown }>
   readonly now_ms: number
 }
 

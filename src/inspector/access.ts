@@ -10,7 +10,7 @@
  * which a browser sends to no server, and keeps it in the storage of its own origin.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
-import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type { Request } from "./http.ts"
 
 /** What a request must show, and where it must come from. */
 export interface Access {
@@ -38,7 +38,7 @@ export const bracketed = (host: string): string => (host.includes(":") ? `[${hos
 /** Why a request is refused, as one clause; `undefined` when it may pass. */
 export const refusalOf = (
   access: Access,
-  request: Pick<HttpServerRequest.HttpServerRequest, "method" | "headers">,
+  request: Pick<Request, "method" | "headers">,
   path: string
 ): { readonly status: 401 | 403; readonly problem: string } | undefined => {
   const { host, origin, authorization } = request.headers

@@ -6,12 +6,9 @@
  *                       └──► token ─► route ─► JSON | the stream of changes
  * ```
  */
-import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import type { AnyStateMachine } from "xstate"
 import type { Redact } from "../explain/redaction.ts"
 import { InputInvalid } from "../model/errors.ts"
@@ -27,6 +24,7 @@ import { assetOf } from "./assets.ts"
 import { machines } from "./charts/definition.ts"
 import { machineOf, machineView, StepRequest, simulate } from "./charts/simulation.ts"
 import type { Feed } from "./feed.ts"
+import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
 import { listPage } from "./views/list.ts"
@@ -50,29 +48,27 @@ type Handler = (query: URLSearchParams) => Effect.Effect<unknown, unknown>
 const maxPage = 1_000
 
 /** Answers requests. It never fails: what goes wrong is an answer, too. */
-export const appOf = (
-  support: ServerSupport
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> => {
+export const appOf = (support: ServerSupport): App => {
   const reads = readsOf(support)
   const actions = actionsOf(support.registry, support.parts)
 
   const actionOf = (name: string) => (Object.hasOwn(actions, name) ? actions[name] : undefined)
 
-  const post = (path: string) => {
-    if (path === "/api/simulate") return Effect.flatMap(bodyOf(StepRequest), simulate)
+  const post = (request: Request, path: string) => {
+    if (path === "/api/simulate") return Effect.flatMap(bodyOf(request, StepRequest), simulate)
     const action = path.startsWith("/api/actions/") ? actionOf(path.slice("/api/actions/".length)) : undefined
     if (action === undefined) return undefined
-    return Effect.flatMap(bodyOf(action.schema), action.run)
+    return Effect.flatMap(bodyOf(request, action.schema), action.run)
   }
 
-  const route = (request: HttpServerRequest.HttpServerRequest, path: string, query: URLSearchParams) => {
+  const route = (request: Request, path: string, query: URLSearchParams): Effect.Effect<Answer, unknown> => {
     if (request.method === "POST") {
       if (path.startsWith("/api/actions/") && !support.host.actions) return Effect.succeed(readOnly(support.host.mode))
       // A form of another page could post without asking first; JSON it could not.
       if (request.headers["content-type"]?.startsWith("application/json") !== true) {
         return Effect.succeed(refusal(415, "NotJson", "the body must be application/json"))
       }
-      const answer = post(path)
+      const answer = post(request, path)
       return answer === undefined ? Effect.succeed(nowhere(path)) : Effect.map(answer, (value) => json(value))
     }
     if (request.method !== "GET") {
@@ -80,34 +76,36 @@ export const appOf = (
     }
     if (path === "/api/changes") return Effect.succeed(changesOf(support.feed))
     const read = Object.hasOwn(reads, path) ? reads[path] : undefined
-    // The platform lets nothing interrupt an answer; a read may be, by its own time limit or by a client that left.
+    // Nothing interrupts an answer; a read may be, by its own time limit or by a client that left.
     if (read !== undefined) return Effect.map(Effect.interruptible(read(query)), (value) => json(value))
     return pageFile(path)
   }
 
-  return Effect.gen(function* () {
-    const request = yield* HttpServerRequest.HttpServerRequest
-    const base = "http://inspector"
-    if (!URL.canParse(request.url, base)) return refusal(400, "NoAddress", "the address cannot be read")
-    const { pathname, searchParams } = new URL(request.url, base)
-    const refused = refusalOf(support.access, request, pathname)
-    if (refused !== undefined) return refusal(refused.status, "Refused", refused.problem)
-    return yield* route(request, pathname, searchParams)
-  }).pipe(
-    Effect.catchAll((error) => Effect.succeed(failure(error))),
-    Effect.catchAllDefect((defect) =>
-      Effect.as(
-        Effect.logError("the inspector failed to answer", defect),
-        refusal(500, "Defect", "the inspector failed to answer; its log says why")
+  return (request) =>
+    Effect.suspend(() => {
+      const base = "http://inspector"
+      if (!URL.canParse(request.url, base)) {
+        return Effect.succeed(refusal(400, "NoAddress", "the address cannot be read"))
+      }
+      const { pathname, searchParams } = new URL(request.url, base)
+      const refused = refusalOf(support.access, request, pathname)
+      if (refused !== undefined) return Effect.succeed(refusal(refused.status, "Refused", refused.problem))
+      return route(request, pathname, searchParams)
+    }).pipe(
+      Effect.catchAll((error) => Effect.succeed(failure(error))),
+      Effect.catchAllDefect((defect) =>
+        Effect.as(
+          Effect.logError("the inspector failed to answer", defect),
+          refusal(500, "Defect", "the inspector failed to answer; its log says why")
+        )
       )
     )
-  )
 }
 
 /** Reads the body of a request. Fails with `InputInvalid`, which names the field and what is wrong with it. */
-const bodyOf = <A, I>(schema: Schema.Schema<A, I>) =>
+const bodyOf = <A, I>(request: Request, schema: Schema.Schema<A, I>) =>
   Effect.gen(function* () {
-    const text = yield* (yield* HttpServerRequest.HttpServerRequest).text
+    const text = yield* request.text
     const invalid = (field: string, problem: string) => new InputInvalid({ field, problem })
     const parsed = yield* Effect.try({
       try: (): unknown => JSON.parse(text),
@@ -187,17 +185,17 @@ const partView = (part: Part | undefined): Effect.Effect<PartView, unknown> =>
     ? Effect.succeed({ available: false })
     : Effect.map(part, (value) => ({ available: true, value: value ?? null }))
 
-const changesOf = (feed: Feed): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.stream(Stream.encodeText(feed.subscribe), {
-    contentType: "text/event-stream; charset=utf-8",
-    headers: { ...headers, "x-accel-buffering": "no" }
-  })
+const changesOf = (feed: Feed): Answer => ({
+  status: 200,
+  headers: { ...headers, "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" },
+  body: feed.subscribe
+})
 
-const pageFile = (path: string): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+const pageFile = (path: string): Effect.Effect<Answer> =>
   Effect.map(assetOf(path === "/" ? "index.html" : path.slice(1)), (asset) =>
     asset === undefined
       ? nowhere(path)
-      : HttpServerResponse.uint8Array(asset.body, { contentType: asset.contentType, headers })
+      : { status: 200, headers: { ...headers, "content-type": asset.contentType }, body: asset.body }
   )
 
 const nowhere = (path: string) => refusal(404, "NotFound", `there is nothing at ${path}`)
@@ -236,15 +234,18 @@ const statusOf = (text: string | null): Effect.Effect<StatusFilter, InputInvalid
 }
 
 /** An answer in JSON. */
-const json = (value: unknown, status = 200): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.text(JSON.stringify(value), { status, contentType: "application/json; charset=utf-8", headers })
+const json = (value: unknown, status = 200): Answer => ({
+  status,
+  headers: { ...headers, "content-type": "application/json; charset=utf-8" },
+  body: JSON.stringify(value)
+})
 
 /** A refusal: a tag for programs, a sentence for people. */
-const refusal = (status: number, tag: string, message: string): HttpServerResponse.HttpServerResponse =>
+const refusal = (status: number, tag: string, message: string): Answer =>
   json({ error: { tag, message } } satisfies ErrorView, status)
 
 /** The refusal for a typed failure. */
-const failure = (error: unknown): HttpServerResponse.HttpServerResponse => {
+const failure = (error: unknown): Answer => {
   const { tag, message } = spokenOf(error)
   return refusal(statuses[tag] ?? 500, tag, message)
 }
@@ -252,7 +253,6 @@ const failure = (error: unknown): HttpServerResponse.HttpServerResponse => {
 const statuses: Readonly<Record<string, number>> = {
   InputInvalid: 400,
   ParseError: 400,
-  RequestError: 400,
   ProcessUnknown: 404,
   ProcessPruned: 410,
   EventRejected: 409,

@@ -138,6 +138,16 @@ export const defect = (cause: unknown): AwaitOutput => {
   return thrown("internal", "process_defect", cause, { message: headOf(name, message) })
 }
 
+/** What an end says went wrong, by name and message, in one line. */
+export const problemOf = ({
+  code,
+  message,
+  thrown: cause
+}: Pick<typeof Failure.Type, "code" | "message" | "thrown">): string => {
+  const [line = ""] = message.split("\n", 1)
+  return headOf(cause !== undefined && line.startsWith(`${cause.name}: `) ? "" : (cause?.name ?? code), line)
+}
+
 /** An end that was asked for. */
 export const cancelled = (message: string): AwaitOutput => ({ _tag: "Cancelled", message })
 

@@ -128,10 +128,15 @@ export const reservedEventTypes: ReadonlySet<string> = new Set([
   "process.waiting",
   "process.resumed",
   "process.signal_returned",
+  "process.journal_forked",
   "process.child_ended",
   "process.abandon_requested",
   "process.external_ref_set",
-  "process.wake_target_cleared"
+  "process.wake_target_cleared",
+  "machine.transitioned",
+  "machine.input",
+  "machine.sent",
+  "machine.acted"
 ])
 
 /**

@@ -177,3 +177,19 @@ const cut = (text: string, most: number): string => {
   const note = `… (${text.length} characters)`
   return `${text.slice(0, most - note.length)}${note}`.toWellFormed()
 }
+
+/**
+ * The base of an error, which bears a brand of its own: `instanceof` asks for that, so that two copies of this library in one
+ * program, as a monorepo or a bundle has them, know each other's errors.
+ */
+export const failure =
+  <Self = never>() =>
+  <const Tag extends string, Fields extends Schema.Struct.Fields>(
+    tag: Tag,
+    fields: Fields
+  ): Schema.TaggedErrorClass<Self, Tag, { readonly _tag: Schema.tag<Tag> } & Fields> => {
+    const Base = Schema.TaggedError<Self>(`holdfast/${tag}`)(tag, fields)
+    // The type of the base allows for a class that was not given itself as a type.
+    branded(Base as unknown as ErrorType, `holdfast/errors/${tag}`, selfExplaining)
+    return Base as Schema.TaggedErrorClass<Self, Tag, { readonly _tag: Schema.tag<Tag> } & Fields> // as above
+  }

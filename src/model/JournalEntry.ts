@@ -2,8 +2,12 @@
  * The journal of a process: what each operation of its body came to, under a key that a body which runs again computes anew.
  *
  * Invariant: an entry is written once, under the fence of the activation that performed it, and never changes. Entries are no
- * events: they are not folded into the record and do not show in the change feed.
+ * events: they are not folded into the record and do not show in the change feed. A fork leaves entries behind, which stay where
+ * they are and count no more.
  */
+import * as Schema from "effect/Schema"
+import type { Fork } from "../../machines/process/types.ts"
+import { quoted } from "./ids.ts"
 
 /** What a body may do through its context. */
 export type JournalOperation =
@@ -32,3 +36,105 @@ export interface JournalEntry {
   readonly atMs: number
   readonly outcome: unknown
 }
+
+/** How far a step is that has no entry yet: the last that it said. Units: epoch milliseconds, UTC. */
+export interface Progress {
+  readonly key: string
+  readonly atMs: number
+  readonly detail: unknown
+}
+
+/**
+ * The entries that count after these forks, and those that were left behind. What was let go of behind the place of a fork is left
+ * behind as a whole, wherever it began: that it was let go of does not count any more.
+ */
+export const afterForks = (
+  journal: ReadonlyArray<JournalEntry>,
+  forks: ReadonlyArray<Fork> = []
+): { readonly counting: ReadonlyArray<JournalEntry>; readonly left: ReadonlyArray<JournalEntry> } => {
+  let counting = journal
+  const left: Array<JournalEntry> = []
+  for (const { from, to } of forks) {
+    const isBehind = ({ position }: JournalEntry) => position >= from && position <= to
+    const dropped = new Set(
+      counting.flatMap((entry) => (entry.operation === "dropped" && isBehind(entry) ? [droppedOf(entry)] : []))
+    )
+    const goes = (entry: JournalEntry) => isBehind(entry) || (entry.position < from && dropped.has(entry.key))
+    left.push(...counting.filter(goes))
+    counting = counting.filter((entry) => !goes(entry))
+  }
+  return { counting, left }
+}
+
+/** The key under which it is journaled that an operation was let go of. */
+export const droppedKey = (key: string): string => `${key}!`
+
+/** The key of the operation that an entry says was let go of. */
+export const droppedOf = ({ key }: JournalEntry): string => key.slice(0, -1)
+
+/** A key that is stored beside the journal, such as that of a timer: after a fork an operation under the same key is another one. */
+export const branchKey = (key: string, forks: ReadonlyArray<Fork> = []): string =>
+  forks.length === 0 ? key : `${key}@${forks.length}`
+
+/** The key of the wait that an operation entered. */
+export const waitKeyOf = (entry: JournalEntry | undefined): string | undefined => textIn(entry?.outcome, "wait_key")
+
+/** The child that an operation began. */
+export const childOf = (entry: JournalEntry): string | undefined =>
+  entry.operation === "start_child" ? textIn(entry.outcome, "process_id") : undefined
+
+const textIn = (outcome: unknown, field: string): string | undefined => {
+  const value =
+    typeof outcome === "object" && outcome !== null ? (outcome as Readonly<Record<string, unknown>>)[field] : undefined
+  return typeof value === "string" ? value : undefined
+}
+
+/** What a fork of a journal would leave behind, and what is done again because of it. */
+export const LeftBehind = Schema.Struct({
+  /** Operations with effects outside of the process; the code that runs on may perform them again. */
+  effects: Schema.Array(Schema.Struct({ position: Schema.Int, key: Schema.String, operation: Schema.String })),
+  children: Schema.Array(Schema.String)
+})
+/** What a fork of a journal would leave behind. */
+export type LeftBehind = typeof LeftBehind.Type
+
+/** How code does not fit a journal, where, and the commands that help. */
+export const divergence = (found: {
+  readonly processId: string
+  readonly position: number
+  readonly key: string
+  readonly expected: string
+  readonly actual: string
+}): string => {
+  const { processId: id, position, key, expected, actual } = found
+  const asks = actual === "nothing" ? "ends without asking for it" : `asks for ${actual} there`
+  return (
+    `entry ${position} of the journal of \`${id}\` is ${expected} under \`${key}\`, and the code being replayed ${asks}: ` +
+    "run the code that began it, let changed code have a version of its own or ask ctx.patched, or move it: " +
+    `holdfast resume ${quoted(id)} --from ${position}, or end it: holdfast cancel ${quoted(id)}`
+  )
+}
+
+/** Why a process is not resumed. */
+export const whyNotResumed = (
+  reason: "not_rerunnable" | "held" | "no_entry" | "effects" | "children",
+  { effects, children }: LeftBehind
+): string => {
+  switch (reason) {
+    case "not_rerunnable":
+      return "it must not run twice"
+    case "held":
+      return "a worker holds it: it does not rest"
+    case "no_entry":
+      return "its journal has no entry from there on"
+    case "effects": {
+      const names = listed(effects.map(({ position, key }) => `${position} ${key}`))
+      return `what it did would be done again: ${names}; allow that (repeat), or resume later in the journal`
+    }
+    case "children":
+      return `it began children there: ${listed(children)}; say what becomes of them (children: keep or cancel)`
+  }
+}
+
+const listed = (names: ReadonlyArray<string>): string =>
+  [...names.slice(0, 10), ...(names.length > 10 ? [`${names.length - 10} more`] : [])].join(", ")

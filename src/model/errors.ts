@@ -1,35 +1,19 @@
 /**
- * Every typed failure, grouped by what the caller does about it.
- *
- * **Retry**: the operation may succeed later, unchanged. **Stop**: another owner has this now. **Fix the call**: the same
- * call can never succeed. **Give up**: what was waited for will not come. A fifth group needs a decision record.
+ * Every typed failure, by what the caller does about it. **Retry**: it may succeed later. **Stop**: another owner has this now.
+ * **Fix the call**: it can never succeed. **Give up**: what was waited for will not come. A fifth needs a decision record.
  */
 import * as Schema from "effect/Schema"
 import { AwaitOutput } from "./AwaitOutput.ts"
-import type { ErrorType } from "./Failure.ts"
-import { branded, errorOf, FailureRecord, headOf, selfExplaining } from "./Failure.ts"
+import { errorOf, FailureRecord, failure, headOf } from "./Failure.ts"
+import { divergence, LeftBehind, whyNotResumed } from "./JournalEntry.ts"
 
 const processId = Schema.String
-
-/**
- * The base of an error, which bears a brand of its own: `instanceof` asks for that, so that two copies of this library in one
- * program, as a monorepo or a bundle has them, know each other's errors.
- */
-const failure =
-  <Self = never>() =>
-  <const Tag extends string, Fields extends Schema.Struct.Fields>(tag: Tag, fields: Fields) => {
-    const Base = Schema.TaggedError<Self>(`holdfast/${tag}`)(tag, fields)
-    // The type allows for a class that was not given itself as a type.
-    branded(Base as unknown as ErrorType, `holdfast/errors/${tag}`, selfExplaining)
-    return Base
-  }
 
 // --- Retry ------------------------------------------------------------------------------------------------------------
 
 /**
- * The store could not answer, or could not say whether it wrote. `written` is "no" when nothing was written for certain.
- *
- * What to do: retry when `written` is "no"; otherwise read again first, or repeat the operation, which replays safely.
+ * The store could not answer, or could not say whether it wrote. Retry when `written` is "no": nothing was, for certain.
+ * Otherwise read again first, or repeat the operation, which replays safely.
  */
 export class StoreError extends failure<StoreError>()("StoreError", {
   operation: Schema.String,
@@ -140,7 +124,13 @@ export class ProcessAlreadyTerminal extends failure<ProcessAlreadyTerminal>()("P
   state: Schema.String,
   /** What was asked of it, when that was no second end. */
   refused: Schema.optionalWith(
-    Schema.Literal("accept a cancel request", "accept an abandon request", "enter a wait state", "take a signal"),
+    Schema.Literal(
+      "accept a cancel request",
+      "accept an abandon request",
+      "enter a wait state",
+      "take a signal",
+      "be resumed"
+    ),
     { exact: true }
   )
 }) {
@@ -236,6 +226,13 @@ export class ProcessNotVisible extends failure<ProcessNotVisible>()("ProcessNotV
   }
 }
 
+/** The host judged a cancel that a session asked for, and refused it. */
+export class CancelRefused extends failure<CancelRefused>()("CancelRefused", { processId, problem: Schema.String }) {
+  override get message(): string {
+    return `this host does not cancel \`${this.processId}\`: ${this.problem}`
+  }
+}
+
 /** The key of a durable promise was not made here, or was changed since. */
 export class PromiseUnknown extends failure<PromiseUnknown>()("PromiseUnknown", { keyId: Schema.String }) {
   override get message(): string {
@@ -311,16 +308,29 @@ export class OutputInvalid extends failure<OutputInvalid>()("OutputInvalid", { p
 
 /**
  * The journal does not fit the code that is being replayed: an operation under another's key, or entries that no operation
- * asked for. The row is left as it is, and rests: run the code it was begun with, or register the changed code as a version.
+ * asked for, the first at `position`. The row is left as it is, and rests: its message says how to move it.
  */
 export class ReplayDiverged extends failure<ReplayDiverged>()("ReplayDiverged", {
   processId,
+  position: Schema.Int,
   key: Schema.String,
   expected: Schema.String,
   actual: Schema.String
 }) {
   override get message(): string {
-    return `the journal of \`${this.processId}\` has ${this.expected} under \`${this.key}\`, and the code being replayed has ${this.actual}: give changed code a version of its own`
+    return divergence(this)
+  }
+}
+
+/** The process cannot be resumed from there, or not without a decision that only a person can make. Nothing was written. */
+export class ResumeRefused extends failure<ResumeRefused>()("ResumeRefused", {
+  processId,
+  from: Schema.Int,
+  reason: Schema.Literal("not_rerunnable", "held", "no_entry", "effects", "children"),
+  left: LeftBehind
+}) {
+  override get message(): string {
+    return `process \`${this.processId}\` is not resumed from entry ${this.from} of its journal: ${whyNotResumed(this.reason, this.left)}`
   }
 }
 
@@ -382,11 +392,7 @@ export class WaitTimedOut extends failure<WaitTimedOut>()("WaitTimedOut", { proc
   }
 }
 
-/**
- * The body whose context this is has ended: code that kept the context runs outside of the process. Nothing was done.
- *
- * What a body begins it awaits, or it ends with the body. What is to go on is a process of its own.
- */
+/** The body of this context has ended, and nothing was done: a body awaits what it begins; what is to go on is a process. */
 export class OutsideProcess extends failure<OutsideProcess>()("OutsideProcess", { processId }) {
   override get message(): string {
     return `the body of \`${this.processId}\` has ended, and its context with it: nothing is done outside of a process`

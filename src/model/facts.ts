@@ -5,6 +5,7 @@
  * asking twice for the same thing is a replay, not a second transition.
  */
 import * as Schema from "effect/Schema"
+import type { ChartTransition } from "../../machines/chart/state.ts"
 import type { EndState, ProcessEvent as MachineEvent } from "../../machines/process/types.ts"
 import type { AwaitOutput } from "./AwaitOutput.ts"
 import * as Output from "./AwaitOutput.ts"
@@ -126,12 +127,24 @@ export const SuspendReason = Schema.Literal("handed_back", "passivated", "lease_
 /** Why an activation ended without an end of the process. */
 export type SuspendReason = typeof SuspendReason.Type
 
+/** A part of the journal does not count any more, and why; `children` says what became of those that were begun there. */
+export const JournalForked = Schema.Struct({
+  from: Schema.Int,
+  to: Schema.Int,
+  by: Schema.String,
+  reason: optional(Schema.String),
+  children: optional(Schema.Literal("keep", "cancel"))
+})
+/** A part of the journal does not count any more. */
+export type JournalForked = typeof JournalForked.Type
+
 const payloads = {
   "process.started": Schema.Struct({ started: ProcessStarted }),
   "process.suspended": Schema.Struct({ reason: SuspendReason }),
   "process.waiting": Schema.Struct({ wait: WaitState }),
   "process.resumed": Schema.Struct({ waitKey: renamed("wait_key", Schema.String), outcome: WaitOutcome }),
   "process.signal_returned": Schema.Struct({ name: Schema.String, sequence: Schema.Int }),
+  "process.journal_forked": JournalForked,
   "process.child_ended": Schema.Struct({
     childId: renamed("child_id", Schema.String),
     state: Schema.Literal("completed", "failed", "cancelled", "abandoned")
@@ -251,6 +264,15 @@ export const signalReturned = (id: ProcessId, waitKey: string, name: string, seq
   lifecycle: { type: "process.signal_returned", name, sequence }
 })
 
+/** A person moves a process on from an entry of its journal; `fork` counts the forks, this one included. */
+export const journalForked = (id: ProcessId, fork: number, forked: JournalForked): Fact => ({
+  eventType: "process.journal_forked",
+  payload: Schema.encodeSync(JournalForked)(forked),
+  replayKey: `process:${id}:journal:fork:${fork}`,
+  semantics: {},
+  lifecycle: { type: "process.journal_forked", from: forked.from, to: forked.to }
+})
+
 /** A child ended; its output is in its record. */
 export const childEnded = (
   id: ProcessId,
@@ -283,6 +305,17 @@ export const ended = (id: ProcessId, output: AwaitOutput, authority?: unknown): 
   }
 }
 
+/** The events of a log that a chart takes. */
+export const chartInputTypes: ReadonlyArray<string> = ["process.child_ended", "machine.input"]
+
+/** Whether a chart takes events of a type. */
+export const isChartInput = (type: string): boolean =>
+  chartInputTypes.includes(type) || Ids.signalNameOf(type) !== undefined
+
+/** What an event without a meaning of its own tells the lifecycle: a signal is one for the chart, if there is one. */
+export const noted = (eventType: string): Extract<LifecycleEvent, { readonly type: "process.noted" }> =>
+  Ids.signalNameOf(eventType) === undefined ? { type: "process.noted" } : { type: "process.noted", isSignal: true }
+
 /**
  * What a stored event tells the lifecycle machine.
  *
@@ -299,6 +332,10 @@ export const lifecycleEventOf = (event: ProcessEvent): MachineEvent => {
       const { owner, startedAtMs, attempt } = begun
       return { type: event.eventType, atMs, owner, startedAtMs, attempt }
     }
+    case "process.journal_forked": {
+      const { from, to } = decode("process.journal_forked", event)
+      return { type: event.eventType, atMs, from, to }
+    }
     case "process.suspended":
     case "process.waiting":
     case "process.resumed":
@@ -309,9 +346,23 @@ export const lifecycleEventOf = (event: ProcessEvent): MachineEvent => {
     case "process.external_ref_set":
     case "process.wake_target_cleared":
       return { type: event.eventType, atMs, ...decode(event.eventType, event) } as MachineEvent // each payload is its event
+    case "machine.transitioned":
+      return { type: event.eventType, atMs, step: event.payload as ChartTransition } // written by the store's decisions alone
+    case "machine.input":
+    case "machine.sent":
+      return { type: event.eventType, atMs, ...timerOf(event) } as MachineEvent // as above: what is sent has one
+    case "machine.acted": {
+      const { revision, index } = event.payload as { readonly revision: number; readonly index: number } // as above
+      return { type: event.eventType, atMs, revision, index }
+    }
     default:
-      return { type: "process.noted", atMs }
+      return { ...noted(event.eventType), atMs }
   }
+}
+
+const timerOf = ({ payload }: ProcessEvent): { readonly timer?: string } => {
+  const { timer } = payload as { readonly timer?: string } // written by the store's decisions alone
+  return timer === undefined ? {} : { timer }
 }
 
 const decode = <Name extends keyof typeof payloads>(name: Name, event: ProcessEvent): (typeof payloads)[Name]["Type"] =>

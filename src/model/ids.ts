@@ -45,6 +45,12 @@ export const signalNameProblem = (name: string): string | undefined =>
 export const signalWaitKey = (id: ProcessId, name: string, ordinal: number): string =>
   `process:${id}:signal.${name}:${ordinal}`
 
+/** The name of the signal that a wait is for, by its key; none for a wait for time. */
+export const signalOfWait = (id: ProcessId, waitKey: string): string | undefined => {
+  const prefix = `process:${id}:signal.`
+  return waitKey.startsWith(prefix) ? waitKey.slice(prefix.length, waitKey.lastIndexOf(":")) : undefined
+}
+
 /** The key of a wait of a process for time alone. */
 export const timerKey = (id: ProcessId, journalKey: string): string => `process:${id}:timer:${journalKey}`
 
@@ -79,3 +85,7 @@ export const wakeId = (scope: SessionScopeId, dedupeKey: string): string => `wak
 
 /** What two appends under one replay key must agree on. */
 export const payloadHash = (eventType: string, payload: unknown): string => hashOf([eventType, payload])
+
+/** A word, such as an id, as a shell reads it back. */
+export const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) && !word.startsWith("-") ? word : `'${word.replaceAll("'", "'\\''")}'`

@@ -22,6 +22,8 @@ import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Activation from "./decisions/activation.ts"
 import type { Authority } from "./decisions/authority.ts"
 import { lockOf } from "./decisions/authority.ts"
+import * as Chart from "./decisions/chart.ts"
+import type { ChartOf } from "./decisions/chartDraft.ts"
 import type { CompletionRefusal } from "./decisions/completion.ts"
 import * as Completion from "./decisions/completion.ts"
 import type { Draft } from "./decisions/execution.ts"
@@ -78,6 +80,12 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
     /** Backs off a row whose start failed, longer each time; answers `undefined` when the row is not due or is held. */
     readonly backOff: (id: ProcessId, problem: string) => Effect.Effect<BackOff | undefined, StoreError>
 
+    /** Lets the chart of a process take the events that it has still to take; answers why it is stuck. */
+    readonly takeEvents: (id: ProcessId, chartOf: ChartOf) => Effect.Effect<Chart.Progress | undefined, StoreError>
+
+    /** Records that an action of a chart was performed. Fails with `LeaseLost`: stop. */
+    readonly performed: (lease: Lease, action: Chart.Performed) => Effect.Effect<ProcessRow, LeaseLost | StoreError>
+
     /** Gives up one owner-bound process that this owner began and no lease holds; `undefined` when it is not such. */
     readonly drain: (
       id: ProcessId,
@@ -111,6 +119,8 @@ export const make: Effect.Effect<typeof Activations.Service, never, ProcessStore
       store.transact({ lock: [lease.processId] }, Activation.suspend(lease, reason, awaited)),
     recover: (id, by) => store.transact({ lock: [id] }, Recover.recover(id, by)),
     backOff: (id, problem) => store.transact({ lock: [id] }, Recover.backOff(id, problem)),
+    takeEvents: (id, chartOf) => store.transact({ lock: [id] }, Chart.takeEvents(chartOf, id)),
+    performed: (lease, action) => store.transact({ lock: [lease.processId] }, Chart.performed(lease, action)),
     drain: (id, by) => store.transact({ lock: [id] }, Recover.drain(id, by)),
     reacquire: (lease, claimant) =>
       store.transact({ lock: [lease.processId] }, LeaseProtocol.reacquire(lease, claimant))

@@ -19,12 +19,12 @@ import type { ExecutionReads } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
+import * as Chart from "./decisions/chart.ts"
 import * as Children from "./decisions/children.ts"
 import * as Completion from "./decisions/completion.ts"
 import type { Awaited, Draft, Waited } from "./decisions/execution.ts"
 import * as Execution from "./decisions/execution.ts"
 import type { DroppedWait } from "./decisions/waits.ts"
-import * as Waits from "./decisions/waits.ts"
 
 /** The writes and reads behind a body's context. */
 export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
@@ -33,6 +33,10 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
     readonly journalOf: ExecutionReads["journal"]
     readonly entryAt: ExecutionReads["entryAt"]
     readonly news: ExecutionReads["news"]
+    readonly progressOf: ExecutionReads["progress"]
+
+    /** Keeps how far a step is, in place of what was kept before, until the step is recorded with the same `progress`. */
+    readonly keepProgress: (lease: Lease, key: string, detail: unknown) => Effect.Effect<void, LeaseLost | StoreError>
 
     /**
      * Journals the outcome of an operation; answers the sequence of the log at that moment. A repetition changes nothing.
@@ -125,6 +129,9 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
       journalOf: store.execution.journal,
       entryAt: store.execution.entryAt,
       news: store.execution.news,
+      progressOf: store.execution.progress,
+      keepProgress: (lease, key, detail) =>
+        store.transact(Execution.executionPlan(lease), Execution.keepProgress(lease, key, detail)),
       record: (lease, draft) => store.transact(Execution.executionPlan(lease), Execution.record(lease, draft)),
       drop: (lease, draft, wait) => store.transact(Execution.executionPlan(lease), Execution.drop(lease, draft, wait)),
       noteEnd: (lease, child) => store.transact({ lock: [lease.processId, child] }, Children.noteEnd(lease, child)),
@@ -172,7 +179,7 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
                 )
               })
         }),
-      fireTimers: (id) => Effect.asVoid(store.transact({ lock: [id] }, Waits.fire(id)))
+      fireTimers: (id) => Effect.asVoid(store.transact({ lock: [id] }, Chart.fireTimers(id)))
     })
   }
 )

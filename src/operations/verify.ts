@@ -15,6 +15,7 @@ import { StoreError } from "../model/errors.ts"
 import { lifecycleEventOf } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { JournalEntry } from "../model/JournalEntry.ts"
+import { afterForks } from "../model/JournalEntry.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import * as ProcessRecord from "../model/ProcessRecord.ts"
 import { registrationHash } from "../model/Registration.ts"
@@ -185,7 +186,7 @@ const differencesOf = (store: Store, row: ProcessRow): Effect.Effect<ReadonlyArr
     }
     return at(processId, [
       ...folding.found,
-      ...misplaced(yield* store.execution.journal(processId)),
+      ...misplaced(afterForks(yield* store.execution.journal(processId), row.snapshot.context.forks).counting),
       ...differing("sequence", row.sequence, folding.last),
       ...differing("", Step.persist(row.snapshot), Step.persist(folding.snapshot))
     ])

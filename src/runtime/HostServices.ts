@@ -91,6 +91,28 @@ export interface ProjectionsService {
   readonly materialize: (value: unknown) => Effect.Effect<unknown>
 }
 
+/** Judges the cancels that sessions ask for by handle. Default: each is allowed. */
+export class CancelAbility extends Context.Reference<CancelAbility>()("holdfast/runtime/CancelAbility", {
+  defaultValue: (): CancelAbilityService => ({ judge: () => Effect.succeed({ _tag: "Allowed" }) })
+}) {}
+
+/** The operation of a host that judges cancels. */
+export interface CancelAbilityService {
+  /** Asked once the process was found visible, before anything is stored. One that breaks refuses. */
+  readonly judge: (request: CancelRequest) => Effect.Effect<CancelVerdict>
+}
+
+/** A cancel that a session asks for. What its own run has started it cancels without being judged. */
+export interface CancelRequest {
+  readonly processId: ProcessId
+  readonly scope: SessionScope
+  readonly source: "process"
+  readonly reason: string
+}
+
+/** Whether a cancel is allowed; a refusal says why, as one clause. */
+export type CancelVerdict = { readonly _tag: "Allowed" } | { readonly _tag: "Refused"; readonly problem: string }
+
 /** What a host's protocol carries that this library knows nothing of. Default: nothing. */
 export class ProtocolExtension extends Context.Reference<ProtocolExtension>()("holdfast/runtime/ProtocolExtension", {
   defaultValue: (): Readonly<Record<string, unknown>> => ({})
@@ -115,6 +137,7 @@ export interface HostServices {
   readonly activity: TurnActivitySinkService
   readonly attachments: AttachmentsService
   readonly projections: ProjectionsService
+  readonly cancels: CancelAbilityService
   readonly protocol: Readonly<Record<string, unknown>>
 }
 
@@ -130,6 +153,7 @@ export const hostServices: Effect.Effect<HostServices> = Effect.gen(function* ()
     activity: { emit: (reported) => harmless("turn activity sink", activity.emit(reported)) },
     attachments: yield* Attachments,
     projections: yield* Projections,
+    cancels: yield* CancelAbility,
     protocol: yield* ProtocolExtension
   }
 })

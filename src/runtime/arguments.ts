@@ -62,6 +62,12 @@ export const like = <A extends object>(
 export const text = (field: string, value: string): string =>
   typeof value === "string" ? value : refuse(field, `is ${kindOf(value)}; it must be text`)
 
+/** Texts, each of its own. */
+export const texts = (field: string, value: ReadonlyArray<string>): ReadonlyArray<string> =>
+  list(field, value, text).map((item, index, all) =>
+    all.indexOf(item) === index ? item : refuse(`${field}/${index}`, `has "${item.slice(0, 40)}" twice`)
+  )
+
 /** One of a few words. */
 export const oneOf = <A extends string>(field: string, value: A, words: ReadonlyArray<A>): A =>
   words.includes(value) ? value : refuse(field, `must be ${words.map((word) => `"${word}"`).join(" or ")}`)

@@ -10,7 +10,7 @@ import type { ProcessCommand } from "../../machines/process/machine.ts"
 import type { LifecycleEvent } from "../model/facts.ts"
 import type { HandleGrant } from "../model/Handle.ts"
 import type { EnvironmentRef, ProcessId, SessionScopeId } from "../model/ids.ts"
-import type { JournalEntry } from "../model/JournalEntry.ts"
+import type { JournalEntry, Progress } from "../model/JournalEntry.ts"
 import type { LeaseSlot } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { Base, ProcessRecord } from "../model/ProcessRecord.ts"
@@ -67,6 +67,8 @@ export interface View extends ChildView {
   readonly replayed: (id: ProcessId, key: string) => ProcessEvent | undefined
   /** The first event of a type after a sequence. */
   readonly firstEventAfter: (id: ProcessId, eventType: string, sequence: number) => ProcessEvent | undefined
+  /** The first event after a sequence that a chart takes: a signal, the end of a child, or an input of its own. */
+  readonly nextChartInput: (id: ProcessId, sequence: number) => ProcessEvent | undefined
   readonly grant: (scopeId: SessionScopeId, id: ProcessId) => HandleGrant | undefined
   readonly grantsOf: (id: ProcessId) => ReadonlyArray<HandleGrant>
   /** Every grant of the plan's session, of all its frames. */
@@ -82,6 +84,9 @@ export type Write =
   | { readonly _tag: "PutGrant"; readonly grant: HandleGrant }
   | { readonly _tag: "RemoveGrant"; readonly scopeId: SessionScopeId; readonly processId: ProcessId }
   | { readonly _tag: "PutJournal"; readonly processId: ProcessId; readonly entry: JournalEntry }
+  /** Keeps how far a step is, in place of what was kept before. */
+  | { readonly _tag: "PutProgress"; readonly processId: ProcessId; readonly progress: Progress }
+  | { readonly _tag: "RemoveProgress"; readonly processId: ProcessId; readonly key: string }
   | { readonly _tag: "AckWake"; readonly processId: ProcessId; readonly sequence: number }
   /** Removes a process with all that belongs to it, and leaves the tombstone. */
   | { readonly _tag: "Prune"; readonly tombstone: Tombstone }

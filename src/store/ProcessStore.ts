@@ -15,7 +15,7 @@ import type * as Scope from "effect/Scope"
 import type { ProcessUnknown, StoreError } from "../model/errors.ts"
 import type { HandleGrant } from "../model/Handle.ts"
 import type { EnvironmentRef, ProcessId, SessionScopeId } from "../model/ids.ts"
-import type { JournalEntry } from "../model/JournalEntry.ts"
+import type { JournalEntry, Progress } from "../model/JournalEntry.ts"
 import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
@@ -268,6 +268,9 @@ export interface ExecutionReads {
     id: ProcessId,
     page?: { readonly after: number; readonly limit: number }
   ) => Effect.Effect<ReadonlyArray<JournalEntry>, StoreError>
+
+  /** How far the steps of a process are that are under way, by key. */
+  readonly progress: (id: ProcessId) => Effect.Effect<ReadonlyArray<Progress>, StoreError>
 
   /** The entry at a position of a journal, if it was written. */
   readonly entryAt: (id: ProcessId, position: number) => Effect.Effect<JournalEntry | undefined, StoreError>

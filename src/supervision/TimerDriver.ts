@@ -60,6 +60,11 @@ export const layer: Layer.Layer<TimerDriver, never, ProcessStore | BodyWrites | 
       return due.length
     })
 
+    /** From here on a commit with an earlier deadline ends the next sleep, also the one after a look that failed. */
+    const attend = Effect.map(Clock.currentTimeMillis, (nowMs) => {
+      asleepUntilMs = nowMs + maxSleepMs
+    })
+
     /** How long the next sleep is. */
     const untilNextMs = Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis
@@ -74,7 +79,9 @@ export const layer: Layer.Layer<TimerDriver, never, ProcessStore | BodyWrites | 
     return TimerDriver.of({
       fire,
       run: Loop.run({
-        round: Effect.flatMap(fire, (count) => (count < pageSize ? untilNextMs : Effect.succeed(0))),
+        round: Effect.flatMap(Effect.zipRight(attend, fire), (count) =>
+          count < pageSize ? untilNextMs : Effect.succeed(0)
+        ),
         problem: "timers wait",
         retryMs: maxSleepMs,
         latch

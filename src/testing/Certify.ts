@@ -16,6 +16,7 @@ import * as ChildrenLaws from "./laws/ChildrenLaws.ts"
 import * as CompletionLaws from "./laws/CompletionLaws.ts"
 import * as DeliveryLaws from "./laws/DeliveryLaws.ts"
 import * as ExecutionLaws from "./laws/ExecutionLaws.ts"
+import * as ForkLaws from "./laws/ForkLaws.ts"
 import * as GrantLaws from "./laws/GrantLaws.ts"
 import * as LeaseLaws from "./laws/LeaseLaws.ts"
 import * as ListLaws from "./laws/ListLaws.ts"
@@ -66,7 +67,7 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   grant: GrantLaws.laws,
   wait: WaitLaws.laws,
   execution: ExecutionLaws.laws,
-  replay: ReplayLaws.laws,
+  replay: [...ReplayLaws.laws, ...ForkLaws.laws],
   wake: WakeLaws.laws,
   delivery: DeliveryLaws.laws,
   list: ListLaws.laws,

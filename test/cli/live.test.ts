@@ -195,6 +195,6 @@ describe("the command line, after a host has crashed", () => {
 describe("the package", () => {
   it("installs the command line under its name", () => {
     const { bin } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { readonly bin: unknown }
-    assert.deepStrictEqual(bin, { holdfast: "dist/src/cli/main.js" })
+    assert.deepStrictEqual(bin, { holdfast: "dist/holdfast.js" })
   })
 })

@@ -33,6 +33,7 @@ const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   signal: ["q", "ready"],
   cancel: ["q"],
   abandon: ["q"],
+  resume: ["q", "--from", "1"],
   redrive: ["1"],
   sweep: []
 }

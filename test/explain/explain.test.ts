@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as TestClock from "effect/TestClock"
 import * as Explanations from "../../src/explain/Explanation.ts"
-import { explain } from "../../src/explain/explain.ts"
+import { explain, noHost } from "../../src/explain/explain.ts"
 import { brief, render } from "../../src/explain/render.ts"
 import { processId } from "../../src/model/ids.ts"
 import { Activations } from "../../src/operations/Activations.ts"
@@ -44,6 +44,43 @@ describe("a process is explained as", () => {
 })
 
 describe("an explanation", () => {
+  it.effect("tells a failure by name and message, then where it was thrown and because of what", () =>
+    Effect.gen(function* () {
+      yield* register("rerunnable")
+      const registry = yield* ProcessRegistry
+      const cause = { name: "ENOENT", message: "no such file", stack: "    at open (disk.ts:3:1)" }
+      const thrown = { name: "RangeError", message: "out of range", stack: "    at build (build.ts:7:2)", cause }
+      const output = {
+        _tag: "Failure",
+        class: "internal",
+        code: "process_defect",
+        message: "out of range",
+        thrown
+      } as const
+      yield* registry.completeProcessWithLease(yield* begin(alive), output)
+      const explanation = yield* explain(p)
+      assert.include(explanation.meaning, "It has ended as failed (RangeError: out of range).")
+      const failure = { class: "internal", code: "process_defect", message: "out of range", thrown }
+      assert.deepStrictEqual(explanation.detail?.failure, failure)
+      assert.include(
+        render(explanation),
+        [
+          "Failure",
+          "  out of range (internal, process_defect)",
+          "  RangeError: out of range",
+          "      at build (build.ts:7:2)",
+          "  caused by ENOENT: no such file",
+          "      at open (disk.ts:3:1)"
+        ].join("\n")
+      )
+      const wire: unknown = JSON.parse(JSON.stringify(Explanations.encode(explanation)))
+      assert.deepStrictEqual(Explanations.decode(wire), Either.right(explanation))
+      const hidden = yield* explain(p, { ...noHost, redact: () => "hidden" })
+      assert.notMatch(JSON.stringify(hidden), /range|such file|build\.ts|disk\.ts/)
+      assert.include(hidden.meaning, "RangeError: hidden")
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("shows the holder of a lease, until when, and what is known of its life", () =>
     Effect.gen(function* () {
       yield* register("rerunnable")

@@ -81,6 +81,7 @@ const tool = {
   args: Schema.Any,
   success: Schema.Any,
   error: Schema.Any,
+  events: [],
   disposition: "rerunnable",
   run: () => Effect.void
 }

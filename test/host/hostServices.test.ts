@@ -11,6 +11,7 @@ import { emptyRef } from "../../src/model/Environment.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
 import { makeRunLocal } from "../../src/runtime/body/Origin.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
@@ -294,4 +295,55 @@ describe("a turn of a child session", () => {
       assert.strictEqual((yield* bounded(handle.await)).turn, "said")
     }).pipe(Effect.provide(memory([], { sessions, hostServices: broken })))
   })
+})
+
+describe("a host that judges cancels", () => {
+  const judging = (judge: HostServices.CancelAbilityService["judge"]) =>
+    memory([engineOf(() => Effect.never)], { hostServices: Layer.succeed(HostServices.CancelAbility, { judge }) })
+  const handle = { __handle__: "process", id: "p" }
+  const starting = (runLocal = makeRunLocal()) =>
+    Effect.flatMap(SessionProcesses, (sessions) =>
+      Effect.as(sessions.start("s", registration(), { ...scope, runLocal }, { kind: "work" }), sessions)
+    )
+  const isAsked = Effect.flatMap(ProcessRegistry, (registry) =>
+    Effect.map(registry.eventsAfter(p, 0), (events) =>
+      events.some(({ eventType }) => eventType === "process.cancel_requested")
+    )
+  )
+
+  it.live("hears who asks for what, and its refusal is the answer; nothing is stored", () => {
+    const heard: Array<HostServices.CancelRequest> = []
+    return Effect.gen(function* () {
+      const sessions = yield* starting()
+      const answer = yield* sessions.cancelHandle(handle, { ...scope, runLocal: makeRunLocal() })
+      assert.deepInclude(answer, {
+        _tag: "Failure",
+        message: "cancel failed: this host does not cancel `p`: it is late"
+      })
+      assert.deepStrictEqual(heard, [{ processId: p, scope, source: "process", reason: "requested by process handle" }])
+      const all = yield* Effect.flip(sessions.cancelAllVisible(scope))
+      assert.strictEqual(all._tag, "CancelRefused")
+      assert.isFalse(yield* isAsked)
+    }).pipe(
+      Effect.provide(
+        judging((request) => {
+          heard.push(request)
+          return Effect.succeed({ _tag: "Refused", problem: "it is late" })
+        })
+      )
+    )
+  })
+
+  it.live("refuses where it breaks, and is not asked about what the caller itself has started", () =>
+    Effect.gen(function* () {
+      const own = makeRunLocal()
+      const sessions = yield* starting(own)
+      const broken = yield* sessions.cancelHandle(handle, { ...scope, runLocal: makeRunLocal() })
+      assert.strictEqual(broken._tag, "Failure")
+      assert.isFalse(yield* isAsked)
+      const answer = yield* sessions.cancelHandle(handle, { ...scope, runLocal: own })
+      assert.strictEqual(answer._tag, "Success")
+      assert.isTrue(yield* isAsked)
+    }).pipe(Effect.provide(judging(() => Effect.die("broken"))))
+  )
 })

@@ -18,6 +18,7 @@ import { HandleGrants } from "../../src/operations/HandleGrants.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { makeRunLocal } from "../../src/runtime/body/Origin.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
+import * as Signal from "../../src/runtime/engine/Signal.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { bounded, memory } from "../support/hosts.ts"
 
@@ -55,6 +56,17 @@ const Shout = Tool.make("shout", {
   success: Schema.String,
   disposition: "rerunnable",
   run: (text) => Effect.succeed(text.toUpperCase())
+})
+
+const Noted = Signal.event("noted", { payload: Schema.Struct({ text: Schema.String }) })
+
+const Notes = Tool.make("notes", {
+  description: "Notes what it is given",
+  args: Schema.String,
+  success: Schema.String,
+  events: [Noted],
+  disposition: "rerunnable",
+  run: (text, ctx) => Effect.as(ctx.appendEvent(Noted, { text }), "done")
 })
 
 const host = memory([Add, Endless], { tools: [Shout] })
@@ -202,6 +214,20 @@ describe("a start in a session's name", () => {
       const [entry] = yield* (yield* HandleGrants).listHandleGrants(scope)
       assert.deepStrictEqual(entry?.grant.descriptor, { kind: "tool", label: "shout" })
     }).pipe(Effect.provide(host))
+  )
+
+  it.live("of a tool call may append what the tool declares", () =>
+    Effect.gen(function* () {
+      const sessions = yield* SessionProcesses
+      const call = { callId: "p", toolId: "notes", toolName: "notes", args: "half" }
+      yield* sessions.startToolCall("s", call, caller())
+      assert.deepStrictEqual(yield* bounded(sessions.awaitHandle(handle, caller())), { _tag: "Success", value: "done" })
+      const events = yield* (yield* ProcessRegistry).eventsAfter(p, 0)
+      assert.deepStrictEqual(
+        events.filter(({ eventType }) => eventType === Noted.name).map(({ payload }) => payload),
+        [{ text: "half" }]
+      )
+    }).pipe(Effect.provide(memory([], { tools: [Notes] })))
   )
 
   it.live("by the host itself takes originator, wake target and grant as they are", () =>

@@ -134,6 +134,15 @@ const furnish = Effect.gen(function* () {
     registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" })
   yield* end("batch/000", { _tag: "Success", value: { url: "https://api.example" } })
   yield* end("batch/001", { _tag: "Failure", class: "execution", code: "Broken", message: "the build broke" })
+  const cause = { name: "ENOENT", message: "no such file", stack: "    at open (disk.ts:3:1)" }
+  const thrown = { name: "RangeError", message: "out of range", stack: "    at build (build.ts:7:2)", cause }
+  yield* end("batch/003", {
+    _tag: "Failure",
+    class: "internal",
+    code: "Broken",
+    message: "RangeError: out of range",
+    thrown
+  })
   yield* end("batch/002", { _tag: "Cancelled", message: "no longer needed" })
 })
 
@@ -211,6 +220,23 @@ inBrowser("the page in a browser", (browser) => {
       assert.isTrue(await action.isDisabled())
       assert.strictEqual(await action.getAttribute("title"), "The process has ended")
     }
+    await page.context().close()
+  })
+
+  it("a failure is told by name and message; its stack and its causes are folded", async () => {
+    const page = await open(browser(), inspector.addressOf("processes", "batch/003"))
+    const failure = page.locator("section:has(> h2:text-is('Failure')) .failure")
+    await failure.waitFor()
+    assert.strictEqual(await failure.locator("> .problem").textContent(), "RangeError: out of range")
+    assert.isFalse(await failure.getByText("build.ts:7:2").isVisible())
+    await failure.getByText("Caused by ENOENT: no such file").click()
+    await failure.locator("details details summary").click()
+    assert.isTrue(await failure.getByText("disk.ts:3:1").isVisible())
+    await page.evaluate(() => {
+      location.hash = "#/processes/batch%2F001"
+    })
+    await page.locator('.title:has-text("batch/001") .pill.failed').waitFor()
+    assert.strictEqual(await failure.locator("> .problem").textContent(), "Broken: the build broke")
     await page.context().close()
   })
 

@@ -106,7 +106,7 @@ describe("access to the inspector", () => {
     Effect.gen(function* () {
       const { body } = yield* ask<string>("/", {}, null)
       const files = [...body.matchAll(/(?:href|src)="([a-zA-Z]+\.[a-z]+)"/g)].map(([, file]) => file)
-      assert.includeMembers(files, ["style.css", "main.js", "list.js", "icon.svg"])
+      assert.includeMembers(files, ["style.css", "main.js", "icon.svg"])
       for (const file of files) assert.strictEqual((yield* ask(`/${file}`)).status, 200, file)
     }).pipe(Effect.provide(inspected()))
   )

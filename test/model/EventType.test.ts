@@ -142,9 +142,14 @@ describe("the types every process has", () => {
 
   it("are none of those that only the runtime appends", () => {
     assert.deepStrictEqual([...EventType.reservedEventTypes].sort(), [
+      "machine.acted",
+      "machine.input",
+      "machine.sent",
+      "machine.transitioned",
       "process.abandon_requested",
       "process.child_ended",
       "process.external_ref_set",
+      "process.journal_forked",
       "process.resumed",
       "process.signal_returned",
       "process.started",

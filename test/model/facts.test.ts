@@ -270,7 +270,7 @@ describe("the log, read by the machine", () => {
       event("process.wake_target_cleared", { session_id: "s" }),
       { type: "process.wake_target_cleared", sessionId: "s" }
     ],
-    ["a signal", event("signal.ready", { any: 1 }), { type: "process.noted" }],
+    ["a signal", event("signal.ready", { any: 1 }), { type: "process.noted", isSignal: true }],
     [
       "a producer's event that wakes",
       event("line", "x", { wake: { input: "x", dedupeKey: "p:4" } }),

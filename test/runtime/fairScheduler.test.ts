@@ -6,7 +6,7 @@ import { fairScheduler, hasPutOff } from "../../src/runtime/body/fairScheduler.t
 /** Holds the event loop. */
 const burn = (ms: number): void => {
   const untilMs = performance.now() + ms
-  while (performance.now() < untilMs) continue
+  while (performance.now() < untilMs);
 }
 
 describe("the fibers of bodies", () => {

@@ -9,9 +9,9 @@ const seed = FC.readConfigureGlobal().seed ?? 1
 
 describe("random bodies", () => {
   for (const [store, where, runs, turnsOfWrite] of [
-    ["memory", "anywhere", samples(40, 4_000), 1],
-    ["sqlite", "anywhere", samples(8, 800), 4],
-    ["memory", "every commit", samples(3, 200), 1]
+    ["memory", "anywhere", samples(30, 4_000), 1],
+    ["sqlite", "anywhere", samples(6, 800), 4],
+    ["memory", "every commit", samples(2, 200), 1]
   ] as const) {
     for (const form of ["effects", "promises"] as const) {
       it(

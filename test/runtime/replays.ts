@@ -23,6 +23,9 @@ import { make } from "./schedules.ts"
 /** The signal that bodies wait for. */
 export const Go: Signal.Signal<"go", number> = Signal.make("go", { payload: Schema.Number })
 
+/** The event that bodies append. */
+export const Noted: Signal.EventDefinition<number> = Signal.event("noted", { payload: Schema.Number })
+
 /** A failure with a schema. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { by: Schema.Number }) {}
 
@@ -80,6 +83,7 @@ const shape = {
   payload: Schema.Null,
   success: Schema.String,
   signals: [Go],
+  events: [Noted],
   disposition: "rerunnable"
 } as const
 

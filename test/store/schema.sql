@@ -83,6 +83,14 @@ CREATE TABLE process (
   registration TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE progress (
+  pk INTEGER NOT NULL REFERENCES process (pk),
+  key TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  detail TEXT NOT NULL,
+  PRIMARY KEY (pk, key)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE promise (
   key_id TEXT PRIMARY KEY,
   body TEXT NOT NULL,

@@ -135,6 +135,13 @@ describe("the timings of a host", () => {
     [{ leaseRenewal: 0 }, "leaseRenewal"],
     [{ leaseTtl: 2, leaseRenewal: 0.6 }, "leaseRenewal"],
     [{ leaseTtl: "29 seconds", leaseRenewal: "10 seconds" }, "leaseTtl"],
+    [{ leaseTtl: 3_000.5 }, "leaseTtl"],
+    [{ leaseTtl: 2 }, "leaseTtl"],
+    [{ leaseTtl: Number.POSITIVE_INFINITY }, "leaseTtl"],
+    [{ leaseTtl: "31 days" }, "leaseTtl"],
+    [{ leaseTtl: "30 days", leaseRenewal: "31 days" }, "leaseRenewal"],
+    [{ leaseRenewal: 10.5 }, "leaseRenewal"],
+    [{ leaseRenewal: "11 seconds" }, "leaseTtl"],
     [{ shutdown: Number.POSITIVE_INFINITY }, "shutdown"],
     [{ sweepInterval: 0 }, "sweepInterval"],
     [{ maxConcurrent: 0 }, "maxConcurrent"],
@@ -145,6 +152,17 @@ describe("the timings of a host", () => {
       Effect.gen(function* () {
         const refusal = yield* Effect.flip(RuntimeConfig.check(options))
         assert.deepStrictEqual([refusal._tag, refusal.field], ["InputInvalid", field])
+      })
+    )
+  }
+
+  for (const leaseTtl of [3, 4, 60, 29_000, 100_000, 30 * 24 * 3_600_000]) {
+    it.effect(`with a lease of ${leaseTtl} ms and nothing else renew it three times in its life`, () =>
+      Effect.gen(function* () {
+        const { leaseTtlMs, leaseRenewalMs } = yield* RuntimeConfig.check({ leaseTtl })
+        assert.strictEqual(leaseTtlMs, leaseTtl)
+        assert.isAtMost(3 * leaseRenewalMs, leaseTtl)
+        assert.isAbove(3 * (leaseRenewalMs + 1), leaseTtl)
       })
     )
   }

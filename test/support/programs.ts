@@ -5,10 +5,11 @@
  * is not listed here runs as it was built.
  */
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import type { Plugin } from "esbuild"
 import { build } from "esbuild"
+import { pack } from "./codegen/packing.ts"
 import { projectRoot } from "./projectRoot.ts"
 
 const built = join(projectRoot, "dist")
@@ -25,8 +26,8 @@ const programs: ReadonlyArray<string> = [
 
 /** Where a compiled program is to be started from. */
 export const programAt = (script: string): string => {
-  const path = join(packed, script)
-  return existsSync(path) ? path : join(built, script)
+  const path = resolve(packed, script)
+  return existsSync(path) ? path : resolve(built, script)
 }
 
 const keepsItsPlace: Plugin = {
@@ -46,6 +47,7 @@ export const setup = async (): Promise<void> => {
   const state = join(built, ".tsbuildinfo")
   if (!existsSync(state)) return
   if (existsSync(packed) && statSync(packed).mtimeMs > statSync(state).mtimeMs) return
+  await pack()
   const outdir = `${packed}-${process.pid}`
   await build({
     entryPoints: [
@@ -61,7 +63,7 @@ export const setup = async (): Promise<void> => {
     platform: "node",
     format: "esm",
     logLevel: "error",
-    external: ["better-sqlite3", "elkjs"],
+    external: ["better-sqlite3"],
     // Packages that are no modules ask for others by `require`.
     banner: {
       js: `import { createRequire as r } from "node:module"; const require = r(${JSON.stringify(pathToFileURL(built).href)});`

@@ -1,14 +1,15 @@
 /**
  * `holdfast explain ID`: why a process does not move, and what would move it.
  */
+
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Explanation from "../../explain/Explanation.ts"
 import { explain } from "../../explain/explain.ts"
-import { quoted } from "../../explain/remedies.ts"
 import type { Line } from "../../explain/render.ts"
 import { indents, lines } from "../../explain/render.ts"
+import { quoted } from "../../model/ids.ts"
 import { look } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"

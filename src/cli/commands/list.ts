@@ -1,14 +1,14 @@
 /**
  * `holdfast ls`: lists processes, each with the reason why it does not move.
  */
+
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { reasonsOf } from "../../explain/explain.ts"
-import { quoted } from "../../explain/remedies.ts"
-import { processId, sessionScopeId } from "../../model/ids.ts"
+import { processId, quoted, sessionScopeId } from "../../model/ids.ts"
 import type { ListFilter } from "../../model/ListFilter.ts"
 import * as Wire from "../../model/wire.ts"
 import { recordOf } from "../../store/Decision.ts"

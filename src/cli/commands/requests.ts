@@ -1,5 +1,5 @@
 /**
- * `holdfast signal`, `cancel` and `abandon`: requests of a person to a process.
+ * `holdfast signal`, `cancel`, `abandon` and `resume`: requests of a person to a process.
  *
  * Each is one durable write to the file; a host that has it open notices and acts. A process that has ended
  * refuses.
@@ -20,6 +20,7 @@ import * as Wire from "../../model/wire.ts"
 import * as Authority from "../../operations/decisions/authority.ts"
 import type { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
+import { resumeFrom } from "../../operations/resume.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { change } from "../database.ts"
 import * as Shared from "../options.ts"
@@ -100,6 +101,57 @@ export const abandon = Command.make(
       })
     )
 ).pipe(Command.withDescription("Allow a process to be abandoned, its outcome unknown, once its lease is free."))
+
+/** `holdfast resume`. */
+export const resume = Command.make(
+  "resume",
+  {
+    id: Shared.id,
+    db: Shared.db,
+    json: Shared.json,
+    from: Options.integer("from").pipe(
+      Options.withPseudoName("n"),
+      Options.withDescription("The first entry of its journal that does not count any more. A divergence names it.")
+    ),
+    children: Options.choice("children", ["keep", "cancel"]).pipe(
+      Options.withDescription("What becomes of the children that were begun there. The body begins others."),
+      Options.optional
+    ),
+    repeat: Options.boolean("repeat").pipe(Options.withDescription("Allow that what those entries did is done again.")),
+    dryRun: Options.boolean("dry-run").pipe(
+      Options.withDescription("Show what that would leave behind, and change nothing.")
+    ),
+    reason
+  },
+  ({ id, db, json, from, children, repeat, dryRun, reason: why }) =>
+    change(
+      db,
+      Effect.gen(function* () {
+        const screen = yield* TheScreen
+        const resumed = yield* resumeFrom(id, {
+          from,
+          repeat,
+          dryRun,
+          by: yield* operator,
+          ...(Option.isNone(children) ? {} : { children: children.value }),
+          ...(Option.isNone(why) ? {} : { reason: why.value })
+        })
+        if (json) return yield* screen.json(resumed)
+        const { effects, children: begun, to } = resumed
+        const what = `${from === to ? `entry ${from}` : `entries ${from} to ${to}`} of its journal`
+        const lines = [
+          dryRun ? `${id}: ${what} would not count any more.` : `${id}: it is resumed. ${what} do not count any more.`,
+          ...effects.map(({ position, key, operation }) => `  ${position} ${key} (${operation}) may be done again`),
+          ...begun.map((child) => `  child ${child} was begun there`)
+        ]
+        yield* printAll(screen, lines.map(harmless))
+      })
+    )
+).pipe(
+  Command.withDescription(
+    "Resume a process that rests, such as one whose code has changed, from an entry of its journal."
+  )
+)
 
 /** In a container the user may have no name. */
 const operator: Effect.Effect<string> = Effect.try(() => `operator:${userInfo().username}`).pipe(

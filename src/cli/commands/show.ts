@@ -1,17 +1,20 @@
 /**
  * `holdfast show ID`: one process, with its lease, its waits, its last events and the outcomes of its body's operations.
  */
+
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { reasonsOf } from "../../explain/explain.ts"
 import { showAll } from "../../explain/redaction.ts"
-import { ago, holderName, moment, quoted } from "../../explain/remedies.ts"
+import { ago, holderName, moment } from "../../explain/remedies.ts"
 import { brief } from "../../explain/render.ts"
 import { journalView } from "../../inspector/views/process.ts"
 import { textOf } from "../../model/Failure.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import { quoted } from "../../model/ids.ts"
+import { afterForks } from "../../model/JournalEntry.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import { originatorScopeId } from "../../model/Provenance.ts"
 import * as RecordWire from "../../model/wire.ts"
@@ -43,7 +46,7 @@ export const command = Command.make("show", options, ({ id, db, json, events: mo
       const store = yield* ProcessStore
       const row = yield* presentRow(id)
       const events = yield* store.recentEvents(id, most)
-      const journal = yield* store.execution.journal(id)
+      const { counting: journal } = afterForks(yield* store.execution.journal(id), row.snapshot.context.forks)
       if (json) {
         const lease = leaseIn(id, row.lease)
         return yield* screen.json({

@@ -21,6 +21,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { ChildOptions, ExecutionContext } from "../../runtime/body/ExecutionContext.ts"
+import type { StepProgress } from "../../runtime/body/progress.ts"
 import type { Surroundings } from "../../runtime/body/Surroundings.ts"
 import type { AnyStepOptions } from "../../runtime/body/step.ts"
 import { fits } from "../../runtime/engine/outcomes.ts"
@@ -44,6 +45,14 @@ export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
   readonly record?: "outcome" | "success"
   /** How often to try a failed step again, after which pause; each pause is twice the one before. @default never */
   readonly retry?: { readonly times: number; readonly delay: Duration.DurationInput }
+}
+
+/** The progress of one step: what it says while it runs is shown to people, and handed to its next try after a crash. */
+export interface BodyStepProgress {
+  /** The last that the step said before, in a try that left no record; `undefined` when it said nothing. */
+  readonly last: unknown
+  /** Says how far the step is. It is written at most once a second. Rejects when the detail is no JSON. */
+  readonly report: (detail: unknown) => Promise<void>
 }
 
 /** Lets go of a wait: once the signal is aborted it takes no signal, fires no timer, and rejects with the signal's reason. */
@@ -83,7 +92,7 @@ export interface BodyContext {
    */
   readonly step: <Value, ValueWire = Value, Failure = never, FailureWire = Failure>(
     name: string,
-    run: (signal: AbortSignal) => Value | Promise<Value>,
+    run: (signal: AbortSignal, progress: BodyStepProgress) => Value | Promise<Value>,
     options?: BodyStepOptions<Value, ValueWire, Failure, FailureWire>
   ) => Promise<Value>
   /** Names a branch: what it does through the context it is handed may use names that other branches use at the same time. */
@@ -271,7 +280,19 @@ const contextOf = (
     abortSignal: context.abortSignal,
     step: (name, run, { schema, error, record, retry } = {}) => {
       const controller = new AbortController()
-      const effect = fromPromise(async () => runningStep.run({ context, step: name }, () => run(controller.signal)))
+      const effect = ({ last, report }: StepProgress) =>
+        fromPromise(async () =>
+          runningStep.run({ context, step: name }, () =>
+            run(controller.signal, {
+              last,
+              report: async (detail) => {
+                const refused: Array<unknown> = []
+                await release(Effect.catchAll(report(detail), (error) => Effect.sync(() => refused.push(error))))
+                for (const error of refused) throw error
+              }
+            })
+          )
+        )
       const options: AnyStepOptions = {
         schema: schema as Schema.Schema<unknown, unknown> | undefined, // the step's own value is all that it is given
         error: error as Schema.Schema<unknown, unknown> | undefined, // the step's own errors are checked against it
@@ -285,13 +306,13 @@ const contextOf = (
           )
       }
       // An abort that it heard of is the end of a step, and no failure of it.
-      const heard = Effect.catchAll(effect, (thrown) =>
-        controller.signal.aborted ? Effect.interrupt : failing(thrown)
-      )
-      return perform(
-        "ctx.step",
-        (context.step as unknown as AnyStep)(name, Effect.uninterruptible(heard), options)
-      ) as Promise<never> // the schemas say so
+      const heard = (progress: StepProgress) =>
+        Effect.uninterruptible(
+          Effect.catchAll(effect(progress), (thrown) =>
+            controller.signal.aborted ? Effect.interrupt : failing(thrown)
+          )
+        )
+      return perform("ctx.step", (context.step as unknown as AnyStep)(name, heard, options)) as Promise<never> // the schemas say so
     },
     scope: (name, run) => scope(name, run, branchSignal),
     race: async (branches) => {
@@ -356,7 +377,7 @@ const contextOf = (
 
 type AnyStep = (
   name: string,
-  effect: Effect.Effect<unknown, unknown>,
+  effect: (progress: StepProgress) => Effect.Effect<unknown, unknown>,
   options: AnyStepOptions
 ) => Effect.Effect<unknown, unknown>
 

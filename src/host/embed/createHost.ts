@@ -1,9 +1,11 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The same host for programs that do not use Effect: Promises, AbortSignals and async iterables, with the same types.
  *
  * Invariant: what a Promise rejects with is the library's own error, or what the body threw, never a wrapper around it. This
  * is the one file that starts fibers from outside of Effect.
  */
+import { setMaxListeners } from "node:events"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -16,9 +18,16 @@ import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Runtime from "effect/Runtime"
 import type { HostFailure } from "../../../machines/host.ts"
+import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import { InputInvalid, type StoreError } from "../../model/errors.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
+import { ChangeFeed } from "../../operations/ChangeFeed.ts"
+import { Observation } from "../../operations/Observation.ts"
+import { Retention } from "../../operations/Retention.ts"
+import type { Resumed, ResumeOptions } from "../../operations/resume.ts"
+import { WakeOutbox } from "../../operations/WakeOutbox.ts"
 import * as Arguments from "../../runtime/arguments.ts"
+import { Promises } from "../../runtime/client/Promises.ts"
 import type { EngineOptions, Runnable } from "../../runtime/engine/Engine.ts"
 import * as Engine from "../../runtime/engine/Engine.ts"
 import type { AnySignal } from "../../runtime/engine/Signal.ts"
@@ -26,19 +35,23 @@ import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { RunnableTool } from "../../runtime/engine/Tool.ts"
 import type { SqliteStoreOptions } from "../../store/sqlite/SqliteStore.ts"
 import type { TreeNode } from "../../supervision/Supervisor.ts"
-import type { HostState } from "../Host.ts"
+import type { HostEvent, HostState } from "../Host.ts"
 import { Host } from "../Host.ts"
 import type { StartOptions } from "../Processes.ts"
 import { Processes } from "../Processes.ts"
+import { SessionProcesses } from "../SessionProcesses.ts"
 import type { HostOptions, HostServices } from "../SingleHost.ts"
 import * as SingleHost from "../SingleHost.ts"
 import type { BodyContext, Promised } from "./body.ts"
 import { bodyOf } from "./body.ts"
 import type { Handle, Perform, WaitOptions } from "./handle.ts"
-import { handleOf } from "./handle.ts"
+import { handleOf, iterable } from "./handle.ts"
+import type { PromisedService } from "./services.ts"
+import { promisedService } from "./services.ts"
 
 export type { Abortable, BodyContext, BodyStepOptions, BodySurroundings, Branches, Winner } from "./body.ts"
 export type { Handle, WaitOptions } from "./handle.ts"
+export type { PromisedService } from "./services.ts"
 
 /** The host was stopped: it takes no more calls, and ends every wait. Its processes go on elsewhere. */
 export class HostStopped extends Data.TaggedError("HostStopped") {
@@ -88,8 +101,28 @@ export interface EmbeddedHost {
     startable: Startable<Payload, Success, Failure, Signals>,
     id: string
   ) => Handle<Success, Signals>
+  /** Ends external work, on the authority of the outside system that did it. See `Processes.completeExternal`. */
+  readonly completeExternal: (id: string, output: AwaitOutput) => Promise<ProcessRecord>
+  /** Resumes a process that rests from an entry of its journal: see `Processes.resume`. Rejects with `ResumeRefused`. */
+  readonly resume: (id: string, options: ResumeOptions) => Promise<Resumed>
   /** Every process that has not ended, ascending by id. */
   readonly listNonTerminal: () => Promise<ReadonlyArray<ProcessRecord>>
+  /** What happens to the processes of the store, for what projects them or alerts: see `Host.events`. */
+  readonly events: (options?: WaitOptions) => AsyncIterable<HostEvent>
+  /** What agent sessions do with processes: start them with a handle, wait for, signal and stop what they may address. */
+  readonly sessions: PromisedService<typeof SessionProcesses.Service>
+  /** Promises that survive the program: resolved by one caller, awaited by another. */
+  readonly promises: PromisedService<typeof Promises.Service>
+  /** The change feed: what changed since a cursor. */
+  readonly feed: PromisedService<typeof ChangeFeed.Service>
+  /** Wakes on their way to sessions. */
+  readonly outbox: PromisedService<typeof WakeOutbox.Service>
+  /** Removes what ended long ago. */
+  readonly retention: PromisedService<typeof Retention.Service>
+  /** What people and models are shown of processes. */
+  readonly observation: PromisedService<typeof Observation.Service>
+  /** Runs an effect with the services of the host, such as `Verify.verify()`; it is given up when the host stops. */
+  readonly run: <A, E>(effect: Effect.Effect<A, E, HostServices>, options?: WaitOptions) => Promise<A>
   /** The state of the host. */
   readonly state: () => Promise<HostState>
   /** The present supervision tree. */
@@ -173,6 +206,8 @@ export const createHost = async <
   const host = Context.get(runtime.context, Host)
 
   const stopped = new AbortController()
+  // Every wait of the program listens to it.
+  setMaxListeners(0, stopped.signal)
   const acts = new Set<Promise<unknown>>()
   const wait: Perform = (effect, waiting) => promised(runtime, [stopped.signal, waiting?.signal])(effect)
   const act: Perform = (effect) => {
@@ -182,6 +217,8 @@ export const createHost = async <
     return answer.finally(() => acts.delete(answer))
   }
   const reach = { wait, act, release: promised(runtime, []) }
+  const offer = <Id, Service extends object>(tag: Context.Tag<Id & HostServices, Service>): PromisedService<Service> =>
+    promisedService(Context.get(runtime.context, tag), (name) => (waiting.has(name) ? wait : act))
 
   const end = async (): Promise<void> => {
     stopped.abort(new HostStopped())
@@ -198,7 +235,17 @@ export const createHost = async <
   return {
     start: (startable, spec) => act(Effect.map(processes.start(startable, spec), (handle) => handleOf(handle, reach))),
     handle: (startable, id) => handleOf(processes.handle(startable, id), reach),
+    completeExternal: (id, output) => act(processes.completeExternal(id, output)),
+    resume: (id, options) => act(processes.resume(id, options)),
     listNonTerminal: () => act(processes.listNonTerminal),
+    events: (waiting) => iterable(host.events, reach, waiting),
+    sessions: offer(SessionProcesses),
+    promises: offer(Promises),
+    feed: offer(ChangeFeed),
+    outbox: offer(WakeOutbox),
+    retention: offer(Retention),
+    observation: offer(Observation),
+    run: (effect, waiting) => wait(Effect.provide(effect, runtime.context), waiting),
     state: () => act(host.state),
     tree: () => act(host.tree),
     awaitFailure: (waiting) => wait(host.awaitFailure, waiting),
@@ -206,6 +253,9 @@ export const createHost = async <
     [Symbol.asyncDispose]: stop
   }
 }
+
+/** The operations of services that wait for what others do: a host that stops gives them up. */
+const waiting: ReadonlySet<string> = new Set(["await", "awaitHandle"])
 
 const layerOf = <const E extends ReadonlyArray<Runnable<never>>, const T extends ReadonlyArray<RunnableTool<never>>>(
   options: CreateHostOptions<E, T>

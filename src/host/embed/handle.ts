@@ -73,13 +73,20 @@ export const handleOf = <Success, Failure, Signals extends AnySignal>(
   cancel: (reason) => reach.act(handle.cancel(reason)),
   signal: (signal, payload, options) => reach.act(handle.signal(signal, payload, options)),
   status: () => reach.act(handle.status),
-  events: (options) => ({ [Symbol.asyncIterator]: () => iterate(handle.events, reach, options) })
+  events: (options) => iterable(handle.events, reach, options)
 })
+
+/** A stream as an async iterable: every loop over it begins anew. */
+export const iterable = <A, E>(
+  stream: Stream.Stream<A, E>,
+  reach: Pick<Reach, "wait" | "release">,
+  options?: WaitOptions
+): AsyncIterable<A> => ({ [Symbol.asyncIterator]: () => iterate(stream, reach, options) })
 
 /** Pulls a stream as its reader asks for more; leaving the loop closes it. */
 async function* iterate<A, E>(
   stream: Stream.Stream<A, E>,
-  { wait, release }: Reach,
+  { wait, release }: Pick<Reach, "wait" | "release">,
   options: WaitOptions | undefined
 ): AsyncGenerator<A, void, undefined> {
   const scope = await wait(Scope.make(), options)

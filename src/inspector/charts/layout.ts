@@ -9,7 +9,6 @@ import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import type { ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api.js"
 import type { AnyStateMachine } from "xstate"
-import { root } from "../assets.ts"
 import type { ChartEdge, ChartNode, ChartNote, ChartView } from "../View.ts"
 import type { StateNode, StateTransition } from "./definition.ts"
 import { commandsOf, nameOf, statesOf, transitionId, transitionsOf } from "./definition.ts"
@@ -80,16 +79,18 @@ const graphOf = (machine: AnyStateMachine, direction: "RIGHT" | "DOWN"): ElkNode
   edges: [...edgesOf(machine.root)]
 })
 
-/** Lays a graph out in a thread. Its script is the built one: Node runs no other. */
-const computed = (graph: ElkNode): Promise<ElkNode> =>
-  new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("dist/src/inspector/charts/layoutWorker.js", root), { workerData: graph })
+/** Lays a graph out in a thread. Its script is the packed one: a bundle has no file to start a thread from. */
+const computed = async (graph: ElkNode): Promise<ElkNode> => {
+  const { script } = await import("../packed/layout.js")
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(script, { eval: true, workerData: graph })
     worker.once("message", (laid: ElkNode) => {
       resolve(laid)
       void worker.terminate()
     })
     worker.once("error", reject)
   })
+}
 
 const boxOf = (node: StateNode): ElkNode => {
   const isRoot = node.parent === undefined

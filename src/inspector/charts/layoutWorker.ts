@@ -8,4 +8,4 @@ import type { ELK } from "elkjs/lib/elk-api.js"
 // The package declares its default export as a module; what is imported is the class.
 const Elk = Bundled.default as unknown as new () => ELK
 
-parentPort?.postMessage(await new Elk().layout(workerData))
+void new Elk().layout(workerData).then((laid) => parentPort?.postMessage(laid))

@@ -4,6 +4,7 @@
 import type { EventView, MomentView, ProcessView, RowView } from "../View.ts"
 import type { Child } from "./dom.ts"
 import { h, panel, pill } from "./dom.ts"
+import { outputFailure, recordedFailure } from "./failure.ts"
 import { commandList, jsonTree } from "./json.ts"
 import { ageOf, nowMs, spanOf, timeAndAge, timeOf, wordsOf } from "./text.ts"
 
@@ -16,12 +17,14 @@ export const factPanels = (
   const past = isPast ? moment : undefined
   return [
     ...(past?.event ? [eventPanel(past.event)] : []),
+    ...failurePanel(isPast ? moment?.record : view.record),
     past === undefined ? statusPanel(view.row, view.active) : pastStatusPanel(view.row, past),
     ...(isPast ? [] : [leasePanel(view), waitsPanel(view)]),
     ...(moment !== undefined && moment.commands.length > 0
       ? [panel("Commands of this event", commandList(moment.commands, 1))]
       : []),
     ...(view.children.length > 0 ? [childrenPanel(view)] : []),
+    ...(isPast || view.progress.length === 0 || view.row.state !== "running" ? [] : [progressPanel(view)]),
     ...(isPast || view.journal.length === 0 ? [] : [journalPanel(view)]),
     panel(
       past === undefined ? "Record" : `Record at event ${past.sequence}`,
@@ -40,6 +43,12 @@ type Term = readonly [name: string, value: Child]
 
 const terms = (entries: ReadonlyArray<Term>): HTMLElement =>
   h("dl", "terms", ...entries.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))
+
+const failurePanel = (record: MomentView["record"] | undefined): ReadonlyArray<HTMLElement> => {
+  const status = record?.["status"] as { readonly await_output?: unknown } | undefined // the wire form of a record
+  const failure = outputFailure(status?.await_output)
+  return failure === undefined ? [] : [panel("Failure", failure)]
+}
 
 const statusPanel = (row: RowView, active: ReadonlyArray<string>): HTMLElement =>
   panel(
@@ -129,6 +138,19 @@ const childrenPanel = ({ children, children_complete: isComplete }: ProcessView)
     h("ul", "children", ...children.map((row) => h("li", {}, pill(row.state), " ", processLink(row.process_id))))
   )
 
+/** Steps under way, by their last word. */
+const progressPanel = ({ progress }: ProcessView): HTMLElement =>
+  panel(
+    "Steps under way",
+    h(
+      "ul",
+      "commands",
+      ...progress.map(({ key, at_ms: at, detail }) =>
+        h("li", {}, h("code", {}, key), " ", h("span", "muted", ageOf(at)), " ", jsonTree(detail, 1))
+      )
+    )
+  )
+
 /** Outcomes of operations, newest first. */
 const journalPanel = ({ journal, journal_length: length }: ProcessView): HTMLElement =>
   panel(
@@ -145,7 +167,7 @@ const journalPanel = ({ journal, journal_length: length }: ProcessView): HTMLEle
             h("span", "muted", `${position} ${wordsOf(operation)} `),
             h("code", { title: timeOf(at) }, key),
             " ",
-            jsonTree(outcome, 0)
+            recordedFailure(outcome) ?? jsonTree(outcome, 0)
           )
         )
     ),

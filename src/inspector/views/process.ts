@@ -7,19 +7,20 @@ import { processMachine } from "../../../machines/process/machine.ts"
 import * as Step from "../../../machines/xstate/step.ts"
 import type { Redact } from "../../explain/redaction.ts"
 import { redactContext, redactEvent, redactRecord } from "../../explain/redaction.ts"
-import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
-import { InputInvalid } from "../../model/errors.ts"
+import type { InputInvalid, ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { signalNameOf } from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
+import { afterForks } from "../../model/JournalEntry.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import { wire } from "../../model/wire.ts"
 import { existingRow } from "../../operations/existing.ts"
+import * as States from "../../operations/stateAt.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
-import type { ProcessStore } from "../../store/ProcessStore.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
 import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
 import { childrenOf, rowView } from "./list.ts"
@@ -32,9 +33,15 @@ export type Hidden = ProcessUnknown | ProcessPruned | StoreError
 /** Reads a process. Fails with `ProcessUnknown`, or `ProcessPruned` when there was one. */
 export const processView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<ProcessView, Hidden> =>
   Effect.gen(function* () {
-    const [row, children, journal] = yield* store.readTogether(
-      Effect.all([existingRow(store, id), childrenOf(store, id, redact), store.execution.journal(id)])
+    const [row, children, entries, progress] = yield* store.readTogether(
+      Effect.all([
+        existingRow(store, id),
+        childrenOf(store, id, redact),
+        store.execution.journal(id),
+        store.execution.progress(id)
+      ])
     )
+    const { counting: journal } = afterForks(entries, row.snapshot.context.forks)
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
     return {
@@ -50,6 +57,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
       children_complete: children.complete,
       journal: journal.slice(-maxJournal).map((entry) => journalView(entry, redact)),
       journal_length: journal.length,
+      progress: progress.map(({ key, atMs, detail }) => ({ key, at_ms: atMs, detail: redact(detail) })),
       now_ms: yield* Clock.currentTimeMillis
     }
   })
@@ -93,25 +101,15 @@ export const stateAt = (
   redact: Redact
 ): Effect.Effect<MomentView, Hidden | InputInvalid> =>
   Effect.gen(function* () {
-    const { base, sequence: last } = yield* existingRow(store, id)
-    if (!Number.isSafeInteger(sequence) || sequence < 0 || sequence > last) {
-      return yield* new InputInvalid({ field: "sequence", problem: `must be a whole number from 0 to ${last}` })
-    }
-    // The log has no gaps, so its first `sequence` events are the prefix.
-    const log = sequence === 0 ? [] : yield* store.eventsAfter(id, 0, sequence)
-    const event = log.at(-1)
-    const before = ProcessRecord.fold(base, log.slice(0, -1))
-    const step =
-      event === undefined
-        ? { snapshot: before, commands: [] }
-        : Step.advance(processMachine, before, lifecycleEventOf(event))
-    const { snapshot, commands } = step
+    const moment = yield* Effect.provideService(States.stateAt(id, sequence), ProcessStore, store)
+    const { event, record, snapshot, before } = moment
+    const commands = event === undefined ? [] : Step.advance(processMachine, before, lifecycleEventOf(event)).commands
     const active = activeStates(processMachine, snapshot.value)
     const type = event === undefined ? undefined : lifecycleEventOf(event).type
     return {
       sequence,
       event: event === undefined ? null : eventView(event, redact),
-      record: redactRecord(ProcessRecord.make(base, snapshot), redact),
+      record: redactRecord(record, redact),
       machine: processMachine.id,
       active,
       taken:

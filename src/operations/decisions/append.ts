@@ -14,6 +14,7 @@ import {
   TerminalOutcomeMismatch
 } from "../../model/errors.ts"
 import type { AppendReceipt, AppendRequest, Fact } from "../../model/facts.ts"
+import { noted } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { isRuntimeReplayKey, signalNameOf } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
@@ -164,7 +165,7 @@ const factOf = (
   semantics,
   lifecycle: semantics.terminal
     ? { type: `process.${semantics.terminal.state}`, output: semantics.terminal.awaitOutput }
-    : { type: "process.noted" },
+    : noted(eventType),
   ...(wakeTargetScope === undefined ? {} : { wakeTarget: wakeTargetScope })
 })
 

@@ -5,6 +5,7 @@
  * takes the lease away in it, whichever operation appended it.
  */
 
+import { hasWork } from "../../../machines/chart/state.ts"
 import { advance, isDormant, isStarted } from "../../../machines/process/lifecycle.ts"
 import { dueAtMs } from "../../../machines/recovery.ts"
 import type { Fact } from "../../model/facts.ts"
@@ -91,6 +92,12 @@ export const backedOff = (row: ProcessRow, backOff: BackOff): Change => ({
   commands: []
 })
 
+/** Lets a row be due at once: it does not back off any more. */
+export const dueNow = (change: Change, nowMs: number): Change => ({
+  ...change,
+  row: { ...withoutBackOff(change.row), dueAtMs: nowMs }
+})
+
 /** A row stays backed off while its events are notes only. */
 const staysBackedOff = (row: ProcessRow, next: ProcessRow["snapshot"]): boolean =>
   row.backOff !== undefined && jsonEquals(row.snapshot.value, next.value)
@@ -122,6 +129,7 @@ const dueOf = (base: Base, snapshot: ProcessRow["snapshot"], nowMs: number): num
     started: isStarted(snapshot),
     waiting: snapshot.context.waits.length > 0,
     dormant: !isStarted(snapshot) || isDormant(snapshot),
+    ...(snapshot.context.chart === undefined ? {} : { chart: hasWork(snapshot.context.chart) ? "busy" : "at_rest" }),
     cancelRequested: snapshot.context.cancelRequest !== undefined,
     abandonRequested: snapshot.context.abandonRequest !== undefined,
     ...(base.registration.startAtMs === undefined ? {} : { startAtMs: base.registration.startAtMs }),

@@ -9,6 +9,7 @@ import type { AppendReceipt, AppendRequest, WaitOutcome, WaitState } from "../..
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
+import { branchKey } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Decision, Plan, View, Write } from "../../store/Decision.ts"
@@ -23,6 +24,8 @@ import * as Waits from "./waits.ts"
 export interface Draft extends Omit<JournalEntry, "sequence" | "atMs"> {
   /** Entries that needed no commit of their own: they are written with this one, before it. */
   readonly after?: ReadonlyArray<Omit<JournalEntry, "sequence" | "atMs">>
+  /** The key under which the progress of the operation was kept, which is over. */
+  readonly progress?: string
 }
 
 /** What a body waits for: a signal of a name, or time alone. Units: epoch milliseconds, UTC. */
@@ -46,6 +49,12 @@ export interface Waited {
 export const record = (lease: Lease, draft: Draft): ((view: View) => Decision<number, LeaseLost>) =>
   onLease(lease, (row, view) => acceptWith(row.sequence, journaling(view, lease.processId, draft)))
 
+/** Keeps how far a step is, for the next try; it is no part of the journal. */
+export const keepProgress = (lease: Lease, key: string, detail: unknown): ((view: View) => Decision<void, LeaseLost>) =>
+  onLease(lease, (_row, { nowMs: atMs }) =>
+    acceptWith(undefined, [{ _tag: "PutProgress", processId: lease.processId, progress: { key, atMs, detail } }])
+  )
+
 /**
  * Journals that a body let go of an operation before it saw its end, and closes the wait that it was in, if any: that takes no
  * signal and fires no timer any more.
@@ -56,7 +65,7 @@ export const drop = (
   wait?: Waits.DroppedWait
 ): ((view: View) => Decision<number, LeaseLost>) =>
   onLease(lease, (row, view) => {
-    const change = wait && Waits.drop(view, row, wait)
+    const change = wait && Waits.drop(view, Changes.of(row), wait)
     return acceptWith(row.sequence, journaling(view, lease.processId, draft), change === undefined ? [] : [change])
   })
 
@@ -79,7 +88,7 @@ export const enterWait =
     const wait: WaitState = {
       kind:
         awaited._tag === "Timer"
-          ? { _tag: "Timer", key: Ids.timerKey(id, draft.key) }
+          ? { _tag: "Timer", key: Ids.timerKey(id, branchKey(draft.key, row.snapshot.context.forks)) }
           : signalWait(id, awaited.name, Waits.signalWaits(row, awaited.name) + 1),
       sinceMs: view.nowMs,
       ...(awaited.deadlineMs === undefined ? {} : { deadlineMs: awaited.deadlineMs }),
@@ -138,7 +147,10 @@ const journaling = (view: View, processId: ProcessId, draft: Draft): ReadonlyArr
     processId,
     entry: { key, position, sequence, operation, atMs, outcome }
   })
-  return draft.after === undefined ? [put(draft)] : [...draft.after.map(put), put(draft)]
+  const entries = draft.after === undefined ? [put(draft)] : [...draft.after.map(put), put(draft)]
+  return draft.progress === undefined
+    ? entries
+    : [...entries, { _tag: "RemoveProgress", processId, key: draft.progress }]
 }
 
 const endedRefusal = (

@@ -82,18 +82,23 @@ export const enter = (view: View, change: Change, wait: WaitState): Change => {
  *
  * `undefined`: there is nothing to close.
  */
-export const drop = (view: View, row: ProcessRow, { waitKey, signal: name }: DroppedWait): Change | undefined => {
-  const open = row.snapshot.context.waits.some(({ kind }) => kind.key === waitKey)
-  if (open) return resume(Changes.of(row), waitKey, { _tag: "Dropped" }, view.nowMs)
+export const drop = (view: View, change: Change, { waitKey, signal: name }: DroppedWait): Change | undefined => {
+  const open = change.row.snapshot.context.waits.some(({ kind }) => kind.key === waitKey)
+  if (open) return resume(change, waitKey, { _tag: "Dropped" }, view.nowMs)
   if (name === undefined) return undefined
-  const id = idOf({ row })
-  const ended = view.replayed(id, Facts.resumedKey(id, waitKey, 1))
-  const fact = ended && Facts.lifecycleEventOf(ended)
-  if (fact?.type !== "process.resumed" || fact.outcome._tag !== "Signal") return undefined
-  const { sequence } = fact.outcome
-  const returned = Changes.appendFact(Changes.of(row), Facts.signalReturned(id, waitKey, name, sequence), view.nowMs)
+  const id = idOf(change)
+  const sequence = signalTaken(view, id, waitKey)
+  if (sequence === undefined) return undefined
+  const returned = Changes.appendFact(change, Facts.signalReturned(id, waitKey, name, sequence), view.nowMs)
   const next = returned.row.snapshot.context.waits.find(({ kind }) => kind._tag === "Signal" && kind.name === name)
   return next === undefined ? returned : resume(returned, next.kind.key, { _tag: "Signal", sequence }, view.nowMs)
+}
+
+/** The sequence of the signal that ended a wait, if one did. */
+export const signalTaken = (view: View, id: ProcessId, waitKey: string): number | undefined => {
+  const ended = view.replayed(id, Facts.resumedKey(id, waitKey, 1))
+  const fact = ended && Facts.lifecycleEventOf(ended)
+  return fact?.type === "process.resumed" && fact.outcome._tag === "Signal" ? fact.outcome.sequence : undefined
 }
 
 /** A wait that its body dropped; `signal` names the signal that it was for. */

@@ -67,9 +67,9 @@ export interface Activation {
   /** Whether all the body did was wait when it was interrupted, and for what. */
   wasIdle: boolean
   awaited: Ending.Awaited
-  body?: Fiber.RuntimeFiber<AwaitOutput, RuntimeError>
+  body?: Fiber.RuntimeFiber<AwaitOutput | AtRest, RuntimeError>
   /** How the body ended; what is left is to write it. */
-  exit?: Exit.Exit<AwaitOutput, RuntimeError>
+  exit?: Exit.Exit<AwaitOutput | AtRest, RuntimeError>
   /** How often the interpretation met a defect and went on. */
   restarts: number
   lastFailure?: { readonly atMs: number; readonly problem: string }
@@ -99,6 +99,11 @@ export interface Services {
   readonly fork: (work: Effect.Effect<void>) => void
   /** Checks a row again soon. */
   readonly recheck: (id: ProcessId) => void
+}
+
+/** A chart has nothing to do now: its process leaves memory. */
+export interface AtRest {
+  readonly _tag: "AtRest"
 }
 
 /** What a body that starts a child journals in the same commit. */

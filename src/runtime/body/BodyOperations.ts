@@ -11,6 +11,7 @@ import { WaitTimedOut } from "../../model/errors.ts"
 import type { OperationError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
+import { branchKey, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { Awaited } from "../../operations/decisions/execution.ts"
@@ -20,7 +21,6 @@ import { whileUnavailable } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
 import { stateOf } from "./Activation.ts"
 import type { WaitEnd } from "./Ends.ts"
-import { waitKeyOf } from "./history.ts"
 import type { Journal } from "./Journal.ts"
 import type { Operate } from "./operate.ts"
 import type { Step } from "./step.ts"
@@ -97,6 +97,7 @@ export interface AwaitSignalOptions {
 /** Makes the operations of one activation. */
 export const make = (activation: Activation, journal: Journal, operate: Operate): BodyOperations => {
   const { id: processId, ends } = activation
+  const branched = (key: string) => branchKey(key, activation.row.snapshot.context.forks)
   const store = activation.services.writes
   const outage = () => Effect.logWarning(`${processId} waits for its store`)
 
@@ -183,7 +184,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
         attempt: (key) =>
           Effect.map(signal.encode(payload), (encoded) => {
             const to = Ids.processId(target)
-            const replayKey = Ids.signalReplayKey(to, signal.signal, id ?? `${processId}:${key}`)
+            const replayKey = Ids.signalReplayKey(to, signal.signal, id ?? `${processId}:${branched(key)}`)
             const request = { eventType: signal.name, payload: encoded, replayKey }
             return (lease, opened) => store.signalFrom(lease, to, request, opened)
           }),
@@ -196,7 +197,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
             const request = {
               eventType: event.name,
               payload: encoded,
-              replayKey: `process:${processId}:journal:${key}`,
+              replayKey: `process:${processId}:journal:${branched(key)}`,
               ...(wakeTarget === undefined ? {} : { wakeTargetScope: wakeTarget })
             }
             return (lease, opened) => store.append(lease, request, opened)

@@ -11,6 +11,7 @@ import type { LeaseLost, ReplayDiverged } from "../../model/errors.ts"
 import type { AwaitError, RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
+import { branchKey } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { ClosePolicy } from "../../model/Registration.ts"
@@ -172,7 +173,11 @@ const starting = (
       attempt: (key) =>
         Effect.flatMap(journal.path, (path) =>
           Effect.map(
-            registrationOf(startable, specOf(id ?? childIdOf(processId, path, name, key)), environment),
+            registrationOf(
+              startable,
+              specOf(id ?? branchKey(childIdOf(processId, path, name, key), row.snapshot.context.forks)),
+              environment
+            ),
             (registered) => (lease, opened) => {
               const draft = { ...opened, outcome: { process_id: registered.registration.id } }
               return services.start(registered, authorityOf(lease), { lease, draft })
@@ -245,7 +250,11 @@ const handlesOf = (activation: Activation, operate: Operate): ProcessHandle.Hand
     signal: (id, { name, payload, signalId }) =>
       operate.once("signal", `${id} signal.${name}`, {
         attempt: (key) => {
-          const replayKey = Ids.signalReplayKey(id, name, signalId ?? `${processId}:${key}`)
+          const replayKey = Ids.signalReplayKey(
+            id,
+            name,
+            signalId ?? `${processId}:${branchKey(key, activation.row.snapshot.context.forks)}`
+          )
           return Effect.succeed((lease, opened) =>
             store.signalFrom(lease, id, { eventType: Ids.signalEventType(name), payload, replayKey }, opened)
           )

@@ -13,6 +13,7 @@ import type { LeaseLost } from "../../model/errors.ts"
 import { InsideStep, OutsideProcess, ReplayDiverged, StepNameAmbiguous, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
+import { droppedOf, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 import type { Change } from "../../store/Decision.ts"
@@ -21,7 +22,7 @@ import type { Activation } from "./Activation.ts"
 import { fenced, stateOf } from "./Activation.ts"
 import type { End } from "./Ends.ts"
 import type { Decoded, History } from "./history.ts"
-import { decoded, endsOf, historyOf, pageSize, pages, recordedEnd, waitKeyOf } from "./history.ts"
+import { decoded, endsOf, historyOf, pageSize, pages, recordedEnd } from "./history.ts"
 
 /** A draft without its outcome. */
 export type Opened = Omit<Draft, "outcome">
@@ -51,6 +52,8 @@ export interface Journal {
   ) => Either.Either<JournalEntry | undefined, ReplayDiverged>
   /** Whether the body let go of an operation before it saw its end. */
   readonly isDropped: (key: string) => boolean
+  /** What was kept of the progress of a step, by the key under which that is kept. */
+  readonly progress: Map<string, unknown>
   /** Whether there are entries that the body has not asked for. */
   readonly hasMore: () => boolean
   /** Keeps an outcome that needs no commit of its own: it goes with the next write. */
@@ -100,9 +103,6 @@ const scopePath = FiberRef.unsafeMake("")
 /** The step that is running, by process and name. */
 const runningStep = FiberRef.unsafeMake<{ readonly processId: ProcessId; readonly step: string } | undefined>(undefined)
 
-/** The key under which it is journaled that an operation was let go of. */
-export const droppedKey = (key: string): string => `${key}!`
-
 /** Makes the journal of an activation; ends go to its `ends`. */
 export const make = (activation: Activation): Journal => {
   const { id: processId, ends, row } = activation
@@ -111,6 +111,7 @@ export const make = (activation: Activation): Journal => {
   const entries = new Map<string, JournalEntry>()
   const occurrences = new Map<string, number>()
   const underWay = new Set<string>()
+  const progress = new Map<string, unknown>()
   const visited = new Set<string>()
   const dropped = new Set<string>()
   const kept: Array<Omit<JournalEntry, "sequence" | "atMs">> = []
@@ -130,21 +131,23 @@ export const make = (activation: Activation): Journal => {
       { while: () => !isOver(), schedule: backOff }
     )
 
-  const begin = ({ upTo, journal, news }: History): void => {
+  const begin = ({ upTo, journal, left, news, progress: before }: History): void => {
+    for (const { key, detail } of before) progress.set(key, detail)
     for (const entry of journal) {
       entries.set(entry.key, entry)
-      if (entry.operation === "dropped") dropped.add(entry.key.slice(0, -1))
-      written = Math.max(written, entry.position)
+      if (entry.operation === "dropped") dropped.add(droppedOf(entry))
     }
+    for (const { position } of [...journal, ...left]) written = Math.max(written, position)
     // What was committed while this was read is read by catching up.
     seen = Math.max(upTo, news.at(-1)?.sequence ?? 0)
     const waits = new Set<string>()
-    const droppedWaits = new Set<string>()
+    // What forks left behind is as nothing to the body.
+    const droppedWaits = new Set(left.flatMap((entry) => waitKeyOf(entry) ?? []))
     for (const entry of journal) {
       const waitKey = waitKeyOf(entry)
       if (waitKey !== undefined) (dropped.has(entry.key) ? droppedWaits : waits).add(waitKey)
     }
-    // The body never saw the ends of what it let go of.
+    // Nor did it see the ends of what it let go of.
     const wasSeen = (end: End): boolean =>
       end._tag === "Recorded" ? !dropped.has(end.key) : end._tag !== "WaitEnded" || !droppedWaits.has(end.waitKey)
     ends.begin([...endsOf(news.map(decoded)), ...journal.flatMap(recordedEnd)].filter(wasSeen), waits)
@@ -186,6 +189,9 @@ export const make = (activation: Activation): Journal => {
       latest = Math.max(latest, sequence)
       return latest > seen && isLoaded ? catchUp : Effect.void
     })
+
+  const diverged = ({ position, key, operation }: JournalEntry, asked: JournalOperation | undefined): ReplayDiverged =>
+    new ReplayDiverged({ processId, position, key, expected: operation, actual: asked ?? "nothing" })
 
   const unasked = (): ReadonlyArray<JournalEntry> =>
     [...entries.values()].filter(({ key, operation }) => operation !== "dropped" && !visited.has(key))
@@ -258,8 +264,9 @@ export const make = (activation: Activation): Journal => {
       visited.add(key)
       return entry === undefined || entry.operation === operation
         ? Either.right(entry)
-        : Either.left(new ReplayDiverged({ processId, key, expected: entry.operation, actual: operation }))
+        : Either.left(diverged(entry, operation))
     },
+    progress,
     isDropped: (key) => dropped.has(key),
     hasMore: () => unasked().length > 0,
     keep: (key, operation, outcome) => {
@@ -291,9 +298,7 @@ export const make = (activation: Activation): Journal => {
     inside: (step, effect) => Effect.zipRight(FiberRef.set(runningStep, { processId, step }), effect),
     settle: Effect.suspend(() => {
       const entry = unasked().find(({ key }) => !dropped.has(key))
-      return entry === undefined
-        ? Effect.void
-        : Effect.fail(new ReplayDiverged({ processId, key: entry.key, expected: entry.operation, actual: "nothing" }))
+      return entry === undefined ? Effect.void : Effect.fail(diverged(entry, undefined))
     })
   }
 }

@@ -61,7 +61,7 @@ export const make = (activation: Surrounded): Surroundings => {
   const { environments, host, tools, hostServices } = services
   const { registration } = row.base
   const { originator } = registration.provenance
-  const own = originator._tag === "Session" ? originator.scope : { sessionId: `process:${registration.id}` }
+  const own = originator._tag === "Session" ? originator.scope : { sessionId: sessionIdOf(registration) }
   const origin = {
     ...Origins.ofProcess(registration, row.snapshot.context.wakeTarget ?? undefined, own.sessionId),
     ...(own.agentFrameId === undefined ? {} : { agentFrameId: own.agentFrameId })
@@ -99,6 +99,10 @@ export const make = (activation: Surrounded): Surroundings => {
     tools
   }
 }
+
+/** The session that hears what a body reports: the one that its process is from, or one of its own. */
+export const sessionIdOf = ({ id, provenance: { originator } }: Registration): string =>
+  originator._tag === "Session" ? originator.scope.sessionId : `process:${id}`
 
 const turnOf = ({ id, input }: Registration): TurnContextService =>
   input._tag === "SessionTurn" ? { turnId: id, causedBy: { _tag: "Process", processId: id } } : {}

@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import type { StoreError } from "../../model/errors.ts"
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { JournalEntry } from "../../model/JournalEntry.ts"
+import type { JournalEntry, Progress } from "../../model/JournalEntry.ts"
+import { afterForks, droppedOf, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Activation } from "./Activation.ts"
 import type { End } from "./Ends.ts"
@@ -17,7 +18,12 @@ export const pageSize = 1_000
 export interface History {
   /** The sequence of the log before it was read. */
   readonly upTo: number
+  /** The entries that count. */
   readonly journal: ReadonlyArray<JournalEntry>
+  /** What forks left behind. */
+  readonly left: ReadonlyArray<JournalEntry>
+  /** How far the steps were that were under way. */
+  readonly progress: ReadonlyArray<Progress>
   readonly news: ReadonlyArray<ProcessEvent>
 }
 
@@ -26,8 +32,9 @@ export const historyOf: (activation: Activation) => Effect.Effect<History, Store
   id,
   services: { readRow, writes }
 }) {
-  const upTo = (yield* readRow(id))?.sequence ?? 0
-  const journal = yield* pages(
+  const row = yield* readRow(id)
+  const upTo = row?.sequence ?? 0
+  const entries = yield* pages(
     (after) => writes.journalOf(id, { after, limit: pageSize }),
     ({ position }) => position
   )
@@ -35,7 +42,9 @@ export const historyOf: (activation: Activation) => Effect.Effect<History, Store
     (after) => writes.news(id, { after, limit: pageSize }),
     ({ sequence }) => sequence
   )
-  return { upTo, journal, news } satisfies History
+  const progress = yield* writes.progressOf(id)
+  const { counting: journal, left } = afterForks(entries, row?.snapshot.context.forks)
+  return { upTo, journal, left, news, progress } satisfies History
 })
 
 /** Reads to the end, a page at a time; `placeOf` says after which place the next page begins. */
@@ -57,17 +66,6 @@ export const pages = <A, E>(
     }
   })
 
-/** The key of the wait that an operation entered. */
-export const waitKeyOf = (entry: JournalEntry | undefined): string | undefined => {
-  const outcome = entry?.outcome
-  return typeof outcome === "object" &&
-    outcome !== null &&
-    "wait_key" in outcome &&
-    typeof outcome.wait_key === "string"
-    ? outcome.wait_key
-    : undefined
-}
-
 /** Time and chance have no end of their own; a wait is entered here, and ends in the log. */
 export const recordedEnd = (entry: JournalEntry): ReadonlyArray<End> => {
   const { key, sequence, position, operation, outcome } = entry
@@ -77,7 +75,7 @@ export const recordedEnd = (entry: JournalEntry): ReadonlyArray<End> => {
     case "patched":
       return []
     case "dropped":
-      return [{ _tag: "Dropped", key: key.slice(0, -1), sequence, position }]
+      return [{ _tag: "Dropped", key: droppedOf(entry), sequence, position }]
     default:
       return waitKeyOf(entry) === undefined
         ? [{ _tag: "Recorded", key, outcome, sequence, position }]

@@ -16,15 +16,14 @@ import { LeaseLost, OutsideProcess } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import { decodeError, encodeError } from "../../model/failures.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
+import { branchKey, droppedKey, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { DroppedWait } from "../../operations/decisions/waits.ts"
 import { whileUnavailable } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
 import { disturbanceOf, heldAgain, stateOf } from "./Activation.ts"
 import type { End, Source } from "./Ends.ts"
-import { waitKeyOf } from "./history.ts"
 import type { Journal, Misplaced, Opened } from "./Journal.ts"
-import { droppedKey } from "./Journal.ts"
 
 /** What an operation waits for once it was performed. `onWaiting` is called when it does. */
 export interface Performed {
@@ -112,11 +111,18 @@ export const make = (activation: Activation, journal: Journal): Operate => {
         )
     })
 
+  /** What was kept of its progress goes with the record. */
+  const over = (key: string): { readonly progress?: string } => {
+    if (journal.progress.size === 0) return {}
+    const kept = branchKey(key, activation.row.snapshot.context.forks)
+    return journal.progress.has(kept) ? { progress: kept } : {}
+  }
+
   const record =
     (key: string, operation: JournalOperation): Performing["record"] =>
     (outcome) =>
       Effect.map(
-        journal.write(key, operation, (lease, opened) => store.record(lease, { ...opened, outcome })),
+        journal.write(key, operation, (lease, opened) => store.record(lease, { ...opened, outcome, ...over(key) })),
         ({ answer, entry, position, settle }) => {
           const sequence = entry?.sequence ?? answer ?? 0
           ends.arrive({ _tag: "Recorded", key, outcome: entry?.outcome ?? outcome, sequence, position })

@@ -25,6 +25,8 @@ import { fits } from "../engine/outcomes.ts"
 import type { Activation } from "./Activation.ts"
 import type { Journal } from "./Journal.ts"
 import type { Operate, Performing } from "./operate.ts"
+import type { StepProgress } from "./progress.ts"
+import { withProgress } from "./progress.ts"
 
 /** How a step is recorded and tried. */
 export interface StepOptions<Value, ValueWire, Failure> {
@@ -45,14 +47,28 @@ export type FailureOptions<Failure, FailureWire> =
 /** What of a step's failures needs a schema. */
 export type OwnFailure<Failure> = Exclude<Failure, RuntimeError>
 
-/** Runs a step: see `BodyOperations.step`. */
-export type Step = <Value, Failure = never, R = never, ValueWire = Value, FailureWire = unknown>(
-  name: string,
-  effect: Effect.Effect<Value, Failure, R>,
-  ...options: [OwnFailure<Failure>] extends [never]
-    ? [options?: StepOptions<Value, ValueWire, Failure>]
-    : [options: StepOptions<Value, ValueWire, Failure> & FailureOptions<OwnFailure<NoInfer<Failure>>, FailureWire>]
-) => Effect.Effect<Value, Failure | OperationError, R>
+/** Runs a step: see `BodyOperations.step`. A function is handed the progress of the step. */
+export interface Step {
+  <Value, Failure = never, R = never, ValueWire = Value, FailureWire = unknown>(
+    name: string,
+    effect: Effect.Effect<Value, Failure, R>,
+    ...options: [OwnFailure<Failure>] extends [never]
+      ? [options?: StepOptions<Value, ValueWire, Failure>]
+      : [options: StepOptions<Value, ValueWire, Failure> & FailureOptions<OwnFailure<NoInfer<Failure>>, FailureWire>]
+  ): Effect.Effect<Value, Failure | OperationError, R>
+  <Value, Failure extends RuntimeError = never, R = never, ValueWire = Value>(
+    name: string,
+    run: (progress: StepProgress) => Effect.Effect<Value, Failure, R>,
+    options?: StepOptions<Value, ValueWire, Failure>
+  ): Effect.Effect<Value, Failure | OperationError, R>
+  <Value, Failure, R = never, ValueWire = Value, FailureWire = unknown>(
+    name: string,
+    run: (progress: StepProgress) => Effect.Effect<Value, Failure, R>,
+    options: StepOptions<Value, ValueWire, Failure> & FailureOptions<OwnFailure<NoInfer<Failure>>, FailureWire>
+  ): Effect.Effect<Value, Failure | OperationError, R>
+}
+
+type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 
 /** What is known of a step at run time. */
 export interface AnyStepOptions {
@@ -68,14 +84,17 @@ export interface AnyStepOptions {
 export const make = (activation: Activation, journal: Journal, operate: Operate): Step => {
   const run = (
     name: string,
-    effect: Effect.Effect<unknown, unknown, unknown>,
+    given: AnyEffect | ((progress: StepProgress) => AnyEffect),
     options: AnyStepOptions = {}
   ): Effect.Effect<unknown, unknown, unknown> => {
     const { retry, abort, record } = options
-    const tried = retry === undefined ? effect : Effect.retry(effect, retry)
+    // A tag of a service is an effect, and a function too.
+    const effectOf = (key: string): AnyEffect =>
+      Effect.isEffect(given) ? given : withProgress(activation, journal, { key, name }, given)
+    const tried = (effect: AnyEffect): AnyEffect => (retry === undefined ? effect : Effect.retry(effect, retry))
     return operate<unknown, unknown, unknown>("step", name, {
-      perform: (_key, performing) =>
-        Effect.flatMap(outcomeOf(journal.inside(name, tried), performing, abort), (exit) => {
+      perform: (key, performing) =>
+        Effect.flatMap(outcomeOf(journal.inside(name, tried(effectOf(key))), performing, abort), (exit) => {
           const outcome = recordedOf(name, exit, options)
           if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
           return record === "success" && !("ok" in outcome)
@@ -107,7 +126,7 @@ type Outcome =
  * Runs an effect to its end. It is interrupted where it can be: what cannot be interrupted keeps its outcome. So its fiber is
  * no child of the body's: an interruption would reach it at once.
  */
-const outcomeOf = <A, E, R>(
+export const outcomeOf = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   { restore, onInterrupted }: Pick<Performing, "restore" | "onInterrupted">,
   abort: AbortController | undefined

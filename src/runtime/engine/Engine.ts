@@ -12,7 +12,9 @@ import { coreEventTypes, fixed } from "../../model/EventType.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessIdentity, Registration } from "../../model/Registration.ts"
+import type { Chart } from "../../operations/decisions/chartDraft.ts"
 import * as Arguments from "../arguments.ts"
+import type { ChartBody } from "../body/chart.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import * as Outcomes from "./outcomes.ts"
 import type { AnySignal, EventDefinition } from "./Signal.ts"
@@ -25,6 +27,8 @@ export type Body<R> = (context: ExecutionContext) => Effect.Effect<AwaitOutput, 
 export interface Runnable<R> {
   readonly kind: string
   readonly version: string
+  /** The versions besides its own whose processes it runs. */
+  readonly accepts?: ReadonlyArray<string>
   readonly disposition: Exclude<Disposition, "externally_owned">
   /** How long all that a body does may be waiting before it leaves memory. Units: milliseconds. */
   readonly passivateAfterMs?: number | undefined
@@ -36,6 +40,11 @@ export interface Runnable<R> {
    * Fails with `InputInvalid`: the process is not registered.
    */
   readonly admit: (payload: unknown) => Effect.Effect<ProcessIdentity, InputInvalid>
+  /** The chart that is its body, in place of code, and what performs its actions. */
+  readonly chart?: Chart
+  readonly body?: ChartBody<R>
+  /** Engines that it needs beside it: the host has them, too. */
+  readonly parts?: ReadonlyArray<Runnable<R>>
   /** Decodes a stored payload. Fails with `InputInvalid`: the row stays as it is. */
   readonly prepare: (payload: unknown) => Effect.Effect<Body<R>, InputInvalid>
 }
@@ -59,8 +68,15 @@ export interface EngineOptions<
   R,
   Signals extends AnySignal
 > {
-  /** A row runs only on a host that has its version. */
+  /** A row runs only on a host that has its version, or an engine that accepts it. */
   readonly version: string
+  /**
+   * The earlier versions whose processes this code runs, through the journals that those have: where it does something else for
+   * them, it asks `ctx.patched`. An engine that has a version itself comes first.
+   *
+   * @default its own version only
+   */
+  readonly accepts?: ReadonlyArray<string>
   readonly payload: Schema.Schema<Payload, PayloadWire>
   readonly success: Schema.Schema<Success, SuccessWire>
   /** @default a body has no typed error of its own */
@@ -125,7 +141,7 @@ export const make = <
 ): Engine<Payload, Success, Failure, R, Signals> => {
   const options = checked(kind, given)
   const { version, disposition, maxAttempts, concurrency, passivateAfterMs, validateStart, identity, run } = options
-  const { signals = [], events = [] } = options
+  const { signals = [], events = [], accepts } = options
   const declared = [...signals, ...events].map(({ type }) => type)
   const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
   const outputs = Outcomes.outputsOf(options.success, failure)
@@ -148,6 +164,7 @@ export const make = <
   return {
     kind,
     version,
+    ...(accepts === undefined ? {} : { accepts }),
     disposition,
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(passivateAfterMs === undefined ? {} : { passivateAfterMs }),
@@ -185,6 +202,7 @@ const checked = <Payload, PayloadWire, Success, SuccessWire, Failure, FailureWir
   const options = Arguments.record(of("options"), given)
   const { passivateAfter, disposition } = options
   Arguments.text(of("version"), options.version)
+  const accepts = Arguments.optional(Arguments.texts)(of("accepts"), options.accepts)
   Arguments.schema(of("payload"), options.payload)
   Arguments.schema(of("success"), options.success)
   Arguments.optional(Arguments.schema)(of("error"), options.error)
@@ -204,7 +222,7 @@ const checked = <Payload, PayloadWire, Success, SuccessWire, Failure, FailureWir
   }
   const passivateAfterMs =
     passivateAfter === undefined ? undefined : Arguments.durationMs(of("passivateAfter"), passivateAfter)
-  return { ...options, passivateAfterMs }
+  return { ...options, ...(accepts === undefined ? {} : { accepts }), passivateAfterMs }
 }
 
 /** Checks a declared signal or event, whichever copy of the library declared it. */

@@ -12,9 +12,11 @@ import * as Output from "../../model/AwaitOutput.ts"
 import { EngineMissing, InputInvalid } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
 import { copyOf } from "../../model/json.ts"
-import type { ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
+import type { PreparedToolCall, ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
+import type { ChartOf } from "../../operations/decisions/chartDraft.ts"
 import * as Arguments from "../arguments.ts"
+import type { ChartBody } from "../body/chart.ts"
 import type { ProjectionsService } from "../HostServices.ts"
 import { Projections } from "../HostServices.ts"
 import type { Body, Runnable } from "./Engine.ts"
@@ -26,6 +28,8 @@ import type { RunnableTool } from "./Tool.ts"
 /** A body that is ready to run, and what its engine says of it. Units: milliseconds. */
 export interface Ready {
   readonly run: Body<never>
+  /** What performs the actions of the chart that is its body, in place of `run`. */
+  readonly chart?: ChartBody<never> | undefined
   readonly passivateAfterMs?: number | undefined
 }
 
@@ -39,7 +43,7 @@ export interface Limit {
 export class Engines extends Context.Tag("holdfast/runtime/Engines")<
   Engines,
   {
-    /** Whether this host has what a process asks for: its engine in its version, its tool, sessions. */
+    /** Whether this host has what a process asks for: its engine in its version or one that accepts it, its tool, sessions. */
     readonly has: (registration: Registration) => boolean
 
     /**
@@ -56,6 +60,12 @@ export class Engines extends Context.Tag("holdfast/runtime/Engines")<
      * not registered. Work that is not run here is not judged.
      */
     readonly admit: (registration: Registration) => Effect.Effect<ProcessIdentity, EngineMissing | InputInvalid>
+
+    /** The chart that is the body of a process, where this host has it. */
+    readonly chartOf: ChartOf
+
+    /** What the tool of a call declares that it appends; `undefined` where it declares nothing, or is not here. */
+    readonly eventTypesOf: (call: PreparedToolCall) => Registration["eventTypes"] | undefined
 
     /** The kinds that may not take all slots of the host. */
     readonly limits: ReadonlyArray<Limit>
@@ -74,7 +84,7 @@ export interface MoreToRun<R> {
 /**
  * Registers what a host can run; the layer requires the union of what that requires.
  *
- * Fails with `InputInvalid` for a name given twice, or a concurrency that is no count.
+ * Fails with `InputInvalid` for a name given twice, a version that two engines accept, or a concurrency that is no count.
  */
 export const layer = <R>(
   engines: ReadonlyArray<Runnable<R>>,
@@ -84,9 +94,10 @@ export const layer = <R>(
     Engines,
     Effect.gen(function* () {
       const { tools = [], sessions } = more
-      yield* Arguments.refusing(() => Effect.succeed(checkAll(engines, tools, sessions)))
+      yield* Arguments.refusing(() => Effect.succeed(check(engines, tools, sessions)))
       const projections = yield* Projections
       const runners = new Map<string, Runner<R>>()
+      const accepted = yield* Arguments.refusing(() => Effect.succeed(acceptedBy(withParts(engines))))
       const add = (field: string, name: string, runner: Runner<R>) =>
         Effect.gen(function* () {
           if (runners.has(name)) return yield* new InputInvalid({ field, problem: `has \`${name}\` twice` })
@@ -97,7 +108,8 @@ export const layer = <R>(
           }
           runners.set(name, runner)
         })
-      for (const engine of engines) yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
+      for (const engine of withParts(engines))
+        yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
       for (const tool of tools) yield* add("tools", `tool:${tool.id}`, ofTool(tool, projections))
       if (sessions !== undefined) yield* add("sessions", sessionTurns, ofSessions(sessions))
       runners.set(notHere, nothingToRun)
@@ -106,9 +118,14 @@ export const layer = <R>(
       // A body has a fiber of its own: what it is given need never be taken back.
       const provided = FiberRef.update(FiberRef.currentContext, (before) => Context.merge(before, context))
       const provide =
-        (body: Body<R>): Body<never> =>
-        (execution) =>
-          Effect.zipRight(provided, body(execution) as ReturnType<Body<never>>) // R is in the fiber's context now
+        <Given, A, E>(body: (given: Given) => Effect.Effect<A, E, R>): ((given: Given) => Effect.Effect<A, E>) =>
+        (given) =>
+          Effect.zipRight(provided, body(given) as Effect.Effect<A, E>) // R is in the fiber's context now
+      /** What a process is run by, under its own name. */
+      const runnerNameOf = (registration: Registration): string => {
+        const asked = askedNameOf(registration)
+        return accepted.get(asked) ?? asked
+      }
       const find = (registration: Registration): Effect.Effect<Runner<R>, EngineMissing | InputInvalid> => {
         if (registration.disposition === "externally_owned") return Effect.fail(mustNotRun)
         const runner = runners.get(runnerNameOf(registration))
@@ -135,6 +152,7 @@ export const layer = <R>(
           Effect.flatMap(find(registration), (runner) =>
             Effect.map(runner.prepare(registration.input), (body) => ({
               run: provide(body),
+              ...(runner.body === undefined ? {} : { chart: provide(runner.body) }),
               passivateAfterMs: runner.passivateAfterMs
             }))
           ),
@@ -144,9 +162,15 @@ export const layer = <R>(
             : Effect.flatMap(findToStart(registration), (runner) =>
                 Effect.zipRight(
                   runner.prepare(registration.input),
-                  runner.admit?.(registration) ?? Effect.succeed(registration.identity)
+                  Effect.map(runner.admit?.(registration) ?? Effect.succeed(registration.identity), (identity) =>
+                    accepted.has(askedNameOf(registration))
+                      ? inVersion(identity, engineOf(registration).version)
+                      : identity
+                  )
                 )
               ),
+        chartOf: chartsOf(engines),
+        eventTypesOf: ({ toolId }) => runners.get(`tool:${toolId}`)?.eventTypes,
         limits: [...runners].flatMap(([name, { concurrency }]) =>
           concurrency === undefined ? [] : [{ name, concurrency }]
         ),
@@ -158,17 +182,32 @@ export const layer = <R>(
     })
   )
 
-/** Engines, tools and runners are known by what they have, whichever copy of the library declared them. */
-const checkAll = (engines: ReadonlyArray<object>, tools: ReadonlyArray<object>, sessions: object | undefined): void => {
-  Arguments.list("engines", engines, (field, engine) =>
-    Arguments.like(field, "an engine, as Engine.make declares it", engine, {
+/** A start that names an accepted version is known by that: repeated after a deploy, it is the same start. */
+const inVersion = (identity: ProcessIdentity, version: string): ProcessIdentity => ({
+  ...identity,
+  definition: { ...(identity.definition as Readonly<Record<string, unknown>>), version } // an engine's is a record
+})
+
+/**
+ * Checks what a host can run. Engines, tools and runners are known by what they have, whichever copy of the library declared
+ * them. Throws `InputInvalid`.
+ */
+export const check = (
+  engines: ReadonlyArray<object>,
+  tools: ReadonlyArray<object>,
+  sessions: object | undefined
+): void => {
+  Arguments.list("engines", engines, (field, engine) => {
+    const known = Arguments.like(field, "an engine, as Engine.make declares it", engine, {
       kind: "string",
       version: "string",
       disposition: "string",
       admit: "function",
       prepare: "function"
     })
-  )
+    if ("accepts" in known) Arguments.texts(`${field}/accepts`, known.accepts as ReadonlyArray<string>) // checked here
+    return known
+  })
   Arguments.list("tools", tools, (field, tool) =>
     Arguments.like(field, "a tool, as Tool.make declares it", tool, {
       id: "string",
@@ -182,9 +221,61 @@ const checkAll = (engines: ReadonlyArray<object>, tools: ReadonlyArray<object>, 
   Arguments.like("sessions", "a runner of sessions", sessions, runner)
 }
 
+/** Engines with those that they need beside them, which are given once however many need them. */
+const withParts = <R>(engines: ReadonlyArray<Runnable<R>>): ReadonlyArray<Runnable<R>> => {
+  const given = new Set(engines)
+  const needed = new Set<Runnable<R>>()
+  const add = ({ parts = [] }: Runnable<R>): void => {
+    for (const part of parts) {
+      if (given.has(part) || needed.has(part)) continue
+      needed.add(part)
+      add(part)
+    }
+  }
+  for (const engine of engines) add(engine)
+  return [...engines, ...needed]
+}
+
+/**
+ * The own name of the engine that accepts a version, by the name that it would have in that version. The engine that has a
+ * version itself runs it. Throws `InputInvalid` where two accept the same.
+ */
+const acceptedBy = <R>(engines: ReadonlyArray<Runnable<R>>): ReadonlyMap<string, string> => {
+  const own = new Set(engines.map(({ kind, version }) => nameOf(kind, version)))
+  const accepted = new Map<string, string>()
+  for (const { kind, version, accepts = [] } of engines) {
+    const by = nameOf(kind, version)
+    for (const name of accepts.map((other) => nameOf(kind, other)).filter((other) => !own.has(other))) {
+      const rival = accepted.get(name)
+      if (rival !== undefined) {
+        const problem = `has \`${rival}\` and \`${by}\`, which both accept \`${name}\``
+        throw new InputInvalid({ field: "engines", problem })
+      }
+      accepted.set(name, by)
+    }
+  }
+  return accepted
+}
+
+/** Finds the chart of a process among engines. */
+export const chartsOf = <R>(engines: ReadonlyArray<Runnable<R>>): ChartOf => {
+  const all = withParts(engines)
+  const charts = new Map(
+    all.flatMap(({ kind, version, chart }) => (chart === undefined ? [] : [[nameOf(kind, version), chart] as const]))
+  )
+  if (charts.size === 0) return () => undefined
+  const accepted = acceptedBy(all)
+  return (registration) => {
+    if (registration.input._tag !== "Engine") return undefined
+    const asked = askedNameOf(registration)
+    return charts.get(accepted.get(asked) ?? asked)
+  }
+}
+
 /** What runs the processes of one name. */
-interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs"> {
+interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs" | "body"> {
   readonly concurrency?: number | undefined
+  readonly eventTypes?: Registration["eventTypes"] | undefined
   readonly prepare: (input: ProcessInput) => Effect.Effect<Body<R>, InputInvalid>
   /** @default every registration is admitted under its own identity */
   readonly admit?: (registration: Registration) => Effect.Effect<ProcessIdentity, InputInvalid>
@@ -193,7 +284,8 @@ interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs"> {
 const sessionTurns = "session_turn"
 const notHere = "external"
 
-const runnerNameOf = (registration: Registration): string => {
+/** The name of what a process asks for. */
+const askedNameOf = (registration: Registration): string => {
   const { kind, version } = engineOf(registration)
   switch (registration.input._tag) {
     case "Engine":
@@ -210,12 +302,14 @@ const runnerNameOf = (registration: Registration): string => {
 const ofEngine = <R>(engine: Runnable<R>): Runner<R> => ({
   concurrency: engine.concurrency,
   passivateAfterMs: engine.passivateAfterMs,
+  ...(engine.body === undefined ? {} : { body: engine.body }),
   prepare: (input) => (input._tag === "Engine" ? engine.prepare(input.payload) : Effect.fail(otherInput)),
   admit: ({ input }) => (input._tag === "Engine" ? engine.admit(input.payload) : Effect.fail(otherInput))
 })
 
 const ofTool = <R>(tool: RunnableTool<R>, { materialize }: ProjectionsService): Runner<R> => ({
   concurrency: tool.concurrency,
+  eventTypes: tool.eventTypes,
   prepare: (input) => {
     if (input._tag !== "ToolCall") return Effect.fail(otherInput)
     const call = copyOf(input.call)

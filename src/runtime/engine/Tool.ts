@@ -10,17 +10,20 @@ import type * as Schema from "effect/Schema"
 import type { Disposition } from "../../../machines/recovery.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
+import { coreEventTypes, fixed } from "../../model/EventType.ts"
 import { InputInvalid, ProcessFailed } from "../../model/errors.ts"
 import { branded, messageOf } from "../../model/Failure.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import { isAboutProcess } from "../../model/failures.ts"
-import type { PreparedToolCall } from "../../model/Registration.ts"
+import type { PreparedToolCall, Registration } from "../../model/Registration.ts"
 import type { ToolOutput } from "../../model/ToolOutput.ts"
 import { toAwaitOutput } from "../../model/ToolOutput.ts"
 import * as Arguments from "../arguments.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import type { Body } from "./Engine.ts"
+import { declaration } from "./Engine.ts"
 import * as Outcomes from "./outcomes.ts"
+import type { EventDefinition } from "./Signal.ts"
 import type { Startable, StartInput } from "./Startable.ts"
 import type { ArgumentProjection, CatalogueEntry } from "./ToolCatalog.ts"
 import { defaultProjection } from "./ToolCatalog.ts"
@@ -29,6 +32,8 @@ import { defaultProjection } from "./ToolCatalog.ts"
 export interface RunnableTool<R> extends CatalogueEntry {
   readonly disposition: Exclude<Disposition, "externally_owned">
   readonly concurrency?: number
+  /** What its calls may append, the core types among them. @default the core types alone */
+  readonly eventTypes?: Registration["eventTypes"]
   /** Decodes the arguments of a stored call. Fails with `InputInvalid`: the row stays as it is. */
   readonly prepare: (call: PreparedToolCall) => Effect.Effect<Body<R>, InputInvalid>
 }
@@ -36,6 +41,7 @@ export interface RunnableTool<R> extends CatalogueEntry {
 /** A tool as its callers know it. Started as a process, the call has the id of the process. */
 export interface Tool<Args, Success, Failure, R> extends RunnableTool<R>, Startable<Args, Success, Failure> {
   readonly disposition: RunnableTool<R>["disposition"]
+  readonly eventTypes?: Registration["eventTypes"]
   /** The call of this tool with these arguments. Fails with `InputInvalid` naming the argument that does not fit. */
   readonly call: (callId: string, args: Args) => Effect.Effect<PreparedToolCall, InputInvalid>
 }
@@ -59,6 +65,8 @@ export interface ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, Fail
   readonly maxAttempts?: number
   /** How many calls may work at once on one host. @default as many as the host has slots */
   readonly concurrency?: number
+  /** The events that a call may append, and the signals that it waits for. @default none */
+  readonly events?: ReadonlyArray<Pick<EventDefinition<never>, "type">>
   /** @default "materialize_projected" */
   readonly projection?: ArgumentProjection
   readonly run: (
@@ -80,6 +88,7 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
 ): Tool<Args, Success, Failure, R> => {
   const options = checked(name, given)
   const { id = name, description, disposition, maxAttempts, concurrency, projection = defaultProjection, run } = options
+  const { events = [] } = options
   const failure = options.error as Schema.Schema<Failure, FailureWire> | undefined
   const field = ["args", `tool \`${name}\``] as const
   const decodeArgs = Outcomes.decoderOf(field, options.args)
@@ -109,6 +118,7 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
         new InputInvalid({ field: `tool \`${name}\``, problem: `has no JSON Schema: ${messageOf(cause)}` })
     }),
     signals: [],
+    ...(events.length === 0 ? {} : { eventTypes: fixed([...events.map(({ type }) => type), ...coreEventTypes]) }),
     hasEnvironment: true,
     call,
     inputOf: (args, callId) => Effect.map(call(callId, args), inputOf),
@@ -144,6 +154,10 @@ const checked = <Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>(
   Arguments.schema(of("success"), options.success)
   Arguments.optional(Arguments.schema)(of("error"), options.error)
   Arguments.oneOf(of("disposition"), options.disposition, ["rerunnable", "owner_bound"])
+  Arguments.optional<ReadonlyArray<object>>((field, types) => Arguments.list(field, types, declaration))(
+    of("events"),
+    options.events
+  )
   Arguments.callable(of("run"), options.run)
   return options
 }

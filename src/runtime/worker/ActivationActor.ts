@@ -19,7 +19,7 @@ import type { Disturbance, RunCommand } from "../../../machines/run.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { Lease } from "../../model/Lease.ts"
-import type { Activation } from "../body/Activation.ts"
+import type { Activation, AtRest } from "../body/Activation.ts"
 import { abort, advance, disturbanceOf, fenced } from "../body/Activation.ts"
 import { interruptedGently } from "../body/step.ts"
 import { cancelledMessage } from "../engine/SessionTurn.ts"
@@ -46,7 +46,7 @@ export const hint = ({ inbox, ends, row }: Activation, command: ProcessCommand):
 export const maxRestarts = 10
 
 /** What an activation runs. */
-type Body = Effect.Effect<AwaitOutput, RuntimeError>
+type Body = Effect.Effect<AwaitOutput | AtRest, RuntimeError>
 
 /** Runs an activation to its end. */
 export const run = (activation: Activation, body: Body): Effect.Effect<void> =>
@@ -120,7 +120,7 @@ const perform = (activation: Activation, body: Body, command: RunCommand): Effec
 }
 
 /** What the body left behind is interrupted, and its end does not wait for that. */
-const exited = (activation: Activation, exit: Exit.Exit<AwaitOutput, RuntimeError>): void => {
+const exited = (activation: Activation, exit: Exit.Exit<AwaitOutput | AtRest, RuntimeError>): void => {
   if (activation.exit !== undefined) return
   activation.exit = exit
   activation.inbox.offer("body.exited")

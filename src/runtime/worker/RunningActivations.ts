@@ -79,14 +79,21 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         running.set(id, activation)
         const { context, settle, load, journal } = Contexts.make(activation)
         activation.journal = journal
-        // An end counts only if the body asked for everything that its journal knows of.
-        const settled = Effect.zipRight(
-          load,
-          Effect.tap(
-            Effect.suspend(() => body.run(context)),
-            () => settle
-          )
-        )
+        const { chart } = body
+        // An end counts only if the body asked for everything that its journal knows of. A chart has no journal.
+        const settled =
+          chart === undefined
+            ? Effect.zipRight(
+                load,
+                Effect.tap(
+                  Effect.suspend(() => body.run(context)),
+                  () => settle
+                )
+              )
+            : Effect.suspend(() => {
+                activation.ends.begin([])
+                return chart(activation)
+              })
         const execution = Actors.run(activation, settled).pipe(
           // It is forked where a start must not be torn; it may itself be interrupted, and so may its body.
           Effect.interruptible,
@@ -100,7 +107,7 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
           )
         )
         // What the log says of an earlier activation is read from there.
-        const isFirst = row.snapshot.context.activations <= 1
+        const isFirst = row.snapshot.context.activations <= 1 || chart !== undefined
         for (const command of isFirst ? [...resume(row.snapshot), ...commands] : commands) {
           if (isFirst || command.type !== "interruptBody") Actors.hint(activation, command)
         }

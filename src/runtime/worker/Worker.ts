@@ -153,7 +153,9 @@ export const layer: Layer.Layer<
     const start: (typeof Worker.Service)["start"] = Effect.fnUntraced(function* (registered, authority, journal) {
       const { registration } = registered
       const isLater = (registration.startAtMs ?? 0) > (yield* Clock.currentTimeMillis)
-      if (isLater || running.stopping() || !engines.has(registration)) {
+      // A chart begins with its registration; an activation is for the actions that it asks for.
+      const isChart = engines.chartOf(registration) !== undefined
+      if (isLater || isChart || running.stopping() || !engines.has(registration)) {
         return yield* activations.start(registered, authority, undefined, journal)
       }
       const queue = queues.of(registration)
@@ -229,6 +231,11 @@ export const layer: Layer.Layer<
       // The lease renewer judges what runs here, also when its lease has expired while this host slept.
       if (running.has(id)) return { _tag: "Deferred", reason: { why: "busy", holder: owner.ownerId } } as const
       if (expected._tag === "Leave") return leftOf(row, expected.why)
+      if (expected._tag === "Run" && engines.chartOf(registration) !== undefined) {
+        const progress = yield* activations.takeEvents(id, engines.chartOf)
+        if (progress?.stuck !== undefined) return yield* backOff(id, progress.stuck)
+        if (progress === undefined || !needsWorker(progress.row)) return leftOf(row, "settled")
+      }
       const by = { owner, dead, engine } as const
       if (expected._tag !== "Run") {
         return yield* settle(activations.recover(id, { ...by, claimant: claimant("recovery") }))
@@ -324,6 +331,10 @@ export const layer: Layer.Layer<
     })
   })
 )
+
+/** Whether a chart has actions to perform, or its process is to be stopped: anything else needs no activation. */
+const needsWorker = ({ snapshot: { status, context } }: ProcessRow): boolean =>
+  status !== "done" && (context.cancelRequest !== undefined || (context.chart?.actions.length ?? 0) > 0)
 
 /** The slot that was taken for a row, until its actor has it. */
 interface Taken {

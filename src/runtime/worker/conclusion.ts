@@ -13,6 +13,7 @@ import { textOf } from "../../model/Failure.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { LeaseOwner } from "../../model/Lease.ts"
+import type { AtRest } from "../body/Activation.ts"
 
 /** What to write. `Drop`: nothing, since another owner runs the process or it has ended. */
 export type Conclusion =
@@ -25,7 +26,7 @@ export type Conclusion =
 /** Everything the conclusion depends on. */
 export interface Ending {
   readonly processId: ProcessId
-  readonly exit: Exit.Exit<AwaitOutput, RuntimeError>
+  readonly exit: Exit.Exit<AwaitOutput | AtRest, RuntimeError>
   readonly stop: Disturbance | undefined
   readonly disposition: Disposition
   readonly cancelReason: string | null
@@ -43,7 +44,9 @@ export interface Ending {
 export const conclude = (ending: Ending): Conclusion => {
   const { exit, stop } = ending
   if (stop === "lease_lost" || stop === "superseded") return { _tag: "Drop" }
-  if (Exit.isSuccess(exit)) return complete(exit.value)
+  if (Exit.isSuccess(exit)) {
+    return exit.value._tag === "AtRest" ? { _tag: "HandBack", reason: "passivated" } : complete(exit.value)
+  }
   // Without a request to stop, a defect or failure beside an interruption is what happened: branches were interrupted by it.
   if (stop === undefined ? Cause.isInterruptedOnly(exit.cause) : Cause.isInterrupted(exit.cause)) {
     return interrupted(ending)

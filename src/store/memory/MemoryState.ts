@@ -1,9 +1,10 @@
 /**
  * What a store in memory holds, and how changes get into it. One JavaScript turn is its transaction.
  */
+import { isChartInput } from "../../model/facts.ts"
 import type { HandleGrant } from "../../model/Handle.ts"
 import type { EnvironmentRef, ProcessId } from "../../model/ids.ts"
-import type { JournalEntry } from "../../model/JournalEntry.ts"
+import type { JournalEntry, Progress } from "../../model/JournalEntry.ts"
 import { copyOf } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Plan, ProcessRow, StoredPromise, Tombstone, View, Write } from "../Decision.ts"
@@ -21,6 +22,7 @@ export interface MemoryState {
   readonly grants: Map<string, HandleGrant>
   readonly acks: Map<ProcessId, Set<number>>
   readonly journals: Map<ProcessId, Array<JournalEntry>>
+  readonly progress: Map<ProcessId, Map<string, Progress>>
   /** Texts by their content address. */
   readonly environments: Map<EnvironmentRef, string>
   /** By the id of their key. */
@@ -41,6 +43,7 @@ export const make = (times: WakeTimes): MemoryState => ({
   grants: new Map(),
   acks: new Map(),
   journals: new Map(),
+  progress: new Map(),
   environments: new Map(),
   promises: new Map(),
   changes: new Map(),
@@ -56,6 +59,8 @@ export const viewOf = (state: MemoryState, plan: Plan, nowMs: number): View => (
   row: (id) => state.rows.get(id),
   tombstone: (id) => state.tombstones.get(id),
   replayed: (id, key) => state.replays.get(id)?.get(key),
+  nextChartInput: (id, sequence) =>
+    state.logs.get(id)?.find((event) => event.sequence > sequence && isChartInput(event.eventType)),
   firstEventAfter: (id, eventType, sequence) =>
     state.logs.get(id)?.find((event) => event.sequence > sequence && event.eventType === eventType),
   grant: (scopeId, id) => state.grants.get(grantKey(scopeId, id)),
@@ -117,6 +122,14 @@ export const writeSide = (state: MemoryState, write: Write): void => {
       state.journals.set(write.processId, journal)
       return
     }
+    case "PutProgress": {
+      const steps = state.progress.get(write.processId) ?? new Map<string, Progress>()
+      state.progress.set(write.processId, steps.set(write.progress.key, copyOf(write.progress)))
+      return
+    }
+    case "RemoveProgress":
+      state.progress.get(write.processId)?.delete(write.key)
+      return
     case "Prune":
       prune(state, write.tombstone)
       return
@@ -160,6 +173,7 @@ const prune = (state: MemoryState, tombstone: Tombstone): void => {
   state.replays.delete(id)
   state.acks.delete(id)
   state.journals.delete(id)
+  state.progress.delete(id)
   Outbox.prune(state.outbox, id)
   for (const grant of grantsWhere(state, ({ processId }) => processId === id)) {
     state.grants.delete(grantKey(grant.scopeId, id))

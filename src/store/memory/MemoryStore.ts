@@ -219,6 +219,12 @@ const executionReads = (state: MemoryState): ExecutionReads => {
           .slice(0, limit)
           .map(copyOf)
       ),
+    progress: (id) =>
+      Effect.sync(() =>
+        [...(state.progress.get(id)?.values() ?? [])]
+          .sort((one, other) => State.bytewise(one.key, other.key))
+          .map((step) => copyOf(step))
+      ),
     entryAt: (id, position) =>
       Effect.sync(() => {
         const entry = state.journals.get(id)?.find((written) => written.position === position)

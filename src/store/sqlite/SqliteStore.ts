@@ -26,6 +26,7 @@ import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
 import type { Job } from "./Writer.ts"
 import * as Writer from "./Writer.ts"
+import type { WriterOptions } from "./WriterOptions.ts"
 
 /** Where the database is, and how careful a commit is. */
 export interface SqliteStoreOptions {
@@ -49,7 +50,7 @@ export interface SqliteStoreOptions {
    */
   readonly migrates?: boolean
   /** Bounds of a group commit. */
-  readonly writer?: Partial<Writer.WriterOptions>
+  readonly writer?: Partial<WriterOptions>
 }
 
 /** Which file is read. */

@@ -13,11 +13,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as BackOff from "../../../machines/backOff.ts"
-import type { Hooks, Job, WriterOptions } from "./batches.ts"
+import type { Hooks, Job } from "./batches.ts"
 import * as Batches from "./batches.ts"
 import { storeError } from "./failure.ts"
+import type { WriterOptions } from "./WriterOptions.ts"
 
-export type { Hooks, Job, WriterOptions } from "./batches.ts"
+export type { Hooks, Job } from "./batches.ts"
 export { patience, realTime } from "./batches.ts"
 
 /** Bounds that keep the loop responsive. */

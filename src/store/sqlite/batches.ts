@@ -12,6 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type { StoreError } from "../../model/errors.ts"
 import { defectError, storeError } from "./failure.ts"
+import type { WriterOptions } from "./WriterOptions.ts"
 
 /** One request: run inside a transaction, synchronously; its answer is delivered after the commit. */
 export interface Job {
@@ -28,16 +29,6 @@ export interface Hooks {
   readonly onCommitted: () => void
   /** The transaction was undone, or its outcome is unknown: any state kept of it, or from before, may be wrong. */
   readonly onRolledBack: () => void
-}
-
-/** Bounds of a batch, and of the wait for another process's lock. */
-export interface WriterOptions {
-  /** @default 512 */
-  readonly maxBatch: number
-  /** How long one batch may hold the event loop, commit excluded. Units: milliseconds. @default 8 */
-  readonly maxBatchMs: number
-  /** How long a batch waits for a lock that another process holds. Units: milliseconds. @default 5000 */
-  readonly busyTimeoutMs: number
 }
 
 /** Writes what is queued. */

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import { ProcessUnknown } from "../../model/errors.ts"
 import { newsTypes } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
+import type { JournalEntry, JournalOperation, Progress } from "../../model/JournalEntry.ts"
 import type { LeaseOwner, Liveness } from "../../model/Lease.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ProcessRow, StoredPromise } from "../Decision.ts"
@@ -205,6 +205,17 @@ const executionReads = ({ sql, read }: Reader): ExecutionReads => ({
           ORDER BY position LIMIT ${limit}
         `,
         (rows) => rows.map(entryOf)
+      )
+    ),
+  progress: (id) =>
+    read(
+      "read the progress of steps",
+      Effect.map(
+        sql<{ readonly key: string; readonly at: number; readonly detail: string }>`
+          SELECT key, at, detail FROM progress
+          WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) ORDER BY key
+        `,
+        (rows) => rows.map(({ key, at, detail }): Progress => ({ key, atMs: at, detail: JSON.parse(detail) }))
       )
     ),
   entryAt: (id, position) =>

@@ -286,6 +286,10 @@ const viewsOf =
       const stored = load(id)
       return stored && eventAt(id, sql.firstEventAfter.get(stored.pk, eventType, sequence))
     },
+    nextChartInput: (id, sequence) => {
+      const stored = load(id)
+      return stored && eventAt(id, sql.nextChartInput.get(stored.pk, sequence))
+    },
     grant: (scopeId, id) => grants(sql.grant.all(scopeId, id))[0],
     grantsOf: (id) => grants(sql.grantsOf.all(id)),
     sessionGrants: () => (plan.session === undefined ? [] : grants(sql.sessionGrants.all(plan.session))),
@@ -333,6 +337,14 @@ const sideWrites =
         sql.putJournal.run(pkOf(processId), key, position, sequence, operation, atMs, JSON.stringify(outcome))
         return
       }
+      case "PutProgress": {
+        const { key, atMs, detail } = write.progress
+        sql.putProgress.run(pkOf(write.processId), key, atMs, JSON.stringify(detail))
+        return
+      }
+      case "RemoveProgress":
+        sql.removeProgress.run(pkOf(write.processId), write.key)
+        return
       case "Prune": {
         const { processId, terminalState, prunedAtMs, lastSequence, lastFence } = write.tombstone
         const pk = pkOf(processId)

@@ -11,6 +11,7 @@ import * as Processes from "./migrations/0001_processes.ts"
 import * as Wakes from "./migrations/0002_wakes.ts"
 import * as Children from "./migrations/0003_children.ts"
 import * as Environments from "./migrations/0004_environments.ts"
+import * as Progress from "./migrations/0005_progress.ts"
 
 const table = "holdfast_migrations"
 
@@ -18,7 +19,8 @@ const migrations: ReadonlyArray<Migrator.ResolvedMigration> = [
   [1, "processes", Effect.succeed(Processes.migration)],
   [2, "wakes", Effect.succeed(Wakes.migration)],
   [3, "children", Effect.succeed(Children.migration)],
-  [4, "environments", Effect.succeed(Environments.migration)]
+  [4, "environments", Effect.succeed(Environments.migration)],
+  [5, "progress", Effect.succeed(Progress.migration)]
 ]
 
 /** The newest schema this library knows. */

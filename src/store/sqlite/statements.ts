@@ -3,6 +3,7 @@
  */
 
 import type { Database, Statement } from "better-sqlite3"
+import { chartInputTypes } from "../../model/facts.ts"
 import * as Columns from "./columns.ts"
 
 /** Reads close requests, on any connection. */
@@ -56,6 +57,9 @@ export const texts = {
   eventTypes: "SELECT body FROM event_types WHERE hash = ?",
   events: `${Columns.selectEvents} WHERE pk = ? ORDER BY sequence`,
   replayed: `${Columns.selectEvents} WHERE pk = ? AND replay_key = ?`,
+  nextChartInput: `${Columns.selectEvents} WHERE pk = ? AND sequence > ?
+    AND (event_type IN (${chartInputTypes.map((type) => `'${type}'`).join(", ")}) OR event_type GLOB 'signal.*')
+    ORDER BY sequence LIMIT 1`,
   firstEventAfter: `${Columns.selectEvents} WHERE pk = ? AND event_type = ? AND sequence > ? ORDER BY sequence LIMIT 1`,
   tombstone: Columns.selectTombstone,
   grant: `${Columns.selectGrants} WHERE scope_id = ? AND process.process_id = ?`,
@@ -96,6 +100,8 @@ export const texts = {
   removeGrant: "DELETE FROM handle_grant WHERE scope_id = ? AND pk = ?",
   putJournal: `INSERT INTO journal (pk, key, position, sequence, operation, at, outcome)
      VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  putProgress: "INSERT OR REPLACE INTO progress (pk, key, at, detail) VALUES (?, ?, ?, ?)",
+  removeProgress: "DELETE FROM progress WHERE pk = ? AND key = ?",
   ackWake: "INSERT INTO wake_ack (pk, sequence) VALUES (?, ?) ON CONFLICT DO NOTHING",
   putTombstone: `INSERT OR REPLACE INTO tombstone
        (process_id, terminal_state, pruned_at, last_sequence, last_fence, compacted, change)
@@ -124,6 +130,7 @@ const pruned = [
   "debt",
   "child",
   "journal",
+  "progress",
   "wake_outbox",
   "wake_ack",
   "handle_grant",

@@ -92,6 +92,8 @@ export const make = (id: ProcessId): Recorder => {
   }
 }
 
+type AnyEffect = Effect.Effect<unknown, unknown, unknown>
+
 interface Notes extends Trace {
   readonly learned: Array<string>
   readonly taken: Array<readonly [signal: string, payload: unknown]>
@@ -138,13 +140,13 @@ const observed = (context: ExecutionContext, { notes, given, isAlive, begin, end
     ...of,
     await: learning(`end of ${of.id}`, of.await)
   })
-  const step = (name: string, effect: Effect.Effect<unknown, unknown, unknown>, ...options: ReadonlyArray<unknown>) =>
+  const step = (name: string, work: AnyEffect | ((...args: never) => AnyEffect), ...options: ReadonlyArray<unknown>) =>
     Effect.flatMap(FiberRef.get(path), (scopes) => {
       const key = keyOf(`${scopes}${name}`)
       const occurrence = key.slice(key.lastIndexOf("#"))
       const run = context.step as unknown as (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown>
       let hasRun = false
-      const watched = Effect.suspend(() => {
+      const watch = (effect: AnyEffect) => (): AnyEffect => {
         if (isAlive() && !hasRun) {
           notes.ran.push(key)
           if (isLost || given.has(key) || given.has(`${key}!`)) notes.repeated.push(key)
@@ -152,7 +154,10 @@ const observed = (context: ExecutionContext, { notes, given, isAlive, begin, end
         hasRun = true
         begin()
         return Effect.ensuring(Effect.locally(effect, path, undefined), Effect.sync(end))
-      })
+      }
+      const watched = Effect.isEffect(work)
+        ? Effect.suspend(watch(work))
+        : (...args: never) => Effect.suspend(watch(Effect.suspend(() => work(...args))))
       return Effect.onExit(run(name, watched, ...options), note(scopes, `${name}${occurrence}`))
     })
   return {

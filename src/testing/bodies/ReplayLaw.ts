@@ -87,8 +87,10 @@ export const checkReplay = <Payload, Success, Failure, R = never, Signals extend
   Effect.gen(function* () {
     const { places = 100, isTimed = false } = options
     const context = yield* Effect.context<R>()
-    const provided = (runnable: Engine.Runnable<R>): Engine.Runnable<never> => ({
+    const provided = ({ body: chart, parts = [], ...runnable }: Engine.Runnable<R>): Engine.Runnable<never> => ({
       ...runnable,
+      parts: parts.map(provided),
+      ...(chart === undefined ? {} : { body: (activation) => Effect.provide(chart(activation), context) }),
       prepare: (payload) => Effect.map(runnable.prepare(payload), (body) => (ctx) => Effect.provide(body(ctx), context))
     })
     const engines = [provided(engine), ...(options.engines ?? []).map(provided)]

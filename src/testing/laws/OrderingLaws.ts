@@ -108,6 +108,31 @@ const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
       yield* expectEquals("what was heard", heard, [1, 2, 3, 4, 5, 6])
     },
 
+  "a replay is not heard, and a listener that throws keeps no one from hearing what follows, itself included":
+    Effect.scoped(
+      Effect.gen(function* () {
+        const store = yield* ProcessStore
+        const registry = yield* ProcessRegistry
+        const id = yield* freshProcess()
+        const heard: Array<string> = []
+        const append = (payload: number) =>
+          registry.appendEvent(id, { eventType: "note", payload, replayKey: `note ${payload}` }, external)
+        for (const name of ["throws", "hears"]) {
+          yield* store.onCommit((changes) => {
+            for (const { row, events } of changes) {
+              if (row.base.registration.id !== id) continue
+              heard.push(...events.map(({ sequence }) => `${name} ${sequence}`))
+              if (name === "throws") throw new Error("a listener's own fault")
+            }
+          })
+        }
+        yield* append(1)
+        yield* append(1)
+        yield* append(2)
+        yield* expectEquals("what was heard", heard, ["throws 1", "hears 1", "throws 2", "hears 2"])
+      })
+    ),
+
   "a commit's listeners hear the row before and after, and what it asks of the runtime": Effect.scoped(
     Effect.gen(function* () {
       const store = yield* ProcessStore

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { isFold, logOf, rowOf, typesOf, writesNothing } from "../evidence.ts"
+import { isFold, logOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import { claimed, endOf, freshId, freshOwner, longMs, outputs, registrationOf } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, law, lawsOf } from "../Law.ts"
@@ -92,6 +92,27 @@ export const laws: ReadonlyArray<Law> = [
       )
       yield* expectEquals("an entry by its position", yield* executions.entryAt(id, 2), journal[1])
       yield* expectEquals("a page", yield* executions.journalOf(id, { after: 1, limit: 1 }), journal.slice(1))
+    },
+
+    *"the progress of a step is kept under its lease in place of what was kept before, and goes with its record"({
+      executions,
+      leases
+    }) {
+      const { id, lease } = yield* begunProcess
+      yield* executions.keepProgress(lease, "k1#1", { done: 1 })
+      yield* executions.keepProgress(lease, "k2#1", "other")
+      yield* executions.keepProgress(lease, "k1#1", { done: [2] })
+      const kept = Effect.map(executions.progressOf(id), (steps) => steps.map(({ key, detail }) => [key, detail]))
+      yield* expectEquals("what is kept", yield* kept, [
+        ["k1#1", { done: [2] }],
+        ["k2#1", "other"]
+      ])
+      yield* expectEquals("the log", yield* typesOf(id), ["process.started"])
+      yield* executions.record(lease, { ...draft(1, "step"), outcome: { ok: 1 }, progress: "k1#1" })
+      yield* expectEquals("what is kept after the record", yield* kept, [["k2#1", "other"]])
+      yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
+      yield* refused("without the lease", "LeaseLost", [id], executions.keepProgress(lease, "k2#1", "late"))
+      yield* expectEquals("what is kept then", yield* kept, [["k2#1", "other"]])
     },
 
     *"the snapshot of a process does not grow with its waits"({ clock, executions }) {

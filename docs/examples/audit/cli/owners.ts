@@ -6,7 +6,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Host, Owner } from "../../../../src/index.ts"
 import { ProcessStore } from "../../../../src/store.ts"
-import type * as Supervisor from "../../../../src/supervision/Supervisor.ts"
 import { grouped } from "../report/text.ts"
 import type { Screen } from "./Screen.ts"
 
@@ -89,7 +88,7 @@ export const describe = (owners: ReadonlyArray<OwnerLine>): string =>
         .join("; ")}`
 
 /** The bodies that run in this program, by the ends of their names; parents of other bodies here are left out. */
-export const bodiesOf = (tree: Supervisor.TreeNode): string => {
+export const bodiesOf = (tree: Host.TreeNode): string => {
   const all = processesIn(tree)
   const leaves = all.filter(({ name }) => !all.some((other) => other.name.startsWith(`${name}/`)))
   const said = leaves.map(({ name, state }) => {
@@ -99,7 +98,7 @@ export const bodiesOf = (tree: Supervisor.TreeNode): string => {
   return said.length === 0 ? "" : `here: ${said.sort().join(", ")}`
 }
 
-const processesIn = (node: Supervisor.TreeNode): ReadonlyArray<Supervisor.TreeNode> =>
+const processesIn = (node: Host.TreeNode): ReadonlyArray<Host.TreeNode> =>
   node.kind === "process" ? [node] : node.children.flatMap(processesIn)
 
 const checkEveryMs = 250

@@ -1,0 +1,108 @@
+/**
+ * The scope in which XState takes a macrostep: self, parent and children are addresses, and what it would execute is collected.
+ *
+ * The scope is not documented, so a test pins its shape.
+ */
+import type { AnyActorScope } from "xstate"
+import type { ChartEvent } from "./state.ts"
+
+/** Where an event goes. */
+export type Target =
+  | { readonly at: "self" }
+  | { readonly at: "parent" }
+  | { readonly at: "child"; readonly id: string }
+  | { readonly at: "process"; readonly id: string }
+
+/** Which process a chart belongs to, and the number of the transition. */
+export interface ChartPlace {
+  readonly processId: string
+  readonly parentId?: string
+  readonly revision: number
+}
+
+/** A scope that collects what a macrostep asks for. */
+export interface Scope extends AnyActorScope {
+  readonly raw: Array<RawAction>
+  readonly revision: number
+}
+
+/** An action as XState hands it over. The parameters of a send are complete at the end of its macrostep. */
+export interface RawAction {
+  readonly type: string
+  readonly params: RawParams
+  readonly info: { readonly context: unknown }
+}
+
+/** What XState's own actions are given; a machine's own action has what the machine says. */
+export interface RawParams {
+  readonly event: ChartEvent
+  readonly delay?: unknown
+  readonly id?: string
+  readonly sendId: string
+  readonly to: ActorAddress
+  readonly src: unknown
+  readonly input: unknown
+  readonly actorRef?: { readonly id: string; readonly systemId?: string }
+  readonly label?: string
+  readonly value: unknown
+}
+
+/** An actor that is an address: what XState made of a child has only its id. */
+export interface ActorAddress {
+  readonly id: string
+  readonly place?: Target
+}
+
+/** Makes the scope of one macrostep. */
+export const scopeOf = ({ processId, parentId, revision }: ChartPlace): Scope => {
+  const raw: Array<RawAction> = []
+  let booked = 0
+  const named = new Map<string, unknown>()
+  const system: any = {
+    _bookId: () => `${revision}.${booked++}`,
+    _register: () => "",
+    _unregister: (ref: { readonly systemId?: string }) => ref.systemId !== undefined && named.delete(ref.systemId),
+    _set: (name: string, ref: unknown) => {
+      if (named.has(name)) throw new Error(`an actor with the system id \`${name}\` is there already`)
+      named.set(name, ref)
+    },
+    get: (name: string) => named.get(name) ?? address({ at: "process", id: name }),
+    getAll: () => Object.fromEntries(named),
+    inspect: () => ({ unsubscribe: () => {} }),
+    _sendInspectionEvent: () => {},
+    _relay: () => {},
+    _clock: { setTimeout: () => undefined, clearTimeout: () => undefined },
+    _logger: () => {},
+    scheduler: { schedule: () => {}, cancel: () => {}, cancelAll: () => {} },
+    getSnapshot: () => ({ _scheduledEvents: {} }),
+    _snapshot: { _scheduledEvents: {} },
+    start: () => {}
+  }
+  const address = (place: Target): any => ({
+    place,
+    id: "id" in place ? place.id : processId,
+    sessionId: "id" in place ? place.id : processId,
+    system,
+    send: () => {
+      throw new Error("a machine only decides: use sendTo, raise or an action")
+    },
+    getSnapshot: () => ({ status: "active" }),
+    toJSON: () => ("id" in place ? place.id : processId)
+  })
+  const self = { ...address({ at: "self" }), _parent: parentId === undefined ? undefined : address({ at: "parent" }) }
+  return {
+    self,
+    system,
+    id: processId,
+    sessionId: processId,
+    logger: () => {},
+    defer: () => {},
+    stopChild: () => {},
+    emit: () => {},
+    actionExecutor: (action) => {
+      raw.push(action as unknown as RawAction)
+    },
+    raw,
+    revision
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Charts: the statecharts of a host that are the bodies of processes. Each event is taken in one transaction, with all that its
+ * macrostep asks for: the next state, timers, children, messages, and the actions that are to be performed after the commit.
+ *
+ * Invariant: no lease is needed to take an event. The row orders transitions, the log has every one of them, and what is asked
+ * of other processes is in the same commit.
+ */
+
+import type { LeaseLost } from "../../model/errors.ts"
+import type { FailureRecord } from "../../model/Failure.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { Lease } from "../../model/Lease.ts"
+import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
+import { accept } from "../../store/Decision.ts"
+import { onLease } from "./authority.ts"
+import * as Changes from "./change.ts"
+import type { ChartOf } from "./chartDraft.ts"
+import * as Drafts from "./chartDraft.ts"
+import * as Facts from "./chartFacts.ts"
+import * as Waits from "./waits.ts"
+
+/** How far a chart got. `stuck` says why it takes no further event. */
+export interface Progress {
+  readonly row: ProcessRow
+  readonly stuck?: string
+}
+
+/**
+ * Lets the charts of the processes that a decision changed take their events, in the same transaction.
+ *
+ * A chart that throws leaves its event where it is: the row is due, and its worker says why.
+ */
+export const advancing =
+  (chartOf: ChartOf) =>
+  <A, E>(view: View, decision: Decision<A, E>): Decision<A, E> => {
+    if (decision._tag === "Refused") return decision
+    const moving = decision.changes.filter(({ row }) => chartOf(row.base.registration) !== undefined)
+    if (moving.length === 0) return decision
+    const draft = Drafts.make(view, chartOf, decision.changes)
+    for (const { row } of moving) draft.advance(row.base.registration.id)
+    return { ...decision, changes: draft.changes(), writes: [...decision.writes, ...draft.writes()] }
+  }
+
+/** Lets one chart take the events that it has still to take. */
+export const takeEvents =
+  (chartOf: ChartOf, id: ProcessId) =>
+  (view: View): Decision<Progress | undefined, never> => {
+    const row = view.row(id)
+    if (row === undefined) return accept(undefined)
+    const draft = Drafts.make(view, chartOf, [Changes.of(row)])
+    const stuck = draft.advance(id)
+    const progress = { row: draft.row(id) as ProcessRow, ...(stuck === undefined ? {} : { stuck }) } // it is there: see above
+    return { _tag: "Accepted", answer: progress, changes: draft.changes(), writes: draft.writes() }
+  }
+
+/** An action of a chart that was performed, or failed with something that the chart takes as an event. */
+export interface Performed {
+  readonly revision: number
+  readonly index: number
+  readonly name: string
+  readonly failure?: FailureRecord
+}
+
+/** Records that an action was performed; once, however often it is tried. Refused with `LeaseLost`: stop. */
+export const performed = (lease: Lease, action: Performed): ((view: View) => Decision<ProcessRow, LeaseLost>) =>
+  onLease(lease, (row, { nowMs }) => {
+    const { revision, index, name, failure } = action
+    const isOpen = row.snapshot.context.chart?.actions.some(
+      (pending) => pending.revision === revision && pending.index === index
+    )
+    if (isOpen !== true) return accept(row)
+    const acted = Changes.appendFact(Changes.of(row), Facts.machineActed(lease.processId, action), nowMs)
+    if (failure === undefined) return Changes.accepted(acted)
+    const event = { type: `error.action.${name}`, error: failure }
+    return Changes.accepted(
+      Changes.appendFact(acted, Facts.machineInput(lease.processId, `${revision}:${index}:failed`, event), nowMs)
+    )
+  })
+
+/** Ends the waits of a process whose deadline has passed, and fires the timers of its chart. A second call changes nothing. */
+export const fireTimers =
+  (id: ProcessId) =>
+  (view: View): Decision<ProcessRow | undefined, never> => {
+    const ended = Waits.fire(id)(view)
+    const row = view.row(id)
+    if (ended._tag === "Refused" || row === undefined || row.snapshot.context.chart === undefined) return ended
+    const [own = Changes.of(row), ...others] = fire(view, ended.changes[0] ?? Changes.of(row))
+    return own.events.length === 0 ? ended : accept(own.row, own, ...others)
+  }
+
+/** Fires the timers of a chart whose time has come, in their order. */
+const fire = (view: View, change: Change): ReadonlyArray<Change> => {
+  const { row } = change
+  const id = row.base.registration.id
+  const due = (row.snapshot.context.chart?.timers ?? [])
+    .filter(({ at }) => at <= view.nowMs)
+    .sort((one, other) => one.at - other.at)
+  return due.reduce<ReadonlyArray<Change>>(
+    ([own = change, ...others], timer) => {
+      const key = `timer:${timer.id}:${own.row.sequence + 1}`
+      if (timer.to === undefined) {
+        return [Changes.appendFact(own, Facts.machineInput(id, key, timer.event, timer.id), view.nowMs), ...others]
+      }
+      const sent = Drafts.send(view, timer.to as ProcessId, timer.event, `${id}:${key}`) // any text may be an id
+      const changes = sent._tag === "Refused" ? [] : sent.changes
+      return [
+        Changes.appendFact(own, Facts.machineSent(id, key, timer), view.nowMs),
+        ...others,
+        ...changes.map(Drafts.hinted)
+      ]
+    },
+    [change]
+  )
+}

@@ -1,0 +1,101 @@
+/**
+ * What an engine from a machine declares, typed from the machine.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type { AnyStateMachine, ContextFrom, EventFromLogic, InputFrom, OutputFrom } from "xstate"
+import type { ActionOf, ActorOf } from "../../../machines/chart/types.ts"
+import type { ActionContext } from "../body/chart.ts"
+import type { ExecutionContext } from "../body/ExecutionContext.ts"
+import type { AnySignal, Signal } from "./Signal.ts"
+import type { Startable } from "./Startable.ts"
+
+/** Any schema of a value, whatever it is stored as. */
+export interface SchemaFor<A> extends Pick<Schema.Schema<A, unknown>, "ast" | "Type" | "Context"> {}
+
+/** A schema of a value, as one that stores it as JSON. */
+export const schemaOf = <A>(schema: SchemaFor<A>): Schema.Schema<A, unknown> => Schema.make<A, unknown>(schema.ast)
+
+/** The event types of a machine that may come from outside. */
+export type EventTypes<Machine extends AnyStateMachine> = Exclude<
+  EventFromLogic<Machine>["type"],
+  `xstate.${string}` | `error.action.${string}` | "*"
+>
+
+/** What an event carries besides its type. */
+export type EventFields<Machine extends AnyStateMachine, Type extends string> = Omit<
+  Extract<EventFromLogic<Machine>, { readonly type: Type }>,
+  "type"
+>
+
+/** The logic that a machine declares under a name. */
+export type LogicOf<Machine extends AnyStateMachine, Src> = Extract<ActorOf<Machine>, { readonly src: Src }>["logic"]
+
+/** What an action sees: the context and the event of its transition. */
+export interface ActionArguments<Machine extends AnyStateMachine> {
+  readonly context: ContextFrom<Machine>
+  readonly event: EventFromLogic<Machine>
+}
+
+/** Performs an action. It runs after the commit of its transition, and its end is recorded: then it never runs again. */
+export type Perform<Machine extends AnyStateMachine, Params, R> = (
+  seen: ActionArguments<Machine>,
+  params: Params,
+  context: ActionContext
+) => Effect.Effect<unknown, unknown, R>
+
+/** An action, and how it is tried. */
+export type Action<Machine extends AnyStateMachine, Params, R> =
+  | Perform<Machine, Params, R>
+  | {
+      readonly run: Perform<Machine, Params, R>
+      /** When to try again. @default never */
+      readonly retry?: Schedule.Schedule<unknown, unknown>
+      /** `event`: the machine takes `error.action.{name}`, which carries the `error`. @default "fail": the process fails */
+      readonly onFailure?: "fail" | "event"
+      /** The machine takes further events while it runs. @default false: they wait for it */
+      readonly detached?: boolean
+    }
+
+/** What runs an actor as a child process: anything that can be started, or a body of its own. */
+export type Actor<Input, Output, R> =
+  | Startable<Input, Output, unknown, AnySignal>
+  | ((input: Input, context: ExecutionContext) => Effect.Effect<Output, unknown, R>)
+
+/** What an engine from a machine declares. */
+export interface MachineOptions<Machine extends AnyStateMachine, R> {
+  /** A process stays on the version that it began with. */
+  readonly version: string
+  /** @default the id of the machine */
+  readonly kind?: string
+  /** What the machine is started with. */
+  readonly input: SchemaFor<InputFrom<Machine>>
+  /** @default its output must be JSON as it is */
+  readonly output?: SchemaFor<OutputFrom<Machine>>
+  /** @default its context must be JSON as it is */
+  readonly context?: SchemaFor<ContextFrom<Machine>>
+  /** What each event carries that may be sent from outside, or by another process. An event that is not here cannot be sent. */
+  readonly events?: {
+    readonly [Type in EventTypes<Machine>]?: SchemaFor<EventFields<Machine, Type>>
+  }
+  /** Performs the actions that the machine names. */
+  readonly actions?: {
+    readonly [A in ActionOf<Machine> as A["type"]]?: Action<Machine, A["params"], R>
+  }
+  /** Runs the actors that the machine names, each as a child process. */
+  readonly actors?: {
+    readonly [Src in ActorOf<Machine>["src"]]: Actor<
+      InputFrom<LogicOf<Machine, Src>>,
+      OutputFrom<LogicOf<Machine, Src>>,
+      R
+    >
+  }
+  /** How many of its processes may perform actions at once on one host. @default as many as the host has slots */
+  readonly concurrency?: number
+}
+
+/** The signal that carries an event of a machine. */
+export type SignalOf<Machine extends AnyStateMachine> = {
+  [Type in EventTypes<Machine>]: Signal<Type, EventFields<Machine, Type>>
+}[EventTypes<Machine>]

@@ -1,0 +1,320 @@
+/**
+ * A machine as a chart: its values as JSON and back, by the schemas of its engine, and the checks of what cannot be durable.
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { AnyStateMachine } from "xstate"
+import { namesOf, structureOf } from "../../../machines/chart/definition.ts"
+import type { Macrostep, RawEffect } from "../../../machines/chart/macrostep.ts"
+import * as Macrosteps from "../../../machines/chart/macrostep.ts"
+import type { ChartPlace } from "../../../machines/chart/scope.ts"
+import type { ChartEvent, PendingAction } from "../../../machines/chart/state.ts"
+import { InputInvalid } from "../../model/errors.ts"
+import { describe } from "../../model/Failure.ts"
+import { signalNameProblem } from "../../model/ids.ts"
+import { canonicalText, copyOf, hashOf, snapshot } from "../../model/json.ts"
+import type { Chart } from "../../operations/decisions/chartDraft.ts"
+import type { ProcessRow } from "../../store/Decision.ts"
+import type { Performer, Performers } from "../body/chart.ts"
+import type { ExecutionContext } from "../body/ExecutionContext.ts"
+import { isDurable } from "./durable.ts"
+import type { Runnable } from "./Engine.ts"
+import * as Engines from "./Engine.ts"
+import type { Action, Actor, MachineOptions, SchemaFor } from "./MachineOptions.ts"
+import { schemaOf } from "./MachineOptions.ts"
+import { decoderOf, encoderOf } from "./outcomes.ts"
+import type { AnySignal, Signal } from "./Signal.ts"
+import type { Startable } from "./Startable.ts"
+import { registrationOf } from "./Startable.ts"
+
+/** A chart, what performs its actions, and the engines of its actors. */
+export interface ChartParts<R> {
+  readonly chart: Chart
+  readonly performers: Performers<R>
+  readonly parts: ReadonlyArray<Runnable<R>>
+}
+
+/** What a chart is made of besides its machine. */
+export interface ChartOptions<R> extends Omit<MachineOptions<AnyStateMachine, R>, "events"> {
+  readonly kind: string
+  readonly signals: ReadonlyArray<Signal<string, unknown>>
+}
+
+/** Makes the chart of a machine. Throws `InputInvalid` for what cannot be durable. */
+export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): ChartParts<R> => {
+  const { version, signals } = options
+  const machine = withDelays(given)
+  check(machine, options)
+  const actors = actorsOf(options)
+  const definition = { id: machine.id, version, hash: hashOf(structureOf(machine)) }
+  const events = new Map(signals.map((signal) => [signal.signal as string, signal]))
+  const of = `machine \`${machine.id}\``
+  const context = codecOf("context", of, options.context)
+  const output = codecOf("output", of, options.output)
+  const input = codecOf("input", of, options.input)
+
+  /** An event as the machine has it: its fields as their schemas decode them. */
+  const decodeEvent = ({ src, ...event }: ChartEvent): ChartEvent => {
+    const { type, ...fields } = event
+    const signal = events.get(type)
+    if (signal !== undefined) return { ...(now(signal.decode(fields)) as object), type }
+    const actor = typeof src === "string" ? actors.get(src) : undefined
+    return actor !== undefined && type.startsWith("xstate.done.actor.")
+      ? { ...event, output: now(actor.decodeSuccess(event.output)) }
+      : event
+  }
+
+  const sent = (event: ChartEvent): ChartEvent => json(`event \`${event.type}\``, event) as ChartEvent // an object with a type
+
+  const encodeEffect = (effect: RawEffect): RawEffect => {
+    switch (effect.do) {
+      case "act":
+        return {
+          ...effect,
+          context: context.encode(effect.context),
+          params: effect.params === undefined ? undefined : json(`params of action \`${effect.name}\``, effect.params)
+        }
+      case "arm":
+      case "send":
+      case "emit":
+        return { ...effect, event: sent(effect.event) }
+      case "log":
+        return { ...effect, value: json("what is logged", effect.value) }
+      default:
+        return effect
+    }
+  }
+
+  const encoded = (step: Macrostep): Macrostep => ({
+    ...step,
+    context: context.encode(step.context),
+    ...(step.end === undefined
+      ? {}
+      : {
+          end:
+            step.end.status === "done"
+              ? { status: "done", output: output.encode(step.end.output) }
+              : { status: "error", error: reported(step.end.error) }
+        }),
+    effects: step.effects.map(encodeEffect)
+  })
+
+  /** Guards and assigns must be pure: in development each macrostep is taken twice, and must come to the same. */
+  const agreed = (type: string, take: () => Macrostep): Macrostep => {
+    const step = take()
+    if (!isDeveloping) return step
+    const again = take()
+    const differing = (["value", "context", "effects", "end"] as const).find(
+      (part) => canonicalText({ part: step[part] ?? null }) !== canonicalText({ part: again[part] ?? null })
+    )
+    if (differing === undefined) return step
+    throw new InputInvalid({
+      field: `machine \`${machine.id}\``,
+      problem: `is impure: event \`${type}\` taken twice in state ${JSON.stringify(step.value)} gave another ${differing}. Take time and chance from events or input, and act in actions`
+    })
+  }
+
+  const chart: Chart = {
+    definition,
+    begin: (row) =>
+      agreed("xstate.init", () => encoded(Macrosteps.begin(machine, input.decode(payloadOf(row)), placeOf(row)))),
+    take: (row, state, event) =>
+      agreed(event.type, () =>
+        encoded(Macrosteps.take(machine, state, context.decode(state.context), decodeEvent(event), placeOf(row)))
+      ),
+    isDetached: (action) => isDetached(options.actions?.[action]),
+    child: (row, src, given, id) => {
+      const actor = actors.get(src)
+      if (actor === undefined) {
+        throw new InputInvalid({ field: `actors of machine \`${machine.id}\``, problem: `has no \`${src}\`` })
+      }
+      const { provenance, envRef } = row.base.registration
+      const { wakeTarget } = row.snapshot.context
+      const parentId = row.base.registration.id
+      return now(
+        registrationOf(
+          actor,
+          {
+            id,
+            payload: given,
+            provenance: { originator: provenance.originator, causedBy: { _tag: "Process", processId: parentId } },
+            parent: { processId: parentId, closePolicy: "cancel" },
+            ...(wakeTarget === null ? {} : { wakeTarget })
+          },
+          ...(envRef === undefined ? [] : [Effect.succeed(envRef)])
+        )
+      )
+    }
+  }
+
+  const performer = (action: Action<AnyStateMachine, unknown, R>): Performer<R> => {
+    const { run, retry, onFailure = "fail" } = typeof action === "function" ? { run: action } : action
+    return {
+      onFailure,
+      run: (pending: PendingAction, seen, work) => {
+        const effect = run({ context: context.decode(seen), event: decodeEvent(pending.event) }, pending.params, work)
+        return retry === undefined ? effect : Effect.retry(effect, retry)
+      }
+    }
+  }
+  return {
+    chart,
+    performers: new Map(
+      Object.entries(options.actions ?? {}).flatMap(([name, action]) =>
+        action === undefined ? [] : [[name, performer(action)] as const]
+      )
+    ),
+    parts: partsOf(actors)
+  }
+}
+
+/** Stored values and the machine's own. Both directions throw `InputInvalid`. */
+interface Codec {
+  readonly encode: (value: unknown) => unknown
+  readonly decode: (stored: unknown) => unknown
+}
+
+const codecOf = (what: string, of: string, schema: SchemaFor<unknown> | undefined): Codec => {
+  if (schema === undefined) return { encode: (value) => json(`${what} of ${of}`, value), decode: copyOf }
+  const encode = encoderOf([what, of], schemaOf(schema))
+  const decode = decoderOf([what, of], schemaOf(schema))
+  return {
+    encode: (value) => now(Effect.orElse(encode(value), () => encode(withoutActors(value)))),
+    decode: (stored) => now(decode(stored))
+  }
+}
+
+/** A value as JSON. References to actors become what XState stores of them. */
+const json = (field: string, value: unknown): unknown =>
+  Either.getOrElse(snapshot(value), () =>
+    Either.getOrThrowWith(
+      snapshot(withoutActors(value)),
+      ({ path, problem }) => new InputInvalid({ field: `${field}${path}`, problem })
+    )
+  )
+
+const withoutActors = (value: unknown): unknown => {
+  if (typeof value !== "object" || value === null) return value
+  if (Array.isArray(value)) return value.map(withoutActors)
+  if ("sessionId" in value && "getSnapshot" in value && "id" in value) return { xstate$$type: 1, id: value.id }
+  return isPlain(value)
+    ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutActors(inner)]))
+    : value
+}
+
+const isPlain = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** Runs what is synchronous: encoding, decoding, judging a payload. Throws what it fails with. */
+const now = <A, E>(effect: Effect.Effect<A, E>): A => {
+  const exit = Effect.runSyncExit(effect)
+  if (Exit.isSuccess(exit)) return exit.value
+  throw Option.getOrElse(Cause.failureOption(exit.cause), () => Cause.squash(exit.cause))
+}
+
+const isDeveloping = ["development", "test"].includes(process.env.NODE_ENV ?? "")
+
+/** An error that escaped the machine: the output of a child that failed, or what an event carried. */
+const reported = (error: unknown): unknown =>
+  Either.getOrElse(snapshot(error instanceof Error ? describe(error) : error), () => describe(error))
+
+const placeOf = ({ base: { registration }, snapshot: { context } }: ProcessRow): ChartPlace => ({
+  processId: registration.id,
+  ...(registration.parent === undefined ? {} : { parentId: registration.parent.processId }),
+  revision: (context.chart?.revision ?? -1) + 1
+})
+
+const payloadOf = ({ base: { registration } }: ProcessRow): unknown =>
+  registration.input._tag === "Engine" ? registration.input.payload : null
+
+const isDetached = <R>(action: Action<AnyStateMachine, never, R> | undefined): boolean =>
+  typeof action === "object" && action.detached === true
+
+/** A machine whose delays may be words with a unit, such as "3 days". */
+const withDelays = (machine: AnyStateMachine): AnyStateMachine => {
+  const words = namesOf(machine).delays
+  const lengths = words.map((word) => [word, Duration.decodeUnknown(word)] as const)
+  const unknown = lengths.find(([, length]) => Option.isNone(length))
+  if (unknown !== undefined) {
+    const problem = `is no duration, such as "3 days", and no delay of \`setup({ delays })\``
+    throw new InputInvalid({ field: `delay \`${unknown[0]}\` of machine \`${machine.id}\``, problem })
+  }
+  return lengths.length === 0
+    ? machine
+    : machine.provide({
+        delays: Object.fromEntries(
+          lengths.map(([word, length]) => [word, Duration.toMillis(Option.getOrThrow(length))] as const)
+        )
+      } as object) // the delays of a machine of any type
+}
+
+/** Refuses what cannot be durable, by name. */
+const check = <R>(machine: AnyStateMachine, { actions = {}, actors = {}, signals }: ChartOptions<R>): void => {
+  const names = namesOf(machine)
+  const refuse = (what: string, problem: string): never => {
+    throw new InputInvalid({ field: `${what} of machine \`${machine.id}\``, problem })
+  }
+  for (const { what, state } of names.inline) {
+    refuse(
+      `an ${what} in state \`${state}\``,
+      what === "action"
+        ? "is given as a function: name it in `setup({ actions })`, and give what it does under `actions`"
+        : "is given as it is: name it in `setup({ actors })` with `fromDurable`, and give what runs it under `actors`"
+    )
+  }
+  for (const name of names.actions) {
+    if (!Object.hasOwn(actions, name)) refuse(`action \`${name}\``, "is performed by nothing: give it under `actions`")
+  }
+  for (const name of names.actors) {
+    if (!Object.hasOwn(actors, name)) refuse(`actor \`${name}\``, "is run by nothing: give it under `actors`")
+    if (!isDurable(machine.implementations.actors[name])) {
+      const problem =
+        "is a function or machine of one memory: declare it with `fromDurable`, and give what runs it under `actors`, such as an engine"
+      refuse(`actor \`${name}\``, problem)
+    }
+  }
+  for (const [name, action] of Object.entries(actions)) {
+    const event = `error.action.${name}`
+    if (typeof action === "object" && action.onFailure === "event" && !names.events.includes(event)) {
+      refuse(`action \`${name}\``, `has \`onFailure: "event"\`, and no state takes \`${event}\``)
+    }
+  }
+  for (const { signal } of signals) {
+    const problem = signalNameProblem(signal)
+    if (problem !== undefined) refuse(`event \`${signal}\``, problem)
+  }
+}
+
+/** What runs the actors of a machine: what can be started is taken as it is, a function becomes an engine of its own. */
+const actorsOf = <R>({ actors = {}, kind, version }: ChartOptions<R>): ReadonlyMap<string, AnyActor<R>> =>
+  new Map(
+    Object.entries<Actor<unknown, unknown, R>>(actors as Readonly<Record<string, Actor<unknown, unknown, R>>>).map(
+      ([name, actor]) => [
+        name,
+        typeof actor === "function"
+          ? Engines.make(`${kind}.${name}`, {
+              version,
+              payload: Schema.Unknown,
+              success: Schema.Unknown,
+              disposition: "rerunnable",
+              run: actor as (input: unknown, context: ExecutionContext) => Effect.Effect<unknown, never, R> // an error of any type fails it
+            })
+          : (actor as AnyActor<R>) // what can be started
+      ]
+    )
+  )
+
+/** Something that runs an actor; an engine is run by this program, too. */
+type AnyActor<R> = Startable<unknown, unknown, unknown, AnySignal> & Partial<Runnable<R>>
+
+const partsOf = <R>(actors: ReadonlyMap<string, AnyActor<R>>): ReadonlyArray<Runnable<R>> =>
+  [...actors.values()].flatMap((actor) =>
+    typeof actor.kind === "string" && typeof actor.prepare === "function" ? [actor as Runnable<R>] : []
+  )

@@ -1,0 +1,62 @@
+/**
+ * Engines from statecharts: a host's own XState machine as a durable process.
+ *
+ * Invariant: the machine decides and nothing else. What it asks for is data in the log, and what touches the world is an action
+ * or an actor that is given here.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { AnyStateMachine, InputFrom, OutputFrom } from "xstate"
+import * as Arguments from "../arguments.ts"
+import { performing } from "../body/chart.ts"
+import { chartOf } from "./chart.ts"
+import type { Engine } from "./Engine.ts"
+import * as Engines from "./Engine.ts"
+import type { MachineOptions, SchemaFor, SignalOf } from "./MachineOptions.ts"
+import { schemaOf } from "./MachineOptions.ts"
+import * as Signals from "./Signal.ts"
+
+/** An engine whose body is a machine. */
+export interface MachineEngine<Machine extends AnyStateMachine, R>
+  extends Engine<InputFrom<Machine>, OutputFrom<Machine>, never, R, SignalOf<Machine>> {
+  readonly machine: Machine
+}
+
+/**
+ * Makes an engine of a machine. Its processes take events in one transaction each: the next state, timers, children and messages
+ * are one commit, and actions run after it. While it waits, a process costs a row.
+ *
+ * Throws `InputInvalid`, in one sentence, for what cannot be durable: an action or actor given as a function in the machine, one
+ * without an implementation, a delay that is no duration, an event whose type is no name of a signal.
+ *
+ * @example docs/examples/approval.ts
+ */
+export const fromMachine = <Machine extends AnyStateMachine, R = never>(
+  machine: Machine,
+  given: MachineOptions<Machine, R>
+): MachineEngine<Machine, R> => {
+  const field = `options of machine \`${machine.id}\``
+  const options = Arguments.record(field, given)
+  const { version, kind = machine.id, input, output, concurrency } = options
+  const signals = Object.entries<SchemaFor<unknown> | undefined>(options.events ?? {}).flatMap(([type, payload]) =>
+    payload === undefined ? [] : [Signals.make(type, { payload: schemaOf(payload) })]
+  )
+  const chart = chartOf(machine, { ...(options as MachineOptions<AnyStateMachine, R>), kind, signals })
+  const engine = Engines.make(kind, {
+    version,
+    payload: schemaOf(input),
+    success: output === undefined ? (Schema.Unknown as Schema.Schema<OutputFrom<Machine>, unknown>) : schemaOf(output), // any JSON
+    disposition: "rerunnable",
+    signals,
+    ...(concurrency === undefined ? {} : { concurrency }),
+    run: () => Effect.dieMessage("a machine has no body of code")
+  })
+  return {
+    ...engine,
+    signals: signals as unknown as ReadonlyArray<SignalOf<Machine>>, // made of the same events
+    chart: chart.chart,
+    body: performing(chart.performers),
+    parts: chart.parts,
+    machine
+  }
+}

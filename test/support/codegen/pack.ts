@@ -1,0 +1,6 @@
+/**
+ * The last step of the build, as a program.
+ */
+import { pack } from "./packing.ts"
+
+await pack()

@@ -1,0 +1,95 @@
+/**
+ * What the build packs: the page and the chart's layout thread, each into a module, and the command line into one program.
+ *
+ * An installed package then needs nothing of what only they use, and a bundle of a host has the page in it.
+ *
+ * Invariant: what is packed in is listed in `dist/THIRD-PARTY.txt`, with its licence.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import type { BuildOptions, Metafile, Plugin } from "esbuild"
+import { build } from "esbuild"
+import { projectRoot } from "../projectRoot.ts"
+
+const dist = join(projectRoot, "dist")
+const packed = "src/inspector/packed"
+
+const commandLine = join(dist, "holdfast.js")
+
+/** Packs all of it, after the compiler. */
+export const pack = async (): Promise<void> => {
+  const page = await text({ entryPoints: [join(dist, "src/inspector/page/main.js")], format: "esm", target: "es2022" })
+  const layout = await text({
+    entryPoints: [join(dist, "src/inspector/charts/layoutWorker.js")],
+    // The thread runs a text, which is no module.
+    format: "cjs",
+    platform: "node"
+  })
+  const written = ["index.html", "style.css", "icon.svg"].map(
+    (name) => [name, readFileSync(join(projectRoot, "src/inspector/page", name), "utf8")] as const
+  )
+  const files = Object.fromEntries([...written, ["main.js", page.text] as const])
+  put(join(dist, packed, "page.js"), `export const files = ${JSON.stringify(files)}\n`)
+  put(join(dist, packed, "layout.js"), `export const script = ${JSON.stringify(layout.text)}\n`)
+
+  const program = await text({
+    entryPoints: [join(dist, "src/cli/main.js")],
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    external: ["better-sqlite3"],
+    plugins: [beside],
+    // Packages that are no modules ask for others by `require`.
+    banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' }
+  })
+  put(commandLine, program.text, 0o755)
+  put(join(dist, "THIRD-PARTY.txt"), licencesOf([page.metafile, layout.metafile, program.metafile]))
+}
+
+/** What is packed on its own stays on its own. */
+const beside: Plugin = {
+  name: "packed modules stay beside the program",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/packed\/\w+\.js$/ }, ({ path }) => ({
+      path: `./${packed}/${path.slice(path.lastIndexOf("/") + 1)}`,
+      external: true
+    }))
+}
+
+const text = async (options: BuildOptions): Promise<{ readonly text: string; readonly metafile: Metafile }> => {
+  const { outputFiles, metafile } = await build({
+    ...options,
+    bundle: true,
+    minify: true,
+    keepNames: options.platform === "node",
+    legalComments: "inline",
+    logLevel: "error",
+    write: false,
+    metafile: true,
+    absWorkingDir: projectRoot
+  })
+  return { text: outputFiles.map((file) => file.text).join(""), metafile }
+}
+
+/** A program that starts meanwhile reads the old file or the new one. */
+const put = (path: string, content: string, mode = 0o644): void => {
+  mkdirSync(dirname(path), { recursive: true })
+  const made = `${path}-${process.pid}`
+  writeFileSync(made, content, { mode })
+  renameSync(made, path)
+}
+
+const licencesOf = (metafiles: ReadonlyArray<Metafile>): string => {
+  const inputs = metafiles.flatMap((metafile) => Object.keys(metafile.inputs))
+  const folders = new Set(inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))
+  const parts = [...folders].toSorted().map((folder) => {
+    const at = join(projectRoot, folder)
+    const { name, version, license } = JSON.parse(readFileSync(join(at, "package.json"), "utf8")) as {
+      readonly [field: string]: string // npm requires the three of what is published
+    }
+    const file = readdirSync(at).find((one) => /^licen[cs]e/i.test(one))
+    const words = file === undefined ? `Licence: ${license}` : readFileSync(join(at, file), "utf8").trim()
+    return `${name} ${version} (${license}), https://www.npmjs.com/package/${name}\n\n${words}\n`
+  })
+  return `Parts of these packages are inside dist/holdfast.js and dist/${packed}.\n\n${parts.join(`\n${"-".repeat(72)}\n\n`)}`
+}
