@@ -7,6 +7,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks"
 import { setMaxListeners } from "node:events"
+import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
@@ -308,7 +309,7 @@ const contextOf = (
       const heard = (progress: StepProgress) =>
         Effect.uninterruptible(
           Effect.catchAll(effect(progress), (thrown) =>
-            controller.signal.aborted ? Effect.interrupt : Effect.fail(thrown)
+            controller.signal.aborted ? Effect.interrupt : failing(thrown)
           )
         )
       return perform("ctx.step", (context.step as unknown as AnyStep)(name, heard, options)) as Promise<never> // the schemas say so
@@ -385,9 +386,12 @@ const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unknown> =>
   Effect.async((resume) => {
     ;(async () => run())().then(
       (value) => resume(Effect.succeed(value)),
-      (thrown: unknown) => resume(Effect.fail(thrown))
+      (thrown: unknown) => resume(failing(thrown))
     )
   })
+
+/** Fails with whatever was thrown: `Effect.fail` looks into it, and there are things that throw then. */
+const failing = (thrown: unknown): Effect.Effect<never, unknown> => Effect.failCause(Cause.fail(thrown))
 
 const isFailure = <Failure, FailureWire>(
   thrown: unknown,
