@@ -2,7 +2,7 @@
  * What a host's statechart consists of, as data: its structure, which tells one version from another, and the names that it
  * uses, which the program must implement.
  */
-import type { AnyStateMachine, AnyStateNode } from "xstate"
+import type { AnyStateMachine, AnyStateNode, StateValue } from "xstate"
 
 /** A state of a chart. Functions are left out: two machines with equal structures have the same states and transitions. */
 export interface StateDefinition {
@@ -58,6 +58,38 @@ export const differences = (before: StateDefinition, after: StateDefinition): Re
       return other === undefined ? [`state ${one.id} is gone`] : differences(one, other)
     })
   ]
+}
+
+/**
+ * Which of some event types the active states of a state value have a transition for. A guard may still refuse it; one that a
+ * state forbids, its parents do not take. It needs no machine.
+ */
+export const acceptedIn = (
+  definition: StateDefinition,
+  value: StateValue,
+  types: ReadonlyArray<string>
+): ReadonlyArray<string> => types.filter((type) => takes(definition, value, type) === "taken")
+
+type Answer = "taken" | "forbidden" | "unknown"
+
+/** The innermost states answer first: what one of them takes or forbids, its parents do not see. */
+const takes = (state: StateDefinition, value: StateValue | undefined, type: string): Answer => {
+  const active: StateValue = typeof value === "string" ? { [value]: {} } : (value ?? {})
+  const inner = Object.entries(active).map(([key, below]) => {
+    const child = state.states?.[key]
+    return child === undefined ? "unknown" : takes(child, below, type)
+  })
+  if (inner.includes("taken")) return "taken"
+  const own = [type, `${type}.*`, "*"].flatMap((descriptor) =>
+    (state.transitions ?? []).filter(({ event }) => event === descriptor)
+  )
+  const certain = own.findIndex(({ guard }) => guard === undefined)
+  const reached = certain === -1 ? own : own.slice(0, certain + 1)
+  if (inner.includes("forbidden")) return "forbidden"
+  if (reached.some(({ targets, actions }) => targets !== undefined || actions !== undefined)) {
+    return "taken"
+  }
+  return certain === -1 ? "unknown" : "forbidden"
 }
 
 const ownAndAfter = (one: object, other: object): ReadonlyArray<string> =>

@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import type { AnyStateMachine, InputFrom } from "xstate"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import type { CompletionRefused, ProcessAlreadyTerminal, ResumeRefused, StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
@@ -24,8 +25,10 @@ import type { Resumed, ResumeOptions } from "../operations/resume.ts"
 import { resumeFrom } from "../operations/resume.ts"
 import * as Arguments from "../runtime/arguments.ts"
 import { Awaiter } from "../runtime/client/Awaiter.ts"
+import * as MachineHandles from "../runtime/client/MachineHandle.ts"
 import * as ProcessHandle from "../runtime/client/ProcessHandle.ts"
 import type { Runnable } from "../runtime/engine/Engine.ts"
+import type { MachineStartable } from "../runtime/engine/MachineView.ts"
 import type { AnySignal } from "../runtime/engine/Signal.ts"
 import type { Startable, StartSpec } from "../runtime/engine/Startable.ts"
 import * as Startables from "../runtime/engine/Startable.ts"
@@ -47,6 +50,30 @@ export interface StartOptions<Payload> {
   readonly wakeTarget?: Provenance.SessionScope
 }
 
+/** Starts a process. One of a machine answers a handle that has the machine's events and states. */
+export interface Start {
+  <Machine extends AnyStateMachine>(
+    machine: MachineStartable<Machine>,
+    options: StartOptions<InputFrom<Machine>>
+  ): Effect.Effect<MachineHandles.MachineHandle<Machine>, StartError>
+  <Payload, Success, Failure, Signals extends AnySignal = never>(
+    startable: Startable<Payload, Success, Failure, Signals>,
+    options: StartOptions<Payload>
+  ): Effect.Effect<ProcessHandle.ProcessHandle<Success, Failure, Signals>, StartError>
+}
+
+/** Makes a handle. One on a process of a machine has the machine's events and states. */
+export interface HandleOf {
+  <Machine extends AnyStateMachine>(
+    machine: MachineStartable<Machine>,
+    id: string
+  ): MachineHandles.MachineHandle<Machine>
+  <Payload, Success, Failure, Signals extends AnySignal = never>(
+    startable: Startable<Payload, Success, Failure, Signals>,
+    id: string
+  ): ProcessHandle.ProcessHandle<Success, Failure, Signals>
+}
+
 /** What a host does with processes. */
 export class Processes extends Context.Tag("holdfast/host/Processes")<
   Processes,
@@ -58,16 +85,10 @@ export class Processes extends Context.Tag("holdfast/host/Processes")<
      * Durable once it answers. Fails with `InputInvalid` or `RegistrationInvalid` (fix the field they name), with
      * `ProcessIdConflict` (the id belongs to something else: choose another), or with `StoreError`.
      */
-    readonly start: <Payload, Success, Failure, Signals extends AnySignal = never>(
-      startable: Startable<Payload, Success, Failure, Signals>,
-      options: StartOptions<Payload>
-    ) => Effect.Effect<ProcessHandle.ProcessHandle<Success, Failure, Signals>, StartError>
+    readonly start: Start
 
     /** A handle on a process that was started earlier, perhaps by another program. It reads nothing by itself. Throws `InputInvalid`. */
-    readonly handle: <Payload, Success, Failure, Signals extends AnySignal = never>(
-      startable: Startable<Payload, Success, Failure, Signals>,
-      id: string
-    ) => ProcessHandle.ProcessHandle<Success, Failure, Signals>
+    readonly handle: HandleOf
 
     /**
      * Ends external work, on the authority of the outside system that did it. The same output again is a replay.
@@ -117,28 +138,31 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
       const store = yield* ProcessStore
       const { capture } = yield* HostEnvironment
 
-      const actions: ProcessHandle.HandleActions = {
+      const actions: MachineHandles.MachineActions = {
         awaitOutput: awaiter.awaitProcess,
         cancel: (id: ProcessId, reason) => registry.requestProcessCancel(id, reason, Authority.host),
         abandon: (id, reason) =>
           requestAbandon(registry, id, { requestedBy: "host", authority: Authority.host, reason }),
         signal: (id, signal) => registry.signal(id, signal, Authority.host),
         status: (id) => readProcess(registry, id),
-        awaiter
+        awaiter,
+        store
       }
+      const handleOf = (startable: AnyStartable, id: ProcessId) =>
+        isMachine(startable) ? MachineHandles.make(startable, id, actions) : ProcessHandle.make(startable, id, actions)
+      const start = (startable: AnyStartable, options: StartOptions<unknown>) =>
+        Arguments.refusing(() =>
+          Effect.flatMap(registrationOf(Startables.startable(startable), specOf(options), capture), (registered) =>
+            Effect.map(worker.start(registered, Authority.host), () => handleOf(startable, registered.registration.id))
+          )
+        )
+      const handle = (startable: AnyStartable, id: string) =>
+        handleOf(Startables.startable(startable), processId(Arguments.text("id", id)))
 
       return Processes.of({
-        start: (startable, options) =>
-          Arguments.refusing(() =>
-            Effect.flatMap(registrationOf(Startables.startable(startable), specOf(options), capture), (registered) =>
-              Effect.map(worker.start(registered, Authority.host), () =>
-                ProcessHandle.make(startable, registered.registration.id, actions)
-              )
-            )
-          ),
+        start: start as Start, // the types of the handle are those of what is started
         completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
-        handle: (startable, id) =>
-          ProcessHandle.make(Startables.startable(startable), processId(Arguments.text("id", id)), actions),
+        handle: handle as HandleOf, // as above
         migrate: (engine, options = {}) =>
           engine.chart === undefined
             ? Effect.fail(
@@ -150,6 +174,12 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
       })
     })
   )
+
+/** What can be started, its types aside. */
+type AnyStartable = Startable<unknown, unknown, unknown, AnySignal>
+
+const isMachine = (startable: object): startable is MachineStartable<AnyStateMachine> =>
+  "view" in startable && "machine" in startable
 
 const specOf = <Payload>(options: StartOptions<Payload>): StartSpec<Payload> => {
   const { id, payload, label, startAt, wakeTarget } = Arguments.record("options", options)

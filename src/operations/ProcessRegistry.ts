@@ -77,13 +77,14 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
     /**
      * Sends a signal. The same signal id again is a replay, also once the process has ended.
      *
-     * Fails with `ProcessAlreadyTerminal` when the process has ended, otherwise as `appendEvent` does.
+     * Fails with `ProcessAlreadyTerminal` when the process has ended, with what `judge` refuses it for, otherwise as
+     * `appendEvent` does.
      */
-    readonly signal: (
+    readonly signal: <E = never>(
       id: ProcessId,
-      signal: SignalRequest,
+      signal: SignalRequest<E>,
       authority: Authority
-    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup>
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup | E>
 
     /** Records who started a process first; later calls change nothing. Units: epoch milliseconds, UTC. */
     readonly recordFirstStarted: (
@@ -198,11 +199,13 @@ export interface ProcessPage {
 }
 
 /** A signal to send: its name, what it carries, and the id under which the same sending is recorded once. */
-export interface SignalRequest {
+export interface SignalRequest<E = never> {
   readonly name: string
   readonly payload: unknown
   readonly signalId: string
   readonly wakeTargetScope?: AppendRequest["wakeTargetScope"]
+  /** Refuses a signal that is no replay, inside the transaction. @default none is refused */
+  readonly judge?: (view: View) => E | undefined
 }
 
 /** Builds the registry on a store. */
@@ -246,8 +249,8 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
           const checked = yield* checks.appendRequest(request)
           return yield* known(id, Append.appendPlan(id, checked, authority), Append.appendEvent(id, checked, authority))
         }),
-        signal: Effect.fnUntraced(function* (id, request, presented) {
-          const { name, payload, signalId, wakeTargetScope } = yield* Checks.fieldsOf("request", request)
+        signal: Effect.fnUntraced(function* <E>(id: ProcessId, request: SignalRequest<E>, presented: Authority) {
+          const { name, payload, signalId, wakeTargetScope, judge } = yield* Checks.fieldsOf("request", request)
           yield* Checks.id(id)
           const authority = yield* Checks.authority(presented)
           yield* Checks.text("name", name)
@@ -260,7 +263,11 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
             replayKey: signalReplayKey(id, name, signalId),
             ...(wakeTargetScope === undefined ? {} : { wakeTargetScope })
           })
-          return yield* known(id, Append.appendPlan(id, checked, authority), Execution.signal(id, checked, authority))
+          return yield* known(
+            id,
+            Append.appendPlan(id, checked, authority),
+            Execution.signal(id, checked, authority, judge)
+          )
         }),
         recordFirstStarted: Effect.fnUntraced(function* (id, started) {
           yield* Checks.id(id)

@@ -6,7 +6,9 @@
  * of other processes is in the same commit.
  */
 
+import type { ChartEvent } from "../../../machines/chart/state.ts"
 import type { LeaseLost } from "../../model/errors.ts"
+import { EventNotAccepted, InputInvalid } from "../../model/errors.ts"
 import type { FailureRecord } from "../../model/Failure.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
@@ -16,7 +18,7 @@ import { onLease } from "./authority.ts"
 import * as Changes from "./change.ts"
 import * as Drafts from "./chartDraft.ts"
 import * as Facts from "./chartFacts.ts"
-import type { ChartOf } from "./chartStep.ts"
+import type { Chart, ChartOf } from "./chartStep.ts"
 import * as Waits from "./waits.ts"
 
 /** How far a chart got. `stuck` says why it takes no further event. */
@@ -64,6 +66,29 @@ export const migrate =
     const progress = { row: draft.row(id) as ProcessRow, ...(stuck === undefined ? {} : { stuck }) } // it is there: see above
     const changes = dryRun ? [] : draft.changes()
     return { _tag: "Accepted", answer: progress, changes, writes: dryRun ? [] : draft.writes() }
+  }
+
+/**
+ * Why a chart would not take an event that is sent now, if it would not: judged in the state that it is in once it has taken what
+ * is in the log before. `undefined` where it would.
+ */
+export const whyNotAccepted =
+  (chart: Chart, id: ProcessId, event: ChartEvent) =>
+  (view: View): EventNotAccepted | InputInvalid | undefined => {
+    const row = view.row(id)
+    if (row === undefined) return undefined
+    const draft = Drafts.make(view, (registration) => (registration.id === id ? chart : undefined), [Changes.of(row)])
+    draft.advance(id, { ahead: true, migrates: true })
+    const then = draft.row(id) as ProcessRow // it is there: see above
+    const { chart: state } = then.snapshot.context
+    const { version } = chart.definition
+    if (state !== undefined && state.definition.version !== version) {
+      const problem = `cannot be judged: the process is in version ${state.definition.version} of its machine, and this program has version ${version}`
+      return new InputInvalid({ field: "expect", problem })
+    }
+    if (state !== undefined && state.end === undefined && chart.can(then, state, event)) return undefined
+    const accepts = state === undefined || state.end !== undefined ? [] : chart.accepts(state)
+    return new EventNotAccepted({ processId: id, event: event.type, state: state?.value ?? null, accepts })
   }
 
 /** An action of a chart that was performed, or failed with something that the chart takes as an event. */

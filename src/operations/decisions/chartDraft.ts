@@ -39,9 +39,13 @@ export interface Draft {
   readonly advance: (id: ProcessId, options?: AdvanceOptions) => string | undefined
 }
 
-/** `migrates`: a chart of an earlier version is taken over although it has no event to take. */
+/**
+ * `migrates`: a chart of an earlier version is taken over although it has no event to take. `ahead`: it takes all its events as if
+ * its actions had been performed, to see the state in which it takes the next one; such a draft is not for writing.
+ */
 export interface AdvanceOptions {
   readonly migrates?: boolean
+  readonly ahead?: boolean
 }
 
 /** Makes a draft of what was decided so far. */
@@ -67,14 +71,14 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
     return undefined
   }
 
-  const advance = (id: ProcessId, { migrates = false }: AdvanceOptions = {}): string | undefined => {
+  const advance = (id: ProcessId, { migrates = false, ahead = false }: AdvanceOptions = {}): string | undefined => {
     for (;;) {
       const row = view.row(id)
       const chart = row && chartOf(row.base.registration)
       if (row === undefined || chart === undefined) return undefined
       const { chart: state } = row.snapshot.context
       const isEarlier = state !== undefined && state.definition.version !== chart.definition.version
-      if (!(mayMove(row, view.nowMs) || (migrates && isEarlier && mayMigrate(row)))) return undefined
+      if (!(mayMove(row, view.nowMs, ahead) || (migrates && isEarlier && mayMigrate(row)))) return undefined
       if (state?.end !== undefined) {
         end(row, outputOf(state.end))
         return undefined
@@ -291,12 +295,12 @@ const mayMigrate = ({ snapshot }: ProcessRow): boolean =>
 const leftByParent = "its parent's chart left the state that it belongs to"
 
 /** Whether a chart may take a step now: it begins in time, waits for its actions, and ends under no other worker's lease. */
-const mayMove = (row: ProcessRow, nowMs: number): boolean => {
+const mayMove = (row: ProcessRow, nowMs: number, ahead: boolean): boolean => {
   const { chart, cancelRequest } = row.snapshot.context
   if (lifecycleOf(row.snapshot) !== "running" || cancelRequest !== undefined) return false
   if (chart === undefined) return (row.base.registration.startAtMs ?? 0) <= nowMs
   if (chart.end !== undefined) return chart.actions.length === 0 && liveLease(row, nowMs) === undefined
-  return mayTake(chart)
+  return ahead ? chart.inputs > 0 : mayTake(chart)
 }
 
 const nameOf = (target: Target): string => ("id" in target ? target.id : target.at)

@@ -29,6 +29,10 @@ export interface Chart {
   readonly migrate: (row: ProcessRow, chart: ChartState) => Migrated
   readonly begin: (row: ProcessRow) => Macrostep
   readonly take: (row: ProcessRow, chart: ChartState, event: ChartEvent) => Macrostep
+  /** Whether a state takes an event: some transition is enabled that is not there to forbid it. */
+  readonly can: (row: ProcessRow, chart: ChartState, event: ChartEvent) => boolean
+  /** The declared events that some active state of a state value has a transition for. */
+  readonly accepts: (chart: ChartState) => ReadonlyArray<string>
   /** Whether the chart goes on while an action is performed. */
   readonly isDetached: (action: string) => boolean
   /** The registration of a child. */

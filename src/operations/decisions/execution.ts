@@ -115,11 +115,22 @@ export const appendJournaled =
     return { ...decision, writes: [...decision.writes, ...entries] }
   }
 
-/** Sends a signal from outside. A retry with the same id is a replay; an ended process takes none. */
+/**
+ * Sends a signal from outside. A retry with the same id is a replay; an ended process takes none.
+ *
+ * `judge` may refuse one that is new: it sees the process as the transaction does.
+ */
 export const signal =
-  (target: ProcessId, request: AppendRequest, authority: Parameters<typeof Append.appendEvent>[2]) =>
-  (view: View): Decision<AppendReceipt, AppendRefusal> => {
-    const refused = endedRefusal(view, target, request)
+  <E = never>(
+    target: ProcessId,
+    request: AppendRequest,
+    authority: Parameters<typeof Append.appendEvent>[2],
+    judge?: (view: View) => E | undefined
+  ) =>
+  (view: View): Decision<AppendReceipt, AppendRefusal | E> => {
+    const { replayKey } = request
+    const isReplay = replayKey !== undefined && view.replayed(target, replayKey) !== undefined
+    const refused = endedRefusal(view, target, request) ?? (isReplay ? undefined : judge?.(view))
     return refused === undefined ? Append.appendEvent(target, request, authority)(view) : refuse(refused)
   }
 

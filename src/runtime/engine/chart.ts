@@ -8,12 +8,12 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { AnyStateMachine } from "xstate"
-import { namesOf, structureOf } from "../../../machines/chart/definition.ts"
+import type { AnyMachineSnapshot, AnyStateMachine } from "xstate"
+import { acceptedIn, namesOf, structureOf } from "../../../machines/chart/definition.ts"
 import type { Macrostep, RawEffect } from "../../../machines/chart/macrostep.ts"
 import * as Macrosteps from "../../../machines/chart/macrostep.ts"
 import type { ChartPlace } from "../../../machines/chart/scope.ts"
-import type { ChartEvent, PendingAction } from "../../../machines/chart/state.ts"
+import type { ChartEvent, ChartState, PendingAction } from "../../../machines/chart/state.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import { describe } from "../../model/Failure.ts"
 import { signalNameProblem } from "../../model/ids.ts"
@@ -37,6 +37,14 @@ export interface ChartParts<R> {
   readonly chart: Chart
   readonly performers: Performers<R>
   readonly parts: ReadonlyArray<Runnable<R>>
+  /** A stored state as the program knows it. Throws `InputInvalid` for one that its machine or schemas do not have. */
+  readonly read: (row: ProcessRow, state: ChartState) => ReadState
+}
+
+/** A stored state: XState's snapshot of it, and the output that it ended with. */
+export interface ReadState {
+  readonly snapshot: AnyMachineSnapshot
+  readonly output?: unknown
 }
 
 /** What a chart is made of besides its machine. */
@@ -120,6 +128,9 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
     })
   }
 
+  const viewOf = (row: ProcessRow, state: ChartState): AnyMachineSnapshot =>
+    Macrosteps.view(machine, state, context.decode(state.context), placeOf(row))
+
   const chart: Chart = {
     kind: options.kind,
     definition,
@@ -173,6 +184,8 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
       agreed(event.type, () =>
         encoded(Macrosteps.take(machine, state, context.decode(state.context), decodeEvent(event), placeOf(row)))
       ),
+    can: (row, state, event) => viewOf(row, state).can(decodeEvent(event)),
+    accepts: ({ value }) => acceptedIn(structure, value, [...events.keys()]),
     isDetached: (action) => isDetached(options.actions?.[action]),
     child: (row, src, given, id) => {
       const actor = actors.get(src)
@@ -215,7 +228,11 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
         action === undefined ? [] : [[name, performer(action)] as const]
       )
     ),
-    parts: partsOf(actors)
+    parts: partsOf(actors),
+    read: (row, state) => ({
+      snapshot: viewOf(row, state),
+      ...(state.end?.status === "done" ? { output: output.decode(state.end.output ?? null) } : {})
+    })
   }
 }
 

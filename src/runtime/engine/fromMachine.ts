@@ -14,12 +14,16 @@ import type { Engine } from "./Engine.ts"
 import * as Engines from "./Engine.ts"
 import type { MachineOptions, SchemaFor, SignalOf } from "./MachineOptions.ts"
 import { schemaOf } from "./MachineOptions.ts"
+import type { MachineStartable } from "./MachineView.ts"
+import * as Views from "./MachineView.ts"
 import * as Signals from "./Signal.ts"
 
 /** An engine whose body is a machine. */
 export interface MachineEngine<Machine extends AnyStateMachine, R>
-  extends Engine<InputFrom<Machine>, OutputFrom<Machine>, never, R, SignalOf<Machine>> {
-  readonly machine: Machine
+  extends Engine<InputFrom<Machine>, OutputFrom<Machine>, never, R, SignalOf<Machine>>,
+    MachineStartable<Machine> {
+  readonly disposition: "rerunnable"
+  readonly eventTypes: Engine<InputFrom<Machine>, OutputFrom<Machine>, never, R, SignalOf<Machine>>["eventTypes"]
 }
 
 /**
@@ -53,11 +57,13 @@ export const fromMachine = <Machine extends AnyStateMachine, R = never>(
   })
   return {
     ...engine,
+    disposition: "rerunnable",
     signals: signals as unknown as ReadonlyArray<SignalOf<Machine>>, // made of the same events
     ...(chart.chart.migrates.length === 0 ? {} : { accepts: chart.chart.migrates }),
     chart: chart.chart,
     body: performing(chart.performers),
     parts: chart.parts,
-    machine
+    machine,
+    view: Views.make(chart, signals)
   }
 }
