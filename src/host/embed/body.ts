@@ -143,6 +143,8 @@ export interface BodySurroundings extends Pick<Surroundings, "sessionScope" | "c
   readonly report: (kind: string, detail: unknown) => Promise<void>
   /** The bytes under a reference; `undefined` when there are none. */
   readonly attachment: (ref: string) => Promise<Uint8Array | undefined>
+  /** Keeps bytes that are too large for a value, and answers their reference. Rejects with `InputInvalid` where a host keeps none. */
+  readonly putAttachment: (bytes: Uint8Array) => Promise<string>
   /** Replaces references by the values they name. */
   readonly materialize: (value: unknown) => Promise<unknown>
 }
@@ -235,6 +237,7 @@ const contextOf = (
   release: Reach["release"]
 ): BodyContext => {
   const perform = performer(runtime, branchSignal)
+  const beside: typeof perform = (...asked) => runningStep.exit(() => perform(...asked)) // a step may ask for it too
   const reach: Reach = {
     wait: (effect, options) => perform("ctx.start(…).result", effect, options?.signal),
     act: (effect) => perform("an operation of a handle", effect),
@@ -362,7 +365,8 @@ const contextOf = (
           environment: () => perform("environment", around.environment),
           registerTrigger: (trigger) => perform("registerTrigger", around.registerTrigger(trigger)),
           report: (kind, detail) => perform("report", around.report(kind, detail)),
-          attachment: (ref) => perform("attachment", hostServices.attachments.get(ref)),
+          attachment: (ref) => beside("attachment", hostServices.attachments.get(ref)),
+          putAttachment: (bytes) => beside("putAttachment", hostServices.attachments.put(bytes)),
           materialize: (value) => perform("materialize", hostServices.projections.materialize(value))
         }))
       ),
