@@ -124,24 +124,31 @@ export const programs: FC.Arbitrary<Program> = FC.array(composed, { minLength: 1
 /** Numbers the nodes of a program. */
 export const numbered = (program: Program): Program => {
   let last = 0
-  const number = (node: Program, limited = false): Program => {
+  const number = (node: Program, limited = false, isFinal = false): Program => {
+    // A finaliser cannot be interrupted: a time limit of its own would decide there without a trace in the journal.
+    if (node.is === "limit" && isFinal) return number(node.part, limited, isFinal)
     const at = ++last
     switch (node.is) {
       case "seq":
       case "all":
-        return { ...node, at, parts: node.parts.map((part) => number(part, limited)) }
+        return { ...node, at, parts: node.parts.map((part) => number(part, limited, isFinal)) }
       case "race":
-        return { ...node, at, parts: node.parts.map((part) => number(part, true)) }
+        return { ...node, at, parts: node.parts.map((part) => number(part, true, isFinal)) }
       case "plain":
         return limited ? { is: "chance", at } : { ...node, at }
       case "limit":
-        return { ...node, at, part: number(node.part, true) }
+        return { ...node, at, part: number(node.part, true, isFinal) }
       case "loop":
-        return { ...node, at, part: number(node.part, limited) }
+        return { ...node, at, part: number(node.part, limited, isFinal) }
       case "caught":
-        return { ...node, at, part: number(node.part, limited), otherwise: number(node.otherwise, limited) }
+        return {
+          ...node,
+          at,
+          part: number(node.part, limited, isFinal),
+          otherwise: number(node.otherwise, limited, isFinal)
+        }
       case "finally":
-        return { ...node, at, part: number(node.part, limited), after: number(node.after, limited) }
+        return { ...node, at, part: number(node.part, limited, isFinal), after: number(node.after, limited, true) }
       default:
         return { ...node, at }
     }
