@@ -43,6 +43,13 @@ const examples: Readonly<Record<string, ReadonlyArray<Run>>> = {
     {
       prints: ["lamp for ana", "{ text: 'lamp is reserved' }", "out of stock: unicorn", "cancelled: changed my mind"]
     }
+  ],
+  "10-statechart": [
+    { prints: ["asking the lead about 120", 'it waits in {"waiting":"lead"}'] },
+    { prints: ['it waits in {"waiting":"lead"}'] },
+    { args: ["approve", "bo"], prints: ["approved by bo"] },
+    { prints: ["paid, approved by bo"] },
+    { prints: ["paid, approved by bo"] }
   ]
 }
 

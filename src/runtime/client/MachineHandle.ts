@@ -132,7 +132,7 @@ export const make = <Machine extends AnyStateMachine>(
       if (position === undefined) return Effect.succeed(Option.none())
       const next = ({ sequence, shown }: Position): Effect.Effect<Step<Machine>, ReadError> =>
         Effect.flatMap(after(sequence), ({ row, snapshot }) => {
-          const key = `${snapshot.revision} ${snapshot.status}`
+          const key = `${snapshot.revision} ${snapshot.status} ${snapshot.isAtRest}`
           const then = isOver(row) ? undefined : { sequence: row.sequence, shown: key }
           if (key !== shown) return Effect.succeed(Option.some([snapshot, then] as const))
           return then === undefined ? Effect.succeed(Option.none()) : next(then)

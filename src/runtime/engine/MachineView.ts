@@ -13,6 +13,7 @@ import type {
   StateValueFrom,
   TagsFrom
 } from "xstate"
+import { hasWork } from "../../../machines/chart/state.ts"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import { InputInvalid, ProcessAlreadyTerminal } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
@@ -55,6 +56,8 @@ export interface MachineSnapshot<Machine extends AnyStateMachine> {
   readonly output?: OutputFrom<Machine>
   /** What it failed with, as it is stored, when its status is `error`. */
   readonly error?: unknown
+  /** Whether it has nothing to do: no event to take, and no action to perform. */
+  readonly isAtRest: boolean
   /** The events that it takes: an active state has a transition for each, which a guard may still refuse. */
   readonly accepts: ReadonlyArray<AcceptedEvent<EventTypes<Machine>>>
   readonly matches: (value: StateValueFrom<Machine>) => boolean
@@ -119,6 +122,7 @@ export const make = <Machine extends AnyStateMachine, R>(
       tags: snapshot.tags,
       ...(status === "done" ? { output: answer } : {}),
       ...(status === "error" ? { error: copyOf(state.end?.status === "error" ? state.end.error : output) } : {}),
+      isAtRest: !hasWork(state),
       accepts: taken.map((type) => ({ type, schema: copyOf(declared.get(type)?.type.payloadSchema.schema) })),
       matches: (value: never) => snapshot.matches(value),
       hasTag: (tag: never) => snapshot.hasTag(tag),
