@@ -57,7 +57,7 @@ export const make = (
   Effect.gen(function* () {
     const world = yield* Worlds.make(database)
     const { store, nowMs, time, turns } = world
-    const boot = (own: BootOptions) => world.boot(engines, { ...often, ...options, ...own })
+    const boot = (own: BootOptions) => world.boot(engines, { ...patient, ...options, ...own })
     let life = yield* boot({})
 
     const isDue = Effect.suspend(() => Effect.orDie(store.due({ nowMs: nowMs(), limit: 1 }))).pipe(
@@ -66,14 +66,34 @@ export const make = (
     const settle = Effect.gen(function* () {
       yield* turns(turnsOfWork)
       const untilMs = nowMs() + longestBackOffMs
-      while ((yield* isDue) && time.ring(untilMs)) yield* turns(turnsOfWork)
+      while (life.isAlive() && (yield* isDue) && time.ring(untilMs)) yield* turns(turnsOfWork)
     })
+
+    /** When the store has something to do next. */
+    const nextDueMs = Effect.map(Effect.orDie(store.listNonTerminal), (rows) =>
+      Math.min(...rows.map(({ dueAtMs }) => dueAtMs ?? Number.POSITIVE_INFINITY))
+    )
+
+    /** Loops that look for work would ring millions of times in a month: where nothing is due, time leaps. */
+    const advance = (by: Duration.DurationInput) =>
+      Effect.gen(function* () {
+        const untilMs = nowMs() + Duration.toMillis(by)
+        yield* world.advance(Math.min(untilMs - nowMs(), longestStepMs))
+        for (let stops = 0; nowMs() < untilMs && stops < mostStops; stops++) {
+          const dueMs = yield* nextDueMs
+          const stopMs = Math.min(untilMs, Math.max(dueMs, nowMs() + 1))
+          time.leap(stopMs - nowMs())
+          for (let rings = 0; rings < mostRings && time.ring(nowMs()); rings++) yield* turns(3)
+          yield* settle
+        }
+        if (nowMs() < untilMs) yield* world.advance(untilMs - nowMs())
+      })
     return {
       store,
       nowMs,
       run: (effect) => Effect.suspend(() => life.run(effect)),
       begin: (effect) => Effect.suspend(() => life.begin(effect)),
-      advance: (by) => world.advance(Duration.toMillis(by)),
+      advance,
       settle,
       crash: Effect.suspend(() => life.crash),
       restart: (own = {}) =>
@@ -93,11 +113,18 @@ export const make = (
 
 const inMemory: Database = Effect.map(MemoryStore.make, Worlds.sharing)
 
-/** A host that looks for work often, and knows of deaths, as those of one machine do. */
-const often: BootOptions = {
-  sweepInterval: "30 millis",
-  leaseTtl: "3 seconds",
-  leaseRenewal: "300 millis",
+/** How much of a time is let pass alarm by alarm. */
+const longestStepMs = 100
+
+/** How often time stops on its way, and how many alarms ring at one stop. */
+const mostStops = 1_000
+const mostRings = 100
+
+/** A host that knows of deaths, as those of one machine do, and whose leases outlast the time that leaps. */
+const patient: BootOptions = {
+  sweepInterval: "1 second",
+  leaseTtl: "20 days",
+  leaseRenewal: "1 day",
   isFoundDead: true
 }
 

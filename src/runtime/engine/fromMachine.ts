@@ -20,6 +20,8 @@ import * as Signals from "./Signal.ts"
 export interface MachineEngine<Machine extends AnyStateMachine, R>
   extends Engine<InputFrom<Machine>, OutputFrom<Machine>, never, R, SignalOf<Machine>> {
   readonly machine: Machine
+  /** What it was made with, for tests that put models in the place of what acts. */
+  readonly options: MachineOptions<Machine, R>
 }
 
 /**
@@ -58,6 +60,7 @@ export const fromMachine = <Machine extends AnyStateMachine, R = never>(
     chart: chart.chart,
     body: performing(chart.performers),
     parts: chart.parts,
-    machine
+    machine,
+    options: given
   }
 }
