@@ -51,6 +51,8 @@ export {
   type LawEnvOptions,
   layer as lawEnv
 } from "./Law.ts"
+export * as Machines from "./Machines.ts"
+export * as TestHost from "./TestHost.ts"
 
 /** Every law a store must obey, grouped by what it is about. */
 export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {

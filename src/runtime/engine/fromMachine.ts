@@ -24,6 +24,8 @@ export interface MachineEngine<Machine extends AnyStateMachine, R>
     MachineStartable<Machine> {
   readonly disposition: "rerunnable"
   readonly eventTypes: Engine<InputFrom<Machine>, OutputFrom<Machine>, never, R, SignalOf<Machine>>["eventTypes"]
+  /** What it was made with, for tests that put models in the place of what acts. */
+  readonly options: MachineOptions<Machine, R>
 }
 
 /**
@@ -64,6 +66,7 @@ export const fromMachine = <Machine extends AnyStateMachine, R = never>(
     body: performing(chart.performers),
     parts: chart.parts,
     machine,
-    view: Views.make(chart, signals)
+    view: Views.make(chart, signals),
+    options: given
   }
 }

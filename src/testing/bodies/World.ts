@@ -129,7 +129,8 @@ export const make = <E>(
         })
         const stop = Effect.suspend(() => own(Scope.close(scope, Exit.void)))
         const onOwnCommit = Effect.suspend(() => {
-          onCommit?.(++commits)
+          commits++
+          onCommit?.(commits)
           return commits === lastCommit ? crash : Effect.void
         })
         const before = Effect.suspend(() => (commits + 1 === lostCommit ? crash : Effect.void))

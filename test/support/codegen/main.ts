@@ -7,6 +7,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { cruiseTree } from "../../architecture/layers.ts"
+import { report } from "../../chart/scxml/report.ts"
+import { cases } from "../../chart/scxml/suite.ts"
 import { projectRoot } from "../projectRoot.ts"
 import { apiReport } from "./apiReport.ts"
 import { withGraph } from "./importGraph.ts"
@@ -36,6 +38,7 @@ export const generate = async (root: string): Promise<ReadonlyArray<Generated>> 
   return [
     ...pages,
     ...stale,
+    { path: "docs/scxml.md", text: report(cases()) },
     { path: "docs/api.md", text: apiReport(root) },
     { path: "docs/map.md", text: withGraph(readFileSync(join(root, "docs/map.md"), "utf8"), await cruiseTree(root)) },
     { path: "test/store/schema.sql", text: await schema() }

@@ -1,0 +1,162 @@
+/**
+ * XState's own actor of a machine, one step at a time: it takes each event when the durable process took it, and fires its own
+ * timers. What it does is what the process must have done.
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import type { AnyActorRef, AnyEventObject, AnyStateMachine, StateValue } from "xstate"
+import { createActor } from "xstate"
+import { namesOf } from "../../../machines/chart/definition.ts"
+
+/** An action that XState performed. */
+export interface Act {
+  readonly name: string
+  readonly params: unknown
+  readonly context: unknown
+  readonly event: AnyEventObject
+}
+
+/** What XState's actor is and did. */
+export interface Seen {
+  readonly value: StateValue
+  readonly context: unknown
+  readonly status: string
+  /** What it performed since it was last asked. */
+  readonly acts: ReadonlyArray<Act>
+}
+
+/** An actor under control. Units: milliseconds. Each step throws what the machine throws. */
+export interface Oracle {
+  readonly begin: () => Seen
+  readonly send: (event: AnyEventObject, nowMs: number) => Seen
+  /** Fires the timer that is due first; answers the event, or `undefined` when none is due by then. */
+  readonly fire: (nowMs: number) => AnyEventObject | undefined
+  /** Takes what the machine sent to itself; answers the event, if there is one. */
+  readonly takeOwn: () => AnyEventObject | undefined
+  readonly endChild: (id: string, end: { readonly output: unknown } | { readonly error: unknown }) => void
+  readonly children: () => ReadonlyArray<string>
+  readonly seen: () => Seen
+  /** When its next timer is due. */
+  readonly nextMs: () => number | undefined
+}
+
+interface Alarm {
+  readonly atMs: number
+  readonly ring: () => void
+}
+
+/** Makes the actor of a machine. */
+export const make = (given: AnyStateMachine, input: unknown, startMs: number): Oracle => {
+  let nowMs = startMs
+  let acts: Array<Act> = []
+  const errors: Array<unknown> = []
+  const alarms = new Map<number, Alarm>()
+  let alarmIds = 0
+  const own: Array<AnyEventObject> = []
+  const names = namesOf(given)
+  const machine = given.provide({
+    actions: Object.fromEntries(
+      names.actions.map((name) => [
+        name,
+        ({ context, event }: Pick<Act, "context" | "event">, params: unknown) =>
+          void acts.push({ name, params, context, event })
+      ])
+    ),
+    actors: Object.fromEntries(names.actors.map((name) => [name, waiting])),
+    delays: Object.fromEntries(
+      names.delays.map((word) => [
+        word,
+        Duration.toMillis(Option.getOrElse(Duration.decodeUnknown(word), () => Duration.zero))
+      ])
+    )
+  } as object) // the implementations of a machine of any type
+  const actor = createActor(machine, {
+    input,
+    logger: () => {},
+    clock: {
+      setTimeout: (ring, ms) => {
+        alarms.set(++alarmIds, { atMs: Math.ceil(nowMs + ms), ring })
+        return alarmIds
+      },
+      clearTimeout: (id: number) => void alarms.delete(id)
+    }
+  })
+  actor.subscribe({ error: (error) => errors.push(error) })
+  // An event that it sends to itself waits behind those that came before, as in the log of a process.
+  const system = actor.system as unknown as { _relay: (from: unknown, to: unknown, event: AnyEventObject) => void } // not documented
+  const relay = system._relay
+  let isFiring = false
+  system._relay = (from, to, event) => {
+    if (from === actor && to === actor && !isFiring) own.push(event)
+    else relay(from, to, event)
+  }
+
+  const seen = (): Seen => {
+    if (errors.length > 0) throw errors[0]
+    const { value, context, status } = actor.getSnapshot()
+    const since = acts
+    acts = []
+    return { value, context, status, acts: since }
+  }
+  const first = (): [number, Alarm] | undefined =>
+    [...alarms].reduce<[number, Alarm] | undefined>(
+      (best, entry) => (best === undefined || entry[1].atMs < best[1].atMs ? entry : best),
+      undefined
+    )
+  return {
+    begin: () => {
+      actor.start()
+      return seen()
+    },
+    send: (event, atMs) => {
+      nowMs = atMs
+      actor.send(event)
+      return seen()
+    },
+    fire: (atMs) => {
+      const [id, alarm] = first() ?? []
+      if (id === undefined || alarm === undefined || alarm.atMs > atMs) return undefined
+      nowMs = atMs
+      alarms.delete(id)
+      let fired: AnyEventObject | undefined
+      const before = system._relay
+      system._relay = (from, to, event) => {
+        fired ??= event
+        system._relay = before
+        isFiring = true
+        relay(from, to, event)
+        isFiring = false
+      }
+      alarm.ring()
+      system._relay = before
+      return fired
+    },
+    takeOwn: () => {
+      const event = own.shift()
+      if (event !== undefined) actor.send(event)
+      return event
+    },
+    endChild: (id, end) => {
+      const child = (actor.getSnapshot().children as Readonly<Record<string, AnyActorRef | undefined>>)[id]
+      child?.send({ type: ends, ...end })
+    },
+    children: () => Object.keys(actor.getSnapshot().children),
+    seen,
+    nextMs: () => first()?.[1].atMs
+  }
+}
+
+const ends = "holdfast.ends"
+
+/** An actor that ends when it is asked to, in place of a child process. */
+const waiting = {
+  getInitialSnapshot: () => ({ status: "active", output: undefined, error: undefined }),
+  transition: (snapshot: object, { type, ...end }: AnyEventObject) => {
+    if (type !== ends) return snapshot
+    return "output" in end
+      ? { ...snapshot, status: "done", output: end["output"] }
+      : { ...snapshot, status: "error", error: end["error"] }
+  },
+  getPersistedSnapshot: (snapshot: object) => snapshot,
+  restoreSnapshot: (snapshot: object) => snapshot
+}

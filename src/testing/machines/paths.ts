@@ -1,0 +1,127 @@
+/**
+ * What the graph of a machine says: how to reach each state, and where there is no way on.
+ *
+ * Guards are taken as they may be, so a state counts as reachable that some context lets be reached.
+ */
+import type { AnyStateMachine, AnyStateNode } from "xstate"
+
+/** What the graph of a machine says. States are named by their ids. */
+export interface Paths {
+  /** The shortest series of events to each state that can be reached. */
+  readonly shortest: Readonly<Record<string, ReadonlyArray<string>>>
+  readonly unreachable: ReadonlyArray<string>
+  /** States that are not final, and that nothing leaves: neither an event of theirs or of a state around them, nor time. */
+  readonly stuck: ReadonlyArray<string>
+  /** States from which no final state can be reached, in a machine that has one. */
+  readonly deadEnds: ReadonlyArray<string>
+  /** Events that are declared and no state takes. */
+  readonly unhandled: ReadonlyArray<string>
+  readonly text: string
+}
+
+/** Walks the graph of a machine. `events`: what it declares that may come. */
+export const paths = (machine: AnyStateMachine, events: ReadonlyArray<string> = []): Paths => {
+  const all = nodesOf(machine.root).filter(({ type }) => type !== "history")
+  const shortest = new Map<AnyStateNode, ReadonlyArray<string>>()
+  let edge = entered(machine.root).map((node) => [node, []] as readonly [AnyStateNode, ReadonlyArray<string>])
+  while (edge.length > 0) {
+    const fresh = edge.filter(
+      ([node], index) => !shortest.has(node) && edge.findIndex(([other]) => other === node) === index
+    )
+    for (const [node, path] of fresh) shortest.set(node, path)
+    edge = fresh.flatMap(([node, path]) =>
+      transitionsOf(node).flatMap(({ eventType, target = [] }) =>
+        target.flatMap((next: AnyStateNode) =>
+          reached(next).map((each) => [each, eventType === "" ? path : [...path, eventType]] as const)
+        )
+      )
+    )
+  }
+  const reachable = all.filter((node) => shortest.has(node))
+  const finals = all.filter(({ type, parent }) => type === "final" && parent === machine.root)
+  const stuck = reachable.filter(isStuck)
+  const alive = leadingTo(reachable, finals)
+  const deadEnds = finals.length === 0 ? [] : reachable.filter((node) => isAtomic(node) && !alive.has(node))
+  const handled = new Set(all.flatMap((node) => transitionsOf(node).map(({ eventType }) => eventType)))
+  const data = {
+    shortest: Object.fromEntries([...shortest].map(([{ id }, path]) => [id, path])),
+    unreachable: idsOf(all.filter((node) => !shortest.has(node))),
+    stuck: idsOf(stuck),
+    deadEnds: idsOf(deadEnds),
+    unhandled: events.filter((event) => !handled.has(event) && !handled.has("*"))
+  }
+  return { ...data, text: textOf(data) }
+}
+
+const textOf = (data: Omit<Paths, "text">): string => {
+  const list = (title: string, names: ReadonlyArray<string>) =>
+    names.length === 0 ? [] : [`${title}: ${names.join(", ")}`]
+  return [
+    ...Object.entries(data.shortest).map(
+      ([state, path]) => `${state}: ${path.length === 0 ? "at the beginning" : path.join(", ")}`
+    ),
+    ...list("never reached", data.unreachable),
+    ...list("without a way out", data.stuck),
+    ...list("without a way to the end", data.deadEnds),
+    ...list("events that no state takes", data.unhandled)
+  ].join("\n")
+}
+
+const idsOf = (nodes: ReadonlyArray<AnyStateNode>): ReadonlyArray<string> => nodes.map(({ id }) => id)
+
+const nodesOf = (node: AnyStateNode): ReadonlyArray<AnyStateNode> => [
+  node,
+  ...Object.values(node.states).flatMap((child) => nodesOf(child as AnyStateNode)) // its own states
+]
+
+const isAtomic = ({ states }: AnyStateNode): boolean => Object.keys(states).length === 0
+
+const transitionsOf = (node: AnyStateNode) => [...[...node.transitions.values()].flat(), ...(node.always ?? [])]
+
+const around = (node: AnyStateNode): ReadonlyArray<AnyStateNode> =>
+  node.parent === undefined ? [node] : [node, ...around(node.parent)]
+
+/** What is entered together with a state, from it inwards. */
+const entered = (node: AnyStateNode): ReadonlyArray<AnyStateNode> => {
+  if (node.type === "parallel")
+    return [node, ...Object.values(node.states).flatMap((child) => entered(child as AnyStateNode))] // its own states
+  if (node.type === "compound") return [node, ...node.initial.target.flatMap((child: AnyStateNode) => reached(child))]
+  return node.type === "history" ? entered(node.parent as AnyStateNode) : [node] // it is within one
+}
+
+/** What is entered by a transition to a state: it, what is in it, the states around it, and their other regions. */
+const reached = (node: AnyStateNode): ReadonlyArray<AnyStateNode> => [
+  ...entered(node),
+  ...around(node).flatMap((outer) =>
+    outer.type === "parallel"
+      ? [outer, ...Object.values(outer.states).flatMap((child) => entered(child as AnyStateNode))] // its own states
+      : outer.type === "history"
+        ? []
+        : [outer]
+  )
+]
+
+const isStuck = (node: AnyStateNode): boolean =>
+  isAtomic(node) &&
+  node.type !== "final" &&
+  !around(node).some((outer) =>
+    transitionsOf(outer).some(({ target }) => target !== undefined && !target.includes(node))
+  )
+
+/** The states from which one of some states can be reached. */
+const leadingTo = (
+  nodes: ReadonlyArray<AnyStateNode>,
+  goals: ReadonlyArray<AnyStateNode>
+): ReadonlySet<AnyStateNode> => {
+  const found = new Set<AnyStateNode>(goals)
+  for (let before = -1; before !== found.size; ) {
+    before = found.size
+    for (const node of nodes) {
+      const targets = around(node).flatMap((outer) =>
+        transitionsOf(outer).flatMap(({ target = [] }) => target.flatMap(reached))
+      )
+      if (targets.some((target: AnyStateNode) => found.has(target) && isAtomic(target))) found.add(node)
+    }
+  }
+  return found
+}

@@ -1,0 +1,259 @@
+/**
+ * A script played on a durable process, held step by step against XState's own actor.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { AnyEventObject, AnyStateMachine } from "xstate"
+import type { ChartState, ChartTransition } from "../../../machines/chart/state.ts"
+import { transitioned } from "../../../machines/chart/state.ts"
+import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
+import { Processes } from "../../host/Processes.ts"
+import { signalNameOf } from "../../model/ids.ts"
+import { jsonEquals } from "../../model/json.ts"
+import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { MachineEngine } from "../../runtime/engine/fromMachine.ts"
+import { fromMachine } from "../../runtime/engine/fromMachine.ts"
+import type { MachineOptions } from "../../runtime/engine/MachineOptions.ts"
+import { schemaOf } from "../../runtime/engine/MachineOptions.ts"
+import type { ProcessRow } from "../../store/Decision.ts"
+import * as TestHost from "../TestHost.ts"
+import type { ActionModel, Models } from "./models.ts"
+import * as Oracle from "./oracle.ts"
+import type { Script } from "./script.ts"
+
+/** What a process did that it must not: one sentence. */
+export class Broken extends Error {}
+
+const id = "checked"
+
+/** Plays a script. Throws `Broken`. */
+export const play = <Machine extends AnyStateMachine, R, World>(
+  given: MachineEngine<Machine, R>,
+  models: Models<World>,
+  script: Script
+): Effect.Effect<void> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      let failures = 0
+      let hasFailed = false
+      let world = models.world
+      const recorded = new Set<string>()
+      const options = given.options as MachineOptions<AnyStateMachine, never> // its machine is any, and models require nothing
+      const acting =
+        (name: string, own: ActionModel<World> | undefined) => (seen: object, params: unknown, work: object) =>
+          Effect.suspend(() => {
+            const { idempotencyKey } = work as { readonly idempotencyKey: string } // what an action works with
+            if (recorded.has(idempotencyKey)) {
+              return Effect.die(
+                new Broken(`the action \`${name}\` (${idempotencyKey}) ran again after it was recorded`)
+              )
+            }
+            if (failures > 0) {
+              failures--
+              hasFailed = true
+              return Effect.fail(new Error("the script lets it fail"))
+            }
+            if (own !== undefined) world = own(world as World, { ...seen, params, idempotencyKey } as never) // what a model is given
+            return Effect.void
+          })
+      const engine = fromMachine(
+        given.machine as AnyStateMachine,
+        {
+          ...options,
+          actions: Object.fromEntries(
+            Object.entries(options.actions ?? {}).map(([name, action]) => {
+              const run = acting(name, models.actions?.[name])
+              return [name, typeof action === "object" ? { ...action, run } : run]
+            })
+          ),
+          actors: Object.fromEntries(
+            Object.keys(options.actors ?? {}).map((name) => [
+              name,
+              (input: unknown) => Effect.try(() => models.actors?.[name]?.(input) ?? null)
+            ])
+          )
+        } as never
+      ) // the same options, with models
+      const host = yield* TestHost.make([engine])
+      const judge = judging(given.machine, options, models, script.input, host)
+
+      const look = Effect.gen(function* () {
+        const log = yield* host.log(id)
+        for (const { eventType, payload } of log) {
+          if (eventType !== "machine.acted") continue
+          const { revision, index } = payload as { readonly revision: number; readonly index: number } // written by the library
+          recorded.add(`${id}:${revision}:${index}`)
+        }
+        const row = yield* host.row(id)
+        if (row === undefined) return
+        const state = lifecycleOf(row.snapshot)
+        if (state === "failed" && !hasFailed) {
+          const { output } = row.snapshot.context
+          throw new Broken(
+            `the process failed: ${output?._tag === "Failure" ? output.message : JSON.stringify(output)}`
+          )
+        }
+        if (row.backOff !== undefined) throw new Broken(row.backOff.problem)
+        yield* judge(log, row, world)
+      })
+
+      const start = Effect.flatMap(
+        Processes,
+        (processes) => processes.start(engine, { id, payload: script.input as never }) // as its schema has it
+      )
+      const ensureAlive = Effect.suspend(() => (host.isAlive() ? Effect.void : host.restart()))
+      yield* Effect.orDie(host.run(start))
+      yield* host.settle
+      yield* look
+      let sent = 0
+      for (const step of script.steps) {
+        switch (step.do) {
+          case "send": {
+            yield* ensureAlive
+            const { type, ...fields } = step.event
+            const signal = (engine.signals ?? []).find(({ signal }) => signal === type)
+            const key = String(++sent)
+            yield* host.begin(
+              Effect.flatMap(
+                Processes,
+                (processes) => processes.handle(engine, id).signal(signal as never, fields as never, { id: key }) // one of its own
+              )
+            )
+            if (step.burst) continue
+            break
+          }
+          case "advance":
+            yield* ensureAlive
+            yield* host.advance(step.ms)
+            break
+          case "crash":
+            yield* host.restart()
+            break
+          case "doom":
+            yield* host.restart(step.lost ? { lostCommit: step.commit } : { lastCommit: step.commit })
+            break
+          case "second":
+            yield* host.beside()
+            break
+          case "fail":
+            failures++
+            break
+        }
+        yield* host.settle
+        yield* look
+      }
+      yield* host.restart()
+      yield* host.settle
+      yield* look
+    })
+  )
+
+/** Holds the log against XState, as far as it has come. */
+const judging = <World>(
+  machine: AnyStateMachine,
+  options: MachineOptions<AnyStateMachine, never>,
+  models: Models<World>,
+  input: unknown,
+  host: TestHost.TestHost
+) => {
+  let oracle: Oracle.Oracle | undefined
+  let chart: ChartState | undefined
+  let expected = models.world
+  let seen = 0
+  const acts = new Map<string, Oracle.Act>()
+  const encode = options.context === undefined ? json : Schema.encodeUnknownSync(schemaOf(options.context))
+
+  return (log: ReadonlyArray<ProcessEvent>, row: ProcessRow, world: World | undefined) =>
+    Effect.gen(function* () {
+      for (const event of log.slice(seen)) {
+        if (event.eventType === "machine.acted") {
+          const { revision, index, failure } = event.payload as { revision: number; index: number; failure?: unknown } // as above
+          const act = acts.get(`${revision}:${index}`)
+          if (act === undefined)
+            throw new Broken(`an action of revision ${revision} is recorded twice, or XState has none`)
+          acts.delete(`${revision}:${index}`)
+          const model = models.actions?.[act.name]
+          if (failure === undefined && model !== undefined) {
+            expected = model(expected as World, { ...act, idempotencyKey: `${id}:${revision}:${index}` }) // a world of the models
+          }
+        }
+        if (event.eventType !== "machine.transitioned") continue
+        const step = event.payload as ChartTransition // written by the library
+        const at = `on \`${step.event.type}\` in ${JSON.stringify(step.from ?? "the beginning")}`
+        const took = log.find(({ sequence }) => sequence === step.took)
+        const before = chart
+        chart = transitioned(chart, step)
+        oracle ??= Oracle.make(machine, input, event.occurredAtMs)
+        const now = took === undefined ? oracle.begin() : yield* taken(oracle, took, event.occurredAtMs, before, host)
+        const isEnded = now.status !== "active"
+        same(at, "state", now.value, step.to)
+        same(at, "context", encode(now.context), chart.context)
+        same(at, "end", isEnded, step.end !== undefined)
+        const asked = step.effects.flatMap((effect, index) => (effect.do === "act" ? [{ ...effect, index }] : []))
+        same(
+          at,
+          "actions",
+          now.acts.map(({ name, params }) => ({ name, params: json(params) })),
+          asked.map(({ name, params = null }) => ({ name, params }))
+        )
+        now.acts.forEach((act, nth) => acts.set(`${step.revision}:${asked[nth]?.index}`, act))
+        for (const [name, holds] of Object.entries(models.invariants ?? {})) {
+          if (!holds({ value: now.value, context: now.context })) {
+            throw new Broken(`the invariant "${name}" does not hold in ${JSON.stringify(now.value)} ${at}`)
+          }
+        }
+      }
+      seen = log.length
+      const { chart: stored } = row.snapshot.context
+      same("at rest", "stored state", stored?.value ?? null, chart?.value ?? null)
+      if (stored === undefined || stored.actions.length > 0 || lifecycleOf(row.snapshot) !== "running") return
+      same("at rest", "world", expected ?? null, world ?? null)
+      const due = oracle?.nextMs()
+      if (host.isAlive() && due !== undefined && due < host.nowMs())
+        throw new Broken(`a timer that was due at ${due} did not fire by ${host.nowMs()}`)
+    })
+}
+
+/** Lets XState take what the process took. */
+const taken = (
+  oracle: Oracle.Oracle,
+  { eventType, payload }: ProcessEvent,
+  atMs: number,
+  chart: ChartState | undefined,
+  host: TestHost.TestHost
+) =>
+  Effect.gen(function* () {
+    const name = signalNameOf(eventType)
+    if (name !== undefined) return oracle.send({ ...(payload as object), type: name }, atMs) // an object: see `Signal`
+    if (eventType === "process.child_ended") {
+      const { child_id: childId } = payload as { readonly child_id: string } // written by the library
+      const [actor] = Object.entries(chart?.children ?? {}).find(([, child]) => child.process === childId) ?? []
+      const output = (yield* host.row(childId))?.snapshot.context.output
+      if (actor === undefined) return oracle.seen()
+      if (!oracle.children().includes(actor)) throw new Broken(`the actor \`${actor}\` ended, and XState has none`)
+      oracle.endChild(actor, output?._tag === "Success" ? { output: output.value } : { error: output })
+      return oracle.seen()
+    }
+    const { event, timer } = payload as { readonly event: AnyEventObject; readonly timer?: string } // as above
+    if (event.type.startsWith("error.action.")) return oracle.send(event, atMs)
+    const own = timer === undefined ? oracle.takeOwn() : oracle.fire(atMs)
+    if (own === undefined)
+      throw new Broken(`the process took \`${event.type}\`, which XState does not have at this time`)
+    same("by itself", "event", own.type, event.type)
+    return oracle.seen()
+  })
+
+const same = (at: string, what: string, xstate: unknown, process: unknown): void => {
+  if (jsonEquals(json(xstate), json(process))) return
+  throw new Broken(
+    `another ${what} ${at}: XState has ${JSON.stringify(xstate)}, the process ${JSON.stringify(process)}`
+  )
+}
+
+const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null, asStored))
+
+/** An actor in a context is stored by its id. */
+const asStored = (_key: string, value: unknown): unknown =>
+  typeof value === "object" && value !== null && "sessionId" in value && "getSnapshot" in value && "id" in value
+    ? { xstate$$type: 1, id: value.id }
+    : value

@@ -1,0 +1,191 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { assign, raise, sendTo, setup } from "xstate"
+import { fromDurable } from "../../src/runtime/engine/durable.ts"
+import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
+import * as Machines from "../../src/testing/Machines.ts"
+import { samples } from "../support/samples.ts"
+
+const none = Schema.Struct({})
+const Counted = Schema.Struct({ n: Schema.Int })
+
+/** Everything at once: delays, an actor, actions with params, a history state, regions, own events. */
+const busy = setup({
+  types: {
+    context: {} as { readonly n: number },
+    events: {} as { readonly type: "add"; readonly by: number } | { readonly type: "go" | "back" | "own" | "late" },
+    input: {} as { readonly n: number }
+  },
+  actors: { charge: fromDurable<{ readonly n: number }, number>() },
+  actions: { tell: (_, _params: { readonly n: number }) => {}, note: () => {} }
+}).createMachine({
+  id: "busy",
+  context: ({ input }) => ({ n: input.n }),
+  type: "parallel",
+  states: {
+    work: {
+      initial: "idle",
+      states: {
+        idle: { on: { go: "paying" }, after: { "2 hours": { target: "paying", actions: "note" } } },
+        paying: {
+          entry: { type: "tell", params: ({ context }) => ({ n: context.n }) },
+          invoke: {
+            src: "charge",
+            id: "charge",
+            input: ({ context }) => ({ n: context.n }),
+            onDone: { target: "rest", actions: assign({ n: ({ context, event }) => context.n + event.output }) },
+            onError: { target: "idle", actions: "note" }
+          },
+          on: { back: "idle" }
+        },
+        rest: {
+          entry: [sendTo(({ self }) => self, { type: "own" }), raise({ type: "late" }, { delay: 500, id: "late" })],
+          on: { own: { actions: "note" }, go: "idle" }
+        }
+      }
+    },
+    count: {
+      initial: "low",
+      states: {
+        low: { always: { guard: ({ context }) => context.n > 20, target: "high" } },
+        high: { entry: "note", on: { late: "low" }, exit: assign({ n: 0 }) }
+      },
+      on: {
+        add: {
+          actions: [
+            assign({ n: ({ context, event }) => context.n + event.by }),
+            { type: "tell", params: ({ event }) => ({ n: event.by }) }
+          ]
+        }
+      }
+    }
+  }
+})
+
+const Busy = fromMachine(busy, {
+  version: "1",
+  input: Schema.Struct({ n: Schema.Int.pipe(Schema.between(0, 5)) }),
+  context: Counted,
+  events: { add: Schema.Struct({ by: Schema.Int.pipe(Schema.between(0, 9)) }), go: none, back: none },
+  actions: {
+    tell: { run: () => Effect.void, retry: Schedule.recurs(1) },
+    note: () => Effect.void
+  },
+  actors: { charge: ({ n }) => Effect.succeed(n) }
+})
+
+/** A machine with one action, which `run` performs. */
+const letter = setup({
+  types: { context: {} as object, events: {} as { readonly type: "write" } },
+  actions: { mail: () => {} }
+}).createMachine({
+  id: "letter",
+  context: {},
+  initial: "open",
+  states: { open: { on: { write: { actions: "mail" } } } }
+})
+
+const Letter = fromMachine(letter, {
+  version: "1",
+  input: Schema.Unknown,
+  events: { write: none },
+  actions: { mail: () => Effect.void }
+})
+
+const runs = samples(20, 2_000)
+
+describe("a check of a machine", () => {
+  it(`finds nothing in a machine with everything, in ${runs} histories`, () =>
+    Effect.runPromise(
+      Machines.check(Busy, {
+        runs,
+        actors: {
+          charge: (input) => {
+            const { n } = input as { readonly n: number } // what the machine gives it
+            if (n % 3 === 2) throw new Error("refused")
+            return 1
+          }
+        },
+        invariants: { "n is never negative": ({ context }) => (context as { readonly n: number }).n >= 0 }
+      })
+    ))
+
+  it("finds an action that is not idempotent: its host dies between what it does and its record", async () => {
+    const once = await Effect.runPromise(
+      Effect.flip(
+        Machines.check(Letter, {
+          runs: 1_000,
+          seed: 7,
+          input: FastCheck.constant(null),
+          world: 0,
+          actions: { mail: (sent: number) => sent + 1 }
+        })
+      )
+    )
+    assert.include(once.message, "another world")
+    assert.include(once.message, '"doom"')
+  })
+
+  it("finds nothing where the same action has a key of its own", () =>
+    Effect.runPromise(
+      Machines.check(Letter, {
+        runs,
+        input: FastCheck.constant(null),
+        world: [] as ReadonlyArray<string>,
+        actions: { mail: (sent: ReadonlyArray<string>, { idempotencyKey }) => [...new Set([...sent, idempotencyKey])] }
+      })
+    ))
+
+  it("finds an impure guard", async () => {
+    let asked = 0
+    const moody = setup({ guards: { mood: () => ++asked % 3 === 0 } }).createMachine({
+      id: "moody",
+      context: {},
+      initial: "low",
+      states: { low: { on: { ask: { guard: "mood", target: "high" } } }, high: { on: { ask: "low" } } }
+    })
+    const Moody = fromMachine(moody, { version: "1", input: Schema.Unknown, events: { ask: none } })
+    const found = await Effect.runPromise(
+      Effect.flip(Machines.check(Moody, { runs: 1_000, seed: 7, input: FastCheck.constant(null) }))
+    )
+    assert.match(found.message, /impure|another/)
+  })
+
+  it("plays the history again that it found", async () => {
+    const steps = [
+      { do: "doom", commit: 4, lost: true },
+      { do: "send", event: { type: "write" }, burst: false }
+    ] as const
+    const models = { world: 0, actions: { mail: (sent: number) => sent + 1 } }
+    const again = await Effect.runPromise(Effect.flip(Machines.replay(Letter, { input: null, steps }, models)))
+    assert.include(again.message, "another world")
+  })
+})
+
+describe("the paths of a machine", () => {
+  it("name the shortest way to each state, states without a way out, and events that no state takes", () => {
+    const trap = setup({ types: { events: {} as { readonly type: "go" | "fall" | "end" } } }).createMachine({
+      id: "trap",
+      initial: "a",
+      states: {
+        a: { on: { go: "b", fall: "hole" } },
+        b: { on: { end: "done" } },
+        hole: {},
+        island: { on: { go: "a" } },
+        done: { type: "final" }
+      }
+    })
+    const { text, ...found } = Machines.paths(trap, ["go", "fall", "end", "cry"])
+    assert.deepStrictEqual(found, {
+      shortest: { trap: [], "trap.a": [], "trap.b": ["go"], "trap.hole": ["fall"], "trap.done": ["go", "end"] },
+      unreachable: ["trap.island"],
+      stuck: ["trap.hole"],
+      deadEnds: ["trap.hole"],
+      unhandled: ["cry"]
+    })
+    assert.include(text, "without a way out: trap.hole")
+  })
+})
