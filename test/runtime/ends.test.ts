@@ -73,6 +73,23 @@ const rest = async (): Promise<void> => {
 }
 
 describe("the ends of a body's operations", () => {
+  it("find the body busy from the moment an end is handed over, however long it takes to take that up", async () => {
+    const { ends } = made()
+    ends.begin([])
+    const taken = Effect.runFork(
+      during(
+        ends,
+        "a",
+        ends.next("child c", () => Effect.never)
+      )
+    )
+    await rest()
+    assert.strictEqual(ends.idleSinceMs(), 5)
+    ends.arrive(childEnded("c", 1))
+    assert.deepStrictEqual([ends.idleSinceMs(), ends.pause(), ends.awaited().children], [undefined, false, []])
+    await Effect.runPromise(Fiber.interrupt(taken))
+  })
+
   it("are handed over by their place, whenever they arrive", async () => {
     const { ends, learned, waits } = made()
     ends.begin([recorded("d", 4, 1), recorded("b", 2, 2), recorded("a", 2, 1), recorded("c", 3)])

@@ -124,10 +124,7 @@ export const make = ({ nowMs, slot, onCancel, later }: EndsOptions): Ends => {
   }
 
   const look = (): void => {
-    if (hasPutOff()) {
-      setImmediate(look)
-      return
-    }
+    if (hasPutOff()) return void setImmediate(look)
     isLooking = false
     atRest = true
     handOver()
@@ -196,11 +193,13 @@ export const make = ({ nowMs, slot, onCancel, later }: EndsOptions): Ends => {
     })
   }
 
+  /** From here on the body is not idle: what it waited for is no longer among what it would leave memory for. */
   const hand = (waiter: Waiter, end: End): void => {
     const source = waiters.get(waiter)
     if (source !== undefined) remove(waiter, source)
     waiter.isHanded = true
     handed++
+    idleSinceMs = undefined
     waiter.resume(end)
   }
 

@@ -3,6 +3,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { OperationError } from "../../model/failures.ts"
 import type { ExecutionContext } from "../../runtime/body/ExecutionContext.ts"
 import * as Engine from "../../runtime/engine/Engine.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
@@ -68,7 +69,11 @@ const run = (node: Program, ctx: ExecutionContext, ran: Ran): Running => {
     case "event":
       return ctx.appendEvent(Noted, node.at, { name })
     case "inside": {
-      const asked = { sleep: ctx.sleep(5), wait: ctx.awaitSignal(signals[0]), step: ctx.step("inner", Effect.void) }
+      const asked: Readonly<Record<typeof node.asks, Effect.Effect<unknown, OperationError>>> = {
+        sleep: ctx.sleep(5),
+        wait: ctx.awaitSignal(signals[0]),
+        step: ctx.step("inner", Effect.void)
+      }
       return ctx.step(name, Effect.asVoid(asked[node.asks]))
     }
     case "plain":
