@@ -32,6 +32,8 @@ export interface RowFacts {
   readonly engine: "present" | "missing"
   /** Whether its registered start time is still to come. */
   readonly early?: boolean
+  /** Whether the chart that is its body has anything to do; absent where its body is code, or has not begun. */
+  readonly chart?: "busy" | "at_rest"
 }
 
 /**
@@ -57,7 +59,15 @@ export type Verdict =
   | { readonly _tag: "Leave"; readonly why: LeaveReason }
 
 /** Why a row is left as it is. */
-export type LeaveReason = "settled" | "externally_owned" | "busy" | "outcome_unknown" | "no_engine" | "not_yet"
+export type LeaveReason =
+  | "settled"
+  | "externally_owned"
+  | "busy"
+  | "outcome_unknown"
+  | "no_engine"
+  | "not_yet"
+  /** Its chart waits for an event. */
+  | "at_rest"
 
 /**
  * Decides one row.
@@ -139,6 +149,7 @@ const toRun = (row: RowFacts): Verdict => {
   if (row.cancelRequested && willNotRun) return { _tag: "Cancel", why: "cancel_requested" }
   if (isExhausted) return { _tag: "Exhausted", why: "attempts_exhausted" }
   if (row.early === true && !row.started) return leave("not_yet")
+  if (row.chart === "at_rest" && !row.cancelRequested) return leave("at_rest")
   return row.engine === "missing" ? leave("no_engine") : { _tag: "Run", why: runs[row.lease] }
 }
 

@@ -14,13 +14,12 @@ import type {
   AnyStateMachine,
   EventFromLogic,
   InputFrom,
-  MetaObject,
   ParameterizedObject,
   SnapshotFrom,
-  StateMachine,
   StateValue
 } from "xstate"
 import { createActor, createMachine } from "xstate"
+import type { ActionOf } from "./types.ts"
 
 /** A request of a machine to its runtime, as plain data: what to do, and with which parameters. */
 export interface Command<Type extends string = string, Params = unknown> {
@@ -39,26 +38,6 @@ export interface Persisted<Context> {
   readonly value: StateValue
   readonly context: Context
 }
-
-type ActionOf<Machine> =
-  Machine extends StateMachine<
-    infer _Context,
-    infer _Event,
-    infer _Children,
-    infer _Actor,
-    infer Action,
-    infer _Guard,
-    infer _Delay,
-    infer _Value,
-    infer _Tag,
-    infer _Input,
-    infer _Output,
-    infer _Emitted,
-    infer _Meta extends MetaObject,
-    infer _Schema
-  >
-    ? Action
-    : never
 
 /** The closed union of the commands a machine declares, so that an interpreter which forgets one does not compile. */
 export type CommandFrom<Machine extends AnyStateMachine> =

@@ -57,6 +57,17 @@ export const Reason = Schema.Union(
     ...wait,
     dueAtMs: renamed("due_at_ms", Schema.Int)
   }),
+  Schema.Struct({
+    _tag: tagged("reason", "chart_waits", "ChartWaits"),
+    /** The state of its machine. */
+    state: Schema.Unknown,
+    sinceMs: renamed("since_ms", Schema.Int),
+    /** The signals that its processes take; which of them this state takes, the machine knows. */
+    signals: Schema.Array(Schema.String),
+    /** Its next timer. */
+    timer: optional(Schema.Struct({ id: Schema.String, atMs: renamed("at_ms", Schema.Int) })),
+    children: Schema.Array(ProcessId)
+  }),
   Schema.Struct({ _tag: tagged("reason", "externally_owned", "ExternallyOwned") }),
   Schema.Struct({
     _tag: tagged("reason", "outcome_unknown", "OutcomeUnknown"),
@@ -136,7 +147,8 @@ const Leave: Schema.Schema<LeaveReason> = Schema.Literal(
   "busy",
   "outcome_unknown",
   "no_engine",
-  "not_yet"
+  "not_yet",
+  "at_rest"
 )
 
 /** What a sweep would do with the row. */

@@ -10,6 +10,8 @@ import { sameIncarnation } from "../../machines/recovery.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import { problemOf } from "../model/AwaitOutput.ts"
 import type { WaitState } from "../model/facts.ts"
+import type { ProcessId } from "../model/ids.ts"
+import { signalNameOf } from "../model/ids.ts"
 import type { Progress } from "../model/JournalEntry.ts"
 import type { LeaseOwner, LeaseSlot } from "../model/Lease.ts"
 import { engineOf } from "../model/Registration.ts"
@@ -70,6 +72,8 @@ export const reasonOf = (facts: Facts): Reason => {
       return { _tag: "AttemptsExhausted", attempts: context.attempts, most: registration.maxAttempts ?? 0 }
     case "no_engine":
       return { _tag: "NoEngine", ...engineOf(registration) }
+    case "at_rest":
+      return chartWaits(row)
     case "not_yet":
     case "runnable":
       return whenFree(facts)
@@ -108,6 +112,19 @@ const whenFree = ({ row, nowMs, slots }: Facts): Reason => {
 /** Two things make a row due later: that beginning it failed, and that it was registered so. */
 const later = ({ backOff }: ProcessRow, dueAtMs: number): Reason =>
   backOff === undefined ? { _tag: "BeginsLater", atMs: dueAtMs } : { _tag: "BackingOff", ...backOff }
+
+const chartWaits = ({ base, snapshot: { context } }: ProcessRow): Reason => {
+  const { value, timers, children } = context.chart as NonNullable<typeof context.chart> // it rests, so there is one
+  const [timer] = [...timers].sort((one, other) => one.at - other.at)
+  return {
+    _tag: "ChartWaits",
+    state: value,
+    sinceMs: context.updatedAtMs,
+    signals: base.registration.eventTypes.flatMap(({ name }) => signalNameOf(name) ?? []),
+    ...(timer === undefined ? {} : { timer: { id: timer.id, atMs: timer.at } }),
+    children: Object.values(children).map(({ process }) => process as ProcessId) // written from a child's id
+  }
+}
 
 type Held = NonNullable<LeaseSlot["held"]>
 

@@ -93,6 +93,17 @@ const children = ({ runningChildren }: About): ReadonlyArray<Move> => {
   ]
 }
 
+/** A state as people write it: `paying`, `open.waiting`, both of a parallel one. */
+export const stateText = (value: unknown): string =>
+  typeof value === "string"
+    ? value
+    : Object.entries(value as Readonly<Record<string, unknown>>) // a state value is text or a record of them
+        .map(([key, inner]) => {
+          const within = stateText(inner)
+          return within === "" ? key : `${key}.${within}`
+        })
+        .join(" and ")
+
 const byReason: ByReason = {
   Ended: ({ state, problem }) =>
     explained(
@@ -151,6 +162,22 @@ const byReason: ByReason = {
     explained(
       `It sleeps until ${moment(dueAtMs)}.`,
       move("timer", `Its timer fires ${away(dueAtMs, about.nowMs)}, where a host is running.`),
+      cancel(about)
+    ),
+  ChartWaits: ({ state, sinceMs, signals, timer, children: started }, about) =>
+    explained(
+      `Its machine has been in state ${stateText(state)} since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)}) and waits for an event.`,
+      ...signals.map((name) =>
+        move(
+          "signal_sender",
+          `A sender sends it the event ${name}, if this state takes that.`,
+          `holdfast signal ${quoted(about.id)} ${quoted(name)} --payload '{}'`
+        )
+      ),
+      ...(timer === undefined
+        ? []
+        : [move("timer", `Its timer ${timer.id} fires ${away(timer.atMs, about.nowMs)}, where a host is running.`)]),
+      ...started.map((child) => move("child", `Its child ${child} ends.`, `holdfast explain ${quoted(child)}`)),
       cancel(about)
     ),
   ExternallyOwned: (_reason, about) =>

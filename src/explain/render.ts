@@ -16,7 +16,7 @@ import type {
   Verdict,
   WakeFacts
 } from "./Explanation.ts"
-import { ago, away, duration, engineName, holderName, moment } from "./remedies.ts"
+import { ago, away, duration, engineName, holderName, moment, stateText } from "./remedies.ts"
 
 /** One line: its role, which sets its indent, and its text. `command` is to be copied as it is. */
 export interface Line {
@@ -73,6 +73,8 @@ export const brief = (reason: Reason, nowMs: number): string => {
       return `waits for signal ${reason.name}`
     case "WaitingForTimer":
       return `sleeps, wakes ${away(reason.dueAtMs, nowMs)}`
+    case "ChartWaits":
+      return `waits in ${stateText(reason.state)}`
     case "ExternallyOwned":
       return "run by an external system"
     case "OutcomeUnknown":
@@ -140,7 +142,8 @@ const leaveTexts = {
   busy: "a live host holds it",
   outcome_unknown: "its outcome is unknown",
   no_engine: "no engine on this host",
-  not_yet: "its start time is still to come"
+  not_yet: "its start time is still to come",
+  at_rest: "its machine waits for an event"
 } as const
 
 const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [

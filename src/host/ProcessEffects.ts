@@ -22,6 +22,7 @@ import type { ProcessEffect } from "../model/ProcessEffect.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import * as Registrations from "../model/Registration.ts"
+import { Limits } from "../operations/checks.ts"
 import type { AppendRefusal } from "../operations/decisions/append.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { Lookup } from "../operations/existing.ts"
@@ -118,7 +119,7 @@ const started = ({ registration, grant, executionContext }: Of<"Start">) =>
       cause === undefined || registration.provenance.causedBy !== undefined
         ? registration.provenance
         : { ...registration.provenance, causedBy: causalRefOf(cause) }
-    const registered = yield* Registrations.prepare({ ...registration, provenance })
+    const registered = yield* Registrations.prepare({ ...registration, provenance }, yield* Limits)
     yield* worker.start(registered, Authority.host)
     if (grant !== undefined) {
       yield* Effect.flatMap(HandleGrants, (grants) =>

@@ -136,13 +136,18 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
       const registry = yield* ProcessRegistry
       const awaiter = yield* Awaiter
       const store = yield* ProcessStore
+      const limits = yield* Checks.Limits
       const { capture } = yield* HostEnvironment
+      /** What callers hand over is taken under the limits of this host. */
+      const limited = <A, E>(taking: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+        Effect.provideService(taking, Checks.Limits, limits)
 
       const actions: MachineHandles.MachineActions = {
         awaitOutput: awaiter.awaitProcess,
         cancel: (id: ProcessId, reason) => registry.requestProcessCancel(id, reason, Authority.host),
         abandon: (id, reason) =>
           requestAbandon(registry, id, { requestedBy: "host", authority: Authority.host, reason }),
+        limited,
         signal: (id, signal) => registry.signal(id, signal, Authority.host),
         status: (id) => readProcess(registry, id),
         awaiter,
@@ -152,8 +157,12 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
         isMachine(startable) ? MachineHandles.make(startable, id, actions) : ProcessHandle.make(startable, id, actions)
       const start = (startable: AnyStartable, options: StartOptions<unknown>) =>
         Arguments.refusing(() =>
-          Effect.flatMap(registrationOf(Startables.startable(startable), specOf(options), capture), (registered) =>
-            Effect.map(worker.start(registered, Authority.host), () => handleOf(startable, registered.registration.id))
+          Effect.flatMap(
+            limited(registrationOf(Startables.startable(startable), specOf(options), capture)),
+            (registered) =>
+              Effect.map(worker.start(registered, Authority.host), () =>
+                handleOf(startable, registered.registration.id)
+              )
           )
         )
       const handle = (startable: AnyStartable, id: string) =>

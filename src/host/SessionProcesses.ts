@@ -28,6 +28,7 @@ import { registrationOf } from "../model/StartRequest.ts"
 import type { ToolOutput } from "../model/ToolOutput.ts"
 import { fromAwaitOutput, runtimeFailure } from "../model/ToolOutput.ts"
 import { Activations } from "../operations/Activations.ts"
+import { Limits } from "../operations/checks.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
 import { Environments } from "../operations/Environments.ts"
@@ -147,6 +148,7 @@ export const layer: Layer.Layer<
     const registry = yield* ProcessRegistry
     const grants = yield* HandleGrants
     const { triggers, cancels } = yield* hostServices
+    const limits = yield* Limits
     const handles = handlesOf(registry, grants, yield* Awaiter, cancels)
 
     /** Registers first, then grants, then runs: what a crash leaves undone in between, the same start again repairs. */
@@ -158,7 +160,7 @@ export const layer: Layer.Layer<
       Effect.gen(function* () {
         if (registration.envRef !== undefined) yield* environments.load(registration.envRef)
         const identity = yield* engines.admit(registration)
-        const registered = yield* Registrations.prepare({ ...registration, identity })
+        const registered = yield* Registrations.prepare({ ...registration, identity }, limits)
         yield* activations.start(registered, authority)
         if (grant !== undefined) yield* grants.grantHandle(grant.scope, registration.id, grant.descriptor)
         yield* worker.recover(registration.id, [])

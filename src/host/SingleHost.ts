@@ -12,6 +12,7 @@ import * as Executions from "../operations/BodyWrites.ts"
 import type { ChangeFeed } from "../operations/ChangeFeed.ts"
 import * as Changes from "../operations/ChangeFeed.ts"
 import * as Charts from "../operations/Charts.ts"
+import { Limits } from "../operations/checks.ts"
 import * as Environments from "../operations/Environments.ts"
 import type { HandleGrants } from "../operations/HandleGrants.ts"
 import * as Grants from "../operations/HandleGrants.ts"
@@ -86,6 +87,13 @@ export interface HostOptions<
   readonly sessions?: SessionRunner<S>
   /** What engines and tool calls take along that are started here. @default no options, no policy */
   readonly environment?: EnvironmentSpec
+  /**
+   * What becomes of half a surrogate pair in a value that is kept, as text has it that was cut in the middle of a character: a
+   * typed refusal that names its place, or U+FFFD in its place.
+   *
+   * @default "refuse"
+   */
+  readonly halfSurrogates?: "refuse" | "replace"
   /**
    * Whether everything that processes depend on must be durable: then a host with a store in memory is refused.
    *
@@ -214,10 +222,18 @@ export const onStore = <
       Layer.provide(WakeDriver.layer.pipe(Layer.provide(options.wakeSink ?? WakeSink.layerNoop))),
       Layer.provideMerge(runtime),
       Layer.provideMerge(options.hostServices ?? Layer.empty),
-      Layer.provide(charts)
+      Layer.provide(charts),
+      Layer.provide(limitsOf(options))
     )
   })
 }
+
+/** The limits in context, with what the options say of values. */
+const limitsOf = ({ halfSurrogates }: Pick<HostOptions<[]>, "halfSurrogates">): Layer.Layer<Limits> =>
+  Layer.effect(
+    Limits,
+    Effect.map(Limits, (limits) => (halfSurrogates === undefined ? limits : { ...limits, halfSurrogates }))
+  )
 
 /** Builds a layer of options that were checked, as far as they are not where they are used. */
 const checking = <Options extends object, A, E, R>(
@@ -227,7 +243,14 @@ const checking = <Options extends object, A, E, R>(
   Layer.unwrapEffect(
     Arguments.refusing(() => {
       const options = Arguments.record("options", given)
-      const { effects = "inline", wakeSink, hostServices } = options as Partial<HostOptions<[]>> // each is checked
+      // Each is checked.
+      const {
+        effects = "inline",
+        halfSurrogates = "refuse",
+        wakeSink,
+        hostServices
+      } = options as Partial<HostOptions<[]>>
+      Arguments.oneOf("halfSurrogates", halfSurrogates, ["refuse", "replace"])
       Arguments.oneOf("effects", effects, ["inline", "durable"])
       Arguments.optional(Arguments.layer)("wakeSink", wakeSink)
       Arguments.optional(Arguments.layer)("hostServices", hostServices)

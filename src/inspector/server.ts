@@ -23,6 +23,7 @@ import { actionsOf } from "./actions.ts"
 import { assetOf } from "./assets.ts"
 import { machines } from "./charts/definition.ts"
 import { machineOf, machineView, StepRequest, simulate } from "./charts/simulation.ts"
+import { isStored, storedMachine } from "./charts/stored.ts"
 import type { Feed } from "./feed.ts"
 import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
@@ -167,7 +168,12 @@ const readsOf = ({ store, parts, redact, host }: ServerSupport): Readonly<Record
     }),
   // Without their charts: each of those takes a moment to lay out.
   "/api/machines": () => Effect.succeed([...machines.values()].map(machineLine)),
-  "/api/machine": (query) => Effect.flatMap(machineOf(query.get("id") ?? ""), machineView),
+  "/api/machine": (query) => {
+    const id = query.get("id") ?? ""
+    return isStored(id)
+      ? Effect.flatMap(storedMachine(store.definitions, id), machineView)
+      : Effect.flatMap(machineOf(id), machineView)
+  },
   "/api/tree": () => partView(parts.tree),
   "/api/sweeps": () => partView(parts.sweeps),
   "/api/wakes": () => partView(parts.wakes),

@@ -6,6 +6,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import type { Taking } from "./json.ts"
 import { limits, optional, snapshot } from "./json.ts"
 
 /** A thrown value, described. `stack` has the frames alone, without the message. */
@@ -123,12 +124,15 @@ const shownElsewhere: ReadonlySet<string> = new Set(["name", "message", "stack",
 const dataOf = (thrown: object): unknown => {
   if (bears(thrown, selfExplaining)) return undefined
   const fields = keysOf(thrown).flatMap((key) => {
-    const copy = shownElsewhere.has(key) ? undefined : snapshot({ [key]: read(thrown, key) }, limits.maxData)
+    const copy = shownElsewhere.has(key) ? undefined : snapshot({ [key]: read(thrown, key) }, said(limits.maxData))
     return copy !== undefined && Either.isRight(copy) ? Object.entries(copy.right as object) : [] // an object was copied
   })
   const data = Object.fromEntries(fields)
-  return fields.length > 0 && Either.isRight(snapshot(data, limits.maxData)) ? data : undefined
+  return fields.length > 0 && Either.isRight(snapshot(data, said(limits.maxData))) ? data : undefined
 }
+
+/** What is only said about a failure is mended everywhere: it is for readers, and no part of it decides anything. */
+const said = (maxLength: number): Taking => ({ maxLength, halfSurrogates: "replace" })
 
 /** How many fields of a thrown object are looked at. */
 const mostFields = 50
@@ -158,7 +162,7 @@ const sayOf = (thrown: unknown): string => {
   } catch {
     // It says nothing; its fields may.
   }
-  return Either.match(snapshot(thrown, limits.maxMessage), {
+  return Either.match(snapshot(thrown, said(limits.maxMessage)), {
     onLeft: () => "a value that cannot be shown was thrown",
     onRight: (json) => JSON.stringify(json)
   })

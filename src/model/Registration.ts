@@ -9,7 +9,18 @@ import type { Disposition } from "../../machines/recovery.ts"
 import * as EventType from "./EventType.ts"
 import { RegistrationInvalid } from "./errors.ts"
 import { EnvironmentRef, ProcessId } from "./ids.ts"
-import { AnyJson, canonicalText, limits, optional, renamed, renamedOptional, sha256, snapshot, tagged } from "./json.ts"
+import type { Taking } from "./json.ts"
+import {
+  AnyJson,
+  canonicalText,
+  optional,
+  renamed,
+  renamedOptional,
+  sha256,
+  snapshot,
+  tagged,
+  withAdvice
+} from "./json.ts"
 import { Provenance, SessionScope } from "./Provenance.ts"
 
 /** A tool call that was checked and is ready to run. */
@@ -159,7 +170,7 @@ export const make = (
  */
 export const prepare = (
   registration: Registration,
-  mostCharacters: number = limits.maxLength
+  taking: Taking = {}
 ): Either.Either<Registered, RegistrationInvalid> => {
   const refused = (problem: Problem) =>
     Either.left(
@@ -168,9 +179,9 @@ export const prepare = (
   const { eventTypes, ...rest } = registration
   const idInvalid = idProblem(registration)
   if (idInvalid !== undefined) return refused(idInvalid)
-  const copy = snapshot(rest, mostCharacters)
+  const copy = snapshot(rest, taking)
   if (Either.isLeft(copy)) {
-    return refused({ field: copy.left.path.slice(1) || "registration", problem: copy.left.problem })
+    return refused({ field: copy.left.path.slice(1) || "registration", problem: withAdvice(copy.left) })
   }
   const types = typesOf(eventTypes)
   if (Either.isLeft(types)) return refused(types.left)
@@ -202,7 +213,7 @@ export const normalInput = (input: ProcessInput): ProcessInput => {
 const typesOf = (declared: Registration["eventTypes"]): Either.Either<Registration["eventTypes"], Problem> => {
   if (EventType.isFixed(declared)) return Either.right(withCoreTypes(declared))
   return Either.mapBoth(snapshot(declared), {
-    onLeft: ({ path, problem }) => ({ field: `event_types${path}`, problem }),
+    onLeft: (found) => ({ field: `event_types${found.path}`, problem: withAdvice(found) }),
     onRight: (copy) => withCoreTypes(EventType.fixed(copy as unknown as Registration["eventTypes"])) // the same JSON
   })
 }

@@ -71,8 +71,13 @@ export type RuntimeError = StartError | AwaitError | EngineMissing | OperationEr
 
 /** An error of the library as JSON; `undefined` when it is none. */
 export const encodeError = (error: unknown): unknown => {
-  const type = typeof error === "object" && error !== null && "_tag" in error ? typeOf(String(error._tag)) : undefined
-  return type !== undefined && Schema.is(type)(error) ? Schema.encodeSync(type)(error) : undefined
+  try {
+    const type = typeof error === "object" && error !== null && "_tag" in error ? typeOf(String(error._tag)) : undefined
+    return type !== undefined && Schema.is(type)(error) ? Schema.encodeSync(type)(error) : undefined
+  } catch {
+    // What cannot even be looked at is none of the library's errors.
+    return undefined
+  }
 }
 
 /** The error that {@link encodeError} wrote. */

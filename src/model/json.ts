@@ -81,6 +81,22 @@ export type Json = null | boolean | number | string | ReadonlyArray<Json> | { re
 export interface JsonProblem {
   readonly path: string
   readonly problem: string
+  /** What to do about it, as one clause, where the problem knows. */
+  readonly advice?: string
+}
+
+/** How a host takes values that it keeps. */
+export interface Taking {
+  /** The length of one value as JSON text. Units: UTF-16 code units. @default limits.maxLength */
+  readonly maxLength?: number
+  /** What becomes of half a surrogate pair, which no text file can say: a refusal, or U+FFFD. @default "refuse" */
+  readonly halfSurrogates?: "refuse" | "replace"
+}
+
+/** A problem and what to do about it, as one text. */
+export const withAdvice = ({ problem, advice }: JsonProblem, otherwise?: string): string => {
+  const said = advice ?? otherwise
+  return said === undefined ? problem : `${problem}: ${said}`
 }
 
 /** How much of a value is kept: larger ones are refused, and what is only said about a failure is cut. */
@@ -104,16 +120,27 @@ export const limits = {
 /**
  * Copies a value as JSON, or says where it is none. It never throws, and the copy shares nothing with the value.
  *
- * JSON is: own enumerable string keys on plain objects, dense arrays, finite numbers, well-formed strings, within the limits. A
- * field that is `undefined` is absent, and `undefined` itself is `null`. Every field is read once, so that a getter or a proxy
+ * JSON is: own enumerable string keys on plain objects, dense arrays, finite numbers, well-formed strings (or mended ones, where
+ * `halfSurrogates` says so), within the limits. A field that is `undefined` is absent, and `undefined` itself is `null`. Every field is read once, so that a getter or a proxy
  * cannot answer differently later; one that throws is refused at its path.
  */
-export const snapshot = (value: unknown, maxLength: number = limits.maxLength): Either.Either<Json, JsonProblem> => {
-  const walk: Walk = { parents: new Set(), path: [], maxLength, length: 0, values: 0 }
+export const snapshot = (value: unknown, taking: Taking = {}): Either.Either<Json, JsonProblem> => {
+  const { maxLength = limits.maxLength, halfSurrogates = "refuse" } = taking
+  const walk: Walk = {
+    parents: new Set(),
+    path: [],
+    maxLength,
+    mends: halfSurrogates === "replace",
+    length: 0,
+    values: 0
+  }
   try {
     return Either.right(taken(value === undefined ? null : value, walk))
   } catch (thrown) {
-    return Either.left({ path: walk.path.map(segment).join(""), problem: walk.problem ?? unreadable(thrown) })
+    return Either.left({
+      path: walk.path.map(segment).join(""),
+      ...(walk.refusal ?? { problem: unreadable(thrown) })
+    })
   }
 }
 
@@ -142,9 +169,10 @@ interface Walk {
   readonly parents: Set<object>
   readonly path: Array<string>
   readonly maxLength: number
+  readonly mends: boolean
   length: number
   values: number
-  problem?: string
+  refusal?: Omit<JsonProblem, "path">
 }
 
 /** Whatever is thrown on the way leaves the path at the place where it was thrown. */
@@ -167,7 +195,9 @@ const taken = (value: unknown, walk: Walk): Json => {
 
 const takenObject = (value: object, walk: Walk): Json => {
   if (walk.parents.has(value)) return refuse(walk, "contains itself")
-  if (++walk.values > limits.maxValues) return refuse(walk, `is part of more than ${limits.maxValues} values`)
+  if (++walk.values > limits.maxValues) {
+    return refuse(walk, `is part of more than ${limits.maxValues} values`, byReference)
+  }
   if (walk.path.length >= limits.maxDepth) return refuse(walk, `nests deeper than ${limits.maxDepth} levels`)
   const isArray = Array.isArray(value)
   if (!isArray && !isPlain(value)) {
@@ -200,10 +230,13 @@ const takenFields = (fields: Readonly<Record<string, unknown>>, walk: Walk): Jso
     walk.path.push(key)
     const field = fields[key]
     if (field !== undefined) {
-      textOf(key, "has a lone surrogate in its key", walk)
+      const name = textOf(key, "has a lone surrogate in its key", walk)
       // A key of this name would vanish into the prototype of whatever copies the value.
-      if (key === "__proto__") return refuse(walk, "is named __proto__")
-      copy[key] = taken(field, walk)
+      if (name === "__proto__") return refuse(walk, "is named __proto__")
+      if (name !== key && (Object.hasOwn(copy, name) || Object.hasOwn(fields, name))) {
+        return refuse(walk, "has the key of another field once its lone surrogate is replaced")
+      }
+      copy[name] = taken(field, walk)
       counted(null, isFirst ? 1 : 2, walk)
       isFirst = false
     }
@@ -219,11 +252,17 @@ const isPlain = (value: object): boolean => {
 }
 
 const textOf = (text: string, problem: string, walk: Walk): string => {
-  if (text.length > walk.maxLength) return refuse(walk, tooLong(walk))
-  if (!text.isWellFormed()) return refuse(walk, problem)
+  if (text.length > walk.maxLength) return refuse(walk, tooLong(walk), byReference)
+  if (!text.isWellFormed()) {
+    return walk.mends ? textOf(text.toWellFormed(), problem, walk) : refuse(walk, problem, mending)
+  }
   counted(text, isWrittenAsItIs(text) ? text.length + 2 : JSON.stringify(text).length, walk)
   return text
 }
+
+const mending = 'mend the text, or give the host `halfSurrogates: "replace"`, which keeps U+FFFD in its place'
+
+const byReference = "keep it as an attachment (`Attachments.put`), and its reference here"
 
 const mayNeedEscapes = /["\\\p{Cc}]/u
 
@@ -234,14 +273,13 @@ const counted = <A>(value: A, length: number, walk: Walk): A => {
   walk.length += length
   if (walk.length <= walk.maxLength) return value
   walk.path.length = 0
-  return refuse(walk, tooLong(walk))
+  return refuse(walk, tooLong(walk), byReference)
 }
 
-const tooLong = ({ maxLength }: Walk): string =>
-  `is more than ${maxLength} characters of JSON: keep large values elsewhere, and a reference to them here`
+const tooLong = ({ maxLength }: Walk): string => `is more than ${maxLength} characters of JSON`
 
-const refuse = (walk: Walk, problem: string): never => {
-  walk.problem = problem
+const refuse = (walk: Walk, problem: string, advice?: string): never => {
+  walk.refusal = { problem, ...(advice === undefined ? {} : { advice }) }
   throw new Error(problem)
 }
 

@@ -15,7 +15,7 @@ import type { AppendRequest } from "./facts.ts"
 import { AbandonRequest, ExternalRef, WaitState } from "./facts.ts"
 import { Invocation, invocationOf } from "./Invocation.ts"
 import { EnvironmentRef, ProcessId, processId } from "./ids.ts"
-import { AnyJson, jsonEquals, optional, renamed, renamedOptional, snapshot, tagged } from "./json.ts"
+import { AnyJson, jsonEquals, optional, renamed, renamedOptional, snapshot, tagged, withAdvice } from "./json.ts"
 import * as Leases from "./Lease.ts"
 import type { ProcessEvent } from "./ProcessEvent.ts"
 import { MaterializedSemantics } from "./ProcessEvent.ts"
@@ -40,7 +40,7 @@ export const decoder = <A, I>(name: string, schema: Schema.Schema<A, I>): Decode
   const decode = Schema.decodeUnknownEither(schema)
   return (json) => {
     const copy = snapshot(json)
-    if (Either.isLeft(copy)) return refuse(`${name}${copy.left.path}`, copy.left.problem)
+    if (Either.isLeft(copy)) return refuse(`${name}${copy.left.path}`, withAdvice(copy.left))
     return Either.mapLeft(decode(copy.right), (error) =>
       refusalOf(name, ParseResult.ArrayFormatter.formatErrorSync(error))
     )

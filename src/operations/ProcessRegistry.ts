@@ -238,7 +238,7 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
                 problem
               })
           )
-          const registered = yield* Registrations.prepare(shaped, checks.maxLength)
+          const registered = yield* Registrations.prepare(shaped, checks.taking)
           return recordOf(
             yield* store.transact(Register.registerPlan(registered.registration), Register.register(registered))
           )

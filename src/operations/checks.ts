@@ -15,20 +15,21 @@ import { InputInvalid } from "../model/errors.ts"
 import { messageOf } from "../model/Failure.ts"
 import type { AppendRequest } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
-import { copyOf, limits as defaults, firstIssue, snapshot } from "../model/json.ts"
+import type { Taking } from "../model/json.ts"
+import { copyOf, firstIssue, snapshot, withAdvice } from "../model/json.ts"
 import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import { LeaseOwner as LeaseOwnerSchema, Lease as LeaseSchema } from "../model/Lease.ts"
 import { SessionScope } from "../model/Provenance.ts"
 import type { Authority } from "./decisions/authority.ts"
 
-/** The largest value that a host accepts. Provide another value to the layers of the store to change it. */
+/** How a host takes values: the largest, and half surrogates. Provide another value to the layers of the store to change it. */
 export class Limits extends Context.Reference<Limits>()("holdfast/store/Limits", {
-  defaultValue: () => ({ maxLength: defaults.maxLength })
+  defaultValue: (): Taking => ({})
 }) {}
 
 /** The checks of values that may be large, under a host's limits. */
 export interface Checks {
-  readonly maxLength: number
+  readonly taking: Taking
   /** A value of plain JSON, copied. */
   readonly json: <A>(field: string, value: A) => Either.Either<A, InputInvalid>
   /** Plain JSON of a schema's type side, copied. */
@@ -41,9 +42,9 @@ export interface Checks {
 
 /** The checks under the limits in context. */
 export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
-  const json = <A>(field: string, value: A): Either.Either<A, InputInvalid> => jsonUpTo(limits.maxLength, field, value)
+  const json = <A>(field: string, value: A): Either.Either<A, InputInvalid> => taken(limits, field, value)
   return {
-    maxLength: limits.maxLength,
+    taking: limits,
     json,
     shape: (field, schema, value) => Either.flatMap(json(field, value), (copy) => fitting(field, schema, copy)),
     appendRequest: (request) =>
@@ -78,11 +79,11 @@ export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
   }
 })
 
-const jsonUpTo = <A>(most: number, field: string, value: A): Either.Either<A, InputInvalid> => {
+const taken = <A>(taking: Taking, field: string, value: A): Either.Either<A, InputInvalid> => {
   // What a schema encodes to nothing is `null` by then; here nothing is a field that was forgotten.
   if (value === undefined) return invalid(field, "is undefined")
-  return Either.mapBoth(snapshot(value, most), {
-    onLeft: ({ path, problem }) => new InputInvalid({ field: `${field}${path}`, problem }),
+  return Either.mapBoth(snapshot(value, taking), {
+    onLeft: (found) => new InputInvalid({ field: `${field}${found.path}`, problem: withAdvice(found) }),
     onRight: (copy) => copy as A // the same JSON
   })
 }
@@ -209,7 +210,7 @@ export const fieldsOf = <A extends object>(field: string, record: A): Either.Eit
 }
 
 /** A value that no limit of a host is about, copied. */
-const small = <A>(field: string, value: A): Either.Either<A, InputInvalid> => jsonUpTo(defaults.maxLength, field, value)
+const small = <A>(field: string, value: A): Either.Either<A, InputInvalid> => taken({}, field, value)
 
 const kindOf = (value: unknown): string => {
   try {

@@ -3,12 +3,15 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Struct from "effect/Struct"
-import { InputInvalid } from "../model/errors.ts"
+import { InputInvalid, type StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { CausalRef, Originator, SessionScope } from "../model/Provenance.ts"
 import { Environments } from "../operations/Environments.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
+import * as Arguments from "./arguments.ts"
+import * as Folder from "./attachmentFolder.ts"
 
 /** Whether what is kept survives the end of this OS process. */
 export type Durability = "inline" | "durable"
@@ -65,16 +68,36 @@ export interface TurnActivity {
   readonly detail: unknown
 }
 
-/** Keeps large values beside the log. Default: there are none. */
+/** Keeps large values beside the log. Default: there are none, and putting one is refused. */
 export class Attachments extends Context.Reference<Attachments>()("holdfast/runtime/Attachments", {
-  defaultValue: (): AttachmentsService => ({ durability: "absent", get: () => Effect.succeed(undefined) })
-}) {}
+  defaultValue: (): AttachmentsService => ({
+    durability: "absent",
+    put: () => Effect.fail(new InputInvalid({ field: "attachments", problem: notKept })),
+    get: () => Effect.succeed(undefined)
+  })
+}) {
+  /**
+   * Keeps each value as a file of one folder, named by its content; the folder is made when it is first needed, and may be shared
+   * by hosts. Nothing removes files. Throws `InputInvalid` when the folder is no text.
+   *
+   * @example docs/guide/values-and-their-limits.md
+   */
+  static readonly layerFolder = (folder: string): Layer.Layer<Attachments> =>
+    Layer.succeed(Attachments, Folder.make(Arguments.text("folder", folder)))
+}
+
+const notKept = "are not kept by this host: give its `hostServices` `HostServices.Attachments.layerFolder(folder)`"
 
 /** The operations of a store of attachments. */
 export interface AttachmentsService {
   readonly durability: ServiceDurability
+  /**
+   * Keeps bytes and answers their reference, which fits where a value does not. The same bytes have the same reference, so a body
+   * may put them again. Fails with `InputInvalid` when this host keeps none.
+   */
+  readonly put: (bytes: Uint8Array) => Effect.Effect<string, InputInvalid | StoreError>
   /** The bytes under a reference; `undefined` when there are none. */
-  readonly get: (ref: string) => Effect.Effect<Uint8Array | undefined>
+  readonly get: (ref: string) => Effect.Effect<Uint8Array | undefined, StoreError>
 }
 
 /**

@@ -31,6 +31,16 @@ import * as VerdictLaws from "./laws/VerdictLaws.ts"
 import * as WaitLaws from "./laws/WaitLaws.ts"
 import * as WakeLaws from "./laws/WakeLaws.ts"
 
+export { type RandomBodiesOptions, tryRandomBodies } from "./bodies/RandomBodies.ts"
+export {
+  type CheckedReplay,
+  type CheckReplayOptions,
+  checkReplay,
+  type Input,
+  type SignalInput
+} from "./bodies/ReplayLaw.ts"
+export { ReplayBroken } from "./bodies/verdict.ts"
+export { type Database, sharing } from "./bodies/World.ts"
 export {
   clockOfRealTime,
   controlledClock,

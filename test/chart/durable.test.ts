@@ -9,8 +9,8 @@ import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import * as Times from "../../src/testing/bodies/Time.ts"
 import { bounded, hostOn, until } from "../support/hosts.ts"
-import * as Times from "../support/time.ts"
 import { approvalNoting, pathOf, stateOf, transitionsOf } from "./charts.ts"
 
 const Approve = Signal.make("approve", { payload: Schema.Struct({ by: Schema.String }) })
@@ -148,7 +148,7 @@ describe("a machine as a process", () => {
             MemoryStore.layer
           )
         )
-        .pipe(Effect.withClock(time.clock()))
+        .pipe(Effect.withClock(time.clock))
     )
   })
 

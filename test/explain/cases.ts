@@ -4,15 +4,19 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
+import type { ChartTransition } from "../../machines/chart/state.ts"
 import type * as Explanations from "../../src/explain/Explanation.ts"
 import type { ExplainOptions } from "../../src/explain/explain.ts"
 import { noHost } from "../../src/explain/explain.ts"
+import { coreEventTypes } from "../../src/model/EventType.ts"
 import { processId } from "../../src/model/ids.ts"
 import type { LeaseOwner } from "../../src/model/Lease.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import type { Registration } from "../../src/model/Registration.ts"
 import * as Activations from "../../src/operations/Activations.ts"
 import * as Authority from "../../src/operations/decisions/authority.ts"
+import * as Changes from "../../src/operations/decisions/change.ts"
+import * as ChartFacts from "../../src/operations/decisions/chartFacts.ts"
 import * as Leases from "../../src/operations/Leases.ts"
 import * as Liveness from "../../src/operations/OwnerLiveness.ts"
 import { OwnerLiveness } from "../../src/operations/OwnerLiveness.ts"
@@ -21,7 +25,9 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Pruning from "../../src/operations/Retention.ts"
 import { Retention } from "../../src/operations/Retention.ts"
 import * as Waits from "../../src/operations/Waits.ts"
-import type { ProcessStore } from "../../src/store/ProcessStore.ts"
+import type { ProcessRow } from "../../src/store/Decision.ts"
+import { accept } from "../../src/store/Decision.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as Fixtures from "../../src/testing/fixtures.ts"
 import { claimed, outputs, registrationOf } from "../../src/testing/fixtures.ts"
 
@@ -106,8 +112,22 @@ const giveUp = "holdfast abandon p --reason 'checked by hand'"
 /** The verdict to run it. */
 export const run = { _tag: "Run" } as const
 /** The verdict to leave it. */
-export const leave = (why: "settled" | "externally_owned" | "busy" | "outcome_unknown" | "no_engine" | "not_yet") =>
-  ({ _tag: "Leave", why }) as const
+export const leave = (
+  why: "settled" | "externally_owned" | "busy" | "outcome_unknown" | "no_engine" | "not_yet" | "at_rest"
+) => ({ _tag: "Leave", why }) as const
+
+/** A machine that waits, with a timer and a child. */
+const resting: ChartTransition = {
+  definition: { id: "m", version: "1", hash: "h" },
+  revision: 0,
+  event: { type: "xstate.init" },
+  to: { open: "waiting" },
+  handled: true,
+  effects: [
+    { do: "arm", id: "late", at: 9_000, event: { type: "late" } },
+    { do: "start", id: "c", n: 1, process: "p/c:1", src: "work" }
+  ]
+}
 
 /** Every reason there is, brought about by operations of the store. */
 export const cases: Readonly<Record<Tag, Case>> = {
@@ -190,6 +210,22 @@ export const cases: Readonly<Record<Tag, Case>> = {
     moves: ["timer", "operator"],
     commands: [stop],
     verdict: run,
+    looksNow: false
+  },
+  ChartWaits: {
+    make: Effect.gen(function* () {
+      const signal = { name: "signal.go", payloadSchema: { schema: true }, semantics: {} }
+      yield* register("rerunnable", { eventTypes: [signal, ...coreEventTypes] })
+      const { transact } = yield* ProcessStore
+      yield* transact({ lock: [p] }, (view) => {
+        const row = view.row(p) as ProcessRow // registered above
+        return accept(undefined, Changes.appendFact(Changes.of(row), ChartFacts.transitioned(p, resting), view.nowMs))
+      })
+    }),
+    brief: "waits in open.waiting",
+    moves: ["signal_sender", "timer", "child", "operator"],
+    commands: ["holdfast signal p go --payload '{}'", "holdfast explain p/c:1", stop],
+    verdict: leave("at_rest"),
     looksNow: false
   },
   ExternallyOwned: {

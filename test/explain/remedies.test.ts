@@ -24,6 +24,17 @@ const reasons: { readonly [Tag in Reason["_tag"]]: readonly [Extract<Reason, { r
   LeaseLapsed: [{ _tag: "LeaseLapsed", holder, expiredAtMs: 0 }, "lease_lapsed"],
   WaitingForSignal: [{ _tag: "WaitingForSignal", name: "go", ...wait, deadlineAtMs: 9 }, "waiting_for_signal"],
   WaitingForTimer: [{ _tag: "WaitingForTimer", ...wait, dueAtMs: 9 }, "waiting_for_timer"],
+  ChartWaits: [
+    {
+      _tag: "ChartWaits",
+      state: { pay: "waiting", mail: { sent: "twice" } },
+      sinceMs: 0,
+      signals: ["go"],
+      timer: { id: "late", atMs: 9 },
+      children: [processId("p/c:1")]
+    },
+    "chart_waits"
+  ],
   ExternallyOwned: [{ _tag: "ExternallyOwned" }, "externally_owned"],
   OutcomeUnknown: [{ _tag: "OutcomeUnknown", startedBy: holder }, "outcome_unknown"],
   AbandonWaitsForLease: [{ _tag: "AbandonWaitsForLease", holder, expiresAtMs: 9 }, "abandon_waits_for_lease"],

@@ -41,6 +41,7 @@ const noting = () => {
     Layer.succeed(HostServices.TurnActivitySink, { emit: note }),
     Layer.succeed(HostServices.Attachments, {
       durability: "inline",
+      put: () => Effect.succeed("a"),
       get: (ref) => Effect.succeed(ref === "a" ? new Uint8Array([1, 2]) : undefined)
     }),
     Layer.succeed(HostServices.Projections, { materialize }),
@@ -76,7 +77,7 @@ describe("the services of a host", () => {
         yield* around.report("thinking", { about: "it" })
         return [
           yield* around.registerTrigger({ id: "t", definition: { every: "day" } }),
-          [...((yield* attachments.get("a")) ?? [])],
+          [...((yield* Effect.orDie(attachments.get("a"))) ?? [])],
           yield* projections.materialize({ ref: "r" }),
           protocol,
           around.turn
@@ -106,7 +107,7 @@ describe("the services of a host", () => {
         yield* report("thinking", null)
         return [
           yield* registerTrigger({ id: "t", definition: null }),
-          (yield* hostServices.attachments.get("a")) === undefined,
+          (yield* Effect.orDie(hostServices.attachments.get("a"))) === undefined,
           yield* hostServices.projections.materialize({ ref: "r" })
         ]
       })

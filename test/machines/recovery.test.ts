@@ -397,3 +397,30 @@ describe("a process that is to begin later", () => {
     assert.strictEqual(dueAtMs({ ...due, startAtMs: 500, started: true, dormant: false }), 100)
   })
 })
+
+describe("a row whose body is a chart", () => {
+  const resting: RowFacts = {
+    disposition: "rerunnable",
+    terminal: false,
+    started: true,
+    lease: "free",
+    cancelRequested: false,
+    abandonRequested: false,
+    nextAttempt: 1,
+    engine: "present",
+    chart: "at_rest"
+  }
+  const atRest: Verdict = { _tag: "Leave", why: "at_rest" }
+  const cases: ReadonlyArray<readonly [string, Partial<RowFacts>, Verdict]> = [
+    ["is left while its chart has nothing to do", {}, atRest],
+    ["is left without its engine, too", { engine: "missing" }, atRest],
+    ["is run when its chart has something to do", { chart: "busy" }, run.free],
+    ["waits for its engine then", { chart: "busy", engine: "missing" }, noEngine],
+    ["is run to be stopped", { cancelRequested: true }, run.free],
+    ["is stopped without being run where it never began", { cancelRequested: true, started: false }, cancelled],
+    ["is left to its holder", { lease: "held" }, busy]
+  ]
+  for (const [what, changes, expected] of cases) {
+    it(what, () => assert.deepStrictEqual(verdict({ ...resting, ...changes }), expected))
+  }
+})

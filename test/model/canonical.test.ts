@@ -76,7 +76,8 @@ describe("what JSON cannot say", () => {
   ]
   for (const [what, value, path, problem] of hostile) {
     it(`refuses ${what} and says where it stands`, () => {
-      assert.deepStrictEqual(jsonProblem(value), { path, problem })
+      const { advice: _, ...found } = jsonProblem(value) ?? {}
+      assert.deepStrictEqual(found, { path, problem })
     })
   }
 

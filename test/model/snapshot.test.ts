@@ -10,7 +10,10 @@ const revoked = (): object => {
 }
 
 const problemOf = (value: unknown, maxLength?: number) =>
-  Either.match(snapshot(value, maxLength), { onLeft: (left) => left, onRight: () => undefined })
+  Either.match(snapshot(value, maxLength === undefined ? {} : { maxLength }), {
+    onLeft: (left) => left,
+    onRight: () => undefined
+  })
 
 const copyOf = (value: unknown) => Either.getOrThrow(snapshot(value))
 
@@ -77,6 +80,33 @@ describe("a snapshot of a value", () => {
     assert.isDefined(problemOf(value, length - 1))
   })
 
+  /** Texts of any code units: halves of surrogate pairs are many. */
+  const halves = FC.array(FC.constantFrom("a", "\ud83d", "\ude00", "\ud800", "\udfff", "é"), { maxLength: 6 }).map(
+    (parts) => parts.join("")
+  )
+  const withHalves = FC.letrec((tie) => ({
+    value: FC.oneof(
+      { depthSize: "small" },
+      halves,
+      FC.integer(),
+      FC.array(tie("value"), { maxLength: 4 }),
+      FC.dictionary(halves, tie("value"), { maxKeys: 4 })
+    )
+  })).value
+
+  it.prop("refuses half a surrogate pair by its place, unless it is to be replaced", [withHalves], ([value]) => {
+    const mended = mend(value)
+    const replaced = snapshot(value, { halfSurrogates: "replace" })
+    if (mended === undefined) {
+      assert.match(Either.isLeft(replaced) ? replaced.left.problem : "", /the key of another field/)
+    } else assert.deepStrictEqual(Either.getOrThrow(replaced), mended)
+    if (mended !== undefined && JSON.stringify(mended) === JSON.stringify(value)) {
+      return assert.isUndefined(problemOf(value))
+    }
+    assert.match(problemOf(value)?.problem ?? "", /^has a lone surrogate/)
+    assert.match(problemOf(value)?.advice ?? "", /halfSurrogates: "replace"/)
+  })
+
   it.prop(
     "never throws, and shares nothing with what it was taken of",
     [FC.anything({ withBigInt: true })],
@@ -96,6 +126,17 @@ function thrower(): never {
 
 function throwsNull(): never {
   throw null as unknown as Error
+}
+
+/** The same value with U+FFFD for each half of a pair; `undefined` when two keys would become one. */
+const mend = (value: unknown): unknown => {
+  if (typeof value === "string") return value.toWellFormed()
+  if (typeof value !== "object" || value === null) return value
+  const isList = Array.isArray(value)
+  const fields = Object.entries(value).map(([key, field]) => [key.toWellFormed(), mend(field)] as const)
+  if (new Set(fields.map(([key]) => key)).size < fields.length || fields.some(([, field]) => field === undefined))
+    return
+  return isList ? fields.map(([, field]) => field) : Object.fromEntries(fields)
 }
 
 /** Changes everything that can be changed in a value. */

@@ -13,7 +13,7 @@ import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { isFold } from "../../src/testing/evidence.ts"
 import { samples } from "../support/samples.ts"
 import type { Life, World } from "./schedules.ts"
-import { buryTheDead, make } from "./schedules.ts"
+import { make } from "./schedules.ts"
 
 /** How many orders are tried. */
 const runs = samples(120, 10_000)
@@ -220,9 +220,7 @@ describe("a waiting body", () => {
     let crashed = 0
     await FC.assert(
       FC.asyncProperty(schedule, async (steps) => {
-        const outcome = await Effect.runPromise(played(steps))
-        await Effect.runPromise(judged(outcome))
-        buryTheDead()
+        const outcome = await Effect.runPromise(Effect.scoped(Effect.tap(played(steps), judged)))
         if (outcome.log.some(({ payload }) => JSON.stringify(payload) === '{"reason":"passivated"}')) dormant += 1
         if (outcome.log.filter(({ eventType }) => eventType === "process.started").length > 1) crashed += 1
       }),

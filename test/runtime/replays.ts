@@ -18,7 +18,7 @@ import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import type { ProcessRow } from "../../src/store/Decision.ts"
 import { until } from "../support/hosts.ts"
 import type { Life, World } from "./schedules.ts"
-import { buryTheDead, make } from "./schedules.ts"
+import { make } from "./schedules.ts"
 
 /** The signal that bodies wait for. */
 export const Go: Signal.Signal<"go", number> = Signal.make("go", { payload: Schema.Number })
@@ -111,10 +111,16 @@ const begun = (engine: Runnable, did: ReadonlyArray<string>, how: Interruption, 
     const engines = [engine as Engine.Runnable<never>, ...children]
     let life: Life = yield* world.boot(engines, runtime)
     const boot: Play["boot"] = ({ without, lastCommit } = {}) =>
-      Effect.flatMap(world.boot(without === undefined ? engines : children, runtime, lastCommit), (next) => {
-        life = next
-        return world.turns(4)
-      })
+      Effect.flatMap(
+        world.boot(without === undefined ? engines : children, {
+          ...runtime,
+          ...(lastCommit === undefined ? {} : { lastCommit })
+        }),
+        (next) => {
+          life = next
+          return world.turns(4)
+        }
+      )
     const on = <A, E>(use: (handle: ReturnType<typeof handleOf>) => Effect.Effect<A, E>) =>
       Effect.orDie(
         Effect.suspend(() => life.run(Effect.flatMap(Processes, (processes) => use(handleOf(processes, engine)))))
@@ -206,10 +212,7 @@ export const plays = (
           const engine = enginesOf("body", body, note, after).find(([of]) => of === form)?.[1]
           if (engine === undefined) throw new Error("the body is not written so")
           await Effect.runPromise(
-            Effect.flatMap(begun(engine, did, how, setting), acts).pipe(
-              Effect.orDie,
-              Effect.ensuring(Effect.sync(buryTheDead))
-            )
+            Effect.flatMap(begun(engine, did, how, setting), acts).pipe(Effect.orDie, Effect.scoped)
           )
         })
       }

@@ -70,6 +70,8 @@ const deferralText = (reason: Deferral): string => {
       return `backs off until ${new Date(reason.untilMs).toISOString()}: ${reason.problem}`
     case "not_yet":
       return "its start time is still to come"
+    case "at_rest":
+      return "its machine waits for an event"
     case "store_error":
       return reason.problem
   }

@@ -7,6 +7,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks"
 import { setMaxListeners } from "node:events"
+import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
@@ -142,6 +143,8 @@ export interface BodySurroundings extends Pick<Surroundings, "sessionScope" | "c
   readonly report: (kind: string, detail: unknown) => Promise<void>
   /** The bytes under a reference; `undefined` when there are none. */
   readonly attachment: (ref: string) => Promise<Uint8Array | undefined>
+  /** Keeps bytes that are too large for a value, and answers their reference. Rejects with `InputInvalid` where a host keeps none. */
+  readonly putAttachment: (bytes: Uint8Array) => Promise<string>
   /** Replaces references by the values they name. */
   readonly materialize: (value: unknown) => Promise<unknown>
 }
@@ -234,6 +237,7 @@ const contextOf = (
   release: Reach["release"]
 ): BodyContext => {
   const perform = performer(runtime, branchSignal)
+  const beside: typeof perform = (...asked) => runningStep.exit(() => perform(...asked)) // a step may ask for it too
   const reach: Reach = {
     wait: (effect, options) => perform("ctx.start(…).result", effect, options?.signal),
     act: (effect) => perform("an operation of a handle", effect),
@@ -308,7 +312,7 @@ const contextOf = (
       const heard = (progress: StepProgress) =>
         Effect.uninterruptible(
           Effect.catchAll(effect(progress), (thrown) =>
-            controller.signal.aborted ? Effect.interrupt : Effect.fail(thrown)
+            controller.signal.aborted ? Effect.interrupt : failing(thrown)
           )
         )
       return perform("ctx.step", (context.step as unknown as AnyStep)(name, heard, options)) as Promise<never> // the schemas say so
@@ -361,7 +365,8 @@ const contextOf = (
           environment: () => perform("environment", around.environment),
           registerTrigger: (trigger) => perform("registerTrigger", around.registerTrigger(trigger)),
           report: (kind, detail) => perform("report", around.report(kind, detail)),
-          attachment: (ref) => perform("attachment", hostServices.attachments.get(ref)),
+          attachment: (ref) => beside("attachment", hostServices.attachments.get(ref)),
+          putAttachment: (bytes) => beside("putAttachment", hostServices.attachments.put(bytes)),
           materialize: (value) => perform("materialize", hostServices.projections.materialize(value))
         }))
       ),
@@ -385,9 +390,12 @@ export const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unkn
   Effect.async((resume) => {
     ;(async () => run())().then(
       (value) => resume(Effect.succeed(value)),
-      (thrown: unknown) => resume(Effect.fail(thrown))
+      (thrown: unknown) => resume(failing(thrown))
     )
   })
+
+/** Fails with whatever was thrown: `Effect.fail` looks into it, and there are things that throw then. */
+const failing = (thrown: unknown): Effect.Effect<never, unknown> => Effect.failCause(Cause.fail(thrown))
 
 const isFailure = <Failure, FailureWire>(
   thrown: unknown,

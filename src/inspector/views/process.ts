@@ -3,6 +3,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { ProcessSnapshot } from "../../../machines/process/lifecycle.ts"
 import { processMachine } from "../../../machines/process/machine.ts"
 import * as Step from "../../../machines/xstate/step.ts"
 import type { Redact } from "../../explain/redaction.ts"
@@ -22,6 +23,7 @@ import * as States from "../../operations/stateAt.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
+import { machineOfChart } from "../charts/stored.ts"
 import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
 import { childrenOf, rowView } from "./list.ts"
 
@@ -42,6 +44,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
       ])
     )
     const { counting: journal } = afterForks(entries, row.snapshot.context.forks)
+    const shown = yield* shownOf(store, row)
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
     return {
@@ -49,8 +52,8 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
       record: redactRecord(ProcessRecord.make(row.base, row.snapshot), redact),
       lease: lease === undefined ? null : (wire.lease.encode(lease) as ProcessView["lease"]), // encoders answer objects
       fencing_token: row.lease.fencingToken,
-      machine: processMachine.id,
-      active,
+      machine: shown.id,
+      active: shown.active(row.snapshot),
       accepts: acceptedEvents(processMachine, active),
       signals: signalsOf(row),
       children: children.rows,
@@ -103,27 +106,63 @@ export const stateAt = (
   Effect.gen(function* () {
     const moment = yield* Effect.provideService(States.stateAt(id, sequence), ProcessStore, store)
     const { event, record, snapshot, before } = moment
+    const shown = yield* Effect.flatMap(existingRow(store, id), (row) => shownOf(store, { ...row, snapshot }))
     const commands = event === undefined ? [] : Step.advance(processMachine, before, lifecycleEventOf(event)).commands
-    const active = activeStates(processMachine, snapshot.value)
-    const type = event === undefined ? undefined : lifecycleEventOf(event).type
     return {
       sequence,
       event: event === undefined ? null : eventView(event, redact),
       record: redactRecord(record, redact),
-      machine: processMachine.id,
-      active,
-      taken:
-        type === undefined
-          ? []
-          : transitionsTaken(processMachine, type, {
-              before: activeStates(processMachine, before.value),
-              after: active,
-              commands
-            }),
+      machine: shown.id,
+      active: shown.active(snapshot),
+      taken: event === undefined ? [] : shown.taken(event, before, snapshot, commands),
       commands,
       snapshot: { value: snapshot.value, context: redactContext(snapshot.context, redact) }
     }
   })
+
+/** The machine that is drawn of a process: its own where its body is one, else the lifecycle. */
+interface Shown {
+  readonly id: string
+  readonly active: (snapshot: ProcessSnapshot) => ReadonlyArray<string>
+  readonly taken: (
+    event: ProcessEvent,
+    before: ProcessSnapshot,
+    after: ProcessSnapshot,
+    commands: ReadonlyArray<Step.Command>
+  ) => ReadonlyArray<string>
+}
+
+const shownOf = (store: Store, row: ProcessRow): Effect.Effect<Shown, StoreError> =>
+  Effect.map(machineOfChart(store.definitions, row), (own) => {
+    if (own === undefined) return lifecycleShown
+    const active = ({ context }: ProcessSnapshot) =>
+      context.chart === undefined ? [] : activeStates(own.machine, context.chart.value)
+    return {
+      id: own.id,
+      active,
+      taken: (event, before, after) => {
+        const fact = lifecycleEventOf(event)
+        return fact.type === "machine.transitioned"
+          ? transitionsTaken(own.machine, fact.step.event.type, {
+              before: active(before),
+              after: active(after),
+              commands: []
+            })
+          : []
+      }
+    }
+  })
+
+const lifecycleShown: Shown = {
+  id: processMachine.id,
+  active: ({ value }) => activeStates(processMachine, value),
+  taken: (event, before, after, commands) =>
+    transitionsTaken(processMachine, lifecycleEventOf(event).type, {
+      before: activeStates(processMachine, before.value),
+      after: activeStates(processMachine, after.value),
+      commands
+    })
+}
 
 const eventView = (event: ProcessEvent, redact: Redact): EventView =>
   redactEvent(wire.event.encode(event), redact) as unknown as EventView // the wire form of an event has these fields

@@ -103,9 +103,14 @@ export const enterWait =
   }
 
 /** Appends to the log of the body's own process, or signals another one, and journals which event it became. */
-export const appendJournaled =
-  (lease: Lease, target: ProcessId, request: AppendRequest, draft: Omit<Draft, "outcome">, refuseEnded: boolean) =>
-  (view: View): Decision<AppendReceipt, AppendRefusal> => {
+export const appendJournaled = (
+  lease: Lease,
+  target: ProcessId,
+  request: AppendRequest,
+  draft: Omit<Draft, "outcome">,
+  refuseEnded: boolean
+): ((view: View) => Decision<AppendReceipt, AppendRefusal>) =>
+  onLease(lease, (_row, view): Decision<AppendReceipt, AppendRefusal> => {
     const refused = refuseEnded ? endedRefusal(view, target, request) : undefined
     if (refused !== undefined) return refuse(refused)
     const decision = Append.appendEvent(target, request, { _tag: "Body", lease })(view)
@@ -113,7 +118,7 @@ export const appendJournaled =
     const outcome = { process_id: target, sequence: decision.answer.event.sequence }
     const entries = journaling(view, lease.processId, { ...draft, outcome })
     return { ...decision, writes: [...decision.writes, ...entries] }
-  }
+  })
 
 /**
  * Sends a signal from outside. A retry with the same id is a replay; an ended process takes none.
@@ -140,15 +145,18 @@ export const executionPlan = (lease: Lease, target: ProcessId = lease.processId,
   ...(request?.replayKey === undefined ? {} : { replays: [{ processId: target, key: request.replayKey }] })
 })
 
-/** Adds a journal entry to what a decision writes. */
-export const journaled =
-  <A, E>(lease: Lease, draft: Draft, decide: (view: View) => Decision<A, E>) =>
-  (view: View): Decision<A, E> => {
+/** Adds a journal entry to what a decision writes, under the lease: also where the decision finds that it was done before. */
+export const journaled = <A, E>(
+  lease: Lease,
+  draft: Draft,
+  decide: (view: View) => Decision<A, E>
+): ((view: View) => Decision<A, E | LeaseLost>) =>
+  onLease(lease, (_row, view): Decision<A, E | LeaseLost> => {
     const decision = decide(view)
     return decision._tag === "Refused"
       ? decision
       : { ...decision, writes: [...decision.writes, ...journaling(view, lease.processId, draft)] }
-  }
+  })
 
 const journaling = (view: View, processId: ProcessId, draft: Draft): ReadonlyArray<Write> => {
   const { nowMs: atMs } = view

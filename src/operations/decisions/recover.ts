@@ -4,6 +4,7 @@
  * Nothing can change between the look and the act, so a verdict is never carried out on a row it was not made for.
  */
 import * as BackOffs from "../../../machines/backOff.ts"
+import { hasWork } from "../../../machines/chart/state.ts"
 import { isStarted, nextAttempt } from "../../../machines/process/lifecycle.ts"
 import type { LeaseState, LeaveReason, Verdict } from "../../../machines/recovery.ts"
 import { sameIncarnation, verdict } from "../../../machines/recovery.ts"
@@ -131,7 +132,7 @@ export const drain =
 /** The verdict on a row in its present state. */
 export const verdictOf = (row: ProcessRow, by: Pick<Recoverer, "dead" | "engine">, nowMs: number): Verdict => {
   const { registration } = row.base
-  const { cancelRequest, abandonRequest } = row.snapshot.context
+  const { cancelRequest, abandonRequest, chart } = row.snapshot.context
   return verdict({
     disposition: registration.disposition,
     terminal: row.snapshot.status === "done",
@@ -142,7 +143,8 @@ export const verdictOf = (row: ProcessRow, by: Pick<Recoverer, "dead" | "engine"
     nextAttempt: nextAttempt(row.snapshot),
     ...(registration.maxAttempts === undefined ? {} : { maxAttempts: registration.maxAttempts }),
     engine: by.engine,
-    early: (registration.startAtMs ?? 0) > nowMs
+    early: (registration.startAtMs ?? 0) > nowMs,
+    ...(chart === undefined ? {} : { chart: hasWork(chart) ? "busy" : "at_rest" })
   })
 }
 

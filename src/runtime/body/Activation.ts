@@ -56,6 +56,8 @@ export interface Activation {
   readonly passivateAfterMs: number | undefined
   /** The present lease: replaced when it is renewed or re-acquired. */
   lease: Lease
+  /** A write was refused, since the lease is another's: from here on the body does nothing in the name of its process. */
+  lost?: LeaseLost
   /** The state of the run machine. */
   run: SnapshotFrom<typeof runMachine>
   /** Commands that are still to be carried out; one that met a defect is tried again. */
@@ -208,6 +210,18 @@ export const fenced = <A, E extends { readonly _tag: string }>(
   return Effect.catchIf(
     attempt,
     (error) => error._tag === "LeaseLost",
-    () => Effect.zipRight(reacquire(activation), attempt)
+    () => Effect.zipRight(heldAgain(activation), attempt)
   )
 }
+
+/** Makes sure of the lease before more is done under it; a body that has lost it learns so each time. */
+export const heldAgain = (activation: Activation): Effect.Effect<void, LeaseLost | StoreError> =>
+  Effect.suspend(() =>
+    activation.lost === undefined
+      ? Effect.tapErrorTag(reacquire(activation), "LeaseLost", (lost) =>
+          Effect.sync(() => {
+            activation.lost = lost
+          })
+        )
+      : Effect.fail(activation.lost)
+  )

@@ -12,6 +12,7 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Waited } from "../../operations/decisions/execution.ts"
 import type { HeldSlot } from "../worker/Slots.ts"
+import { hasPutOff } from "./fairScheduler.ts"
 
 /** How a wait ended. */
 export type WaitEnd = NonNullable<Waited["ended"]>
@@ -123,6 +124,10 @@ export const make = ({ nowMs, slot, onCancel, later }: EndsOptions): Ends => {
   }
 
   const look = (): void => {
+    if (hasPutOff()) {
+      setImmediate(look)
+      return
+    }
     isLooking = false
     atRest = true
     handOver()

@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import type { LeaseLost, ReplayDiverged } from "../../model/errors.ts"
 import type { AwaitError, RuntimeError } from "../../model/failures.ts"
@@ -262,7 +263,8 @@ const handlesOf = (activation: Activation, operate: Operate): ProcessHandle.Hand
         takeUp: () => Effect.void
       }) as never, // as above
     status: (id) => readProcess(registry, id),
-    awaiter
+    awaiter,
+    limited: identity
   }
 }
 

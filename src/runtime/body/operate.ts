@@ -21,7 +21,7 @@ import type { Lease } from "../../model/Lease.ts"
 import type { DroppedWait } from "../../operations/decisions/waits.ts"
 import { whileUnavailable } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
-import { disturbanceOf, stateOf } from "./Activation.ts"
+import { disturbanceOf, heldAgain, stateOf } from "./Activation.ts"
 import type { End, Source } from "./Ends.ts"
 import type { Journal, Misplaced, Opened } from "./Journal.ts"
 
@@ -84,6 +84,14 @@ export const make = (activation: Activation, journal: Journal): Operate => {
 
   /** Whether the body itself interrupts an operation: its host does not. */
   const isOwn = (): boolean => stateOf(activation) === "open" && disturbanceOf(activation) === "undisturbed"
+
+  /** Whether the process is another host's by now, as far as is known here: an effect must not run for it. */
+  const isTakenAway = (): boolean => {
+    const disturbance = disturbanceOf(activation)
+    return disturbance === "fenced" || disturbance === "superseded"
+  }
+
+  const outage = () => Effect.logWarning(`${activation.id} waits for its store`)
 
   /** Lets go of an operation, in its turn: what the body does because of it has a place as every end has. */
   const drop = (key: string, wait: DroppedWait | undefined, own?: boolean): Effect.Effect<void> =>
@@ -167,6 +175,8 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           if (how.source !== undefined && ends.has(how.source)) return answered({ source: how.source })
           // What a finaliser did here would be in the journal of an activation that has nothing to clean up.
           if (stateOf(activation) === "leaving") return Effect.interrupt
+          if (activation.lost !== undefined) return Effect.fail(activation.lost)
+          if (isTakenAway()) return Effect.zipRight(whileUnavailable(heldAgain(activation), outage), perform)
           return ends.isCaughtUp() ? perform : Effect.zipRight(restore(ends.caughtUp), perform)
         })
         const ended = (): void => {
@@ -218,11 +228,8 @@ export const make = (activation: Activation, journal: Journal): Operate => {
     })
 
   const readBack = (position: number): Effect.Effect<JournalEntry> =>
-    Effect.flatMap(
-      whileUnavailable(store.entryAt(activation.id, position), () =>
-        Effect.logWarning(`${activation.id} waits for its store`)
-      ),
-      (entry) => (entry === undefined ? Effect.dieMessage("a write left no entry") : Effect.succeed(entry))
+    Effect.flatMap(whileUnavailable(store.entryAt(activation.id, position), outage), (entry) =>
+      entry === undefined ? Effect.dieMessage("a write left no entry") : Effect.succeed(entry)
     )
 
   return Object.assign(operate, { once })

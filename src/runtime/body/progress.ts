@@ -10,7 +10,8 @@ import * as Either from "effect/Either"
 import type { InputInvalid } from "../../model/errors.ts"
 import { InputInvalid as Invalid } from "../../model/errors.ts"
 import { branchKey } from "../../model/JournalEntry.ts"
-import { snapshot } from "../../model/json.ts"
+import { snapshot, withAdvice } from "../../model/json.ts"
+import { Limits } from "../../operations/checks.ts"
 import type { Activation } from "./Activation.ts"
 import { fenced } from "./Activation.ts"
 import type { Journal } from "./Journal.ts"
@@ -65,10 +66,12 @@ export const withProgress = <A, E, R>(
       detail: { processId: activation.id, step: step.name, progress: detail }
     })
   const report: StepProgress["report"] = (detail) =>
-    Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
-      Either.match(snapshot(detail), {
-        onLeft: ({ path, problem }) =>
-          Effect.fail(new Invalid({ field: `progress of step \`${step.name}\`${path}`, problem })),
+    Effect.flatMap(Effect.zip(Clock.currentTimeMillis, Limits), ([nowMs, limits]) =>
+      Either.match(snapshot(detail, limits), {
+        onLeft: (found) =>
+          Effect.fail(
+            new Invalid({ field: `progress of step \`${step.name}\`${found.path}`, problem: withAdvice(found) })
+          ),
         onRight: (copy) => {
           journal.progress.set(key, copy)
           pending = { detail: copy }

@@ -20,7 +20,9 @@ import type { FailureRecord } from "../../model/Failure.ts"
 import { describe, errorOf } from "../../model/Failure.ts"
 import type { OperationError, RuntimeError } from "../../model/failures.ts"
 import { decodeError, encodeError } from "../../model/failures.ts"
+import type { Taking } from "../../model/json.ts"
 import { snapshot } from "../../model/json.ts"
+import { Limits } from "../../operations/checks.ts"
 import { fits } from "../engine/outcomes.ts"
 import type { Activation } from "./Activation.ts"
 import type { Journal } from "./Journal.ts"
@@ -94,13 +96,16 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
     const tried = (effect: AnyEffect): AnyEffect => (retry === undefined ? effect : Effect.retry(effect, retry))
     return operate<unknown, unknown, unknown>("step", name, {
       perform: (key, performing) =>
-        Effect.flatMap(outcomeOf(journal.inside(name, tried(effectOf(key))), performing, abort), (exit) => {
-          const outcome = recordedOf(name, exit, options)
-          if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
-          return record === "success" && !("ok" in outcome)
-            ? Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
-            : performing.record(outcome)
-        }),
+        Effect.flatMap(
+          Effect.zip(outcomeOf(journal.inside(name, tried(effectOf(key))), performing, abort), Limits),
+          ([exit, limits]) => {
+            const outcome = recordedOf(name, exit, options, limits)
+            if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+            return record === "success" && !("ok" in outcome)
+              ? Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+              : performing.record(outcome)
+          }
+        ),
       takeUp: (end) =>
         end._tag === "Recorded"
           ? replayed(activation.id, name, end.outcome as Outcome, options) // written above
@@ -173,14 +178,16 @@ const realClock = Clock.make()
 const recordedOf = (
   name: string,
   exit: Exit.Exit<unknown, unknown>,
-  { schema, error }: AnyStepOptions
+  { schema, error }: AnyStepOptions,
+  limits: Taking
 ): Outcome | undefined => {
-  if (Exit.isSuccess(exit)) return encoded(`value of step \`${name}\``, schema, exit.value, (ok) => ({ ok }))
+  const value = (ok: unknown): Outcome => ({ ok })
+  if (Exit.isSuccess(exit)) return encoded(`value of step \`${name}\``, schema, exit.value, limits, value)
   const failure = Cause.failureOption(exit.cause)
   if (Option.isSome(failure)) {
     if (failure.value instanceof LeaseLost) return undefined
     if (error !== undefined && fits(error, failure.value)) {
-      return encoded(`error of step \`${name}\``, error, failure.value, (stored) => ({ error: stored }))
+      return encoded(`error of step \`${name}\``, error, failure.value, limits, (stored) => ({ error: stored }))
     }
     const refused = encodeError(failure.value)
     return refused === undefined ? { failed: describe(failure.value) } : { refused }
@@ -193,17 +200,15 @@ const encoded = (
   field: string,
   schema: Schema.Schema<unknown, unknown> | undefined,
   value: unknown,
+  limits: Taking,
   outcome: (json: unknown) => Outcome
 ): Outcome => {
   const wire = schema === undefined ? Either.right(value) : encodeWith(schema, value)
   if (Either.isLeft(wire)) return { invalid: { field, problem: wire.left } }
-  return Either.match(snapshot(wire.right), {
+  return Either.match(snapshot(wire.right, limits), {
     onRight: outcome,
-    onLeft: ({ path, problem }) => ({
-      invalid: {
-        field: `${field}${path}`,
-        problem: `${problem}, so it cannot be recorded: give the step a schema that makes it JSON`
-      }
+    onLeft: ({ path, problem, advice = "give the step a schema that makes it JSON" }) => ({
+      invalid: { field: `${field}${path}`, problem: `${problem}, so it cannot be recorded: ${advice}` }
     })
   })
 }

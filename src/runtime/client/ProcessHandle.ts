@@ -91,6 +91,8 @@ export interface HandleActions {
   readonly signal: (id: ProcessId, signal: SignalRequest) => Effect.Effect<unknown, SignalError>
   readonly status: (id: ProcessId) => Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
   readonly awaiter: typeof Awaiter.Service
+  /** Takes values under the limits of the host; a body has them in its context. */
+  readonly limited: <A, E>(taking: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 /** Makes a handle on a process whose ends read as `outcomes` say: an engine's, or a tool's. */
@@ -109,7 +111,7 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
       const { id: signalId } = Arguments.record("options", options)
       const name = signalId === undefined ? randomUUID() : Arguments.text("id of a signal", signalId)
       return Effect.asVoid(
-        Effect.flatMap(typed.encode(payload), (wire) =>
+        Effect.flatMap(actions.limited(typed.encode(payload)), (wire) =>
           actions.signal(id, { name: typed.signal, payload: wire, signalId: name })
         )
       )

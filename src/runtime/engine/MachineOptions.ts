@@ -13,7 +13,7 @@ import type {
   StateValue,
   StateValueFrom
 } from "xstate"
-import type { ActionOf, ActorOf } from "../../../machines/chart/types.ts"
+import type { ActionOf, ActorOf } from "../../../machines/xstate/types.ts"
 import type { ActionContext } from "../body/chart.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import type { AnySignal, Signal } from "./Signal.ts"

@@ -22,9 +22,10 @@ import type { AboutProcess } from "../../model/failures.ts"
 import { isAboutProcess } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { ProcessId as ProcessIdSchema } from "../../model/ids.ts"
-import { AnyJson, renamed, snapshot } from "../../model/json.ts"
+import { AnyJson, renamed, snapshot, withAdvice } from "../../model/json.ts"
 import type { CausalRef } from "../../model/Provenance.ts"
 import type { ProcessInput } from "../../model/Registration.ts"
+import { Limits } from "../../operations/checks.ts"
 import * as Arguments from "../arguments.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import { TurnContext } from "../HostServices.ts"
@@ -159,9 +160,10 @@ const turn = <R>(
       yield* step("process_session_turn_scope_failed", runner.openTurn(sessionId, processId))
       const request = { sessionId, turnId: processId, turnInput, outputContract }
       const value = yield* step("process_session_turn_failed", runner.runTurn(request, context))
-      const taken = snapshot(value)
+      const taken = snapshot(value, yield* Limits)
       if (Either.isLeft(taken)) {
-        return Output.failure("internal", "process_output_invalid", `the turn${taken.left.path} ${taken.left.problem}`)
+        const problem = `the turn${taken.left.path} ${withAdvice(taken.left)}`
+        return Output.failure("internal", "process_output_invalid", problem)
       }
       return Output.success(encodeOutcome({ processId, childSessionId: sessionId, turn: taken.right }))
     })

@@ -15,6 +15,7 @@ import { processId } from "../../model/ids.ts"
 import type { Provenance, SessionScope } from "../../model/Provenance.ts"
 import type { Parent, ProcessIdentity, ProcessInput, Registered } from "../../model/Registration.ts"
 import * as Registration from "../../model/Registration.ts"
+import { Limits } from "../../operations/checks.ts"
 import * as Arguments from "../arguments.ts"
 import type { Outcomes } from "./outcomes.ts"
 import { encoderOf, outcomesOf } from "./outcomes.ts"
@@ -71,21 +72,25 @@ export const registrationOf = <Payload, E = never>(
   environment: Effect.Effect<EnvironmentRef, E> = Effect.succeed(Environment.emptyRef)
 ): Effect.Effect<Registered, InputInvalid | RegistrationInvalid | E> =>
   Effect.flatMap(judged(startable, spec), (input) =>
-    Effect.flatMap(startable.hasEnvironment ? environment : Effect.succeed(undefined), (envRef) => {
-      const { disposition, maxAttempts, eventTypes } = startable
-      const { id, label, provenance, parent, wakeTarget, startAtMs } = spec
-      const draft = Registration.make(processId(id), input.input, disposition, provenance)
-      return Registration.prepare({
-        ...draft,
-        identity: { ...(input.identity ?? draft.identity), ...(label === undefined ? {} : { label }) },
-        ...(eventTypes === undefined ? {} : { eventTypes }),
-        ...(maxAttempts === undefined ? {} : { maxAttempts }),
-        ...(envRef === undefined ? {} : { envRef }),
-        ...(parent === undefined ? {} : { parent }),
-        ...(wakeTarget === undefined ? {} : { wakeTarget }),
-        ...(startAtMs === undefined ? {} : { startAtMs })
-      })
-    })
+    Effect.flatMap(
+      Effect.zip(startable.hasEnvironment ? environment : Effect.succeed(undefined), Limits),
+      ([envRef, limits]) => {
+        const { disposition, maxAttempts, eventTypes } = startable
+        const { id, label, provenance, parent, wakeTarget, startAtMs } = spec
+        const draft = Registration.make(processId(id), input.input, disposition, provenance)
+        const registration = {
+          ...draft,
+          identity: { ...(input.identity ?? draft.identity), ...(label === undefined ? {} : { label }) },
+          ...(eventTypes === undefined ? {} : { eventTypes }),
+          ...(maxAttempts === undefined ? {} : { maxAttempts }),
+          ...(envRef === undefined ? {} : { envRef }),
+          ...(parent === undefined ? {} : { parent }),
+          ...(wakeTarget === undefined ? {} : { wakeTarget }),
+          ...(startAtMs === undefined ? {} : { startAtMs })
+        }
+        return Registration.prepare(registration, limits)
+      }
+    )
   )
 
 /** What judges a payload is the program's own: what it throws refuses the payload. */

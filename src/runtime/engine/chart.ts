@@ -17,7 +17,7 @@ import type { ChartEvent, ChartState, PendingAction } from "../../../machines/ch
 import { InputInvalid } from "../../model/errors.ts"
 import { describe } from "../../model/Failure.ts"
 import { signalNameProblem } from "../../model/ids.ts"
-import { canonicalText, copyOf, hashOf, snapshot } from "../../model/json.ts"
+import { canonicalText, copyOf, hashOf, snapshot, withAdvice } from "../../model/json.ts"
 import type { Chart } from "../../operations/decisions/chartStep.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { Performer, Performers } from "../body/chart.ts"
@@ -257,7 +257,7 @@ const json = (field: string, value: unknown): unknown =>
   Either.getOrElse(snapshot(value), () =>
     Either.getOrThrowWith(
       snapshot(withoutActors(value)),
-      ({ path, problem }) => new InputInvalid({ field: `${field}${path}`, problem })
+      (found) => new InputInvalid({ field: `${field}${found.path}`, problem: withAdvice(found) })
     )
   )
 

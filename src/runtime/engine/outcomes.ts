@@ -13,7 +13,8 @@ import * as Output from "../../model/AwaitOutput.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
 import type { Json } from "../../model/json.ts"
-import { copyOf, firstIssue, snapshot } from "../../model/json.ts"
+import { copyOf, firstIssue, snapshot, withAdvice } from "../../model/json.ts"
+import { Limits } from "../../operations/checks.ts"
 
 /** Reads the value or the error that a process ended with. */
 export interface Outcomes<Success, Failure> {
@@ -61,7 +62,8 @@ export const outputsOf = <Success, SuccessWire, Failure, FailureWire>(
 export type Field = readonly [what: string, of: string | undefined]
 
 /**
- * Encodes what will be kept, once: a copy as JSON, in which fields that are `undefined` are absent, and `undefined` is `null`.
+ * Encodes what will be kept, once: a copy as JSON, in which fields that are `undefined` are absent, and `undefined` is `null`. It is
+ * taken under the limits in context, which are those of the host that keeps it.
  *
  * Fails with `InputInvalid`, which names the first place that does not fit the schema or that JSON cannot say.
  */
@@ -77,9 +79,11 @@ export const encoderOf = <A, I>(
         Effect.fail(new InputInvalid({ field: nameOf(field), problem: `does not encode: ${messageOf(defect)}` }))
       ),
       Effect.flatMap((encoded) =>
-        Either.mapLeft(
-          snapshot(encoded),
-          ({ path, problem }) => new InputInvalid({ field: nameOf(field, path), problem })
+        Effect.flatMap(Limits, (limits) =>
+          Either.mapLeft(
+            snapshot(encoded, limits),
+            (found) => new InputInvalid({ field: nameOf(field, found.path), problem: withAdvice(found) })
+          )
         )
       )
     )

@@ -19,6 +19,7 @@ import type { Change, ProcessRow } from "../../store/Decision.ts"
 import type { Activation, Services } from "../body/Activation.ts"
 import * as Activations from "../body/Activation.ts"
 import * as Contexts from "../body/ExecutionContext.ts"
+import { fairScheduler } from "../body/fairScheduler.ts"
 import type { Ready } from "../engine/EngineRegistry.ts"
 import * as Actors from "./ActivationActor.ts"
 import * as Slots from "./Slots.ts"
@@ -112,8 +113,11 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         }
         if (stopping) inbox.offer("host.stopping")
         // The fiber is the activation's own: its annotations need never be taken back.
-        const annotated = FiberRef.update(FiberRef.currentLogAnnotations, (annotations) =>
-          HashMap.set(HashMap.set(annotations, "process", id), "attempt", context.attempt)
+        const annotated = Effect.zipRight(
+          FiberRef.set(FiberRef.currentScheduler, fairScheduler),
+          FiberRef.update(FiberRef.currentLogAnnotations, (annotations) =>
+            HashMap.set(HashMap.set(annotations, "process", id), "attempt", context.attempt)
+          )
         )
         return Effect.asVoid(FiberSet.run(fibers, Effect.zipRight(annotated, execution)))
       })

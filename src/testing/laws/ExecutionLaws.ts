@@ -78,6 +78,28 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
     yield* expectEquals("the journal", yield* executions.journalOf(id), [])
   },
 
+  *"what a body finds done already is not journaled once its lease is lost"({ activations, executions, leases }) {
+    const { id, lease } = yield* begunProcess
+    const other = yield* freshProcess()
+    const registered = yield* registeredOf(registrationOf(other, "rerunnable"))
+    const { event } = yield* executions.append(lease, note, draft(1, "append_event"))
+    yield* executions.signalFrom(lease, other, ready(other, "a"), draft(2, "signal"))
+    yield* executions.requestFrom(lease, other, { _tag: "Cancel", reason: "enough" }, draft(3, "request"))
+    const before = yield* executions.journalOf(id)
+    yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
+    const entry = { ...draft(4, "start_child"), outcome: { process_id: other } }
+    const start = activations.start(registered, { _tag: "Body", lease }, undefined, { lease, draft: entry })
+    yield* refused("a child that is there", "LeaseLost", [id, other], start)
+    const ids = [id, other]
+    yield* refused("an event", "LeaseLost", ids, executions.append(lease, note, draft(4, "append_event")))
+    const signal = executions.signalFrom(lease, other, ready(other, "a"), draft(4, "signal"))
+    yield* refused("a signal", "LeaseLost", ids, signal)
+    const cancel = executions.requestFrom(lease, other, { _tag: "Cancel", reason: "enough" }, draft(4, "request"))
+    yield* refused("a cancel", "LeaseLost", ids, cancel)
+    yield* expectEquals("the journal", yield* executions.journalOf(id), before)
+    yield* expectEquals("the event", (yield* logOf(id)).at(-1), event)
+  },
+
   *"a signal that is there ends a wait as it is entered, one that comes later ends it then; each ends one"({
     executions
   }) {

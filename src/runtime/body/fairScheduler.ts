@@ -1,0 +1,59 @@
+/**
+ * Runs the fibers of bodies so that they never hold the event loop for long: a body that does thousands of things at once does
+ * them in many turns of it.
+ *
+ * Invariant: tasks run in the order in which they were scheduled, as microtasks while the turn is young, and after the loop has
+ * had its turn otherwise. So a body has come to rest when its microtasks are over and nothing is put off.
+ */
+import type { Scheduler } from "effect/Scheduler"
+import { defaultScheduler } from "effect/Scheduler"
+
+/** How long the bodies of a program may run in one turn of the event loop. Units: milliseconds. */
+const budgetMs = 4
+
+/** What waits for the next turn, and how much of it has run. */
+let putOff: Array<() => void> = []
+let isFlushing = false
+let turnBeganMs: number | undefined
+
+/** Whether fibers of bodies wait for the next turn of the event loop. */
+export const hasPutOff = (): boolean => putOff.length > 0
+
+/** The scheduler of the fibers of bodies. */
+export const fairScheduler: Scheduler = {
+  shouldYield: (fiber) => defaultScheduler.shouldYield(fiber),
+  // Asked when it would run, and not before: many may be scheduled before the first of them runs.
+  scheduleTask: (task) => queueMicrotask(() => (isSpent() ? putOffTask(task) : task()))
+}
+
+/** Whether the bodies have had their part of this turn. */
+const isSpent = (): boolean => {
+  if (putOff.length > 0) return true
+  const nowMs = performance.now()
+  if (turnBeganMs === undefined) {
+    turnBeganMs = nowMs
+    setImmediate(endTurn)
+  }
+  return nowMs - turnBeganMs > budgetMs
+}
+
+const endTurn = (): void => {
+  turnBeganMs = undefined
+}
+
+const putOffTask = (task: () => void): void => {
+  putOff.push(task)
+  if (isFlushing) return
+  isFlushing = true
+  setImmediate(flush)
+}
+
+const flush = (): void => {
+  const untilMs = performance.now() + budgetMs
+  let ran = 0
+  // What a task schedules is put off as well, and keeps its place behind those that wait.
+  while (ran < putOff.length && performance.now() < untilMs) (putOff[ran++] as () => void)() // within its length
+  putOff = putOff.slice(ran)
+  if (putOff.length > 0) setImmediate(flush)
+  else isFlushing = false
+}

@@ -1,0 +1,157 @@
+/**
+ * Random bodies as data: programs over everything that a context offers.
+ *
+ * Invariant: every node has a number of its own, by which its operations are named. What a program does outside of its context
+ * has no order that a journal knows; so there is nothing of that in a race, nor under a time limit of the program's own.
+ */
+import * as FC from "effect/FastCheck"
+import * as Schema from "effect/Schema"
+import * as Signal from "../../runtime/engine/Signal.ts"
+
+/**
+ * How the effect of a step goes. `flaky` fails the first time that it is run, and succeeds afterwards; `odd` throws something
+ * that is hardly an error; `unrecordable` has a value that is not JSON.
+ */
+export type Going = "ok" | "slow" | "fail" | "flaky" | "die" | "odd" | "unrecordable"
+
+/** What is started as a child. `waiter` ends when its parent signals it; `outside` when an outside system says so. */
+export type ChildKind = "ok" | "fail" | "slow" | "waiter" | "tool" | "outside"
+
+/** A program. Units: milliseconds. */
+export type Program =
+  | { readonly is: "step"; readonly at: number; readonly going: Going }
+  | { readonly is: "sleep"; readonly at: number; readonly ms: number }
+  | { readonly is: "wait"; readonly at: number; readonly signal: 0 | 1; readonly timeout?: number | undefined }
+  /** Time, chance, and whether the code is new; and a step that knows what they were. */
+  | { readonly is: "chance"; readonly at: number }
+  | { readonly is: "event"; readonly at: number }
+  /** A step that asks for an operation of the context. */
+  | { readonly is: "inside"; readonly at: number; readonly asks: "sleep" | "wait" | "step" }
+  /** Something that no journal knows, and that takes a turn of the event loop. */
+  | { readonly is: "plain"; readonly at: number }
+  | {
+      readonly is: "child"
+      readonly at: number
+      readonly kind: ChildKind
+      readonly ending: "await" | "cancel" | "leave"
+    }
+  | { readonly is: "seq"; readonly at: number; readonly parts: ReadonlyArray<Program> }
+  | { readonly is: "all"; readonly at: number; readonly parts: ReadonlyArray<Program> }
+  | { readonly is: "race"; readonly at: number; readonly parts: ReadonlyArray<Program> }
+  /** A time limit: of the program's own clock with Effects, a race with a sleep with Promises. */
+  | { readonly is: "limit"; readonly at: number; readonly ms: number; readonly part: Program }
+  | { readonly is: "caught"; readonly at: number; readonly part: Program; readonly otherwise: Program }
+  | { readonly is: "loop"; readonly at: number; readonly times: number; readonly part: Program }
+  | { readonly is: "finally"; readonly at: number; readonly part: Program; readonly after: Program }
+
+/** The signals that programs wait for. */
+export const signals: readonly [Signal.Signal<"zero", number>, Signal.Signal<"one", number>] = [
+  Signal.make("zero", { payload: Schema.Number }),
+  Signal.make("one", { payload: Schema.Number })
+]
+
+/** The event that programs append. */
+export const Noted: Signal.EventDefinition<number> = Signal.event("noted", { payload: Schema.Number })
+
+/** The failure of a step or a child that has a schema. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", { by: Schema.Number }) {}
+
+const ms = FC.constantFrom(5, 10, 20, 40, 80)
+
+const leaf: FC.Arbitrary<Program> = FC.oneof(
+  {
+    weight: 5,
+    arbitrary: FC.constantFrom<Going>("ok", "ok", "slow", "fail", "flaky", "die", "odd", "unrecordable").map(
+      (going): Program => ({ is: "step", at: 0, going })
+    )
+  },
+  { weight: 2, arbitrary: ms.map((length): Program => ({ is: "sleep", at: 0, ms: length })) },
+  {
+    weight: 4,
+    arbitrary: FC.record({
+      signal: FC.constantFrom<0 | 1>(0, 1),
+      timeout: FC.option(ms, { nil: undefined })
+    }).map((of): Program => ({ is: "wait", at: 0, ...of }))
+  },
+  {
+    weight: 3,
+    arbitrary: FC.constantFrom<"chance" | "event" | "plain">("chance", "chance", "event", "plain").map(
+      (is): Program => ({ is, at: 0 })
+    )
+  },
+  {
+    weight: 1,
+    arbitrary: FC.constantFrom<"sleep" | "wait" | "step">("sleep", "wait", "step").map(
+      (asks): Program => ({ is: "inside", at: 0, asks })
+    )
+  },
+  {
+    weight: 2,
+    arbitrary: FC.record({
+      kind: FC.constantFrom<ChildKind>("ok", "fail", "slow", "waiter", "tool", "outside"),
+      ending: FC.constantFrom<"await" | "cancel" | "leave">("await", "await", "await", "cancel", "leave")
+    }).map((of): Program => ({ is: "child", at: 0, ...of }))
+  }
+)
+
+const composed = FC.letrec<{ program: Program }>((tie) => {
+  const parts = FC.array(tie("program"), { minLength: 1, maxLength: 3 })
+  const two = FC.array(tie("program"), { minLength: 2, maxLength: 3 })
+  return {
+    program: FC.oneof(
+      { depthSize: "small", withCrossShrink: true },
+      leaf,
+      parts.map((of): Program => ({ is: "seq", at: 0, parts: of })),
+      two.map((of): Program => ({ is: "all", at: 0, parts: of })),
+      two.map((of): Program => ({ is: "race", at: 0, parts: of })),
+      FC.tuple(ms, tie("program")).map(([limit, part]): Program => ({ is: "limit", at: 0, ms: limit, part })),
+      FC.tuple(tie("program"), tie("program")).map(
+        ([part, otherwise]): Program => ({ is: "caught", at: 0, part, otherwise })
+      ),
+      FC.tuple(FC.integer({ min: 2, max: 3 }), tie("program")).map(
+        ([times, part]): Program => ({ is: "loop", at: 0, times, part })
+      ),
+      FC.tuple(tie("program"), tie("program")).map(([part, after]): Program => ({ is: "finally", at: 0, part, after }))
+    )
+  }
+}).program
+
+/** Programs of a few operations each. */
+export const programs: FC.Arbitrary<Program> = FC.array(composed, { minLength: 1, maxLength: 3 }).map((parts) =>
+  numbered({ is: "seq", at: 0, parts })
+)
+
+/** Numbers the nodes of a program. */
+export const numbered = (program: Program): Program => {
+  let last = 0
+  const number = (node: Program, limited = false, isFinal = false): Program => {
+    // A finaliser cannot be interrupted: a time limit of its own would decide there without a trace in the journal.
+    if (node.is === "limit" && isFinal) return number(node.part, limited, isFinal)
+    const at = ++last
+    switch (node.is) {
+      case "seq":
+      case "all":
+        return { ...node, at, parts: node.parts.map((part) => number(part, limited, isFinal)) }
+      case "race":
+        return { ...node, at, parts: node.parts.map((part) => number(part, true, isFinal)) }
+      case "plain":
+        return limited ? { is: "chance", at } : { ...node, at }
+      case "limit":
+        return { ...node, at, part: number(node.part, true, isFinal) }
+      case "loop":
+        return { ...node, at, part: number(node.part, limited, isFinal) }
+      case "caught":
+        return {
+          ...node,
+          at,
+          part: number(node.part, limited, isFinal),
+          otherwise: number(node.otherwise, limited, isFinal)
+        }
+      case "finally":
+        return { ...node, at, part: number(node.part, limited, isFinal), after: number(node.after, limited, true) }
+      default:
+        return { ...node, at }
+    }
+  }
+  return number(program)
+}

@@ -1,0 +1,122 @@
+/**
+ * Random bodies written with Effects.
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { ExecutionContext } from "../../runtime/body/ExecutionContext.ts"
+import * as Engine from "../../runtime/engine/Engine.ts"
+import type { Startable } from "../../runtime/engine/Startable.ts"
+import { external } from "../../runtime/engine/Startable.ts"
+import type { Program } from "./Program.ts"
+import { Noted, Refused, signals } from "./Program.ts"
+import type { Ran } from "./parts.ts"
+import { Child, failureOf, Grow, outcomeOf, Shout, shape } from "./parts.ts"
+
+/** A program as the engine of a body of Effects. */
+export const effectBody = (
+  program: Program,
+  ran: Ran,
+  passivateAfter?: Duration.DurationInput
+): Engine.Engine<null, string, never, never, (typeof signals)[number]> =>
+  Engine.make("random", {
+    ...shape,
+    ...(passivateAfter === undefined ? {} : { passivateAfter }),
+    run: (_, ctx) =>
+      Effect.catchAll(
+        Effect.as(run(program, ctx, ran), "done"),
+        (error): Effect.Effect<string, never> =>
+          error instanceof Refused || failureOf(error) === "Limit"
+            ? Effect.succeed(failureOf(error))
+            : Effect.fail(error as never) // the library's
+      )
+  })
+
+type Running = Effect.Effect<unknown, unknown>
+
+const stepOf = (at: number, going: Parameters<typeof outcomeOf>[1], ran: Ran): Effect.Effect<unknown, Refused> =>
+  Effect.suspend(() => {
+    const outcome = outcomeOf(at, going, ran(`n${at}`))
+    if ("value" in outcome) {
+      const value = Effect.succeed(outcome.value)
+      return going === "slow" ? Effect.zipRight(Effect.sleep("8 millis"), value) : value
+    }
+    return outcome.thrown instanceof Refused ? Effect.fail(outcome.thrown) : Effect.die(outcome.thrown)
+  })
+
+const run = (node: Program, ctx: ExecutionContext, ran: Ran): Running => {
+  const name = `n${node.at}`
+  switch (node.is) {
+    case "step":
+      return ctx
+        .step(name, stepOf(node.at, node.going, ran), { error: Refused })
+        .pipe(Effect.catchAllDefect((defect) => Effect.fail(defect)))
+    case "sleep":
+      return ctx.sleep(node.ms, { name })
+    case "wait":
+      return ctx.awaitSignal(signals[node.signal], {
+        name,
+        ...(node.timeout === undefined ? {} : { timeout: node.timeout })
+      })
+    case "chance":
+      return Effect.flatMap(
+        Effect.all([ctx.now, ctx.random, ctx.patched(`${name} new`)]),
+        (both): Running =>
+          Effect.flatMap(ctx.step(name, Effect.succeed(both)), (known) =>
+            String(known) === String(both) ? Effect.succeed(both) : Effect.dieMessage(`${known} was ${both}`)
+          )
+      )
+    case "event":
+      return ctx.appendEvent(Noted, node.at, { name })
+    case "inside": {
+      const asked = { sleep: ctx.sleep(5), wait: ctx.awaitSignal(signals[0]), step: ctx.step("inner", Effect.void) }
+      return ctx.step(name, Effect.asVoid(asked[node.asks]))
+    }
+    case "plain":
+      return Effect.promise(() => new Promise<void>((done) => setImmediate(done)))
+    case "child":
+      return childOf(node, ctx)
+    case "seq":
+      return Effect.forEach(node.parts, (part) => run(part, ctx, ran), { discard: true })
+    case "all":
+      return Effect.forEach(node.parts, (part) => ctx.scope(`b${part.at}`, run(part, ctx, ran)), {
+        discard: true,
+        concurrency: "unbounded"
+      })
+    case "race":
+      return Effect.raceAll(node.parts.map((part) => ctx.scope(`b${part.at}`, run(part, ctx, ran))))
+    case "limit":
+      return Effect.timeoutFail(run(node.part, ctx, ran), { duration: node.ms, onTimeout: () => ({ _tag: "Limit" }) })
+    case "caught":
+      return Effect.catchAll(run(node.part, ctx, ran), () => run(node.otherwise, ctx, ran))
+    case "loop":
+      return Effect.repeatN(run(node.part, ctx, ran), node.times - 1)
+    case "finally":
+      return Effect.onExit(run(node.part, ctx, ran), () => Effect.ignore(run(node.after, ctx, ran)))
+  }
+}
+
+const childOf = ({ at, kind, ending }: Extract<Program, { readonly is: "child" }>, ctx: ExecutionContext): Running => {
+  const name = `n${at}`
+  const started = <Payload, Success, Failure>(
+    startable: Startable<Payload, Success, Failure, never>,
+    payload: Payload
+  ) =>
+    Effect.flatMap(ctx.start(startable, { name, payload }), (child): Running => {
+      if (ending === "leave") return Effect.void
+      return ending === "cancel" ? Effect.zipRight(child.cancel("enough"), child.await) : child.await
+    })
+  switch (kind) {
+    case "tool":
+      return started(Shout, { text: name })
+    case "outside":
+      return started(external, { what: name })
+    case "waiter":
+      return Effect.flatMap(ctx.start(Child, { name, payload: kind }), (child): Running => {
+        if (ending === "cancel") return Effect.zipRight(child.cancel("enough"), child.await)
+        const signalled = child.signal(Grow, name)
+        return ending === "leave" ? signalled : Effect.zipRight(signalled, child.await)
+      })
+    default:
+      return started(Child as unknown as Startable<typeof kind, string, Refused>, kind) // its signal is not for these
+  }
+}

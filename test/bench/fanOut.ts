@@ -1,0 +1,92 @@
+/**
+ * A body that does 5,000 things at once: the first run, a restart, and how long the event loop was held.
+ *
+ * `node dist/test/bench/fanOut.js [steps|children] [count]`, in a process of its own. The restart reads everything from the
+ * file again. What the host does before the body begins is not counted.
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { monitorEventLoopDelay, performance } from "node:perf_hooks"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Processes from "../../src/host/Processes.ts"
+import * as SingleHost from "../../src/host/SingleHost.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
+import * as Signal from "../../src/runtime/engine/Signal.ts"
+
+const [, , what = "steps", countText = "5000"] = process.argv
+const count = Number(countText)
+const Go = Signal.make("go", { payload: Schema.Null })
+
+const leaf = Engine.make("leaf", {
+  version: "1",
+  payload: Schema.Number,
+  success: Schema.Number,
+  disposition: "rerunnable",
+  run: (n) => Effect.succeed(n)
+})
+
+/** Says when all that the body does at once is done. */
+let whenDone = Deferred.unsafeMake<void>(undefined as never)
+
+const wide = Engine.make("wide", {
+  version: "1",
+  payload: Schema.Null,
+  success: Schema.Number,
+  signals: [Go],
+  disposition: "rerunnable",
+  run: (_, ctx) =>
+    Effect.gen(function* () {
+      const all = yield* Effect.forEach(
+        Array.from({ length: count }, (_, n) => n),
+        (n) =>
+          what === "steps"
+            ? ctx.step(`s${n}`, Effect.succeed(n))
+            : Effect.flatMap(ctx.start(leaf, { name: `c${n}`, payload: n }), (child) => child.await),
+        { concurrency: "unbounded" }
+      )
+      yield* Deferred.succeed(whenDone, undefined)
+      yield* ctx.awaitSignal(Go)
+      return all.length
+    })
+})
+
+const folder = mkdtempSync(join(tmpdir(), "holdfast-fan-out-"))
+const host = () =>
+  SingleHost.layerSqlite({ filename: join(folder, "fan.db"), engines: [wide, leaf], sweepInterval: "50 millis" })
+
+const measured = <A, E, R>(title: string, begin: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    delay.enable()
+    const startMs = performance.now()
+    yield* begin
+    yield* Deferred.await(whenDone)
+    const tookMs = performance.now() - startMs
+    yield* Effect.sleep("50 millis")
+    delay.disable()
+    const heldMs = (nanos: number) => (nanos / 1e6).toFixed(1)
+    console.log(
+      `${title}: ${tookMs.toFixed(0)} ms; loop held at most ${heldMs(delay.max)} ms, 99.9 %: ${heldMs(delay.percentile(99.9))} ms`
+    )
+    return tookMs
+  })
+
+const main = Effect.gen(function* () {
+  whenDone = Deferred.unsafeMake<void>(undefined as never)
+  const first = yield* Effect.provide(
+    Effect.gen(function* () {
+      const processes = yield* Processes.Processes
+      yield* Effect.sleep("200 millis")
+      return yield* measured(`first run, ${count} ${what} at once`, processes.start(wide, { id: "p", payload: null }))
+    }),
+    host()
+  )
+  whenDone = Deferred.unsafeMake<void>(undefined as never)
+  const again = yield* Effect.provide(measured("restart", Effect.void), host())
+  console.log(`restart takes ${(again / first).toFixed(2)} times the first run`)
+})
+
+await Effect.runPromise(main).finally(() => rmSync(folder, { recursive: true, force: true }))
