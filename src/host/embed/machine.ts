@@ -6,7 +6,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { AnyStateMachine, InputFrom, OutputFrom } from "xstate"
-import type { ActionOf, ActorOf } from "../../../machines/chart/types.ts"
+import type { ActionOf, ActorOf } from "../../../machines/xstate/types.ts"
 import type { ActionContext } from "../../runtime/body/chart.ts"
 import type * as Machines from "../../runtime/client/MachineHandle.ts"
 import type {
