@@ -22,6 +22,7 @@ import * as List from "./commands/list.ts"
 import * as MachinesCommand from "./commands/machines.ts"
 import * as Requests from "./commands/requests.ts"
 import * as Show from "./commands/show.ts"
+import * as State from "./commands/state.ts"
 import * as Sweep from "./commands/sweep.ts"
 import * as Tail from "./commands/tail.ts"
 import * as Tree from "./commands/tree.ts"
@@ -55,6 +56,7 @@ export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
 export const looking = [
   List.command,
   Show.command,
+  State.command,
   Tail.command,
   Tree.command,
   Explain.command,
@@ -68,6 +70,7 @@ export const looking = [
 /** The commands that change something. */
 export const changing = [
   Requests.signal,
+  Requests.send,
   Requests.cancel,
   Requests.abandon,
   Requests.resume,

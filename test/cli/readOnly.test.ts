@@ -22,6 +22,7 @@ import { follow, holdfast } from "./running.ts"
 const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   ls: ["--status", "any"],
   show: ["p"],
+  state: ["p"],
   tail: ["p", "--until-end"],
   tree: ["--all"],
   explain: ["p"],
@@ -31,6 +32,7 @@ const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   inspect: [],
   machines: [],
   signal: ["q", "ready"],
+  send: ["q", "ready"],
   cancel: ["q"],
   abandon: ["q"],
   resume: ["q", "--from", "1"],

@@ -1,11 +1,12 @@
 /**
- * `holdfast signal`, `cancel`, `abandon` and `resume`: requests of a person to a process.
+ * `holdfast signal`, `send`, `cancel`, `abandon` and `resume`: requests of a person to a process.
  *
  * Each is one durable write to the file; a host that has it open notices and acts. A process that has ended
  * refuses.
  */
 import { randomUUID } from "node:crypto"
 import { userInfo } from "node:os"
+import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Clock from "effect/Clock"
@@ -52,11 +53,41 @@ export const signal = Command.make(
     Effect.gen(function* () {
       const problem = signalNameProblem(name)
       if (problem !== undefined) return yield* misused(problem)
-      const value = yield* parsed(payload)
+      const value = yield* parsed("--payload", payload)
       const sending = Option.getOrElse(signalId, () => randomUUID())
-      return yield* change(db, send(id, name, value, sending, json))
+      return yield* change(db, sent(id, "signal", name, value, sending, json))
     })
 ).pipe(Command.withDescription("Send a signal to a process."))
+
+/** `holdfast send`. */
+export const send = Command.make(
+  "send",
+  {
+    id: Shared.id,
+    event: Shared.word("event", "The type of the event. holdfast state lists those that the machine takes."),
+    fields: Shared.word("json", "What it carries besides its type, as a JSON object. Default: nothing.").pipe(
+      Args.withDefault("{}")
+    ),
+    db: Shared.db,
+    json: Shared.json,
+    eventId: Shared.text(
+      "event-id",
+      "id",
+      "Names this sending: the same id again is the same event, recorded once. Default: a fresh one."
+    ).pipe(Options.optional)
+  },
+  ({ id, event, fields, db, json, eventId }) =>
+    Effect.gen(function* () {
+      const problem = signalNameProblem(event)
+      if (problem !== undefined) return yield* misused(problem)
+      const value = yield* parsed("an event", fields)
+      if (typeof value !== "object" || value === null || Array.isArray(value)) {
+        return yield* misused(`an event takes a JSON object, such as '{"by":"ana"}', and ${harmless(fields)} is none`)
+      }
+      const sending = Option.getOrElse(eventId, () => randomUUID())
+      return yield* change(db, sent(id, "event", event, value, sending, json))
+    })
+).pipe(Command.withDescription("Send an event to the machine of a process. A host that has the machine takes it."))
 
 /** `holdfast cancel`. */
 export const cancel = Command.make(
@@ -158,19 +189,26 @@ const operator: Effect.Effect<string> = Effect.try(() => `operator:${userInfo().
   Effect.orElseSucceed(() => "operator")
 )
 
-const parsed = (payload: string): Effect.Effect<unknown, CliFailure> =>
+const parsed = (what: string, payload: string): Effect.Effect<unknown, CliFailure> =>
   Effect.try({
     try: (): unknown => JSON.parse(payload),
-    catch: () => misused(`--payload takes JSON, and ${harmless(payload)} is none; a text needs its quotes: '"text"'`)
+    catch: () => misused(`${what} takes JSON, and ${harmless(payload)} is none; a text needs its quotes: '"text"'`)
   })
 
-const send = (id: ProcessId, name: string, payload: unknown, signalId: string, json: boolean) =>
+const sent = (
+  id: ProcessId,
+  what: "signal" | "event",
+  name: string,
+  payload: unknown,
+  signalId: string,
+  json: boolean
+) =>
   Effect.gen(function* () {
     const screen = yield* TheScreen
     const registry = yield* ProcessRegistry
     const { event } = yield* registry.signal(id, { name, payload, signalId }, Authority.external)
     if (json) return yield* screen.json(Wire.wire.event.encode(event))
-    yield* screen.print(`${harmless(id)}: the signal ${name} is recorded as event #${event.sequence}`)
+    yield* screen.print(`${harmless(id)}: the ${what} ${name} is recorded as event #${event.sequence}`)
   })
 
 /** Says that the request is durable, and what the sweep or the holder will do about it. */

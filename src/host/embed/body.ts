@@ -386,7 +386,7 @@ type AnyStep = (
 ) => Effect.Effect<unknown, unknown>
 
 /** Waits for a function's Promise to settle. */
-const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unknown> =>
+export const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unknown> =>
   Effect.async((resume) => {
     ;(async () => run())().then(
       (value) => resume(Effect.succeed(value)),

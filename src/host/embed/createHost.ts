@@ -17,6 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Runtime from "effect/Runtime"
+import type { AnyStateMachine, InputFrom } from "xstate"
 import type { HostFailure } from "../../../machines/host.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import { InputInvalid, type StoreError } from "../../model/errors.ts"
@@ -27,9 +28,15 @@ import { Retention } from "../../operations/Retention.ts"
 import type { Resumed, ResumeOptions } from "../../operations/resume.ts"
 import { WakeOutbox } from "../../operations/WakeOutbox.ts"
 import * as Arguments from "../../runtime/arguments.ts"
+import type { MachineHandle as EffectMachineHandle } from "../../runtime/client/MachineHandle.ts"
+import type { ProcessHandle } from "../../runtime/client/ProcessHandle.ts"
 import { Promises } from "../../runtime/client/Promises.ts"
 import type { EngineOptions, Runnable } from "../../runtime/engine/Engine.ts"
 import * as Engine from "../../runtime/engine/Engine.ts"
+import type { MachineEngine } from "../../runtime/engine/fromMachine.ts"
+import * as Machines from "../../runtime/engine/fromMachine.ts"
+import type { ActorsOf } from "../../runtime/engine/MachineOptions.ts"
+import type { MachineStartable } from "../../runtime/engine/MachineView.ts"
 import type { AnySignal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { RunnableTool } from "../../runtime/engine/Tool.ts"
@@ -46,11 +53,15 @@ import type { BodyContext, Promised } from "./body.ts"
 import { bodyOf } from "./body.ts"
 import type { Handle, Perform, WaitOptions } from "./handle.ts"
 import { handleOf, iterable } from "./handle.ts"
+import type { MachineHandle, PromiseMachineOptions } from "./machine.ts"
+import { machineHandleOf, withEffects } from "./machine.ts"
 import type { PromisedService } from "./services.ts"
 import { promisedService } from "./services.ts"
 
+export { fromDurable } from "../../runtime/engine/durable.ts"
 export type { Abortable, BodyContext, BodyStepOptions, BodySurroundings, Branches, Winner } from "./body.ts"
 export type { Handle, WaitOptions } from "./handle.ts"
+export type { MachineHandle, PromisedAction, PromisedActor, PromisedPerform, PromiseMachineOptions } from "./machine.ts"
 export type { PromisedService } from "./services.ts"
 
 /** The host was stopped: it takes no more calls, and ends every wait. Its processes go on elsewhere. */
@@ -92,15 +103,24 @@ export interface EmbeddedHost {
    * Durable once it answers. Rejects with `InputInvalid` or `RegistrationInvalid` (fix the field they name), with
    * `ProcessIdConflict` (the id belongs to something else: choose another), or with `StoreError`.
    */
-  readonly start: <Payload, Success, Failure, Signals extends AnySignal = never>(
-    startable: Startable<Payload, Success, Failure, Signals>,
-    options: StartOptions<Payload>
-  ) => Promise<Handle<Success, Signals>>
+  readonly start: {
+    <Machine extends AnyStateMachine>(
+      machine: MachineStartable<Machine>,
+      options: StartOptions<InputFrom<Machine>>
+    ): Promise<MachineHandle<Machine>>
+    <Payload, Success, Failure, Signals extends AnySignal = never>(
+      startable: Startable<Payload, Success, Failure, Signals>,
+      options: StartOptions<Payload>
+    ): Promise<Handle<Success, Signals>>
+  }
   /** A handle on a process that was started earlier, perhaps by another program. It reads nothing by itself. */
-  readonly handle: <Payload, Success, Failure, Signals extends AnySignal = never>(
-    startable: Startable<Payload, Success, Failure, Signals>,
-    id: string
-  ) => Handle<Success, Signals>
+  readonly handle: {
+    <Machine extends AnyStateMachine>(machine: MachineStartable<Machine>, id: string): MachineHandle<Machine>
+    <Payload, Success, Failure, Signals extends AnySignal = never>(
+      startable: Startable<Payload, Success, Failure, Signals>,
+      id: string
+    ): Handle<Success, Signals>
+  }
   /** Ends external work, on the authority of the outside system that did it. See `Processes.completeExternal`. */
   readonly completeExternal: (id: string, output: AwaitOutput) => Promise<ProcessRecord>
   /** Resumes a process that rests from an entry of its journal: see `Processes.resume`. Rejects with `ResumeRefused`. */
@@ -180,6 +200,20 @@ export const engine = <
 }
 
 /**
+ * Makes an engine of a machine whose actions and actors are async functions: see `Engine.fromMachine` for the rest.
+ *
+ * An action may throw anything: it failed. An actor is a body, as that of `engine` is.
+ */
+export const fromMachine = <Machine extends AnyStateMachine>(
+  machine: Machine,
+  options: PromiseMachineOptions<Machine> & ActorsOf<Machine>
+): MachineEngine<Machine, never> =>
+  Machines.fromMachine<Machine, never>(
+    machine,
+    withEffects(Arguments.record(`options of machine \`${machine.id}\``, options), promised) as never // checked by its own type
+  )
+
+/**
  * Makes a host and starts it.
  *
  * Rejects with `InputInvalid` (an option), or `StoreError` (the file is locked, damaged, newer than this library, or not
@@ -220,6 +254,12 @@ export const createHost = async <
   const offer = <Id, Service extends object>(tag: Context.Tag<Id & HostServices, Service>): PromisedService<Service> =>
     promisedService(Context.get(runtime.context, tag), (name) => (waiting.has(name) ? wait : act))
 
+  /** A handle is of the types of what is started, a machine's has more. */
+  const handled = (handle: ProcessHandle<unknown, unknown, AnySignal>): Handle<unknown, AnySignal> =>
+    "snapshots" in handle
+      ? machineHandleOf(handle as unknown as EffectMachineHandle<AnyStateMachine>, reach) // only a machine's has snapshots
+      : handleOf(handle, reach)
+
   const end = async (): Promise<void> => {
     stopped.abort(new HostStopped())
     await Promise.allSettled(acts)
@@ -233,8 +273,9 @@ export const createHost = async <
   }
 
   return {
-    start: (startable, spec) => act(Effect.map(processes.start(startable, spec), (handle) => handleOf(handle, reach))),
-    handle: (startable, id) => handleOf(processes.handle(startable, id), reach),
+    start: (startable: AnyStartable, spec: StartOptions<unknown>) =>
+      act(Effect.map(processes.start(startable, spec), handled)) as Promise<never>, // as `handled` says
+    handle: (startable: AnyStartable, id: string) => handled(processes.handle(startable, id)) as never, // as above
     completeExternal: (id, output) => act(processes.completeExternal(id, output)),
     resume: (id, options) => act(processes.resume(id, options)),
     listNonTerminal: () => act(processes.listNonTerminal),
@@ -253,6 +294,8 @@ export const createHost = async <
     [Symbol.asyncDispose]: stop
   }
 }
+
+type AnyStartable = Startable<unknown, unknown, unknown, AnySignal>
 
 /** The operations of services that wait for what others do: a host that stops gives them up. */
 const waiting: ReadonlySet<string> = new Set(["await", "awaitHandle"])

@@ -131,6 +131,13 @@ export type Migrate<Machine extends AnyStateMachine> = (
   about: { readonly processId: string }
 ) => MigratedState<Machine>
 
+/** Options that must name actors: those of a machine that declares some. */
+export type ActorsOf<Machine extends AnyStateMachine> = [ActorOf<Machine>] extends [never]
+  ? unknown
+  : string extends ActorOf<Machine>["src"]
+    ? unknown
+    : { readonly actors: object }
+
 /** The signal that carries an event of a machine. */
 export type SignalOf<Machine extends AnyStateMachine> = {
   [Type in EventTypes<Machine>]: Signal<Type, EventFields<Machine, Type>>

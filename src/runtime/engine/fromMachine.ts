@@ -12,7 +12,7 @@ import { performing } from "../body/chart.ts"
 import { chartOf } from "./chart.ts"
 import type { Engine } from "./Engine.ts"
 import * as Engines from "./Engine.ts"
-import type { MachineOptions, SchemaFor, SignalOf } from "./MachineOptions.ts"
+import type { ActorsOf, MachineOptions, SchemaFor, SignalOf } from "./MachineOptions.ts"
 import { schemaOf } from "./MachineOptions.ts"
 import type { MachineStartable } from "./MachineView.ts"
 import * as Views from "./MachineView.ts"
@@ -39,7 +39,7 @@ export interface MachineEngine<Machine extends AnyStateMachine, R>
  */
 export const fromMachine = <Machine extends AnyStateMachine, R = never>(
   machine: Machine,
-  given: MachineOptions<Machine, R>
+  given: MachineOptions<Machine, R> & ActorsOf<Machine>
 ): MachineEngine<Machine, R> => {
   const field = `options of machine \`${machine.id}\``
   const options = Arguments.record(field, given)

@@ -1,0 +1,142 @@
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { setup } from "xstate"
+import type { EmbeddedHost } from "../../src/host/embed/createHost.ts"
+import * as Embed from "../../src/host/embed/createHost.ts"
+import type { Processes } from "../../src/host/Processes.ts"
+import { fromDurable } from "../../src/runtime/engine/durable.ts"
+import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
+
+const machine = setup({
+  types: {
+    context: {} as { readonly n: number },
+    events: {} as { readonly type: "approve"; readonly by: string } | { readonly type: "reject" },
+    input: {} as { readonly n: number },
+    output: {} as { readonly by: string },
+    tags: {} as "open",
+    emitted: {} as { readonly type: "asked" }
+  },
+  actors: { charge: fromDurable<{ readonly n: number }, { readonly receipt: string }>() },
+  actions: { notify: (_, _params: { readonly to: string }) => {} }
+}).createMachine({
+  id: "typed",
+  context: ({ input }) => ({ n: input.n }),
+  initial: "waiting",
+  states: { waiting: { tags: "open", initial: "first", states: { first: {} } }, done: { type: "final" } },
+  entry: { type: "notify", params: { to: "ana" } },
+  output: { by: "ana" }
+})
+
+const base = { version: "1", input: Schema.Struct({ n: Schema.Int }) } as const
+const actors = { charge: () => Effect.succeed({ receipt: "r" }) }
+const actions = { notify: () => Effect.void }
+const Typed = fromMachine(machine, { ...base, actors, actions })
+
+const textual = (_: { readonly n: string }) => Effect.succeed({ receipt: "r" })
+
+/** What is written in it is compiled, and never run. */
+const compiled = (_program: unknown): void => assert.isFunction(_program)
+
+describe("the types of an engine from a machine", () => {
+  it("name its actors, and what goes in and comes out of each", () => {
+    compiled(() => [
+      // @ts-expect-error -- the actor is missing
+      fromMachine(machine, { ...base, actions }),
+      // @ts-expect-error -- the actor is missing among the actors
+      fromMachine(machine, { ...base, actions, actors: {} }),
+      // @ts-expect-error -- the actor comes to something else
+      fromMachine(machine, { ...base, actions, actors: { charge: () => Effect.succeed({ receipt: 7 }) } }),
+      // @ts-expect-error -- the actor is given something else
+      fromMachine(machine, { ...base, actions, actors: { charge: textual } })
+    ])
+  })
+
+  it("name its actions and their parameters", () => {
+    compiled(() => [
+      // @ts-expect-error -- there is no such action
+      fromMachine(machine, { ...base, actors, actions: { ...actions, shout: () => Effect.void } }),
+      fromMachine(machine, {
+        ...base,
+        actors,
+        // @ts-expect-error -- the parameters are others
+        actions: { notify: (_seen: unknown, _params: { readonly to: number }) => Effect.void }
+      }),
+      fromMachine(machine, {
+        ...base,
+        actors,
+        // @ts-expect-error -- the context has no such field
+        actions: { notify: ({ context }) => Effect.succeed(context.m) }
+      })
+    ])
+  })
+
+  it("name its events and their fields, its input and context", () => {
+    compiled(() => [
+      // @ts-expect-error -- there is no such event
+      fromMachine(machine, { ...base, actors, actions, events: { burn: Schema.Struct({}) } }),
+      // @ts-expect-error -- the event carries something else
+      fromMachine(machine, { ...base, actors, actions, events: { approve: Schema.Struct({ by: Schema.Int }) } }),
+      // @ts-expect-error -- the input is another
+      fromMachine(machine, { version: "1", input: Schema.Struct({ n: Schema.String }), actors, actions }),
+      // @ts-expect-error -- the context is another
+      fromMachine(machine, { ...base, actors, actions, context: Schema.Struct({ n: Schema.String }) })
+    ])
+  })
+})
+
+describe("the types of a handle on a machine", () => {
+  it("are those of its events, states, tags and output", () => {
+    compiled((processes: typeof Processes.Service) =>
+      Effect.gen(function* () {
+        const handle = yield* processes.start(Typed, { id: "a", payload: { n: 1 } })
+        // @ts-expect-error -- the payload is another
+        yield* processes.start(Typed, { id: "a", payload: { n: "1" } })
+        // @ts-expect-error -- there is no such event
+        yield* handle.send({ type: "burn" })
+        // @ts-expect-error -- the event lacks a field
+        yield* handle.send({ type: "approve" })
+        // @ts-expect-error -- the field is another
+        yield* handle.ask({ type: "approve", by: 7 })
+        // @ts-expect-error -- there is nothing else to expect
+        yield* handle.send({ type: "reject" }, { expect: "applause" })
+        // @ts-expect-error -- there is no such event to judge
+        yield* handle.can({ type: "burn" })
+        // @ts-expect-error -- there is no such state
+        yield* handle.waitFor({ state: "nowhere" })
+        // @ts-expect-error -- there is no such tag
+        yield* handle.waitFor({ tag: "shut" })
+        const snapshot = yield* handle.waitFor((seen) => seen.matches({ waiting: "first" }) || seen.hasTag("open"))
+        // @ts-expect-error -- there is no such state
+        snapshot.matches("nowhere")
+        // @ts-expect-error -- there is no such state within
+        snapshot.matches({ waiting: "second" })
+        // @ts-expect-error -- there is no such tag
+        snapshot.hasTag("shut")
+        expectTypeOf(snapshot.context).toEqualTypeOf<{ readonly n: number }>()
+        expectTypeOf(snapshot.output).toEqualTypeOf<{ readonly by: string } | undefined>()
+        expectTypeOf(snapshot.accepts[0]?.type).toEqualTypeOf<"approve" | "reject" | undefined>()
+        expectTypeOf(yield* handle.await).toEqualTypeOf<{ readonly by: string }>()
+      })
+    )
+  })
+
+  it("are the same with Promises", () => {
+    compiled(async (host: EmbeddedHost) => {
+      const options = { ...base, actions: { notify: async () => {} } }
+      // @ts-expect-error -- the actor is missing
+      Embed.fromMachine(machine, options)
+      const wrong = { charge: async () => ({ receipt: 7 }) }
+      // @ts-expect-error -- the actor comes to something else
+      Embed.fromMachine(machine, { ...options, actors: wrong })
+      const Promised = Embed.fromMachine(machine, { ...options, actors: { charge: async () => ({ receipt: "r" }) } })
+      const handle = await host.start(Promised, { id: "a", payload: { n: 1 } })
+      // @ts-expect-error -- the event lacks a field
+      await handle.send({ type: "approve" })
+      // @ts-expect-error -- there is no such state
+      await handle.waitFor({ state: "nowhere" })
+      expectTypeOf(await handle.result()).toEqualTypeOf<{ readonly by: string }>()
+      for await (const event of handle.emitted()) expectTypeOf(event.type).toEqualTypeOf<"asked">()
+    })
+  })
+})
