@@ -137,6 +137,48 @@ describe("a commit while a body's history is read", () => {
   let sendNow: Effect.Effect<void> = Effect.void
 })
 
+describe("a request to stop that is committed after the record of a step", () => {
+  it("comes to the body after that step", async () => {
+    const did: Array<string> = []
+    const body: Body = {
+      effects: (ctx, note) =>
+        Effect.gen(function* () {
+          yield* ctx.step("a", Effect.void)
+          note("learned of a")
+          return String(yield* ctx.awaitSignal(Go))
+        })
+    }
+    const engine = enginesOf("stopped", body, (effect) => did.push(effect))[0]?.[1] as Startable
+    await Effect.runPromise(
+      inVirtualTime(
+        Effect.gen(function* () {
+          const store = yield* MemoryStore.make
+          let stopNow: Effect.Effect<void> | undefined
+          const stopping: typeof ProcessStore.Service = {
+            ...store,
+            transact: (plan, decide) =>
+              Effect.tap(store.transact(plan, decide), () =>
+                Effect.flatMap(Effect.orDie(store.execution.journal(processId("p"))), ({ length }) => {
+                  const stop = stopNow
+                  if (length === 0 || stop === undefined) return Effect.void
+                  stopNow = undefined
+                  return stop
+                })
+              )
+          }
+          yield* Effect.gen(function* () {
+            const processes = yield* Processes
+            stopNow = Effect.orDie(Effect.asVoid(processes.handle(engine, "p").cancel("enough")))
+            const handle = yield* processes.start(engine, { id: "p", payload: null })
+            yield* Effect.exit(handle.await)
+          }).pipe(Effect.provide(hostOn(stopping, [engine])))
+          assert.deepStrictEqual(did, ["learned of a"])
+        })
+      )
+    )
+  })
+})
+
 describe("a restart of a fan-out of 1,500", () => {
   const many = Array.from({ length: 1_500 }, (_, n) => n)
   const wide: Body = {

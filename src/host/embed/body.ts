@@ -7,7 +7,6 @@
 
 import { AsyncLocalStorage } from "node:async_hooks"
 import { setMaxListeners } from "node:events"
-import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
@@ -24,7 +23,7 @@ import type { ChildOptions, ExecutionContext } from "../../runtime/body/Executio
 import type { StepProgress } from "../../runtime/body/progress.ts"
 import type { Surroundings } from "../../runtime/body/Surroundings.ts"
 import type { AnyStepOptions } from "../../runtime/body/step.ts"
-import { fits } from "../../runtime/engine/outcomes.ts"
+import { failing, fits } from "../../runtime/engine/outcomes.ts"
 import type { AnySignal, EventDefinition, Signal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { Trigger } from "../../runtime/HostServices.ts"
@@ -393,9 +392,6 @@ export const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unkn
       (thrown: unknown) => resume(failing(thrown))
     )
   })
-
-/** Fails with whatever was thrown: `Effect.fail` looks into it, and there are things that throw then. */
-const failing = (thrown: unknown): Effect.Effect<never, unknown> => Effect.failCause(Cause.fail(thrown))
 
 const isFailure = <Failure, FailureWire>(
   thrown: unknown,

@@ -4,6 +4,7 @@
  * Invariant: what is kept is a snapshot, and what is read is a copy of it, so that nothing the program does to its objects, before
  * or after, changes what is kept. Whatever cannot be encoded or decoded is a typed failure with its path.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
@@ -97,6 +98,9 @@ export const decoderOf = <A, I>(
   const read = readerOf(schema)
   return (stored) => Effect.mapError(read(stored), (error) => misfit(field, error))
 }
+
+/** Fails with whatever was thrown: `Effect.fail` looks into it, and there are things that throw then. */
+export const failing = (thrown: unknown): Effect.Effect<never, unknown> => Effect.failCause(Cause.fail(thrown))
 
 /** Whether a value is of a schema's type; one that cannot even be looked at is not. */
 export const fits = <A, I>(schema: Schema.Schema<A, I>, value: unknown): value is A => {

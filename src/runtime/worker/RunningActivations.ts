@@ -78,8 +78,8 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         running.get(id)?.inbox.offer("lease.lost")
         running.set(id, activation)
         const { context, settle, load, journal } = Contexts.make(activation)
-        activation.journal = journal
         const { chart } = body
+        if (chart === undefined) activation.journal = journal
         // An end counts only if the body asked for everything that its journal knows of. A chart has no journal.
         const settled =
           chart === undefined
@@ -132,7 +132,8 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         if (activation === undefined) return false
         // Its slot is free as soon as its end is written, before callers that await the end go on.
         if (activation.exit !== undefined) activation.slot.release()
-        else Actors.hint(activation, command)
+        // The journal tells of a request to stop in its place in the log; this would come before what the body learns first.
+        else if (activation.journal === undefined || command.type !== "interruptBody") Actors.hint(activation, command)
         return true
       },
       remind: Effect.fnUntraced(function* (id) {
