@@ -7,7 +7,6 @@
 
 import { AsyncLocalStorage } from "node:async_hooks"
 import { setMaxListeners } from "node:events"
-import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
@@ -29,7 +28,7 @@ import type { AnySignal, EventDefinition, Signal } from "../../runtime/engine/Si
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { Trigger } from "../../runtime/HostServices.ts"
 import type { Handle, Reach } from "./handle.ts"
-import { handleOf } from "./handle.ts"
+import { failing, fromPromise, handleOf } from "./handle.ts"
 
 /** How a step is recorded and tried. */
 export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
@@ -384,18 +383,6 @@ type AnyStep = (
   effect: (progress: StepProgress) => Effect.Effect<unknown, unknown>,
   options: AnyStepOptions
 ) => Effect.Effect<unknown, unknown>
-
-/** Waits for a function's Promise to settle. */
-export const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unknown> =>
-  Effect.async((resume) => {
-    ;(async () => run())().then(
-      (value) => resume(Effect.succeed(value)),
-      (thrown: unknown) => resume(failing(thrown))
-    )
-  })
-
-/** Fails with whatever was thrown: `Effect.fail` looks into it, and there are things that throw then. */
-const failing = (thrown: unknown): Effect.Effect<never, unknown> => Effect.failCause(Cause.fail(thrown))
 
 const isFailure = <Failure, FailureWire>(
   thrown: unknown,

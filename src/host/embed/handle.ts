@@ -3,6 +3,7 @@
  *
  * Invariant: a caller that stops waiting stops only that; the process goes on.
  */
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -75,6 +76,18 @@ export const handleOf = <Success, Failure, Signals extends AnySignal>(
   status: () => reach.act(handle.status),
   events: (options) => iterable(handle.events, reach, options)
 })
+
+/** Waits for a function's Promise to settle. */
+export const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unknown> =>
+  Effect.async((resume) => {
+    ;(async () => run())().then(
+      (value) => resume(Effect.succeed(value)),
+      (thrown: unknown) => resume(failing(thrown))
+    )
+  })
+
+/** Fails with whatever was thrown: `Effect.fail` looks into it, and there are things that throw then. */
+export const failing = (thrown: unknown): Effect.Effect<never, unknown> => Effect.failCause(Cause.fail(thrown))
 
 /** A stream as an async iterable: every loop over it begins anew. */
 export const iterable = <A, E>(
