@@ -6,6 +6,8 @@ import type { EmbeddedHost } from "../../src/host/embed/createHost.ts"
 import * as Embed from "../../src/host/embed/createHost.ts"
 import type { Processes } from "../../src/host/Processes.ts"
 import { fromDurable } from "../../src/runtime/engine/durable.ts"
+import type { Runnable } from "../../src/runtime/engine/Engine.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 
 const machine = setup({
@@ -82,6 +84,37 @@ describe("the types of an engine from a machine", () => {
       // @ts-expect-error -- the context is another
       fromMachine(machine, { ...base, actors, actions, context: Schema.Struct({ n: Schema.String }) })
     ])
+  })
+})
+
+class Mail extends Effect.Tag("test/Mail")<Mail, { readonly send: Effect.Effect<void> }>() {}
+class Bell extends Effect.Tag("test/Bell")<Bell, { readonly ring: Effect.Effect<void> }>() {}
+
+describe("what an engine from a machine requires of its host", () => {
+  it("is what its actions and actors require, engines among them", () => {
+    compiled(() => {
+      const byAction = fromMachine(machine, { ...base, actors, actions: { notify: { run: () => Mail.send } } })
+      const asRunnable: Runnable<Mail> = byAction
+      // @ts-expect-error -- it requires the mail
+      const asFree: Runnable<never> = byAction
+      const Charge = Engine.make("charge", {
+        version: "1",
+        payload: Schema.Struct({ n: Schema.Int }),
+        success: Schema.Struct({ receipt: Schema.String }),
+        disposition: "rerunnable",
+        run: () => Effect.as(Bell.ring, { receipt: "r" })
+      })
+      const byBoth = fromMachine(machine, {
+        ...base,
+        actions: { notify: () => Mail.send },
+        actors: { charge: Charge }
+      })
+      const both: Runnable<Mail | Bell> = byBoth
+      // @ts-expect-error -- its actor requires the bell
+      const mailOnly: Runnable<Mail> = byBoth
+      const free: Runnable<never> = Typed
+      return [asRunnable, asFree, both, mailOnly, free]
+    })
   })
 })
 

@@ -268,7 +268,7 @@ describe("what is said of a process, and not of what it runs,", () => {
       yield* Effect.gen(function* () {
         for (const id of ["call", "turn"]) {
           yield* until(Effect.map(rowOf(id), (row) => row?.backOff !== undefined))
-          assert.include((yield* rowOf(id))?.backOff?.problem, "has step under `first#1`")
+          assert.include((yield* rowOf(id))?.backOff?.problem, "is step under `first#1`")
           assert.isTrue(yield* isRunning(id))
         }
         assert.deepStrictEqual(book.entries.slice(0, 2), ["create for turn", "close session of turn"])

@@ -264,7 +264,7 @@ describe("a body's operations", () => {
         yield* until(Effect.map(row, (now) => now?.backOff !== undefined))
         assert.match(
           (yield* row)?.backOff?.problem ?? "",
-          /has step under `first#1`, and the code being replayed has sleep/
+          /is step under `first#1`, and the code being replayed asks for sleep/
         )
         assert.strictEqual((yield* row)?.snapshot.status, "active")
       }).pipe(Effect.provide(sqlite(file, [after])))

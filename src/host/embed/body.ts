@@ -28,7 +28,7 @@ import type { AnySignal, EventDefinition, Signal } from "../../runtime/engine/Si
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { Trigger } from "../../runtime/HostServices.ts"
 import type { Handle, Reach } from "./handle.ts"
-import { handleOf } from "./handle.ts"
+import { fromPromise, handleOf } from "./handle.ts"
 
 /** How a step is recorded and tried. */
 export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
@@ -383,15 +383,6 @@ type AnyStep = (
   effect: (progress: StepProgress) => Effect.Effect<unknown, unknown>,
   options: AnyStepOptions
 ) => Effect.Effect<unknown, unknown>
-
-/** Waits for a function's Promise to settle. */
-export const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unknown> =>
-  Effect.async((resume) => {
-    ;(async () => run())().then(
-      (value) => resume(Effect.succeed(value)),
-      (thrown: unknown) => resume(failing(thrown))
-    )
-  })
 
 const isFailure = <Failure, FailureWire>(
   thrown: unknown,

@@ -35,7 +35,6 @@ import type { EngineOptions, Runnable } from "../../runtime/engine/Engine.ts"
 import * as Engine from "../../runtime/engine/Engine.ts"
 import type { MachineEngine } from "../../runtime/engine/fromMachine.ts"
 import * as Machines from "../../runtime/engine/fromMachine.ts"
-import type { ActorsOf } from "../../runtime/engine/MachineOptions.ts"
 import type { MachineStartable } from "../../runtime/engine/MachineView.ts"
 import type { AnySignal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
@@ -206,9 +205,9 @@ export const engine = <
  */
 export const fromMachine = <Machine extends AnyStateMachine>(
   machine: Machine,
-  options: PromiseMachineOptions<Machine> & ActorsOf<Machine>
+  options: PromiseMachineOptions<Machine>
 ): MachineEngine<Machine, never> =>
-  Machines.fromMachine<Machine, never>(
+  Machines.fromMachine<Machine, never, never>(
     machine,
     withEffects(Arguments.record(`options of machine \`${machine.id}\``, options), promised) as never // checked by its own type
   )

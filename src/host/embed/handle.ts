@@ -13,6 +13,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import type { ProcessHandle } from "../../runtime/client/ProcessHandle.ts"
+import { failing } from "../../runtime/engine/outcomes.ts"
 import type { AnySignal, PayloadOf } from "../../runtime/engine/Signal.ts"
 
 /** How long to wait: until the signal is aborted. Then the Promise rejects with the signal's reason. */
@@ -75,6 +76,15 @@ export const handleOf = <Success, Failure, Signals extends AnySignal>(
   status: () => reach.act(handle.status),
   events: (options) => iterable(handle.events, reach, options)
 })
+
+/** Waits for a function's Promise to settle. */
+export const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unknown> =>
+  Effect.async((resume) => {
+    ;(async () => run())().then(
+      (value) => resume(Effect.succeed(value)),
+      (thrown: unknown) => resume(failing(thrown))
+    )
+  })
 
 /** A stream as an async iterable: every loop over it begins anew. */
 export const iterable = <A, E>(

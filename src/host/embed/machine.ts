@@ -13,18 +13,20 @@ import type {
   Action,
   ActionArguments,
   Actor,
+  DeclaresActors,
   EventTypes,
   LogicOf,
   MachineOptions,
   SignalOf
 } from "../../runtime/engine/MachineOptions.ts"
 import type { AcceptedEvent, EmittedEvent, MachineSnapshot, SentEvent } from "../../runtime/engine/MachineView.ts"
+import { failing } from "../../runtime/engine/outcomes.ts"
 import type { AnySignal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { BodyContext, Promised } from "./body.ts"
-import { bodyOf, fromPromise } from "./body.ts"
+import { bodyOf } from "./body.ts"
 import type { Handle, Reach, WaitOptions } from "./handle.ts"
-import { handleOf, iterable } from "./handle.ts"
+import { fromPromise, handleOf, iterable } from "./handle.ts"
 
 /** Performs an action, as `Perform` does. `context.abortSignal` says when it should stop; its process waits until it has settled. */
 export type PromisedPerform<Machine extends AnyStateMachine, Params> = (
@@ -51,21 +53,29 @@ export type PromisedActor<Input, Output> =
   | Startable<Input, Output, unknown, AnySignal>
   | ((input: Input, context: BodyContext) => Output | Promise<Output>)
 
+/** The actors of a machine that are engines or async functions. */
+export type PromisedActors<Machine extends AnyStateMachine> = {
+  readonly [Src in ActorOf<Machine>["src"]]: PromisedActor<
+    InputFrom<LogicOf<Machine, Src>>,
+    OutputFrom<LogicOf<Machine, Src>>
+  >
+}
+
 /** What an engine from a machine declares, its actions and actors as async functions. */
-export interface PromiseMachineOptions<Machine extends AnyStateMachine>
-  extends Omit<MachineOptions<Machine, never>, "actions" | "actors"> {
+export type PromiseMachineOptions<Machine extends AnyStateMachine> = Omit<
+  MachineOptions<Machine, never>,
+  "actions" | "actors"
+> & {
   /** Performs the actions that the machine names. */
   readonly actions?: {
     readonly [A in ActionOf<Machine> as A["type"]]?: PromisedAction<Machine, A["params"]>
   }
-  /** Runs the actors that the machine names, each as a child process. */
-  readonly actors?: {
-    readonly [Src in ActorOf<Machine>["src"]]: PromisedActor<
-      InputFrom<LogicOf<Machine, Src>>,
-      OutputFrom<LogicOf<Machine, Src>>
-    >
-  }
-}
+} & (DeclaresActors<Machine> extends true
+    ? {
+        /** Runs the actors that the machine names, each as a child process. */
+        readonly actors: PromisedActors<Machine>
+      }
+    : { readonly actors?: PromisedActors<Machine> })
 
 /** A process of a machine, addressed with the machine's types. What is not explained here is as in `MachineHandle` of `Engine`. */
 export interface MachineHandle<Machine extends AnyStateMachine> extends Handle<OutputFrom<Machine>, SignalOf<Machine>> {
@@ -127,7 +137,7 @@ const actionOf = <Machine extends AnyStateMachine>(
     ...rest,
     run: (seen, params, context) =>
       fromPromise(async () => run(seen, params, context)).pipe(
-        Effect.catchAll((thrown) => (context.abortSignal.aborted ? Effect.interrupt : Effect.fail(thrown))),
+        Effect.catchAll((thrown) => (context.abortSignal.aborted ? Effect.interrupt : failing(thrown))),
         Effect.uninterruptible
       ),
     ...(retry === undefined

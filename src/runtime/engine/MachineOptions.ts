@@ -14,8 +14,10 @@ import type {
   StateValueFrom
 } from "xstate"
 import type { ActionOf, ActorOf } from "../../../machines/xstate/types.ts"
+import type { InputInvalid } from "../../model/errors.ts"
 import type { ActionContext } from "../body/chart.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
+import type { Body } from "./Engine.ts"
 import type { AnySignal, Signal } from "./Signal.ts"
 import type { Startable } from "./Startable.ts"
 
@@ -131,12 +133,38 @@ export type Migrate<Machine extends AnyStateMachine> = (
   about: { readonly processId: string }
 ) => MigratedState<Machine>
 
-/** Options that must name actors: those of a machine that declares some. */
-export type ActorsOf<Machine extends AnyStateMachine> = [ActorOf<Machine>] extends [never]
-  ? unknown
+/** The actions of a machine, whatever they require. */
+export type ActionsOf<Machine extends AnyStateMachine> = NonNullable<MachineOptions<Machine, unknown>["actions"]>
+
+/** The actors of a machine, whatever they require. */
+export type ActorsOf<Machine extends AnyStateMachine> = NonNullable<MachineOptions<Machine, unknown>["actors"]>
+
+/** Options with these actions and actors, and no others. Those of a machine that declares actors must be there. */
+export type OptionsWith<Machine extends AnyStateMachine, Actions, Actors> = Omit<
+  MachineOptions<Machine, unknown>,
+  "actions" | "actors"
+> & {
+  readonly actions?: Actions & { readonly [Name in Exclude<keyof Actions, keyof ActionsOf<Machine>>]: never }
+} & (DeclaresActors<Machine> extends true ? { readonly actors: Actors } : { readonly actors?: Actors })
+
+/** Whether a machine declares actors, as `setup` does. */
+export type DeclaresActors<Machine extends AnyStateMachine> = [ActorOf<Machine>] extends [never]
+  ? false
   : string extends ActorOf<Machine>["src"]
-    ? unknown
-    : { readonly actors: object }
+    ? false
+    : true
+
+/** What actions or actors require of the host. Where there are none, their type says unknown: they require nothing. */
+export type RequiredBy<Parts> =
+  unknown extends RequiredByEach<Parts[keyof Parts]> ? never : RequiredByEach<Parts[keyof Parts]>
+
+type RequiredByEach<Part> = Part extends (...args: never) => Effect.Effect<unknown, unknown, infer R>
+  ? R
+  : Part extends { readonly run: (...args: never) => Effect.Effect<unknown, unknown, infer R> }
+    ? R
+    : Part extends { readonly prepare: (payload: unknown) => Effect.Effect<Body<infer R>, InputInvalid> }
+      ? R
+      : never
 
 /** The signal that carries an event of a machine. */
 export type SignalOf<Machine extends AnyStateMachine> = {

@@ -12,7 +12,15 @@ import { performing } from "../body/chart.ts"
 import { chartOf } from "./chart.ts"
 import type { Engine } from "./Engine.ts"
 import * as Engines from "./Engine.ts"
-import type { ActorsOf, MachineOptions, SchemaFor, SignalOf } from "./MachineOptions.ts"
+import type {
+  ActionsOf,
+  ActorsOf,
+  MachineOptions,
+  OptionsWith,
+  RequiredBy,
+  SchemaFor,
+  SignalOf
+} from "./MachineOptions.ts"
 import { schemaOf } from "./MachineOptions.ts"
 import type { MachineStartable } from "./MachineView.ts"
 import * as Views from "./MachineView.ts"
@@ -37,9 +45,19 @@ export interface MachineEngine<Machine extends AnyStateMachine, R>
  *
  * @example docs/examples/approval.ts
  */
-export const fromMachine = <Machine extends AnyStateMachine, R = never>(
+export const fromMachine = <
+  Machine extends AnyStateMachine,
+  Actions extends ActionsOf<Machine>,
+  Actors extends ActorsOf<Machine>
+>(
   machine: Machine,
-  given: MachineOptions<Machine, R> & ActorsOf<Machine>
+  given: OptionsWith<Machine, Actions, Actors>
+): MachineEngine<Machine, RequiredBy<Actions> | RequiredBy<Actors>> =>
+  engineOf(machine, given as MachineOptions<Machine, RequiredBy<Actions> | RequiredBy<Actors>>) // see `RequiredBy`
+
+const engineOf = <Machine extends AnyStateMachine, R>(
+  machine: Machine,
+  given: MachineOptions<Machine, R>
 ): MachineEngine<Machine, R> => {
   const field = `options of machine \`${machine.id}\``
   const options = Arguments.record(field, given)
