@@ -51,7 +51,7 @@ export const play = <Machine extends AnyStateMachine, R, World>(
             if (failures > 0) {
               failures--
               hasFailed = true
-              return Effect.fail(new Error("the script lets it fail"))
+              return Effect.fail({ _tag: "Scripted", message: "the script lets it fail" } as const)
             }
             if (own !== undefined) world = own(world as World, { ...seen, params, idempotencyKey } as never) // what a model is given
             return Effect.void
