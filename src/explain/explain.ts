@@ -19,6 +19,7 @@ import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
 import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
 import type { ProcessRow, Tombstone } from "../store/Decision.ts"
+import { runsAs } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { Accepted, Detail, Explanation, LeaseFacts, Reason, Sender, SweepFacts } from "./Explanation.ts"
 import * as Explanations from "./Explanation.ts"
@@ -87,7 +88,7 @@ export const reasonsOf = (
         runningChildren: [],
         progress: [],
         closeRequests: 0,
-        engine: view.engine(row.base.registration),
+        engine: view.engine(runsAs(row)),
         slots: view.slots()
       })
     )
@@ -100,7 +101,7 @@ const explanationOf = (facts: Facts): Explanation => {
   const { row, nowMs, runningChildren } = facts
   const { id, disposition } = row.base.registration
   const because = reasonOf(facts)
-  const engine = namedEngine(row.base.registration)
+  const engine = namedEngine(runsAs(row))
   const hasAbandonRequest = row.snapshot.context.abandonRequest !== undefined
   const about = {
     id,
@@ -143,7 +144,6 @@ const factsOf = (
 ): Effect.Effect<Omit<Facts, keyof Around>, never, OwnerLiveness> =>
   Effect.gen(function* () {
     const liveness = yield* OwnerLiveness
-    const { registration } = row.base
     const self = yield* liveness.identify("holdfast:explain")
     const holder = row.lease.held?.owner
     const dead: ReadonlyArray<LeaseOwner> =
@@ -153,7 +153,7 @@ const factsOf = (
       nowMs,
       self,
       dead,
-      engine: view.engine(registration),
+      engine: view.engine(runsAs(row)),
       slots: view.slots()
     }
   })
@@ -174,7 +174,7 @@ const detailOf = (facts: Facts): Detail => {
   const { row, engine: presence, runningChildren, closeRequests, wakes } = facts
   const { registration } = row.base
   const { context, value } = row.snapshot
-  const engine = namedEngine(registration)
+  const engine = namedEngine(runsAs(row))
   const lease = leaseOf(facts)
   return {
     disposition: registration.disposition,

@@ -17,6 +17,7 @@ import type { LeaseOwner, LeaseSlot } from "../model/Lease.ts"
 import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
 import type { ProcessRow } from "../store/Decision.ts"
+import { runsAs } from "../store/Decision.ts"
 import type { HolderLiveness, Reason } from "./Explanation.ts"
 import type { OpenWakes } from "./wakes.ts"
 
@@ -71,7 +72,7 @@ export const reasonOf = (facts: Facts): Reason => {
     case "attempts_exhausted":
       return { _tag: "AttemptsExhausted", attempts: context.attempts, most: registration.maxAttempts ?? 0 }
     case "no_engine":
-      return { _tag: "NoEngine", ...engineOf(registration) }
+      return { _tag: "NoEngine", ...engineOf(runsAs(row)) }
     case "at_rest":
       return chartWaits(row)
     case "not_yet":

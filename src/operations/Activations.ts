@@ -83,13 +83,6 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
     /** Lets the chart of a process take the events that it has still to take; answers why it is stuck. */
     readonly takeEvents: (id: ProcessId, chartOf: ChartOf) => Effect.Effect<Chart.Progress | undefined, StoreError>
 
-    /** Takes over the chart of a process from an earlier version, where it rests; with `dryRun` nothing is written. */
-    readonly migrateChart: (
-      id: ProcessId,
-      chartOf: ChartOf,
-      dryRun: boolean
-    ) => Effect.Effect<Chart.Progress | undefined, StoreError>
-
     /** Records that an action of a chart was performed. Fails with `LeaseLost`: stop. */
     readonly performed: (lease: Lease, action: Chart.Performed) => Effect.Effect<ProcessRow, LeaseLost | StoreError>
 
@@ -127,7 +120,6 @@ export const make: Effect.Effect<typeof Activations.Service, never, ProcessStore
     recover: (id, by) => store.transact({ lock: [id] }, Recover.recover(id, by)),
     backOff: (id, problem) => store.transact({ lock: [id] }, Recover.backOff(id, problem)),
     takeEvents: (id, chartOf) => store.transact({ lock: [id] }, Chart.takeEvents(chartOf, id)),
-    migrateChart: (id, chartOf, dryRun) => store.transact({ lock: [id] }, Chart.migrate(chartOf, id, dryRun)),
     performed: (lease, action) => store.transact({ lock: [lease.processId] }, Chart.performed(lease, action)),
     drain: (id, by) => store.transact({ lock: [id] }, Recover.drain(id, by)),
     reacquire: (lease, claimant) =>

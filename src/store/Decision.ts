@@ -15,6 +15,8 @@ import type { LeaseSlot } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { Base, ProcessRecord } from "../model/ProcessRecord.ts"
 import * as Record from "../model/ProcessRecord.ts"
+import type { Registration } from "../model/Registration.ts"
+import { engineOf } from "../model/Registration.ts"
 import type { WakeDelivery } from "../model/WakeDelivery.ts"
 import type { OutboxView, OutboxWrite } from "./Outbox.ts"
 
@@ -170,6 +172,15 @@ export interface PutEnvironment {
 
 /** The record of a row. */
 export const recordOf = (row: ProcessRow): ProcessRecord => Record.make(row.base, row.snapshot)
+
+/** The registration by which a process runs now: a chart that was taken over runs in its later version. */
+export const runsAs = ({ base: { registration }, snapshot: { context } }: ProcessRow): Registration => {
+  const { identity } = registration
+  const version = context.chart?.definition.version
+  return version === undefined || version === engineOf(registration).version
+    ? registration
+    : { ...registration, identity: { ...identity, definition: { ...(identity.definition as object), version } } } // an engine's is a record
+}
 
 /** A request that a closing parent has still to make of one child. Units: epoch milliseconds, UTC. */
 export interface CloseRequest {

@@ -193,4 +193,65 @@ describe("versions of a machine", () => {
       })
     )
   )
+
+  it.live("a version whose structure is the same is another version all the same", () =>
+    onMemory(
+      Effect.gen(function* () {
+        const store = yield* ProcessStore
+        const Two = fromMachine(machine("waiting", "over"), {
+          version: "2",
+          input,
+          events,
+          migrate: { "1": () => ({ value: "waiting" as never, context: { n: 5 } }) }
+        })
+        yield* started(["old"])
+        yield* Effect.flatMap(Processes, (processes) =>
+          Effect.zipRight(processes.handle(Two, "old").send({ type: "go" }), processes.handle(Two, "old").await)
+        ).pipe(Effect.provide(hostOn(store, [Two])))
+        const chart = yield* stateOf("old")
+        assert.deepStrictEqual([chart?.definition.version, chart?.context], ["2", { n: 6 }])
+      })
+    )
+  )
+
+  it.live(
+    "a process that was taken over runs in its new version, where both versions are and its input has changed",
+    () =>
+      onMemory(
+        Effect.gen(function* () {
+          const store = yield* ProcessStore
+          const performed: Array<number> = []
+          const telling = setup({
+            types: {
+              context: {} as Counted,
+              events: {} as { readonly type: "go" },
+              input: {} as { readonly from: number }
+            },
+            actions: { tell: () => {} }
+          }).createMachine({
+            id: "counter",
+            context: ({ input: { from } }) => ({ n: from }),
+            initial: "idle",
+            states: { idle: { on: { go: { target: "done", actions: "tell" } } }, done: { type: "final" } }
+          })
+          const Two = fromMachine(telling, {
+            version: "2",
+            kind: "counter",
+            input: Schema.Struct({ from: Schema.Int }),
+            events,
+            actions: { tell: ({ context }) => Effect.sync(() => void performed.push(context.n)) },
+            migrate: { "1": () => ({ value: "idle" as const, context: { n: 7 } }) }
+          })
+          yield* started(["old"])
+          yield* Effect.gen(function* () {
+            const processes = yield* Processes
+            assert.deepStrictEqual((yield* processes.migrate(Two)).moved, ["old"] as never)
+            const handle = processes.handle(Two, "old")
+            yield* handle.send({ type: "go" })
+            yield* handle.await
+          }).pipe(Effect.provide(hostOn(store, [One, Two])))
+          assert.deepStrictEqual(performed, [7])
+        })
+      )
+  )
 })

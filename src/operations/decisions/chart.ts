@@ -12,8 +12,8 @@ import { EventNotAccepted, InputInvalid } from "../../model/errors.ts"
 import type { FailureRecord } from "../../model/Failure.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
-import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
-import { accept } from "../../store/Decision.ts"
+import type { Decision, ProcessRow, View } from "../../store/Decision.ts"
+import { accept, runsAs } from "../../store/Decision.ts"
 import { onLease } from "./authority.ts"
 import * as Changes from "./change.ts"
 import * as Drafts from "./chartDraft.ts"
@@ -36,7 +36,7 @@ export const advancing =
   (chartOf: ChartOf) =>
   <A, E>(view: View, decision: Decision<A, E>): Decision<A, E> => {
     if (decision._tag === "Refused") return decision
-    const moving = decision.changes.filter(({ row }) => chartOf(row.base.registration) !== undefined)
+    const moving = decision.changes.filter(({ row }) => chartOf(runsAs(row)) !== undefined)
     if (moving.length === 0) return decision
     const draft = Drafts.make(view, chartOf, decision.changes)
     for (const { row } of moving) draft.advance(row.base.registration.id)
@@ -44,28 +44,26 @@ export const advancing =
   }
 
 /** Lets one chart take the events that it has still to take. */
-export const takeEvents =
-  (chartOf: ChartOf, id: ProcessId) =>
-  (view: View): Decision<Progress | undefined, never> => {
-    const row = view.row(id)
-    if (row === undefined) return accept(undefined)
-    const draft = Drafts.make(view, chartOf, [Changes.of(row)])
-    const stuck = draft.advance(id)
-    const progress = { row: draft.row(id) as ProcessRow, ...(stuck === undefined ? {} : { stuck }) } // it is there: see above
-    return { _tag: "Accepted", answer: progress, changes: draft.changes(), writes: draft.writes() }
-  }
+export const takeEvents = (chartOf: ChartOf, id: ProcessId): ((view: View) => Decision<Progress | undefined, never>) =>
+  advanced(chartOf, id, {})
 
 /** Takes over a chart of an earlier version; with `dryRun` nothing is written, and the answer is what would be. */
 export const migrate =
   (chartOf: ChartOf, id: ProcessId, dryRun: boolean) =>
   (view: View): Decision<Progress | undefined, never> => {
+    const decision = advanced(chartOf, id, { migrates: true })(view)
+    return dryRun && decision._tag === "Accepted" ? accept(decision.answer) : decision
+  }
+
+const advanced =
+  (chartOf: ChartOf, id: ProcessId, options: Drafts.AdvanceOptions) =>
+  (view: View): Decision<Progress | undefined, never> => {
     const row = view.row(id)
     if (row === undefined) return accept(undefined)
     const draft = Drafts.make(view, chartOf, [Changes.of(row)])
-    const stuck = draft.advance(id, { migrates: true })
+    const stuck = draft.advance(id, options)
     const progress = { row: draft.row(id) as ProcessRow, ...(stuck === undefined ? {} : { stuck }) } // it is there: see above
-    const changes = dryRun ? [] : draft.changes()
-    return { _tag: "Accepted", answer: progress, changes, writes: dryRun ? [] : draft.writes() }
+    return { _tag: "Accepted", answer: progress, changes: draft.changes(), writes: draft.writes() }
   }
 
 /**
@@ -122,31 +120,8 @@ export const fireTimers =
     const ended = Waits.fire(id)(view)
     const row = view.row(id)
     if (ended._tag === "Refused" || row === undefined || row.snapshot.context.chart === undefined) return ended
-    const [own = Changes.of(row), ...others] = fire(view, ended.changes[0] ?? Changes.of(row))
-    return own.events.length === 0 ? ended : accept(own.row, own, ...others)
+    const draft = Drafts.make(view, () => undefined, ended.changes)
+    draft.fire(id)
+    const changes = draft.changes()
+    return changes.length === 0 ? ended : accept(draft.row(id), ...changes)
   }
-
-/** Fires the timers of a chart whose time has come, in their order. */
-const fire = (view: View, change: Change): ReadonlyArray<Change> => {
-  const { row } = change
-  const id = row.base.registration.id
-  const due = (row.snapshot.context.chart?.timers ?? [])
-    .filter(({ at }) => at <= view.nowMs)
-    .sort((one, other) => one.at - other.at)
-  return due.reduce<ReadonlyArray<Change>>(
-    ([own = change, ...others], timer) => {
-      const key = `timer:${timer.id}:${own.row.sequence + 1}`
-      if (timer.to === undefined) {
-        return [Changes.appendFact(own, Facts.machineInput(id, key, timer.event, timer.id), view.nowMs), ...others]
-      }
-      const sent = Drafts.send(view, timer.to as ProcessId, timer.event, `${id}:${key}`) // any text may be an id
-      const changes = sent._tag === "Refused" ? [] : sent.changes
-      return [
-        Changes.appendFact(own, Facts.machineSent(id, key, timer), view.nowMs),
-        ...others,
-        ...changes.map(Drafts.hinted)
-      ]
-    },
-    [change]
-  )
-}

@@ -18,7 +18,7 @@ import * as Ids from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Decision, ProcessRow, View, Write } from "../../store/Decision.ts"
-import { refuse } from "../../store/Decision.ts"
+import { refuse, runsAs } from "../../store/Decision.ts"
 import * as Append from "./append.ts"
 import * as Authority from "./authority.ts"
 import * as Changes from "./change.ts"
@@ -37,6 +37,8 @@ export interface Draft {
   readonly row: (id: ProcessId) => ProcessRow | undefined
   /** Takes the events of a chart until there is none, or it waits for its actions. Answers why it is stuck. */
   readonly advance: (id: ProcessId, options?: AdvanceOptions) => string | undefined
+  /** Fires the timers of a chart whose time has come, in their order. */
+  readonly fire: (id: ProcessId) => void
 }
 
 /**
@@ -47,6 +49,12 @@ export interface AdvanceOptions {
   readonly migrates?: boolean
   readonly ahead?: boolean
 }
+
+/**
+ * How many events a chart takes in one transaction. What is left it takes in the next one, so that a machine which sends itself
+ * events without end, or has a long backlog, does not hold up the writes.
+ */
+const mostSteps = 100
 
 /** Makes a draft of what was decided so far. */
 export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Change>): Draft => {
@@ -72,9 +80,9 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
   }
 
   const advance = (id: ProcessId, { migrates = false, ahead = false }: AdvanceOptions = {}): string | undefined => {
-    for (;;) {
+    for (let steps = 0; ; steps++) {
       const row = view.row(id)
-      const chart = row && chartOf(row.base.registration)
+      const chart = row && chartOf(runsAs(row))
       if (row === undefined || chart === undefined) return undefined
       const { chart: state } = row.snapshot.context
       const isEarlier = state !== undefined && state.definition.version !== chart.definition.version
@@ -85,6 +93,10 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
       }
       const input = state === undefined || isEarlier ? undefined : nextInput(id, state)
       if (state !== undefined && !isEarlier && input === undefined) return undefined
+      if (steps >= mostSteps && !ahead) {
+        put(hinted(changeOf(row)))
+        return undefined
+      }
       const kept = { byId: new Map(byId), writes }
       const event = isEarlier
         ? Step.migrates(state)
@@ -161,7 +173,8 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
           do: "act",
           name,
           ...(params === undefined ? {} : { params }),
-          ...(jsonEquals(context, step.context) ? {} : { context }),
+          // The chart goes on while a detached one is performed, and its context with it.
+          ...(jsonEquals(context, step.context) && !chart.isDetached(name) ? {} : { context }),
           ...(chart.isDetached(name) ? { detached: true } : {})
         }
       }
@@ -240,12 +253,27 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
     advance(parent.processId)
   }
 
+  const fire = (id: ProcessId): void => {
+    const due = (view.row(id)?.snapshot.context.chart?.timers ?? [])
+      .filter(({ at }) => at <= view.nowMs)
+      .sort((one, other) => one.at - other.at)
+    for (const timer of due) {
+      const row = view.row(id) as ProcessRow // it has timers
+      const key = `timer:${timer.id}:${row.sequence + 1}`
+      const fact =
+        timer.to === undefined ? Facts.machineInput(id, key, timer.event, timer.id) : Facts.machineSent(id, key, timer)
+      put(Changes.appendFact(changeOf(row), fact, view.nowMs))
+      if (timer.to !== undefined) adopt(send(view, timer.to as ProcessId, timer.event, `${id}:${key}`)) // any text may be an id
+    }
+  }
+
   for (const change of decided) put(change)
   return {
     changes: () => [...byId.values()].filter(({ before: earlier, row }) => earlier !== row),
     writes: () => writes,
     row: (id) => view.row(id),
-    advance
+    advance,
+    fire
   }
 }
 
@@ -256,7 +284,7 @@ export const outputOf = (end: NonNullable<ChartState["end"]>): AwaitOutput =>
     : Output.failure("execution", fieldOf(end.error, "name") ?? "machine_error", textOf(end.error), end.error)
 
 /** Sends an event to a process, which takes it once. An ended one refuses it. */
-export const send = (
+const send = (
   view: View,
   to: ProcessId,
   { type, ...payload }: ChartEvent,
@@ -270,7 +298,7 @@ export const send = (
 }
 
 /** Tells the worker to look at a row that a chart has changed. */
-export const hinted = (change: Change): Change => ({
+const hinted = (change: Change): Change => ({
   ...change,
   commands: [...change.commands, { type: "requestSweep", params: {} }]
 })

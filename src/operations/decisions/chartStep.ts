@@ -103,7 +103,7 @@ export const transitionOf = (
   const unset = Object.keys(before?.context ?? {}).filter((name) => !Object.hasOwn(context, name))
   const isHistoryNew = !jsonEquals(step.history, before?.history ?? {})
   return {
-    ...(before?.definition.hash === definition.hash ? {} : { definition }),
+    ...(jsonEquals(before?.definition ?? null, definition) ? {} : { definition }),
     revision: before === undefined ? 0 : before.revision + 1,
     ...(input === undefined ? {} : { took: input.sequence }),
     ...(inputs === 0 ? {} : { inputs }),

@@ -16,7 +16,7 @@ import { jsonEquals } from "../../model/json.ts"
 import type { Lease, LeaseOwner } from "../../model/Lease.ts"
 import { engineOf } from "../../model/Registration.ts"
 import type { BackOff, Decision, ProcessRow, View } from "../../store/Decision.ts"
-import { accept } from "../../store/Decision.ts"
+import { accept, runsAs } from "../../store/Decision.ts"
 import * as Activation from "./activation.ts"
 import { onRow } from "./authority.ts"
 import * as Changes from "./change.ts"
@@ -78,7 +78,7 @@ export const leftOf = (row: ProcessRow, why: LeaveReason): Deferred => {
       return { _tag: "Deferred", reason: { why, ...(holder === undefined ? {} : { holder }) } }
     }
     case "no_engine":
-      return { _tag: "Deferred", reason: { why, ...engineOf(row.base.registration) } }
+      return { _tag: "Deferred", reason: { why, ...engineOf(runsAs(row)) } }
     default:
       return { _tag: "Deferred", reason: { why } }
   }

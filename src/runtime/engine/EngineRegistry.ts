@@ -150,11 +150,16 @@ export const layer = <R>(
           registration.disposition !== "externally_owned" && runners.has(runnerNameOf(registration)),
         prepare: (registration) =>
           Effect.flatMap(find(registration), (runner) =>
-            Effect.map(runner.prepare(registration.input), (body) => ({
-              run: provide(body),
-              ...(runner.body === undefined ? {} : { chart: provide(runner.body) }),
-              passivateAfterMs: runner.passivateAfterMs
-            }))
+            // A chart has taken its input when it began, perhaps in an earlier version.
+            runner.body === undefined
+              ? Effect.map(
+                  runner.prepare(registration.input),
+                  (body): Ready => ({
+                    run: provide(body),
+                    passivateAfterMs: runner.passivateAfterMs
+                  })
+                )
+              : Effect.succeed<Ready>({ run: noCode, chart: provide(runner.body) })
           ),
         admit: (registration) =>
           registration.input._tag === "External"
@@ -181,6 +186,8 @@ export const layer = <R>(
       })
     })
   )
+
+const noCode: Body<never> = () => Effect.dieMessage("a machine has no body of code")
 
 /** A start that names an accepted version is known by that: repeated after a deploy, it is the same start. */
 const inVersion = (identity: ProcessIdentity, version: string): ProcessIdentity => ({

@@ -77,23 +77,8 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         // An activation of this process that still runs here was fenced by the one that begins now.
         running.get(id)?.inbox.offer("lease.lost")
         running.set(id, activation)
-        const { context, settle, load, journal } = Contexts.make(activation)
         const { chart } = body
-        if (chart === undefined) activation.journal = journal
-        // An end counts only if the body asked for everything that its journal knows of. A chart has no journal.
-        const settled =
-          chart === undefined
-            ? Effect.zipRight(
-                load,
-                Effect.tap(
-                  Effect.suspend(() => body.run(context)),
-                  () => settle
-                )
-              )
-            : Effect.suspend(() => {
-                activation.ends.begin([])
-                return chart(activation)
-              })
+        const settled = chart === undefined ? throughJournal(activation, body) : atOnce(activation, chart)
         const execution = Actors.run(activation, settled).pipe(
           // It is forked where a start must not be torn; it may itself be interrupted, and so may its body.
           Effect.interruptible,
@@ -116,7 +101,7 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         const annotated = Effect.zipRight(
           FiberRef.set(FiberRef.currentScheduler, fairScheduler),
           FiberRef.update(FiberRef.currentLogAnnotations, (annotations) =>
-            HashMap.set(HashMap.set(annotations, "process", id), "attempt", context.attempt)
+            HashMap.set(HashMap.set(annotations, "process", id), "attempt", row.snapshot.context.attempts)
           )
         )
         return Effect.asVoid(FiberSet.run(fibers, Effect.zipRight(annotated, execution)))
@@ -132,8 +117,7 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         if (activation === undefined) return false
         // Its slot is free as soon as its end is written, before callers that await the end go on.
         if (activation.exit !== undefined) activation.slot.release()
-        // The journal tells of a request to stop in its place in the log; this would come before what the body learns first.
-        else if (activation.journal === undefined || command.type !== "interruptBody") Actors.hint(activation, command)
+        else tell(activation, command)
         return true
       },
       remind: Effect.fnUntraced(function* (id) {
@@ -141,9 +125,7 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         const row = activation && (yield* services.readRow(id))
         if (activation === undefined || row === undefined) return
         yield* activation.journal?.refresh ?? Effect.void
-        for (const command of resume(row.snapshot)) {
-          if (command.type !== "interruptBody") Actors.hint(activation, command)
-        }
+        for (const command of resume(row.snapshot)) tell(activation, command)
         // An expired lease that is still free is the lease renewer's to re-acquire.
         if (row.snapshot.status === "active" && !holds(row, activation.lease)) activation.inbox.offer("lease.lost")
       }),
@@ -171,3 +153,28 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
       empty: FiberSet.awaitEmpty(fibers)
     }
   })
+
+/** Runs a body of code. Its end counts only if it asked for everything that its journal knows of. */
+const throughJournal = (activation: Activation, { run }: Ready) => {
+  const { context, settle, load, journal } = Contexts.make(activation)
+  activation.journal = journal
+  return Effect.zipRight(
+    load,
+    Effect.tap(
+      Effect.suspend(() => run(context)),
+      () => settle
+    )
+  )
+}
+
+/** Runs the actions of a chart, which has no journal: what was performed is in its log. */
+const atOnce = (activation: Activation, chart: NonNullable<Ready["chart"]>) =>
+  Effect.suspend(() => {
+    activation.ends.begin([])
+    return chart(activation)
+  })
+
+/** The journal tells of a request to stop in its place in the log; a hint would come before what the body learns first. */
+const tell = (activation: Activation, command: ProcessCommand): void => {
+  if (activation.journal === undefined || command.type !== "interruptBody") Actors.hint(activation, command)
+}

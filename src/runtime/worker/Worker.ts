@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
+import { mayTake } from "../../../machines/chart/state.ts"
 import type { ProcessCommand } from "../../../machines/process/machine.ts"
 import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
 import { EnvironmentUnusable } from "../../model/errors.ts"
@@ -29,6 +30,7 @@ import { Environments } from "../../operations/Environments.ts"
 import { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { BackOff, Change, ProcessRow } from "../../store/Decision.ts"
+import { runsAs } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import type { JournalWrite } from "../body/Activation.ts"
 import { Awaiter } from "../client/Awaiter.ts"
@@ -225,7 +227,7 @@ export const layer: Layer.Layer<
     const takeOver = Effect.fnUntraced(function* (id: ProcessId, dead: ReadonlyArray<LeaseOwner>, taken: Taken) {
       const row = yield* readRow(id)
       if (row === undefined) return { _tag: "Deferred", reason: { why: "settled" } } as const
-      const { registration } = row.base
+      const registration = runsAs(row)
       const engine = engines.has(registration) ? "present" : "missing"
       const expected = verdictOf(row, { dead, engine }, yield* Clock.currentTimeMillis)
       // The lease renewer judges what runs here, also when its lease has expired while this host slept.
@@ -234,7 +236,12 @@ export const layer: Layer.Layer<
       if (expected._tag === "Run" && engines.chartOf(registration) !== undefined) {
         const progress = yield* activations.takeEvents(id, engines.chartOf)
         if (progress?.stuck !== undefined) return yield* backOff(id, progress.stuck)
-        if (progress === undefined || !needsWorker(progress.row)) return leftOf(row, "settled")
+        if (progress === undefined) return leftOf(row, "settled")
+        if (!needsWorker(progress.row)) {
+          // It may have more to take than one transaction takes: the event loop has its turn in between.
+          if (hasMore(progress.row)) yield* nextTurn
+          return leftOf(row, "settled")
+        }
       }
       const by = { owner, dead, engine } as const
       if (expected._tag !== "Run") {
@@ -335,6 +342,13 @@ export const layer: Layer.Layer<
 /** Whether a chart has actions to perform, or its process is to be stopped: anything else needs no activation. */
 const needsWorker = ({ snapshot: { status, context } }: ProcessRow): boolean =>
   status !== "done" && (context.cancelRequest !== undefined || (context.chart?.actions.length ?? 0) > 0)
+
+const hasMore = ({ snapshot: { status, context } }: ProcessRow): boolean =>
+  status !== "done" && context.chart !== undefined && mayTake(context.chart)
+
+const nextTurn: Effect.Effect<void> = Effect.async((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
 
 /** The slot that was taken for a row, until its actor has it. */
 interface Taken {
