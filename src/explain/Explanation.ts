@@ -61,7 +61,7 @@ export const Reason = Schema.Union(
     _tag: tagged("reason", "chart_waits", "ChartWaits"),
     /** The state of its machine. */
     state: Schema.Unknown,
-    sinceMs: renamed("since_ms", Schema.Int),
+    lastEventAtMs: renamed("last_event_at_ms", Schema.Int),
     /** The signals that its processes take; which of them this state takes, the machine knows. */
     signals: Schema.Array(Schema.String),
     /** Its next timer. */

@@ -120,7 +120,7 @@ const chartWaits = ({ base, snapshot: { context } }: ProcessRow): Reason => {
   return {
     _tag: "ChartWaits",
     state: value,
-    sinceMs: context.updatedAtMs,
+    lastEventAtMs: context.updatedAtMs,
     signals: base.registration.eventTypes.flatMap(({ name }) => signalNameOf(name) ?? []),
     ...(timer === undefined ? {} : { timer: { id: timer.id, atMs: timer.at } }),
     children: Object.values(children).map(({ process }) => process as ProcessId) // written from a child's id

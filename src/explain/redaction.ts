@@ -119,7 +119,19 @@ export const redactContext = (context: unknown, redact: Redact): Json => {
     ...only(fields, "output", redact),
     ...within(fields, "externalRef", (ref) => only(ref, "metadata", redact)),
     ...within(fields, "cancelRequest", (request) => only(request, "reason", redact)),
-    ...within(fields, "abandonRequest", (request) => only(request, "reason", redact))
+    ...within(fields, "abandonRequest", (request) => only(request, "reason", redact)),
+    ...within(fields, "chart", (chart) => redactChart(chart, redact))
+  }
+}
+
+/** The state of a chart: its names stay, and what it carries is redacted. */
+const redactChart = (chart: Json, redact: Redact): Json => {
+  const each = (list: unknown, ...keys: ReadonlyArray<string>) =>
+    (list as ReadonlyArray<Json>).map((fields) => keys.reduce((changed, key) => only(changed, key, redact), fields)) // lists of objects
+  return {
+    ...only(only(chart, "context", redact), "end", redact),
+    timers: each(chart.timers, "event"),
+    actions: each(chart.actions, "event", "params", "context")
   }
 }
 

@@ -164,14 +164,14 @@ const byReason: ByReason = {
       move("timer", `Its timer fires ${away(dueAtMs, about.nowMs)}, where a host is running.`),
       cancel(about)
     ),
-  ChartWaits: ({ state, sinceMs, signals, timer, children: started }, about) =>
+  ChartWaits: ({ state, lastEventAtMs, signals, timer, children: started }, about) =>
     explained(
-      `Its machine has been in state ${stateText(state)} since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)}) and waits for an event.`,
+      `Its machine is in state ${stateText(state)} and waits for an event; the last one was at ${moment(lastEventAtMs)} (${ago(lastEventAtMs, about.nowMs)}).`,
       ...signals.map((name) =>
         move(
           "signal_sender",
           `A sender sends it the event ${name}, if this state takes that.`,
-          `holdfast signal ${quoted(about.id)} ${quoted(name)} --payload '{}'`
+          `holdfast send ${quoted(about.id)} ${quoted(name)} '{}'`
         )
       ),
       ...(timer === undefined

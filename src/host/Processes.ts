@@ -29,6 +29,7 @@ import * as MachineHandles from "../runtime/client/MachineHandle.ts"
 import * as ProcessHandle from "../runtime/client/ProcessHandle.ts"
 import type { Runnable } from "../runtime/engine/Engine.ts"
 import type { MachineStartable } from "../runtime/engine/MachineView.ts"
+import { isMachine } from "../runtime/engine/MachineView.ts"
 import type { AnySignal } from "../runtime/engine/Signal.ts"
 import type { Startable, StartSpec } from "../runtime/engine/Startable.ts"
 import * as Startables from "../runtime/engine/Startable.ts"
@@ -173,11 +174,13 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
         completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
         handle: handle as HandleOf, // as above
         migrate: (engine, options = {}) =>
-          engine.chart === undefined
-            ? Effect.fail(
-                new InputInvalid({ field: "engine", problem: "is no machine, as Engine.fromMachine makes one" })
-              )
-            : Effect.provideService(migrateAll(engine.chart, options), ProcessStore, store),
+          Arguments.refusing((): Effect.Effect<MigrationReport, InputInvalid | StoreError> => {
+            const { chart } = Arguments.record("engine", engine)
+            const problem = "is no machine, as Engine.fromMachine makes one"
+            return chart === undefined
+              ? Effect.fail(new InputInvalid({ field: "engine", problem }))
+              : Effect.provideService(migrateAll(chart, Arguments.record("options", options)), ProcessStore, store)
+          }),
         resume: (id, options) => Effect.provideService(resumeFrom(id, options), ProcessStore, store),
         listNonTerminal: registry.listNonTerminal
       })
@@ -186,9 +189,6 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
 
 /** What can be started, its types aside. */
 type AnyStartable = Startable<unknown, unknown, unknown, AnySignal>
-
-const isMachine = (startable: object): startable is MachineStartable<AnyStateMachine> =>
-  "view" in startable && "machine" in startable
 
 const specOf = <Payload>(options: StartOptions<Payload>): StartSpec<Payload> => {
   const { id, payload, label, startAt, wakeTarget } = Arguments.record("options", options)

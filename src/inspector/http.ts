@@ -8,6 +8,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
@@ -28,7 +29,7 @@ export interface Request {
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | Uint8Array | Stream.Stream<string>
+  readonly body: string | Stream.Stream<string>
 }
 
 /** Answers a request, whatever happens. It is not interrupted when the client leaves, but where it allows that. */
@@ -88,6 +89,8 @@ const requestOf = (incoming: IncomingMessage): Request => ({
     const chunks: Array<Buffer> = []
     let size = 0
     const refuse = (problem: string): void => resume(Effect.fail(new InputInvalid({ field: "body", problem })))
+    // Its client has left already, and no event will say so again.
+    if (incoming.destroyed && !incoming.complete) return refuse("ended too early")
     incoming.on("data", (chunk: Buffer) => {
       size += chunk.length
       if (size <= maxBodyBytes) chunks.push(chunk)
@@ -101,19 +104,20 @@ const requestOf = (incoming: IncomingMessage): Request => ({
 })
 
 const send = ({ status, headers, body }: Answer, response: ServerResponse): Effect.Effect<void> => {
-  if (typeof body === "string" || body instanceof Uint8Array) {
+  if (typeof body === "string") {
     return Effect.sync(() => {
       response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) })
       response.end(body)
     })
   }
-  const drained = Effect.async<void>((resume) => {
-    response.once("drain", () => resume(Effect.void))
-  })
+  const written = (text: string) =>
+    Effect.async<void>((resume) => {
+      if (response.write(text)) resume(Effect.void)
+      else response.once("drain", () => resume(Effect.void))
+    })
   return Effect.sync(() => response.writeHead(status, headers)).pipe(
-    Effect.zipRight(
-      Stream.runForEach(body, (text) => Effect.suspend(() => (response.write(text) ? Effect.void : drained)))
-    ),
-    Effect.ensuring(Effect.sync(() => response.end()))
+    Effect.zipRight(Stream.runForEach(body, written)),
+    // What did not end must not look as if it had.
+    Effect.onExit((exit) => Effect.sync(() => (Exit.isSuccess(exit) ? response.end() : response.destroy())))
   )
 }

@@ -41,6 +41,27 @@ export const layer = (
     )
   )
 
+/** A definition that is stored, as `Chart.body` was made. */
+export interface StoredDefinition {
+  readonly version: string
+  readonly structure: StateDefinition
+  /** The JSON Schema of what each event carries that may be sent. */
+  readonly events: Readonly<Record<string, unknown>>
+}
+
+/** The definition that processes of an engine began with under a hash; `undefined` where the store has none. */
+export const definitionOf = (
+  definitions: (typeof ProcessStore.Service)["definitions"],
+  kind: string,
+  { version, hash }: Pick<Chart["definition"], "version" | "hash">
+): Effect.Effect<StoredDefinition | undefined, StoreError> =>
+  Effect.map(definitions.of(kind, version), (stored) => {
+    const found = stored.find((definition) => definition.hash === hash)
+    return found && definitionIn(found.body)
+  })
+
+const definitionIn = (body: string): StoredDefinition => JSON.parse(body) as StoredDefinition // written from a chart
+
 const checked = (
   store: typeof ProcessStore.Service,
   { kind, definition: { version, hash }, body }: Chart
@@ -48,10 +69,7 @@ const checked = (
   Effect.flatMap(store.definitions.of(kind, version), (stored) => {
     const other = stored.find((definition) => definition.hash !== hash)
     if (other === undefined) return Effect.void
-    const lines = differences(structureIn(other.body), structureIn(body))
+    const lines = differences(definitionIn(other.body).structure, definitionIn(body).structure)
     const problem = `is in version ${version} another machine than the one that processes began with (${lines.slice(0, 5).join("; ")}): give it a new version, and \`migrate\` where those are to follow`
     return Effect.fail(new InputInvalid({ field: `machine \`${kind}\``, problem }))
   })
-
-const structureIn = (body: string): StateDefinition =>
-  (JSON.parse(body) as { readonly structure: StateDefinition }).structure // written from a chart

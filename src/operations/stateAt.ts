@@ -3,7 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
+import type { ProcessCommand } from "../../machines/process/machine.ts"
+import { processMachine } from "../../machines/process/machine.ts"
+import * as Step from "../../machines/xstate/step.ts"
 import { InputInvalid } from "../model/errors.ts"
+import { lifecycleEventOf } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import * as ProcessRecord from "../model/ProcessRecord.ts"
@@ -14,6 +18,7 @@ import { existingRow } from "./existing.ts"
 
 /** A moment of a process. */
 export interface Moment {
+  readonly base: ProcessRecord.Base
   readonly sequence: number
   /** The event that led here; absent at sequence 0, which is the registration. */
   readonly event?: ProcessEvent
@@ -21,6 +26,8 @@ export interface Moment {
   readonly snapshot: ProcessSnapshot
   /** The snapshot before the event; the same at sequence 0. */
   readonly before: ProcessSnapshot
+  /** What the event asked of the runtime. */
+  readonly commands: ReadonlyArray<ProcessCommand>
 }
 
 /**
@@ -39,12 +46,18 @@ export const stateAt = (id: ProcessId, sequence: number): Effect.Effect<Moment, 
     // An id that was pruned and compacted goes on from the sequence of its life before.
     const events = log.filter((event) => event.sequence <= sequence)
     const event = events.at(-1)
-    const snapshot = ProcessRecord.fold(base, events)
+    const before = ProcessRecord.fold(base, events.slice(0, -1))
+    const { snapshot, commands } =
+      event === undefined
+        ? { snapshot: before, commands: [] }
+        : Step.advance(processMachine, before, lifecycleEventOf(event))
     return {
       sequence,
+      base,
       ...(event === undefined ? {} : { event }),
       record: ProcessRecord.make(base, snapshot),
       snapshot,
-      before: ProcessRecord.fold(base, events.slice(0, -1))
+      before,
+      commands
     }
   })

@@ -356,7 +356,7 @@ describe("what cannot be durable", () => {
           ...rest,
           events: { "a b": Schema.Struct({}) }
         } as never),
-      /signal/
+      /event `a b` of machine `m`.*is no name of a signal/
     )
   )
 })

@@ -12,7 +12,7 @@ import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
-import { bounded, hostOn, sqlite, temporaryFolder, until } from "../support/hosts.ts"
+import { bounded, hostOn, memory, sqlite, temporaryFolder, until } from "../support/hosts.ts"
 import { approvalNoting, stateOf, transitionsOf } from "./charts.ts"
 import { onEachStore } from "./stores.ts"
 
@@ -144,6 +144,35 @@ describe("a chart in the store's transactions", () => {
       }).pipe(Effect.provide(hostOn(store, [Looker])))
       assert.deepStrictEqual(seen, [1, 2, 3])
     })
+  )
+})
+
+/** Keeps what is said. */
+const Sayer = fromMachine(
+  setup({
+    types: {
+      context: {} as { readonly said: ReadonlyArray<string> },
+      events: {} as { readonly type: "say"; readonly text: string }
+    }
+  }).createMachine({
+    id: "sayer",
+    context: { said: [] },
+    on: { say: { actions: assign({ said: ({ context, event }) => [...context.said, event.text] }) } }
+  }),
+  { version: "1", input, events: { say: Schema.Struct({ text: Schema.String }) } }
+)
+
+describe("an event whose text holds half a surrogate pair", () => {
+  it.live("is mended where the host says so, however it is sent", () =>
+    bounded(
+      Effect.gen(function* () {
+        const sayer = yield* start(Sayer, "s")
+        yield* sayer.send({ type: "say", text: "a\ud800" })
+        yield* sayer.ask({ type: "say", text: "b\ud800" })
+        assert.isTrue(yield* sayer.can({ type: "say", text: "c\ud800" }))
+        assert.deepStrictEqual((yield* sayer.snapshot).context, { said: ["a\ufffd", "b\ufffd"] })
+      }).pipe(Effect.provide(memory([Sayer], { halfSurrogates: "replace" })))
+    )
   )
 })
 

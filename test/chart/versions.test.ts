@@ -254,4 +254,21 @@ describe("versions of a machine", () => {
         })
       )
   )
+
+  it.live("what is no machine is refused by name, and nothing is moved", () =>
+    onMemory(
+      Effect.gen(function* () {
+        const store = yield* ProcessStore
+        yield* Effect.gen(function* () {
+          const processes = yield* Processes
+          for (const given of [undefined, null, 7, {}]) {
+            const refusal = yield* Effect.flip(processes.migrate(given as never))
+            assert.deepInclude(refusal, { _tag: "InputInvalid", field: "engine" })
+          }
+          const refusal = yield* Effect.flip(processes.migrate(One, 7 as never))
+          assert.deepInclude(refusal, { _tag: "InputInvalid", field: "options" })
+        }).pipe(Effect.provide(hostOn(store, [One])))
+      })
+    )
+  )
 })

@@ -224,7 +224,7 @@ export const cases: Readonly<Record<Tag, Case>> = {
     }),
     brief: "waits in open.waiting",
     moves: ["signal_sender", "timer", "child", "operator"],
-    commands: ["holdfast signal p go --payload '{}'", "holdfast explain p/c:1", stop],
+    commands: ["holdfast send p go '{}'", "holdfast explain p/c:1", stop],
     verdict: leave("at_rest"),
     looksNow: false
   },

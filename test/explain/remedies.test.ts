@@ -28,7 +28,7 @@ const reasons: { readonly [Tag in Reason["_tag"]]: readonly [Extract<Reason, { r
     {
       _tag: "ChartWaits",
       state: { pay: "waiting", mail: { sent: "twice" } },
-      sinceMs: 0,
+      lastEventAtMs: 0,
       signals: ["go"],
       timer: { id: "late", atMs: 9 },
       children: [processId("p/c:1")]

@@ -4,12 +4,13 @@
 import * as Command from "@effect/cli/Command"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { StateDefinition } from "../../../machines/chart/definition.ts"
 import { acceptedIn } from "../../../machines/chart/definition.ts"
 import type { ChartState } from "../../../machines/chart/state.ts"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import { ago, moment } from "../../explain/remedies.ts"
 import type { StoreError } from "../../model/errors.ts"
+import { engineOf } from "../../model/Registration.ts"
+import { definitionOf } from "../../operations/Charts.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { look, presentRow } from "../database.ts"
@@ -80,22 +81,15 @@ export const command = Command.make("state", { id: Shared.id, db: Shared.db, jso
   )
 )
 
-/** What is stored of a definition. */
-interface Stored {
-  readonly structure: StateDefinition
-  readonly events: Readonly<Record<string, unknown>>
-}
-
 /** The events that the present state takes, by the definition that the process began with. */
 const acceptedEvents = (
   { base, snapshot }: ProcessRow,
   { definition, value, end }: ChartState
 ): Effect.Effect<ReadonlyArray<{ readonly type: string; readonly schema: unknown }>, StoreError, ProcessStore> =>
   Effect.gen(function* () {
-    const store = yield* ProcessStore
-    const all = yield* store.definitions.of(base.registration.identity.kind, definition.version)
-    const found = all.find(({ hash }) => hash === definition.hash)
+    const { definitions } = yield* ProcessStore
+    const found = yield* definitionOf(definitions, engineOf(base.registration).kind, definition)
     if (found === undefined || end !== undefined || lifecycleOf(snapshot) !== "running") return []
-    const { structure, events } = JSON.parse(found.body) as Stored // as `Chart.body` was made
+    const { structure, events } = found
     return acceptedIn(structure, value, Object.keys(events)).map((type) => ({ type, schema: events[type] }))
   })

@@ -23,6 +23,7 @@ import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import { InputInvalid, type StoreError } from "../../model/errors.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import { ChangeFeed } from "../../operations/ChangeFeed.ts"
+import type { MigrateOptions, MigrationReport } from "../../operations/migration.ts"
 import { Observation } from "../../operations/Observation.ts"
 import { Retention } from "../../operations/Retention.ts"
 import type { Resumed, ResumeOptions } from "../../operations/resume.ts"
@@ -124,6 +125,8 @@ export interface EmbeddedHost {
   readonly completeExternal: (id: string, output: AwaitOutput) => Promise<ProcessRecord>
   /** Resumes a process that rests from an entry of its journal: see `Processes.resume`. Rejects with `ResumeRefused`. */
   readonly resume: (id: string, options: ResumeOptions) => Promise<Resumed>
+  /** Takes over the processes of earlier versions of a machine: see `Processes.migrate`. */
+  readonly migrate: (engine: Pick<Runnable<never>, "chart">, options?: MigrateOptions) => Promise<MigrationReport>
   /** Every process that has not ended, ascending by id. */
   readonly listNonTerminal: () => Promise<ReadonlyArray<ProcessRecord>>
   /** What happens to the processes of the store, for what projects them or alerts: see `Host.events`. */
@@ -277,6 +280,7 @@ export const createHost = async <
     handle: (startable: AnyStartable, id: string) => handled(processes.handle(startable, id)) as never, // as above
     completeExternal: (id, output) => act(processes.completeExternal(id, output)),
     resume: (id, options) => act(processes.resume(id, options)),
+    migrate: (engine, options) => act(processes.migrate(engine, options)),
     listNonTerminal: () => act(processes.listNonTerminal),
     events: (waiting) => iterable(host.events, reach, waiting),
     sessions: offer(SessionProcesses),

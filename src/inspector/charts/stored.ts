@@ -4,42 +4,45 @@
  * Invariant: the states and their ids are those of the machine that ran. It has no functions, so it cannot be stepped.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { AnyStateMachine } from "xstate"
 import { createMachine } from "xstate"
 import type { StateDefinition, TransitionDefinition } from "../../../machines/chart/definition.ts"
 import type { ChartState } from "../../../machines/chart/state.ts"
 import type { StoreError } from "../../model/errors.ts"
 import { InputInvalid } from "../../model/errors.ts"
+import { messageOf } from "../../model/Failure.ts"
+import type { Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
-import type { ProcessRow } from "../../store/Decision.ts"
+import type { StoredDefinition } from "../../operations/Charts.ts"
+import { definitionOf } from "../../operations/Charts.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 
 type Definitions = (typeof ProcessStore.Service)["definitions"]
 
-/** A machine by the id of its definition. */
-const known = new Map<string, AnyStateMachine>()
-
 const prefix = "chart "
 
-/** Names the definition that a chart follows, of an engine. */
-const idOf = (kind: string, { version, hash }: ChartState["definition"]): string =>
-  `${prefix}${JSON.stringify([kind, version, hash])}`
+/** The kind, version and hash that an id names. */
+const Named = Schema.parseJson(Schema.Tuple(Schema.String, Schema.String, Schema.String))
+
+/** Machines that were made, by store and id: as many as it has definitions that were looked at. */
+const made = new WeakMap<Definitions, Map<string, AnyStateMachine>>()
 
 /** Whether an id names a stored definition. */
 export const isStored = (id: string): boolean => id.startsWith(prefix)
 
-/** The machine of a chart with its id; `undefined` for a body of code, or when its definition is not in the store. */
-export const machineOfChart = (
+/** The machine of a chart, with its id; `undefined` where its definition is not in the store, or cannot be drawn. */
+export const machineOf = (
   definitions: Definitions,
-  row: ProcessRow
+  registration: Registration,
+  { definition: { version, hash } }: ChartState
 ): Effect.Effect<{ readonly id: string; readonly machine: AnyStateMachine } | undefined, StoreError> => {
-  const { chart } = row.snapshot.context
-  if (chart === undefined) return Effect.succeed(undefined)
-  const id = idOf(engineOf(row.base.registration).kind, chart.definition)
-  return Effect.match(storedMachine(definitions, id), {
-    onSuccess: (machine) => ({ id, machine }),
-    onFailure: () => undefined
-  })
+  const id = `${prefix}${JSON.stringify([engineOf(registration).kind, version, hash])}`
+  return storedMachine(definitions, id).pipe(
+    Effect.map((machine) => ({ id, machine })),
+    Effect.catchTag("InputInvalid", () => Effect.succeed(undefined))
+  )
 }
 
 /** The machine of a definition in the store. Fails with `InputInvalid` for an id that names none. */
@@ -48,26 +51,28 @@ export const storedMachine = (
   id: string
 ): Effect.Effect<AnyStateMachine, InputInvalid | StoreError> =>
   Effect.gen(function* () {
-    const made = known.get(id)
-    if (made !== undefined) return made
-    const [kind, version, hash] = yield* Effect.try({
-      try: () => JSON.parse(id.slice(prefix.length)) as readonly [string, string, string],
-      catch: () => new InputInvalid({ field: "machine", problem: `names no machine: ${JSON.stringify(id)}` })
+    const unknown = new InputInvalid({ field: "machine", problem: `names no machine: ${JSON.stringify(id)}` })
+    const named = Schema.decodeOption(Named)(id.slice(prefix.length))
+    if (Option.isNone(named)) return yield* unknown
+    const [kind, version, hash] = named.value
+    const key = JSON.stringify(named.value)
+    const machines = made.get(definitions) ?? new Map<string, AnyStateMachine>()
+    made.set(definitions, machines)
+    const known = machines.get(key)
+    if (known !== undefined) return known
+    const definition = yield* definitionOf(definitions, kind, { version, hash })
+    if (definition === undefined) return yield* unknown
+    const machine = yield* Effect.try({
+      try: () => machineFrom(definition),
+      catch: (thrown) => new InputInvalid({ field: "machine", problem: `cannot be drawn: ${messageOf(thrown)}` })
     })
-    const found = (yield* definitions.of(kind, version)).find((definition) => definition.hash === hash)
-    if (found === undefined) {
-      return yield* new InputInvalid({ field: "machine", problem: `names no machine: ${JSON.stringify(id)}` })
-    }
-    const machine = machineFrom(found.body)
-    known.set(id, machine)
+    machines.set(key, machine)
     return machine
   })
 
-/** Makes a machine of the JSON text of its definition. */
-export const machineFrom = (body: string): AnyStateMachine => {
-  const { version, structure } = JSON.parse(body) as { readonly version: string; readonly structure: StateDefinition } // written from a chart
-  return createMachine({ ...stateFrom(structure), version } as never) as AnyStateMachine // a definition of any machine
-}
+/** Makes a machine of its definition. Throws where XState does not take it. */
+export const machineFrom = ({ version, structure }: Pick<StoredDefinition, "version" | "structure">): AnyStateMachine =>
+  createMachine({ ...stateFrom(structure), version } as never) as AnyStateMachine // a definition of any machine
 
 const stateFrom = ({
   id,
@@ -82,7 +87,7 @@ const stateFrom = ({
   transitions = [],
   states = {}
 }: StateDefinition): object => {
-  const first = Object.entries(states).find(([, state]) => initial === state.id || initial?.startsWith(`${state.id}.`))
+  const first = Object.entries(states).find(([, state]) => state.id === initial)
   const always = transitions.filter(({ event }) => event === "")
   const events = [...new Set(transitions.map(({ event }) => event))].filter((event) => event !== "")
   return {
@@ -103,8 +108,13 @@ const stateFrom = ({
   }
 }
 
+/** Points in an id are no path. */
+const reference = (id: string): string => `#${id.replace(special, "\\$&")}`
+
+const special = /[\\.]/g
+
 const transitionFrom = ({ targets, guard, actions = [], reenter }: TransitionDefinition): object => ({
-  ...(targets === undefined ? {} : { target: targets.map((target) => `#${target}`) }),
+  ...(targets === undefined ? {} : { target: targets.map(reference) }),
   ...(guard === undefined ? {} : { guard }),
   actions: actions.filter(isOwn),
   ...(reenter ? { reenter } : {})

@@ -5,7 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ProcessSnapshot } from "../../../machines/process/lifecycle.ts"
 import { processMachine } from "../../../machines/process/machine.ts"
-import * as Step from "../../../machines/xstate/step.ts"
+import type * as Step from "../../../machines/xstate/step.ts"
 import type { Redact } from "../../explain/redaction.ts"
 import { redactContext, redactEvent, redactRecord } from "../../explain/redaction.ts"
 import type { InputInvalid, ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
@@ -17,13 +17,14 @@ import { afterForks } from "../../model/JournalEntry.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
+import type { Registration } from "../../model/Registration.ts"
 import { wire } from "../../model/wire.ts"
 import { existingRow } from "../../operations/existing.ts"
 import * as States from "../../operations/stateAt.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
-import { machineOfChart } from "../charts/stored.ts"
+import { machineOf } from "../charts/stored.ts"
 import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
 import { childrenOf, rowView } from "./list.ts"
 
@@ -44,7 +45,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
       ])
     )
     const { counting: journal } = afterForks(entries, row.snapshot.context.forks)
-    const shown = yield* shownOf(store, row)
+    const shown = yield* shownOf(store, row.base.registration, row.snapshot)
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
     return {
@@ -105,9 +106,8 @@ export const stateAt = (
 ): Effect.Effect<MomentView, Hidden | InputInvalid> =>
   Effect.gen(function* () {
     const moment = yield* Effect.provideService(States.stateAt(id, sequence), ProcessStore, store)
-    const { event, record, snapshot, before } = moment
-    const shown = yield* Effect.flatMap(existingRow(store, id), (row) => shownOf(store, { ...row, snapshot }))
-    const commands = event === undefined ? [] : Step.advance(processMachine, before, lifecycleEventOf(event)).commands
+    const { base, event, record, snapshot, before, commands } = moment
+    const shown = yield* shownOf(store, base.registration, snapshot)
     return {
       sequence,
       event: event === undefined ? null : eventView(event, redact),
@@ -132,26 +132,33 @@ interface Shown {
   ) => ReadonlyArray<string>
 }
 
-const shownOf = (store: Store, row: ProcessRow): Effect.Effect<Shown, StoreError> =>
-  Effect.map(machineOfChart(store.definitions, row), (own) => {
-    if (own === undefined) return lifecycleShown
-    const active = ({ context }: ProcessSnapshot) =>
-      context.chart === undefined ? [] : activeStates(own.machine, context.chart.value)
-    return {
-      id: own.id,
-      active,
-      taken: (event, before, after) => {
-        const fact = lifecycleEventOf(event)
-        return fact.type === "machine.transitioned"
-          ? transitionsTaken(own.machine, fact.step.event.type, {
-              before: active(before),
-              after: active(after),
-              commands: []
-            })
-          : []
+const shownOf = (
+  store: Store,
+  registration: Registration,
+  { context: { chart } }: ProcessSnapshot
+): Effect.Effect<Shown, StoreError> =>
+  Effect.map(
+    chart === undefined ? Effect.succeed(undefined) : machineOf(store.definitions, registration, chart),
+    (own) => {
+      if (own === undefined) return lifecycleShown
+      const active = ({ context }: ProcessSnapshot) =>
+        context.chart === undefined ? [] : activeStates(own.machine, context.chart.value)
+      return {
+        id: own.id,
+        active,
+        taken: (event, before, after) => {
+          const fact = lifecycleEventOf(event)
+          return fact.type === "machine.transitioned"
+            ? transitionsTaken(own.machine, fact.step.event.type, {
+                before: active(before),
+                after: active(after),
+                commands: []
+              })
+            : []
+        }
       }
     }
-  })
+  )
 
 const lifecycleShown: Shown = {
   id: processMachine.id,

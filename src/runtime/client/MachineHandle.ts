@@ -116,6 +116,8 @@ export const make = <Machine extends AnyStateMachine>(
   const { awaiter, store } = actions
   const handle = ProcessHandles.make<OutputFrom<Machine>, never, SignalOf<Machine>>(engine, id, actions)
 
+  const encode = (event: SentEvent<Machine>) => actions.limited(view.encode(event))
+
   /** The first snapshot in a log that is longer than that. */
   const after = (sequence: number): Effect.Effect<Seen<Machine>, ReadError> =>
     Effect.flatMap(awaiter.nextRow(id, sequence), (row) =>
@@ -149,7 +151,7 @@ export const make = <Machine extends AnyStateMachine>(
       const { id: given, expect } = Arguments.record("options", options ?? {})
       const signalId = given === undefined ? randomUUID() : Arguments.text("id of an event", given)
       if (expect !== undefined) Arguments.oneOf("expect", expect, ["accepted"])
-      return Effect.flatMap(view.encode(event), ({ name, payload }) =>
+      return Effect.flatMap(encode(event), ({ name, payload }) =>
         actions.signal<EventNotAccepted | InputInvalid>(id, {
           name,
           payload,
@@ -195,7 +197,7 @@ export const make = <Machine extends AnyStateMachine>(
     ...handle,
     send: (event, options) => Effect.asVoid(sending(event, options)),
     ask: (event, options) => Effect.flatMap(sending(event, options), (receipt) => left(receipt.event.sequence)),
-    can: (event) => Effect.flatMap(view.encode(event), () => Effect.map(present, (snapshot) => snapshot.can(event))),
+    can: (event) => Effect.flatMap(encode(event), () => Effect.map(present, (snapshot) => snapshot.can(event))),
     accepts: Effect.map(present, ({ accepts }) => accepts),
     snapshot: present,
     snapshots,

@@ -97,7 +97,8 @@ export const layer = <R>(
       yield* Arguments.refusing(() => Effect.succeed(check(engines, tools, sessions)))
       const projections = yield* Projections
       const runners = new Map<string, Runner<R>>()
-      const accepted = yield* Arguments.refusing(() => Effect.succeed(acceptedBy(withParts(engines))))
+      const all = withParts(engines)
+      const accepted = yield* Arguments.refusing(() => Effect.succeed(acceptedBy(all)))
       const add = (field: string, name: string, runner: Runner<R>) =>
         Effect.gen(function* () {
           if (runners.has(name)) return yield* new InputInvalid({ field, problem: `has \`${name}\` twice` })
@@ -108,8 +109,7 @@ export const layer = <R>(
           }
           runners.set(name, runner)
         })
-      for (const engine of withParts(engines))
-        yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
+      for (const engine of all) yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
       for (const tool of tools) yield* add("tools", `tool:${tool.id}`, ofTool(tool, projections))
       if (sessions !== undefined) yield* add("sessions", sessionTurns, ofSessions(sessions))
       runners.set(notHere, nothingToRun)
@@ -136,7 +136,7 @@ export const layer = <R>(
       const findToStart = (registration: Registration): ReturnType<typeof find> => {
         const { kind, version } = engineOf(registration)
         if (registration.input._tag !== "Engine" || version !== "") return find(registration)
-        const versions = engines.filter((engine) => engine.kind === kind).map((engine) => engine.version)
+        const versions = all.filter((engine) => engine.kind === kind).map((engine) => engine.version)
         if (versions.length > 1) {
           const problem = `is here in versions ${versions.join(", ")}: name one in the identity's definition`
           return Effect.fail(new InputInvalid({ field: `engine \`${kind}\``, problem }))
@@ -174,7 +174,8 @@ export const layer = <R>(
                   )
                 )
               ),
-        chartOf: chartsOf(engines),
+        chartOf: (registration) =>
+          registration.input._tag === "Engine" ? runners.get(runnerNameOf(registration))?.chart : undefined,
         eventTypesOf: ({ toolId }) => runners.get(`tool:${toolId}`)?.eventTypes,
         limits: [...runners].flatMap(([name, { concurrency }]) =>
           concurrency === undefined ? [] : [{ name, concurrency }]
@@ -284,7 +285,7 @@ export const chartsOf = <R>(engines: ReadonlyArray<Runnable<R>>): ChartOf => {
 }
 
 /** What runs the processes of one name. */
-interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs" | "body"> {
+interface Runner<R> extends Pick<Runnable<R>, "passivateAfterMs" | "body" | "chart"> {
   readonly concurrency?: number | undefined
   readonly eventTypes?: Registration["eventTypes"] | undefined
   readonly prepare: (input: ProcessInput) => Effect.Effect<Body<R>, InputInvalid>
@@ -314,6 +315,7 @@ const ofEngine = <R>(engine: Runnable<R>): Runner<R> => ({
   concurrency: engine.concurrency,
   passivateAfterMs: engine.passivateAfterMs,
   ...(engine.body === undefined ? {} : { body: engine.body }),
+  ...(engine.chart === undefined ? {} : { chart: engine.chart }),
   prepare: (input) => (input._tag === "Engine" ? engine.prepare(input.payload) : Effect.fail(otherInput)),
   admit: ({ input }) => (input._tag === "Engine" ? engine.admit(input.payload) : Effect.fail(otherInput))
 })

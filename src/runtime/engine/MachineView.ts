@@ -87,6 +87,10 @@ export interface MachineStartable<Machine extends AnyStateMachine>
   readonly view: MachineView<Machine>
 }
 
+/** Whether what is started is a process of a machine. */
+export const isMachine = (startable: object): startable is MachineStartable<AnyStateMachine> =>
+  "view" in startable && "machine" in startable
+
 /** Makes the view of a machine, of its chart and its declared events. */
 export const make = <Machine extends AnyStateMachine, R>(
   { chart, read }: ChartParts<R>,

@@ -16,7 +16,6 @@ import type { ChartPlace } from "../../../machines/chart/scope.ts"
 import type { ChartEvent, ChartState, PendingAction } from "../../../machines/chart/state.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import { describe } from "../../model/Failure.ts"
-import { signalNameProblem } from "../../model/ids.ts"
 import { canonicalText, copyOf, hashOf, snapshot, withAdvice } from "../../model/json.ts"
 import type { Chart } from "../../operations/decisions/chartStep.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
@@ -319,7 +318,7 @@ const withDelays = (machine: AnyStateMachine): AnyStateMachine => {
 }
 
 /** Refuses what cannot be durable, by name. */
-const check = <R>(machine: AnyStateMachine, { actions = {}, actors = {}, signals }: ChartOptions<R>): void => {
+const check = <R>(machine: AnyStateMachine, { actions = {}, actors = {} }: ChartOptions<R>): void => {
   const names = namesOf(machine)
   const refuse = (what: string, problem: string): never => {
     throw new InputInvalid({ field: `${what} of machine \`${machine.id}\``, problem })
@@ -348,10 +347,6 @@ const check = <R>(machine: AnyStateMachine, { actions = {}, actors = {}, signals
     if (typeof action === "object" && action.onFailure === "event" && !names.events.includes(event)) {
       refuse(`action \`${name}\``, `has \`onFailure: "event"\`, and no state takes \`${event}\``)
     }
-  }
-  for (const { signal } of signals) {
-    const problem = signalNameProblem(signal)
-    if (problem !== undefined) refuse(`event \`${signal}\``, problem)
   }
 }
 

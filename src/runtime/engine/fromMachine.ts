@@ -7,6 +7,8 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AnyStateMachine, InputFrom, OutputFrom } from "xstate"
+import { InputInvalid } from "../../model/errors.ts"
+import { signalNameProblem } from "../../model/ids.ts"
 import * as Arguments from "../arguments.ts"
 import { performing } from "../body/chart.ts"
 import { chartOf } from "./chart.ts"
@@ -62,9 +64,15 @@ const engineOf = <Machine extends AnyStateMachine, R>(
   const field = `options of machine \`${machine.id}\``
   const options = Arguments.record(field, given)
   const { version, kind = machine.id, input, output, concurrency } = options
-  const signals = Object.entries<SchemaFor<unknown> | undefined>(options.events ?? {}).flatMap(([type, payload]) =>
-    payload === undefined ? [] : [Signals.make(type, { payload: schemaOf(payload) })]
-  )
+  const signals = Object.entries<SchemaFor<unknown> | undefined>(options.events ?? {}).flatMap(([type, payload]) => {
+    if (payload === undefined) return []
+    const problem = signalNameProblem(type)
+    if (problem === undefined) return [Signals.make(type, { payload: schemaOf(payload) })]
+    throw new InputInvalid({
+      field: `event \`${type}\` of machine \`${machine.id}\``,
+      problem: `is no name of a signal: ${problem}`
+    })
+  })
   const chart = chartOf(machine, { ...(options as MachineOptions<AnyStateMachine, R>), kind, signals })
   const engine = Engines.make(kind, {
     version,
