@@ -23,12 +23,12 @@ import type { ChildOptions, ExecutionContext } from "../../runtime/body/Executio
 import type { StepProgress } from "../../runtime/body/progress.ts"
 import type { Surroundings } from "../../runtime/body/Surroundings.ts"
 import type { AnyStepOptions } from "../../runtime/body/step.ts"
-import { failing, fits } from "../../runtime/engine/outcomes.ts"
+import { fits } from "../../runtime/engine/outcomes.ts"
 import type { AnySignal, EventDefinition, Signal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { Trigger } from "../../runtime/HostServices.ts"
-import type { Handle, Reach } from "./handle.ts"
-import { fromPromise, handleOf } from "./handle.ts"
+import type { Handle, Reach, Retry } from "./handle.ts"
+import { fromPromise, handleOf, hearing, tries } from "./handle.ts"
 
 /** How a step is recorded and tried. */
 export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
@@ -43,7 +43,7 @@ export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
   /** `success`: a failure is not recorded, and the step is tried anew when the body runs again. @default "outcome" */
   readonly record?: "outcome" | "success"
   /** How often to try a failed step again, after which pause; each pause is twice the one before. @default never */
-  readonly retry?: { readonly times: number; readonly delay: Duration.DurationInput }
+  readonly retry?: Retry
 }
 
 /** The progress of one step: what it says while it runs is shown to people, and handed to its next try after a crash. */
@@ -301,19 +301,9 @@ const contextOf = (
         record,
         abort: controller,
         retry:
-          retry &&
-          Schedule.whileInput(
-            Schedule.intersect(Schedule.exponential(retry.delay), Schedule.recurs(retry.times)),
-            (thrown: unknown) => error === undefined || fits(error, thrown)
-          )
+          retry && Schedule.whileInput(tries(retry), (thrown: unknown) => error === undefined || fits(error, thrown))
       }
-      // An abort that it heard of is the end of a step, and no failure of it.
-      const heard = (progress: StepProgress) =>
-        Effect.uninterruptible(
-          Effect.catchAll(effect(progress), (thrown) =>
-            controller.signal.aborted ? Effect.interrupt : failing(thrown)
-          )
-        )
+      const heard = (progress: StepProgress) => hearing(effect(progress), controller.signal)
       return perform("ctx.step", (context.step as unknown as AnyStep)(name, heard, options)) as Promise<never> // the schemas say so
     },
     scope: (name, run) => scope(name, run, branchSignal),

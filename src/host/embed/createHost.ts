@@ -37,6 +37,7 @@ import * as Engine from "../../runtime/engine/Engine.ts"
 import type { MachineEngine } from "../../runtime/engine/fromMachine.ts"
 import * as Machines from "../../runtime/engine/fromMachine.ts"
 import type { MachineStartable } from "../../runtime/engine/MachineView.ts"
+import { isMachine } from "../../runtime/engine/MachineView.ts"
 import type { AnySignal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { RunnableTool } from "../../runtime/engine/Tool.ts"
@@ -257,10 +258,12 @@ export const createHost = async <
     promisedService(Context.get(runtime.context, tag), (name) => (waiting.has(name) ? wait : act))
 
   /** A handle is of the types of what is started, a machine's has more. */
-  const handled = (handle: ProcessHandle<unknown, unknown, AnySignal>): Handle<unknown, AnySignal> =>
-    "snapshots" in handle
-      ? machineHandleOf(handle as unknown as EffectMachineHandle<AnyStateMachine>, reach) // only a machine's has snapshots
-      : handleOf(handle, reach)
+  const handled =
+    (startable: AnyStartable) =>
+    (handle: ProcessHandle<unknown, unknown, AnySignal>): Handle<unknown, AnySignal> =>
+      isMachine(startable)
+        ? machineHandleOf(handle as unknown as EffectMachineHandle<AnyStateMachine>, reach) // `Processes` makes a machine's so
+        : handleOf(handle, reach)
 
   const end = async (): Promise<void> => {
     stopped.abort(new HostStopped())
@@ -276,8 +279,8 @@ export const createHost = async <
 
   return {
     start: (startable: AnyStartable, spec: StartOptions<unknown>) =>
-      act(Effect.map(processes.start(startable, spec), handled)) as Promise<never>, // as `handled` says
-    handle: (startable: AnyStartable, id: string) => handled(processes.handle(startable, id)) as never, // as above
+      act(Effect.map(processes.start(startable, spec), handled(startable))) as Promise<never>, // as `handled` says
+    handle: (startable: AnyStartable, id: string) => handled(startable)(processes.handle(startable, id)) as never, // as above
     completeExternal: (id, output) => act(processes.completeExternal(id, output)),
     resume: (id, options) => act(processes.resume(id, options)),
     migrate: (engine, options) => act(processes.migrate(engine, options)),

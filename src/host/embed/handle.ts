@@ -4,9 +4,11 @@
  * Invariant: a caller that stops waiting stops only that; the process goes on.
  */
 import * as Chunk from "effect/Chunk"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ProcessId } from "../../model/ids.ts"
@@ -85,6 +87,20 @@ export const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unkn
       (thrown: unknown) => resume(failing(thrown))
     )
   })
+
+/** Lets work that hears of an abort settle: what it throws after an abort is its end, and no failure. */
+export const hearing = <A>(effect: Effect.Effect<A, unknown>, signal: AbortSignal): Effect.Effect<A, unknown> =>
+  Effect.uninterruptible(Effect.catchAll(effect, (thrown) => (signal.aborted ? Effect.interrupt : failing(thrown))))
+
+/** How often to try again, after which pause; each pause is twice the one before. */
+export interface Retry {
+  readonly times: number
+  readonly delay: Duration.DurationInput
+}
+
+/** The tries of a retry. */
+export const tries = ({ times, delay }: Retry): Schedule.Schedule<unknown, unknown> =>
+  Schedule.intersect(Schedule.exponential(delay), Schedule.recurs(times))
 
 /** A stream as an async iterable: every loop over it begins anew. */
 export const iterable = <A, E>(

@@ -3,8 +3,6 @@
  * Promises and async iterables.
  */
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import type { AnyStateMachine, InputFrom, OutputFrom } from "xstate"
 import type { ActionOf, ActorOf } from "../../../machines/xstate/types.ts"
 import type { ActionContext } from "../../runtime/body/chart.ts"
@@ -20,13 +18,12 @@ import type {
   SignalOf
 } from "../../runtime/engine/MachineOptions.ts"
 import type { AcceptedEvent, EmittedEvent, MachineSnapshot, SentEvent } from "../../runtime/engine/MachineView.ts"
-import { failing } from "../../runtime/engine/outcomes.ts"
 import type { AnySignal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { BodyContext, Promised } from "./body.ts"
 import { bodyOf } from "./body.ts"
-import type { Handle, Reach, WaitOptions } from "./handle.ts"
-import { fromPromise, handleOf, iterable } from "./handle.ts"
+import type { Handle, Reach, Retry, WaitOptions } from "./handle.ts"
+import { fromPromise, handleOf, hearing, iterable, tries } from "./handle.ts"
 
 /** Performs an action, as `Perform` does. `context.abortSignal` says when it should stop; its process waits until it has settled. */
 export type PromisedPerform<Machine extends AnyStateMachine, Params> = (
@@ -41,7 +38,7 @@ export type PromisedAction<Machine extends AnyStateMachine, Params> =
   | {
       readonly run: PromisedPerform<Machine, Params>
       /** How often to try again, after which pause; each pause is twice the one before. @default never */
-      readonly retry?: { readonly times: number; readonly delay: Duration.DurationInput }
+      readonly retry?: Retry
       /** `event`: the machine takes `error.action.{name}`, which carries the `error`. @default "fail": the process fails */
       readonly onFailure?: "fail" | "event"
       /** The machine takes further events while it runs. @default false: they wait for it */
@@ -136,13 +133,11 @@ const actionOf = <Machine extends AnyStateMachine>(
   return {
     ...rest,
     run: (seen, params, context) =>
-      fromPromise(async () => run(seen, params, context)).pipe(
-        Effect.catchAll((thrown) => (context.abortSignal.aborted ? Effect.interrupt : failing(thrown))),
-        Effect.uninterruptible
+      hearing(
+        fromPromise(async () => run(seen, params, context)),
+        context.abortSignal
       ),
-    ...(retry === undefined
-      ? {}
-      : { retry: Schedule.intersect(Schedule.exponential(retry.delay), Schedule.recurs(retry.times)) })
+    ...(retry === undefined ? {} : { retry: tries(retry) })
   }
 }
 
