@@ -13,13 +13,13 @@ import type { LeaseLost } from "../../model/errors.ts"
 import { InsideStep, OutsideProcess, ReplayDiverged, StepNameAmbiguous, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
-import { droppedOf, waitKeyOf } from "../../model/JournalEntry.ts"
+import { branchKey, droppedOf, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 import type { Change } from "../../store/Decision.ts"
 import { backOff } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
-import { fenced, stateOf } from "./Activation.ts"
+import { answered, fenced, outage, stateOf } from "./Activation.ts"
 import type { End } from "./Ends.ts"
 import type { Decoded, History } from "./history.ts"
 import { decoded, endsOf, historyOf, pageSize, pages, recordedEnd } from "./history.ts"
@@ -52,8 +52,11 @@ export interface Journal {
   ) => Either.Either<JournalEntry | undefined, ReplayDiverged>
   /** Whether the body let go of an operation before it saw its end. */
   readonly isDropped: (key: string) => boolean
-  /** What was kept of the progress of a step, by the key under which that is kept. */
+  /** The key under which something is kept beside the journal: after a fork, an operation of the same key is another one. */
+  readonly branched: (key: string) => string
+  /** What was kept of the progress of a step, by the key under which that is kept: that of earlier tries once it was read. */
   readonly progress: Map<string, unknown>
+  readonly readProgress: Effect.Effect<void>
   /** Whether there are entries that the body has not asked for. */
   readonly hasMore: () => boolean
   /** Keeps an outcome that needs no commit of its own: it goes with the next write. */
@@ -74,8 +77,6 @@ export interface Journal {
   readonly refresh: Effect.Effect<void, StoreError>
   /** Names a branch: what runs in it has keys of its own. */
   readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Misplaced, R>
-  /** The names of the scopes that this is in, each followed by `/`. */
-  readonly path: Effect.Effect<string>
   /** Makes a fiber, from here on, that of a step: it may not use the context. */
   readonly inside: <A, E, R>(step: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Fails with `ReplayDiverged` when there are entries that the body, which has ended, never asked for. */
@@ -123,16 +124,14 @@ export const make = (activation: Activation): Journal => {
   let isLoaded = false
 
   const isOver = (): boolean => stateOf(activation) === "over"
-  const outage = Effect.logWarning(`${processId} waits for its store`)
 
   const insisting = <A, E>(read: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.retry(
-      Effect.tapError(read, () => outage),
+      Effect.tapError(read, () => outage(activation)),
       { while: () => !isOver(), schedule: backOff }
     )
 
-  const begin = ({ upTo, journal, left, news, progress: before }: History): void => {
-    for (const { key, detail } of before) progress.set(key, detail)
+  const begin = ({ upTo, journal, left, news }: History): void => {
     for (const entry of journal) {
       entries.set(entry.key, entry)
       if (entry.operation === "dropped") dropped.add(droppedOf(entry))
@@ -164,6 +163,17 @@ export const make = (activation: Activation): Journal => {
         caughtUp
       )
     : Effect.zipRight(Effect.map(insisting(historyOf(activation)), begin), caughtUp)
+
+  /** Few bodies have steps that say how far they are: it is read when the first of them begins. */
+  let isProgressRead = isFirst
+  const readProgress = Effect.suspend(() =>
+    isProgressRead
+      ? Effect.void
+      : Effect.map(answered(activation, store.progressOf(processId)), (before) => {
+          if (!isProgressRead) for (const { key, detail } of before) progress.set(key, detail)
+          isProgressRead = true
+        })
+  )
 
   const take = (events: ReadonlyArray<Decoded>): void => {
     for (const end of endsOf(events)) ends.arrive(end)
@@ -236,11 +246,13 @@ export const make = (activation: Activation): Journal => {
         Effect.flatMap(store.entryAt(processId, position), (entry) =>
           entry === undefined ? once : Effect.succeed<Written<A>>({ answer: undefined, position, entry, settle })
         ).pipe(
-          Effect.tapError((error) => (isOutage(error) ? outage : Effect.void)),
+          Effect.tapError((error) => (isOutage(error) ? outage(activation) : Effect.void)),
           Effect.retry({ while: (error) => isOutage(error) && !isOver(), schedule: backOff })
         )
       return once.pipe(
-        Effect.catchAll((error) => (isOutage(error) ? Effect.zipRight(outage, repeated()) : Effect.fail(error))),
+        Effect.catchAll((error) =>
+          isOutage(error) ? Effect.zipRight(outage(activation), repeated()) : Effect.fail(error)
+        ),
         Effect.tapErrorCause(() =>
           Effect.sync(() => {
             // What went with a write that was refused goes with the next one.
@@ -266,7 +278,9 @@ export const make = (activation: Activation): Journal => {
         ? Either.right(entry)
         : Either.left(diverged(entry, operation))
     },
+    branched: (key) => branchKey(key, row.snapshot.context.forks),
     progress,
+    readProgress,
     isDropped: (key) => dropped.has(key),
     hasMore: () => unasked().length > 0,
     keep: (key, operation, outcome) => {
@@ -294,7 +308,6 @@ export const make = (activation: Activation): Journal => {
           })
         )
       ),
-    path: Effect.map(FiberRef.get(scopePath), (path) => path.replace(/#1\//g, "/").replace(/#(\d+)\//g, ":$1/")),
     inside: (step, effect) => Effect.zipRight(FiberRef.set(runningStep, { processId, step }), effect),
     settle: Effect.suspend(() => {
       const entry = unasked().find(({ key }) => !dropped.has(key))

@@ -19,7 +19,6 @@ import type { Change, ProcessRow } from "../../store/Decision.ts"
 import type { Activation, Services } from "../body/Activation.ts"
 import * as Activations from "../body/Activation.ts"
 import * as Contexts from "../body/ExecutionContext.ts"
-import { fairScheduler } from "../body/fairScheduler.ts"
 import type { Ready } from "../engine/EngineRegistry.ts"
 import * as Actors from "./ActivationActor.ts"
 import * as Slots from "./Slots.ts"
@@ -66,8 +65,9 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
   Effect.gen(function* () {
     const running = new Map<ProcessId, Activation>()
     const fibers = yield* FiberSet.make()
-    const runFork = yield* FiberSet.runtime(fibers)()
-    const services: Services = { ...given, fork: (work) => void runFork(work) }
+    // What an activation leaves to be done later is nothing that a host which stops waits for.
+    const runBeside = yield* FiberSet.makeRuntime()
+    const services: Services = { ...given, fork: (work) => void runBeside(work) }
     let stopping = false
 
     const launch: RunningActivations["launch"] = (row, lease, body, slots, commands) =>
@@ -99,7 +99,7 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         if (stopping) inbox.offer("host.stopping")
         // The fiber is the activation's own: its annotations need never be taken back.
         const annotated = Effect.zipRight(
-          FiberRef.set(FiberRef.currentScheduler, fairScheduler),
+          FiberRef.set(FiberRef.currentScheduler, activation.scheduler),
           FiberRef.update(FiberRef.currentLogAnnotations, (annotations) =>
             HashMap.set(HashMap.set(annotations, "process", id), "attempt", row.snapshot.context.attempts)
           )
