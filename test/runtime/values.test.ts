@@ -125,6 +125,19 @@ describe("half a surrogate pair", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("is refused in an id and in a label, whatever the host says of values", () =>
+    Effect.gen(function* () {
+      const processes = yield* Processes
+      for (const half of ["\ud800", "\udfff"]) {
+        const byId = yield* Effect.flip(processes.start(Echo, { id: `b${half}`, payload: half }))
+        assert.match(byId.message, /id.*has a lone surrogate/)
+        const byLabel = yield* Effect.flip(processes.start(Echo, { id: "labelled", label: `b${half}`, payload: half }))
+        assert.match(byLabel.message, /label.*has a lone surrogate/)
+      }
+      assert.lengthOf(yield* processes.listNonTerminal, 0)
+    }).pipe(Effect.provide(memory([Echo], { halfSurrogates: "replace" })))
+  )
+
   it.live("an option that is none of the two is refused by name", () =>
     Effect.gen(function* () {
       const host = memory([Echo], { halfSurrogates: "drop" as never })
