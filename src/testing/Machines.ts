@@ -22,7 +22,7 @@ export { type Paths, paths } from "./machines/paths.ts"
 export type { Script, Step } from "./machines/script.ts"
 
 /** How much is tried. */
-export interface CheckOptions<World> extends Models<World> {
+export interface CheckOptions<Machine extends AnyStateMachine, World> extends Models<Machine, World> {
   /** @default 100 */
   readonly runs?: number
   /** The same seed tries the same histories. @default another one each time */
@@ -33,10 +33,10 @@ export interface CheckOptions<World> extends Models<World> {
 export class Counterexample extends Schema.TaggedError<Counterexample>()("Counterexample", {
   problem: Schema.String,
   seed: Schema.Number,
-  script: Schema.Unknown
+  script: Schema.Unknown as unknown as Schema.Schema<Script> // what was played, and nothing decodes it
 }) {
   override get message(): string {
-    return `${this.problem}\n\nThe history, for \`Machines.replay\` (seed ${this.seed}):\n${Scripts.print(this.script as Script)}` // what was played
+    return `${this.problem}\n\nThe history, for \`Machines.replay\` (seed ${this.seed}):\n${Scripts.print(this.script)}`
   }
 }
 
@@ -49,38 +49,42 @@ export class Counterexample extends Schema.TaggedError<Counterexample>()("Counte
  */
 export const check = <Machine extends AnyStateMachine, R, World = unknown>(
   engine: MachineEngine<Machine, R>,
-  options: CheckOptions<World> = {}
+  options: CheckOptions<Machine, World> = {}
 ): Effect.Effect<void, Counterexample> =>
   Effect.flatMap(
     Effect.promise(() => {
       const { runs = 100, seed } = options
-      const property = FastCheck.asyncProperty(Scripts.scripts(givensOf(engine, options)), (script) =>
-        Effect.runPromise(play(engine, options, script))
+      const property = FastCheck.asyncProperty(Scripts.scripts(givensOf(engine, ofAny(options))), (script) =>
+        Effect.runPromise(play(engine, ofAny(options), script))
       )
       return FastCheck.check(property, { numRuns: runs, ...(seed === undefined ? {} : { seed }) })
     }),
-    ({ failed, counterexample, errorInstance, seed }) =>
-      failed
-        ? new Counterexample({ problem: problemOf(errorInstance), seed, script: counterexample?.[0] })
-        : Effect.void
+    ({ counterexample, errorInstance, seed }) =>
+      counterexample === null
+        ? Effect.void
+        : new Counterexample({ problem: problemOf(errorInstance), seed, script: counterexample[0] })
   )
 
 /** Plays one history again. Fails with `Counterexample`. */
 export const replay = <Machine extends AnyStateMachine, R, World = unknown>(
   engine: MachineEngine<Machine, R>,
   script: Script,
-  models: Models<World> = {}
+  models: Models<Machine, World> = {}
 ): Effect.Effect<void, Counterexample> =>
   Effect.catchAllDefect(
-    play(engine, models, script),
+    play(engine, ofAny(models), script),
     (thrown) => new Counterexample({ problem: problemOf(thrown), seed: 0, script })
   )
+
+/** A machine of any type has models of any. */
+const ofAny = <Machine extends AnyStateMachine, World>(models: Models<Machine, World>) =>
+  models as unknown as Models<AnyStateMachine, World> // each is called as the machine's types say
 
 const problemOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))
 
 const givensOf = <Machine extends AnyStateMachine, R, World>(
   engine: MachineEngine<Machine, R>,
-  models: Models<World>
+  models: Models<AnyStateMachine, World>
 ): Scripts.Givens => {
   const options = engine.options as MachineOptions<AnyStateMachine, unknown> // its machine is any
   const events = Object.entries(options.events ?? {}).flatMap(

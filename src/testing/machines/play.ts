@@ -29,7 +29,7 @@ const id = "checked"
 /** Plays a script. Throws `Broken`. */
 export const play = <Machine extends AnyStateMachine, R, World>(
   given: MachineEngine<Machine, R>,
-  models: Models<World>,
+  models: Models<AnyStateMachine, World>,
   script: Script
 ): Effect.Effect<void> =>
   Effect.scoped(
@@ -40,7 +40,8 @@ export const play = <Machine extends AnyStateMachine, R, World>(
       const recorded = new Set<string>()
       const options = given.options as MachineOptions<AnyStateMachine, never> // its machine is any, and models require nothing
       const acting =
-        (name: string, own: ActionModel<World> | undefined) => (seen: object, params: unknown, work: object) =>
+        (name: string, own: ActionModel<AnyStateMachine, unknown, World> | undefined) =>
+        (seen: object, params: unknown, work: object) =>
           Effect.suspend(() => {
             const { idempotencyKey } = work as { readonly idempotencyKey: string } // what an action works with
             if (recorded.has(idempotencyKey)) {
@@ -152,7 +153,7 @@ export const play = <Machine extends AnyStateMachine, R, World>(
 const judging = <World>(
   machine: AnyStateMachine,
   options: MachineOptions<AnyStateMachine, never>,
-  models: Models<World>,
+  models: Models<AnyStateMachine, World>,
   input: unknown,
   host: TestHost.TestHost
 ) => {
