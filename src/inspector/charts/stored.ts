@@ -88,8 +88,24 @@ const stateFrom = ({
   states = {}
 }: StateDefinition): object => {
   const first = Object.entries(states).find(([, state]) => state.id === initial)
-  const always = transitions.filter(({ event }) => event === "")
-  const events = [...new Set(transitions.map(({ event }) => event))].filter((event) => event !== "")
+  const events = new Set(transitions.map(({ event }) => event))
+  /** What an event does, under the name that a config has for it. */
+  const when = (name: string, event: string): object =>
+    events.delete(event)
+      ? { [name]: transitions.filter((transition) => transition.event === event).map(transitionFrom) }
+      : {}
+  const always = when("always", "")
+  const onDone = when("onDone", `xstate.done.state.${id}`)
+  const invoked = (invoke ?? []).map(({ id: actor, src }) => ({
+    id: actor,
+    src,
+    ...when("onDone", `xstate.done.actor.${actor}`),
+    ...when("onError", `xstate.error.actor.${actor}`),
+    ...when("onSnapshot", `xstate.snapshot.${actor}`)
+  }))
+  const after = [...events]
+    .filter((event) => event.startsWith(delayed) && event.endsWith(`.${id}`))
+    .map((event) => when(event.slice(delayed.length, -id.length - 1), event))
   return {
     id,
     ...(type === "atomic" || type === "compound" ? {} : { type }),
@@ -99,14 +115,16 @@ const stateFrom = ({
     ...(description === undefined ? {} : { description }),
     entry: (entry ?? []).filter(isOwn),
     exit: (exit ?? []).filter(isOwn),
-    ...(invoke === undefined ? {} : { invoke: invoke.map(({ id: actor, src }) => ({ id: actor, src })) }),
-    on: Object.fromEntries(
-      events.map((event) => [event, transitions.filter((other) => other.event === event).map(transitionFrom)])
-    ),
-    ...(always.length === 0 ? {} : { always: always.map(transitionFrom) }),
+    ...(invoked.length === 0 ? {} : { invoke: invoked }),
+    on: Object.assign({}, ...[...events].map((event) => when(event, event))),
+    ...always,
+    ...onDone,
+    ...(after.length === 0 ? {} : { after: Object.assign({}, ...after) }),
     states: Object.fromEntries(Object.entries(states).map(([key, state]) => [key, stateFrom(state)]))
   }
 }
+
+const delayed = "xstate.after."
 
 /** Points in an id are no path. */
 const reference = (id: string): string => `#${id.replace(special, "\\$&")}`
