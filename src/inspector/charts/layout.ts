@@ -158,12 +158,16 @@ const notesOf = (node: StateNode): ReadonlyArray<ChartNote> => [
 ]
 
 /** What a state does whatever event led there: the actions of its entry and exit, and the actors that live as long as it does. */
-const ownNotes = (node: StateNode): ReadonlyArray<ChartNote> =>
-  [
+const ownNotes = (node: StateNode): ReadonlyArray<ChartNote> => [
+  ...[
     ...commandsOf({ actions: node.entry }).map((name) => `entry / ${name}`),
     ...node.invoke.map(({ src }) => `invoke ${typeof src === "string" ? src : "an actor"}`),
     ...commandsOf({ actions: node.exit }).map((name) => `exit / ${name}`)
-  ].map((line, index) => ({ id: `${node.id} own ${index}`, lines: [line] }))
+  ].map((line, index) => ({ id: `${node.id} own ${index}`, lines: [line] })),
+  ...[...node.transitions.keys()]
+    .filter((event) => event.startsWith("xstate.after."))
+    .map((event) => ({ id: `${node.id} ${event} due`, lines: ["due 59 min ago"], timer: event }))
+]
 
 /** An event's name as the chart shows it; what all of a machine's events begin with says nothing in its own picture. */
 const eventOf = ({ eventType, source }: StateTransition): string => {

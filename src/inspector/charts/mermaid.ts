@@ -1,10 +1,11 @@
 /**
- * Draws a statechart in Mermaid, as text.
+ * Draws statecharts and messages in Mermaid, as text.
  *
  * Mermaid joins only states of the same level. So a transition from a state into itself is drawn from each of its parts, and
  * one that crosses a border is drawn between the two states of a level that contain its ends, naming the real one.
  */
 import type { AnyStateMachine } from "xstate"
+import type { MessagesView } from "../View.ts"
 import type { StateNode, StateTransition } from "./definition.ts"
 import { initialOf, statesOf, transitionsOf, triggerOf } from "./definition.ts"
 
@@ -31,6 +32,26 @@ export const diagram = ({ root }: AnyStateMachine, active: ReadonlyArray<string>
     ...draw(root, names, arrows, "  "),
     ...(lit.length === 0 ? [] : [`  classDef active ${colours}`]),
     ...lit.map(({ path }) => `  class ${names(path)} active`)
+  ]
+}
+
+/** The lines of a `sequenceDiagram` of what the processes of a tree said to each other. */
+export const sequenceDiagram = ({
+  participants,
+  messages
+}: Pick<MessagesView, "participants" | "messages">): ReadonlyArray<string> => {
+  const names = new Map(participants.map(({ process_id: id }, index) => [id, `p${index}`]))
+  const nameOf = (id: string | null): string => (id === null ? "outside" : (names.get(id) ?? "outside"))
+  const isAsked = messages.some(({ from, to }) => from === null || to === null)
+  const arrows = { start: "->>", message: "->>", timer: "->>", end: "-->>" } as const
+  return [
+    "sequenceDiagram",
+    ...(isAsked ? ["  actor outside"] : []),
+    ...participants.map(({ process_id: id }) => `  participant ${nameOf(id)} as ${quoted(id)}`),
+    ...messages.map(({ kind, from, to, text, problem }) => {
+      const arrow = problem === undefined ? arrows[kind] : "-x"
+      return `  ${nameOf(from)}${arrow}${nameOf(to)}: ${quoted(problem === undefined ? text : `${text} (${problem})`)}`
+    })
   ]
 }
 

@@ -5,12 +5,17 @@ import type { ChartView } from "../View.ts"
 import { button, h, svg } from "./dom.ts"
 import type { Shape } from "./picture.ts"
 import { pictureOf } from "./picture.ts"
+import { ageOf } from "./text.ts"
 
 /** A drawn chart. */
 export interface Drawing {
   readonly element: HTMLElement
-  /** Highlights the active states and the transitions that were just taken. */
-  readonly light: (active: ReadonlyArray<string>, taken: ReadonlyArray<string>) => void
+  /** Highlights the active states and the transitions that were just taken, and shows when the timers of states are due. */
+  readonly light: (
+    active: ReadonlyArray<string>,
+    taken: ReadonlyArray<string>,
+    timers?: ReadonlyArray<{ readonly event: string; readonly at_ms: number }>
+  ) => void
 }
 
 /** The smallest scale at which states are readable: a chart that does not fit at it is scrolled. */
@@ -38,7 +43,11 @@ export const draw = (name: string, chart: ChartView): Drawing => {
   let centred: string | undefined
   return {
     element,
-    light: (active, taken) => {
+    light: (active, taken, timers = []) => {
+      for (const text of picture.querySelectorAll("[data-timer]")) {
+        const timer = timers.find(({ event }) => event === text.getAttribute("data-timer"))
+        text.textContent = timer === undefined ? "" : `due ${ageOf(timer.at_ms)}`
+      }
       mark(element, "data-id", active, "active")
       mark(element, "data-transition", taken, "taken")
       const leaves = active.filter((id) => !active.some((other) => other.startsWith(`${id}.`)))

@@ -50,10 +50,13 @@ const stateOf = (node: ChartNode): Shape => {
     node.kind === "parallel" &&
       shape("text", { class: "kind", x: x + width - 10, y: y + 20, "text-anchor": "end" }, "parallel"),
     ...node.notes
-      .flatMap(({ id, lines }) => lines.map((line) => [id, line] as const))
-      .map(([id, line], index) =>
-        shape("text", { class: "note", "data-transition": id, x: x + 10, y: y + 35 + index * 13 }, line)
-      )
+      .flatMap(({ id, lines, timer }) => lines.map((line) => [id, line, timer] as const))
+      .map(([id, line, timer], index) => {
+        const place = { x: x + 10, y: y + 35 + index * 13 }
+        return timer === undefined
+          ? shape("text", { class: "note", "data-transition": id, ...place }, line)
+          : shape("text", { class: "note due", "data-timer": timer, ...place })
+      })
   )
 }
 
