@@ -141,7 +141,11 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
       const { capture } = yield* HostEnvironment
       /** What callers hand over is taken under the limits of this host. */
       const limited = <A, E>(taking: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-        Effect.provideService(taking, Checks.Limits, limits)
+        Effect.withFiberRuntime((fiber) =>
+          Context.get(fiber.currentContext as Context.Context<Checks.Limits>, Checks.Limits) === limits // it has a default
+            ? taking
+            : Effect.provideService(taking, Checks.Limits, limits)
+        )
 
       const actions: MachineHandles.MachineActions = {
         awaitOutput: awaiter.awaitProcess,
@@ -179,7 +183,11 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
             const problem = "is no machine, as Engine.fromMachine makes one"
             return chart === undefined
               ? Effect.fail(new InputInvalid({ field: "engine", problem }))
-              : Effect.provideService(migrateAll(chart, Arguments.record("options", options)), ProcessStore, store)
+              : Effect.provideService(
+                  migrateAll(chart.under(limits), Arguments.record("options", options)),
+                  ProcessStore,
+                  store
+                )
           }),
         resume: (id, options) => Effect.provideService(resumeFrom(id, options), ProcessStore, store),
         listNonTerminal: registry.listNonTerminal
