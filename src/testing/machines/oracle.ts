@@ -54,15 +54,20 @@ export const make = (given: AnyStateMachine, input: unknown, startMs: number): O
   let alarmIds = 0
   const own: Array<AnyEventObject> = []
   const names = namesOf(given)
+  const { actions, actors } = given.implementations
+  // What `enqueueActions` uses is in no state of the machine: it is found by its implementation.
+  const ownActions = Object.entries(actions).flatMap(([name, action]) =>
+    action === undefined || "resolve" in action ? [] : [name]
+  )
   const machine = given.provide({
     actions: Object.fromEntries(
-      names.actions.map((name) => [
+      [...new Set([...names.actions, ...ownActions])].map((name) => [
         name,
         ({ context, event }: Pick<Act, "context" | "event">, params: unknown) =>
           void acts.push({ name, params, context, event })
       ])
     ),
-    actors: Object.fromEntries(names.actors.map((name) => [name, waiting])),
+    actors: Object.fromEntries(Object.keys(actors).map((name) => [name, waiting])),
     delays: Object.fromEntries(
       names.delays.map((word) => [
         word,
