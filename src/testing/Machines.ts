@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { AnyStateMachine } from "xstate"
+import type { AnyStateMachine, ContextFrom } from "xstate"
 import { namesOf } from "../../machines/chart/definition.ts"
 import type { MachineEngine } from "../runtime/engine/fromMachine.ts"
 import type { MachineOptions } from "../runtime/engine/MachineOptions.ts"
@@ -22,7 +22,7 @@ export { type Paths, paths } from "./machines/paths.ts"
 export type { Script, Step } from "./machines/script.ts"
 
 /** How much is tried. */
-export interface CheckOptions<World> extends Models<World> {
+export interface CheckOptions<World, Context = unknown> extends Models<World, Context> {
   /** @default 100 */
   readonly runs?: number
   /** The same seed tries the same histories. @default another one each time */
@@ -49,7 +49,7 @@ export class Counterexample extends Schema.TaggedError<Counterexample>()("Counte
  */
 export const check = <Machine extends AnyStateMachine, R, World = unknown>(
   engine: MachineEngine<Machine, R>,
-  options: CheckOptions<World> = {}
+  options: CheckOptions<World, ContextFrom<Machine>> = {}
 ): Effect.Effect<void, Counterexample> =>
   Effect.flatMap(
     Effect.promise(() => {
@@ -69,7 +69,7 @@ export const check = <Machine extends AnyStateMachine, R, World = unknown>(
 export const replay = <Machine extends AnyStateMachine, R, World = unknown>(
   engine: MachineEngine<Machine, R>,
   script: Script,
-  models: Models<World> = {}
+  models: Models<World, ContextFrom<Machine>> = {}
 ): Effect.Effect<void, Counterexample> =>
   Effect.catchAllDefect(
     play(engine, models, script),
@@ -80,7 +80,7 @@ const problemOf = (thrown: unknown): string => (thrown instanceof Error ? thrown
 
 const givensOf = <Machine extends AnyStateMachine, R, World>(
   engine: MachineEngine<Machine, R>,
-  models: Models<World>
+  models: Models<World, never>
 ): Scripts.Givens => {
   const options = engine.options as MachineOptions<AnyStateMachine, unknown> // its machine is any
   const events = Object.entries(options.events ?? {}).flatMap(

@@ -66,7 +66,8 @@ const examples: Readonly<Record<string, ReadonlyArray<Run>>> = {
     { args: ["reply", "yes"], prints: ["replied yes"] },
     { prints: ["the model chose call", "order 3 lamp", "the model chose answer", "3 lamp ordered for 120 euros"] },
     { prints: ["3 lamp ordered for 120 euros"] }
-  ]
+  ],
+  "12-two-machines/main": [{ prints: ["sold for 90, bought for 90"] }, { prints: ["sold for 90, bought for 90"] }]
 }
 
 /** These have tests of their own, beside the text that they belong to. */

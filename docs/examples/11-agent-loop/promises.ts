@@ -3,14 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Machines } from "../../../src/testing/Certify.ts"
-import type { Message } from "./agent.ts"
 import { Agent, Call, mostTurns } from "./agent.ts"
-
-interface Context {
-  readonly conversation: ReadonlyArray<Message>
-  readonly open: ReadonlyArray<string>
-  readonly turns: number
-}
 
 /** Checks the agent in random histories. */
 export const check = (runs: number) =>
@@ -18,14 +11,14 @@ export const check = (runs: number) =>
     runs,
     invariants: {
       "the model thinks when each of its calls has an answer": ({ value, context }) =>
-        value !== "thinking" || (context as Context).open.length === 0,
-      "the model has at most so many turns": ({ context }) => (context as Context).turns <= mostTurns,
+        value !== "thinking" || context.open.length === 0,
+      "the model has at most so many turns": ({ context }) => context.turns <= mostTurns,
       "a person is asked before a person replies": ({ context }) =>
-        (context as Context).conversation.every(
+        context.conversation.every(
           ({ from }, index, all) => from !== "person" || index === 0 || all[index - 1]?.from === "model"
         ),
       "the last word of an answer is the model's": ({ value, context }) =>
-        value !== "answered" || (context as Context).conversation.at(-1)?.from === "model"
+        value !== "answered" || context.conversation.at(-1)?.from === "model"
     },
     actors: {
       tool: (call) => {

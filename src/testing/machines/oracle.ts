@@ -16,13 +16,20 @@ export interface Act {
   readonly event: AnyEventObject
 }
 
+/** An event that XState sent to another process. */
+export interface Sent {
+  readonly to: string
+  readonly event: AnyEventObject
+}
+
 /** What XState's actor is and did. */
 export interface Seen {
   readonly value: StateValue
   readonly context: unknown
   readonly status: string
-  /** What it performed since it was last asked. */
+  /** What it performed, and sent to other processes, since it was last asked. */
   readonly acts: ReadonlyArray<Act>
+  readonly sent: ReadonlyArray<Sent>
 }
 
 /** An actor under control. Units: milliseconds. Each step throws what the machine throws. */
@@ -45,10 +52,11 @@ interface Alarm {
   readonly ring: () => void
 }
 
-/** Makes the actor of a machine. */
-export const make = (given: AnyStateMachine, input: unknown, startMs: number): Oracle => {
+/** Makes the actor of a machine, as the process of an id. */
+export const make = (given: AnyStateMachine, id: string, input: unknown, startMs: number): Oracle => {
   let nowMs = startMs
   let acts: Array<Act> = []
+  let sent: Array<Sent> = []
   const errors: Array<unknown> = []
   const alarms = new Map<number, Alarm>()
   let alarmIds = 0
@@ -75,7 +83,17 @@ export const make = (given: AnyStateMachine, input: unknown, startMs: number): O
       ])
     )
   } as object) // the implementations of a machine of any type
+  // An id that no actor has is that of another process, which hears nothing here.
+  const begin = machine.getInitialSnapshot.bind(machine)
+  machine.getInitialSnapshot = (scope, given) => {
+    const system = scope.system as unknown as System // `get` knows of actors alone
+    const find = system.get
+    system.get = (name) =>
+      find(name) ?? { id: name, sessionId: name, _send: (event: AnyEventObject) => void sent.push({ to: name, event }) }
+    return begin(scope, given)
+  }
   const actor = createActor(machine, {
+    id,
     input,
     logger: () => {},
     clock: {
@@ -88,7 +106,7 @@ export const make = (given: AnyStateMachine, input: unknown, startMs: number): O
   })
   actor.subscribe({ error: (error) => errors.push(error) })
   // An event that it sends to itself waits behind those that came before, as in the log of a process.
-  const system = actor.system as unknown as { _relay: (from: unknown, to: unknown, event: AnyEventObject) => void } // not documented
+  const system = actor.system as unknown as System // `_relay` is not documented
   const relay = system._relay
   let isFiring = false
   system._relay = (from, to, event) => {
@@ -99,9 +117,10 @@ export const make = (given: AnyStateMachine, input: unknown, startMs: number): O
   const seen = (): Seen => {
     if (errors.length > 0) throw errors[0]
     const { value, context, status } = actor.getSnapshot()
-    const since = acts
+    const since = { acts, sent }
     acts = []
-    return { value, context, status, acts: since }
+    sent = []
+    return { value, context, status, ...since }
   }
   const first = (): [number, Alarm] | undefined =>
     [...alarms].reduce<[number, Alarm] | undefined>(
@@ -149,6 +168,11 @@ export const make = (given: AnyStateMachine, input: unknown, startMs: number): O
     seen,
     nextMs: () => first()?.[1].atMs
   }
+}
+
+interface System {
+  _relay: (from: unknown, to: unknown, event: AnyEventObject) => void
+  get: (name: string) => unknown
 }
 
 const ends = "holdfast.ends"

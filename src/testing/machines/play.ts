@@ -29,7 +29,7 @@ const id = "checked"
 /** Plays a script. Throws `Broken`. */
 export const play = <Machine extends AnyStateMachine, R, World>(
   given: MachineEngine<Machine, R>,
-  models: Models<World>,
+  models: Models<World, never>,
   script: Script
 ): Effect.Effect<void> =>
   Effect.scoped(
@@ -152,7 +152,7 @@ export const play = <Machine extends AnyStateMachine, R, World>(
 const judging = <World>(
   machine: AnyStateMachine,
   options: MachineOptions<AnyStateMachine, never>,
-  models: Models<World>,
+  models: Models<World, never>,
   input: unknown,
   host: TestHost.TestHost
 ) => {
@@ -183,7 +183,7 @@ const judging = <World>(
         const took = log.find(({ sequence }) => sequence === step.took)
         const before = chart
         chart = transitioned(chart, step)
-        oracle ??= Oracle.make(machine, input, event.occurredAtMs)
+        oracle ??= Oracle.make(machine, id, input, event.occurredAtMs)
         const now = took === undefined ? oracle.begin() : yield* taken(oracle, took, event.occurredAtMs, before, host)
         const isEnded = now.status !== "active"
         same(at, "state", now.value, step.to)
@@ -196,9 +196,19 @@ const judging = <World>(
           now.acts.map(({ name, params }) => ({ name, params: json(params) })),
           asked.map(({ name, params = null }) => ({ name, params }))
         )
+        const own = new Set([id, ...Object.values(chart.children).map(({ process }) => process)])
+        same(
+          at,
+          "message",
+          now.sent,
+          step.effects.flatMap((effect) =>
+            effect.do === "send" && !own.has(effect.to) ? [{ to: effect.to, event: effect.event }] : []
+          )
+        )
         now.acts.forEach((act, nth) => acts.set(`${step.revision}:${asked[nth]?.index}`, act))
         for (const [name, holds] of Object.entries(models.invariants ?? {})) {
-          if (!holds({ value: now.value, context: now.context })) {
+          if (!holds({ value: now.value, context: now.context as never })) {
+            // of the machine that the invariants are for
             throw new Broken(`the invariant "${name}" does not hold in ${JSON.stringify(now.value)} ${at}`)
           }
         }
