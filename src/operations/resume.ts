@@ -64,16 +64,19 @@ export const resumeFrom: (
   const { dryRun, repeat = false, by = "host", ...rest } = yield* Checks.fitting("options", Options, presented)
   const request = { ...rest, repeat, by }
   const store = yield* ProcessStore
-  const [row, journal] = yield* store.readTogether(Effect.all([existingRow(store, id), store.execution.journal(id)]))
+  const [row, journal, progress] = yield* store.readTogether(
+    Effect.all([existingRow(store, id), store.execution.journal(id), store.execution.progress(id)])
+  )
   const plan = Forks.planOf(id, journal, row.snapshot.context.forks ?? [], request.from)
   const { from, to, effects, children } = plan
   const resumed: Resumed = { from, to, effects, children }
-  if (dryRun === true) {
-    const nowMs = yield* Clock.currentTimeMillis
-    const refusal = Forks.refusalOf(row, plan, { repeat: true, children: "keep" }, nowMs)
-    return refusal === undefined ? resumed : yield* refusal
-  }
+  const decided = dryRun === true ? ({ repeat: true, children: "keep" } as const) : request
+  // A worker that held it then may have written entries since, under the same fence.
+  const refusal = Forks.refusalOf(row, plan, decided, yield* Clock.currentTimeMillis)
+  if (refusal !== undefined) return yield* refusal
+  if (dryRun === true) return resumed
   const lock = [id, ...children.map(processId)]
-  yield* onKnown(store)(id, { lock }, Forks.fork(id, plan, request, row.lease.fencingToken))
+  const read = { fence: row.lease.fencingToken, progress: progress.map(({ key }) => key) }
+  yield* onKnown(store)(id, { lock }, Forks.fork(id, plan, request, read))
   return resumed
 })

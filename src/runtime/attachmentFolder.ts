@@ -6,7 +6,7 @@
  */
 import { createHash, randomUUID } from "node:crypto"
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { InputInvalid, StoreError } from "../model/errors.ts"
 import { messageOf } from "../model/Failure.ts"
@@ -55,7 +55,7 @@ const isDigest = /^[0-9a-f]{64}$/
 const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
 
 const write = async (folder: string, digest: string, bytes: Uint8Array): Promise<void> => {
-  await mkdir(folder, { recursive: true })
+  await made(folder)
   const partial = join(folder, `${randomUUID()}.partial`)
   try {
     const file = await open(partial, "wx")
@@ -71,6 +71,14 @@ const write = async (folder: string, digest: string, bytes: Uint8Array): Promise
     await rm(partial, { force: true })
     throw cause
   }
+}
+
+/** Makes a folder, and those above it that are missing: each is a name of the one above. */
+const made = async (folder: string): Promise<void> => {
+  const first = await mkdir(folder, { recursive: true })
+  if (first === undefined) return
+  const top = dirname(resolve(first))
+  for (let path = resolve(folder); path !== top; path = dirname(path)) await synced(dirname(path))
 }
 
 /** A name is durable once its folder is; systems that cannot open a folder need no sync of it. */

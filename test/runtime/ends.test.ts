@@ -4,6 +4,7 @@ import * as Fiber from "effect/Fiber"
 import type { ProcessId } from "../../src/model/ids.ts"
 import type { End, Source } from "../../src/runtime/body/Ends.ts"
 import * as Ends from "../../src/runtime/body/Ends.ts"
+import * as Fair from "../../src/runtime/body/fairScheduler.ts"
 
 const place = (sequence: number, position = 0) => ({ sequence, position })
 const recorded = (key: string, ...at: Parameters<typeof place>): End => ({
@@ -41,6 +42,7 @@ const made = () => {
       }),
       release: () => undefined
     },
+    scheduler: Fair.make(),
     onCancel: () => learned.push("cancel"),
     later: (run) => alarms.push(run)
   })

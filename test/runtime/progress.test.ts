@@ -8,8 +8,15 @@ import { render } from "../../src/explain/render.ts"
 import { Host } from "../../src/host/Host.ts"
 import { processId } from "../../src/model/ids.ts"
 import { plays } from "./replays.ts"
+import type { World } from "./schedules.ts"
 
 const seen: Array<unknown> = []
+
+/** The progress that is kept of the body. */
+const keptIn = ({ store }: World) =>
+  Effect.map(Effect.orDie(store.execution.progress(processId("p"))), (kept) =>
+    kept.map(({ key, detail }) => [key, detail])
+  )
 
 plays(
   "a long step goes on where its last word was, also after a crash",
@@ -42,12 +49,11 @@ plays(
   ({ world, host, advance, again, end, did }) =>
     Effect.gen(function* () {
       seen.splice(0, seen.length - 1)
-      yield* advance(1_100)
-      const kept = Effect.orDie(world.store.execution.progress(processId("p")))
-      assert.deepStrictEqual(
-        (yield* kept).map(({ key, detail }) => [key, detail]),
-        [["copy#1", { done: 2 }]]
-      )
+      const kept = keptIn(world)
+      yield* advance(900)
+      assert.deepStrictEqual(yield* kept, [["copy#1", { done: 1 }]], "within a second of the first word")
+      yield* advance(200)
+      assert.deepStrictEqual(yield* kept, [["copy#1", { done: 2 }]])
       const explained = yield* host().run(Effect.flatMap(Host, ({ facts }) => explain(processId("p"), facts)))
       assert.include(render(explained), 'step copy#1, progress {"done":2}')
       yield* again
@@ -70,5 +76,56 @@ plays(
       ctx.step("s", async (_, { report }) => report({ big: 1n }).then(String, ({ message }: Error) => message))
   },
   ({ end }) => Effect.map(end, (text) => assert.match(text, /^Completed: progress of step `s`\/big /)),
+  { interruptions: ["stop"] }
+)
+
+plays(
+  "a step that the body lets go of is under way no longer",
+  {
+    effects: (ctx) =>
+      ctx
+        .step("long", ({ report }) => Effect.zipRight(report("begun"), Effect.never))
+        .pipe(
+          Effect.timeoutTo({ duration: "1 second", onTimeout: () => "gave up", onSuccess: () => "done" }),
+          Effect.zipLeft(ctx.sleep("1 hour"))
+        ),
+    promises: async (ctx) => {
+      const { winner } = await ctx.race({
+        long: (branch) =>
+          branch.step("long", async (signal, { report }) => {
+            await report("begun")
+            await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+          }),
+        limit: (branch) => branch.sleep("1 second")
+      })
+      await ctx.sleep("1 hour")
+      return winner
+    }
+  },
+  ({ world, advance, again }) =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* keptIn(world)).length, 1)
+      yield* advance(1_100)
+      assert.deepStrictEqual(yield* keptIn(world), [])
+      yield* again
+      assert.deepStrictEqual(yield* keptIn(world), [])
+    }),
+  { interruptions: ["crash"] }
+)
+
+plays(
+  "a host that stops does not wait for the next time that progress would be written",
+  {
+    effects: (ctx) =>
+      ctx
+        .step("s", ({ report }) => Effect.as(Effect.zipRight(report(1), report(2)), "done"))
+        .pipe(Effect.zipLeft(ctx.sleep("1 hour")))
+  },
+  ({ host, world }) =>
+    Effect.gen(function* () {
+      const before = world.nowMs()
+      yield* host().stop
+      assert.isBelow(world.nowMs() - before, 500)
+    }),
   { interruptions: ["stop"] }
 )

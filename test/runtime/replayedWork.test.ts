@@ -62,6 +62,29 @@ plays(
   echo
 )
 
+const alike = ["c", "c", "c:2", "c@1", "c:2"]
+
+plays(
+  "names that look like numbered ones, or like those of a resumed body, name other children",
+  {
+    effects: (ctx) =>
+      Effect.map(
+        Effect.forEach(alike, (name) => Effect.map(ctx.start(Echo, { name, payload: 1 }), ({ id }) => id)),
+        String
+      ),
+    promises: async (ctx) => {
+      const ids: Array<string> = []
+      for (const name of alike) ids.push((await ctx.start(Echo, { name, payload: 1 })).id)
+      return String(ids)
+    }
+  },
+  ({ end }) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* end, "Completed: p/c,p/c:2,p/c:2:1,p/c@1:1,p/c:2:2")
+    }),
+  { ...echo, interruptions: ["crash"] }
+)
+
 plays(
   "one name in two scopes names two children",
   {

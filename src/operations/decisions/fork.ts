@@ -13,8 +13,8 @@ import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import type { JournalEntry, LeftBehind } from "../../model/JournalEntry.ts"
 import { afterForks, childOf, droppedKey, droppedOf, waitKeyOf } from "../../model/JournalEntry.ts"
-import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
-import { accept, refuse } from "../../store/Decision.ts"
+import type { Change, Decision, ProcessRow, View, Write } from "../../store/Decision.ts"
+import { acceptWith, refuse } from "../../store/Decision.ts"
 import { onRow } from "./authority.ts"
 import * as Changes from "./change.ts"
 import { liveLease } from "./lease.ts"
@@ -84,12 +84,20 @@ export const refusalOf = (
   return plan.children.length > 0 && children === undefined ? because("children") : undefined
 }
 
-/** Resumes a process from an entry. `fence` is that of the row when its journal was read: no entry was written since. */
+/** What was read of a process together with its journal, while no worker held it. */
+export interface Read {
+  /** The fence of the row: where it is the same in the transaction, no entry was written since. */
+  readonly fence: number
+  /** The keys of what is kept of the progress of steps. */
+  readonly progress: ReadonlyArray<string>
+}
+
+/** Resumes a process from an entry. Steps that were under way are begun anew: what is kept of their progress goes. */
 export const fork = (
   id: ProcessId,
   plan: ForkPlan,
   request: ForkRequest,
-  fence: number
+  { fence, progress }: Read
 ): ((view: View) => Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | ResumeRefused>) =>
   onRow(id, (row, view): Decision<ProcessRow, ProcessAlreadyTerminal | ResumeRefused> => {
     const refusal = refusalOf(row, plan, request, view.nowMs)
@@ -112,7 +120,8 @@ export const fork = (
     )
     const why = `parent ${id} was resumed from before it`
     const cancelled = children !== "cancel" ? [] : begun.flatMap((child) => cancelledChild(view, child, why))
-    return accept(forked.row, forked, ...cancelled)
+    const gone = progress.map((key): Write => ({ _tag: "RemoveProgress", processId: id, key }))
+    return acceptWith(forked.row, gone, [forked, ...cancelled])
   })
 
 /** Closes the waits that are left behind; then the signals that they had taken go to the next waits, the earliest first. */

@@ -29,11 +29,14 @@ import type { Awaiter } from "../client/Awaiter.ts"
 import type { Tools } from "../engine/ToolCatalog.ts"
 import type { HostEnvironment } from "../HostEnvironment.ts"
 import type { HostServices } from "../HostServices.ts"
+import { whileUnavailable } from "../retry.ts"
 import type { Inbox } from "../worker/Inbox.ts"
 import * as Inboxes from "../worker/Inbox.ts"
 import type { HeldSlot } from "../worker/Slots.ts"
 import type { Ends } from "./Ends.ts"
 import * as Ending from "./Ends.ts"
+import type { FairScheduler } from "./fairScheduler.ts"
+import * as Fair from "./fairScheduler.ts"
 
 /** An activation in progress. */
 export interface Activation {
@@ -42,6 +45,8 @@ export interface Activation {
   readonly row: ProcessRow
   readonly services: Services
   readonly slot: HeldSlot
+  /** What its fibers run on. */
+  readonly scheduler: FairScheduler
   readonly inbox: Inbox<RunEvent["type"]>
   /** The ends of the body's operations, in their order, and whether it does anything but wait. */
   readonly ends: Ends
@@ -120,15 +125,18 @@ export const make = (
   passivateAfterMs: number | undefined
 ): Activation => {
   const inbox = Inboxes.make<RunEvent["type"]>()
+  const scheduler = Fair.make()
   return {
     id: lease.processId,
     row,
     services,
     slot,
+    scheduler,
     inbox,
     ends: Ending.make({
       nowMs: () => services.clock.unsafeCurrentTimeMillis(),
       slot,
+      scheduler,
       onCancel: () => inbox.offer("cancel.requested"),
       later: (run) => services.fork(Effect.delay(Effect.sync(run), "1 second"))
     }),
@@ -184,6 +192,15 @@ export const stateOf = (activation: Activation): "open" | "leaving" | "over" => 
   const isLeaving = disturbance === "passivating" || (disturbance === "stopping" && disposition === "rerunnable")
   return isLeaving ? "leaving" : "open"
 }
+
+/** Asks the store until it answers; each outage is logged. */
+export const answered = <A, E, R>(
+  activation: Activation,
+  attempt: Effect.Effect<A, E, R>
+): Effect.Effect<A, Exclude<E, StoreError>, R> => whileUnavailable(attempt, () => outage(activation))
+
+/** Logs that a process waits for its store. */
+export const outage = ({ id }: Activation): Effect.Effect<void> => Effect.logWarning(`${id} waits for its store`)
 
 /** Re-acquires the lease after it expired. Fails with `LeaseLost` when another owner held the process in between. */
 export const reacquire = (activation: Activation): Effect.Effect<void, LeaseLost | StoreError> =>

@@ -11,15 +11,14 @@ import { WaitTimedOut } from "../../model/errors.ts"
 import type { OperationError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
-import { branchKey, waitKeyOf } from "../../model/JournalEntry.ts"
+import { waitKeyOf } from "../../model/JournalEntry.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { Awaited } from "../../operations/decisions/execution.ts"
 import { durationMs, refusing } from "../arguments.ts"
 import type { EventDefinition, Signal } from "../engine/Signal.ts"
-import { whileUnavailable } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
-import { stateOf } from "./Activation.ts"
+import { answered, stateOf } from "./Activation.ts"
 import type { WaitEnd } from "./Ends.ts"
 import type { Journal } from "./Journal.ts"
 import type { Operate } from "./operate.ts"
@@ -97,9 +96,7 @@ export interface AwaitSignalOptions {
 /** Makes the operations of one activation. */
 export const make = (activation: Activation, journal: Journal, operate: Operate): BodyOperations => {
   const { id: processId, ends } = activation
-  const branched = (key: string) => branchKey(key, activation.row.snapshot.context.forks)
   const store = activation.services.writes
-  const outage = () => Effect.logWarning(`${processId} waits for its store`)
 
   /** What needs no end of its own: it is known at once, and journaled with the next write. */
   const known = <A>(operation: "now" | "random" | "patched", name: string, value: Effect.Effect<A>) =>
@@ -142,7 +139,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
         const { outcome, signal } = end.ended
         if (outcome._tag !== "Signal" || signal !== undefined) return Effect.succeed(end.ended)
         if (early?.sequence === outcome.sequence) return Effect.succeed({ outcome, signal: early })
-        const read = whileUnavailable(store.eventAt(processId, outcome.sequence), outage)
+        const read = answered(activation, store.eventAt(processId, outcome.sequence))
         return Effect.map(read, (event) => ({ outcome, signal: event }))
       }
     })
@@ -184,7 +181,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
         attempt: (key) =>
           Effect.map(signal.encode(payload), (encoded) => {
             const to = Ids.processId(target)
-            const replayKey = Ids.signalReplayKey(to, signal.signal, id ?? `${processId}:${branched(key)}`)
+            const replayKey = Ids.signalReplayKey(to, signal.signal, id ?? `${processId}:${journal.branched(key)}`)
             const request = { eventType: signal.name, payload: encoded, replayKey }
             return (lease, opened) => store.signalFrom(lease, to, request, opened)
           }),
@@ -197,13 +194,13 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
             const request = {
               eventType: event.name,
               payload: encoded,
-              replayKey: `process:${processId}:journal:${branched(key)}`,
+              replayKey: `process:${processId}:journal:${journal.branched(key)}`,
               ...(wakeTarget === undefined ? {} : { wakeTargetScope: wakeTarget })
             }
             return (lease, opened) => store.append(lease, request, opened)
           }),
         takeUp: (outcome) =>
-          whileUnavailable(store.eventAt(processId, (outcome as { readonly sequence: number }).sequence), outage) // written by the store
+          answered(activation, store.eventAt(processId, (outcome as { readonly sequence: number }).sequence)) // written by the store
       }),
     now: known("now", "now", Clock.currentTimeMillis),
     random: known("random", "random", Random.next),

@@ -12,7 +12,7 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Waited } from "../../operations/decisions/execution.ts"
 import type { HeldSlot } from "../worker/Slots.ts"
-import { hasPutOff } from "./fairScheduler.ts"
+import type { FairScheduler } from "./fairScheduler.ts"
 
 /** How a wait ended. */
 export type WaitEnd = NonNullable<Waited["ended"]>
@@ -83,6 +83,8 @@ export interface Ends {
 export interface EndsOptions {
   readonly nowMs: () => number
   readonly slot: HeldSlot
+  /** What the fibers of the body run on. */
+  readonly scheduler: FairScheduler
   /** Hears of the first request to stop, in its turn. */
   readonly onCancel: () => void
   /** Calls back after a while. */
@@ -90,7 +92,7 @@ export interface EndsOptions {
 }
 
 /** Makes the ends of an activation that has just begun. */
-export const make = ({ nowMs, slot, onCancel, later }: EndsOptions): Ends => {
+export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): Ends => {
   const queue: Array<Arrived> = []
   const queued = new Set<Source>()
   /** Ends of the journal that the body has not asked for in this activation. */
@@ -124,7 +126,10 @@ export const make = ({ nowMs, slot, onCancel, later }: EndsOptions): Ends => {
   }
 
   const look = (): void => {
-    if (hasPutOff()) return void setImmediate(look)
+    if (scheduler.hasPutOff()) {
+      scheduler.afterwards(() => whenMicrotasksAreOver(look))
+      return
+    }
     isLooking = false
     atRest = true
     handOver()
@@ -265,8 +270,7 @@ export const make = ({ nowMs, slot, onCancel, later }: EndsOptions): Ends => {
     },
     enter: (key) => {
       underWay.add(key)
-      unasked.delete(`dropped ${key}`)
-      unasked.delete(`entered ${key}`)
+      if (unasked.size > 0) for (const of of ["dropped", "entered"] as const) unasked.delete(`${of} ${key}`)
       touch()
     },
     leave: (key) => {

@@ -12,7 +12,6 @@ import type { LeaseLost, ReplayDiverged } from "../../model/errors.ts"
 import type { AwaitError, RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
-import { branchKey } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { ClosePolicy } from "../../model/Registration.ts"
@@ -22,9 +21,8 @@ import * as ProcessHandle from "../client/ProcessHandle.ts"
 import type { AnySignal } from "../engine/Signal.ts"
 import type { Startable, StartSpec } from "../engine/Startable.ts"
 import { registrationOf } from "../engine/Startable.ts"
-import { whileUnavailable } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
-import { abortSignalOf, fenced } from "./Activation.ts"
+import { abortSignalOf, answered, fenced } from "./Activation.ts"
 import type { BodyOperations } from "./BodyOperations.ts"
 import * as Operations from "./BodyOperations.ts"
 import type { Journal } from "./Journal.ts"
@@ -105,7 +103,7 @@ export const make = (activation: Activation): Prepared => {
   const { id: processId, row } = activation
   const journal = Journals.make(activation)
   const operate = Operating.make(activation, journal)
-  const handles = handlesOf(activation, operate)
+  const handles = handlesOf(activation, journal, operate)
   let made: Surroundings | undefined
   /** Made when a body asks: most bodies do not. */
   const surroundings = (): Surroundings => {
@@ -172,18 +170,12 @@ const starting = (
     })
     return operate.once("start_child", name, {
       attempt: (key) =>
-        Effect.flatMap(journal.path, (path) =>
-          Effect.map(
-            registrationOf(
-              startable,
-              specOf(id ?? branchKey(childIdOf(processId, path, name, key), row.snapshot.context.forks)),
-              environment
-            ),
-            (registered) => (lease, opened) => {
-              const draft = { ...opened, outcome: { process_id: registered.registration.id } }
-              return services.start(registered, authorityOf(lease), { lease, draft })
-            }
-          )
+        Effect.map(
+          registrationOf(startable, specOf(id ?? journal.branched(childIdOf(processId, key))), environment),
+          (registered) => (lease, opened) => {
+            const draft = { ...opened, outcome: { process_id: registered.registration.id } }
+            return services.start(registered, authorityOf(lease), { lease, draft })
+          }
         ),
       takeUp: (outcome) =>
         Effect.sync(() => {
@@ -195,29 +187,33 @@ const starting = (
   }
 }
 
-/** The id of a child by its place in the code: what is started under one name again gets a number. */
-const childIdOf = (parent: ProcessId, path: string, name: string, key: string): string => {
-  const occurrence = key.slice(key.lastIndexOf("#") + 1)
-  return `${parent}/${path}${name}${occurrence === "1" ? "" : `:${occurrence}`}`
+/**
+ * The id of a child by its place in the code: what is started under one name again gets a number. So does a name that ends as
+ * if it had one, or as if it were of another branch: two places never have the same id.
+ */
+const childIdOf = (parent: ProcessId, key: string): string => {
+  const place = key.replace(/([:@]\d+)?#(\d+)(?=\/|$)/g, (_, number: string = "", occurrence: string) =>
+    number === "" && occurrence === "1" ? "" : `${number}:${occurrence}`
+  )
+  return `${parent}/${place}`
 }
 
 /** What a handle does from within a body: each request is journaled, and made under the fence of the activation. */
-const handlesOf = (activation: Activation, operate: Operate): ProcessHandle.HandleActions => {
+const handlesOf = (activation: Activation, journal: Journal, operate: Operate): ProcessHandle.HandleActions => {
   const { id: processId, services, ends } = activation
   const { awaiter, registry, writes: store } = services
-  const outage = () => Effect.logWarning(`${processId} waits for its store`)
 
   /** The end of a child is in this process's log by itself; that of any other process is noted there once it is known. */
   const noted = (id: ProcessId): Effect.Effect<void, AwaitError | LeaseLost> =>
-    Effect.flatMap(whileUnavailable(services.readRow(id), outage), (child) => {
+    Effect.flatMap(answered(activation, services.readRow(id)), (child) => {
       const isOwn = child?.base.registration.parent?.processId === processId
       if (isOwn && child.snapshot.status !== "done") return Effect.void
       return Effect.zipRight(
         awaiter.awaitProcess(id),
         Effect.asVoid(
-          whileUnavailable(
-            fenced(activation, (lease) => store.noteEnd(lease, id)),
-            outage
+          answered(
+            activation,
+            fenced(activation, (lease) => store.noteEnd(lease, id))
           )
         )
       )
@@ -243,7 +239,7 @@ const handlesOf = (activation: Activation, operate: Operate): ProcessHandle.Hand
             Effect.onExit((exit) => (Exit.isFailure(exit) ? Effect.sync(onWaiting) : Effect.void))
           )
         },
-        takeUp: () => whileUnavailable(awaiter.awaitProcess(id), outage)
+        takeUp: () => answered(activation, awaiter.awaitProcess(id))
       }) as Effect.Effect<AwaitOutput, AwaitError> // what else it fails with, the worker knows
     },
     cancel: (id, reason) => request(id, "Cancel", reason ?? undefined) as never, // as above
@@ -251,11 +247,7 @@ const handlesOf = (activation: Activation, operate: Operate): ProcessHandle.Hand
     signal: (id, { name, payload, signalId }) =>
       operate.once("signal", `${id} signal.${name}`, {
         attempt: (key) => {
-          const replayKey = Ids.signalReplayKey(
-            id,
-            name,
-            signalId ?? `${processId}:${branchKey(key, activation.row.snapshot.context.forks)}`
-          )
+          const replayKey = Ids.signalReplayKey(id, name, signalId ?? `${processId}:${journal.branched(key)}`)
           return Effect.succeed((lease, opened) =>
             store.signalFrom(lease, id, { eventType: Ids.signalEventType(name), payload, replayKey }, opened)
           )

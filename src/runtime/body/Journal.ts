@@ -5,21 +5,25 @@
  * A key is scope path, name and occurrence, so that the same code computes the same keys again. Invariant: positions are
  * handed out by the one activation that holds the fence, in the order of its writes; an entry never changes.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
+import type * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Option from "effect/Option"
 import type { LeaseLost } from "../../model/errors.ts"
 import { InsideStep, OutsideProcess, ReplayDiverged, StepNameAmbiguous, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
-import { droppedOf, waitKeyOf } from "../../model/JournalEntry.ts"
+import { branchKey, droppedOf, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 import type { Change } from "../../store/Decision.ts"
 import { backOff } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
-import { fenced, stateOf } from "./Activation.ts"
+import { answered, fenced, outage, stateOf } from "./Activation.ts"
 import type { End } from "./Ends.ts"
 import type { Decoded, History } from "./history.ts"
 import { decoded, endsOf, historyOf, pageSize, pages, recordedEnd } from "./history.ts"
@@ -52,8 +56,11 @@ export interface Journal {
   ) => Either.Either<JournalEntry | undefined, ReplayDiverged>
   /** Whether the body let go of an operation before it saw its end. */
   readonly isDropped: (key: string) => boolean
-  /** What was kept of the progress of a step, by the key under which that is kept. */
+  /** The key under which something is kept beside the journal: after a fork, an operation of the same key is another one. */
+  readonly branched: (key: string) => string
+  /** What was kept of the progress of a step, by the key under which that is kept: that of earlier tries once it was read. */
   readonly progress: Map<string, unknown>
+  readonly readProgress: Effect.Effect<void>
   /** Whether there are entries that the body has not asked for. */
   readonly hasMore: () => boolean
   /** Keeps an outcome that needs no commit of its own: it goes with the next write. */
@@ -74,8 +81,6 @@ export interface Journal {
   readonly refresh: Effect.Effect<void, StoreError>
   /** Names a branch: what runs in it has keys of its own. */
   readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Misplaced, R>
-  /** The names of the scopes that this is in, each followed by `/`. */
-  readonly path: Effect.Effect<string>
   /** Makes a fiber, from here on, that of a step: it may not use the context. */
   readonly inside: <A, E, R>(step: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Fails with `ReplayDiverged` when there are entries that the body, which has ended, never asked for. */
@@ -103,6 +108,15 @@ const scopePath = FiberRef.unsafeMake("")
 /** The step that is running, by process and name. */
 const runningStep = FiberRef.unsafeMake<{ readonly processId: ProcessId; readonly step: string } | undefined>(undefined)
 
+/** Where a body begins: a child is begun by a fiber of its parent's body, and its own keys begin anew. */
+export const atRoot = (fiber: FiberId.Single, refs: FiberRefs.FiberRefs): FiberRefs.FiberRefs =>
+  FiberRefs.updateManyAs(refs, {
+    entries: [
+      [scopePath, [[fiber, ""]]],
+      [runningStep, [[fiber, undefined]]]
+    ]
+  })
+
 /** Makes the journal of an activation; ends go to its `ends`. */
 export const make = (activation: Activation): Journal => {
   const { id: processId, ends, row } = activation
@@ -123,16 +137,14 @@ export const make = (activation: Activation): Journal => {
   let isLoaded = false
 
   const isOver = (): boolean => stateOf(activation) === "over"
-  const outage = Effect.logWarning(`${processId} waits for its store`)
 
   const insisting = <A, E>(read: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.retry(
-      Effect.tapError(read, () => outage),
+      Effect.tapError(read, () => outage(activation)),
       { while: () => !isOver(), schedule: backOff }
     )
 
-  const begin = ({ upTo, journal, left, news, progress: before }: History): void => {
-    for (const { key, detail } of before) progress.set(key, detail)
+  const begin = ({ upTo, journal, left, news }: History): void => {
     for (const entry of journal) {
       entries.set(entry.key, entry)
       if (entry.operation === "dropped") dropped.add(droppedOf(entry))
@@ -155,15 +167,26 @@ export const make = (activation: Activation): Journal => {
 
   const caughtUp = Effect.suspend(() => {
     isLoaded = true
-    return latest > seen ? insisting(catchUp) : Effect.void
+    return latest > seen ? Effect.orDie(insisting(catchUp)) : Effect.void
   })
   // A first activation has nothing to read, and sets nothing up.
   const load = isFirst
-    ? Effect.zipRight(
-        Effect.sync(() => ends.begin([])),
-        caughtUp
-      )
-    : Effect.zipRight(Effect.map(insisting(historyOf(activation)), begin), caughtUp)
+    ? Effect.suspend(() => {
+        ends.begin([])
+        return caughtUp
+      })
+    : Effect.zipRight(Effect.map(Effect.orDie(insisting(historyOf(activation))), begin), caughtUp)
+
+  /** Few bodies have steps that say how far they are: it is read when the first of them begins. */
+  let isProgressRead = isFirst
+  const readProgress = Effect.suspend(() =>
+    isProgressRead
+      ? Effect.void
+      : Effect.map(answered(activation, store.progressOf(processId)), (before) => {
+          if (!isProgressRead) for (const { key, detail } of before) progress.set(key, detail)
+          isProgressRead = true
+        })
+  )
 
   const take = (events: ReadonlyArray<Decoded>): void => {
     for (const end of endsOf(events)) ends.arrive(end)
@@ -236,27 +259,24 @@ export const make = (activation: Activation): Journal => {
         Effect.flatMap(store.entryAt(processId, position), (entry) =>
           entry === undefined ? once : Effect.succeed<Written<A>>({ answer: undefined, position, entry, settle })
         ).pipe(
-          Effect.tapError((error) => (isOutage(error) ? outage : Effect.void)),
+          Effect.tapError((error) => (isOutage(error) ? outage(activation) : Effect.void)),
           Effect.retry({ while: (error) => isOutage(error) && !isOver(), schedule: backOff })
         )
-      return once.pipe(
-        Effect.catchAll((error) => (isOutage(error) ? Effect.zipRight(outage, repeated()) : Effect.fail(error))),
-        Effect.tapErrorCause(() =>
-          Effect.sync(() => {
-            // What went with a write that was refused goes with the next one.
-            kept.unshift(...before)
-            settle()
-          })
-        )
+      const refused = (cause: Cause.Cause<E | LeaseLost | StoreError>) => {
+        // What went with a write that was refused goes with the next one.
+        kept.unshift(...before)
+        settle()
+        return Effect.failCause(cause)
+      }
+      return Effect.catchAllCause(once, (cause) =>
+        isOutage(Option.getOrUndefined(Cause.failureOption(cause)))
+          ? Effect.catchAllCause(Effect.zipRight(outage(activation), repeated()), refused)
+          : refused(cause)
       ) as Effect.Effect<Written<A>, Exclude<E, StoreError> | LeaseLost> // an outage ends with an answer, or with the body
     })
 
   return {
-    // A child is begun by a fiber of its parent's body: its own keys begin anew.
-    load: FiberRef.set(scopePath, "").pipe(
-      Effect.zipRight(FiberRef.set(runningStep, undefined)),
-      Effect.zipRight(Effect.orDie(load))
-    ),
+    load,
     enter,
     recorded: (key, operation) => {
       const entry = entries.get(key)
@@ -266,7 +286,9 @@ export const make = (activation: Activation): Journal => {
         ? Either.right(entry)
         : Either.left(diverged(entry, operation))
     },
+    branched: (key) => branchKey(key, row.snapshot.context.forks),
     progress,
+    readProgress,
     isDropped: (key) => dropped.has(key),
     hasMore: () => unasked().length > 0,
     keep: (key, operation, outcome) => {
@@ -294,7 +316,6 @@ export const make = (activation: Activation): Journal => {
           })
         )
       ),
-    path: Effect.map(FiberRef.get(scopePath), (path) => path.replace(/#1\//g, "/").replace(/#(\d+)\//g, ":$1/")),
     inside: (step, effect) => Effect.zipRight(FiberRef.set(runningStep, { processId, step }), effect),
     settle: Effect.suspend(() => {
       const entry = unasked().find(({ key }) => !dropped.has(key))

@@ -16,9 +16,8 @@ import { describe } from "../../model/Failure.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { outputOf } from "../../operations/decisions/chartDraft.ts"
-import { whileUnavailable } from "../retry.ts"
 import type { Activation, AtRest } from "./Activation.ts"
-import { abortSignalOf, fenced } from "./Activation.ts"
+import { abortSignalOf, answered, fenced } from "./Activation.ts"
 import { outcomeOf } from "./step.ts"
 
 /** What an action of a chart works with. */
@@ -51,17 +50,16 @@ export const performing =
   <R>(performers: Performers<R>): ChartBody<R> =>
   (activation) => {
     const { id, services } = activation
-    const outage = () => Effect.logWarning(`${id} waits for its store`)
     const written = (action: PendingAction, failure?: FailureRecord) =>
-      whileUnavailable(
+      answered(
+        activation,
         fenced(activation, (lease) =>
           services.activations.performed(lease, { ...action, ...(failure === undefined ? {} : { failure }) })
-        ),
-        outage
+        )
       )
 
     const next: Effect.Effect<AwaitOutput | AtRest, RuntimeError, R> = Effect.suspend(() =>
-      Effect.flatMap(whileUnavailable(services.readRow(id), outage), (row) => {
+      Effect.flatMap(answered(activation, services.readRow(id)), (row) => {
         const { chart, cancelRequest } = row?.snapshot.context ?? {}
         const action = chart?.actions[0]
         // The worker interrupts it in a moment: nothing more is begun.

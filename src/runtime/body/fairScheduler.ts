@@ -3,10 +3,49 @@
  * them in many turns of it.
  *
  * Invariant: tasks run in the order in which they were scheduled, as microtasks while the turn is young, and after the loop has
- * had its turn otherwise. So a body has come to rest when its microtasks are over and nothing is put off.
+ * had its turn otherwise. So a body has come to rest when its microtasks are over and none of its own tasks is put off; what
+ * others put off is no concern of it.
  */
 import type { Scheduler } from "effect/Scheduler"
 import { defaultScheduler } from "effect/Scheduler"
+
+/** The scheduler of the fibers of one body. */
+export interface FairScheduler extends Scheduler {
+  /** Whether a task of its own waits for a later turn of the event loop. */
+  readonly hasPutOff: () => boolean
+  /** Calls back once none of them does any more; of two, the later one is called. */
+  readonly afterwards: (run: () => void) => void
+}
+
+/** Makes a scheduler. All of a program share the turns of its event loop, first come, first served. */
+export const make = (): FairScheduler => {
+  let waiting = 0
+  let then: (() => void) | undefined
+  return {
+    shouldYield: (fiber) => defaultScheduler.shouldYield(fiber),
+    // Asked when it would run, and not before: many may be scheduled before the first of them runs.
+    scheduleTask: (task) =>
+      queueMicrotask(() => {
+        if (!isSpent()) return task()
+        waiting++
+        putOffTask(() => {
+          waiting--
+          task()
+          if (waiting > 0) return
+          const run = then
+          then = undefined
+          run?.()
+        })
+      }),
+    hasPutOff: () => waiting > 0,
+    afterwards: (run) => {
+      then = run
+    }
+  }
+}
+
+/** The scheduler of the effects of steps: they are work of their own, and no body waits for their rest. */
+export const workScheduler: Scheduler = make()
 
 /** How long the bodies of a program may run in one turn of the event loop. Units: milliseconds. */
 const budgetMs = 4
@@ -15,16 +54,6 @@ const budgetMs = 4
 let putOff: Array<() => void> = []
 let isFlushing = false
 let turnBeganMs: number | undefined
-
-/** Whether fibers of bodies wait for the next turn of the event loop. */
-export const hasPutOff = (): boolean => putOff.length > 0
-
-/** The scheduler of the fibers of bodies. */
-export const fairScheduler: Scheduler = {
-  shouldYield: (fiber) => defaultScheduler.shouldYield(fiber),
-  // Asked when it would run, and not before: many may be scheduled before the first of them runs.
-  scheduleTask: (task) => queueMicrotask(() => (isSpent() ? putOffTask(task) : task()))
-}
 
 /** Whether the bodies have had their part of this turn. */
 const isSpent = (): boolean => {

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { StoreError } from "../../model/errors.ts"
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { JournalEntry, Progress } from "../../model/JournalEntry.ts"
+import type { JournalEntry } from "../../model/JournalEntry.ts"
 import { afterForks, droppedOf, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Activation } from "./Activation.ts"
@@ -22,8 +22,6 @@ export interface History {
   readonly journal: ReadonlyArray<JournalEntry>
   /** What forks left behind. */
   readonly left: ReadonlyArray<JournalEntry>
-  /** How far the steps were that were under way. */
-  readonly progress: ReadonlyArray<Progress>
   readonly news: ReadonlyArray<ProcessEvent>
 }
 
@@ -42,9 +40,8 @@ export const historyOf: (activation: Activation) => Effect.Effect<History, Store
     (after) => writes.news(id, { after, limit: pageSize }),
     ({ sequence }) => sequence
   )
-  const progress = yield* writes.progressOf(id)
   const { counting: journal, left } = afterForks(entries, row?.snapshot.context.forks)
-  return { upTo, journal, left, news, progress } satisfies History
+  return { upTo, journal, left, news } satisfies History
 })
 
 /** Reads to the end, a page at a time; `placeOf` says after which place the next page begins. */

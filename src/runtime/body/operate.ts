@@ -16,12 +16,11 @@ import { LeaseLost, OutsideProcess } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import { decodeError, encodeError } from "../../model/failures.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
-import { branchKey, droppedKey, waitKeyOf } from "../../model/JournalEntry.ts"
+import { droppedKey, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { DroppedWait } from "../../operations/decisions/waits.ts"
-import { whileUnavailable } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
-import { disturbanceOf, heldAgain, stateOf } from "./Activation.ts"
+import { answered, disturbanceOf, heldAgain, stateOf } from "./Activation.ts"
 import type { End, Source } from "./Ends.ts"
 import type { Journal, Misplaced, Opened } from "./Journal.ts"
 
@@ -91,7 +90,12 @@ export const make = (activation: Activation, journal: Journal): Operate => {
     return disturbance === "fenced" || disturbance === "superseded"
   }
 
-  const outage = () => Effect.logWarning(`${activation.id} waits for its store`)
+  /** What was kept of its progress goes with its end. */
+  const over = (key: string): { readonly progress?: string } => {
+    if (journal.progress.size === 0) return {}
+    const kept = journal.branched(key)
+    return journal.progress.has(kept) ? { progress: kept } : {}
+  }
 
   /** Lets go of an operation, in its turn: what the body does because of it has a place as every end has. */
   const drop = (key: string, wait: DroppedWait | undefined, own?: boolean): Effect.Effect<void> =>
@@ -100,7 +104,9 @@ export const make = (activation: Activation, journal: Journal): Operate => {
       const source = `dropped ${key}` as const
       if (journal.isDropped(key)) return ends.next(source, () => Effect.void)
       return journal
-        .write(droppedKey(key), "dropped", (lease, opened) => store.drop(lease, { ...opened, outcome: null }, wait))
+        .write(droppedKey(key), "dropped", (lease, opened) =>
+          store.drop(lease, { ...opened, outcome: null, ...over(key) }, wait)
+        )
         .pipe(
           Effect.flatMap(({ answer, entry, position, settle }) => {
             ends.arrive({ _tag: "Dropped", key, sequence: entry?.sequence ?? answer ?? 0, position })
@@ -110,13 +116,6 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           Effect.ignore
         )
     })
-
-  /** What was kept of its progress goes with the record. */
-  const over = (key: string): { readonly progress?: string } => {
-    if (journal.progress.size === 0) return {}
-    const kept = branchKey(key, activation.row.snapshot.context.forks)
-    return journal.progress.has(kept) ? { progress: kept } : {}
-  }
 
   const record =
     (key: string, operation: JournalOperation): Performing["record"] =>
@@ -157,11 +156,11 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           },
           record: record(key, operation)
         }
-        const answered = (from: Performed): Effect.Effect<A, E, R> => {
+        const waitingFor = (from: Performed): Effect.Effect<A, E, R> => {
           performed = from
           return restore(ends.next(from.source, how.takeUp, from.onWaiting))
         }
-        const perform = Effect.suspend(() => Effect.flatMap(how.perform(key, performing), answered))
+        const perform = Effect.suspend(() => Effect.flatMap(how.perform(key, performing), waitingFor))
         const begin = Effect.suspend((): Effect.Effect<A, E | LeaseLost | ReplayDiverged, R> => {
           hasBegun = true
           const recorded = journal.recorded(key, operation)
@@ -170,13 +169,13 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           if (journal.isDropped(key)) return restore(Effect.never)
           const entry = recorded.right
           const waitKey = waitKeyOf(entry)
-          if (waitKey !== undefined) return answered(waiting(waitKey))
-          if (entry !== undefined) return answered({ source: `recorded ${key}` })
-          if (how.source !== undefined && ends.has(how.source)) return answered({ source: how.source })
+          if (waitKey !== undefined) return waitingFor(waiting(waitKey))
+          if (entry !== undefined) return waitingFor({ source: `recorded ${key}` })
+          if (how.source !== undefined && ends.has(how.source)) return waitingFor({ source: how.source })
           // What a finaliser did here would be in the journal of an activation that has nothing to clean up.
           if (stateOf(activation) === "leaving") return Effect.interrupt
           if (activation.lost !== undefined) return Effect.fail(activation.lost)
-          if (isTakenAway()) return Effect.zipRight(whileUnavailable(heldAgain(activation), outage), perform)
+          if (isTakenAway()) return Effect.zipRight(answered(activation, heldAgain(activation)), perform)
           return ends.isCaughtUp() ? perform : Effect.zipRight(restore(ends.caughtUp), perform)
         })
         const ended = (): void => {
@@ -228,7 +227,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
     })
 
   const readBack = (position: number): Effect.Effect<JournalEntry> =>
-    Effect.flatMap(whileUnavailable(store.entryAt(activation.id, position), outage), (entry) =>
+    Effect.flatMap(answered(activation, store.entryAt(activation.id, position)), (entry) =>
       entry === undefined ? Effect.dieMessage("a write left no entry") : Effect.succeed(entry)
     )
 

@@ -2,14 +2,14 @@
  * Progress of a step: what it says while it runs is shown to people, and handed to its next try if this one leaves no record.
  *
  * Invariant: it is no part of the journal: a body that runs again never sees it, only the step does. It is written at most once a
- * second, the last word always.
+ * second, the last word always. A report that may be written at once is written before the step goes on; those that follow
+ * within the second do not hold it up.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { InputInvalid } from "../../model/errors.ts"
 import { InputInvalid as Invalid } from "../../model/errors.ts"
-import { branchKey } from "../../model/JournalEntry.ts"
 import { snapshot, withAdvice } from "../../model/json.ts"
 import { Limits } from "../../operations/checks.ts"
 import type { Activation } from "./Activation.ts"
@@ -36,7 +36,7 @@ export const withProgress = <A, E, R>(
   run: (progress: StepProgress) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
   const { writes, clock, fork, hostServices } = activation.services
-  const key = branchKey(step.key, activation.row.snapshot.context.forks)
+  const key = journal.branched(step.key)
   let pending: { readonly detail: unknown } | undefined
   let writtenAtMs = Number.NEGATIVE_INFINITY
   let isScheduled = false
@@ -79,10 +79,13 @@ export const withProgress = <A, E, R>(
         }
       })
     )
-  return Effect.suspend(() => {
-    isOver = false
-    return run({ last: journal.progress.get(key), report })
-  }).pipe(
+  return Effect.zipRight(
+    journal.readProgress,
+    Effect.suspend(() => {
+      isOver = false
+      return run({ last: journal.progress.get(key), report })
+    })
+  ).pipe(
     Effect.onExit((exit) => {
       isOver = true
       return exit._tag === "Success" ? Effect.void : write

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as FiberStatus from "effect/FiberStatus"
 import * as Option from "effect/Option"
 import * as RuntimeFlags from "effect/RuntimeFlags"
@@ -25,6 +26,7 @@ import { snapshot } from "../../model/json.ts"
 import { Limits } from "../../operations/checks.ts"
 import { fits } from "../engine/outcomes.ts"
 import type { Activation } from "./Activation.ts"
+import { workScheduler } from "./fairScheduler.ts"
 import type { Journal } from "./Journal.ts"
 import type { Operate, Performing } from "./operate.ts"
 import type { StepProgress } from "./progress.ts"
@@ -136,7 +138,7 @@ export const outcomeOf = <A, E, R>(
   { restore, onInterrupted }: Pick<Performing, "restore" | "onInterrupted">,
   abort: AbortController | undefined
 ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
-  Effect.flatMap(Effect.forkDaemon(restore(effect)), (fiber) =>
+  Effect.flatMap(Effect.forkDaemon(Effect.zipRight(asWork, restore(effect))), (fiber) =>
     Effect.flatMap(Effect.exit(restore(fiber.await)), (awaited) =>
       Exit.isSuccess(awaited)
         ? Effect.succeed(awaited.value)
@@ -149,6 +151,8 @@ export const outcomeOf = <A, E, R>(
           )
     )
   )
+
+const asWork = FiberRef.set(FiberRef.currentScheduler, workScheduler)
 
 /** The longest pause between two looks at a fiber that cannot be interrupted yet. Units: milliseconds. */
 const maxPauseMs = 50

@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
@@ -36,8 +37,8 @@ export const outcomesOf = <Success, SuccessWire, Failure, FailureWire>(
   success: Schema.Schema<Success, SuccessWire>,
   failure: Schema.Schema<Failure, FailureWire> | undefined
 ): Outcomes<Success, Failure> => ({
-  decodeSuccess: readerOf(success),
-  decodeFailure: failure ? readerOf(failure) : () => Schema.decodeUnknown(Schema.Never)(undefined)
+  decodeSuccess: readerOf(success, identity),
+  decodeFailure: failure ? readerOf(failure, identity) : () => Schema.decodeUnknown(Schema.Never)(undefined)
 })
 
 /** The writers of two schemas. */
@@ -73,21 +74,20 @@ export const encoderOf = <A, I>(
   schema: Schema.Schema<A, I>
 ): ((value: A) => Effect.Effect<Json, InputInvalid>) => {
   const encode = Schema.encode(schema)
+  const encoded = atOnce({
+    onFailure: (error) => misfit(field, error),
+    onDefect: (defect) => new InputInvalid({ field: nameOf(field), problem: `does not encode: ${messageOf(defect)}` })
+  })
   return (value) =>
-    Effect.suspend(() => encode(value)).pipe(
-      Effect.mapError((error) => misfit(field, error)),
-      Effect.catchAllDefect((defect) =>
-        Effect.fail(new InputInvalid({ field: nameOf(field), problem: `does not encode: ${messageOf(defect)}` }))
-      ),
-      Effect.flatMap((encoded) =>
-        Effect.flatMap(Limits, (limits) =>
-          Either.mapLeft(
-            snapshot(encoded, limits),
-            (found) => new InputInvalid({ field: nameOf(field, found.path), problem: withAdvice(found) })
-          )
+    Effect.flatMap(Limits, (limits) => {
+      const kept = (wire: I): Either.Either<Json, InputInvalid> =>
+        Either.mapLeft(
+          snapshot(wire, limits),
+          (found) => new InputInvalid({ field: nameOf(field, found.path), problem: withAdvice(found) })
         )
-      )
-    )
+      const wire = encoded(() => encode(value))
+      return Either.isEither(wire) ? Either.flatMap(wire, kept) : Effect.flatMap(wire, kept)
+    })
 }
 
 /** Reads what was kept. Fails with `InputInvalid`, also where a transformation throws. */
@@ -95,8 +95,7 @@ export const decoderOf = <A, I>(
   field: Field,
   schema: Schema.Schema<A, I>
 ): ((stored: unknown) => Effect.Effect<A, InputInvalid>) => {
-  const read = readerOf(schema)
-  return (stored) => Effect.mapError(read(stored), (error) => misfit(field, error))
+  return readerOf(schema, (error) => misfit(field, error))
 }
 
 /** Fails with whatever was thrown: `Effect.fail` looks into it, and there are things that throw then. */
@@ -112,21 +111,47 @@ export const fits = <A, I>(schema: Schema.Schema<A, I>, value: unknown): value i
 }
 
 /** `null` may stand for `undefined`, which JSON cannot say. */
-const readerOf = <A, I>(
-  schema: Schema.Schema<A, I>
-): ((stored: unknown) => Effect.Effect<A, ParseResult.ParseError>) => {
+const readerOf = <A, I, E>(
+  schema: Schema.Schema<A, I>,
+  onFailure: (error: ParseResult.ParseError) => E
+): ((stored: unknown) => Effect.Effect<A, E>) => {
   const decode = Schema.decodeUnknown(schema)
+  const issueOf = (stored: unknown, defect: unknown) =>
+    new ParseResult.Type(schema.ast, stored, `does not decode: ${messageOf(defect)}`)
   return (stored) => {
-    const read = Effect.suspend(() => decode(copyOf(stored)))
-    const either =
-      stored === null ? Effect.catchAll(read, (error) => Effect.mapError(decode(undefined), () => error)) : read
-    return Effect.catchAllDefect(either, (defect) =>
-      Effect.fail(
-        ParseResult.parseError(new ParseResult.Type(schema.ast, stored, `does not decode: ${messageOf(defect)}`))
+    const decoded = atOnce({
+      onFailure,
+      onDefect: (defect) => onFailure(ParseResult.parseError(issueOf(stored, defect)))
+    })
+    const read = Effect.suspend(() => decoded(() => decode(copyOf(stored))))
+    if (stored !== null) return read
+    return Effect.catchAll(read, (error) =>
+      Effect.mapError(
+        decoded(() => decode(undefined)),
+        () => error
       )
     )
   }
 }
+
+/** Carries out what a schema does with a value: without an effect where it needs none, as nearly all do. */
+const atOnce =
+  <E>(refusal: {
+    readonly onFailure: (error: ParseResult.ParseError) => E
+    readonly onDefect: (defect: unknown) => E
+  }) =>
+  <A>(run: () => Effect.Effect<A, ParseResult.ParseError>): Either.Either<A, E> | Effect.Effect<A, E> => {
+    try {
+      const answer = run()
+      return Either.isEither(answer)
+        ? Either.mapLeft(answer as Either.Either<A, ParseResult.ParseError>, refusal.onFailure) // an effect of that type
+        : Effect.catchAllDefect(Effect.mapError(answer, refusal.onFailure), (defect) =>
+            Effect.fail(refusal.onDefect(defect))
+          )
+    } catch (defect) {
+      return Either.left(refusal.onDefect(defect))
+    }
+  }
 
 const misfit = (field: Field, error: ParseResult.ParseError): InputInvalid => {
   const { path, problem } = firstIssue(error)

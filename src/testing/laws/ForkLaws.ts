@@ -10,6 +10,7 @@ import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { ResumeOptions } from "../../operations/resume.ts"
 import { resumeFrom } from "../../operations/resume.ts"
 import { verify } from "../../operations/verify.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, logOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import { claimed, freshId, freshOwner, longMs, outputs, registeredOf, registrationOf } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
@@ -158,6 +159,34 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0028", {
     yield* resumeFrom(id, { from: 4 })
     const claimant = { owner: lease.owner, ttlMs: longMs, token: "again" }
     yield* refused("a lease that was slept through", "LeaseLost", [id], activations.reacquire(lease, claimant))
+  },
+
+  *"entries that its last holder wrote while it was looked at are not passed over"({ executions, leases }) {
+    const { id, lease } = yield* begunProcess
+    const store = yield* ProcessStore
+    yield* executions.enterWait(lease, draft(1, "await_signal"), forReady)
+    const meanwhile = Effect.zipRight(
+      executions.record(lease, { ...draft(2, "step"), outcome: { ok: 1 } }),
+      leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
+    ).pipe(Effect.orDie)
+    const readTogether: typeof store.readTogether = (read) => Effect.zipLeft(store.readTogether(read), meanwhile)
+    const resumed = resumeFrom(id, { from: 1, repeat: true })
+    const ended = yield* Effect.match(Effect.provideService(resumed, ProcessStore, { ...store, readTogether }), {
+      onFailure: ({ _tag }) => _tag,
+      onSuccess: () => "resumed"
+    })
+    yield* expectEquals("its end", ended, "ResumeRefused")
+    yield* expectEquals("the open waits", (yield* rowOf(id)).snapshot.context.waits.length, 1)
+    yield* expectEquals("the forks", (yield* rowOf(id)).snapshot.context.forks, undefined)
+  },
+
+  *"what was kept of the progress of steps is no longer there after a fork"({ executions }) {
+    const { id, lease, rest } = yield* resting
+    const store = yield* ProcessStore
+    yield* executions.keepProgress(lease, "k5#1", { done: 1 })
+    yield* rest
+    yield* resumeFrom(id, { from: 4 })
+    yield* expectEquals("the progress", yield* store.execution.progress(id), [])
   },
 
   *"only a process at rest that has not ended is resumed, from an entry that is there"({ clock }) {
