@@ -39,8 +39,12 @@ export interface Oracle {
   /** Fires the timer that is due first; answers the event, or `undefined` when none is due by then. */
   readonly fire: (nowMs: number) => AnyEventObject | undefined
   /** Takes what the machine sent to itself; answers the event, if there is one. */
-  readonly takeOwn: () => AnyEventObject | undefined
-  readonly endChild: (id: string, end: { readonly output: unknown } | { readonly error: unknown }) => void
+  readonly takeOwn: (nowMs: number) => AnyEventObject | undefined
+  readonly endChild: (
+    id: string,
+    end: { readonly output: unknown } | { readonly error: unknown },
+    nowMs: number
+  ) => void
   readonly children: () => ReadonlyArray<string>
   readonly seen: () => Seen
   /** When its next timer is due. */
@@ -155,12 +159,14 @@ export const make = (given: AnyStateMachine, id: string, input: unknown, startMs
       system._relay = before
       return fired
     },
-    takeOwn: () => {
+    takeOwn: (atMs) => {
+      nowMs = atMs
       const event = own.shift()
       if (event !== undefined) actor.send(event)
       return event
     },
-    endChild: (id, end) => {
+    endChild: (id, end, atMs) => {
+      nowMs = atMs
       const child = (actor.getSnapshot().children as Readonly<Record<string, AnyActorRef | undefined>>)[id]
       child?.send({ type: ends, ...end })
     },
