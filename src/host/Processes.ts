@@ -183,7 +183,11 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
             const problem = "is no machine, as Engine.fromMachine makes one"
             return chart === undefined
               ? Effect.fail(new InputInvalid({ field: "engine", problem }))
-              : Effect.provideService(migrateAll(chart, Arguments.record("options", options)), ProcessStore, store)
+              : Effect.provideService(
+                  migrateAll(chart.under(limits), Arguments.record("options", options)),
+                  ProcessStore,
+                  store
+                )
           }),
         resume: (id, options) => Effect.provideService(resumeFrom(id, options), ProcessStore, store),
         listNonTerminal: registry.listNonTerminal

@@ -176,17 +176,22 @@ export const prepare = (
     Either.left(
       new RegistrationInvalid({ processId: typeof registration.id === "string" ? registration.id : "", ...problem })
     )
-  const { eventTypes, ...rest } = registration
+  const { eventTypes, input, ...rest } = registration
   const idInvalid = idProblem(registration)
   if (idInvalid !== undefined) return refused(idInvalid)
-  const copy = snapshot(rest, taking)
-  if (Either.isLeft(copy)) {
-    return refused({ field: copy.left.path.slice(1) || "registration", problem: withAdvice(copy.left) })
+  const named = snapshot(rest, { ...taking, halfSurrogates: "refuse" })
+  if (Either.isLeft(named)) {
+    return refused({ field: named.left.path.slice(1) || "registration", problem: withAdvice(named.left) })
   }
+  const taken = snapshot(input, taking)
+  if (Either.isLeft(taken)) return refused({ field: `input${taken.left.path}`, problem: withAdvice(taken.left) })
   const types = typesOf(eventTypes)
   if (Either.isLeft(types)) return refused(types.left)
-  const fields = copy.right as unknown as typeof rest // the same JSON
-  const normalized = { ...fields, input: normalInput(fields.input), eventTypes: types.right }
+  const normalized = {
+    ...(named.right as unknown as typeof rest), // the same JSON
+    input: normalInput(taken.right as unknown as ProcessInput), // the same JSON
+    eventTypes: types.right
+  }
   const found = problemOf(normalized)
   return found === undefined
     ? Either.right({ registration: normalized, hash: registrationHash(normalized) })

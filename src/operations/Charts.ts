@@ -9,6 +9,7 @@ import { differences } from "../../machines/chart/definition.ts"
 import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
+import { Limits } from "./checks.ts"
 import { advancing } from "./decisions/chart.ts"
 import type { Chart, ChartOf } from "./decisions/chartStep.ts"
 
@@ -22,7 +23,7 @@ export const over = (store: typeof ProcessStore.Service, chartOf: ChartOf): type
 }
 
 /**
- * The store in context, with the charts that a program has.
+ * The store in context, with the charts that a program has, under the limits in context.
  *
  * Fails with `InputInvalid` when processes began with another structure under the same version: their states may not exist in
  * this one. A version means one structure.
@@ -33,12 +34,13 @@ export const layer = (
 ): Layer.Layer<ProcessStore, InputInvalid | StoreError, ProcessStore> =>
   Layer.effect(
     ProcessStore,
-    Effect.flatMap(ProcessStore, (store) =>
-      Effect.as(
-        Effect.forEach(charts, (chart) => checked(store, chart), { discard: true }),
-        over(store, chartOf)
-      )
-    )
+    Effect.gen(function* () {
+      const store = yield* ProcessStore
+      yield* Effect.forEach(charts, (chart) => checked(store, chart), { discard: true })
+      const limits = yield* Limits
+      const limited = new Map(charts.map((chart) => [chart, chart.under(limits)]))
+      return over(store, (registration) => limited.get(chartOf(registration) as Chart)) // no chart has no other
+    })
   )
 
 /** A definition that is stored, as `Chart.body` was made. */

@@ -69,9 +69,12 @@ export const make = (
       while (life.isAlive() && (yield* isDue) && time.ring(untilMs)) yield* turns(turnsOfWork)
     })
 
-    /** When the store has something to do next. */
-    const nextDueMs = Effect.map(Effect.orDie(store.listNonTerminal), (rows) =>
-      Math.min(...rows.map(({ dueAtMs }) => dueAtMs ?? Number.POSITIVE_INFINITY))
+    /** When the store has something to do next: a timer, or a row, which waits for the lease that somebody has on it. */
+    const nextDueMs = Effect.zipWith(
+      Effect.orDie(store.execution.nextTimer),
+      Effect.orDie(store.listNonTerminal),
+      (timerMs = never, rows) =>
+        Math.min(timerMs, ...rows.map(({ dueAtMs, lease }) => Math.max(dueAtMs ?? never, lease.held?.expiresAtMs ?? 0)))
     )
 
     /** Loops that look for work would ring millions of times in a month: where nothing is due, time leaps. */
@@ -110,6 +113,8 @@ export const make = (
       log: (id) => Effect.orDie(store.eventsAfter(processId(id), 0))
     }
   })
+
+const never = Number.POSITIVE_INFINITY
 
 const inMemory: Database = Effect.map(MemoryStore.make, Worlds.sharing)
 

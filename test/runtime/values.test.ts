@@ -6,13 +6,16 @@ import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { assign, emit, log, raise, setup } from "xstate"
 import { engine as promiseEngine } from "../../src/host/embed/createHost.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import { processId } from "../../src/model/ids.ts"
 import { Limits } from "../../src/operations/checks.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
+import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import { bounded, fast, memory, quiet } from "../support/hosts.ts"
@@ -66,6 +69,62 @@ const Promises = promiseEngine("promises", {
   }
 })
 
+/** What its body performed, as it was kept. */
+const noted: Array<string> = []
+
+const raw = ({ context }: { readonly context: { readonly text: string } }): string =>
+  unmended.get(context.text) ?? context.text
+
+const chart = setup({
+  types: {
+    context: {} as { readonly text: string; readonly said?: string | undefined },
+    events: {} as { readonly type: "go"; readonly text: string } | { readonly type: "own"; readonly text: string },
+    emitted: {} as { readonly type: "said"; readonly text: string },
+    input: {} as string,
+    output: {} as ReadonlyArray<string>
+  },
+  actors: { echo: fromDurable<string, string>() },
+  actions: { note: (_, _params: { readonly text: string }) => {} }
+}).createMachine({
+  id: "chart",
+  context: ({ input }) => ({ text: unmended.get(input) ?? input }),
+  initial: "working",
+  states: {
+    working: {
+      entry: [
+        { type: "note", params: (args) => ({ text: raw(args) }) },
+        emit((args) => ({ type: "said", text: raw(args) })),
+        log((args) => raw(args)),
+        raise((args) => ({ type: "own", text: raw(args) }), { delay: 1 })
+      ],
+      invoke: {
+        src: "echo",
+        input: (args) => raw(args),
+        onDone: { target: "open", actions: assign({ said: ({ event }) => event.output }) }
+      }
+    },
+    open: { on: { go: { target: "over", actions: assign({ text: ({ event }) => event.text }) } } },
+    over: { type: "final" }
+  },
+  output: (args) => [raw(args), args.context.text, args.context.said ?? ""]
+})
+
+/** The same machine without schemas of its context and output, and with them. */
+const Charts = [
+  {},
+  { context: Schema.Struct({ text: Schema.String, said: Schema.optional(Schema.String) }), output: common.success }
+].map((schemas, n) =>
+  fromMachine(chart, {
+    kind: `chart-${n}`,
+    version: "1",
+    ...schemas,
+    input: Schema.String,
+    events: { go: Schema.Struct({ text: Schema.String }) },
+    actions: { note: (_, { text }) => Effect.sync(() => void noted.push(text)) },
+    actors: { echo: Echo }
+  })
+)
+
 /** What a body is to hand over again as it was: by then its payload is mended. */
 const unmended = new Map<string, string>()
 
@@ -98,6 +157,28 @@ describe("half a surrogate pair", () => {
     )
   }
 
+  for (const machine of Charts) {
+    it.live(`becomes U+FFFD wherever the machine of ${machine.kind} keeps a value`, () =>
+      Effect.gen(function* () {
+        const processes = yield* Processes
+        const registry = yield* ProcessRegistry
+        for (const text of FC.sample(halves, 10)) {
+          const mended = text.toWellFormed()
+          unmended.set(mended, text)
+          noted.length = 0
+          const handle = yield* processes.start(machine, { id: `p${++starts}`, payload: text })
+          yield* bounded(handle.waitFor({ state: "open" }))
+          yield* handle.send({ type: "go", text }, { expect: "accepted" })
+          assert.deepStrictEqual(yield* bounded(handle.await), [mended, mended, mended])
+          assert.deepStrictEqual(noted, [mended])
+          const stored = JSON.stringify(yield* registry.eventsAfter(processId(`p${starts}`), 0))
+          assert.notMatch(stored, /\\ud[89a-f]/)
+          assert.include(stored, `"do":"emit","event":{"type":"said","text":"${mended}"}`)
+        }
+      }).pipe(Effect.provide(memory([...Charts, Echo], { halfSurrogates: "replace" })))
+    )
+  }
+
   it.live("is refused by its place otherwise, and the refusal says how to keep it", () =>
     Effect.gen(function* () {
       const processes = yield* Processes
@@ -123,6 +204,19 @@ describe("half a surrogate pair", () => {
       const handle = yield* Effect.provide(start, lenient)
       assert.strictEqual(yield* bounded(handle.await), "\ufffd")
     }).pipe(Effect.scoped)
+  )
+
+  it.live("is refused in an id and in a label, whatever the host says of values", () =>
+    Effect.gen(function* () {
+      const processes = yield* Processes
+      for (const half of ["\ud800", "\udfff"]) {
+        const byId = yield* Effect.flip(processes.start(Echo, { id: `b${half}`, payload: half }))
+        assert.match(byId.message, /id.*has a lone surrogate/)
+        const byLabel = yield* Effect.flip(processes.start(Echo, { id: "labelled", label: `b${half}`, payload: half }))
+        assert.match(byLabel.message, /label.*has a lone surrogate/)
+      }
+      assert.lengthOf(yield* processes.listNonTerminal, 0)
+    }).pipe(Effect.provide(memory([Echo], { halfSurrogates: "replace" })))
   )
 
   it.live("an option that is none of the two is refused by name", () =>

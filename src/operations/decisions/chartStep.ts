@@ -9,6 +9,7 @@ import type {
   ChartState,
   ChartTransition
 } from "../../../machines/chart/state.ts"
+import type { Taking } from "../../model/json.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Registered, Registration } from "../../model/Registration.ts"
@@ -37,6 +38,8 @@ export interface Chart {
   readonly isDetached: (action: string) => boolean
   /** The registration of a child. */
   readonly child: (row: ProcessRow, src: string, input: unknown, id: string) => Registered
+  /** The same chart, which keeps its values under a host's limits. */
+  readonly under: (limits: Taking) => Chart
 }
 
 /** A state in a later version. Its step asks for what the migration ends. */

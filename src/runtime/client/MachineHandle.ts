@@ -13,6 +13,7 @@ import type { EventNotAccepted, InputInvalid, ProcessPruned, ProcessUnknown, Sto
 import { ProcessAlreadyTerminal, StateNotReached } from "../../model/errors.ts"
 import type { AppendReceipt } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import { Limits } from "../../operations/checks.ts"
 import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import { whyNotAccepted } from "../../operations/decisions/chart.ts"
 import type { Lookup } from "../../operations/existing.ts"
@@ -151,14 +152,15 @@ export const make = <Machine extends AnyStateMachine>(
       const { id: given, expect } = Arguments.record("options", options ?? {})
       const signalId = given === undefined ? randomUUID() : Arguments.text("id of an event", given)
       if (expect !== undefined) Arguments.oneOf("expect", expect, ["accepted"])
-      return Effect.flatMap(encode(event), ({ name, payload }) =>
+      return Effect.flatMap(Effect.zip(encode(event), actions.limited(Limits)), ([{ name, payload }, limits]) =>
         actions.signal<EventNotAccepted | InputInvalid>(id, {
           name,
           payload,
           signalId,
           ...(expect === undefined
             ? {}
-            : { judge: whyNotAccepted(view.chart, id, { ...(payload as object), type: name }) }) // the fields of an event
+            : // The fields of an event.
+              { judge: whyNotAccepted(view.chart.under(limits), id, { ...(payload as object), type: name }) })
         })
       )
     })

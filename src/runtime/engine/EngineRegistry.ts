@@ -11,9 +11,11 @@ import * as Layer from "effect/Layer"
 import * as Output from "../../model/AwaitOutput.ts"
 import { EngineMissing, InputInvalid } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
+import type { Taking } from "../../model/json.ts"
 import { copyOf } from "../../model/json.ts"
 import type { PreparedToolCall, ProcessIdentity, ProcessInput, Registration } from "../../model/Registration.ts"
 import { engineOf } from "../../model/Registration.ts"
+import { Limits } from "../../operations/checks.ts"
 import type { Chart, ChartOf } from "../../operations/decisions/chartStep.ts"
 import * as Arguments from "../arguments.ts"
 import type { ChartBody } from "../body/chart.ts"
@@ -96,6 +98,7 @@ export const layer = <R>(
       const { tools = [], sessions } = more
       yield* Arguments.refusing(() => Effect.succeed(check(engines, tools, sessions)))
       const projections = yield* Projections
+      const limits = yield* Limits
       const runners = new Map<string, Runner<R>>()
       const all = withParts(engines)
       const accepted = yield* Arguments.refusing(() => Effect.succeed(acceptedBy(all)))
@@ -109,7 +112,7 @@ export const layer = <R>(
           }
           runners.set(name, runner)
         })
-      for (const engine of all) yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine))
+      for (const engine of all) yield* add("engines", nameOf(engine.kind, engine.version), ofEngine(engine, limits))
       for (const tool of tools) yield* add("tools", `tool:${tool.id}`, ofTool(tool, projections))
       if (sessions !== undefined) yield* add("sessions", sessionTurns, ofSessions(sessions))
       runners.set(notHere, nothingToRun)
@@ -311,11 +314,11 @@ const askedNameOf = (registration: Registration): string => {
   }
 }
 
-const ofEngine = <R>(engine: Runnable<R>): Runner<R> => ({
+const ofEngine = <R>(engine: Runnable<R>, limits: Taking): Runner<R> => ({
   concurrency: engine.concurrency,
   passivateAfterMs: engine.passivateAfterMs,
   ...(engine.body === undefined ? {} : { body: engine.body }),
-  ...(engine.chart === undefined ? {} : { chart: engine.chart }),
+  ...(engine.chart === undefined ? {} : { chart: engine.chart.under(limits) }),
   prepare: (input) => (input._tag === "Engine" ? engine.prepare(input.payload) : Effect.fail(otherInput)),
   admit: ({ input }) => (input._tag === "Engine" ? engine.admit(input.payload) : Effect.fail(otherInput))
 })

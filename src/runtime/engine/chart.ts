@@ -16,7 +16,9 @@ import type { ChartPlace } from "../../../machines/chart/scope.ts"
 import type { ChartEvent, ChartState, PendingAction } from "../../../machines/chart/state.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import { describe } from "../../model/Failure.ts"
+import type { Taking } from "../../model/json.ts"
 import { canonicalText, copyOf, hashOf, snapshot, withAdvice } from "../../model/json.ts"
+import { Limits } from "../../operations/checks.ts"
 import type { Chart } from "../../operations/decisions/chartStep.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { Performer, Performers } from "../body/chart.ts"
@@ -77,39 +79,41 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
       : event
   }
 
-  const sent = (event: ChartEvent): ChartEvent => json(`event \`${event.type}\``, event) as ChartEvent // an object with a type
+  const sent = (event: ChartEvent, taking: Taking): ChartEvent =>
+    json(`event \`${event.type}\``, event, taking) as ChartEvent // an object with a type
 
-  const encodeEffect = (effect: RawEffect): RawEffect => {
+  const encodeEffect = (effect: RawEffect, taking: Taking): RawEffect => {
     switch (effect.do) {
       case "act":
         return {
           ...effect,
-          context: context.encode(effect.context),
-          params: effect.params === undefined ? undefined : json(`params of action \`${effect.name}\``, effect.params)
+          context: context.encode(effect.context, taking),
+          params:
+            effect.params === undefined ? undefined : json(`params of action \`${effect.name}\``, effect.params, taking)
         }
       case "arm":
       case "send":
       case "emit":
-        return { ...effect, event: sent(effect.event) }
+        return { ...effect, event: sent(effect.event, taking) }
       case "log":
-        return { ...effect, value: json("what is logged", effect.value) }
+        return { ...effect, value: json("what is logged", effect.value, taking) }
       default:
         return effect
     }
   }
 
-  const encoded = (step: Macrostep): Macrostep => ({
+  const encoded = (step: Macrostep, taking: Taking): Macrostep => ({
     ...step,
-    context: context.encode(step.context),
+    context: context.encode(step.context, taking),
     ...(step.end === undefined
       ? {}
       : {
           end:
             step.end.status === "done"
-              ? { status: "done", output: output.encode(step.end.output) }
-              : { status: "error", error: reported(step.end.error) }
+              ? { status: "done", output: output.encode(step.end.output, taking) }
+              : { status: "error", error: reported(step.end.error, taking) }
         }),
-    effects: step.effects.map(encodeEffect)
+    effects: step.effects.map((effect) => encodeEffect(effect, taking))
   })
 
   /** Guards and assigns must be pure: in development each macrostep is taken twice, and must come to the same. */
@@ -118,7 +122,7 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
     if (!isDeveloping) return step
     const again = take()
     const differing = (["value", "context", "effects", "end"] as const).find(
-      (part) => canonicalText({ part: step[part] ?? null }) !== canonicalText({ part: again[part] ?? null })
+      (part) => comparable(step[part]) !== comparable(again[part])
     )
     if (differing === undefined) return step
     throw new InputInvalid({
@@ -130,7 +134,8 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
   const viewOf = (row: ProcessRow, state: ChartState): AnyMachineSnapshot =>
     Macrosteps.view(machine, state, context.decode(state.context), placeOf(row))
 
-  const chart: Chart = {
+  const chartUnder = (taking: Taking): Chart => ({
+    under: chartUnder,
     kind: options.kind,
     definition,
     body: canonicalText({
@@ -151,7 +156,7 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
       const legal = Macrosteps.view(
         machine,
         { value, history, children: kept },
-        context.decode(context.encode(migrated)),
+        context.decode(context.encode(migrated, taking)),
         placeOf(row)
       )
       // XState fills in a region that is missing, and says nothing of it.
@@ -163,7 +168,7 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
       return {
         step: {
           value,
-          context: context.encode(migrated),
+          context: context.encode(migrated, taking),
           history,
           handled: true,
           effects: [
@@ -178,10 +183,15 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
       }
     },
     begin: (row) =>
-      agreed("xstate.init", () => encoded(Macrosteps.begin(machine, input.decode(payloadOf(row)), placeOf(row)))),
+      agreed("xstate.init", () =>
+        encoded(Macrosteps.begin(machine, input.decode(payloadOf(row)), placeOf(row)), taking)
+      ),
     take: (row, state, event) =>
       agreed(event.type, () =>
-        encoded(Macrosteps.take(machine, state, context.decode(state.context), decodeEvent(event), placeOf(row)))
+        encoded(
+          Macrosteps.take(machine, state, context.decode(state.context), decodeEvent(event), placeOf(row)),
+          taking
+        )
       ),
     can: (row, state, event) => viewOf(row, state).can(decodeEvent(event)),
     accepts: ({ value }) => acceptedIn(structure, value, [...events.keys()]),
@@ -194,21 +204,17 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
       const { provenance, envRef } = row.base.registration
       const { wakeTarget } = row.snapshot.context
       const parentId = row.base.registration.id
-      return now(
-        registrationOf(
-          actor,
-          {
-            id,
-            payload: given,
-            provenance: { originator: provenance.originator, causedBy: { _tag: "Process", processId: parentId } },
-            parent: { processId: parentId, closePolicy: "cancel" },
-            ...(wakeTarget === null ? {} : { wakeTarget })
-          },
-          ...(envRef === undefined ? [] : [Effect.succeed(envRef)])
-        )
-      )
+      const spec = {
+        id,
+        payload: given,
+        provenance: { originator: provenance.originator, causedBy: { _tag: "Process", processId: parentId } },
+        parent: { processId: parentId, closePolicy: "cancel" },
+        ...(wakeTarget === null ? {} : { wakeTarget })
+      } as const
+      const environment = envRef === undefined ? [] : [Effect.succeed(envRef)]
+      return now(registrationOf(actor, spec, ...environment), taking)
     }
-  }
+  })
 
   const performer = (action: Action<AnyStateMachine, unknown, R>): Performer<R> => {
     const { run, retry, onFailure = "fail" } = typeof action === "function" ? { run: action } : action
@@ -221,7 +227,7 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
     }
   }
   return {
-    chart,
+    chart: chartUnder({}),
     performers: new Map(
       Object.entries(options.actions ?? {}).flatMap(([name, action]) =>
         action === undefined ? [] : [[name, performer(action)] as const]
@@ -237,25 +243,31 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
 
 /** Stored values and the machine's own. Both directions throw `InputInvalid`. */
 interface Codec {
-  readonly encode: (value: unknown) => unknown
+  readonly encode: (value: unknown, taking: Taking) => unknown
   readonly decode: (stored: unknown) => unknown
 }
 
 const codecOf = (what: string, of: string, schema: SchemaFor<unknown> | undefined): Codec => {
-  if (schema === undefined) return { encode: (value) => json(`${what} of ${of}`, value), decode: copyOf }
+  if (schema === undefined) {
+    return { encode: (value, taking) => json(`${what} of ${of}`, value, taking), decode: copyOf }
+  }
   const encode = encoderOf([what, of], schemaOf(schema))
   const decode = decoderOf([what, of], schemaOf(schema))
   return {
-    encode: (value) => now(Effect.orElse(encode(value), () => encode(withoutActors(value)))),
+    encode: (value, taking) =>
+      now(
+        Effect.orElse(encode(value), () => encode(withoutActors(value))),
+        taking
+      ),
     decode: (stored) => now(decode(stored))
   }
 }
 
 /** A value as JSON. References to actors become what XState stores of them. */
-const json = (field: string, value: unknown): unknown =>
-  Either.getOrElse(snapshot(value), () =>
+const json = (field: string, value: unknown, taking: Taking): unknown =>
+  Either.getOrElse(snapshot(value, taking), () =>
     Either.getOrThrowWith(
-      snapshot(withoutActors(value)),
+      snapshot(withoutActors(value), taking),
       (found) => new InputInvalid({ field: `${field}${found.path}`, problem: withAdvice(found) })
     )
   )
@@ -275,17 +287,21 @@ const isPlain = (value: object): boolean => {
 }
 
 /** Runs what is synchronous: encoding, decoding, judging a payload. Throws what it fails with. */
-const now = <A, E>(effect: Effect.Effect<A, E>): A => {
-  const exit = Effect.runSyncExit(effect)
+const now = <A, E>(effect: Effect.Effect<A, E>, taking: Taking = {}): A => {
+  const exit = Effect.runSyncExit(Effect.provideService(effect, Limits, taking))
   if (Exit.isSuccess(exit)) return exit.value
   throw Option.getOrElse(Cause.failureOption(exit.cause), () => Cause.squash(exit.cause))
 }
 
+/** A part of a step as text. The input of a child is not encoded yet: an effect that is no JSON is not compared. */
+const comparable = (part: unknown): string =>
+  canonicalText([part].flat().map((each) => Either.getOrNull(snapshot(each, { halfSurrogates: "replace" }))))
+
 const isDeveloping = ["development", "test"].includes(process.env.NODE_ENV ?? "")
 
 /** An error that escaped the machine: the output of a child that failed, or what an event carried. */
-const reported = (error: unknown): unknown =>
-  Either.getOrElse(snapshot(error instanceof Error ? describe(error) : error), () => describe(error))
+const reported = (error: unknown, taking: Taking): unknown =>
+  Either.getOrElse(snapshot(error instanceof Error ? describe(error) : error, taking), () => describe(error))
 
 const placeOf = ({ base: { registration }, snapshot: { context } }: ProcessRow): ChartPlace => ({
   processId: registration.id,
