@@ -141,7 +141,11 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
       const { capture } = yield* HostEnvironment
       /** What callers hand over is taken under the limits of this host. */
       const limited = <A, E>(taking: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-        Effect.provideService(taking, Checks.Limits, limits)
+        Effect.withFiberRuntime((fiber) =>
+          Context.get(fiber.currentContext as Context.Context<Checks.Limits>, Checks.Limits) === limits // it has a default
+            ? taking
+            : Effect.provideService(taking, Checks.Limits, limits)
+        )
 
       const actions: MachineHandles.MachineActions = {
         awaitOutput: awaiter.awaitProcess,

@@ -7,6 +7,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { InputInvalid } from "../model/errors.ts"
 import { messageOf } from "../model/Failure.ts"
@@ -81,6 +82,12 @@ export const schema = <A>(field: string, value: A): A =>
   reading(field, () => Schema.isSchema(value))
     ? value
     : refuse(field, `is ${kindOf(value)}; it must be a Schema of Effect`)
+
+/** A schedule of Effect's. */
+export const schedule = <A>(field: string, value: A): A =>
+  reading(field, () => Schedule.isSchedule(value))
+    ? value
+    : refuse(field, `is ${kindOf(value)}; it must be a Schedule of Effect`)
 
 /** A layer of Effect's. */
 export const layer = <A>(field: string, value: A): A =>

@@ -12,11 +12,14 @@ import { namesOf } from "../../machines/chart/definition.ts"
 import type { MachineEngine } from "../runtime/engine/fromMachine.ts"
 import type { MachineOptions } from "../runtime/engine/MachineOptions.ts"
 import { schemaOf } from "../runtime/engine/MachineOptions.ts"
+import type { Migrations } from "./machines/migrations.ts"
+import { reportOf, takeOver } from "./machines/migrations.ts"
 import type { Models } from "./machines/models.ts"
 import { play } from "./machines/play.ts"
 import type { Script } from "./machines/script.ts"
 import * as Scripts from "./machines/script.ts"
 
+export type { Migrations } from "./machines/migrations.ts"
 export type { ActionModel, Models } from "./machines/models.ts"
 export { type Paths, paths } from "./machines/paths.ts"
 export type { Script, Step } from "./machines/script.ts"
@@ -29,6 +32,14 @@ export interface CheckOptions<Machine extends AnyStateMachine, World> extends Mo
   readonly seed?: number
 }
 
+/** How a migration is tried: with the models of the earlier version, and the promises of the later one. */
+export interface MigrationsOptions<From extends AnyStateMachine, To extends AnyStateMachine>
+  extends Omit<CheckOptions<From, never>, "actions" | "world" | "invariants">,
+    Pick<Models<To>, "invariants"> {
+  /** The one history that is tried. @default random ones */
+  readonly script?: Script
+}
+
 /** A history that breaks a promise, as short as it was found. */
 export class Counterexample extends Schema.TaggedError<Counterexample>()("Counterexample", {
   problem: Schema.String,
@@ -36,7 +47,7 @@ export class Counterexample extends Schema.TaggedError<Counterexample>()("Counte
   script: Schema.Unknown as unknown as Schema.Schema<Script> // what was played, and nothing decodes it
 }) {
   override get message(): string {
-    return `${this.problem}\n\nThe history, for \`Machines.replay\` (seed ${this.seed}):\n${Scripts.print(this.script)}`
+    return `${this.problem}\n\nThe history, which can be played again (seed ${this.seed}):\n${Scripts.print(this.script)}`
   }
 }
 
@@ -51,18 +62,54 @@ export const check = <Machine extends AnyStateMachine, R, World = unknown>(
   engine: MachineEngine<Machine, R>,
   options: CheckOptions<Machine, World> = {}
 ): Effect.Effect<void, Counterexample> =>
+  tried(Scripts.scripts(givensOf(engine, ofAny(options), true)), options, (script) =>
+    play(engine, ofAny(options), script)
+  )
+
+/**
+ * Plays random histories on an earlier version of a machine, and takes over each state that they reach, as `migrate` of the later
+ * version has it. Each must land in a legal state with a context that fits, and in which the invariants hold; the models are those
+ * of the earlier version. What it answers says which states were reached, and what a migration leaves behind.
+ *
+ * Fails with `Counterexample`, whose script reaches the state. Given as the option `script`, it is the one history that is tried.
+ */
+export const migrations = <From extends AnyStateMachine, To extends AnyStateMachine, R, S>(
+  from: MachineEngine<From, R>,
+  to: MachineEngine<To, S>,
+  options: MigrationsOptions<From, To> = {}
+): Effect.Effect<Migrations, Counterexample> =>
+  Effect.suspend(() => {
+    const findings = { reached: new Set<string>(), unknown: new Set<string>(), missing: new Set<string>() }
+    const models = ofAny(options as Models<From>) // the invariants are called in states of the later version
+    return Effect.as(
+      tried(
+        options.script === undefined
+          ? Scripts.scripts(givensOf(from, models, false))
+          : FastCheck.constant(options.script),
+        options,
+        (script) => takeOver(from, to, models, script, findings)
+      ),
+      findings
+    )
+  }).pipe(Effect.map((findings) => reportOf(from.machine, findings)))
+
+/** Tries scripts; the one that fails is shrunk. */
+const tried = (
+  scripts: FastCheck.Arbitrary<Script>,
+  { runs = 100, seed }: { readonly runs?: number; readonly seed?: number },
+  run: (script: Script) => Effect.Effect<void>
+): Effect.Effect<void, Counterexample> =>
   Effect.flatMap(
-    Effect.promise(() => {
-      const { runs = 100, seed } = options
-      const property = FastCheck.asyncProperty(Scripts.scripts(givensOf(engine, ofAny(options))), (script) =>
-        Effect.runPromise(play(engine, ofAny(options), script))
+    Effect.promise(() =>
+      FastCheck.check(
+        FastCheck.asyncProperty(scripts, (script) => Effect.runPromise(run(script))),
+        { numRuns: runs, ...(seed === undefined ? {} : { seed }) }
       )
-      return FastCheck.check(property, { numRuns: runs, ...(seed === undefined ? {} : { seed }) })
-    }),
-    ({ counterexample, errorInstance, seed }) =>
+    ),
+    ({ counterexample, errorInstance, seed: used }) =>
       counterexample === null
         ? Effect.void
-        : new Counterexample({ problem: problemOf(errorInstance), seed, script: counterexample[0] })
+        : new Counterexample({ problem: problemOf(errorInstance), seed: used, script: counterexample[0] })
   )
 
 /** Plays one history again. Fails with `Counterexample`. */
@@ -84,7 +131,8 @@ const problemOf = (thrown: unknown): string => (thrown instanceof Error ? thrown
 
 const givensOf = <Machine extends AnyStateMachine, R, World>(
   engine: MachineEngine<Machine, R>,
-  models: Models<AnyStateMachine, World>
+  models: Models<AnyStateMachine, World>,
+  mayDie: boolean
 ): Scripts.Givens => {
   const options = engine.options as MachineOptions<AnyStateMachine, unknown> // its machine is any
   const events = Object.entries(options.events ?? {}).flatMap(
@@ -102,7 +150,8 @@ const givensOf = <Machine extends AnyStateMachine, R, World>(
     input: models.input ?? Arbitrary.make(schemaOf(options.input)),
     events,
     delays: delaysOf(engine.machine),
-    mayFail: Object.keys(options.actions ?? {}).length > 0
+    mayAct: Object.keys(options.actions ?? {}).length > 0,
+    mayDie
   }
 }
 

@@ -35,6 +35,8 @@ export interface Contest {
   readonly figures: ReadonlyArray<FigureSpec>
   /** Whether one run is enough, because it is long and its figure hardly differs; it is not warmed up. @default false */
   readonly once?: boolean
+  /** Whether another library is measured, whose packages are installed for that: only where it is asked for. @default false */
+  readonly isPeer?: boolean
   /** Why it cannot be held on this machine, as a clause; it is then left out. @default it can */
   readonly without?: () => string | undefined
 }

@@ -29,7 +29,19 @@ import {
   openingFigures,
   visibleFigures
 } from "./page.ts"
+import { measureWorkflows } from "./peers.ts"
 import { measureScale, scaleFigures } from "./scale.ts"
+import {
+  approvalFigures,
+  eventFigures,
+  measureActors,
+  measureApprovals,
+  measureEvents,
+  measureResuming,
+  measureWaitingMachines,
+  resumingFigures,
+  waitingMachineFigures
+} from "./statecharts.ts"
 import { measureSaturated, measureSubscription, subscriptionFigures } from "./subscription.ts"
 import { measureTelemetry, telemetryFigures } from "./telemetry.ts"
 
@@ -138,6 +150,42 @@ export const contests: ReadonlyArray<Contest> = [
   { id: "W3", measure: measureChildren, figures: childrenFigures },
   { id: "W5", measure: measureWaiting, figures: waitingFigures, once: true },
   { id: "W6", measure: measureSteps, figures: stepFigures },
+  {
+    id: "M9@1",
+    baseline: raw("FULL", 1),
+    measure: measureEvents(1),
+    figures: eventFigures({ p50: { of: "ratio", max: 3 } })
+  },
+  {
+    id: "M9@64",
+    baseline: raw("FULL", 64),
+    measure: measureEvents(64),
+    figures: eventFigures({ perSecond: { of: "ratio", min: 0.25 } })
+  },
+  { id: "M9 approval@1", baseline: raw("FULL", 1), measure: measureApprovals(1), figures: approvalFigures() },
+  {
+    id: "M9 approval@1 @effect/workflow",
+    baseline: raw("FULL", 1),
+    measure: measureWorkflows(1),
+    figures: approvalFigures(),
+    isPeer: true
+  },
+  {
+    id: "M9 approval@64",
+    baseline: raw("FULL", 64),
+    measure: measureApprovals(64),
+    figures: approvalFigures({ of: "ratio", min: 0.15 })
+  },
+  {
+    id: "M9 approval@64 @effect/workflow",
+    baseline: raw("FULL", 64),
+    measure: measureWorkflows(64),
+    figures: approvalFigures(),
+    isPeer: true
+  },
+  { id: "M9 approval in memory", baseline: raw("FULL", 64), measure: measureActors, figures: approvalFigures() },
+  { id: "M9 resuming", measure: measureResuming, figures: resumingFigures },
+  { id: "M9 waiting", measure: measureWaitingMachines, figures: waitingMachineFigures, once: true },
   { id: "page opening", measure: measureOpening, figures: openingFigures, without: withoutBrowser },
   { id: "page live", measure: measureVisible, figures: visibleFigures, without: withoutBrowser },
   { id: "page busy", measure: measureBusyPage, figures: busyPageFigures, without: withoutBrowser },

@@ -1,7 +1,7 @@
 /**
  * The benchmark as a program: what a process costs, as ratios to bare SQLite measured in the same rounds.
  *
- * usage: npm run bench -- [--only W1] [--runs 5] [--seconds 1.5] [--json]
+ * usage: npm run bench -- [--only W1] [--runs 5] [--seconds 1.5] [--peers] [--json]
  */
 import { parseArgs } from "node:util"
 import { chosen as choose, contests } from "./contests.ts"
@@ -18,6 +18,7 @@ const usage = `usage: npm run bench -- [options]
   --only NAME    only the contests whose name begins so, each with its baseline
   --runs N       how many rounds (default 5); a figure is the median of its runs
   --seconds S    how long one run takes (default 1.5)
+  --peers        other libraries too; npm installs them into the temporary folder
   --json         figures as JSON on standard output instead of a table
   --help         this text
 
@@ -28,6 +29,7 @@ interface Options {
   readonly only: string | undefined
   readonly runs: number
   readonly seconds: number
+  readonly peers: boolean
   readonly json: boolean
 }
 
@@ -39,7 +41,7 @@ const readOptions = (): Options | { readonly exitCode: 0 | 2; readonly text: str
   } catch (error) {
     return { exitCode: 2, text: `${error instanceof Error ? error.message : String(error)}\n\n${usage}` }
   }
-  const { only, json = false, help = false } = values
+  const { only, peers = false, json = false, help = false } = values
   const runs = Number(values.runs ?? 5)
   const seconds = Number(values.seconds ?? 1.5)
   if (help) return { exitCode: 0, text: usage }
@@ -48,7 +50,7 @@ const readOptions = (): Options | { readonly exitCode: 0 | 2; readonly text: str
   if (!(Number.isFinite(seconds) && seconds > 0)) return { exitCode: 2, text: "--seconds must be a number above 0" }
   if (choose(only).length === 0)
     return { exitCode: 2, text: `no contest begins with ${JSON.stringify(only)}\n\n${usage}` }
-  return { only, runs, seconds, json }
+  return { only, runs, seconds, peers, json }
 }
 
 const parse = () =>
@@ -57,6 +59,7 @@ const parse = () =>
       only: { type: "string" },
       runs: { type: "string" },
       seconds: { type: "string" },
+      peers: { type: "boolean" },
       json: { type: "boolean" },
       help: { type: "boolean" }
     }
@@ -83,8 +86,8 @@ const benchmark = async (options: Options): Promise<void> => {
     console.error("run node with --expose-gc: garbage of one run is collected in the next")
   const environment = Environments.look(folder.path)
   console.error(Environments.lineOf(environment))
-  const chosen = choose(options.only).filter(({ id, without }) => {
-    const reason = without?.()
+  const chosen = choose(options.only).filter(({ id, isPeer = false, without }) => {
+    const reason = isPeer && !options.peers ? "another library, which --peers installs" : without?.()
     if (reason !== undefined) onProgress(`left out: ${id}; ${reason}`)
     return reason === undefined
   })

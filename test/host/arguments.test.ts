@@ -7,14 +7,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FC from "effect/FastCheck"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { createHost, engine } from "../../src/host/embed/createHost.ts"
+import { setup } from "xstate"
+import { createHost, engine, fromMachine as promised } from "../../src/host/embed/createHost.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import * as Errors from "../../src/model/errors.ts"
 import { describe as described } from "../../src/model/Failure.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
+import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import { external } from "../../src/runtime/engine/Startable.ts"
@@ -86,6 +90,29 @@ const tool = {
   run: () => Effect.void
 }
 
+const machine = setup({
+  types: { events: {} as { readonly type: "go" } },
+  actions: { tell: () => {} },
+  actors: { work: fromDurable() }
+}).createMachine({ id: "m", entry: "tell", invoke: { src: "work" }, on: { go: {} } })
+const ofMachine = {
+  version: "1",
+  kind: "m",
+  input: Schema.Any,
+  output: Schema.Any,
+  context: Schema.Any,
+  events: { go: Schema.Struct({}) },
+  actions: { tell: () => Effect.void },
+  actors: { work: () => Effect.void },
+  migrate: { "0": (stored: unknown) => stored },
+  concurrency: 2
+}
+const part = (of: "events" | "actions" | "actors" | "migrate", by: unknown) => ({
+  ...ofMachine,
+  [of]: Object.fromEntries(Object.keys(ofMachine[of]).map((name) => [name, by]))
+})
+const acting = { run: () => Effect.void, retry: Schedule.recurs(1), onFailure: "event", detached: true }
+
 const declarations: Readonly<Record<string, Entry>> = {
   "Engine.make": [{ kind: "k", options: declared }, ({ kind, options }) => made(() => Engine.make(kind, options))],
   "an option of Engine.make": [declared, (options) => made(() => Engine.make("k", options))],
@@ -99,6 +126,33 @@ const declarations: Readonly<Record<string, Entry>> = {
   "an option of SessionTurn.make": [
     { disposition: "rerunnable", events: [] },
     (options) => made(() => SessionTurn.make(options))
+  ],
+  "Engine.fromMachine": [
+    { machine, options: ofMachine },
+    ({ machine, options }) => made(() => fromMachine(machine, options))
+  ],
+  "an option of Engine.fromMachine": [ofMachine, (options) => made(() => fromMachine(machine, options))],
+  "a part of an option of Engine.fromMachine": [
+    {
+      events: Schema.Struct({}),
+      actions: () => Effect.void,
+      actors: () => Effect.void,
+      migrate: (stored: unknown) => stored
+    },
+    (parts) =>
+      Effect.forEach(Object.entries<unknown>(parts), ([of, by]) =>
+        made(() => fromMachine(machine, part(of as "events", by) as never))
+      )
+  ],
+  "an option of an action": [acting, (action) => made(() => fromMachine(machine, part("actions", action) as never))],
+  "a machine of Promises": [
+    { machine, options: ofMachine },
+    ({ machine, options }) => made(() => promised(machine, options))
+  ],
+  "an option of a machine of Promises": [ofMachine, (options) => made(() => promised(machine, options))],
+  "an option of an action of Promises": [
+    { ...acting, retry: { times: 1, delay: "1 second" } },
+    (action) => made(() => promised(machine, part("actions", action) as never))
   ],
   "Signal.make": [
     { name: "s", options: { payload: Schema.Any } },
@@ -289,6 +343,11 @@ describe("an argument of the wrong kind is refused by name, or taken:", () => {
       /^writer\/maxBatch is 0/
     ],
     ["no options", inMemory(undefined), /^options is undefined; it must be a record/],
+    [
+      "a machine without an input schema",
+      made(() => fromMachine(machine, { ...ofMachine, input: undefined } as never)),
+      /^input of machine `m` is undefined; it must be a Schema/
+    ],
     [
       "an engine without a body",
       made(() => Engine.make("k", { ...declared, run: 1 } as never)),

@@ -301,7 +301,11 @@ const contextOf = (
         record,
         abort: controller,
         retry:
-          retry && Schedule.whileInput(tries(retry), (thrown: unknown) => error === undefined || fits(error, thrown))
+          retry &&
+          Schedule.whileInput(
+            tries(`retry of step \`${name}\``, retry),
+            (thrown: unknown) => error === undefined || fits(error, thrown)
+          )
       }
       const heard = (progress: StepProgress) => hearing(effect(progress), controller.signal)
       return perform("ctx.step", (context.step as unknown as AnyStep)(name, heard, options)) as Promise<never> // the schemas say so

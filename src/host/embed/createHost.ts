@@ -36,6 +36,7 @@ import type { EngineOptions, Runnable } from "../../runtime/engine/Engine.ts"
 import * as Engine from "../../runtime/engine/Engine.ts"
 import type { MachineEngine } from "../../runtime/engine/fromMachine.ts"
 import * as Machines from "../../runtime/engine/fromMachine.ts"
+import { optionsOf } from "../../runtime/engine/MachineOptions.ts"
 import type { MachineStartable } from "../../runtime/engine/MachineView.ts"
 import { isMachine } from "../../runtime/engine/MachineView.ts"
 import type { AnySignal } from "../../runtime/engine/Signal.ts"
@@ -213,7 +214,7 @@ export const fromMachine = <Machine extends AnyStateMachine>(
 ): MachineEngine<Machine, never> =>
   Machines.fromMachine<Machine, never, never>(
     machine,
-    withEffects(Arguments.record(`options of machine \`${machine.id}\``, options), promised) as never // checked by its own type
+    withEffects(optionsOf(machine, options), promised) as never // checked by its own type
   )
 
 /**

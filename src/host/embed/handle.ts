@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
+import * as Arguments from "../../runtime/arguments.ts"
 import type { ProcessHandle } from "../../runtime/client/ProcessHandle.ts"
 import { failing } from "../../runtime/engine/outcomes.ts"
 import type { AnySignal, PayloadOf } from "../../runtime/engine/Signal.ts"
@@ -98,9 +99,14 @@ export interface Retry {
   readonly delay: Duration.DurationInput
 }
 
-/** The tries of a retry. */
-export const tries = ({ times, delay }: Retry): Schedule.Schedule<unknown, unknown> =>
-  Schedule.intersect(Schedule.exponential(delay), Schedule.recurs(times))
+/** The tries of a retry. Throws `InputInvalid`, which names what is no retry. */
+export const tries = (field: string, retry: Retry): Schedule.Schedule<unknown, unknown> => {
+  const { times, delay } = Arguments.record(field, retry)
+  return Schedule.intersect(
+    Schedule.exponential(Arguments.durationMs(`${field}/delay`, delay)),
+    Schedule.recurs(Arguments.whole(`${field}/times`, times, 0))
+  )
+}
 
 /** A stream as an async iterable: every loop over it begins anew. */
 export const iterable = <A, E>(

@@ -5,6 +5,7 @@
 import type * as Duration from "effect/Duration"
 import type { AnyStateMachine, InputFrom, OutputFrom } from "xstate"
 import type { ActionOf, ActorOf } from "../../../machines/xstate/types.ts"
+import * as Arguments from "../../runtime/arguments.ts"
 import type { ActionContext } from "../../runtime/body/chart.ts"
 import type * as Machines from "../../runtime/client/MachineHandle.ts"
 import type {
@@ -118,18 +119,25 @@ export const withEffects = <Machine extends AnyStateMachine>(
 ): MachineOptions<Machine, never> =>
   ({
     ...options,
-    ...(options.actions === undefined ? {} : { actions: mapped(options.actions, actionOf) }),
-    ...(options.actors === undefined ? {} : { actors: mapped(options.actors, actorOf(promised)) })
+    ...(options.actions === undefined ? {} : { actions: mapped("actions", options.actions, actionOf) }),
+    ...(options.actors === undefined ? {} : { actors: mapped("actors", options.actors, actorOf(promised)) })
   }) as unknown as MachineOptions<Machine, never> // the same names and values, with effects for Promises
 
-const mapped = (record: object, of: (member: never) => unknown): object =>
-  Object.fromEntries(Object.entries(record).map(([name, member]) => [name, of(member as never)])) // each member is of its kind
+/** What is no action or actor is left to the engine, which refuses it by its name. */
+const mapped = (field: string, record: object, of: (member: never, field: string) => unknown): object =>
+  Object.fromEntries(
+    Object.entries(Arguments.record(field, record)).map(([name, member]) => [
+      name,
+      of(member as never, `${field}/${name}`) // each member is of its kind
+    ])
+  )
 
 const actionOf = <Machine extends AnyStateMachine>(
-  action: PromisedAction<Machine, unknown>
+  action: PromisedAction<Machine, unknown>,
+  field: string
 ): Action<Machine, unknown, never> => {
-  const { run, retry, ...rest } = typeof action === "function" ? { run: action } : action
-  if (typeof run !== "function") return action as never // the engine refuses it by its name
+  const { run, retry, ...rest } = typeof action === "function" ? { run: action } : Arguments.record(field, action)
+  if (typeof run !== "function") return action as never // see `mapped`
   return {
     ...rest,
     run: (seen, params, context) =>
@@ -137,7 +145,7 @@ const actionOf = <Machine extends AnyStateMachine>(
         fromPromise(async () => run(seen, params, context)),
         context.abortSignal
       ),
-    ...(retry === undefined ? {} : { retry: tries(retry) })
+    ...(retry === undefined ? {} : { retry: tries(`${field}/retry`, retry) })
   }
 }
 

@@ -270,10 +270,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
     },
     enter: (key) => {
       underWay.add(key)
-      if (unasked.size > 0) {
-        unasked.delete(`dropped ${key}`)
-        unasked.delete(`entered ${key}`)
-      }
+      if (unasked.size > 0) for (const of of ["dropped", "entered"] as const) unasked.delete(`${of} ${key}`)
       touch()
     },
     leave: (key) => {

@@ -5,10 +5,14 @@
  * A key is scope path, name and occurrence, so that the same code computes the same keys again. Invariant: positions are
  * handed out by the one activation that holds the fence, in the order of its writes; an entry never changes.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
+import type * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Option from "effect/Option"
 import type { LeaseLost } from "../../model/errors.ts"
 import { InsideStep, OutsideProcess, ReplayDiverged, StepNameAmbiguous, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
@@ -104,6 +108,15 @@ const scopePath = FiberRef.unsafeMake("")
 /** The step that is running, by process and name. */
 const runningStep = FiberRef.unsafeMake<{ readonly processId: ProcessId; readonly step: string } | undefined>(undefined)
 
+/** Where a body begins: a child is begun by a fiber of its parent's body, and its own keys begin anew. */
+export const atRoot = (fiber: FiberId.Single, refs: FiberRefs.FiberRefs): FiberRefs.FiberRefs =>
+  FiberRefs.updateManyAs(refs, {
+    entries: [
+      [scopePath, [[fiber, ""]]],
+      [runningStep, [[fiber, undefined]]]
+    ]
+  })
+
 /** Makes the journal of an activation; ends go to its `ends`. */
 export const make = (activation: Activation): Journal => {
   const { id: processId, ends, row } = activation
@@ -154,15 +167,15 @@ export const make = (activation: Activation): Journal => {
 
   const caughtUp = Effect.suspend(() => {
     isLoaded = true
-    return latest > seen ? insisting(catchUp) : Effect.void
+    return latest > seen ? Effect.orDie(insisting(catchUp)) : Effect.void
   })
   // A first activation has nothing to read, and sets nothing up.
   const load = isFirst
-    ? Effect.zipRight(
-        Effect.sync(() => ends.begin([])),
-        caughtUp
-      )
-    : Effect.zipRight(Effect.map(insisting(historyOf(activation)), begin), caughtUp)
+    ? Effect.suspend(() => {
+        ends.begin([])
+        return caughtUp
+      })
+    : Effect.zipRight(Effect.map(Effect.orDie(insisting(historyOf(activation))), begin), caughtUp)
 
   /** Few bodies have steps that say how far they are: it is read when the first of them begins. */
   let isProgressRead = isFirst
@@ -249,26 +262,21 @@ export const make = (activation: Activation): Journal => {
           Effect.tapError((error) => (isOutage(error) ? outage(activation) : Effect.void)),
           Effect.retry({ while: (error) => isOutage(error) && !isOver(), schedule: backOff })
         )
-      return once.pipe(
-        Effect.catchAll((error) =>
-          isOutage(error) ? Effect.zipRight(outage(activation), repeated()) : Effect.fail(error)
-        ),
-        Effect.tapErrorCause(() =>
-          Effect.sync(() => {
-            // What went with a write that was refused goes with the next one.
-            kept.unshift(...before)
-            settle()
-          })
-        )
+      const refused = (cause: Cause.Cause<E | LeaseLost | StoreError>) => {
+        // What went with a write that was refused goes with the next one.
+        kept.unshift(...before)
+        settle()
+        return Effect.failCause(cause)
+      }
+      return Effect.catchAllCause(once, (cause) =>
+        isOutage(Option.getOrUndefined(Cause.failureOption(cause)))
+          ? Effect.catchAllCause(Effect.zipRight(outage(activation), repeated()), refused)
+          : refused(cause)
       ) as Effect.Effect<Written<A>, Exclude<E, StoreError> | LeaseLost> // an outage ends with an answer, or with the body
     })
 
   return {
-    // A child is begun by a fiber of its parent's body: its own keys begin anew.
-    load: FiberRef.set(scopePath, "").pipe(
-      Effect.zipRight(FiberRef.set(runningStep, undefined)),
-      Effect.zipRight(Effect.orDie(load))
-    ),
+    load,
     enter,
     recorded: (key, operation) => {
       const entry = entries.get(key)

@@ -55,10 +55,17 @@ export const layer: Layer.Layer<Awaiter, never, ProcessStore | ChangeHub> = Laye
     const store = yield* ProcessStore
     const hub = yield* ChangeHub
 
-    /** Reads until there is an answer. A change resets the back-off: what moves may move again soon. */
-    const until = <A, E>(id: ProcessId, read: Effect.Effect<A | undefined, E>): Effect.Effect<A, E> =>
+    /**
+     * Reads until there is an answer. A change resets the back-off: what moves may move again soon. A row that `concerns` denies
+     * has no answer in it.
+     */
+    const until = <A, E>(
+      id: ProcessId,
+      read: Effect.Effect<A | undefined, E>,
+      concerns?: (row: ProcessRow) => boolean
+    ): Effect.Effect<A, E> =>
       Effect.acquireUseRelease(
-        Effect.sync(() => hub.subscribe(id)),
+        Effect.sync(() => hub.subscribe(id, concerns)),
         (subscription) => {
           const attempt = (reads: number): Effect.Effect<A, E> =>
             Effect.flatMap(read, (answer) => (answer === undefined ? pause(reads) : Effect.succeed(answer)))
@@ -69,19 +76,15 @@ export const layer: Layer.Layer<Awaiter, never, ProcessStore | ChangeHub> = Laye
         (subscription) => Effect.sync(subscription.close)
       )
 
+    /** Waits for a row that has an answer. */
+    const inRow = <A>(id: ProcessId, answerIn: (row: ProcessRow) => A | undefined) =>
+      until(id, Effect.map(existingRow(store, id), answerIn), (row) => answerIn(row) !== undefined)
+
     const reading = readingKnown(store)
 
     return Awaiter.of({
-      awaitProcess: (id) =>
-        until(
-          id,
-          Effect.map(existingRow(store, id), (row) => row.snapshot.context.output)
-        ),
-      nextRow: (id, sequence) =>
-        until(
-          id,
-          Effect.map(existingRow(store, id), (row) => (row.sequence > sequence ? row : undefined))
-        ),
+      awaitProcess: (id) => inRow(id, (row) => row.snapshot.context.output),
+      nextRow: (id, sequence) => inRow(id, (row) => (row.sequence > sequence ? row : undefined)),
       nextEvents: (id, after) =>
         until(
           id,

@@ -1,14 +1,17 @@
 /**
- * Notifies waiters that a process changed, never what changed. Waiters always read again.
+ * Notifies waiters that a process changed, never what changed. Waiters always read again; one may say which changes are none of
+ * its concern.
  *
  * Invariant: it carries nothing, so it can lose nothing. A waiter that subscribes before it reads cannot miss a change; one that is
  * not notified polls.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { constTrue } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { ProcessId } from "../../model/ids.ts"
+import type { ProcessRow } from "../../store/Decision.ts"
 import * as Listeners from "../../store/listeners.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 
@@ -27,8 +30,11 @@ export interface Subscription {
 export class ChangeHub extends Context.Tag("holdfast/runtime/ChangeHub")<
   ChangeHub,
   {
-    /** Subscribes; close it when done. Entries exist only while there are subscribers. */
-    readonly subscribe: (id: ProcessId) => Subscription
+    /**
+     * Subscribes; close it when done. Entries exist only while there are subscribers. A commit of this host that leaves a row
+     * which `concerns` denies is no change for it.
+     */
+    readonly subscribe: (id: ProcessId, concerns?: (row: ProcessRow) => boolean) => Subscription
     readonly notify: (id: ProcessId) => void
     /** Calls `listener` with the id of whatever changes, until the scope ends. It must neither throw nor wait. */
     readonly listen: (listener: (id: ProcessId) => void) => Effect.Effect<void, never, Scope.Scope>
@@ -41,6 +47,7 @@ export class ChangeHub extends Context.Tag("holdfast/runtime/ChangeHub")<
 export const tickMs = 25
 
 interface Waiter {
+  readonly concerns: (row: ProcessRow) => boolean
   changed: boolean
   deadlineMs: number
   resume: ((why: "changed" | "timeout") => void) | undefined
@@ -57,16 +64,17 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
     const byProcess = new Map<ProcessId, Set<Waiter>>()
     const listeners = Listeners.make<ProcessId>()
 
-    const notify = (id: ProcessId): void => {
+    const notify = (id: ProcessId, row?: ProcessRow): void => {
       listeners.publish(id)
       for (const waiter of byProcess.get(id) ?? []) {
+        if (row !== undefined && !waiter.concerns(row)) continue
         waiter.changed = true
         waiter.resume?.("changed")
       }
     }
 
-    const subscribe = (id: ProcessId): Subscription => {
-      const waiter: Waiter = { changed: false, deadlineMs: 0, resume: undefined }
+    const subscribe = (id: ProcessId, concerns: (row: ProcessRow) => boolean = constTrue): Subscription => {
+      const waiter: Waiter = { concerns, changed: false, deadlineMs: 0, resume: undefined }
       const all = byProcess.get(id) ?? new Set()
       all.add(waiter)
       byProcess.set(id, all)
@@ -93,7 +101,7 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
 
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(tickMs), tick)))
     yield* store.onCommit((changes) => {
-      for (const { row } of changes) notify(row.base.registration.id)
+      for (const { row } of changes) notify(row.base.registration.id, row)
     })
     return ChangeHub.of({
       subscribe,

@@ -15,11 +15,13 @@ import type {
 } from "xstate"
 import type { ActionOf, ActorOf } from "../../../machines/xstate/types.ts"
 import type { InputInvalid } from "../../model/errors.ts"
+import * as Arguments from "../arguments.ts"
 import type { ActionContext } from "../body/chart.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import type { Body } from "./Engine.ts"
 import type { AnySignal, Signal } from "./Signal.ts"
 import type { Startable } from "./Startable.ts"
+import * as Startables from "./Startable.ts"
 
 /** Any schema of a value, whatever it is stored as. */
 export interface SchemaFor<A> extends Pick<Schema.Schema<A, unknown>, "ast" | "Type" | "Context"> {}
@@ -180,3 +182,49 @@ type RequiredByEach<Part> = Part extends (...args: never) => Effect.Effect<unkno
 export type SignalOf<Machine extends AnyStateMachine> = {
   [Type in EventTypes<Machine>]: Signal<Type, EventFields<Machine, Type>>
 }[EventTypes<Machine>]
+
+/** Checks that a machine is one, whichever copy of XState made it, and reads its options. Throws `InputInvalid`. */
+export const optionsOf = <Options extends object>(machine: AnyStateMachine, options: Options): Options => {
+  Arguments.like("machine", "a machine, as the createMachine of XState makes it", machine, {
+    id: "string",
+    root: "object",
+    provide: "function"
+  })
+  return Arguments.record(`options of machine \`${machine.id}\``, options)
+}
+
+/** Checks the kind of each option. Throws `InputInvalid`, which names the option. */
+export const check = <R>(id: string, options: MachineOptions<AnyStateMachine, R>): void => {
+  const of = (option: string) => `${option} of machine \`${id}\``
+  Arguments.text(of("version"), options.version)
+  Arguments.optional(Arguments.text)(of("kind"), options.kind)
+  Arguments.schema(of("input"), options.input)
+  Arguments.optional(Arguments.schema)(of("output"), options.output)
+  Arguments.optional(Arguments.schema)(of("context"), options.context)
+  eachOf(of("events"), options.events, Arguments.optional(Arguments.schema))
+  eachOf(of("actions"), options.actions, Arguments.optional(checkAction))
+  eachOf(of("actors"), options.actors, (field, actor) =>
+    typeof actor === "function" ? actor : Startables.startable(actor as object, field)
+  )
+  eachOf(of("migrate"), options.migrate, Arguments.callable)
+}
+
+const eachOf = (
+  field: string,
+  members: Readonly<Record<string, unknown>> | undefined,
+  check: (field: string, value: unknown) => unknown
+): void => {
+  if (members === undefined) return
+  for (const [name, member] of Object.entries(Arguments.record(field, members))) {
+    check(`${field}/${name}`, member)
+  }
+}
+
+const checkAction = (field: string, action: unknown): unknown => {
+  if (typeof action === "function") return action
+  const { run, retry, onFailure } = Arguments.record(field, action as Readonly<Record<string, unknown>>)
+  Arguments.callable(`${field}/run`, run)
+  if (retry !== undefined) Arguments.schedule(`${field}/retry`, retry)
+  if (onFailure !== undefined) Arguments.oneOf(`${field}/onFailure`, onFailure as string, ["fail", "event"])
+  return action
+}

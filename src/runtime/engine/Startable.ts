@@ -105,18 +105,13 @@ const judged = <Payload>(
   )
 
 /** Checks something that is to be started, whichever copy of the library declared it. */
-export const startable = <A extends object>(value: A): A =>
-  Arguments.like(
-    "startable",
-    "an engine, a tool, a session turn or external work, as their `make` declares them",
-    value,
-    {
-      inputOf: "function",
-      decodeSuccess: "function",
-      decodeFailure: "function",
-      disposition: "string"
-    }
-  )
+export const startable = <A extends object>(value: A, field = "startable"): A =>
+  Arguments.like(field, "an engine, a tool, a session turn or external work, as their `make` declares them", value, {
+    inputOf: "function",
+    decodeSuccess: "function",
+    decodeFailure: "function",
+    disposition: "string"
+  })
 
 const taken = encoderOf(["payload", "external work"], Schema.Unknown)
 

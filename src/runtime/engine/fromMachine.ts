@@ -9,7 +9,6 @@ import * as Schema from "effect/Schema"
 import type { AnyStateMachine, InputFrom, OutputFrom } from "xstate"
 import { InputInvalid } from "../../model/errors.ts"
 import { signalNameProblem } from "../../model/ids.ts"
-import * as Arguments from "../arguments.ts"
 import { performing } from "../body/chart.ts"
 import { chartOf } from "./chart.ts"
 import type { Engine } from "./Engine.ts"
@@ -23,7 +22,7 @@ import type {
   SchemaFor,
   SignalOf
 } from "./MachineOptions.ts"
-import { schemaOf } from "./MachineOptions.ts"
+import { check, optionsOf, schemaOf } from "./MachineOptions.ts"
 import type { MachineStartable } from "./MachineView.ts"
 import * as Views from "./MachineView.ts"
 import * as Signals from "./Signal.ts"
@@ -61,8 +60,8 @@ const engineOf = <Machine extends AnyStateMachine, R>(
   machine: Machine,
   given: MachineOptions<Machine, R>
 ): MachineEngine<Machine, R> => {
-  const field = `options of machine \`${machine.id}\``
-  const options = Arguments.record(field, given)
+  const options = optionsOf(machine, given)
+  check(machine.id, options as MachineOptions<AnyStateMachine, R>)
   const { version, kind = machine.id, input, output, concurrency } = options
   const signals = Object.entries<SchemaFor<unknown> | undefined>(options.events ?? {}).flatMap(([type, payload]) => {
     if (payload === undefined) return []

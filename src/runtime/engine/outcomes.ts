@@ -13,7 +13,7 @@ import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
-import type { Json } from "../../model/json.ts"
+import type { Json, Taking } from "../../model/json.ts"
 import { copyOf, firstIssue, snapshot, withAdvice } from "../../model/json.ts"
 import { Limits } from "../../operations/checks.ts"
 
@@ -36,8 +36,10 @@ export const outcomesOf = <Success, SuccessWire, Failure, FailureWire>(
   success: Schema.Schema<Success, SuccessWire>,
   failure: Schema.Schema<Failure, FailureWire> | undefined
 ): Outcomes<Success, Failure> => ({
-  decodeSuccess: readerOf(success),
-  decodeFailure: failure ? readerOf(failure) : () => Schema.decodeUnknown(Schema.Never)(undefined)
+  decodeSuccess: readerOf(success, ParseResult.parseError),
+  decodeFailure: failure
+    ? readerOf(failure, ParseResult.parseError)
+    : () => Schema.decodeUnknown(Schema.Never)(undefined)
 })
 
 /** The writers of two schemas. */
@@ -72,32 +74,37 @@ export const encoderOf = <A, I>(
   field: Field,
   schema: Schema.Schema<A, I>
 ): ((value: A) => Effect.Effect<Json, InputInvalid>) => {
-  const encode = Schema.encode(schema)
-  return (value) =>
-    Effect.suspend(() => encode(value)).pipe(
-      Effect.mapError((error) => misfit(field, error)),
-      Effect.catchAllDefect((defect) =>
-        Effect.fail(new InputInvalid({ field: nameOf(field), problem: `does not encode: ${messageOf(defect)}` }))
-      ),
-      Effect.flatMap((encoded) =>
-        Effect.flatMap(Limits, (limits) =>
-          Either.mapLeft(
-            snapshot(encoded, limits),
-            (found) => new InputInvalid({ field: nameOf(field, found.path), problem: withAdvice(found) })
-          )
-        )
-      )
-    )
+  const encode = encodingOf(field, schema)
+  return (value) => Effect.flatMap(Limits, (limits) => encode(value, limits))
 }
 
-/** Reads what was kept. Fails with `InputInvalid`, also where a transformation throws. */
+/** The same under given limits; an `Either` where the schema needs no effect, as nearly all do. */
+export const encodingOf = <A, I>(
+  field: Field,
+  schema: Schema.Schema<A, I>
+): ((value: A, limits: Taking) => AtOnce<Json, InputInvalid>) => {
+  const encode = ParseResult.encode(schema)
+  const refusal = {
+    onFailure: (issue: ParseResult.ParseIssue) => misfit(field, issue),
+    onDefect: (defect: unknown) =>
+      new InputInvalid({ field: nameOf(field), problem: `does not encode: ${messageOf(defect)}` })
+  }
+  return (value, limits) => {
+    const kept = (wire: I): Either.Either<Json, InputInvalid> =>
+      Either.mapLeft(
+        snapshot(wire, limits),
+        (found) => new InputInvalid({ field: nameOf(field, found.path), problem: withAdvice(found) })
+      )
+    const wire = atOnce(() => encode(value), refusal)
+    return Either.isEither(wire) ? Either.flatMap(wire, kept) : Effect.flatMap(wire, kept)
+  }
+}
+
+/** Reads what was kept, at once. Fails with `InputInvalid`, also where a transformation throws. */
 export const decoderOf = <A, I>(
   field: Field,
   schema: Schema.Schema<A, I>
-): ((stored: unknown) => Effect.Effect<A, InputInvalid>) => {
-  const read = readerOf(schema)
-  return (stored) => Effect.mapError(read(stored), (error) => misfit(field, error))
-}
+): ((stored: unknown) => AtOnce<A, InputInvalid>) => readerOf(schema, (issue) => misfit(field, issue))
 
 /** Fails with whatever was thrown: `Effect.fail` looks into it, and there are things that throw then. */
 export const failing = (thrown: unknown): Effect.Effect<never, unknown> => Effect.failCause(Cause.fail(thrown))
@@ -112,24 +119,58 @@ export const fits = <A, I>(schema: Schema.Schema<A, I>, value: unknown): value i
 }
 
 /** `null` may stand for `undefined`, which JSON cannot say. */
-const readerOf = <A, I>(
-  schema: Schema.Schema<A, I>
-): ((stored: unknown) => Effect.Effect<A, ParseResult.ParseError>) => {
-  const decode = Schema.decodeUnknown(schema)
+const readerOf = <A, I, E>(
+  schema: Schema.Schema<A, I>,
+  refused: (issue: ParseResult.ParseIssue) => E
+): ((stored: unknown) => AtOnce<A, E>) => {
+  const decode = ParseResult.decodeUnknown(schema)
   return (stored) => {
-    const read = Effect.suspend(() => decode(copyOf(stored)))
-    const either =
-      stored === null ? Effect.catchAll(read, (error) => Effect.mapError(decode(undefined), () => error)) : read
-    return Effect.catchAllDefect(either, (defect) =>
-      Effect.fail(
-        ParseResult.parseError(new ParseResult.Type(schema.ast, stored, `does not decode: ${messageOf(defect)}`))
-      )
+    const read = (value: unknown) =>
+      atOnce(() => decode(copyOf(value)), {
+        onFailure: (issue): ParseResult.ParseIssue => issue,
+        onDefect: (defect) => new ParseResult.Type(schema.ast, stored, `does not decode: ${messageOf(defect)}`)
+      })
+    const first = read(stored)
+    if (Either.isEither(first)) {
+      if (stored !== null || Either.isRight(first)) return Either.mapLeft(first, refused)
+      const second = read(undefined)
+      return Either.isEither(second)
+        ? Either.mapLeft(second, () => refused(first.left))
+        : Effect.mapError(second, () => refused(first.left))
+    }
+    return Effect.mapError(
+      stored === null ? Effect.catchAll(first, (issue) => Effect.mapError(read(undefined), () => issue)) : first,
+      refused
     )
   }
 }
 
-const misfit = (field: Field, error: ParseResult.ParseError): InputInvalid => {
-  const { path, problem } = firstIssue(error)
+/** What a schema makes of a value: an `Either` where it needs no effect. */
+type AtOnce<A, E> = Either.Either<A, E> | Effect.Effect<A, E>
+
+/** Carries out what a schema does with a value; a defect of it is a refusal. */
+const atOnce = <A, E>(
+  run: () => Effect.Effect<A, ParseResult.ParseIssue>,
+  {
+    onFailure,
+    onDefect
+  }: {
+    readonly onFailure: (issue: ParseResult.ParseIssue) => E
+    readonly onDefect: (defect: unknown) => E
+  }
+): AtOnce<A, E> => {
+  try {
+    const answer = run()
+    return Either.isEither(answer)
+      ? Either.mapLeft(answer as Either.Either<A, ParseResult.ParseIssue>, onFailure) // an effect of that type
+      : Effect.catchAllDefect(Effect.mapError(answer, onFailure), (defect) => Effect.fail(onDefect(defect)))
+  } catch (defect) {
+    return Either.left(onDefect(defect))
+  }
+}
+
+const misfit = (field: Field, issue: ParseResult.ParseIssue): InputInvalid => {
+  const { path, problem } = firstIssue(ParseResult.parseError(issue))
   return new InputInvalid({
     field: nameOf(field, path),
     problem: problem === undefined ? "does not fit its schema" : `does not fit its schema: ${problem}`

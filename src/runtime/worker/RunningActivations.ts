@@ -4,8 +4,10 @@
  * Invariant: an activation is listed from the commit that began it until its conclusion was written or refused.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
 import * as FiberSet from "effect/FiberSet"
 import * as HashMap from "effect/HashMap"
 import type * as Scope from "effect/Scope"
@@ -19,6 +21,7 @@ import type { Change, ProcessRow } from "../../store/Decision.ts"
 import type { Activation, Services } from "../body/Activation.ts"
 import * as Activations from "../body/Activation.ts"
 import * as Contexts from "../body/ExecutionContext.ts"
+import { atRoot } from "../body/Journal.ts"
 import type { Ready } from "../engine/EngineRegistry.ts"
 import * as Actors from "./ActivationActor.ts"
 import * as Slots from "./Slots.ts"
@@ -82,10 +85,10 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         const execution = Actors.run(activation, settled).pipe(
           // It is forked where a start must not be torn; it may itself be interrupted, and so may its body.
           Effect.interruptible,
-          // A body that cannot be interrupted is left behind: it may write nothing once its lease has expired.
-          Effect.onInterrupt(() => Effect.sync(() => activation.body?.unsafeInterruptAsFork(FiberId.none))),
-          Effect.ensuring(
+          Effect.onExit((exit) =>
             Effect.sync(() => {
+              // A body that cannot be interrupted is left behind: it may write nothing once its lease has expired.
+              if (Exit.isInterrupted(exit)) activation.body?.unsafeInterruptAsFork(FiberId.none)
               if (running.get(id) === activation) running.delete(id)
               slot.release()
             })
@@ -98,12 +101,18 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         }
         if (stopping) inbox.offer("host.stopping")
         // The fiber is the activation's own: its annotations need never be taken back.
-        const annotated = Effect.zipRight(
-          FiberRef.set(FiberRef.currentScheduler, activation.scheduler),
-          FiberRef.update(FiberRef.currentLogAnnotations, (annotations) =>
-            HashMap.set(HashMap.set(annotations, "process", id), "attempt", row.snapshot.context.attempts)
+        const annotated = Effect.updateFiberRefs((fiber, refs) => {
+          const annotations = FiberRefs.getOrDefault(refs, FiberRef.currentLogAnnotations).pipe(
+            HashMap.set<string, unknown>("process", id),
+            HashMap.set<string, unknown>("attempt", row.snapshot.context.attempts)
           )
-        )
+          return FiberRefs.updateManyAs(atRoot(fiber, refs), {
+            entries: [
+              [FiberRef.currentScheduler, [[fiber, activation.scheduler]]],
+              [FiberRef.currentLogAnnotations, [[fiber, annotations]]]
+            ]
+          })
+        })
         return Effect.asVoid(FiberSet.run(fibers, Effect.zipRight(annotated, execution)))
       })
 
