@@ -35,6 +35,7 @@ import * as Outbox from "../operations/WakeOutbox.ts"
 import type { WakeTimes } from "../store/Outbox.ts"
 import { WakeTimings } from "../store/Outbox.ts"
 import * as Store from "../store/ProcessStore.ts"
+import { clockOf } from "./bodies/Time.ts"
 
 /** One sentence about every store. `section` names the decision (ADR) or the part of a guide that it rests on. */
 export interface Law {
@@ -230,16 +231,7 @@ const services = Effect.suspend(() =>
 /** A clock that moves only when a law advances it; sleeping takes real time, so that bounds on waits stay bounds. */
 export const controlledClock: Effect.Effect<typeof LawClock.Service> = Effect.sync(() => {
   let nowMs = 1_700_000_000_000
-  const real = Clock.make()
-  const nanos = () => BigInt(nowMs) * 1_000_000n
-  const clock: Clock.Clock = {
-    [Clock.ClockTypeId]: Clock.ClockTypeId,
-    unsafeCurrentTimeMillis: () => nowMs,
-    unsafeCurrentTimeNanos: nanos,
-    currentTimeMillis: Effect.sync(() => nowMs),
-    currentTimeNanos: Effect.sync(nanos),
-    sleep: (duration) => real.sleep(duration)
-  }
+  const clock = clockOf(() => nowMs, Clock.make().sleep)
   return {
     isExact: true,
     nowMs: clock.currentTimeMillis,

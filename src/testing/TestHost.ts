@@ -12,7 +12,6 @@ import { processId } from "../model/ids.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { Runnable } from "../runtime/engine/Engine.ts"
 import type { ProcessRow } from "../store/Decision.ts"
-import * as MemoryStore from "../store/memory/MemoryStore.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import type { BootOptions, Database, Life } from "./bodies/World.ts"
 import * as Worlds from "./bodies/World.ts"
@@ -52,7 +51,7 @@ export interface TestHostOptions extends BootOptions {
 /** Makes a host for tests, with engines whose requirements are provided. What is left of it goes with the scope. */
 export const make = (
   engines: ReadonlyArray<Runnable<never>>,
-  { database = inMemory, ...options }: TestHostOptions = {}
+  { database = Worlds.inMemory, ...options }: TestHostOptions = {}
 ): Effect.Effect<TestHost, never, Scope.Scope> =>
   Effect.gen(function* () {
     const world = yield* Worlds.make(database)
@@ -115,8 +114,6 @@ export const make = (
   })
 
 const never = Number.POSITIVE_INFINITY
-
-const inMemory: Database = Effect.map(MemoryStore.make, Worlds.sharing)
 
 /** How much of a time is let pass alarm by alarm. */
 const longestStepMs = 100

@@ -4,7 +4,6 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import * as Worlds from "../../src/testing/bodies/World.ts"
 
@@ -12,16 +11,16 @@ import { temporaryFolder } from "../support/hosts.ts"
 
 export type { Life, World } from "../../src/testing/bodies/World.ts"
 
-/** A database in memory. */
-export const inMemory: Worlds.Database = Effect.map(MemoryStore.make, Worlds.sharing)
-
 /** A database in a file of its own; every host opens it anew. */
 const inFile: Worlds.Database = Effect.map(temporaryFolder, (folder) =>
   Layer.orDie(SqliteStore.layer({ filename: `${folder}/bodies.db`, synchronous: "NORMAL" }))
 )
 
 /** The databases that bodies are tried on. */
-export const databases: Readonly<Record<"memory" | "sqlite", Worlds.Database>> = { memory: inMemory, sqlite: inFile }
+export const databases: Readonly<Record<"memory" | "sqlite", Worlds.Database>> = {
+  memory: Worlds.inMemory,
+  sqlite: inFile
+}
 
 /** Makes an empty world in memory. */
-export const make: Effect.Effect<Worlds.World, never, Scope.Scope> = Worlds.make(inMemory)
+export const make: Effect.Effect<Worlds.World, never, Scope.Scope> = Worlds.make(Worlds.inMemory)

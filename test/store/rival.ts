@@ -27,6 +27,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { Retention } from "../../src/operations/Retention.ts"
 import { Waits } from "../../src/operations/Waits.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
+import { clockOf } from "../../src/testing/bodies/Time.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Env from "../../src/testing/Law.ts"
 
@@ -108,16 +109,7 @@ const answerOf = (id: number, exit: Exit.Exit<unknown, { readonly _tag: string }
 /** A clock that is set by each request. */
 const settableClock = () => {
   let nowMs = 0
-  const real = Clock.make()
-  const nanos = () => BigInt(nowMs) * 1_000_000n
-  const clock: Clock.Clock = {
-    [Clock.ClockTypeId]: Clock.ClockTypeId,
-    unsafeCurrentTimeMillis: () => nowMs,
-    unsafeCurrentTimeNanos: nanos,
-    currentTimeMillis: Effect.sync(() => nowMs),
-    currentTimeNanos: Effect.sync(nanos),
-    sleep: (duration) => real.sleep(duration)
-  }
+  const clock = clockOf(() => nowMs, Clock.make().sleep)
   const lawClock: typeof Env.LawClock.Service = {
     isExact: true,
     nowMs: clock.currentTimeMillis,

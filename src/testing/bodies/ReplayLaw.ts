@@ -16,7 +16,6 @@ import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import type * as Engine from "../../runtime/engine/Engine.ts"
 import type { AnySignal, PayloadOf } from "../../runtime/engine/Signal.ts"
 import type { RunnableTool } from "../../runtime/engine/Tool.ts"
-import * as MemoryStore from "../../store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import * as Recorder from "./Recorder.ts"
 import { judged, ReplayBroken } from "./verdict.ts"
@@ -141,7 +140,7 @@ const runOf = <Payload, Success, Failure, R, Signals extends AnySignal>(
 ) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const world = yield* Worlds.make(Effect.map(MemoryStore.make, (store) => Worlds.sharing(store)))
+      const world = yield* Worlds.make(Worlds.inMemory)
       const recorder = Recorder.make(id)
       let commits = 0
       const boot = (options: Pick<BootOptions, "lastCommit" | "lostCommit" | "onCommit">) =>

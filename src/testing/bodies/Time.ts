@@ -25,6 +25,19 @@ export interface Time {
   readonly drive: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
+/** A clock of a number that the caller moves. Units: milliseconds. */
+export const clockOf = (nowMs: () => number, sleep: Clock.Clock["sleep"]): Clock.Clock => {
+  const nanos = () => BigInt(nowMs()) * 1_000_000n
+  return {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: nowMs,
+    unsafeCurrentTimeNanos: nanos,
+    currentTimeMillis: Effect.sync(nowMs),
+    currentTimeNanos: Effect.sync(nanos),
+    sleep
+  }
+}
+
 /** How often a time may ring before something that should have ended counts as hanging. */
 const mostRings = 20_000
 
@@ -32,21 +45,16 @@ const mostRings = 20_000
 export const make = (startMs: number): Time => {
   let nowMs = startMs
   const alarms = new Set<Alarm>()
-  const nanos = () => BigInt(nowMs) * 1_000_000n
 
-  const clock: Clock.Clock = {
-    [Clock.ClockTypeId]: Clock.ClockTypeId,
-    unsafeCurrentTimeMillis: () => nowMs,
-    unsafeCurrentTimeNanos: nanos,
-    currentTimeMillis: Effect.sync(() => nowMs),
-    currentTimeNanos: Effect.sync(nanos),
-    sleep: (duration) =>
+  const clock = clockOf(
+    () => nowMs,
+    (duration) =>
       Effect.async<void>((resume) => {
         const alarm = { atMs: nowMs + Duration.toMillis(duration), ring: () => resume(Effect.void) }
         alarms.add(alarm)
         return Effect.sync(() => alarms.delete(alarm))
       })
-  }
+  )
 
   const ring: Time["ring"] = (byMs = Number.POSITIVE_INFINITY) => {
     let next: Alarm | undefined

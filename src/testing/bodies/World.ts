@@ -23,6 +23,7 @@ import type { Runnable } from "../../runtime/engine/Engine.ts"
 import type { RunnableTool } from "../../runtime/engine/Tool.ts"
 import type { RuntimeOptions } from "../../runtime/RuntimeConfig.ts"
 import { Worker } from "../../runtime/worker/Worker.ts"
+import * as MemoryStore from "../../store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import * as Time from "./Time.ts"
 
@@ -77,6 +78,9 @@ export type Database<E = never> = Effect.Effect<Layer.Layer<ProcessStore, E>, E,
 /** A database that every host of a world shares as it is, such as one in memory. */
 export const sharing = (store: typeof ProcessStore.Service): Layer.Layer<ProcessStore> =>
   Layer.succeed(ProcessStore, store)
+
+/** A database in memory, which every host of a world shares. */
+export const inMemory: Database = Effect.map(MemoryStore.make, sharing)
 
 /** Lets real time pass, for what works outside of the world. Units: milliseconds. */
 export const realPause = (ms: number): Effect.Effect<void> => Effect.withClock(Effect.sleep(ms), realClock)
