@@ -8,7 +8,17 @@ import type { ChartState, ChartTransition } from "../../machines/chart/state.ts"
 import type { ProcessId } from "../../src/model/ids.ts"
 import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
+import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { bounded } from "../support/hosts.ts"
+
+/** What carries nothing: an input, and the fields of an event. */
+export const noInput = Schema.Undefined as Schema.Schema<undefined, unknown> // `null` in the log stands for it
+export const noFields = Schema.Struct({})
+
+/** Runs a test on a store in memory. */
+export const onMemory = <A, E>(effect: Effect.Effect<A, E, ProcessStore>): Effect.Effect<A, E> =>
+  bounded(Effect.provide(effect, MemoryStore.layer))
 
 const Context = Schema.Struct({
   n: Schema.Int,

@@ -10,16 +10,11 @@ import * as Signal from "../../src/runtime/engine/Signal.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as Times from "../../src/testing/bodies/Time.ts"
-import { bounded, hostOn, until } from "../support/hosts.ts"
-import { approvalNoting, pathOf, stateOf, transitionsOf } from "./charts.ts"
+import { hostOn, until } from "../support/hosts.ts"
+import { approvalNoting, noFields, noInput, onMemory, pathOf, stateOf, transitionsOf } from "./charts.ts"
 
 const Approve = Signal.make("approve", { payload: Schema.Struct({ by: Schema.String }) })
 const Remind = Signal.make("remind", { payload: Schema.Struct({}) })
-
-const onMemory = <A, E>(effect: Effect.Effect<A, E, ProcessStore>) =>
-  bounded(
-    Effect.scoped(Effect.flatMap(MemoryStore.make, (store) => Effect.provideService(effect, ProcessStore, store)))
-  )
 
 const start = (engine: ReturnType<typeof approvalNoting>, id: string, n = 3) =>
   Effect.flatMap(Processes, (processes) => processes.start(engine, { id, payload: { n } }))
@@ -183,7 +178,7 @@ describe("a machine as a process", () => {
         }).createMachine({ id: "unheard", invoke: { src: "work", id: "work" } })
         const engine = fromMachine(machine, {
           version: "1",
-          input: Schema.Undefined as Schema.Schema<undefined, unknown>,
+          input: noInput,
           actors: { work: () => Effect.fail({ _tag: "Broken" as const, message: "it broke" }) }
         })
         const end = yield* Effect.flatMap(Processes, (processes) =>
@@ -216,7 +211,7 @@ describe("a machine as a process", () => {
         })
         const Ponger = fromMachine(child, {
           version: "1",
-          input: Schema.Undefined as Schema.Schema<undefined, unknown>,
+          input: noInput,
           events: { ping: Schema.Struct({ n: Schema.Int }) }
         })
         const parent = setup({
@@ -242,7 +237,7 @@ describe("a machine as a process", () => {
         })
         const Pinger = fromMachine(parent, {
           version: "1",
-          input: Schema.Undefined as Schema.Schema<undefined, unknown>,
+          input: noInput,
           events: { pong: Schema.Struct({ n: Schema.Int }) },
           actors: { ponger: Ponger }
         })
@@ -282,8 +277,8 @@ describe("a machine as a process", () => {
         })
         const engine = fromMachine(machine, {
           version: "1",
-          input: Schema.Undefined as Schema.Schema<undefined, unknown>,
-          events: { go: Schema.Struct({}) }
+          input: noInput,
+          events: { go: noFields }
         })
         yield* Effect.gen(function* () {
           const processes = yield* Processes
@@ -315,8 +310,7 @@ describe("what cannot be durable", () => {
       assert.match((thrown as InputInvalid).message, problem)
     }
   }
-  const input = Schema.Undefined as Schema.Schema<undefined, unknown>
-  const rest = { version: "1", input } as const
+  const rest = { version: "1", input: noInput } as const
 
   it(
     "is an action that is a function in the machine",

@@ -13,11 +13,8 @@ import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { bounded, hostOn, memory, sqlite, temporaryFolder, until } from "../support/hosts.ts"
-import { approvalNoting, stateOf, transitionsOf } from "./charts.ts"
+import { approvalNoting, noFields, noInput, stateOf, transitionsOf } from "./charts.ts"
 import { onEachStore } from "./stores.ts"
-
-const input = Schema.Undefined as Schema.Schema<undefined, unknown>
-const nothing = Schema.Struct({})
 
 /** Starts a machine without input. */
 const start = <E extends ReturnType<typeof fromMachine>>(engine: E, id: string) =>
@@ -31,7 +28,7 @@ describe("a chart in the store's transactions", () => {
         id: "ticker",
         on: { tick: { actions: sendTo(({ self }) => self, { type: "tick" }) } }
       })
-      const Ticker = fromMachine(machine, { version: "1", input, events: { tick: nothing } })
+      const Ticker = fromMachine(machine, { version: "1", input: noInput, events: { tick: noFields } })
       const Approval = approvalNoting([])
       yield* Effect.gen(function* () {
         const processes = yield* Processes
@@ -60,7 +57,11 @@ describe("a chart in the store's transactions", () => {
         context: { seen: [] },
         on: { n: { actions: assign({ seen: ({ context, event }) => [...context.seen, event.n] }) } }
       })
-      const Counter = fromMachine(machine, { version: "1", input, events: { n: Schema.Struct({ n: Schema.Int }) } })
+      const Counter = fromMachine(machine, {
+        version: "1",
+        input: noInput,
+        events: { n: Schema.Struct({ n: Schema.Int }) }
+      })
       const numbers = Array.from({ length: 250 }, (_, index) => index)
       yield* Effect.provide(start(Counter, "c"), hostOn(store, [Counter]))
       // A program without the machine appends them.
@@ -86,7 +87,7 @@ describe("a chart in the store's transactions", () => {
         initial: "on",
         states: { on: {}, over: { type: "final" } }
       })
-      const Pinged = fromMachine(child, { version: "1", input, events: { ping: nothing } })
+      const Pinged = fromMachine(child, { version: "1", input: noInput, events: { ping: noFields } })
       const parent = setup({ actors: { pinged: fromDurable<undefined, unknown>() } }).createMachine({
         id: "pinging",
         initial: "on",
@@ -98,7 +99,7 @@ describe("a chart in the store's transactions", () => {
           over: { type: "final" }
         }
       })
-      const Pinging = fromMachine(parent, { version: "1", input, actors: { pinged: Pinged } })
+      const Pinging = fromMachine(parent, { version: "1", input: noInput, actors: { pinged: Pinged } })
       yield* Effect.flatMap(start(Pinging, "p"), (handle) => handle.await).pipe(
         Effect.provide(hostOn(store, [Pinging]))
       )
@@ -122,8 +123,8 @@ describe("a chart in the store's transactions", () => {
       })
       const Looker = fromMachine(machine, {
         version: "1",
-        input,
-        events: { go: nothing },
+        input: noInput,
+        events: { go: noFields },
         actions: {
           look: {
             detached: true,
@@ -159,7 +160,7 @@ const Sayer = fromMachine(
     context: { said: [] },
     on: { say: { actions: assign({ said: ({ context, event }) => [...context.said, event.text] }) } }
   }),
-  { version: "1", input, events: { say: Schema.Struct({ text: Schema.String }) } }
+  { version: "1", input: noInput, events: { say: Schema.Struct({ text: Schema.String }) } }
 )
 
 describe("an event whose text holds half a surrogate pair", () => {
@@ -186,8 +187,8 @@ describe("a cancel", () => {
       }).createMachine({ id: "hanging", entry: "note", on: { go: { actions: "hang" } } }),
       {
         version: "1",
-        input,
-        events: { go: nothing },
+        input: noInput,
+        events: { go: noFields },
         actions: {
           note: () => Effect.void,
           hang: () =>

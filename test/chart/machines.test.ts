@@ -8,9 +8,8 @@ import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as Machines from "../../src/testing/Machines.ts"
 import { samples } from "../support/samples.ts"
-import { approvalNoting } from "./charts.ts"
+import { approvalNoting, noFields } from "./charts.ts"
 
-const none = Schema.Struct({})
 const Counted = Schema.Struct({ n: Schema.Int })
 
 /** Everything at once: delays, an actor, actions with params, a history state, regions, own events. */
@@ -70,7 +69,7 @@ const Busy = fromMachine(busy, {
   version: "1",
   input: Schema.Struct({ n: Schema.Int.pipe(Schema.between(0, 5)) }),
   context: Counted,
-  events: { add: Schema.Struct({ by: Schema.Int.pipe(Schema.between(0, 9)) }), go: none, back: none },
+  events: { add: Schema.Struct({ by: Schema.Int.pipe(Schema.between(0, 9)) }), go: noFields, back: noFields },
   actions: {
     tell: { run: () => Effect.void, retry: Schedule.recurs(1) },
     note: () => Effect.void
@@ -92,7 +91,7 @@ const letter = setup({
 const Letter = fromMachine(letter, {
   version: "1",
   input: Schema.Unknown,
-  events: { write: none },
+  events: { write: noFields },
   actions: { mail: () => Effect.void }
 })
 
@@ -142,7 +141,7 @@ describe("a check of a machine", () => {
       initial: "low",
       states: { low: { on: { ask: { guard: "mood", target: "high" } } }, high: { on: { ask: "low" } } }
     })
-    const Moody = fromMachine(moody, { version: "1", input: Schema.Unknown, events: { ask: none } })
+    const Moody = fromMachine(moody, { version: "1", input: Schema.Unknown, events: { ask: noFields } })
     const found = await Effect.runPromise(
       Effect.flip(Machines.check(Moody, { runs: 1_000, seed: 7, input: FastCheck.constant(null) }))
     )

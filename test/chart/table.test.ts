@@ -35,8 +35,8 @@ import type { MachineStartable } from "../../src/runtime/engine/MachineView.ts"
 import type { ProcessRow } from "../../src/store/Decision.ts"
 import * as TestHost from "../../src/testing/TestHost.ts"
 import { root } from "../support/children.ts"
+import { noFields } from "./charts.ts"
 
-const none = Schema.Struct({})
 const base = { version: "1", input: Schema.Unknown } as const
 
 const endOf = (row: ProcessRow | undefined) => row && lifecycleOf(row.snapshot)
@@ -132,7 +132,7 @@ const rows: Readonly<Record<string, () => Effect.Effect<unknown, unknown, Scope.
         },
         output: ({ context: { n } }) => n
       })
-      const { send, handle, run } = yield* played(fromMachine(machine, { ...base, events: { go: none } }))
+      const { send, handle, run } = yield* played(fromMachine(machine, { ...base, events: { go: noFields } }))
       yield* send({ type: "go" })
       assert.strictEqual(yield* run(handle.await), 2)
     }),
@@ -147,7 +147,7 @@ const rows: Readonly<Record<string, () => Effect.Effect<unknown, unknown, Scope.
         on: { go: { actions: cancel("soon") }, late: ".b" },
         states: { a: { after: { "3 days": "c" } }, b: {}, c: {} }
       })
-      const Timed = fromMachine(machine, { ...base, events: { go: none } })
+      const Timed = fromMachine(machine, { ...base, events: { go: noFields } })
       const left = yield* played(Timed)
       yield* left.advance("1 minute")
       assert.deepStrictEqual(yield* left.now, ["b", "running"])
@@ -174,7 +174,7 @@ const rows: Readonly<Record<string, () => Effect.Effect<unknown, unknown, Scope.
       } = yield* played(
         fromMachine(machine, {
           ...base,
-          events: { go: none },
+          events: { go: noFields },
           actions: { act: ({ context: { n } }) => Effect.sync(() => seen.push(n)) }
         })
       )
@@ -207,7 +207,11 @@ const rows: Readonly<Record<string, () => Effect.Effect<unknown, unknown, Scope.
         }
       })
       const { send, of } = yield* played(
-        fromMachine(machine, { ...base, events: { go: none, back: none }, actors: { wait: () => Effect.never } })
+        fromMachine(machine, {
+          ...base,
+          events: { go: noFields, back: noFields },
+          actors: { wait: () => Effect.never }
+        })
       )
       yield* send({ type: "go" }, { type: "back" })
       assert.deepStrictEqual(
@@ -251,7 +255,12 @@ const rows: Readonly<Record<string, () => Effect.Effect<unknown, unknown, Scope.
         initial: "a",
         states: { a: { entry: [log("a line"), emit({ type: "said" })], on: { go: "b" } }, b: { type: "final" } }
       })
-      const { send, handle, run, log: logOf } = yield* played(fromMachine(machine, { ...base, events: { go: none } }))
+      const {
+        send,
+        handle,
+        run,
+        log: logOf
+      } = yield* played(fromMachine(machine, { ...base, events: { go: noFields } }))
       yield* send({ type: "go" })
       assert.deepStrictEqual([...(yield* run(Stream.runCollect(handle.emitted)))], [{ type: "said" }])
       assert.include(JSON.stringify(yield* logOf("p")), "a line")
@@ -287,7 +296,7 @@ const rows: Readonly<Record<string, () => Effect.Effect<unknown, unknown, Scope.
       })
       const Ending = fromMachine(machine, {
         ...base,
-        events: { go: none, back: none },
+        events: { go: noFields, back: noFields },
         actors: { kid: () => Effect.fail(new Error("no")) }
       })
       const good = yield* played(Ending)
@@ -320,7 +329,7 @@ const rows: Readonly<Record<string, () => Effect.Effect<unknown, unknown, Scope.
         initial: "a",
         states: { a: { on: { go: { guard, target: "b" } } }, b: {} }
       })
-      const { send, now, problem, row } = yield* played(fromMachine(machine, { ...base, events: { go: none } }))
+      const { send, now, problem, row } = yield* played(fromMachine(machine, { ...base, events: { go: noFields } }))
       yield* send({ type: "go" })
       assert.deepStrictEqual(yield* now, ["a", "running"])
       assert.match(yield* problem, /the guard broke/)
@@ -351,7 +360,7 @@ const rows: Readonly<Record<string, () => Effect.Effect<unknown, unknown, Scope.
       const { send, row } = yield* played(
         fromMachine(machine, {
           ...base,
-          events: { go: none, pong: Schema.Struct({ n: Schema.Int }) },
+          events: { go: noFields, pong: Schema.Struct({ n: Schema.Int }) },
           actors: { kid: Kid as never }
         })
       )
@@ -369,7 +378,7 @@ const rows: Readonly<Record<string, () => Effect.Effect<unknown, unknown, Scope.
       })
       const actions = { leave: () => Effect.sync(() => ++exits) }
       const { send, run, handle, settle, now } = yield* played(
-        fromMachine(machine, { ...base, events: { go: none }, actions })
+        fromMachine(machine, { ...base, events: { go: noFields }, actions })
       )
       yield* send({ type: "go" })
       yield* run(handle.cancel("enough"))
@@ -406,7 +415,7 @@ describe("what the guide to statecharts promises besides", () => {
             context,
             on: { go: { actions: assign({ n: () => ++asked }) } }
           })
-          const { send, problem, row } = yield* played(fromMachine(machine, { ...base, events: { go: none } }))
+          const { send, problem, row } = yield* played(fromMachine(machine, { ...base, events: { go: noFields } }))
           yield* send({ type: "go" })
           assert.match(yield* problem, /is impure: event `go` taken twice in state .* gave another context/)
           assert.strictEqual((yield* row("p"))?.snapshot.context.chart?.inputs, 1)
@@ -423,7 +432,9 @@ describe("what the guide to statecharts promises besides", () => {
             context: {},
             on: { go: { actions: assign({ kid: ({ spawn }) => spawn(fromPromise(async () => 1)) }) } }
           })
-          const { send, problem, now } = yield* played(fromMachine(machine, { ...base, events: { go: none } } as never))
+          const { send, problem, now } = yield* played(
+            fromMachine(machine, { ...base, events: { go: noFields } } as never)
+          )
           yield* send({ type: "go" })
           assert.match(yield* problem, /actor/)
           assert.strictEqual((yield* now)[1], "running")

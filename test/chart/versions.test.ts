@@ -10,13 +10,12 @@ import * as Registry from "../../src/operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
-import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
-import { bounded, hostOn, until } from "../support/hosts.ts"
-import { pathOf, stateOf } from "./charts.ts"
+import { hostOn, until } from "../support/hosts.ts"
+import { noFields, noInput, onMemory, pathOf, stateOf } from "./charts.ts"
 
-const input = Schema.Undefined as Schema.Schema<undefined, unknown>
-const Go = Signal.make("go", { payload: Schema.Struct({}) })
+const input = noInput
+const Go = Signal.make("go", { payload: noFields })
 
 interface Counted {
   readonly n: number
@@ -44,12 +43,10 @@ const machine = (from: string, to: string) =>
     on: { go: { actions: assign({ n: ({ context }) => context.n + 1 }) } }
   })
 
-const events = { go: Schema.Struct({}) }
+const events = { go: noFields }
 const One = fromMachine(machine("waiting", "over"), { version: "1", input, events })
 const waiting = { value: "waiting", context: { n: 0 } }
 const illegal = /State 'waiting' does not exist on 'counter'/
-
-const onMemory = <A, E>(effect: Effect.Effect<A, E, ProcessStore>) => bounded(Effect.provide(effect, MemoryStore.layer))
 
 const started = (ids: ReadonlyArray<string>) =>
   Effect.flatMap(ProcessStore, (store) =>
