@@ -156,7 +156,8 @@ describe("the inspector of a process whose body is a machine", () => {
               "events?id=p",
               "state?id=p&sequence=2",
               "state?id=p&sequence=1",
-              "explain?id=p"
+              "explain?id=p",
+              "messages?id=p"
             ]) {
               const { status, text } = yield* ask(path)
               assert.strictEqual(status, 200, path)
