@@ -7,22 +7,25 @@ import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { AnyStateMachine } from "xstate"
+import type { AnyStateMachine, ContextFrom } from "xstate"
 import { namesOf } from "../../machines/chart/definition.ts"
 import type { MachineEngine } from "../runtime/engine/fromMachine.ts"
 import type { MachineOptions } from "../runtime/engine/MachineOptions.ts"
 import { schemaOf } from "../runtime/engine/MachineOptions.ts"
+import type { Migrations } from "./machines/migrations.ts"
+import { reportOf, takeOver } from "./machines/migrations.ts"
 import type { Models } from "./machines/models.ts"
 import { play } from "./machines/play.ts"
 import type { Script } from "./machines/script.ts"
 import * as Scripts from "./machines/script.ts"
 
+export type { Migrations } from "./machines/migrations.ts"
 export type { ActionModel, Models } from "./machines/models.ts"
 export { type Paths, paths } from "./machines/paths.ts"
 export type { Script, Step } from "./machines/script.ts"
 
 /** How much is tried. */
-export interface CheckOptions<World> extends Models<World> {
+export interface CheckOptions<World, Context = unknown> extends Models<World, Context> {
   /** @default 100 */
   readonly runs?: number
   /** The same seed tries the same histories. @default another one each time */
@@ -36,7 +39,7 @@ export class Counterexample extends Schema.TaggedError<Counterexample>()("Counte
   script: Schema.Unknown
 }) {
   override get message(): string {
-    return `${this.problem}\n\nThe history, for \`Machines.replay\` (seed ${this.seed}):\n${Scripts.print(this.script as Script)}` // what was played
+    return `${this.problem}\n\nThe history, which can be played again (seed ${this.seed}):\n${Scripts.print(this.script as Script)}` // what was played
   }
 }
 
@@ -49,19 +52,52 @@ export class Counterexample extends Schema.TaggedError<Counterexample>()("Counte
  */
 export const check = <Machine extends AnyStateMachine, R, World = unknown>(
   engine: MachineEngine<Machine, R>,
-  options: CheckOptions<World> = {}
+  options: CheckOptions<World, ContextFrom<Machine>> = {}
+): Effect.Effect<void, Counterexample> =>
+  tried(Scripts.scripts(givensOf(engine, options, true)), options, (script) => play(engine, options, script))
+
+/**
+ * Plays random histories on an earlier version of a machine, and takes over each state that they reach, as `migrate` of the later
+ * version has it. Each must land in a legal state with a context that fits, and in which the invariants hold; the models are those
+ * of the earlier version. What it answers says which states were reached, and what a migration leaves behind.
+ *
+ * Fails with `Counterexample`, whose script reaches the state. Given as the option `script`, it is the one history that is tried.
+ */
+export const migrations = <From extends AnyStateMachine, To extends AnyStateMachine, R, S>(
+  from: MachineEngine<From, R>,
+  to: MachineEngine<To, S>,
+  options: Omit<CheckOptions<never, ContextFrom<To>>, "actions" | "world"> & { readonly script?: Script } = {}
+): Effect.Effect<Migrations, Counterexample> =>
+  Effect.suspend(() => {
+    const findings = { reached: new Set<string>(), unknown: new Set<string>(), missing: new Set<string>() }
+    return Effect.as(
+      tried(
+        options.script === undefined
+          ? Scripts.scripts(givensOf(from, options, false))
+          : FastCheck.constant(options.script),
+        options,
+        (script) => takeOver(from, to, options, script, findings)
+      ),
+      findings
+    )
+  }).pipe(Effect.map((findings) => reportOf(from.machine, findings)))
+
+/** Tries scripts; the one that fails is shrunk. */
+const tried = (
+  scripts: FastCheck.Arbitrary<Script>,
+  { runs = 100, seed }: Pick<CheckOptions<never>, "runs" | "seed">,
+  run: (script: Script) => Effect.Effect<void>
 ): Effect.Effect<void, Counterexample> =>
   Effect.flatMap(
-    Effect.promise(() => {
-      const { runs = 100, seed } = options
-      const property = FastCheck.asyncProperty(Scripts.scripts(givensOf(engine, options)), (script) =>
-        Effect.runPromise(play(engine, options, script))
+    Effect.promise(() =>
+      FastCheck.check(
+        FastCheck.asyncProperty(scripts, (script) => Effect.runPromise(run(script))),
+        { numRuns: runs, ...(seed === undefined ? {} : { seed }) }
       )
-      return FastCheck.check(property, { numRuns: runs, ...(seed === undefined ? {} : { seed }) })
-    }),
-    ({ failed, counterexample, errorInstance, seed }) =>
+    ),
+    ({ failed, counterexample, errorInstance, seed: used }) =>
       failed
-        ? new Counterexample({ problem: problemOf(errorInstance), seed, script: counterexample?.[0] })
+        ? new Counterexample({ problem: problemOf(errorInstance), seed: used, script: counterexample?.[0] })
         : Effect.void
   )
 
@@ -69,7 +105,7 @@ export const check = <Machine extends AnyStateMachine, R, World = unknown>(
 export const replay = <Machine extends AnyStateMachine, R, World = unknown>(
   engine: MachineEngine<Machine, R>,
   script: Script,
-  models: Models<World> = {}
+  models: Models<World, ContextFrom<Machine>> = {}
 ): Effect.Effect<void, Counterexample> =>
   Effect.catchAllDefect(
     play(engine, models, script),
@@ -80,7 +116,8 @@ const problemOf = (thrown: unknown): string => (thrown instanceof Error ? thrown
 
 const givensOf = <Machine extends AnyStateMachine, R, World>(
   engine: MachineEngine<Machine, R>,
-  models: Models<World>
+  models: Models<World, never>,
+  mayDie: boolean
 ): Scripts.Givens => {
   const options = engine.options as MachineOptions<AnyStateMachine, unknown> // its machine is any
   const events = Object.entries(options.events ?? {}).flatMap(
@@ -98,7 +135,8 @@ const givensOf = <Machine extends AnyStateMachine, R, World>(
     input: models.input ?? Arbitrary.make(schemaOf(options.input)),
     events,
     delays: delaysOf(engine.machine),
-    mayFail: Object.keys(options.actions ?? {}).length > 0
+    mayAct: Object.keys(options.actions ?? {}).length > 0,
+    mayDie
   }
 }
 

@@ -126,7 +126,7 @@ describe("a check of a machine", () => {
       )
     )
     assert.include(once.message, "another world")
-    assert.include(once.message, '"doom"')
+    assert.match(once.message, /"(cut|doom)"/)
   })
 
   it("finds nothing where the same action has a key of its own", () =>
@@ -178,7 +178,7 @@ describe("the paths of a machine", () => {
         done: { type: "final" }
       }
     })
-    const { text, ...found } = Machines.paths(trap, ["go", "fall", "end", "cry"])
+    const { text, simple: _simple, isCut: _isCut, ...found } = Machines.paths(trap, ["go", "fall", "end", "cry"])
     assert.deepStrictEqual(found, {
       shortest: { trap: [], "trap.a": [], "trap.b": ["go"], "trap.hole": ["fall"], "trap.done": ["go", "end"] },
       unreachable: ["trap.island"],

@@ -50,7 +50,24 @@ const examples: Readonly<Record<string, ReadonlyArray<Run>>> = {
     { args: ["approve", "bo"], prints: ["approved by bo"] },
     { prints: ["paid, approved by bo"] },
     { prints: ["paid, approved by bo"] }
-  ]
+  ],
+  "11-agent-loop/main": [
+    {
+      prints: [
+        "the model chose call",
+        "stock 3 lamp",
+        "price 3 lamp",
+        "the model chose ask",
+        "to a person: 3 lamp cost 120 euros. Order them?",
+        'it waits in "asking"'
+      ]
+    },
+    { prints: ['it waits in "asking"'] },
+    { args: ["reply", "yes"], prints: ["replied yes"] },
+    { prints: ["the model chose call", "order 3 lamp", "the model chose answer", "3 lamp ordered for 120 euros"] },
+    { prints: ["3 lamp ordered for 120 euros"] }
+  ],
+  "12-two-machines/main": [{ prints: ["sold for 90, bought for 90"] }, { prints: ["sold for 90, bought for 90"] }]
 }
 
 /** These have tests of their own, beside the text that they belong to. */
@@ -76,8 +93,8 @@ describe("the examples", () => {
 
   it("are all tested", () => {
     const names = readdirSync(`${root}docs/examples`)
-      .filter((name) => name.endsWith(".ts"))
-      .map((name) => name.slice(0, -".ts".length))
+      .filter((name) => /^\d/.test(name))
+      .map((name) => (name.endsWith(".ts") ? name.slice(0, -".ts".length) : `${name}/main`))
     assert.sameMembers(names, [...Object.keys(examples), ...testedElsewhere])
   })
 

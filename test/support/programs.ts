@@ -16,6 +16,8 @@ const built = join(projectRoot, "dist")
 const packed = join(built, "programs")
 
 const programs: ReadonlyArray<string> = [
+  "docs/examples/11-agent-loop/main.js",
+  "docs/examples/12-two-machines/main.js",
   "docs/examples/audit/main.js",
   "docs/examples/audit/cli/approve.js",
   "src/cli/main.js",

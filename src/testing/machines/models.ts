@@ -16,15 +16,15 @@ export type ActionModel<World> = (
   }
 ) => World
 
-/** Models and promises of a machine. */
-export interface Models<World = unknown> {
+/** Models and promises of a machine, whose context has a type. */
+export interface Models<World = unknown, Context = unknown> {
   /** What events carry, by their types. @default by the schemas of the engine */
   readonly events?: Readonly<Record<string, FastCheck.Arbitrary<object>>>
   /** @default by the schema of the engine */
   readonly input?: FastCheck.Arbitrary<unknown>
   /** What must hold in every state that is reached, each by a name. */
   readonly invariants?: Readonly<
-    Record<string, (place: { readonly value: StateValue; readonly context: unknown }) => boolean>
+    Record<string, (place: { readonly value: StateValue; readonly context: Context }) => boolean>
   >
   /** What actors answer; one that throws fails. @default null */
   readonly actors?: Readonly<Record<string, (input: unknown) => unknown>>

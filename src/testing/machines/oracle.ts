@@ -16,13 +16,20 @@ export interface Act {
   readonly event: AnyEventObject
 }
 
+/** An event that XState sent to another process. */
+export interface Sent {
+  readonly to: string
+  readonly event: AnyEventObject
+}
+
 /** What XState's actor is and did. */
 export interface Seen {
   readonly value: StateValue
   readonly context: unknown
   readonly status: string
-  /** What it performed since it was last asked. */
+  /** What it performed, and sent to other processes, since it was last asked. */
   readonly acts: ReadonlyArray<Act>
+  readonly sent: ReadonlyArray<Sent>
 }
 
 /** An actor under control. Units: milliseconds. Each step throws what the machine throws. */
@@ -32,8 +39,12 @@ export interface Oracle {
   /** Fires the timer that is due first; answers the event, or `undefined` when none is due by then. */
   readonly fire: (nowMs: number) => AnyEventObject | undefined
   /** Takes what the machine sent to itself; answers the event, if there is one. */
-  readonly takeOwn: () => AnyEventObject | undefined
-  readonly endChild: (id: string, end: { readonly output: unknown } | { readonly error: unknown }) => void
+  readonly takeOwn: (nowMs: number) => AnyEventObject | undefined
+  readonly endChild: (
+    id: string,
+    end: { readonly output: unknown } | { readonly error: unknown },
+    nowMs: number
+  ) => void
   readonly children: () => ReadonlyArray<string>
   readonly seen: () => Seen
   /** When its next timer is due. */
@@ -45,24 +56,30 @@ interface Alarm {
   readonly ring: () => void
 }
 
-/** Makes the actor of a machine. */
-export const make = (given: AnyStateMachine, input: unknown, startMs: number): Oracle => {
+/** Makes the actor of a machine, as the process of an id. */
+export const make = (given: AnyStateMachine, id: string, input: unknown, startMs: number): Oracle => {
   let nowMs = startMs
   let acts: Array<Act> = []
+  let sent: Array<Sent> = []
   const errors: Array<unknown> = []
   const alarms = new Map<number, Alarm>()
   let alarmIds = 0
   const own: Array<AnyEventObject> = []
   const names = namesOf(given)
+  const { actions, actors } = given.implementations
+  // What `enqueueActions` uses is in no state of the machine: it is found by its implementation.
+  const ownActions = Object.entries(actions).flatMap(([name, action]) =>
+    action === undefined || "resolve" in action ? [] : [name]
+  )
   const machine = given.provide({
     actions: Object.fromEntries(
-      names.actions.map((name) => [
+      [...new Set([...names.actions, ...ownActions])].map((name) => [
         name,
         ({ context, event }: Pick<Act, "context" | "event">, params: unknown) =>
           void acts.push({ name, params, context, event })
       ])
     ),
-    actors: Object.fromEntries(names.actors.map((name) => [name, waiting])),
+    actors: Object.fromEntries(Object.keys(actors).map((name) => [name, waiting])),
     delays: Object.fromEntries(
       names.delays.map((word) => [
         word,
@@ -70,7 +87,17 @@ export const make = (given: AnyStateMachine, input: unknown, startMs: number): O
       ])
     )
   } as object) // the implementations of a machine of any type
+  // An id that no actor has is that of another process, which hears nothing here.
+  const begin = machine.getInitialSnapshot.bind(machine)
+  machine.getInitialSnapshot = (scope, given) => {
+    const system = scope.system as unknown as System // `get` knows of actors alone
+    const find = system.get
+    system.get = (name) =>
+      find(name) ?? { id: name, sessionId: name, _send: (event: AnyEventObject) => void sent.push({ to: name, event }) }
+    return begin(scope, given)
+  }
   const actor = createActor(machine, {
+    id,
     input,
     logger: () => {},
     clock: {
@@ -83,7 +110,7 @@ export const make = (given: AnyStateMachine, input: unknown, startMs: number): O
   })
   actor.subscribe({ error: (error) => errors.push(error) })
   // An event that it sends to itself waits behind those that came before, as in the log of a process.
-  const system = actor.system as unknown as { _relay: (from: unknown, to: unknown, event: AnyEventObject) => void } // not documented
+  const system = actor.system as unknown as System // `_relay` is not documented
   const relay = system._relay
   let isFiring = false
   system._relay = (from, to, event) => {
@@ -94,9 +121,10 @@ export const make = (given: AnyStateMachine, input: unknown, startMs: number): O
   const seen = (): Seen => {
     if (errors.length > 0) throw errors[0]
     const { value, context, status } = actor.getSnapshot()
-    const since = acts
+    const since = { acts, sent }
     acts = []
-    return { value, context, status, acts: since }
+    sent = []
+    return { value, context, status, ...since }
   }
   const first = (): [number, Alarm] | undefined =>
     [...alarms].reduce<[number, Alarm] | undefined>(
@@ -131,12 +159,14 @@ export const make = (given: AnyStateMachine, input: unknown, startMs: number): O
       system._relay = before
       return fired
     },
-    takeOwn: () => {
+    takeOwn: (atMs) => {
+      nowMs = atMs
       const event = own.shift()
       if (event !== undefined) actor.send(event)
       return event
     },
-    endChild: (id, end) => {
+    endChild: (id, end, atMs) => {
+      nowMs = atMs
       const child = (actor.getSnapshot().children as Readonly<Record<string, AnyActorRef | undefined>>)[id]
       child?.send({ type: ends, ...end })
     },
@@ -144,6 +174,11 @@ export const make = (given: AnyStateMachine, input: unknown, startMs: number): O
     seen,
     nextMs: () => first()?.[1].atMs
   }
+}
+
+interface System {
+  _relay: (from: unknown, to: unknown, event: AnyEventObject) => void
+  get: (name: string) => unknown
 }
 
 const ends = "holdfast.ends"

@@ -9,6 +9,10 @@ import type { AnyStateMachine, AnyStateNode } from "xstate"
 export interface Paths {
   /** The shortest series of events to each state that can be reached. */
   readonly shortest: Readonly<Record<string, ReadonlyArray<string>>>
+  /** All series of events to each state that enter no state twice, shortest first. */
+  readonly simple: Readonly<Record<string, ReadonlyArray<ReadonlyArray<string>>>>
+  /** Whether there are more simple ones than were walked. */
+  readonly isCut: boolean
   readonly unreachable: ReadonlyArray<string>
   /** States that are not final, and that nothing leaves: neither an event of theirs or of a state around them, nor time. */
   readonly stuck: ReadonlyArray<string>
@@ -19,8 +23,15 @@ export interface Paths {
   readonly text: string
 }
 
-/** Walks the graph of a machine. `events`: what it declares that may come. */
-export const paths = (machine: AnyStateMachine, events: ReadonlyArray<string> = []): Paths => {
+/**
+ * Walks the graph of a machine. `events`: what it declares that may come. The simple paths may be very many: no more than
+ * `mostSteps` transitions are taken to find them.
+ */
+export const paths = (
+  machine: AnyStateMachine,
+  events: ReadonlyArray<string> = [],
+  { mostSteps = 10_000 }: { readonly mostSteps?: number } = {}
+): Paths => {
   const all = nodesOf(machine.root).filter(({ type }) => type !== "history")
   const shortest = new Map<AnyStateNode, ReadonlyArray<string>>()
   let edge = entered(machine.root).map((node) => [node, []] as readonly [AnyStateNode, ReadonlyArray<string>])
@@ -45,6 +56,7 @@ export const paths = (machine: AnyStateMachine, events: ReadonlyArray<string> = 
   const handled = new Set(all.flatMap((node) => transitionsOf(node).map(({ eventType }) => eventType)))
   const data = {
     shortest: Object.fromEntries([...shortest].map(([{ id }, path]) => [id, path])),
+    ...simpleOf(machine, mostSteps),
     unreachable: idsOf(all.filter((node) => !shortest.has(node))),
     stuck: idsOf(stuck),
     deadEnds: idsOf(deadEnds),
@@ -53,13 +65,51 @@ export const paths = (machine: AnyStateMachine, events: ReadonlyArray<string> = 
   return { ...data, text: textOf(data) }
 }
 
+/** Walks on from each state, until a state would be entered twice. */
+const simpleOf = (machine: AnyStateMachine, mostSteps: number): Pick<Paths, "simple" | "isCut"> => {
+  const found = new Map<string, Map<string, ReadonlyArray<string>>>()
+  let steps = 0
+  let isCut = false
+  const walk = (
+    nodes: ReadonlyArray<AnyStateNode>,
+    path: ReadonlyArray<string>,
+    entered: ReadonlySet<AnyStateNode>
+  ): void => {
+    const fresh = nodes.filter((node) => !entered.has(node))
+    for (const { id } of fresh) {
+      const known = found.get(id) ?? new Map<string, ReadonlyArray<string>>()
+      found.set(id, known.set(JSON.stringify(path), path))
+    }
+    const now = new Set([...entered, ...fresh])
+    const leaving = [...new Set(fresh.filter(isAtomic).flatMap(around))]
+    for (const { eventType, target = [] } of leaving.flatMap(transitionsOf)) {
+      const next = target.flatMap((node: AnyStateNode) => reached(node))
+      if (next.every((node) => now.has(node))) continue
+      isCut ||= steps === mostSteps
+      if (isCut) return
+      steps++
+      walk(next, eventType === "" ? path : [...path, eventType], now)
+    }
+  }
+  walk(entered(machine.root), [], new Set())
+  return {
+    simple: Object.fromEntries(
+      [...found].map(([id, known]) => [id, [...known.values()].sort((one, other) => one.length - other.length)])
+    ),
+    isCut
+  }
+}
+
 const textOf = (data: Omit<Paths, "text">): string => {
   const list = (title: string, names: ReadonlyArray<string>) =>
     names.length === 0 ? [] : [`${title}: ${names.join(", ")}`]
   return [
-    ...Object.entries(data.shortest).map(
-      ([state, path]) => `${state}: ${path.length === 0 ? "at the beginning" : path.join(", ")}`
-    ),
+    ...Object.entries(data.shortest).map(([state, path]) => {
+      const others = (data.simple[state]?.length ?? 1) - 1
+      const more = others > 0 ? ` (and ${others} other ${others === 1 ? "way" : "ways"})` : ""
+      return `${state}: ${path.length === 0 ? "at the beginning" : path.join(", ")}${more}`
+    }),
+    ...(data.isCut ? ["there are more ways than were walked"] : []),
     ...list("never reached", data.unreachable),
     ...list("without a way out", data.stuck),
     ...list("without a way to the end", data.deadEnds),
@@ -69,7 +119,8 @@ const textOf = (data: Omit<Paths, "text">): string => {
 
 const idsOf = (nodes: ReadonlyArray<AnyStateNode>): ReadonlyArray<string> => nodes.map(({ id }) => id)
 
-const nodesOf = (node: AnyStateNode): ReadonlyArray<AnyStateNode> => [
+/** A state and all that are in it. */
+export const nodesOf = (node: AnyStateNode): ReadonlyArray<AnyStateNode> => [
   node,
   ...Object.values(node.states).flatMap((child) => nodesOf(child as AnyStateNode)) // its own states
 ]

@@ -7,75 +7,43 @@ import type { AnyEventObject, AnyStateMachine } from "xstate"
 import type { ChartState, ChartTransition } from "../../../machines/chart/state.ts"
 import { transitioned } from "../../../machines/chart/state.ts"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
-import { Processes } from "../../host/Processes.ts"
 import { signalNameOf } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { MachineEngine } from "../../runtime/engine/fromMachine.ts"
-import { fromMachine } from "../../runtime/engine/fromMachine.ts"
 import type { MachineOptions } from "../../runtime/engine/MachineOptions.ts"
 import { schemaOf } from "../../runtime/engine/MachineOptions.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
-import * as TestHost from "../TestHost.ts"
-import type { ActionModel, Models } from "./models.ts"
+import type * as TestHost from "../TestHost.ts"
+import * as Drives from "./drive.ts"
+import { Broken, id } from "./drive.ts"
+import type { Models } from "./models.ts"
 import * as Oracle from "./oracle.ts"
 import type { Script } from "./script.ts"
-
-/** What a process did that it must not: one sentence. */
-export class Broken extends Error {}
-
-const id = "checked"
 
 /** Plays a script. Throws `Broken`. */
 export const play = <Machine extends AnyStateMachine, R, World>(
   given: MachineEngine<Machine, R>,
-  models: Models<World>,
+  models: Models<World, never>,
   script: Script
 ): Effect.Effect<void> =>
   Effect.scoped(
     Effect.gen(function* () {
-      let failures = 0
-      let hasFailed = false
       let world = models.world
       const recorded = new Set<string>()
       const options = given.options as MachineOptions<AnyStateMachine, never> // its machine is any, and models require nothing
-      const acting =
-        (name: string, own: ActionModel<World> | undefined) => (seen: object, params: unknown, work: object) =>
-          Effect.suspend(() => {
-            const { idempotencyKey } = work as { readonly idempotencyKey: string } // what an action works with
-            if (recorded.has(idempotencyKey)) {
-              return Effect.die(
-                new Broken(`the action \`${name}\` (${idempotencyKey}) ran again after it was recorded`)
-              )
-            }
-            if (failures > 0) {
-              failures--
-              hasFailed = true
-              return Effect.fail({ _tag: "Scripted", message: "the script lets it fail" } as const)
-            }
-            if (own !== undefined) world = own(world as World, { ...seen, params, idempotencyKey } as never) // what a model is given
-            return Effect.void
-          })
-      const engine = fromMachine(
-        given.machine as AnyStateMachine,
-        {
-          ...options,
-          actions: Object.fromEntries(
-            Object.entries(options.actions ?? {}).map(([name, action]) => {
-              const run = acting(name, models.actions?.[name])
-              return [name, typeof action === "object" ? { ...action, run } : run]
-            })
-          ),
-          actors: Object.fromEntries(
-            Object.keys(options.actors ?? {}).map((name) => [
-              name,
-              (input: unknown) => Effect.try(() => models.actors?.[name]?.(input) ?? null)
-            ])
-          )
-        } as never
-      ) // the same options, with models
-      const host = yield* TestHost.make([engine])
-      const judge = judging(given.machine, options, models, script.input, host)
+      const driven = yield* Drives.make(given, models, {
+        before: (name, { idempotencyKey }) => {
+          if (!recorded.has(idempotencyKey)) return
+          throw new Broken(`the action \`${name}\` (${idempotencyKey}) ran again after it was recorded`)
+        },
+        perform: (name, call) => {
+          const own = models.actions?.[name]
+          if (own !== undefined) world = own(world as World, call) // a world of the models
+        }
+      })
+      const { host } = driven
+      const judge = judging(given, options, models, script.input, host)
 
       const look = Effect.gen(function* () {
         const log = yield* host.log(id)
@@ -87,7 +55,7 @@ export const play = <Machine extends AnyStateMachine, R, World>(
         const row = yield* host.row(id)
         if (row === undefined) return
         const state = lifecycleOf(row.snapshot)
-        if (state === "failed" && !hasFailed) {
+        if (state === "failed" && !driven.hasFailed()) {
           const { output } = row.snapshot.context
           throw new Broken(
             `the process failed: ${output?._tag === "Failure" ? output.message : JSON.stringify(output)}`
@@ -97,51 +65,7 @@ export const play = <Machine extends AnyStateMachine, R, World>(
         yield* judge(log, row, world)
       })
 
-      const start = Effect.flatMap(
-        Processes,
-        (processes) => processes.start(engine, { id, payload: script.input as never }) // as its schema has it
-      )
-      const ensureAlive = Effect.suspend(() => (host.isAlive() ? Effect.void : host.restart()))
-      yield* Effect.orDie(host.run(start))
-      yield* host.settle
-      yield* look
-      let sent = 0
-      for (const step of script.steps) {
-        switch (step.do) {
-          case "send": {
-            yield* ensureAlive
-            const { type, ...fields } = step.event
-            const signal = (engine.signals ?? []).find(({ signal }) => signal === type)
-            const key = String(++sent)
-            yield* host.begin(
-              Effect.flatMap(
-                Processes,
-                (processes) => processes.handle(engine, id).signal(signal as never, fields as never, { id: key }) // one of its own
-              )
-            )
-            if (step.burst) continue
-            break
-          }
-          case "advance":
-            yield* ensureAlive
-            yield* host.advance(step.ms)
-            break
-          case "crash":
-            yield* host.restart()
-            break
-          case "doom":
-            yield* host.restart(step.lost ? { lostCommit: step.commit } : { lastCommit: step.commit })
-            break
-          case "second":
-            yield* host.beside()
-            break
-          case "fail":
-            failures++
-            break
-        }
-        yield* host.settle
-        yield* look
-      }
+      yield* driven.run(script, look)
       yield* host.restart()
       yield* host.settle
       yield* look
@@ -150,9 +74,9 @@ export const play = <Machine extends AnyStateMachine, R, World>(
 
 /** Holds the log against XState, as far as it has come. */
 const judging = <World>(
-  machine: AnyStateMachine,
+  { machine, view }: Pick<MachineEngine<AnyStateMachine, never>, "machine" | "view">,
   options: MachineOptions<AnyStateMachine, never>,
-  models: Models<World>,
+  models: Models<World, never>,
   input: unknown,
   host: TestHost.TestHost
 ) => {
@@ -183,7 +107,7 @@ const judging = <World>(
         const took = log.find(({ sequence }) => sequence === step.took)
         const before = chart
         chart = transitioned(chart, step)
-        oracle ??= Oracle.make(machine, input, event.occurredAtMs)
+        oracle ??= Oracle.make(machine, id, input, event.occurredAtMs)
         const now = took === undefined ? oracle.begin() : yield* taken(oracle, took, event.occurredAtMs, before, host)
         const isEnded = now.status !== "active"
         same(at, "state", now.value, step.to)
@@ -196,9 +120,19 @@ const judging = <World>(
           now.acts.map(({ name, params }) => ({ name, params: json(params) })),
           asked.map(({ name, params = null }) => ({ name, params }))
         )
+        const own = new Set([id, ...Object.values(chart.children).map(({ process }) => process)])
+        same(
+          at,
+          "message",
+          now.sent,
+          step.effects.flatMap((effect) =>
+            effect.do === "send" && !own.has(effect.to) ? [{ to: effect.to, event: effect.event }] : []
+          )
+        )
         now.acts.forEach((act, nth) => acts.set(`${step.revision}:${asked[nth]?.index}`, act))
         for (const [name, holds] of Object.entries(models.invariants ?? {})) {
-          if (!holds({ value: now.value, context: now.context })) {
+          if (!holds({ value: now.value, context: now.context as never })) {
+            // of the machine that the invariants are for
             throw new Broken(`the invariant "${name}" does not hold in ${JSON.stringify(now.value)} ${at}`)
           }
         }
@@ -208,11 +142,19 @@ const judging = <World>(
       same("at rest", "stored state", stored?.value ?? null, chart?.value ?? null)
       if (stored === undefined || stored.actions.length > 0 || lifecycleOf(row.snapshot) !== "running") return
       same("at rest", "world", expected ?? null, world ?? null)
+      if (isStuck(stored) && view.chart.accepts(stored).length === 0) {
+        throw new Broken(`nothing moves it any more in ${JSON.stringify(stored.value)}: no event, no time, no actor`)
+      }
       const due = oracle?.nextMs()
-      if (host.isAlive() && due !== undefined && due < host.nowMs())
+      if (host.isAlive() && due !== undefined && due < host.nowMs()) {
         throw new Broken(`a timer that was due at ${due} did not fire by ${host.nowMs()}`)
+      }
     })
 }
+
+/** Whether a chart that has come to rest waits for events from outside alone. */
+const isStuck = ({ end, timers, children, inputs }: ChartState): boolean =>
+  end === undefined && inputs === 0 && timers.length === 0 && Object.keys(children).length === 0
 
 /** Lets XState take what the process took. */
 const taken = (
@@ -231,12 +173,12 @@ const taken = (
       const output = (yield* host.row(childId))?.snapshot.context.output
       if (actor === undefined) return oracle.seen()
       if (!oracle.children().includes(actor)) throw new Broken(`the actor \`${actor}\` ended, and XState has none`)
-      oracle.endChild(actor, output?._tag === "Success" ? { output: output.value } : { error: output })
+      oracle.endChild(actor, output?._tag === "Success" ? { output: output.value } : { error: output }, atMs)
       return oracle.seen()
     }
     const { event, timer } = payload as { readonly event: AnyEventObject; readonly timer?: string } // as above
     if (event.type.startsWith("error.action.")) return oracle.send(event, atMs)
-    const own = timer === undefined ? oracle.takeOwn() : oracle.fire(atMs)
+    const own = timer === undefined ? oracle.takeOwn(atMs) : oracle.fire(atMs)
     if (own === undefined)
       throw new Broken(`the process took \`${event.type}\`, which XState does not have at this time`)
     same("by itself", "event", own.type, event.type)

@@ -12,6 +12,8 @@ export type Step =
   | { readonly do: "crash" }
   /** The host dies, and the next one dies with a commit of its own: `lost` says whether the commit is lost as well. */
   | { readonly do: "doom"; readonly commit: number; readonly lost: boolean }
+  /** The host dies when it has performed the next action, and before the record of it. */
+  | { readonly do: "cut" }
   /** A second host begins to work on the same store. */
   | { readonly do: "second" }
   /** The next action that is performed fails, once. */
@@ -29,11 +31,13 @@ export interface Givens {
   readonly events: ReadonlyArray<FastCheck.Arbitrary<{ readonly type: string }>>
   /** Lengths that matter to it. */
   readonly delays: ReadonlyArray<number>
-  readonly mayFail: boolean
+  readonly mayAct: boolean
+  /** Whether hosts die, and others work beside them. */
+  readonly mayDie: boolean
 }
 
 /** Scripts for a machine. */
-export const scripts = ({ input, events, delays, mayFail }: Givens): FastCheck.Arbitrary<Script> => {
+export const scripts = ({ input, events, delays, mayAct, mayDie }: Givens): FastCheck.Arbitrary<Script> => {
   const lengths = [...new Set([1, 50, ...delays.flatMap((ms) => [Math.max(0, ms - 1), ms, ms + 1])])]
   const step = FastCheck.oneof(
     ...(events.length === 0
@@ -52,20 +56,25 @@ export const scripts = ({ input, events, delays, mayFail }: Givens): FastCheck.A
       weight: 4,
       arbitrary: FastCheck.constantFrom(...lengths).map((ms): Step => ({ do: "advance", ms }))
     },
-    { weight: 1, arbitrary: FastCheck.constant<Step>({ do: "crash" }) },
-    {
-      weight: 2,
-      arbitrary: FastCheck.record({
-        do: FastCheck.constant("doom" as const),
-        commit: FastCheck.integer({ min: 1, max: 6 }),
-        lost: FastCheck.boolean()
-      })
-    },
-    { weight: 1, arbitrary: FastCheck.constant<Step>({ do: "second" }) },
-    ...(mayFail ? [{ weight: 1, arbitrary: FastCheck.constant<Step>({ do: "fail" }) }] : [])
+    ...(mayDie ? deaths : []),
+    ...(mayDie && mayAct ? [{ weight: 2, arbitrary: FastCheck.constant<Step>({ do: "cut" }) }] : []),
+    ...(mayAct ? [{ weight: 1, arbitrary: FastCheck.constant<Step>({ do: "fail" }) }] : [])
   )
   return FastCheck.record({ input, steps: FastCheck.array(step, { maxLength: 12 }) })
 }
+
+const deaths = [
+  { weight: 1, arbitrary: FastCheck.constant<Step>({ do: "crash" }) },
+  {
+    weight: 2,
+    arbitrary: FastCheck.record({
+      do: FastCheck.constant("doom" as const),
+      commit: FastCheck.integer({ min: 1, max: 6 }),
+      lost: FastCheck.boolean()
+    })
+  },
+  { weight: 1, arbitrary: FastCheck.constant<Step>({ do: "second" }) }
+]
 
 /** A script as text, which is a value that can be played again. */
 export const print = (script: Script): string => JSON.stringify(script, undefined, 2)

@@ -1,0 +1,24 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { Agent, agent } from "../../docs/examples/11-agent-loop/agent.ts"
+import { check } from "../../docs/examples/11-agent-loop/promises.ts"
+import { Machines } from "../../src/testing/Certify.ts"
+import { start } from "../support/children.ts"
+import { samples } from "../support/samples.ts"
+
+const runs = samples(20, 2_000)
+
+describe("the agent loop", () => {
+  it(`keeps its promises whatever its model chooses, in ${runs} histories`, () => Effect.runPromise(check(runs)))
+
+  it("is tested under Node's own runner by the same promises", async () => {
+    const child = start("docs/examples/11-agent-loop/agent.test.js", [])
+    assert.deepStrictEqual(await child.ended(), { code: 0, signal: null }, child.lines.join("\n"))
+    assert.include(child.lines.join("\n"), "pass 1")
+  })
+
+  it("has a way to its end from everywhere, and takes each event that may be sent somewhere", () => {
+    const found = Machines.paths(agent, Object.keys(Agent.options.events ?? {}))
+    assert.deepStrictEqual([found.unreachable, found.stuck, found.deadEnds, found.unhandled], [[], [], [], []])
+  })
+})
