@@ -3,20 +3,17 @@
  *
  * Declarations are the compiler's own, without comments. Private members of a module are left out.
  */
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import ts from "typescript"
 
 /** The report of a package: one section for each entry of its `exports`, one block for each module in it. */
 export const apiReport = (root: string): string => {
   const entries = entriesOf(root)
-  const declarations = declarationsOf(
-    root,
-    entries.map(({ source }) => source)
-  )
+  const declarationOf = declarationsIn(root)
   const shown = new Map<string, string>()
   const sections = entries.map(({ name, source }) => {
-    const blocks = modulesOf(declarations, source).map(({ heading, text }) => {
+    const blocks = modulesOf(declarationOf, source).map(({ heading, text }) => {
       const before = shown.get(text)
       if (before !== undefined) return `### ${heading}\n\nAs in \`${before}\`.\n`
       shown.set(text, name)
@@ -48,22 +45,19 @@ const entriesOf = (root: string): ReadonlyArray<Entry> => {
   )
 }
 
-/** What the compiler declares of each file that the entries reach, by its path from the root. */
-const declarationsOf = (root: string, sources: ReadonlyArray<string>): ReadonlyMap<string, ts.SourceFile> => {
-  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => ts.sys.readFile(path))
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
-  const program = ts.createProgram(
-    sources.map((source) => join(root, source)),
-    { ...options, noEmit: false, declaration: true, emitDeclarationOnly: true, removeComments: true, sourceMap: false }
-  )
-  const files = new Map<string, ts.SourceFile>()
-  program.emit(undefined, (path, text, _mark, _error, from) => {
-    const [file] = from ?? []
-    if (file === undefined || !path.endsWith(".d.ts")) return
-    const source = file.fileName.slice(root.length).replace(/^\//, "")
-    files.set(source, ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true))
-  })
-  return files
+/** What the compiler declared of a file when the package was built, by its path from the root. */
+const declarationsIn = (root: string): ((source: string) => ts.SourceFile | undefined) => {
+  const files = new Map<string, ts.SourceFile | undefined>()
+  const read = (source: string): ts.SourceFile | undefined => {
+    const path = join(root, "dist", source.replace(/\.ts$/, ".d.ts"))
+    return existsSync(path)
+      ? ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.Latest, true)
+      : undefined
+  }
+  return (source) => {
+    if (!files.has(source)) files.set(source, read(source))
+    return files.get(source)
+  }
 }
 
 interface Module {
@@ -71,14 +65,17 @@ interface Module {
   readonly text: string
 }
 
-const modulesOf = (files: ReadonlyMap<string, ts.SourceFile>, source: string): ReadonlyArray<Module> => {
-  const file = files.get(source)
-  if (file === undefined) throw new Error(`package.json exports ${source}, which the compiler does not reach`)
+const modulesOf = (
+  declarationOf: (source: string) => ts.SourceFile | undefined,
+  source: string
+): ReadonlyArray<Module> => {
+  const file = declarationOf(source)
+  if (file === undefined) throw new Error(`package.json exports ${source}, which the compiler has not built`)
   const own = exportedText(file)
   const listed = file.statements.filter(ts.isExportDeclaration).flatMap((statement) => {
     const { exportClause, moduleSpecifier } = statement
     const target = moduleSpecifier === undefined ? undefined : pathOf(source, moduleSpecifier)
-    const module = target === undefined ? undefined : files.get(target)
+    const module = target === undefined ? undefined : declarationOf(target)
     if (module === undefined || exportClause === undefined) return []
     if (ts.isNamespaceExport(exportClause)) return [{ heading: exportClause.name.text, text: exportedText(module) }]
     const names = exportClause.elements.map(({ name, propertyName }) => (propertyName ?? name).text)
@@ -100,13 +97,32 @@ const exportedText = (file: ts.SourceFile, only?: ReadonlyArray<string>): string
       (statement) => isExported(statement) && (only === undefined || namesOf(statement).some((n) => only.includes(n)))
     )
     .map((statement) => {
-      const text = printer.printNode(ts.EmitHint.Unspecified, statement, file).replaceAll(/^export (declare )?/g, "")
+      const [sorted = statement] = ts.transform(statement, [inOrder(file)]).transformed
+      const text = printer.printNode(ts.EmitHint.Unspecified, sorted, file).replaceAll(/^export (declare )?/g, "")
       // A schema's inferred type is long, and a function's signature is one line: a change of either shows as one line.
       return ts.isVariableStatement(statement) || ts.isTypeAliasDeclaration(statement)
         ? text.replaceAll(/\s+/g, " ")
         : text
     })
     .join("\n")
+
+/**
+ * Sorts the members of inferred objects and unions: the compiler writes them in the order in which it met them, which depends on
+ * what it compiled before.
+ */
+const inOrder =
+  (file: ts.SourceFile): ts.TransformerFactory<ts.Statement> =>
+  (context) => {
+    const textOf = (node: ts.Node): string => printer.printNode(ts.EmitHint.Unspecified, node, file)
+    const sorted = <N extends ts.Node>(nodes: ReadonlyArray<N>): ReadonlyArray<N> =>
+      nodes.toSorted((one, other) => (textOf(one) < textOf(other) ? -1 : 1))
+    const visit = (node: ts.Node): ts.Node => {
+      const visited = ts.visitEachChild(node, visit, context)
+      if (ts.isTypeLiteralNode(visited)) return ts.factory.createTypeLiteralNode(sorted(visited.members))
+      return ts.isUnionTypeNode(visited) ? ts.factory.createUnionTypeNode(sorted(visited.types)) : visited
+    }
+    return (statement) => ts.visitEachChild(statement, visit, context)
+  }
 
 const isExported = (statement: ts.Statement): boolean =>
   ts.canHaveModifiers(statement) &&
