@@ -95,7 +95,7 @@ export const takenBy = (
 /** A step of a copy: from where it is, by the type of an event. */
 export const TryRequest = Schema.Struct({
   machine: Schema.String,
-  value: Schema.Unknown,
+  value: Schema.Union(Schema.String, Schema.Record({ key: Schema.String, value: Schema.Unknown })),
   history: Schema.Record({ key: Schema.String, value: Schema.Array(Schema.String) }),
   event: Schema.String
 })
