@@ -123,11 +123,21 @@ export interface StoredState {
 
 /** What an earlier state becomes. `cancel` names the timers and children that end with it. @default nothing ends */
 export interface MigratedState<Machine extends AnyStateMachine> {
-  readonly value: StateValueFrom<Machine>
+  readonly value: Written<StateValueFrom<Machine>>
   readonly context: ContextFrom<Machine>
   readonly history?: StoredState["history"]
   readonly cancel?: { readonly timers?: ReadonlyArray<string>; readonly children?: ReadonlyArray<string> }
 }
+
+/** A state value. What is added to it has no values: it keeps the compiler from taking "idle" for any text, as it knows no machine yet. */
+type Written<Value> = Value | (Value & "") | AsWritten
+
+interface AsWritten {
+  readonly [asWritten]: never
+  readonly [name: string]: AsWritten | ""
+}
+
+declare const asWritten: unique symbol
 
 /** Makes a state of this version of one of an earlier version. Pure: it runs inside the transaction. */
 export type Migrate<Machine extends AnyStateMachine> = (

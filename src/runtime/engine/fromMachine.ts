@@ -44,7 +44,7 @@ export interface MachineEngine<Machine extends AnyStateMachine, R>
  * Throws `InputInvalid`, in one sentence, for what cannot be durable: an action or actor given as a function in the machine, one
  * without an implementation, a delay that is no duration, an event whose type is no name of a signal.
  *
- * @example docs/examples/approval.ts
+ * @example docs/examples/10-statechart.ts
  */
 export const fromMachine = <
   Machine extends AnyStateMachine,

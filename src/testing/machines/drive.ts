@@ -19,7 +19,7 @@ export class Broken extends Error {}
 export const id = "checked"
 
 /** What an action is called with. */
-export type Call = Parameters<ActionModel<unknown>>[1]
+export type Call = Parameters<ActionModel<AnyStateMachine, unknown, unknown>>[1]
 
 /** What becomes of an action: `before` each try, which may die of it, and in the place of what it does. */
 export interface Acting {
@@ -39,7 +39,7 @@ export interface Drive {
 /** Makes a host for an engine whose actions and actors are models. */
 export const make = <Machine extends AnyStateMachine, R>(
   given: MachineEngine<Machine, R>,
-  { actors }: Pick<Models<never, never>, "actors">,
+  { actors }: Pick<Models<AnyStateMachine>, "actors">,
   { before, perform }: Acting
 ): Effect.Effect<Drive, never, Scope.Scope> =>
   Effect.gen(function* () {
