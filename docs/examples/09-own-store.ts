@@ -45,7 +45,10 @@ const layer = Layer.succeed(
       list: () => missing("list wakes"),
       report: missing("report on wakes")
     },
-    definitions: { of: () => missing("read the definitions of a chart") },
+    definitions: {
+      of: () => missing("read the definitions of a chart"),
+      all: missing("read the definitions of charts")
+    },
     environments: { get: () => missing("read an execution environment") },
     promises: { get: () => missing("read a promise") },
     due: () => missing("list due processes"),

@@ -68,13 +68,14 @@ export const exitCodes: ReadonlyArray<readonly [number, string]> = [
   [0, "done"],
   [1, "refused or failed; the sentence on stderr says why (verify: differences were found)"],
   [2, "the command line is not understood"],
-  [3, "no such process or wake, or no such database file"],
+  [3, "no such process, wake or machine, or no such file"],
+  [4, "migrate: some processes stay in their version; the report says which, and why"],
   [130, "interrupted"]
 ]
 
 /** A command that did not succeed. Units: `code` is an exit code above. */
 export class CliFailure extends Data.TaggedError("CliFailure")<{
-  readonly code: 1 | 2 | 3
+  readonly code: 1 | 2 | 3 | 4
   readonly line: string
 }> {
   override get message(): string {
@@ -90,6 +91,9 @@ export const misused = (line: string): CliFailure => new CliFailure({ code: 2, l
 
 /** What was named is not there. */
 export const notFound = (line: string): CliFailure => new CliFailure({ code: 3, line })
+
+/** Some of it could not be done. */
+export const incomplete = (line: string): CliFailure => new CliFailure({ code: 4, line })
 
 /** The failure of a cause: the command's own, the library's typed one in its words, or a defect in one line. */
 export const failureOf = (cause: Cause.Cause<unknown>): CliFailure => {

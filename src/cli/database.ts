@@ -113,3 +113,20 @@ export const allRows = (filter: ListFilter): Effect.Effect<ReadonlyArray<Process
   })
 
 const pageSize = 500
+
+/** The store in context, with progress for each page of rows that is read, so that long work shows how far it is. */
+export const watched = (
+  screen: Screen,
+  doing: string
+): Effect.Effect<typeof ProcessStore.Service, never, ProcessStore> =>
+  Effect.map(ProcessStore, (store) => {
+    let seen = 0
+    return {
+      ...store,
+      list: (query) =>
+        Effect.tap(store.list(query), (rows) => {
+          seen += rows.length
+          return screen.progress(`${doing}: ${seen} processes so far`)
+        })
+    }
+  })

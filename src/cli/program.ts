@@ -13,6 +13,7 @@ import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Backup from "./commands/backup.ts"
@@ -20,6 +21,7 @@ import * as Explain from "./commands/explain.ts"
 import * as Inspect from "./commands/inspect.ts"
 import * as List from "./commands/list.ts"
 import * as MachinesCommand from "./commands/machines.ts"
+import * as Migrate from "./commands/migrate.ts"
 import * as Requests from "./commands/requests.ts"
 import * as Show from "./commands/show.ts"
 import * as State from "./commands/state.ts"
@@ -75,7 +77,8 @@ export const changing = [
   Requests.abandon,
   Requests.resume,
   Wakes.redrive,
-  Sweep.command
+  Sweep.command,
+  Migrate.command
 ] as const
 
 const holdfast = Command.make("holdfast", {}, () =>
@@ -149,10 +152,15 @@ export const laidOut = (text: string, width: number): string => {
 export const questionFirst = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
   const end = words.indexOf("--")
   const options = words.slice(0, end === -1 ? words.length : end)
-  const [command] = options
+  const [command, part] = options
   if (!options.some((word) => word === "--help" || word === "-h")) return words
-  return command === undefined || command.startsWith("-") ? ["--help"] : [command, "--help"]
+  if (command === undefined || command.startsWith("-")) return ["--help"]
+  return part !== undefined && partsOf(command).includes(part) ? [command, part, "--help"] : [command, "--help"]
 }
+
+/** The commands within a command. */
+const partsOf = (command: string): ReadonlyArray<string> =>
+  command === "machines" ? [...HashMap.keys(Command.getSubcommands(MachinesCommand.command))] : []
 
 /** The parser knows no `--`: what follows it is marked, so that a leading dash makes no option of it. */
 const dashesKept = (words: ReadonlyArray<string>): ReadonlyArray<string> => {

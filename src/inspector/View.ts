@@ -88,6 +88,8 @@ export interface ProcessView {
   /** The events its states handle, innermost first. */
   readonly accepts: ReadonlyArray<string>
   readonly signals: ReadonlyArray<SignalView>
+  /** Where its own machine rests, without the macrostep that led there; absent where its body is none. */
+  readonly rest?: RestView
   readonly children: ReadonlyArray<RowView>
   readonly children_complete: boolean
   /** The last entries of its journal, in order of position. */
@@ -129,7 +131,123 @@ export interface MomentView {
   /** The transitions of the chart that its event took. */
   readonly taken: ReadonlyArray<string>
   readonly commands: ReadonlyArray<CommandView>
+  /** Where its own machine rests; absent where its body is none. */
+  readonly rest?: RestView
   readonly snapshot: { readonly value: unknown; readonly context: unknown }
+}
+
+/** One thing that a macrostep did, in the order in which it did it; `text` says it in words. */
+export interface TraceView {
+  readonly did: "leave" | "take" | "enter" | "act" | "arm" | "disarm" | "start" | "stop" | "send"
+  readonly text: string
+}
+
+/** What a macrostep asked for, and what became of it. Units: epoch milliseconds, UTC. */
+export interface EffectView {
+  readonly did: "act" | "arm" | "disarm" | "start" | "stop" | "send" | "emit" | "log"
+  readonly text: string
+  /** What it carries. */
+  readonly detail?: unknown
+  /** The process that it is about, and its state. */
+  readonly process_id?: string
+  readonly state?: StateLabel
+  /** Of a timer: its deadline. */
+  readonly at_ms?: number
+  /** Of an action: whether it has been performed. */
+  readonly performed?: boolean
+  /** Why a message was not taken. */
+  readonly problem?: string
+}
+
+/** A field of a context that a macrostep changed; absent is undefined. */
+export interface ContextChange {
+  readonly field: string
+  readonly before?: unknown
+  readonly after?: unknown
+}
+
+/** The macrostep that led to where a process's own machine rests. */
+export interface TransitionView {
+  readonly sequence: number
+  readonly revision: number
+  readonly version: string
+  readonly event: string
+  readonly from: string
+  readonly to: string
+  /** Whether some state took the event. */
+  readonly handled: boolean
+  /** The path, found again from the definition; `null` where the definition does not lead there. */
+  readonly trace: ReadonlyArray<TraceView> | null
+  readonly changes: ReadonlyArray<ContextChange>
+  readonly effects: ReadonlyArray<EffectView>
+}
+
+/** An event by its type, and in words. */
+export interface NamedEvent {
+  readonly type: string
+  readonly text: string
+}
+
+/** Where a process's own machine rests. Units: epoch milliseconds, UTC. */
+export interface RestView {
+  readonly value: unknown
+  readonly history: Readonly<Record<string, ReadonlyArray<string>>>
+  readonly context: unknown
+  /** The timers that run, each with the state that armed it. */
+  readonly timers: ReadonlyArray<{
+    readonly event: string
+    readonly state?: string
+    readonly text: string
+    readonly at_ms: number
+  }>
+  readonly children: ReadonlyArray<{ readonly id: string; readonly process_id: string; readonly state?: StateLabel }>
+  /** The declared events that it takes, with the JSON Schema of what each carries. */
+  readonly takes: ReadonlyArray<{ readonly type: string; readonly schema: unknown }>
+  /** All events that its states have a transition for: what a copy may be stepped by. */
+  readonly steps: ReadonlyArray<NamedEvent>
+  /** The macrostep that led here; absent before the first one. */
+  readonly transition?: TransitionView
+}
+
+/** Where a step of a copy leads, or why the definition alone does not say. */
+export type TriedView =
+  | { readonly possible: false; readonly why: string }
+  | {
+      readonly possible: true
+      readonly value: unknown
+      readonly history: Readonly<Record<string, ReadonlyArray<string>>>
+      readonly to: string
+      readonly active: ReadonlyArray<string>
+      readonly taken: ReadonlyArray<string>
+      readonly trace: ReadonlyArray<TraceView>
+      readonly steps: ReadonlyArray<NamedEvent>
+    }
+
+/** What one process of a tree had of another, or of outside (`null`). Units: epoch milliseconds, UTC. */
+export interface MessageView {
+  readonly kind: "start" | "message" | "timer" | "end"
+  readonly from: string | null
+  readonly to: string | null
+  readonly text: string
+  readonly at_ms: number
+  /** The event of the log that has it: the receiver's, but for what it refused. */
+  readonly sequence?: number
+  /** Why it was not taken. */
+  readonly problem?: string
+}
+
+/** The messages of a tree of processes, in their order. */
+export interface MessagesView {
+  readonly participants: ReadonlyArray<{
+    readonly process_id: string
+    readonly kind: string
+    readonly state: StateLabel
+  }>
+  readonly messages: ReadonlyArray<MessageView>
+  /** Whether all processes and events of the tree are here. */
+  readonly complete: boolean
+  /** The same as a Mermaid diagram. */
+  readonly mermaid: string
 }
 
 /** A state of a chart. Units: pixels, from the chart's corner. */
@@ -151,6 +269,8 @@ export interface ChartNode {
 export interface ChartNote {
   readonly id: string
   readonly lines: ReadonlyArray<string>
+  /** The event of a delay: the line has room for when its timer is due. */
+  readonly timer?: string
 }
 
 /** A transition of a chart, as a polyline. Units: pixels. */
@@ -182,6 +302,8 @@ export interface MachineLine {
 /** A machine with its picture. */
 export interface MachineView extends MachineLine {
   readonly events: ReadonlyArray<string>
+  /** The events that XState makes, in words. */
+  readonly words: Readonly<Record<string, string>>
   /** For each event an example to start from. */
   readonly samples: Readonly<Record<string, unknown>>
   readonly sample_input: unknown

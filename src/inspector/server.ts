@@ -29,8 +29,10 @@ import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
 import { listPage } from "./views/list.ts"
+import { messagesView } from "./views/messages.ts"
 import type { EventsRequest } from "./views/process.ts"
 import { eventsView, processView, stateAt } from "./views/process.ts"
+import { TryRequest, tried } from "./views/rest.ts"
 
 /** What the routes need. */
 export interface ServerSupport {
@@ -57,6 +59,7 @@ export const appOf = (support: ServerSupport): App => {
 
   const post = (request: Request, path: string) => {
     if (path === "/api/simulate") return Effect.flatMap(bodyOf(request, StepRequest), simulate)
+    if (path === "/api/try") return Effect.flatMap(bodyOf(request, TryRequest), tried(support.store.definitions))
     const action = path.startsWith("/api/actions/") ? actionOf(path.slice("/api/actions/".length)) : undefined
     if (action === undefined) return undefined
     return Effect.flatMap(bodyOf(request, action.schema), action.run)
@@ -171,9 +174,10 @@ const readsOf = ({ store, parts, redact, host }: ServerSupport): Readonly<Record
   "/api/machine": (query) => {
     const id = query.get("id") ?? ""
     return isStored(id)
-      ? Effect.flatMap(storedMachine(store.definitions, id), machineView)
+      ? Effect.flatMap(storedMachine(store.definitions, id), ({ machine }) => machineView(machine))
       : Effect.flatMap(machineOf(id), machineView)
   },
+  "/api/messages": (query) => Effect.flatMap(idOf(query), (id) => messagesView(store, id)),
   "/api/tree": () => partView(parts.tree),
   "/api/sweeps": () => partView(parts.sweeps),
   "/api/wakes": () => partView(parts.wakes),

@@ -45,6 +45,7 @@ export const layer = (
 
 /** A definition that is stored, as `Chart.body` was made. */
 export interface StoredDefinition {
+  readonly id: string
   readonly version: string
   readonly structure: StateDefinition
   /** The JSON Schema of what each event carries that may be sent. */
@@ -62,7 +63,8 @@ export const definitionOf = (
     return found && definitionIn(found.body)
   })
 
-const definitionIn = (body: string): StoredDefinition => JSON.parse(body) as StoredDefinition // written from a chart
+/** The definition that a store keeps as text. */
+export const definitionIn = (body: string): StoredDefinition => JSON.parse(body) as StoredDefinition // written from a chart
 
 const checked = (
   store: typeof ProcessStore.Service,

@@ -7,13 +7,15 @@ import type { ProcessId } from "../model/ids.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import { migrate } from "./decisions/chart.ts"
-import type { Chart } from "./decisions/chartStep.ts"
+import type { Chart, Unknown } from "./decisions/chartStep.ts"
 
 /** How to take over. */
 export interface MigrateOptions {
   /** Writes nothing, and answers what would be. @default false */
   readonly dryRun?: boolean
-  /** Hears of each page that is done. */
+  /** How many processes are read and reported at a time. @default 100 */
+  readonly batch?: number
+  /** Hears of each batch that is done, with all that was done so far. */
   readonly onProgress?: (report: MigrationReport) => void
 }
 
@@ -22,14 +24,14 @@ export interface MigrationReport {
   readonly moved: ReadonlyArray<ProcessId>
   /** Those that stay as they are, and why. An action that is still to be performed is a reason: try again later. */
   readonly kept: ReadonlyArray<{ readonly id: ProcessId; readonly why: string }>
+  /** What of those that moved the new version does not know, and the migration did not end: it goes on. */
+  readonly unknown: ReadonlyArray<{ readonly id: ProcessId } & Unknown>
 }
-
-const pageSize = 100
 
 /** Takes over every running process whose chart is of a version that this one migrates, each in a transaction of its own. */
 export const migrateAll = (
   chart: Chart,
-  { dryRun = false, onProgress = () => {} }: MigrateOptions = {}
+  { dryRun = false, batch = 100, onProgress = () => {} }: MigrateOptions = {}
 ): Effect.Effect<MigrationReport, StoreError, ProcessStore> =>
   Effect.flatMap(ProcessStore, (store) => {
     const one = (id: ProcessId) =>
@@ -38,27 +40,34 @@ export const migrateAll = (
           { lock: [id] },
           migrate(() => chart, id, dryRun)
         ),
-        (progress) => progress?.stuck ?? whyKept(chart, progress?.row)
+        (progress) => {
+          const kept = whyKept(chart, progress?.row)
+          const left = progress?.unknown ?? { timers: [], children: [] }
+          // One that moved may be stuck in its new version: `explain` says why.
+          return { left, why: kept === undefined ? undefined : (progress?.stuck ?? kept) }
+        }
       )
     const page = (report: MigrationReport, after?: ProcessId): Effect.Effect<MigrationReport, StoreError> =>
       Effect.gen(function* () {
         const filter = { identityKind: chart.kind, status: "running" } as const
-        const rows = yield* store.list({ filter, limit: pageSize, ...(after === undefined ? {} : { after }) })
+        const rows = yield* store.list({ filter, limit: batch, ...(after === undefined ? {} : { after }) })
         const moved = [...report.moved]
         const kept = [...report.kept]
+        const unknown = [...report.unknown]
         for (const { base, snapshot } of rows) {
           const { id } = base.registration
           if (!chart.migrates.includes(snapshot.context.chart?.definition.version ?? "")) continue
-          const why = yield* one(id)
+          const { why, left } = yield* one(id)
           if (why === undefined) moved.push(id)
           else kept.push({ id, why })
+          if (why === undefined && left.timers.length + left.children.length > 0) unknown.push({ id, ...left })
         }
-        const done = { moved, kept }
+        const done = { moved, kept, unknown }
         onProgress(done)
         const last = rows.at(-1)
-        return rows.length < pageSize || last === undefined ? done : yield* page(done, last.base.registration.id)
+        return rows.length < batch || last === undefined ? done : yield* page(done, last.base.registration.id)
       })
-    return page({ moved: [], kept: [] })
+    return page({ moved: [], kept: [], unknown: [] })
   })
 
 const whyKept = ({ definition }: Chart, row: ProcessRow | undefined): string | undefined => {

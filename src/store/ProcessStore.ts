@@ -21,7 +21,7 @@ import type { ListFilter } from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessLifecycle } from "../model/ProcessRecord.ts"
 import type { ChildReads } from "./Children.ts"
-import type { Change, Decision, Plan, ProcessRow, StoredPromise, Tombstone, View } from "./Decision.ts"
+import type { Change, Decision, Plan, ProcessRow, PutDefinition, StoredPromise, Tombstone, View } from "./Decision.ts"
 import type { OutboxReads } from "./Outbox.ts"
 
 /** The contract of a store. `src/testing` holds the laws that certify one. */
@@ -310,6 +310,9 @@ export interface DefinitionReads {
     kind: string,
     version: string
   ) => Effect.Effect<ReadonlyArray<{ readonly hash: string; readonly body: string }>, StoreError>
+
+  /** Every definition that is stored, by kind, version and hash. */
+  readonly all: Effect.Effect<ReadonlyArray<Omit<PutDefinition, "_tag">>, StoreError>
 }
 
 /** The reads of stored environments. */

@@ -69,7 +69,7 @@ export const make = (
       while (life.isAlive() && (yield* isDue) && time.ring(untilMs)) yield* turns(turnsOfWork)
     })
 
-    /** When the store has something to do next: a timer, or a row, which waits for the lease that somebody has on it. */
+    /** When the store has something to do next: a timer, or a row, which waits until its lease is over. */
     const nextDueMs = Effect.zipWith(
       Effect.orDie(store.execution.nextTimer),
       Effect.orDie(store.listNonTerminal),

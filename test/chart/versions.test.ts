@@ -3,6 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { assign, setup } from "xstate"
 import { Processes } from "../../src/host/Processes.ts"
+import * as Authority from "../../src/operations/decisions/authority.ts"
+import type { Chart } from "../../src/operations/decisions/chartStep.ts"
+import { migrateAll } from "../../src/operations/migration.ts"
+import * as Registry from "../../src/operations/ProcessRegistry.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
@@ -182,15 +187,48 @@ describe("versions of a machine", () => {
           const processes = yield* Processes
           assert.deepStrictEqual(yield* processes.migrate(Two, { dryRun: true }), {
             moved: ["a", "b"] as never,
-            kept: []
+            kept: [],
+            unknown: []
           })
           assert.deepStrictEqual((yield* stateOf("a"))?.definition.version, "1")
-          assert.deepStrictEqual(yield* processes.migrate(Two), { moved: ["a", "b"] as never, kept: [] })
+          assert.deepStrictEqual(yield* processes.migrate(Two), { moved: ["a", "b"] as never, kept: [], unknown: [] })
           const chart = yield* stateOf("a")
           assert.deepStrictEqual([chart?.definition.version, chart?.value, chart?.timers], ["2", "idle", []])
-          assert.deepStrictEqual(yield* processes.migrate(Two), { moved: [], kept: [] })
+          assert.deepStrictEqual(yield* processes.migrate(Two), { moved: [], kept: [], unknown: [] })
         }).pipe(Effect.provide(hostOn(store, [Two])))
       })
+    )
+  )
+
+  it.live("one that moved has moved, although an event that waited for it throws in the new version", () =>
+    onMemory(
+      Effect.gen(function* () {
+        const broken = setup({
+          types: { context: {} as Counted, events: {} as { readonly type: "go" } },
+          guards: {
+            isThrown: () => {
+              throw new Error("no way")
+            }
+          }
+        }).createMachine({
+          id: "counter",
+          context: { n: 0 },
+          initial: "idle",
+          states: { idle: { on: { go: { guard: "isThrown", target: "done" } } }, done: { type: "final" } }
+        })
+        const Two = fromMachine(broken, {
+          version: "2",
+          input,
+          events,
+          migrate: { "1": () => ({ value: "idle" as const, context: { n: 0 } }) }
+        })
+        yield* started(["old"])
+        const registry = yield* ProcessRegistry
+        yield* registry.signal("old" as never, { name: "go", payload: {}, signalId: "s" }, Authority.external)
+        const { moved, kept } = yield* migrateAll(Two.chart as Chart)
+        assert.deepStrictEqual([moved, kept], [["old"], []])
+        assert.deepStrictEqual((yield* stateOf("old"))?.definition.version, "2")
+      }).pipe(Effect.provide(Registry.layer))
     )
   )
 

@@ -15,6 +15,7 @@ import { registrationOf } from "../../src/testing/fixtures.ts"
 import { fileStore, tokenIn } from "../inspector/fixtures.ts"
 import { contentOf, writeAsVersion3 } from "../store/sqliteFixtures.ts"
 import { programAt } from "../support/programs.ts"
+import { projectRoot } from "../support/projectRoot.ts"
 import type { Ran } from "./running.ts"
 import { follow, holdfast } from "./running.ts"
 
@@ -37,7 +38,8 @@ const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   abandon: ["q"],
   resume: ["q", "--from", "1"],
   redrive: ["1"],
-  sweep: []
+  sweep: [],
+  migrate: ["--engines", join(projectRoot, "test/cli/newEngines.ts")]
 }
 
 const namesOf = (commands: typeof looking | typeof changing): ReadonlyArray<string> =>

@@ -157,7 +157,7 @@ describe("the command line without a database", () => {
       holdfast(["machines", "--json"]),
       holdfast(["machines", "process"])
     ])
-    assert.include(help.out.replace(/\s+/g, " "), "3 no such process or wake, or no such database file")
+    assert.include(help.out.replace(/\s+/g, " "), "3 no such process, wake or machine, or no such file")
     assert.isTrue(help.out.split("\n").every((line) => line.length <= 100))
     assert.match(completions.out, /^function _holdfast_bash_completions\(\) \{/)
     const listed = JSON.parse(machines.out) as {

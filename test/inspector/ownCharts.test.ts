@@ -11,6 +11,8 @@ import { assign, createMachine, setup } from "xstate"
 import type { StateDefinition } from "../../machines/chart/definition.ts"
 import { structureOf } from "../../machines/chart/definition.ts"
 import { Processes } from "../../src/host/Processes.ts"
+import { statesOf } from "../../src/inspector/charts/definition.ts"
+import { diagram } from "../../src/inspector/charts/mermaid.ts"
 import { machineFrom } from "../../src/inspector/charts/stored.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
@@ -39,34 +41,34 @@ interface Config {
   readonly isParallel: boolean
 }
 
-describe("a machine that is made again of its definition", () => {
-  /** Keys with points, backslashes and spaces, and ids of their own. */
-  const config = fc.record({
-    id: fc.constantFrom("m", "orders.approval", "one two"),
-    keys: fc.uniqueArray(fc.constantFrom("a", "b.c", "v1.2", "x y", "back\\slash"), { minLength: 1, maxLength: 4 }),
-    hasIds: fc.boolean(),
-    isParallel: fc.boolean()
+/** Keys with points, backslashes and spaces, and ids of their own. */
+const config = fc.record({
+  id: fc.constantFrom("m", "orders.approval", "one two"),
+  keys: fc.uniqueArray(fc.constantFrom("a", "b.c", "v1.2", "x y", "back\\slash"), { minLength: 1, maxLength: 4 }),
+  hasIds: fc.boolean(),
+  isParallel: fc.boolean()
+})
+const machineOf = ({ id, keys, hasIds, isParallel }: Config): AnyStateMachine => {
+  const [first = "a"] = keys
+  const state = (name: string) => ({
+    ...(hasIds ? { id: `own.${name}` } : {}),
+    tags: ["t"],
+    on: {
+      GO: { ...(hasIds ? { target: `#own\\.${first.replace(/[\\.]/g, "\\$&")}` } : {}), actions: "note" },
+      STAY: {}
+    },
+    after: { 10: { actions: "note" } },
+    initial: "inner",
+    states: { inner: { id: `deep ${name}` }, past: { type: "history", history: "deep" } }
   })
-  const machineOf = ({ id, keys, hasIds, isParallel }: Config): AnyStateMachine => {
-    const [first = "a"] = keys
-    const state = (name: string) => ({
-      ...(hasIds ? { id: `own.${name}` } : {}),
-      tags: ["t"],
-      on: {
-        GO: { ...(hasIds ? { target: `#own\\.${first.replace(/[\\.]/g, "\\$&")}` } : {}), actions: "note" },
-        STAY: {}
-      },
-      after: { 10: { actions: "note" } },
-      initial: "inner",
-      states: { inner: { id: `deep ${name}` }, past: { type: "history", history: "deep" } }
-    })
-    return createMachine({
-      id,
-      ...(isParallel ? { type: "parallel" } : { initial: first }),
-      states: Object.fromEntries(keys.map((name) => [name, state(name)]))
-    } as never) // the keys are of any kind
-  }
+  return createMachine({
+    id,
+    ...(isParallel ? { type: "parallel" } : { initial: first }),
+    states: Object.fromEntries(keys.map((name) => [name, state(name)]))
+  } as never) // the keys are of any kind
+}
 
+describe("a machine that is made again of its definition", () => {
   it("has the same states, transitions and names, whatever is in its keys and ids", () => {
     fc.assert(
       fc.property(config, (given) => {
@@ -101,6 +103,29 @@ const Secretive = fromMachine(secretive, {
   input: Schema.Undefined as Schema.Schema<undefined, unknown>,
   events: { say: Schema.Struct({ word: Schema.String }) },
   actions: { tell: () => Effect.never }
+})
+
+describe("a machine drawn as a Mermaid diagram", () => {
+  it("names every state by a word of its own, and lights the innermost active ones, whatever is in keys and ids", () => {
+    fc.assert(
+      fc.property(config, (given) => {
+        const machine = machineOf(given)
+        const active = statesOf(machine.root).map(({ id }) => id)
+        const lines = diagram(machine, active).map((line) => line.trim().replace(/#\d+;/g, ""))
+        const names = lines.slice(1).flatMap((line) => {
+          if (/^(\}|--|class.*)$/.test(line)) return []
+          const [, from, to] = /^(.*) --> (\S+)(?: : [^:;#"]*)?$/.exec(line) ?? []
+          const [, declared] = /^(?:state (?:"[^"]*" as )?)?(\S+)/.exec(line) ?? []
+          return from === undefined ? [declared ?? ""] : [from, to ?? ""]
+        })
+        for (const name of names) assert.match(name, /^([A-Za-z]\w*|\[\*\])$/)
+        const inner = statesOf(machine.root).filter(({ states }) => Object.keys(states).length === 0)
+        const lit = lines.filter((line) => line.startsWith("class ")).map((line) => line.split(" ")[1])
+        assert.strictEqual(new Set(lit).size, inner.length)
+        for (const name of lit) assert.include(names, name)
+      })
+    )
+  })
 })
 
 describe("the inspector of a process whose body is a machine", () => {

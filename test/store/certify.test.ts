@@ -253,6 +253,13 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
     "a list by identityLabel shows exactly the processes it names"
   ],
   ["a store that ignores holders", ignoring("ownerId"), "a list by ownerId shows exactly the processes it names"],
+  [
+    "a store that lists the definitions of charts as they come",
+    brokenIn(({ definitions }) => ({
+      definitions: { ...definitions, all: Effect.map(definitions.all, (all) => all.toReversed()) }
+    })),
+    "every definition of a chart is listed once, by kind, version and hash"
+  ],
   ["a store that ignores definitions", ignoring("definition"), "combined filters show what the plain predicate admits"],
   [
     "a store whose pages begin at the id they are given",

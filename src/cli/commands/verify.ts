@@ -7,10 +7,9 @@ import * as Effect from "effect/Effect"
 import type { Difference } from "../../operations/verify.ts"
 import { verify } from "../../operations/verify.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { look } from "../database.ts"
+import { look, watched } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
-import type { Screen } from "../Screen.ts"
 import { refused, TheScreen } from "../Screen.ts"
 import { compact, harmless, table } from "../table.ts"
 
@@ -27,7 +26,7 @@ export const command = Command.make("verify", options, ({ ids, db, json }) =>
     Effect.gen(function* () {
       const screen = yield* TheScreen
       const report = yield* verify(ids.length === 0 ? {} : { ids }).pipe(
-        Effect.provideServiceEffect(ProcessStore, watched(screen))
+        Effect.provideServiceEffect(ProcessStore, watched(screen, "verifying"))
       )
       yield* screen.progress("")
       const { checked, differences } = report
@@ -53,20 +52,6 @@ export const command = Command.make("verify", options, ({ ids, db, json }) =>
     })
   )
 ).pipe(Command.withDescription("Fold every log anew and compare it with what is stored. Exit code 1 if they differ."))
-
-/** The store in context, with progress for each page of rows that is read, so that a long verification shows progress. */
-const watched = (screen: Screen): Effect.Effect<typeof ProcessStore.Service, never, ProcessStore> =>
-  Effect.map(ProcessStore, (store) => {
-    let seen = 0
-    return {
-      ...store,
-      list: (query) =>
-        Effect.tap(store.list(query), (rows) => {
-          seen += rows.length
-          return screen.progress(`verifying: ${seen} processes so far`)
-        })
-    }
-  })
 
 const wireOf = ({ processId, field, stored, folded }: Difference): unknown => ({
   process_id: processId,

@@ -6,6 +6,7 @@
 import type { AnyStateMachine } from "xstate"
 import { StateMachine } from "xstate"
 import * as Library from "../../../machines/index.ts"
+import { spanOf } from "../page/text.ts"
 import type { CommandView } from "../View.ts"
 
 /** Every machine that `machines/` exports, by its id. */
@@ -48,11 +49,49 @@ export const initialOf = (node: StateNode): string | undefined =>
 /** The event of a transition with its guard, as a reader names it: `event [guard]`. */
 export const triggerOf = ({
   eventType,
-  guard
+  guard,
+  source
 }: StateTransition): { readonly event: string; readonly guard: string } => ({
-  event: eventType === "" ? "always" : eventType.startsWith("xstate.done.state.") ? "done" : eventType,
+  event: wordsOf(source.machine, eventType),
   guard: guard === undefined ? "" : ` [${nameOf(guard) ?? "condition"}]`
 })
+
+/** An event as a reader names it: those that XState makes are said in words, with the names that the machine gives. */
+export const wordsOf = (machine: AnyStateMachine, eventType: string): string => {
+  if (eventType === "") return "always"
+  const [, kind = "", rest = ""] =
+    /^xstate\.(init$|after\.|done\.state\.|done\.actor\.|error\.actor\.|snapshot\.)(.*)$/s.exec(eventType) ?? [""]
+  switch (kind) {
+    case "init":
+      return "begin"
+    case "done.state.":
+      return "done"
+    case "after.":
+      return `after ${delayIn(machine, rest)}`
+    case "done.actor.":
+      return `${actorIn(machine, rest)} done`
+    case "error.actor.":
+      return `${actorIn(machine, rest)} failed`
+    case "snapshot.":
+      return `${actorIn(machine, rest)} changed`
+    default:
+      return eventType
+  }
+}
+
+/** The delay that is before the id of a state. */
+const delayIn = ({ root }: AnyStateMachine, rest: string): string => {
+  const ends = statesOf(root).flatMap(({ id }) => (rest.endsWith(`.${id}`) ? [id.length + 1] : []))
+  const delay = rest.slice(0, rest.length - Math.max(0, ...ends))
+  return /^\d+$/.test(delay) ? spanOf(Number(delay)) : delay
+}
+
+/** XState makes an id of the place of an invocation: its source says more. */
+const actorIn = ({ root }: AnyStateMachine, actorId: string): string => {
+  const invoked = statesOf(root).flatMap(({ invoke }) => invoke)
+  const found = /^\d+\./.test(actorId) ? invoked.find(({ id }) => id === actorId) : undefined
+  return typeof found?.src === "string" ? found.src : actorId
+}
 
 /** Names a transition: its state, its event, and its place among those of the same event. */
 export const transitionId = (node: StateNode, transition: StateTransition): string => {

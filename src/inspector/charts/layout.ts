@@ -11,7 +11,7 @@ import type { ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api.js"
 import type { AnyStateMachine } from "xstate"
 import type { ChartEdge, ChartNode, ChartNote, ChartView } from "../View.ts"
 import type { StateNode, StateTransition } from "./definition.ts"
-import { commandsOf, nameOf, statesOf, transitionId, transitionsOf } from "./definition.ts"
+import { commandsOf, nameOf, statesOf, transitionId, transitionsOf, wordsOf } from "./definition.ts"
 
 /** How wide a character of a chart's text is, and how high a line. Units: pixels. The page's style sheet agrees. */
 const text = { titleWidth: 7.8, width: 6.3, lineHeight: 13 }
@@ -145,8 +145,9 @@ const linesOf = (transition: StateTransition): ReadonlyArray<string> => [
   ...commandsOf(transition).map((command) => `/ ${command}`)
 ]
 
-const notesOf = (node: StateNode): ReadonlyArray<ChartNote> =>
-  transitionsOf(node)
+const notesOf = (node: StateNode): ReadonlyArray<ChartNote> => [
+  ...ownNotes(node),
+  ...transitionsOf(node)
     .filter(({ target }) => target === undefined || target.length === 0)
     .map((transition) => {
       const [event = "", ...extra] = linesOf(transition)
@@ -154,13 +155,24 @@ const notesOf = (node: StateNode): ReadonlyArray<ChartNote> =>
       const commands = extra.filter((line) => !line.startsWith("["))
       return { id: transitionId(node, transition), lines: [[event, ...guards].join(" "), ...commands] }
     })
+]
+
+/** What a state does whatever event led there: the actions of its entry and exit, and the actors that live as long as it does. */
+const ownNotes = (node: StateNode): ReadonlyArray<ChartNote> => [
+  ...[
+    ...commandsOf({ actions: node.entry }).map((name) => `entry / ${name}`),
+    ...node.invoke.map(({ src }) => `invoke ${typeof src === "string" ? src : "an actor"}`),
+    ...commandsOf({ actions: node.exit }).map((name) => `exit / ${name}`)
+  ].map((line, index) => ({ id: `${node.id} own ${index}`, lines: [line] })),
+  ...[...node.transitions.keys()]
+    .filter((event) => event.startsWith("xstate.after."))
+    .map((event) => ({ id: `${node.id} ${event} due`, lines: ["due 59 min ago"], timer: event }))
+]
 
 /** An event's name as the chart shows it; what all of a machine's events begin with says nothing in its own picture. */
 const eventOf = ({ eventType, source }: StateTransition): string => {
-  if (eventType === "") return "always"
-  if (eventType.startsWith("xstate.done.state.")) return "done"
   const common = `${source.machine.id}.`
-  return eventType.startsWith(common) ? eventType.slice(common.length) : eventType
+  return eventType.startsWith(common) ? eventType.slice(common.length) : wordsOf(source.machine, eventType)
 }
 
 const initialId = (node: StateNode): string => `${node.id} initial`

@@ -1,10 +1,11 @@
 /**
- * Draws a statechart in Mermaid, as text.
+ * Draws statecharts and messages in Mermaid, as text.
  *
  * Mermaid joins only states of the same level. So a transition from a state into itself is drawn from each of its parts, and
  * one that crosses a border is drawn between the two states of a level that contain its ends, naming the real one.
  */
 import type { AnyStateMachine } from "xstate"
+import type { MessagesView } from "../View.ts"
 import type { StateNode, StateTransition } from "./definition.ts"
 import { initialOf, statesOf, transitionsOf, triggerOf } from "./definition.ts"
 
@@ -16,24 +17,68 @@ interface Arrow {
   readonly label: string
 }
 
-/** The lines of a `stateDiagram-v2`. Events that leave a state as it is are not drawn. */
-export const diagram = ({ root }: AnyStateMachine): ReadonlyArray<string> => {
+/**
+ * The lines of a `stateDiagram-v2`, with the active states highlighted. Events that leave a state as it is are not drawn.
+ *
+ * Mermaid colours no state that has others in it: of the active ones the innermost are.
+ */
+export const diagram = ({ root }: AnyStateMachine, active: ReadonlyArray<string> = []): ReadonlyArray<string> => {
   const names = namesIn(root)
   const arrows = statesOf(root).flatMap((state) => transitionsOf(state).flatMap((each) => arrowsOf(state, each)))
   const draw = root.type === "parallel" ? composite : within
-  return ["stateDiagram-v2", ...draw(root, names, arrows, "  ")]
+  const lit = statesOf(root).filter((state) => active.includes(state.id) && partsOf(state).length === 0)
+  return [
+    "stateDiagram-v2",
+    ...draw(root, names, arrows, "  "),
+    ...(lit.length === 0 ? [] : [`  classDef active ${colours}`]),
+    ...lit.map(({ path }) => `  class ${names(path)} active`)
+  ]
 }
 
-/** Short names where they are unique, with the names of the parents where they are not. */
+/** The lines of a `sequenceDiagram` of what the processes of a tree said to each other. */
+export const sequenceDiagram = ({
+  participants,
+  messages
+}: Pick<MessagesView, "participants" | "messages">): ReadonlyArray<string> => {
+  const names = new Map(participants.map(({ process_id: id }, index) => [id, `p${index}`]))
+  const nameOf = (id: string | null): string => (id === null ? "outside" : (names.get(id) ?? "outside"))
+  const isAsked = messages.some(({ from, to }) => from === null || to === null)
+  const arrows = { start: "->>", message: "->>", timer: "->>", end: "-->>" } as const
+  return [
+    "sequenceDiagram",
+    ...(isAsked ? ["  actor outside"] : []),
+    ...participants.map(({ process_id: id }) => `  participant ${nameOf(id)} as ${quoted(id)}`),
+    ...messages.map(({ kind, from, to, text, problem }) => {
+      const arrow = problem === undefined ? arrows[kind] : "-x"
+      return `  ${nameOf(from)}${arrow}${nameOf(to)}: ${quoted(problem === undefined ? text : `${text} (${problem})`)}`
+    })
+  ]
+}
+
+const colours = "fill:#e2ebfd,stroke:#1f52c4,stroke-width:2px,color:#1f52c4"
+
+/**
+ * Short names where they are unique, with the names of the parents where they are not. A key that is no word for Mermaid gets
+ * a number instead; its text is in the label.
+ */
 const namesIn = (root: StateNode): ((path: Path) => string) => {
   const paths = statesOf(root).map(({ path }) => path)
   return (path) => {
     if (path.length === 0) return "machine"
     const depths = path.map((_, index) => index + 1)
     const unique = depths.find((depth) => paths.filter((other) => ends(other, path.slice(-depth))).length === 1)
-    return path.slice(-(unique ?? path.length)).join("_")
+    const name = path.slice(-(unique ?? path.length)).join("_")
+    return /^[A-Za-z]\w*$/.test(name) && !reserved.has(name)
+      ? name
+      : `state_${paths.findIndex((other) => same(other, path))}`
   }
 }
+
+/** Words that mean something else to Mermaid. */
+const reserved = new Set(["state", "note", "class", "classDef", "style", "direction", "default", "end", "as"])
+
+/** Signs that mean something to Mermaid, as it writes them itself. */
+const quoted = (text: string): string => text.replace(/["#;:\n\r]/g, (sign) => `#${sign.charCodeAt(0)};`)
 
 const within = (
   state: StateNode,
@@ -48,7 +93,7 @@ const within = (
   return [
     ...(initial === undefined ? [] : [`${indent}[*] --> ${names([...state.path, initial])}`]),
     ...children,
-    ...own.map(({ from, to, label }) => `${indent}${names(from)} --> ${names(to)} : ${label}`),
+    ...own.map(({ from, to, label }) => `${indent}${names(from)} --> ${names(to)} : ${quoted(label)}`),
     ...parts.filter(({ type }) => type === "final").map(({ path }) => `${indent}${names(path)} --> [*]`)
   ]
 }
@@ -61,7 +106,7 @@ const composite = (
 ): ReadonlyArray<string> => {
   const name = names(state.path)
   const key = state.path.at(-1) ?? name
-  const declared = name === key ? name : `"${key}" as ${name}`
+  const declared = name === key ? name : `"${quoted(key)}" as ${name}`
   const parts = partsOf(state)
   if (parts.length === 0) {
     if (name !== key) return [`${indent}state ${declared}`]

@@ -26,8 +26,14 @@ const prefix = "chart "
 /** The kind, version and hash that an id names. */
 const Named = Schema.parseJson(Schema.Tuple(Schema.String, Schema.String, Schema.String))
 
+/** A machine that was made of its definition. */
+export interface StoredMachine {
+  readonly machine: AnyStateMachine
+  readonly definition: StoredDefinition
+}
+
 /** Machines that were made, by store and id: as many as it has definitions that were looked at. */
-const made = new WeakMap<Definitions, Map<string, AnyStateMachine>>()
+const made = new WeakMap<Definitions, Map<string, StoredMachine>>()
 
 /** Whether an id names a stored definition. */
 export const isStored = (id: string): boolean => id.startsWith(prefix)
@@ -37,10 +43,10 @@ export const machineOf = (
   definitions: Definitions,
   registration: Registration,
   { definition: { version, hash } }: ChartState
-): Effect.Effect<{ readonly id: string; readonly machine: AnyStateMachine } | undefined, StoreError> => {
+): Effect.Effect<({ readonly id: string } & StoredMachine) | undefined, StoreError> => {
   const id = `${prefix}${JSON.stringify([engineOf(registration).kind, version, hash])}`
   return storedMachine(definitions, id).pipe(
-    Effect.map((machine) => ({ id, machine })),
+    Effect.map((found) => ({ id, ...found })),
     Effect.catchTag("InputInvalid", () => Effect.succeed(undefined))
   )
 }
@@ -49,47 +55,73 @@ export const machineOf = (
 export const storedMachine = (
   definitions: Definitions,
   id: string
-): Effect.Effect<AnyStateMachine, InputInvalid | StoreError> =>
+): Effect.Effect<StoredMachine, InputInvalid | StoreError> =>
   Effect.gen(function* () {
     const unknown = new InputInvalid({ field: "machine", problem: `names no machine: ${JSON.stringify(id)}` })
     const named = Schema.decodeOption(Named)(id.slice(prefix.length))
     if (Option.isNone(named)) return yield* unknown
     const [kind, version, hash] = named.value
     const key = JSON.stringify(named.value)
-    const machines = made.get(definitions) ?? new Map<string, AnyStateMachine>()
+    const machines = made.get(definitions) ?? new Map<string, StoredMachine>()
     made.set(definitions, machines)
     const known = machines.get(key)
     if (known !== undefined) return known
     const definition = yield* definitionOf(definitions, kind, { version, hash })
     if (definition === undefined) return yield* unknown
-    const machine = yield* Effect.try({
-      try: () => machineFrom(definition),
+    const stored = yield* Effect.try({
+      try: () => ({ machine: machineFrom(definition), definition }),
       catch: (thrown) => new InputInvalid({ field: "machine", problem: `cannot be drawn: ${messageOf(thrown)}` })
     })
-    machines.set(key, machine)
-    return machine
+    machines.set(key, stored)
+    return stored
   })
 
-/** Makes a machine of its definition. Throws where XState does not take it. */
-export const machineFrom = ({ version, structure }: Pick<StoredDefinition, "version" | "structure">): AnyStateMachine =>
-  createMachine({ ...stateFrom(structure), version } as never) as AnyStateMachine // a definition of any machine
+/** What a state or a transition has besides the actions of its definition: see `trace.ts`. */
+export interface Marks {
+  readonly entry: (state: StateDefinition) => ReadonlyArray<object>
+  readonly exit: (state: StateDefinition) => ReadonlyArray<object>
+  /** `index`: its place among those of the same event, in the same state. */
+  readonly transition: (
+    state: StateDefinition,
+    transition: TransitionDefinition,
+    index: number
+  ) => ReadonlyArray<object>
+}
 
-const stateFrom = ({
-  id,
-  type,
-  initial,
-  history,
-  tags,
-  description,
-  entry,
-  exit,
-  invoke,
-  transitions = [],
-  states = {}
-}: StateDefinition): object => {
+const unmarked: Marks = { entry: () => [], exit: () => [], transition: () => [] }
+
+/** Makes a machine of its definition. Throws where XState does not take it. */
+export const machineFrom = (
+  { version, structure }: Pick<StoredDefinition, "version" | "structure">,
+  marks: Marks = unmarked
+): AnyStateMachine => createMachine({ ...stateFrom(structure, marks), version } as never) as AnyStateMachine // a definition of any machine
+
+const stateFrom = (definition: StateDefinition, marks: Marks): object => {
+  const { id, type, initial, history, tags, description, entry, exit, invoke } = definition
+  const { transitions = [], states = {} } = definition
   const first = Object.entries(states).find(([, state]) => state.id === initial)
-  const always = transitions.filter(({ event }) => event === "")
-  const events = [...new Set(transitions.map(({ event }) => event))].filter((event) => event !== "")
+  const events = new Set(transitions.map(({ event }) => event))
+  /** What an event does, under the name that a config has for it. */
+  const when = (name: string, event: string): object =>
+    events.delete(event)
+      ? {
+          [name]: transitions
+            .filter((transition) => transition.event === event)
+            .map((transition, index) => transitionFrom(transition, marks.transition(definition, transition, index)))
+        }
+      : {}
+  const always = when("always", "")
+  const onDone = when("onDone", `xstate.done.state.${id}`)
+  const invoked = (invoke ?? []).map(({ id: actor, src }) => ({
+    id: actor,
+    src,
+    ...when("onDone", `xstate.done.actor.${actor}`),
+    ...when("onError", `xstate.error.actor.${actor}`),
+    ...when("onSnapshot", `xstate.snapshot.${actor}`)
+  }))
+  const after = [...events]
+    .filter((event) => event.startsWith(delayed) && event.endsWith(`.${id}`))
+    .map((event) => when(event.slice(delayed.length, -id.length - 1), event))
   return {
     id,
     ...(type === "atomic" || type === "compound" ? {} : { type }),
@@ -97,26 +129,31 @@ const stateFrom = ({
     ...(history === undefined ? {} : { history }),
     ...(tags === undefined ? {} : { tags }),
     ...(description === undefined ? {} : { description }),
-    entry: (entry ?? []).filter(isOwn),
-    exit: (exit ?? []).filter(isOwn),
-    ...(invoke === undefined ? {} : { invoke: invoke.map(({ id: actor, src }) => ({ id: actor, src })) }),
-    on: Object.fromEntries(
-      events.map((event) => [event, transitions.filter((other) => other.event === event).map(transitionFrom)])
-    ),
-    ...(always.length === 0 ? {} : { always: always.map(transitionFrom) }),
-    states: Object.fromEntries(Object.entries(states).map(([key, state]) => [key, stateFrom(state)]))
+    entry: [...marks.entry(definition), ...(entry ?? []).filter(isOwn)],
+    exit: [...(exit ?? []).filter(isOwn), ...marks.exit(definition)],
+    ...(invoked.length === 0 ? {} : { invoke: invoked }),
+    on: Object.assign({}, ...[...events].map((event) => when(event, event))),
+    ...always,
+    ...onDone,
+    ...(after.length === 0 ? {} : { after: Object.assign({}, ...after) }),
+    states: Object.fromEntries(Object.entries(states).map(([key, state]) => [key, stateFrom(state, marks)]))
   }
 }
+
+const delayed = "xstate.after."
 
 /** Points in an id are no path. */
 const reference = (id: string): string => `#${id.replace(special, "\\$&")}`
 
 const special = /[\\.]/g
 
-const transitionFrom = ({ targets, guard, actions = [], reenter }: TransitionDefinition): object => ({
+const transitionFrom = (
+  { targets, guard, actions = [], reenter }: TransitionDefinition,
+  marks: ReadonlyArray<object>
+): object => ({
   ...(targets === undefined ? {} : { target: targets.map(reference) }),
   ...(guard === undefined ? {} : { guard }),
-  actions: actions.filter(isOwn),
+  actions: [...marks, ...actions.filter(isOwn)],
   ...(reenter ? { reenter } : {})
 })
 

@@ -10,10 +10,11 @@ import { fieldFor } from "./json.ts"
 /** Whether the host takes actions at all. */
 export const takesActions = (host: HostView | undefined): boolean => host?.actions === true
 
-/** Sends a signal that the process declares, with a form made from its schema. */
-export const openSignal = (view: ProcessView, done: () => void): void => {
+/** Sends a signal that the process declares, with a form made from its schema; `wanted` is chosen first. */
+export const openSignal = (view: ProcessView, done: () => void, wanted?: string): void => {
   const signals = view.signals.toSorted((a, b) => Number(b.expected) - Number(a.expected))
-  const [first] = signals
+  const first = signals.find(({ name }) => name === wanted) ?? signals[0]
+  const isMachine = view.machine !== "process"
   if (first === undefined) return
   // Made once for each dialog: sending twice is then a replay, and not two signals.
   const signalId = crypto.randomUUID()
@@ -23,17 +24,22 @@ export const openSignal = (view: ProcessView, done: () => void): void => {
   const choice = h(
     "select",
     { id: "signal-name" },
-    ...signals.map(({ name, expected }) => h("option", { value: name }, expected ? `${name} (waited for)` : name))
+    ...signals.map(({ name, expected }) =>
+      h("option", { value: name }, expected ? `${name} (${isMachine ? "taken here" : "waited for"})` : name)
+    )
   )
+  choice.value = first.name
   choice.addEventListener("change", () => {
     signal = signals.find(({ name }) => name === choice.value) ?? first
     field = fieldFor(signal.schema, "payload")
     fill(holder, field.element)
   })
   ask(done, {
-    title: "Send a signal",
-    text: `An event is appended to ${view.row.process_id}. It ends the oldest wait for this signal, or is kept for the next one.`,
-    confirm: "Send signal",
+    title: isMachine ? "Send an event" : "Send a signal",
+    text: isMachine
+      ? `An event is appended to ${view.row.process_id}. Its machine takes it, in this host or in the next one that has it.`
+      : `An event is appended to ${view.row.process_id}. It ends the oldest wait for this signal, or is kept for the next one.`,
+    confirm: isMachine ? "Send event" : "Send signal",
     fields: [labelled("signal", choice), holder],
     act: async () => {
       const filled = field.value()

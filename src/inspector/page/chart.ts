@@ -1,14 +1,21 @@
 /**
  * A statechart as a drawing: drawn once for each machine; after that only its highlights change.
  */
-import type { ChartEdge, ChartNode, ChartView } from "../View.ts"
+import type { ChartView } from "../View.ts"
 import { button, h, svg } from "./dom.ts"
+import type { Shape } from "./picture.ts"
+import { pictureOf } from "./picture.ts"
+import { ageOf } from "./text.ts"
 
 /** A drawn chart. */
 export interface Drawing {
   readonly element: HTMLElement
-  /** Highlights the active states and the transitions that were just taken. */
-  readonly light: (active: ReadonlyArray<string>, taken: ReadonlyArray<string>) => void
+  /** Highlights the active states and the transitions that were just taken, and shows when the timers of states are due. */
+  readonly light: (
+    active: ReadonlyArray<string>,
+    taken: ReadonlyArray<string>,
+    timers?: ReadonlyArray<{ readonly event: string; readonly at_ms: number }>
+  ) => void
 }
 
 /** The smallest scale at which states are readable: a chart that does not fit at it is scrolled. */
@@ -16,28 +23,16 @@ const smallest = 0.55
 
 /** Draws a chart. */
 export const draw = (name: string, chart: ChartView): Drawing => {
-  const states = chart.nodes.toSorted((a, b) => a.depth - b.depth)
-  const picture = svg(
-    "svg",
-    {
-      class: "chart",
-      viewBox: `0 0 ${chart.width} ${chart.height}`,
-      width: chart.width,
-      height: chart.height,
-      role: "img",
-      "aria-label": `Statechart of ${name}`
-    },
-    svg("defs", {}, arrow("arrow"), arrow("arrow-taken")),
-    ...states.map(stateOf),
-    ...chart.edges.map(edgeOf)
-  )
+  const picture = elementOf(pictureOf(name, chart))
   picture.style.minWidth = `${chart.width * smallest}px`
   picture.style.minHeight = `${chart.height * smallest}px`
   picture.style.maxWidth = `${chart.width * 1.25}px`
   const frame = h("div", { class: "chart-frame fit", tabindex: 0, role: "group", "aria-label": "Statechart" }, picture)
   const toggle = () => fit.setAttribute("aria-pressed", String(frame.classList.toggle("fit")))
   const fit: HTMLButtonElement = button("quiet small", "Fit", toggle, { "aria-pressed": "true" })
-  const always = (states[0]?.notes ?? []).map(({ id, lines }) => h("span", { "data-transition": id }, lines.join(" ")))
+  const always = (chart.nodes.find(({ depth }) => depth === 0)?.notes ?? []).map(({ id, lines }) =>
+    h("span", { "data-transition": id }, lines.join(" "))
+  )
   const element = h(
     "div",
     "chart-box",
@@ -48,7 +43,11 @@ export const draw = (name: string, chart: ChartView): Drawing => {
   let centred: string | undefined
   return {
     element,
-    light: (active, taken) => {
+    light: (active, taken, timers = []) => {
+      for (const text of picture.querySelectorAll("[data-timer]")) {
+        const timer = timers.find(({ event }) => event === text.getAttribute("data-timer"))
+        text.textContent = timer === undefined ? "" : `due ${ageOf(timer.at_ms)}`
+      }
       mark(element, "data-id", active, "active")
       mark(element, "data-transition", taken, "taken")
       const leaves = active.filter((id) => !active.some((other) => other.startsWith(`${id}.`)))
@@ -77,45 +76,5 @@ const mark = (root: Element, key: string, wanted: ReadonlyArray<string>, name: s
   }
 }
 
-const stateOf = (node: ChartNode): SVGElement => {
-  const { x, y, width, height } = node
-  if (node.kind === "initial") {
-    return svg("circle", { class: "initial", cx: x + width / 2, cy: y + height / 2, r: width / 2 })
-  }
-  if (node.depth === 0) return svg("g", { class: "node machine", "data-id": node.id })
-  return svg(
-    "g",
-    { class: `node ${node.kind} depth-${Math.min(node.depth, 4)}`, "data-id": node.id },
-    svg("title", {}, node.description === undefined ? node.id : `${node.id}\n${node.description}`),
-    svg("rect", { x, y, width, height, rx: 7 }),
-    node.kind === "final" &&
-      svg("rect", { class: "inner", x: x + 3, y: y + 3, width: width - 6, height: height - 6, rx: 5 }),
-    svg("text", { class: "title", x: x + 10, y: y + 20 }, node.label),
-    node.kind === "parallel" &&
-      svg("text", { class: "kind", x: x + width - 10, y: y + 20, "text-anchor": "end" }, "parallel"),
-    ...node.notes
-      .flatMap(({ id, lines }) => lines.map((line) => [id, line] as const))
-      .map(([id, line], index) =>
-        svg("text", { class: "note", "data-transition": id, x: x + 10, y: y + 35 + index * 13 }, line)
-      )
-  )
-}
-
-const edgeOf = (edge: ChartEdge): SVGElement => {
-  const [first, ...rest] = edge.points
-  const line = first === undefined ? "" : `M${first.join(",")}${rest.map((point) => `L${point.join(",")}`).join("")}`
-  const { id, label, lines } = edge
-  const textOf = ({ x, y, width }: NonNullable<ChartEdge["label"]>, text: string, index: number) => {
-    const place = { x: x + width / 2, y: y + 10 + index * 13, "text-anchor": "middle" }
-    return svg("text", { class: index === 0 ? "event" : "extra", ...place }, text)
-  }
-  const texts = label === undefined ? [] : lines.map((text, index) => textOf(label, text, index))
-  return svg("g", { class: "edge", "data-transition": id }, svg("path", { d: line }), ...texts)
-}
-
-const arrow = (id: string): SVGElement =>
-  svg(
-    "marker",
-    { id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" },
-    svg("path", { d: "M0,0.8L7.4,4L0,7.2z" })
-  )
+const elementOf = ({ tag, attributes, children }: Shape): SVGElement =>
+  svg(tag, attributes, ...children.map((child) => (typeof child === "string" ? child : elementOf(child))))

@@ -30,11 +30,13 @@ export const commandList = (commands: ReadonlyArray<CommandView>, open: number):
     ...commands.map(({ type, params }) => h("li", {}, h("code", {}, type), " ", jsonTree(params, open)))
   )
 
-/** Makes the fields for a schema. */
-export const fieldFor = (schema: unknown, name: string, isRequired = true): Field => {
-  const shape = (typeof schema === "object" && schema !== null ? schema : {}) as JsonSchema // its keys are looked at one by one
+/** Makes the fields for a schema. `root` has what its references name. */
+export const fieldFor = (given: unknown, name: string, isRequired = true, root: unknown = given): Field => {
+  const shape = shapeOf(given, root)
+  if (shape["$id"] === "/schemas/%7B%7D") return { element: h("p", "muted", `${name}: nothing`), value: () => nothing }
   const { properties, enum: choices, type } = shape
-  if (typeof properties === "object" && properties !== null) return objectField(shape, properties as JsonSchema, name) // as above
+  if (typeof properties === "object" && properties !== null)
+    return objectField(shape, properties as JsonSchema, name, root) // as above
   if (Array.isArray(choices)) return choiceField(choices, name, shape, isRequired)
   if (type === "string") return textField(name, shape, isRequired)
   if (type === "number" || type === "integer") return numberField(name, shape, isRequired)
@@ -73,11 +75,27 @@ const entryOf = (name: string, value: unknown, open: number): HTMLElement => {
   return h("li", {}, h("details", { open: open > 0 }, summary, treeOf(value, open)))
 }
 
-const objectField = (schema: JsonSchema, properties: JsonSchema, name: string): Field => {
+/** A schema, or what it refers to within its root. */
+const shapeOf = (given: unknown, root: unknown): JsonSchema => {
+  const shape = (typeof given === "object" && given !== null ? given : {}) as JsonSchema // its keys are looked at one by one
+  const { $ref: reference } = shape
+  if (typeof reference !== "string" || !reference.startsWith("#/")) return shape
+  const parts = reference
+    .slice(2)
+    .split("/")
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
+  const found = parts.reduce<unknown>((at, part) => Object(at)[part], root)
+  return typeof found === "object" && found !== null ? (found as JsonSchema) : {} // as above
+}
+
+/** What an event without fields carries. */
+const nothing: Filled = { ok: true, value: {} }
+
+const objectField = (schema: JsonSchema, properties: JsonSchema, name: string, root: unknown): Field => {
   const required = new Set(Array.isArray(schema.required) ? schema.required : [])
   const inner = Object.entries(properties).map(([key, property]) => ({
     key,
-    field: fieldFor(property, key, required.has(key))
+    field: fieldFor(property, key, required.has(key), root)
   }))
   return {
     element: h("fieldset", {}, h("legend", {}, name), ...inner.map(({ field }) => field.element)),

@@ -6,9 +6,13 @@ import { openAbandon, openCancel, openSignal, takesActions } from "./actions.ts"
 import type { Drawing } from "./chart.ts"
 import { draw } from "./chart.ts"
 import { get, Refused, sentenceOf } from "./connection.ts"
+import { makeCopy } from "./copy.ts"
 import { button, fill, h, notice, pill, say } from "./dom.ts"
 import { factPanels } from "./facts.ts"
-import { setClock } from "./text.ts"
+import { openMessages } from "./messages.ts"
+import { makeRevisions, restPanels } from "./rest.ts"
+import { setClock, valueText } from "./text.ts"
+import type { TextOf } from "./timeline.ts"
 import { makeTimeline } from "./timeline.ts"
 
 /** How many events are loaded at once. */
@@ -51,6 +55,7 @@ export const makeProcess = (
   let moment: MomentView | undefined
   let drawing: Drawing | undefined
   let machine: string | undefined
+  let textOf = eventTexts({})
   let isReading = false
   let isAskedAgain = false
   let kept = keptEvents
@@ -64,30 +69,31 @@ export const makeProcess = (
   const past = h("p", { class: "past", role: "status", hidden: true })
   const chart = h("div", "panel chart-panel", notice("loading", "Drawing the statechart…"))
   const facts = h("div", "facts", notice("loading", "Reading the process…"))
-  const timeline = makeTimeline({
-    choose: onMoment,
-    loadEarlier: () => {
-      const first = events[0]?.sequence ?? 1
-      const after = Math.max(0, first - 1 - pageSize)
-      get<EventsView>("events", { id, after, limit: first - 1 - after }).then((page) => {
-        events = [...page.events, ...events]
-        kept += page.events.length
-        paint()
-      }, fail)
-    }
-  })
+  const loadEarlier = (): void => {
+    const first = events[0]?.sequence ?? 1
+    const after = Math.max(0, first - 1 - pageSize)
+    get<EventsView>("events", { id, after, limit: first - 1 - after }).then((page) => {
+      events = [...page.events, ...events]
+      kept += page.events.length
+      paint()
+    }, fail)
+  }
+  const timeline = makeTimeline({ choose: onMoment, loadEarlier })
+  const revisions = makeRevisions(onMoment, loadEarlier)
+  const copy = makeCopy(() => paint())
   const action = (label: string, open: (known: ProcessView) => void) =>
     button("small", label, () => view !== undefined && open(view), { disabled: true })
   const signal = action("Signal…", (known) => openSignal(known, () => refresh()))
+  const messages = button("small", "Messages", () => openMessages(id))
   const cancel = action("Cancel…", () => openCancel(id, () => refresh()))
   const abandon = action("Abandon…", () => openAbandon(id, () => refresh()))
 
-  const middle = h("div", "middle", past, chart, timeline.element)
+  const middle = h("div", "middle", past, revisions.element, chart, timeline.element)
   const body = h("div", "process-body", middle, facts)
   const element = h(
     "article",
     { class: "process", "aria-label": `Process ${id}` },
-    h("div", "head", title, h("div", "actions", signal, cancel, abandon), why.element),
+    h("div", "head", title, h("div", "actions", messages, signal, cancel, abandon), why.element),
     body
   )
 
@@ -119,6 +125,7 @@ export const makeProcess = (
       const drawn = await get<MachineView>("machine", { id: known.machine })
       machine = known.machine
       drawing = draw(drawn.id, drawn.chart)
+      textOf = eventTexts(drawn.words)
       fill(chart, drawing.element)
       paint()
     }
@@ -144,13 +151,26 @@ export const makeProcess = (
     signal.disabled = isReadOnly || hasEnded || signals.length === 0
     cancel.disabled = isReadOnly || hasEnded
     abandon.disabled = isReadOnly || hasEnded || row.abandon_requested
-    past.hidden = !isPast
-    past.textContent = isPast ? `As it was after event ${at} of ${row.sequence}. Press Esc for the present.` : ""
-    drawing?.light(isPast ? (moment?.active ?? []) : view.active, moment?.taken ?? [])
+    const rest = moment?.rest ?? (isPast ? undefined : view.rest)
+    copy.update(view.machine, `${at ?? row.sequence}`, rest)
+    const stepped = copy.shown()
+    past.hidden = !isPast && stepped === undefined
+    const where = isPast ? `As it was after event ${at} of ${row.sequence}. Press Esc for the present.` : ""
+    past.textContent = stepped === undefined ? where : "A copy, stepped by hand: no process is there."
+    const active = isPast ? (moment?.active ?? []) : view.active
+    const timers = stepped === undefined ? (rest?.timers ?? []) : []
+    drawing?.light(stepped?.active ?? active, stepped?.taken ?? moment?.taken ?? [], timers)
     const open = openDetails(facts)
-    fill(facts, ...factPanels(view, moment, isPast))
+    const known = view
+    const send = signal.disabled || isPast ? undefined : (event: string) => openSignal(known, () => refresh(), event)
+    fill(
+      facts,
+      ...(rest === undefined ? [] : [...restPanels(rest, isPast, send), copy.element]),
+      ...factPanels(view, moment, isPast)
+    )
     restoreDetails(facts, open)
-    timeline.update(events, row.sequence, at)
+    timeline.update(events, row.sequence, at, textOf)
+    revisions.update(view, events, at, rest)
   }
 
   const fail = (error: unknown): void => {
@@ -199,6 +219,19 @@ export const makeProcess = (
     step: timeline.step
   }
 }
+
+/** What the events of a machine say, with words for those that XState makes. */
+const eventTexts =
+  (words: MachineView["words"]): TextOf =>
+  ({ event_type: type, payload }) => {
+    const { event, from, to, timer } = Object(payload) as Readonly<Record<string, unknown>> // redacted, it may be anything
+    const { type: name } = Object(event) as { readonly type?: unknown }
+    if (typeof name !== "string" || !type.startsWith("machine.")) return undefined
+    const said = words[name] ?? name
+    if (type !== "machine.transitioned") return timer === undefined ? said : `${said}, a timer`
+    const places = [...new Set([from, to].map(valueText))].filter((place) => place !== "")
+    return `${said}: ${places.join(" → ")}`
+  }
 
 /** The parts that a person opened: a repaint opens them again. */
 const openDetails = (root: HTMLElement): ReadonlySet<string> =>

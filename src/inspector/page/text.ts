@@ -35,7 +35,8 @@ export const spanOf = (ms: number): string => {
   if (ms < 1_000) return `${Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min`
-  if (ms < 86_400_000) return `${Math.floor(ms / 3_600_000)} h`
+  // Of less than three days the hours matter, but for whole days.
+  if (ms < 86_400_000 || (ms < 259_200_000 && ms % 86_400_000 !== 0)) return `${Math.floor(ms / 3_600_000)} h`
   return `${Math.floor(ms / 86_400_000)} d`
 }
 
@@ -46,6 +47,14 @@ export const countOf = (count: number): string => count.toLocaleString("en")
 export const brief = (value: unknown, most = 120): string => {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "")
   return text.length > most ? `${text.slice(0, most - 1)}…` : text
+}
+
+/** The value of a state as XState has it, as text: `waiting.lead`, regions side by side. */
+export const valueText = (value: unknown): string => {
+  if (typeof value !== "object" || value === null) return typeof value === "string" ? value : ""
+  return Object.entries(value)
+    .map(([key, inner]) => [key, valueText(inner)].filter((text) => text !== "").join("."))
+    .join(", ")
 }
 
 /** A name of the wire, in words. */

@@ -9,10 +9,13 @@ import { brief, countOf, spanOf, timeOf } from "./text.ts"
 export interface Timeline {
   readonly element: HTMLElement
   /** Shows events of a log that ends at `last`; `at` is the chosen event, `undefined` the present. */
-  readonly update: (events: ReadonlyArray<EventView>, last: number, at: number | undefined) => void
+  readonly update: (events: ReadonlyArray<EventView>, last: number, at: number | undefined, textOf: TextOf) => void
   /** Moves by events; used by keys. */
   readonly step: (by: number) => void
 }
+
+/** What an event says; `undefined` shows its payload. Another function shows all events anew. */
+export type TextOf = (event: EventView) => string | undefined
 
 /** What a person asks of a timeline. */
 export interface TimelineHandlers {
@@ -26,6 +29,7 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
   let last = 0
   let chosen: number | undefined
   const lines = new Map<number, HTMLButtonElement>()
+  let said: TextOf | undefined
 
   const go = (sequence: number): void => choose(Math.min(Math.max(sequence, 0), last))
   const step = (by: number): void => go((chosen ?? last) + by)
@@ -48,7 +52,7 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
   const empty = notice("empty", "No event yet", "The process is registered and has not run.")
   const list = h("ol", { class: "events", "aria-label": "Events" })
 
-  const lineOf = (event: EventView, before: EventView | undefined): HTMLButtonElement => {
+  const lineOf = (event: EventView, before: EventView | undefined, text: string | undefined): HTMLButtonElement => {
     const { sequence, event_type: type, occurred_at_ms: atMs, payload } = event
     const line = button(`event ${familyOf(type)}`, "", () => go(sequence), { "data-sequence": sequence })
     line.append(
@@ -56,7 +60,7 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
       h("span", "event-time", timeOf(atMs)),
       h("span", "event-gap", before === undefined ? "" : `+${spanOf(atMs - before.occurred_at_ms)}`),
       h("span", "event-type", type),
-      h("span", "event-payload", brief(payload))
+      h("span", "event-payload", text ?? brief(payload))
     )
     return line
   }
@@ -89,14 +93,15 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
       earlier
     ),
     step,
-    update: (events, end, at) => {
+    update: (events, end, at, textOf) => {
       const wasAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40
       const first = events[0]?.sequence ?? 0
-      // Earlier events were loaded: the list is built again.
-      if (lines.size > 0 && !lines.has(first)) {
+      // Earlier events were loaded, or they say something else: the list is built again.
+      if (lines.size > 0 && (!lines.has(first) || textOf !== said)) {
         lines.clear()
         list.replaceChildren()
       }
+      said = textOf
       for (const [sequence, line] of lines) {
         if (sequence >= first) break
         line.parentElement?.remove()
@@ -105,7 +110,7 @@ export const makeTimeline = ({ choose, loadEarlier }: TimelineHandlers): Timelin
       fill(instead, events.length === 0 && empty)
       for (const [index, event] of events.entries()) {
         if (lines.has(event.sequence)) continue
-        const line = lineOf(event, events[index - 1])
+        const line = lineOf(event, events[index - 1], textOf(event))
         lines.set(event.sequence, line)
         list.append(h("li", {}, line))
       }

@@ -11,7 +11,7 @@ import { redactContext, redactEvent, redactRecord } from "../../explain/redactio
 import type { InputInvalid, ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import { lifecycleEventOf } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import { signalNameOf } from "../../model/ids.ts"
+import { signalEventType, signalNameOf } from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
 import { afterForks } from "../../model/JournalEntry.ts"
 import { leaseIn } from "../../model/Lease.ts"
@@ -27,6 +27,7 @@ import { acceptedEvents, activeStates, transitionsTaken } from "../charts/defini
 import { machineOf } from "../charts/stored.ts"
 import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
 import { childrenOf, rowView } from "./list.ts"
+import { ledTo, restView, takenBy, takenIn } from "./rest.ts"
 
 type Store = typeof ProcessStore.Service
 
@@ -48,6 +49,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
     const shown = yield* shownOf(store, row.base.registration, row.snapshot)
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
+    const rest = yield* restView(store, row, redact)
     return {
       row: rowView(row, redact),
       record: redactRecord(ProcessRecord.make(row.base, row.snapshot), redact),
@@ -56,7 +58,8 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
       machine: shown.id,
       active: shown.active(row.snapshot),
       accepts: acceptedEvents(processMachine, active),
-      signals: signalsOf(row),
+      ...(rest === undefined ? {} : { rest }),
+      signals: signalsOf(row, shown.takes(row.snapshot)),
       children: children.rows,
       children_complete: children.complete,
       journal: journal.slice(-maxJournal).map((entry) => journalView(entry, redact)),
@@ -108,14 +111,17 @@ export const stateAt = (
     const moment = yield* Effect.provideService(States.stateAt(id, sequence), ProcessStore, store)
     const { base, event, record, snapshot, before, commands } = moment
     const shown = yield* shownOf(store, base.registration, snapshot)
+    const rest = yield* restView(store, moment, redact, yield* ledTo(store, moment))
+    const taken = event === undefined ? [] : shown.taken(event, before, snapshot, commands)
     return {
       sequence,
       event: event === undefined ? null : eventView(event, redact),
       record: redactRecord(record, redact),
       machine: shown.id,
       active: shown.active(snapshot),
-      taken: event === undefined ? [] : shown.taken(event, before, snapshot, commands),
+      taken,
       commands,
+      ...(rest === undefined ? {} : { rest }),
       snapshot: { value: snapshot.value, context: redactContext(snapshot.context, redact) }
     }
   })
@@ -124,6 +130,8 @@ export const stateAt = (
 interface Shown {
   readonly id: string
   readonly active: (snapshot: ProcessSnapshot) => ReadonlyArray<string>
+  /** The declared events that its own machine takes. */
+  readonly takes: (snapshot: ProcessSnapshot) => ReadonlyArray<string>
   readonly taken: (
     event: ProcessEvent,
     before: ProcessSnapshot,
@@ -146,15 +154,10 @@ const shownOf = (
       return {
         id: own.id,
         active,
-        taken: (event, before, after) => {
+        takes: ({ context: { chart: state } }) => (state === undefined ? [] : takenIn(own.definition, state)),
+        taken: (event, before) => {
           const fact = lifecycleEventOf(event)
-          return fact.type === "machine.transitioned"
-            ? transitionsTaken(own.machine, fact.step.event.type, {
-                before: active(before),
-                after: active(after),
-                commands: []
-              })
-            : []
+          return fact.type === "machine.transitioned" ? takenBy(own, before.context.chart, fact.step) : []
         }
       }
     }
@@ -163,6 +166,7 @@ const shownOf = (
 const lifecycleShown: Shown = {
   id: processMachine.id,
   active: ({ value }) => activeStates(processMachine, value),
+  takes: () => [],
   taken: (event, before, after, commands) =>
     transitionsTaken(processMachine, lifecycleEventOf(event).type, {
       before: activeStates(processMachine, before.value),
@@ -174,10 +178,13 @@ const lifecycleShown: Shown = {
 const eventView = (event: ProcessEvent, redact: Redact): EventView =>
   redactEvent(wire.event.encode(event), redact) as unknown as EventView // the wire form of an event has these fields
 
-const signalsOf = ({ base, snapshot }: ProcessRow): ReadonlyArray<SignalView> => {
-  const expected = new Set(
-    snapshot.context.waits.flatMap(({ kind }) => (kind._tag === "Signal" ? [kind.eventType] : []))
-  )
+/** A body of code waits for a signal; a machine's states take it. */
+const signalsOf = (
+  { base, snapshot: { context } }: ProcessRow,
+  takes: ReadonlyArray<string>
+): ReadonlyArray<SignalView> => {
+  const waited = context.waits.flatMap(({ kind }) => (kind._tag === "Signal" ? [kind.eventType] : []))
+  const expected = new Set([...waited, ...takes.map(signalEventType)])
   return base.registration.eventTypes.flatMap(({ name: type, payloadSchema }) => {
     const name = signalNameOf(type)
     return name === undefined

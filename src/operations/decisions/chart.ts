@@ -12,19 +12,21 @@ import { EventNotAccepted, InputInvalid } from "../../model/errors.ts"
 import type { FailureRecord } from "../../model/Failure.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
-import type { Decision, ProcessRow, View } from "../../store/Decision.ts"
+import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, runsAs } from "../../store/Decision.ts"
 import { onLease } from "./authority.ts"
 import * as Changes from "./change.ts"
 import * as Drafts from "./chartDraft.ts"
 import * as Facts from "./chartFacts.ts"
-import type { Chart, ChartOf } from "./chartStep.ts"
+import type { Chart, ChartOf, Unknown } from "./chartStep.ts"
+import { migrated } from "./chartStep.ts"
 import * as Waits from "./waits.ts"
 
-/** How far a chart got. `stuck` says why it takes no further event. */
+/** How far a chart got. `stuck` says why it takes no further event, `unknown` what a takeover left that it does not know. */
 export interface Progress {
   readonly row: ProcessRow
   readonly stuck?: string
+  readonly unknown?: Unknown
 }
 
 /**
@@ -62,9 +64,25 @@ const advanced =
     if (row === undefined) return accept(undefined)
     const draft = Drafts.make(view, chartOf, [Changes.of(row)])
     const stuck = draft.advance(id, options)
-    const progress = { row: draft.row(id) as ProcessRow, ...(stuck === undefined ? {} : { stuck }) } // it is there: see above
+    const unknown = unknownIn(draft.changes(), id)
+    const progress = {
+      row: draft.row(id) as ProcessRow, // it is there: see above
+      ...(stuck === undefined ? {} : { stuck }),
+      ...(unknown === undefined ? {} : { unknown })
+    }
     return { _tag: "Accepted", answer: progress, changes: draft.changes(), writes: draft.writes() }
   }
+
+/** What the takeover of a process wrote of timers and children that its new version does not know. */
+const unknownIn = (changes: ReadonlyArray<Change>, id: ProcessId): Unknown | undefined => {
+  const own = changes.find(({ row }) => row.base.registration.id === id)
+  for (const fact of own?.lifecycle ?? []) {
+    if (fact.type === "machine.transitioned" && fact.step.event.type === migrated) {
+      return fact.step.event.unknown as Unknown // as `Step.stepOf` writes it
+    }
+  }
+  return undefined
+}
 
 /**
  * Why a chart would not take an event that is sent now, if it would not: judged in the state that it is in once it has taken what

@@ -45,7 +45,13 @@ export interface Chart {
 /** A state in a later version. Its step asks for what the migration ends. */
 export interface Migrated {
   readonly step: Macrostep
-  readonly unknown: { readonly timers: ReadonlyArray<string>; readonly children: ReadonlyArray<string> }
+  readonly unknown: Unknown
+}
+
+/** What a state has that a later version does not know: timers whose events no state takes, children of no actor. */
+export interface Unknown {
+  readonly timers: ReadonlyArray<string>
+  readonly children: ReadonlyArray<string>
 }
 
 /** Finds the chart of a process; `undefined` for a body of code, and where this program does not have it. */
@@ -54,9 +60,12 @@ export type ChartOf = (registration: Registration) => Chart | undefined
 /** The event that a chart begins with. */
 export const begins: ChartEvent = { type: "xstate.init" }
 
+/** The type of the event that takes over a state of an earlier version. */
+export const migrated = "machine.migrated"
+
 /** The event that takes over a state of an earlier version. */
 export const migrates = ({ definition: { version } }: ChartState): ChartEvent => ({
-  type: "machine.migrated",
+  type: migrated,
   from: version
 })
 

@@ -28,7 +28,7 @@ import type { Runnable } from "./Engine.ts"
 import * as Engines from "./Engine.ts"
 import type { Action, Actor, MachineOptions, SchemaFor } from "./MachineOptions.ts"
 import { schemaOf } from "./MachineOptions.ts"
-import { decoderOf, encoderOf } from "./outcomes.ts"
+import { decoderOf, encodingOf } from "./outcomes.ts"
 import { isReducer } from "./reducer.ts"
 import type { AnySignal, Signal } from "./Signal.ts"
 import type { Startable } from "./Startable.ts"
@@ -252,14 +252,14 @@ const codecOf = (what: string, of: string, schema: SchemaFor<unknown> | undefine
   if (schema === undefined) {
     return { encode: (value, taking) => json(`${what} of ${of}`, value, taking), decode: copyOf }
   }
-  const encode = encoderOf([what, of], schemaOf(schema))
+  const encode = encodingOf([what, of], schemaOf(schema))
   const decode = decoderOf([what, of], schemaOf(schema))
   return {
-    encode: (value, taking) =>
-      now(
-        Effect.orElse(encode(value), () => encode(withoutActors(value))),
-        taking
-      ),
+    encode: (value, taking) => {
+      const encoded = encode(value, taking)
+      const isKept = Either.isEither(encoded) && Either.isRight(encoded)
+      return now(isKept ? encoded : Effect.orElse(encoded, () => encode(withoutActors(value), taking)))
+    },
     decode: (stored) => now(decode(stored))
   }
 }
@@ -289,6 +289,7 @@ const isPlain = (value: object): boolean => {
 
 /** Runs what is synchronous: encoding, decoding, judging a payload. Throws what it fails with. */
 const now = <A, E>(effect: Effect.Effect<A, E>, taking: Taking = {}): A => {
+  if (Either.isEither(effect)) return Either.getOrThrowWith(effect as Either.Either<A, E>, (error) => error) // an effect of that type
   const exit = Effect.runSyncExit(Effect.provideService(effect, Limits, taking))
   if (Exit.isSuccess(exit)) return exit.value
   throw Option.getOrElse(Cause.failureOption(exit.cause), () => Cause.squash(exit.cause))

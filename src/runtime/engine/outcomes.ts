@@ -7,14 +7,13 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
-import type { Json } from "../../model/json.ts"
+import type { Json, Taking } from "../../model/json.ts"
 import { copyOf, firstIssue, snapshot, withAdvice } from "../../model/json.ts"
 import { Limits } from "../../operations/checks.ts"
 
@@ -37,8 +36,10 @@ export const outcomesOf = <Success, SuccessWire, Failure, FailureWire>(
   success: Schema.Schema<Success, SuccessWire>,
   failure: Schema.Schema<Failure, FailureWire> | undefined
 ): Outcomes<Success, Failure> => ({
-  decodeSuccess: readerOf(success, identity),
-  decodeFailure: failure ? readerOf(failure, identity) : () => Schema.decodeUnknown(Schema.Never)(undefined)
+  decodeSuccess: readerOf(success, ParseResult.parseError),
+  decodeFailure: failure
+    ? readerOf(failure, ParseResult.parseError)
+    : () => Schema.decodeUnknown(Schema.Never)(undefined)
 })
 
 /** The writers of two schemas. */
@@ -73,30 +74,37 @@ export const encoderOf = <A, I>(
   field: Field,
   schema: Schema.Schema<A, I>
 ): ((value: A) => Effect.Effect<Json, InputInvalid>) => {
-  const encode = Schema.encode(schema)
-  const encoded = atOnce({
-    onFailure: (error) => misfit(field, error),
-    onDefect: (defect) => new InputInvalid({ field: nameOf(field), problem: `does not encode: ${messageOf(defect)}` })
-  })
-  return (value) =>
-    Effect.flatMap(Limits, (limits) => {
-      const kept = (wire: I): Either.Either<Json, InputInvalid> =>
-        Either.mapLeft(
-          snapshot(wire, limits),
-          (found) => new InputInvalid({ field: nameOf(field, found.path), problem: withAdvice(found) })
-        )
-      const wire = encoded(() => encode(value))
-      return Either.isEither(wire) ? Either.flatMap(wire, kept) : Effect.flatMap(wire, kept)
-    })
+  const encode = encodingOf(field, schema)
+  return (value) => Effect.flatMap(Limits, (limits) => encode(value, limits))
 }
 
-/** Reads what was kept. Fails with `InputInvalid`, also where a transformation throws. */
+/** The same under given limits; an `Either` where the schema needs no effect, as nearly all do. */
+export const encodingOf = <A, I>(
+  field: Field,
+  schema: Schema.Schema<A, I>
+): ((value: A, limits: Taking) => AtOnce<Json, InputInvalid>) => {
+  const encode = ParseResult.encode(schema)
+  const refusal = {
+    onFailure: (issue: ParseResult.ParseIssue) => misfit(field, issue),
+    onDefect: (defect: unknown) =>
+      new InputInvalid({ field: nameOf(field), problem: `does not encode: ${messageOf(defect)}` })
+  }
+  return (value, limits) => {
+    const kept = (wire: I): Either.Either<Json, InputInvalid> =>
+      Either.mapLeft(
+        snapshot(wire, limits),
+        (found) => new InputInvalid({ field: nameOf(field, found.path), problem: withAdvice(found) })
+      )
+    const wire = atOnce(() => encode(value), refusal)
+    return Either.isEither(wire) ? Either.flatMap(wire, kept) : Effect.flatMap(wire, kept)
+  }
+}
+
+/** Reads what was kept, at once. Fails with `InputInvalid`, also where a transformation throws. */
 export const decoderOf = <A, I>(
   field: Field,
   schema: Schema.Schema<A, I>
-): ((stored: unknown) => Effect.Effect<A, InputInvalid>) => {
-  return readerOf(schema, (error) => misfit(field, error))
-}
+): ((stored: unknown) => AtOnce<A, InputInvalid>) => readerOf(schema, (issue) => misfit(field, issue))
 
 /** Fails with whatever was thrown: `Effect.fail` looks into it, and there are things that throw then. */
 export const failing = (thrown: unknown): Effect.Effect<never, unknown> => Effect.failCause(Cause.fail(thrown))
@@ -113,48 +121,56 @@ export const fits = <A, I>(schema: Schema.Schema<A, I>, value: unknown): value i
 /** `null` may stand for `undefined`, which JSON cannot say. */
 const readerOf = <A, I, E>(
   schema: Schema.Schema<A, I>,
-  onFailure: (error: ParseResult.ParseError) => E
-): ((stored: unknown) => Effect.Effect<A, E>) => {
-  const decode = Schema.decodeUnknown(schema)
-  const issueOf = (stored: unknown, defect: unknown) =>
-    new ParseResult.Type(schema.ast, stored, `does not decode: ${messageOf(defect)}`)
+  refused: (issue: ParseResult.ParseIssue) => E
+): ((stored: unknown) => AtOnce<A, E>) => {
+  const decode = ParseResult.decodeUnknown(schema)
   return (stored) => {
-    const decoded = atOnce({
-      onFailure,
-      onDefect: (defect) => onFailure(ParseResult.parseError(issueOf(stored, defect)))
-    })
-    const read = Effect.suspend(() => decoded(() => decode(copyOf(stored))))
-    if (stored !== null) return read
-    return Effect.catchAll(read, (error) =>
-      Effect.mapError(
-        decoded(() => decode(undefined)),
-        () => error
-      )
+    const read = (value: unknown) =>
+      atOnce(() => decode(copyOf(value)), {
+        onFailure: (issue): ParseResult.ParseIssue => issue,
+        onDefect: (defect) => new ParseResult.Type(schema.ast, stored, `does not decode: ${messageOf(defect)}`)
+      })
+    const first = read(stored)
+    if (Either.isEither(first)) {
+      if (stored !== null || Either.isRight(first)) return Either.mapLeft(first, refused)
+      const second = read(undefined)
+      return Either.isEither(second)
+        ? Either.mapLeft(second, () => refused(first.left))
+        : Effect.mapError(second, () => refused(first.left))
+    }
+    return Effect.mapError(
+      stored === null ? Effect.catchAll(first, (issue) => Effect.mapError(read(undefined), () => issue)) : first,
+      refused
     )
   }
 }
 
-/** Carries out what a schema does with a value: without an effect where it needs none, as nearly all do. */
-const atOnce =
-  <E>(refusal: {
-    readonly onFailure: (error: ParseResult.ParseError) => E
-    readonly onDefect: (defect: unknown) => E
-  }) =>
-  <A>(run: () => Effect.Effect<A, ParseResult.ParseError>): Either.Either<A, E> | Effect.Effect<A, E> => {
-    try {
-      const answer = run()
-      return Either.isEither(answer)
-        ? Either.mapLeft(answer as Either.Either<A, ParseResult.ParseError>, refusal.onFailure) // an effect of that type
-        : Effect.catchAllDefect(Effect.mapError(answer, refusal.onFailure), (defect) =>
-            Effect.fail(refusal.onDefect(defect))
-          )
-    } catch (defect) {
-      return Either.left(refusal.onDefect(defect))
-    }
-  }
+/** What a schema makes of a value: an `Either` where it needs no effect. */
+type AtOnce<A, E> = Either.Either<A, E> | Effect.Effect<A, E>
 
-const misfit = (field: Field, error: ParseResult.ParseError): InputInvalid => {
-  const { path, problem } = firstIssue(error)
+/** Carries out what a schema does with a value; a defect of it is a refusal. */
+const atOnce = <A, E>(
+  run: () => Effect.Effect<A, ParseResult.ParseIssue>,
+  {
+    onFailure,
+    onDefect
+  }: {
+    readonly onFailure: (issue: ParseResult.ParseIssue) => E
+    readonly onDefect: (defect: unknown) => E
+  }
+): AtOnce<A, E> => {
+  try {
+    const answer = run()
+    return Either.isEither(answer)
+      ? Either.mapLeft(answer as Either.Either<A, ParseResult.ParseIssue>, onFailure) // an effect of that type
+      : Effect.catchAllDefect(Effect.mapError(answer, onFailure), (defect) => Effect.fail(onDefect(defect)))
+  } catch (defect) {
+    return Either.left(onDefect(defect))
+  }
+}
+
+const misfit = (field: Field, issue: ParseResult.ParseIssue): InputInvalid => {
+  const { path, problem } = firstIssue(ParseResult.parseError(issue))
   return new InputInvalid({
     field: nameOf(field, path),
     problem: problem === undefined ? "does not fit its schema" : `does not fit its schema: ${problem}`

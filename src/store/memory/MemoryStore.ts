@@ -62,7 +62,15 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
             .filter((definition) => definition.kind === kind && definition.version === version)
             .map(({ hash, body }) => ({ hash, body }))
             .sort((one, other) => State.bytewise(one.hash, other.hash))
+        ),
+      all: Effect.sync(() =>
+        [...state.definitions.values()].sort(
+          (one, other) =>
+            State.bytewise(one.kind, other.kind) ||
+            State.bytewise(one.version, other.version) ||
+            State.bytewise(one.hash, other.hash)
         )
+      )
     },
     environments: { get: (ref) => Effect.sync(() => state.environments.get(ref)) },
     promises: { get: (keyId) => Effect.sync(() => state.promises.get(keyId)) },

@@ -9,7 +9,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation, Progress } from "../../model/JournalEntry.ts"
 import type { LeaseOwner, Liveness } from "../../model/Lease.ts"
 import { leaseIn } from "../../model/Lease.ts"
-import type { ProcessRow, StoredPromise } from "../Decision.ts"
+import type { ProcessRow, PutDefinition, StoredPromise } from "../Decision.ts"
 import type { ExecutionReads, Found, ProcessStore } from "../ProcessStore.ts"
 import type { EventColumns, RowColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
@@ -75,7 +75,11 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
             readonly hash: string
             readonly body: string
           }>`SELECT hash, body FROM definition WHERE kind = ${kind} AND version = ${version} ORDER BY hash`
-        )
+        ),
+      all: read(
+        "read the definitions of charts",
+        sql<Omit<PutDefinition, "_tag">>`SELECT kind, version, hash, body FROM definition ORDER BY kind, version, hash`
+      )
     },
     environments: {
       get: (ref) =>

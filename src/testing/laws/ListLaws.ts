@@ -14,6 +14,8 @@ import { external } from "../../operations/decisions/authority.ts"
 import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { Waits } from "../../operations/Waits.ts"
+import type { Write } from "../../store/Decision.ts"
+import { acceptWith } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { recordOf, refused, rowOf } from "../evidence.ts"
 import { claimed, freshId, freshOwner, outputs, registrationOf, shortMs } from "../fixtures.ts"
@@ -153,6 +155,24 @@ export const laws: ReadonlyArray<Law> = [
         yield* expectEquals("nothing", [yield* page(status, 0), yield* page(status, 9, "\u{1f600}")], [[], []])
       }
       for (const limit of [-1, 0.5]) yield* refused("a limit", "InputInvalid", [], page("any", limit))
+    },
+
+    *"every definition of a chart is listed once, by kind, version and hash"({ store }) {
+      const kind = yield* freshId
+      const put = (name: string): Write => {
+        const [version = "", hash = ""] = name.split(" ")
+        return { _tag: "PutDefinition", kind, version, hash, body: JSON.stringify(name) }
+      }
+      const write = (...names: ReadonlyArray<string>) =>
+        store.transact({ lock: [] }, () => acceptWith(undefined, names.map(put)))
+      yield* write("2 b", "1 z", "2 a")
+      yield* write("1 z", "10 a")
+      const all = (yield* store.definitions.all).filter((definition) => definition.kind === kind)
+      yield* expectEquals(
+        "the definitions",
+        all.map(({ version, hash, body }) => `${version} ${hash}: ${body}`),
+        ["1 z", "10 a", "2 a", "2 b"].map((name) => `${name}: ${JSON.stringify(name)}`)
+      )
     },
 
     *"a page without a limit has at most a hundred processes, each as its record is read"({ registry }) {
