@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { AnyStateMachine, ContextFrom } from "xstate"
+import type { AnyStateMachine } from "xstate"
 import { namesOf } from "../../machines/chart/definition.ts"
 import type { MachineEngine } from "../runtime/engine/fromMachine.ts"
 import type { MachineOptions } from "../runtime/engine/MachineOptions.ts"
@@ -25,21 +25,29 @@ export { type Paths, paths } from "./machines/paths.ts"
 export type { Script, Step } from "./machines/script.ts"
 
 /** How much is tried. */
-export interface CheckOptions<World, Context = unknown> extends Models<World, Context> {
+export interface CheckOptions<Machine extends AnyStateMachine, World> extends Models<Machine, World> {
   /** @default 100 */
   readonly runs?: number
   /** The same seed tries the same histories. @default another one each time */
   readonly seed?: number
 }
 
+/** How a migration is tried: with the models of the earlier version, and the promises of the later one. */
+export interface MigrationsOptions<From extends AnyStateMachine, To extends AnyStateMachine>
+  extends Omit<CheckOptions<From, never>, "actions" | "world" | "invariants">,
+    Pick<Models<To>, "invariants"> {
+  /** The one history that is tried. @default random ones */
+  readonly script?: Script
+}
+
 /** A history that breaks a promise, as short as it was found. */
 export class Counterexample extends Schema.TaggedError<Counterexample>()("Counterexample", {
   problem: Schema.String,
   seed: Schema.Number,
-  script: Schema.Unknown
+  script: Schema.Unknown as unknown as Schema.Schema<Script> // what was played, and nothing decodes it
 }) {
   override get message(): string {
-    return `${this.problem}\n\nThe history, which can be played again (seed ${this.seed}):\n${Scripts.print(this.script as Script)}` // what was played
+    return `${this.problem}\n\nThe history, which can be played again (seed ${this.seed}):\n${Scripts.print(this.script)}`
   }
 }
 
@@ -52,9 +60,11 @@ export class Counterexample extends Schema.TaggedError<Counterexample>()("Counte
  */
 export const check = <Machine extends AnyStateMachine, R, World = unknown>(
   engine: MachineEngine<Machine, R>,
-  options: CheckOptions<World, ContextFrom<Machine>> = {}
+  options: CheckOptions<Machine, World> = {}
 ): Effect.Effect<void, Counterexample> =>
-  tried(Scripts.scripts(givensOf(engine, options, true)), options, (script) => play(engine, options, script))
+  tried(Scripts.scripts(givensOf(engine, ofAny(options), true)), options, (script) =>
+    play(engine, ofAny(options), script)
+  )
 
 /**
  * Plays random histories on an earlier version of a machine, and takes over each state that they reach, as `migrate` of the later
@@ -66,17 +76,18 @@ export const check = <Machine extends AnyStateMachine, R, World = unknown>(
 export const migrations = <From extends AnyStateMachine, To extends AnyStateMachine, R, S>(
   from: MachineEngine<From, R>,
   to: MachineEngine<To, S>,
-  options: Omit<CheckOptions<never, ContextFrom<To>>, "actions" | "world"> & { readonly script?: Script } = {}
+  options: MigrationsOptions<From, To> = {}
 ): Effect.Effect<Migrations, Counterexample> =>
   Effect.suspend(() => {
     const findings = { reached: new Set<string>(), unknown: new Set<string>(), missing: new Set<string>() }
+    const models = ofAny(options as Models<From>) // the invariants are called in states of the later version
     return Effect.as(
       tried(
         options.script === undefined
-          ? Scripts.scripts(givensOf(from, options, false))
+          ? Scripts.scripts(givensOf(from, models, false))
           : FastCheck.constant(options.script),
         options,
-        (script) => takeOver(from, to, options, script, findings)
+        (script) => takeOver(from, to, models, script, findings)
       ),
       findings
     )
@@ -85,7 +96,7 @@ export const migrations = <From extends AnyStateMachine, To extends AnyStateMach
 /** Tries scripts; the one that fails is shrunk. */
 const tried = (
   scripts: FastCheck.Arbitrary<Script>,
-  { runs = 100, seed }: Pick<CheckOptions<never>, "runs" | "seed">,
+  { runs = 100, seed }: { readonly runs?: number; readonly seed?: number },
   run: (script: Script) => Effect.Effect<void>
 ): Effect.Effect<void, Counterexample> =>
   Effect.flatMap(
@@ -95,28 +106,32 @@ const tried = (
         { numRuns: runs, ...(seed === undefined ? {} : { seed }) }
       )
     ),
-    ({ failed, counterexample, errorInstance, seed: used }) =>
-      failed
-        ? new Counterexample({ problem: problemOf(errorInstance), seed: used, script: counterexample?.[0] })
-        : Effect.void
+    ({ counterexample, errorInstance, seed: used }) =>
+      counterexample === null
+        ? Effect.void
+        : new Counterexample({ problem: problemOf(errorInstance), seed: used, script: counterexample[0] })
   )
 
 /** Plays one history again. Fails with `Counterexample`. */
 export const replay = <Machine extends AnyStateMachine, R, World = unknown>(
   engine: MachineEngine<Machine, R>,
   script: Script,
-  models: Models<World, ContextFrom<Machine>> = {}
+  models: Models<Machine, World> = {}
 ): Effect.Effect<void, Counterexample> =>
   Effect.catchAllDefect(
-    play(engine, models, script),
+    play(engine, ofAny(models), script),
     (thrown) => new Counterexample({ problem: problemOf(thrown), seed: 0, script })
   )
+
+/** A machine of any type has models of any. */
+const ofAny = <Machine extends AnyStateMachine, World>(models: Models<Machine, World>) =>
+  models as unknown as Models<AnyStateMachine, World> // each is called as the machine's types say
 
 const problemOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))
 
 const givensOf = <Machine extends AnyStateMachine, R, World>(
   engine: MachineEngine<Machine, R>,
-  models: Models<World, never>,
+  models: Models<AnyStateMachine, World>,
   mayDie: boolean
 ): Scripts.Givens => {
   const options = engine.options as MachineOptions<AnyStateMachine, unknown> // its machine is any

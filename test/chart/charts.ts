@@ -54,8 +54,12 @@ const approval = setup({
   output: ({ context, event }) => ({ state: event.type, receipt: context.receipt })
 })
 
-/** An approval whose actions and charges are noted in `done`. */
-export const approvalNoting = (done: Array<string>, charge: Effect.Effect<void, Error> = Effect.void) =>
+/** An approval whose actions and charges are noted in `done`, once each may go on. */
+export const approvalNoting = (
+  done: Array<string>,
+  charge: Effect.Effect<void, Error> = Effect.void,
+  notify: Effect.Effect<void> = Effect.void
+) =>
   fromMachine(approval, {
     version: "1",
     input: Schema.Struct({ n: Schema.Int }),
@@ -63,7 +67,7 @@ export const approvalNoting = (done: Array<string>, charge: Effect.Effect<void, 
     events: { approve: Schema.Struct({ by: Schema.String }), remind: Schema.Struct({}) },
     actions: {
       notify: ({ event }, { to }, { idempotencyKey }) =>
-        Effect.sync(() => void done.push(`notify ${to} because of ${event.type} (${idempotencyKey})`))
+        Effect.andThen(notify, () => void done.push(`notify ${to} because of ${event.type} (${idempotencyKey})`))
     },
     actors: {
       charge: ({ n }, ctx) =>

@@ -8,6 +8,7 @@ import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as Machines from "../../src/testing/Machines.ts"
 import { samples } from "../support/samples.ts"
+import { approvalNoting } from "./charts.ts"
 
 const none = Schema.Struct({})
 const Counted = Schema.Struct({ n: Schema.Int })
@@ -103,30 +104,24 @@ describe("a check of a machine", () => {
       Machines.check(Busy, {
         runs,
         actors: {
-          charge: (input) => {
-            const { n } = input as { readonly n: number } // what the machine gives it
+          charge: ({ n }) => {
             if (n % 3 === 2) throw new Error("refused")
             return 1
           }
         },
-        invariants: { "n is never negative": ({ context }) => (context as { readonly n: number }).n >= 0 }
+        invariants: { "n is never negative": ({ context }) => context.n >= 0 }
       })
     ))
 
-  it("finds an action that is not idempotent: its host dies between what it does and its record", async () => {
-    const once = await Effect.runPromise(
-      Effect.flip(
-        Machines.check(Letter, {
-          runs: 1_000,
-          seed: 7,
-          input: FastCheck.constant(null),
-          world: 0,
-          actions: { mail: (sent: number) => sent + 1 }
-        })
-      )
+  it("finds an action that is not idempotent: its host dies between what it does and its record; and plays that again", async () => {
+    const models = { world: 0, actions: { mail: (sent: number) => sent + 1 } }
+    const found = await Effect.runPromise(
+      Effect.flip(Machines.check(Letter, { runs: 1_000, seed: 7, input: FastCheck.constant(null), ...models }))
     )
-    assert.include(once.message, "another world")
-    assert.match(once.message, /"(cut|doom)"/)
+    assert.include(found.message, "another world")
+    assert.match(found.message, /"(cut|doom)"/)
+    const again = await Effect.runPromise(Effect.flip(Machines.replay(Letter, found.script, models)))
+    assert.strictEqual(again.problem, found.problem)
   })
 
   it("finds nothing where the same action has a key of its own", () =>
@@ -153,16 +148,27 @@ describe("a check of a machine", () => {
     )
     assert.match(found.message, /impure|another/)
   })
+})
 
-  it("plays the history again that it found", async () => {
-    const steps = [
-      { do: "doom", commit: 4, lost: true },
-      { do: "send", event: { type: "write" }, burst: false }
-    ] as const
-    const models = { world: 0, actions: { mail: (sent: number) => sent + 1 } }
-    const again = await Effect.runPromise(Effect.flip(Machines.replay(Letter, { input: null, steps }, models)))
-    assert.include(again.message, "another world")
-  })
+const Approval = approvalNoting([])
+
+describe("the guide's check of a machine", () => {
+  const nothing: ReadonlyArray<string> = []
+
+  it("an approval keeps its promises, whatever happens to its host", () =>
+    Effect.runPromise(
+      Machines.check(Approval, {
+        runs: 20,
+        invariants: {
+          "nothing is paid unasked": ({ value, context }) => value !== "paying" || context.by !== undefined
+        },
+        actors: { charge: ({ n }) => ({ receipt: `r-${n}` }) },
+        world: nothing,
+        actions: {
+          notify: (asked, { params, idempotencyKey }) => [...new Set([...asked, `${params.to} ${idempotencyKey}`])]
+        }
+      })
+    ))
 })
 
 describe("the paths of a machine", () => {

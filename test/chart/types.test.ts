@@ -9,6 +9,7 @@ import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import type { Runnable } from "../../src/runtime/engine/Engine.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
+import * as Machines from "../../src/testing/Machines.ts"
 
 const machine = setup({
   types: {
@@ -83,6 +84,55 @@ describe("the types of an engine from a machine", () => {
       fromMachine(machine, { version: "1", input: Schema.Struct({ n: Schema.String }), actors, actions }),
       // @ts-expect-error -- the context is another
       fromMachine(machine, { ...base, actors, actions, context: Schema.Struct({ n: Schema.String }) })
+    ])
+  })
+})
+
+const regions = setup({ types: { context: {} as object } }).createMachine({
+  id: "regions",
+  context: {},
+  type: "parallel",
+  states: { a: { initial: "x", states: { x: {}, y: {} } }, b: { initial: "x", states: { x: {}, y: {} } } }
+})
+
+describe("the types of a migration", () => {
+  it("take a state as it is written, and none that the machine does not have", () => {
+    const input = Schema.Unknown
+    const context = {}
+    compiled(() => [
+      fromMachine(regions, { version: "2", input, migrate: { "1": () => ({ value: { a: "y", b: "x" }, context }) } }),
+      // @ts-expect-error -- there is no such state in the region
+      fromMachine(regions, { version: "2", input, migrate: { "1": () => ({ value: { a: "z", b: "x" }, context }) } }),
+      fromMachine(machine, {
+        ...base,
+        actors,
+        migrate: { "1": ({ timers }) => ({ value: "done", context: { n: timers.length } }) }
+      }),
+      fromMachine(machine, {
+        ...base,
+        actors,
+        // @ts-expect-error -- there is no such state
+        migrate: { "1": () => ({ value: "nowhere", context: { n: 1 } }) }
+      })
+    ])
+  })
+})
+
+describe("the types of a check of a machine", () => {
+  it("are those of its context, actors, actions and events", () => {
+    compiled(() => [
+      Machines.check(Typed, {
+        invariants: { "n is a number": ({ context }) => context.n > 0 },
+        actors: { charge: ({ n }) => ({ receipt: `r-${n}` }) },
+        world: 0,
+        actions: { notify: (calls, { params }) => calls + params.to.length }
+      }),
+      // @ts-expect-error -- the context has no such field
+      Machines.check(Typed, { invariants: { m: ({ context }) => context.m > 0 } }),
+      // @ts-expect-error -- the actor answers something else
+      Machines.check(Typed, { actors: { charge: () => ({ receipt: 7 }) } }),
+      // @ts-expect-error -- there is no such action
+      Machines.check(Typed, { actions: { shout: (world: unknown) => world } })
     ])
   })
 })

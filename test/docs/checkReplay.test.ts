@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -7,10 +5,7 @@ import * as Embed from "../../src/host/embed/createHost.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import { checkReplay } from "../../src/testing/Certify.ts"
-import { projectRoot } from "../support/projectRoot.ts"
 
-// The guide "Test your own body" shows this part.
-// guide:begin
 const Approve = Signal.make("approve", { payload: Schema.String })
 
 class Declined extends Schema.TaggedError<Declined>()("Declined", { amount: Schema.Number }) {}
@@ -45,7 +40,6 @@ it("an order is charged once, wherever its host dies", async () => {
   assert.strictEqual(checked.end, 'Completed: "charged 12, approved by Ada"')
   assert.deepStrictEqual(checked.learned, ['signal.approve: "Ada"', 'charge#1: "charged 12"', "sleep: done"])
 })
-// guide:end
 
 const shape = {
   version: "1",
@@ -100,14 +94,5 @@ describe("a check of the law of replay", () => {
     const broken = await Effect.runPromise(Effect.flip(checkReplay(forgetful, { payload: null })))
     assert.strictEqual(broken._tag, "ReplayBroken")
     assert.match(broken.message, /when its host crashes right after commit/)
-  })
-})
-
-describe("the guide to testing a body", () => {
-  it("shows the body and the test of this file", () => {
-    const guide = readFileSync(join(projectRoot, "docs/guide/testing-your-body.md"), "utf8")
-    const own = readFileSync(join(projectRoot, "test/docs/checkReplay.test.ts"), "utf8")
-    const [, shown = "nothing"] = /\/\/ guide:begin\n([\s\S]*?)\n\/\/ guide:end/.exec(own) ?? []
-    assert.include(guide, shown)
   })
 })

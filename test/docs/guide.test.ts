@@ -38,6 +38,15 @@ describe("the guide to what happens when", () => {
   })
 })
 
+/** The guides whose code is that of a test or an example. */
+const compiled = [
+  "follow-processes.md",
+  "testing-your-body.md",
+  "testing-your-statechart.md",
+  "values-and-their-limits.md",
+  "your-statechart.md"
+]
+
 describe("the guides", () => {
   const folder = `${root}docs/guide`
   const guides = readdirSync(folder).map((name) => ({ name, text: readFileSync(join(folder, name), "utf8") }))
@@ -49,6 +58,25 @@ describe("the guides", () => {
       )
     )
     assert.deepStrictEqual(dead, [])
+  })
+
+  it("to machines, values, projections and checks show code that a test or an example compiles", () => {
+    const plain = (text: string) => text.replace(/^import .*$/gm, "").replace(/\s+/g, "")
+    const code = ["docs/examples", "test/docs", "test/chart"].flatMap((of) =>
+      readdirSync(`${root}${of}`)
+        .filter((name) => name.endsWith(".ts"))
+        .map((name) => plain(readFileSync(join(root, of, name), "utf8")))
+    )
+    const shown = guides
+      .filter(({ name }) => compiled.includes(name))
+      .flatMap(({ name, text }) =>
+        [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, block = ""]) => ({ name, block }))
+      )
+    assert.sameMembers([...new Set(shown.map(({ name }) => name))], compiled)
+    assert.deepStrictEqual(
+      shown.filter(({ block }) => !code.some((text) => text.includes(plain(block)))),
+      []
+    )
   })
 
   it("show every picture that is kept for them", () => {

@@ -12,7 +12,7 @@ export const codeOf = (program: Program, form: Form): string => {
   const write = promises ? promised : effectful
   const body = `run: ${promises ? "async (_, ctx) =>" : "(_, ctx) =>"}`
   return [
-    `const body = ${promises ? "createHost.engine" : "Engine.make"}("body", {`,
+    `const body = ${promises ? "engine" : "Engine.make"}("body", {`,
     '  version: "1", payload: Schema.Null, success: Schema.Unknown, signals: [zero, one], events: [Noted],',
     '  disposition: "rerunnable",',
     `  ${body} ${promises ? "{\n" : ""}${indent(write(program, "ctx"), 4)}${promises ? "\n  }" : ""}`,

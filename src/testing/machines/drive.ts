@@ -8,6 +8,7 @@ import { Processes } from "../../host/Processes.ts"
 import type { MachineEngine } from "../../runtime/engine/fromMachine.ts"
 import { fromMachine } from "../../runtime/engine/fromMachine.ts"
 import type { MachineOptions } from "../../runtime/engine/MachineOptions.ts"
+import { isReducer } from "../../runtime/engine/reducer.ts"
 import * as TestHost from "../TestHost.ts"
 import type { ActionModel, Models } from "./models.ts"
 import type { Script } from "./script.ts"
@@ -19,7 +20,7 @@ export class Broken extends Error {}
 export const id = "checked"
 
 /** What an action is called with. */
-export type Call = Parameters<ActionModel<unknown>>[1]
+export type Call = Parameters<ActionModel<AnyStateMachine, unknown, unknown>>[1]
 
 /** What becomes of an action: `before` each try, which may die of it, and in the place of what it does. */
 export interface Acting {
@@ -39,7 +40,7 @@ export interface Drive {
 /** Makes a host for an engine whose actions and actors are models. */
 export const make = <Machine extends AnyStateMachine, R>(
   given: MachineEngine<Machine, R>,
-  { actors }: Pick<Models<never, never>, "actors">,
+  { actors }: Pick<Models<AnyStateMachine>, "actors">,
   { before, perform }: Acting
 ): Effect.Effect<Drive, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -73,9 +74,11 @@ export const make = <Machine extends AnyStateMachine, R>(
           })
         ),
         actors: Object.fromEntries(
-          Object.keys(options.actors ?? {}).map((name) => [
+          Object.entries(options.actors ?? {}).map(([name, actor]) => [
             name,
-            (input: unknown) => Effect.try(() => actors?.[name]?.(input) ?? null)
+            isReducer(given.machine.implementations.actors[name])
+              ? actor
+              : (input: unknown) => Effect.try(() => actors?.[name]?.(input) ?? null)
           ])
         )
       } as never

@@ -50,7 +50,7 @@ export const reportOf = (from: AnyStateMachine, { reached, unknown, missing }: F
 export const takeOver = <From extends AnyStateMachine, To extends AnyStateMachine, R, S>(
   from: MachineEngine<From, R>,
   to: MachineEngine<To, S>,
-  models: Models<never, never>,
+  models: Models<AnyStateMachine>,
   script: Script,
   findings: Findings
 ): Effect.Effect<void> =>
@@ -78,7 +78,7 @@ export const takeOver = <From extends AnyStateMachine, To extends AnyStateMachin
 const land = <To extends AnyStateMachine, R>(
   from: AnyStateMachine,
   to: MachineEngine<To, R>,
-  models: Models<never, never>,
+  models: Models<AnyStateMachine>,
   row: ProcessRow,
   state: ChartState,
   { reached, unknown, missing }: Findings

@@ -24,7 +24,7 @@ import type { Script } from "./script.ts"
 /** Plays a script. Throws `Broken`. */
 export const play = <Machine extends AnyStateMachine, R, World>(
   given: MachineEngine<Machine, R>,
-  models: Models<World, never>,
+  models: Models<AnyStateMachine, World>,
   script: Script
 ): Effect.Effect<void> =>
   Effect.scoped(
@@ -76,7 +76,7 @@ export const play = <Machine extends AnyStateMachine, R, World>(
 const judging = <World>(
   { machine, view }: Pick<MachineEngine<AnyStateMachine, never>, "machine" | "view">,
   options: MachineOptions<AnyStateMachine, never>,
-  models: Models<World, never>,
+  models: Models<AnyStateMachine, World>,
   input: unknown,
   host: TestHost.TestHost
 ) => {
@@ -120,7 +120,8 @@ const judging = <World>(
           now.acts.map(({ name, params }) => ({ name, params: json(params) })),
           asked.map(({ name, params = null }) => ({ name, params }))
         )
-        const own = new Set([id, ...Object.values(chart.children).map(({ process }) => process)])
+        const children = [...Object.values(before?.children ?? {}), ...Object.values(chart.children)]
+        const own = new Set([id, ...children.map(({ process }) => process)])
         same(
           at,
           "message",
