@@ -34,6 +34,15 @@ const Ponger = fromMachine(
   { version: "1", input, events: { ping: nothing } }
 )
 
+const Asked = fromMachine(
+  setup({ types: { events: {} as { readonly type: "ping" } } }).createMachine({
+    id: "asked",
+    initial: "fresh",
+    states: { fresh: { on: { ping: "asked" } }, asked: { on: { ping: "over" } }, over: { type: "final" } }
+  }),
+  { version: "1", input, events: { ping: nothing } }
+)
+
 const Pinger = fromMachine(
   setup({
     types: { events: {} as { readonly type: "pong" | "stop" } },
@@ -61,6 +70,15 @@ const Pinger = fromMachine(
     events: { pong: nothing, stop: nothing },
     actors: { ponger: Ponger, idler: () => Effect.never }
   }
+)
+
+const Caller = fromMachine(
+  setup({}).createMachine({
+    id: "caller",
+    initial: "on",
+    states: { on: { entry: [1, 2].map(() => sendTo(({ system }) => system.get("q"), { type: "ping" })) } }
+  }),
+  { version: "1", input }
 )
 
 const Leaf = Engine.make("leaf", {
@@ -129,6 +147,32 @@ describe.each(["memory", "SQLite"] as const)("the messages of a tree, in a store
           assert.include(view.mermaid.split("\n"), `  p${index}-->>p0: completed`)
         }).pipe(Effect.provide(stores[name]))
       )
+  )
+
+  it.live("name a process of another tree that sent or took an event", () =>
+    bounded(
+      Effect.gen(function* () {
+        const store = yield* ProcessStore
+        yield* Effect.gen(function* () {
+          const processes = yield* Processes
+          const called = yield* processes.start(Asked, { id: "q", payload: undefined })
+          yield* processes.start(Caller, { id: "c", payload: undefined })
+          yield* called.await
+        }).pipe(Effect.provide(hostOn(store, [Caller, Asked])))
+        for (const [one, other] of [
+          ["c", "q"],
+          ["q", "c"]
+        ] as const) {
+          const { participants, messages } = yield* messagesView(store, processId(one))
+          assert.deepStrictEqual(
+            participants.map(({ process_id: id }) => id),
+            [one, other] as never
+          )
+          const pings = messages.flatMap(({ from, to, text }) => (text === "ping" ? [`${from} → ${to}`] : []))
+          assert.deepStrictEqual(pings, ["c → q", "c → q"])
+        }
+      }).pipe(Effect.provide(stores[name]))
+    )
   )
 
   it.live("are those of bodies of code, too", () =>
