@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { build } from "esbuild"
 import { start } from "../support/children.ts"
+import { stale } from "../support/codegen/packing.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 import type { Consumer } from "./consumer.ts"
 import { copyExamples, install, manifest, offered } from "./consumer.ts"
@@ -36,6 +37,12 @@ const write = (folder: string, name: string, text: string): void => {
   mkdirSync(join(consumer.folder, folder), { recursive: true })
   writeFileSync(join(consumer.folder, folder, name), text)
 }
+
+describe("the package", () => {
+  it("has no compiled file whose source is gone", () => {
+    assert.deepStrictEqual(stale(join(consumer.folder, "node_modules/holdfast/dist")), [])
+  })
+})
 
 describe("a strict project that checks the declarations of its packages", () => {
   it("compiles with all of the package as a bundler finds it, with the types of a browser instead of Node's", async () => {

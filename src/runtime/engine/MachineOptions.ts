@@ -69,7 +69,7 @@ export type Action<Machine extends AnyStateMachine, Params, R> =
       readonly retry?: Schedule.Schedule<unknown, unknown>
       /** `event`: the machine takes `error.action.{name}`, which carries the `error`. @default "fail": the process fails */
       readonly onFailure?: "fail" | "event"
-      /** The machine takes further events while it runs. @default false: they wait for it */
+      /** The machine takes further events while it runs; later actions wait for it. @default false: events wait, too */
       readonly detached?: boolean
     }
 

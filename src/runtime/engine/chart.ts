@@ -352,7 +352,8 @@ const check = <R>(machine: AnyStateMachine, { actions = {}, actors = {} }: Chart
   for (const name of names.actions) {
     if (!Object.hasOwn(actions, name)) refuse(`action \`${name}\``, "is performed by nothing: give it under `actions`")
   }
-  for (const name of names.actors) {
+  // An `assign` may spawn whatever is declared.
+  for (const name of new Set([...names.actors, ...Object.keys(machine.implementations.actors)])) {
     if (!Object.hasOwn(actors, name)) refuse(`actor \`${name}\``, "is run by nothing: give it under `actors`")
     const logic: unknown = machine.implementations.actors[name]
     if (!isDurable(logic) && !isReducer(logic)) {

@@ -5,7 +5,7 @@
  *
  * Invariant: what is packed in is listed in `dist/THIRD-PARTY.txt`, with its licence.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { BuildOptions, Metafile, Plugin } from "esbuild"
 import { build } from "esbuild"
@@ -18,6 +18,7 @@ const commandLine = join(dist, "holdfast.js")
 
 /** Packs all of it, after the compiler. */
 export const pack = async (): Promise<void> => {
+  for (const path of stale(dist)) rmSync(path)
   const page = await text({ entryPoints: [join(dist, "src/inspector/page/main.js")], format: "esm", target: "es2022" })
   const layout = await text({
     entryPoints: [join(dist, "src/inspector/charts/layoutWorker.js")],
@@ -45,6 +46,17 @@ export const pack = async (): Promise<void> => {
   put(commandLine, program.text, 0o755)
   put(join(dist, "THIRD-PARTY.txt"), licencesOf([page.metafile, layout.metafile, program.metafile]))
 }
+
+/** The compiled files in a folder whose source is gone: the compiler leaves them there, and the package would have them. */
+export const stale = (folder: string): ReadonlyArray<string> =>
+  ["src", "machines"].flatMap((part) =>
+    readdirSync(join(folder, part), { recursive: true, encoding: "utf8" }).flatMap((name) => {
+      const [, source] = /^(.*?)\.(?:d\.ts|js)(?:\.map)?$/.exec(name) ?? []
+      const isLeft =
+        source !== undefined && !["ts", "d.ts"].some((of) => existsSync(join(projectRoot, part, `${source}.${of}`)))
+      return isLeft ? [join(folder, part, name)] : []
+    })
+  )
 
 /** What is packed on its own stays on its own. */
 const beside: Plugin = {
