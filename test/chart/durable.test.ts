@@ -248,6 +248,11 @@ describe("a machine as a process", () => {
         const taken = (id: string) => Effect.map(transitionsOf(id), (all) => all.map(({ event }) => event.type))
         assert.deepStrictEqual(yield* taken("p"), ["xstate.init", "pong", "pong", "pong", "xstate.done.actor.ponger"])
         assert.deepStrictEqual(yield* taken("p/ponger:1"), ["xstate.init", "ping", "ping", "ping", "ping"])
+        // It is registered and has an event in one commit.
+        assert.deepStrictEqual(
+          (yield* store.children.of("p" as never)).map(({ processId }) => processId),
+          ["p/ponger:1"] as never
+        )
       })
     )
   )

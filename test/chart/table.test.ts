@@ -109,7 +109,6 @@ const memoryOnly: Readonly<Record<string, AnyActorLogic>> = {
   fromPromise: fromPromise(async () => 1),
   fromCallback: fromCallback(() => {}),
   fromObservable: fromObservable(() => ({ subscribe: () => ({ unsubscribe: () => {} }) })),
-  fromTransition: fromTransition((state: number) => state, 0),
   "a machine": createMachine({ id: "inner" })
 }
 
@@ -265,7 +264,24 @@ const rows: Readonly<Record<string, () => Effect.Effect<unknown, unknown, Scope.
       assert.deepStrictEqual([...(yield* run(Stream.runCollect(handle.emitted)))], [{ type: "said" }])
       assert.include(JSON.stringify(yield* logOf("p")), "a line")
     }),
-  "`fromPromise`, `fromCallback`, `fromObservable`, `fromTransition`, a machine as an actor": () =>
+  "`fromTransition` of JSON": () =>
+    Effect.gen(function* () {
+      const sum = fromTransition(
+        (total: number, { by }: { readonly type: "add"; readonly by: number }) => total + by,
+        1
+      )
+      const machine = setup({ types, actors: { sum } }).createMachine({
+        id: "summing",
+        context,
+        invoke: { src: "sum", id: "sum" },
+        on: { go: { actions: sendTo("sum", { type: "add", by: 4 }) } }
+      })
+      const actors = { sum: { events: { add: Schema.Struct({ by: Schema.Int }) } } }
+      const { send, row } = yield* played(fromMachine(machine, { ...base, events: { go: noFields }, actors }))
+      yield* send({ type: "go" }, { type: "go" })
+      assert.deepStrictEqual((yield* row("p/sum:1"))?.snapshot.context.chart?.context, { state: 9 })
+    }),
+  "`fromPromise`, `fromCallback`, `fromObservable`, a machine as an actor": () =>
     Effect.sync(() => {
       for (const [of, logic] of Object.entries(memoryOnly)) {
         const named = setup({ actors: { kid: logic } })

@@ -105,6 +105,24 @@ describe("the picture of a machine", () => {
     ])
   })
 
+  it("divides no state whose regions are deeper than Mermaid draws, and says that it is parallel", () => {
+    const inner = { initial: "x", states: { x: { initial: "y", states: { y: {} } } } }
+    const deep = setup({}).createMachine({ id: "deep", type: "parallel", states: { a: inner, b: {} } })
+    assert.deepStrictEqual(diagram(deep), [
+      "stateDiagram-v2",
+      '  state "machine (parallel)" as machine {',
+      "    state a {",
+      "      [*] --> x",
+      "      state x {",
+      "        [*] --> y",
+      "        y",
+      "      }",
+      "    }",
+      "    b",
+      "  }"
+    ])
+  })
+
   it("frames a machine that is parallel as a whole", () => {
     const both = setup({}).createMachine({ id: "both", type: "parallel", states: { a: {}, b: {} } })
     assert.deepStrictEqual(diagram(both), ["stateDiagram-v2", "  state machine {", "    a", "    --", "    b", "  }"])

@@ -156,7 +156,8 @@ describe("the inspector of a process whose body is a machine", () => {
               "events?id=p",
               "state?id=p&sequence=2",
               "state?id=p&sequence=1",
-              "explain?id=p"
+              "explain?id=p",
+              "messages?id=p"
             ]) {
               const { status, text } = yield* ask(path)
               assert.strictEqual(status, 200, path)
@@ -165,6 +166,28 @@ describe("the inspector of a process whose body is a machine", () => {
             const { machine, active } = JSON.parse((yield* ask("process?id=p")).text)
             assert.deepStrictEqual(active, ["orders.secretive", "orders.secretive.on"])
             assert.strictEqual((yield* ask(`machine?id=${encodeURIComponent(machine)}`)).status, 200)
+            const attempt = (body: object) =>
+              Effect.promise(async () => {
+                const answer = await fetch(`http://127.0.0.1:${port}/api/try`, {
+                  method: "POST",
+                  headers: { authorization: "Bearer secret", "content-type": "application/json" },
+                  body: JSON.stringify({ machine, value: "on", history: {}, event: "say", ...body })
+                })
+                return { status: answer.status, tried: (await answer.json()) as Readonly<Record<string, unknown>> }
+              })
+            assert.deepInclude((yield* attempt({})).tried, { possible: true, value: "on" })
+            for (const value of ["off", { on: "x" }]) {
+              assert.deepInclude((yield* attempt({ value })).tried, { possible: false }, JSON.stringify(value))
+            }
+            for (const body of [
+              { machine: "process" },
+              { machine: "chart {" },
+              { event: 7 },
+              { history: [] },
+              { value: 7 }
+            ]) {
+              assert.strictEqual((yield* attempt(body)).status, 400, JSON.stringify(body))
+            }
             for (const id of ["chart null", "chart []", "chart [1,2,3]", 'chart ["a","1","h"]', "chart {", "chart "]) {
               assert.strictEqual((yield* ask(`machine?id=${encodeURIComponent(id)}`)).status, 400, id)
             }

@@ -35,8 +35,8 @@ export const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"
   readonly peerDependenciesMeta: Readonly<Record<string, unknown>>
 } // the fields are npm's
 
-/** Packs the package as it was built, and installs it into an empty project. */
-export const install = async (): Promise<Consumer> => {
+/** Packs the package as it was built, and installs it into an empty project, which another Node may run. */
+export const install = async (node: string = process.execPath): Promise<Consumer> => {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-consumer-"))
   const modules = join(folder, "node_modules")
   const run = promisify(execFile)
@@ -63,7 +63,7 @@ export const install = async (): Promise<Consumer> => {
     link,
     node: (...args) =>
       new Promise((resolve) => {
-        execFile(process.execPath, args, { cwd: folder, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) =>
+        execFile(node, args, { cwd: folder, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) =>
           resolve({ code: error === null ? 0 : 1, out: (stdout + stderr).trim() })
         )
       }),

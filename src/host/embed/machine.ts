@@ -14,6 +14,7 @@ import type {
   Actor,
   DeclaresActors,
   EventTypes,
+  IfReducer,
   LogicOf,
   MachineOptions,
   SignalOf
@@ -53,9 +54,9 @@ export type PromisedActor<Input, Output> =
 
 /** The actors of a machine that are engines or async functions. */
 export type PromisedActors<Machine extends AnyStateMachine> = {
-  readonly [Src in ActorOf<Machine>["src"]]: PromisedActor<
-    InputFrom<LogicOf<Machine, Src>>,
-    OutputFrom<LogicOf<Machine, Src>>
+  readonly [Src in ActorOf<Machine>["src"]]: IfReducer<
+    LogicOf<Machine, Src>,
+    PromisedActor<InputFrom<LogicOf<Machine, Src>>, OutputFrom<LogicOf<Machine, Src>>>
   >
 }
 

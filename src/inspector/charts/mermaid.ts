@@ -106,8 +106,10 @@ const composite = (
 ): ReadonlyArray<string> => {
   const name = names(state.path)
   const key = state.path.at(-1) ?? name
-  const declared = name === key ? name : `"${quoted(key)}" as ${name}`
   const parts = partsOf(state)
+  const isParted = state.type === "parallel" && parts.every(isShallow)
+  const label = state.type === "parallel" && !isParted ? `${key} (parallel)` : key
+  const declared = name === label ? name : `"${quoted(label)}" as ${name}`
   if (parts.length === 0) {
     if (name !== key) return [`${indent}state ${declared}`]
     // An arrow to or from a state declares it.
@@ -117,12 +119,13 @@ const composite = (
   }
   const deeper = `${indent}  `
   const regions = parts.map((child) => composite(child, names, arrows, deeper))
-  const lines =
-    state.type === "parallel"
-      ? regions.flatMap((region, index) => (index === 0 ? region : [`${deeper}--`, ...region]))
-      : within(state, names, arrows, deeper)
+  const parted = regions.flatMap((region, index) => (index === 0 || !isParted ? region : [`${deeper}--`, ...region]))
+  const lines = state.type === "parallel" ? parted : within(state, names, arrows, deeper)
   return [`${indent}state ${declared} {`, ...lines, `${indent}}`]
 }
+
+/** Mermaid fails to draw a part of a divided state that has states with others in them. */
+const isShallow = (region: StateNode): boolean => partsOf(region).every((state) => partsOf(state).length === 0)
 
 const arrowsOf = (state: StateNode, transition: StateTransition): ReadonlyArray<Arrow> => {
   const target = transition.target?.[0]?.path

@@ -40,7 +40,7 @@ export const openSignal = (view: ProcessView, done: () => void, wanted?: string)
       ? `An event is appended to ${view.row.process_id}. Its machine takes it, in this host or in the next one that has it.`
       : `An event is appended to ${view.row.process_id}. It ends the oldest wait for this signal, or is kept for the next one.`,
     confirm: isMachine ? "Send event" : "Send signal",
-    fields: [labelled("signal", choice), holder],
+    fields: [labelled(isMachine ? "event" : "signal", choice), holder],
     act: async () => {
       const filled = field.value()
       if (!filled.ok) return filled.problem

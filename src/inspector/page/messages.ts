@@ -1,5 +1,5 @@
 /**
- * What the processes of one tree said to each other, as a sequence diagram.
+ * What the processes of one tree said to each other and to others, as a sequence diagram.
  */
 import type { MessagesView, MessageView } from "../View.ts"
 import { get, sentenceOf } from "./connection.ts"
@@ -16,7 +16,7 @@ export const openMessages = (id: string): void => {
   const dialog: HTMLDialogElement = h(
     "dialog",
     { class: "messages", "aria-labelledby": "messages-title" },
-    h("div", "panel-head", h("h2", { id: "messages-title" }, "Messages of this tree"), close),
+    h("div", "panel-head", h("h2", { id: "messages-title" }, "Messages"), close),
     holder
   )
   dialog.addEventListener("close", () => dialog.remove())

@@ -1,5 +1,6 @@
 /**
- * What the processes of one tree said to each other, in the order of their logs: starts, messages, timers and ends.
+ * What the processes of one tree said to each other and to those of other trees, in the order of their logs: starts, messages,
+ * timers and ends.
  *
  * Each message is where its receiver's log has it, so that the order is that of what happened. What comes from none of them came
  * from outside.
@@ -19,7 +20,6 @@ import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { wordsOf } from "../charts/definition.ts"
 import { sequenceDiagram } from "../charts/mermaid.ts"
 import { machineOf } from "../charts/stored.ts"
-import { isOver } from "../charts/trace.ts"
 import type { MessagesView, MessageView } from "../View.ts"
 
 type Store = typeof ProcessStore.Service
@@ -30,8 +30,11 @@ const most = { processes: 24, ancestors: 100, events: 2_000 }
 /** The messages of the tree that a process belongs to. Fails with `ProcessUnknown`, or `ProcessPruned`. */
 export const messagesView = (store: Store, id: ProcessId): Effect.Effect<MessagesView, Lookup> =>
   Effect.gen(function* () {
-    const { rows, isWhole } = yield* treeOf(store, yield* existingRow(store, id))
-    const logs = yield* Effect.forEach(rows, (row) => logOf(store, row))
+    const tree = yield* treeOf(store, yield* existingRow(store, id))
+    const inTree = yield* Effect.forEach(tree.rows, (row) => logOf(store, row))
+    const { rows: peers, isWhole } = yield* peersOf(store, tree, inTree)
+    const rows = [...tree.rows, ...peers]
+    const logs = [...inTree, ...(yield* Effect.forEach(peers, (row) => logOf(store, row)))]
     const senders = new Map(logs.flatMap(({ sent }) => sent))
     const known = new Set(rows.map(({ base }) => base.registration.id as string))
     const messages = merged(logs.map((log) => log.heard.map((heard) => messageOf(heard, senders, known))))
@@ -75,6 +78,21 @@ const treeOf = (store: Store, row: ProcessRow): Effect.Effect<Tree, Lookup> =>
     return { rows, isWhole: true }
   })
 
+/** The processes of other trees that those of a tree exchanged events with. */
+const peersOf = (store: Store, { rows, isWhole }: Tree, logs: ReadonlyArray<Log>): Effect.Effect<Tree, Lookup> =>
+  Effect.gen(function* () {
+    const known = new Set<string>(rows.map(({ base }) => base.registration.id))
+    const named = new Set(logs.flatMap(({ peers }) => peers).filter((peer) => !known.has(peer)))
+    const peers: Array<ProcessRow> = []
+    for (const peer of named) {
+      const found = yield* store.find(processId(peer))
+      if (found._tag !== "Present") continue
+      if (rows.length + peers.length >= most.processes) return { rows: peers, isWhole: false }
+      peers.push(found.row)
+    }
+    return { rows: peers, isWhole }
+  })
+
 /** What a log has of others. `key`: under which a sender may be known. */
 interface Heard {
   readonly message: MessageView
@@ -85,6 +103,8 @@ interface Log {
   readonly heard: ReadonlyArray<Heard>
   /** Under which keys this process sent something. */
   readonly sent: ReadonlyArray<readonly [key: string, from: ProcessId]>
+  /** The processes that it sent to, and those that sent to it as their keys name them. */
+  readonly peers: ReadonlyArray<string>
   readonly isWhole: boolean
 }
 
@@ -98,8 +118,14 @@ const logOf = (store: Store, { base, snapshot, sequence }: ProcessRow): Effect.E
       message: { kind: "start", from: parent?.processId ?? null, to: id, text: "start", at_ms: base.createdAtMs }
     }
     const steps = events.flatMap((event) => stepIn(event))
+    const ended = new Set<string>()
+    const heard = [begun, ...events.flatMap((event) => heardIn(id, event, own?.machine, ended))]
     return {
-      heard: [begun, ...events.flatMap((event) => heardIn(id, event, own?.machine))],
+      heard,
+      peers: [
+        ...steps.flatMap(({ effects }) => effects.flatMap((effect) => (effect.do === "send" ? [effect.to] : []))),
+        ...heard.flatMap(({ message, key }) => (key === undefined ? [] : (senderIn(key, message) ?? [])))
+      ],
       sent: steps.flatMap((step) => keysOf(id, step)),
       isWhole: (events.at(-1)?.sequence ?? sequence) >= sequence
     }
@@ -118,7 +144,13 @@ const keysOf = (from: ProcessId, { revision, effects }: ChartTransition): Log["s
       : []
   )
 
-const heardIn = (id: ProcessId, event: ProcessEvent, machine: AnyStateMachine | undefined): ReadonlyArray<Heard> => {
+/** `ended`: the children whose ends were heard before, which leaving a state does not stop. */
+const heardIn = (
+  id: ProcessId,
+  event: ProcessEvent,
+  machine: AnyStateMachine | undefined,
+  ended: Set<string>
+): ReadonlyArray<Heard> => {
   const { eventType, payload, replayKey, sequence, occurredAtMs } = event
   const common = { to: id, sequence, at_ms: occurredAtMs }
   const fields = Object(payload) as Readonly<Record<string, unknown>> // written by the facts of these types
@@ -129,6 +161,7 @@ const heardIn = (id: ProcessId, event: ProcessEvent, machine: AnyStateMachine | 
     return [{ message: { ...common, kind: "message", from: null, text: signal }, ...key }]
   }
   if (eventType === "process.child_ended") {
+    ended.add(String(fields["child_id"]))
     return [{ message: { ...common, kind: "end", from: String(fields["child_id"]), text: String(fields["state"]) } }]
   }
   if (eventType === "machine.input") {
@@ -138,7 +171,7 @@ const heardIn = (id: ProcessId, event: ProcessEvent, machine: AnyStateMachine | 
   }
   return stepIn(event).flatMap((step) =>
     step.effects.flatMap((effect): ReadonlyArray<Heard> => {
-      if (effect.do === "stop" && effect.process !== "" && !isOver(step.event, effect.id)) {
+      if (effect.do === "stop" && effect.process !== "" && !ended.has(effect.process)) {
         return [{ message: { ...common, kind: "message", from: id, to: effect.process, text: "cancel" } }]
       }
       if (effect.do !== "send" || effect.refused === undefined) return []
@@ -153,7 +186,8 @@ const messageOf = (
   senders: ReadonlyMap<string, ProcessId>,
   known: ReadonlySet<string>
 ): MessageView => {
-  const from = (key === undefined ? undefined : (senders.get(key) ?? timerSender(key, message))) ?? message.from
+  const sender = key === undefined ? undefined : (senders.get(key) ?? senderIn(key, message))
+  const from = sender ?? message.from
   return {
     ...message,
     from: from !== null && known.has(from) ? from : null,
@@ -161,10 +195,10 @@ const messageOf = (
   }
 }
 
-/** The sender of an event that a timer of another process sent, as its key names it. */
-const timerSender = (key: string, { to, text }: MessageView): string | undefined => {
+/** The process that sent an event by a step or a timer of its machine, as the key of the event names it. */
+const senderIn = (key: string, { to, text }: MessageView): string | undefined => {
   const begin = signalReplayKey(processId(to ?? ""), text, "")
-  return key.startsWith(begin) ? /^(.*):timer:.*$/s.exec(key.slice(begin.length))?.[1] : undefined
+  return key.startsWith(begin) ? /^(.*?):(?:timer:.*|\d+:\d+)$/s.exec(key.slice(begin.length))?.[1] : undefined
 }
 
 /** Merges logs by time; each keeps its order, and of what is of one time the parents' come first. */

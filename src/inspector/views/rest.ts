@@ -95,7 +95,7 @@ export const takenBy = (
 /** A step of a copy: from where it is, by the type of an event. */
 export const TryRequest = Schema.Struct({
   machine: Schema.String,
-  value: Schema.Unknown,
+  value: Schema.Union(Schema.String, Schema.Record({ key: Schema.String, value: Schema.Unknown })),
   history: Schema.Record({ key: Schema.String, value: Schema.Array(Schema.String) }),
   event: Schema.String
 })
@@ -173,6 +173,10 @@ const transitionView = (
     const pending = found._tag === "Present" ? (found.row.snapshot.context.chart?.actions ?? []) : []
     const isPending = (index: number): boolean =>
       pending.some((action) => action.revision === step.revision && action.index === index)
+    const effects = yield* Effect.filter(
+      step.effects.map((effect, index) => ({ effect, index })),
+      ({ effect }) => isMeant(store, effect, { before, event: step.event, atMs: moment.event?.occurredAtMs ?? 0 })
+    )
     return {
       sequence: moment.sequence,
       revision: step.revision,
@@ -183,21 +187,33 @@ const transitionView = (
       handled: step.handled,
       trace: trace?.map((line) => lineView(own, line)) ?? null,
       changes: changesOf(before?.context ?? {}, after?.context ?? {}, redact),
-      effects: yield* Effect.forEach(
-        // XState ends the timers and actors of a state whether they run or not.
-        step.effects.flatMap((effect, index) => {
-          const isIdle = effect.do === "disarm" && !before?.timers.some(({ id }) => id === effect.id)
-          return isIdle || (effect.do === "stop" && isOver(step.event, effect.id)) ? [] : [{ effect, index }]
-        }),
-        ({ effect, index }) =>
-          Effect.map(processIn(store, effect), (about) => ({
-            ...effectView(machine, effect, redact),
-            ...about,
-            ...(effect.do === "act" ? { performed: !isPending(index) } : {})
-          }))
+      effects: yield* Effect.forEach(effects, ({ effect, index }) =>
+        Effect.map(processIn(store, effect), (about) => ({
+          ...effectView(machine, effect, redact),
+          ...about,
+          ...(effect.do === "act" ? { performed: !isPending(index) } : {})
+        }))
       )
     }
   })
+
+/** XState ends the timers and the actors of a state that is left, whether they still are or not. */
+const isMeant = (
+  store: Store,
+  effect: ChartEffect,
+  at: { readonly before: ChartState | undefined; readonly event: ChartEvent; readonly atMs: number }
+): Effect.Effect<boolean, StoreError> => {
+  if (effect.do === "disarm") return Effect.succeed(at.before?.timers.some(({ id }) => id === effect.id) === true)
+  if (effect.do !== "stop") return Effect.succeed(true)
+  if (isOver(at.event, effect.id)) return Effect.succeed(false)
+  return Effect.map(
+    store.find(processId(effect.process)),
+    (found) =>
+      found._tag !== "Present" ||
+      lifecycleOf(found.row.snapshot) === "running" ||
+      found.row.snapshot.context.updatedAtMs >= at.atMs
+  )
+}
 
 const changesOf = (
   before: Readonly<Record<string, unknown>>,

@@ -303,7 +303,8 @@ const hinted = (change: Change): Change => ({
   commands: [...change.commands, { type: "requestSweep", params: {} }]
 })
 
-const joined = (earlier: Change, change: Change): Change => ({
+/** Two changes of a row as one, from before the first: a process that the first one registers has no row before. */
+const joined = (earlier: Change, { before: _between, ...change }: Change): Change => ({
   ...change,
   ...(earlier.before === undefined ? {} : { before: earlier.before }),
   events: [...earlier.events, ...change.events],

@@ -5,11 +5,14 @@ import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type {
+  AnyActorLogic,
   AnyStateMachine,
   ContextFrom,
   EventFromLogic,
+  EventObject,
   InputFrom,
   OutputFrom,
+  SnapshotFrom,
   StateValue,
   StateValueFrom
 } from "xstate"
@@ -75,6 +78,25 @@ export type Actor<Input, Output, R> =
   | Startable<Input, Output, unknown, AnySignal>
   | ((input: Input, context: ExecutionContext) => Effect.Effect<Output, unknown, R>)
 
+/** What a process of a reducer takes, and what its state is. */
+export interface ReducerOptions<State, Event extends EventObject> {
+  /** What each event carries. An event that is not here cannot be sent to it. */
+  readonly events: {
+    readonly [Type in Event["type"]]?: SchemaFor<Omit<Extract<Event, { readonly type: Type }>, "type">>
+  }
+  /** @default its state must be JSON as it is */
+  readonly state?: SchemaFor<State>
+}
+
+/** The options of an actor that is a reducer; `Otherwise` for any other one. */
+export type IfReducer<Logic, Otherwise> = Logic extends AnyActorLogic
+  ? SnapshotFrom<Logic> extends { readonly context: infer State }
+    ? SnapshotFrom<Logic> extends { readonly machine: unknown } | { readonly input: unknown }
+      ? Otherwise
+      : ReducerOptions<State, EventFromLogic<Logic>>
+    : Otherwise
+  : Otherwise
+
 /** What an engine from a machine declares. */
 export interface MachineOptions<Machine extends AnyStateMachine, R> {
   /** A process stays on the version that it began with. */
@@ -97,10 +119,9 @@ export interface MachineOptions<Machine extends AnyStateMachine, R> {
   }
   /** Runs the actors that the machine names, each as a child process. */
   readonly actors?: {
-    readonly [Src in ActorOf<Machine>["src"]]: Actor<
-      InputFrom<LogicOf<Machine, Src>>,
-      OutputFrom<LogicOf<Machine, Src>>,
-      R
+    readonly [Src in ActorOf<Machine>["src"]]: IfReducer<
+      LogicOf<Machine, Src>,
+      Actor<InputFrom<LogicOf<Machine, Src>>, OutputFrom<LogicOf<Machine, Src>>, R>
     >
   }
   /**

@@ -29,6 +29,7 @@ import * as Engines from "./Engine.ts"
 import type { Action, Actor, MachineOptions, SchemaFor } from "./MachineOptions.ts"
 import { schemaOf } from "./MachineOptions.ts"
 import { decoderOf, encodingOf } from "./outcomes.ts"
+import { isReducer } from "./reducer.ts"
 import type { AnySignal, Signal } from "./Signal.ts"
 import type { Startable } from "./Startable.ts"
 import { registrationOf } from "./Startable.ts"
@@ -354,7 +355,8 @@ const check = <R>(machine: AnyStateMachine, { actions = {}, actors = {} }: Chart
   // An `assign` may spawn whatever is declared.
   for (const name of new Set([...names.actors, ...Object.keys(machine.implementations.actors)])) {
     if (!Object.hasOwn(actors, name)) refuse(`actor \`${name}\``, "is run by nothing: give it under `actors`")
-    if (!isDurable(machine.implementations.actors[name])) {
+    const logic: unknown = machine.implementations.actors[name]
+    if (!isDurable(logic) && !isReducer(logic)) {
       const problem =
         "is a function or machine of one memory: declare it with `fromDurable`, and give what runs it under `actors`, such as an engine"
       refuse(`actor \`${name}\``, problem)

@@ -6,9 +6,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { AnyStateMachine, InputFrom, OutputFrom } from "xstate"
+import type { AnyStateMachine, EventObject, InputFrom, OutputFrom } from "xstate"
 import { InputInvalid } from "../../model/errors.ts"
 import { signalNameProblem } from "../../model/ids.ts"
+import * as Arguments from "../arguments.ts"
 import { performing } from "../body/chart.ts"
 import { chartOf } from "./chart.ts"
 import type { Engine } from "./Engine.ts"
@@ -18,6 +19,7 @@ import type {
   ActorsOf,
   MachineOptions,
   OptionsWith,
+  ReducerOptions,
   RequiredBy,
   SchemaFor,
   SignalOf
@@ -25,6 +27,7 @@ import type {
 import { check, optionsOf, schemaOf } from "./MachineOptions.ts"
 import type { MachineStartable } from "./MachineView.ts"
 import * as Views from "./MachineView.ts"
+import * as Reducers from "./reducer.ts"
 import * as Signals from "./Signal.ts"
 
 /** An engine whose body is a machine. */
@@ -60,7 +63,7 @@ const engineOf = <Machine extends AnyStateMachine, R>(
   machine: Machine,
   given: MachineOptions<Machine, R>
 ): MachineEngine<Machine, R> => {
-  const options = optionsOf(machine, given)
+  const options = withReducers(machine, optionsOf(machine, given))
   check(machine.id, options as MachineOptions<AnyStateMachine, R>)
   const { version, kind = machine.id, input, output, concurrency } = options
   const signals = Object.entries<SchemaFor<unknown> | undefined>(options.events ?? {}).flatMap(([type, payload]) => {
@@ -94,4 +97,28 @@ const engineOf = <Machine extends AnyStateMachine, R>(
     view: Views.make(chart, signals),
     options: given
   }
+}
+
+/** The options with an engine in the place of each actor that is a reducer. */
+const withReducers = <Machine extends AnyStateMachine, R>(
+  { id, implementations }: AnyStateMachine,
+  options: MachineOptions<Machine, R>
+): MachineOptions<Machine, R> => {
+  const { kind = id, version, actors } = options
+  const names = Object.keys(actors ?? {}).filter((name) => Reducers.isReducer(implementations.actors[name]))
+  if (names.length === 0) return options
+  const given = actors as Readonly<Record<string, ReducerOptions<unknown, EventObject>>> // each of those names
+  const engines = names.map((name) => {
+    const of = `actors of machine \`${id}\`/${name}`
+    const { events, state } = Arguments.record(of, given[name] as NonNullable<(typeof given)[string]>) // one of its keys
+    const reducer = implementations.actors[name] as unknown as Reducers.Reducer // see above
+    const engine = engineOf<AnyStateMachine, R>(Reducers.machineOf(`${kind}.${name}`, reducer), {
+      version,
+      input: Schema.Unknown,
+      events: Arguments.record(`${of}/events`, events),
+      ...(state === undefined ? {} : { context: Schema.Struct({ state: schemaOf(state) }) })
+    })
+    return [name, engine] as const
+  })
+  return { ...options, actors: { ...actors, ...Object.fromEntries(engines) } as NonNullable<typeof actors> } // what runs each
 }

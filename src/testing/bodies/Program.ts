@@ -14,14 +14,16 @@ import * as Signal from "../../runtime/engine/Signal.ts"
  */
 export type Going = "ok" | "slow" | "fail" | "flaky" | "die" | "odd" | "unrecordable"
 
-/** What is started as a child. `waiter` ends when its parent signals it; `outside` when an outside system says so. */
-export type ChildKind = "ok" | "fail" | "slow" | "waiter" | "tool" | "outside"
+/** What is started as a child. `waiter` ends when its parent signals it; `outside` when an outside system says so; `turn` is one of a session. */
+export type ChildKind = "ok" | "fail" | "slow" | "waiter" | "tool" | "outside" | "turn"
 
 /** A program. Units: milliseconds. */
 export type Program =
   | { readonly is: "step"; readonly at: number; readonly going: Going }
   | { readonly is: "sleep"; readonly at: number; readonly ms: number }
   | { readonly is: "wait"; readonly at: number; readonly signal: 0 | 1; readonly timeout?: number | undefined }
+  /** A wait that is let go of after a time: the loser of a race with Effects, aborted by its signal with Promises. */
+  | { readonly is: "given up"; readonly at: number; readonly signal: 0 | 1; readonly ms: number }
   /** Time, chance, and whether the code is new; and a step that knows what they were. */
   | { readonly is: "chance"; readonly at: number }
   | { readonly is: "event"; readonly at: number }
@@ -74,6 +76,12 @@ const leaf: FC.Arbitrary<Program> = FC.oneof(
     }).map((of): Program => ({ is: "wait", at: 0, ...of }))
   },
   {
+    weight: 2,
+    arbitrary: FC.record({ signal: FC.constantFrom<0 | 1>(0, 1), ms }).map(
+      (of): Program => ({ is: "given up", at: 0, ...of })
+    )
+  },
+  {
     weight: 3,
     arbitrary: FC.constantFrom<"chance" | "event" | "plain">("chance", "chance", "event", "plain").map(
       (is): Program => ({ is, at: 0 })
@@ -88,7 +96,7 @@ const leaf: FC.Arbitrary<Program> = FC.oneof(
   {
     weight: 2,
     arbitrary: FC.record({
-      kind: FC.constantFrom<ChildKind>("ok", "fail", "slow", "waiter", "tool", "outside"),
+      kind: FC.constantFrom<ChildKind>("ok", "fail", "slow", "waiter", "tool", "outside", "turn"),
       ending: FC.constantFrom<"await" | "cancel" | "leave">("await", "await", "await", "cancel", "leave")
     }).map((of): Program => ({ is: "child", at: 0, ...of }))
   }

@@ -15,7 +15,7 @@ import { codeOf } from "./code.ts"
 import { effectBody } from "./effectBody.ts"
 import type { Program } from "./Program.ts"
 import { programs, signals } from "./Program.ts"
-import { Child, Shout } from "./parts.ts"
+import { Child, Shout, turns } from "./parts.ts"
 import { promiseBody } from "./promiseBody.ts"
 import * as Recorder from "./Recorder.ts"
 import { judged, ReplayBroken } from "./verdict.ts"
@@ -234,6 +234,7 @@ const played = (
           ...timings,
           ...options,
           tools: [Shout],
+          sessions: turns,
           onJournalRead: (of, after, page) => (of === id ? observed.onJournalRead(after, page) : undefined)
         })
         return own

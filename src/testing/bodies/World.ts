@@ -20,6 +20,7 @@ import type { LeaseOwner } from "../../model/Lease.ts"
 import { opaqueOwner } from "../../model/Lease.ts"
 import { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import type { Runnable } from "../../runtime/engine/Engine.ts"
+import type { SessionRunner } from "../../runtime/engine/SessionTurn.ts"
 import type { RunnableTool } from "../../runtime/engine/Tool.ts"
 import type { RuntimeOptions } from "../../runtime/RuntimeConfig.ts"
 import { Worker } from "../../runtime/worker/Worker.ts"
@@ -47,6 +48,7 @@ export interface Life {
 /** What a host of a world has. */
 export interface BootOptions extends RuntimeOptions {
   readonly tools?: ReadonlyArray<RunnableTool<never>>
+  readonly sessions?: SessionRunner<never>
   /** It crashes with this commit of its own: the commit is in the store, and the host does not hear of it. */
   readonly lastCommit?: number
   /** It crashes in place of this commit: what it did for it is done, and nothing is written. */
@@ -119,7 +121,16 @@ export const make = <E>(
 
     const boot: World["boot"] = (engines, options) =>
       Effect.gen(function* () {
-        const { lastCommit, lostCommit, isFoundDead = false, onJournalRead, onCommit, tools, ...runtime } = options
+        const {
+          lastCommit,
+          lostCommit,
+          isFoundDead = false,
+          onJournalRead,
+          onCommit,
+          tools,
+          sessions,
+          ...runtime
+        } = options
         const gate = Gate()
         const name = `life-${++lives}`
         const clock = clockBehind(gate, time.clock)
@@ -139,7 +150,10 @@ export const make = <E>(
         })
         const before = Effect.suspend(() => (commits + 1 === lostCommit ? crash : Effect.void))
         const opened = yield* time.drive(Effect.orDie(open(clock, storeScope)))
-        const host = SingleHost.onStore({ ...runtime, engines, tools: tools ?? [] }, livenessOf(name, dead)).pipe(
+        const host = SingleHost.onStore(
+          { ...runtime, engines, tools: tools ?? [], ...(sessions === undefined ? {} : { sessions }) },
+          livenessOf(name, dead)
+        ).pipe(
           Layer.provideMerge(
             Layer.succeed(ProcessStore, mortal(opened, gate, { before, after: onOwnCommit, onJournalRead }))
           ),

@@ -38,6 +38,8 @@ const effectful = (node: Program, ctx: string): string => {
       return `${ctx}.sleep(${node.ms}, { name: ${name} })`
     case "wait":
       return `${ctx}.awaitSignal(${waitOf(node)})`
+    case "given up":
+      return `Effect.race(${ctx}.awaitSignal(${node.signal === 0 ? "zero" : "one"}, { name: ${name} }), ${ctx}.sleep(${node.ms}, { name: "n${node.at} limit" }))`
     case "chance":
       return `Effect.flatMap(Effect.all([${ctx}.now, ${ctx}.random, ${ctx}.patched("n${node.at} new")]), (all) => ${ctx}.step(${name}, Effect.succeed(all)))`
     case "event":
@@ -83,6 +85,12 @@ const promised = (node: Program, ctx: string): string => {
       return `await ${ctx}.sleep(${node.ms}, { name: ${name} })`
     case "wait":
       return `await ${ctx}.awaitSignal(${waitOf(node)})`
+    case "given up":
+      return `const lost${node.at} = new AbortController()
+const wait${node.at} = ${ctx}.awaitSignal(${node.signal === 0 ? "zero" : "one"}, { name: ${name}, signal: lost${node.at}.signal })
+await Promise.race([wait${node.at}, ${ctx}.sleep(${node.ms}, { name: "n${node.at} limit" })])
+lost${node.at}.abort()
+await wait${node.at}.catch(() => undefined)`
     case "chance":
       return `const chance${node.at} = await Promise.all([${ctx}.now(), ${ctx}.random(), ${ctx}.patched("n${node.at} new")])\nawait ${ctx}.step(${name}, () => chance${node.at})`
     case "event":
@@ -143,6 +151,7 @@ const inner = (asks: "sleep" | "wait" | "step", nothing: string): string =>
 
 const childOf = (kind: ChildKind, name: string): string => {
   if (kind === "tool") return `Shout, { name: ${name}, payload: { text: ${name} } }`
+  if (kind === "turn") return `Turn, { name: ${name}, payload: turnOf(${name}) }`
   if (kind === "outside") return `external, { name: ${name}, payload: {} }`
   return `Child, { name: ${name}, payload: "${kind}" }`
 }

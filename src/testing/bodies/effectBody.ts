@@ -11,7 +11,7 @@ import { external } from "../../runtime/engine/Startable.ts"
 import type { Program } from "./Program.ts"
 import { Noted, Refused, signals } from "./Program.ts"
 import type { Ran } from "./parts.ts"
-import { Child, failureOf, Grow, outcomeOf, Shout, shape } from "./parts.ts"
+import { Child, failureOf, Grow, outcomeOf, Shout, shape, Turn, turnOf } from "./parts.ts"
 
 /** A program as the engine of a body of Effects. */
 export const effectBody = (
@@ -58,6 +58,8 @@ const run = (node: Program, ctx: ExecutionContext, ran: Ran): Running => {
         name,
         ...(node.timeout === undefined ? {} : { timeout: node.timeout })
       })
+    case "given up":
+      return Effect.race(ctx.awaitSignal(signals[node.signal], { name }), ctx.sleep(node.ms, { name: `${name} limit` }))
     case "chance":
       return Effect.flatMap(
         Effect.all([ctx.now, ctx.random, ctx.patched(`${name} new`)]),
@@ -115,6 +117,8 @@ const childOf = ({ at, kind, ending }: Extract<Program, { readonly is: "child" }
       return started(Shout, { text: name })
     case "outside":
       return started(external, { what: name })
+    case "turn":
+      return started(Turn, turnOf(name))
     case "waiter":
       return Effect.flatMap(ctx.start(Child, { name, payload: kind }), (child): Running => {
         if (ending === "cancel") return Effect.zipRight(child.cancel("enough"), child.await)

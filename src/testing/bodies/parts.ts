@@ -4,7 +4,9 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Engine from "../../runtime/engine/Engine.ts"
+import * as SessionTurn from "../../runtime/engine/SessionTurn.ts"
 import * as Signal from "../../runtime/engine/Signal.ts"
+import type { Startable } from "../../runtime/engine/Startable.ts"
 import * as Tool from "../../runtime/engine/Tool.ts"
 import type { Going } from "./Program.ts"
 import { Noted, Refused, signals } from "./Program.ts"
@@ -42,6 +44,26 @@ export const Child: Engine.Engine<"ok" | "fail" | "slow" | "waiter", string, Ref
     }
   }
 )
+
+/** The turns of sessions that programs start. */
+export const Turn: Startable<SessionTurn.TurnPayload, SessionTurn.TurnOutcome, never> = SessionTurn.make({
+  disposition: "rerunnable"
+})
+
+/** What a turn is asked to do. */
+export const turnOf = (name: string): SessionTurn.TurnPayload => ({
+  createRequest: name,
+  turnInput: null,
+  outputContract: null
+})
+
+/** What runs them: a pause and a step. */
+export const turns: SessionTurn.SessionRunner<never> = {
+  create: ({ processId }) => Effect.succeed(`session of ${processId}`),
+  openTurn: () => Effect.void,
+  runTurn: (_, ctx) => Effect.zipRight(ctx.sleep("5 millis"), ctx.step("turn", Effect.succeed("turned"))),
+  close: () => Effect.void
+}
 
 /** The tool that programs call. */
 export const Shout: Tool.Tool<{ readonly text: string }, string, never, never> = Tool.make("shout", {

@@ -10,7 +10,7 @@ import { external } from "../../runtime/engine/Startable.ts"
 import type { Program, Refused } from "./Program.ts"
 import { Noted, signals } from "./Program.ts"
 import type { Ran } from "./parts.ts"
-import { Child, failureOf, Grow, outcomeOf, Shout, shape } from "./parts.ts"
+import { Child, failureOf, Grow, outcomeOf, Shout, shape, Turn, turnOf } from "./parts.ts"
 
 /** A program as the engine of a body of Promises. */
 export const promiseBody = (
@@ -57,6 +57,14 @@ const run = async (node: Program, ctx: BodyContext, ran: Ran): Promise<unknown> 
         name,
         ...(node.timeout === undefined ? {} : { timeout: node.timeout })
       })
+    case "given up": {
+      const lost = new AbortController()
+      const wait = ctx.awaitSignal(signals[node.signal], { name, signal: lost.signal })
+      // The sleep that loses goes on: nothing lets go of it.
+      await Promise.race([wait, ctx.sleep(node.ms, { name: `${name} limit` })])
+      lost.abort()
+      return wait.catch(() => undefined)
+    }
     case "chance": {
       const both = await Promise.all([ctx.now(), ctx.random(), ctx.patched(`${name} new`)])
       const known = await ctx.step(name, () => both)
@@ -127,6 +135,8 @@ const childOf = async (
       return started(Shout, { text: name })
     case "outside":
       return started(external, { what: name })
+    case "turn":
+      return started(Turn, turnOf(name))
     case "waiter": {
       const child = await ctx.start(Child, { name, payload: kind })
       if (ending === "cancel") await child.cancel("enough")

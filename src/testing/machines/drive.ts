@@ -8,6 +8,7 @@ import { Processes } from "../../host/Processes.ts"
 import type { MachineEngine } from "../../runtime/engine/fromMachine.ts"
 import { fromMachine } from "../../runtime/engine/fromMachine.ts"
 import type { MachineOptions } from "../../runtime/engine/MachineOptions.ts"
+import { isReducer } from "../../runtime/engine/reducer.ts"
 import * as TestHost from "../TestHost.ts"
 import type { ActionModel, Models } from "./models.ts"
 import type { Script } from "./script.ts"
@@ -73,9 +74,11 @@ export const make = <Machine extends AnyStateMachine, R>(
           })
         ),
         actors: Object.fromEntries(
-          Object.keys(options.actors ?? {}).map((name) => [
+          Object.entries(options.actors ?? {}).map(([name, actor]) => [
             name,
-            (input: unknown) => Effect.try(() => actors?.[name]?.(input) ?? null)
+            isReducer(given.machine.implementations.actors[name])
+              ? actor
+              : (input: unknown) => Effect.try(() => actors?.[name]?.(input) ?? null)
           ])
         )
       } as never

