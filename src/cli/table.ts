@@ -5,7 +5,7 @@
  * they declare, so that what must be copied (an id) is cut last.
  */
 
-import { harmless } from "../inspector/page/text.ts"
+import { harmless } from "../inspector/text.ts"
 import type { Paint, Screen } from "./Screen.ts"
 
 /** A column. The lowest `yields` gives way first; `least` is the width below which it does not shrink. */
@@ -66,7 +66,7 @@ const fitted = (
   return widths
 }
 
-export { harmless } from "../inspector/page/text.ts"
+export { harmless } from "../inspector/text.ts"
 
 /** How many columns a text takes. */
 export const widthOf = (text: string): number => {

@@ -6,7 +6,7 @@
 import type { AnyStateMachine } from "xstate"
 import { StateMachine } from "xstate"
 import * as Library from "../../../machines/index.ts"
-import { spanOf } from "../page/text.ts"
+import { spanOf } from "../text.ts"
 import type { CommandView } from "../View.ts"
 
 /** Every machine that `machines/` exports, by its id. */

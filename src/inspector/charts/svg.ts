@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { AnyStateMachine } from "xstate"
 import type { Shape } from "../page/picture.ts"
 import { pictureOf } from "../page/picture.ts"
-import { harmlessBlock } from "../page/text.ts"
+import { harmlessBlock } from "../text.ts"
 import { chartOf } from "./layout.ts"
 
 /** Draws a machine with its active states highlighted. */

@@ -3,7 +3,7 @@
 /**
  * Elements and texts of the page. Values from a store become text, never markup.
  */
-import { harmless, harmlessBlock } from "./text.ts"
+import { harmless, harmlessBlock } from "../text.ts"
 
 /** What an element may hold; nothing is left out. */
 export type Child = Node | string | number | false | null | undefined

@@ -1,12 +1,14 @@
 /**
  * The facts of a process, beside its chart: its status, its lease, its waits, its children, its journal, its record.
  */
+
+import { spanOf, wordsOf } from "../text.ts"
 import type { EventView, MomentView, ProcessView, RowView } from "../View.ts"
 import type { Child } from "./dom.ts"
 import { h, panel, pill } from "./dom.ts"
 import { outputFailure, recordedFailure } from "./failure.ts"
 import { commandList, jsonTree } from "./json.ts"
-import { ageOf, nowMs, spanOf, timeAndAge, timeOf, wordsOf } from "./text.ts"
+import { ageOf, nowMs, timeAndAge, timeOf } from "./text.ts"
 
 /** The panels beside the chart: of the present, or of a past moment. */
 export const factPanels = (

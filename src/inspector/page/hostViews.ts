@@ -1,6 +1,8 @@
 /**
  * What only some hosts have: the supervision tree, the last sweeps, the wake outbox.
  */
+
+import { brief, spanOf, wordsOf } from "../text.ts"
 import type { PartView } from "../View.ts"
 import type { BlockedView, WakeView } from "../views/wakes.ts"
 import { openRedrive } from "./actions.ts"
@@ -8,7 +10,7 @@ import { get, sentenceOf } from "./connection.ts"
 import type { Child } from "./dom.ts"
 import { button, fill, h, notice, panel, pill } from "./dom.ts"
 import { processLink } from "./facts.ts"
-import { ageOf, brief, spanOf, timeAndAge, wordsOf } from "./text.ts"
+import { ageOf, timeAndAge } from "./text.ts"
 
 /** A view that reads itself again on demand. */
 export interface PartPanel {

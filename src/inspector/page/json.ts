@@ -4,9 +4,10 @@
  * A form has a field for each simple property, and JSON for everything else. It does not validate: the host checks what it
  * yields under the same schema.
  */
+
+import { brief } from "../text.ts"
 import type { CommandView } from "../View.ts"
 import { h, labelled } from "./dom.ts"
-import { brief } from "./text.ts"
 
 /** What a form holds, or the first thing that is wrong with it. */
 export type Filled = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string }

@@ -1,10 +1,11 @@
 /**
  * The list of processes: searched, narrowed, counted. It is painted at most once per frame.
  */
+
+import { countOf } from "../text.ts"
 import type { CountsView, ListView, RowView } from "../View.ts"
 import { get, sentenceOf } from "./connection.ts"
 import { button, fill, h, notice, oncePerFrame } from "./dom.ts"
-import { countOf } from "./text.ts"
 import { lineHeight, makeLines } from "./virtualList.ts"
 
 const pageSize = 200

@@ -1,6 +1,8 @@
 /**
  * The page: which view is shown, the keys, the theme, and the one stream that keeps all of it up to date.
  */
+
+import { harmless } from "../text.ts"
 import type { ChangeMessage, HostView } from "../View.ts"
 import { takesActions } from "./actions.ts"
 import type { Connection } from "./connection.ts"
@@ -12,7 +14,7 @@ import { makeList } from "./list.ts"
 import { makeMachines } from "./machines.ts"
 import type { ProcessPanel } from "./process.ts"
 import { makeProcess } from "./process.ts"
-import { harmless, setClock } from "./text.ts"
+import { setClock } from "./text.ts"
 
 /** Where the page is: `#/{view}/{id}@{sequence}`. */
 interface Place {

@@ -1,6 +1,8 @@
 /**
  * One process: its chart, its log, its facts; in the present or after any of its events.
  */
+
+import { valueText } from "../text.ts"
 import type { EventsView, EventView, HostView, MachineView, MomentView, PartView, ProcessView } from "../View.ts"
 import { openAbandon, openCancel, openSignal, takesActions } from "./actions.ts"
 import type { Drawing } from "./chart.ts"
@@ -11,7 +13,7 @@ import { button, fill, h, notice, pill, say } from "./dom.ts"
 import { factPanels } from "./facts.ts"
 import { openMessages } from "./messages.ts"
 import { makeRevisions, restPanels } from "./rest.ts"
-import { setClock, valueText } from "./text.ts"
+import { setClock } from "./text.ts"
 import type { TextOf } from "./timeline.ts"
 import { makeTimeline } from "./timeline.ts"
 

@@ -1,12 +1,14 @@
 /**
  * A process's own machine beside its chart: the macrostep that led where it is, what it takes, its timers and its context.
  */
+
+import { countOf } from "../text.ts"
 import type { EffectView, EventView, ProcessView, RestView, TraceView, TransitionView } from "../View.ts"
 import type { Child } from "./dom.ts"
 import { button, h, panel, pill } from "./dom.ts"
 import { processLink } from "./facts.ts"
 import { jsonTree } from "./json.ts"
-import { ageOf, countOf, timeAndAge, timeOf } from "./text.ts"
+import { ageOf, timeAndAge, timeOf } from "./text.ts"
 
 /** The panels of where a machine rests. `send` opens the form of an event; absent where nothing may be sent. */
 export const restPanels = (

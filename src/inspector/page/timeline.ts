@@ -1,9 +1,11 @@
 /**
  * The log of a process as a timeline: a slider over all of it, and its events as a list. A chosen event shows the past.
  */
+
+import { brief, countOf, spanOf } from "../text.ts"
 import type { EventView } from "../View.ts"
 import { button, fill, h, notice } from "./dom.ts"
-import { brief, countOf, spanOf, timeOf } from "./text.ts"
+import { timeOf } from "./text.ts"
 
 /** A timeline. */
 export interface Timeline {

@@ -37,7 +37,14 @@ export const messagesView = (store: Store, id: ProcessId): Effect.Effect<Message
     const logs = [...inTree, ...(yield* Effect.forEach(peers, (row) => logOf(store, row)))]
     const senders = new Map(logs.flatMap(({ sent }) => sent))
     const known = new Set(rows.map(({ base }) => base.registration.id as string))
-    const messages = merged(logs.map((log) => log.heard.map((heard) => messageOf(heard, senders, known))))
+    const messages = merged(
+      new Map(
+        rows.map(({ base }, index) => [
+          base.registration.id,
+          (logs[index]?.heard ?? []).map((heard) => messageOf(heard, senders, known))
+        ])
+      )
+    )
     const shown = {
       participants: rows.map(({ base, snapshot }) => ({
         process_id: base.registration.id,
@@ -201,20 +208,27 @@ const senderIn = (key: string, { to, text }: MessageView): string | undefined =>
   return key.startsWith(begin) ? /^(.*?):(?:timer:.*|\d+:\d+)$/s.exec(key.slice(begin.length))?.[1] : undefined
 }
 
-/** Merges logs by time; each keeps its order, and of what is of one time the parents' come first. */
-const merged = (logs: ReadonlyArray<ReadonlyArray<MessageView>>): ReadonlyArray<MessageView> => {
-  const next = logs.map(() => 0)
+/**
+ * Merges logs by time; each keeps its order, and of what is of one time the parents' come first. The end of a process comes after
+ * all that its own log has until then.
+ */
+const merged = (logs: ReadonlyMap<string, ReadonlyArray<MessageView>>): ReadonlyArray<MessageView> => {
+  const left = new Map([...logs].map(([id, messages]) => [id, [...messages]]))
+  const isAhead = ({ kind, from, at_ms: atMs }: MessageView): boolean => {
+    const before = kind === "end" && from !== null ? left.get(from)?.[0] : undefined
+    return before !== undefined && before.at_ms <= atMs
+  }
   const all: Array<MessageView> = []
   while (true) {
-    let first: number | undefined
-    for (const [log, messages] of logs.entries()) {
-      const message = messages[next[log] ?? 0]
-      const best = first === undefined ? undefined : logs[first]?.[next[first] ?? 0]
-      if (message !== undefined && (best === undefined || message.at_ms < best.at_ms)) first = log
-    }
+    const first = [...left.values()]
+      .flatMap((messages) => (messages[0] === undefined || isAhead(messages[0]) ? [] : [messages]))
+      .reduce<Array<MessageView> | undefined>(
+        (best, messages) => (best === undefined || timeOf(messages) < timeOf(best) ? messages : best),
+        undefined
+      )
     if (first === undefined) return all
-    const place = next[first] ?? 0
-    next[first] = place + 1
-    all.push(logs[first]?.[place] as MessageView) // it was found there
+    all.push(first.shift() as MessageView) // it has one
   }
 }
+
+const timeOf = ([next]: ReadonlyArray<MessageView>): number => next?.at_ms ?? 0

@@ -25,7 +25,7 @@ import type { StoredMachine } from "../charts/stored.ts"
 import { machineOf, storedMachine } from "../charts/stored.ts"
 import type { TraceLine } from "../charts/trace.ts"
 import { isOver, traceOf, tryStep } from "../charts/trace.ts"
-import { valueText } from "../page/text.ts"
+import { valueText } from "../text.ts"
 import type {
   ContextChange,
   EffectView,

@@ -105,9 +105,11 @@ const withReducers = <Machine extends AnyStateMachine, R>(
   options: MachineOptions<Machine, R>
 ): MachineOptions<Machine, R> => {
   const { kind = id, version, actors } = options
-  const names = Object.keys(actors ?? {}).filter((name) => Reducers.isReducer(implementations.actors[name]))
+  if (actors === undefined) return options
+  const all = Arguments.record(`actors of machine \`${id}\``, actors)
+  const names = Object.keys(all).filter((name) => Reducers.isReducer(implementations.actors[name]))
   if (names.length === 0) return options
-  const given = actors as Readonly<Record<string, ReducerOptions<unknown, EventObject>>> // each of those names
+  const given = all as unknown as Readonly<Record<string, ReducerOptions<unknown, EventObject>>> // each of those names
   const engines = names.map((name) => {
     const of = `actors of machine \`${id}\`/${name}`
     const { events, state } = Arguments.record(of, given[name] as NonNullable<(typeof given)[string]>) // one of its keys
@@ -120,5 +122,5 @@ const withReducers = <Machine extends AnyStateMachine, R>(
     })
     return [name, engine] as const
   })
-  return { ...options, actors: { ...actors, ...Object.fromEntries(engines) } as NonNullable<typeof actors> } // what runs each
+  return { ...options, actors: { ...all, ...Object.fromEntries(engines) } as NonNullable<typeof actors> } // what runs each
 }
