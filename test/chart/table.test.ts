@@ -3,6 +3,7 @@
  */
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -36,6 +37,12 @@ import type { ProcessRow } from "../../src/store/Decision.ts"
 import * as TestHost from "../../src/testing/TestHost.ts"
 import { root } from "../support/children.ts"
 import { noFields } from "./charts.ts"
+
+class Refused extends Data.TaggedError("Refused")<{ readonly because: string }> {
+  override get message(): string {
+    return this.because
+  }
+}
 
 const base = { version: "1", input: Schema.Unknown } as const
 
@@ -91,7 +98,7 @@ const failing = (onFailure: "event" | "fail") => {
   const run = (_: unknown, __: unknown, { idempotencyKey }: { readonly idempotencyKey: string }) =>
     Effect.suspend(() => {
       tries.push(idempotencyKey)
-      return Effect.fail(new Error("out of order"))
+      return Effect.fail(new Refused({ because: "out of order" }))
     })
   return {
     tries,
@@ -313,7 +320,7 @@ const rows: Readonly<Record<string, () => Effect.Effect<unknown, unknown, Scope.
       const Ending = fromMachine(machine, {
         ...base,
         events: { go: noFields, back: noFields },
-        actors: { kid: () => Effect.fail(new Error("no")) }
+        actors: { kid: () => Effect.fail(new Refused({ because: "no" })) }
       })
       const good = yield* played(Ending)
       yield* good.send({ type: "go" })
