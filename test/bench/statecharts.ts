@@ -255,8 +255,12 @@ export const waitingMachineFigures: ReadonlyArray<FigureSpec> = [
   }
 ]
 
-const heapBytes = Effect.sync(() => {
-  globalThis.gc?.()
-  globalThis.gc?.()
-  return process.memoryUsage().heapUsed
-})
+/** After a while: what is under way has ended then, and what was let go of can be collected. */
+const heapBytes = Effect.delay(
+  Effect.sync(() => {
+    globalThis.gc?.()
+    globalThis.gc?.()
+    return process.memoryUsage().heapUsed
+  }),
+  "3 seconds"
+)
