@@ -5,7 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { StateDefinition } from "../../machines/chart/definition.ts"
-import { differences } from "../../machines/chart/definition.ts"
+import { acceptedIn, differences } from "../../machines/chart/definition.ts"
+import type { ChartState } from "../../machines/chart/state.ts"
 import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
@@ -62,6 +63,15 @@ export const definitionOf = (
     const found = stored.find((definition) => definition.hash === hash)
     return found && definitionIn(found.body)
   })
+
+/** The declared events that the states of a chart take, each with its JSON Schema; one that has ended takes none. */
+export const acceptedBy = (
+  { structure, events }: StoredDefinition,
+  { value, end }: Pick<ChartState, "value" | "end">
+): ReadonlyArray<{ readonly type: string; readonly schema: unknown }> =>
+  end === undefined
+    ? acceptedIn(structure, value, Object.keys(events)).map((type) => ({ type, schema: events[type] }))
+    : []
 
 /** The definition that a store keeps as text. */
 export const definitionIn = (body: string): StoredDefinition => JSON.parse(body) as StoredDefinition // written from a chart

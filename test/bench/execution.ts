@@ -16,7 +16,7 @@ import { registrationOf } from "../../src/runtime/engine/Startable.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { FigureSpec, Run } from "./Contest.ts"
 import { against, reading } from "./Contest.ts"
-import { quiet, repeatedly, warmUpShare } from "./host.ts"
+import { heapBytes, quiet, repeatedly, warmUpShare } from "./host.ts"
 import { quantile } from "./statistics.ts"
 
 /** What a waiter waits for. */
@@ -239,12 +239,6 @@ const settled = (registry: typeof ProcessRegistry.Service, last: string) =>
       yield* Effect.sleep("200 millis")
     }
   })
-
-const heapBytes = Effect.sync(() => {
-  globalThis.gc?.()
-  globalThis.gc?.()
-  return process.memoryUsage().heapUsed
-})
 
 /** Measures W6: the first and the last hundred of ten thousand steps of one process. */
 export const measureSteps = (folder: string): Promise<Run> => {

@@ -68,6 +68,13 @@ export const repeatedly = <A, E, R>(
     ).pipe(Effect.map(() => performance.now() - startedAt))
   })
 
+/** How much of the heap is used once garbage is collected. Needs `--expose-gc`. */
+export const heapBytes: Effect.Effect<number> = Effect.sync(() => {
+  globalThis.gc?.()
+  globalThis.gc?.()
+  return process.memoryUsage().heapUsed
+})
+
 /** Standard output belongs to the figures. */
 const logOnStderr = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
 

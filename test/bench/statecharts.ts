@@ -14,7 +14,7 @@ import * as SingleHost from "../../src/host/SingleHost.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import type { FigureSpec, Run } from "./Contest.ts"
 import { against, reading } from "./Contest.ts"
-import { quiet, repeatedly, warmUpShare } from "./host.ts"
+import { heapBytes, quiet, repeatedly, warmUpShare } from "./host.ts"
 import { quantile } from "./statistics.ts"
 
 const lamp = setup({
@@ -229,9 +229,9 @@ export const measureWaitingMachines = (folder: string): Promise<Run> => {
     const fewMs = yield* events(waiting.few)
     // What a first thousand leaves in caches is no matter of each.
     yield* start(waiting.few, 2_000)
-    const before = yield* heapBytes
+    const before = yield* heapAtRest
     yield* start(2_000, waiting.many)
-    const after = yield* heapBytes
+    const after = yield* heapAtRest
     return { bytesEach: (after - before) / (waiting.many - 2_000), fewMs, manyMs: yield* events(waiting.many) }
   })
   return Effect.runPromise(Effect.provide(program, onFile(join(folder, "waiting.db"))))
@@ -256,11 +256,4 @@ export const waitingMachineFigures: ReadonlyArray<FigureSpec> = [
 ]
 
 /** After a while: what is under way has ended then, and what was let go of can be collected. */
-const heapBytes = Effect.delay(
-  Effect.sync(() => {
-    globalThis.gc?.()
-    globalThis.gc?.()
-    return process.memoryUsage().heapUsed
-  }),
-  "3 seconds"
-)
+const heapAtRest = Effect.delay(heapBytes, "3 seconds")

@@ -105,6 +105,24 @@ describe("the awaiter", () => {
     }).pipe(Effect.provide(withHub))
   )
 
+  it.effect("is told of no commit that is none of its concern, and of every one that another program made", () =>
+    Effect.gen(function* () {
+      yield* register
+      const hub = yield* ChangeHub.ChangeHub
+      const registry = yield* ProcessRegistry
+      const subscription = hub.subscribe(id, ({ snapshot }) => snapshot.context.output !== undefined)
+      const next = Effect.zipLeft(Effect.fork(subscription.next(1_000)), TestClock.adjust("1 second"))
+      const why = Effect.flatMap(next, Fiber.join)
+      yield* registry.requestProcessCancel(id, null, Authority.host)
+      assert.strictEqual(yield* why, "timeout")
+      hub.notify(id)
+      assert.strictEqual(yield* why, "changed")
+      yield* complete
+      assert.strictEqual(yield* why, "changed")
+      subscription.close()
+    }).pipe(Effect.provide(withHub))
+  )
+
   it("pauses 25 ms, doubled up to one second", () => {
     const pauses = Chunk.toReadonlyArray(Chunk.makeBy(9, backOffMs))
     assert.deepStrictEqual(pauses, [25, 50, 100, 200, 400, 800, 1000, 1000, 1000])

@@ -4,13 +4,12 @@
 import * as Command from "@effect/cli/Command"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { acceptedIn } from "../../../machines/chart/definition.ts"
 import type { ChartState } from "../../../machines/chart/state.ts"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import { ago, moment } from "../../explain/remedies.ts"
 import type { StoreError } from "../../model/errors.ts"
 import { engineOf } from "../../model/Registration.ts"
-import { definitionOf } from "../../operations/Charts.ts"
+import { acceptedBy, definitionOf } from "../../operations/Charts.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { look, presentRow } from "../database.ts"
@@ -84,12 +83,10 @@ export const command = Command.make("state", { id: Shared.id, db: Shared.db, jso
 /** The events that the present state takes, by the definition that the process began with. */
 const acceptedEvents = (
   { base, snapshot }: ProcessRow,
-  { definition, value, end }: ChartState
+  chart: ChartState
 ): Effect.Effect<ReadonlyArray<{ readonly type: string; readonly schema: unknown }>, StoreError, ProcessStore> =>
   Effect.gen(function* () {
     const { definitions } = yield* ProcessStore
-    const found = yield* definitionOf(definitions, engineOf(base.registration).kind, definition)
-    if (found === undefined || end !== undefined || lifecycleOf(snapshot) !== "running") return []
-    const { structure, events } = found
-    return acceptedIn(structure, value, Object.keys(events)).map((type) => ({ type, schema: events[type] }))
+    const found = yield* definitionOf(definitions, engineOf(base.registration).kind, chart.definition)
+    return found === undefined || lifecycleOf(snapshot) !== "running" ? [] : acceptedBy(found, chart)
   })

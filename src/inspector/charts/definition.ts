@@ -52,12 +52,12 @@ export const triggerOf = ({
   guard,
   source
 }: StateTransition): { readonly event: string; readonly guard: string } => ({
-  event: wordsOf(source.machine, eventType),
+  event: eventWords(source.machine, eventType),
   guard: guard === undefined ? "" : ` [${nameOf(guard) ?? "condition"}]`
 })
 
 /** An event as a reader names it: those that XState makes are said in words, with the names that the machine gives. */
-export const wordsOf = (machine: AnyStateMachine, eventType: string): string => {
+export const eventWords = (machine: AnyStateMachine, eventType: string): string => {
   if (eventType === "") return "always"
   const [, kind = "", rest = ""] =
     /^xstate\.(init$|after\.|done\.state\.|done\.actor\.|error\.actor\.|snapshot\.)(.*)$/s.exec(eventType) ?? [""]

@@ -11,7 +11,7 @@ import type { ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api.js"
 import type { AnyStateMachine } from "xstate"
 import type { ChartEdge, ChartNode, ChartNote, ChartView } from "../View.ts"
 import type { StateNode, StateTransition } from "./definition.ts"
-import { commandsOf, nameOf, statesOf, transitionId, transitionsOf, wordsOf } from "./definition.ts"
+import { commandsOf, eventWords, nameOf, statesOf, transitionId, transitionsOf } from "./definition.ts"
 
 /** How wide a character of a chart's text is, and how high a line. Units: pixels. The page's style sheet agrees. */
 const text = { titleWidth: 7.8, width: 6.3, lineHeight: 13 }
@@ -172,7 +172,7 @@ const ownNotes = (node: StateNode): ReadonlyArray<ChartNote> => [
 /** An event's name as the chart shows it; what all of a machine's events begin with says nothing in its own picture. */
 const eventOf = ({ eventType, source }: StateTransition): string => {
   const common = `${source.machine.id}.`
-  return eventType.startsWith(common) ? eventType.slice(common.length) : wordsOf(source.machine, eventType)
+  return eventType.startsWith(common) ? eventType.slice(common.length) : eventWords(source.machine, eventType)
 }
 
 const initialId = (node: StateNode): string => `${node.id} initial`

@@ -9,7 +9,7 @@ import type { AnyStateMachine } from "xstate"
 import * as Step from "../../../machines/xstate/step.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import type { MachineView, StepView } from "../View.ts"
-import { acceptedEvents, activeStates, eventsOf, machines, transitionsTaken, wordsOf } from "./definition.ts"
+import { acceptedEvents, activeStates, eventsOf, eventWords, machines, transitionsTaken } from "./definition.ts"
 import { chartOf } from "./layout.ts"
 import { importable } from "./stately.ts"
 
@@ -33,7 +33,7 @@ export const machineView = (machine: AnyStateMachine): Effect.Effect<MachineView
       words: Object.fromEntries(
         ["xstate.init", ...events.filter((event) => event.startsWith("xstate."))].map((event) => [
           event,
-          wordsOf(machine, event)
+          eventWords(machine, event)
         ])
       ),
       samples: Object.fromEntries(events.map((event) => [event, sampleFor(machine.id, event)])),

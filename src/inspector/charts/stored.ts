@@ -1,7 +1,8 @@
 /**
  * Machines of hosts, made again of their stored definitions: to be drawn and lit, also from a file whose program is gone.
  *
- * Invariant: the states and their ids are those of the machine that ran. It has no functions, so it cannot be stepped.
+ * Invariant: the states and their ids are those of the machine that ran. It has no functions: what guards say and actions do is
+ * not in it.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -17,7 +17,7 @@ import type { Lookup } from "../../operations/existing.ts"
 import { existingRow } from "../../operations/existing.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
-import { wordsOf } from "../charts/definition.ts"
+import { eventWords } from "../charts/definition.ts"
 import { sequenceDiagram } from "../charts/mermaid.ts"
 import { machineOf } from "../charts/stored.ts"
 import type { MessagesView, MessageView } from "../View.ts"
@@ -161,7 +161,7 @@ const heardIn = (
   const { eventType, payload, replayKey, sequence, occurredAtMs } = event
   const common = { to: id, sequence, at_ms: occurredAtMs }
   const fields = Object(payload) as Readonly<Record<string, unknown>> // written by the facts of these types
-  const words = (type: string): string => (machine === undefined ? type : wordsOf(machine, type))
+  const words = (type: string): string => (machine === undefined ? type : eventWords(machine, type))
   const signal = signalNameOf(eventType)
   if (signal !== undefined) {
     const key = replayKey === undefined ? {} : { key: replayKey }

@@ -19,6 +19,7 @@ import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { wire } from "../../model/wire.ts"
+import { acceptedBy } from "../../operations/Charts.ts"
 import { existingRow } from "../../operations/existing.ts"
 import * as States from "../../operations/stateAt.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
@@ -27,7 +28,7 @@ import { acceptedEvents, activeStates, transitionsTaken } from "../charts/defini
 import { machineOf } from "../charts/stored.ts"
 import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
 import { childrenOf, rowView } from "./list.ts"
-import { ledTo, restView, takenBy, takenIn } from "./rest.ts"
+import { ledTo, restView, takenBy } from "./rest.ts"
 
 type Store = typeof ProcessStore.Service
 
@@ -37,19 +38,21 @@ export type Hidden = ProcessUnknown | ProcessPruned | StoreError
 /** Reads a process. Fails with `ProcessUnknown`, or `ProcessPruned` when there was one. */
 export const processView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<ProcessView, Hidden> =>
   Effect.gen(function* () {
-    const [row, children, entries, progress] = yield* store.readTogether(
-      Effect.all([
-        existingRow(store, id),
-        childrenOf(store, id, redact),
-        store.execution.journal(id),
-        store.execution.progress(id)
-      ])
+    const { row, rest, shown, children, entries, progress } = yield* store.readTogether(
+      Effect.flatMap(existingRow(store, id), (row) =>
+        Effect.all({
+          row: Effect.succeed(row),
+          rest: restView(store, row, redact),
+          shown: shownOf(store, row.base.registration, row.snapshot),
+          children: childrenOf(store, id, redact),
+          entries: store.execution.journal(id),
+          progress: store.execution.progress(id)
+        })
+      )
     )
     const { counting: journal } = afterForks(entries, row.snapshot.context.forks)
-    const shown = yield* shownOf(store, row.base.registration, row.snapshot)
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
-    const rest = yield* restView(store, row, redact)
     return {
       row: rowView(row, redact),
       record: redactRecord(ProcessRecord.make(row.base, row.snapshot), redact),
@@ -154,7 +157,8 @@ const shownOf = (
       return {
         id: own.id,
         active,
-        takes: ({ context: { chart: state } }) => (state === undefined ? [] : takenIn(own.definition, state)),
+        takes: ({ context: { chart: state } }) =>
+          state === undefined ? [] : acceptedBy(own.definition, state).map(({ type }) => type),
         taken: (event, before) => {
           const fact = lifecycleEventOf(event)
           return fact.type === "machine.transitioned" ? takenBy(own, before.context.chart, fact.step) : []

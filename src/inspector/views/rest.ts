@@ -6,7 +6,6 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { StateValue } from "xstate"
-import { acceptedIn } from "../../../machines/chart/definition.ts"
 import type { ChartEffect, ChartEvent, ChartState, ChartTransition } from "../../../machines/chart/state.ts"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { Redact } from "../../explain/redaction.ts"
@@ -15,12 +14,12 @@ import { lifecycleEventOf } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { processId } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
-import type { StoredDefinition } from "../../operations/Charts.ts"
+import { acceptedBy } from "../../operations/Charts.ts"
 import type { Lookup } from "../../operations/existing.ts"
 import type { Moment } from "../../operations/stateAt.ts"
 import * as States from "../../operations/stateAt.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { acceptedEvents, activeStates, statesOf, transitionsTaken, wordsOf } from "../charts/definition.ts"
+import { acceptedEvents, activeStates, eventWords, statesOf, transitionsTaken } from "../charts/definition.ts"
 import type { StoredMachine } from "../charts/stored.ts"
 import { machineOf, storedMachine } from "../charts/stored.ts"
 import type { TraceLine } from "../charts/trace.ts"
@@ -64,20 +63,16 @@ export const restView = (
       context: redact(chart.context),
       timers: timers.map(({ event, at, to }) => ({
         event: event.type,
-        text: `${wordsOf(machine, event.type)}${to === undefined ? "" : `, for ${to}`}`,
+        text: `${eventWords(machine, event.type)}${to === undefined ? "" : `, for ${to}`}`,
         ...armedIn(own, event.type),
         at_ms: at
       })),
       children: yield* Effect.all(shownChildren),
-      takes: takenIn(definition, chart).map((type) => ({ type, schema: definition.events[type] })),
+      takes: acceptedBy(definition, chart),
       steps: end === undefined ? stepsFrom(own, value) : [],
       ...(led === undefined ? {} : { transition: yield* transitionView(store, own, led, redact) })
     }
   })
-
-/** The declared events that the states of a chart take. */
-export const takenIn = ({ structure, events }: StoredDefinition, { value, end }: ChartState): ReadonlyArray<string> =>
-  end === undefined ? acceptedIn(structure, value, Object.keys(events)) : []
 
 /** The transitions of the chart that a step took. */
 export const takenBy = (
@@ -239,9 +234,9 @@ const effectView = (machine: StoredMachine["machine"], effect: ChartEffect, reda
         ...(effect.params === undefined ? {} : { detail: redact(effect.params) })
       }
     case "arm":
-      return { did: "arm", text: wordsOf(machine, effect.event.type), at_ms: effect.at }
+      return { did: "arm", text: eventWords(machine, effect.event.type), at_ms: effect.at }
     case "disarm":
-      return { did: "disarm", text: wordsOf(machine, effect.id) }
+      return { did: "disarm", text: eventWords(machine, effect.id) }
     case "start":
       return { did: "start", text: effect.src }
     case "stop":
@@ -249,7 +244,7 @@ const effectView = (machine: StoredMachine["machine"], effect: ChartEffect, reda
     case "send":
       return {
         did: "send",
-        text: wordsOf(machine, effect.event.type),
+        text: eventWords(machine, effect.event.type),
         ...carried(effect.event),
         ...(effect.refused === undefined ? {} : { problem: effect.refused })
       }
@@ -289,13 +284,13 @@ const armedIn = ({ machine }: StoredMachine, event: string): { readonly state?: 
 const stepsFrom = ({ machine }: StoredMachine, value: unknown): ReadonlyArray<NamedEvent> =>
   acceptedEvents(machine, activeStates(machine, value))
     .filter((type) => !type.endsWith("*"))
-    .map((type) => ({ type, text: wordsOf(machine, type) }))
+    .map((type) => ({ type, text: eventWords(machine, type) }))
 
 const wordsFor = ({ machine }: StoredMachine, event: ChartEvent): string =>
-  event.type === "machine.migrated" ? `migrated from version ${String(event["from"])}` : wordsOf(machine, event.type)
+  event.type === "machine.migrated" ? `migrated from version ${String(event["from"])}` : eventWords(machine, event.type)
 
 const wordsOfActor = (machine: StoredMachine["machine"], id: string): string =>
-  wordsOf(machine, `xstate.done.actor.${id}`).replace(/ done$/, "")
+  eventWords(machine, `xstate.done.actor.${id}`).replace(/ done$/, "")
 
 const lineView = ({ machine }: StoredMachine, { did, name }: TraceLine): TraceView => {
   switch (did) {
@@ -305,7 +300,7 @@ const lineView = ({ machine }: StoredMachine, { did, name }: TraceLine): TraceVi
         .filter(({ id }) => name.startsWith(`${id} `))
         .toSorted((a, b) => b.id.length - a.id.length)[0]
       const event = name.slice((state?.id.length ?? 0) + 1).replace(/ \d+$/, "")
-      return { did, text: wordsOf(machine, event) }
+      return { did, text: eventWords(machine, event) }
     }
     case "leave":
     case "enter":
@@ -314,6 +309,6 @@ const lineView = ({ machine }: StoredMachine, { did, name }: TraceLine): TraceVi
     case "stop":
       return { did, text: wordsOfActor(machine, name) }
     default:
-      return { did, text: wordsOf(machine, name) }
+      return { did, text: eventWords(machine, name) }
   }
 }

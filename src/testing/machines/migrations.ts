@@ -3,7 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { AnyStateMachine, AnyStateNode, StateValue } from "xstate"
+import type { AnyStateMachine } from "xstate"
+import { getStateNodes } from "xstate"
 import type { ChartState, ChartTransition } from "../../../machines/chart/state.ts"
 import { transitioned } from "../../../machines/chart/state.ts"
 import { messageOf } from "../../model/Failure.ts"
@@ -96,14 +97,14 @@ const land = <To extends AnyStateMachine, R>(
   if (canonicalText(step) !== canonicalText(migrate().step)) {
     throw new Broken(`the migration is impure: ${at} it gave two answers`)
   }
-  for (const node of activeIn(from.root, state.value)) reached.add(node.id)
+  for (const node of getStateNodes(from.root, state.value)) reached.add(node.id)
   for (const timer of left.timers) unknown.add(`timer ${timer}`)
   for (const child of left.children) unknown.add(`actor ${child}`)
   const ended = step.effects.flatMap((effect) => (effect.do === "disarm" || effect.do === "stop" ? [effect.id] : []))
   const kept = [...state.timers.map((timer) => timer.id), ...Object.keys(state.children)].filter(
     (name) => !ended.includes(name)
   )
-  for (const node of activeIn(to.machine.root, step.value)) {
+  for (const node of getStateNodes(to.machine.root, step.value)) {
     for (const { eventType } of node.after) if (!kept.includes(eventType)) missing.add(`timer ${eventType}`)
     for (const { id: actor } of node.invoke) if (!kept.includes(actor)) missing.add(`actor ${actor} of ${node.id}`)
   }
@@ -115,16 +116,4 @@ const land = <To extends AnyStateMachine, R>(
       throw new Broken(`the invariant "${name}" does not hold in ${JSON.stringify(step.value)}, taken over ${at}`)
     }
   }
-}
-
-/** The states that a state value names. */
-const activeIn = (root: AnyStateNode, value: StateValue): ReadonlyArray<AnyStateNode> => {
-  const named = (node: AnyStateNode, inner: StateValue | undefined): ReadonlyArray<AnyStateNode> => [
-    node,
-    ...Object.entries(typeof inner === "string" ? { [inner]: {} } : (inner ?? {})).flatMap(([key, below]) => {
-      const child = node.states[key] as AnyStateNode | undefined // its own state
-      return child === undefined ? [] : named(child, below)
-    })
-  ]
-  return named(root, value)
 }
