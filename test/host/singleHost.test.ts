@@ -254,6 +254,8 @@ describe("cancelling", () => {
         Effect.gen(function* () {
           yield* Deferred.succeed(gates.begun, undefined)
           yield* until(Effect.sync(() => asked))
+          // The request must reach the body before it comes to a value, which would count: it does while a fiber of its own waits.
+          yield* Effect.timeout(Effect.sleep("300 millis"), "1 minute")
           const late = yield* Effect.either(ctx.start(Double, { name: "late", payload: { n: 1 } }))
           refusal = Either.isLeft(late) ? late.left._tag : "started"
         }).pipe(Effect.uninterruptible)
