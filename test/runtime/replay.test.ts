@@ -211,6 +211,35 @@ plays(
 )
 
 plays(
+  "a time limit that a finaliser outlasts is exceeded again, be it around the finaliser or within",
+  {
+    effects: (ctx) =>
+      Effect.gen(function* () {
+        const slow = Effect.orDie(ctx.sleep("40 millis"))
+        const limited = <E>(part: Effect.Effect<unknown, E>) =>
+          Effect.timeoutTo(part, { duration: "10 millis", onTimeout: () => "late", onSuccess: () => "in time" })
+        const ways: Array<string> = []
+        const way = (found: string) => Effect.sync(() => ways.push(found))
+        yield* Effect.flatMap(limited(Effect.ensuring(Effect.void, Effect.zipRight(slow, slow))), way)
+        yield* Effect.ensuring(Effect.void, Effect.flatMap(limited(slow), way))
+        const both = Effect.all([slow, slow], { concurrency: "unbounded" })
+        yield* Effect.flatMap(limited(Effect.ensuring(Effect.void, both)), way)
+        yield* Effect.flatMap(limited(Effect.ensuring(Effect.void, Effect.orDie(ctx.random))), way)
+        return `${ways.join(", ")}, ${yield* ctx.awaitSignal(Go)}`
+      })
+  },
+  ({ again, send, journaled, end, journal }) =>
+    Effect.gen(function* () {
+      yield* journaled("signal.go#1")
+      yield* again
+      yield* send(7)
+      assert.strictEqual(yield* end, "Completed: late, late, late, in time, 7")
+      const notes = (yield* journal).filter((key) => key.endsWith("^"))
+      assert.deepStrictEqual(notes, ["sleep#1^", "sleep#3^", "sleep#4^"], "once for each limit")
+    })
+)
+
+plays(
   "a newer wait comes before one whose Promise lost a plain race",
   {
     promises: async (ctx) => {

@@ -59,7 +59,7 @@ export interface Ends {
   /** Waits for an end in its turn, and takes it up. Where this cannot be interrupted, as in a finaliser, the body is not idle. */
   readonly next: <A, E, R>(
     source: Source,
-    takeUp: (end: End) => Effect.Effect<A, E, R>,
+    takeUp: (end: End, isInterruptible: boolean) => Effect.Effect<A, E, R>,
     /** Called once this waits: an end of it that is known before is kept back until then. */
     onWaiting?: () => void
   ) => Effect.Effect<A, E, R>
@@ -301,13 +301,15 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
           }
           return Effect.sync(() => remove(waiter, source))
         })
-        return Effect.onExit(
-          Effect.flatMap(waiting, (end) => (slot.held() ? takeUp(end) : Effect.zipRight(slot.takeBack, takeUp(end)))),
-          () =>
-            Effect.sync(() => {
-              onWaiting()
-              if (waiter.isHanded) takenUp()
-            })
+        const taken = Effect.flatMap(waiting, (end) => {
+          const up = takeUp(end, waiter.isInterruptible)
+          return slot.held() ? up : Effect.zipRight(slot.takeBack, up)
+        })
+        return Effect.onExit(taken, () =>
+          Effect.sync(() => {
+            onWaiting()
+            if (waiter.isHanded) takenUp()
+          })
         )
       }),
     caughtUp: Effect.suspend(() =>
@@ -358,7 +360,6 @@ interface Waiter {
 
 /** How many looks one turn of the event loop may make: the loop is others', too. */
 const looksPerTurn = 100
-
 let looks = 0
 
 /**

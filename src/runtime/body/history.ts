@@ -63,13 +63,14 @@ export const pages = <A, E>(
     }
   })
 
-/** Time and chance have no end of their own; a wait is entered here, and ends in the log. */
+/** Time, chance and an interruption have no end of their own; a wait is entered here, and ends in the log. */
 export const recordedEnd = (entry: JournalEntry): ReadonlyArray<End> => {
   const { key, sequence, position, operation, outcome } = entry
   switch (operation) {
     case "now":
     case "random":
     case "patched":
+    case "interrupted":
       return []
     case "dropped":
       return [{ _tag: "Dropped", key: droppedOf(entry), sequence, position }]

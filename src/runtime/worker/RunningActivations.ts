@@ -22,6 +22,7 @@ import type { Activation, Services } from "../body/Activation.ts"
 import * as Activations from "../body/Activation.ts"
 import * as Contexts from "../body/ExecutionContext.ts"
 import { atRoot } from "../body/Journal.ts"
+import * as Lineage from "../body/lineage.ts"
 import type { Ready } from "../engine/EngineRegistry.ts"
 import * as Actors from "./ActivationActor.ts"
 import * as Slots from "./Slots.ts"
@@ -106,9 +107,11 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
             HashMap.set<string, unknown>("process", id),
             HashMap.set<string, unknown>("attempt", row.snapshot.context.attempts)
           )
+          const supervisor = Lineage.supervisedBy(FiberRefs.getOrDefault(refs, FiberRef.currentSupervisor))
           return FiberRefs.updateManyAs(atRoot(fiber, refs), {
             entries: [
               [FiberRef.currentScheduler, [[fiber, activation.scheduler]]],
+              [FiberRef.currentSupervisor, [[fiber, supervisor]]],
               [FiberRef.currentLogAnnotations, [[fiber, annotations]]]
             ]
           })
