@@ -379,7 +379,6 @@ const resetLooks = (): void => {
 const isDurable = (waiter: Waiter): boolean => waiter.isDurable && waiter.isInterruptible
 
 const unheard = (): void => {}
-
 const none: ReadonlySet<string> = new Set()
 
 const isBefore = (one: End, other: End): boolean =>
