@@ -22,6 +22,14 @@ const expiresAtMs = renamed("expires_at_ms", Schema.Int)
 const held = { ...holder, expiresAtMs }
 const wait = { key: Schema.String, sinceMs: renamed("since_ms", Schema.Int) }
 const deadlineAtMs = renamedOptional("deadline_at_ms", Schema.Int)
+/** That no host takes the process up: since when, and who held it last if its lease was not released. */
+export const NoHost = Schema.Struct({
+  sinceMs: renamedOptional("since_ms", Schema.Int),
+  holder: optional(LeaseOwner)
+})
+/** That no host takes the process up. */
+export type NoHost = typeof NoHost.Type
+const noHost = { noHost: renamedOptional("no_host", NoHost) }
 const kind = Schema.String
 const version = Schema.String
 
@@ -50,12 +58,14 @@ export const Reason = Schema.Union(
     _tag: tagged("reason", "waiting_for_signal", "WaitingForSignal"),
     name: Schema.String,
     ...wait,
-    deadlineAtMs
+    deadlineAtMs,
+    ...noHost
   }),
   Schema.Struct({
     _tag: tagged("reason", "waiting_for_timer", "WaitingForTimer"),
     ...wait,
-    dueAtMs: renamed("due_at_ms", Schema.Int)
+    dueAtMs: renamed("due_at_ms", Schema.Int),
+    ...noHost
   }),
   Schema.Struct({
     _tag: tagged("reason", "chart_waits", "ChartWaits"),

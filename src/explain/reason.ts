@@ -18,7 +18,7 @@ import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import { runsAs } from "../store/Decision.ts"
-import type { HolderLiveness, Reason } from "./Explanation.ts"
+import type { HolderLiveness, NoHost, Reason } from "./Explanation.ts"
 import type { OpenWakes } from "./wakes.ts"
 
 /** Everything an explanation depends on. Units: epoch milliseconds, UTC. */
@@ -59,9 +59,20 @@ export const reasonOf = (facts: Facts): Reason => {
     case "busy":
       return whenHeld(facts, held)
     case "holder_dead":
-      return { _tag: "HolderDead", holder: held.owner }
+      return (
+        (registration.disposition === "rerunnable" ? openWait(facts, { holder: held.owner }) : undefined) ?? {
+          _tag: "HolderDead",
+          holder: held.owner
+        }
+      )
     case "lease_lapsed":
-      return { _tag: "LeaseLapsed", holder: held.owner, expiredAtMs: held.expiresAtMs }
+      return (
+        openWait(facts, { holder: held.owner, sinceMs: held.expiresAtMs }) ?? {
+          _tag: "LeaseLapsed",
+          holder: held.owner,
+          expiredAtMs: held.expiresAtMs
+        }
+      )
     case "outcome_unknown":
       return {
         _tag: "OutcomeUnknown",
@@ -72,7 +83,7 @@ export const reasonOf = (facts: Facts): Reason => {
     case "attempts_exhausted":
       return { _tag: "AttemptsExhausted", attempts: context.attempts, most: registration.maxAttempts ?? 0 }
     case "no_engine":
-      return { _tag: "NoEngine", ...engineOf(runsAs(row)) }
+      return openWait(facts, untaken(facts)) ?? { _tag: "NoEngine", ...engineOf(runsAs(row)) }
     case "at_rest":
       return chartWaits(row)
     case "not_yet":
@@ -100,15 +111,38 @@ export const livenessOf = (holder: LeaseOwner, { self, dead }: Pick<Facts, "self
 }
 
 /** What holds back a row that a sweep would run, if anything does. */
-const whenFree = ({ row, nowMs, slots }: Facts): Reason => {
+const whenFree = (facts: Facts): Reason => {
+  const { row, nowMs, slots } = facts
   const { context } = row.snapshot
   if (context.cancelRequest !== undefined) return { _tag: "CancelDue", runs: true }
-  const [wait] = context.waits
-  if (wait !== undefined && row.dueAtMs === null) return waitingFor(wait)
   if (row.dueAtMs !== null && row.dueAtMs > nowMs) return later(row, row.dueAtMs)
+  const wait = openWait(facts, untaken(facts))
+  if (wait !== undefined) return wait
   if (slots !== "unknown" && slots.free === 0) return { _tag: "NoSlot", slots: slots.total }
-  return { _tag: "DueNow", sinceMs: row.dueAtMs ?? context.updatedAtMs }
+  const deadlines = context.waits.flatMap(({ deadlineMs = nowMs }) => (deadlineMs < nowMs ? [deadlineMs] : []))
+  return { _tag: "DueNow", sinceMs: dueSince(row, Math.min(row.dueAtMs ?? nowMs, ...deadlines)) }
 }
+
+/**
+ * What a process waits for that no host runs: its first wait, unless the time of one has come. That it is due besides, so that a
+ * host takes it up and waits on, moves nothing, and is a second fact.
+ */
+const openWait = ({ row, nowMs }: Facts, noHost: NoHost | undefined): Reason | undefined => {
+  const { waits } = row.snapshot.context
+  const isOver = ({ deadlineMs }: WaitState): boolean => deadlineMs !== undefined && deadlineMs <= nowMs
+  const [first] = waits.some(isOver) ? [] : waits
+  return first === undefined ? undefined : { ...waitingFor(first), ...(noHost === undefined ? {} : { noHost }) }
+}
+
+/** A row that is due, and that the host which was asked, if any, does not run. */
+const untaken = ({ row, nowMs, slots, engine }: Facts): NoHost | undefined =>
+  row.dueAtMs !== null && row.dueAtMs <= nowMs && (slots === "unknown" || engine === "missing")
+    ? { sinceMs: dueSince(row, row.dueAtMs) }
+    : undefined
+
+/** A row that was run before is due from when it was last let go of, not from its registered start. */
+const dueSince = ({ snapshot }: ProcessRow, dueAtMs: number): number =>
+  isStarted(snapshot) ? Math.max(dueAtMs, snapshot.context.updatedAtMs) : dueAtMs
 
 /** Two things make a row due later: that beginning it failed, and that it was registered so. */
 const later = ({ backOff }: ProcessRow, dueAtMs: number): Reason =>
@@ -127,6 +161,7 @@ const chartWaits = ({ base, snapshot: { context } }: ProcessRow): Reason => {
   }
 }
 
+type Waiting = Extract<Reason, { readonly _tag: "WaitingForSignal" | "WaitingForTimer" }>
 type Held = NonNullable<LeaseSlot["held"]>
 
 /** A body that waits under a live lease waits for that event, whether or not its host can be observed. */
@@ -145,7 +180,7 @@ const whenHeld = (facts: Facts, held: Held): Reason => {
     : { _tag: "Running", ...holding }
 }
 
-const waitingFor = ({ kind, sinceMs, deadlineMs }: WaitState): Reason => {
+const waitingFor = ({ kind, sinceMs, deadlineMs }: WaitState): Waiting => {
   switch (kind._tag) {
     case "Signal":
       return {

@@ -7,7 +7,7 @@ import type { Disposition } from "../../machines/recovery.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { quoted } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
-import type { Move, Reason, Sender } from "./Explanation.ts"
+import type { Move, NoHost, Reason, Sender } from "./Explanation.ts"
 
 /** What the sentences speak of besides the reason. */
 export interface About {
@@ -80,6 +80,22 @@ const hostWith = ({ engine }: About): string =>
 const onDeadline = (deadlineAtMs: number | undefined, nowMs: number): ReadonlyArray<Move> =>
   deadlineAtMs === undefined ? [] : [move("timer", `Its deadline ends the wait ${away(deadlineAtMs, nowMs)}.`)]
 
+/** That no host takes it up, behind what it waits for. */
+const unattended = (noHost: NoHost | undefined, { nowMs }: About): string => {
+  if (noHost === undefined) return ""
+  const { holder, sinceMs } = noHost
+  if (sinceMs === undefined) return ` Its host ${holder === undefined ? "" : `${holderName(holder)} `}is gone.`
+  const since = `${moment(sinceMs)} (${ago(sinceMs, nowMs)})`
+  return holder === undefined
+    ? ` No host has taken it up since ${since}: is one running?`
+    : ` The lease of ${holderName(holder)} expired at ${since}, and no host has taken it up: is one running?`
+}
+
+const takenUp = (noHost: NoHost | undefined, about: About): ReadonlyArray<Move> =>
+  noHost === undefined
+    ? []
+    : [move("host", `The next sweep of ${hostWith(about)} takes it up; what is sent before that is kept.`)]
+
 const children = ({ runningChildren }: About): ReadonlyArray<Move> => {
   const [first] = runningChildren
   if (first === undefined) return []
@@ -147,21 +163,23 @@ const byReason: ByReason = {
       move("sweep", `The next sweep of ${hostWith(about)} runs it again.`),
       move("owner", "A holder that was only suspended re-acquires its lease, unless another held it in between.")
     ),
-  WaitingForSignal: ({ name, sinceMs, deadlineAtMs }, about) =>
+  WaitingForSignal: ({ name, sinceMs, deadlineAtMs, noHost }, about) =>
     explained(
-      `It has waited for the signal ${name} since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)}).`,
+      `It has waited for the signal ${name} since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)}).${unattended(noHost, about)}`,
       move(
         "signal_sender",
         `A sender sends it the signal ${name}.`,
         `holdfast signal ${quoted(about.id)} ${quoted(name)} --payload '{}'`
       ),
       ...onDeadline(deadlineAtMs, about.nowMs),
+      ...takenUp(noHost, about),
       cancel(about)
     ),
-  WaitingForTimer: ({ dueAtMs }, about) =>
+  WaitingForTimer: ({ dueAtMs, noHost }, about) =>
     explained(
-      `It sleeps until ${moment(dueAtMs)}.`,
+      `It sleeps until ${moment(dueAtMs)}.${unattended(noHost, about)}`,
       move("timer", `Its timer fires ${away(dueAtMs, about.nowMs)}, where a host is running.`),
+      ...takenUp(noHost, about),
       cancel(about)
     ),
   ChartWaits: ({ state, lastEventAtMs, signals, timer, children: started }, about) =>

@@ -70,9 +70,9 @@ export const brief = (reason: Reason, nowMs: number): string => {
     case "LeaseLapsed":
       return "its lease expired"
     case "WaitingForSignal":
-      return `waits for signal ${reason.name}`
+      return `waits for signal ${reason.name}${hostless(reason)}`
     case "WaitingForTimer":
-      return `sleeps, wakes ${away(reason.dueAtMs, nowMs)}`
+      return `sleeps, wakes ${away(reason.dueAtMs, nowMs)}${hostless(reason)}`
     case "ChartWaits":
       return `waits in ${stateText(reason.state)}`
     case "ExternallyOwned":
@@ -101,6 +101,8 @@ export const brief = (reason: Reason, nowMs: number): string => {
       return `due for ${duration(nowMs - reason.sinceMs)}, no host took it`
   }
 }
+
+const hostless = ({ noHost }: { readonly noHost?: unknown }): string => (noHost === undefined ? "" : ", no host")
 
 /** What a sweep would do, as a clause. */
 const verdictText = (verdict: Verdict): string => {

@@ -54,7 +54,8 @@ export const p = processId("p")
 export const alive: LeaseOwner = { ownerId: "worker", incarnationId: "i", liveness: evidence }
 /** No kernel gives a process such a number. */
 const nobody = 2 ** 30
-const dead: LeaseOwner = {
+/** Ran here, and is proven dead. */
+export const dead: LeaseOwner = {
   ...alive,
   ownerId: "dead",
   liveness: evidence._tag === "LocalProcess" ? { ...evidence, pid: nobody, processStart: "1" } : evidence
