@@ -75,7 +75,10 @@ describe("an explanation", () => {
       } as const
       yield* registry.completeProcessWithLease(yield* begin(alive), output)
       const explanation = yield* explain(p)
-      assert.include(explanation.meaning, "It has ended as failed (RangeError: out of range).")
+      assert.include(
+        explanation.meaning,
+        "It has ended as failed (RangeError: out of range). The line that threw: build (build.ts:7:2), caused by ENOENT: no such file."
+      )
       const failure = { class: "internal", code: "process_defect", message: "out of range", thrown }
       assert.deepStrictEqual(explanation.detail?.failure, failure)
       assert.include(
