@@ -25,6 +25,7 @@ import type * as Stream from "effect/Stream"
 import type { HostEvent, HostFailure } from "../../machines/host.ts"
 import { hostMachine } from "../../machines/host.ts"
 import * as Step from "../../machines/xstate/step.ts"
+import { loadJudge } from "../model/EventType.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { UnderWay } from "../model/JournalEntry.ts"
 import type { Lease } from "../model/Lease.ts"
@@ -100,6 +101,7 @@ export const layer: Layer.Layer<
 > = Layer.scoped(
   Host,
   Effect.gen(function* () {
+    yield* loadJudge
     const store = yield* ProcessStore
     const engines = yield* Engines
     const hub = yield* ChangeHub

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Fork } from "../../machines/process/types.ts"
 import { ProcessId, quoted } from "./ids.ts"
-import { optional, renamed, renamedOptional } from "./json.ts"
+import { optional, renamed, renamedOptional, whenAsked } from "./json.ts"
 
 /** What a body may do through its context. */
 export type JournalOperation =
@@ -172,8 +172,8 @@ export type UnderWay = typeof UnderWay.Type
 export const underWayKey = "~"
 
 const Kept = Schema.Struct({ fence: Schema.Int, operations: Schema.Array(UnderWay) })
-const encode = Schema.encodeSync(Kept)
-const decode = Schema.decodeUnknownOption(Kept)
+const encode = whenAsked(() => Schema.encodeSync(Kept))
+const decode = whenAsked(() => Schema.decodeUnknownOption(Kept))
 
 /** What is under way, as it is kept. */
 export const keptOf = (fence: number, operations: ReadonlyArray<UnderWay>): unknown => encode({ fence, operations })
