@@ -23,6 +23,7 @@ export type JournalOperation =
   | "await_child"
   | "request"
   | "dropped"
+  | "interrupted"
 
 /**
  * One entry. `key` is scope path, name and occurrence; `position` counts the entries of the process from 1; `sequence` is
@@ -71,6 +72,9 @@ export const droppedKey = (key: string): string => `${key}!`
 
 /** The key of the operation that an entry says was let go of. */
 export const droppedOf = ({ key }: JournalEntry): string => key.slice(0, -1)
+
+/** The key under which it is journaled that an operation ended in what its body had let go of, and could not be interrupted. */
+export const interruptedKey = (key: string): string => `${key}^`
 
 /** A key that is stored beside the journal, such as that of a timer: after a fork an operation under the same key is another one. */
 export const branchKey = (key: string, forks: ReadonlyArray<Fork> = []): string =>
