@@ -24,7 +24,7 @@ import type { Change } from "../../store/Decision.ts"
 import { backOff } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
 import { answered, fenced, outage, stateOf } from "./Activation.ts"
-import type { End } from "./Ends.ts"
+import type { End } from "./End.ts"
 import type { Decoded, History } from "./history.ts"
 import { decoded, endsOf, historyOf, pageSize, pages, recordedEnd } from "./history.ts"
 
@@ -83,6 +83,8 @@ export interface Journal {
   readonly refresh: Effect.Effect<void, StoreError>
   /** Names a branch: what runs in it has keys of its own. */
   readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Misplaced, R>
+  /** Whether a fiber is that of a running step. */
+  readonly isInside: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => boolean
   /** Makes a fiber, from here on, that of a step: it may not use the context. */
   readonly inside: <A, E, R>(step: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Fails with `ReplayDiverged` when there are entries that the body, which has ended, never asked for. */
@@ -319,6 +321,7 @@ export const make = (activation: Activation): Journal => {
           })
         )
       ),
+    isInside: (fiber) => fiber.getFiberRef(runningStep)?.processId === processId,
     inside: (step, effect) => Effect.zipRight(FiberRef.set(runningStep, { processId, step }), effect),
     settle: Effect.suspend(() => {
       const entry = unasked().find(({ key }) => !dropped.has(key))

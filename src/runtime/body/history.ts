@@ -9,7 +9,7 @@ import type { JournalEntry } from "../../model/JournalEntry.ts"
 import { afterForks, droppedOf, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Activation } from "./Activation.ts"
-import type { End } from "./Ends.ts"
+import type { End } from "./End.ts"
 
 /** How many entries or events one read fetches. */
 export const pageSize = 1_000

@@ -35,3 +35,9 @@ export const interruptedFrom = (root: AnyFiber, fiber: AnyFiber): ReadonlyArray<
   }
   return found
 }
+
+/** Whether a fiber is `root`, or was forked by it or by one that was. */
+export const isFrom = (root: AnyFiber, fiber: AnyFiber): boolean => {
+  for (let at: AnyFiber | undefined = fiber; at !== undefined; at = parents.get(at)) if (at === root) return true
+  return false
+}

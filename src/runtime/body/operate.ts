@@ -22,7 +22,7 @@ import type { DroppedWait } from "../../operations/decisions/waits.ts"
 import { backOff } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
 import { answered, disturbanceOf, heldAgain, stateOf } from "./Activation.ts"
-import type { End, Source } from "./Ends.ts"
+import type { End, Source } from "./End.ts"
 import type { Journal, Misplaced, Opened } from "./Journal.ts"
 import * as Lineage from "./lineage.ts"
 
@@ -76,6 +76,8 @@ export interface Operate {
     name: string,
     how: OneWrite<A, E, B, F>
   ) => Effect.Effect<A, E | F | LeaseLost | ReplayDiverged | Misplaced>
+  /** Whether what a fiber does now is part of an operation, and not of the body. */
+  readonly isOperating: (fiber: Lineage.AnyFiber) => boolean
 }
 
 /** Makes what performs the operations of an activation. */
@@ -119,6 +121,8 @@ export const make = (activation: Activation, journal: Journal): Operate => {
         )
     })
 
+  /** Fibers with an operation under way. */
+  const operating = new WeakSet<Lineage.AnyFiber>()
   /** Interrupted fibers of which the journal knows. */
   const noted = new WeakSet<Lineage.AnyFiber>()
 
@@ -141,7 +145,8 @@ export const make = (activation: Activation, journal: Journal): Operate => {
       const isLetGo = () => newlyLetGo(fiber).length > 0
       const noting = Effect.sync(() => note(fiber))
       if (journal.isInterrupted(key)) {
-        return Effect.zipRight(Effect.repeat(Effect.sync(isLetGo), { until: Boolean, schedule: backOff }), noting)
+        const again = Effect.repeat(Effect.sync(isLetGo), { until: Boolean, schedule: backOff })
+        return Effect.zipRight(ends.standing(Effect.asVoid(again)), noting)
       }
       if (!isLetGo()) return Effect.void
       const write = journal.write(interruptedKey(key), "interrupted", (lease, opened) =>
@@ -175,6 +180,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
         if (Either.isLeft(place)) return Effect.fail(place.left)
         const { key, leave } = place.right
         ends.enter(key)
+        operating.add(fiber)
         let hasBegun = false
         let performed: Performed | undefined
         let own: boolean | undefined
@@ -216,6 +222,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
         })
         const ended = (): void => {
           ends.leave(key)
+          operating.delete(fiber)
           leave()
         }
         return Effect.onExit(
@@ -268,5 +275,5 @@ export const make = (activation: Activation, journal: Journal): Operate => {
       entry === undefined ? Effect.dieMessage("a write left no entry") : Effect.succeed(entry)
     )
 
-  return Object.assign(operate, { once })
+  return Object.assign(operate, { once, isOperating: (fiber: Lineage.AnyFiber) => operating.has(fiber) })
 }

@@ -3,6 +3,9 @@
  *
  * Invariant: an activation is listed from the commit that began it until its conclusion was written or refused.
  */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
@@ -82,7 +85,7 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         running.get(id)?.inbox.offer("lease.lost")
         running.set(id, activation)
         const { chart } = body
-        const settled = chart === undefined ? throughJournal(activation, body) : atOnce(activation, chart)
+        const { settled, clock } = chart === undefined ? throughJournal(activation, body) : atOnce(activation, chart)
         const execution = Actors.run(activation, settled).pipe(
           // It is forked where a start must not be torn; it may itself be interrupted, and so may its body.
           Effect.interruptible,
@@ -107,11 +110,13 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
             HashMap.set<string, unknown>("process", id),
             HashMap.set<string, unknown>("attempt", row.snapshot.context.attempts)
           )
+          const defaults = FiberRefs.getOrDefault(refs, DefaultServices.currentServices)
           const supervisor = Lineage.supervisedBy(FiberRefs.getOrDefault(refs, FiberRef.currentSupervisor))
           return FiberRefs.updateManyAs(atRoot(fiber, refs), {
             entries: [
               [FiberRef.currentScheduler, [[fiber, activation.scheduler]]],
               [FiberRef.currentSupervisor, [[fiber, supervisor]]],
+              [DefaultServices.currentServices, [[fiber, Context.add(defaults, Clock.Clock, clock)]]],
               [FiberRef.currentLogAnnotations, [[fiber, annotations]]]
             ]
           })
@@ -168,23 +173,23 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
 
 /** Runs a body of code. Its end counts only if it asked for everything that its journal knows of. */
 const throughJournal = (activation: Activation, { run }: Ready) => {
-  const { context, settle, load, journal } = Contexts.make(activation)
+  const { context, settle, load, journal, clock } = Contexts.make(activation)
   activation.journal = journal
-  return Effect.zipRight(
-    load,
-    Effect.tap(
-      Effect.suspend(() => run(context)),
-      () => settle
-    )
+  const ran = Effect.tap(
+    Effect.suspend(() => run(context)),
+    () => settle
   )
+  return { settled: Effect.zipRight(load, ran), clock }
 }
 
 /** Runs the actions of a chart, which has no journal: what was performed is in its log. */
-const atOnce = (activation: Activation, chart: NonNullable<Ready["chart"]>) =>
-  Effect.suspend(() => {
+const atOnce = (activation: Activation, chart: NonNullable<Ready["chart"]>) => ({
+  settled: Effect.suspend(() => {
     activation.ends.begin([])
     return chart(activation)
-  })
+  }),
+  clock: activation.services.clock
+})
 
 /** The journal tells of a request to stop in its place in the log; a hint would come before what the body learns first. */
 const tell = (activation: Activation, command: ProcessCommand): void => {
