@@ -11,8 +11,12 @@ import * as Effect from "effect/Effect"
 import { codeOf, run } from "./program.ts"
 import * as Screen from "./Screen.ts"
 
-// The reader may close the pipe early (`| head`): the rest is then dropped.
-process.stdout.on("error", () => process.exit(0))
+// The reader may close the pipe early (`| head`): the rest is then dropped. Anything else, such as a full disk, is a failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0)
+  process.stderr.write(`holdfast: standard output cannot be written: ${error.message}\n`)
+  process.exit(1)
+})
 
 run(process.argv).pipe(
   Effect.provideService(Screen.TheScreen, Screen.make(process.stdout, process.stderr, process.env)),

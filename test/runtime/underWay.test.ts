@@ -177,7 +177,7 @@ describe("a parent", () => {
           const row = yield* store.find(p)
           const { facts } = yield* Host
           const reasons = row._tag === "Present" ? yield* reasonsOf([row.row], facts) : []
-          assert.match(brief(reasons[0] ?? assert.fail("there is a row"), 0), /^waits for p\/middle: sleeps, wakes/)
+          assert.match(brief(reasons[0] ?? assert.fail("there is a row"), 0), /^waits for middle: sleeps, wakes/)
         }).pipe(Effect.provide(hostOn(store, [root, middle, leaf])), bounded)
         const left = yield* found()
         check(left)

@@ -9,6 +9,8 @@ import * as Effect from "effect/Effect"
 import { isActive, lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { Redact } from "../../explain/redaction.ts"
 import { labelOf } from "../../explain/redaction.ts"
+import type { Selection } from "../../explain/selection.ts"
+import { isWanted } from "../../explain/selection.ts"
 import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { StatusFilter } from "../../model/ListFilter.ts"
@@ -24,7 +26,7 @@ const budgetMs = 120
 const chunk = 250
 
 /** A request for a page of the list. */
-export interface ListRequest extends RowQuery {
+export interface ListRequest extends Selection {
   readonly status: StatusFilter
   readonly after?: ProcessId
   readonly limit: number
@@ -119,27 +121,3 @@ export const rowView = (row: ProcessRow, redact: Redact): RowView => {
     ...(problem === undefined ? {} : { problem: String(redact(problem)) })
   }
 }
-
-/** What a list is narrowed by, besides the state. Text is found anywhere in id, label or kind, whatever its case. */
-export interface RowQuery {
-  readonly text?: string
-  readonly kind?: string
-  readonly owner?: string
-  /** A session id, or the address of any originator. */
-  readonly session?: string
-}
-
-/** Whether a row belongs into a narrowed list. */
-export const isWanted = (row: ProcessRow, query: RowQuery): boolean => {
-  const { id, identity, provenance } = row.base.registration
-  const { text, kind, owner, session } = query
-  if (kind !== undefined && identity.kind !== kind) return false
-  if (owner !== undefined && row.lease.held?.owner.ownerId !== owner) return false
-  if (session !== undefined && !isOf(originatorScopeId(provenance.originator), session)) return false
-  if (text === undefined) return true
-  const words = text.toLowerCase()
-  return [id, identity.label ?? "", identity.kind].some((candidate) => candidate.toLowerCase().includes(words))
-}
-
-const isOf = (originator: string, session: string): boolean =>
-  originator === session || originator === `session:${session}` || originator.startsWith(`session:${session}/`)
