@@ -39,7 +39,7 @@ complete -c holdfast -f -a '(__holdfast_complete)'
 complete -c holdfast -l db -r -F`
 }
 
-/** How many ids are offered: a longer list helps nobody to type. */
+/** How many ids are offered: a longer list is not read. */
 const mostIds = 200
 
 /** What may be typed in place of the last of these words. Where the file cannot be read, only what needs none. */
@@ -124,7 +124,9 @@ const rowsOf = (
   orNothing(
     look(
       db,
-      Effect.map(selected({ status }, { limit: 20 * mostIds }), (rows) => rows.flatMap(of))
+      Effect.map(selected(status === "any" ? {} : { state: status }, { limit: 20 * mostIds }), (rows) =>
+        rows.flatMap(of)
+      )
     )
   ).pipe(Effect.map((found) => [...new Set(found)].slice(0, mostIds)))
 

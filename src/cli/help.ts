@@ -66,7 +66,8 @@ const sectionsOf = (help: HelpDoc.HelpDoc): ReadonlyMap<string, ReadonlyArray<Pa
     switch (doc._tag) {
       case "Sequence":
         walk(doc.left)
-        return walk(doc.right)
+        walk(doc.right)
+        return
       case "Header":
         present = []
         sections.set(spanText(doc.value), present)

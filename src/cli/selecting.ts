@@ -62,7 +62,7 @@ export const narrowing = {
   waiting: Options.boolean("waiting").pipe(Options.withDescription("Only those that wait for something.")),
   session: text("session", "session", "Only those that this session started; s/frame:f names a frame."),
   since,
-  search: text("search", "text", "Only those with this text in id, label or kind."),
+  search: text("search", "text", "Only those with this text in id, label, kind or problem."),
   parent: text("parent", "id", "Only the children of this process."),
   problem: text("problem", "text", "Only those with this text in what they failed with, or back off for."),
   because: Shared.text(
@@ -109,7 +109,7 @@ export interface Typed {
 export const selectionOf = (typed: Typed, wanted: StatusFilter): Selection => {
   const { kind, waiting, session, since: at, search, parent, problem } = typed
   return {
-    status: wanted,
+    ...(wanted === "any" ? {} : { state: wanted }),
     ...given("kind", kind),
     ...given("session", session),
     ...given("sinceMs", at),

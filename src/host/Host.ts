@@ -248,10 +248,7 @@ const externalCommits = Effect.gen(function* () {
   const { running } = yield* Worker
   const round = Effect.gen(function* () {
     if (hub.size() === 0 && running.all().length === 0) return pollMs
-    for (const id of yield* store.externalChanges) {
-      hub.notify(id)
-      yield* running.remind(id)
-    }
+    for (const id of yield* hub.look(store.externalChanges)) yield* running.remind(id)
     return pollMs
   })
   const loop = Loop.run({

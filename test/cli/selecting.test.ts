@@ -13,7 +13,7 @@ import { changing, looking } from "../../src/cli/program.ts"
 import { moment } from "../../src/cli/selecting.ts"
 import { widthOf } from "../../src/cli/table.ts"
 import type { Selection } from "../../src/explain/selection.ts"
-import { inOrder, isWanted, orders, selected } from "../../src/explain/selection.ts"
+import { inOrder, isSelected, orders, selectableOf, selected } from "../../src/explain/selection.ts"
 import { processId, signalEventType, signalWaitKey } from "../../src/model/ids.ts"
 import type * as Registration from "../../src/model/Registration.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
@@ -122,18 +122,22 @@ describe("a list", () => {
       const text = FC.constantFrom("a", "b-2", "import", "external", "ECONN", "none")
       const some = <A>(of: FC.Arbitrary<A>) => FC.option(of, { nil: undefined, freq: 1 })
       const selection = FC.record({
-        status: some(FC.constantFrom("any", "running", "failed", "completed", "cancelled")),
+        state: some(FC.constantFrom("running", "failed", "completed", "cancelled")),
         text: some(text),
         kind: some(FC.constantFrom("external", "none")),
         session: some(FC.constantFrom("s", "t")),
         parent: some(FC.constantFrom("b-2", "a-1")),
         problem: some(text),
         sinceMs: some(FC.constantFrom(0, Date.now() + 1e9)),
-        isWaiting: some(FC.boolean())
+        isWaiting: some(FC.boolean()),
+        roots: some(FC.boolean())
       }).map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Selection)
       for (const wanted of FC.sample(selection, 100)) {
         const found = yield* selected(wanted)
-        assert.deepStrictEqual(found.map(idOf), every.filter((row) => isWanted(row, wanted)).map(idOf))
+        assert.deepStrictEqual(
+          found.map(idOf),
+          every.filter((row) => isSelected(selectableOf(row), wanted, 0)).map(idOf)
+        )
         for (const order of orders) assert.sameMembers(inOrder(found, order).map(idOf), found.map(idOf))
         assert.deepStrictEqual((yield* selected(wanted, { limit: 1 })).map(idOf), found.slice(0, 1).map(idOf))
       }

@@ -3,6 +3,7 @@
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -44,7 +45,7 @@ export const command = Command.make(
         const found = yield* inTime
         if (Option.isNone(found)) {
           const [because] = yield* reasonsOf([yield* presentRow(id)])
-          const why = because === undefined ? "" : `: ${harmless(brief(because, Date.now()))}`
+          const why = because === undefined ? "" : `: ${harmless(brief(because, yield* Clock.currentTimeMillis))}`
           return yield* new CliFailure({ code: 7, line: `${harmless(id)} has not ended yet${why}` })
         }
         const { status } = recordOf(found.value)

@@ -41,6 +41,7 @@ export const hostParts = (redact: Redact = showAll): Effect.Effect<InspectorPart
       tree: Effect.map(host.tree, (node) => nodeView(node, redact)),
       sweeps: Effect.map(sweep.latest, (latest) => sweepViews(latest, redact)),
       wakes: wakesPart(outbox),
+      slots: host.facts.slots,
       redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),
       explain: yield* explaining({ ...host.facts, redact })
     }

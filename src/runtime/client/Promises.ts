@@ -83,7 +83,7 @@ export const layer: Layer.Layer<Promises, never, ProcessStore | ChangeHub> = Lay
 
     const wait = (key: PromiseKey.PromiseKey, deadlineMs: number) =>
       Effect.acquireUseRelease(
-        Effect.sync(() => hub.subscribe(nameOf(key))),
+        Effect.sync(() => hub.subscribe(nameOf(key), { isUnseen: true })),
         (subscription) => {
           const attempt = (reads: number): Effect.Effect<PromiseKey.Resolution, InputInvalid | StoreError> =>
             Effect.gen(function* () {
