@@ -35,7 +35,9 @@ export type AnyCommand = Command.Command<string, never, unknown, unknown>
 /** Reads a command's description. */
 export const described = (command: AnyCommand): Described => {
   const [name = ""] = Command.getNames(command)
-  const parts = [...HashMap.entries(Command.getSubcommands(command))].map(([part, descriptor]) =>
+  // A command without others within it is its own only one.
+  const within = [...HashMap.entries(Command.getSubcommands(command))].filter(([part]) => part !== name)
+  const parts = within.map(([part, descriptor]) =>
     from(`${name} ${part}`, Descriptor.getHelp(descriptor, CliConfig.defaultConfig))
   )
   return { ...from(name, Command.getHelp(command, CliConfig.defaultConfig)), parts }

@@ -302,6 +302,7 @@ describe("help of a command", () => {
       )
       assert.isTrue(lines.some((line) => line.startsWith(`  holdfast ${command.name}`)))
       assert.notMatch(lines.join("\n"), /true or false value|setting is optional|--wizard|--log-level/)
+      assert.strictEqual(command.parts.length, command.name === "machines" ? 2 : 0)
       for (const { term, text } of command.options) assert.isAbove(text.length, 5, term)
       const calls = examples[command.name] ?? []
       assert.isAbove(calls.length, 0)

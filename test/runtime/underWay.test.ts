@@ -89,7 +89,7 @@ describe("a step under way", () => {
         const doing = doingOf(said)
         assert.strictEqual(said.because._tag, "HeldByUnprovable", "a test's host gives no evidence of its life")
         assert.deepInclude(doing, { key: "charge#1", name: "charge", operation: "step" })
-        assert.include(doing?.error, "HTTP 503")
+        assert.strictEqual(doing?.error, "HTTP 503")
         assert.isAtLeast(doing?.sinceMs ?? 0, beganAtMs)
         assert.isAtLeast(doing?.nextTryAtMs ?? 0, beganAtMs)
         assert.match(said.meaning, /^Its body is in step charge since .*: try \d+, the last failure was .*HTTP 503/)
