@@ -42,6 +42,7 @@ import { markWord } from "./options.ts"
 import * as Screen from "./Screen.ts"
 import { failureOf, interruptWasExpected, misused } from "./Screen.ts"
 import { harmless } from "./table.ts"
+import { version } from "./version.ts"
 
 /** What a run of the command line may fail with: the parser's refusals, and whatever a command fails with. */
 export type Failure = Effect.Effect.Error<ReturnType<typeof cli>>
@@ -156,7 +157,7 @@ const holdfast = Command.make("holdfast", {}, () =>
   Effect.fail(misused("name a command: holdfast --help lists them"))
 ).pipe(Command.withSubcommands([...looking, ...changing]))
 
-const cli = Command.run(holdfast, { name: "holdfast", version: "0.1.0" })
+const cli = Command.run(holdfast, { name: "holdfast", version })
 
 /** The parser's help and refusals, said as everything else here is: refusals in one line, colours for a terminal only. */
 const withPlainOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Screen.TheScreen> =>
