@@ -1,0 +1,204 @@
+/**
+ * Columns to values and back. Rows keep the TypeScript form as JSON; payloads are wire JSON already.
+ *
+ * Rows are read without schema checks: only this library writes them, and `verify` is the tool that doubts them.
+ */
+import * as Either from "effect/Either"
+import { processMachine } from "../../../machines/process/machine.ts"
+import * as Step from "../../../machines/xstate/step.ts"
+import { coreEventTypes } from "../../model/EventType.ts"
+import type { HandleGrant } from "../../model/Handle.ts"
+import type { ProcessId, SessionScopeId } from "../../model/ids.ts"
+import { canonicalText } from "../../model/json.ts"
+import type { LeaseSlot } from "../../model/Lease.ts"
+import type { MaterializedSemantics, ProcessEvent } from "../../model/ProcessEvent.ts"
+import type { Base, StoredSnapshot } from "../../model/ProcessRecord.ts"
+import * as ProcessRecord from "../../model/ProcessRecord.ts"
+import type { Registration } from "../../model/Registration.ts"
+import { materialize } from "../../model/semantics.ts"
+import type { BackOff, ProcessRow, Tombstone } from "../Decision.ts"
+
+/** Lists of event types by their content address: many processes share one. */
+export type EventTypesCache = Map<string, Registration["eventTypes"]>
+
+/** A process, its state and its lease, joined. */
+export interface RowColumns {
+  readonly pk: number
+  readonly process_id: ProcessId
+  readonly registration_hash: string
+  readonly created_at: number
+  readonly event_types: string
+  readonly registration: string
+  readonly sequence: number
+  readonly machine_version: string
+  readonly due_at: number | null
+  readonly snapshot: string
+  readonly fencing_token: number
+  readonly lease_due_at: number | null
+  readonly lease_token: string | null
+  readonly owner_id: string | null
+  readonly incarnation_id: string | null
+  readonly liveness: string | null
+  readonly claimed_at: number | null
+  readonly expires_at: number | null
+  readonly keeper: string | null
+  readonly back_off: string | null
+}
+
+/** One event's columns. */
+export interface EventColumns {
+  readonly sequence: number
+  readonly event_type: string
+  readonly replay_key: string | null
+  readonly occurred_at: number
+  readonly payload: string
+  readonly semantics: string | null
+}
+
+/** The version of the lifecycle machine whose snapshots need no refolding. */
+export const machineVersion: string = processMachine.version ?? ""
+
+/** The columns of a row, and where they come from. */
+export const rowColumns = `process.pk, process.process_id, process.registration_hash, process.created_at,
+  process.event_types, process.registration, state.sequence, state.machine_version, state.fencing_token, state.due_at,
+  state.back_off, state.snapshot, lease.due_at AS lease_due_at, lease.lease_token, lease.owner_id, lease.incarnation_id,
+  lease.liveness, lease.claimed_at, lease.expires_at, lease.keeper
+FROM state JOIN process USING (pk) LEFT JOIN lease USING (pk)`
+
+/** The columns of an event, and where they come from. */
+export const selectEvents = `SELECT sequence, event_type, replay_key, occurred_at, payload, semantics FROM event`
+
+/** What is left of a pruned process, as columns. */
+export interface TombstoneColumns {
+  readonly process_id: ProcessId
+  readonly terminal_state: string
+  readonly pruned_at: number
+  readonly last_sequence: number
+  readonly last_fence: number
+  readonly compacted: number
+  readonly change: number
+}
+
+/** The columns of a tombstone, and where they come from. */
+export const selectTombstones = `SELECT process_id, terminal_state, pruned_at, last_sequence, last_fence, compacted, change
+FROM tombstone`
+
+/** Rebuilds a tombstone. */
+export const tombstoneOf = (columns: TombstoneColumns): Tombstone => ({
+  processId: columns.process_id,
+  terminalState: columns.terminal_state,
+  prunedAtMs: columns.pruned_at,
+  lastSequence: columns.last_sequence,
+  lastFence: columns.last_fence,
+  compacted: columns.compacted === 1
+})
+
+/** A grant, as columns. */
+export interface GrantColumns {
+  readonly scope_id: SessionScopeId
+  readonly session_id: string
+  readonly process_id: ProcessId
+  readonly descriptor: string
+}
+
+/** The columns of a grant, and where they come from. */
+export const selectGrants = `SELECT scope_id, session_id, process.process_id, descriptor
+FROM handle_grant JOIN process USING (pk)`
+
+/** Rebuilds a grant. */
+export const grantOf = (columns: GrantColumns): HandleGrant => ({
+  scopeId: columns.scope_id,
+  sessionId: columns.session_id,
+  processId: columns.process_id,
+  descriptor: JSON.parse(columns.descriptor) as HandleGrant["descriptor"]
+})
+
+/** The registration without its event types, which are stored once under their hash. */
+export const registrationText = (registration: Registration): string => {
+  const { eventTypes: _elsewhere, ...rest } = registration
+  return JSON.stringify(rest)
+}
+
+/** A definition as canonical text, by which definitions are compared and grouped; `null` when there is none. */
+export const definitionText = (definition: unknown): string | null =>
+  definition === undefined ? null : canonicalText(definition)
+
+/** Rebuilds what never changes about a process. */
+export const baseOf = (columns: RowColumns, types: EventTypesCache, readTypes: (hash: string) => string): Base => {
+  const known = types.get(columns.event_types)
+  const eventTypes = known ?? (JSON.parse(readTypes(columns.event_types)) as Registration["eventTypes"])
+  if (known === undefined) types.set(columns.event_types, eventTypes)
+  return {
+    registration: { ...(JSON.parse(columns.registration) as Omit<Registration, "eventTypes">), eventTypes },
+    registrationHash: columns.registration_hash,
+    createdAtMs: columns.created_at
+  }
+}
+
+/** Rebuilds a row; a snapshot of another machine version is folded anew from the log. */
+export const rowOf = (columns: RowColumns, base: Base, readLog: () => ReadonlyArray<ProcessEvent>): ProcessRow => ({
+  base,
+  sequence: columns.sequence,
+  snapshot:
+    columns.machine_version === machineVersion
+      ? Step.restore(processMachine, JSON.parse(columns.snapshot) as StoredSnapshot)
+      : ProcessRecord.fold(base, readLog()),
+  lease: leaseOf(columns),
+  dueAtMs: columns.lease_token === null ? columns.due_at : columns.lease_due_at,
+  ...(columns.back_off === null ? {} : { backOff: JSON.parse(columns.back_off) as BackOff })
+})
+
+/** Rebuilds an event. */
+export const eventOf = (processId: ProcessId, columns: EventColumns): ProcessEvent => {
+  const payload: unknown = JSON.parse(columns.payload)
+  const { sequence, event_type: eventType } = columns
+  return {
+    processId,
+    sequence,
+    eventType,
+    payload,
+    ...(columns.replay_key === null ? {} : { replayKey: columns.replay_key }),
+    semantics:
+      columns.semantics === null ? {} : semanticsOf(columns.semantics, { processId, sequence, eventType, payload }),
+    occurredAtMs: columns.occurred_at
+  }
+}
+
+/**
+ * The stored semantics of an event: `null` for none, `core` when they follow from a core type and the payload.
+ *
+ * A terminal's output is in its payload; storing it again would double the largest rows.
+ */
+export const semanticsText = ({ eventType, semantics }: ProcessEvent): string | null => {
+  if (semantics.terminal === undefined && semantics.wake === undefined) return null
+  return semantics.wake === undefined && coreEnds.has(eventType) ? core : JSON.stringify(semantics)
+}
+
+const core = "core"
+
+const coreEnds = new Map(coreEventTypes.filter((type) => type.semantics.terminal).map((type) => [type.name, type]))
+
+const semanticsOf = (text: string, event: Pick<ProcessEvent, "processId" | "sequence" | "payload" | "eventType">) => {
+  if (text !== core) return JSON.parse(text) as MaterializedSemantics
+  const type = coreEnds.get(event.eventType)
+  return type === undefined ? {} : Either.getOrThrow(materialize(type.semantics, event)) // it materialised when appended
+}
+
+const leaseOf = (columns: RowColumns): LeaseSlot => {
+  const { fencing_token, lease_token, owner_id, incarnation_id, liveness, claimed_at, expires_at, keeper } = columns
+  if (lease_token === null) return { fencingToken: fencing_token }
+  return {
+    fencingToken: fencing_token,
+    held: {
+      owner: {
+        ownerId: owner_id ?? "",
+        incarnationId: incarnation_id ?? "",
+        liveness: JSON.parse(liveness ?? '{"_tag":"Opaque"}')
+      },
+      leaseToken: lease_token,
+      claimedAtMs: claimed_at ?? 0,
+      expiresAtMs: expires_at ?? 0,
+      ...(keeper === null ? {} : { renewerId: keeper })
+    }
+  }
+}
