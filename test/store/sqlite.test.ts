@@ -357,7 +357,7 @@ describe("query plans", () => {
       const plans = reads.map((sql) => planOf(db, sql))
       assert.isAbove(plans.length, 8)
       // Meant: the row that names the store, the leases that are held (as many as bodies run), what was found due.
-      const meant = ["SCAN CONSTANT ROW", "SCAN store", "SCAN lease", "SCAN (subquery-2)"]
+      const meant = ["SCAN CONSTANT ROW", "SCAN store", "SCAN lease", "SCAN holder", "SCAN due"]
       const scans = plans.flat().filter((step) => /^SCAN (?!.*USING .*INDEX)/.test(step) && !meant.includes(step))
       assert.deepStrictEqual(scans, [])
       assert.deepStrictEqual(

@@ -25,6 +25,7 @@ import { answered, disturbanceOf, heldAgain, stateOf } from "./Activation.ts"
 import type { End, Source } from "./End.ts"
 import type { Journal, Misplaced, Opened } from "./Journal.ts"
 import * as Lineage from "./lineage.ts"
+import * as UnderWays from "./underWay.ts"
 
 /** What an operation waits for once it was performed. `onWaiting` is called when it does. */
 export interface Performed {
@@ -202,7 +203,10 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           performed = from
           return restore(ends.next(from.source, takeUp, from.onWaiting))
         }
-        const perform = Effect.suspend(() => Effect.flatMap(how.perform(key, performing), waitingFor))
+        const perform = Effect.suspend(() => {
+          UnderWays.begun(activation, operation, key, name)
+          return Effect.flatMap(how.perform(key, performing), waitingFor)
+        })
         const begin = Effect.suspend((): Effect.Effect<A, E | LeaseLost | ReplayDiverged, R> => {
           hasBegun = true
           const recorded = journal.recorded(key, operation)
@@ -221,6 +225,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           return ends.isCaughtUp() ? perform : Effect.zipRight(restore(ends.caughtUp), perform)
         })
         const ended = (): void => {
+          activation.underWay?.delete(key)
           ends.leave(key)
           operating.delete(fiber)
           leave()

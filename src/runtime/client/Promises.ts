@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import type { InputInvalid, StoreError } from "../../model/errors.ts"
 import { PromiseUnknown } from "../../model/errors.ts"
 import { processId } from "../../model/ids.ts"
+import { whenAsked } from "../../model/json.ts"
 import * as PromiseKey from "../../model/PromiseKey.ts"
 import * as Inputs from "../../operations/checks.ts"
 import { acceptWith } from "../../store/Decision.ts"
@@ -124,5 +125,5 @@ export const layer: Layer.Layer<Promises, never, ProcessStore | ChangeHub> = Lay
 const nameOf = (key: PromiseKey.PromiseKey) => processId(PromiseKey.promiseName(key))
 
 const Text = Schema.parseJson(PromiseKey.Resolution)
-const encode = Schema.encodeSync(Text)
-const decode = Schema.decodeSync(Text)
+const encode = whenAsked(() => Schema.encodeSync(Text))
+const decode = whenAsked(() => Schema.decodeSync(Text))

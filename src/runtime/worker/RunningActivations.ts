@@ -41,6 +41,7 @@ export interface RunningActivations {
     commands: ReadonlyArray<ProcessCommand>
   ) => Effect.Effect<void>
   readonly has: (id: ProcessId) => boolean
+  readonly of: (id: ProcessId) => Activation | undefined
   /** Tells the body of a process, if it runs here, what a commit did to it. */
   readonly observe: (change: Change) => void
   readonly all: () => ReadonlyArray<Activation>
@@ -127,6 +128,7 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
     return {
       launch,
       has: (id) => running.has(id),
+      of: (id) => running.get(id),
       observe: (change) => running.get(change.row.base.registration.id)?.journal?.observe(change),
       all: () => [...running.values()],
       hint: (id, command) => {

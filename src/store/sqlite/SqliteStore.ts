@@ -17,12 +17,13 @@ import * as Listeners from "../listeners.ts"
 import { WakeTimings } from "../Outbox.ts"
 import type { CommitWork, RenewedPage } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
-import * as Children from "./children.ts"
+import * as Children from "../sql/children.ts"
+import * as Outboxes from "../sql/outbox.ts"
+import * as Readers from "../sql/Reader.ts"
+import * as Reads from "../sql/reads.ts"
+import { dialect } from "./dialect.ts"
 import { storeError } from "./failure.ts"
 import * as Opening from "./opening.ts"
-import * as Outboxes from "./outbox.ts"
-import * as Readers from "./Reader.ts"
-import * as Reads from "./reads.ts"
 import * as Rows from "./rows.ts"
 import type { Job } from "./Writer.ts"
 import * as Writer from "./Writer.ts"
@@ -172,7 +173,7 @@ const storeOn = (
     }
     const writer = yield* makeWriter({ onBegin, onCommitted, onRolledBack: rows.rolledBack })
     const sql = yield* Opening.client(filename, { readonly: true })
-    const reader = Readers.make(sql)
+    const reader = Readers.make(sql, dialect)
     const reads = Reads.make(reader, rows.cached)
 
     return ProcessStore.of({

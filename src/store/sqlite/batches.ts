@@ -5,13 +5,12 @@
  * database refuses is run again job by job, so that a request fails alone.
  */
 import type { Database } from "better-sqlite3"
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schedule from "effect/Schedule"
 import type { StoreError } from "../../model/errors.ts"
-import { defectError, storeError } from "./failure.ts"
+import type { Batches } from "../GroupCommit.ts"
+import { defectError, patience, realTime } from "../GroupCommit.ts"
+import { storeError } from "./failure.ts"
 import type { WriterOptions } from "./WriterOptions.ts"
 
 /** One request: run inside a transaction, synchronously; its answer is delivered after the commit. */
@@ -30,31 +29,6 @@ export interface Hooks {
   /** The transaction was undone, or its outcome is unknown: any state kept of it, or from before, may be wrong. */
   readonly onRolledBack: () => void
 }
-
-/** Writes what is queued. */
-export interface Batches {
-  /** Writes the next batch and answers it. Dies of what is neither a request's fault nor the database's. */
-  readonly commitNext: Effect.Effect<void>
-  /**
-   * After such a defect: answers the jobs that still wait for it, and leaves the transaction. Never throws.
-   *
-   * When the defect met no batch, the whole queue is answered, so that a lasting defect keeps no caller waiting.
-   */
-  readonly abort: (defect: unknown) => void
-}
-
-/** Another process holds the lock for moments: try soon, then less often. Real time, also where tests move the clock. */
-export const patience = (timeoutMs: number): Schedule.Schedule<unknown> =>
-  Schedule.exponential(Duration.millis(1), 1.5).pipe(
-    Schedule.union(Schedule.spaced(Duration.millis(20))),
-    Schedule.upTo(Duration.millis(timeoutMs))
-  )
-
-/** The clock of the machine, also where tests move time. */
-export const realClock: Clock.Clock = Clock.make()
-
-/** Waits for other processes go by the real clock. */
-export const realTime: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = Effect.withClock(realClock)
 
 /** The batch that is being written. */
 interface Batch {
@@ -208,5 +182,5 @@ export const make = (
     }
   }
 
-  return { commitNext: once(options.maxBatch), abort }
+  return { hasWork: () => queue.length > 0, commitNext: once(options.maxBatch), abort }
 }

@@ -1,13 +1,10 @@
 /**
- * Children and close requests in SQLite: written on the writer's connection, read on the reading one.
+ * Children and close requests in SQLite, on the writer's connection.
  */
 import type { ProcessId } from "../../model/ids.ts"
-import type { ChildReads, ChildSummary } from "../Children.ts"
 import { closingOf } from "../Children.ts"
 import type { Change, ChildView, ChildWrite, CloseRequest } from "../Decision.ts"
-import type { Reader } from "./Reader.ts"
 import type { Statements } from "./statements.ts"
-import { selectCloseRequests } from "./statements.ts"
 
 /** Writes children and close requests, and counts the requests. */
 export interface Children {
@@ -51,25 +48,4 @@ export const viewOf = (sql: Statements, pkOf: (id: ProcessId) => number | undefi
     return pk === undefined ? undefined : (sql.closeRequest.get(pk) as CloseRequest | undefined) // the statement names its columns so
   },
   hasCloseRequests: (parentId) => sql.hasCloseRequests.get(parentId) !== undefined
-})
-
-/** The reads of the store contract, each by its index; `closeRequestsWritten` is the writer's to count. */
-export const readsOf = ({ sql, read }: Reader, closeRequestsWritten: () => number): ChildReads => ({
-  of: (parent) =>
-    read(
-      "list children",
-      sql<ChildSummary>`
-        SELECT state.process_id AS "processId", close_policy AS "closePolicy", lifecycle
-        FROM child CROSS JOIN state ON state.pk = child.pk
-        WHERE parent_id = ${parent} ORDER BY state.process_id
-      `
-    ),
-  closeRequests: (limit) =>
-    read("list close requests", sql.unsafe<CloseRequest>(`${selectCloseRequests} ORDER BY debt.pk LIMIT ?`, [limit])),
-  closeRequestsOf: (parent) =>
-    read(
-      "list close requests",
-      sql.unsafe<CloseRequest>(`${selectCloseRequests} WHERE debt.parent_id = ? ORDER BY debt.pk`, [parent])
-    ),
-  closeRequestsWritten
 })

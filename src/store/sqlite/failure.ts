@@ -9,16 +9,6 @@ export const storeError = (operation: string, cause: unknown, written: "no" | "u
   return new StoreError({ operation, reason, written, detail: detailOf(reason, cause), cause })
 }
 
-/** The failure of a request that a defect of the writer kept from being written. It was not committed. */
-export const defectError = (defect: unknown): StoreError =>
-  new StoreError({
-    operation: "write",
-    reason: "failed",
-    written: "no",
-    detail: `the writer met a defect; nothing was written, try again: ${messageOf(defect)}`,
-    cause: defect
-  })
-
 const codeOf = (cause: unknown): string => {
   if (typeof cause !== "object" || cause === null) return ""
   if ("code" in cause && typeof cause.code === "string") return cause.code

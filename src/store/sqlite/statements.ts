@@ -1,27 +1,12 @@
 /**
- * Every SQL text that the writer prepares, by name. Texts that the reads share are beside the columns they select.
+ * Every SQL text that the writer prepares, by name. What other texts share is in `src/store/sql`, beside the columns.
  */
 
 import type { Database, Statement } from "better-sqlite3"
 import { chartInputTypes } from "../../model/facts.ts"
-import * as Columns from "./columns.ts"
-
-/** Reads close requests, on any connection. */
-export const selectCloseRequests = `SELECT state.process_id AS childId, debt.parent_id AS parentId, action, reason, owed_at AS requestedAtMs
-FROM debt JOIN state USING (pk)`
-
-/** Whether a wake is undelivered, in the words of the partial indexes. */
-export const undelivered = "state IN ('pending', 'enqueuing')"
-
-/** Reads wakes, on any connection. */
-export const selectWakes = `SELECT number, state, is_open, claim_token, attempts, first_attempt, next_attempt, expires_at,
-  discard_reason, wake FROM wake_outbox AS outbox`
-
-/** Whether no earlier wake of the same group is undelivered. */
-export const isHead = `NOT EXISTS (
-  SELECT 1 FROM wake_outbox AS earlier
-  WHERE earlier.target_scope = outbox.target_scope AND earlier.pk = outbox.pk AND earlier.sequence < outbox.sequence
-    AND earlier.${undelivered})`
+import { selectCloseRequests } from "../sql/children.ts"
+import * as Columns from "../sql/columns.ts"
+import { isHead, selectWakes, undelivered } from "../sql/outbox.ts"
 
 /** The texts, by name. */
 export const texts = {
@@ -53,7 +38,7 @@ export const texts = {
   isOvertaken: `SELECT 1 FROM wake_outbox AS own JOIN wake_outbox AS later ON later.pk = own.pk
      WHERE own.number = ? AND later.target_scope = own.target_scope AND later.sequence > own.sequence
        AND later.state = 'enqueued' LIMIT 1`,
-  row: Columns.selectRow,
+  row: `SELECT ${Columns.rowColumns} WHERE process.process_id = ?`,
   eventTypes: "SELECT body FROM event_types WHERE hash = ?",
   events: `${Columns.selectEvents} WHERE pk = ? ORDER BY sequence`,
   replayed: `${Columns.selectEvents} WHERE pk = ? AND replay_key = ?`,
@@ -61,7 +46,7 @@ export const texts = {
     AND (event_type IN (${chartInputTypes.map((type) => `'${type}'`).join(", ")}) OR event_type GLOB 'signal.*')
     ORDER BY sequence LIMIT 1`,
   firstEventAfter: `${Columns.selectEvents} WHERE pk = ? AND event_type = ? AND sequence > ? ORDER BY sequence LIMIT 1`,
-  tombstone: Columns.selectTombstone,
+  tombstone: `${Columns.selectTombstones} WHERE process_id = ?`,
   grant: `${Columns.selectGrants} WHERE scope_id = ? AND process.process_id = ?`,
   grantsOf: `${Columns.selectGrants} WHERE process.process_id = ? ORDER BY session_id, scope_id`,
   sessionGrants: `${Columns.selectGrants} WHERE session_id = ? ORDER BY process.process_id, scope_id`,

@@ -65,9 +65,6 @@ export const rowColumns = `process.pk, process.process_id, process.registration_
   lease.liveness, lease.claimed_at, lease.expires_at, lease.keeper
 FROM state JOIN process USING (pk) LEFT JOIN lease USING (pk)`
 
-/** Reads one row by its process id. */
-export const selectRow = `SELECT ${rowColumns} WHERE process.process_id = ?`
-
 /** The columns of an event, and where they come from. */
 export const selectEvents = `SELECT sequence, event_type, replay_key, occurred_at, payload, semantics FROM event`
 
@@ -85,9 +82,6 @@ export interface TombstoneColumns {
 /** The columns of a tombstone, and where they come from. */
 export const selectTombstones = `SELECT process_id, terminal_state, pruned_at, last_sequence, last_fence, compacted, change
 FROM tombstone`
-
-/** Reads what is left of one pruned process. */
-export const selectTombstone = `${selectTombstones} WHERE process_id = ?`
 
 /** Rebuilds a tombstone. */
 export const tombstoneOf = (columns: TombstoneColumns): Tombstone => ({

@@ -1,8 +1,9 @@
 /**
- * Lists, counts and the change feed in SQLite: each answered from an index, a page at a time.
+ * Lists, counts and the change feed in SQL: each answered from an index, a page at a time.
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
+import type { Fragment } from "@effect/sql/Statement"
 import * as Effect from "effect/Effect"
 import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
@@ -14,8 +15,8 @@ import type { ProcessRow } from "../Decision.ts"
 import type { Candidate, Numbered, ProcessStore } from "../ProcessStore.ts"
 import type { EventColumns, GrantColumns, RowColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
+import type { Dialect } from "./Dialect.ts"
 import type { Reader } from "./Reader.ts"
-import { texts } from "./statements.ts"
 
 /** The names of these reads in the store contract. */
 export type Name =
@@ -60,7 +61,7 @@ export const rowReader = (
 
 /** Makes the reads. `known` fails for an id that no process has. */
 export const make = (
-  { sql, read, together }: Reader,
+  { sql, dialect, read, together }: Reader,
   rowsOf: RowReader,
   known: (id: ProcessId) => Effect.Effect<void, ProcessUnknown | StoreError>
 ): Pick<typeof ProcessStore.Service, Name> => {
@@ -69,30 +70,24 @@ export const make = (
   const eventsOf = (id: ProcessId, columns: ReadonlyArray<EventColumns>): ReadonlyArray<ProcessEvent> =>
     columns.map((event) => Columns.eventOf(id, event))
 
-  const rowsWhere = (conditions: ReadonlyArray<Condition>, tail: string, ...last: ReadonlyArray<string | number>) =>
+  const rowsWhere = (conditions: ReadonlyArray<Fragment>, order: string, limit = all) =>
     Effect.flatMap(
-      sql.unsafe<RowColumns>(`SELECT ${Columns.rowColumns} ${whereOf(conditions)} ${tail}`, [
-        ...conditions.flatMap(({ parameters }) => parameters),
-        ...last
-      ]),
+      sql<RowColumns>`
+        SELECT ${sql.literal(Columns.rowColumns)} WHERE ${sql.and(conditions)}
+        ORDER BY ${sql.literal(order)} LIMIT ${limit}
+      `,
       rowsOf
     )
 
+  /** Narrows to the change numbers below which none can appear any more. */
+  const settled = dialect.horizon === undefined ? [] : [sql`change < ${dialect.horizon(sql)}`]
+
   return {
-    list: ({ filter, after, limit = -1 }) =>
-      together(
-        read(
-          "list processes",
-          rowsWhere(
-            [
-              ...conditionsOf(filter),
-              ...(after === undefined ? [] : [{ sql: `${byIndexOf(filter)}.process_id > ?`, parameters: [after] }])
-            ],
-            `ORDER BY ${byIndexOf(filter)}.process_id LIMIT ?`,
-            limit
-          )
-        )
-      ),
+    list: ({ filter, after, limit }) => {
+      const id = `${byIndexOf(filter)}.process_id`
+      const page = after === undefined ? [] : [sql`${sql.literal(id)} > ${after}`]
+      return together(read("list processes", rowsWhere([...conditionsOf(sql, dialect, filter), ...page], id, limit)))
+    },
 
     // Each part is a scan of an index that holds little else; what is left of all the rows has completed.
     countByLifecycle: read(
@@ -168,10 +163,13 @@ export const make = (
           "list grants",
           Effect.map(
             "scopeId" in owner
-              ? sql.unsafe<GrantColumns>(`${Columns.selectGrants} WHERE scope_id = ? ORDER BY process.process_id`, [
-                  owner.scopeId
-                ])
-              : sql.unsafe<GrantColumns>(texts.grantsOf, [owner.processId]),
+              ? sql<GrantColumns>`
+                  ${sql.literal(Columns.selectGrants)} WHERE scope_id = ${owner.scopeId} ORDER BY process.process_id
+                `
+              : sql<GrantColumns>`
+                  ${sql.literal(Columns.selectGrants)} WHERE process.process_id = ${owner.processId}
+                  ORDER BY session_id, scope_id
+                `,
             (grants) => grants.map(Columns.grantOf)
           )
         )
@@ -181,7 +179,8 @@ export const make = (
       together(
         read(
           "list the processes that wake a session",
-          rowsWhere([{ sql: "state.wake_session = ?", parameters: [sessionId] }], "ORDER BY +state.process_id")
+          // Of two indexes, that of the session is the one that narrows.
+          rowsWhere([sql`state.wake_session = ${sessionId}`], "state.process_id || ''")
         )
       ),
 
@@ -191,14 +190,13 @@ export const make = (
           read(
             "read changes",
             Effect.gen(function* () {
-              const rows = yield* sql.unsafe<RowColumns & { readonly change: number }>(
-                `SELECT state.change, ${Columns.rowColumns} WHERE state.change > ? ORDER BY state.change LIMIT ?`,
-                [change, limit]
-              )
-              const pruned = yield* sql.unsafe<TombstoneColumns>(
-                `${Columns.selectTombstones} WHERE change > ? AND compacted = 0 ORDER BY change LIMIT ?`,
-                [change, limit]
-              )
+              const page = sql.and([sql`change > ${change}`, ...settled])
+              const rows = yield* sql<RowColumns & { readonly change: number }>`
+                SELECT state.change, ${sql.literal(Columns.rowColumns)} WHERE ${page} ORDER BY state.change LIMIT ${limit}
+              `
+              const pruned = yield* sql<TombstoneColumns>`
+                ${sql.literal(Columns.selectTombstones)} WHERE ${page} AND compacted = 0 ORDER BY change LIMIT ${limit}
+              `
               const present = yield* rowsOf(rows)
               const numbered: ReadonlyArray<Numbered> = [
                 ...present.map((row, index): Numbered => ({ _tag: "Row", change: rows[index]?.change ?? 0, row })),
@@ -219,19 +217,18 @@ export const make = (
     retention: {
       endedBefore: ({ cutoffMs, filter, afterChange, limit }) => {
         const conditions = [
-          { sql: "state.change > ?", parameters: [afterChange] },
-          { sql: "state.lifecycle <> 'running'", parameters: [] },
-          { sql: "state.updated_at < ?", parameters: [cutoffMs] },
-          ...conditionsOf({ status: "any", ...filter })
+          sql`state.change > ${afterChange}`,
+          sql`state.lifecycle <> 'running'`,
+          sql`state.updated_at < ${cutoffMs}`,
+          ...conditionsOf(sql, dialect, { status: "any", ...filter })
         ]
         return read(
           "list ended processes",
-          sql.unsafe<Candidate>(
-            `SELECT state.process_id AS processId, state.sequence AS sequence, state.change AS change
-           FROM state JOIN process USING (pk) LEFT JOIN lease USING (pk)
-           ${whereOf(conditions)} ORDER BY state.change LIMIT ?`,
-            [...conditions.flatMap(({ parameters }): ReadonlyArray<string | number> => parameters), limit]
-          )
+          sql<Candidate>`
+            SELECT state.process_id AS "processId", state.sequence AS sequence, state.change AS change
+            FROM state JOIN process USING (pk) LEFT JOIN lease USING (pk)
+            WHERE ${sql.and(conditions)} ORDER BY state.change LIMIT ${limit}
+          `
         )
       },
 
@@ -251,53 +248,51 @@ export const make = (
 const byIndexOf = ({ status = "running" }: ListFilter): "state" | "process" =>
   status === "any" || status === "completed" ? "process" : "state"
 
-const whereOf = (conditions: ReadonlyArray<Condition>): string =>
-  conditions.length === 0 ? "" : `WHERE ${conditions.map(({ sql }) => `(${sql})`).join(" AND ")}`
-
-/** A condition with its parameters. */
-export interface Condition {
-  readonly sql: string
-  readonly parameters: ReadonlyArray<string | number>
-}
+/** How many rows a read answers that has no limit. */
+export const all: number = Number.MAX_SAFE_INTEGER
 
 /** The conditions of a filter, over the joined row. */
-export const conditionsOf = (filter: ListFilter): ReadonlyArray<Condition> => [
-  ...statusConditions(filter.status ?? "running"),
-  ...("definition" in filter ? [condition("process.definition = ?", canonicalText(filter.definition))] : []),
-  ...present(filter.waiting, (waiting) =>
-    condition(`json_array_length(snapshot, '$.context.waits') ${waiting ? ">" : "="} 0`)
-  ),
-  ...present(filter.originatorScopeId, (scope) => condition(`${originatorScope} = ?`, scope)),
-  ...present(filter.identityKind, (kind) => condition("registration ->> '$.identity.kind' = ?", kind)),
-  ...present(filter.identityLabel, (label) => condition("registration ->> '$.identity.label' = ?", label)),
-  ...present(filter.createdAtStartMs, (start) => condition("process.created_at >= ?", start)),
-  ...present(filter.createdAtEndMs, (end) => condition("process.created_at < ?", end)),
-  ...present(filter.hasAbandonRequest, (has) =>
-    condition(`json_type(snapshot, '$.context.abandonRequest') IS ${has ? "NOT " : ""}NULL`)
-  ),
-  ...present(filter.disposition, (disposition) => condition("registration ->> '$.disposition' = ?", disposition)),
-  ...present(filter.ownerId, (owner) => condition("lease.owner_id = ?", owner))
-]
+const conditionsOf = (sql: SqlClient.SqlClient, dialect: Dialect, filter: ListFilter): ReadonlyArray<Fragment> => {
+  const registration = (...path: ReadonlyArray<string>) => sql.literal(dialect.json("registration", ...path))
+  const waits = sql.literal(dialect.jsonLength("snapshot", "context", "waits"))
+  const abandonRequest = sql.literal(dialect.json("snapshot", "context", "abandonRequest"))
+  return [
+    ...statusConditions(sql, filter.status ?? "running"),
+    ...("definition" in filter ? [sql`process.definition = ${canonicalText(filter.definition)}`] : []),
+    ...present(filter.waiting, (waiting) => (waiting ? sql`${waits} > 0` : sql`${waits} = 0`)),
+    ...present(filter.originatorScopeId, (scope) => sql`${sql.literal(originatorScope(dialect))} = ${scope}`),
+    ...present(filter.identityKind, (kind) => sql`${registration("identity", "kind")} = ${kind}`),
+    ...present(filter.identityLabel, (label) => sql`${registration("identity", "label")} = ${label}`),
+    ...present(filter.createdAtStartMs, (start) => sql`process.created_at >= ${start}`),
+    ...present(filter.createdAtEndMs, (end) => sql`process.created_at < ${end}`),
+    ...present(filter.hasAbandonRequest, (has) =>
+      has ? sql`${abandonRequest} IS NOT NULL` : sql`${abandonRequest} IS NULL`
+    ),
+    ...present(filter.disposition, (disposition) => sql`${registration("disposition")} = ${disposition}`),
+    ...present(filter.ownerId, (owner) => sql`lease.owner_id = ${owner}`)
+  ]
+}
 
-const condition = (sql: string, ...parameters: ReadonlyArray<string | number>): Condition => ({ sql, parameters })
-
-const present = <A>(value: A | undefined, make: (value: A) => Condition): ReadonlyArray<Condition> =>
+const present = <A>(value: A | undefined, make: (value: A) => Fragment): ReadonlyArray<Fragment> =>
   value === undefined ? [] : [make(value)]
 
-const statusConditions = (status: StatusFilter): ReadonlyArray<Condition> => {
+const statusConditions = (sql: SqlClient.SqlClient, status: StatusFilter): ReadonlyArray<Fragment> => {
   if (status === "any") return []
   // Written out, so that a partial index applies; nothing but one of these words gets into the text.
   const lifecycle = lifecycles.find((known) => known === status)
-  return [condition(lifecycle === undefined ? "0" : `state.lifecycle = '${lifecycle}'`)]
+  return [sql.literal(lifecycle === undefined ? "false" : `state.lifecycle = '${lifecycle}'`)]
 }
 
 const lifecycles = ["running", "completed", "failed", "cancelled", "abandoned"] as const
 
-const originatorScope = `CASE registration ->> '$.provenance.originator._tag'
-  WHEN 'Session' THEN 'session:' || (registration ->> '$.provenance.originator.scope.sessionId') ||
-    CASE coalesce(registration ->> '$.provenance.originator.scope.agentFrameId', '')
+const originatorScope = ({ json }: Dialect): string => {
+  const of = (...path: ReadonlyArray<string>) => `(${json("registration", "provenance", "originator", ...path)})`
+  return `CASE ${of("_tag")}
+  WHEN 'Session' THEN 'session:' || ${of("scope", "sessionId")} ||
+    CASE coalesce(${of("scope", "agentFrameId")}, '')
       WHEN '' THEN ''
-      ELSE '/frame:' || (registration ->> '$.provenance.originator.scope.agentFrameId')
+      ELSE '/frame:' || ${of("scope", "agentFrameId")}
     END
-  ELSE 'host' || coalesce(':' || (registration ->> '$.provenance.originator.scope'), '')
+  ELSE 'host' || coalesce(':' || ${of("scope")}, '')
 END`
+}

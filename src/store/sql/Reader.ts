@@ -1,7 +1,7 @@
 /**
- * The reading connection: each read on it, and several reads on one state of the file.
+ * Reads through a client of @effect/sql: each on a connection of it, and several reads on one state of the database.
  *
- * Invariant: a read goes to this connection, also inside a transaction of another client of @effect/sql: the tag of the
+ * Invariant: a read goes to this client, also inside a transaction of another client of @effect/sql: the tag of the
  * connection that is in a transaction is one for all clients.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -12,14 +12,15 @@ import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import type { StoreError } from "../../model/errors.ts"
-import { storeError } from "./failure.ts"
+import type { Dialect } from "./Dialect.ts"
 
-/** Reads on one connection. */
+/** Reads of one database. */
 export interface Reader {
   readonly sql: SqlClient.SqlClient
+  readonly dialect: Dialect
   /** Runs a read; its failure says which operation failed. */
   readonly read: <A>(operation: string, effect: Effect.Effect<A, SqlError>) => Effect.Effect<A, StoreError>
-  /** Runs reads on one state of the file: none of them sees what is committed after the first. They must not wait. */
+  /** Runs reads on one state of the database: none of them sees what is committed after the first. They must not wait. */
   readonly together: <A, E, R>(reads: Effect.Effect<A, E, R>) => Effect.Effect<A, E | StoreError, R>
   /** Runs the first effect inside `together`, the second outside. */
   readonly whether: <A, E, R>(
@@ -28,8 +29,8 @@ export interface Reader {
   ) => Effect.Effect<A, E, R>
 }
 
-/** Reads through a client that has one connection and only reads. */
-export const make = (sql: SqlClient.SqlClient): Reader => {
+/** Reads through a client that only reads. */
+export const make = (sql: SqlClient.SqlClient, dialect: Dialect): Reader => {
   const reserved = FiberRef.unsafeMake<Connection | undefined>(undefined)
 
   const onOwnConnection = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -45,25 +46,26 @@ export const make = (sql: SqlClient.SqlClient): Reader => {
     })
 
   const read: Reader["read"] = (operation, effect) =>
-    Effect.mapError(onOwnConnection(effect), (cause) => storeError(operation, cause))
+    Effect.mapError(onOwnConnection(effect), (cause) => dialect.storeError(operation, cause))
 
   const statement = (connection: Connection, text: string) =>
     Effect.mapError(connection.executeUnprepared(text, [], undefined), (cause) =>
-      storeError("read one state of the file", cause)
+      dialect.storeError("read one state of the database", cause)
     )
 
   return {
     sql,
+    dialect,
     read,
     together: (reads) =>
       Effect.withFiberRuntime((fiber) =>
         fiber.getFiberRef(reserved) === undefined
           ? Effect.scoped(
               Effect.flatMap(
-                Effect.mapError(sql.reserve, (cause) => storeError("read one state of the file", cause)),
+                Effect.mapError(sql.reserve, (cause) => dialect.storeError("read one state of the database", cause)),
                 (connection) =>
                   Effect.acquireUseRelease(
-                    statement(connection, "BEGIN"),
+                    statement(connection, dialect.begin),
                     () => Effect.locally(reads, reserved, connection),
                     // Nothing was written, so either end of the transaction is as good.
                     () => Effect.ignore(statement(connection, "ROLLBACK"))

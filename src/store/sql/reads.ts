@@ -1,5 +1,5 @@
 /**
- * Reads in SQLite, through @effect/sql on a read-only connection of their own: a reader never waits for the writer.
+ * Reads in SQL, through @effect/sql on connections of their own: a reader never waits for a writer.
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
@@ -41,7 +41,7 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
   const { sql, read } = reader
   const rowsOf = Queries.rowReader(sql, (id) => events(id, 0))
 
-  const events = (id: ProcessId, sequence: number, limit = -1) =>
+  const events = (id: ProcessId, sequence: number, limit = Queries.all) =>
     sql<EventColumns>`
         ${sql.literal(Columns.selectEvents)} WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND sequence > ${sequence}
         ORDER BY sequence LIMIT ${limit}
@@ -49,9 +49,14 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
 
   const findAny = (id: ProcessId): Effect.Effect<Found, SqlError> =>
     Effect.gen(function* () {
-      const [row] = yield* Effect.flatMap(sql.unsafe<RowColumns>(Columns.selectRow, [id]), rowsOf)
+      const [row] = yield* Effect.flatMap(
+        sql<RowColumns>`SELECT ${sql.literal(Columns.rowColumns)} WHERE process.process_id = ${id}`,
+        rowsOf
+      )
       if (row !== undefined) return { _tag: "Present", row }
-      const [columns] = yield* sql.unsafe<Columns.TombstoneColumns>(Columns.selectTombstone, [id])
+      const [columns] = yield* sql<Columns.TombstoneColumns>`
+        ${sql.literal(Columns.selectTombstones)} WHERE process_id = ${id}
+      `
       return columns === undefined || columns.compacted === 1
         ? { _tag: "Absent" }
         : { _tag: "Pruned", tombstone: Columns.tombstoneOf(columns) }
@@ -138,7 +143,7 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
                 UNION ALL
                 SELECT pk, process_id AS id FROM lease JOIN state USING (pk)
                 WHERE expires_at <= ${nowMs} AND lease.due_at <= ${nowMs}
-              ) ORDER BY +pk LIMIT ${limit}
+              ) AS due ORDER BY +pk LIMIT ${limit}
             `,
           (rows) => rows.map(({ id }) => id)
         )
@@ -151,11 +156,14 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
         Effect.map(
           // One row for each renewer, and one for each owner without one; every lease of a renewer shows the same evidence.
           sql<HolderColumns>`
-            SELECT keeper, owner_id, incarnation_id, liveness, count(*) AS leases
-            FROM lease JOIN state USING (pk)
-            WHERE state.lifecycle = 'running'
-            GROUP BY coalesce(keeper, owner_id || char(0) || incarnation_id), liveness
-            ORDER BY min(pk)
+            SELECT keeper, owner_id, incarnation_id, liveness, leases
+            FROM (
+              SELECT min(pk) AS pk, count(*) AS leases FROM lease JOIN state USING (pk)
+              WHERE state.lifecycle = 'running'
+              GROUP BY keeper, CASE WHEN keeper IS NULL THEN owner_id END,
+                CASE WHEN keeper IS NULL THEN incarnation_id END, liveness
+            ) AS holder JOIN lease USING (pk)
+            ORDER BY pk
           `,
           (rows) =>
             rows.map(({ keeper, leases, ...owner }) => ({
@@ -165,15 +173,18 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
             }))
         )
       ),
-      heldBy: ({ renewerId: keeper = null, owner }) =>
+      heldBy: ({ renewerId: keeper, owner }) =>
         read(
           "list the leases of a holder",
           Effect.map(
             sql<OwnerColumns & { readonly id: ProcessId }>`
               SELECT process_id AS id, owner_id, incarnation_id, liveness
               FROM lease JOIN state USING (pk)
-              WHERE state.lifecycle = 'running' AND keeper IS ${keeper} AND liveness = ${JSON.stringify(owner.liveness)}
-                AND (${keeper} IS NOT NULL OR (owner_id = ${owner.ownerId} AND incarnation_id = ${owner.incarnationId}))
+              WHERE state.lifecycle = 'running' AND liveness = ${JSON.stringify(owner.liveness)} AND ${
+                keeper === undefined
+                  ? sql`keeper IS NULL AND owner_id = ${owner.ownerId} AND incarnation_id = ${owner.incarnationId}`
+                  : sql`keeper = ${keeper}`
+              }
               ORDER BY pk
             `,
             (rows) => rows.map(({ id, ...columns }) => ({ processId: id, owner: ownerOf(columns) }))
@@ -210,7 +221,7 @@ interface JournalColumns {
 }
 
 const executionReads = ({ sql, read }: Reader): ExecutionReads => ({
-  journal: (id, { after, limit } = { after: 0, limit: -1 }) =>
+  journal: (id, { after, limit } = { after: 0, limit: Queries.all }) =>
     read(
       "read a journal",
       Effect.map(
@@ -251,7 +262,7 @@ const executionReads = ({ sql, read }: Reader): ExecutionReads => ({
         sql<EventColumns>`
           ${sql.literal(Columns.selectEvents)}
           WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND sequence > ${after}
-            AND (event_type IN ${sql.in(newsTypes)} OR event_type GLOB 'signal.*')
+            AND (event_type IN ${sql.in(newsTypes)} OR substr(event_type, 1, 7) = 'signal.')
           ORDER BY sequence LIMIT ${limit}
         `,
         (rows) => rows.map((columns) => Columns.eventOf(id, columns))
