@@ -3,6 +3,7 @@
  */
 import type { VNode } from "preact"
 import { useState } from "preact/hooks"
+import { isCut } from "../cut.ts"
 import { brief, countOf } from "../text.ts"
 import type { CommandView, CutView } from "../View.ts"
 import { get, sentenceOf } from "./connection.ts"
@@ -54,10 +55,6 @@ export const Commands = ({
     ))}
   </ul>
 )
-
-/** Whether the server has cut a value. */
-export const isCut = (value: unknown): value is CutView =>
-  typeof value === "object" && value !== null && "$cut" in value && "$from" in value
 
 /** Whether the server has cut a value, or a part of it: what is copied is always whole. */
 const hasCut = (value: unknown): boolean =>

@@ -146,7 +146,7 @@ const Shown = ({
           {tab === "run" ? (
             <>
               {record === undefined ? null : <Outcome record={record} row={row} />}
-              <Runs id={id} events={events} at={at} last={row.sequence} choose={choose} />
+              <Runs id={id} events={events} underWay={known.underWay} at={at} last={row.sequence} choose={choose} />
               {needsOwn && rest !== undefined ? (
                 <Revisions events={events} at={at} rest={rest} choose={choose} loadEarlier={followed.loadEarlier} />
               ) : null}

@@ -8,8 +8,9 @@ import type { BandView, RunsView, RunView, SpanView } from "../RunView.ts"
 import { countOf, spanOf } from "../text.ts"
 import type { EventView } from "../View.ts"
 import { useRead, useTick } from "./live.ts"
+import type { Doing } from "./look.ts"
 import { Button, Notice, Panel, ProcessLink } from "./parts.tsx"
-import { nowMs, timeOf } from "./text.ts"
+import { ageOf, nowMs, timeOf } from "./text.ts"
 
 /** Where a time is on the axis, from 0 to 1. */
 type Scale = (ms: number) => number
@@ -18,12 +19,14 @@ type Scale = (ms: number) => number
 export const Runs = ({
   id,
   events,
+  underWay,
   at,
   last,
   choose
 }: {
   readonly id: string
   readonly events: ReadonlyArray<EventView>
+  readonly underWay: ReadonlyArray<Doing>
   readonly at: number | undefined
   readonly last: number
   readonly choose: (sequence: number | undefined) => void
@@ -39,7 +42,7 @@ export const Runs = ({
   useTick(isMoving ? 1_000 : 3_600_000)
   if (problem !== undefined) return <Notice kind="error" title="The run cannot be shown" text={problem} />
   if (value === undefined) return <Notice kind="loading" title="Reading the run…" />
-  const { runs } = value
+  const runs = value.runs.map((run) => (run.process_id === id ? withDoing(run, underWay) : run))
   shown.current = new Set(runs.map((run) => run.process_id))
   const end = isMoving ? nowMs() : Math.max(...runs.map((run) => run.to_ms ?? 0))
   const begin = Math.min(...runs.map(({ from_ms: from }) => from), end - 1)
@@ -145,6 +148,29 @@ export const Runs = ({
       {value.complete ? null : <p class="muted">The tree is larger: its first processes are shown.</p>}
     </Panel>
   )
+}
+
+/** A span, and what is to be said of it. */
+interface Noted extends SpanView {
+  readonly note?: string
+}
+
+/** A run with what its body has begun and not ended. */
+const withDoing = (run: RunView, underWay: ReadonlyArray<Doing>): RunView => {
+  if (run.state !== "running") return run
+  const doing = underWay.map(
+    ({ operation, name, child, since_ms: from, tries, error, next_try_at_ms: next }): Noted => {
+      const parts = [tries > 1 ? `try ${tries}` : "", error ?? "", next === undefined ? "" : `again ${ageOf(next)}`]
+      return {
+        what: operation === "step" ? "step" : "wait",
+        name: operation === "step" ? name : (child ?? name),
+        from_ms: from,
+        to_ms: null,
+        note: parts.filter((part) => part !== "").join(" · ")
+      }
+    }
+  )
+  return { ...run, spans: [...run.spans, ...doing] }
 }
 
 const Row = ({
@@ -255,8 +281,10 @@ const Span = ({
   )
 }
 
-const lengthOf = ({ from_ms: from, to_ms: to, deadline_ms: until, failed = false }: SpanView, end: number): string => {
-  const length = spanOf((to ?? end) - from)
+const lengthOf = (span: Noted, end: number): string => {
+  const { from_ms: from, to_ms: to, deadline_ms: until, failed = false, note = "" } = span
+  const length = spanOf(Math.max(0, (to ?? end) - from))
+  if (note !== "") return `${length} so far · ${note}`
   if (to !== null) return failed ? `${length}, failed` : length
   return until === undefined ? `${length} so far` : `${length}, ${spanOf(Math.max(0, until - end))} left`
 }
