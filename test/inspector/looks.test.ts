@@ -10,7 +10,12 @@ import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { OverviewView } from "../../src/inspector/OverviewView.ts"
 import type { RunsView } from "../../src/inspector/RunView.ts"
 import type { BulkView, ListView, LookView } from "../../src/inspector/View.ts"
+import { bandsOf } from "../../src/inspector/views/runs.ts"
+import type { Fact } from "../../src/model/facts.ts"
+import { started, suspended } from "../../src/model/facts.ts"
 import { processId } from "../../src/model/ids.ts"
+import { opaqueOwner } from "../../src/model/Lease.ts"
+import type { ProcessEvent } from "../../src/model/ProcessEvent.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { asked, inspected, note, register, waitForApproval } from "./fixtures.ts"
@@ -167,7 +172,33 @@ describe("a look", () => {
 })
 
 describe("the runs of a tree", () => {
-  it.live("have activations, the gap that a host left, waits that last, and children below", () =>
+  it("have a band for each activation, and a gap where a host was gone before it could say so", () => {
+    const owner = (ownerId: string) => opaqueOwner(ownerId, "i")
+    const at = (atMs: number, sequence: number, { eventType, payload }: Fact): ProcessEvent => ({
+      processId: processId("p"),
+      sequence,
+      eventType,
+      payload,
+      semantics: {},
+      occurredAtMs: atMs
+    })
+    const begun = (ownerId: string, attempt: number) =>
+      started(processId("p"), attempt, { owner: owner(ownerId), startedAtMs: 1, attempt, fencingToken: attempt })
+    const entry = { key: "build#1", position: 1, sequence: 1, operation: "step", atMs: 150, outcome: {} } as const
+    const events = [
+      at(100, 1, begun("first", 1)),
+      at(900, 2, begun("second", 2)),
+      at(1_000, 3, suspended(processId("p"), 2, "handed_back")),
+      at(5_000, 4, begun("third", 2))
+    ]
+    assert.deepStrictEqual(bandsOf(events, [entry], 6_000), [
+      { from_ms: 100, owner_id: "first", attempt: 1, to_ms: 150, lost: true },
+      { from_ms: 900, owner_id: "second", attempt: 2, to_ms: 1_000 },
+      { from_ms: 5_000, owner_id: "third", attempt: 2, to_ms: 6_000 }
+    ])
+  })
+
+  it.live("have waits that last, and children to any depth", () =>
     Effect.gen(function* () {
       yield* register("p")
       yield* register("p/child", { parent: { processId: processId("p"), closePolicy: "cancel" } })
