@@ -299,10 +299,10 @@ const partly = (path: string, query: URLSearchParams, value: unknown): unknown =
   const pointer = query.get("part")
   if (pointer !== null) return partOf(value, pointer) ?? null
   if (!isCut.has(path)) return value
-  const others = new URLSearchParams(query)
-  for (const name of ["known", "after", "limit"]) others.delete(name)
-  // What is loaded later is looked for by itself: the answer that it was cut from may have grown since.
-  return cut(value, `${path.slice("/api/".length)}?${path === "/api/look" ? others : query}`)
+  const again = new URLSearchParams(query)
+  // What the page had then is no reason to leave a part out later.
+  again.delete("known")
+  return cut(value, `${path.slice("/api/".length)}?${again}`)
 }
 
 const isCut: ReadonlySet<string> = new Set(["/api/look", "/api/process", "/api/events", "/api/state", "/api/explain"])
