@@ -10,6 +10,7 @@ import { TerminalState } from "../model/EventType.ts"
 import { FailureRecord } from "../model/Failure.ts"
 import { AbandonRequest, WaitState } from "../model/facts.ts"
 import { ProcessId, SessionScopeId } from "../model/ids.ts"
+import { UnderWay } from "../model/JournalEntry.ts"
 import { optional, renamed, renamedOptional, tagged } from "../model/json.ts"
 import { LeaseOwner } from "../model/Lease.ts"
 import { RecoveryDisposition } from "../model/Registration.ts"
@@ -22,6 +23,23 @@ const expiresAtMs = renamed("expires_at_ms", Schema.Int)
 const held = { ...holder, expiresAtMs }
 const wait = { key: Schema.String, sinceMs: renamed("since_ms", Schema.Int) }
 const deadlineAtMs = renamedOptional("deadline_at_ms", Schema.Int)
+/** That no host takes the process up: since when, and who held it last if its lease was not released. */
+export const NoHost = Schema.Struct({
+  sinceMs: renamedOptional("since_ms", Schema.Int),
+  holder: optional(LeaseOwner)
+})
+/** That no host takes the process up. */
+export type NoHost = typeof NoHost.Type
+const doing = { doing: optional(UnderWay) }
+const noHost = { noHost: renamedOptional("no_host", NoHost) }
+/** The process at the end of a chain of those that wait for each other, those before it, and its reason in a few words. */
+export const Leaf = Schema.Struct({
+  processId: renamed("process_id", ProcessId),
+  through: Schema.Array(ProcessId),
+  state: Schema.String
+})
+/** The process at the end of a chain of those that wait for each other. */
+export type Leaf = typeof Leaf.Type
 const kind = Schema.String
 const version = Schema.String
 
@@ -31,31 +49,46 @@ export const Reason = Schema.Union(
     _tag: tagged("reason", "ended", "Ended"),
     state: TerminalState,
     /** What it failed with, by name and message. */
-    problem: optional(Schema.String)
+    problem: optional(Schema.String),
+    /** The line that threw: a frame of the program's own. */
+    thrownAt: renamedOptional("thrown_at", Schema.String),
+    /** What that was thrown because of, by name and message. */
+    cause: optional(Schema.String)
   }),
   Schema.Struct({
     _tag: tagged("reason", "pruned", "Pruned"),
     state: Schema.String,
     prunedAtMs: renamed("pruned_at_ms", Schema.Int)
   }),
-  Schema.Struct({ _tag: tagged("reason", "running", "Running"), ...held }),
-  Schema.Struct({ _tag: tagged("reason", "held_by_unprovable", "HeldByUnprovable"), ...held }),
-  Schema.Struct({ _tag: tagged("reason", "holder_dead", "HolderDead"), ...holder }),
+  Schema.Struct({ _tag: tagged("reason", "running", "Running"), ...held, ...doing }),
+  Schema.Struct({ _tag: tagged("reason", "held_by_unprovable", "HeldByUnprovable"), ...held, ...doing }),
+  Schema.Struct({ _tag: tagged("reason", "holder_dead", "HolderDead"), ...holder, ...doing }),
   Schema.Struct({
     _tag: tagged("reason", "lease_lapsed", "LeaseLapsed"),
     ...holder,
-    expiredAtMs: renamed("expired_at_ms", Schema.Int)
+    expiredAtMs: renamed("expired_at_ms", Schema.Int),
+    ...doing
   }),
   Schema.Struct({
     _tag: tagged("reason", "waiting_for_signal", "WaitingForSignal"),
     name: Schema.String,
     ...wait,
-    deadlineAtMs
+    deadlineAtMs,
+    ...noHost
   }),
   Schema.Struct({
     _tag: tagged("reason", "waiting_for_timer", "WaitingForTimer"),
     ...wait,
-    dueAtMs: renamed("due_at_ms", Schema.Int)
+    dueAtMs: renamed("due_at_ms", Schema.Int),
+    ...noHost
+  }),
+  Schema.Struct({
+    _tag: tagged("reason", "waiting_for_child", "WaitingForChild"),
+    child: ProcessId,
+    sinceMs: renamedOptional("since_ms", Schema.Int),
+    /** The last of the chain that begins with the child: each waits for the next. */
+    leaf: optional(Leaf),
+    ...noHost
   }),
   Schema.Struct({
     _tag: tagged("reason", "chart_waits", "ChartWaits"),
@@ -71,7 +104,8 @@ export const Reason = Schema.Union(
   Schema.Struct({ _tag: tagged("reason", "externally_owned", "ExternallyOwned") }),
   Schema.Struct({
     _tag: tagged("reason", "outcome_unknown", "OutcomeUnknown"),
-    startedBy: renamedOptional("started_by", LeaseOwner)
+    startedBy: renamedOptional("started_by", LeaseOwner),
+    ...doing
   }),
   Schema.Struct({ _tag: tagged("reason", "abandon_waits_for_lease", "AbandonWaitsForLease"), ...held }),
   Schema.Struct({ _tag: tagged("reason", "abandon_due", "AbandonDue") }),
@@ -91,7 +125,7 @@ export const Reason = Schema.Union(
   }),
   Schema.Struct({ _tag: tagged("reason", "begins_later", "BeginsLater"), atMs: renamed("at_ms", Schema.Int) }),
   Schema.Struct({ _tag: tagged("reason", "no_slot", "NoSlot"), slots: Schema.Int }),
-  Schema.Struct({ _tag: tagged("reason", "due_now", "DueNow"), sinceMs: renamed("since_ms", Schema.Int) })
+  Schema.Struct({ _tag: tagged("reason", "due_now", "DueNow"), sinceMs: renamed("since_ms", Schema.Int), ...doing })
 )
 /** The one reason why a process does not move. */
 export type Reason = typeof Reason.Type
@@ -261,6 +295,8 @@ export const Detail = Schema.Struct({
   abandonRequest: renamedOptional("abandon_request", AbandonRequest),
   /** What the steps under way said last of how far they are; absent where none did. */
   progress: optional(Schema.Array(StepFacts)),
+  /** The steps and the waits for other processes that are under way, as its worker says, or as was kept last. */
+  underWay: renamedOptional("under_way", Schema.Array(UnderWay)),
   runningChildren: renamed("running_children", Schema.Array(ProcessId)),
   /** How many close requests to children are pending; absent when there are none. */
   closeRequests: renamedOptional("debts", Schema.Int),

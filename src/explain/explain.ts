@@ -3,7 +3,6 @@
  *
  * Invariant: it writes nothing, and everything it says follows from these facts by a pure function.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { isStarted, lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { ProcessEvent } from "../../machines/process/types.ts"
@@ -13,30 +12,22 @@ import type { StoreError } from "../model/errors.ts"
 import { ProcessUnknown } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { signalNameOf } from "../model/ids.ts"
-import type { LeaseOwner } from "../model/Lease.ts"
+import { apart } from "../model/JournalEntry.ts"
 import type { EngineName, Registration } from "../model/Registration.ts"
 import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
-import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
+import type { OwnerLiveness } from "../operations/OwnerLiveness.ts"
 import type { ProcessRow, Tombstone } from "../store/Decision.ts"
 import { runsAs } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { Accepted, Detail, Explanation, LeaseFacts, Reason, Sender, SweepFacts } from "./Explanation.ts"
 import * as Explanations from "./Explanation.ts"
+import type { Around, ExplainOptions } from "./facts.ts"
+import { alone, doingOf, factsOf, look } from "./facts.ts"
 import type { Facts } from "./reason.ts"
 import { livenessOf, reasonOf } from "./reason.ts"
-import type { Redact } from "./redaction.ts"
-import { redactRow } from "./redaction.ts"
 import { remediesFor } from "./remedies.ts"
 import { wakesOf } from "./wakes.ts"
-
-/** What an explanation may use beyond the store: a live host knows its engines and slots, a bare file does not. */
-export interface ExplainOptions {
-  readonly engine: (registration: Registration) => "present" | "missing" | "unknown"
-  readonly slots: () => Facts["slots"]
-  /** Hides what people and bodies wrote: reasons of requests, problems of a start. @default shows it */
-  readonly redact?: Redact
-}
 
 /** The options for a bare file: engines and slots are unknown. */
 export const noHost: ExplainOptions = { engine: () => "unknown", slots: () => "unknown" }
@@ -53,48 +44,34 @@ export const explain: (
   function* (id: ProcessId, view: ExplainOptions = noHost) {
     const store = yield* ProcessStore
     const { found, around } = yield* store.readTogether(lookAt(store, id))
-    const nowMs = yield* Clock.currentTimeMillis
+    const looking = yield* look(view)
     switch (found._tag) {
       case "Absent":
         return yield* new ProcessUnknown({ processId: id })
       case "Pruned":
-        return ofTombstone(found.tombstone, nowMs)
-      case "Present":
-        return explanationOf({ ...redacted(around, view), ...(yield* factsOf(found.row, view, nowMs)) })
+        return ofTombstone(found.tombstone, looking.nowMs)
+      case "Present": {
+        const facts = yield* factsOf(found.row, looking)
+        return explanationOf({ ...redacted(around, view), ...facts, ...(yield* doingOf(found.row, looking)) })
+      }
     }
   }
 )
 
-/** The reasons of many rows at once, each holder looked at once. Children and wakes are left out: no reason depends on them. */
+/** The reasons of many rows at once, each holder looked at once. Wakes are left out: no reason depends on them. */
 export const reasonsOf = (
   rows: ReadonlyArray<ProcessRow>,
   view: ExplainOptions = noHost
-): Effect.Effect<ReadonlyArray<Reason>, never, OwnerLiveness> =>
-  Effect.gen(function* () {
-    const liveness = yield* OwnerLiveness
-    const nowMs = yield* Clock.currentTimeMillis
-    const self = yield* liveness.identify("holdfast:explain")
-    const holders = new Map(
-      rows.flatMap(({ lease: { held } }) => (held === undefined ? [] : [[JSON.stringify(held.owner), held.owner]]))
-    )
-    const dead = yield* Effect.filter(holders.values(), (owner) => liveness.isDefinitelyDead(owner, self))
-    return rows.map((row) =>
-      reasonOf({
-        row,
-        nowMs,
-        self,
-        dead,
-        wakes: noWakes,
-        runningChildren: [],
-        progress: [],
-        closeRequests: 0,
-        engine: view.engine(runsAs(row)),
-        slots: view.slots()
+): Effect.Effect<ReadonlyArray<Reason>, StoreError, OwnerLiveness | ProcessStore> =>
+  Effect.flatMap(look(view), (looking) =>
+    Effect.forEach(rows, (row) =>
+      Effect.gen(function* () {
+        // An open wait is the reason, whatever else is under way.
+        const doing = row.snapshot.context.waits.length > 0 ? { underWay: [] } : yield* doingOf(row, looking)
+        return reasonOf({ ...alone, ...(yield* factsOf(row, looking)), ...doing })
       })
     )
-  })
-
-const noWakes = { wakes: [], earlier: 0 }
+  )
 
 /** The explanation that follows from these facts. */
 const explanationOf = (facts: Facts): Explanation => {
@@ -114,20 +91,18 @@ const explanationOf = (facts: Facts): Explanation => {
   return { processId: id, lookedAtMs: nowMs, because, ...remediesFor(because, about), detail: detailOf(facts) }
 }
 
-type Around = Pick<Facts, "wakes" | "runningChildren" | "closeRequests" | "progress">
-
 /** What the store has of a process, and around it, at one moment. */
 const lookAt = (store: typeof ProcessStore.Service, id: ProcessId) =>
   Effect.gen(function* () {
     const found = yield* store.find(id)
-    if (found._tag !== "Present")
-      return { found, around: { wakes: noWakes, runningChildren: [], progress: [], closeRequests: 0 } }
+    if (found._tag !== "Present") return { found, around: alone }
     const { row } = found
     const wakes = yield* wakesOf(row)
     const children = row.snapshot.status === "active" ? yield* store.children.of(id) : []
     const runningChildren = children.flatMap(({ processId, lifecycle }) => (lifecycle === "running" ? [processId] : []))
     const closeRequests = (yield* store.children.closeRequestsOf(id)).length
-    const progress = row.snapshot.status === "active" ? yield* store.execution.progress(id) : []
+    const kept = row.snapshot.status === "active" ? yield* store.execution.progress(id) : []
+    const { progress } = apart(kept, row.lease.fencingToken)
     const around: Around = { wakes, runningChildren, progress, closeRequests }
     return { found, around }
   })
@@ -136,27 +111,6 @@ const redacted = (around: Around, { redact }: ExplainOptions): Around =>
   redact === undefined
     ? around
     : { ...around, progress: around.progress.map((step) => ({ ...step, detail: redact(step.detail) })) }
-
-const factsOf = (
-  row: ProcessRow,
-  view: ExplainOptions,
-  nowMs: number
-): Effect.Effect<Omit<Facts, keyof Around>, never, OwnerLiveness> =>
-  Effect.gen(function* () {
-    const liveness = yield* OwnerLiveness
-    const self = yield* liveness.identify("holdfast:explain")
-    const holder = row.lease.held?.owner
-    const dead: ReadonlyArray<LeaseOwner> =
-      holder !== undefined && (yield* liveness.isDefinitelyDead(holder, self)) ? [holder] : []
-    return {
-      row: view.redact === undefined ? row : redactRow(row, view.redact),
-      nowMs,
-      self,
-      dead,
-      engine: view.engine(runsAs(row)),
-      slots: view.slots()
-    }
-  })
 
 const ofTombstone = ({ processId, terminalState, prunedAtMs }: Tombstone, nowMs: number): Explanation => {
   const because = { _tag: "Pruned", state: terminalState, prunedAtMs } as const
@@ -191,6 +145,7 @@ const detailOf = (facts: Facts): Detail => {
     ...(context.cancelRequest === undefined ? {} : { cancelRequest: context.cancelRequest }),
     ...(context.abandonRequest === undefined ? {} : { abandonRequest: context.abandonRequest }),
     ...(facts.progress.length === 0 ? {} : { progress: facts.progress }),
+    ...(facts.underWay.length === 0 ? {} : { underWay: facts.underWay }),
     runningChildren,
     ...(closeRequests === 0 ? {} : { closeRequests }),
     wakes: wakes.wakes,

@@ -9,16 +9,17 @@ import type { EndState } from "../../machines/process/types.ts"
 import { sameIncarnation } from "../../machines/recovery.ts"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import { problemOf } from "../model/AwaitOutput.ts"
+import { headOf, lineThatThrew } from "../model/Failure.ts"
 import type { WaitState } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { signalNameOf } from "../model/ids.ts"
-import type { Progress } from "../model/JournalEntry.ts"
+import type { Progress, UnderWay } from "../model/JournalEntry.ts"
 import type { LeaseOwner, LeaseSlot } from "../model/Lease.ts"
 import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import { runsAs } from "../store/Decision.ts"
-import type { HolderLiveness, Reason } from "./Explanation.ts"
+import type { HolderLiveness, Leaf, NoHost, Reason } from "./Explanation.ts"
 import type { OpenWakes } from "./wakes.ts"
 
 /** Everything an explanation depends on. Units: epoch milliseconds, UTC. */
@@ -38,6 +39,10 @@ export interface Facts {
   readonly runningChildren: ReadonlyArray<ProcessRow["base"]["registration"]["id"]>
   /** How far the steps are that are under way. */
   readonly progress: ReadonlyArray<Progress>
+  /** What its body has under way, or had when it was last known. */
+  readonly underWay: ReadonlyArray<UnderWay>
+  /** The process that it waits for, and where the chain from there ends. */
+  readonly awaits?: { readonly child: ProcessId; readonly sinceMs?: number; readonly leaf?: Leaf }
   /** How many close requests to children are pending. */
   readonly closeRequests: number
 }
@@ -59,20 +64,34 @@ export const reasonOf = (facts: Facts): Reason => {
     case "busy":
       return whenHeld(facts, held)
     case "holder_dead":
-      return { _tag: "HolderDead", holder: held.owner }
+      return (
+        (registration.disposition === "rerunnable" ? openWait(facts, { holder: held.owner }) : undefined) ?? {
+          _tag: "HolderDead",
+          holder: held.owner,
+          ...doingIn(facts)
+        }
+      )
     case "lease_lapsed":
-      return { _tag: "LeaseLapsed", holder: held.owner, expiredAtMs: held.expiresAtMs }
+      return (
+        openWait(facts, { holder: held.owner, sinceMs: held.expiresAtMs }) ?? {
+          _tag: "LeaseLapsed",
+          holder: held.owner,
+          expiredAtMs: held.expiresAtMs,
+          ...doingIn(facts)
+        }
+      )
     case "outcome_unknown":
       return {
         _tag: "OutcomeUnknown",
-        ...(context.firstStarted === undefined ? {} : { startedBy: context.firstStarted.owner })
+        ...(context.firstStarted === undefined ? {} : { startedBy: context.firstStarted.owner }),
+        ...doingIn(facts)
       }
     case "cancel_requested":
       return { _tag: "CancelDue", runs: false }
     case "attempts_exhausted":
       return { _tag: "AttemptsExhausted", attempts: context.attempts, most: registration.maxAttempts ?? 0 }
     case "no_engine":
-      return { _tag: "NoEngine", ...engineOf(runsAs(row)) }
+      return openWait(facts, untaken(facts)) ?? { _tag: "NoEngine", ...engineOf(runsAs(row)) }
     case "at_rest":
       return chartWaits(row)
     case "not_yet":
@@ -84,7 +103,17 @@ export const reasonOf = (facts: Facts): Reason => {
 const ended = ({ snapshot }: ProcessRow): Reason => {
   const state = lifecycleOf(snapshot) as EndState // a settled row has ended
   const output = snapshot.context.output as AwaitOutput | undefined // events carry no other
-  return { _tag: "Ended", state, ...(output?._tag === "Failure" ? { problem: problemOf(output) } : {}) }
+  if (output?._tag !== "Failure") return { _tag: "Ended", state }
+  const { thrown } = output
+  const thrownAt = thrown && lineThatThrew(thrown)
+  const cause = thrown?.cause
+  return {
+    _tag: "Ended",
+    state,
+    problem: problemOf(output),
+    ...(thrownAt === undefined ? {} : { thrownAt }),
+    ...(cause === undefined ? {} : { cause: headOf(cause.name, cause.message) })
+  }
 }
 
 /** What is known of the holder's life. */
@@ -100,15 +129,52 @@ export const livenessOf = (holder: LeaseOwner, { self, dead }: Pick<Facts, "self
 }
 
 /** What holds back a row that a sweep would run, if anything does. */
-const whenFree = ({ row, nowMs, slots }: Facts): Reason => {
+const whenFree = (facts: Facts): Reason => {
+  const { row, nowMs, slots } = facts
   const { context } = row.snapshot
   if (context.cancelRequest !== undefined) return { _tag: "CancelDue", runs: true }
-  const [wait] = context.waits
-  if (wait !== undefined && row.dueAtMs === null) return waitingFor(wait)
   if (row.dueAtMs !== null && row.dueAtMs > nowMs) return later(row, row.dueAtMs)
+  const wait = openWait(facts, untaken(facts))
+  if (wait !== undefined) return wait
   if (slots !== "unknown" && slots.free === 0) return { _tag: "NoSlot", slots: slots.total }
-  return { _tag: "DueNow", sinceMs: row.dueAtMs ?? context.updatedAtMs }
+  const deadlines = context.waits.flatMap(({ deadlineMs = nowMs }) => (deadlineMs < nowMs ? [deadlineMs] : []))
+  return { _tag: "DueNow", sinceMs: dueSince(row, Math.min(row.dueAtMs ?? nowMs, ...deadlines)), ...doingIn(facts) }
 }
+
+/**
+ * What a process waits for that no host runs: its first wait, unless the time of one has come. That it is due besides, so that a
+ * host takes it up and waits on, moves nothing, and is a second fact.
+ */
+const openWait = (facts: Facts, noHost: NoHost | undefined): Reason | undefined => {
+  const { row, nowMs, awaits } = facts
+  const { waits } = row.snapshot.context
+  const unattended = noHost === undefined ? {} : { noHost }
+  const isOver = ({ deadlineMs }: WaitState): boolean => deadlineMs !== undefined && deadlineMs <= nowMs
+  if (waits.some(isOver)) return undefined
+  const [first] = waits
+  if (first !== undefined) return { ...waitingFor(first), ...unattended }
+  // A step in another branch may end by itself.
+  return awaits === undefined || doingIn(facts).doing !== undefined
+    ? undefined
+    : { _tag: "WaitingForChild", ...awaits, ...unattended }
+}
+
+/** The step that is under way: one that fails before one that is only long. */
+const doingIn = ({ underWay }: Facts): { readonly doing?: UnderWay } => {
+  const steps = underWay.filter(({ operation }) => operation === "step")
+  const doing = steps.find(({ error }) => error !== undefined) ?? steps[0]
+  return doing === undefined ? {} : { doing }
+}
+
+/** A row that is due, and that the host which was asked, if any, does not run. */
+const untaken = ({ row, nowMs, slots, engine }: Facts): NoHost | undefined =>
+  row.dueAtMs !== null && row.dueAtMs <= nowMs && (slots === "unknown" || engine === "missing")
+    ? { sinceMs: dueSince(row, row.dueAtMs) }
+    : undefined
+
+/** A row that was run before is due from when it was last let go of, not from its registered start. */
+const dueSince = ({ snapshot }: ProcessRow, dueAtMs: number): number =>
+  isStarted(snapshot) ? Math.max(dueAtMs, snapshot.context.updatedAtMs) : dueAtMs
 
 /** Two things make a row due later: that beginning it failed, and that it was registered so. */
 const later = ({ backOff }: ProcessRow, dueAtMs: number): Reason =>
@@ -127,6 +193,7 @@ const chartWaits = ({ base, snapshot: { context } }: ProcessRow): Reason => {
   }
 }
 
+type Waiting = Extract<Reason, { readonly _tag: "WaitingForSignal" | "WaitingForTimer" }>
 type Held = NonNullable<LeaseSlot["held"]>
 
 /** A body that waits under a live lease waits for that event, whether or not its host can be observed. */
@@ -140,12 +207,14 @@ const whenHeld = (facts: Facts, held: Held): Reason => {
   if (context.cancelRequest !== undefined && isActive(snapshot)) return { _tag: "CancelRequested", ...holding }
   const [wait] = context.waits
   if (wait !== undefined) return waitingFor(wait)
+  const child = openWait(facts, undefined)
+  if (child !== undefined) return child
   return livenessOf(held.owner, facts) === "unprovable"
-    ? { _tag: "HeldByUnprovable", ...holding }
-    : { _tag: "Running", ...holding }
+    ? { _tag: "HeldByUnprovable", ...holding, ...doingIn(facts) }
+    : { _tag: "Running", ...holding, ...doingIn(facts) }
 }
 
-const waitingFor = ({ kind, sinceMs, deadlineMs }: WaitState): Reason => {
+const waitingFor = ({ kind, sinceMs, deadlineMs }: WaitState): Waiting => {
   switch (kind._tag) {
     case "Signal":
       return {

@@ -6,8 +6,9 @@
 import type { Disposition } from "../../machines/recovery.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { quoted } from "../model/ids.ts"
+import type { UnderWay } from "../model/JournalEntry.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
-import type { Move, Reason, Sender } from "./Explanation.ts"
+import type { Leaf, Move, NoHost, Reason, Sender } from "./Explanation.ts"
 
 /** What the sentences speak of besides the reason. */
 export interface About {
@@ -80,6 +81,55 @@ const hostWith = ({ engine }: About): string =>
 const onDeadline = (deadlineAtMs: number | undefined, nowMs: number): ReadonlyArray<Move> =>
   deadlineAtMs === undefined ? [] : [move("timer", `Its deadline ends the wait ${away(deadlineAtMs, nowMs)}.`)]
 
+/** That no host takes it up, behind what it waits for. */
+const unattended = (noHost: NoHost | undefined, { nowMs }: About): string => {
+  if (noHost === undefined) return ""
+  const { holder, sinceMs } = noHost
+  if (sinceMs === undefined) return ` Its host ${holder === undefined ? "" : `${holderName(holder)} `}is gone.`
+  const since = `${moment(sinceMs)} (${ago(sinceMs, nowMs)})`
+  return holder === undefined
+    ? ` No host has taken it up since ${since}: is one running?`
+    : ` The lease of ${holderName(holder)} expired at ${since}, and no host has taken it up: is one running?`
+}
+
+/** The step that a body is in, before anything else: mostly that is the reason. */
+const inStep = (step: UnderWay | undefined, { nowMs }: About): string =>
+  step === undefined ? "" : `Its body is in ${stepText(step, nowMs)}. `
+
+/** The step that was under way when its host was last heard of. */
+const leftStep = (step: UnderWay | undefined, { nowMs }: About): string =>
+  step === undefined
+    ? " "
+    : ` Step ${step.name} began at ${moment(step.sinceMs)} (${ago(step.sinceMs, nowMs)}) and left no record${
+        step.error === undefined ? "" : `; by then its last try had failed with ${step.error}`
+      }. `
+
+/** A step under way as a phrase: since when, which try, what the last one failed with, when the next one is. */
+export const stepText = ({ name, sinceMs, tries, error, nextTryAtMs }: UnderWay, nowMs: number): string => {
+  const next = nextTryAtMs === undefined || nextTryAtMs <= nowMs ? "" : `, the next is ${away(nextTryAtMs, nowMs)}`
+  const failed = error === undefined ? "" : `: try ${tries}, the last failure was ${error}${next}`
+  return `step ${name} since ${moment(sinceMs)} (${ago(sinceMs, nowMs)})${failed}`
+}
+
+/** The line that threw, and because of what. */
+const threw = (thrownAt: string | undefined, cause: string | undefined): string => {
+  const because = cause === undefined ? "" : `, caused by ${cause}`
+  return thrownAt === undefined
+    ? cause === undefined
+      ? ""
+      : ` It was caused by ${cause}.`
+    : ` The line that threw: ${thrownAt}${because}.`
+}
+
+/** Where a chain of processes that wait for each other ends. */
+const chain = (leaf: Leaf | undefined): string =>
+  leaf === undefined ? "" : ` The chain: ${[...leaf.through, leaf.processId].join(" → ")}: ${leaf.state}.`
+
+const takenUp = (noHost: NoHost | undefined, about: About): ReadonlyArray<Move> =>
+  noHost === undefined
+    ? []
+    : [move("host", `The next sweep of ${hostWith(about)} takes it up; what is sent before that is kept.`)]
+
 const children = ({ runningChildren }: About): ReadonlyArray<Move> => {
   const [first] = runningChildren
   if (first === undefined) return []
@@ -105,22 +155,22 @@ export const stateText = (value: unknown): string =>
         .join(" and ")
 
 const byReason: ByReason = {
-  Ended: ({ state, problem }) =>
+  Ended: ({ state, problem, thrownAt, cause }) =>
     explained(
-      `It has ended as ${state}${problem === undefined ? "" : ` (${problem})`}. An end is final: nothing moves it any more.`
+      `It has ended as ${state}${problem === undefined ? "" : ` (${problem})`}.${threw(thrownAt, cause)} An end is final: nothing moves it any more.`
     ),
   Pruned: ({ state, prunedAtMs }, { nowMs }) =>
     explained(`It ended as ${state} and was pruned ${ago(prunedAtMs, nowMs)}. Only its tombstone is left.`),
-  Running: ({ holder, expiresAtMs }, about) =>
+  Running: ({ holder, expiresAtMs, doing }, about) =>
     explained(
-      `${holderName(holder)} holds it and is alive, so its body runs; the lease lasts until ${moment(expiresAtMs)} and is renewed in time.`,
-      move("owner", "Its body ends, or begins to wait."),
+      `${inStep(doing, about)}${holderName(holder)} holds it and is alive, so its body runs; the lease lasts until ${moment(expiresAtMs)} and is renewed in time.`,
+      move("owner", doing === undefined ? "Its body ends, or begins to wait." : `Its step ${doing.name} ends.`),
       ...children(about),
       cancel(about)
     ),
-  HeldByUnprovable: ({ holder, expiresAtMs }, about) =>
+  HeldByUnprovable: ({ holder, expiresAtMs, doing }, about) =>
     explained(
-      `${holderName(holder)} holds it until ${moment(expiresAtMs)}. Whether that host is alive is unknown here: it runs on another machine, or gives no evidence.`,
+      `${inStep(doing, about)}${holderName(holder)} holds it until ${moment(expiresAtMs)}. Whether that host is alive is unknown here: it runs on another machine, or gives no evidence.`,
       move("owner", "Its holder finishes, or renews the lease."),
       ...children(about),
       move(
@@ -131,37 +181,49 @@ const byReason: ByReason = {
       ),
       cancel(about)
     ),
-  HolderDead: ({ holder }, about) =>
+  HolderDead: ({ holder, doing }, about) =>
     about.disposition === "owner_bound"
       ? explained(
-          `${holderName(holder)} ran it and is proven dead. It must not run twice, so it will be abandoned.`,
+          `${holderName(holder)} ran it and is proven dead. ${leftStep(doing, about)}It must not run twice, so it will be abandoned.`,
           ...sweeps("The next sweep ends it as abandoned, with that evidence.")
         )
       : explained(
-          `${holderName(holder)} ran it and is proven dead; the body is not running.`,
+          `${holderName(holder)} ran it and is proven dead; the body is not running.${leftStep(doing, about).trimEnd()}`,
           move("sweep", `The next sweep of ${hostWith(about)} runs it again, as another attempt.`)
         ),
-  LeaseLapsed: ({ holder, expiredAtMs }, about) =>
+  LeaseLapsed: ({ holder, expiredAtMs, doing }, about) =>
     explained(
-      `The lease of ${holderName(holder)} expired ${ago(expiredAtMs, about.nowMs)} and was not released.`,
+      `The lease of ${holderName(holder)} expired ${ago(expiredAtMs, about.nowMs)} and was not released.${leftStep(doing, about).trimEnd()}`,
       move("sweep", `The next sweep of ${hostWith(about)} runs it again.`),
       move("owner", "A holder that was only suspended re-acquires its lease, unless another held it in between.")
     ),
-  WaitingForSignal: ({ name, sinceMs, deadlineAtMs }, about) =>
+  WaitingForSignal: ({ name, sinceMs, deadlineAtMs, noHost }, about) =>
     explained(
-      `It has waited for the signal ${name} since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)}).`,
+      `It has waited for the signal ${name} since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)}).${unattended(noHost, about)}`,
       move(
         "signal_sender",
         `A sender sends it the signal ${name}.`,
         `holdfast signal ${quoted(about.id)} ${quoted(name)} --payload '{}'`
       ),
       ...onDeadline(deadlineAtMs, about.nowMs),
+      ...takenUp(noHost, about),
       cancel(about)
     ),
-  WaitingForTimer: ({ dueAtMs }, about) =>
+  WaitingForTimer: ({ dueAtMs, noHost }, about) =>
     explained(
-      `It sleeps until ${moment(dueAtMs)}.`,
+      `It sleeps until ${moment(dueAtMs)}.${unattended(noHost, about)}`,
       move("timer", `Its timer fires ${away(dueAtMs, about.nowMs)}, where a host is running.`),
+      ...takenUp(noHost, about),
+      cancel(about)
+    ),
+  WaitingForChild: ({ child, sinceMs, leaf, noHost }, about) =>
+    explained(
+      `It waits for ${child}${sinceMs === undefined ? "" : `, since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)})`}.${chain(leaf)}${unattended(noHost, about)}`,
+      move("child", "That process ends.", `holdfast explain ${quoted(child)}`),
+      ...(leaf === undefined || leaf.processId === child
+        ? []
+        : [move("child", "The last of the chain moves.", `holdfast explain ${quoted(leaf.processId)}`)]),
+      ...takenUp(noHost, about),
       cancel(about)
     ),
   ChartWaits: ({ state, lastEventAtMs, signals, timer, children: started }, about) =>
@@ -190,9 +252,9 @@ const byReason: ByReason = {
         `holdfast abandon ${quoted(about.id)} --reason 'never reported'`
       )
     ),
-  OutcomeUnknown: ({ startedBy }, about) =>
+  OutcomeUnknown: ({ startedBy, doing }, about) =>
     explained(
-      `It was started${startedBy === undefined ? "" : ` by ${holderName(startedBy)}`} and its lease is free. It must not run twice, and its progress is unknown.`,
+      `It was started${startedBy === undefined ? "" : ` by ${holderName(startedBy)}`} and its lease is free.${leftStep(doing, about)}It must not run twice, and its progress is unknown.`,
       abandon(about)
     ),
   AbandonWaitsForLease: ({ holder, expiresAtMs }, { nowMs }) =>
@@ -251,9 +313,9 @@ const byReason: ByReason = {
       move("host", "Another host, or a higher maxConcurrent, makes more room."),
       cancel(about)
     ),
-  DueNow: ({ sinceMs }, about) =>
+  DueNow: ({ sinceMs, doing }, about) =>
     explained(
-      `It could run, has been due since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)}), and no host has taken it. Is a host running?`,
+      `It could run, has been due since ${moment(sinceMs)} (${ago(sinceMs, about.nowMs)}), and no host has taken it.${leftStep(doing, about)}Is a host running?`,
       move("sweep", `The next sweep of ${hostWith(about)} runs it; hosts sweep every second by default.`),
       cancel(about)
     )

@@ -5,6 +5,7 @@
  */
 import { textOf as failureText } from "../model/Failure.ts"
 import { quoted } from "../model/ids.ts"
+import type { UnderWay } from "../model/JournalEntry.ts"
 import type {
   Accepted,
   Detail,
@@ -16,7 +17,7 @@ import type {
   Verdict,
   WakeFacts
 } from "./Explanation.ts"
-import { ago, away, duration, engineName, holderName, moment, stateText } from "./remedies.ts"
+import { ago, away, duration, engineName, holderName, moment, stateText, stepText } from "./remedies.ts"
 
 /** One line: its role, which sets its indent, and its text. `command` is to be copied as it is. */
 export interface Line {
@@ -62,23 +63,25 @@ export const brief = (reason: Reason, nowMs: number): string => {
     case "Pruned":
       return `pruned (${reason.state})`
     case "Running":
-      return "running"
+      return reason.doing === undefined ? "running" : doing(reason.doing, nowMs)
     case "HeldByUnprovable":
-      return "held by a host whose liveness is unknown"
+      return `${reason.doing === undefined ? "" : `${doing(reason.doing, nowMs)}, `}held by a host whose liveness is unknown`
     case "HolderDead":
-      return "its holder is dead"
+      return `its holder is dead${left(reason.doing)}`
     case "LeaseLapsed":
-      return "its lease expired"
+      return `its lease expired${left(reason.doing)}`
     case "WaitingForSignal":
-      return `waits for signal ${reason.name}`
+      return `waits for signal ${reason.name}${hostless(reason)}`
     case "WaitingForTimer":
-      return `sleeps, wakes ${away(reason.dueAtMs, nowMs)}`
+      return `sleeps, wakes ${away(reason.dueAtMs, nowMs)}${hostless(reason)}`
+    case "WaitingForChild":
+      return `waits for ${reason.child}${reason.leaf === undefined ? "" : `: ${reason.leaf.state}`}${hostless(reason)}`
     case "ChartWaits":
       return `waits in ${stateText(reason.state)}`
     case "ExternallyOwned":
       return "run by an external system"
     case "OutcomeUnknown":
-      return "outcome unknown, needs you"
+      return `outcome unknown${left(reason.doing)}, needs you`
     case "AbandonWaitsForLease":
       return "to be abandoned, still held"
     case "AbandonDue":
@@ -98,9 +101,17 @@ export const brief = (reason: Reason, nowMs: number): string => {
     case "NoSlot":
       return "waits for a slot"
     case "DueNow":
-      return `due for ${duration(nowMs - reason.sinceMs)}, no host took it`
+      return `due for ${duration(nowMs - reason.sinceMs)}, no host took it${left(reason.doing)}`
   }
 }
+
+/** A step that runs: how long, and what its last try failed with. */
+const doing = ({ name, sinceMs, tries, error }: UnderWay, nowMs: number): string =>
+  `step ${name} for ${duration(nowMs - sinceMs)}${error === undefined ? "" : `, try ${tries}: ${error}`}`
+
+const left = (step: UnderWay | undefined): string => (step === undefined ? "" : ` in step ${step.name}`)
+
+const hostless = ({ noHost }: { readonly noHost?: unknown }): string => (noHost === undefined ? "" : ", no host")
 
 /** What a sweep would do, as a clause. */
 const verdictText = (verdict: Verdict): string => {
@@ -172,6 +183,14 @@ const detailLines = (detail: Detail, nowMs: number): ReadonlyArray<Line> => [
     "Steps under way, by their last word",
     (detail.progress ?? []).map(
       ({ key, atMs, detail: said }) => `step ${key}, progress ${JSON.stringify(said)}, ${ago(atMs, nowMs)}`
+    )
+  ),
+  ...section(
+    "Under way",
+    (detail.underWay ?? []).map((each) =>
+      each.child === undefined
+        ? `${stepText(each, nowMs)}, ${each.key}`
+        : `waits for ${each.child} since ${moment(each.sinceMs)} (${ago(each.sinceMs, nowMs)})`
     )
   ),
   ...section("Children still running", detail.runningChildren),

@@ -25,8 +25,12 @@ import type * as Stream from "effect/Stream"
 import type { HostEvent, HostFailure } from "../../machines/host.ts"
 import { hostMachine } from "../../machines/host.ts"
 import * as Step from "../../machines/xstate/step.ts"
+import { loadJudge } from "../model/EventType.ts"
+import type { ProcessId } from "../model/ids.ts"
+import type { UnderWay } from "../model/JournalEntry.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { Registration } from "../model/Registration.ts"
+import { underWayIn } from "../runtime/body/underWay.ts"
 import { ChangeHub } from "../runtime/client/ChangeHub.ts"
 import { Engines } from "../runtime/engine/EngineRegistry.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
@@ -57,6 +61,8 @@ export interface HostFacts {
   readonly slots: () => { readonly free: number; readonly total: number }
   /** What runs here: the lease of each activation, and whether its body does nothing but wait. */
   readonly activations: () => ReadonlyArray<{ readonly lease: Lease; readonly isWaiting: boolean }>
+  /** What the body of a process has under way; `undefined` when it does not run here. */
+  readonly underWay: (id: ProcessId) => ReadonlyArray<UnderWay> | undefined
 }
 
 /** A running host. */
@@ -95,6 +101,7 @@ export const layer: Layer.Layer<
 > = Layer.scoped(
   Host,
   Effect.gen(function* () {
+    yield* loadJudge
     const store = yield* ProcessStore
     const engines = yield* Engines
     const hub = yield* ChangeHub
@@ -164,7 +171,11 @@ export const layer: Layer.Layer<
         engine: (registration) => (engines.has(registration) ? "present" : "missing"),
         slots,
         activations: () =>
-          running.all().map(({ lease, ends }) => ({ lease, isWaiting: ends.idleSinceMs() !== undefined }))
+          running.all().map(({ lease, ends }) => ({ lease, isWaiting: ends.idleSinceMs() !== undefined })),
+        underWay: (id) => {
+          const activation = running.of(id)
+          return activation && underWayIn(activation)
+        }
       }
     })
   })
@@ -237,10 +248,7 @@ const externalCommits = Effect.gen(function* () {
   const { running } = yield* Worker
   const round = Effect.gen(function* () {
     if (hub.size() === 0 && running.all().length === 0) return pollMs
-    for (const id of yield* store.externalChanges) {
-      hub.notify(id)
-      yield* running.remind(id)
-    }
+    for (const id of yield* hub.look(store.externalChanges)) yield* running.remind(id)
     return pollMs
   })
   const loop = Loop.run({

@@ -30,11 +30,13 @@ import * as Http from "./http.ts"
 import type { InspectorParts } from "./InspectorSource.ts"
 import { InspectorSource } from "./InspectorSource.ts"
 import { appOf } from "./server.ts"
+import * as Directory from "./views/directory.ts"
 import type { HostPartServices } from "./views/host.ts"
 import { fileParts, hostExternalChanges, hostParts } from "./views/host.ts"
 
 export * as Explanation from "../explain/Explanation.ts"
-export { type ExplainOptions, explain, noHost } from "../explain/explain.ts"
+export { explain, noHost } from "../explain/explain.ts"
+export type { ExplainOptions } from "../explain/facts.ts"
 export type { Redact } from "../explain/redaction.ts"
 export { render as renderExplanation } from "../explain/render.ts"
 export { followStately, type StatelyEvent, statelyEvents } from "./charts/stately.ts"
@@ -68,7 +70,10 @@ export class Inspector extends Context.Tag("holdfast/inspector/Inspector")<
     /** The address of the page, token included: it gives access to everything that the inspector shows. */
     readonly address: string
     /** The address of one view of the page, such as `("processes", id)`, token included. */
-    readonly addressOf: (view: "processes" | "tree" | "sweeps" | "wakes" | "machines", id?: string) => string
+    readonly addressOf: (
+      view: "overview" | "processes" | "tree" | "sweeps" | "wakes" | "machines",
+      id?: string
+    ) => string
     readonly port: number
     readonly token: string
     /** How many pages follow the changes at present. */
@@ -154,9 +159,11 @@ const serve = (
     const registry = yield* ProcessRegistry
     const feed = yield* Feed.make(store, { redact, externalChanges: elsewhere })
 
+    const directory = yield* Directory.make(store, redact)
+
     const bound = yield* Http.serve({ host, port }, (at) => {
       const access = Access.make(token, host, at)
-      return appOf({ store, registry, parts, feed, access, redact, host: { mode, actions, name } })
+      return appOf({ store, registry, parts, feed, directory, access, redact, host: { mode, actions, name } })
     })
     const origin = `http://${Access.bracketed(host)}:${bound}`
     const addressOf = (view: string, id?: string): string =>

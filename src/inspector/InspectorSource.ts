@@ -36,6 +36,8 @@ export interface InspectorParts {
   readonly wakes?: Part
   /** Why a process does not move, and what would move it. Shape: `{ text, … }`. */
   readonly explain?: (id: ProcessId) => Part
+  /** The places for bodies: how many are free, of how many. */
+  readonly slots?: () => { readonly free: number; readonly total: number }
   /** Sends a discarded wake again. */
   readonly redrive?: (wakeId: string) => Part
 }

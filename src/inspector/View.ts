@@ -24,6 +24,11 @@ export interface RowView {
   readonly active: boolean
   /** The names of what it waits for. */
   readonly waits: ReadonlyArray<string>
+  /** Since when it waits, and until when at most. */
+  readonly waiting_since_ms?: number
+  readonly deadline_ms?: number
+  /** The state in which its own machine rests; only in lists. */
+  readonly rests?: string
   readonly cancel_requested: boolean
   readonly abandon_requested: boolean
   readonly originator: string
@@ -34,11 +39,43 @@ export interface RowView {
   readonly problem?: string
 }
 
-/** A page of the list. `next` is absent at the end; `scanned` rows were looked at to find these. */
+/** How far a list has been read. */
+export interface ReadingView {
+  readonly read: number
+  readonly of: number
+}
+
+/** A page of the list: `total` rows match. While `reading` is there, more may. */
 export interface ListView {
   readonly rows: ReadonlyArray<RowView>
-  readonly next?: string
-  readonly scanned: number
+  readonly total: number
+  readonly reading?: ReadingView
+  readonly now_ms: number
+}
+
+/** One look at a process. `process` is absent where the page already has what `mark` is of. */
+export interface LookView {
+  readonly mark: string
+  readonly now_ms: number
+  readonly process?: Omit<ProcessView, "now_ms">
+  readonly log: EventsView
+  readonly moment?: MomentView
+  readonly explained: PartView
+}
+
+/** What a bulk action would do, or has done: to how many, to which of them, and why not to others. */
+export interface BulkView {
+  readonly matched: number
+  readonly done: number
+  readonly process_ids: ReadonlyArray<string>
+  readonly refused: ReadonlyArray<{ readonly process_id: string; readonly problem: string }>
+}
+
+/** A value that was too large to be sent: its size in characters, where it is read, and how it begins. */
+export interface CutView {
+  readonly $cut: number
+  readonly $from: string
+  readonly $begins: string
 }
 
 /** How many processes are in each state, and altogether. */
@@ -85,6 +122,8 @@ export interface ProcessView {
   readonly fencing_token: number
   readonly machine: string
   readonly active: ReadonlyArray<string>
+  /** The active states of the lifecycle, which every process has beside a machine of its own. */
+  readonly lifecycle: ReadonlyArray<string>
   /** The events its states handle, innermost first. */
   readonly accepts: ReadonlyArray<string>
   readonly signals: ReadonlyArray<SignalView>
@@ -128,6 +167,7 @@ export interface MomentView {
   readonly record: Readonly<Record<string, unknown>>
   readonly machine: string
   readonly active: ReadonlyArray<string>
+  readonly lifecycle: ReadonlyArray<string>
   /** The transitions of the chart that its event took. */
   readonly taken: ReadonlyArray<string>
   readonly commands: ReadonlyArray<CommandView>

@@ -13,6 +13,7 @@ import { wire } from "../model/wire.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import type { InspectorParts } from "./InspectorSource.ts"
+import type { BulkView } from "./View.ts"
 
 const processId = renamed("process_id", ProcessId)
 
@@ -33,7 +34,59 @@ export const Abandon = Schema.Struct({ processId, reason: optional(Schema.String
 /** Sends a discarded wake again. */
 export const Redrive = Schema.Struct({ wakeId: renamed("wake_id", Schema.String) })
 
+/** Does the same to many processes; a dry run says what it would do. */
+export const Bulk = Schema.Struct({
+  action: Schema.Literal("cancel", "abandon"),
+  processIds: renamed("process_ids", Schema.Array(ProcessId).pipe(Schema.maxItems(5_000))),
+  reason: Schema.NullOr(Schema.String),
+  isDryRun: renamed("dry_run", Schema.Boolean)
+})
+
 type Registry = typeof ProcessRegistry.Service
+
+/** Whether an action would be taken, as one clause; `undefined` when it would. */
+const bulkProblem = (registry: Registry, id: ProcessId, action: "cancel" | "abandon") =>
+  Effect.map(registry.getProcess(id), (record) =>
+    record === undefined
+      ? "there is no such process"
+      : record.status._tag !== "Running"
+        ? `it has ended as ${record.status._tag.toLowerCase()}`
+        : (action === "cancel" ? record.cancelRequest : record.abandonRequest) === undefined
+          ? undefined
+          : "it was asked already"
+  )
+
+const bulk = (registry: Registry, { action, processIds, reason, isDryRun }: typeof Bulk.Type) =>
+  Effect.gen(function* () {
+    const refused: Array<BulkView["refused"][number]> = []
+    const done: Array<string> = []
+    for (const id of processIds) {
+      const refuse = (problem: string) => Effect.sync(() => void refused.push({ process_id: id, problem }))
+      const why = yield* Effect.catchAll(bulkProblem(registry, id, action), ({ message }) => Effect.succeed(message))
+      if (why !== undefined) {
+        yield* refuse(why)
+        continue
+      }
+      const write =
+        action === "cancel" ? registry.cancelRunning(id, reason, Authority.host) : abandon(registry, id, reason)
+      yield* isDryRun
+        ? Effect.sync(() => void done.push(id))
+        : Effect.matchEffect(write, {
+            onFailure: ({ message }) => refuse(message),
+            onSuccess: () => Effect.sync(() => void done.push(id))
+          })
+    }
+    return { matched: processIds.length, done: done.length, process_ids: done, refused } satisfies BulkView
+  })
+
+const abandon = (registry: Registry, id: ProcessId, reason: string | null) =>
+  Effect.flatMap(Clock.currentTimeMillis, (requestedAtMs) =>
+    registry.requestProcessAbandon(
+      id,
+      { requestedBy: "inspector", requestedAtMs, ...(reason === null ? {} : { reason }) },
+      Authority.host
+    )
+  )
 
 /** An action: what it takes, and what running it answers. */
 export interface Action<A, I> {
@@ -55,13 +108,9 @@ export const actionsOf = (
     Effect.as(registry.cancelRunning(id, reason, Authority.host), { done: true })
   ),
   abandon: action(Abandon, ({ processId: id, reason }) =>
-    Effect.gen(function* () {
-      const requestedAtMs = yield* Clock.currentTimeMillis
-      const why = reason === undefined ? {} : { reason }
-      yield* registry.requestProcessAbandon(id, { requestedBy: "inspector", requestedAtMs, ...why }, Authority.host)
-      return { done: true }
-    })
+    Effect.as(abandon(registry, id, reason ?? null), { done: true })
   ),
+  bulk: action(Bulk, (body) => bulk(registry, body)),
   redrive: action(Redrive, ({ wakeId }) =>
     parts.redrive === undefined
       ? Effect.fail(new InputInvalid({ field: "wake_id", problem: "cannot be sent again by this host" }))

@@ -13,7 +13,6 @@ import type { AnyStateMachine } from "xstate"
 import type { Redact } from "../explain/redaction.ts"
 import { InputInvalid } from "../model/errors.ts"
 import { processId } from "../model/ids.ts"
-import type { StatusFilter } from "../model/ListFilter.ts"
 import { decoder } from "../model/wire.ts"
 import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
@@ -24,15 +23,22 @@ import { assetOf } from "./assets.ts"
 import { machines } from "./charts/definition.ts"
 import { machineOf, machineView, StepRequest, simulate } from "./charts/simulation.ts"
 import { isStored, storedMachine } from "./charts/stored.ts"
+import { cut, partOf } from "./cut.ts"
 import type { Feed } from "./feed.ts"
 import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
+import type { OverviewView } from "./OverviewView.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
-import { listPage } from "./views/list.ts"
+import type { Directory, LineQuery } from "./views/directory.ts"
+import { orders, pageOf } from "./views/directory.ts"
+import type { LookRequest } from "./views/look.ts"
+import { lookAt } from "./views/look.ts"
 import { messagesView } from "./views/messages.ts"
+import { overviewOf } from "./views/overview.ts"
 import type { EventsRequest } from "./views/process.ts"
 import { eventsView, processView, stateAt } from "./views/process.ts"
 import { TryRequest, tried } from "./views/rest.ts"
+import { runsView } from "./views/runs.ts"
 
 /** What the routes need. */
 export interface ServerSupport {
@@ -40,6 +46,7 @@ export interface ServerSupport {
   readonly registry: typeof ProcessRegistry.Service
   readonly parts: InspectorParts
   readonly feed: Feed
+  readonly directory: Directory
   readonly access: Access
   readonly redact: Redact
   readonly host: Pick<HostView, "mode" | "actions" | "name">
@@ -81,7 +88,9 @@ export const appOf = (support: ServerSupport): App => {
     if (path === "/api/changes") return Effect.succeed(changesOf(support.feed))
     const read = Object.hasOwn(reads, path) ? reads[path] : undefined
     // Nothing interrupts an answer; a read may be, by its own time limit or by a client that left.
-    if (read !== undefined) return Effect.map(Effect.interruptible(read(query)), (value) => json(value))
+    if (read !== undefined) {
+      return Effect.map(Effect.interruptible(read(query)), (value) => json(partly(path, query, value)))
+    }
     return pageFile(path)
   }
 
@@ -124,7 +133,7 @@ const bodyOf = <A, I>(request: Request, schema: Schema.Schema<A, I>) =>
     )
   })
 
-const readsOf = ({ store, parts, redact, host }: ServerSupport): Readonly<Record<string, Handler>> => ({
+const readsOf = ({ store, parts, redact, host, directory }: ServerSupport): Readonly<Record<string, Handler>> => ({
   "/api/host": () =>
     Effect.map(
       Clock.currentTimeMillis,
@@ -137,23 +146,45 @@ const readsOf = ({ store, parts, redact, host }: ServerSupport): Readonly<Record
     ),
   "/api/processes": (query) =>
     Effect.gen(function* () {
-      const status = yield* statusOf(query.get("state"))
-      const limit = yield* numberOf(query, "limit", 200)
-      const after = query.get("after")
-      const narrowed = Object.fromEntries(
-        (["text", "kind", "owner", "session"] as const).flatMap((key) => {
-          const value = query.get(key)?.trim() ?? ""
-          return value === "" ? [] : [[key, value]]
-        })
-      )
-      const request = { ...narrowed, status, limit, ...(after === null ? {} : { after: processId(after) }) }
-      return yield* listPage(store, request, redact)
+      const wanted = yield* lineQuery(query)
+      const order = query.get("sort") ?? "changed"
+      if (!isOrder(order)) {
+        return yield* new InputInvalid({ field: "sort", problem: `must be one of ${orders.join(", ")}` })
+      }
+      const page = {
+        order,
+        isAscending: query.get("order") === "asc",
+        offset: yield* numberOf(query, "offset", 0, Number.MAX_SAFE_INTEGER),
+        limit: yield* numberOf(query, "limit", 200, maxIds)
+      }
+      const found = pageOf(yield* directory.look, wanted, page)
+      return query.has("ids") ? { ...found, rows: found.rows.map(({ process_id }) => ({ process_id })) } : found
+    }),
+  "/api/overview": () =>
+    Effect.gen(function* () {
+      const holders = yield* store.leases.holders
+      return overviewOf(yield* directory.look, { holders, slots: parts.slots?.(), wakes: yield* wakesCounted(parts) })
     }),
   "/api/counts": () =>
     Effect.map(
       store.countByLifecycle,
       (counts): CountsView => ({ counts, total: Object.values(counts).reduce((sum, count) => sum + count, 0) })
     ),
+  "/api/look": (query) =>
+    Effect.gen(function* () {
+      const id = yield* idOf(query)
+      const known = query.get("known")
+      const at = query.get("at")
+      const request: LookRequest = {
+        limit: yield* numberOf(query, "limit", 200),
+        ...(query.has("after") ? { after: yield* numberOf(query, "after", 0, Number.MAX_SAFE_INTEGER) } : {}),
+        ...(known === null ? {} : { known }),
+        ...(at === null ? {} : { at: at === "last" ? at : yield* numberOf(query, "at", 0, Number.MAX_SAFE_INTEGER) })
+      }
+      const explained = Effect.orElseSucceed(partView(parts.explain?.(id)), (): PartView => ({ available: false }))
+      return yield* lookAt(store, id, request, redact, explained)
+    }),
+  "/api/runs": (query) => Effect.flatMap(idOf(query), (id) => runsView(store, id, redact)),
   "/api/process": (query) => Effect.flatMap(idOf(query), (id) => processView(store, id, redact)),
   "/api/events": (query) =>
     Effect.gen(function* () {
@@ -234,14 +265,66 @@ const numberOf = (query: URLSearchParams, field: string, fallback: number, most 
     : Effect.fail(new InputInvalid({ field, problem: `must be a whole number from 0 to ${most}` }))
 }
 
-const isStatus = Schema.is(Schema.Literal("running", "completed", "failed", "cancelled", "abandoned", "any"))
+const isState = Schema.is(Schema.Literal("running", "completed", "failed", "cancelled", "abandoned"))
 
-const statusOf = (text: string | null): Effect.Effect<StatusFilter, InputInvalid> => {
-  const status = text === null || text === "" ? "any" : text
-  return isStatus(status)
-    ? Effect.succeed(status)
-    : Effect.fail(new InputInvalid({ field: "state", problem: "must be a state, or any" }))
+const isOrder = Schema.is(Schema.Literal(...orders))
+
+/** How many ids one answer may hold, for what is done to all of them. */
+const maxIds = 5_000
+
+const lineQuery = (query: URLSearchParams) =>
+  Effect.gen(function* () {
+    const texts = Object.fromEntries(
+      (["text", "state", "kind", "owner", "session", "problem", "waits"] as const).flatMap((key) => {
+        const value = query.get(key)?.trim() ?? ""
+        return value === "" ? [] : [[key, value]]
+      })
+    )
+    if (texts["state"] !== undefined && !isState(texts["state"])) {
+      return yield* new InputInvalid({ field: "state", problem: "must be a state" })
+    }
+    const sinceMs = yield* numberOf(query, "since", 0, Number.MAX_SAFE_INTEGER)
+    const longerMs = yield* numberOf(query, "longer", 0, Number.MAX_SAFE_INTEGER)
+    return {
+      ...texts,
+      ...(query.get("roots") === "1" ? { roots: true } : {}),
+      ...(sinceMs > 0 ? { sinceMs } : {}),
+      ...(longerMs > 0 ? { longerMs } : {})
+    } satisfies LineQuery
+  })
+
+/** An answer with its large values cut, or the one part of it that is asked for, whole. */
+const partly = (path: string, query: URLSearchParams, value: unknown): unknown => {
+  const pointer = query.get("part")
+  if (pointer !== null) return partOf(value, pointer) ?? null
+  if (!isCut.has(path)) return value
+  const others = new URLSearchParams(query)
+  for (const name of ["known", "after", "limit"]) others.delete(name)
+  // What is loaded later is looked for by itself: the answer that it was cut from may have grown since.
+  return cut(value, `${path.slice("/api/".length)}?${path === "/api/look" ? others : query}`)
 }
+
+const isCut: ReadonlySet<string> = new Set(["/api/look", "/api/process", "/api/events", "/api/state", "/api/explain"])
+
+const wakesCounted = (parts: InspectorParts) =>
+  Effect.map(
+    Effect.orElseSucceed(parts.wakes ?? Effect.succeed(undefined), () => undefined),
+    (value): OverviewView["wakes"] => {
+      const { counts, blocked } = Object(value) as Partial<Record<"counts" | "blocked", unknown>> // a host's own part
+      const sum = (count: unknown): number =>
+        typeof count === "number"
+          ? count
+          : Object.values(Object(count)).reduce<number>((all, each) => all + sum(each), 0)
+      const { pending = 0, enqueuing = 0, discarded = 0 } = Object(counts) as Readonly<Record<string, unknown>> // as above
+      return value === undefined
+        ? undefined
+        : {
+            pending: sum(pending) + sum(enqueuing),
+            discarded: sum(discarded),
+            blocked: Array.isArray(blocked) ? blocked.length : 0
+          }
+    }
+  )
 
 /** An answer in JSON. */
 const json = (value: unknown, status = 200): Answer => ({

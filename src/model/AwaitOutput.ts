@@ -1,10 +1,11 @@
 /**
  * What a process ended with: the one value every waiter gets, in memory and on the wire.
  */
+import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { EndState } from "../../machines/process/types.ts"
 import { describe, FailureRecord, headOf } from "./Failure.ts"
-import { AnyJson, optional, renamed, renamedOptional, tagged } from "./json.ts"
+import { AnyJson, optional, renamed, renamedOptional, tagged, whenAsked } from "./json.ts"
 import { LeaseOwner } from "./Lease.ts"
 
 /** The classes of failure a caller may tell apart. */
@@ -91,13 +92,17 @@ export const toWire = (output: AwaitOutput): AwaitOutputWire =>
     ? { type: "success", value: output.value }
     : encodeOutput(output)
 
-const encodeOutput = Schema.encodeSync(AwaitOutput)
+const encodeOutput = whenAsked(() => Schema.encodeSync(AwaitOutput))
 
 /** Writes an output in its wire form; `None` when it is not one. */
-export const encode = Schema.encodeUnknownOption(AwaitOutput)
+export const encode: (value: unknown) => Option.Option<AwaitOutputWire> = whenAsked(() =>
+  Schema.encodeUnknownOption(AwaitOutput)
+)
 
 /** Reads a value as an output; `None` when it is not one. */
-export const fromWire = Schema.decodeUnknownOption(AwaitOutput)
+export const fromWire: (value: unknown) => Option.Option<AwaitOutput> = whenAsked(() =>
+  Schema.decodeUnknownOption(AwaitOutput)
+)
 
 /** The terminal state of an output. */
 export const endStateOf = (output: AwaitOutput): EndState => endStates[output._tag]

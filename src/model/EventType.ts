@@ -4,8 +4,10 @@
  * Types are declared at registration and immutable from then on, so every store can judge an append on its own.
  */
 
-import type { ErrorObject, ValidateFunction } from "ajv"
-import { Ajv2020 } from "ajv/dist/2020.js"
+import { createRequire } from "node:module"
+import type { ErrorObject, Options, ValidateFunction } from "ajv"
+import type { Ajv2020 } from "ajv/dist/2020.js"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { EndState } from "../../machines/process/types.ts"
 import { AnyJson, freeze, optional, renamed, renamedOptional } from "./json.ts"
@@ -181,25 +183,41 @@ const patternOf = (pattern: string): Matcher => {
   return { test: (text: string) => readings.some((reading) => reading.test(text)), toString: () => pattern }
 }
 
-const ajv = new Ajv2020({
-  strict: false,
-  ownProperties: true,
-  validateFormats: false,
-  // Decimal fractions are not what they seem: 0.07 / 0.01 is 7.000000000000001.
-  multipleOfPrecision: 9,
-  code: { regExp: Object.assign(patternOf, { code: "patternOf" }) },
-  addUsedSchema: false,
-  logger: false
+let Judge: (new (options: Options) => Ajv2020) | undefined
+
+/**
+ * Loads what judges payloads, which is a fifth of what importing this library costs. A host does when it starts; any other
+ * program loads it with the first schema.
+ */
+export const loadJudge: Effect.Effect<void> = Effect.promise(async () => {
+  Judge ??= (await import("ajv/dist/2020.js")).Ajv2020
 })
+
+let made: Ajv2020 | undefined
+
+const ajv = (): Ajv2020 => {
+  Judge ??= (createRequire(import.meta.url)("ajv/dist/2020.js") as typeof import("ajv/dist/2020.js")).Ajv2020 // the same module
+  made ??= new Judge({
+    strict: false,
+    ownProperties: true,
+    validateFormats: false,
+    // Decimal fractions are not what they seem: 0.07 / 0.01 is 7.000000000000001.
+    multipleOfPrecision: 9,
+    code: { regExp: Object.assign(patternOf, { code: "patternOf" }) },
+    addUsedSchema: false,
+    logger: false
+  })
+  return made
+}
 
 const compiled = new WeakMap<EventType, ValidateFunction | string>()
 
 const validatorOf = (type: EventType): ValidateFunction | string => {
   const known = compiled.get(type)
   if (known !== undefined) return known
-  const made = compile(type.payloadSchema.schema)
-  compiled.set(type, made)
-  return made
+  const validator = compile(type.payloadSchema.schema)
+  compiled.set(type, validator)
+  return validator
 }
 
 const compile = (schema: unknown): ValidateFunction | string => {
@@ -207,9 +225,9 @@ const compile = (schema: unknown): ValidateFunction | string => {
     return "its declared schema is asynchronous ($async), and an append cannot wait"
   }
   try {
-    const validate = ajv.compile(schema as object)
+    const validate = ajv().compile(schema as object)
     // The validator would keep every schema it ever saw; the type keeps what it needs.
-    ajv.removeSchema(schema as object)
+    ajv().removeSchema(schema as object)
     return validate
   } catch (cause) {
     return `its declared schema does not compile (${cause instanceof Error ? cause.message : String(cause)})`

@@ -84,6 +84,16 @@ export const textOf = ({ name, message, stack, cause }: FailureRecord): string =
     ...(cause === undefined ? [] : [`caused by ${textOf(cause)}`])
   ].join("\n")
 
+/**
+ * The line that threw, as a frame of the stack: the first that is the program's own, and not its dependencies' or Node's. Of a
+ * failure that says nothing of it, its cause may.
+ */
+export const lineThatThrew = ({ stack, cause }: FailureRecord): string | undefined => {
+  const frames = (stack ?? "").split("\n").flatMap((line) => /^\s*at (.+)$/.exec(line)?.[1] ?? [])
+  const own = frames.find((frame) => !/node_modules|\bnode:|<anonymous>/.test(frame))
+  return own ?? (cause && lineThatThrew(cause)) ?? frames[0]
+}
+
 const describeAt = (thrown: unknown, within: ReadonlyArray<unknown>): FailureRecord => {
   if ((typeof thrown !== "object" && typeof thrown !== "function") || thrown === null) {
     return { name: thrown === null ? "null" : typeof thrown, message: cut(sayOf(thrown), limits.maxMessage) }

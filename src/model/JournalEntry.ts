@@ -5,9 +5,11 @@
  * events: they are not folded into the record and do not show in the change feed. A fork leaves entries behind, which stay where
  * they are and count no more.
  */
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Fork } from "../../machines/process/types.ts"
-import { quoted } from "./ids.ts"
+import { ProcessId, quoted } from "./ids.ts"
+import { optional, renamed, renamedOptional, whenAsked } from "./json.ts"
 
 /** What a body may do through its context. */
 export type JournalOperation =
@@ -23,6 +25,7 @@ export type JournalOperation =
   | "await_child"
   | "request"
   | "dropped"
+  | "interrupted"
 
 /**
  * One entry. `key` is scope path, name and occurrence; `position` counts the entries of the process from 1; `sequence` is
@@ -71,6 +74,9 @@ export const droppedKey = (key: string): string => `${key}!`
 
 /** The key of the operation that an entry says was let go of. */
 export const droppedOf = ({ key }: JournalEntry): string => key.slice(0, -1)
+
+/** The key under which it is journaled that an operation ended in what its body had let go of, and could not be interrupted. */
+export const interruptedKey = (key: string): string => `${key}^`
 
 /** A key that is stored beside the journal, such as that of a timer: after a fork an operation under the same key is another one. */
 export const branchKey = (key: string, forks: ReadonlyArray<Fork> = []): string =>
@@ -138,3 +144,60 @@ export const whyNotResumed = (
 
 const listed = (names: ReadonlyArray<string>): string =>
   [...names.slice(0, 10), ...(names.length > 10 ? [`${names.length - 10} more`] : [])].join(", ")
+
+/**
+ * What a body has begun and not ended: a step, or the wait for another process. `tries` counts those of this activation that have
+ * begun. Units: epoch milliseconds, UTC.
+ *
+ * Its worker has it in memory. What lasts is kept with the renewal of the lease, and what a host leaves behind when it stops with
+ * the hand-back; so an operation that is over by its end costs no write. What is kept is one row of a process, under a key that no
+ * step has, and speaks of the activation with its fence.
+ */
+export const UnderWay = Schema.Struct({
+  key: Schema.String,
+  name: Schema.String,
+  operation: Schema.Literal("step", "await_child"),
+  sinceMs: renamed("since_ms", Schema.Int),
+  tries: Schema.Int,
+  /** What the last try failed with, by name and message. */
+  error: optional(Schema.String),
+  nextTryAtMs: renamedOptional("next_try_at_ms", Schema.Int),
+  /** The process that it waits for. */
+  child: optional(ProcessId)
+})
+/** What a body has begun and not ended. */
+export type UnderWay = typeof UnderWay.Type
+
+/** The key under which that is kept, beside the progress of steps: theirs end with a number. */
+export const underWayKey = "~"
+
+const Kept = Schema.Struct({ fence: Schema.Int, operations: Schema.Array(UnderWay) })
+const encode = whenAsked(() => Schema.encodeSync(Kept))
+const decode = whenAsked(() => Schema.decodeUnknownOption(Kept))
+
+/** What is under way, as it is kept. */
+export const keptOf = (fence: number, operations: ReadonlyArray<UnderWay>): unknown => encode({ fence, operations })
+
+/** The progress of steps, and apart from it what was kept as under way in the activation with a fence. */
+export const apart = (
+  rows: ReadonlyArray<Progress>,
+  fence: number
+): { readonly progress: ReadonlyArray<Progress>; readonly kept: ReadonlyArray<UnderWay> } => {
+  const kept = decode(rows.find(({ key }) => key === underWayKey)?.detail)
+  return {
+    progress: rows.filter(({ key }) => key !== underWayKey),
+    kept: Option.isSome(kept) && kept.value.fence === fence ? kept.value.operations : []
+  }
+}
+
+/** Of what was kept, the steps that have no end in the journal, and the waits for processes of which `isOver` is not so. */
+export const stillUnderWay = (
+  kept: ReadonlyArray<UnderWay>,
+  journal: ReadonlyArray<JournalEntry>,
+  isOver: (child: ProcessId) => boolean
+): ReadonlyArray<UnderWay> => {
+  const ended = new Set(journal.map(({ key }) => key))
+  return kept.filter(
+    ({ key, child }) => !ended.has(key) && !ended.has(droppedKey(key)) && !(child !== undefined && isOver(child))
+  )
+}

@@ -7,6 +7,7 @@
 import * as Schema from "effect/Schema"
 import type { AwaitOutput } from "./AwaitOutput.ts"
 import * as Output from "./AwaitOutput.ts"
+import { whenAsked } from "./json.ts"
 
 /** Where a failure comes from: the tool itself, the runtime around it, or a system behind it. */
 export const FailureSource = Schema.Literal("tool", "runtime", "provider")
@@ -72,7 +73,7 @@ export const runtimeFailure = (failureClass: Output.FailureClass, code: string, 
   retry: "never"
 })
 
-const encodeEvidence = Schema.encodeSync(Output.AbandonEvidence)
+const encodeEvidence = whenAsked(() => Schema.encodeSync(Output.AbandonEvidence))
 
 const abandonMessages: Readonly<Record<Output.AbandonEvidence["writer"], string>> = {
   owner_drain: "its owner was drained without recording an outcome",

@@ -11,7 +11,7 @@ import type { AwaitOutput } from "./AwaitOutput.ts"
 import * as Output from "./AwaitOutput.ts"
 import type { ProcessId } from "./ids.ts"
 import * as Ids from "./ids.ts"
-import { optional, renamed, renamedOptional, tagged } from "./json.ts"
+import { optional, renamed, renamedOptional, tagged, whenAsked } from "./json.ts"
 import { LeaseOwner } from "./Lease.ts"
 import type { MaterializedSemantics, ProcessEvent } from "./ProcessEvent.ts"
 import type { SessionScope } from "./Provenance.ts"
@@ -164,12 +164,12 @@ const ownerWire = (owner: LeaseOwner): typeof LeaseOwner.Encoded => {
   return wire
 }
 
-const encodeOwner = Schema.encodeSync(LeaseOwner)
+const encodeOwner = whenAsked(() => Schema.encodeSync(LeaseOwner))
 
 const encodedOwners = new WeakMap<LeaseOwner, typeof LeaseOwner.Encoded>()
 
-const encodeWait = Schema.encodeSync(WaitState)
-const encodeOutcome = Schema.encodeSync(WaitOutcome)
+const encodeWait = whenAsked(() => Schema.encodeSync(WaitState))
+const encodeOutcome = whenAsked(() => Schema.encodeSync(WaitOutcome))
 
 /** An activation begins. */
 export const started = (id: ProcessId, activation: number, begun: ProcessStarted): Fact => ({

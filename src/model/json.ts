@@ -44,6 +44,15 @@ export const tagged = <const Key extends string, const Wire extends string, cons
     key
   )
 
+/** A reader or writer that is made when it is first used: a schema takes a while to become one, and most are never used. */
+export const whenAsked = <In, Out>(make: () => (value: In) => Out): ((value: In) => Out) => {
+  let made: ((value: In) => Out) | undefined
+  return (value) => {
+    made ??= make()
+    return made(value)
+  }
+}
+
 /** The first place where a value does not fit a schema: its path, as `/a/b`, and why, when the schema says so. */
 export const firstIssue = (error: ParseResult.ParseError): { readonly path: string; readonly problem?: string } => {
   const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)

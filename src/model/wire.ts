@@ -15,7 +15,17 @@ import type { AppendRequest } from "./facts.ts"
 import { AbandonRequest, ExternalRef, WaitState } from "./facts.ts"
 import { Invocation, invocationOf } from "./Invocation.ts"
 import { EnvironmentRef, ProcessId, processId } from "./ids.ts"
-import { AnyJson, jsonEquals, optional, renamed, renamedOptional, snapshot, tagged, withAdvice } from "./json.ts"
+import {
+  AnyJson,
+  jsonEquals,
+  optional,
+  renamed,
+  renamedOptional,
+  snapshot,
+  tagged,
+  whenAsked,
+  withAdvice
+} from "./json.ts"
 import * as Leases from "./Lease.ts"
 import type { ProcessEvent } from "./ProcessEvent.ts"
 import { MaterializedSemantics } from "./ProcessEvent.ts"
@@ -33,11 +43,11 @@ export type Encode<A> = (value: A) => unknown
 export type Decode<A> = (json: unknown) => Either.Either<A, InputInvalid>
 
 /** Makes the writer of a schema. A value that is not of its type is a defect of the caller. */
-export const encoder = <A, I>(schema: Schema.Schema<A, I>): Encode<A> => Schema.encodeSync(schema)
+export const encoder = <A, I>(schema: Schema.Schema<A, I>): Encode<A> => whenAsked(() => Schema.encodeSync(schema))
 
 /** Makes the reader of a schema; `name` is where the paths of its refusals begin. Unknown fields are left out. */
 export const decoder = <A, I>(name: string, schema: Schema.Schema<A, I>): Decode<A> => {
-  const decode = Schema.decodeUnknownEither(schema)
+  const decode = whenAsked(() => Schema.decodeUnknownEither(schema))
   return (json) => {
     const copy = snapshot(json)
     if (Either.isLeft(copy)) return refuse(`${name}${copy.left.path}`, withAdvice(copy.left))

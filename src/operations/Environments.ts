@@ -11,7 +11,7 @@ import * as Environment from "../model/Environment.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
 import { EnvironmentUnusable } from "../model/errors.ts"
 import type { EnvironmentRef } from "../model/ids.ts"
-import { firstIssue, freeze } from "../model/json.ts"
+import { firstIssue, freeze, whenAsked } from "../model/json.ts"
 import { acceptWith } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
@@ -74,9 +74,9 @@ export const make: Effect.Effect<typeof Environments.Service, never, ProcessStor
 /** The environment operations on the store in context. */
 export const layer: Layer.Layer<Environments, never, ProcessStore> = Layer.effect(Environments, make)
 
-const decodeBody = Schema.decodeUnknownEither(Schema.parseJson(Environment.EnvironmentSpec), {
-  onExcessProperty: "error"
-})
+const decodeBody = whenAsked(() =>
+  Schema.decodeUnknownEither(Schema.parseJson(Environment.EnvironmentSpec), { onExcessProperty: "error" })
+)
 
 const decoded = (ref: EnvironmentRef, body: string): Either.Either<Environment.EnvironmentSpec, EnvironmentUnusable> =>
   Either.mapLeft(decodeBody(body), (error) => {

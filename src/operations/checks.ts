@@ -16,7 +16,7 @@ import { messageOf } from "../model/Failure.ts"
 import type { AppendRequest } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { Taking } from "../model/json.ts"
-import { copyOf, firstIssue, snapshot, withAdvice } from "../model/json.ts"
+import { copyOf, firstIssue, snapshot, whenAsked, withAdvice } from "../model/json.ts"
 import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import { LeaseOwner as LeaseOwnerSchema, Lease as LeaseSchema } from "../model/Lease.ts"
 import { SessionScope } from "../model/Provenance.ts"
@@ -190,9 +190,9 @@ type Validator<A> = (value: unknown) => Either.Either<A, ParseResult.ParseError>
 
 const validators = new WeakMap<object, Validator<unknown>>()
 
-const isLease = Schema.is(Schema.typeSchema(LeaseSchema))
+const isLease = whenAsked(() => Schema.is(Schema.typeSchema(LeaseSchema)))
 
-const isOwner = Schema.is(Schema.typeSchema(LeaseOwnerSchema))
+const isOwner = whenAsked(() => Schema.is(Schema.typeSchema(LeaseOwnerSchema)))
 
 const shaped = <A>(field: string, fits: (value: unknown) => boolean, value: A): Either.Either<A, InputInvalid> =>
   Either.flatMap(small(field, value), (copy) =>

@@ -12,6 +12,7 @@ import type { ProcessId } from "../model/ids.ts"
 import { Activations } from "../operations/Activations.ts"
 import type { Activation } from "../runtime/body/Activation.ts"
 import { reacquire } from "../runtime/body/Activation.ts"
+import { keep } from "../runtime/body/underWay.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
@@ -122,6 +123,9 @@ export const layer: Layer.Layer<LeaseRenewer, never, Worker | Activations | Proc
             if (outcome === "lost") lost.push(actor.id)
           }
         }
+        // For the reader of a file whose host is gone: what the body was doing. What changes little is written once.
+        const working = actors.filter(({ underWay, exit }) => (underWay?.size ?? 0) > 0 && exit === undefined)
+        yield* Effect.forEach(working, (actor) => keep(actor, leaseRenewalMs), { concurrency: 256, discard: true })
         return { renewed: tokens.size, reacquired, lost, orphaned: yield* handBackOrphans(tokens) }
       })
 

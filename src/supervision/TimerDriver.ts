@@ -46,8 +46,8 @@ export const layer: Layer.Layer<TimerDriver, never, ProcessStore | BodyWrites | 
 
     yield* store.onCommit((changes) => {
       for (const { row } of changes) {
-        const { waits, updatedAtMs } = row.snapshot.context
-        if (waits.length === 0) continue
+        const { waits, chart, updatedAtMs } = row.snapshot.context
+        if (waits.length === 0 && (chart === undefined || chart.timers.length === 0)) continue
         const deadlineMs = nextDeadline(row.snapshot) ?? Number.POSITIVE_INFINITY
         const quietMs = running.passivateAfterMs(row.base.registration.id) ?? Number.POSITIVE_INFINITY
         if (Math.min(deadlineMs, updatedAtMs + quietMs) < asleepUntilMs) latch.wake()

@@ -27,7 +27,7 @@ export const breaches = (rule: Rule, sources: ReadonlyArray<Source>): ReadonlyAr
     .filter(({ path }) => rule.judges(path))
     .flatMap((source) => rule.findings(source).map(({ line, problem }) => `${source.path}:${line} ${problem}`))
 
-const isScript = (path: string): boolean => path.endsWith(".ts")
+const isScript = (path: string): boolean => /\.tsx?$/.test(path)
 const isMachine = (path: string): boolean => isScript(path) && path.startsWith("machines/")
 const isSource = (path: string): boolean => isScript(path) && /^src\/.*\//.test(path)
 /** What runs in a browser has the browser's clock and timers, and no Effect. */
@@ -189,7 +189,7 @@ const extensions = onNodes("relative imports end in .ts", isScript, (node) => {
   const target = importedBy(node)
   // What the build packs has no source.
   const isBuilt = target !== undefined && /\/packed\/\w+\.js$/.test(target)
-  return target?.startsWith(".") === true && !target.endsWith(".ts") && !isBuilt
+  return target?.startsWith(".") === true && !/\.tsx?$/.test(target) && !isBuilt
     ? `imports ${target} without .ts`
     : undefined
 })
@@ -207,7 +207,7 @@ const registryHost =
 
 const portableText: Rule = {
   name: "no text names a place on one machine, or a registry",
-  judges: (path) => /\.(ts|md|json)$/.test(path) && path !== "package-lock.json",
+  judges: (path) => /\.(tsx?|md|json)$/.test(path) && path !== "package-lock.json",
   findings: ({ text }) =>
     text.split("\n").flatMap((line, index) => {
       const path = machinePath.exec(line)?.[1]
@@ -231,7 +231,7 @@ const prosePlaces: ReadonlyArray<string> = ["README.md", "docs/", "machines/", "
 
 const plainProse: Rule = {
   name: "prose names the actor",
-  judges: (path) => /\.(ts|md)$/.test(path) && prosePlaces.some((place) => path.startsWith(place)),
+  judges: (path) => /\.(tsx?|md)$/.test(path) && prosePlaces.some((place) => path.startsWith(place)),
   findings: ({ text }) =>
     [...text.matchAll(unnamed)].map(({ index, 0: words }) => ({
       line: text.slice(0, index).split("\n").length,

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { assign, setup } from "xstate"
+import { assign, cancel, sendTo, setup } from "xstate"
 import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import type { MigratedState } from "../../src/runtime/engine/MachineOptions.ts"
@@ -118,6 +118,56 @@ describe("a check", () => {
     )
     assert.match(problem, /impure|another/)
     assert.isTrue((script as Machines.Script).steps.some((step) => step.do === "send"))
+  })
+})
+
+/** What an actor is when a machine asks. Its session is one of XState's memory: a fault where anything depends on it. */
+interface Self {
+  readonly self: { readonly sessionId: string }
+}
+
+/** It tells another process of each order, a while after it came. */
+const teller = (
+  message: (seen: Self) => { readonly type: string; readonly from?: string },
+  delay: (seen: Self) => number = () => 500
+) =>
+  fromMachine(
+    setup({}).createMachine({
+      id: "teller",
+      initial: "open",
+      states: {
+        open: {
+          on: { order: { target: "telling" }, cancel: "open" },
+          exit: sendTo(({ system }) => system.get("shop"), message, { id: "tell", delay })
+        },
+        telling: { on: { cancel: { target: "open", actions: cancel("tell") } }, after: { 700: "open" } }
+      }
+    }),
+    { version: "1", input: Schema.Null, events: { order: Schema.Struct({}), cancel: Schema.Struct({}) } }
+  )
+
+describe("a check of what is sent to another process after a delay", () => {
+  it("finds nothing where it is sent as XState sends it", () =>
+    Effect.runPromise(
+      Machines.check(
+        teller(() => ({ type: "ordered" })),
+        { runs: samples(30, 300) }
+      )
+    ))
+
+  it("finds another message", async () => {
+    const engine = teller(({ self }) => ({ type: "ordered", from: self.sessionId }))
+    const { problem } = await found(Machines.check(engine, { runs: within }))
+    assert.match(problem, /another message that was delayed and is for shop/)
+  })
+
+  it("finds another time", async () => {
+    const engine = teller(
+      () => ({ type: "ordered" }),
+      ({ self }) => (self.sessionId === "checked" ? 500 : 550)
+    )
+    const { problem } = await found(Machines.check(engine, { runs: within }))
+    assert.include(problem, "the process sent `ordered` to shop, which XState does not do at this time")
   })
 })
 

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { setup } from "xstate"
+import { assign, setup } from "xstate"
 import { Processes } from "../../src/host/Processes.ts"
 import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
@@ -32,6 +33,32 @@ const parent = setup({ actors: { napper: fromDurable<null, null>() } }).createMa
   id: "parent",
   initial: "waiting",
   states: { waiting: { invoke: { src: "napper", input: null, onDone: "over" } }, over: { type: "final" } }
+})
+
+/** A chain of delays, each armed while its host rests. */
+const hops = setup({}).createMachine({
+  id: "hops",
+  initial: "one",
+  states: { one: { after: { 37: "two" } }, two: { after: { 0: "three" } }, three: { after: { 5: "over" } }, over: {} }
+})
+
+/** It may leave its actor before it has taken that this one ended. */
+const leaving = setup({
+  types: {
+    context: {} as { readonly heard: number },
+    events: {} as { readonly type: "leave" } | { readonly type: "xstate.done.actor.work" }
+  },
+  actors: { work: fromDurable<undefined, null>() },
+  actions: { mail: () => {} }
+}).createMachine({
+  id: "leaving",
+  context: { heard: 0 },
+  initial: "working",
+  on: { "xstate.done.actor.work": { actions: assign({ heard: ({ context }) => context.heard + 1 }) } },
+  states: {
+    working: { entry: "mail", invoke: { src: "work", id: "work" }, on: { leave: "left" } },
+    left: {}
+  }
 })
 
 /** The first one is started. */
@@ -74,6 +101,58 @@ describe("a host for tests", () => {
           assert.deepStrictEqual((yield* host.row("a"))?.snapshot.context.chart?.value, "waiting")
           yield* host.advance("60 days")
           assert.deepStrictEqual((yield* host.row("a"))?.snapshot.context.chart?.value, "expired")
+        })
+      )
+    ))
+
+  it("fires each delay of a machine at its time, also one that is armed while the driver of timers sleeps", () =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const engine = fromMachine(hops, { version: "1", input: Schema.Undefined, events: {} })
+          const host = yield* TestHost.make([engine])
+          yield* host.run(
+            Effect.flatMap(Processes, (processes) => processes.start(engine, { id: "hops", payload: undefined }))
+          )
+          yield* host.advance(100)
+          const log = yield* host.log("hops")
+          const times = log.flatMap(({ eventType, occurredAtMs }) =>
+            eventType === "machine.input" ? [occurredAtMs] : []
+          )
+          const [beganMs = 0] = log.map(({ occurredAtMs }) => occurredAtMs)
+          assert.deepStrictEqual(times, [beganMs + 37, beganMs + 37, beganMs + 42])
+        })
+      )
+    ))
+
+  it("lets a machine hear of an actor that had ended when its state was left, as XState does", () =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const mailed = yield* Deferred.make<void>()
+          const worked = yield* Deferred.make<void>()
+          const engine = fromMachine(leaving, {
+            version: "1",
+            input: Schema.Undefined,
+            events: { leave: Schema.Struct({}) },
+            actions: { mail: () => Deferred.await(mailed) },
+            actors: { work: () => Effect.as(Deferred.await(worked), null) }
+          })
+          const host = yield* TestHost.make([engine])
+          const id = "leaving"
+          const start = Effect.flatMap(Processes, (processes) => processes.start(engine, { id, payload: undefined }))
+          yield* host.run(Effect.flatMap(start, (handle) => handle.send({ type: "leave" })))
+          yield* Deferred.succeed(worked, undefined)
+          yield* host.settle
+          const log = yield* host.log(id)
+          const types = log
+            .map(({ eventType }) => eventType)
+            .filter((type) => /^(signal|machine|process.child)/.test(type))
+          assert.deepStrictEqual(types, ["machine.transitioned", "signal.leave", "process.child_ended"])
+          yield* Deferred.succeed(mailed, undefined)
+          yield* host.settle
+          const { value, context } = (yield* host.row(id))?.snapshot.context.chart ?? {}
+          assert.deepStrictEqual([value, context], ["left", { heard: 1 }])
         })
       )
     ))

@@ -9,6 +9,7 @@ import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import type { Runnable } from "../../src/runtime/engine/Engine.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
+import type { EventFields } from "../../src/runtime/engine/MachineOptions.ts"
 import * as Machines from "../../src/testing/Machines.ts"
 
 const machine = setup({
@@ -85,6 +86,45 @@ describe("the types of an engine from a machine", () => {
       // @ts-expect-error -- the context is another
       fromMachine(machine, { ...base, actors, actions, context: Schema.Struct({ n: Schema.String }) })
     ])
+  })
+})
+
+/** Its events of one shape have two types, and those of one type have two shapes. */
+const shared = setup({
+  types: {
+    events: {} as
+      | { readonly type: "warmer" | "colder"; readonly by: number }
+      | { readonly type: "note"; readonly text: string }
+      | { readonly type: "note"; readonly image: string }
+  }
+}).createMachine({ id: "shared" })
+
+describe("the types of events that share a shape or a type", () => {
+  const By = Schema.Struct({ by: Schema.Number })
+  const Note = Schema.Union(Schema.Struct({ text: Schema.String }), Schema.Struct({ image: Schema.String }))
+  const options = { version: "1", input: Schema.Unknown } as const
+
+  it("are what each type carries", () => {
+    expectTypeOf<EventFields<typeof shared, "warmer">>().toEqualTypeOf<{ readonly by: number }>()
+    compiled(() => {
+      const Shared = fromMachine(shared, { ...options, events: { warmer: By, colder: By, note: Note } })
+      // @ts-expect-error -- the event carries a number
+      fromMachine(shared, { ...options, events: { colder: Schema.Struct({ by: Schema.String }) } })
+      // @ts-expect-error -- it carries a text or an image
+      fromMachine(shared, { ...options, events: { note: By } })
+      return (processes: typeof Processes.Service) =>
+        Effect.gen(function* () {
+          const handle = yield* processes.start(Shared, { id: "s", payload: null })
+          yield* handle.send({ type: "warmer", by: 1 })
+          yield* handle.send({ type: "note", image: "a" })
+          // @ts-expect-error -- the event lacks a field
+          yield* handle.send({ type: "colder" })
+          // @ts-expect-error -- the field is another
+          yield* handle.ask({ type: "colder", by: "1" })
+          // @ts-expect-error -- it has neither
+          yield* handle.send({ type: "note" })
+        })
+    })
   })
 })
 

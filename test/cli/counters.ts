@@ -1,6 +1,6 @@
 /**
  * A machine in two versions, for the commands that import a module of the host. The second one takes the first one over, but
- * for processes that have counted to thirteen.
+ * for processes that have counted to thirteen; one that has counted to fourteen gets a note with half a surrogate pair.
  */
 import * as Schema from "effect/Schema"
 import { assign, setup } from "xstate"
@@ -9,6 +9,7 @@ import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 /** How far a counter has counted. */
 export interface Counted {
   readonly n: number
+  readonly note?: string
 }
 
 /** A counter in a state of this name. */
@@ -40,7 +41,7 @@ export const Two = fromMachine(counter("idle"), {
     "1": ({ context }) => {
       const { n } = context as unknown as Counted // as the first version has it
       if (n === 13) throw new Error("thirteen stays")
-      return { value: "idle" as never, context: { n } }
+      return { value: "idle" as never, context: n === 14 ? { n, note: "half of \ud83d" } : { n } }
     }
   }
 })

@@ -85,6 +85,23 @@ describe("holdfast migrate", () => {
     )
   )
 
+  it.live("keeps values as the host does that it is told of", () =>
+    bounded(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const db = yield* fileWith({ a: 14 })
+          yield* Effect.promise(async () => {
+            const tried = (...more: ReadonlyArray<string>) =>
+              holdfast(["migrate", db, "--engines", engines, "--dry-run", ...more])
+            assert.match((await tried()).out, /stays: .*surrogate/)
+            assert.match((await tried("--half-surrogates", "replace", "--max-length", "10")).out, /stays: .*\b10\b/)
+            assert.strictEqual((await tried("--half-surrogates", "replace")).code, 0)
+          })
+        })
+      )
+    )
+  )
+
   it.live("imports the module in a program of its own, and exits with 0 where all have moved", () =>
     bounded(
       Effect.scoped(

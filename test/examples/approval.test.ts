@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { modeOf } from "../../docs/examples/audit/cli/approval.ts"
-import { childId } from "../../docs/examples/audit/work/audit.ts"
+import { childId, readerId } from "../../docs/examples/audit/work/audit.ts"
 import { Ids, SingleHost } from "../../src/index.ts"
 import { Provenance } from "../../src/model.ts"
 import { ProcessRegistry, WakeOutbox } from "../../src/operations.ts"
@@ -126,6 +126,21 @@ describe("an audit that nobody has approved", () => {
     })
   )
 
+  it.scopedLive("whose draft has changed is not published", () =>
+    Effect.gen(function* () {
+      const cwd = yield* place
+      yield* run(["content"], { cwd })
+      const draft = join(cwd, "audit-report.draft.md")
+      appendFileSync(draft, "and more\n")
+      const ended = yield* run(["content", "--yes"], { cwd })
+      assert.deepStrictEqual(
+        [ended.code, ended.err],
+        [1, [`audit: ${draft} has changed since it was drafted, so it was not published: start the audit again`]]
+      )
+      assert.deepStrictEqual(reportsIn(cwd), drafts)
+    })
+  )
+
   it.scopedLive("is approved by nobody who mistypes something", () =>
     Effect.gen(function* () {
       const cwd = yield* temporaryFolder
@@ -174,7 +189,7 @@ describe("what cannot wait for the report", () => {
 
       const { record, wakes, rows } = yield* Effect.gen(function* () {
         const registry = yield* ProcessRegistry.ProcessRegistry
-        const agent = Ids.processId(childId(id, "directory-0002"))
+        const agent = Ids.processId(childId(readerId(id), "directory-0002"))
         const record = yield* registry.getProcess(agent)
         const wakes = yield* registry.wakeEventsAfter(agent, 0)
         const wakeId = Ids.wakeId(Provenance.scopeId({ sessionId: id }), `${agent}:${wakes[0]?.sequence}`)

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { childId, Listing } from "../../docs/examples/audit/work/audit.ts"
+import { childId, Listing, readerId } from "../../docs/examples/audit/work/audit.ts"
 import { ReadBatch } from "../../docs/examples/audit/work/batch.ts"
 import { Processes, SingleHost } from "../../src/index.ts"
 import { until } from "../support/hosts.ts"
@@ -54,9 +54,9 @@ const auditIdOf = ({ out }: Program): string => /audit:[0-9a-f]+:[0-9]+/.exec(ou
 const completedFiles = (cwd: string, auditId: string) =>
   Effect.gen(function* () {
     const processes = yield* Processes
-    const { shares } = yield* processes.handle(Listing, childId(auditId, "listing")).await
+    const { shares } = yield* processes.handle(Listing, childId(readerId(auditId), "listing")).await
     const batches = shares.flatMap((share) =>
-      share.batches.map(({ name, files }) => ({ id: childId(childId(auditId, share.name), name), files }))
+      share.batches.map(({ name, files }) => ({ id: childId(childId(readerId(auditId), share.name), name), files }))
     )
     const completed = yield* Effect.filter(batches, ({ id }) =>
       processes.handle(ReadBatch, id).status.pipe(
@@ -242,7 +242,7 @@ describe("an audit that is interrupted", () => {
     })
 
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    it.live(`by ${signal} says how to go on, and ends with 130`, () =>
+    it.live(`by ${signal} says how to go on, ends with 130, and hands its work and its sessions back`, () =>
       Effect.gen(function* () {
         const cwd = place()
         const { interrupted, again } = yield* interruptAndGoOn(cwd, signal)
@@ -252,26 +252,19 @@ describe("an audit that is interrupted", () => {
         )
         assert.strictEqual(again.out[1], `resuming ${auditIdOf(interrupted)} of ${directory}`)
         assert.deepStrictEqual(reports(cwd), undisturbed)
-      })
-    )
-  }
-
-  it.live(
-    "closes the sessions of its agents and hands its work back: whoever goes on makes no new attempt, in the same sessions",
-    () =>
-      Effect.gen(function* () {
-        const { interrupted, again } = yield* interruptAndGoOn(place(), "SIGINT")
+        // Who goes on makes no new attempt, in the same sessions.
         const attempts = again.err.flatMap((line) => /attempt=([0-9]+)/.exec(line)?.[1] ?? [])
         assert.deepStrictEqual([...new Set(attempts)], ["1"])
         const sessions = ({ err }: Program, what: string) =>
           err.flatMap((line) => (line.includes(what) ? (/^debug: session (\S+)/.exec(line)?.[1] ?? []) : []))
         const closed = sessions(interrupted, "is closed")
         assert.isNotEmpty(closed)
-        for (const session of closed) assert.match(session, /^agent:audit:[0-9a-f]{12}:1\/directory-000[1-3]$/)
+        for (const session of closed) assert.match(session, /^agent:audit:[0-9a-f]{12}:1\/draft:1\/directory-000[1-3]$/)
         assert.includeMembers([...sessions(again, "starts its turn")], [...closed])
         assert.isEmpty(sessions(again, "is closed"))
       })
-  )
+    )
+  }
 
   it.live("while git runs takes git with it", () =>
     Effect.gen(function* () {

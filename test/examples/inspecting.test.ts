@@ -114,7 +114,7 @@ inBrowser("the page of an audit", (browser) => {
       const page = yield* Effect.promise(() => open(browser(), address))
       yield* Effect.promise(() => page.locator(`.line[data-process="${id}"][aria-selected="true"]`).waitFor())
       yield* Effect.promise(() => page.locator(".title h2", { hasText: id }).waitFor())
-      yield* Effect.promise(() => page.locator('[data-id="process.running.wait.waiting"].active').waitFor())
+      yield* Effect.promise(() => page.locator('.chart .active[data-id="audit.waiting"]').waitFor())
       yield* Effect.promise(() => picture(page, "audit"))
       assert.notInclude(page.url(), "token")
       assert.include(decodeURIComponent(page.url()), `#/processes/${id}`)

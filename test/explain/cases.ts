@@ -6,8 +6,8 @@ import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
 import type { ChartTransition } from "../../machines/chart/state.ts"
 import type * as Explanations from "../../src/explain/Explanation.ts"
-import type { ExplainOptions } from "../../src/explain/explain.ts"
 import { noHost } from "../../src/explain/explain.ts"
+import type { ExplainOptions } from "../../src/explain/facts.ts"
 import { coreEventTypes } from "../../src/model/EventType.ts"
 import { processId } from "../../src/model/ids.ts"
 import type { LeaseOwner } from "../../src/model/Lease.ts"
@@ -54,7 +54,8 @@ export const p = processId("p")
 export const alive: LeaseOwner = { ownerId: "worker", incarnationId: "i", liveness: evidence }
 /** No kernel gives a process such a number. */
 const nobody = 2 ** 30
-const dead: LeaseOwner = {
+/** Ran here, and is proven dead. */
+export const dead: LeaseOwner = {
   ...alive,
   ownerId: "dead",
   liveness: evidence._tag === "LocalProcess" ? { ...evidence, pid: nobody, processStart: "1" } : evidence
@@ -209,6 +210,22 @@ export const cases: Readonly<Record<Tag, Case>> = {
     brief: "sleeps, wakes in 1 min 30 s",
     moves: ["timer", "operator"],
     commands: [stop],
+    verdict: run,
+    looksNow: false
+  },
+  WaitingForChild: {
+    make: Effect.gen(function* () {
+      const activations = yield* Activations.Activations
+      yield* register("rerunnable")
+      const lease = yield* begin(alive)
+      const registry = yield* ProcessRegistry
+      const parent = { processId: p, closePolicy: "cancel" } as const
+      yield* registry.registerProcess(registrationOf(processId("p/child"), "rerunnable", { parent }))
+      yield* activations.suspend(lease, "passivated", { children: [processId("p/child")] })
+    }),
+    brief: "waits for p/child: due for 0 ms, no host took it",
+    moves: ["child", "operator"],
+    commands: ["holdfast explain p/child", stop],
     verdict: run,
     looksNow: false
   },

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as TestClock from "effect/TestClock"
+import type { NoHost } from "../../src/explain/Explanation.ts"
 import * as Explanations from "../../src/explain/Explanation.ts"
 import { explain, noHost } from "../../src/explain/explain.ts"
 import { brief, render } from "../../src/explain/render.ts"
@@ -12,7 +13,22 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { outputs, registrationOf } from "../../src/testing/fixtures.ts"
-import { abandon, alive, begin, cases, far, layerOn, leave, p, register, run, stop, waitForReady } from "./cases.ts"
+import type { Services } from "./cases.ts"
+import {
+  abandon,
+  alive,
+  begin,
+  cases,
+  dead,
+  far,
+  layerOn,
+  leave,
+  p,
+  register,
+  run,
+  stop,
+  waitForReady
+} from "./cases.ts"
 
 const layer = layerOn(MemoryStore.layer)
 
@@ -59,7 +75,10 @@ describe("an explanation", () => {
       } as const
       yield* registry.completeProcessWithLease(yield* begin(alive), output)
       const explanation = yield* explain(p)
-      assert.include(explanation.meaning, "It has ended as failed (RangeError: out of range).")
+      assert.include(
+        explanation.meaning,
+        "It has ended as failed (RangeError: out of range). The line that threw: build (build.ts:7:2), caused by ENOENT: no such file."
+      )
       const failure = { class: "internal", code: "process_defect", message: "out of range", thrown }
       assert.deepStrictEqual(explanation.detail?.failure, failure)
       assert.include(
@@ -171,6 +190,56 @@ describe("an explanation", () => {
       const { because, detail } = yield* explain(p, { engine: () => "missing", slots: () => "unknown" })
       assert.deepStrictEqual(because, { _tag: "BeginsLater", atMs: 60_000 })
       assert.deepStrictEqual(detail?.sweep.verdict, leave("not_yet"))
+    }).pipe(Effect.provide(layer))
+  )
+
+  const send = "holdfast signal p ready --payload '{}'"
+  const handBack = Effect.gen(function* () {
+    const activations = yield* Activations
+    const lease = yield* begin(alive)
+    yield* waitForReady
+    yield* TestClock.adjust("5 seconds")
+    yield* activations.suspend(lease, "handed_back")
+  })
+  const untaken: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Services>, NoHost, string]> = [
+    ["was handed back", handBack, { sinceMs: 5_000 }, "No host has taken it up since 1970-01-01 00:00:05.000Z"],
+    ["had a host that died", Effect.zipRight(begin(dead), waitForReady), { holder: dead }, "is gone."],
+    [
+      "had a host whose lease expired",
+      Effect.zipRight(begin(far, 1_000), Effect.zipRight(waitForReady, TestClock.adjust("2 seconds"))),
+      { holder: far, sinceMs: 1_000 },
+      "The lease of far expired at 1970-01-01 00:00:01.000Z (1 s ago), and no host has taken it up"
+    ]
+  ]
+  for (const [what, make, noHost, sentence] of untaken) {
+    it.effect(`of a process that ${what} says what it waits for, and besides that no host runs it`, () =>
+      Effect.gen(function* () {
+        yield* TestClock.setTime(0)
+        yield* register("rerunnable")
+        yield* make
+        const { because, meaning, moves } = yield* explain(p)
+        assert.deepStrictEqual(because, { _tag: "WaitingForSignal", name: "ready", key: "k", sinceMs: 0, noHost })
+        assert.include(meaning, "It has waited for the signal ready since")
+        assert.include(meaning, sentence)
+        assert.deepStrictEqual(
+          moves.map(({ by, command }) => [by, command]),
+          [
+            ["signal_sender", send],
+            ["host", undefined],
+            ["operator", stop]
+          ]
+        )
+      }).pipe(Effect.provide(layer))
+    )
+  }
+
+  it.effect("of a process whose deadline has passed says that it is due", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(0)
+      yield* cases.WaitingForTimer.make
+      assert.strictEqual((yield* explain(p)).because._tag, "WaitingForTimer")
+      yield* TestClock.adjust("90 seconds")
+      assert.deepStrictEqual((yield* explain(p)).because, { _tag: "DueNow", sinceMs: 90_000 })
     }).pipe(Effect.provide(layer))
   )
 

@@ -12,18 +12,37 @@ import { opaqueOwner } from "../../src/model/Lease.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 
 const holder = opaqueOwner("w", "i")
+const doing = {
+  key: "charge#1",
+  name: "charge",
+  operation: "step",
+  sinceMs: 0,
+  tries: 3,
+  error: "HTTP 503",
+  nextTryAtMs: 9
+} as const
 const wait = { key: "k", sinceMs: 0 }
 
 /** One of each, with the name that it has on the wire. */
 const reasons: { readonly [Tag in Reason["_tag"]]: readonly [Extract<Reason, { readonly _tag: Tag }>, string] } = {
   Ended: [{ _tag: "Ended", state: "failed" }, "ended"],
   Pruned: [{ _tag: "Pruned", state: "completed", prunedAtMs: 0 }, "pruned"],
-  Running: [{ _tag: "Running", holder, expiresAtMs: 9 }, "running"],
+  Running: [{ _tag: "Running", holder, expiresAtMs: 9, doing }, "running"],
   HeldByUnprovable: [{ _tag: "HeldByUnprovable", holder, expiresAtMs: 9 }, "held_by_unprovable"],
-  HolderDead: [{ _tag: "HolderDead", holder }, "holder_dead"],
+  HolderDead: [{ _tag: "HolderDead", holder, doing }, "holder_dead"],
   LeaseLapsed: [{ _tag: "LeaseLapsed", holder, expiredAtMs: 0 }, "lease_lapsed"],
   WaitingForSignal: [{ _tag: "WaitingForSignal", name: "go", ...wait, deadlineAtMs: 9 }, "waiting_for_signal"],
   WaitingForTimer: [{ _tag: "WaitingForTimer", ...wait, dueAtMs: 9 }, "waiting_for_timer"],
+  WaitingForChild: [
+    {
+      _tag: "WaitingForChild",
+      child: processId("p/c"),
+      sinceMs: 0,
+      leaf: { processId: processId("p/c/d"), through: [processId("p/c")], state: "running" },
+      noHost: { sinceMs: 1 }
+    },
+    "waiting_for_child"
+  ],
   ChartWaits: [
     {
       _tag: "ChartWaits",

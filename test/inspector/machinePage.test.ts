@@ -98,7 +98,7 @@ inBrowser("the machine of a process on the page", (browser) => {
             )
             await page.locator(".event", { hasText: "charge done: paying → paid" }).waitFor()
 
-            await page.getByRole("button", { name: "Messages" }).click()
+            await page.getByRole("link", { name: "Messages" }).click()
             await page.locator("svg.sequence").waitFor()
             assert.deepStrictEqual(await texts(page, ".sequence .said text"), [
               "start",
@@ -112,7 +112,6 @@ inBrowser("the machine of a process on the page", (browser) => {
               assert.include(mermaid.split("\n"), line)
             }
             await picture(page, "machine-messages")
-            await page.getByRole("button", { name: "Close" }).click()
             assert.deepStrictEqual(await faults(page), [])
           })
         }).pipe(

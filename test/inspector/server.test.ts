@@ -157,13 +157,17 @@ describe("access to the inspector", () => {
 })
 
 describe("the list", () => {
-  it.live("pages are in the order of ids, each beginning after the last", () =>
+  it.live("pages go on by number, in the order that is asked for; what changed last comes first", () =>
     Effect.gen(function* () {
       for (const id of ["c", "a", "d", "b"]) yield* register(id)
-      const first = (yield* ask<ListView>("/api/processes?limit=3")).body
-      assert.deepStrictEqual([ids(first), first.next], [["a", "b", "c"], "c"])
-      const second = (yield* ask<ListView>("/api/processes?limit=3&after=c")).body
-      assert.deepStrictEqual([ids(second), second.next], [["d"], undefined])
+      const page = (query: string) =>
+        Effect.map(ask<ListView>(`/api/processes?${query}`), ({ body }) => [ids(body), body.total])
+      assert.deepStrictEqual(yield* page("limit=3"), [["b", "d", "a"], 4])
+      assert.deepStrictEqual(yield* page("limit=3&offset=3"), [["c"], 4])
+      yield* note("c", "moves")
+      assert.deepStrictEqual(yield* page("limit=2"), [["c", "b"], 4])
+      assert.deepStrictEqual(yield* page("sort=id&order=asc"), [["a", "b", "c", "d"], 4])
+      assert.strictEqual((yield* ask("/api/processes?sort=mood")).status, 400)
     }).pipe(Effect.provide(inspected()))
   )
 
@@ -178,8 +182,8 @@ describe("the list", () => {
       })
       yield* registry.completeProcess(processId("zz"), { _tag: "Success", value: 1 }, { _tag: "ExternalOwner" })
       const found = (query: string) => Effect.map(ask<ListView>(`/api/processes?${query}`), ({ body }) => ids(body))
-      assert.deepStrictEqual(yield* found("text=AB"), ["a/ab", "ab", "zz"])
-      assert.deepStrictEqual(yield* found("text=ab"), ["ab", "a/ab", "zz"])
+      assert.deepStrictEqual(yield* found("text=AB"), ["zz", "ab", "a/ab"])
+      assert.deepStrictEqual(yield* found("text=ab"), ["ab", "zz", "a/ab"])
       assert.deepStrictEqual(yield* found("kind=deploy"), ["zz"])
       assert.deepStrictEqual(yield* found("session=s1"), ["turn"])
       assert.deepStrictEqual(yield* found("session=session:s1/frame:f"), ["turn"])

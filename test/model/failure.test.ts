@@ -1,7 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
 import * as Schema from "effect/Schema"
-import { describe as described, errorOf, FailureRecord, messageOf, textOf } from "../../src/model/Failure.ts"
+import {
+  describe as described,
+  errorOf,
+  FailureRecord,
+  lineThatThrew,
+  messageOf,
+  textOf
+} from "../../src/model/Failure.ts"
 import { jsonProblem, limits } from "../../src/model/json.ts"
 
 const no = (): never => {
@@ -96,4 +103,27 @@ describe("a description of what was thrown", () => {
       assert.isUndefined(jsonProblem(described(thrown)))
     }
   )
+})
+
+describe("the line that threw", () => {
+  const own = "    at pay (/srv/shop/pay.ts:7:2)"
+  const library = "    at fail (/srv/shop/node_modules/got/index.js:1:2)"
+  const node = "    at process.processTicksAndRejections (node:internal/process/task_queues:105:5)"
+  const failure = (stack?: string, cause?: FailureRecord) => ({
+    name: "Error",
+    message: "no",
+    ...(stack === undefined ? {} : { stack }),
+    ...(cause === undefined ? {} : { cause })
+  })
+  const table: ReadonlyArray<readonly [string, FailureRecord, string | undefined]> = [
+    ["is the program's own", failure([library, own, node].join("\n")), "pay (/srv/shop/pay.ts:7:2)"],
+    ["is that of the cause where a failure has none", failure(library, failure(own)), "pay (/srv/shop/pay.ts:7:2)"],
+    [
+      "is a library's where there is no other",
+      failure([library, node].join("\n")),
+      "fail (/srv/shop/node_modules/got/index.js:1:2)"
+    ],
+    ["is not known without a stack", failure(), undefined]
+  ]
+  for (const [what, thrown, line] of table) it(what, () => assert.strictEqual(lineThatThrew(thrown), line))
 })

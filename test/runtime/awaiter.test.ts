@@ -15,6 +15,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { Awaiter, backOffMs, layer } from "../../src/runtime/client/Awaiter.ts"
 import * as ChangeHub from "../../src/runtime/client/ChangeHub.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
 
 const id = processId("p")
 
@@ -36,6 +37,7 @@ const deafHub = Layer.succeed(
   ChangeHub.ChangeHub.of({
     subscribe: () => ({ next: (timeoutMs) => Effect.as(Effect.sleep(timeoutMs), "timeout"), close: () => {} }),
     notify: () => {},
+    look: (changes) => changes,
     listen: () => Effect.void,
     size: () => 0
   })
@@ -110,7 +112,7 @@ describe("the awaiter", () => {
       yield* register
       const hub = yield* ChangeHub.ChangeHub
       const registry = yield* ProcessRegistry
-      const subscription = hub.subscribe(id, ({ snapshot }) => snapshot.context.output !== undefined)
+      const subscription = hub.subscribe(id, { concerns: ({ snapshot }) => snapshot.context.output !== undefined })
       const next = Effect.zipLeft(Effect.fork(subscription.next(1_000)), TestClock.adjust("1 second"))
       const why = Effect.flatMap(next, Fiber.join)
       yield* registry.requestProcessCancel(id, null, Authority.host)
@@ -120,6 +122,38 @@ describe("the awaiter", () => {
       yield* complete
       assert.strictEqual(yield* why, "changed")
       subscription.close()
+    }).pipe(Effect.provide(withHub))
+  )
+
+  it.effect("reads nothing while its host looks at what other programs commit, and soon when it does not", () =>
+    Effect.gen(function* () {
+      const store = yield* ProcessStore
+      const hub = yield* ChangeHub.ChangeHub
+      yield* register
+      let reads = 0
+      const counted = {
+        ...store,
+        find: (of: typeof id) =>
+          Effect.zipRight(
+            Effect.sync(() => reads++),
+            store.find(of)
+          )
+      }
+      const awaiting = Effect.flatMap(Awaiter, (awaiter) => awaiter.awaitProcess(id)).pipe(
+        Effect.provide(Layer.provide(layer, Layer.succeed(ProcessStore, counted))),
+        Effect.provideService(ChangeHub.ChangeHub, hub)
+      )
+      const waiting = yield* Effect.fork(awaiting)
+      const looks = Effect.forever(Effect.zipRight(hub.look(Effect.succeed([])), Effect.sleep("20 millis")))
+      const looking = yield* Effect.fork(looks)
+      yield* TestClock.adjust("59 seconds")
+      assert.strictEqual(reads, 1)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(reads, 2, "it trusts the looks for a minute")
+      yield* Fiber.interrupt(looking)
+      yield* TestClock.adjust("5 seconds")
+      assert.isAtLeast(reads, 4, "it polls")
+      yield* Fiber.interrupt(waiting)
     }).pipe(Effect.provide(withHub))
   )
 

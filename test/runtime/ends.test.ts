@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { ProcessId } from "../../src/model/ids.ts"
-import type { End, Source } from "../../src/runtime/body/Ends.ts"
+import type { End, Source } from "../../src/runtime/body/End.ts"
 import * as Ends from "../../src/runtime/body/Ends.ts"
 import * as Fair from "../../src/runtime/body/fairScheduler.ts"
 
@@ -339,5 +339,83 @@ describe("a body that only waits", () => {
     ends.resume()
     await rest()
     assert.deepStrictEqual(learned, ["a"])
+  })
+
+  it("come before what has no place: a pause that is over goes on once nothing can be handed over", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([recorded("a", 1), recorded("b", 2)])
+    const pause = (name: string) =>
+      Effect.runFork(
+        Effect.zipRight(
+          ends.turn,
+          Effect.sync(() => learned.push(name))
+        )
+      )
+    pause("first")
+    pause("second")
+    for (const key of ["b", "a"]) waits(`recorded ${key}`, key)
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "b", "first", "second"])
+  })
+
+  it("let a pause go on that what is handed over waits for", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([recorded("a", 1), recorded("b", 2)])
+    const over = Effect.zipRight(
+      ends.turn,
+      Effect.sync(() => learned.push("pause"))
+    )
+    Effect.runFork(
+      during(
+        ends,
+        "a",
+        ends.next("recorded a", () => ends.standing(over))
+      )
+    )
+    waits("recorded b", "b")
+    await rest()
+    assert.deepStrictEqual(learned, ["pause", "b"])
+  })
+
+  it("keep no pause waiting in a body that does not rest, and hand none over in one that is to leave memory", async () => {
+    const { ends, alarms, learned } = made()
+    ends.begin([])
+    Effect.runFork(
+      during(
+        ends,
+        "c",
+        ends.next("child c", () => Effect.never)
+      )
+    )
+    await rest()
+    ends.arrive(childEnded("c", 1))
+    const pause = Effect.zipRight(
+      ends.turn,
+      Effect.sync(() => learned.push("pause"))
+    )
+    Effect.runFork(pause)
+    await rest()
+    assert.deepStrictEqual(learned, [], "what was handed over is still taken up")
+    for (const ring of alarms.splice(0)) ring()
+    await rest()
+    assert.deepStrictEqual(learned, ["pause"])
+
+    const other = made()
+    other.ends.begin([])
+    other.waits("wait a", "a")
+    await rest()
+    assert.isTrue(other.ends.pause())
+    Effect.runFork(
+      Effect.zipRight(
+        other.ends.turn,
+        Effect.sync(() => other.learned.push("pause"))
+      )
+    )
+    for (const ring of other.alarms.splice(0)) ring()
+    await rest()
+    assert.deepStrictEqual(other.learned, [])
+    other.ends.resume()
+    await rest()
+    assert.deepStrictEqual(other.learned, ["pause"])
   })
 })

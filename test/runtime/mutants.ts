@@ -17,7 +17,7 @@ export interface Edit {
 /** What each mutant lacks, and how. */
 export const mutants: Readonly<Record<string, Edit>> = {
   "the order of ends": {
-    file: "src/runtime/body/Ends.js",
+    file: "src/runtime/body/End.js",
     find: "one.sequence === other.sequence ? one.position < other.position : one.sequence < other.sequence",
     replace: "false"
   },
@@ -25,6 +25,11 @@ export const mutants: Readonly<Record<string, Edit>> = {
     file: "src/runtime/body/operate.js",
     find: "if (!(own ?? isOwn()))",
     replace: "if (true)"
+  },
+  "the note of what a limit decided around a finaliser": {
+    file: "src/runtime/body/operate.js",
+    find: "isInterruptible ? how.takeUp(end)",
+    replace: "true ? how.takeUp(end)"
   },
   "the record of failures": {
     file: "src/runtime/body/step.js",

@@ -7,6 +7,7 @@ import { explain } from "../../src/explain/explain.ts"
 import { render } from "../../src/explain/render.ts"
 import { Host } from "../../src/host/Host.ts"
 import { processId } from "../../src/model/ids.ts"
+import { apart } from "../../src/model/JournalEntry.ts"
 import { plays } from "./replays.ts"
 import type { World } from "./schedules.ts"
 
@@ -15,7 +16,7 @@ const seen: Array<unknown> = []
 /** The progress that is kept of the body. */
 const keptIn = ({ store }: World) =>
   Effect.map(Effect.orDie(store.execution.progress(processId("p"))), (kept) =>
-    kept.map(({ key, detail }) => [key, detail])
+    apart(kept, 0).progress.map(({ key, detail }) => [key, detail])
   )
 
 plays(

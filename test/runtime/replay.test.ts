@@ -1,4 +1,5 @@
 import { assert } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { BodyContext } from "../../src/host/embed/createHost.ts"
@@ -207,6 +208,63 @@ plays(
         (yield* journal).filter((key) => key.startsWith("signal")),
         ["signal.go#1", "signal.go#1!", "signal.go#2", "signal.go#2!", "signal.go#3", "signal.go#4"]
       )
+    })
+)
+
+plays(
+  "a time limit that a finaliser outlasts is exceeded again, be it around the finaliser or within",
+  {
+    effects: (ctx) =>
+      Effect.gen(function* () {
+        const slow = Effect.orDie(ctx.sleep("40 millis"))
+        const limited = <E>(part: Effect.Effect<unknown, E>) =>
+          Effect.timeoutTo(part, { duration: "10 millis", onTimeout: () => "late", onSuccess: () => "in time" })
+        const ways: Array<string> = []
+        const way = (found: string) => Effect.sync(() => ways.push(found))
+        yield* Effect.flatMap(limited(Effect.ensuring(Effect.void, Effect.zipRight(slow, slow))), way)
+        yield* Effect.ensuring(Effect.void, Effect.flatMap(limited(slow), way))
+        const both = Effect.all([slow, slow], { concurrency: "unbounded" })
+        yield* Effect.flatMap(limited(Effect.ensuring(Effect.void, both)), way)
+        yield* Effect.flatMap(limited(Effect.ensuring(Effect.void, Effect.orDie(ctx.random))), way)
+        return `${ways.join(", ")}, ${yield* ctx.awaitSignal(Go)}`
+      })
+  },
+  ({ again, send, journaled, end, journal }) =>
+    Effect.gen(function* () {
+      yield* journaled("signal.go#1")
+      yield* again
+      yield* send(7)
+      assert.strictEqual(yield* end, "Completed: late, late, late, in time, 7")
+      const notes = (yield* journal).filter((key) => key.endsWith("^"))
+      assert.deepStrictEqual(notes, ["sleep#1^", "sleep#3^", "sleep#4^"], "once for each limit")
+    })
+)
+
+plays(
+  "a time limit that is over before the body has asked for what it limits is exceeded again",
+  {
+    effects: (ctx, note) =>
+      Effect.gen(function* () {
+        const began = yield* Clock.currentTimeMillis
+        const isLate = Effect.map(Clock.currentTimeMillis, (nowMs) => nowMs > began + 20)
+        const late = Effect.repeat(Effect.zipRight(Effect.yieldNow(), isLate), { until: Boolean })
+        // Only the first time: a body that runs again is quicker.
+        const slow = Effect.suspend(() => (note("slow") === 0 ? late : Effect.void))
+        const limited = Effect.timeoutTo(Effect.zipRight(slow, ctx.sleep("1 hour")), {
+          duration: "10 millis",
+          onTimeout: () => "late",
+          onSuccess: () => "in time"
+        })
+        return `${yield* limited}, ${yield* ctx.awaitSignal(Go)}`
+      })
+  },
+  ({ again, send, journaled, end, journal }) =>
+    Effect.gen(function* () {
+      yield* journaled("signal.go#1")
+      assert.deepStrictEqual(yield* journal, ["sleep#1", "sleep#1!", "signal.go#1"], "it was asked for, and let go of")
+      yield* again
+      yield* send(7)
+      assert.strictEqual(yield* end, "Completed: late, 7")
     })
 )
 

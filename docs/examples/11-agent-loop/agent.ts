@@ -1,44 +1,22 @@
 /**
  * An agent's loop as a statechart: think, call tools side by side, ask a person, answer.
  *
- * The machine decides what may come next. Who thinks sends it events as a person does: the events that it accepts are the tools of
- * the model, with their JSON Schemas. So a check of this machine plays every model that there can be.
+ * The machine decides what may come next. The events that are open while the model thinks are its tools, with their JSON Schemas,
+ * and what it chooses is taken as such an event. A person may choose in its place: so a check of this machine plays every model that
+ * there can be.
  */
 import * as Console from "effect/Console"
 import * as Schema from "effect/Schema"
-import { assign, enqueueActions, setup } from "xstate"
+import { assign, enqueueActions, raise, setup } from "xstate"
 import { Engine } from "../../../src/index.ts"
+import type { Choice, Turn } from "./conversation.ts"
+import { Call, choices, Message, Text, tools } from "./conversation.ts"
+import { Think } from "./model.ts"
 import { callTool, ToolFailed } from "./tools.ts"
-
-const Text = Schema.NonEmptyString
-
-/** A call of a tool. */
-export const Call = Schema.Struct({
-  tool: Schema.Literal("price", "stock", "order"),
-  item: Text,
-  count: Schema.Int.pipe(Schema.between(1, 1_000))
-})
-/** A call of a tool. */
-export type Call = typeof Call.Type
-
-/** What was said so far. A failure of a tool is something that the model is to know. */
-export const Message = Schema.Union(
-  Schema.Struct({ from: Schema.Literal("person", "model"), text: Text }),
-  Schema.Struct({ from: Schema.Literal("tool"), call: Call, text: Text })
-)
-/** What was said so far. */
-export type Message = typeof Message.Type
-
-/** What a model may do, each with the schema of what it carries. */
-export const choices = {
-  call: Schema.Struct({ calls: Schema.Array(Call).pipe(Schema.minItems(1), Schema.maxItems(4)) }),
-  ask: Schema.Struct({ question: Text }),
-  answer: Schema.Struct({ text: Text })
-} as const
 
 const reply = Schema.Struct({ text: Text })
 
-/** How often the model may choose before the loop gives up. */
+/** How often the model may think before the loop gives up. */
 export const mostTurns = 8
 
 interface Context {
@@ -62,17 +40,11 @@ type ToolEnded =
 export const agent = setup({
   types: {
     context: {} as Context,
-    events: {} as
-      | ({ readonly type: "call" } & typeof choices.call.Type)
-      | ({ readonly type: "ask" } & typeof choices.ask.Type)
-      | ({ readonly type: "answer" } & typeof choices.answer.Type)
-      | ({ readonly type: "reply" } & typeof reply.Type)
-      | { readonly type: "stop" }
-      | ToolEnded,
+    events: {} as Choice | ({ readonly type: "reply" } & typeof reply.Type) | { readonly type: "stop" } | ToolEnded,
     input: {} as { readonly task: string },
     output: {} as { readonly answer: string | null }
   },
-  actors: { tool: Engine.fromDurable<Call, string>() },
+  actors: { think: Engine.fromDurable<Turn, Choice>(), tool: Engine.fromDurable<Call, string>() },
   actions: {
     mail: (_, _params: { readonly question: string }) => {},
     callTools: enqueueActions(({ context, enqueue }) => {
@@ -109,26 +81,36 @@ export const agent = setup({
 }).createMachine({
   id: "agent",
   context: ({ input }) => ({ conversation: [{ from: "person", text: input.task }], calls: {}, open: [], turns: 0 }),
-  initial: "thinking",
+  initial: "turn",
   on: { stop: ".stopped" },
   states: {
+    turn: {
+      description: "The loop does not go on without end.",
+      always: [{ guard: "isTired", target: "stopped" }, { target: "thinking" }]
+    },
     thinking: {
-      description: "The model chooses one of the events that are accepted here.",
-      always: { guard: "isTired", target: "stopped" },
+      description: "The model chooses one of the events that are open here.",
+      entry: assign({ turns: ({ context }) => context.turns + 1 }),
+      invoke: {
+        src: "think",
+        id: "think",
+        input: ({ context }) => ({ conversation: context.conversation, tools }),
+        onDone: { actions: raise(({ event }) => event.output) },
+        onError: "resting"
+      },
       on: {
         call: {
           target: "calling",
-          actions: assign(({ context, event }) => {
+          actions: assign(({ event }) => {
             const calls = Object.fromEntries(event.calls.map((call, index) => [`${call.tool}-${index + 1}`, call]))
-            return { calls, open: Object.keys(calls), turns: context.turns + 1 }
+            return { calls, open: Object.keys(calls) }
           })
         },
         ask: {
           target: "asking",
           actions: [
             assign(({ context, event }) => ({
-              conversation: [...context.conversation, { from: "model" as const, text: event.question }],
-              turns: context.turns + 1
+              conversation: [...context.conversation, { from: "model" as const, text: event.question }]
             })),
             { type: "mail", params: ({ event }) => ({ question: event.question }) }
           ]
@@ -141,22 +123,26 @@ export const agent = setup({
         }
       }
     },
+    resting: {
+      description: "The model did not answer, however often it was asked.",
+      after: { "1 minute": "turn" }
+    },
     calling: {
       description: "Each call is a child process; the model goes on when all have an answer, or after a minute.",
       entry: "callTools",
       exit: "stopTools",
-      always: { guard: "hasEveryAnswer", target: "thinking" },
+      always: { guard: "hasEveryAnswer", target: "turn" },
       on: {
         "xstate.done.actor.*": { actions: "note" },
         "xstate.error.actor.*": { actions: "note" }
       },
-      after: { "1 minute": { target: "thinking", actions: "giveUpOnTools" } }
+      after: { "1 minute": { target: "turn", actions: "giveUpOnTools" } }
     },
     asking: {
       description: "A person is asked, and may take days.",
       on: {
         reply: {
-          target: "thinking",
+          target: "turn",
           actions: assign(({ context, event }) => ({
             conversation: [...context.conversation, { from: "person" as const, text: event.text }]
           }))
@@ -185,5 +171,5 @@ export const Agent = Engine.fromMachine(agent, {
   }),
   events: { ...choices, reply, stop: Schema.Struct({}) },
   actions: { mail: (_, { question }) => Console.log(`to a person: ${question}`) },
-  actors: { tool: (call, ctx) => ctx.step(call.tool, callTool(call), { error: ToolFailed }) }
+  actors: { think: Think, tool: (call, ctx) => ctx.step(call.tool, callTool(call), { error: ToolFailed }) }
 })

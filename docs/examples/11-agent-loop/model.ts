@@ -1,41 +1,37 @@
 /**
- * Who thinks. A real model would be sent the conversation, and the tools as `{ name: type, input_schema: schema }`; this one follows
- * four rules, so that the example needs no network and always goes the same way.
+ * Who thinks. A real model would be sent the turn as it is; this one follows four rules, so that the example needs no network and
+ * always goes the same way.
  */
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { Engine } from "../../../src/index.ts"
-import type { Call } from "./agent.ts"
-import { choices, Message } from "./agent.ts"
+import type { Call } from "./conversation.ts"
+import { Choice, Turn } from "./conversation.ts"
 
-/** What the model chose: one of the events that it was offered. */
-const Choice = Schema.Union(
-  Schema.Struct({ type: Schema.Literal("call"), ...choices.call.fields }),
-  Schema.Struct({ type: Schema.Literal("ask"), ...choices.ask.fields }),
-  Schema.Struct({ type: Schema.Literal("answer"), ...choices.answer.fields })
-)
-type Choice = typeof Choice.Type
-
-const Turn = Schema.Struct({
-  conversation: Schema.Array(Message),
-  tools: Schema.Array(Schema.Struct({ type: Schema.String, schema: Schema.Unknown }))
-})
+/** The model did not answer. */
+export class ModelFailed extends Schema.TaggedError<ModelFailed>()("ModelFailed", { message: Schema.String }) {}
 
 /** A turn of the model, as a process: its answer is paid for, so it is recorded. A host asks its own model here. */
 export const Think = Engine.make("think", {
   version: "1",
   payload: Turn,
   success: Choice,
+  error: ModelFailed,
   disposition: "rerunnable",
   run: (turn, ctx) =>
     ctx.step(
       "ask the model",
-      Effect.sync(() => model(turn))
+      Effect.try({ try: () => model(turn), catch: (cause) => new ModelFailed({ message: String(cause) }) }).pipe(
+        Effect.tap(({ type }) => Console.log(`the model chose ${type}`))
+      ),
+      { error: ModelFailed, retry: Schedule.intersect(Schedule.exponential("1 second"), Schedule.recurs(3)) }
     )
 })
 
-const model = ({ conversation, tools }: typeof Turn.Type): Choice => {
-  const offered = tools.map(({ type }) => type)
+const model = ({ conversation, tools }: Turn): Choice => {
+  const offered = tools.map(({ name }) => name)
   const task = /(\d+) (\w+?)s?\b/.exec(conversation[0]?.text ?? "")
   if (task === null || !offered.includes("call")) return { type: "answer", text: "I can only order things." }
   const [count, item] = [Number(task[1]), task[2] ?? ""]

@@ -3,7 +3,17 @@
  */
 import * as Schema from "effect/Schema"
 import { Machines } from "../../../src/testing/Certify.ts"
-import { Agent, Call, mostTurns } from "./agent.ts"
+import { Agent, mostTurns } from "./agent.ts"
+import type { Choice } from "./conversation.ts"
+import { Call } from "./conversation.ts"
+
+/** What a model may choose, by how much was said. */
+const chosen: ReadonlyArray<Choice> = [
+  { type: "call", calls: [{ tool: "price", item: "lamp", count: 2 }] },
+  { type: "ask", question: "Order them?" },
+  { type: "call", calls: (["stock", "order"] as const).map((tool) => ({ tool, item: "lamp", count: 3 })) },
+  { type: "answer", text: "ordered" }
+]
 
 /** Checks the agent in random histories. */
 export const check = (runs: number) =>
@@ -21,6 +31,11 @@ export const check = (runs: number) =>
         value !== "answered" || context.conversation.at(-1)?.from === "model"
     },
     actors: {
+      think: ({ conversation: { length } }) => {
+        const choice = chosen[length % (chosen.length + 1)]
+        if (choice === undefined) throw new Error("the model is overloaded")
+        return choice
+      },
       tool: (call) => {
         const { tool, item, count } = Schema.decodeUnknownSync(Call)(call)
         if (count % 3 === 0) throw new Error(`the shop has no ${item}`)

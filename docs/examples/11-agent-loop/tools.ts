@@ -4,7 +4,7 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Call } from "./agent.ts"
+import type { Call } from "./conversation.ts"
 
 const prices: Readonly<Record<string, number>> = { lamp: 40, desk: 300 }
 const stock: Readonly<Record<string, number>> = { lamp: 12, desk: 1 }

@@ -34,31 +34,47 @@ const options = {
   dryRun: Options.boolean("dry-run").pipe(
     Options.withDescription("Show what would become of each process, and change nothing.")
   ),
-  batch: Shared.positive("batch", "How many processes are read at a time. Default: 100.").pipe(Options.withDefault(100))
+  batch: Shared.positive("batch", "How many processes are read at a time. Default: 100.").pipe(
+    Options.withDefault(100)
+  ),
+  maxLength: Shared.positive("max-length", "How long a value may be as JSON, as the host has it.").pipe(
+    Options.optional
+  ),
+  halfSurrogates: Options.choice("half-surrogates", ["refuse", "replace"] as const).pipe(
+    Options.withDescription("What becomes of half a surrogate pair, as the host has it. Default: refuse."),
+    Options.withDefault("refuse" as const)
+  )
 }
 
 /** The command. */
-export const command = Command.make("migrate", options, ({ file, db, json, engines, dryRun, batch }) =>
-  Effect.gen(function* () {
-    const charts = allCharts(yield* enginesOf(engines))
-    yield* change(
-      Option.orElse(file, () => db),
-      Effect.gen(function* () {
-        const screen = yield* TheScreen
-        const fates = yield* Effect.provideServiceEffect(
-          Effect.map(Effect.forEach(kindsOf(charts), migrated(charts, { dryRun, batch })), (all) => all.flat()),
-          ProcessStore,
-          watched(screen, dryRun ? "trying" : "migrating")
-        )
-        yield* screen.progress("")
-        const kept = fates.filter(({ why }) => why !== undefined).length
-        if (json) yield* screen.json({ dry_run: dryRun, processes: fates.map(wireOf) })
-        else if (fates.length > 0) yield* printAll(screen, fateTable(screen, fates, dryRun))
-        yield* screen.remark(`${fates.length - kept} ${dryRun ? "would move" : "moved"}, ${kept} stay`)
-        if (kept > 0) return yield* incomplete(`${kept} of ${fates.length} processes stay in their version`)
-      })
-    )
-  })
+export const command = Command.make(
+  "migrate",
+  options,
+  ({ file, db, json, engines, dryRun, batch, maxLength, halfSurrogates }) =>
+    Effect.gen(function* () {
+      const limits = {
+        halfSurrogates,
+        ...Option.match(maxLength, { onNone: () => ({}), onSome: (maxLength) => ({ maxLength }) })
+      }
+      const charts = allCharts(yield* enginesOf(engines)).map((chart) => chart.under(limits))
+      yield* change(
+        Option.orElse(file, () => db),
+        Effect.gen(function* () {
+          const screen = yield* TheScreen
+          const fates = yield* Effect.provideServiceEffect(
+            Effect.map(Effect.forEach(kindsOf(charts), migrated(charts, { dryRun, batch })), (all) => all.flat()),
+            ProcessStore,
+            watched(screen, dryRun ? "trying" : "migrating")
+          )
+          yield* screen.progress("")
+          const kept = fates.filter(({ why }) => why !== undefined).length
+          if (json) yield* screen.json({ dry_run: dryRun, processes: fates.map(wireOf) })
+          else if (fates.length > 0) yield* printAll(screen, fateTable(screen, fates, dryRun))
+          yield* screen.remark(`${fates.length - kept} ${dryRun ? "would move" : "moved"}, ${kept} stay`)
+          if (kept > 0) return yield* incomplete(`${kept} of ${fates.length} processes stay in their version`)
+        })
+      )
+    })
 ).pipe(
   Command.withDescription(
     "Take the processes of earlier versions of machines over, as the engines of a module say. Exit code 4 if some stay."

@@ -3,10 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { AnyStateMachine } from "xstate"
-import type { Shape } from "../page/picture.ts"
-import { pictureOf } from "../page/picture.ts"
 import { harmlessBlock } from "../text.ts"
 import { chartOf } from "./layout.ts"
+import type { Shape } from "./picture.ts"
+import { pictureOf } from "./picture.ts"
 
 /** Draws a machine with its active states highlighted. */
 export const svgOf = (machine: AnyStateMachine, active: ReadonlyArray<string> = []): Effect.Effect<string> =>

@@ -49,11 +49,13 @@ const keep = (found: string): void => {
 
 /** Takes the token out of the address, which can then be shared, or else gets it from another tab. */
 export const admit = async (): Promise<void> => {
-  const [place = "", query] = location.hash.split("?")
-  const given = new URLSearchParams(query).get("token")
+  const [place = "", search] = location.hash.split("?")
+  const query = new URLSearchParams(search)
+  const given = query.get("token")
   if (given !== null) {
     keep(given)
-    history.replaceState(null, "", `${location.pathname}${place}`)
+    query.delete("token")
+    history.replaceState(null, "", `${location.pathname}${place}${query.size === 0 ? "" : `?${query}`}`)
   }
   others.addEventListener("message", ({ data }) => {
     if (data === "ask" && token !== undefined) others.postMessage({ token })

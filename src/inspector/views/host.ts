@@ -6,8 +6,8 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Explanations from "../../explain/Explanation.ts"
-import type { ExplainOptions } from "../../explain/explain.ts"
 import { explain, noHost } from "../../explain/explain.ts"
+import type { ExplainOptions } from "../../explain/facts.ts"
 import type { Redact } from "../../explain/redaction.ts"
 import { showAll } from "../../explain/redaction.ts"
 import { render } from "../../explain/render.ts"
@@ -41,6 +41,7 @@ export const hostParts = (redact: Redact = showAll): Effect.Effect<InspectorPart
       tree: Effect.map(host.tree, (node) => nodeView(node, redact)),
       sweeps: Effect.map(sweep.latest, (latest) => sweepViews(latest, redact)),
       wakes: wakesPart(outbox),
+      slots: host.facts.slots,
       redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),
       explain: yield* explaining({ ...host.facts, redact })
     }

@@ -1,76 +1,16 @@
 /**
- * The list of processes: paged by id, filtered by state in the store and by everything else here, within a time budget.
- *
- * Invariant: no request looks at rows for much longer than {@link budgetMs}, whatever it searches for. A page that is not
- * full has a `next`, and the client asks again from there.
+ * A process as one line, and the children of one.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { isActive, lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { Redact } from "../../explain/redaction.ts"
 import { labelOf } from "../../explain/redaction.ts"
 import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { StatusFilter } from "../../model/ListFilter.ts"
 import { originatorScopeId } from "../../model/Provenance.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
-import type { ListView, RowView } from "../View.ts"
-
-/** For how long one request looks at rows. Units: milliseconds. */
-const budgetMs = 120
-
-/** How many rows are read between two looks at the clock. */
-const chunk = 250
-
-/** A request for a page of the list. */
-export interface ListRequest extends RowQuery {
-  readonly status: StatusFilter
-  readonly after?: ProcessId
-  readonly limit: number
-}
-
-/**
- * Reads a page.
- *
- * On the first page a process whose id equals the text comes first, so that a known id is found at once.
- */
-export const listPage = (
-  store: typeof ProcessStore.Service,
-  request: ListRequest,
-  redact: Redact
-): Effect.Effect<ListView, StoreError> =>
-  Effect.gen(function* () {
-    const { status, limit, text } = request
-    const startedMs = yield* Clock.currentTimeMillis
-    const rows: Array<RowView> = []
-    if (text !== undefined && request.after === undefined) {
-      const exact = yield* store.find(text as ProcessId) // whether it is an id is what is asked
-      if (exact._tag === "Present" && isWanted(exact.row, request) && hasStatus(exact.row, status, redact)) {
-        rows.push(rowView(exact.row, redact))
-      }
-    }
-    const first = rows[0]?.process_id
-    const isNarrowed =
-      text !== undefined || request.kind !== undefined || request.owner !== undefined || request.session !== undefined
-    const size = isNarrowed ? chunk : limit + 1
-    let after = request.after
-    let scanned = 0
-    while (true) {
-      const found = yield* store.list({ filter: { status }, limit: size, ...(after === undefined ? {} : { after }) })
-      for (const row of found) {
-        if (rows.length >= limit) return { rows, scanned, ...(after === undefined ? {} : { next: after }) }
-        after = row.base.registration.id
-        scanned++
-        if (after !== first && isWanted(row, request)) rows.push(rowView(row, redact))
-      }
-      if (found.length < size) return { rows, scanned }
-      if ((yield* Clock.currentTimeMillis) - startedMs >= budgetMs) {
-        return { rows, scanned, ...(after === undefined ? {} : { next: after }) }
-      }
-      yield* Effect.yieldNow()
-    }
-  })
+import type { RowView } from "../View.ts"
 
 /** The children of a process, ascending by id; of more than `limit`, the first. */
 export const childrenOf = (
@@ -86,9 +26,6 @@ export const childrenOf = (
     return { rows, complete: children.length <= limit }
   })
 
-const hasStatus = (row: ProcessRow, status: StatusFilter, redact: Redact): boolean =>
-  status === "any" || rowView(row, redact).state === status
-
 /** One line of the list. A problem's text may quote what a body was given, so it is redacted. */
 export const rowView = (row: ProcessRow, redact: Redact): RowView => {
   const { registration, createdAtMs } = row.base
@@ -96,6 +33,7 @@ export const rowView = (row: ProcessRow, redact: Redact): RowView => {
   const { held } = row.lease
   const { output } = context
   const label = labelOf(registration, redact)
+  const deadlines = context.waits.flatMap(({ deadlineMs }) => (deadlineMs === undefined ? [] : [deadlineMs]))
   const problem =
     output !== undefined && (output._tag === "Failure" || output._tag === "Cancelled") ? output.message : undefined
   return {
@@ -111,6 +49,10 @@ export const rowView = (row: ProcessRow, redact: Redact): RowView => {
     due_at_ms: row.dueAtMs,
     active: isActive(row.snapshot),
     waits: context.waits.map(({ kind }) => (kind._tag === "Signal" ? kind.name : "timer")),
+    ...(context.waits.length === 0
+      ? {}
+      : { waiting_since_ms: Math.min(...context.waits.map(({ sinceMs }) => sinceMs)) }),
+    ...(deadlines.length === 0 ? {} : { deadline_ms: Math.min(...deadlines) }),
     cancel_requested: context.cancelRequest !== undefined,
     abandon_requested: context.abandonRequest !== undefined,
     originator: originatorScopeId(registration.provenance.originator),
@@ -119,27 +61,3 @@ export const rowView = (row: ProcessRow, redact: Redact): RowView => {
     ...(problem === undefined ? {} : { problem: String(redact(problem)) })
   }
 }
-
-/** What a list is narrowed by, besides the state. Text is found anywhere in id, label or kind, whatever its case. */
-export interface RowQuery {
-  readonly text?: string
-  readonly kind?: string
-  readonly owner?: string
-  /** A session id, or the address of any originator. */
-  readonly session?: string
-}
-
-/** Whether a row belongs into a narrowed list. */
-export const isWanted = (row: ProcessRow, query: RowQuery): boolean => {
-  const { id, identity, provenance } = row.base.registration
-  const { text, kind, owner, session } = query
-  if (kind !== undefined && identity.kind !== kind) return false
-  if (owner !== undefined && row.lease.held?.owner.ownerId !== owner) return false
-  if (session !== undefined && !isOf(originatorScopeId(provenance.originator), session)) return false
-  if (text === undefined) return true
-  const words = text.toLowerCase()
-  return [id, identity.label ?? "", identity.kind].some((candidate) => candidate.toLowerCase().includes(words))
-}
-
-const isOf = (originator: string, session: string): boolean =>
-  originator === session || originator === `session:${session}` || originator.startsWith(`session:${session}/`)

@@ -13,7 +13,7 @@ import { lifecycleEventOf } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { signalEventType, signalNameOf } from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
-import { afterForks } from "../../model/JournalEntry.ts"
+import { afterForks, apart } from "../../model/JournalEntry.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
@@ -60,6 +60,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
       fencing_token: row.lease.fencingToken,
       machine: shown.id,
       active: shown.active(row.snapshot),
+      lifecycle: active,
       accepts: acceptedEvents(processMachine, active),
       ...(rest === undefined ? {} : { rest }),
       signals: signalsOf(row, shown.takes(row.snapshot)),
@@ -67,7 +68,11 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
       children_complete: children.complete,
       journal: journal.slice(-maxJournal).map((entry) => journalView(entry, redact)),
       journal_length: journal.length,
-      progress: progress.map(({ key, atMs, detail }) => ({ key, at_ms: atMs, detail: redact(detail) })),
+      progress: apart(progress, row.lease.fencingToken).progress.map(({ key, atMs, detail }) => ({
+        key,
+        at_ms: atMs,
+        detail: redact(detail)
+      })),
       now_ms: yield* Clock.currentTimeMillis
     }
   })
@@ -122,6 +127,7 @@ export const stateAt = (
       record: redactRecord(record, redact),
       machine: shown.id,
       active: shown.active(snapshot),
+      lifecycle: activeStates(processMachine, snapshot.value),
       taken,
       commands,
       ...(rest === undefined ? {} : { rest }),

@@ -6,9 +6,11 @@ import type { LeaseLost, ProcessUnknown } from "../../model/errors.ts"
 import type { SuspendReason } from "../../model/facts.ts"
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import type { UnderWay } from "../../model/JournalEntry.ts"
+import { keptOf, underWayKey } from "../../model/JournalEntry.ts"
 import type { Lease, LeaseOwner } from "../../model/Lease.ts"
 import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
-import { accept } from "../../store/Decision.ts"
+import { accept, acceptWith } from "../../store/Decision.ts"
 import { onRow, onRowUnder } from "./authority.ts"
 import * as Changes from "./change.ts"
 
@@ -43,13 +45,15 @@ export const recordFirstStarted = (
 export interface Awaited {
   readonly waits?: ReadonlyArray<string>
   readonly children?: ReadonlyArray<ProcessId>
+  /** What of the body was under way, for people: it is kept with the hand-back. */
+  readonly underWay?: ReadonlyArray<UnderWay>
 }
 
 /** Hands an activation back, with its lease: the next one goes on with the same attempt. */
 export const suspend = (
   lease: Lease,
   reason: SuspendReason,
-  { waits = [], children = [] }: Awaited = {}
+  { waits = [], children = [], underWay = [] }: Awaited = {}
 ): ((view: View) => Decision<ProcessRow, ProcessUnknown | LeaseLost>) =>
   onRowUnder(lease.processId, { _tag: "Body", lease }, (row, { nowMs, row: rowOf }) => {
     // What ended during the passivation is news for the body: it is handed back, to go on at once.
@@ -58,5 +62,8 @@ export const suspend = (
     const isNews = reason === "passivated" && (!waits.every((key) => open.has(key)) || children.some(isOver))
     const fact = Facts.suspended(lease.processId, row.snapshot.context.activations, isNews ? "handed_back" : reason)
     const change = Changes.of(row)
-    return Changes.accepted(Changes.released(isActive(row.snapshot) ? Changes.appendFact(change, fact, nowMs) : change))
+    const released = Changes.released(isActive(row.snapshot) ? Changes.appendFact(change, fact, nowMs) : change)
+    if (underWay.length === 0) return Changes.accepted(released)
+    const progress = { key: underWayKey, atMs: nowMs, detail: keptOf(row.lease.fencingToken, underWay) }
+    return acceptWith(released.row, [{ _tag: "PutProgress", processId: lease.processId, progress }], [released])
   })

@@ -17,6 +17,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import { engineOf } from "../../model/Registration.ts"
 import type { Change, Decision, ProcessRow, View, Write } from "../../store/Decision.ts"
 import { refuse, runsAs } from "../../store/Decision.ts"
 import * as Append from "./append.ts"
@@ -102,7 +103,7 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
         ? Step.migrates(state)
         : state === undefined || input === undefined
           ? Step.begins
-          : eventOf(state, input)
+          : eventOf(id, chart, state, input)
       try {
         const taken = Step.stepOf(row, chart, state, event, isEarlier)
         if (state === undefined || isEarlier) writes = [...writes, Step.definitionOf(chart)]
@@ -140,18 +141,26 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
     return change !== undefined && hadNone ? fresh : (view.nextChartInput(id, taken) ?? fresh)
   }
 
-  const eventOf = (state: ChartState, input: ProcessEvent): ChartEvent => {
+  const eventOf = (id: ProcessId, chart: Chart, state: ChartState, input: ProcessEvent): ChartEvent => {
     const name = Ids.signalNameOf(input.eventType)
     if (name !== undefined) return { ...(input.payload as object), type: name } // checked when it was sent
     if (input.eventType === "machine.input") return (input.payload as { readonly event: ChartEvent }).event // written by `Facts.machineInput`
     const { child_id: childId } = input.payload as { readonly child_id: ProcessId } // written by `Facts.childEnded`
-    const found = Object.entries(state.children).find(([, child]) => child.process === childId)
-    if (found === undefined) return { type: "child.ended", process: childId }
-    const [actorId, { src }] = found
+    const own = Object.entries(state.children).find(([, child]) => child.process === childId)
+    const [actorId, src] = own === undefined ? leftBehind(id, chart, childId) : [own[0], own[1].src]
+    if (actorId === undefined) return { type: "child.ended", process: childId }
     const output = view.row(childId)?.snapshot.context.output
     return output?._tag === "Success"
       ? { type: `xstate.done.actor.${actorId}`, output: output.value, actorId, src }
       : { type: `xstate.error.actor.${actorId}`, error: output ?? { _tag: "Pruned" }, actorId, src }
+  }
+
+  /** The actor that had ended by itself before the chart left its state: the chart hears of it, as XState's machines do. */
+  const leftBehind = (id: ProcessId, chart: Chart, childId: ProcessId): readonly [actorId?: string, src?: string] => {
+    const row = view.row(childId)
+    if (row === undefined || row.snapshot.context.cancelRequest !== undefined) return []
+    const src = chart.sourceOf(engineOf(row.base.registration).kind)
+    return src === undefined ? [] : [childId.slice(`${id}/`.length).replace(/:\d+$/, ""), src]
   }
 
   /** Children first: XState hands a message to a child that its own macrostep starts, wherever that is said. */

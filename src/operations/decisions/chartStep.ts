@@ -36,6 +36,8 @@ export interface Chart {
   readonly accepts: (chart: ChartState) => ReadonlyArray<string>
   /** Whether the chart goes on while an action is performed. */
   readonly isDetached: (action: string) => boolean
+  /** The name of an actor that processes of a kind run. */
+  readonly sourceOf: (kind: string) => string | undefined
   /** The registration of a child. */
   readonly child: (row: ProcessRow, src: string, input: unknown, id: string) => Registered
   /** The same chart, which keeps its values under a host's limits. */

@@ -15,6 +15,7 @@ import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import type { LeaseLost, StoreError } from "../../model/errors.ts"
 import type { RuntimeError, StartError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import type { UnderWay } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Registered } from "../../model/Registration.ts"
 import type { Activations } from "../../operations/Activations.ts"
@@ -72,6 +73,12 @@ export interface Activation {
   /** Whether all the body did was wait when it was interrupted, and for what. */
   wasIdle: boolean
   awaited: Ending.Awaited
+  /** The steps and waits for other processes that are under way, by key; made when the first begins. */
+  underWay?: Map<string, UnderWay>
+  /** What of that is kept in the store. */
+  keptUnderWay?: string
+  /** What was under way when the body was interrupted. */
+  leftUnderWay?: ReadonlyArray<UnderWay>
   body?: Fiber.RuntimeFiber<AwaitOutput | AtRest, RuntimeError>
   /** How the body ended; what is left is to write it. */
   exit?: Exit.Exit<AwaitOutput | AtRest, RuntimeError>

@@ -10,32 +10,12 @@
 import * as Effect from "effect/Effect"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { ProcessId } from "../../model/ids.ts"
-import type { Waited } from "../../operations/decisions/execution.ts"
 import type { HeldSlot } from "../worker/Slots.ts"
+import type { End, Source } from "./End.ts"
+import { isBefore, sourceOf } from "./End.ts"
 import type { FairScheduler } from "./fairScheduler.ts"
-
-/** How a wait ended. */
-export type WaitEnd = NonNullable<Waited["ended"]>
-
-/** An end and its place: after an event of the log, then by position in the journal; an event itself has position 0. */
-export type End = { readonly sequence: number; readonly position: number } & (
-  | { readonly _tag: "Recorded"; readonly key: string; readonly outcome: unknown }
-  /** A wait was entered here, which is no end: what follows waits until the body has asked for it. */
-  | { readonly _tag: "WaitEntered"; readonly key: string }
-  | { readonly _tag: "WaitEnded"; readonly waitKey: string; readonly ended: WaitEnd }
-  | { readonly _tag: "ChildEnded"; readonly childId: ProcessId }
-  /** The body lets go of an operation here, and goes on. */
-  | { readonly _tag: "Dropped"; readonly key: string }
-  | { readonly _tag: "CancelRequested" }
-)
-
-/** What an operation waits for. */
-export type Source =
-  | `recorded ${string}`
-  | `entered ${string}`
-  | `dropped ${string}`
-  | `wait ${string}`
-  | `child ${string}`
+import { whenMicrotasksAreOver } from "./rest.ts"
+import * as Turns from "./turns.ts"
 
 /** What a body waits for: the keys of its waits, and its children. */
 export interface Awaited {
@@ -59,10 +39,17 @@ export interface Ends {
   /** Waits for an end in its turn, and takes it up. Where this cannot be interrupted, as in a finaliser, the body is not idle. */
   readonly next: <A, E, R>(
     source: Source,
-    takeUp: (end: End) => Effect.Effect<A, E, R>,
+    takeUp: (end: End, isInterruptible: boolean) => Effect.Effect<A, E, R>,
     /** Called once this waits: an end of it that is known before is kept back until then. */
     onWaiting?: () => void
   ) => Effect.Effect<A, E, R>
+  /**
+   * Waits for a turn of what has no place: a pause of the body's own clock is over. It comes once the body has come to rest and no
+   * end can be handed over; a body that does not rest gets it after a second.
+   */
+  readonly turn: Effect.Effect<void>
+  /** Waits for what the body does in its turns, while an end is taken up. */
+  readonly standing: (wait: Effect.Effect<void>) => Effect.Effect<void>
   /** Whether an end has arrived, handed over or not. */
   readonly has: (source: Source) => boolean
   /** Answers once everything that was recorded has been handed over. */
@@ -104,8 +91,9 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   const writes = new Set<number>()
   const whenCaughtUp = new Set<() => void>()
   let time = 0
-  /** Ends that were handed over and not taken up yet. */
+  /** Ends and turns that were handed over and not taken up yet, and how many of them wait for turns. */
   let handed = 0
+  let standing = 0
   /** Operations that wait for what is in the store, where an interruption ends the wait. */
   let durable = 0
   let atRest = false
@@ -136,19 +124,24 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   }
 
   const handOver = (): void => {
-    if (!hasBegun || !atRest || handed > 0) return
+    if (!hasBegun || !atRest || handed > standing) return
+    if (handed > 0 || !handEnd()) turns.give()
+  }
+
+  /** Hands over the end that is next, if it can be. */
+  const handEnd = (): boolean => {
     const [earliestWrite = Number.POSITIVE_INFINITY] = writes
     // The queue is in reverse: its last end is the next one.
     for (let index = queue.length - 1; index >= 0; ) {
       const { end, arrivedAt } = queue[index] as Arrived // within its length
-      if (earliestWrite < arrivedAt) return
+      if (earliestWrite < arrivedAt) return false
       if (end._tag === "CancelRequested") {
         queue.splice(index--, 1)
         if (isCancelled) continue
         isCancelled = true
         handed++
         onCancel()
-        return
+        return true
       }
       const source = sourceOf(end)
       const waiting = waitersFor(source)
@@ -156,7 +149,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
       if (end._tag === "Dropped" && waiting.length === 0 && underWay.has(end.key)) break
       if (unasked.has(source) && !isHeldUp()) {
         outwait()
-        return
+        return false
       }
       const waiter = isPaused ? waiting.find(({ isInterruptible }) => !isInterruptible) : waiting[0]
       if (waiter === undefined && waiting.length > 0) {
@@ -172,12 +165,13 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
       }
       if (waiter === undefined) continue
       hand(waiter, end)
-      return
+      return true
     }
     catchUp()
     const isIdle = durable > 0 && durable === underWay.size && (queue.length === 0 || isPaused)
     idleSinceMs = isIdle ? (idleSinceMs ?? nowMs()) : undefined
     if (isIdle) slot.letGo()
+    return false
   }
 
   /** Whether all that the body does is ask for what waits until everything recorded was handed over. */
@@ -218,6 +212,18 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
     for (const resume of whenCaughtUp) resume()
     whenCaughtUp.clear()
   }
+
+  const turns = Turns.make({
+    slot,
+    later,
+    isPaused: () => isPaused,
+    given: () => {
+      handed++
+      idleSinceMs = undefined
+    },
+    over: takenUp,
+    handOver
+  })
 
   const waitersFor = (source: Source): ReadonlyArray<Waiter> => bySource.get(source) ?? []
 
@@ -301,13 +307,25 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
           }
           return Effect.sync(() => remove(waiter, source))
         })
-        return Effect.onExit(
-          Effect.flatMap(waiting, (end) => (slot.held() ? takeUp(end) : Effect.zipRight(slot.takeBack, takeUp(end)))),
-          () =>
-            Effect.sync(() => {
-              onWaiting()
-              if (waiter.isHanded) takenUp()
-            })
+        const taken = Effect.flatMap(waiting, (end) => {
+          const up = takeUp(end, waiter.isInterruptible)
+          return slot.held() ? up : Effect.zipRight(slot.takeBack, up)
+        })
+        return Effect.onExit(taken, () =>
+          Effect.sync(() => {
+            onWaiting()
+            if (waiter.isHanded) takenUp()
+          })
+        )
+      }),
+    turn: turns.turn,
+    standing: (wait) =>
+      Effect.suspend(() => {
+        standing++
+        handOver()
+        return Effect.ensuring(
+          wait,
+          Effect.sync(() => standing--)
         )
       }),
     caughtUp: Effect.suspend(() =>
@@ -356,45 +374,7 @@ interface Waiter {
   resume: (end: End) => void
 }
 
-/** How many looks one turn of the event loop may make: the loop is others', too. */
-const looksPerTurn = 100
-
-let looks = 0
-
-/**
- * What a body does without waiting, it does in microtasks. A tick that a microtask asked for runs once there is none left, and
- * does not wait for the rest of the event loop.
- */
-const whenMicrotasksAreOver = (look: () => void): void => {
-  if (looks++ === 0) setImmediate(resetLooks)
-  if (looks > looksPerTurn) setImmediate(look)
-  else queueMicrotask(() => process.nextTick(look))
-}
-
-const resetLooks = (): void => {
-  looks = 0
-}
-
 const isDurable = (waiter: Waiter): boolean => waiter.isDurable && waiter.isInterruptible
 
 const unheard = (): void => {}
-
 const none: ReadonlySet<string> = new Set()
-
-const isBefore = (one: End, other: End): boolean =>
-  one.sequence === other.sequence ? one.position < other.position : one.sequence < other.sequence
-
-const sourceOf = (end: Exclude<End, { readonly _tag: "CancelRequested" }>): Source => {
-  switch (end._tag) {
-    case "Dropped":
-      return `dropped ${end.key}`
-    case "Recorded":
-      return `recorded ${end.key}`
-    case "WaitEntered":
-      return `entered ${end.key}`
-    case "WaitEnded":
-      return `wait ${end.waitKey}`
-    case "ChildEnded":
-      return `child ${end.childId}`
-  }
-}

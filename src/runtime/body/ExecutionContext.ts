@@ -4,6 +4,7 @@
  * Every operation that writes is journaled: a body that runs again gets the recorded outcome, and does not do it again. An
  * operation is known by its name, its occurrence, and the scope it is in.
  */
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
@@ -22,11 +23,13 @@ import type { AnySignal } from "../engine/Signal.ts"
 import type { Startable, StartSpec } from "../engine/Startable.ts"
 import { registrationOf } from "../engine/Startable.ts"
 import type { Activation } from "./Activation.ts"
-import { abortSignalOf, answered, fenced } from "./Activation.ts"
+import { abortSignalOf, answered, fenced, stateOf } from "./Activation.ts"
 import type { BodyOperations } from "./BodyOperations.ts"
 import * as Operations from "./BodyOperations.ts"
+import * as BodyClock from "./bodyClock.ts"
 import type { Journal } from "./Journal.ts"
 import * as Journals from "./Journal.ts"
+import * as Lineage from "./lineage.ts"
 import type { Operate } from "./operate.ts"
 import * as Operating from "./operate.ts"
 import type { Surroundings } from "./Surroundings.ts"
@@ -96,6 +99,8 @@ export interface Prepared {
   /** Reads what happened before this activation. The body begins after it. */
   readonly load: Effect.Effect<void>
   readonly journal: Journal
+  /** What the body's own pauses are measured by. */
+  readonly clock: Clock.Clock
 }
 
 /** Makes the context of one activation: every write it makes presents the lease of that activation. */
@@ -119,6 +124,15 @@ export const make = (activation: Activation): Prepared => {
     settle: journal.settle,
     load: journal.load,
     journal,
+    clock: BodyClock.make(activation.services.clock, {
+      isOfBody: (fiber) =>
+        stateOf(activation) !== "over" &&
+        activation.body !== undefined &&
+        !operate.isOperating(fiber) &&
+        !journal.isInside(fiber) &&
+        Lineage.isFrom(activation.body, fiber),
+      turn: activation.ends.turn
+    }),
     context: {
       processId,
       attempt: row.snapshot.context.attempts,

@@ -17,14 +17,14 @@ import type { LeaseLost } from "../../model/errors.ts"
 import { InsideStep, OutsideProcess, ReplayDiverged, StepNameAmbiguous, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
-import { branchKey, droppedOf, waitKeyOf } from "../../model/JournalEntry.ts"
+import { branchKey, droppedOf, interruptedKey, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 import type { Change } from "../../store/Decision.ts"
 import { backOff } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
 import { answered, fenced, outage, stateOf } from "./Activation.ts"
-import type { End } from "./Ends.ts"
+import type { End } from "./End.ts"
 import type { Decoded, History } from "./history.ts"
 import { decoded, endsOf, historyOf, pageSize, pages, recordedEnd } from "./history.ts"
 
@@ -56,6 +56,8 @@ export interface Journal {
   ) => Either.Either<JournalEntry | undefined, ReplayDiverged>
   /** Whether the body let go of an operation before it saw its end. */
   readonly isDropped: (key: string) => boolean
+  /** Whether the body had let go of what an operation was in by the time that it saw its end. */
+  readonly isInterrupted: (key: string) => boolean
   /** The key under which something is kept beside the journal: after a fork, an operation of the same key is another one. */
   readonly branched: (key: string) => string
   /** What was kept of the progress of a step, by the key under which that is kept: that of earlier tries once it was read. */
@@ -81,6 +83,8 @@ export interface Journal {
   readonly refresh: Effect.Effect<void, StoreError>
   /** Names a branch: what runs in it has keys of its own. */
   readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Misplaced, R>
+  /** Whether a fiber is that of a running step. */
+  readonly isInside: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => boolean
   /** Makes a fiber, from here on, that of a step: it may not use the context. */
   readonly inside: <A, E, R>(step: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Fails with `ReplayDiverged` when there are entries that the body, which has ended, never asked for. */
@@ -217,7 +221,7 @@ export const make = (activation: Activation): Journal => {
     new ReplayDiverged({ processId, position, key, expected: operation, actual: asked ?? "nothing" })
 
   const unasked = (): ReadonlyArray<JournalEntry> =>
-    [...entries.values()].filter(({ key, operation }) => operation !== "dropped" && !visited.has(key))
+    [...entries.values()].filter(({ key, operation }) => !isNote(operation) && !visited.has(key))
 
   const enter: Journal["enter"] = (fiber, operation, name) => {
     const running = fiber.getFiberRef(runningStep)
@@ -290,6 +294,7 @@ export const make = (activation: Activation): Journal => {
     progress,
     readProgress,
     isDropped: (key) => dropped.has(key),
+    isInterrupted: (key) => entries.has(interruptedKey(key)),
     hasMore: () => unasked().length > 0,
     keep: (key, operation, outcome) => {
       kept.push({ key, operation, outcome, position: 0 })
@@ -316,6 +321,7 @@ export const make = (activation: Activation): Journal => {
           })
         )
       ),
+    isInside: (fiber) => fiber.getFiberRef(runningStep)?.processId === processId,
     inside: (step, effect) => Effect.zipRight(FiberRef.set(runningStep, { processId, step }), effect),
     settle: Effect.suspend(() => {
       const entry = unasked().find(({ key }) => !dropped.has(key))
@@ -338,7 +344,11 @@ const calls: Readonly<Record<JournalOperation | "scope", string>> = {
   await_child: "await",
   request: "cancel",
   dropped: "drop",
+  interrupted: "interrupt",
   scope: "scope"
 }
+
+/** Whether an entry says something of another one. */
+const isNote = (operation: JournalOperation): boolean => operation === "dropped" || operation === "interrupted"
 
 const isOutage = (error: unknown): boolean => error instanceof StoreError

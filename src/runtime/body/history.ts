@@ -9,7 +9,7 @@ import type { JournalEntry } from "../../model/JournalEntry.ts"
 import { afterForks, droppedOf, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Activation } from "./Activation.ts"
-import type { End } from "./Ends.ts"
+import type { End } from "./End.ts"
 
 /** How many entries or events one read fetches. */
 export const pageSize = 1_000
@@ -63,13 +63,14 @@ export const pages = <A, E>(
     }
   })
 
-/** Time and chance have no end of their own; a wait is entered here, and ends in the log. */
+/** Time, chance and an interruption have no end of their own; a wait is entered here, and ends in the log. */
 export const recordedEnd = (entry: JournalEntry): ReadonlyArray<End> => {
   const { key, sequence, position, operation, outcome } = entry
   switch (operation) {
     case "now":
     case "random":
     case "patched":
+    case "interrupted":
       return []
     case "dropped":
       return [{ _tag: "Dropped", key: droppedOf(entry), sequence, position }]

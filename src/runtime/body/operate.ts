@@ -16,13 +16,16 @@ import { LeaseLost, OutsideProcess } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import { decodeError, encodeError } from "../../model/failures.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
-import { droppedKey, waitKeyOf } from "../../model/JournalEntry.ts"
+import { droppedKey, interruptedKey, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { DroppedWait } from "../../operations/decisions/waits.ts"
+import { backOff } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
 import { answered, disturbanceOf, heldAgain, stateOf } from "./Activation.ts"
-import type { End, Source } from "./Ends.ts"
+import type { End, Source } from "./End.ts"
 import type { Journal, Misplaced, Opened } from "./Journal.ts"
+import * as Lineage from "./lineage.ts"
+import * as UnderWays from "./underWay.ts"
 
 /** What an operation waits for once it was performed. `onWaiting` is called when it does. */
 export interface Performed {
@@ -74,6 +77,8 @@ export interface Operate {
     name: string,
     how: OneWrite<A, E, B, F>
   ) => Effect.Effect<A, E | F | LeaseLost | ReplayDiverged | Misplaced>
+  /** Whether what a fiber does now is part of an operation, and not of the body. */
+  readonly isOperating: (fiber: Lineage.AnyFiber) => boolean
 }
 
 /** Makes what performs the operations of an activation. */
@@ -117,6 +122,41 @@ export const make = (activation: Activation, journal: Journal): Operate => {
         )
     })
 
+  /** Fibers with an operation under way. */
+  const operating = new WeakSet<Lineage.AnyFiber>()
+  /** Interrupted fibers of which the journal knows. */
+  const noted = new WeakSet<Lineage.AnyFiber>()
+
+  /** Those of a fiber and the ones above it that the body has let go of, unknown to the journal. */
+  const newlyLetGo = (fiber: Lineage.AnyFiber): ReadonlyArray<Lineage.AnyFiber> =>
+    Lineage.interruptedFrom(activation.body ?? fiber, fiber).filter((one) => !noted.has(one))
+
+  const note = (fiber: Lineage.AnyFiber): void => {
+    for (const one of newlyLetGo(fiber)) noted.add(one)
+  }
+
+  /**
+   * Where nothing can be interrupted, as in a finaliser, a body lets go of nothing. Whether what an operation was in had been let
+   * go of by its end decides how the body goes on, and is in no end: a time limit around it, or within, is of the body's own
+   * clock. So that is journaled, and a body that runs again goes on once it has let go again.
+   */
+  const insisted = (key: string, fiber: Lineage.AnyFiber): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (!isOwn()) return Effect.void
+      const isLetGo = () => newlyLetGo(fiber).length > 0
+      const noting = Effect.sync(() => note(fiber))
+      if (journal.isInterrupted(key)) {
+        const again = Effect.repeat(Effect.sync(isLetGo), { until: Boolean, schedule: backOff })
+        return Effect.zipRight(ends.standing(Effect.asVoid(again)), noting)
+      }
+      if (!isLetGo()) return Effect.void
+      const write = journal.write(interruptedKey(key), "interrupted", (lease, opened) =>
+        store.record(lease, { ...opened, outcome: null })
+      )
+      // A body that has lost its lease learns of it from its next write.
+      return Effect.zipRight(noting, Effect.ignore(Effect.map(write, ({ settle }) => settle())))
+    })
+
   const record =
     (key: string, operation: JournalOperation): Performing["record"] =>
     (outcome) =>
@@ -141,6 +181,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
         if (Either.isLeft(place)) return Effect.fail(place.left)
         const { key, leave } = place.right
         ends.enter(key)
+        operating.add(fiber)
         let hasBegun = false
         let performed: Performed | undefined
         let own: boolean | undefined
@@ -156,11 +197,16 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           },
           record: record(key, operation)
         }
+        const takeUp = (end: End, isInterruptible: boolean): Effect.Effect<A, E, R> =>
+          isInterruptible ? how.takeUp(end) : Effect.ensuring(how.takeUp(end), insisted(key, fiber))
         const waitingFor = (from: Performed): Effect.Effect<A, E, R> => {
           performed = from
-          return restore(ends.next(from.source, how.takeUp, from.onWaiting))
+          return restore(ends.next(from.source, takeUp, from.onWaiting))
         }
-        const perform = Effect.suspend(() => Effect.flatMap(how.perform(key, performing), waitingFor))
+        const perform = Effect.suspend(() => {
+          UnderWays.begun(activation, operation, key, name)
+          return Effect.flatMap(how.perform(key, performing), waitingFor)
+        })
         const begin = Effect.suspend((): Effect.Effect<A, E | LeaseLost | ReplayDiverged, R> => {
           hasBegun = true
           const recorded = journal.recorded(key, operation)
@@ -179,7 +225,9 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           return ends.isCaughtUp() ? perform : Effect.zipRight(restore(ends.caughtUp), perform)
         })
         const ended = (): void => {
+          activation.underWay?.delete(key)
           ends.leave(key)
+          operating.delete(fiber)
           leave()
         }
         return Effect.onExit(
@@ -188,6 +236,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
             // An interruption may come before it waits: later ends must not wait for it then.
             performed?.onWaiting?.()
             if (!hasBegun || Exit.isSuccess(exit) || !Cause.isInterruptedOnly(exit.cause)) return Effect.sync(ended)
+            note(fiber)
             return Effect.ensuring(drop(key, performed?.wait, own), Effect.sync(ended))
           }
         )
@@ -231,5 +280,5 @@ export const make = (activation: Activation, journal: Journal): Operate => {
       entry === undefined ? Effect.dieMessage("a write left no entry") : Effect.succeed(entry)
     )
 
-  return Object.assign(operate, { once })
+  return Object.assign(operate, { once, isOperating: (fiber: Lineage.AnyFiber) => operating.has(fiber) })
 }

@@ -31,6 +31,7 @@ import type { Journal } from "./Journal.ts"
 import type { Operate, Performing } from "./operate.ts"
 import type { StepProgress } from "./progress.ts"
 import { withProgress } from "./progress.ts"
+import { retried } from "./underWay.ts"
 
 /** How a step is recorded and tried. */
 export interface StepOptions<Value, ValueWire, Failure> {
@@ -95,11 +96,12 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
     // A tag of a service is an effect, and a function too.
     const effectOf = (key: string): AnyEffect =>
       Effect.isEffect(given) ? given : withProgress(activation, journal, { key, name }, given)
-    const tried = (effect: AnyEffect): AnyEffect => (retry === undefined ? effect : Effect.retry(effect, retry))
+    const tried = (key: string): AnyEffect =>
+      retry === undefined ? effectOf(key) : retried(activation, key, effectOf(key), retry)
     return operate<unknown, unknown, unknown>("step", name, {
       perform: (key, performing) =>
         Effect.flatMap(
-          Effect.zip(outcomeOf(journal.inside(name, tried(effectOf(key))), performing, abort), Limits),
+          Effect.zip(outcomeOf(journal.inside(name, tried(key)), performing, abort), Limits),
           ([exit, limits]) => {
             const outcome = recordedOf(name, exit, options, limits)
             if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)

@@ -65,7 +65,7 @@ export const layer: Layer.Layer<Awaiter, never, ProcessStore | ChangeHub> = Laye
       concerns?: (row: ProcessRow) => boolean
     ): Effect.Effect<A, E> =>
       Effect.acquireUseRelease(
-        Effect.sync(() => hub.subscribe(id, concerns)),
+        Effect.sync(() => hub.subscribe(id, concerns && { concerns })),
         (subscription) => {
           const attempt = (reads: number): Effect.Effect<A, E> =>
             Effect.flatMap(read, (answer) => (answer === undefined ? pause(reads) : Effect.succeed(answer)))

@@ -3,7 +3,7 @@
  * its concern.
  *
  * Invariant: it carries nothing, so it can lose nothing. A waiter that subscribes before it reads cannot miss a change; one that is
- * not notified polls.
+ * not notified, and that no look of its host serves, polls.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -20,10 +20,19 @@ export interface Subscription {
   /**
    * Waits for a change after the subscription, or after the last answer; "timeout" when none came within `timeoutMs`.
    *
-   * Timeouts are kept in steps of {@link tickMs}: they pace the reads of waiters that are not notified.
+   * Timeouts are kept in steps of {@link tickMs}: they pace the reads of waiters that are not notified. While the host looks at
+   * what other programs commit, none is needed, and one comes after {@link untrustingMs} only.
    */
   readonly next: (timeoutMs: number) => Effect.Effect<"changed" | "timeout">
   readonly close: () => void
+}
+
+/** What a waiter wants to hear of. */
+export interface SubscribeOptions {
+  /** A commit of this host that leaves a row which this denies is no change. @default every one is */
+  readonly concerns?: (row: ProcessRow) => boolean
+  /** What is waited for is no process: no look finds what other programs did to it. @default false */
+  readonly isUnseen?: boolean
 }
 
 /** Notifies waiters of changes, after their commit. */
@@ -31,11 +40,14 @@ export class ChangeHub extends Context.Tag("holdfast/runtime/ChangeHub")<
   ChangeHub,
   {
     /**
-     * Subscribes; close it when done. Entries exist only while there are subscribers. A commit of this host that leaves a row
-     * which `concerns` denies is no change for it.
+     * Subscribes; close it when done. Entries exist only while there are subscribers.
      */
-    readonly subscribe: (id: ProcessId, concerns?: (row: ProcessRow) => boolean) => Subscription
+    readonly subscribe: (id: ProcessId, options?: SubscribeOptions) => Subscription
     readonly notify: (id: ProcessId) => void
+    /** Looks at what other programs have committed, and notifies of each change. Answers what it found. */
+    readonly look: <E>(
+      changes: Effect.Effect<ReadonlyArray<ProcessId>, E>
+    ) => Effect.Effect<ReadonlyArray<ProcessId>, E>
     /** Calls `listener` with the id of whatever changes, until the scope ends. It must neither throw nor wait. */
     readonly listen: (listener: (id: ProcessId) => void) => Effect.Effect<void, never, Scope.Scope>
     /** How many processes have waiters, and how many listen to all of them. */
@@ -46,9 +58,18 @@ export class ChangeHub extends Context.Tag("holdfast/runtime/ChangeHub")<
 /** How fine timeouts are. Units: milliseconds. */
 export const tickMs = 25
 
+/** After how long a waiter reads for itself, however well the host looks. Units: milliseconds. */
+export const untrustingMs = 60_000
+
+/** For how long a look counts. Units: milliseconds. */
+const currentMs = 500
+
 interface Waiter {
   readonly concerns: (row: ProcessRow) => boolean
+  readonly isUnseen: boolean
   changed: boolean
+  /** When it began to wait: it has read after every change that a look had found before. */
+  sinceMs: number
   deadlineMs: number
   resume: ((why: "changed" | "timeout") => void) | undefined
 }
@@ -73,15 +94,19 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
       }
     }
 
-    const subscribe = (id: ProcessId, concerns: (row: ProcessRow) => boolean = constTrue): Subscription => {
-      const waiter: Waiter = { concerns, changed: false, deadlineMs: 0, resume: undefined }
+    const subscribe = (
+      id: ProcessId,
+      { concerns = constTrue, isUnseen = false }: SubscribeOptions = {}
+    ): Subscription => {
+      const waiter: Waiter = { concerns, isUnseen, changed: false, sinceMs: 0, deadlineMs: 0, resume: undefined }
       const all = byProcess.get(id) ?? new Set()
       all.add(waiter)
       byProcess.set(id, all)
       return {
         next: (timeoutMs) =>
           Effect.suspend(() => {
-            waiter.deadlineMs = elapsedMs() + timeoutMs
+            waiter.sinceMs = elapsedMs()
+            waiter.deadlineMs = waiter.sinceMs + timeoutMs
             return nextOf(waiter)
           }),
         close: () => {
@@ -91,11 +116,17 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
       }
     }
 
+    let lookedMs = Number.NEGATIVE_INFINITY
+    const isLookedAfter = ({ sinceMs, isUnseen }: Waiter, nowMs: number): boolean =>
+      !isUnseen && lookedMs >= sinceMs && nowMs - lookedMs < currentMs && nowMs - sinceMs < untrustingMs
+
     // One fiber keeps the time for every waiter: a timer for each would cost more than the rest of a short wait.
     const tick = Effect.sync(() => {
       const nowMs = elapsedMs()
       for (const waiters of byProcess.values()) {
-        for (const waiter of waiters) if (waiter.deadlineMs <= nowMs) waiter.resume?.("timeout")
+        for (const waiter of waiters) {
+          if (waiter.deadlineMs <= nowMs && !isLookedAfter(waiter, nowMs)) waiter.resume?.("timeout")
+        }
       }
     })
 
@@ -106,6 +137,15 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
     return ChangeHub.of({
       subscribe,
       notify,
+      look: (changes) =>
+        Effect.suspend(() => {
+          const beganMs = elapsedMs()
+          return Effect.map(changes, (ids) => {
+            for (const id of ids) notify(id)
+            lookedMs = beganMs
+            return ids
+          })
+        }),
       listen: listeners.subscribe,
       size: () => byProcess.size + listeners.size()
     })

@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import type { InputInvalid, StoreError } from "../../model/errors.ts"
 import { PromiseUnknown } from "../../model/errors.ts"
 import { processId } from "../../model/ids.ts"
+import { whenAsked } from "../../model/json.ts"
 import * as PromiseKey from "../../model/PromiseKey.ts"
 import * as Inputs from "../../operations/checks.ts"
 import { acceptWith } from "../../store/Decision.ts"
@@ -82,7 +83,7 @@ export const layer: Layer.Layer<Promises, never, ProcessStore | ChangeHub> = Lay
 
     const wait = (key: PromiseKey.PromiseKey, deadlineMs: number) =>
       Effect.acquireUseRelease(
-        Effect.sync(() => hub.subscribe(nameOf(key))),
+        Effect.sync(() => hub.subscribe(nameOf(key), { isUnseen: true })),
         (subscription) => {
           const attempt = (reads: number): Effect.Effect<PromiseKey.Resolution, InputInvalid | StoreError> =>
             Effect.gen(function* () {
@@ -124,5 +125,5 @@ export const layer: Layer.Layer<Promises, never, ProcessStore | ChangeHub> = Lay
 const nameOf = (key: PromiseKey.PromiseKey) => processId(PromiseKey.promiseName(key))
 
 const Text = Schema.parseJson(PromiseKey.Resolution)
-const encode = Schema.encodeSync(Text)
-const decode = Schema.decodeSync(Text)
+const encode = whenAsked(() => Schema.encodeSync(Text))
+const decode = whenAsked(() => Schema.decodeSync(Text))

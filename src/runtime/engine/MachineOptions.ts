@@ -39,10 +39,14 @@ export type EventTypes<Machine extends AnyStateMachine> = Exclude<
 >
 
 /** What an event carries besides its type. */
-export type EventFields<Machine extends AnyStateMachine, Type extends string> = Omit<
-  Extract<EventFromLogic<Machine>, { readonly type: Type }>,
-  "type"
->
+export type EventFields<Machine extends AnyStateMachine, Type extends string> = FieldsOf<EventFromLogic<Machine>, Type>
+
+/** What each event of a type carries besides it; the events of one shape may have several types. */
+export type FieldsOf<Event, Type> = Event extends { readonly type: infer Types }
+  ? Type extends Types
+    ? Omit<Event, "type">
+    : never
+  : never
 
 /** The logic that a machine declares under a name. */
 export type LogicOf<Machine extends AnyStateMachine, Src> = Extract<ActorOf<Machine>, { readonly src: Src }>["logic"]
@@ -82,7 +86,7 @@ export type Actor<Input, Output, R> =
 export interface ReducerOptions<State, Event extends EventObject> {
   /** What each event carries. An event that is not here cannot be sent to it. */
   readonly events: {
-    readonly [Type in Event["type"]]?: SchemaFor<Omit<Extract<Event, { readonly type: Type }>, "type">>
+    readonly [Type in Event["type"]]?: SchemaFor<FieldsOf<Event, Type>>
   }
   /** @default its state must be JSON as it is */
   readonly state?: SchemaFor<State>

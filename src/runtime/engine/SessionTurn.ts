@@ -22,7 +22,7 @@ import type { AboutProcess } from "../../model/failures.ts"
 import { isAboutProcess } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { ProcessId as ProcessIdSchema } from "../../model/ids.ts"
-import { AnyJson, renamed, snapshot, withAdvice } from "../../model/json.ts"
+import { AnyJson, renamed, snapshot, whenAsked, withAdvice } from "../../model/json.ts"
 import type { CausalRef } from "../../model/Provenance.ts"
 import type { ProcessInput } from "../../model/Registration.ts"
 import { Limits } from "../../operations/checks.ts"
@@ -191,4 +191,4 @@ const step = <A, R>(code: string, effect: Effect.Effect<A, unknown, R>): Effect.
     )
   )
 
-const encodeOutcome = Schema.encodeSync(TurnOutcome)
+const encodeOutcome = whenAsked(() => Schema.encodeSync(TurnOutcome))

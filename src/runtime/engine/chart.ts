@@ -197,6 +197,7 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
     can: (row, state, event) => viewOf(row, state).can(decodeEvent(event)),
     accepts: ({ value }) => acceptedIn(structure, value, [...events.keys()]),
     isDetached: (action) => isDetached(options.actions?.[action]),
+    sourceOf: (kind) => [...actors].find(([, actor]) => actor.kind === kind)?.[0],
     child: (row, src, given, id) => {
       const actor = actors.get(src)
       if (actor === undefined) {

@@ -22,6 +22,7 @@ import type { Lease } from "../../model/Lease.ts"
 import type { Activation, AtRest } from "../body/Activation.ts"
 import { abort, advance, disturbanceOf, fenced } from "../body/Activation.ts"
 import { interruptedGently } from "../body/step.ts"
+import { underWayIn } from "../body/underWay.ts"
 import { cancelledMessage } from "../engine/SessionTurn.ts"
 import { whileUnavailable } from "../retry.ts"
 import { conclude, logFailure } from "./conclusion.ts"
@@ -105,6 +106,9 @@ const perform = (activation: Activation, body: Body, command: RunCommand): Effec
       )
     case "interruptBody": {
       activation.awaited = activation.ends.awaited()
+      // A second interruption finds what the first one has ended already.
+      const left = underWayIn(activation)
+      if (left.length > 0) activation.leftUnderWay = left
       activation.wasIdle = activation.ends.idleSinceMs() !== undefined
       abort(activation, command.params.cause)
       const { body: fiber } = activation
@@ -151,10 +155,13 @@ const write = Effect.fnUntraced(function* (activation: Activation, stop: Disturb
       return yield* insist(
         activation,
         (held) =>
-          Effect.map(activations.suspend(held, reason, awaited), ({ dueAtMs }) => {
-            // A wait that ended while the body left memory must not wait for a sweep.
-            if (reason === "passivated" && dueAtMs !== null) services.recheck(id)
-          }),
+          Effect.map(
+            activations.suspend(held, reason, { ...awaited, underWay: activation.leftUnderWay ?? [] }),
+            ({ dueAtMs }) => {
+              // A wait that ended while the body left memory must not wait for a sweep.
+              if (reason === "passivated" && dueAtMs !== null) services.recheck(id)
+            }
+          ),
         "conclusion.deferred"
       )
     }

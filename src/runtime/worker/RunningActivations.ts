@@ -3,6 +3,9 @@
  *
  * Invariant: an activation is listed from the commit that began it until its conclusion was written or refused.
  */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
@@ -22,6 +25,7 @@ import type { Activation, Services } from "../body/Activation.ts"
 import * as Activations from "../body/Activation.ts"
 import * as Contexts from "../body/ExecutionContext.ts"
 import { atRoot } from "../body/Journal.ts"
+import * as Lineage from "../body/lineage.ts"
 import type { Ready } from "../engine/EngineRegistry.ts"
 import * as Actors from "./ActivationActor.ts"
 import * as Slots from "./Slots.ts"
@@ -37,6 +41,7 @@ export interface RunningActivations {
     commands: ReadonlyArray<ProcessCommand>
   ) => Effect.Effect<void>
   readonly has: (id: ProcessId) => boolean
+  readonly of: (id: ProcessId) => Activation | undefined
   /** Tells the body of a process, if it runs here, what a commit did to it. */
   readonly observe: (change: Change) => void
   readonly all: () => ReadonlyArray<Activation>
@@ -81,7 +86,7 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         running.get(id)?.inbox.offer("lease.lost")
         running.set(id, activation)
         const { chart } = body
-        const settled = chart === undefined ? throughJournal(activation, body) : atOnce(activation, chart)
+        const { settled, clock } = chart === undefined ? throughJournal(activation, body) : atOnce(activation, chart)
         const execution = Actors.run(activation, settled).pipe(
           // It is forked where a start must not be torn; it may itself be interrupted, and so may its body.
           Effect.interruptible,
@@ -106,9 +111,13 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
             HashMap.set<string, unknown>("process", id),
             HashMap.set<string, unknown>("attempt", row.snapshot.context.attempts)
           )
+          const defaults = FiberRefs.getOrDefault(refs, DefaultServices.currentServices)
+          const supervisor = Lineage.supervisedBy(FiberRefs.getOrDefault(refs, FiberRef.currentSupervisor))
           return FiberRefs.updateManyAs(atRoot(fiber, refs), {
             entries: [
               [FiberRef.currentScheduler, [[fiber, activation.scheduler]]],
+              [FiberRef.currentSupervisor, [[fiber, supervisor]]],
+              [DefaultServices.currentServices, [[fiber, Context.add(defaults, Clock.Clock, clock)]]],
               [FiberRef.currentLogAnnotations, [[fiber, annotations]]]
             ]
           })
@@ -119,6 +128,7 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
     return {
       launch,
       has: (id) => running.has(id),
+      of: (id) => running.get(id),
       observe: (change) => running.get(change.row.base.registration.id)?.journal?.observe(change),
       all: () => [...running.values()],
       hint: (id, command) => {
@@ -165,23 +175,23 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
 
 /** Runs a body of code. Its end counts only if it asked for everything that its journal knows of. */
 const throughJournal = (activation: Activation, { run }: Ready) => {
-  const { context, settle, load, journal } = Contexts.make(activation)
+  const { context, settle, load, journal, clock } = Contexts.make(activation)
   activation.journal = journal
-  return Effect.zipRight(
-    load,
-    Effect.tap(
-      Effect.suspend(() => run(context)),
-      () => settle
-    )
+  const ran = Effect.tap(
+    Effect.suspend(() => run(context)),
+    () => settle
   )
+  return { settled: Effect.zipRight(load, ran), clock }
 }
 
 /** Runs the actions of a chart, which has no journal: what was performed is in its log. */
-const atOnce = (activation: Activation, chart: NonNullable<Ready["chart"]>) =>
-  Effect.suspend(() => {
+const atOnce = (activation: Activation, chart: NonNullable<Ready["chart"]>) => ({
+  settled: Effect.suspend(() => {
     activation.ends.begin([])
     return chart(activation)
-  })
+  }),
+  clock: activation.services.clock
+})
 
 /** The journal tells of a request to stop in its place in the log; a hint would come before what the body learns first. */
 const tell = (activation: Activation, command: ProcessCommand): void => {

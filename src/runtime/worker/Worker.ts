@@ -78,7 +78,7 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
     /** The activations in progress. */
     readonly running: Pick<
       RunningActivations,
-      "all" | "remind" | "passivate" | "passivateAfterMs" | "interruptAll" | "accept" | "empty"
+      "all" | "of" | "remind" | "passivate" | "passivateAfterMs" | "interruptAll" | "accept" | "empty"
     >
     /** How many bodies could begin to work now, of how many at once. */
     readonly slots: () => { readonly free: number; readonly total: number }

@@ -132,31 +132,29 @@ export const programs: FC.Arbitrary<Program> = FC.array(composed, { minLength: 1
 /** Numbers the nodes of a program. */
 export const numbered = (program: Program): Program => {
   let last = 0
-  const number = (node: Program, limited = false, isFinal = false): Program => {
-    // A finaliser cannot be interrupted: a time limit of its own would decide there without a trace in the journal.
-    if (node.is === "limit" && isFinal) return number(node.part, limited, isFinal)
+  const number = (node: Program, limited = false): Program => {
     const at = ++last
     switch (node.is) {
       case "seq":
       case "all":
-        return { ...node, at, parts: node.parts.map((part) => number(part, limited, isFinal)) }
+        return { ...node, at, parts: node.parts.map((part) => number(part, limited)) }
       case "race":
-        return { ...node, at, parts: node.parts.map((part) => number(part, true, isFinal)) }
+        return { ...node, at, parts: node.parts.map((part) => number(part, true)) }
       case "plain":
         return limited ? { is: "chance", at } : { ...node, at }
       case "limit":
-        return { ...node, at, part: number(node.part, true, isFinal) }
+        return { ...node, at, part: number(node.part, true) }
       case "loop":
-        return { ...node, at, part: number(node.part, limited, isFinal) }
+        return { ...node, at, part: number(node.part, limited) }
       case "caught":
         return {
           ...node,
           at,
-          part: number(node.part, limited, isFinal),
-          otherwise: number(node.otherwise, limited, isFinal)
+          part: number(node.part, limited),
+          otherwise: number(node.otherwise, limited)
         }
       case "finally":
-        return { ...node, at, part: number(node.part, limited, isFinal), after: number(node.after, limited, true) }
+        return { ...node, at, part: number(node.part, limited), after: number(node.after, limited) }
       default:
         return { ...node, at }
     }

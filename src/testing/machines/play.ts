@@ -101,6 +101,7 @@ const judging = <World>(
             expected = model(expected as World, { ...act, idempotencyKey: `${id}:${revision}:${index}` }) // a world of the models
           }
         }
+        if (event.eventType === "machine.sent") sentLater(oracle, event)
         if (event.eventType !== "machine.transitioned") continue
         const step = event.payload as ChartTransition // written by the library
         const at = `on \`${step.event.type}\` in ${JSON.stringify(step.from ?? "the beginning")}`
@@ -108,7 +109,8 @@ const judging = <World>(
         const before = chart
         chart = transitioned(chart, step)
         oracle ??= Oracle.make(machine, id, input, event.occurredAtMs)
-        const now = took === undefined ? oracle.begin() : yield* taken(oracle, took, event.occurredAtMs, before, host)
+        const now =
+          took === undefined ? oracle.begin() : yield* taken(oracle, took, event.occurredAtMs, before, host, log)
         const isEnded = now.status !== "active"
         same(at, "state", now.value, step.to)
         same(at, "context", encode(now.context), chart.context)
@@ -120,15 +122,12 @@ const judging = <World>(
           now.acts.map(({ name, params }) => ({ name, params: json(params) })),
           asked.map(({ name, params = null }) => ({ name, params }))
         )
-        const children = [...Object.values(before?.children ?? {}), ...Object.values(chart.children)]
-        const own = new Set([id, ...children.map(({ process }) => process)])
+        const messages = step.effects.flatMap((effect) => (effect.do === "send" ? [effect] : []))
         same(
           at,
           "message",
           now.sent,
-          step.effects.flatMap((effect) =>
-            effect.do === "send" && !own.has(effect.to) ? [{ to: effect.to, event: effect.event }] : []
-          )
+          messages.flatMap(({ to, event }) => (isForeign(to) ? [{ to, event }] : []))
         )
         now.acts.forEach((act, nth) => acts.set(`${step.revision}:${asked[nth]?.index}`, act))
         for (const [name, holds] of Object.entries(models.invariants ?? {})) {
@@ -157,24 +156,57 @@ const judging = <World>(
 const isStuck = ({ end, timers, children, inputs }: ChartState): boolean =>
   end === undefined && inputs === 0 && timers.length === 0 && Object.keys(children).length === 0
 
+/** Whether a process is neither the one that is checked nor its child: it is there by its id alone. */
+const isForeign = (process: string): boolean => process !== id && !process.startsWith(`${id}/`)
+
+/** Lets XState send to another process what the process sent when its timer fired. */
+const sentLater = (oracle: Oracle.Oracle | undefined, { payload, occurredAtMs }: ProcessEvent): void => {
+  const { event, to } = payload as { readonly event: AnyEventObject; readonly to: string } // written by the library
+  const own = oracle?.fire(occurredAtMs)
+  if (oracle === undefined || own === undefined)
+    throw new Broken(`the process sent \`${event.type}\` to ${to}, which XState does not do at this time`)
+  const at = `that was delayed and is for ${to}`
+  same(at, "message", own, event)
+  same(at, "message", oracle.seen().sent, isForeign(to) ? [{ to, event }] : [])
+}
+
+/** Whether a child had ended by itself before the chart left its state: XState's machine has its end in the mailbox then. */
+const hadEnded = (child: string, { sequence }: ProcessEvent, log: ReadonlyArray<ProcessEvent>): boolean =>
+  log.some(
+    (event) =>
+      event.eventType === "machine.transitioned" &&
+      event.sequence > sequence &&
+      (event.payload as ChartTransition).effects.some((effect) => effect.do === "stop" && effect.process === child) // as above
+  )
+
 /** Lets XState take what the process took. */
 const taken = (
   oracle: Oracle.Oracle,
-  { eventType, payload }: ProcessEvent,
+  input: ProcessEvent,
   atMs: number,
   chart: ChartState | undefined,
-  host: TestHost.TestHost
+  host: TestHost.TestHost,
+  log: ReadonlyArray<ProcessEvent>
 ) =>
   Effect.gen(function* () {
+    const { eventType, payload } = input
     const name = signalNameOf(eventType)
     if (name !== undefined) return oracle.send({ ...(payload as object), type: name }, atMs) // an object: see `Signal`
     if (eventType === "process.child_ended") {
       const { child_id: childId } = payload as { readonly child_id: string } // written by the library
       const [actor] = Object.entries(chart?.children ?? {}).find(([, child]) => child.process === childId) ?? []
       const output = (yield* host.row(childId))?.snapshot.context.output
-      if (actor === undefined) return oracle.seen()
+      const end = output?._tag === "Success" ? { output: output.value } : { error: output }
+      if (actor === undefined) {
+        if (!hadEnded(childId, input, log)) return oracle.seen()
+        const actorId = childId.slice(`${id}/`.length).replace(/:\d+$/, "")
+        return oracle.send(
+          { type: `xstate.${"output" in end ? "done" : "error"}.actor.${actorId}`, actorId, ...end },
+          atMs
+        )
+      }
       if (!oracle.children().includes(actor)) throw new Broken(`the actor \`${actor}\` ended, and XState has none`)
-      oracle.endChild(actor, output?._tag === "Success" ? { output: output.value } : { error: output }, atMs)
+      oracle.endChild(actor, end, atMs)
       return oracle.seen()
     }
     const { event, timer } = payload as { readonly event: AnyEventObject; readonly timer?: string } // as above

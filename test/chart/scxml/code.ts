@@ -13,7 +13,16 @@ export interface SentEvent {
   readonly data?: unknown
   readonly output?: unknown
   readonly error?: unknown
+  /** The invocation that it comes from; XState has it of the end of one. */
+  readonly invokeid?: string
+  readonly actorId?: string
+  readonly origintype?: string
+  /** What comes by a document's door: see `Converted`. */
+  readonly event?: SentEvent
 }
+
+/** What carries the events between documents. */
+export const processor = "http://www.w3.org/TR/scxml/#SCXMLEventProcessor"
 
 /** Code over a fixed list of variables. */
 export interface Code {
@@ -41,7 +50,13 @@ export const codeOf = (names: ReadonlyArray<string>): Code => {
 }
 
 /** An event as a document sees it. */
-const seen = (event: SentEvent | undefined) =>
-  event === undefined || event.type === "xstate.init"
-    ? undefined
-    : { name: event.type.replace(/^xstate\./, ""), data: event.data ?? event.output ?? event.error }
+const seen = (given: SentEvent | undefined) => {
+  if (given === undefined || given.type === "xstate.init") return undefined
+  const { type, data, output, error, invokeid, actorId, origintype } = given.event ?? given
+  return {
+    name: type.replace(/^xstate\./, "").replace(/^done\.actor/, "done.invoke"),
+    data: data ?? output ?? error,
+    invokeid: invokeid ?? actorId,
+    origintype
+  }
+}

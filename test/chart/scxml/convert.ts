@@ -4,14 +4,25 @@
 import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { AnyStateMachine } from "xstate"
-import { assign, cancel, createMachine, enqueueActions, log, not, raise, sendTo, stateIn } from "xstate"
+import {
+  and,
+  assign,
+  cancel,
+  createMachine,
+  enqueueActions,
+  log,
+  not,
+  raise,
+  sendParent,
+  sendTo,
+  stateIn
+} from "xstate"
+import { fromDurable } from "../../../src/runtime/engine/durable.ts"
 import type { Code, SentEvent, Variables } from "./code.ts"
-import { codeOf } from "./code.ts"
+import { codeOf, processor } from "./code.ts"
+import { impossible, LeftOut } from "./leftOut.ts"
 import type { Element } from "./xml.ts"
-import { parse } from "./xml.ts"
-
-/** Why a document has no machine. */
-export class LeftOut extends Error {}
+import { all, find, parse } from "./xml.ts"
 
 /** What an action, guard or delay is given. */
 interface Seen {
@@ -19,10 +30,33 @@ interface Seen {
   readonly event: SentEvent
 }
 
-/** A document's code, where its files are, and whether what it sends to itself comes a moment later. */
-interface Document extends Code {
+/** Where a document comes from, and when what is sent is taken. */
+interface Origin {
   readonly folder: string
+  /** What it sends to itself it takes a moment later, and what it invokes begins so: SCXML allows that as well. */
   readonly sendsLater: boolean
+  /** Which invocation it is of, and whether its parent takes events through its door. */
+  readonly invoked?: { readonly id: string; readonly byDoor: boolean }
+}
+
+/** A document's code, and the documents that it invokes. */
+interface Document extends Code, Origin {
+  readonly hasDoor: boolean
+  readonly children: Record<string, Converted>
+}
+
+/** A document as a machine. */
+export interface Converted {
+  readonly machine: AnyStateMachine
+  /** What its actors are, by their names: each the document of one invocation. */
+  readonly children: Readonly<Record<string, Converted>>
+  /**
+   * Whether an event from outside comes to it as `external`, which carries the event: its root then finalizes what a child sent,
+   * forwards it to the children that are to have it, and raises it.
+   */
+  readonly hasDoor: boolean
+  /** The names of what it and its children send. */
+  readonly sends: ReadonlyArray<string>
 }
 
 /** The parts of a machine, as plain objects: the types of XState's configuration follow a machine that is known before. */
@@ -31,80 +65,70 @@ type Part = unknown
 /** A state's name as XState's: its own uses the point in paths. */
 export const nameOf = (id: string): string => id.replaceAll(".", "$")
 
-/**
- * Makes the machine of the document in a file. Throws `LeftOut`.
- *
- * An event that a document sends to itself is taken at once, or `sendsLater`: by a timer of no length. SCXML allows both.
- */
-export const machineOf = (file: string, sendsLater: boolean): AnyStateMachine => {
-  const root = parse(readFileSync(file, "utf8"))
+/** Makes the machine of the document in a file. Throws `LeftOut`. */
+export const machineOf = (file: string, sendsLater: boolean): Converted =>
+  convert(parse(readFileSync(file, "utf8")), { folder: dirname(file), sendsLater })
+
+const convert = (root: Element, origin: Origin): Converted => {
   for (const [pattern, reason] of impossible) {
     if (find(root, (element) => pattern(element))) throw new LeftOut(reason)
   }
-  const folder = dirname(file)
   const data = all(root, "data")
-  const scripts = all(root, "script").map((script) => sourceOf(script, { folder }))
+  const scripts = all(root, "script").map((script) => sourceOf(script, origin))
   const assigned = scripts.flatMap((script) =>
     [...script.matchAll(/\bvar\s+(?!var\b)(\w+)/g)].map(([, name = ""]) => name)
   )
   const loops = all(root, "foreach").flatMap(({ attributes: { item, index } }) => [item, index])
   const names = new Set([...data.map(({ attributes }) => attributes["id"]), ...assigned, ...loops])
   names.delete(undefined)
-  const doc: Document = { ...codeOf([...names] as ReadonlyArray<string>), folder, sendsLater }
+  const hasDoor = find(root, (element) => element.name === "finalize" || isForwarding(element))
+  const doc: Document = { ...codeOf([...names] as ReadonlyArray<string>), ...origin, hasDoor, children: {} }
   const begins = [
-    ...data.map((element) => doc.run(`${element.attributes["id"]} = ${initialOf(element, doc)}`)),
-    ...root.children.filter(({ name }) => name === "script").map((script) => doc.run(sourceOf(script, doc)))
+    ...data.map((element) => {
+      const name = element.attributes["id"] ?? ""
+      const begin = doc.run(`${name} = ${initialOf(element, doc)}`)
+      // What an invocation gives takes the place of what a document begins with.
+      return (context: Variables, given: Variables) =>
+        Object.hasOwn(given, name) ? { ...context, [name]: given[name] } : begin(context)
+    }),
+    ...root.children
+      .filter(({ name }) => name === "script")
+      .map((script) => {
+        const run = doc.run(sourceOf(script, doc))
+        return (context: Variables) => run(context)
+      })
   ]
   const { entry: _entry, ...chart } = stateOf(root, doc)
-  return createMachine({
-    ...chart,
-    id: "scxml",
-    context: () => begins.reduce<Variables>((context, begin) => begin(context), {})
-  } as object)
+  const machine = createMachine(
+    {
+      ...(origin.invoked !== undefined && origin.sendsLater ? beginningLater(chart) : chart),
+      id: "scxml",
+      context: ({ input }: { readonly input: unknown }) =>
+        begins.reduce<Variables>((context, begin) => begin(context, (input ?? {}) as never), {}), // the values of `inputOf`
+      output: ({ event }: Seen) => event.output
+    } as object,
+    { actors: Object.fromEntries(Object.keys(doc.children).map((name) => [name, fromDurable()])) } as object
+  )
+  const sends = [
+    ...all(root, "send").flatMap(({ attributes: { event } }) => (event === undefined ? [] : [event])),
+    ...Object.values(doc.children).flatMap(({ sends }) => sends)
+  ]
+  return { machine, children: doc.children, hasDoor, sends }
 }
 
-/** What XState has not, by the elements that ask for it. */
-const impossible: ReadonlyArray<readonly [(element: Element) => boolean, string]> = [
-  [({ name }) => name === "invoke", "invokes a document: XState invokes logic that is declared in the machine"],
-  [({ name }) => name === "finalize", "XState has no finalize"],
-  [({ attributes }) => attributes["idlocation"] !== undefined, "XState keeps no generated id for a send"],
-  [({ attributes }) => attributes["binding"] === "late", "XState has no late binding of data"],
-  [
-    ({ name, attributes: { type, typeexpr } }) =>
-      name === "send" && (typeexpr !== undefined || (type !== undefined && !type.endsWith("SCXMLEventProcessor"))),
-    "XState has no other event processors"
-  ],
-  [
-    ({ name, attributes: { target, targetexpr } }) =>
-      name === "send" && (targetexpr !== undefined || (target !== undefined && target !== "#_internal")),
-    "XState has no sessions and processors to send to by their address"
-  ],
-  [
-    ({ name, children }) => name === "history" && find({ ...empty, children }, ({ name }) => executable.has(name)),
-    "XState has no actions on the default transition of a history state"
-  ],
-  [
-    ({ name, attributes, text }) =>
-      name !== "log" &&
-      [...Object.values(attributes), text].some((code) => /_sessionid|_ioprocessors|\b_name|\b_x\b/.test(code)),
-    "XState has no system variables"
-  ],
-  [
-    ({ attributes, text }) =>
-      [...Object.values(attributes), text].some((code) =>
-        /_event\.(sendid|origin|invokeid|raw|type)|'sendid' in _event/.test(code)
-      ),
-    "the events of XState have no sender"
-  ],
-  [
-    ({ attributes: { event = "" } }) => /^error\b/.test(event),
-    "XState raises no error events: what throws stops the machine"
-  ],
-  [({ name, attributes }) => name === "data" && (attributes["src"] ?? "").startsWith("http"), "XState loads nothing"]
-]
+/** What "later" is, of what SCXML lets come at once or later. Units: milliseconds. */
+const moment = 1
 
-const executable = new Set(["raise", "send", "assign", "log", "if", "foreach", "script", "cancel"])
-const empty: Element = { name: "", attributes: {}, children: [], text: "" }
+/** A machine that begins a moment later. */
+const beginningLater = ({
+  initial,
+  states,
+  ...chart
+}: Readonly<Record<string, Part>>): Readonly<Record<string, Part>> => ({
+  ...chart,
+  initial: "invoked",
+  states: { invoked: { after: { [moment]: initial } }, ...(states as object) }
+})
 
 const stateOf = (element: Element, doc: Document): Readonly<Record<string, Part>> => {
   const { attributes, children } = element
@@ -113,6 +137,9 @@ const stateOf = (element: Element, doc: Document): Readonly<Record<string, Part>
   const states = of("state", "parallel", "final", "history")
   const transitions = of("transition")
   const initial = initialState(element, states, doc)
+  const invokes = of("invoke").map(
+    (invoke, index) => [invoke, invoke.attributes["id"] ?? `${nameOf(idOf(element))}.${index}`] as const
+  )
   return {
     ...(id === undefined ? {} : { id: nameOf(id) }),
     ...typeOf(element),
@@ -121,9 +148,17 @@ const stateOf = (element: Element, doc: Document): Readonly<Record<string, Part>
       : { states: Object.fromEntries(states.map((state) => [nameOf(idOf(state)), stateOf(state, doc)])) }),
     ...(initial === undefined ? {} : { initial }),
     ...(element.name === "history" ? { target: targetsOf(transitions[0])?.[0] } : {}),
-    entry: of("onentry").flatMap((block) => actionsOf(block.children, doc)),
+    entry: [
+      ...of("onentry").flatMap((block) => actionsOf(block.children, doc)),
+      ...invokes.flatMap(([{ attributes }, name]) =>
+        attributes["idlocation"] === undefined ? [] : [running(`${attributes["idlocation"]} = "${name}"`, doc)]
+      )
+    ],
+    ...(invokes.length === 0 ? {} : { invoke: invokes.map(([invoke, name]) => invokeOf(invoke, name, doc)) }),
     exit: of("onexit").flatMap((block) => actionsOf(block.children, doc)),
-    ...(element.name === "history" ? {} : transitionsOf(transitions, doc)),
+    ...(element.name === "history"
+      ? {}
+      : transitionsOf(transitions, doc, element.name === "scxml" ? doorOf(element, doc) : [])),
     ...outputOf(of("donedata")[0], doc)
   }
 }
@@ -154,15 +189,19 @@ const initialState = (element: Element, states: ReadonlyArray<Element>, doc: Doc
   return { target: nameOf(target), actions: actionsOf(transition?.children ?? [], doc) }
 }
 
-const transitionsOf = (transitions: ReadonlyArray<Element>, doc: Document) => {
-  const on: Record<string, Array<Part>> = {}
+const transitionsOf = (transitions: ReadonlyArray<Element>, doc: Document, door: ReadonlyArray<Part>) => {
+  const on: Record<string, Array<Part>> = door.length === 0 ? {} : { external: [{ actions: door }] }
   const always: Array<Part> = []
   for (const transition of transitions) {
     const { event, cond, type } = transition.attributes
     const target = targetsOf(transition)
+    const guards = [
+      ...(doc.hasDoor && event === "*" ? [isInside] : []),
+      ...(cond === undefined ? [] : [guardOf(cond, doc)])
+    ]
     const part = {
       ...(target === undefined ? {} : { target, ...(type === "internal" ? {} : { reenter: true }) }),
-      ...(cond === undefined ? {} : { guard: guardOf(cond, doc) }),
+      ...(guards.length === 0 ? {} : { guard: and(guards as never) }),
       actions: actionsOf(transition.children, doc)
     }
     if (event === undefined) always.push(part)
@@ -170,6 +209,9 @@ const transitionsOf = (transitions: ReadonlyArray<Element>, doc: Document) => {
   }
   return { on, ...(always.length === 0 ? {} : { always }) }
 }
+
+/** The root alone takes what comes by the door. */
+const isInside = ({ event }: Seen): boolean => event.type !== "external"
 
 /** A descriptor of SCXML matches whole names and beginnings of names; one of XState says which. */
 const descriptorsOf = (event: string): ReadonlyArray<string> =>
@@ -179,8 +221,9 @@ const descriptorsOf = (event: string): ReadonlyArray<string> =>
     .map((descriptor) => descriptor.replace(/\.\*?$/, ""))
     .flatMap((descriptor) => {
       if (descriptor === "*") return ["*"]
-      if (/^done\.(state|invoke)$/.test(descriptor)) return [`xstate.${descriptor}.*`]
-      return descriptor.startsWith("done.") ? [`xstate.${descriptor}`] : [descriptor, `${descriptor}.*`]
+      if (!descriptor.startsWith("done.")) return [descriptor, `${descriptor}.*`]
+      const name = `xstate.${descriptor.replace("done.invoke", "done.actor")}`
+      return /^done\.(state|invoke)$/.test(descriptor) ? [`${name}.*`] : [name]
     })
 
 const targetsOf = (transition: Element | undefined): ReadonlyArray<string> | undefined =>
@@ -321,17 +364,81 @@ const sendOf = (element: Element, doc: Document): Part => {
   const { event, eventexpr, delay, delayexpr, id, target } = element.attributes
   const type = eventexpr === undefined ? () => event ?? "" : compiled(eventexpr, doc)
   const data = payloadOf(element, doc)
-  const made = ({ context, event: cause }: Seen) => ({
+  const bare = ({ context, event: cause }: Seen) => ({
     type: String(type(context, cause)),
     ...(data === undefined ? {} : { data: data(context, cause) })
   })
+  if (target === "#_internal") return raise(bare as never)
+  const isForParent = target === "#_parent"
+  if (isForParent && doc.invoked === undefined)
+    throw new LeftOut("nothing invoked the document that sends to its parent")
+  const made = (seen: Seen) => {
+    const sender = isForParent ? { invokeid: doc.invoked?.id } : {}
+    const sent = { ...bare(seen), origintype: processor, ...sender }
+    const isByDoor = isForParent ? doc.invoked?.byDoor : target === undefined && doc.hasDoor
+    return isByDoor === true ? { type: "external", event: sent } : sent
+  }
   const wait = delayexpr === undefined ? (delay === undefined ? undefined : () => delay) : compiled(delayexpr, doc)
-  if (target === "#_internal") return raise(made as never)
-  const named = id === undefined ? {} : { id }
+  const ms = ({ context, event: cause }: Seen) =>
+    wait === undefined ? moment : lengthOf(String(wait(context, cause) ?? "0"))
+  const options = { ...(id === undefined ? {} : { id }), ...(wait === undefined ? {} : { delay: ms as never }) }
+  if (isForParent) return sendParent(made as never, options)
+  if (target !== undefined) return sendTo(target.slice("#_".length) as never, made as never, options)
   if (wait === undefined && !doc.sendsLater)
-    return sendTo((({ self }: { self: never }) => self) as never, made as never, named)
-  const ms = ({ context, event: cause }: Seen) => lengthOf(String(wait?.(context, cause) ?? "0"))
-  return raise(made as never, { ...named, delay: ms as never })
+    return sendTo((({ self }: { self: never }) => self) as never, made as never, options)
+  return raise(made as never, { ...options, delay: ms as never })
+}
+
+/** An invocation: its document is an actor of its own name, which is begun with the values of its parameters. */
+const invokeOf = (element: Element, name: string, doc: Document): Part => {
+  const { type, typeexpr, src } = element.attributes
+  const content = element.children.find(({ name }) => name === "content")?.children[0]
+  const root = src === undefined ? content : parse(sourceOf(element, doc))
+  if (root === undefined) throw new LeftOut("it invokes no document")
+  const { folder, sendsLater, hasDoor } = doc
+  doc.children[name] = convert(root, { folder, sendsLater, invoked: { id: name, byDoor: hasDoor } })
+  const typeOf = typeexpr === undefined ? () => type : compiled(typeexpr, doc)
+  const given = payloadOf({ ...element, children: element.children.filter(({ name }) => name === "param") }, doc)
+  const input = ({ context, event }: Seen) => {
+    const type = String(typeOf(context, event) ?? "scxml")
+    if (!/^(scxml|http:\/\/www\.w3\.org\/TR\/scxml\/?)$/.test(type)) throw new Error(`there is nothing of type ${type}`)
+    return given?.(context, event) ?? {}
+  }
+  return { id: name, src: name, input }
+}
+
+const isForwarding = ({ name, attributes }: Element): boolean =>
+  name === "invoke" && attributes["autoforward"] === "true"
+
+/** What the root does with an event from outside before the states have it. */
+const doorOf = (root: Element, doc: Document): ReadonlyArray<Part> => {
+  if (!doc.hasDoor) return []
+  const holders = ["scxml", "state", "parallel"].flatMap((name) => all(root, name))
+  const invocations = holders.flatMap((holder) =>
+    holder.children
+      .filter(({ name }) => name === "invoke")
+      .map((invoke, index) => ({
+        name: invoke.attributes["id"] ?? `${nameOf(idOf(holder))}.${index}`,
+        isActive: stateIn(`#${nameOf(idOf(holder))}`),
+        forwards: isForwarding(invoke),
+        finalize: actionsOf(invoke.children.find(({ name }) => name === "finalize")?.children ?? [], doc)
+      }))
+  )
+  interface Enqueue {
+    readonly event: { readonly event: SentEvent }
+    readonly enqueue: (action: Part) => void
+    readonly check: (guard: Part) => boolean
+  }
+  return [
+    enqueueActions((({ event: { event }, enqueue, check }: Enqueue) => {
+      for (const { name, isActive, forwards, finalize } of invocations) {
+        if (!check(isActive)) continue
+        if (event.invokeid === name) for (const action of finalize) enqueue(action)
+        if (forwards) enqueue(sendTo(name as never, event as never))
+      }
+      enqueue(raise(event as never))
+    }) as never)
+  ]
 }
 
 /** A length of time of CSS, in milliseconds. */
@@ -360,11 +467,3 @@ const valueText = ({ text, children }: Element): string => {
     return JSON.stringify(text.replace(/\s+/g, " "))
   }
 }
-
-const find = (element: Element, holds: (element: Element) => boolean): boolean =>
-  holds(element) || element.children.some((child) => find(child, holds))
-
-const all = (element: Element, name: string): ReadonlyArray<Element> => [
-  ...(element.name === name ? [element] : []),
-  ...element.children.flatMap((child) => all(child, name))
-]

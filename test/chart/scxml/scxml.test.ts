@@ -5,34 +5,43 @@ import type { AnyStateMachine } from "xstate"
 import { Processes } from "../../../src/host/Processes.ts"
 import { processId } from "../../../src/model/ids.ts"
 import { verify } from "../../../src/operations/verify.ts"
+import type { MachineEngine } from "../../../src/runtime/engine/fromMachine.ts"
 import { fromMachine } from "../../../src/runtime/engine/fromMachine.ts"
 import { ProcessStore } from "../../../src/store/ProcessStore.ts"
 import type { Database } from "../../../src/testing/bodies/World.ts"
 import * as TestHost from "../../../src/testing/TestHost.ts"
 import { databases } from "../../runtime/schedules.ts"
 import { isLong } from "../../support/samples.ts"
+import type { Converted } from "./convert.ts"
 import { differences } from "./leftOut.ts"
 import type { Case, Script } from "./suite.ts"
-import { atomicOf, cases, expected, played } from "./suite.ts"
+import { atomicOf, cases, expected, played, sentTo } from "./suite.ts"
 
 const suite = cases()
 const run = suite.filter(({ leftOut }) => leftOut === undefined)
 
-const engineOf = (machine: AnyStateMachine, { events }: Script) =>
+const Sent = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/** The engine of a document, and of what it invokes. */
+const engineOf = (kind: string, { machine, children }: Converted, events: ReadonlyArray<string>): AnyMachineEngine =>
   fromMachine(machine, {
     version: "1",
-    input: Schema.Null,
-    events: Object.fromEntries(
-      events.flatMap(({ event }) =>
-        event.name === "" ? [] : [[event.name, Schema.Struct({ data: Schema.optional(Schema.Unknown) })]]
-      )
+    kind,
+    input: Schema.Unknown,
+    events: Object.fromEntries(events.map((name) => [name, Sent])),
+    actors: Object.fromEntries(
+      Object.entries(children).map(([name, child]) => [name, engineOf(`${kind}.${name}`, child, events)])
     )
   } as never)
 
+type AnyMachineEngine = MachineEngine<AnyStateMachine, never>
+
 /** Plays a script as a durable process whose host dies before each event. */
-const endured = (machine: AnyStateMachine, script: Script, name: string, database: Database) =>
+const endured = (document: Converted, script: Script, name: string, database: Database) =>
   Effect.gen(function* () {
-    const engine = engineOf(machine, script)
+    const { machine, sends } = document
+    const names = ["external", ...script.events.map(({ event }) => event.name), ...sends]
+    const engine = engineOf("scxml", document, [...new Set(names.filter((name) => /^[\w-]+$/.test(name)))])
     const id = processId(name)
     const host = yield* TestHost.make([engine], { database })
     const configuration = Effect.gen(function* () {
@@ -47,8 +56,9 @@ const endured = (machine: AnyStateMachine, script: Script, name: string, databas
       yield* host.restart()
       yield* host.settle
       yield* host.advance(after)
-      const signal = engine.signals?.find(({ signal }) => signal === event.name)
-      const payload = "data" in event ? { data: event.data } : {}
+      const given = { type: event.name, ...("data" in event ? { data: event.data } : {}) }
+      const { type, ...payload } = sentTo(document, given)
+      const signal = event.name === "" ? undefined : engine.signals?.find(({ signal }) => signal === type)
       // A script that only lets time pass sends an event without a name.
       if (signal !== undefined) {
         const sent = Effect.map(Processes, (processes) => processes.handle(engine, id))
@@ -64,26 +74,25 @@ const endured = (machine: AnyStateMachine, script: Script, name: string, databas
     return seen
   })
 
-const holds = ({ name, machine, script }: Case, database: Database) =>
+const holds = ({ name, document, script }: Case, database: Database) =>
   Effect.gen(function* () {
-    const seen = yield* endured(machine as AnyStateMachine, script, name, database) // those that run have one
+    const seen = yield* endured(document as Converted, script, name, database) // those that run have one
     assert.deepStrictEqual(seen, expected(script), name)
   })
 
 describe("the documents of the SCXML suite", () => {
   it("that run do in XState itself what the suite expects", () => {
-    for (const { name, machine, script, leftOut } of suite) {
-      if (leftOut === undefined)
-        assert.deepStrictEqual(played(machine as AnyStateMachine, script), expected(script), name)
+    for (const { name, document, script, leftOut } of suite) {
+      if (leftOut === undefined) assert.deepStrictEqual(played(document as Converted, script), expected(script), name)
     }
   })
 
   it("are left out for what XState does differently only as long as it does", () => {
     for (const [name, reason] of Object.entries(differences)) {
-      const { machine, script } = suite.find((test) => test.name === name) as Case // a name of the suite
+      const { document, script } = suite.find((test) => test.name === name) as Case // a name of the suite
       const does = (() => {
         try {
-          return machine === undefined ? [] : played(machine, script)
+          return document === undefined ? [] : played(document, script)
         } catch {
           return []
         }

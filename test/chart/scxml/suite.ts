@@ -7,8 +7,9 @@ import { join } from "node:path"
 import type { AnyStateMachine, AnyStateNode, StateValue } from "xstate"
 import { createActor, SimulatedClock } from "xstate"
 import { projectRoot } from "../../support/projectRoot.ts"
-import { LeftOut, machineOf, nameOf } from "./convert.ts"
-import { differences, unsendable } from "./leftOut.ts"
+import type { Converted } from "./convert.ts"
+import { machineOf, nameOf } from "./convert.ts"
+import { differences, LeftOut, unsendable } from "./leftOut.ts"
 
 /** One event of a script, and the active atomic states that must follow. Units: milliseconds. */
 export interface Step {
@@ -23,11 +24,11 @@ export interface Script {
   readonly events: ReadonlyArray<Step>
 }
 
-/** One test of the suite: it has a machine, or a reason why it is left out. */
+/** One test of the suite: it has a document, or a reason why it is left out. */
 export interface Case {
   readonly name: string
   readonly script: Script
-  readonly machine?: AnyStateMachine
+  readonly document?: Converted
   readonly leftOut?: string
 }
 
@@ -51,8 +52,8 @@ const caseOf = (name: string): Case => {
   try {
     // Where a script lets time pass, it sees the configuration before the document takes what it sends to itself.
     const sendsLater = script.events.some(({ after }) => after !== undefined)
-    const machine = machineOf(join(folder, `${name}.scxml`), sendsLater)
-    return { name, script, machine, ...(reason === undefined ? {} : { leftOut: reason }) }
+    const document = machineOf(join(folder, `${name}.scxml`), sendsLater)
+    return { name, script, document, ...(reason === undefined ? {} : { leftOut: reason }) }
   } catch (thrown) {
     if (thrown instanceof LeftOut) return { name, script, leftOut: thrown.message }
     if (reason !== undefined) return { name, script, leftOut: reason }
@@ -77,8 +78,9 @@ export const atomicOf = ({ root }: AnyStateMachine, value: StateValue): string =
 }
 
 /** Plays a script with XState's own actor; answers the configurations. Throws what stops the actor. */
-export const played = (machine: AnyStateMachine, { events }: Script): ReadonlyArray<string> => {
+export const played = (document: Converted, { events }: Script): ReadonlyArray<string> => {
   const clock = new SimulatedClock()
+  const machine = withChildren(document)
   const actor = createActor(machine, { clock, logger: () => {} })
   const errors: Array<unknown> = []
   actor.subscribe({ error: (error) => errors.push(error) })
@@ -92,8 +94,18 @@ export const played = (machine: AnyStateMachine, { events }: Script): ReadonlyAr
     // Moment by moment: at one stroke, a timer would be armed late by one that was due before.
     for (let ms = 0; ms < after; ms++) clock.increment(1)
     if (event.name !== "" && actor.getSnapshot().status === "active")
-      actor.send({ type: event.name, ...("data" in event ? { data: event.data } : {}) })
+      actor.send(sentTo(document, { type: event.name, ...("data" in event ? { data: event.data } : {}) }))
     seen.push(configuration())
   }
   return seen
 }
+
+/** An event of a script as a document takes it. */
+export const sentTo = <Event extends { readonly type: string }>({ hasDoor }: Converted, event: Event) =>
+  hasDoor ? { type: "external", event } : event
+
+/** A machine whose actors are those of XState. */
+const withChildren = ({ machine, children }: Converted): AnyStateMachine =>
+  machine.provide({
+    actors: Object.fromEntries(Object.entries(children).map(([name, child]) => [name, withChildren(child)]))
+  } as object)

@@ -51,3 +51,16 @@ export const parse = (source: string): Element => {
 const entities: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" }
 
 const plain = (text: string): string => text.replace(/&(\w+);/g, (all, name: string) => entities[name] ?? all)
+
+/** The elements of a document that are its own: a document within it, which it invokes, has its own. */
+const ownOf = ({ children }: Element): ReadonlyArray<Element> => children.filter(({ name }) => name !== "scxml")
+
+/** Whether something holds of an element or of one within it. */
+export const find = (element: Element, holds: (element: Element) => boolean): boolean =>
+  holds(element) || ownOf(element).some((child) => find(child, holds))
+
+/** The elements of a name, of which an element may be one. */
+export const all = (element: Element, name: string): ReadonlyArray<Element> => [
+  ...(element.name === name ? [element] : []),
+  ...ownOf(element).flatMap((child) => all(child, name))
+]

@@ -27,7 +27,7 @@ export const pack = async (): Promise<void> => {
     platform: "node"
   })
   const written = ["index.html", "style.css", "icon.svg"].map(
-    (name) => [name, readFileSync(join(projectRoot, "src/inspector/page", name), "utf8")] as const
+    (name) => [name, readFileSync(join(projectRoot, "src/inspector/page/files", name), "utf8")] as const
   )
   const files = Object.fromEntries([...written, ["main.js", page.text] as const])
   put(join(dist, packed, "page.js"), `export const files = ${JSON.stringify(files)}\n`)
@@ -53,7 +53,8 @@ export const stale = (folder: string): ReadonlyArray<string> =>
     readdirSync(join(folder, part), { recursive: true, encoding: "utf8" }).flatMap((name) => {
       const [, source] = /^(.*?)\.(?:d\.ts|js)(?:\.map)?$/.exec(name) ?? []
       const isLeft =
-        source !== undefined && !["ts", "d.ts"].some((of) => existsSync(join(projectRoot, part, `${source}.${of}`)))
+        source !== undefined &&
+        !["ts", "tsx", "d.ts"].some((of) => existsSync(join(projectRoot, part, `${source}.${of}`)))
       return isLeft ? [join(folder, part, name)] : []
     })
   )

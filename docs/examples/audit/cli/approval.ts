@@ -9,12 +9,9 @@ import { relative } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
-import type { ProcessHandle } from "../../../../src/index.ts"
+import type { Processes } from "../../../../src/index.ts"
 import { shellWord } from "../report/text.ts"
-import { Approval, Drafted, waits } from "../work/Approval.ts"
-import type { AuditFailure, Published } from "../work/audit.ts"
+import { Audit } from "../work/audit.ts"
 import type { Screen } from "./Screen.ts"
 
 /** How this program gets a decision. `leave` prints how to approve, and ends. */
@@ -31,25 +28,28 @@ export const modeOf = (options: {
   return options.hasTerminal ? "ask" : "leave"
 }
 
-/** The handle of an audit. */
-export type AuditHandle = ProcessHandle.ProcessHandle<Published, AuditFailure, typeof Approval>
+/** A handle on an audit. */
+export const handleOf = (processes: typeof Processes.Service, id: string) => processes.handle(Audit, id)
+
+/** A handle on an audit. */
+export type AuditHandle = ReturnType<typeof handleOf>
 
 /** Completes once an audit waits for its approval, with the totals of its draft. Never completes if the audit does not wait. */
 export const onceWaiting = (handle: AuditHandle) =>
-  Effect.gen(function* () {
-    yield* orNever(Stream.runHead(Stream.filter(handle.changes, waits)))
-    const drafted = yield* orNever(
-      Stream.runHead(Stream.filter(handle.events, ({ eventType }) => eventType === Drafted.name))
-    )
-    return yield* Drafted.decode(drafted.payload)
-  })
+  Effect.flatMap(
+    Effect.catchTag(handle.waitFor({ state: "waiting" }), "StateNotReached", () => Effect.never),
+    ({ context: { draft } }) => (draft === undefined ? Effect.never : Effect.succeed(draft.totals))
+  )
 
 /** Gets a decision. Returns whether the program should wait for the audit to end. */
 export const decide = (handle: AuditHandle, mode: Mode, stateFile: string, screen: Screen) =>
   Effect.gen(function* () {
     const send = (approved: boolean, by: string) =>
-      Effect.catchTag(handle.signal(Approval, { approved, by }), "ProcessAlreadyTerminal", () =>
-        Effect.sync(() => screen.print("the audit was decided elsewhere meanwhile"))
+      handle.send({ type: "approval", approved, by }, { expect: "accepted" }).pipe(
+        Effect.catchIf(
+          ({ _tag }) => _tag === "ProcessAlreadyTerminal" || _tag === "EventNotAccepted",
+          () => Effect.sync(() => screen.print("the audit was decided elsewhere meanwhile"))
+        )
       )
     const printHow = Effect.sync(() => howToApprove(handle.id, stateFile).forEach(screen.print))
     switch (mode) {
@@ -97,9 +97,6 @@ const ask = (question: string): Effect.Effect<string> =>
     return Effect.sync(() => end(undefined))
   })
 
-const orNever = <A, E, R>(found: Effect.Effect<Option.Option<A>, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(found, (value) => (Option.isSome(value) ? Effect.succeed(value.value) : Effect.never))
-
 /** The name of the user. In a container there may be none. */
 export const user = (): string => {
   try {
@@ -112,7 +109,7 @@ export const user = (): string => {
 /** Two ways to approve an audit from another terminal. */
 const howToApprove = (id: string, stateFile: string): ReadonlyArray<string> => [
   `to approve it: node ${shellWord(script())} --state ${shellWord(stateFile)} ${id}`,
-  `           or: npx holdfast signal ${id} ${Approval.signal} --db ${shellWord(stateFile)} --payload '{"approved":true,"by":"${nameInShell(user())}"}'`
+  `           or: npx holdfast signal ${id} approval --db ${shellWord(stateFile)} --payload '{"approved":true,"by":"${nameInShell(user())}"}'`
 ]
 
 /** The path of the approve script, relative to the working directory if it is below it. */

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import { Processes, SingleHost } from "../../../../src/index.ts"
-import { Approval, waits } from "../work/Approval.ts"
+import { waits } from "../work/Approval.ts"
 import { Audit } from "../work/audit.ts"
 import { isAudit } from "../work/identity.ts"
 import { user } from "./approval.ts"
@@ -33,7 +33,8 @@ const choose = (id: string | undefined) =>
   Effect.gen(function* () {
     const processes = yield* Processes
     if (id !== undefined) return id
-    const waiting = (yield* processes.listNonTerminal).filter((record) => isAudit(record) && waits(record))
+    const audits = (yield* processes.listNonTerminal).filter(isAudit)
+    const waiting = yield* Effect.filter(audits, (record) => waits(record.id))
     const [only, ...more] = waiting.map((record) => record.id)
     if (only === undefined) return yield* new CannotApprove({ line: "no audit waits for approval" })
     if (more.length === 0) return only
@@ -44,7 +45,7 @@ const decide = ({ id: named, approved, by }: Decision) =>
   Effect.gen(function* () {
     const processes = yield* Processes
     const id = yield* choose(named)
-    yield* processes.handle(Audit, id).signal(Approval, { approved, by })
+    yield* processes.handle(Audit, id).send({ type: "approval", approved, by }, { expect: "accepted" })
     return approved
       ? `approved ${id}; the program that waits for it publishes the report, or else the next one that starts`
       : `rejected ${id}`

@@ -12,9 +12,10 @@ import { Errors, Processes, SingleHost } from "../../../../src/index.ts"
 import type { Totals } from "../report/report.ts"
 import { counted, grouped, harmless, shellWord, sizeOf } from "../report/text.ts"
 import { draftNames, reportNames } from "../report/writing.ts"
+import { ReportRejected } from "../work/Approval.ts"
 import { agents } from "../work/agents.ts"
 import type { AuditPayload } from "../work/audit.ts"
-import { Audit, childId, engines, Listing } from "../work/audit.ts"
+import { Audit, childId, engines, Listing, readerId } from "../work/audit.ts"
 import { ReadBatch } from "../work/batch.ts"
 import { choose } from "../work/identity.ts"
 import { Progress } from "../work/Progress.ts"
@@ -89,7 +90,10 @@ const audit = (request: Request, { mode, inspecting }: Omit<JobOptions, "paceMs"
     const quiet = Effect.all([Fiber.await(served), Fiber.interrupt(showing), Effect.sync(screen.clear)])
     let isDraftShown = false
 
-    const ended = Effect.zipLeft(Effect.map(handle.await, Option.some), allDelivered)
+    const ended = Effect.zipLeft(
+      Effect.mapBoth(handle.await, { onSuccess: Option.some, onFailure: said }),
+      allDelivered
+    )
     const left = onceWaiting(handle).pipe(
       Effect.zipLeft(allDelivered),
       Effect.tap((totals) =>
@@ -107,22 +111,29 @@ const audit = (request: Request, { mode, inspecting }: Omit<JobOptions, "paceMs"
     const published = yield* Effect.raceFirst(ended, left)
     yield* quiet
     if (Option.isNone(published)) return
-    const { totals, approvedBy } = published.value
+    const { totals, approved, by } = published.value
+    if (!approved) return yield* new ReportRejected({ by })
     if (!isDraftShown) screen.print(totalsLine(totals))
     screen.print(
-      `written: ${reportNames.json} and ${reportNames.markdown} in ${payload.out}; approved by ${harmless(approvedBy)}`
+      `written: ${reportNames.json} and ${reportNames.markdown} in ${payload.out}; approved by ${harmless(by)}`
     )
   })
+
+/** An audit that failed says what its child failed with, as a person is to read it. */
+const said = <E extends { readonly _tag: string }>(error: E): E | CannotAudit =>
+  error instanceof Errors.ProcessFailed && error.output._tag === "Failure"
+    ? new CannotAudit({ line: error.output.message })
+    : error
 
 /** Reports the progress of an audit from its records, so that bodies in other programs count as well. */
 const follow = (auditId: string) =>
   Effect.gen(function* () {
     const processes = yield* Processes
     const progress = yield* Progress
-    const listing = yield* onceStarted(processes.handle(Listing, childId(auditId, "listing")).await)
+    const listing = yield* onceStarted(processes.handle(Listing, childId(readerId(auditId), "listing")).await)
     const batches = listing.shares.flatMap((share) =>
       share.batches.map(({ name, files }) => {
-        const id = childId(childId(auditId, share.name), name)
+        const id = childId(childId(readerId(auditId), share.name), name)
         return { id, files: files.length, child: processes.handle(ReadBatch, id) }
       })
     )

@@ -4,7 +4,7 @@
  * Invariant: a second write changes nothing, so an interrupted body simply writes again.
  */
 import { createHash } from "node:crypto"
-import { mkdir, open, rename, rm, stat } from "node:fs/promises"
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -31,26 +31,61 @@ export class ReportNotWritten extends Schema.TaggedError<ReportNotWritten>()("Re
   }
 }
 
-/** Writes both reports into a folder; the id of the writing process is in the names of its temporary files. */
+/** The SHA-256 of both reports. */
+export const Digests = Schema.Struct({ json: Schema.String, markdown: Schema.String })
+/** The SHA-256 of both reports. */
+export type Digests = typeof Digests.Type
+
+/** A draft is not what was approved: start the audit again. */
+export class DraftChanged extends Schema.TaggedError<DraftChanged>()("DraftChanged", { path: Schema.String }) {
+  override get message(): string {
+    return `${this.path} has changed since it was drafted, so it was not published: start the audit again`
+  }
+}
+
+/** Writes both reports into a folder, and answers their digests; the id of the writing process is in the names of its temporary files. */
 export const writeReports = (
   folder: string,
   names: Names,
   writer: string,
   report: Report
-): Effect.Effect<void, ReportNotWritten> =>
+): Effect.Effect<Digests, ReportNotWritten> =>
   Effect.gen(function* () {
+    const [json, markdown] = [toJson(report), toMarkdown(report)]
     yield* attempt(folder, () => makeFolder(folder))
-    yield* replace(join(folder, names.json), writer, toJson(report))
-    yield* replace(join(folder, names.markdown), writer, toMarkdown(report))
+    yield* replace(join(folder, names.json), writer, json)
+    yield* replace(join(folder, names.markdown), writer, markdown)
+    return { json: digestOf(json), markdown: digestOf(markdown) }
   })
 
-/** Removes both reports, if they exist. */
-export const removeReports = (folder: string, names: Names): Effect.Effect<void, ReportNotWritten> =>
-  Effect.forEach(
-    Object.values(names).map((name) => join(folder, name)),
-    (path) => attempt(path, () => rm(path, { force: true })),
-    { discard: true }
-  )
+/** Writes both drafts again under their final names, and removes the drafts. A draft that has other bytes is not published. */
+export const publishDraft = (
+  folder: string,
+  writer: string,
+  digests: Digests
+): Effect.Effect<void, ReportNotWritten | DraftChanged> =>
+  Effect.gen(function* () {
+    const places = (["json", "markdown"] as const).map((format) => ({
+      draft: join(folder, draftNames[format]),
+      final: join(folder, reportNames[format]),
+      digest: digests[format]
+    }))
+    const drafts = yield* Effect.forEach(places, ({ draft, final, digest }) =>
+      Effect.gen(function* () {
+        // It may have been published before an interruption, and its draft removed.
+        if (digestOf(yield* contentOf(final)) === digest) return { draft, final }
+        const content = yield* contentOf(draft)
+        return digestOf(content) === digest ? { draft, final, content } : yield* new DraftChanged({ path: draft })
+      })
+    )
+    for (const { final, content } of drafts) if (content !== undefined) yield* replace(final, writer, content)
+    for (const { draft } of drafts) yield* attempt(draft, () => rm(draft, { force: true }))
+  })
+
+/** The content of a file; that of one that cannot be read is empty, which no report is. */
+const contentOf = (path: string): Effect.Effect<string> => Effect.promise(() => readFile(path, "utf8").catch(() => ""))
+
+const digestOf = (content: string): string => createHash("sha256").update(content).digest("hex")
 
 /** Makes a folder and its parents. Not with `recursive`, which never returns where a folder refuses entries (`/proc`). */
 export const makeFolder = async (folder: string): Promise<void> => {

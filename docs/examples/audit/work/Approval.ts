@@ -1,20 +1,12 @@
 /**
- * The approval: a signal that an audit waits for before it publishes.
+ * The approval: an event that an audit waits for before it publishes.
  *
- * Invariant: the signal is stored with the process, so it can be sent whether or not the audit runs anywhere.
+ * Invariant: the event is stored with the process, so it can be sent whether or not the audit runs anywhere.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { ProcessRecord } from "../../../../src/index.ts"
-import { Signal } from "../../../../src/index.ts"
-import { Totals } from "../report/report.ts"
-
-/** Says whether a report may be published. */
-export const Approval = Signal.make("approval", {
-  payload: Schema.Struct({ approved: Schema.Boolean, by: Schema.NonEmptyString })
-})
-
-/** The draft is written; its totals help to decide. */
-export const Drafted = Signal.event("audit.drafted", { payload: Totals })
+import { Processes } from "../../../../src/index.ts"
+import { Audit } from "./audit.ts"
 
 /** The report was rejected, so it is not published. The draft stays where it is. */
 export class ReportRejected extends Schema.TaggedError<ReportRejected>()("ReportRejected", { by: Schema.String }) {
@@ -23,6 +15,9 @@ export class ReportRejected extends Schema.TaggedError<ReportRejected>()("Report
   }
 }
 
-/** Whether an audit waits for its approval, and for nothing else. */
-export const waits = ({ wait }: ProcessRecord.ProcessRecord): boolean =>
-  wait?.kind._tag === "Signal" && wait.kind.name === Approval.signal
+/** Whether an audit waits for its approval. */
+export const waits = (id: string): Effect.Effect<boolean, never, Processes> =>
+  Effect.flatMap(Processes, (processes) => processes.handle(Audit, id).snapshot).pipe(
+    Effect.map((now) => now.status === "active" && now.matches("waiting")),
+    Effect.catchAll(() => Effect.succeed(false)) // it has ended, or is none of this program
+  )

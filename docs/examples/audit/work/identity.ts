@@ -27,9 +27,10 @@ export const choose = (payload: AuditPayload) =>
     const name = nameOf(payload)
     const audits = (yield* processes.listNonTerminal).filter(isAudit)
     const own = audits.find(({ id }) => id.startsWith(`${name}:`))
-    const others = audits
-      .filter((audit) => audit !== own && !waits(audit))
-      .map(({ id, identity }) => identity.label ?? id)
+    const busy = yield* Effect.filter(audits, (audit) =>
+      audit === own ? Effect.succeed(false) : Effect.map(waits(audit.id), (isWaiting) => !isWaiting)
+    )
+    const others = busy.map(({ id, identity }) => identity.label ?? id)
     if (own !== undefined) return { id: own.id, unfinished: true, others } satisfies Choice
     const number = yield* firstFree((number) => isTaken(processes, `${name}:${number}`))
     return { id: `${name}:${number}`, unfinished: false, others } satisfies Choice

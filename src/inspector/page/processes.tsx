@@ -1,0 +1,235 @@
+/**
+ * The list of processes: sorted, searched, narrowed; its filters are in the address. Beside a process it is a narrow column.
+ *
+ * Only lines in view have an element. Lines do not move under a reader: new ones are counted above until they are asked for,
+ * but where the list is at its top and no pointer is over it.
+ */
+import type { VNode } from "preact"
+import { useEffect, useRef, useState } from "preact/hooks"
+import type { OverviewView } from "../OverviewView.ts"
+import { countOf } from "../text.ts"
+import type { HostView, ListView, RowView } from "../View.ts"
+import { openBulk, takesActions } from "./actions.tsx"
+import { get, sentenceOf } from "./connection.ts"
+import { Columns, Filters, goWith, Sort } from "./filters.tsx"
+import { Lines } from "./lines.tsx"
+import { listenTo, useRead } from "./live.ts"
+import { Button, Notice, ProcessLink } from "./parts.tsx"
+import type { Place } from "./place.ts"
+import { Process } from "./process.tsx"
+import { nowMs } from "./text.ts"
+
+const pageSize = 200
+
+/** The shortest time between two looks at what is new. Units: milliseconds. */
+const pauseMs = 1_000
+
+/** The filters of a place, as the server takes them. */
+const filtersOf = ({ within = "", tab: _tab, ...query }: Place["query"]): Readonly<Record<string, string>> => ({
+  ...query,
+  // To the minute, so that the same filter is the same request for a while.
+  ...(within === "" ? {} : { since: String(Math.floor((nowMs() - Number(within)) / 60_000) * 60_000) })
+})
+
+/** The list, and the process that is chosen. */
+export const Processes = ({ place, host }: { readonly place: Place; readonly host: HostView | undefined }): VNode => {
+  const { id } = place
+  return (
+    <div class={`processes${id === undefined ? "" : " is-chosen"}`}>
+      <List place={place} host={host} />
+      {id === undefined ? null : (
+        <div class="detail">
+          <Button class="quiet back" onClick={() => goWith({ tab: "" }, { id: null })}>
+            ‹ all processes
+          </Button>
+          <Process key={id} id={id} place={place} host={host} />
+        </div>
+      )}
+    </div>
+  )
+}
+
+interface Loaded {
+  readonly rows: ReadonlyArray<RowView>
+  readonly total: number
+  readonly reading?: ListView["reading"]
+}
+
+const List = ({ place, host }: { readonly place: Place; readonly host: HostView | undefined }): VNode => {
+  const filters = filtersOf(place.query)
+  const key = JSON.stringify(filters)
+  const [loaded, setLoaded] = useState<Loaded & { readonly key: string }>()
+  const [problem, setProblem] = useState<string>()
+  const [fresh, setFresh] = useState(0)
+  const box = useRef<HTMLDivElement>(null)
+  const isOver = useRef(false)
+  const isWide = useWide() && place.id === undefined
+  const overview = useRead<OverviewView>("overview", { about: () => false })
+  const current = loaded?.key === key ? loaded : undefined
+  const now = useRef({ current, key, filters, overview })
+  now.current = { current, key, filters, overview }
+
+  const load = async (offset: number): Promise<void> => {
+    const asked = key
+    try {
+      const page = await get<ListView>("processes", { ...filters, offset, limit: pageSize })
+      if (now.current.key !== asked) return
+      setLoaded((old) => {
+        const before = old?.key === asked && offset > 0 ? old.rows.slice(0, offset) : []
+        return { ...page, rows: distinct([...before, ...page.rows]), key: asked }
+      })
+      setProblem(undefined)
+      if (offset === 0) setFresh(0)
+      if (page.reading !== undefined) setTimeout(() => now.current.key === asked && void load(0), 50)
+    } catch (error) {
+      if (now.current.key === asked) setProblem(sentenceOf(error))
+    }
+  }
+
+  useEffect(() => {
+    if (box.current !== null) box.current.scrollTop = 0
+    void load(0)
+  }, [key])
+
+  useEffect(() => {
+    let due: ReturnType<typeof setTimeout> | undefined
+    const look = async (): Promise<void> => {
+      due = undefined
+      now.current.overview.again()
+      const { current: shown, key: asked, filters: by } = now.current
+      const page = await get<ListView>("processes", { ...by, limit: pageSize }).catch(() => undefined)
+      if (page === undefined || now.current.key !== asked) return
+      const isAtTop = (box.current?.scrollTop ?? 0) < 4 && !isOver.current
+      if (shown === undefined || isAtTop) {
+        setLoaded({ ...page, key: asked })
+        setFresh(0)
+        return
+      }
+      const known = new Set(shown.rows.map((row) => row.process_id))
+      setFresh(page.rows.filter((row) => !known.has(row.process_id)).length)
+      setLoaded((old) => old && { ...old, total: page.total, rows: updated(old.rows, page.rows) })
+    }
+    const stop = listenTo((news) => {
+      if (news === "again") {
+        now.current.overview.again()
+        void load(0)
+        return
+      }
+      setLoaded((old) => old && { ...old, rows: updated(old.rows, news.rows) })
+      due ??= setTimeout(look, pauseMs)
+    })
+    return () => {
+      stop()
+      clearTimeout(due)
+    }
+  }, [])
+
+  const isLoading = useRef(false)
+  const more = (): void => {
+    if (current === undefined || current.rows.length >= current.total || isLoading.current) return
+    isLoading.current = true
+    load(current.rows.length).finally(() => {
+      isLoading.current = false
+    })
+  }
+  const { rows = [], total = 0, reading } = current ?? {}
+  return (
+    <section class="side" aria-label="List of processes">
+      <Filters place={place} overview={overview.value} />
+      {isWide ? <Columns place={place} /> : <Sort place={place} />}
+      {fresh === 0 ? null : (
+        <Button
+          class="small fresh"
+          onClick={() => {
+            if (box.current !== null) box.current.scrollTop = 0
+            void load(0)
+          }}
+        >
+          {countOf(fresh)} new above ↑
+        </Button>
+      )}
+      <Pinned id={place.id} rows={rows} isRead={current !== undefined} />
+      <Lines
+        rows={rows}
+        total={total}
+        selected={place.id}
+        isWide={isWide}
+        box={box}
+        isOver={isOver}
+        more={more}
+        instead={
+          <Instead problem={problem} isRead={current !== undefined && reading === undefined} filters={filters} />
+        }
+      />
+      <p class="foot">
+        <span role="status">
+          {problem === undefined ? `${countOf(total)} ${total === 1 ? "process" : "processes"}` : "not up to date"}
+          {reading === undefined ? "" : `, ${countOf(reading.read)} of ${countOf(reading.of)} read`}
+        </span>
+        {takesActions(host) && total > 0 ? (
+          <Button class="quiet small" onClick={() => openBulk(filters, () => void load(0))}>
+            Act on all {countOf(total)}…
+          </Button>
+        ) : null}
+      </p>
+    </section>
+  )
+}
+
+/** A page that was read while others moved may have what the one before it had, too. */
+const distinct = (rows: ReadonlyArray<RowView>): ReadonlyArray<RowView> => [
+  ...new Map(rows.map((row) => [row.process_id, row])).values()
+]
+
+/** The same lines in the same order, with what is new of each. */
+const updated = (rows: ReadonlyArray<RowView>, news: ReadonlyArray<RowView>): ReadonlyArray<RowView> => {
+  const byId = new Map(news.map((row) => [row.process_id, row]))
+  return rows.map((row) => byId.get(row.process_id) ?? row)
+}
+
+const Instead = ({
+  problem,
+  isRead,
+  filters
+}: {
+  readonly problem: string | undefined
+  readonly isRead: boolean
+  readonly filters: Readonly<Record<string, string>>
+}): VNode => {
+  if (problem !== undefined) return <Notice kind="error" title="The list could not be read" text={problem} />
+  if (!isRead) return <Notice kind="loading" title="Looking for processes…" />
+  const { sort: _sort, order: _order, ...narrowing } = filters
+  return Object.values(narrowing).every((value) => value === "") ? (
+    <Notice kind="empty" title="No process yet" text="One appears here as soon as it is registered." />
+  ) : (
+    <Notice kind="empty" title="Nothing matches" text="Press Esc in the search, or choose another state." />
+  )
+}
+
+/** The process that is chosen, where the lines that are loaded do not have it. */
+const Pinned = ({
+  id,
+  rows,
+  isRead
+}: {
+  readonly id: string | undefined
+  readonly rows: ReadonlyArray<RowView>
+  readonly isRead: boolean
+}): VNode | null =>
+  id === undefined || !isRead || rows.some((row) => row.process_id === id) ? null : (
+    <p class="pinned">
+      shown: <ProcessLink id={id} />
+    </p>
+  )
+
+const wide = matchMedia("(min-width: 900px)")
+
+const useWide = (): boolean => {
+  const [isWide, setWide] = useState(wide.matches)
+  useEffect(() => {
+    const read = (): void => setWide(wide.matches)
+    wide.addEventListener("change", read)
+    return () => wide.removeEventListener("change", read)
+  }, [])
+  return isWide
+}

@@ -1,0 +1,212 @@
+/**
+ * Every process as one line, kept in memory while pages look: sorted, searched and counted without reading the store again.
+ *
+ * ```
+ * a look ─► the store's change feed, from the last change seen ─► lines, in the order of their changes ─► answer
+ * ```
+ * Invariant: an answer has everything that was committed before it was asked for, or says how far it has read. What no page
+ * has asked for costs nothing: lines that were not looked at for {@link idleMs} are let go of.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { isActive } from "../../../machines/process/lifecycle.ts"
+import type { Redact } from "../../explain/redaction.ts"
+import type { StoreError } from "../../model/errors.ts"
+import { acceptedBy } from "../../operations/Charts.ts"
+import type { ProcessRow } from "../../store/Decision.ts"
+import type { ProcessStore } from "../../store/ProcessStore.ts"
+import { machineOf } from "../charts/stored.ts"
+import { valueText } from "../text.ts"
+import type { ListView, ReadingView, RowView } from "../View.ts"
+import { rowView } from "./list.ts"
+
+type Store = typeof ProcessStore.Service
+
+/** For how long one look reads. Units: milliseconds. */
+const budgetMs = 250
+
+/** How many changes are read at once. */
+const chunk = 500
+
+/** How many processes are kept: of more, those that ended first are let go of. */
+export const mostKept = 100_000
+
+/** After how long without a look the lines are let go of. Units: milliseconds. */
+export const idleMs = 120_000
+
+/** A process with what it is found by. `asks`: the signals that a sender outside may move it with. */
+export interface Line {
+  readonly row: RowView
+  readonly words: string
+  readonly asks: ReadonlyArray<string>
+}
+
+/** What narrows a list. Text is found anywhere in id, label, kind or problem, whatever its case. Units: milliseconds. */
+export interface LineQuery {
+  readonly text?: string
+  readonly state?: string
+  readonly kind?: string
+  readonly owner?: string
+  /** A session id, or the address of any originator. */
+  readonly session?: string
+  readonly problem?: string
+  /** The name of a signal that it waits for, or `timer`. */
+  readonly waits?: string
+  /** Only processes without a parent. */
+  readonly roots?: boolean
+  /** Changed at this time or later. */
+  readonly sinceMs?: number
+  /** It has run, or did run, at least so long. */
+  readonly longerMs?: number
+}
+
+/** What a list can be sorted by. */
+export const orders = ["changed", "created", "duration", "due", "id", "kind", "state"] as const
+
+/** What a list is sorted by. */
+export type Order = (typeof orders)[number]
+
+/** The lines of a store. */
+export interface Directory {
+  /** All lines, in the order of their last change, after reading what is new. */
+  readonly look: Effect.Effect<Look, StoreError>
+}
+
+/** What a look has found. `reading` is absent once everything was read. */
+export interface Look {
+  readonly lines: ReadonlyMap<string, Line>
+  readonly reading?: ReadingView
+  readonly nowMs: number
+}
+
+/** Makes the directory of a store. */
+export const make = (store: Store, redact: Redact): Effect.Effect<Directory> =>
+  Effect.map(Effect.makeSemaphore(1), (one) => {
+    const lines = new Map<string, Line>()
+    let change = 0
+    let lookedAtMs = 0
+
+    const take = (row: ProcessRow) =>
+      Effect.map(lineOf(store, row, redact), (line) => {
+        lines.delete(line.row.process_id)
+        lines.set(line.row.process_id, line)
+      })
+
+    const forget = (): void => {
+      for (const [id, { row }] of lines) {
+        if (lines.size <= mostKept) return
+        if (row.state !== "running") lines.delete(id)
+      }
+    }
+
+    const look = Effect.gen(function* () {
+      const startedMs = yield* Clock.currentTimeMillis
+      if (startedMs - lookedAtMs > idleMs) {
+        lines.clear()
+        change = 0
+      }
+      let nowMs = startedMs
+      while (true) {
+        const page = yield* store.feed.after(change, chunk)
+        for (const entry of page) {
+          change = entry.change
+          if (entry._tag === "Row") yield* take(entry.row)
+          else lines.delete(entry.tombstone.processId)
+        }
+        nowMs = yield* Clock.currentTimeMillis
+        lookedAtMs = nowMs
+        if (page.length < chunk) return { lines, nowMs }
+        if (nowMs - startedMs >= budgetMs) break
+        yield* Effect.yieldNow()
+      }
+      forget()
+      const total = Object.values(yield* store.countByLifecycle).reduce((sum, count) => sum + count, 0)
+      return { lines, nowMs, reading: { read: lines.size, of: Math.max(total, lines.size) } }
+    })
+    return { look: one.withPermits(1)(look) }
+  })
+
+/** A page of the lines that a query wants; on the first one a process whose id equals the text comes first. */
+export const pageOf = (
+  { lines, reading, nowMs }: Look,
+  query: LineQuery,
+  page: { readonly order: Order; readonly isAscending: boolean; readonly offset: number; readonly limit: number }
+): ListView => {
+  const found = wantedIn(lines.values(), query, nowMs)
+  const sorted = sortedBy(found, page.order, page.isAscending, nowMs)
+  const exact = sorted.findIndex(({ process_id: id }) => id === query.text)
+  const [first] = exact > 0 ? sorted.splice(exact, 1) : []
+  if (first !== undefined) sorted.unshift(first)
+  return {
+    rows: sorted.slice(page.offset, page.offset + page.limit),
+    total: sorted.length,
+    ...(reading === undefined ? {} : { reading }),
+    now_ms: nowMs
+  }
+}
+
+/** The rows that a query wants, in the order of the lines. */
+export const wantedIn = (lines: Iterable<Line>, query: LineQuery, nowMs: number): Array<RowView> => {
+  const text = query.text?.toLowerCase()
+  const found: Array<RowView> = []
+  for (const { row, words } of lines) {
+    if (text !== undefined && !words.includes(text)) continue
+    if (isWanted(row, query, nowMs)) found.push(row)
+  }
+  return found
+}
+
+const isWanted = (row: RowView, query: LineQuery, nowMs: number): boolean =>
+  agrees(query.state, row.state) &&
+  agrees(query.kind, row.kind) &&
+  agrees(query.owner, row.owner_id) &&
+  (query.session === undefined || isOf(row.originator, query.session)) &&
+  (query.problem === undefined || (row.problem ?? "").toLowerCase().includes(query.problem.toLowerCase())) &&
+  (query.waits === undefined || row.waits.includes(query.waits)) &&
+  (query.roots !== true || row.parent_id === undefined) &&
+  (query.sinceMs === undefined || row.updated_at_ms >= query.sinceMs) &&
+  (query.longerMs === undefined || durationOf(row, nowMs) >= query.longerMs)
+
+const agrees = (wanted: string | undefined, present: string | undefined): boolean =>
+  wanted === undefined || wanted === present
+
+const isOf = (originator: string, session: string): boolean =>
+  originator === session || originator === `session:${session}` || originator.startsWith(`session:${session}/`)
+
+/** How long a process has run, or did run until it ended. */
+const durationOf = (row: RowView, nowMs: number): number =>
+  (row.state === "running" ? nowMs : row.updated_at_ms) - row.created_at_ms
+
+const sortedBy = (rows: Array<RowView>, order: Order, isAscending: boolean, nowMs: number): Array<RowView> => {
+  // Lines are in the order of their changes already, which is finer than the clock.
+  if (order === "changed") return isAscending ? rows : rows.reverse()
+  const keyOf = keys[order]
+  const sign = isAscending ? 1 : -1
+  return rows
+    .map((row) => ({ row, key: keyOf(row, nowMs) }))
+    .sort((a, b) => (a.key < b.key ? -sign : a.key > b.key ? sign : 0))
+    .map(({ row }) => row)
+}
+
+const keys: Readonly<Record<Exclude<Order, "changed">, (row: RowView, nowMs: number) => string | number>> = {
+  created: (row) => row.created_at_ms,
+  duration: durationOf,
+  due: (row) => row.due_at_ms ?? Number.POSITIVE_INFINITY,
+  id: (row) => row.process_id,
+  kind: (row) => row.kind,
+  state: (row) => row.state
+}
+
+const lineOf = (store: Store, row: ProcessRow, redact: Redact): Effect.Effect<Line, StoreError> =>
+  Effect.gen(function* () {
+    const shown = rowView(row, redact)
+    const { chart } = row.snapshot.context
+    const words = [shown.process_id, shown.label ?? "", shown.kind, shown.problem ?? ""].join("\n").toLowerCase()
+    if (chart === undefined || shown.state !== "running" || isActive(row.snapshot)) {
+      const asks = shown.state === "running" ? shown.waits.filter((name) => name !== "timer") : []
+      return { row: shown, words, asks }
+    }
+    const own = yield* machineOf(store.definitions, row.base.registration, chart)
+    const asks = own === undefined ? [] : acceptedBy(own.definition, chart).map(({ type }) => type)
+    return { row: { ...shown, rests: valueText(chart.value) }, words, asks }
+  })

@@ -1,0 +1,116 @@
+/**
+ * The whole of a store at one look: what ended and when, what failed, what is late, who works, and what waits for a person.
+ */
+import type { Holder } from "../../store/ProcessStore.ts"
+import type { FailureGroup, InboxGroup, OverviewView } from "../OverviewView.ts"
+import { brief } from "../text.ts"
+import type { RowView } from "../View.ts"
+import type { Line, Look } from "./directory.ts"
+
+const minuteMs = 60_000
+
+/** How many minutes of ends are counted. */
+const minutes = 60
+
+/** For how long failures are counted. Units: milliseconds. */
+const dayMs = 86_400_000
+
+/** How many groups, and rows of one, are named. */
+const most = { failures: 6, inbox: 12, rows: 5, kinds: 40 }
+
+/** What is read beside the lines. */
+export interface Beside {
+  readonly holders: ReadonlyArray<Holder>
+  readonly slots: OverviewView["slots"]
+  readonly wakes: OverviewView["wakes"]
+}
+
+/** The overview of what a look has found. */
+export const overviewOf = ({ lines, nowMs, reading }: Look, { holders, slots, wakes }: Beside): OverviewView => {
+  const counts = { running: 0, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
+  const kinds = new Map<string, number>()
+  const ends = Array.from({ length: minutes }, () => ({ good: 0, bad: 0 }))
+  const failures = new Map<string, FailureGroup>()
+  const inbox = new Map<string, InboxGroup>()
+  const late: Array<RowView> = []
+  const sums = { active: 0, waiting: 0, failed: 0 }
+  for (const line of lines.values()) {
+    const { row } = line
+    counts[row.state]++
+    kinds.set(row.kind, (kinds.get(row.kind) ?? 0) + 1)
+    if (row.state === "running") {
+      if (row.active && row.waits.length === 0) sums.active++
+      if (row.waits.length > 0 || row.rests !== undefined) sums.waiting++
+      if (isLate(row, nowMs)) late.push(row)
+      for (const ask of line.asks) addAsk(inbox, line, ask)
+      continue
+    }
+    const age = nowMs - row.updated_at_ms
+    const minute = ends[minutes - 1 - Math.floor(age / minuteMs)]
+    if (minute !== undefined) minute[row.state === "completed" ? "good" : "bad"]++
+    if ((row.state === "failed" || row.state === "abandoned") && age < dayMs) {
+      sums.failed++
+      addFailure(failures, row)
+    }
+  }
+  const waits = [...inbox.values()].toSorted((a, b) => a.oldest_ms - b.oldest_ms)
+  const oldestDue = late.reduce<number | undefined>(
+    (least, { due_at_ms: due }) => Math.min(least ?? due ?? 0, due ?? 0),
+    undefined
+  )
+  return {
+    counts,
+    total: lines.size,
+    ...(reading === undefined ? {} : { reading }),
+    now_ms: nowMs,
+    ends,
+    active: sums.active,
+    waiting: sums.waiting,
+    failed_lately: sums.failed,
+    failures: [...failures.values()].toSorted((a, b) => b.count - a.count).slice(0, most.failures),
+    late: late.length,
+    late_kinds: new Set(late.map(({ kind }) => kind)).size,
+    ...(oldestDue === undefined ? {} : { oldest_due_ms: oldestDue }),
+    inbox: waits.slice(0, most.inbox),
+    inbox_left_off: Math.max(0, waits.length - most.inbox),
+    kinds: [...kinds.entries()]
+      .toSorted(([, a], [, b]) => b - a)
+      .slice(0, most.kinds)
+      .map(([kind, count]) => ({ kind, count })),
+    holders: holders.map(({ renewerId, owner, leases }) => ({ owner_id: renewerId ?? owner.ownerId, leases })),
+    ...(slots === undefined ? {} : { slots }),
+    ...(wakes === undefined ? {} : { wakes })
+  }
+}
+
+/** It is due, and no host holds it. */
+const isLate = ({ due_at_ms: due, owner_id: owner }: RowView, nowMs: number): boolean =>
+  owner === undefined && due !== null && due <= nowMs
+
+const addFailure = (failures: Map<string, FailureGroup>, row: RowView): void => {
+  const problem = brief(row.problem ?? row.state, 80)
+  const key = JSON.stringify([row.kind, problem])
+  const known = failures.get(key)
+  const latest = { process_id: row.process_id, latest_ms: row.updated_at_ms }
+  failures.set(key, { kind: row.kind, problem, count: (known?.count ?? 0) + 1, ...latest })
+}
+
+const addAsk = (inbox: Map<string, InboxGroup>, { row }: Line, ask: string): void => {
+  const key = JSON.stringify([row.kind, ask])
+  const sinceMs = row.waiting_since_ms ?? row.updated_at_ms
+  const known = inbox.get(key)
+  const one = {
+    process_id: row.process_id,
+    ...(row.label === undefined ? {} : { label: row.label }),
+    since_ms: sinceMs,
+    ...(row.deadline_ms === undefined ? {} : { until_ms: row.deadline_ms })
+  }
+  const rows = [...(known?.rows ?? []), one].toSorted((a, b) => a.since_ms - b.since_ms).slice(0, most.rows)
+  inbox.set(key, {
+    kind: row.kind,
+    ask,
+    count: (known?.count ?? 0) + 1,
+    oldest_ms: Math.min(known?.oldest_ms ?? sinceMs, sinceMs),
+    rows
+  })
+}

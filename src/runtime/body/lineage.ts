@@ -1,0 +1,43 @@
+/**
+ * Which fiber was forked by which, within bodies: what is interrupted is often not the fiber that an operation is in, but one
+ * that waits for it.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as Option from "effect/Option"
+import * as Supervisor from "effect/Supervisor"
+
+/** A fiber of any kind. */
+export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+const parents = new WeakMap<AnyFiber, AnyFiber>()
+
+class Lineage extends Supervisor.AbstractSupervisor<void> {
+  readonly value = Effect.void
+  override onStart(...[, , parent, fiber]: Parameters<Supervisor.AbstractSupervisor<void>["onStart"]>): void {
+    if (Option.isSome(parent)) parents.set(fiber, parent.value)
+  }
+}
+
+const lineage = new Lineage()
+
+/** Notes who forks whom, beside what a host's own supervisor does. */
+export const supervisedBy = (hosts: Supervisor.Supervisor<unknown>): Supervisor.Supervisor<unknown> =>
+  hosts === Supervisor.none ? lineage : hosts.zip(lineage)
+
+/** Those that were interrupted of a fiber and the ones above it, up to `root`. They may not have noticed yet. */
+export const interruptedFrom = (root: AnyFiber, fiber: AnyFiber): ReadonlyArray<AnyFiber> => {
+  const found: Array<AnyFiber> = []
+  for (let at: AnyFiber | undefined = fiber; at !== undefined; at = at === root ? undefined : parents.get(at)) {
+    if (!Cause.isEmpty(at.getFiberRef(FiberRef.interruptedCause))) found.push(at)
+  }
+  return found
+}
+
+/** Whether a fiber is `root`, or was forked by it or by one that was. */
+export const isFrom = (root: AnyFiber, fiber: AnyFiber): boolean => {
+  for (let at: AnyFiber | undefined = fiber; at !== undefined; at = parents.get(at)) if (at === root) return true
+  return false
+}
