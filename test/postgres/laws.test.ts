@@ -1,6 +1,6 @@
-import { afterAll, describe, layer } from "@effect/vitest"
+import { afterAll, assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { allLaws, lawEnv } from "../../src/testing/Certify.ts"
+import { allLaws, certify, clockOfRealTime, lawEnv, lawsBySubject, render } from "../../src/testing/Certify.ts"
 import * as Postgres from "../support/postgres.ts"
 
 let held = 0
@@ -22,4 +22,15 @@ describe.skipIf(!Postgres.hasPostgres)("the PostgreSQL store", () => {
       )
     }
   })
+})
+
+describe.skipIf(!Postgres.hasPostgres)("the PostgreSQL store, by the database's time", () => {
+  it.live("keeps the laws of renewals", () =>
+    Effect.gen(function* () {
+      const laws = lawsBySubject["renewal"] ?? []
+      const report = yield* certify(Postgres.layer(), { clock: clockOfRealTime, laws })
+      assert.deepStrictEqual(report.failed, [], render(report))
+      assert.isAbove(report.passed.length, 5)
+    })
+  )
 })
