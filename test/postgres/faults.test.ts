@@ -2,11 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { processId } from "../../src/model/ids.ts"
+import { opaqueOwner } from "../../src/model/Lease.ts"
 import { external } from "../../src/operations/decisions/authority.ts"
+import * as Leases from "../../src/operations/Leases.ts"
+import * as OwnerEvidence from "../../src/operations/OwnerLiveness.ts"
 import * as Registry from "../../src/operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { PostgresStoreOptions } from "../../src/store/postgres/PostgresStore.ts"
 import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
+import { clockOf } from "../../src/testing/bodies/Time.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { bounded, until } from "../support/hosts.ts"
 import * as Postgres from "../support/postgres.ts"
@@ -131,6 +135,30 @@ describe.skipIf(!Postgres.hasPostgres)("hosts that write at the same time", () =
             return seen.has("it")
           })
         )
+      }
+    }).pipe(Effect.scoped, bounded)
+  )
+})
+
+describe.skipIf(!Postgres.hasPostgres)("the clock of a host", () => {
+  it.live("an hour ahead or behind decides nothing: leases last by the database's", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const { registry, store } = yield* open(where)
+      const liveness = OwnerEvidence.make(OwnerEvidence.unknowing)
+      const leases = yield* Leases.make.pipe(
+        Effect.provideService(ProcessStore, store),
+        Effect.provideService(OwnerEvidence.OwnerLiveness, liveness)
+      )
+      const real = yield* Effect.clock
+      for (const hours of [-1, 1]) {
+        const id = processId(`it ${hours}`)
+        yield* registry.registerProcess(registrationOf(id, "rerunnable"))
+        const skewed = Effect.withClock(clockOf(() => Date.now() + hours * 3_600_000, real.sleep))
+        const claim = (owner: string) => skewed(leases.claimProcessLease(id, opaqueOwner(owner, "life"), 60_000))
+        const first = yield* claim("one")
+        assert.closeTo(first._tag === "Acquired" ? first.lease.expiresAtMs : 0, Date.now() + 60_000, 10_000)
+        assert.notStrictEqual((yield* claim("other"))._tag, "Acquired", "a live lease is not given to another")
       }
     }).pipe(Effect.scoped, bounded)
   )

@@ -38,6 +38,8 @@ const longestMessage = 7_500
 
 const mostKept = 10_000
 
+const tellText = "SELECT pg_notify($1, $2)"
+
 /** How many changed rows one look finds at most. */
 const pageSize = 1_000
 
@@ -58,10 +60,12 @@ export const make = (
     let lookNow = false
     let untold = new Set<ProcessId>()
     let session: Session | undefined
+    let isHeard = false
     let wake: (() => void) | undefined
 
     const hear = (payload: string) => {
       const [teller, ...ids] = JSON.parse(payload) as [string, ...Array<ProcessId>] // as `tell` writes it
+      isHeard = true
       if (teller === options.self) return
       if (ids.length === 0) lookNow = true
       // Where no host asks, nothing piles up.
@@ -103,22 +107,34 @@ export const make = (
     const tell = Effect.flatMap(somethingToTell, () =>
       Effect.suspend(() => {
         const values = [options.channel, message()]
-        return session === undefined
-          ? Effect.void
-          : session.send([{ name: "tell", text: "SELECT pg_notify($1, $2)", values }])
+        return session === undefined ? Effect.void : session.send([{ name: "tell", text: tellText, values }])
       })
     )
 
-    /** Connects, listens and tells, until the connection is lost. */
+    /** A pool that changes connections between transactions takes a LISTEN, and then passes nothing on. */
+    const warnIfDeaf = Effect.suspend(() =>
+      isHeard
+        ? Effect.void
+        : Effect.logWarning(
+            "messages of other hosts do not come through this connection; give the server's own URL as sessionUrl"
+          )
+    )
+
+    /** Connects, listens and tells, until the connection is lost. It hears itself, where messages come. */
     const converse = Effect.acquireUseRelease(
       Scope.make(),
       (scope) =>
         Effect.gen(function* () {
           const connected = yield* Scope.extend(Sessions.connect(options), scope)
           connected.onNotification(hear)
-          yield* connected.send([{ name: "", text: `LISTEN ${options.channel}`, values: [] }])
+          isHeard = false
+          yield* connected.send([
+            { name: "", text: `LISTEN ${options.channel}`, values: [] },
+            { name: "tell", text: tellText, values: [options.channel, JSON.stringify([options.self])] }
+          ])
           session = connected
           lookNow = true
+          yield* Effect.fork(Effect.delay(warnIfDeaf, "2 seconds"))
           yield* Effect.forever(tell)
         }),
       (scope) =>
@@ -137,7 +153,7 @@ export const make = (
       Effect.forkScoped
     )
 
-    const isListening = () => session?.isOpen() === true
+    const isListening = () => session?.isOpen() === true && isHeard
     return {
       isListening,
       committed: (ids, firstChange) => {
