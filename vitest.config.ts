@@ -13,7 +13,7 @@ export default defineConfig({
     alias: [{ find: /^.*\/packed\/(page|layout)\.js$/, replacement: `${projectRoot}/dist/src/inspector/packed/$1.js` }]
   },
   test: {
-    globalSetup: ["test/support/programs.ts"],
+    globalSetup: ["test/support/programs.ts", "test/support/postgres.ts"],
     setupFiles: ["test/support/setup.ts"],
     include: ["test/**/*.test.ts"],
     exclude: ["dist/**", "node_modules/**"],

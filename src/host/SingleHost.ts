@@ -236,7 +236,7 @@ const limitsOf = ({ halfSurrogates }: Pick<HostOptions<[]>, "halfSurrogates">): 
   )
 
 /** Builds a layer of options that were checked, as far as they are not where they are used. */
-const checking = <Options extends object, A, E, R>(
+export const checking = <Options extends object, A, E, R>(
   given: Options,
   build: (options: Options) => Layer.Layer<A, E, R>
 ): Layer.Layer<A, E | InputInvalid, R> =>

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AnyStateMachine } from "xstate"
 import type { Redact } from "../explain/redaction.ts"
+import type { Selection } from "../explain/selection.ts"
 import { InputInvalid } from "../model/errors.ts"
 import { processId } from "../model/ids.ts"
 import { decoder } from "../model/wire.ts"
@@ -29,7 +30,7 @@ import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 import type { OverviewView } from "./OverviewView.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
-import type { Directory, LineQuery } from "./views/directory.ts"
+import type { Directory } from "./views/directory.ts"
 import { orders, pageOf } from "./views/directory.ts"
 import type { LookRequest } from "./views/look.ts"
 import { lookAt } from "./views/look.ts"
@@ -290,7 +291,7 @@ const lineQuery = (query: URLSearchParams) =>
       ...(query.get("roots") === "1" ? { roots: true } : {}),
       ...(sinceMs > 0 ? { sinceMs } : {}),
       ...(longerMs > 0 ? { longerMs } : {})
-    } satisfies LineQuery
+    } satisfies Selection
   })
 
 /** An answer with its large values cut, or the one part of it that is asked for, whole. */

@@ -53,6 +53,22 @@ export interface Writer<R extends Request> {
   readonly status: () => WriterStatus
 }
 
+/** Answers every request, even if one of them throws, which is a defect. */
+export const answerAll = (
+  requests: ReadonlyArray<Request>,
+  exitOf: (index: number) => Exit.Exit<unknown, unknown>
+): void => {
+  let fault: { readonly cause: unknown } | undefined
+  for (const [index, request] of requests.entries()) {
+    try {
+      request.deliver(exitOf(index))
+    } catch (cause) {
+      fault ??= { cause }
+    }
+  }
+  if (fault !== undefined) throw fault.cause
+}
+
 /** The pauses after defects in a row: 10 ms, doubled up to one second. Units: milliseconds. */
 export const backOffMs = (defects: number): number => BackOff.delayMs({ baseMs: 10, maxMs: 1_000 }, defects)
 

@@ -43,6 +43,7 @@ export const entries: ReadonlyArray<string> = [
   "src/index.ts",
   "src/model.ts",
   "src/operations.ts",
+  "src/postgres.ts",
   "src/store.ts"
 ]
 

@@ -1,5 +1,5 @@
 /**
- * Tests of charts on each store: in memory, and on a file.
+ * Tests of charts on each store: in memory, on a file, and on a database.
  */
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -9,6 +9,13 @@ import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import type { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { bounded, temporaryFolder } from "../support/hosts.ts"
+import * as Postgres from "../support/postgres.ts"
+import { isLong } from "../support/samples.ts"
+
+let asked = 0
+
+/** A short run has every third test on a database, too; a long one has all. */
+const isOnDatabase = (): boolean => Postgres.hasPostgres && (isLong || asked++ % 3 === 0)
 
 /** Runs a test on each store. */
 export const onEachStore = <E>(
@@ -19,7 +26,8 @@ export const onEachStore = <E>(
     "in memory": MemoryStore.layer,
     "on a file": Layer.unwrapScoped(
       Effect.map(temporaryFolder, (folder) => SqliteStore.layer({ filename: `${folder}/charts.db` }))
-    )
+    ),
+    ...(isOnDatabase() ? { "on a database": Postgres.layer() } : {})
   } as const
   for (const [name, store] of Object.entries(stores)) {
     it.live(`${title}, ${name}`, () =>

@@ -4,6 +4,8 @@
  * Rows are read without schema checks: only this library writes them, and `verify` is the tool that doubts them.
  */
 import * as Either from "effect/Either"
+import type { ProcessSnapshot } from "../../../machines/process/lifecycle.ts"
+import { lifecycleOf, nextDeadline } from "../../../machines/process/lifecycle.ts"
 import { processMachine } from "../../../machines/process/machine.ts"
 import * as Step from "../../../machines/xstate/step.ts"
 import { coreEventTypes } from "../../model/EventType.ts"
@@ -16,7 +18,7 @@ import type { Base, StoredSnapshot } from "../../model/ProcessRecord.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { materialize } from "../../model/semantics.ts"
-import type { BackOff, ProcessRow, Tombstone } from "../Decision.ts"
+import type { BackOff, Change, ProcessRow, Tombstone } from "../Decision.ts"
 
 /** Lists of event types by their content address: many processes share one. */
 export type EventTypesCache = Map<string, Registration["eventTypes"]>
@@ -58,12 +60,18 @@ export interface EventColumns {
 /** The version of the lifecycle machine whose snapshots need no refolding. */
 export const machineVersion: string = processMachine.version ?? ""
 
-/** The columns of a row, and where they come from. */
-export const rowColumns = `process.pk, process.process_id, process.registration_hash, process.created_at,
+/** The columns of a row. */
+export const rowFields = `process.pk, process.process_id, process.registration_hash, process.created_at,
   process.event_types, process.registration, state.sequence, state.machine_version, state.fencing_token, state.due_at,
   state.back_off, state.snapshot, lease.due_at AS lease_due_at, lease.lease_token, lease.owner_id, lease.incarnation_id,
-  lease.liveness, lease.claimed_at, lease.expires_at, lease.keeper
-FROM state JOIN process USING (pk) LEFT JOIN lease USING (pk)`
+  lease.liveness, lease.claimed_at, lease.expires_at, lease.keeper`
+
+/** Where the columns of a row come from. */
+export const rowSource = "state JOIN process USING (pk) LEFT JOIN lease USING (pk)"
+
+/** The columns of a row, and where they come from. */
+export const rowColumns = `${rowFields}
+FROM ${rowSource}`
 
 /** The columns of an event, and where they come from. */
 export const selectEvents = `SELECT sequence, event_type, replay_key, occurred_at, payload, semantics FROM event`
@@ -136,17 +144,69 @@ export const baseOf = (columns: RowColumns, types: EventTypesCache, readTypes: (
 }
 
 /** Rebuilds a row; a snapshot of another machine version is folded anew from the log. */
-export const rowOf = (columns: RowColumns, base: Base, readLog: () => ReadonlyArray<ProcessEvent>): ProcessRow => ({
+export const rowOf = (columns: RowColumns, base: Base, readLog: () => ReadonlyArray<ProcessEvent>): ProcessRow =>
+  rowWith(columns, base, snapshotOf(columns, base, readLog))
+
+/** Rebuilds the snapshot of a row. */
+export const snapshotOf = (
+  columns: RowColumns,
+  base: Base,
+  readLog: () => ReadonlyArray<ProcessEvent>
+): ProcessSnapshot =>
+  columns.machine_version === machineVersion
+    ? Step.restore(processMachine, JSON.parse(columns.snapshot) as StoredSnapshot)
+    : ProcessRecord.fold(base, readLog())
+
+/** Rebuilds a row around what of it is known. */
+export const rowWith = (columns: RowColumns, base: Base, snapshot: ProcessSnapshot): ProcessRow => ({
   base,
   sequence: columns.sequence,
-  snapshot:
-    columns.machine_version === machineVersion
-      ? Step.restore(processMachine, JSON.parse(columns.snapshot) as StoredSnapshot)
-      : ProcessRecord.fold(base, readLog()),
+  snapshot,
   lease: leaseOf(columns),
   dueAtMs: columns.lease_token === null ? columns.due_at : columns.lease_due_at,
   ...(columns.back_off === null ? {} : { backOff: JSON.parse(columns.back_off) as BackOff })
 })
+
+/** What of a row the table of states holds, its number and that of its change apart. */
+export interface StateColumns {
+  readonly sequence: number
+  readonly machine_version: string
+  readonly lifecycle: string
+  readonly fencing_token: number
+  readonly due_at: number | null
+  readonly updated_at: number
+  readonly wake_session: string | null
+  readonly back_off: string | null
+  readonly deadline: number | null
+  readonly snapshot: string
+}
+
+/** A row as the table of states holds it. */
+export const stateColumnsOf = ({ sequence, snapshot, lease, dueAtMs, backOff }: ProcessRow): StateColumns => ({
+  sequence,
+  machine_version: machineVersion,
+  lifecycle: lifecycleOf(snapshot),
+  fencing_token: lease.fencingToken,
+  // A row that a lease holds is not due: its lease says when it becomes due again.
+  due_at: lease.held === undefined ? dueAtMs : null,
+  updated_at: snapshot.context.updatedAtMs,
+  wake_session: snapshot.context.wakeTarget?.sessionId ?? null,
+  back_off: backOff === undefined ? null : JSON.stringify(backOff),
+  deadline: nextDeadline(snapshot),
+  snapshot: JSON.stringify(Step.persist(snapshot))
+})
+
+/** Whether a change is one of the record: it gets a number of the feed. */
+export const changesRecord = ({ before, row, events }: Change): boolean =>
+  before === undefined || events.length > 0 || row.snapshot !== before.snapshot
+
+/** Whether a change moves what the table of states holds beside the record: neither a lease nor a back-off is one of the record. */
+export const movesLease = ({ before, row }: Change): boolean =>
+  before === undefined ||
+  row.lease.fencingToken !== before.lease.fencingToken ||
+  (row.lease.held === undefined) !== (before.lease.held === undefined) ||
+  row.dueAtMs !== before.dueAtMs ||
+  row.backOff !== before.backOff
 
 /** Rebuilds an event. */
 export const eventOf = (processId: ProcessId, columns: EventColumns): ProcessEvent => {

@@ -3,6 +3,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
+import type { StoreError } from "../../model/errors.ts"
 import { ProcessUnknown } from "../../model/errors.ts"
 import { newsTypes } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
@@ -39,7 +40,7 @@ export type Reads = Pick<
  */
 export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | undefined): Reads => {
   const { sql, read } = reader
-  const rowsOf = Queries.rowReader(sql, (id) => events(id, 0))
+  const { rowsOf, wholeRow } = Queries.rowReader(sql, (id) => events(id, 0))
 
   const events = (id: ProcessId, sequence: number, limit = Queries.all) =>
     sql<EventColumns>`
@@ -47,12 +48,12 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
         ORDER BY sequence LIMIT ${limit}
       `.pipe(Effect.map((columns) => columns.map((event) => Columns.eventOf(id, event))))
 
+  const [selectRow] = sql`SELECT ${sql.literal(Columns.rowColumns)} WHERE process.process_id = ${""}`.compile()
+  const columnsOf = (id: ProcessId) => sql.unsafe<RowColumns>(selectRow, [id])
+
   const findAny = (id: ProcessId): Effect.Effect<Found, SqlError> =>
     Effect.gen(function* () {
-      const [row] = yield* Effect.flatMap(
-        sql<RowColumns>`SELECT ${sql.literal(Columns.rowColumns)} WHERE process.process_id = ${id}`,
-        rowsOf
-      )
+      const [row] = yield* Effect.flatMap(columnsOf(id), rowsOf)
       if (row !== undefined) return { _tag: "Present", row }
       const [columns] = yield* sql<Columns.TombstoneColumns>`
         ${sql.literal(Columns.selectTombstones)} WHERE process_id = ${id}
@@ -62,7 +63,14 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
         : { _tag: "Pruned", tombstone: Columns.tombstoneOf(columns) }
     })
 
-  const find = (id: ProcessId) => reader.together(read("read a process", findAny(id)))
+  const together = (id: ProcessId) => reader.together(read("read a process", findAny(id)))
+
+  /** One statement sees one state: a transaction is for what takes several. */
+  const find = (id: ProcessId): Effect.Effect<Found, StoreError> =>
+    Effect.flatMap(read("read a process", columnsOf(id)), ([columns]) => {
+      const row = columns && wholeRow(columns)
+      return row === undefined ? together(id) : Effect.succeed<Found>({ _tag: "Present", row })
+    })
 
   const known = (id: ProcessId) =>
     Effect.flatMap(find(id), (found) =>

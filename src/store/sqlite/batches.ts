@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { StoreError } from "../../model/errors.ts"
 import type { Batches } from "../GroupCommit.ts"
-import { defectError, patience, realTime } from "../GroupCommit.ts"
+import { answerAll, defectError, patience, realTime } from "../GroupCommit.ts"
 import { storeError } from "./failure.ts"
 import type { WriterOptions } from "./WriterOptions.ts"
 
@@ -65,15 +65,7 @@ export const make = (
   /** Answers every job, even if one of them throws, which is a defect. */
   const answer = (jobs: ReadonlyArray<Job>, exitOf: (index: number) => Exit.Exit<unknown, unknown>): void => {
     inFlight = answeredBatch
-    let fault: { readonly cause: unknown } | undefined
-    for (const [index, job] of jobs.entries()) {
-      try {
-        job.deliver(exitOf(index))
-      } catch (cause) {
-        fault ??= { cause }
-      }
-    }
-    if (fault !== undefined) throw fault.cause
+    answerAll(jobs, exitOf)
   }
 
   const acquire: Effect.Effect<void, StoreError> = Effect.try({

@@ -5,9 +5,6 @@
  * (`PRAGMA data_version`), and takes what a transaction wrote only after its commit.
  */
 import type { Database } from "better-sqlite3"
-import { lifecycleOf, nextDeadline } from "../../../machines/process/lifecycle.ts"
-import { processMachine } from "../../../machines/process/machine.ts"
-import * as Step from "../../../machines/xstate/step.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { eventTypesHash } from "../../model/Registration.ts"
 import type { Change, Plan, ProcessRow, View, Write } from "../Decision.ts"
@@ -119,37 +116,16 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     written.push(change)
   }
 
-  const writeState = (pk: number, { row, before, events }: Change): void => {
-    const { held, fencingToken } = row.lease
-    // A row that a lease holds is not due: its lease says when it becomes due again.
-    const due = held === undefined ? row.dueAtMs : null
-    const backOff = row.backOff === undefined ? null : JSON.stringify(row.backOff)
-    const isNew = before === undefined
-    if (isNew || events.length > 0 || row.snapshot !== before.snapshot) {
-      const { context } = row.snapshot
-      const statement = isNew ? sql.insertState : sql.updateState
-      statement.run({
-        pk,
-        sequence: row.sequence,
-        version: processMachine.version,
-        lifecycle: lifecycleOf(row.snapshot),
-        fence: fencingToken,
-        due,
-        change: nextChange++,
-        updated: context.updatedAtMs,
-        wake: context.wakeTarget?.sessionId ?? null,
-        backOff,
-        deadline: nextDeadline(row.snapshot),
-        snapshot: JSON.stringify(Step.persist(row.snapshot)),
-        ...(isNew ? { id: row.base.registration.id } : {})
-      })
-    } else if (
-      fencingToken !== before.lease.fencingToken ||
-      (held === undefined) !== (before.lease.held === undefined) ||
-      row.dueAtMs !== before.dueAtMs ||
-      row.backOff !== before.backOff
-    ) {
-      sql.moveLease.run(fencingToken, due, backOff, pk)
+  const writeState = (pk: number, change: Change): void => {
+    const { row, before } = change
+    if (Columns.changesRecord(change)) {
+      const columns = { pk, change: nextChange++, ...Columns.stateColumnsOf(row) }
+      if (before === undefined) sql.insertState.run({ ...columns, process_id: row.base.registration.id })
+      else sql.updateState.run(columns)
+    } else if (Columns.movesLease(change)) {
+      const { held, fencingToken } = row.lease
+      const backOff = row.backOff === undefined ? null : JSON.stringify(row.backOff)
+      sql.moveLease.run(fencingToken, held === undefined ? row.dueAtMs : null, backOff, pk)
     }
   }
 

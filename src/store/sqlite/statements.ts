@@ -64,11 +64,11 @@ export const texts = {
   insertState: `INSERT INTO state
        (pk, sequence, machine_version, lifecycle, fencing_token, due_at, change, updated_at, process_id, wake_session,
         back_off, deadline, snapshot)
-     VALUES (@pk, @sequence, @version, @lifecycle, @fence, @due, @change, @updated, @id, @wake, @backOff, @deadline,
-        @snapshot)`,
-  updateState: `UPDATE state SET sequence = @sequence, machine_version = @version, lifecycle = @lifecycle,
-       fencing_token = @fence, due_at = @due, change = @change, updated_at = @updated, wake_session = @wake,
-       back_off = @backOff, deadline = @deadline, snapshot = @snapshot
+     VALUES (@pk, @sequence, @machine_version, @lifecycle, @fencing_token, @due_at, @change, @updated_at, @process_id,
+        @wake_session, @back_off, @deadline, @snapshot)`,
+  updateState: `UPDATE state SET sequence = @sequence, machine_version = @machine_version, lifecycle = @lifecycle,
+       fencing_token = @fencing_token, due_at = @due_at, change = @change, updated_at = @updated_at,
+       wake_session = @wake_session, back_off = @back_off, deadline = @deadline, snapshot = @snapshot
      WHERE pk = @pk`,
   // Neither a lease nor a back-off is a change of the record.
   moveLease: "UPDATE state SET fencing_token = ?, due_at = ?, back_off = ? WHERE pk = ?",

@@ -1,0 +1,251 @@
+/**
+ * The store in a schema of a PostgreSQL database: durable, shared by the hosts of many machines.
+ *
+ * Writes go through connections of their own with group commit (`batches.ts`); reads go through @effect/sql-pg. The time is the
+ * database's.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { InputInvalid, type StoreError } from "../../model/errors.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import type { Change } from "../Decision.ts"
+import * as GroupCommit from "../GroupCommit.ts"
+import * as Listeners from "../listeners.ts"
+import { WakeTimings } from "../Outbox.ts"
+import type { CommitWork, RenewedPage } from "../ProcessStore.ts"
+import { ProcessStore } from "../ProcessStore.ts"
+import * as Children from "../sql/children.ts"
+import * as Outboxes from "../sql/outbox.ts"
+import * as Readers from "../sql/Reader.ts"
+import * as Reads from "../sql/reads.ts"
+import type { Hooks, Job } from "./batches.ts"
+import * as Batches from "./batches.ts"
+import * as ChangesElsewhere from "./ChangesElsewhere.ts"
+import * as Client from "./Client.ts"
+import * as Connections from "./Connection.ts"
+import { dialect } from "./dialect.ts"
+import * as Loads from "./Loaded.ts"
+import type { SessionOptions } from "./Session.ts"
+import * as Sessions from "./Session.ts"
+import * as Schemas from "./schema.ts"
+import { numbersOfOne } from "./Writes.ts"
+
+/** Where the database is, and how it is used. */
+export interface PostgresStoreOptions {
+  /** `postgres://user:password@host:5432/database`, with the parameters that the driver `pg` knows. */
+  readonly url: string
+  /**
+   * The server's own URL, where `url` is that of a pool that changes connections between transactions (PgBouncer): messages of other
+   * hosts need a connection that stays.
+   *
+   * @default url
+   */
+  readonly sessionUrl?: string
+  /** The schema that holds the tables: lower-case letters, digits and `_`. @default "holdfast" */
+  readonly schema?: string
+  /** How many connections write at once. As many more read, and one listens. @default 2 */
+  readonly connections?: number
+  /** Whether the schema is made, and brought to the present version, where that is needed. @default true */
+  readonly migrates?: boolean
+  /** Whether a server with `synchronous_commit = off` is accepted. @default false */
+  readonly mayLoseCommits?: boolean
+  /** How long a write waits for a server that is away, and for a lock. Units: milliseconds. @default 10000 */
+  readonly patienceMs?: number
+  /**
+   * Whose time decides what has expired and what is due. `host` is for tests that move time: the clocks of two hosts differ.
+   *
+   * @default "database"
+   */
+  readonly time?: "database" | "host"
+}
+
+/** How many requests one transaction takes at most. */
+const maxBatch = 512
+
+/** An open store, and the database's time as this host can know it without asking. */
+export interface Opened {
+  readonly store: typeof ProcessStore.Service
+  /** Differs from the database's by at most {@link tolerance}, and by what an answer takes on its way. */
+  readonly clock: Clock.Clock
+}
+
+/** Opens a store: {@link open} without the clock. */
+export const make = (
+  options: PostgresStoreOptions
+): Effect.Effect<typeof ProcessStore.Service, InputInvalid | StoreError, Scope.Scope> =>
+  Effect.map(open(options), ({ store }) => store)
+
+/**
+ * Opens a store, migrating its schema when it is older.
+ *
+ * Fails with `InputInvalid` for an option that cannot work, with `StoreError` when the server is away or too old, the schema newer
+ * than this library, or a privilege missing. Nothing is written then.
+ */
+export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputInvalid | StoreError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const options = yield* checked(given)
+    const { url, sessionUrl = url, schema, connections, patienceMs: timeoutMs } = options
+    const writing: SessionOptions = { url: Sessions.urlOf(url, schema, Sessions.writing(timeoutMs)), timeoutMs }
+    const times = yield* WakeTimings
+    const first = yield* Effect.scoped(
+      Effect.gen(function* () {
+        const session = yield* Sessions.connect(writing)
+        yield* Schemas.prepare(session, options)
+        yield* Schemas.continueNumbers(session)
+        return yield* Schemas.identity(session)
+      })
+    )
+    const { storeId } = first
+    const sql = yield* Client.make(Sessions.urlOf(url, schema), connections)
+    const reader = Readers.make(sql, dialect)
+    const elsewhere = yield* ChangesElsewhere.make(reader, {
+      url: Sessions.urlOf(sessionUrl, schema),
+      timeoutMs,
+      channel: `holdfast_${storeId}`,
+      self: crypto.randomUUID()
+    })
+    const listeners = Listeners.make<ReadonlyArray<Change>>()
+    const timers = Listeners.make<CommitWork>()
+    const work = { commits: 0, changes: 0, busyMs: 0 }
+    let closeRequestsWritten = 0
+    let offsetMs = first.now - ownClock.unsafeCurrentTimeMillis()
+    let lastOwn = 0
+    let passed = 0
+    const hooks: Hooks = {
+      onCommitted: ({ changes, requests, firstChange, busyMs }) => {
+        closeRequestsWritten += requests
+        work.commits += 1
+        work.changes += changes.length
+        work.busyMs += busyMs
+        timers.publish({ changes: changes.length, busyMs })
+        if (changes.length === 0) return
+        lastOwn = Math.max(lastOwn, firstChange + numbersOfOne)
+        const ids = new Set<ProcessId>()
+        for (const { row } of changes) ids.add(row.base.registration.id)
+        elsewhere.committed([...ids], firstChange)
+        listeners.publish(changes)
+      }
+    }
+    const shared = Loads.memory()
+    const own = yield* Effect.all(Array.from({ length: connections }, () => Connections.make(writing)))
+    const writer = yield* GroupCommit.make<Job>((queue, nowMs) => {
+      const busy = new Set<ProcessId>()
+      const onTime = (databaseMs: number) => {
+        const found = databaseMs - ownClock.unsafeCurrentTimeMillis()
+        if (Math.abs(found - offsetMs) > tolerance) offsetMs = found
+      }
+      const surroundings = { shared, times, onTime, ...(options.time === "host" ? { nowMs } : {}) }
+      return own.map((connection) =>
+        Batches.make(connection, hooks, { maxBatch, timeoutMs }, surroundings, queue, busy)
+      )
+    })
+    const submitted = <A, E>(request: WithoutDelivery<Job>): Effect.Effect<A, E | StoreError> =>
+      Effect.async((resume) => {
+        // The request itself made this exit, or the writer failed it.
+        writer.submit({ ...request, deliver: (exit) => resume(exit as Exit.Exit<A, E | StoreError>) })
+      })
+    const reads = Reads.make(reader, () => undefined)
+
+    const horizon = reader.read(
+      "read changes",
+      Effect.map(sql<{ readonly at: number }>`SELECT ${dialect.horizon(sql)} AS at`, ([row]) => {
+        passed = row?.at ?? passed
+        return passed
+      })
+    )
+    /** What this host has committed is in the feed when it reads it, also while an older transaction of another program runs. */
+    const settled = reader.whether(
+      () => Effect.void,
+      () =>
+        Effect.suspend(() => {
+          const wanted = lastOwn
+          if (wanted <= passed) return Effect.void
+          return horizon.pipe(
+            Effect.filterOrFail((at) => at >= wanted),
+            Effect.retry(Schedule.intersect(Schedule.spaced("2 millis"), Schedule.recurs(mostLooks))),
+            GroupCommit.realTime,
+            Effect.ignore
+          )
+        })
+    )
+
+    const store = ProcessStore.of({
+      durability: "durable",
+      storeId,
+      transact: (plan, decide) => submitted({ plan, decide }),
+      parts: () => [{ name: "store writer", kind: "worker", children: [], work: { ...work }, ...writer.status() }],
+      onCommit: listeners.subscribe,
+      onCommitWork: timers.subscribe,
+      outbox: Outboxes.readsOf(reader),
+      externalChanges: elsewhere.take,
+      children: Children.readsOf(reader, () => closeRequestsWritten),
+      ...reads,
+      feed: { after: (change, limit) => Effect.zipRight(settled, reads.feed.after(change, limit)) },
+      leases: { ...reads.leases, renew: (renew) => submitted<RenewedPage, never>({ renew }) }
+    })
+    return { store, clock: clockOf(() => offsetMs) }
+  })
+
+/** A store in a schema of a PostgreSQL database, for as long as the layer lives. */
+export const layer = (options: PostgresStoreOptions): Layer.Layer<ProcessStore, InputInvalid | StoreError> =>
+  Layer.scoped(ProcessStore, make(options))
+
+/** How far the clock of a host may be from the database's before it is set. Units: milliseconds. */
+const tolerance = 20
+
+const ownClock = Clock.make()
+
+/** The clock of this machine, moved. */
+const clockOf = (offsetMs: () => number): Clock.Clock => {
+  const millis = () => ownClock.unsafeCurrentTimeMillis() + offsetMs()
+  const nanos = () => ownClock.unsafeCurrentTimeNanos() + BigInt(Math.round(offsetMs())) * 1_000_000n
+  return {
+    ...ownClock,
+    sleep: ownClock.sleep,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanos: Effect.sync(nanos),
+    unsafeCurrentTimeMillis: millis,
+    unsafeCurrentTimeNanos: nanos
+  }
+}
+
+/** How often the feed is looked at until it has what this host committed. */
+const mostLooks = 50
+
+type WithoutDelivery<One> = One extends unknown ? Omit<One, "deliver"> : never
+
+/** The options, all of them there. */
+type Checked = PostgresStoreOptions &
+  Required<Pick<PostgresStoreOptions, "connections" | "patienceMs">> &
+  Schemas.Requirements
+
+const checked = (given: PostgresStoreOptions): Effect.Effect<Checked, InputInvalid> => {
+  const { url, sessionUrl, schema = "holdfast", connections = 2, patienceMs = 10_000, time = "database" } = given
+  const refuse = (field: string, problem: string) => Effect.fail(new InputInvalid({ field, problem }))
+  for (const [field, value] of Object.entries({ url, sessionUrl: sessionUrl ?? url })) {
+    // The URL has a password: it is not shown.
+    if (!isPostgres(value)) return refuse(field, "is no URL of PostgreSQL: postgres://user:password@host:5432/database")
+  }
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
+    return refuse(
+      "schema",
+      `is ${JSON.stringify(schema)}; it must have lower-case letters, digits and _ only, 63 at most`
+    )
+  }
+  if (!Number.isInteger(connections) || connections < 1 || connections > 16) {
+    return refuse("connections", `is ${connections}; it must be a whole number from 1 to 16`)
+  }
+  if (!Number.isInteger(patienceMs) || patienceMs < 100) {
+    return refuse("patienceMs", `is ${patienceMs}; it must be a whole number of at least 100`)
+  }
+  if (time !== "database" && time !== "host") return refuse("time", 'must be "database" or "host"')
+  const { migrates = true, mayLoseCommits = false } = given
+  return Effect.succeed({ ...given, schema, connections, patienceMs, migrates, mayLoseCommits })
+}
+
+const isPostgres = (url: unknown): boolean =>
+  typeof url === "string" && URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol)

@@ -1,0 +1,27 @@
+/**
+ * What reads say in PostgreSQL.
+ */
+import type { Dialect } from "../sql/Dialect.ts"
+import { storeError } from "./failure.ts"
+import { numbersOfOne } from "./Writes.ts"
+
+/** PostgreSQL. */
+export const dialect: Dialect & Required<Pick<Dialect, "horizon">> = {
+  begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+  json: (column, ...path) => `(${readable(column)}::json #>> '{${path.join(",")}}')`,
+  jsonLength: (column, ...path) => `json_array_length(${readable(column)}::json #> '{${path.join(",")}}')`,
+  // A transaction that is not over may still commit numbers from its own on; all with lower ones are over.
+  horizon: (sql) =>
+    sql.literal(
+      `(SELECT change_base + pg_snapshot_xmin(pg_current_snapshot())::text::bigint * ${numbersOfOne} FROM store)`
+    ),
+  storeError
+}
+
+/** JSON text of which PostgreSQL can read every value: with the characters of `text.ts` as parameters have them. */
+const readable = (column: string): string =>
+  String.raw`(CASE WHEN strpos(${column}, '\u000') = 0 THEN ${column} ELSE ${escaped(escaped(column, 1, 2), 0, 1)} END)`
+
+/** Replaces an escaped control character by U+0001 and another one; what follows an even number of backslashes is none. */
+const escaped = (text: string, from: number, to: number): string =>
+  String.raw`regexp_replace(${text}, '(?<!\\)((?:\\\\)*)\\u000${from}', '\1\\u0001\\u000${to}', 'g')`

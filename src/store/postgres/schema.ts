@@ -1,0 +1,154 @@
+/**
+ * Brings a schema of a database to the present version, or refuses one that a newer library made, and a server that will not do.
+ *
+ * Several hosts may start at once: one of them migrates, under an advisory lock, in one transaction.
+ */
+import * as Effect from "effect/Effect"
+import { StoreError } from "../../model/errors.ts"
+import { storeError } from "./failure.ts"
+import * as Store from "./migrations/0001_store.ts"
+import type { Answer, Session } from "./Session.ts"
+import { firstRow } from "./Session.ts"
+import { numbersOfOne } from "./Writes.ts"
+
+const migrations: ReadonlyArray<ReadonlyArray<string>> = [Store.statements]
+
+/** The newest schema this library knows. */
+export const schemaVersion: number = migrations.length
+
+/** What is asked of a server and of its schema. */
+export interface Requirements {
+  readonly schema: string
+  /** Whether the schema is made, and brought to the present version, where that is needed. */
+  readonly migrates: boolean
+  /** Whether a server is accepted that says that a commit is done before it is on a disk. */
+  readonly mayLoseCommits: boolean
+}
+
+/** Checks the server, and migrates. Fails with one sentence that says what is missing. */
+export const prepare = (session: Session, requirements: Requirements): Effect.Effect<void, StoreError> =>
+  Effect.gen(function* () {
+    const { schema, migrates, mayLoseCommits } = requirements
+    const server = yield* ask<Server>(session, serverText)
+    if (server.version < oldest) {
+      return yield* unusable(
+        `the server is PostgreSQL ${Math.floor(server.version / 10_000)}, and 14 is the oldest that will do`
+      )
+    }
+    if (server.standby) {
+      return yield* unusable("the server is a standby, which takes no writes; name the primary in the URL")
+    }
+    if (server.commit === "off" && !mayLoseCommits) {
+      return yield* unusable(
+        "the server has synchronous_commit = off, with which it may lose what it has confirmed; turn it on, or set mayLoseCommits"
+      )
+    }
+    const version = yield* versionOf(session, schema)
+    if (version > schemaVersion) return yield* newerSchema(version)
+    if (version < schemaVersion) {
+      if (!migrates) return yield* unusable(olderText(version))
+      yield* migrate(session, schema)
+    }
+  })
+
+interface Server {
+  readonly version: number
+  readonly standby: boolean
+  readonly commit: string
+}
+
+const oldest = 140_000
+
+const serverText = `SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS standby,
+  current_setting('synchronous_commit') AS commit`
+
+const table = "holdfast_migrations"
+
+const versionOf = (session: Session, schema: string): Effect.Effect<number, StoreError> =>
+  Effect.flatMap(
+    ask<{ readonly there: boolean }>(session, "SELECT to_regclass($1) IS NOT NULL AS there", `${schema}.${table}`),
+    ({ there }) =>
+      there
+        ? Effect.map(
+            ask<{ readonly version: number }>(
+              session,
+              `SELECT coalesce(max(version), 0) AS version FROM ${schema}.${table}`
+            ),
+            ({ version }) => version
+          )
+        : Effect.succeed(0)
+  )
+
+const migrate = (session: Session, schema: string): Effect.Effect<void, StoreError> =>
+  Effect.gen(function* () {
+    // One lock for each schema: the hosts that come later wait, and then find the work done.
+    yield* run(
+      session,
+      "BEGIN",
+      "SELECT pg_advisory_xact_lock(hashtextextended('holdfast ' || current_schemas(false)::text, 0))"
+    )
+    const exists = yield* ask<{ readonly there: boolean }>(
+      session,
+      "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS there",
+      schema
+    )
+    // Asked first: who may use a schema need not have the right to make one.
+    if (!exists.there) yield* run(session, `CREATE SCHEMA ${schema}`)
+    const version = yield* versionOf(session, schema)
+    if (version > schemaVersion) return yield* newerSchema(version)
+    yield* run(
+      session,
+      `CREATE TABLE IF NOT EXISTS ${table} (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())`,
+      ...migrations.flatMap((statements, index) =>
+        index < version ? [] : [...statements, `INSERT INTO ${table} (version) VALUES (${index + 1})`]
+      ),
+      "COMMIT"
+    )
+  }).pipe(Effect.onError(() => Effect.ignore(run(session, "ROLLBACK"))))
+
+/**
+ * Lets change numbers go on from where they are. They follow the server's transaction numbers, which begin anew where a
+ * dump is restored into another server; what is stored must stay below what is to come.
+ */
+export const continueNumbers = (session: Session): Effect.Effect<void, StoreError> =>
+  run(
+    session,
+    `UPDATE store SET change_base = (found.last / ${numbersOfOne} + 1 - pg_current_xact_id()::text::bigint) * ${numbersOfOne}
+    FROM (
+      SELECT greatest((SELECT max(change) FROM state), (SELECT max(change) FROM tombstone)) AS last
+    ) AS found
+    WHERE found.last >= change_base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint * ${numbersOfOne}`
+  )
+
+/** The name by which a store knows itself, and the database's time. Units: epoch milliseconds, UTC. */
+export const identity = (
+  session: Session
+): Effect.Effect<{ readonly storeId: string; readonly now: number }, StoreError> =>
+  ask(session, `SELECT store_id AS "storeId", (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now FROM store`)
+
+const run = (session: Session, ...texts: ReadonlyArray<string>): Effect.Effect<void, StoreError> =>
+  Effect.asVoid(sent(session, texts, []))
+
+const ask = <Row>(session: Session, text: string, ...values: ReadonlyArray<string>): Effect.Effect<Row, StoreError> =>
+  Effect.map(sent(session, [text], values), ([answer]) => firstRow<Row>(answer))
+
+const sent = (session: Session, texts: ReadonlyArray<string>, values: ReadonlyArray<string>) =>
+  Effect.mapError(session.send(texts.map((text) => ({ name: "", text, values }))), ({ cause }) =>
+    storeError("open the database", cause)
+  ) as Effect.Effect<ReadonlyArray<Answer>, StoreError>
+
+const olderText = (version: number): string =>
+  version === 0
+    ? "it has no tables of holdfast: the first host that opens it makes them"
+    : `it has schema version ${version}, and this version writes ${schemaVersion}: the first host of this version migrates it`
+
+const newerSchema = (found: number): StoreError =>
+  new StoreError({
+    operation: "open the database",
+    reason: "newer_schema",
+    written: "no",
+    detail: `it has schema version ${found}, and this library knows versions up to ${schemaVersion}: use the newer library`
+  })
+
+const unusable = (detail: string): StoreError =>
+  new StoreError({ operation: "open the database", reason: "unusable", written: "no", detail })

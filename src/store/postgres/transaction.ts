@@ -1,0 +1,288 @@
+/**
+ * One transaction over a batch of requests.
+ *
+ * ```
+ * BEGIN · lock in the order of ids · time · load ─► decide ─► (load what else was asked for ─► decide again)* ─► write · COMMIT
+ * └────────────── one round trip ──────────────┘                                                └── one round trip ──┘
+ * ```
+ * Invariant: the requests of a batch lock no row together, and none asks about what an earlier one writes beside its rows; so the
+ * batch has the outcome that they have one after the other, in their order.
+ * @see docs/adr/0031-a-decision-runs-again-with-what-it-asked-for.md
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { ProcessId } from "../../model/ids.ts"
+import { closingOf } from "../Children.ts"
+import type { Change, Decision, Plan, View } from "../Decision.ts"
+import type { WakeTimes } from "../Outbox.ts"
+import type { Memory } from "./Loaded.ts"
+import * as Loads from "./Loaded.ts"
+import type { Ask, Kind } from "./questions.ts"
+import type { Failure, Session, Statement } from "./Session.ts"
+import { firstRow } from "./Session.ts"
+import type { Writing } from "./tables.ts"
+import * as Writes from "./Writes.ts"
+
+/** A request as a transaction sees it. */
+export interface Request {
+  readonly plan: Plan
+  readonly decide: (view: View) => Decision<unknown, unknown>
+}
+
+/** What became of a request of a batch. */
+export type Outcome =
+  /** The transaction has it. */
+  | { readonly _tag: "Done"; readonly exit: Exit.Exit<unknown, unknown> }
+  /** It must run in a later batch: it asks about what another one writes, or needs more locks. */
+  | { readonly _tag: "Later"; readonly lock: ReadonlyArray<ProcessId> }
+
+/** A batch that was decided, and is to be committed. */
+export interface Decided {
+  readonly outcomes: ReadonlyArray<Outcome>
+  readonly changes: ReadonlyArray<Change>
+  /** Writes and commits; answers how many close requests were written. */
+  readonly commit: Effect.Effect<number, Failure>
+  /** The transaction's own number, by which the server knows afterwards what became of it. */
+  readonly transactionId: string
+  /** The number of the feed that its first change may have. */
+  readonly firstChange: number
+}
+
+/** What every transaction of a store needs. */
+export interface Surroundings {
+  readonly shared: Memory
+  readonly times: WakeTimes
+  /** Called with the database's time as each transaction has it. */
+  readonly onTime: (databaseMs: number) => void
+  /** The time that requests are judged by, in place of the database's. */
+  readonly nowMs?: () => number
+}
+
+/** How often a batch may load more. */
+const mostRounds = 1_000
+
+/** Begins a transaction, and decides a batch in it. Fails with what the database throws. */
+export const decide = (
+  session: Session,
+  requests: ReadonlyArray<Request>,
+  { shared, times, onTime, nowMs }: Surroundings
+): Effect.Effect<Decided, Failure> =>
+  Effect.gen(function* () {
+    const lock = [...new Set(requests.flatMap(({ plan }) => plan.lock))]
+    const sessions = requests.flatMap(({ plan }) => plan.session ?? [])
+    const loader = Loads.make(shared)
+    const first = distinct(requests.flatMap(({ plan }) => Loads.asksOf(plan)))
+    const rows = sessions.length === 0 ? lockRows(lock) : lockSessions(lock, sessions)
+    const preface = [begin, rows, lockLeases(lock), moment]
+    const opened = yield* session.send([...preface, ...loader.statements(first)])
+    const { now, xact, base } = firstRow<Moment>(opened[preface.length - 1])
+    yield* loader.take(session, first, opened.slice(preface.length))
+    onTime(now)
+    const at = nowMs?.() ?? now
+    const firstChange = base + Number(xact) * Writes.numbersOfOne
+
+    // What is not there is locked, too: only one host's insert of it succeeds.
+    const locked = new Set<unknown>([...lock, ...(opened[1]?.rows ?? []).map((row) => (row as Locked).process_id)]) // as selected
+    const runs = requests.map((request) => runOf(request, loader, at))
+    for (let round = 0; ; round++) {
+      if (round > mostRounds) return yield* Effect.die(new Error("a decision asks for more and more"))
+      for (const run of runs) run.go(locked)
+      const asks = distinct(runs.flatMap(({ missing }) => missing()))
+      if (asks.length === 0) break
+      yield* loader.take(session, asks, yield* session.send(loader.statements(asks)))
+    }
+
+    const writes = Writes.make(loader, shared, times, firstChange)
+    const before = new Set<Aside>()
+    const changes: Array<Change> = []
+    const outcomes = runs.map((run): Outcome => {
+      if (run.needs().length > 0) return { _tag: "Later", lock: run.needs() }
+      const exit = run.exit()
+      if (Exit.isFailure(exit)) return { _tag: "Done", exit }
+      const decision = exit.value
+      if (decision._tag === "Refused") {
+        return disturbs(before, run.asked(), new Set())
+          ? { _tag: "Later", lock: [] }
+          : { _tag: "Done", exit: Exit.fail(decision.error) }
+      }
+      const aside = asideOf(decision)
+      if (disturbs(before, run.asked(), aside)) return { _tag: "Later", lock: [] }
+      for (const each of aside) before.add(each)
+      writes.add(decision.changes, decision.writes)
+      changes.push(...decision.changes)
+      return { _tag: "Done", exit: Exit.succeed(decision.answer) }
+    })
+    if (writes.numbers() > Writes.numbersOfOne) {
+      return yield* Effect.fail<Failure>({
+        cause: new Error(
+          `${writes.numbers()} changes are too many for one write; at most ${Writes.numbersOfOne} are possible`
+        ),
+        isLost: false
+      })
+    }
+    const statements = writes.statements()
+    return {
+      outcomes,
+      changes,
+      transactionId: xact,
+      firstChange,
+      commit: Effect.map(session.send([...statements, commit]), (answers) =>
+        statements.reduce((sum, { name }, index) => sum + (requesting.has(name) ? (answers[index]?.count ?? 0) : 0), 0)
+      )
+    }
+  })
+
+/** The statements that write close requests. */
+const requesting: ReadonlySet<string> = new Set<Writing>(["closeChildren", "putCloseRequest"])
+
+/** Ends a transaction that is not to be committed. */
+export const rollBack = (session: Session): Effect.Effect<void, Failure> =>
+  Effect.asVoid(session.send([{ name: "rollback", text: "ROLLBACK", values: [] }]))
+
+interface Moment {
+  readonly now: number
+  readonly xact: string
+  readonly base: number
+}
+
+const begin: Statement = { name: "begin", text: "BEGIN", values: [] }
+
+const commit: Statement = { name: "commit", text: "COMMIT", values: [] }
+
+/** The time under the lock, and the numbers of the change feed that this transaction has: later ones have greater numbers. */
+const moment: Statement = {
+  name: "moment",
+  text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now, pg_current_xact_id()::text AS xact,
+    change_base AS base FROM store`,
+  values: []
+}
+
+interface Locked {
+  readonly process_id: ProcessId
+}
+
+const lockRows = (ids: ReadonlyArray<ProcessId>): Statement => ({
+  name: "lock_rows",
+  text: "SELECT process_id FROM state WHERE process_id = ANY($1::text[]) ORDER BY process_id FOR UPDATE",
+  values: [ids]
+})
+
+/** With them, the processes that a session has grants of, and those that wake it. */
+const lockSessions = (ids: ReadonlyArray<ProcessId>, sessions: ReadonlyArray<string>): Statement => ({
+  name: "lock_sessions",
+  text: `SELECT process_id FROM state
+    WHERE process_id = ANY($1::text[]) OR wake_session = ANY($2::text[])
+      OR pk = ANY(ARRAY(SELECT pk FROM handle_grant WHERE session_id = ANY($2::text[])))
+    ORDER BY process_id FOR UPDATE`,
+  values: [ids, sessions]
+})
+
+/** A renewal moves a lease without the lock of the row: what it decided must be seen. */
+const lockLeases = (ids: ReadonlyArray<ProcessId>): Statement => ({
+  name: "lock_leases",
+  text: `SELECT lease.pk FROM state JOIN lease USING (pk) WHERE state.process_id = ANY($1::text[])
+    ORDER BY lease.pk FOR UPDATE OF lease`,
+  values: [ids]
+})
+
+const distinct = (asks: ReadonlyArray<Ask>): ReadonlyArray<Ask> => [
+  ...new Map(asks.map((ask) => [JSON.stringify(ask), ask])).values()
+]
+
+/** A decision on its way: run until all that it asks for was loaded. */
+interface Run {
+  /** Runs it, unless it has an outcome; `locked` are the processes whose rows it may see. */
+  readonly go: (locked: ReadonlySet<unknown>) => void
+  /** What it asked for the last time. */
+  readonly missing: () => ReadonlyArray<Ask>
+  /** Locks that it lacks. */
+  readonly needs: () => ReadonlyArray<ProcessId>
+  readonly asked: () => ReadonlySet<Kind>
+  readonly exit: () => Exit.Exit<Decision<unknown, unknown>>
+}
+
+const runOf = ({ plan, decide }: Request, loaded: Loads.Loaded, nowMs: number): Run => {
+  const asked = new Set<Kind>()
+  let missing: ReadonlyArray<Ask> = []
+  let needs: ReadonlyArray<ProcessId> = []
+  let exit: Exit.Exit<Decision<unknown, unknown>> | undefined
+  const recording: Loads.Loaded = {
+    ...loaded,
+    get: (kind, ...about) => {
+      asked.add(kind)
+      // What is thrown may be caught on its way, so it is written down, too.
+      if (!loaded.has({ kind, about })) missing = [...missing, { kind, about }]
+      return loaded.get(kind, ...about)
+    }
+  }
+  const view = Loads.viewOf(recording, plan, nowMs)
+
+  const attempt = (): Exit.Exit<Decision<unknown, unknown>> => {
+    try {
+      return Exit.succeed(decide(view))
+    } catch (defect) {
+      return Exit.die(defect)
+    }
+  }
+
+  return {
+    go: (locked) => {
+      if (exit !== undefined || needs.length > 0) return
+      missing = []
+      const found = attempt()
+      if (missing.length === 0 && Exit.isSuccess(found) && found.value._tag === "Accepted") {
+        const named = Writes.namedIn(found.value.changes, found.value.writes)
+        missing = named.map((id): Ask => ({ kind: "row", about: [id] })).filter((ask) => !loaded.has(ask))
+      }
+      const rows = missing.flatMap(({ kind, about: [id] }) =>
+        kind === "row" && !locked.has(id) ? [id as ProcessId] : []
+      ) // rows are about ids
+      if (rows.length > 0) needs = rows
+      if (needs.length > 0) missing = []
+      else if (missing.length === 0) exit = found
+    },
+    missing: () => missing,
+    needs: () => needs,
+    asked: () => asked,
+    exit: () => exit ?? Exit.die(new Error("a decision has no outcome"))
+  }
+}
+
+/** What a decision writes beside the rows that it has locked, where others may look. */
+type Aside = "wakes added" | "wakes changed" | "requests made" | "requests changed"
+
+const asideOf = ({ changes, writes }: Extract<Decision<unknown, unknown>, { readonly _tag: "Accepted" }>) => {
+  const aside = new Set<Aside>()
+  for (const change of changes) {
+    if ((change.wakes ?? []).length > 0) aside.add("wakes added")
+    if (closingOf(change) !== undefined) aside.add("requests made")
+  }
+  for (const { _tag } of writes) {
+    if (_tag === "PutWake" || _tag === "Prune") aside.add("wakes changed")
+    if (_tag === "PutCloseRequest" || _tag === "RemoveCloseRequest" || _tag === "Prune") aside.add("requests changed")
+  }
+  return aside
+}
+
+const ofWakes: ReadonlyArray<Kind> = [
+  "hasUndelivered",
+  "wake",
+  "openWake",
+  "discardedWakes",
+  "isOvertaken",
+  "staleWakes",
+  "dueWakes"
+]
+
+const ofRequests: ReadonlyArray<Kind> = ["closeRequest", "hasCloseRequests"]
+
+/** Whether what was decided before in the same batch would have been seen, or merged with. */
+const disturbs = (before: ReadonlySet<Aside>, asked: ReadonlySet<Kind>, own: ReadonlySet<Aside>): boolean => {
+  const has = (kinds: ReadonlyArray<Kind>) => kinds.some((kind) => asked.has(kind))
+  return (
+    ((before.has("wakes added") || before.has("wakes changed")) && has(ofWakes)) ||
+    ((before.has("requests made") || before.has("requests changed")) && has(ofRequests)) ||
+    (before.has("wakes changed") && own.has("wakes added")) ||
+    (before.has("requests changed") && own.has("requests made"))
+  )
+}

@@ -1,0 +1,227 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { processId } from "../../src/model/ids.ts"
+import { opaqueOwner } from "../../src/model/Lease.ts"
+import { external } from "../../src/operations/decisions/authority.ts"
+import * as Leases from "../../src/operations/Leases.ts"
+import * as OwnerEvidence from "../../src/operations/OwnerLiveness.ts"
+import * as Registry from "../../src/operations/ProcessRegistry.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import type { PostgresStoreOptions } from "../../src/store/postgres/PostgresStore.ts"
+import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
+import { clockOf } from "../../src/testing/bodies/Time.ts"
+import { registrationOf } from "../../src/testing/fixtures.ts"
+import { bounded, until } from "../support/hosts.ts"
+import * as Postgres from "../support/postgres.ts"
+import * as Proxies from "./proxy.ts"
+
+const open = (options: PostgresStoreOptions) =>
+  Effect.gen(function* () {
+    const store = yield* PostgresStore.make(options)
+    const registry = yield* Effect.provideService(Registry.make, ProcessStore, store)
+    const append = (id: string, payload: number) =>
+      registry.appendEvent(processId(id), { eventType: "note", payload }, external)
+    const register = (id: string) => registry.registerProcess(registrationOf(processId(id), "externally_owned"))
+    const notes = (id: string) =>
+      Effect.map(store.eventsAfter(processId(id), 0), (log) =>
+        log.filter(({ eventType }) => eventType === "note").map(({ payload }) => payload)
+      )
+    return { store, registry, append, register, notes }
+  })
+
+const proxied = Effect.gen(function* () {
+  const where = yield* Postgres.freshSchema
+  const proxy = yield* Effect.acquireRelease(
+    Effect.promise(() => Proxies.start(where.url)),
+    ({ close }) => Effect.sync(close)
+  )
+  return { where, proxy, ...(yield* open({ ...where, url: proxy.url, connections: 1 })) }
+})
+
+describe.skipIf(!Postgres.hasPostgres)("a connection that is lost", () => {
+  for (const moment of ["before the commit", "after the commit"] as const) {
+    it.live(`${moment}: each write is written once, and its caller hears so`, () =>
+      Effect.gen(function* () {
+        const { proxy, register, append, notes } = yield* proxied
+        yield* register("it")
+        for (let round = 0; round < 5; round++) {
+          proxy.cut(moment)
+          assert.strictEqual((yield* append("it", round)).event.sequence, round + 1)
+          assert.strictEqual(proxy.cuts(), round + 1)
+        }
+        assert.deepStrictEqual(yield* notes("it"), [0, 1, 2, 3, 4])
+      }).pipe(Effect.scoped, bounded)
+    )
+  }
+
+  it.live("with a server that stays away: the write fails in time, and says that nothing was written", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const proxy = yield* Effect.promise(() => Proxies.start(where.url))
+      const { register, store } = yield* open({ ...where, url: proxy.url, sessionUrl: where.url, patienceMs: 300 })
+      proxy.close()
+      const failure = yield* Effect.flip(register("it"))
+      assert.deepInclude(failure, { _tag: "StoreError", reason: "busy", written: "no" })
+      assert.strictEqual(store.parts()[0]?.state, "running")
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("by a restart of the server: writers wait for it, and nothing is lost or written twice", () =>
+    Effect.gen(function* () {
+      const server = yield* Effect.acquireRelease(
+        Effect.promise(() => Postgres.startServer()),
+        ({ stop }) => Effect.promise(stop)
+      )
+      const { append, register, notes } = yield* open({ url: server.url })
+      yield* register("it")
+      const written: Array<number> = []
+      const writer = yield* Effect.fork(
+        Effect.forEach(
+          Array.from({ length: 200 }, (_, index) => index),
+          (each) => Effect.map(append("it", each), () => written.push(each))
+        )
+      )
+      yield* until(Effect.sync(() => written.length >= 20))
+      yield* Effect.promise(server.restart)
+      yield* writer
+      assert.deepStrictEqual(yield* notes("it"), written)
+      assert.strictEqual(written.length, 200)
+    }).pipe(Effect.scoped, bounded)
+  )
+})
+
+describe.skipIf(!Postgres.hasPostgres)("hosts that write at the same time", () => {
+  it.live("make the schema once, and register an id once", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const hosts = yield* Effect.all(
+        Array.from({ length: 4 }, () => open(where)),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(new Set(hosts.map(({ store }) => store.storeId)).size, 1)
+      for (let round = 0; round < 10; round++) {
+        const records = yield* Effect.all(
+          hosts.map(({ register }) => register(`it ${round}`)),
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(new Set(records.map((record) => JSON.stringify(record))).size, 1)
+      }
+      assert.strictEqual((yield* (hosts[0] as (typeof hosts)[number]).store.countByLifecycle).running, 10)
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("number the events of one process without a gap, and each host sees what the others wrote", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const hosts = yield* Effect.all([open(where), open(where), open(where)])
+      const [one] = hosts
+      yield* one.register("it")
+      yield* Effect.forEach(hosts, ({ store }) => store.externalChanges)
+      yield* Effect.all(
+        hosts.flatMap(({ append }) => Array.from({ length: 20 }, (_, each) => append("it", each))),
+        { concurrency: "unbounded" }
+      )
+      const log = yield* one.store.eventsAfter(processId("it"), 0)
+      assert.deepStrictEqual(
+        log.map(({ sequence }) => sequence),
+        Array.from({ length: 60 }, (_, index) => index + 1)
+      )
+      for (const { store } of hosts) {
+        const seen = new Set<string>()
+        yield* until(
+          Effect.map(store.externalChanges, (ids) => {
+            for (const id of ids) seen.add(id)
+            return seen.has("it")
+          })
+        )
+      }
+    }).pipe(Effect.scoped, bounded)
+  )
+})
+
+describe.skipIf(!Postgres.hasPostgres)("the clock of a host", () => {
+  it.live("an hour ahead or behind decides nothing: leases last by the database's", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const { registry, store } = yield* open(where)
+      const liveness = OwnerEvidence.make(OwnerEvidence.unknowing)
+      const leases = yield* Leases.make.pipe(
+        Effect.provideService(ProcessStore, store),
+        Effect.provideService(OwnerEvidence.OwnerLiveness, liveness)
+      )
+      const real = yield* Effect.clock
+      for (const hours of [-1, 1]) {
+        const id = processId(`it ${hours}`)
+        yield* registry.registerProcess(registrationOf(id, "rerunnable"))
+        const skewed = Effect.withClock(clockOf(() => Date.now() + hours * 3_600_000, real.sleep))
+        const claim = (owner: string) => skewed(leases.claimProcessLease(id, opaqueOwner(owner, "life"), 60_000))
+        const first = yield* claim("one")
+        assert.closeTo(first._tag === "Acquired" ? first.lease.expiresAtMs : 0, Date.now() + 60_000, 10_000)
+        assert.notStrictEqual((yield* claim("other"))._tag, "Acquired", "a live lease is not given to another")
+      }
+    }).pipe(Effect.scoped, bounded)
+  )
+})
+
+describe.skipIf(!Postgres.hasPostgres)("the change feed", () => {
+  it.live("passes no number that may still appear, while a transaction is held open", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const { register, store } = yield* open(where)
+      yield* register("slow")
+      const changes = (after: number) =>
+        Effect.map(store.feed.after(after, 10), (page) => ({
+          ids: page.map((entry) => (entry._tag === "Row" ? entry.row.base.registration.id : "")),
+          last: page.at(-1)?.change ?? after
+        }))
+      const before = yield* changes(0)
+      const held = yield* Effect.promise(() => Postgres.connected(where.url))
+      const change = `(SELECT change_base + pg_current_xact_id()::text::bigint * 4096 FROM ${where.schema}.store)`
+      yield* Effect.promise(() => held.query("BEGIN"))
+      yield* Effect.promise(() => held.query(`UPDATE ${where.schema}.state SET change = ${change}`))
+      yield* register("quick")
+      assert.deepStrictEqual(yield* changes(before.last), { ids: [], last: before.last })
+      yield* Effect.promise(() => held.query("COMMIT"))
+      assert.deepStrictEqual((yield* changes(before.last)).ids, ["slow", "quick"])
+      yield* Effect.promise(() => held.end())
+    }).pipe(Effect.scoped, bounded)
+  )
+})
+
+describe.skipIf(!Postgres.hasPostgres)("a database that will not do is refused with one line", () => {
+  const refusals: Readonly<
+    Record<string, { readonly prepare: (schema: string, role: string) => ReadonlyArray<string>; readonly says: RegExp }>
+  > = {
+    "a schema of a newer library": {
+      prepare: (schema, role) => [
+        `CREATE SCHEMA ${schema} AUTHORIZATION ${role}`,
+        `CREATE TABLE ${schema}.holdfast_migrations (version integer)`,
+        `INSERT INTO ${schema}.holdfast_migrations VALUES (99)`,
+        `GRANT SELECT ON ${schema}.holdfast_migrations TO ${role}`
+      ],
+      says: /schema version 99, and this library knows versions up to \d+: use the newer library$/
+    },
+    "a missing privilege": { prepare: () => [], says: /lacks a privilege: .*; grant it, then try again$/ },
+    "a server that may lose commits": {
+      prepare: (_schema, role) => [`ALTER ROLE ${role} SET synchronous_commit = off`],
+      says: /synchronous_commit = off, .*; turn it on, or set mayLoseCommits$/
+    }
+  }
+  for (const [what, { prepare, says }] of Object.entries(refusals)) {
+    it.live(what, () =>
+      Effect.gen(function* () {
+        const { url, schema } = yield* Postgres.freshSchema
+        const role = `r_${schema}`
+        yield* Effect.promise(() =>
+          Postgres.query(url, `CREATE ROLE ${role} LOGIN PASSWORD 'secret'`, ...prepare(schema, role))
+        )
+        const own = new URL(url)
+        own.username = role
+        own.password = "secret"
+        const ended = yield* Effect.either(PostgresStore.make({ url: own.href, schema }))
+        assert.match(Either.isLeft(ended) ? ended.left.message : "", says)
+      }).pipe(Effect.scoped, bounded)
+    )
+  }
+})

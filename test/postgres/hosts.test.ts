@@ -1,0 +1,47 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as ManyHosts from "../../src/host/ManyHosts.ts"
+import { Processes } from "../../src/host/Processes.ts"
+import { Engine, Signal } from "../../src/index.ts"
+import { bounded, fast, quiet } from "../support/hosts.ts"
+import * as Postgres from "../support/postgres.ts"
+
+const Approve = Signal.make("approve", { payload: Schema.String })
+
+const Ask = Engine.make("ask", {
+  version: "1",
+  payload: Schema.Struct({ name: Schema.String }),
+  success: Schema.String,
+  signals: [Approve],
+  disposition: "rerunnable",
+  run: ({ name }, ctx) => Effect.map(ctx.awaitSignal(Approve), (by) => `${name} by ${by}`)
+})
+
+const host = (where: { readonly url: string; readonly schema: string }) =>
+  Layer.provide(ManyHosts.layerPostgres({ ...fast, ...where, engines: [Ask] }), quiet)
+
+describe.skipIf(!Postgres.hasPostgres)("two hosts on one schema", () => {
+  it.live("a process of one takes the signal that the other sends, and both have its output", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const [one, other] = yield* Effect.all([Layer.build(host(where)), Layer.build(host(where))])
+      for (let round = 0; round < 20; round++) {
+        const id = `ask ${round}`
+        const handle = yield* Effect.provide(
+          Effect.flatMap(Processes, (processes) => processes.start(Ask, { id, payload: { name: "it" } })),
+          one
+        )
+        const elsewhere = yield* Effect.provide(
+          Effect.map(Processes, (processes) => processes.handle(Ask, id)),
+          other
+        )
+        yield* elsewhere.signal(Approve, "ana")
+        const output = yield* elsewhere.await
+        assert.strictEqual(output, "it by ana")
+        assert.strictEqual(yield* handle.await, output)
+      }
+    }).pipe(Effect.scoped, bounded)
+  )
+})
