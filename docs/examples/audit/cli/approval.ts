@@ -37,7 +37,12 @@ export type AuditHandle = ReturnType<typeof handleOf>
 /** Completes once an audit waits for its approval, with the totals of its draft. Never completes if the audit does not wait. */
 export const onceWaiting = (handle: AuditHandle) =>
   Effect.flatMap(
-    Effect.catchTag(handle.waitFor({ state: "waiting" }), "StateNotReached", () => Effect.never),
+    // An approval that came while no audit ran is in the log, and is taken now.
+    Effect.catchTag(
+      handle.waitFor((now) => now.isAtRest && now.matches("waiting")),
+      "StateNotReached",
+      () => Effect.never
+    ),
     ({ context: { draft } }) => (draft === undefined ? Effect.never : Effect.succeed(draft.totals))
   )
 
