@@ -3,7 +3,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
-import { ProcessUnknown } from "../../model/errors.ts"
+import { ProcessUnknown, type StoreError } from "../../model/errors.ts"
 import { newsTypes } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation, Progress } from "../../model/JournalEntry.ts"
@@ -47,12 +47,12 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
         ORDER BY sequence LIMIT ${limit}
       `.pipe(Effect.map((columns) => columns.map((event) => Columns.eventOf(id, event))))
 
+  const columnsOf = (id: ProcessId) =>
+    sql<RowColumns>`SELECT ${sql.literal(Columns.rowColumns)} WHERE process.process_id = ${id}`
+
   const findAny = (id: ProcessId): Effect.Effect<Found, SqlError> =>
     Effect.gen(function* () {
-      const [row] = yield* Effect.flatMap(
-        sql<RowColumns>`SELECT ${sql.literal(Columns.rowColumns)} WHERE process.process_id = ${id}`,
-        rowsOf
-      )
+      const [row] = yield* Effect.flatMap(columnsOf(id), rowsOf)
       if (row !== undefined) return { _tag: "Present", row }
       const [columns] = yield* sql<Columns.TombstoneColumns>`
         ${sql.literal(Columns.selectTombstones)} WHERE process_id = ${id}
@@ -62,7 +62,20 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
         : { _tag: "Pruned", tombstone: Columns.tombstoneOf(columns) }
     })
 
-  const find = (id: ProcessId) => reader.together(read("read a process", findAny(id)))
+  /** A row that needs no folding is read by one statement, and so without a transaction. */
+  const findQuickly = (id: ProcessId): Effect.Effect<ProcessRow | undefined, SqlError> =>
+    Effect.flatMap(columnsOf(id), (found) =>
+      found[0]?.machine_version === Columns.machineVersion
+        ? Effect.map(rowsOf(found), ([row]) => row)
+        : Effect.succeed(undefined)
+    )
+
+  const find = (id: ProcessId): Effect.Effect<Found, StoreError> =>
+    Effect.flatMap(read("read a process", findQuickly(id)), (row) =>
+      row === undefined
+        ? reader.together(read("read a process", findAny(id)))
+        : Effect.succeed<Found>({ _tag: "Present", row })
+    )
 
   const known = (id: ProcessId) =>
     Effect.flatMap(find(id), (found) =>
