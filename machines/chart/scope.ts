@@ -59,34 +59,23 @@ export const scopeOf = ({ processId, parentId, revision }: ChartPlace): Scope =>
   let booked = 0
   const named = new Map<string, unknown>()
   const system: any = {
+    ...inert,
     _bookId: () => `${revision}.${booked++}`,
-    _register: () => "",
     _unregister: (ref: { readonly systemId?: string }) => ref.systemId !== undefined && named.delete(ref.systemId),
     _set: (name: string, ref: unknown) => {
       if (named.has(name)) throw new Error(`an actor with the system id \`${name}\` is there already`)
       named.set(name, ref)
     },
     get: (name: string) => named.get(name) ?? address({ at: "process", id: name }),
-    getAll: () => Object.fromEntries(named),
-    inspect: () => ({ unsubscribe: () => {} }),
-    _sendInspectionEvent: () => {},
-    _relay: () => {},
-    _clock: { setTimeout: () => undefined, clearTimeout: () => undefined },
-    _logger: () => {},
-    scheduler: { schedule: () => {}, cancel: () => {}, cancelAll: () => {} },
-    getSnapshot: () => ({ _scheduledEvents: {} }),
-    _snapshot: { _scheduledEvents: {} },
-    start: () => {}
+    getAll: () => Object.fromEntries(named)
   }
   const address = (place: Target): any => ({
     place,
     id: "id" in place ? place.id : processId,
     sessionId: "id" in place ? place.id : processId,
     system,
-    send: () => {
-      throw new Error("a machine only decides: use sendTo, raise or an action")
-    },
-    getSnapshot: () => ({ status: "active" }),
+    send: refuseToSend,
+    getSnapshot: isActive,
     toJSON: () => ("id" in place ? place.id : processId)
   })
   const self = { ...address({ at: "self" }), _parent: parentId === undefined ? undefined : address({ at: "parent" }) }
@@ -95,14 +84,36 @@ export const scopeOf = ({ processId, parentId, revision }: ChartPlace): Scope =>
     system,
     id: processId,
     sessionId: processId,
-    logger: () => {},
-    defer: () => {},
-    stopChild: () => {},
-    emit: () => {},
+    logger: nothing,
+    defer: nothing,
+    stopChild: nothing,
+    emit: nothing,
     actionExecutor: (action) => {
       raw.push(action as unknown as RawAction)
     },
     raw,
     revision
   }
+}
+
+const nothing = () => {}
+
+const isActive = () => ({ status: "active" })
+
+const refuseToSend = () => {
+  throw new Error("a machine only decides: use sendTo, raise or an action")
+}
+
+/** What a system has, and does nothing here. */
+const inert = {
+  _register: () => "",
+  inspect: () => ({ unsubscribe: nothing }),
+  _sendInspectionEvent: nothing,
+  _relay: nothing,
+  _clock: { setTimeout: () => undefined, clearTimeout: () => undefined },
+  _logger: nothing,
+  scheduler: { schedule: nothing, cancel: nothing, cancelAll: nothing },
+  getSnapshot: () => ({ _scheduledEvents: {} }),
+  _snapshot: { _scheduledEvents: {} },
+  start: nothing
 }

@@ -52,6 +52,10 @@ export const resume = (snapshot: ProcessSnapshot): ReadonlyArray<ProcessCommand>
 /** Whether any activation ever began. */
 export const isStarted = (snapshot: ProcessSnapshot): boolean => snapshot.context.firstStarted !== undefined
 
+/** Whether all that its body would do is wait, as far as the log tells. */
+export const onlyWaits = ({ context: { waits, cancelRequest } }: ProcessSnapshot): boolean =>
+  waits.length > 0 && cancelRequest === undefined
+
 /** When the next of its open waits ends by time, or the next timer of its chart fires; `null` when none does. */
 export const nextDeadline = ({ context: { waits, chart } }: ProcessSnapshot): number | null => {
   let next: number | null = null

@@ -17,6 +17,8 @@ export type Paint = "plain" | "strong" | "faint" | "good" | "bad" | "warn"
 export interface Screen {
   /** Columns of the terminal; unlimited where stdout is no terminal, so that nothing is cut in a file or a pipe. */
   readonly width: number
+  /** Lines of the terminal; unlimited where stdout is none. */
+  readonly height: number
   /** Whether a person looks at stdout. */
   readonly isLive: boolean
   /** Whether colours are wanted. */
@@ -40,6 +42,7 @@ export class TheScreen extends Context.Tag("holdfast/cli/Screen")<TheScreen, Scr
 export interface Output {
   readonly isTTY?: boolean
   readonly columns?: number
+  readonly rows?: number
   readonly write: (text: string) => unknown
 }
 
@@ -50,6 +53,7 @@ export const make = (stdout: Output, stderr: Output, env: Readonly<Record<string
   const write = (stream: Output, text: string) => Effect.sync(() => void stream.write(text))
   return {
     width: isLive ? Math.max(20, stdout.columns || 80) : Number.POSITIVE_INFINITY,
+    height: isLive ? Math.max(5, stdout.rows || 24) : Number.POSITIVE_INFINITY,
     isLive,
     isColourful,
     print: (line) => write(stdout, `${line}\n`),
@@ -66,16 +70,19 @@ const codes: Readonly<Record<Paint, number>> = { plain: 0, strong: 1, faint: 2, 
 /** What the exit codes mean; `--help` prints this. */
 export const exitCodes: ReadonlyArray<readonly [number, string]> = [
   [0, "done"],
-  [1, "refused or failed; the sentence on stderr says why (verify: differences were found)"],
+  [1, "refused or failed; the sentence on stderr says why (verify: differences were found; wait: it failed)"],
   [2, "the command line is not understood"],
   [3, "no such process, wake or machine, or no such file"],
-  [4, "migrate: some processes stay in their version; the report says which, and why"],
+  [4, "some of it could not be done: the report says which, and why"],
+  [5, "wait: it was cancelled"],
+  [6, "wait: it was abandoned"],
+  [7, "wait: it has not ended in time"],
   [130, "interrupted"]
 ]
 
 /** A command that did not succeed. Units: `code` is an exit code above. */
 export class CliFailure extends Data.TaggedError("CliFailure")<{
-  readonly code: 1 | 2 | 3 | 4
+  readonly code: 1 | 2 | 3 | 4 | 5 | 6 | 7
   readonly line: string
 }> {
   override get message(): string {

@@ -6,19 +6,8 @@
  *
  * usage: holdfast <command> [options]; see --help
  */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as Effect from "effect/Effect"
-import { codeOf, run } from "./program.ts"
-import * as Screen from "./Screen.ts"
+import { version } from "./version.ts"
 
-// The reader may close the pipe early (`| head`): the rest is then dropped.
-process.stdout.on("error", () => process.exit(0))
-
-run(process.argv).pipe(
-  Effect.provideService(Screen.TheScreen, Screen.make(process.stdout, process.stderr, process.env)),
-  NodeRuntime.runMain({
-    disableErrorReporting: true,
-    disablePrettyLogger: true,
-    teardown: (exit, end) => end(codeOf(exit))
-  })
-)
+// Scripts ask for the version often: it needs nothing of what commands need.
+if (process.argv.length === 3 && process.argv[2] === "--version") process.stdout.write(`${version}\n`)
+else await import("./start.ts")

@@ -43,6 +43,17 @@ export const json: Options.Options<boolean> = Options.boolean("json").pipe(
   Options.withDescription("Answer with JSON, for programs.")
 )
 
+/** The port of a page. */
+export const port: Options.Options<number> = Options.integer("port").pipe(
+  Options.withDescription("The port to listen on. Default: a free one."),
+  Options.mapEffect((number) =>
+    number >= 0 && number <= 65_535
+      ? Effect.succeed(number)
+      : Effect.fail(ValidationError.invalidValue(HelpDoc.p("--port takes a number from 0, any that is free, to 65535")))
+  ),
+  Options.withDefault(0)
+)
+
 /** A whole number of at least one. */
 export const positive = (name: string, description: string): Options.Options<number> =>
   Options.integer(name).pipe(

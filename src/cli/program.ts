@@ -6,7 +6,6 @@
 
 import { stripVTControlCharacters } from "node:util"
 import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as Cause from "effect/Cause"
@@ -14,38 +13,103 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as HashMap from "effect/HashMap"
+import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Backup from "./commands/backup.ts"
+import * as Count from "./commands/count.ts"
 import * as Explain from "./commands/explain.ts"
 import * as Inspect from "./commands/inspect.ts"
 import * as List from "./commands/list.ts"
 import * as MachinesCommand from "./commands/machines.ts"
 import * as Migrate from "./commands/migrate.ts"
+import * as Open from "./commands/open.ts"
 import * as Requests from "./commands/requests.ts"
 import * as Show from "./commands/show.ts"
 import * as State from "./commands/state.ts"
 import * as Sweep from "./commands/sweep.ts"
 import * as Tail from "./commands/tail.ts"
+import * as Top from "./commands/top.ts"
 import * as Tree from "./commands/tree.ts"
 import * as Verify from "./commands/verify.ts"
+import * as Wait from "./commands/wait.ts"
 import * as Wakes from "./commands/wakes.ts"
+import { candidates, scripts } from "./completion.ts"
+import type { AnyCommand, Described } from "./help.ts"
+import { described, helpOf, overview } from "./help.ts"
+import { didYouMean } from "./nearest.ts"
 import { markWord } from "./options.ts"
 import * as Screen from "./Screen.ts"
-import { exitCodes, failureOf, interruptWasExpected, misused } from "./Screen.ts"
-import { harmless, padded, wrapped } from "./table.ts"
+import { failureOf, interruptWasExpected, misused } from "./Screen.ts"
+import { harmless } from "./table.ts"
+import { version } from "./version.ts"
 
 /** What a run of the command line may fail with: the parser's refusals, and whatever a command fails with. */
 export type Failure = Effect.Effect.Error<ReturnType<typeof cli>>
 
 /** Runs the command line. `argv` is the whole of it, the program's own name included. */
 export const run = (argv: ReadonlyArray<string>): Effect.Effect<void, Failure, Screen.TheScreen> =>
-  cli([...argv.slice(0, 2), ...dashesKept(questionFirst(argv.slice(2)))]).pipe(
+  Effect.suspend(() => answered(questionFirst(argv.slice(2))) ?? parsed(argv)).pipe(
     withPlainOutput,
     Effect.provide(NodeContext.layer),
     Logger.withMinimumLogLevel(LogLevel.None),
     Effect.tapErrorCause(say)
   )
+
+const parsed = (argv: ReadonlyArray<string>) => cli([...argv.slice(0, 2), ...dashesKept(fieldsNamed(argv.slice(2)))])
+
+/** What the parser has no part in: help, completion, and a command that there is none of. */
+const answered = (
+  words: ReadonlyArray<string>
+): Effect.Effect<void, Screen.CliFailure, Screen.TheScreen> | undefined => {
+  const [name = "", part, last] = words
+  if (name === "__complete") return Effect.flatMap(candidates(words.slice(1), every()), printed)
+  if (name === "--completions") {
+    const script = scripts[part === "sh" ? "bash" : (part ?? "")]
+    return script === undefined ? Effect.fail(misused("--completions takes bash, zsh or fish")) : printed([script])
+  }
+  if (name === "--help") {
+    return shown(({ width }) => overview(lookers.map(described), changers.map(described), width))
+  }
+  if (name === "" || name.startsWith("-")) return undefined
+  const command = [...lookers, ...changers].find((one) => HashSet.has(Command.getNames(one), name))
+  if (command === undefined) {
+    const names = every().map((one) => one.name)
+    return Effect.fail(
+      misused(`there is no command ${harmless(name)}${didYouMean(name, names) || "; holdfast --help lists them"}`)
+    )
+  }
+  if (part !== "--help" && last !== "--help") return undefined
+  const whole = described(command)
+  const asked = whole.parts.find((one) => one.name === `${name} ${part}`) ?? whole
+  return shown(({ width }) => helpOf(asked, width))
+}
+
+/** Every command with what the parser knows of it. */
+const every = (): ReadonlyArray<Described> => [...lookers, ...changers].map(described)
+
+const printed = (lines: ReadonlyArray<string>): Effect.Effect<void, never, Screen.TheScreen> =>
+  lines.length === 0 ? Effect.void : Effect.flatMap(Screen.TheScreen, (screen) => screen.print(lines.join("\n")))
+
+const shown = (lines: (screen: Screen.Screen) => ReadonlyArray<string>): Effect.Effect<void, never, Screen.TheScreen> =>
+  Effect.flatMap(Screen.TheScreen, (screen) =>
+    screen.print(
+      lines(screen)
+        .map((line) => (/^\w[\w ]*$/.test(line) && line.length < 12 ? screen.paint("strong", line) : line))
+        .join("\n")
+    )
+  )
+
+/** `--json id,kind` names fields; the parser knows an option with a value, or one without. */
+export const fieldsNamed = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (words[0] !== "ls") return words
+  const glued = words.flatMap((word) =>
+    word.startsWith("--json=") ? ["--json", word.slice("--json=".length)] : [word]
+  )
+  return glued.map((word, index) =>
+    word === "--json" && /^\w+(,\w+)*$/.test(glued[index + 1] ?? "") ? "--fields" : word
+  )
+}
 
 /** The exit code of an exit. */
 export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
@@ -57,15 +121,19 @@ export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
 /** The commands that look: none of them changes the file, or anything beside it. */
 export const looking = [
   List.command,
+  Count.command,
+  Top.command,
   Show.command,
   State.command,
   Tail.command,
   Tree.command,
   Explain.command,
+  Wait.command,
   Wakes.command,
   Verify.command,
   Backup.command,
   Inspect.command,
+  Open.command,
   MachinesCommand.command
 ] as const
 
@@ -81,31 +149,22 @@ export const changing = [
   Migrate.command
 ] as const
 
+// The parser's types say what each command takes; what is read here is the same of all of them.
+const lookers = looking as unknown as ReadonlyArray<AnyCommand> // as above
+const changers = changing as unknown as ReadonlyArray<AnyCommand> // as above
+
 const holdfast = Command.make("holdfast", {}, () =>
   Effect.fail(misused("name a command: holdfast --help lists them"))
-).pipe(
-  Command.withDescription(
-    HelpDoc.blocks([
-      HelpDoc.p("Sees and operates the processes in a database file, also while a host has it open."),
-      HelpDoc.p("Options may come before or after the id. Each command explains its own: holdfast ls --help."),
-      HelpDoc.p("After -- nothing is an option: the place of an id that begins with a dash."),
-      HelpDoc.p(`Exit codes: ${exitCodes.map(([code, meaning]) => `${code} ${meaning}`).join("; ")}.`)
-    ])
-  ),
-  Command.withSubcommands([...looking, ...changing])
-)
+).pipe(Command.withSubcommands([...looking, ...changing]))
 
-const cli = Command.run(holdfast, { name: "holdfast", version: "0.1.0" })
+const cli = Command.run(holdfast, { name: "holdfast", version })
 
 /** The parser's help and refusals, said as everything else here is: refusals in one line, colours for a terminal only. */
 const withPlainOutput = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Screen.TheScreen> =>
   Effect.flatMap(Effect.all([Screen.TheScreen, Console.consoleWith(Effect.succeed)]), ([screen, console]) =>
     Effect.withConsole(effect, {
       ...console,
-      log: (text) => {
-        const help = laidOut(String(text), screen.width)
-        return screen.print(screen.isColourful ? help : stripVTControlCharacters(help))
-      },
+      log: (text) => screen.print(stripVTControlCharacters(String(text))),
       error: (text) => {
         const problem = stripVTControlCharacters(String(text)).replace(/\s+/g, " ").trim()
         return screen.remark(`holdfast: ${problem === "" ? notUnderstood : problem}; see --help`)
@@ -121,29 +180,6 @@ const say = (cause: Cause.Cause<unknown>): Effect.Effect<void, never, Screen.The
   Cause.isInterruptedOnly(cause) || ValidationError.isValidationError(Cause.squash(cause))
     ? Effect.void
     : Effect.flatMap(Screen.TheScreen, (screen) => screen.remark(`holdfast: ${harmless(failureOf(cause).line)}`))
-
-/** Lays help out for a width; every other text of the parser (a completion script, a version) is left as it is. */
-export const laidOut = (text: string, width: number): string => {
-  const lines = text.split("\n")
-  if (!lines.some((line) => stripVTControlCharacters(line) === "USAGE")) return text
-  const names = lines.flatMap((line) => commandOf(line)?.name ?? [])
-  const nameWidth = Math.max(0, ...names.map((name) => name.length))
-  const columns = Math.min(width, readable)
-  let isAfterCommand = false
-  return lines
-    .flatMap((line): ReadonlyArray<string> => {
-      const command = commandOf(line)
-      if (command !== undefined) {
-        isAfterCommand = true
-        return indented(command.description, columns, `  ${padded(command.name, nameWidth)}  `)
-      }
-      if (isAfterCommand && line.trim() === "") return []
-      const plain = stripVTControlCharacters(line)
-      if (plain.length <= columns) return [line]
-      return indented(plain.trimStart(), columns, /^ */.exec(plain)?.[0] ?? "")
-    })
-    .join("\n")
-}
 
 /**
  * What is typed, as the parser understands it: it knows `--help` right behind a command only, and takes it for an unknown
@@ -166,16 +202,4 @@ const partsOf = (command: string): ReadonlyArray<string> =>
 const dashesKept = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
   const end = words.indexOf("--")
   return end === -1 ? words : [...words.slice(0, end), ...words.slice(end + 1).map(markWord)]
-}
-
-/** Longer lines are hard to read, however wide the terminal is. */
-const readable = 100
-
-/** The first line begins with the head, the others with as much space. */
-const indented = (text: string, width: number, head: string): ReadonlyArray<string> =>
-  wrapped(text, width - head.length).map((part, index) => `${index === 0 ? head : " ".repeat(head.length)}${part}`)
-
-const commandOf = (line: string): { readonly name: string; readonly description: string } | undefined => {
-  const [, name, description] = /^ {2}- (\S+).*? {2,}(\S.*)$/.exec(stripVTControlCharacters(line)) ?? []
-  return name === undefined || description === undefined ? undefined : { name, description }
 }

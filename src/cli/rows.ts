@@ -9,6 +9,7 @@ import type { JournalEntry } from "../model/JournalEntry.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import type { Paint, Screen } from "./Screen.ts"
+import { shortly } from "./shortly.ts"
 import type { Cell } from "./table.ts"
 import { compact, cut, harmless, padded, table } from "./table.ts"
 
@@ -42,23 +43,30 @@ export const paintOf = (reason: Reason): Paint => {
   }
 }
 
+/** A narrower terminal gets reasons in two or three words. */
+const roomy = 100
+
+/** A reason as a table shows it. */
+export const stateOf = ({ width }: Pick<Screen, "width">, because: Reason, nowMs: number): string =>
+  harmless(width < roomy ? shortly(because, nowMs) : brief(because, nowMs))
+
 /** A table of processes. */
 export const processTable = (screen: Screen, rows: ReadonlyArray<Explained>, nowMs: number): ReadonlyArray<string> =>
   table(
     screen,
     [
-      { title: "ID", yields: 4, least: 12 },
-      { title: "KIND", yields: 1, least: 6 },
-      { title: "STATE", yields: 3, least: 10 },
+      { title: "ID", yields: 1, least: 27, cut: "middle" },
+      { title: "KIND", yields: 2, least: 10 },
+      { title: "STATE", yields: 4, least: 10 },
       { title: "TRY", yields: 9, least: 3, align: "right" },
-      { title: "CHANGED", yields: 2, least: 8 }
+      { title: "CHANGED", yields: 3, least: 8 }
     ],
     rows.map(({ row, because }): ReadonlyArray<Cell> => {
       const { attempts, updatedAtMs } = row.snapshot.context
       return [
         harmless(row.base.registration.id),
         nameOf(row),
-        { text: harmless(brief(because, nowMs)), paint: paintOf(because) },
+        { text: stateOf(screen, because, nowMs), paint: paintOf(because) },
         String(attempts),
         ago(updatedAtMs, nowMs)
       ]

@@ -2,7 +2,7 @@
  * Tables for people: aligned, and as wide as the terminal at most.
  *
  * Invariant: no line is wider than the width given, unless every column is at its least. Columns give way in the order that
- * they declare, so that what must be copied (an id) is cut last.
+ * they declare.
  */
 
 import { harmless } from "../inspector/text.ts"
@@ -14,6 +14,8 @@ export interface Column {
   readonly yields: number
   readonly least: number
   readonly align?: "left" | "right"
+  /** Where a text that does not fit loses letters: ids differ at both ends. @default "end" */
+  readonly cut?: "end" | "middle"
 }
 
 /** A cell: its text, and how it is painted. */
@@ -34,11 +36,11 @@ export const table = (
   const widths = fitted(columns, natural, screen.width)
   const line = (cells: ReadonlyArray<Cell>): string =>
     columns
-      .map(({ align }, index) => {
+      .map(({ align, cut: where }, index) => {
         const cell = cells[index] ?? ""
         const width = widths[index] ?? 0
         const isLast = index === columns.length - 1
-        const shown = cut(textOf(cell), width)
+        const shown = (where === "middle" ? cutInside : cut)(textOf(cell), width)
         const filled = isLast && align !== "right" ? shown : padded(shown, width, align === "right" ? "right" : "left")
         return typeof cell === "string" ? filled : screen.paint(cell.paint, filled)
       })
@@ -87,6 +89,18 @@ export const cut = (text: string, width: number): string => {
     used += columns
   }
   return width < 1 ? "" : `${kept}…`
+}
+
+/** Cuts letters out of the middle of a text, so that both its ends show. */
+export const cutInside = (text: string, width: number): string => {
+  if (widthOf(text) <= width) return text
+  const head = cut(text, Math.ceil((width + 1) / 2))
+  let tail = ""
+  for (const character of [...text].toReversed()) {
+    if (widthOf(head) + widthOf(tail) + columnsOf(character) > width) break
+    tail = `${character}${tail}`
+  }
+  return `${head}${tail}`
 }
 
 /** Fills a text up to a width. */

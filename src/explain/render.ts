@@ -59,7 +59,7 @@ export const indents: Readonly<Record<Line["role"], string>> = {
 export const brief = (reason: Reason, nowMs: number): string => {
   switch (reason._tag) {
     case "Ended":
-      return reason.state
+      return reason.problem === undefined ? reason.state : `${reason.state}: ${reason.problem}`
     case "Pruned":
       return `pruned (${reason.state})`
     case "Running":
@@ -75,7 +75,8 @@ export const brief = (reason: Reason, nowMs: number): string => {
     case "WaitingForTimer":
       return `sleeps, wakes ${away(reason.dueAtMs, nowMs)}${hostless(reason)}`
     case "WaitingForChild":
-      return `waits for ${reason.child}${reason.leaf === undefined ? "" : `: ${reason.leaf.state}`}${hostless(reason)}`
+      // What holds up the last of the chain says the same of those before it.
+      return `waits for ${lastPart(reason.child)}${reason.leaf === undefined ? hostless(reason) : `: ${reason.leaf.state}`}`
     case "ChartWaits":
       return `waits in ${stateText(reason.state)}`
     case "ExternallyOwned":
@@ -109,7 +110,10 @@ export const brief = (reason: Reason, nowMs: number): string => {
 const doing = ({ name, sinceMs, tries, error }: UnderWay, nowMs: number): string =>
   `step ${name} for ${duration(nowMs - sinceMs)}${error === undefined ? "" : `, try ${tries}: ${error}`}`
 
-const left = (step: UnderWay | undefined): string => (step === undefined ? "" : ` in step ${step.name}`)
+const left = (step: UnderWay | undefined): string => (step === undefined ? "" : `, was in step ${step.name}`)
+
+/** A child's id begins with its parent's. */
+const lastPart = (id: string): string => id.slice(id.lastIndexOf("/") + 1)
 
 const hostless = ({ noHost }: { readonly noHost?: unknown }): string => (noHost === undefined ? "" : ", no host")
 

@@ -1,9 +1,10 @@
 /**
  * Large values are cut before they are sent: a page shows the size, and loads the rest when a person asks for it.
  *
- * A cut value is `{ "$cut": bytes, "$from": address, "$begins": text }`; asking for the address answers with the value alone.
+ * A cut value is `{ "$cut": characters, "$from": address, "$begins": text }`; asking for the address answers with the value alone.
  * Any read takes `part`, a JSON pointer into its answer.
  */
+import type { CutView } from "./View.ts"
 
 /** A value above this is cut. Units: characters of JSON. */
 export const mostOfValue = 32 * 1_024
@@ -54,6 +55,10 @@ const lists: ReadonlySet<string> = new Set(["/events", "/log/events", "/journal"
 /** What an answer consists of is never cut as a whole, since its parts are: its upper two levels, and the items of its lists. */
 const isFrame = (pointer: string): boolean =>
   pointer.split("/").length <= 3 || lists.has(pointer.slice(0, pointer.lastIndexOf("/")))
+
+/** Whether the server has cut a value. */
+export const isCut = (value: unknown): value is CutView =>
+  typeof value === "object" && value !== null && "$cut" in value && "$from" in value
 
 /** The value at a JSON pointer; `undefined` where there is none. */
 export const partOf = (value: unknown, pointer: string): unknown =>

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AnyStateMachine } from "xstate"
 import type { Redact } from "../explain/redaction.ts"
+import type { Selection } from "../explain/selection.ts"
 import { InputInvalid } from "../model/errors.ts"
 import { processId } from "../model/ids.ts"
 import { decoder } from "../model/wire.ts"
@@ -29,7 +30,7 @@ import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 import type { OverviewView } from "./OverviewView.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
-import type { Directory, LineQuery } from "./views/directory.ts"
+import type { Directory } from "./views/directory.ts"
 import { orders, pageOf } from "./views/directory.ts"
 import type { LookRequest } from "./views/look.ts"
 import { lookAt } from "./views/look.ts"
@@ -290,7 +291,7 @@ const lineQuery = (query: URLSearchParams) =>
       ...(query.get("roots") === "1" ? { roots: true } : {}),
       ...(sinceMs > 0 ? { sinceMs } : {}),
       ...(longerMs > 0 ? { longerMs } : {})
-    } satisfies LineQuery
+    } satisfies Selection
   })
 
 /** An answer with its large values cut, or the one part of it that is asked for, whole. */
@@ -298,10 +299,10 @@ const partly = (path: string, query: URLSearchParams, value: unknown): unknown =
   const pointer = query.get("part")
   if (pointer !== null) return partOf(value, pointer) ?? null
   if (!isCut.has(path)) return value
-  const others = new URLSearchParams(query)
-  for (const name of ["known", "after", "limit"]) others.delete(name)
-  // What is loaded later is looked for by itself: the answer that it was cut from may have grown since.
-  return cut(value, `${path.slice("/api/".length)}?${path === "/api/look" ? others : query}`)
+  const again = new URLSearchParams(query)
+  // What the page had then is no reason to leave a part out later.
+  again.delete("known")
+  return cut(value, `${path.slice("/api/".length)}?${again}`)
 }
 
 const isCut: ReadonlySet<string> = new Set(["/api/look", "/api/process", "/api/events", "/api/state", "/api/explain"])

@@ -150,7 +150,8 @@ export const problemOf = ({
   thrown: cause
 }: Pick<typeof Failure.Type, "code" | "message" | "thrown">): string => {
   const [line = ""] = message.split("\n", 1)
-  return headOf(cause !== undefined && line.startsWith(`${cause.name}: `) ? "" : (cause?.name ?? code), line)
+  const isNamed = cause !== undefined && line.startsWith(`${cause.name}: `)
+  return isNamed ? line : headOf(cause?.name ?? code, line)
 }
 
 /** An end that was asked for. */

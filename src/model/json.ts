@@ -170,9 +170,25 @@ export const sha256 = (text: string): string => createHash("sha256").update(text
 /** SHA-256 over the canonical text of a value: the same for equal values, whatever the order of their keys. */
 export const hashOf = (value: unknown): string => sha256(canonicalText(value))
 
-/** Structural equality of two JSON values. */
-export const jsonEquals = (a: unknown, b: unknown): boolean =>
-  a === b || (typeof a === "object" && typeof b === "object" && canonicalText(a) === canonicalText(b))
+/** Structural equality of two JSON values: equal exactly where their canonical texts are. */
+export const jsonEquals = (a: unknown, b: unknown): boolean => {
+  if (a === b) return true
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((one, at) => jsonEquals(one, b[at]))
+  }
+  const [one, other] = [a, b] as ReadonlyArray<Readonly<Record<string, unknown>>> as [Fields, Fields] // neither is a list
+  let more = 0
+  for (const key in one) {
+    if (one[key] === undefined) continue
+    if (!Object.hasOwn(other, key) || !jsonEquals(one[key], other[key])) return false
+    more++
+  }
+  for (const key in other) if (other[key] !== undefined) more--
+  return more === 0
+}
+
+type Fields = Readonly<Record<string, unknown>>
 
 interface Walk {
   readonly parents: Set<object>

@@ -55,7 +55,7 @@ export const unlayered = (paths: ReadonlyArray<string>): ReadonlyArray<string> =
 const within = (folders: ReadonlyArray<string>): string => `^(${folders.join("|")})/`
 
 /** The build packs these with the packages they import; of the layout, it is the types that are imported. */
-const packed = "^src/(cli/|inspector/charts/layout(Worker)?[.]ts$)"
+const packed = "^src/(cli/|inspector/page/|inspector/charts/layout(Worker)?[.]ts$)"
 
 /** What is forbidden; the name of a rule is what a failing test says. */
 export const ruleSet: IFlattenedRuleSet = {

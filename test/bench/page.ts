@@ -151,7 +151,7 @@ const showing = (id: string) =>
     const browser = yield* chromium
     const page = yield* Effect.promise(() => open(browser, addressOf("processes", id)))
     yield* Effect.promise(() => page.locator(".facts .terms").first().waitFor())
-    yield* Effect.promise(() => page.locator('[data-id="process.running"].active').waitFor())
+    yield* Effect.promise(() => page.locator(".waterfall .lane").first().waitFor())
     assert.equal(clients(), 1)
     return page
   })

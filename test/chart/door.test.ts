@@ -240,6 +240,44 @@ describe("a handle on a machine", () => {
     )
   )
 
+  onEachStore("answers each of many at once from what its commit left, and reads no log for it", () =>
+    Effect.gen(function* () {
+      const store = yield* ProcessStore
+      let reads = 0
+      const counted = {
+        ...store,
+        eventsAfter: (...of: Parameters<typeof store.eventsAfter>) => {
+          reads++
+          return store.eventsAfter(...of)
+        }
+      }
+      const Counter = fromMachine(
+        setup({
+          types: { context: {} as { readonly n: number }, events: {} as { readonly type: "count" } }
+        }).createMachine({
+          id: "counter",
+          context: { n: 0 },
+          on: { count: { actions: assign({ n: ({ context }) => context.n + 1 }) } }
+        }),
+        { version: "1", input: Schema.Undefined, events: { count: Schema.Struct({}) } }
+      )
+      const answers = yield* Effect.gen(function* () {
+        const counter = yield* Effect.flatMap(Processes, (processes) =>
+          processes.start(Counter, { id: "c", payload: undefined })
+        )
+        return yield* Effect.all(
+          Array.from({ length: 50 }, () => counter.ask({ type: "count" })),
+          { concurrency: "unbounded" }
+        )
+      }).pipe(Effect.provide(hostOn(counted, [Counter])))
+      assert.deepStrictEqual(
+        answers.map(({ context }) => context.n),
+        Array.from({ length: 50 }, (_, index) => index + 1)
+      )
+      assert.strictEqual(reads, 0)
+    })
+  )
+
   onEachStore("waits for a state, a tag or a predicate, and says when that cannot be", () =>
     hosted(
       Effect.gen(function* () {

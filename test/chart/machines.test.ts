@@ -170,6 +170,51 @@ describe("the guide's check of a machine", () => {
     ))
 })
 
+/** It may leave its actor before it has taken that this one ended. */
+const leaving = setup({
+  types: { context: {} as { readonly late: number }, events: {} as { readonly type: "go" | "xstate.done.actor.work" } },
+  actors: { work: fromDurable<undefined, null>() },
+  actions: { mail: () => {} }
+}).createMachine({
+  id: "leaving",
+  context: { late: 0 },
+  initial: "idle",
+  states: {
+    idle: {
+      on: {
+        go: "working",
+        "xstate.done.actor.work": { actions: assign({ late: ({ context }) => context.late + 1 }) }
+      }
+    },
+    working: { entry: "mail", invoke: { src: "work", id: "work" }, on: { go: "idle" } }
+  }
+})
+
+const Leaving = fromMachine(leaving, {
+  version: "1",
+  input: Schema.Null,
+  events: { go: noFields },
+  actions: { mail: () => Effect.void },
+  actors: { work: () => Effect.succeed(null) }
+})
+
+describe("a machine that has left the state of an actor", () => {
+  it("does what XState does with its end, in random histories", () =>
+    Effect.runPromise(Machines.check(Leaving, { runs: samples(20, 500) })))
+
+  it("hears of one that had ended before", async () => {
+    let late = 0
+    const go = (burst: boolean) => ({ do: "send", event: { type: "go" }, burst }) as const
+    const steps = [{ do: "doom", commit: 2, lost: false } as const, go(true), go(false)]
+    const seen = ({ context }: { readonly context: { readonly late: number } }) => {
+      late = Math.max(late, context.late)
+      return true
+    }
+    await Effect.runPromise(Machines.replay(Leaving, { input: null, steps }, { invariants: { seen } }))
+    assert.strictEqual(late, 1)
+  })
+})
+
 describe("the paths of a machine", () => {
   it("name the shortest way to each state, states without a way out, and events that no state takes", () => {
     const trap = setup({ types: { events: {} as { readonly type: "go" | "fall" | "end" } } }).createMachine({

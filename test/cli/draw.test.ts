@@ -153,7 +153,7 @@ describe("holdfast machines, of a database file", () => {
 
   it("explains its parts: each has help of its own", async () => {
     for (const [part, option] of [
-      ["draw", /--format mermaid \| svg \| stately \| json/],
+      ["draw", /--format mermaid\|svg\|stately\|json/],
       ["ls", /--json/]
     ] as const) {
       const { code, out } = await holdfast(["machines", part, "--help"])

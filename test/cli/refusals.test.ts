@@ -41,9 +41,53 @@ interface Refusal {
 
 const refusals: Readonly<Record<string, Refusal>> = {
   "no command": { args: () => [], code: 2, says: /^holdfast: name a command: / },
-  "an unknown command": { args: () => ["lss"], code: 2, says: /^holdfast: Invalid subcommand for holdfast/ },
+  "an unknown command": {
+    args: () => ["lss"],
+    code: 2,
+    says: /^holdfast: there is no command lss; did you mean ls\?$/
+  },
   "an unknown option": { args: () => ["ls", "--nope", "--db", db], code: 2, says: /'--nope'; see --help$/ },
   "an unknown option in the place of an id": { args: () => ["show", "--nope"], code: 2, says: /--nope is no option/ },
+  "a command that resembles none": {
+    args: () => ["frobnicate"],
+    code: 2,
+    says: /there is no command frobnicate; holdfast --help/
+  },
+  "a reason that is none": {
+    args: () => ["ls", "--because", "wating_for_signal", "--db", db],
+    code: 2,
+    says: /did you mean waiting_for_signal\?; there are .*due_now/
+  },
+  "a time that is none": {
+    args: () => ["ls", "--since", "yesterday", "--db", db],
+    code: 2,
+    says: /--since takes a time/
+  },
+  "a field that is none": {
+    args: () => ["ls", "--json", "id,knd", "--db", db],
+    code: 2,
+    says: /knd is no field; did you mean kind\?/
+  },
+  "a count by nothing": {
+    args: () => ["count", "--by", "colour", "--db", db],
+    code: 2,
+    says: /--by takes kind, reason and state/
+  },
+  "a port that is none": {
+    args: () => ["inspect", "--port", "99999999", "--db", db],
+    code: 2,
+    says: /--port takes a number/
+  },
+  "to stop all without saying which": {
+    args: () => ["cancel", "--db", db],
+    code: 2,
+    says: /name an id, or say which: --kind/
+  },
+  "to stop one and many": {
+    args: () => ["cancel", "p", "--kind", "k", "--db", db],
+    code: 2,
+    says: /an id names one process: leave out what selects/
+  },
   "no database named": { args: () => ["ls"], code: 2, says: /name the database: --db FILE, or HOLDFAST_DB/ },
   "a file that is missing": {
     args: () => ["ls", "--db", join(folder, "typo.db")],
@@ -159,7 +203,7 @@ describe("the command line without a database", () => {
     ])
     assert.include(help.out.replace(/\s+/g, " "), "3 no such process, wake or machine, or no such file")
     assert.isTrue(help.out.split("\n").every((line) => line.length <= 100))
-    assert.match(completions.out, /^function _holdfast_bash_completions\(\) \{/)
+    assert.match(completions.out, /^_holdfast\(\) \{/)
     const listed = JSON.parse(machines.out) as {
       readonly machines: ReadonlyArray<{
         readonly name: string

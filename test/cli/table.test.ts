@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { laidOut, questionFirst } from "../../src/cli/program.ts"
-import { cut, harmless, padded, table, widthOf, wrapped } from "../../src/cli/table.ts"
+import * as FC from "effect/FastCheck"
+import { fieldsNamed, questionFirst } from "../../src/cli/program.ts"
+import { cut, cutInside, harmless, padded, table, widthOf, wrapped } from "../../src/cli/table.ts"
 
 const plain = (width: number) => ({ width, paint: (_paint: unknown, text: string) => text })
 
@@ -43,6 +44,18 @@ describe("a text", () => {
     assert.strictEqual(harmless("a\u001b[31mb\nc\u202e"), "a\\u001b[31mb\\nc\\u202e")
   })
 
+  it("may lose its middle, and keeps both ends", () => {
+    FC.assert(
+      FC.property(FC.string({ unit: "grapheme", minLength: 1 }), FC.integer({ min: 3, max: 40 }), (text, width) => {
+        const shown = cutInside(text, width)
+        assert.isAtMost(widthOf(shown), width)
+        const [head = "", tail = ""] = shown === text ? [text, ""] : shown.split("…")
+        assert.isTrue(shown === text || (text.startsWith(head) && text.endsWith(tail)))
+      })
+    )
+    assert.strictEqual(cutInside("deploy-7f3c9a52-000001", 13), "deploy…000001")
+  })
+
   it("has the width that a terminal gives it", () => {
     assert.deepStrictEqual(["abc", "日本", "e\u0301", "🚀"].map(widthOf), [3, 4, 1, 2])
     assert.strictEqual(cut("日本語", 5), "日本…")
@@ -65,15 +78,21 @@ describe("help", () => {
     ["ls --status any", "ls --status any"],
     ["signal id go -- --help", "signal id go -- --help"]
   ]
+  const listed: ReadonlyArray<readonly [string, string]> = [
+    ["ls --json id,kind --status any", "ls --fields id,kind --status any"],
+    ["ls --json=id", "ls --fields id"],
+    ["ls --json --status any", "ls --json --status any"],
+    ["show --json p", "show --json p"]
+  ]
+  for (const [typed, understood] of listed) {
+    it(`\`holdfast ${typed}\` is understood as \`holdfast ${understood}\``, () => {
+      assert.deepStrictEqual(fieldsNamed(typed.split(" ")), understood.split(" "))
+    })
+  }
+
   for (const [typed, understood] of asked) {
     it(`\`holdfast ${typed}\` is understood as \`holdfast ${understood}\``, () => {
       assert.deepStrictEqual(questionFirst(typed.split(" ")), understood.split(" "))
     })
   }
-
-  it("lists each command on a line of its own, and leaves other texts as they are", () => {
-    const help = "USAGE\n\n$ x\n\nCOMMANDS\n\n  - ls [--db file]      List.\n\n  - show [--db file] <id>  Show one.\n"
-    assert.strictEqual(laidOut(help, 80), "USAGE\n\n$ x\n\nCOMMANDS\n\n  ls    List.\n  show  Show one.")
-    assert.strictEqual(laidOut("function f() {\n\n}", 10), "function f() {\n\n}")
-  })
 })

@@ -223,7 +223,7 @@ export const cases: Readonly<Record<Tag, Case>> = {
       yield* registry.registerProcess(registrationOf(processId("p/child"), "rerunnable", { parent }))
       yield* activations.suspend(lease, "passivated", { children: [processId("p/child")] })
     }),
-    brief: "waits for p/child: due for 0 ms, no host took it",
+    brief: "waits for child: due for 0 ms, no host took it",
     moves: ["child", "operator"],
     commands: ["holdfast explain p/child", stop],
     verdict: run,

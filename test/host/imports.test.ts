@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
@@ -8,7 +8,7 @@ import { temporaryFolder } from "../support/hosts.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 
 /** The files that node loads when a program imports a module, of packages and of this one, by their paths. */
-const filesOf = (module: string) =>
+const filesOf = (module: string, ...words: ReadonlyArray<string>) =>
   Effect.map(temporaryFolder, (folder): ReadonlyArray<string> => {
     const program = join(folder, "program.mjs")
     const hook = join(folder, "hook.mjs")
@@ -20,6 +20,7 @@ const filesOf = (module: string) =>
     writeFileSync(
       program,
       `${begin}
+process.argv = ${JSON.stringify(["node", "program", ...words])}
 await import(${JSON.stringify(module)})
 const { default: Module } = await import("node:module")
 for (const path of Object.keys(Module._cache)) process._rawDebug("loaded " + path)`
@@ -62,6 +63,23 @@ describe("a program that imports the library", () => {
       // Every module that effect brings beyond these is a reason to look: it takes time at each start of a program.
       assert.isAtMost(files.filter((file) => packageOf(file) === "effect").length, 260)
       assert.isAtMost(own.length, 190)
+    })
+  )
+})
+
+describe("the command line", () => {
+  it.scoped("says its version, which is that of the package, without loading what commands need", () =>
+    Effect.gen(function* () {
+      const main = join(projectRoot, "dist/src/cli/main.js")
+      const files = yield* filesOf(pathToFileURL(main).href, "--version")
+      assert.deepStrictEqual(
+        files.filter((file) => /\/(dist|node_modules)\//.test(file)).map((file) => file.replace(/^.*\/dist\//, "")),
+        ["src/cli/main.js", "src/cli/version.js"]
+      )
+      const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as {
+        readonly version: string
+      }
+      assert.strictEqual(execFileSync(process.execPath, [main, "--version"], { encoding: "utf8" }), `${version}\n`)
     })
   )
 })

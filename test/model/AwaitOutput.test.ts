@@ -171,3 +171,16 @@ describe("an output", () => {
     })
   })
 })
+
+describe("what went wrong with an end", () => {
+  const table: ReadonlyArray<readonly [string, unknown, string]> = [
+    ["a defect is said by its name once", new RangeError("row 17 has no id"), "RangeError: row 17 has no id"],
+    ["a text that was thrown has no name of its own", "no luck", "process_defect: string: no luck"]
+  ]
+  for (const [what, thrown, said] of table) {
+    it(what, () => {
+      const output = Output.defect(thrown)
+      assert.strictEqual(output._tag === "Failure" ? Output.problemOf(output) : output._tag, said)
+    })
+  }
+})

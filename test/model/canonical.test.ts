@@ -173,6 +173,17 @@ describe("canonical text", () => {
 })
 
 describe("equality of JSON values", () => {
+  const json = FC.jsonValue({ maxDepth: 3 })
+
+  it.prop("is that of their texts", [json, json], ([a, b]) => {
+    assert.strictEqual(jsonEquals(a, b), canonicalText(a) === canonicalText(b))
+  })
+
+  it.prop("sees one change within", [FC.dictionary(FC.string(), json), FC.string(), json], ([record, key, value]) => {
+    const changed = Object.fromEntries([...Object.entries(record), [key, value]])
+    assert.strictEqual(jsonEquals({ a: [record] }, { a: [changed] }), canonicalText(record) === canonicalText(changed))
+  })
+
   const equal: ReadonlyArray<readonly [unknown, unknown]> = [
     [
       { a: 1, b: [2, { d: 3, c: 4 }] },

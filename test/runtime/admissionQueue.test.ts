@@ -16,7 +16,7 @@ const [limited, free] = [of("limited"), of("free")]
 /** One place for the limited kind, three for the host. */
 const made = Effect.gen(function* () {
   const host = Slots.make(3)
-  const queues = yield* AdmissionQueue.make(host, {
+  const queues = AdmissionQueue.make(host, {
     limits: [{ name: "limited", concurrency: 1 }],
     limitOf: ({ input }) => (input._tag === "Engine" && input.kind === "limited" ? "limited" : undefined)
   })
@@ -78,13 +78,40 @@ describe("the queues for slots", () => {
         )
         yield* until(Effect.sync(() => takenOn.length === 2))
         assert.deepStrictEqual(takenOn, ["f1", "f2"])
-        assert.deepStrictEqual([queues.isEmpty(queues.of(free)), queues.isEmpty(queues.of(limited))], [true, false])
+        assert.deepStrictEqual([queues.isIdle(queues.of(free)), queues.isIdle(queues.of(limited))], [true, false])
         queues.of(limited).slots.release()
         yield* until(Effect.sync(() => takenOn.length === 4))
         assert.deepStrictEqual(takenOn, ["f1", "f2", "l1", "l2"])
-        assert.isTrue(queues.isEmpty(queues.of(limited)))
+        assert.isTrue(queues.isIdle(queues.of(limited)))
         yield* bounded(Fiber.interrupt(admission))
       })
+  )
+
+  it.live("what only waits comes after what has something to do, and changes its lane when it has", () =>
+    Effect.gen(function* () {
+      const { queues } = yield* made
+      const takenOn: Array<string> = []
+      const queue = queues.of(free)
+      const enqueue = (id: string, isWaiting: boolean) =>
+        queues.enqueue(queue, { id: processId(id), dead: [], isWaiting })
+      for (const id of ["w1", "w2", "w3"]) enqueue(id, true)
+      assert.isTrue(queues.isIdle(queue), "a start need not wait for them")
+      enqueue("b1", false)
+      enqueue("w3", false)
+      enqueue("b1", true)
+      assert.isFalse(queues.isIdle(queue))
+      const admission = yield* Effect.fork(
+        queues.admission(({ id }, slots) =>
+          Effect.sync(() => {
+            takenOn.push(id)
+            slots.release()
+          })
+        )
+      )
+      yield* until(Effect.sync(() => takenOn.length === 4))
+      assert.deepStrictEqual(takenOn, ["b1", "w3", "w1", "w2"])
+      yield* bounded(Fiber.interrupt(admission))
+    })
   )
 
   it.live("whoever stands in line when the admission is interrupted still stands there for the next one", () =>

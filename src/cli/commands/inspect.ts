@@ -2,7 +2,6 @@
  * `holdfast inspect`: serves the inspector page of a database file, until Ctrl-C.
  */
 import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Inspector from "../../inspector/Inspector.ts"
 import type { InputInvalid, StoreError } from "../../model/errors.ts"
@@ -12,10 +11,7 @@ import { interruptIsItsEnd, TheScreen } from "../Screen.ts"
 
 const options = {
   db: Shared.db,
-  port: Options.integer("port").pipe(
-    Options.withDescription("The port to listen on. Default: a free one."),
-    Options.withDefault(0)
-  )
+  port: Shared.port
 }
 
 /** The command. */
@@ -31,19 +27,21 @@ export const command = Command.make("inspect", options, ({ db, port }) =>
 ).pipe(Command.withDescription("Serve a page that shows the processes of a database file."))
 
 /** Where to serve it. `port` 0 takes a free one. */
-export interface ServeOptions {
+export interface ServeOptions<R> {
   readonly port: number
+  /** The process that the page opens at. */
+  readonly at?: string
   /** Called once the page can be opened; the address has the token. */
-  readonly onListening: (url: string) => Effect.Effect<void>
+  readonly onListening: (url: string) => Effect.Effect<void, never, R>
   /** Called with one sentence when a private copy is served in place of the file. */
   readonly onCopy?: (sentence: string) => Effect.Effect<void>
 }
 
 /** Serves the inspector of a file until it is interrupted. Fails when the port is taken, or the file cannot be opened. */
-export const serve = (
+export const serve = <R>(
   filename: string,
-  { onListening, ...options }: ServeOptions
-): Effect.Effect<never, InputInvalid | StoreError> =>
-  Effect.flatMap(Inspector.Inspector, ({ address }) => Effect.zipRight(onListening(address), Effect.never)).pipe(
-    Effect.provide(Inspector.layerFile({ filename, ...options, announce: () => Effect.void }))
-  )
+  { onListening, at, ...options }: ServeOptions<R>
+): Effect.Effect<never, InputInvalid | StoreError, R> =>
+  Effect.flatMap(Inspector.Inspector, ({ address, addressOf }) =>
+    Effect.zipRight(onListening(at === undefined ? address : addressOf("processes", at)), Effect.never)
+  ).pipe(Effect.provide(Inspector.layerFile({ filename, ...options, announce: () => Effect.void })))

@@ -11,33 +11,41 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { explain } from "../../explain/explain.ts"
 import { firstRemedy } from "../../explain/remedies.ts"
+import { selected } from "../../explain/selection.ts"
 import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import { signalNameProblem } from "../../model/ids.ts"
+import { processId, signalNameProblem } from "../../model/ids.ts"
 import * as Wire from "../../model/wire.ts"
 import * as Authority from "../../operations/decisions/authority.ts"
 import type { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { resumeFrom } from "../../operations/resume.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
-import { change } from "../database.ts"
+import { change, look, presentRow } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import type { CliFailure } from "../Screen.ts"
-import { misused, TheScreen } from "../Screen.ts"
+import { incomplete, misused, TheScreen } from "../Screen.ts"
+import type { Narrowed } from "../selecting.ts"
+import { explained, isNarrowed, narrowing, selectionOf } from "../selecting.ts"
 import { harmless, wrapped } from "../table.ts"
 
 const reason = Shared.text("reason", "text", "Why. It is recorded with the request.").pipe(Options.optional)
+
+const dryRun = Options.boolean("dry-run").pipe(
+  Options.withDescription("Show which processes that would be, and change nothing.")
+)
 
 /** `holdfast signal`. */
 export const signal = Command.make(
   "signal",
   {
-    id: Shared.id,
-    name: Shared.word("name", "The name of the signal, as the process declares it."),
+    id: Shared.word("id", "The id of the process. To signal all that options select, leave it out."),
+    name: Shared.word("name", "The name of the signal, as the process declares it.").pipe(Args.optional),
     db: Shared.db,
     json: Shared.json,
     payload: Shared.text("payload", "json", "What it carries, as JSON. Default: null.").pipe(
@@ -47,17 +55,29 @@ export const signal = Command.make(
       "signal-id",
       "id",
       "Names this sending: the same id again is the same signal, recorded once. Default: a fresh one."
-    ).pipe(Options.optional)
+    ).pipe(Options.optional),
+    ...narrowing,
+    dryRun
   },
-  ({ id, name, db, json, payload, signalId }) =>
+  ({ id: first, name: second, db, json, payload, signalId, dryRun: isDry, ...typed }) =>
     Effect.gen(function* () {
+      const isOne = Option.isSome(second)
+      const name = isOne ? second.value : first
       const problem = signalNameProblem(name)
       if (problem !== undefined) return yield* misused(problem)
       const value = yield* parsed("--payload", payload)
       const sending = Option.getOrElse(signalId, () => randomUUID())
-      return yield* change(db, sent(id, "signal", name, value, sending, json))
+      if (isOne && !isNarrowed(typed) && !isDry) {
+        return yield* change(db, sent(processId(first), "signal", name, value, sending, json))
+      }
+      const id = isOne ? Option.some(processId(first)) : Option.none()
+      yield* toMany({ db, json, isDry, typed, id, asked: `the signal ${name} sent` }, (each) =>
+        Effect.flatMap(ProcessRegistry, (registry) =>
+          registry.signal(each, { name, payload: value, signalId: sending }, Authority.external)
+        )
+      )
     })
-).pipe(Command.withDescription("Send a signal to a process."))
+).pipe(Command.withDescription("Send a signal to a process, or to all that options select."))
 
 /** `holdfast send`. */
 export const send = Command.make(
@@ -92,17 +112,15 @@ export const send = Command.make(
 /** `holdfast cancel`. */
 export const cancel = Command.make(
   "cancel",
-  { id: Shared.id, db: Shared.db, json: Shared.json, reason },
-  ({ id, db, json, reason: why }) =>
-    change(
-      db,
-      Effect.gen(function* () {
-        const registry = yield* ProcessRegistry
-        yield* registry.cancelRunning(id, Option.getOrNull(why), Authority.host)
-        yield* report(id, "it was asked to stop", json)
-      })
-    )
-).pipe(Command.withDescription("Ask a process to stop."))
+  { id: Shared.id.pipe(Args.optional), db: Shared.db, json: Shared.json, reason, ...narrowing, dryRun },
+  ({ id, db, json, reason: why, dryRun: isDry, ...typed }) => {
+    const cancelled = (each: ProcessId) =>
+      Effect.flatMap(ProcessRegistry, (registry) => registry.cancelRunning(each, Option.getOrNull(why), Authority.host))
+    return Option.isSome(id) && !isNarrowed(typed) && !isDry
+      ? change(db, Effect.zipRight(cancelled(id.value), report(id.value, "it was asked to stop", json)))
+      : toMany({ db, json, isDry, typed, id, asked: "asked to stop" }, cancelled)
+  }
+).pipe(Command.withDescription("Ask a process to stop, or all that options select."))
 
 /** `holdfast abandon`. */
 export const abandon = Command.make(
@@ -194,6 +212,64 @@ const parsed = (what: string, payload: string): Effect.Effect<unknown, CliFailur
     try: (): unknown => JSON.parse(payload),
     catch: () => misused(`${what} takes JSON, and ${harmless(payload)} is none; a text needs its quotes: '"text"'`)
   })
+
+interface Many {
+  readonly db: Option.Option<string>
+  readonly json: boolean
+  readonly isDry: boolean
+  readonly typed: Narrowed
+  readonly id: Option.Option<ProcessId>
+  /** What is asked of each, as the report says it. */
+  readonly asked: string
+}
+
+/** Asks the same of every process that is selected and has not ended; one that refuses keeps no other from being asked. */
+const toMany = <A, E extends { readonly message: string }, R>(
+  { db, json, isDry, typed, id, asked }: Many,
+  request: (id: ProcessId) => Effect.Effect<A, E, R>
+) =>
+  Effect.gen(function* () {
+    const screen = yield* TheScreen
+    if (Option.isSome(id) === isNarrowed(typed)) {
+      return yield* misused(
+        Option.isSome(id)
+          ? "an id names one process: leave out what selects"
+          : "name an id, or say which: --kind, --since, --because, …"
+      )
+    }
+    const chosen = Option.isSome(id)
+      ? Effect.map(presentRow(id.value), (row) => [row])
+      : Effect.map(
+          Effect.flatMap(selected(selectionOf(typed, "running")), (rows) => explained(rows, typed.because)),
+          (rows) => rows.map(({ row }) => row)
+        )
+    const rows = yield* look(db, chosen)
+    const ids = rows.map(({ base }) => base.registration.id)
+    if (isDry) {
+      if (json) return yield* screen.json({ would: ids })
+      if (ids.length > 0) yield* printAll(screen, ids.map(harmless))
+      return yield* screen.remark(`${counted(ids.length)} would be ${asked}; nothing was changed`)
+    }
+    const outcomes = yield* change(
+      db,
+      Effect.forEach(ids, (each) => Effect.map(Effect.either(request(each)), (outcome) => ({ each, outcome })))
+    )
+    const refused = outcomes.flatMap(({ each, outcome }) =>
+      Either.isLeft(outcome) ? [{ id: each, problem: outcome.left.message }] : []
+    )
+    const done = outcomes.flatMap(({ each, outcome }) => (Either.isRight(outcome) ? [each] : []))
+    if (json) yield* screen.json({ done, refused })
+    else if (done.length > 0)
+      yield* printAll(
+        screen,
+        done.map((each) => `${harmless(each)}: ${asked}`)
+      )
+    for (const { problem } of refused) yield* screen.remark(harmless(problem))
+    if (refused.length > 0) return yield* incomplete(`${counted(refused.length)} of ${ids.length} refused`)
+    if (ids.length === 0) yield* screen.remark("no such processes")
+  })
+
+const counted = (count: number): string => (count === 1 ? "1 process" : `${count} processes`)
 
 const sent = (
   id: ProcessId,

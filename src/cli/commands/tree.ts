@@ -11,14 +11,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import { reasonsOf } from "../../explain/explain.ts"
-import { brief } from "../../explain/render.ts"
 import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { allRows, look, presentRow } from "../database.ts"
 import * as Shared from "../options.ts"
-import { nameOf, paintOf, printAll } from "../rows.ts"
+import { nameOf, paintOf, printAll, stateOf } from "../rows.ts"
 import { TheScreen } from "../Screen.ts"
 import type { Cell } from "../table.ts"
 import { harmless, table } from "../table.ts"
@@ -29,6 +28,9 @@ const options = {
   json: Shared.json,
   all: Options.boolean("all").pipe(
     Options.withDescription("Also trees in which everything has ended. With an id, nothing is left out anyway.")
+  ),
+  limit: Shared.positive("limit", "At most so many processes, roots first. Default: 500.").pipe(
+    Options.withDefault(500)
   )
 }
 
@@ -39,7 +41,7 @@ interface Node {
 }
 
 /** The command. */
-export const command = Command.make("tree", options, ({ id, db, json, all }) =>
+export const command = Command.make("tree", options, ({ id, db, json, all, limit }) =>
   look(
     db,
     Effect.gen(function* () {
@@ -51,7 +53,8 @@ export const command = Command.make("tree", options, ({ id, db, json, all }) =>
           : forestOf(yield* descended(yield* risen(yield* allRows({ status: "running" })))).filter(isRunning)
       if (json) return yield* screen.json({ processes: trees.map(jsonOf) })
       if (trees.length === 0) return yield* screen.remark("no such processes")
-      const lines = trees.flatMap((node) => drawn(node, "", ""))
+      const every = trees.flatMap((node) => drawn(node, "", ""))
+      const lines = every.slice(0, limit)
       const reasons = yield* reasonsOf(lines.map(({ row }) => row))
       const nowMs = yield* Clock.currentTimeMillis
       const cells = lines.map(({ row, branch }, index): ReadonlyArray<Cell> => {
@@ -59,15 +62,17 @@ export const command = Command.make("tree", options, ({ id, db, json, all }) =>
         return [
           `${branch}${harmless(row.base.registration.id)}`,
           nameOf(row),
-          because === undefined ? "" : { text: harmless(brief(because, nowMs)), paint: paintOf(because) }
+          because === undefined ? "" : { text: stateOf(screen, because, nowMs), paint: paintOf(because) }
         ]
       })
       const columns = [
-        { title: "PROCESS", yields: 3, least: 16 },
+        { title: "PROCESS", yields: 2, least: 30, cut: "middle" as const },
         { title: "KIND", yields: 1, least: 6 },
-        { title: "STATE", yields: 2, least: 10 }
+        { title: "STATE", yields: 3, least: 10 }
       ]
       yield* printAll(screen, table(screen, columns, cells))
+      if (every.length > limit)
+        yield* screen.remark(`there are ${every.length - limit} more: raise --limit, or name an id`)
     })
   )
 ).pipe(Command.withDescription("Show parents and children."))

@@ -3,18 +3,12 @@
  */
 import type { VNode } from "preact"
 import { useId, useState } from "preact/hooks"
+import { differencesOf } from "../difference.ts"
 import { countOf } from "../text.ts"
 import type { MomentView } from "../View.ts"
-import { isCut, Json } from "./json.tsx"
+import { Json } from "./json.tsx"
 import { useRead } from "./live.ts"
 import { Copy, Notice, Panel } from "./parts.tsx"
-
-/** A place where two values differ; absent is undefined. */
-export interface Differing {
-  readonly path: string
-  readonly before?: unknown
-  readonly after?: unknown
-}
 
 /** How many differences are shown. */
 const most = 200
@@ -95,25 +89,3 @@ const stateIn = ({ record, snapshot, rest, active }: MomentView): unknown => ({
   active,
   ...(rest === undefined ? {} : { machine: { value: rest.value, context: rest.context, timers: rest.timers } })
 })
-
-/** Where two values differ, each place by its path; what is equal is left out. */
-export const differencesOf = (before: unknown, after: unknown, path = ""): ReadonlyArray<Differing> => {
-  if (isEqual(before, after)) return []
-  if (!isNested(before) || !isNested(after) || Array.isArray(before) !== Array.isArray(after)) {
-    return [{ path: path === "" ? "/" : path, before, after }]
-  }
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)])
-  return [...keys].flatMap((key): ReadonlyArray<Differing> => {
-    const inner = `${path}/${key}`
-    if (!Object.hasOwn(after, key)) return [{ path: inner, before: before[key] }]
-    if (!Object.hasOwn(before, key)) return [{ path: inner, after: after[key] }]
-    return differencesOf(before[key], after[key], inner)
-  })
-}
-
-const isNested = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !isCut(value)
-
-/** What was cut is equal where its size and its beginning are: where it is loaded from differs in any case. */
-const isEqual = (a: unknown, b: unknown): boolean =>
-  isCut(a) && isCut(b) ? a.$cut === b.$cut && a.$begins === b.$begins : Object.is(a, b)

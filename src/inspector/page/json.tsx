@@ -3,6 +3,7 @@
  */
 import type { VNode } from "preact"
 import { useState } from "preact/hooks"
+import { isCut } from "../cut.ts"
 import { brief, countOf } from "../text.ts"
 import type { CommandView, CutView } from "../View.ts"
 import { get, sentenceOf } from "./connection.ts"
@@ -30,7 +31,7 @@ export const Value = ({
 }): VNode => (
   <div class="value">
     <Json value={value} open={open} />
-    {isCut(value) ? null : <Copy what={what} text={() => textOf(value)} />}
+    {hasCut(value) ? null : <Copy what={what} text={() => textOf(value)} />}
   </div>
 )
 
@@ -55,12 +56,16 @@ export const Commands = ({
   </ul>
 )
 
-/** Whether the server has cut a value. */
-export const isCut = (value: unknown): value is CutView =>
-  typeof value === "object" && value !== null && "$cut" in value && "$from" in value
+/** Whether the server has cut a value, or a part of it: what is copied is always whole. */
+const hasCut = (value: unknown): boolean =>
+  isCut(value) || (typeof value === "object" && value !== null && Object.values(value).some(hasCut))
 
-/** A value on one line, a cut one by how it begins. */
-export const briefly = (value: unknown, size = 120): string => brief(isCut(value) ? value.$begins : value, size)
+/** A value on one line, what was cut by how it begins. */
+export const briefly = (value: unknown, size = 120): string =>
+  brief(
+    isCut(value) ? value.$begins : JSON.stringify(value, (_key, inner) => (isCut(inner) ? `${inner.$begins}…` : inner)),
+    size
+  )
 
 /** A count of characters as a size. */
 export const sizeOf = (characters: number): string =>
@@ -131,7 +136,7 @@ const Entry = ({
 
 /** A large list as text only to cut it down to sixty characters would hold the page up. */
 const briefOf = (value: object): string =>
-  Object.keys(value).length > most.entries ? `${countOf(Object.keys(value).length)} entries` : brief(value, 60)
+  Object.keys(value).length > most.entries ? `${countOf(Object.keys(value).length)} entries` : briefly(value, 60)
 
 const Cut = ({ value: { $cut: size, $from: from, $begins: begins } }: { readonly value: CutView }): VNode => {
   const [loaded, setLoaded] = useState<{ readonly value: unknown }>()

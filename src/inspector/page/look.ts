@@ -2,6 +2,7 @@
  * Follows one process: one request for a look, again when it changes, with what the page already has left out of the answer.
  */
 import { useEffect, useState } from "preact/hooks"
+import type { UnderWay } from "../../model/JournalEntry.ts"
 import type { EventsView, EventView, LookView, MomentView } from "../View.ts"
 import { get, Refused, sentenceOf } from "./connection.ts"
 import type { Shown } from "./facts.tsx"
@@ -27,13 +28,18 @@ const cheapFold = 2_000
 const cheapBusyFold = 200
 const busyMs = 500
 
+/** What a body has begun and not ended, as JSON. */
+export type Doing = typeof UnderWay.Encoded
+
 /** What is known of a process. */
 export interface Known {
   readonly view: Shown
   readonly events: ReadonlyArray<EventView>
   readonly moment: MomentView | undefined
-  /** The explanation as text, its first line apart. */
+  /** The explanation as text. */
   readonly why: string
+  /** What its body has begun and not ended, as far as the explanation knows. */
+  readonly underWay: ReadonlyArray<Doing>
 }
 
 /** A process that is followed. */
@@ -95,7 +101,7 @@ const makeFollower = (id: string, set: (state: { readonly known?: Known; readonl
     }
     const kepts = wanted === undefined && at !== undefined ? known?.moment : undefined
     mark = look.mark
-    known = { view, events, moment: look.moment ?? kepts, why: textOf(look) }
+    known = { view, events, moment: look.moment ?? kepts, why: textOf(look), underWay: underWayIn(look) }
     if (!isOver) set({ known })
   }
 
@@ -171,6 +177,12 @@ const makeFollower = (id: string, set: (state: { readonly known?: Known; readonl
       refresh()
     }
   }
+}
+
+const underWayIn = ({ explained }: LookView): ReadonlyArray<Doing> => {
+  if (!explained.available) return []
+  const { detail } = Object(explained.value) as { readonly detail?: { readonly under_way?: unknown } } // an explanation, or a host's own part
+  return Array.isArray(detail?.under_way) ? detail.under_way : []
 }
 
 const textOf = ({ explained }: LookView): string => {

@@ -2,6 +2,7 @@
  * The whole host at one look: what needs a person, what ends and fails, what is late, who works.
  */
 import type { ComponentChildren, VNode } from "preact"
+import { useEffect } from "preact/hooks"
 import type { InboxGroup, OverviewView } from "../OverviewView.ts"
 import { countOf } from "../text.ts"
 import type { HostView } from "../View.ts"
@@ -13,6 +14,11 @@ import { hashOf } from "./place.ts"
 /** The overview; it reads itself again every two seconds. */
 export const Overview = ({ host }: { readonly host: HostView | undefined }): VNode => {
   const { value, problem, again } = useRead<OverviewView>("overview", { everyMs: 2_000 })
+  useEffect(() => {
+    if (value?.reading === undefined) return
+    const timer = setTimeout(again, 50)
+    return () => clearTimeout(timer)
+  }, [value])
   if (problem !== undefined) return <Notice kind="error" title="The overview cannot be shown" text={problem} />
   if (value === undefined) return <Notice kind="loading" title="Reading all processes…" />
   const { reading } = value

@@ -10,7 +10,7 @@ import { openAbandon, openCancel, openSignal, takesActions } from "./actions.tsx
 import { Chart } from "./chart.tsx"
 import { Difference } from "./difference.tsx"
 import { Facts, Outcome, Strip } from "./facts.tsx"
-import { textOf, Value } from "./json.tsx"
+import { Value } from "./json.tsx"
 import { useRead } from "./live.ts"
 import type { TextOf } from "./log.tsx"
 import { Log } from "./log.tsx"
@@ -146,7 +146,7 @@ const Shown = ({
           {tab === "run" ? (
             <>
               {record === undefined ? null : <Outcome record={record} row={row} />}
-              <Runs id={id} events={events} at={at} last={row.sequence} choose={choose} />
+              <Runs id={id} events={events} underWay={known.underWay} at={at} last={row.sequence} choose={choose} />
               {needsOwn && rest !== undefined ? (
                 <Revisions events={events} at={at} rest={rest} choose={choose} loadEarlier={followed.loadEarlier} />
               ) : null}
@@ -180,7 +180,6 @@ const Shown = ({
             <section class="panel" aria-label="Record">
               <div class="panel-title">
                 <h2>{isPast ? `Record at event ${at}` : "Record"}</h2>
-                <Copy what="the record" text={() => textOf(record)} />
               </div>
               <Value value={record} open={1} what="the record" />
             </section>

@@ -21,8 +21,8 @@ import { nowMs } from "./text.ts"
 
 const pageSize = 200
 
-/** The shortest time between two looks at what is new. Units: milliseconds. */
-const pauseMs = 1_000
+/** The shortest time between two looks at what is new, at the counts, and how much of the time may be spent looking. Units: milliseconds. */
+const pauses = { lookMs: 100, countMs: 1_000, share: 0.2 }
 
 /** The filters of a place, as the server takes them. */
 const filtersOf = ({ within = "", tab: _tab, ...query }: Place["query"]): Readonly<Record<string, string>> => ({
@@ -64,7 +64,7 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
   const box = useRef<HTMLDivElement>(null)
   const isOver = useRef(false)
   const isWide = useWide() && place.id === undefined
-  const overview = useRead<OverviewView>("overview", { about: () => false })
+  const overview = useRead<OverviewView>("overview", { everyMs: 3_000 })
   const current = loaded?.key === key ? loaded : undefined
   const now = useRef({ current, key, filters, overview })
   now.current = { current, key, filters, overview }
@@ -93,11 +93,19 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
 
   useEffect(() => {
     let due: ReturnType<typeof setTimeout> | undefined
+    let nextMs = 0
+    let countedMs = Number.NEGATIVE_INFINITY
     const look = async (): Promise<void> => {
       due = undefined
-      now.current.overview.again()
+      const beganMs = performance.now()
+      if (beganMs - countedMs > pauses.countMs) {
+        countedMs = beganMs
+        now.current.overview.again()
+      }
       const { current: shown, key: asked, filters: by } = now.current
       const page = await get<ListView>("processes", { ...by, limit: pageSize }).catch(() => undefined)
+      const tookMs = performance.now() - beganMs
+      nextMs = performance.now() + Math.max(pauses.lookMs, tookMs / pauses.share)
       if (page === undefined || now.current.key !== asked) return
       const isAtTop = (box.current?.scrollTop ?? 0) < 4 && !isOver.current
       if (shown === undefined || isAtTop) {
@@ -116,7 +124,7 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
         return
       }
       setLoaded((old) => old && { ...old, rows: updated(old.rows, news.rows) })
-      due ??= setTimeout(look, pauseMs)
+      due ??= setTimeout(look, Math.max(0, nextMs - performance.now()))
     })
     return () => {
       stop()

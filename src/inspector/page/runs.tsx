@@ -4,26 +4,28 @@
  */
 import type { VNode } from "preact"
 import { useRef, useState } from "preact/hooks"
+import type { Scale } from "../axis.ts"
+import { apart, isUneven, marksOf, squeezedScale } from "../axis.ts"
 import type { BandView, RunsView, RunView, SpanView } from "../RunView.ts"
 import { countOf, spanOf } from "../text.ts"
 import type { EventView } from "../View.ts"
 import { useRead, useTick } from "./live.ts"
+import type { Doing } from "./look.ts"
 import { Button, Notice, Panel, ProcessLink } from "./parts.tsx"
-import { nowMs, timeOf } from "./text.ts"
-
-/** Where a time is on the axis, from 0 to 1. */
-type Scale = (ms: number) => number
+import { ageOf, nowMs, timeOf } from "./text.ts"
 
 /** The waterfall; `at` is the chosen event of the log, `undefined` the present. */
 export const Runs = ({
   id,
   events,
+  underWay,
   at,
   last,
   choose
 }: {
   readonly id: string
   readonly events: ReadonlyArray<EventView>
+  readonly underWay: ReadonlyArray<Doing>
   readonly at: number | undefined
   readonly last: number
   readonly choose: (sequence: number | undefined) => void
@@ -39,7 +41,7 @@ export const Runs = ({
   useTick(isMoving ? 1_000 : 3_600_000)
   if (problem !== undefined) return <Notice kind="error" title="The run cannot be shown" text={problem} />
   if (value === undefined) return <Notice kind="loading" title="Reading the run…" />
-  const { runs } = value
+  const runs = value.runs.map((run) => (run.process_id === id ? withDoing(run, underWay) : run))
   shown.current = new Set(runs.map((run) => run.process_id))
   const end = isMoving ? nowMs() : Math.max(...runs.map((run) => run.to_ms ?? 0))
   const begin = Math.min(...runs.map(({ from_ms: from }) => from), end - 1)
@@ -147,6 +149,29 @@ export const Runs = ({
   )
 }
 
+/** A span, and what is to be said of it. */
+interface Noted extends SpanView {
+  readonly note?: string
+}
+
+/** A run with what its body has begun and not ended. */
+const withDoing = (run: RunView, underWay: ReadonlyArray<Doing>): RunView => {
+  if (run.state !== "running") return run
+  const doing = underWay.map(
+    ({ operation, name, child, since_ms: from, tries, error, next_try_at_ms: next }): Noted => {
+      const parts = [tries > 1 ? `try ${tries}` : "", error ?? "", next === undefined ? "" : `again ${ageOf(next)}`]
+      return {
+        what: operation === "step" ? "step" : "wait",
+        name: operation === "step" ? name : below(child ?? name, run.process_id),
+        from_ms: from,
+        to_ms: null,
+        note: parts.filter((part) => part !== "").join(" · ")
+      }
+    }
+  )
+  return { ...run, spans: [...run.spans, ...doing] }
+}
+
 const Row = ({
   run,
   top,
@@ -168,7 +193,7 @@ const Row = ({
 }): VNode => {
   const { process_id: id, depth, from_ms: from, to_ms: to, spans, bands, state } = run
   const isTop = id === top
-  const name = isTop ? "this process" : id.startsWith(`${top}/`) ? id.slice(top.length + 1) : id
+  const name = isTop ? "this process" : below(id, top)
   const length = spanOf((to ?? end) - from)
   return (
     <li>
@@ -222,6 +247,9 @@ const Row = ({
   )
 }
 
+/** The id of a child begins with its parent's, which need not be read again. */
+const below = (id: string, top: string): string => (id.startsWith(`${top}/`) ? id.slice(top.length + 1) : id)
+
 const SpanName = ({
   span: { what, name, sequence },
   choose
@@ -255,8 +283,10 @@ const Span = ({
   )
 }
 
-const lengthOf = ({ from_ms: from, to_ms: to, deadline_ms: until, failed = false }: SpanView, end: number): string => {
-  const length = spanOf((to ?? end) - from)
+const lengthOf = (span: Noted, end: number): string => {
+  const { from_ms: from, to_ms: to, deadline_ms: until, failed = false, note = "" } = span
+  const length = spanOf(Math.max(0, (to ?? end) - from))
+  if (note !== "") return `${length} so far · ${note}`
   if (to !== null) return failed ? `${length}, failed` : length
   return until === undefined ? `${length} so far` : `${length}, ${spanOf(Math.max(0, until - end))} left`
 }
@@ -344,47 +374,4 @@ const Ticks = ({
       ))}
     </div>
   )
-}
-
-/** Times that have room beside each other. */
-const apart = (marks: ReadonlyArray<number>, scale: Scale): ReadonlyArray<number> => {
-  const chosen: Array<number> = []
-  for (const mark of marks.slice(0, -1)) {
-    const before = chosen.at(-1)
-    const isBeforeLast = scale(mark) < 0.8
-    if (before === undefined || (isBeforeLast && scale(mark) - scale(before) > 0.18)) chosen.push(mark)
-  }
-  return [...chosen, ...marks.slice(-1)]
-}
-
-/** All times at which something begins or ends, ascending. */
-const marksOf = (runs: ReadonlyArray<RunView>, begin: number, end: number): ReadonlyArray<number> => {
-  const times = runs.flatMap(({ from_ms: from, to_ms: to, spans, bands }) => [
-    from,
-    to ?? end,
-    ...[...spans, ...bands].flatMap((part) => [part.from_ms, part.to_ms ?? end])
-  ])
-  return [...new Set([begin, ...times, end])].filter((ms) => ms >= begin && ms <= end).toSorted((a, b) => a - b)
-}
-
-/** Whether on a true axis most of it would be one pause. */
-const isUneven = (marks: ReadonlyArray<number>): boolean => {
-  const lengths = marks.slice(1).map((mark, index) => mark - (marks[index] ?? mark))
-  const all = lengths.reduce((sum, length) => sum + length, 0)
-  return lengths.length > 2 && Math.max(...lengths) > 0.6 * all
-}
-
-/** An axis on which a pause takes room by the root of its length: order and proportion stay, and short steps can be seen. */
-const squeezedScale = (marks: ReadonlyArray<number>): Scale => {
-  const weights = marks.slice(1).map((mark, index) => (mark - (marks[index] ?? mark)) ** 0.35)
-  const all = weights.reduce((sum, weight) => sum + weight, 0) || 1
-  const starts = [0]
-  for (const weight of weights) starts.push((starts.at(-1) ?? 0) + weight / all)
-  return (ms) => {
-    const index = marks.findLastIndex((mark) => mark <= ms)
-    if (index < 0) return 0
-    const [from = 0, to = from] = [marks[index], marks[index + 1]]
-    const [left = 1, right = left] = [starts[index], starts[index + 1]]
-    return to === from ? left : left + ((ms - from) / (to - from)) * (right - left)
-  }
 }

@@ -11,6 +11,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { isActive } from "../../../machines/process/lifecycle.ts"
 import type { Redact } from "../../explain/redaction.ts"
+import type { Selection } from "../../explain/selection.ts"
+import { durationOf, isSelected, wordsOf } from "../../explain/selection.ts"
 import type { StoreError } from "../../model/errors.ts"
 import { acceptedBy } from "../../operations/Charts.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
@@ -39,25 +41,6 @@ export interface Line {
   readonly row: RowView
   readonly words: string
   readonly asks: ReadonlyArray<string>
-}
-
-/** What narrows a list. Text is found anywhere in id, label, kind or problem, whatever its case. Units: milliseconds. */
-export interface LineQuery {
-  readonly text?: string
-  readonly state?: string
-  readonly kind?: string
-  readonly owner?: string
-  /** A session id, or the address of any originator. */
-  readonly session?: string
-  readonly problem?: string
-  /** The name of a signal that it waits for, or `timer`. */
-  readonly waits?: string
-  /** Only processes without a parent. */
-  readonly roots?: boolean
-  /** Changed at this time or later. */
-  readonly sinceMs?: number
-  /** It has run, or did run, at least so long. */
-  readonly longerMs?: number
 }
 
 /** What a list can be sorted by. */
@@ -129,7 +112,7 @@ export const make = (store: Store, redact: Redact): Effect.Effect<Directory> =>
 /** A page of the lines that a query wants; on the first one a process whose id equals the text comes first. */
 export const pageOf = (
   { lines, reading, nowMs }: Look,
-  query: LineQuery,
+  query: Selection,
   page: { readonly order: Order; readonly isAscending: boolean; readonly offset: number; readonly limit: number }
 ): ListView => {
   const found = wantedIn(lines.values(), query, nowMs)
@@ -146,36 +129,16 @@ export const pageOf = (
 }
 
 /** The rows that a query wants, in the order of the lines. */
-export const wantedIn = (lines: Iterable<Line>, query: LineQuery, nowMs: number): Array<RowView> => {
-  const text = query.text?.toLowerCase()
+export const wantedIn = (lines: Iterable<Line>, query: Selection, nowMs: number): Array<RowView> => {
+  const { text: typed, ...rest } = query
+  const text = typed?.toLowerCase()
   const found: Array<RowView> = []
   for (const { row, words } of lines) {
     if (text !== undefined && !words.includes(text)) continue
-    if (isWanted(row, query, nowMs)) found.push(row)
+    if (isSelected(row, rest, nowMs)) found.push(row)
   }
   return found
 }
-
-const isWanted = (row: RowView, query: LineQuery, nowMs: number): boolean =>
-  agrees(query.state, row.state) &&
-  agrees(query.kind, row.kind) &&
-  agrees(query.owner, row.owner_id) &&
-  (query.session === undefined || isOf(row.originator, query.session)) &&
-  (query.problem === undefined || (row.problem ?? "").toLowerCase().includes(query.problem.toLowerCase())) &&
-  (query.waits === undefined || row.waits.includes(query.waits)) &&
-  (query.roots !== true || row.parent_id === undefined) &&
-  (query.sinceMs === undefined || row.updated_at_ms >= query.sinceMs) &&
-  (query.longerMs === undefined || durationOf(row, nowMs) >= query.longerMs)
-
-const agrees = (wanted: string | undefined, present: string | undefined): boolean =>
-  wanted === undefined || wanted === present
-
-const isOf = (originator: string, session: string): boolean =>
-  originator === session || originator === `session:${session}` || originator.startsWith(`session:${session}/`)
-
-/** How long a process has run, or did run until it ended. */
-const durationOf = (row: RowView, nowMs: number): number =>
-  (row.state === "running" ? nowMs : row.updated_at_ms) - row.created_at_ms
 
 const sortedBy = (rows: Array<RowView>, order: Order, isAscending: boolean, nowMs: number): Array<RowView> => {
   // Lines are in the order of their changes already, which is finer than the clock.
@@ -201,7 +164,7 @@ const lineOf = (store: Store, row: ProcessRow, redact: Redact): Effect.Effect<Li
   Effect.gen(function* () {
     const shown = rowView(row, redact)
     const { chart } = row.snapshot.context
-    const words = [shown.process_id, shown.label ?? "", shown.kind, shown.problem ?? ""].join("\n").toLowerCase()
+    const words = wordsOf(shown).toLowerCase()
     if (chart === undefined || shown.state !== "running" || isActive(row.snapshot)) {
       const asks = shown.state === "running" ? shown.waits.filter((name) => name !== "timer") : []
       return { row: shown, words, asks }

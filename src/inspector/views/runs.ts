@@ -83,8 +83,8 @@ const runOf = (
   }
 }
 
-/** The activations, and where the host of one was gone before it could say so. */
-const bandsOf = (
+/** The activations in a log, and where the host of one was gone before it could say so. */
+export const bandsOf = (
   events: ReadonlyArray<ProcessEvent>,
   journal: ReadonlyArray<JournalEntry>,
   endMs: number | null

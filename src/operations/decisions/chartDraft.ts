@@ -83,8 +83,9 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
   const advance = (id: ProcessId, { migrates = false, ahead = false }: AdvanceOptions = {}): string | undefined => {
     for (let steps = 0; ; steps++) {
       const row = view.row(id)
-      const chart = row && chartOf(runsAs(row))
-      if (row === undefined || chart === undefined) return undefined
+      if (row === undefined || (steps > 0 && !mayMove(row, view.nowMs, ahead))) return undefined
+      const chart = chartOf(runsAs(row))
+      if (chart === undefined) return undefined
       const { chart: state } = row.snapshot.context
       const isEarlier = state !== undefined && state.definition.version !== chart.definition.version
       if (!(mayMove(row, view.nowMs, ahead) || (migrates && isEarlier && mayMigrate(row)))) return undefined
@@ -165,6 +166,7 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
 
   /** Children first: XState hands a message to a child that its own macrostep starts, wherever that is said. */
   const effectsOf = (row: ProcessRow, chart: Chart, step: Macrostep): ReadonlyArray<ChartEffect> => {
+    if (step.effects.length === 0) return []
     const started = step.effects.map((effect, index) =>
       effect.do === "start" ? effectOf(row, chart, step, effect, index) : undefined
     )

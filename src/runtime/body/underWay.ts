@@ -46,7 +46,7 @@ export const retried = <A, E, R>(
   const failed = (error: unknown) =>
     note((step) => {
       const { name, message } = describe(error)
-      return { ...step, error: headOf(name, message) }
+      return { ...step, error: error instanceof Object ? headOf(name, message) : message }
     })
   const decided = Schedule.onDecision(retry, (_, decision) =>
     Decision.isContinue(decision)

@@ -39,6 +39,16 @@ export class Awaiter extends Context.Tag("holdfast/runtime/Awaiter")<
       id: ProcessId,
       sequence: number
     ) => Effect.Effect<ProcessRow, ProcessUnknown | ProcessPruned | StoreError>
+
+    /**
+     * Does something, and answers what came of it with the first row that is meant by it. Each row that a commit of this host leaves
+     * from the beginning on is looked at, also one that the next commit changes at once; what other hosts commit may be missed.
+     */
+    readonly firstRow: <A, E>(
+      id: ProcessId,
+      act: Effect.Effect<A, E>,
+      isMeant: (row: ProcessRow, came: A) => boolean
+    ) => Effect.Effect<{ readonly came: A; readonly row: ProcessRow }, E | ProcessUnknown | ProcessPruned | StoreError>
   }
 >() {}
 
@@ -85,6 +95,32 @@ export const layer: Layer.Layer<Awaiter, never, ProcessStore | ChangeHub> = Laye
     return Awaiter.of({
       awaitProcess: (id) => inRow(id, (row) => row.snapshot.context.output),
       nextRow: (id, sequence) => inRow(id, (row) => (row.sequence > sequence ? row : undefined)),
+      firstRow: <A, E>(id: ProcessId, act: Effect.Effect<A, E>, isMeant: (row: ProcessRow, came: A) => boolean) =>
+        Effect.suspend(() => {
+          let done: { readonly came: A } | undefined
+          let found: ProcessRow | undefined
+          const passed: Array<ProcessRow> = []
+          const concerns = (row: ProcessRow): boolean => {
+            if (done === undefined) passed.push(row)
+            else if (found === undefined && isMeant(row, done.came)) found = row
+            return found !== undefined
+          }
+          const look = (came: A) =>
+            Effect.map(found === undefined ? existingRow(store, id) : Effect.succeed(found), (present) => {
+              const row = found ?? present
+              return isMeant(row, came) ? { came, row } : undefined
+            })
+          const first = Effect.flatMap(act, (came) => {
+            done = { came }
+            found = passed.find((row) => isMeant(row, came))
+            return look(came)
+          })
+          return until(
+            id,
+            Effect.suspend(() => (done === undefined ? first : look(done.came))),
+            concerns
+          )
+        }),
       nextEvents: (id, after) =>
         until(
           id,

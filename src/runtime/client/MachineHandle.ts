@@ -152,38 +152,41 @@ export const make = <Machine extends AnyStateMachine>(
       const { id: given, expect } = Arguments.record("options", options ?? {})
       const signalId = given === undefined ? randomUUID() : Arguments.text("id of an event", given)
       if (expect !== undefined) Arguments.oneOf("expect", expect, ["accepted"])
-      return Effect.flatMap(Effect.zip(encode(event), actions.limited(Limits)), ([{ name, payload }, limits]) =>
-        actions.signal<EventNotAccepted | InputInvalid>(id, {
-          name,
-          payload,
-          signalId,
-          ...(expect === undefined
-            ? {}
-            : // The fields of an event.
-              { judge: whyNotAccepted(view.chart.under(limits), id, { ...(payload as object), type: name }) })
-        })
-      )
-    })
-
-  /** The snapshot that the transition of an event left. */
-  const left = (event: number, sequence = -1): Effect.Effect<MachineSnapshot<Machine>, ReadError> =>
-    Effect.flatMap(awaiter.nextRow(id, sequence), (row) => {
-      const { chart } = row.snapshot.context
-      if (chart !== undefined && chart.taken >= event) {
-        return Effect.flatMap(chart.taken === event ? Effect.succeed(row) : rowAfter(row, event), (then) =>
-          Effect.flatMap(view.snapshot(then), (snapshot) =>
-            snapshot === undefined ? left(event, row.sequence) : Effect.succeed(snapshot)
-          )
+      return Effect.flatMap(encode(event), ({ name, payload }) => {
+        if (expect === undefined) return actions.signal(id, { name, payload, signalId })
+        const fields = payload as object // those of an event
+        return Effect.flatMap(actions.limited(Limits), (limits) =>
+          actions.signal<EventNotAccepted | InputInvalid>(id, {
+            name,
+            payload,
+            signalId,
+            judge: whyNotAccepted(view.chart.under(limits), id, { ...fields, type: name })
+          })
         )
-      }
-      return isOver(row)
-        ? Effect.fail(
-            new ProcessAlreadyTerminal({ processId: id, state: lifecycleOf(row.snapshot), refused: "take a signal" })
-          )
-        : left(event, row.sequence)
+      })
     })
 
-  /** The row as the transition of an event left it, when others have followed. */
+  /** Sends an event, and answers the snapshot that its transition left. */
+  const asking = (
+    event: SentEvent<Machine>,
+    options: SendOptions | undefined
+  ): Effect.Effect<MachineSnapshot<Machine>, SendError | ReadError> =>
+    Effect.gen(function* () {
+      const { came, row } = yield* awaiter.firstRow(
+        id,
+        sending(event, options),
+        (row, { event: { sequence } }) => takenBy(row) >= sequence || isOver(row)
+      )
+      const { sequence } = came.event
+      if (takenBy(row) < sequence) {
+        const state = lifecycleOf(row.snapshot)
+        return yield* new ProcessAlreadyTerminal({ processId: id, state, refused: "take a signal" })
+      }
+      const snapshot = yield* view.snapshot(takenBy(row) === sequence ? row : yield* rowAfter(row, sequence))
+      return snapshot ?? (yield* Effect.dieMessage("a machine that took an event has begun"))
+    })
+
+  /** The row as the transition of an event left it, when others have followed that this host has not seen one by one. */
   const rowAfter = (row: ProcessRow, event: number): Effect.Effect<ProcessRow, ReadError> =>
     Effect.flatMap(store.eventsAfter(id, event), (events) => {
       const own = events.find(
@@ -198,7 +201,7 @@ export const make = <Machine extends AnyStateMachine>(
   return {
     ...handle,
     send: (event, options) => Effect.asVoid(sending(event, options)),
-    ask: (event, options) => Effect.flatMap(sending(event, options), (receipt) => left(receipt.event.sequence)),
+    ask: asking,
     can: (event) => Effect.flatMap(encode(event), () => Effect.map(present, (snapshot) => snapshot.can(event))),
     accepts: Effect.map(present, ({ accepts }) => accepts),
     snapshot: present,
@@ -246,6 +249,9 @@ interface Position {
 type Step<Machine extends AnyStateMachine> = Option.Option<readonly [MachineSnapshot<Machine>, Position | undefined]>
 
 const isOver = ({ snapshot }: ProcessRow): boolean => lifecycleOf(snapshot) !== "running"
+
+/** The sequence of the last event that the chart of a row has taken. */
+const takenBy = ({ snapshot }: ProcessRow): number => snapshot.context.chart?.taken ?? -1
 
 const tookOf = (payload: unknown): number | undefined => (payload as ChartTransition).took // written by `Facts.transitioned`
 

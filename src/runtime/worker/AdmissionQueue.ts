@@ -1,11 +1,11 @@
 /**
- * Processes that wait for a slot, first in, first out. A kind with a limit of its own has a queue of its own, so that waiting
- * for its slots never holds up processes that only wait for the host's.
+ * Processes that wait for a slot. A kind with a limit of its own has a queue of its own, so that waiting for its slots never holds
+ * up processes that only wait for the host's.
  *
- * Invariant: a slot of a kind is taken before one of the host, so that none holds a slot of the host while it waits.
+ * Each queue has two lanes, first in, first out: what has something to do goes before what a worker only takes over to wait on, as
+ * after a crash. Invariant: a slot of a kind is taken before one of the host, so that none holds a slot of the host while it waits.
  */
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
 import type { ProcessId } from "../../model/ids.ts"
 import type { LeaseOwner } from "../../model/Lease.ts"
 import type { Registration } from "../../model/Registration.ts"
@@ -16,20 +16,26 @@ import * as Slots from "./Slots.ts"
 export interface Queued {
   readonly id: ProcessId
   readonly dead: ReadonlyArray<LeaseOwner>
+  /** Whether all that its body would do is wait. */
+  readonly isWaiting?: boolean
 }
 
 /** The queue for some slots. */
 export interface AdmissionQueue {
   readonly slots: Slots.Slots
-  readonly waiting: Queue.Queue<Queued>
+  readonly busy: Map<ProcessId, Queued>
+  readonly waiting: Map<ProcessId, Queued>
+  /** Open while there is anything in it. */
+  readonly latch: Effect.Latch
 }
 
 /** The queues of a worker. */
 export interface AdmissionQueues {
   /** The queue a process waits in, and the slots its body takes. */
   readonly of: (registration: Registration) => AdmissionQueue
-  readonly isEmpty: (queue: AdmissionQueue) => boolean
-  /** Queues a process, once. */
+  /** Whether nothing that has something to do is in it. */
+  readonly isIdle: (queue: AdmissionQueue) => boolean
+  /** Queues a process, once; one that has something to do by now changes its lane. */
   readonly enqueue: (queue: AdmissionQueue, queued: Queued) => void
   /** Admits the first process of each queue as soon as there is a slot for it. Never returns. */
   readonly admission: (admit: (queued: Queued, slots: Slots.Slots) => Effect.Effect<void>) => Effect.Effect<never>
@@ -39,53 +45,63 @@ export interface AdmissionQueues {
 export const make = (
   host: Slots.Slots,
   { limits, limitOf }: Pick<typeof Engines.Service, "limits" | "limitOf">
-): Effect.Effect<AdmissionQueues> =>
-  Effect.gen(function* () {
-    const queueOf = (slots: Slots.Slots): Effect.Effect<AdmissionQueue> =>
-      Effect.map(Queue.unbounded<Queued>(), (waiting) => ({ slots, waiting }))
-    const common = yield* queueOf(host)
-    const limited = new Map<string, AdmissionQueue>()
-    for (const limit of limits) limited.set(limit.name, yield* queueOf(within(host, limit)))
-    const lengths = new Map<AdmissionQueue, number>()
-    const queuedIds = new Set<ProcessId>()
+): AdmissionQueues => {
+  const common = queueOf(host)
+  const limited = new Map(limits.map((limit) => [limit.name, queueOf(within(host, limit))]))
 
-    const count = (queue: AdmissionQueue, by: number): void => {
-      lengths.set(queue, (lengths.get(queue) ?? 0) + by)
-    }
+  // Interrupted in a wait, no process leaves the queue and no slot is taken; in between, nothing is interrupted.
+  const next = (
+    queue: AdmissionQueue,
+    admit: (queued: Queued, slots: Slots.Slots) => Effect.Effect<void>
+  ): Effect.Effect<void> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.zipRight(
+        Effect.zipRight(restore(queue.latch.await), restore(queue.slots.take)),
+        Effect.suspend(() => {
+          const queued = shift(queue)
+          return queued === undefined ? Effect.sync(queue.slots.release) : admit(queued, queue.slots)
+        })
+      )
+    )
 
-    return {
-      of: (registration) => (limited.size === 0 ? common : (limited.get(limitOf(registration) ?? "") ?? common)),
-      isEmpty: (queue) => (lengths.get(queue) ?? 0) === 0,
-      enqueue: (queue, queued) => {
-        if (queuedIds.has(queued.id)) return
-        queuedIds.add(queued.id)
-        count(queue, 1)
-        queue.waiting.unsafeOffer(queued)
-      },
-      admission: (admit) => {
-        // Interrupted in a wait, no process leaves the queue and no slot is taken; in between, nothing is interrupted.
-        const next = (queue: AdmissionQueue) =>
-          Effect.uninterruptibleMask((restore) =>
-            Effect.gen(function* () {
-              const queued = yield* restore(queue.waiting.take)
-              yield* Effect.onInterrupt(restore(queue.slots.take), () =>
-                Effect.sync(() => queue.waiting.unsafeOffer(queued))
-              )
-              queuedIds.delete(queued.id)
-              count(queue, -1)
-              yield* admit(queued, queue.slots)
-            })
-          )
-        return Effect.zipRight(
-          Effect.forEach([common, ...limited.values()], (queue) => Effect.forever(next(queue)), {
-            concurrency: "unbounded",
-            discard: true
-          }),
-          Effect.never
-        )
-      }
-    }
-  })
+  return {
+    of: (registration) => (limited.size === 0 ? common : (limited.get(limitOf(registration) ?? "") ?? common)),
+    isIdle: ({ busy }) => busy.size === 0,
+    enqueue: ({ busy, waiting, latch }, queued) => {
+      const { id } = queued
+      if (busy.has(id)) return
+      if (queued.isWaiting !== true) {
+        waiting.delete(id)
+        busy.set(id, queued)
+      } else if (!waiting.has(id)) waiting.set(id, queued)
+      latch.unsafeOpen()
+    },
+    admission: (admit) =>
+      Effect.zipRight(
+        Effect.forEach([common, ...limited.values()], (queue) => Effect.forever(next(queue, admit)), {
+          concurrency: "unbounded",
+          discard: true
+        }),
+        Effect.never
+      )
+  }
+}
+
+const queueOf = (slots: Slots.Slots): AdmissionQueue => ({
+  slots,
+  busy: new Map(),
+  waiting: new Map(),
+  latch: Effect.unsafeMakeLatch(false)
+})
+
+/** Takes the next one out. */
+const shift = ({ busy, waiting, latch }: AdmissionQueue): Queued | undefined => {
+  const lane = busy.size > 0 ? busy : waiting
+  const [queued] = lane.values()
+  if (queued !== undefined) lane.delete(queued.id)
+  if (busy.size + waiting.size === 0) latch.unsafeClose()
+  return queued
+}
 
 /** Slots of the host, of which one kind may take no more than its limit. */
 const within = (host: Slots.Slots, { concurrency }: Limit): Slots.Slots => {

@@ -9,15 +9,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import { mayTake } from "../../../machines/chart/state.ts"
+import { onlyWaits } from "../../../machines/process/lifecycle.ts"
 import type { ProcessCommand } from "../../../machines/process/machine.ts"
 import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
 import { EnvironmentUnusable } from "../../model/errors.ts"
 import type { StartError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { Lease, LeaseOwner } from "../../model/Lease.ts"
-import { leaseIn } from "../../model/Lease.ts"
+import type { LeaseOwner } from "../../model/Lease.ts"
 import type { Registered, Registration } from "../../model/Registration.ts"
 import { Activations } from "../../operations/Activations.ts"
 import { BodyWrites } from "../../operations/BodyWrites.ts"
@@ -44,6 +43,7 @@ import type { RunningActivations } from "./RunningActivations.ts"
 import * as Running from "./RunningActivations.ts"
 import * as Slots from "./Slots.ts"
 import * as Tracing from "./Tracing.ts"
+import { resolveUnknownCommit } from "./unknownCommit.ts"
 
 /**
  * What became of a row that the worker was asked to check.
@@ -114,10 +114,11 @@ export const layer: Layer.Layer<
     const engines = yield* Engines
     const environments = yield* Environments
     const config = yield* RuntimeConfig
-    const owner = yield* Effect.flatMap(OwnerLiveness, (liveness) => liveness.identify(`holdfast:${randomUUID()}`))
+    const liveness = yield* OwnerLiveness
+    const owner = yield* liveness.identify(`holdfast:${randomUUID()}`)
     const trace = yield* Tracing.make(store)
     const slots = Slots.make(config.maxConcurrent)
-    const queues = yield* AdmissionQueue.make(slots, engines)
+    const queues = AdmissionQueue.make(slots, engines)
     const rechecks = yield* Queue.unbounded<ProcessId>()
     /** Starts under way; each collects the hints for its process, whose actor is made after the commit. */
     const early = new Set<EarlyHints>()
@@ -162,7 +163,7 @@ export const layer: Layer.Layer<
       }
       const queue = queues.of(registration)
       // A start never overtakes processes that are queued already.
-      if (!queues.isEmpty(queue) || !queue.slots.tryTake()) {
+      if (!queues.isIdle(queue) || !queue.slots.tryTake()) {
         const outcome = yield* activations.start(registered, authority, undefined, journal)
         if (outcome._tag === "Registered") enqueue(queue, { id: registration.id, dead: [] })
         return outcome
@@ -250,7 +251,7 @@ export const layer: Layer.Layer<
       const queue = queues.of(registration)
       const slots = taken.slots ?? queue.slots
       if (running.stopping() || !(taken.slots !== undefined || slots.tryTake())) {
-        enqueue(queue, { id, dead })
+        enqueue(queue, { id, dead, isWaiting: onlyWaits(row.snapshot) })
         return { _tag: "Deferred", reason: { why: "no_slot" } } as const
       }
       taken.slots = slots
@@ -317,11 +318,24 @@ export const layer: Layer.Layer<
           else if (!running.hint(id, command))
             for (const hints of early) if (hints.id === id) hints.commands.push(command)
         }
+        // Its holder may be dead: then what happened need not wait until a sweep has come to it.
+        if (isNews(change) && !running.has(id)) rechecks.unsafeOffer(id)
       }
     }
 
-    const recheck = Effect.flatMap(rechecks.take, (id) => recover(id, [])).pipe(
-      Effect.catchAll((error) => Effect.logWarning(`not checked: ${error.message}`))
+    const check = Effect.fnUntraced(function* (id: ProcessId) {
+      const holder = running.has(id) ? undefined : (yield* readRow(id))?.lease.held?.owner
+      const isDead = holder !== undefined && (yield* liveness.isDefinitelyDead(holder, owner))
+      return yield* recover(id, isDead ? [holder] : [])
+    })
+
+    /** Side by side, so that they share commits. */
+    const recheck = Effect.flatMap(Queue.takeBetween(rechecks, 1, breadth), (ids) =>
+      Effect.forEach(
+        new Set(ids),
+        (id) => Effect.catchAll(check(id), (error) => Effect.logWarning(`${id} not checked: ${error.message}`)),
+        { concurrency: "unbounded", discard: true }
+      )
     )
 
     yield* store.onCommit(dispatch)
@@ -338,6 +352,17 @@ export const layer: Layer.Layer<
     })
   })
 )
+
+/** How many rows are checked side by side. */
+const breadth = 64
+
+/** Whether a commit brought a process that another worker holds something to do. */
+const isNews = ({ before, row, lifecycle }: Change): boolean =>
+  before?.lease.held !== undefined &&
+  row.lease.held !== undefined &&
+  lifecycle.some(
+    ({ type }) => type === "process.resumed" || type === "process.cancel_requested" || type === "process.child_ended"
+  )
 
 /** Whether a chart has actions to perform, or its process is to be stopped: anything else needs no activation. */
 const needsWorker = ({ snapshot: { status, context } }: ProcessRow): boolean =>
@@ -368,26 +393,3 @@ interface EarlyHints {
   readonly id: ProcessId
   readonly commands: Array<ProcessCommand>
 }
-
-/** How long a worker reads the row of a start whose outcome is unknown, before it leaves the lease to expire. */
-const untilKnown = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(100))
-
-/**
- * Resolves a start whose commit outcome is unknown: if the stored row holds the lease with the requested token, the commit
- * succeeded, and `begun` is the answer.
- */
-const resolveUnknownCommit = <A, E extends { readonly _tag: string }>(
-  start: Effect.Effect<A, E>,
-  readRow: Effect.Effect<ProcessRow | undefined, StoreError>,
-  token: string,
-  begun: (row: ProcessRow, lease: Lease) => A
-): Effect.Effect<A, E | StoreError> =>
-  Effect.catchIf(
-    start,
-    (error) => error._tag === "StoreError" && "written" in error && error.written === "unknown",
-    (error) =>
-      Effect.flatMap(Effect.retry(readRow, untilKnown), (row) => {
-        const lease = row && leaseIn(row.base.registration.id, row.lease)
-        return row !== undefined && lease?.leaseToken === token ? Effect.succeed(begun(row, lease)) : Effect.fail(error)
-      })
-  )

@@ -33,11 +33,14 @@ export type Name =
 /** Turns joined columns into rows. */
 export type RowReader = (columns: ReadonlyArray<RowColumns>) => Effect.Effect<ReadonlyArray<ProcessRow>, SqlError>
 
+/** The row of these columns, where they are all that it takes; `undefined` where more must be read on the same state. */
+export type WholeRow = (columns: RowColumns) => ProcessRow | undefined
+
 /** Reads rows; lists of event types are kept, since many processes share one. */
 export const rowReader = (
   sql: SqlClient.SqlClient,
   log: (id: ProcessId) => Effect.Effect<ReadonlyArray<ProcessEvent>, SqlError>
-): RowReader => {
+): { readonly rowsOf: RowReader; readonly wholeRow: WholeRow } => {
   const types: Columns.EventTypesCache = new Map()
 
   const rowOf = (columns: RowColumns, bodies: ReadonlyMap<string, string>): Effect.Effect<ProcessRow, SqlError> => {
@@ -47,7 +50,16 @@ export const rowReader = (
       : Effect.map(log(columns.process_id), (events) => Columns.rowOf(columns, base, () => events))
   }
 
-  return (columns) =>
+  const wholeRow: WholeRow = (columns) =>
+    types.has(columns.event_types) && columns.machine_version === Columns.machineVersion
+      ? Columns.rowOf(
+          columns,
+          Columns.baseOf(columns, types, () => "[]"),
+          () => []
+        )
+      : undefined
+
+  const rowsOf: RowReader = (columns) =>
     Effect.gen(function* () {
       const missing = new Set(columns.map((row) => row.event_types).filter((hash) => !types.has(hash)))
       const bodies = new Map<string, string>()
@@ -57,6 +69,8 @@ export const rowReader = (
       }
       return yield* Effect.forEach(columns, (row) => rowOf(row, bodies))
     })
+
+  return { rowsOf, wholeRow }
 }
 
 /** Makes the reads. `known` fails for an id that no process has. */

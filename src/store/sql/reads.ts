@@ -3,7 +3,8 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
-import { ProcessUnknown, type StoreError } from "../../model/errors.ts"
+import type { StoreError } from "../../model/errors.ts"
+import { ProcessUnknown } from "../../model/errors.ts"
 import { newsTypes } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation, Progress } from "../../model/JournalEntry.ts"
@@ -39,7 +40,7 @@ export type Reads = Pick<
  */
 export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | undefined): Reads => {
   const { sql, read } = reader
-  const rowsOf = Queries.rowReader(sql, (id) => events(id, 0))
+  const { rowsOf, wholeRow } = Queries.rowReader(sql, (id) => events(id, 0))
 
   const events = (id: ProcessId, sequence: number, limit = Queries.all) =>
     sql<EventColumns>`
@@ -47,8 +48,8 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
         ORDER BY sequence LIMIT ${limit}
       `.pipe(Effect.map((columns) => columns.map((event) => Columns.eventOf(id, event))))
 
-  const columnsOf = (id: ProcessId) =>
-    sql<RowColumns>`SELECT ${sql.literal(Columns.rowColumns)} WHERE process.process_id = ${id}`
+  const [selectRow] = sql`SELECT ${sql.literal(Columns.rowColumns)} WHERE process.process_id = ${""}`.compile()
+  const columnsOf = (id: ProcessId) => sql.unsafe<RowColumns>(selectRow, [id])
 
   const findAny = (id: ProcessId): Effect.Effect<Found, SqlError> =>
     Effect.gen(function* () {
@@ -62,20 +63,14 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
         : { _tag: "Pruned", tombstone: Columns.tombstoneOf(columns) }
     })
 
-  /** A row that needs no folding is read by one statement, and so without a transaction. */
-  const findQuickly = (id: ProcessId): Effect.Effect<ProcessRow | undefined, SqlError> =>
-    Effect.flatMap(columnsOf(id), (found) =>
-      found[0]?.machine_version === Columns.machineVersion
-        ? Effect.map(rowsOf(found), ([row]) => row)
-        : Effect.succeed(undefined)
-    )
+  const together = (id: ProcessId) => reader.together(read("read a process", findAny(id)))
 
+  /** One statement sees one state: a transaction is for what takes several. */
   const find = (id: ProcessId): Effect.Effect<Found, StoreError> =>
-    Effect.flatMap(read("read a process", findQuickly(id)), (row) =>
-      row === undefined
-        ? reader.together(read("read a process", findAny(id)))
-        : Effect.succeed<Found>({ _tag: "Present", row })
-    )
+    Effect.flatMap(read("read a process", columnsOf(id)), ([columns]) => {
+      const row = columns && wholeRow(columns)
+      return row === undefined ? together(id) : Effect.succeed<Found>({ _tag: "Present", row })
+    })
 
   const known = (id: ProcessId) =>
     Effect.flatMap(find(id), (found) =>

@@ -3,10 +3,12 @@
  */
 import * as Effect from "effect/Effect"
 import { plain } from "../../model/EventType.ts"
+import { apart } from "../../model/JournalEntry.ts"
 import type { LeaseOwner } from "../../model/Lease.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { external, host } from "../../operations/decisions/authority.ts"
 import type { ReadyWorker } from "../../operations/decisions/register.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, keptOf, logOf, recordOf, refused, rowOf, typesOf, writesNothing } from "../evidence.ts"
 import {
   begin,
@@ -117,6 +119,24 @@ const activationLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
       yield* refused("a second hand-back", "LeaseLost", [id], activations.suspend(lease, reason))
       yield* isFold(id)
     }
+  },
+
+  *"a hand-back keeps what was under way, for the fence that it was under way under"({ activations }) {
+    const store = yield* ProcessStore
+    const { id, lease } = yield* leasedProcess()
+    yield* begin(lease, stable)
+    const step = {
+      key: "charge#1",
+      name: "charge",
+      operation: "step",
+      sinceMs: 7,
+      tries: 2,
+      error: "HTTP 503"
+    } as const
+    yield* activations.suspend(lease, "handed_back", { underWay: [step] })
+    const rows = yield* store.execution.progress(id)
+    yield* expectEquals("what is kept", apart(rows, lease.fencingToken), { progress: [], kept: [step] })
+    yield* expectEquals("of the next activation", apart(rows, lease.fencingToken + 1), { progress: [], kept: [] })
   },
 
   *"handing back what never began only releases"({ activations }) {

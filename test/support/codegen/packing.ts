@@ -15,6 +15,8 @@ const dist = join(projectRoot, "dist")
 const packed = "src/inspector/packed"
 
 const commandLine = join(dist, "holdfast.js")
+/** All but the version, which is answered without it. */
+const commands = join(dist, "commands.js")
 
 /** Packs all of it, after the compiler. */
 export const pack = async (): Promise<void> => {
@@ -33,8 +35,16 @@ export const pack = async (): Promise<void> => {
   put(join(dist, packed, "page.js"), `export const files = ${JSON.stringify(files)}\n`)
   put(join(dist, packed, "layout.js"), `export const script = ${JSON.stringify(layout.text)}\n`)
 
-  const program = await text({
+  const main = await text({
     entryPoints: [join(dist, "src/cli/main.js")],
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    plugins: [commandsBeside]
+  })
+  put(commandLine, main.text, 0o755)
+  const program = await text({
+    entryPoints: [join(dist, "src/cli/start.js")],
     format: "esm",
     platform: "node",
     target: "node20",
@@ -43,7 +53,7 @@ export const pack = async (): Promise<void> => {
     // Packages that are no modules ask for others by `require`.
     banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' }
   })
-  put(commandLine, program.text, 0o755)
+  put(commands, program.text)
   put(join(dist, "THIRD-PARTY.txt"), licencesOf([page.metafile, layout.metafile, program.metafile]))
 }
 
@@ -58,6 +68,12 @@ export const stale = (folder: string): ReadonlyArray<string> =>
       return isLeft ? [join(folder, part, name)] : []
     })
   )
+
+/** What the command line starts with once it is asked for more than its version. */
+const commandsBeside: Plugin = {
+  name: "commands are a file of their own",
+  setup: ({ onResolve }) => onResolve({ filter: /\/start\.js$/ }, () => ({ path: "./commands.js", external: true }))
+}
 
 /** What is packed on its own stays on its own. */
 const beside: Plugin = {
@@ -104,5 +120,5 @@ const licencesOf = (metafiles: ReadonlyArray<Metafile>): string => {
     const words = file === undefined ? `Licence: ${license}` : readFileSync(join(at, file), "utf8").trim()
     return `${name} ${version} (${license}), https://www.npmjs.com/package/${name}\n\n${words}\n`
   })
-  return `Parts of these packages are inside dist/holdfast.js and dist/${packed}.\n\n${parts.join(`\n${"-".repeat(72)}\n\n`)}`
+  return `Parts of these packages are inside dist/commands.js and dist/${packed}.\n\n${parts.join(`\n${"-".repeat(72)}\n\n`)}`
 }

@@ -1,0 +1,249 @@
+/**
+ * What the page asks for: an overview, a look, the runs of a tree, large values cut, and what is done to many at once.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import { cut, isCut, mostOfValue, partOf } from "../../src/inspector/cut.ts"
+import { differencesOf } from "../../src/inspector/difference.ts"
+import * as Inspector from "../../src/inspector/Inspector.ts"
+import type { OverviewView } from "../../src/inspector/OverviewView.ts"
+import type { RunsView } from "../../src/inspector/RunView.ts"
+import type { BulkView, ListView, LookView } from "../../src/inspector/View.ts"
+import { bandsOf } from "../../src/inspector/views/runs.ts"
+import type { Fact } from "../../src/model/facts.ts"
+import { started, suspended } from "../../src/model/facts.ts"
+import { processId } from "../../src/model/ids.ts"
+import { opaqueOwner } from "../../src/model/Lease.ts"
+import type { ProcessEvent } from "../../src/model/ProcessEvent.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { asked, inspected, note, register, waitForApproval } from "./fixtures.ts"
+
+const posted = <A>(path: string, body: unknown): Effect.Effect<A, never, Inspector.Inspector> =>
+  Effect.flatMap(Inspector.Inspector, ({ port }) =>
+    Effect.promise(async () => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+        method: "POST",
+        headers: { authorization: "Bearer secret", "content-type": "application/json" },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(30_000)
+      })
+      return (await response.json()) as A // the caller says what it asked for
+    })
+  )
+
+const fail = (id: string, message: string) =>
+  Effect.flatMap(ProcessRegistry, (registry) =>
+    registry.completeProcess(
+      processId(id),
+      { _tag: "Failure", class: "execution", code: "Broken", message },
+      { _tag: "ExternalOwner" }
+    )
+  )
+
+describe("the overview", () => {
+  it.live("counts what runs, fails and waits for a person, and follows what changes", () =>
+    Effect.gen(function* () {
+      for (const id of ["a", "b", "c", "d"]) yield* register(id, { identity: { kind: id < "c" ? "deploy" : "import" } })
+      for (const id of ["a", "b"]) yield* waitForApproval(id)
+      yield* fail("c", "no such host")
+      const before = yield* asked<OverviewView>("/api/overview")
+      assert.deepStrictEqual(before.counts, { running: 3, completed: 0, failed: 1, cancelled: 0, abandoned: 0 })
+      assert.deepStrictEqual(
+        before.inbox.map(({ kind, ask, count, rows }) => [kind, ask, count, rows.map((row) => row.process_id)]),
+        [["deploy", "approve", 2, ["a", "b"]]]
+      )
+      assert.deepStrictEqual(
+        before.failures.map(({ kind, problem, count }) => [kind, problem, count]),
+        [["import", "no such host", 1]]
+      )
+      assert.strictEqual(
+        before.ends.reduce((sum, { bad }) => sum + bad, 0),
+        1
+      )
+      yield* fail("d", "no such host")
+      yield* fail("a", "too late")
+      const after = yield* asked<OverviewView>("/api/overview")
+      assert.deepStrictEqual(
+        after.failures.map(({ problem, count }) => [problem, count]),
+        [
+          ["no such host", 2],
+          ["too late", 1]
+        ]
+      )
+      assert.deepStrictEqual(
+        after.inbox.map(({ count }) => count),
+        [1]
+      )
+    }).pipe(Effect.provide(inspected()))
+  )
+})
+
+describe("the list", () => {
+  it.live("is narrowed by problem, wait, root, time and duration, and sorted by each column", () =>
+    Effect.gen(function* () {
+      yield* register("top")
+      yield* register("top/below", { parent: { processId: processId("top"), closePolicy: "cancel" } })
+      yield* register("broken")
+      yield* fail("broken", "no such host")
+      yield* waitForApproval("top")
+      const ids = (query: string) =>
+        Effect.map(asked<ListView>(`/api/processes?sort=id&order=asc&${query}`), ({ rows }) =>
+          rows.map((row) => row.process_id)
+        )
+      assert.deepStrictEqual(yield* ids("problem=NO SUCH"), ["broken"])
+      assert.deepStrictEqual(yield* ids("text=such host"), ["broken"])
+      assert.deepStrictEqual(yield* ids("waits=approve"), ["top"])
+      assert.deepStrictEqual(yield* ids("roots=1"), ["broken", "top"])
+      assert.deepStrictEqual(yield* ids(`since=${Date.now() + 60_000}`), [])
+      assert.deepStrictEqual(yield* ids("longer=3600000"), [])
+      for (const sort of ["changed", "created", "duration", "due", "id", "kind", "state"]) {
+        const orders = ["asc", "desc"].map((order) => asked<ListView>(`/api/processes?sort=${sort}&order=${order}`))
+        for (const { total } of yield* Effect.all(orders)) assert.strictEqual(total, 3, sort)
+      }
+    }).pipe(Effect.provide(inspected()))
+  )
+})
+
+describe("a look", () => {
+  it.live("has all of a process at once, and leaves out what the page has", () =>
+    Effect.gen(function* () {
+      yield* register("p")
+      yield* note("p", "one")
+      const look = (query: string) => asked<LookView>(`/api/look?id=p&${query}`)
+      const first = yield* look("at=last")
+      assert.deepStrictEqual([first.process?.row.sequence, first.moment?.sequence, first.log.events.length], [1, 1, 1])
+      const again = yield* look(`at=last&after=1&known=${first.mark}`)
+      assert.deepStrictEqual([again.process, again.log.events, again.mark], [undefined, [], first.mark])
+      yield* note("p", "two")
+      const changed = yield* look(`after=1&known=${first.mark}`)
+      assert.deepStrictEqual(
+        [changed.process?.row.sequence, changed.moment, changed.log.events.length],
+        [2, undefined, 1]
+      )
+    }).pipe(Effect.provide(inspected()))
+  )
+
+  it.live("cuts a large value, and answers with it alone where it is asked for", () =>
+    Effect.gen(function* () {
+      yield* register("p")
+      const value = { text: "x".repeat(100_000), short: 1 }
+      const registry = yield* ProcessRegistry
+      yield* registry.completeProcess(processId("p"), { _tag: "Success", value }, { _tag: "ExternalOwner" })
+      const look = yield* asked<LookView>("/api/look?id=p&at=last")
+      assert.isBelow(JSON.stringify(look).length, 20_000)
+      const text = partOf(look.process?.record, "/status/await_output/value/text")
+      assert.isTrue(isCut(text))
+      const from = isCut(text) ? text.$from : ""
+      assert.strictEqual(yield* asked(`/api/${from}`), value.text)
+      assert.strictEqual(partOf(look.process?.record, "/status/await_output/value/short"), 1)
+    }).pipe(Effect.provide(inspected()))
+  )
+
+  const json = FastCheck.jsonValue({ maxDepth: 4 })
+
+  it.prop(
+    "whatever is cut is found where it says, and what is small stays",
+    [json, FastCheck.integer({ min: 8, max: 4_000 })],
+    ([inner, most]) => {
+      const value = { a: { b: { c: inner, "~/": inner } }, d: [inner] }
+      const check = (shown: unknown, whole: unknown): void => {
+        if (isCut(shown)) {
+          const pointer = new URLSearchParams(shown.$from.split("?")[1]).get("part") ?? ""
+          assert.deepStrictEqual(partOf(value, pointer), whole)
+        } else if (typeof shown === "object" && shown !== null) {
+          assert.deepStrictEqual(Object.keys(shown), Object.keys(whole as object)) // it was not cut
+          for (const [key, item] of Object.entries(shown)) check(item, (whole as Record<string, unknown>)[key])
+        } else assert.deepStrictEqual(shown, whole)
+      }
+      check(cut(value, "process?id=p", most), value)
+      if (JSON.stringify(value).length * 2 < mostOfValue) assert.deepStrictEqual(cut(value, "process"), value)
+    }
+  )
+
+  it.prop("a difference is empty for equal values, and names a changed place", [json, json], ([a, b]) => {
+    assert.deepStrictEqual(differencesOf(a, structuredClone(a)), [])
+    const isSame = JSON.stringify(a) === JSON.stringify(b)
+    const found = differencesOf({ x: a, y: 1 }, { x: b, y: 1 })
+    if (!isSame && found.length === 0) assert.deepStrictEqual(a, b)
+    for (const { path } of found) assert.match(path, /^\/x/)
+  })
+})
+
+describe("the runs of a tree", () => {
+  it("have a band for each activation, and a gap where a host was gone before it could say so", () => {
+    const owner = (ownerId: string) => opaqueOwner(ownerId, "i")
+    const at = (atMs: number, sequence: number, { eventType, payload }: Fact): ProcessEvent => ({
+      processId: processId("p"),
+      sequence,
+      eventType,
+      payload,
+      semantics: {},
+      occurredAtMs: atMs
+    })
+    const begun = (ownerId: string, attempt: number) =>
+      started(processId("p"), attempt, { owner: owner(ownerId), startedAtMs: 1, attempt, fencingToken: attempt })
+    const entry = { key: "build#1", position: 1, sequence: 1, operation: "step", atMs: 150, outcome: {} } as const
+    const events = [
+      at(100, 1, begun("first", 1)),
+      at(900, 2, begun("second", 2)),
+      at(1_000, 3, suspended(processId("p"), 2, "handed_back")),
+      at(5_000, 4, begun("third", 2))
+    ]
+    assert.deepStrictEqual(bandsOf(events, [entry], 6_000), [
+      { from_ms: 100, owner_id: "first", attempt: 1, to_ms: 150, lost: true },
+      { from_ms: 900, owner_id: "second", attempt: 2, to_ms: 1_000 },
+      { from_ms: 5_000, owner_id: "third", attempt: 2, to_ms: 6_000 }
+    ])
+  })
+
+  it.live("have waits that last, and children to any depth", () =>
+    Effect.gen(function* () {
+      yield* register("p")
+      yield* register("p/child", { parent: { processId: processId("p"), closePolicy: "cancel" } })
+      yield* register("p/child/leaf", { parent: { processId: processId("p/child"), closePolicy: "cancel" } })
+      yield* waitForApproval("p")
+      const { runs, complete } = yield* asked<RunsView>("/api/runs?id=p")
+      assert.deepStrictEqual(
+        runs.map(({ process_id: id, depth }) => [id, depth]),
+        [
+          ["p", 0],
+          ["p/child", 1],
+          ["p/child/leaf", 2]
+        ]
+      )
+      assert.isTrue(complete)
+      assert.deepStrictEqual(
+        runs[0]?.spans.map(({ what, name, from_ms: from, to_ms: to }) => [what, name, from, to]),
+        [["wait", "approve", 1_000, null]]
+      )
+    }).pipe(Effect.provide(inspected()))
+  )
+})
+
+describe("what is done to many", () => {
+  it.live("is said by a dry run, which changes nothing, and then done to those alone that take it", () =>
+    Effect.gen(function* () {
+      for (const id of ["a", "b", "c"]) yield* register(id)
+      yield* fail("c", "too late")
+      const request = { action: "cancel", process_ids: ["a", "b", "c", "nowhere"], reason: "enough" }
+      const refused = [
+        { process_id: "c", problem: "it has ended as failed" },
+        { process_id: "nowhere", problem: "there is no such process" }
+      ]
+      const expected: BulkView = { matched: 4, done: 2, process_ids: ["a", "b"], refused }
+      assert.deepStrictEqual(yield* posted("/api/actions/bulk", { ...request, dry_run: true }), expected)
+      const store = yield* ProcessStore
+      const wasAsked = Effect.map(
+        store.find(processId("a")),
+        (found) => found._tag === "Present" && found.row.snapshot.context.cancelRequest !== undefined
+      )
+      assert.isFalse(yield* wasAsked)
+      assert.deepStrictEqual(yield* posted("/api/actions/bulk", { ...request, dry_run: false }), expected)
+      assert.isTrue(yield* wasAsked)
+      const again = yield* posted<BulkView>("/api/actions/bulk", { ...request, dry_run: true })
+      assert.deepStrictEqual([again.done, again.refused[0]?.problem], [0, "it was asked already"])
+    }).pipe(Effect.provide(inspected()))
+  )
+})

@@ -1,0 +1,147 @@
+/**
+ * What an operator does on the page: finds what failed, sees what hangs, and answers for a host that has stopped.
+ */
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type { Page } from "playwright-core"
+import { Processes } from "../../src/host/Processes.ts"
+import * as Inspector from "../../src/inspector/Inspector.ts"
+import { processId } from "../../src/model/ids.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
+import * as Signal from "../../src/runtime/engine/Signal.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { bounded, quiet, sqlite, temporaryFolder, until } from "../support/hosts.ts"
+import { open, picture } from "./browser.ts"
+import { fileStore } from "./fixtures.ts"
+import { inBrowser } from "./inBrowser.ts"
+
+const Approve = Signal.make("approve", { payload: Schema.Struct({ by: Schema.NonEmptyString }) })
+
+const declared = { version: "1", payload: Schema.Null, success: Schema.Unknown, disposition: "rerunnable" } as const
+
+const Import = Engine.make("import", {
+  ...declared,
+  run: (_, ctx) =>
+    ctx.step(
+      "parse",
+      Effect.sync(() => {
+        throw new RangeError("row 17 has 4 columns")
+      })
+    )
+})
+
+const Charge = Engine.make("charge", {
+  ...declared,
+  run: (_, ctx) =>
+    Effect.zipRight(
+      ctx.step("reserve", Effect.void),
+      ctx.step("pay", Effect.fail("HTTP 503"), { error: Schema.String, retry: Schedule.spaced("50 millis") })
+    )
+})
+
+const Release = Engine.make("release", {
+  ...declared,
+  signals: [Approve],
+  run: (_, ctx) => Effect.zipRight(ctx.step("build", Effect.void), ctx.awaitSignal(Approve))
+})
+
+inBrowser("an operator on the page", (browser) => {
+  const pageAt = (view: "overview" | "processes", id?: string) =>
+    Effect.flatMap(Inspector.Inspector, ({ addressOf }) =>
+      Effect.acquireRelease(
+        Effect.promise(() => open(browser(), addressOf(view, id))),
+        (page) => Effect.promise(() => page.context().close())
+      )
+    )
+
+  const text = (page: Page, selector: string) =>
+    page.locator(selector).evaluateAll((found) => found.map((one) => one.textContent?.replace(/\s+/g, " ").trim()))
+
+  it.scopedLive("finds a failed run and the line that threw, sees which step hangs and why, and goes back", () =>
+    bounded(
+      Effect.gen(function* () {
+        const filename = `${yield* temporaryFolder}/a.db`
+        yield* Effect.gen(function* () {
+          const processes = yield* Processes
+          for (const id of ["import-1", "import-2"]) yield* processes.start(Import, { id, payload: null })
+          yield* processes.start(Charge, { id: "charge-1", payload: null })
+          const page = yield* pageAt("overview")
+          yield* Effect.promise(async () => {
+            await page.getByRole("link", { name: "2 × import" }).click()
+            await page.locator('.line[data-process="import-2"]').waitFor()
+            assert.sameMembers(await text(page, ".line-kind"), ["import", "import"])
+            assert.include(page.url(), "kind=import")
+            await page.locator('.line[data-process="import-2"]').click()
+            await page.locator("[aria-label=Failure] .threw", { hasText: "operator.test.ts" }).waitFor()
+            assert.deepStrictEqual(await text(page, "[aria-label=Failure] .failure > .problem"), [
+              "RangeError: row 17 has 4 columns"
+            ])
+            assert.deepStrictEqual(await text(page, ".span-name"), ["parse#1"])
+            await page.goBack()
+            await page.locator('.line[data-process="import-1"]').waitFor()
+            await page.goBack()
+            await page.locator(".figures").first().waitFor()
+
+            await page.goto(page.url().replace(/#.*/, "#/processes/charge-1"))
+            const lane = page.locator(".lane", { hasText: "HTTP 503" })
+            await lane.filter({ hasText: "so far" }).filter({ hasText: /pay/ }).waitFor()
+            await page.locator(".why-sentence", { hasText: "pay" }).waitFor()
+            await picture(page, "hanging-step")
+          })
+        }).pipe(
+          Effect.provide(
+            Layer.provideMerge(
+              Layer.provide(Inspector.layerHost({ token: "secret" }), quiet),
+              sqlite(filename, [Import, Charge])
+            )
+          )
+        )
+      })
+    )
+  )
+
+  it.scopedLive("answers from the inbox what the process of a stopped host waits for, and the answer is kept", () =>
+    bounded(
+      Effect.gen(function* () {
+        const filename = `${yield* temporaryFolder}/b.db`
+        yield* Effect.gen(function* () {
+          yield* (yield* Processes).start(Release, { id: "release-7", payload: null, label: "Release 7" })
+          const store = yield* ProcessStore
+          yield* until(
+            Effect.map(
+              store.find(processId("release-7")),
+              (found) => found._tag === "Present" && found.row.snapshot.context.waits.length > 0
+            )
+          )
+        }).pipe(Effect.provide(sqlite(filename, [Release])))
+        yield* Effect.gen(function* () {
+          const page = yield* pageAt("overview")
+          yield* Effect.promise(async () => {
+            const asked = page.getByRole("region", { name: "release waits for approve" })
+            await asked.getByText("Release 7").waitFor()
+            await asked.getByRole("button", { name: "Answer approve of release-7" }).click()
+            const dialog = page.getByRole("dialog")
+            await dialog.getByLabel("by").fill("ana")
+            await dialog.getByRole("button", { name: "Send signal" }).click()
+            await dialog.waitFor({ state: "detached" })
+            await asked.waitFor({ state: "detached" })
+          })
+          const events = yield* (yield* ProcessRegistry).recentEvents(processId("release-7"), 2)
+          assert.deepStrictEqual(
+            events.map(({ eventType }) => eventType),
+            ["signal.approve", "process.resumed"]
+          )
+          assert.deepStrictEqual(events[0]?.payload, { by: "ana" })
+        }).pipe(
+          Effect.provide(
+            Layer.provide(Layer.provideMerge(Inspector.layer({ token: "secret" }), fileStore(filename)), quiet)
+          )
+        )
+      })
+    )
+  )
+})
