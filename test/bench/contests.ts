@@ -30,6 +30,7 @@ import {
   visibleFigures
 } from "./page.ts"
 import { measureWorkflows } from "./peers.ts"
+import { measureRecovery, recoveryFigures } from "./recovery.ts"
 import { measureScale, scaleFigures } from "./scale.ts"
 import {
   approvalFigures,
@@ -148,6 +149,8 @@ export const contests: ReadonlyArray<Contest> = [
   },
   { id: "W2 elsewhere", measure: measureElsewhere, figures: elsewhereFigures },
   { id: "W3", measure: measureChildren, figures: childrenFigures },
+  { id: "W4@3000", measure: measureRecovery(3_000), figures: recoveryFigures, once: true },
+  { id: "W4@10000", measure: measureRecovery(10_000), figures: recoveryFigures, once: true },
   { id: "W5", measure: measureWaiting, figures: waitingFigures, once: true },
   { id: "W6", measure: measureSteps, figures: stepFigures },
   {

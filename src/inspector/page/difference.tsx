@@ -83,9 +83,8 @@ export const Difference = ({
   )
 }
 
-const stateIn = ({ record, snapshot, rest, active }: MomentView): unknown => ({
+const stateIn = ({ record, snapshot, rest }: MomentView): unknown => ({
   record,
   lifecycle: snapshot.value,
-  active,
   ...(rest === undefined ? {} : { machine: { value: rest.value, context: rest.context, timers: rest.timers } })
 })

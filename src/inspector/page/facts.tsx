@@ -66,6 +66,7 @@ export const Strip = ({ active, row }: { readonly active: ReadonlyArray<string>;
     ["unstarted", isIn("unstarted")],
     ["active", isIn("started.active")],
     ["suspended", isIn("started.suspended")],
+    ["dormant", isIn("started.dormant")],
     ["waiting", isIn("wait.waiting")],
     [isOver ? row.state : "ended", isOver]
   ] as const

@@ -101,7 +101,7 @@ const Bench = ({ machine }: { readonly machine: MachineView }): VNode => {
       </div>
       <div class="process-body">
         <div class="middle">
-          <div class="panel chart-panel is-large">
+          <div class="panel chart-panel" style={{ height: `${machine.chart.height + 70}px` }}>
             <Chart name={machine.id} chart={machine.chart} active={step?.active ?? []} taken={step?.taken ?? []} />
           </div>
           <section class="panel step" aria-label="Step by hand">

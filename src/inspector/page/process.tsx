@@ -219,7 +219,8 @@ const ChartPanel = ({
 }: {
   readonly read: { readonly value: MachineView | undefined; readonly problem: string | undefined }
 } & Omit<Parameters<typeof Chart>[0], "name" | "chart">): VNode => (
-  <div class="panel chart-panel">
+  // As high as the chart needs, within what the style sheet allows.
+  <div class="panel chart-panel" style={{ height: `${Math.round((value?.chart.height ?? 400) * 1.05) + 70}px` }}>
     {value !== undefined ? (
       <Chart name={value.id} chart={value.chart} {...lit} />
     ) : problem === undefined ? (

@@ -1,0 +1,17 @@
+/**
+ * A host that is to be killed: it starts as many waiting processes as it is told to, and says when they wait.
+ *
+ * usage: crashed.js <database> <processes>; out: `"waiting"`
+ */
+import * as Effect from "effect/Effect"
+import { hostOn, started } from "./recovery.ts"
+
+const [, , filename = "", processes = "0"] = process.argv
+
+const program = Effect.gen(function* () {
+  yield* started(Number(processes))
+  yield* Effect.sync(() => process.send?.("waiting"))
+  yield* Effect.never
+})
+
+await Effect.runPromise(Effect.provide(program, hostOn(filename)))
