@@ -126,6 +126,8 @@ const sessionOf = (client: Client): Session => {
       const answers: Array<Answer> = []
       let failure: Failure | undefined
       let waiting = statements.length
+      // One packet for all of them: the driver sends each statement on its own.
+      client.connection.stream.cork()
       for (const [index, { name, text, values }] of statements.entries()) {
         client.query({ name, text, values: values.map(parameter) }, (cause, result) => {
           // Whatever follows a statement that failed in its transaction fails with it.
@@ -136,6 +138,7 @@ const sessionOf = (client: Client): Session => {
           resume(failure === undefined ? Effect.succeed(answers) : Effect.fail(failure))
         })
       }
+      client.connection.stream.uncork()
     })
 
   return {

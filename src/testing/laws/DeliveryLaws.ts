@@ -48,6 +48,16 @@ const deliveryLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
     )
   },
 
+  *"of claims at one moment each takes other wakes, and all of them are taken"({ outbox }) {
+    yield* claimsOf()
+    const ids = [yield* wakingProcess(), yield* wakingProcess(), yield* wakingProcess(), yield* wakingProcess()]
+    for (const id of ids) yield* appended(id)
+    const at = Array.from({ length: 4 }, () => outbox.claim(2))
+    const reports = yield* Effect.all(at, { concurrency: "unbounded" })
+    const taken = [...reports.flatMap(({ claims }) => claims), ...(yield* claimsOf(...ids))]
+    yield* expectEquals("whose", taken.map(({ wake }) => wake.processId).sort(), [...ids].sort())
+  },
+
   "only the present token settles: another one, a used one and an unknown row answer that the claim is lost":
     function* ({ outbox }) {
       const id = yield* wakingProcess()
