@@ -21,6 +21,7 @@ import type { LeaseOwner } from "../model/Lease.ts"
 import * as Checks from "../operations/checks.ts"
 import { existingRow } from "../operations/existing.ts"
 import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
+import { workScheduler } from "../runtime/body/fairScheduler.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import * as Inboxes from "../runtime/worker/Inbox.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
@@ -145,13 +146,16 @@ export const make = (
         return report
       })
 
+    /** Thousands of rows are looked at in many turns of the event loop: callers have theirs in between. */
+    const fairly = (rows: Effect.Effect.Success<typeof find>) => Effect.withScheduler(act(rows), workScheduler)
+
     const noteFailure = (error: StoreError) =>
       Effect.flatMap(Clock.currentTimeMillis, (atMs) => {
         latest = { ...latest, failure: { atMs, problem: error.message } }
         return Effect.logError(`sweep failed, a later one tries again: ${error.message}`)
       })
 
-    const sweep = oneAtATime.withPermits(1)(Effect.flatMap(find, act)).pipe(Effect.tapError(noteFailure))
+    const sweep = oneAtATime.withPermits(1)(Effect.flatMap(find, fairly)).pipe(Effect.tapError(noteFailure))
 
     /** Interprets the sweep machine; a new alarm replaces the one before. */
     const run = Effect.gen(function* () {
@@ -185,7 +189,7 @@ export const make = (
               )
               break
             case "act":
-              if (found !== undefined) yield* oneAtATime.withPermits(1)(act(found))
+              if (found !== undefined) yield* oneAtATime.withPermits(1)(fairly(found))
               inbox.offer({ type: "sweep.finished" })
           }
         }

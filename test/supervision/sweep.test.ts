@@ -44,6 +44,33 @@ const Picky = Engine.make("picky", {
   run: (text) => Effect.succeed(text)
 })
 
+describe("a commit for a process whose holder is dead", () => {
+  it.live("has it taken over at once, without a sweep; that of a holder who may live changes nothing", () =>
+    Effect.gen(function* () {
+      const store = yield* MemoryStore.make
+      const rows = yield* rowsOn(store)
+      const { engine } = gated()
+      for (const [id, holder] of [
+        ["left", "the dead"],
+        ["held", "somebody"]
+      ] as const) {
+        yield* rows.register(engine, id)
+        yield* rows.begin(id, holder, 60_000)
+      }
+      const { layer, kill } = testimony()
+      kill("the dead")
+      yield* Effect.gen(function* () {
+        const processes = yield* Processes
+        yield* processes.handle(engine, "held").cancel("stop")
+        yield* processes.handle(engine, "left").cancel("stop")
+        yield* until(Effect.map(rows.record("left"), (record) => record?.status._tag === "Cancelled"))
+        const held = yield* store.find(processId("held"))
+        assert.strictEqual(held._tag === "Present" ? held.row.lease.held?.owner.ownerId : undefined, "somebody")
+      }).pipe(Effect.provide(hostOn(store, [engine], { ...off, liveness: layer })))
+    })
+  )
+})
+
 describe("the report of a sweep", () => {
   it.live("says once that a holder is dead while its rows wait for slots, and again when it left more", () =>
     Effect.gen(function* () {

@@ -44,7 +44,7 @@ export const make = (): FairScheduler => {
   }
 }
 
-/** The scheduler of the effects of steps: they are work of their own, and no body waits for their rest. */
+/** The scheduler of what is no body's: the effects of steps, whose rest no body waits for, and taking processes over. */
 export const workScheduler: Scheduler = make()
 
 /** How long the bodies of a program may run in one turn of the event loop. Units: milliseconds. */

@@ -32,6 +32,7 @@ import type { BackOff, Change, ProcessRow } from "../../store/Decision.ts"
 import { runsAs } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import type { JournalWrite } from "../body/Activation.ts"
+import { workScheduler } from "../body/fairScheduler.ts"
 import { Awaiter } from "../client/Awaiter.ts"
 import { Engines } from "../engine/EngineRegistry.ts"
 import { Tools } from "../engine/ToolCatalog.ts"
@@ -347,8 +348,8 @@ export const layer: Layer.Layer<
       running,
       slots: () => ({ free: slots.free(), total: config.maxConcurrent }),
       claimant,
-      admission: queues.admission(admit),
-      recheck: Effect.forever(recheck)
+      admission: Effect.withScheduler(queues.admission(admit), workScheduler),
+      recheck: Effect.withScheduler(Effect.forever(recheck), workScheduler)
     })
   })
 )
