@@ -28,7 +28,4 @@ export const ageOf = (ms: number): string => {
   return away >= 0 ? `${spanOf(away)} ago` : `in ${spanOf(-away)}`
 }
 
-/** A time of day, and how long ago that was. */
-export const timeAndAge = (ms: number): string => `${timeOf(ms)} (${ageOf(ms)})`
-
 const two = (value: number): string => String(value).padStart(2, "0")
