@@ -25,6 +25,7 @@ import { external } from "../../src/runtime/engine/Startable.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import * as RuntimeConfig from "../../src/runtime/RuntimeConfig.ts"
 import { memory, quiet } from "../support/hosts.ts"
+import { samples } from "../support/samples.ts"
 
 const no = (): never => {
   throw new Error("no")
@@ -298,7 +299,7 @@ const replaced = (valid: Readonly<Record<string, unknown>>, pick: number, by: un
 
 describe("an argument of the wrong kind is refused by name, or taken:", () => {
   for (const [what, [valid, call]] of Object.entries({ ...declarations, ...hosts })) {
-    const numRuns = what in hosts && what !== "a timing" ? 40 : 200
+    const numRuns = what in hosts && what !== "a timing" ? samples(20, 200) : samples(60, 1_000)
     it.effect.prop(
       what,
       [FC.nat(), junk],
@@ -313,7 +314,7 @@ describe("an argument of the wrong kind is refused by name, or taken:", () => {
   for (const [what, [valid, call]] of Object.entries(calls)) {
     it.live(what, () =>
       Effect.gen(function* () {
-        for (const [index, by] of FC.sample(junk, { numRuns: 150 }).entries()) {
+        for (const [index, by] of FC.sample(junk, { numRuns: samples(60, 500) }).entries()) {
           const [name, args] = replaced(valid(), index, by())
           judged(`${what} (${name})`, yield* Effect.exit(call(args as never)))
         }

@@ -13,7 +13,7 @@ import { search, seen, sideOf, worldOf } from "./differential.ts"
 import { temporaryFile } from "./sqliteFixtures.ts"
 
 /** How many random lists are run. */
-const runs = samples(100, 10_000)
+const runs = samples(50, 10_000)
 
 /** Each operation is a transaction over a network, so there are fewer. */
 const runsOnPostgres = samples(8, 1_000)
