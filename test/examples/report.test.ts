@@ -7,9 +7,11 @@ import type { FileReport } from "../../docs/examples/audit/report/parts.ts"
 import * as Report from "../../docs/examples/audit/report/report.ts"
 import { counted, grouped, sizeOf } from "../../docs/examples/audit/report/text.ts"
 import { makeFolder, reportNames, writeReports } from "../../docs/examples/audit/report/writing.ts"
+import { Audit } from "../../docs/examples/audit/work/audit.ts"
 import { makeTally } from "../../docs/examples/audit/work/gitLog.ts"
-import { firstFree } from "../../docs/examples/audit/work/identity.ts"
-import { temporaryFolder } from "../support/hosts.ts"
+import { choose, firstFree, nameOf } from "../../docs/examples/audit/work/identity.ts"
+import { Processes } from "../../src/host/Processes.ts"
+import { memory, temporaryFolder } from "../support/hosts.ts"
 
 const file = (path: string, rest: Partial<FileReport> = {}): FileReport => ({
   path,
@@ -206,6 +208,24 @@ describe("firstFree", () => {
       )
     )
   }
+})
+
+describe("the choice of an audit", () => {
+  it.live("shares one that another program began while it looked", () =>
+    Effect.gen(function* () {
+      const processes = yield* Processes
+      const payload = { directory: "/d", out: "/o", exclude: [], ownPaths: [], fileTimeoutMs: 1_000 }
+      const id = `${nameOf(payload)}:1`
+      yield* processes.start(Audit, { id, payload })
+      let looks = 0
+      const late = Processes.of({
+        ...processes,
+        listNonTerminal: Effect.suspend(() => (looks++ === 0 ? Effect.succeed([]) : processes.listNonTerminal))
+      })
+      const chosen = yield* Effect.provideService(choose(payload), Processes, late)
+      assert.deepStrictEqual([chosen.id, chosen.unfinished], [id, true])
+    }).pipe(Effect.provide(memory([])))
+  )
 })
 
 describe("numbers", () => {

@@ -25,15 +25,22 @@ export const choose = (payload: AuditPayload) =>
   Effect.gen(function* () {
     const processes = yield* Processes
     const name = nameOf(payload)
-    const audits = (yield* processes.listNonTerminal).filter(isAudit)
-    const own = audits.find(({ id }) => id.startsWith(`${name}:`))
-    const busy = yield* Effect.filter(audits, (audit) =>
-      audit === own ? Effect.succeed(false) : Effect.map(waits(audit.id), (isWaiting) => !isWaiting)
-    )
-    const others = busy.map(({ id, identity }) => identity.label ?? id)
-    if (own !== undefined) return { id: own.id, unfinished: true, others } satisfies Choice
+    const unfinished = Effect.gen(function* () {
+      const audits = (yield* processes.listNonTerminal).filter(isAudit)
+      const own = audits.find(({ id }) => id.startsWith(`${name}:`))
+      const busy = yield* Effect.filter(audits, (audit) =>
+        audit === own ? Effect.succeed(false) : Effect.map(waits(audit.id), (isWaiting) => !isWaiting)
+      )
+      return { own, others: busy.map(({ id, identity }) => identity.label ?? id) }
+    })
+    const found = yield* unfinished
+    if (found.own !== undefined) return { id: found.own.id, unfinished: true, others: found.others } satisfies Choice
     const number = yield* firstFree((number) => isTaken(processes, `${name}:${number}`))
-    return { id: `${name}:${number}`, unfinished: false, others } satisfies Choice
+    // Another program may have begun in between: what it took is its audit, and it is shared.
+    const { own, others } = yield* unfinished
+    return own === undefined
+      ? ({ id: `${name}:${number}`, unfinished: false, others } satisfies Choice)
+      : ({ id: own.id, unfinished: true, others } satisfies Choice)
   })
 
 /** Whether a process is an audit that this version of the program can resume. */
