@@ -21,7 +21,8 @@ export default defineConfig({
     // Loading the library takes longer than most files of tests take: a worker loads it once.
     isolate: false,
     pool: "forks",
-    poolOptions: { forks: { minForks: 1, maxForks: 2 } },
+    // As few as there may be at most: one that is ended because it is idle, while all are, fails the run.
+    poolOptions: { forks: { minForks: 2, maxForks: 2 } },
     testTimeout: bound,
     hookTimeout: bound,
     teardownTimeout: 5_000,
