@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { LeaseOwner, Liveness } from "../model/Lease.ts"
 import { opaqueOwner } from "../model/Lease.ts"
+import type { ProcessRow } from "../store/Decision.ts"
 
 /** Proves deaths, and names the owner that this OS process is. */
 export class OwnerLiveness extends Context.Tag("holdfast/store/OwnerLiveness")<
@@ -24,6 +25,16 @@ export class OwnerLiveness extends Context.Tag("holdfast/store/OwnerLiveness")<
     readonly isDefinitelyDead: (holder: LeaseOwner, claimant: LeaseOwner) => Effect.Effect<boolean>
   }
 >() {}
+
+/** The holder of a lease, if it is proven dead. */
+export const deadHolder = (
+  { isDefinitelyDead }: Pick<typeof OwnerLiveness.Service, "isDefinitelyDead">,
+  { lease: { held } }: Pick<ProcessRow, "lease">,
+  claimant: LeaseOwner
+): Effect.Effect<ReadonlyArray<LeaseOwner>> =>
+  held === undefined
+    ? Effect.succeed([])
+    : Effect.map(isDefinitelyDead(held.owner, claimant), (isDead) => (isDead ? [held.owner] : []))
 
 /** What the kernel knows; tests supply their own. Each answers `undefined` when it could not look. */
 export interface Kernel {

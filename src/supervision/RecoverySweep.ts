@@ -20,7 +20,7 @@ import type { ProcessId } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
 import * as Checks from "../operations/checks.ts"
 import { existingRow } from "../operations/existing.ts"
-import { OwnerLiveness } from "../operations/OwnerLiveness.ts"
+import { deadHolder, OwnerLiveness } from "../operations/OwnerLiveness.ts"
 import { workScheduler } from "../runtime/body/fairScheduler.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import * as Inboxes from "../runtime/worker/Inbox.ts"
@@ -74,7 +74,9 @@ const breadth = 64
 
 /** A sweep that hands each row to `worker`. */
 export const make = (
-  worker: Pick<typeof Worker.Service, "owner" | "recover">
+  worker: Pick<typeof Worker.Service, "owner"> & {
+    readonly recover: (id: ProcessId, dead: ReadonlyArray<LeaseOwner>) => ReturnType<typeof Worker.Service.recover>
+  }
 ): Effect.Effect<typeof RecoverySweep.Service, never, ProcessStore | OwnerLiveness | RuntimeConfig> =>
   Effect.gen(function* () {
     const store = yield* ProcessStore
@@ -204,9 +206,7 @@ export const make = (
       recoverNow: (id) =>
         Effect.gen(function* () {
           const row = yield* existingRow(store, yield* Checks.id(id))
-          const holder = row.lease.held?.owner
-          const dead = holder !== undefined && (yield* liveness.isDefinitelyDead(holder, worker.owner))
-          return SweepReports.rowReport(id, yield* worker.recover(id, dead ? [holder] : []))
+          return SweepReports.rowReport(id, yield* worker.recover(id, yield* deadHolder(liveness, row, worker.owner)))
         }),
       wake: Effect.sync(() => inbox.offer({ type: "sweep.woken" })),
       latest: Effect.sync(() => latest),

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -16,6 +17,7 @@ import { Awaiter, backOffMs, layer } from "../../src/runtime/client/Awaiter.ts"
 import * as ChangeHub from "../../src/runtime/client/ChangeHub.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { until } from "../support/hosts.ts"
 
 const id = processId("p")
 
@@ -125,34 +127,58 @@ describe("the awaiter", () => {
     }).pipe(Effect.provide(withHub))
   )
 
-  it.effect("reads nothing while its host looks at what other programs commit, and soon when it does not", () =>
-    Effect.gen(function* () {
-      const store = yield* ProcessStore
-      const hub = yield* ChangeHub.ChangeHub
-      yield* register
-      let reads = 0
-      const counted = {
-        ...store,
-        find: (of: typeof id) =>
-          Effect.zipRight(
-            Effect.sync(() => reads++),
-            store.find(of)
-          )
+  it.live(
+    "reads nothing while its host looks at what other programs commit, but once a minute; and soon when it does not",
+    () => {
+      let nowMs = 0
+      const real = Clock.make()
+      const clock: Clock.Clock = {
+        [Clock.ClockTypeId]: Clock.ClockTypeId,
+        unsafeCurrentTimeMillis: () => nowMs,
+        currentTimeMillis: Effect.sync(() => nowMs),
+        unsafeCurrentTimeNanos: () => BigInt(nowMs) * 1_000_000n,
+        currentTimeNanos: Effect.sync(() => BigInt(nowMs) * 1_000_000n),
+        sleep: (duration) => real.sleep(duration)
       }
-      const awaiting = Effect.flatMap(Awaiter, (awaiter) => awaiter.awaitProcess(id)).pipe(
-        Effect.provide(Layer.provide(layer, Layer.succeed(ProcessStore, counted))),
-        Effect.provideService(ChangeHub.ChangeHub, hub)
-      )
-      const waiting = yield* Effect.fork(awaiting)
-      const looks = Effect.forever(Effect.zipRight(hub.look(Effect.succeed([])), Effect.sleep("100 millis")))
-      const looking = yield* Effect.fork(looks)
-      yield* TestClock.adjust("4 seconds")
-      assert.strictEqual(reads, 1)
-      yield* Fiber.interrupt(looking)
-      yield* TestClock.adjust("4 seconds")
-      assert.isAtLeast(reads, 3, "it polls")
-      yield* Fiber.interrupt(waiting)
-    }).pipe(Effect.provide(withHub))
+      return Effect.gen(function* () {
+        const store = yield* ProcessStore
+        const hub = yield* ChangeHub.ChangeHub
+        yield* register
+        let reads = 0
+        const counted = {
+          ...store,
+          find: (of: typeof id) =>
+            Effect.zipRight(
+              Effect.sync(() => reads++),
+              store.find(of)
+            )
+        }
+        yield* Effect.forkScoped(
+          Effect.flatMap(Awaiter, (awaiter) => awaiter.awaitProcess(id)).pipe(
+            Effect.provide(Layer.provide(layer, Layer.succeed(ProcessStore, counted))),
+            Effect.provideService(ChangeHub.ChangeHub, hub)
+          )
+        )
+        const at = (atMs: number, looks: boolean) =>
+          Effect.zipRight(
+            Effect.sync(() => {
+              nowMs = atMs
+            }),
+            looks ? hub.look(Effect.succeed([])) : Effect.void
+          )
+        const hasRead = (times: number) => until(Effect.sync(() => reads === times))
+        yield* hasRead(1)
+        for (const atMs of [10, 5_000, 59_000]) {
+          yield* at(atMs, true)
+          yield* Effect.sleep(4 * ChangeHub.tickMs)
+        }
+        assert.strictEqual(reads, 1, "it trusts the looks")
+        yield* at(61_000, true)
+        yield* hasRead(2)
+        yield* at(63_000, false)
+        yield* hasRead(3)
+      }).pipe(Effect.scoped, Effect.provide(withHub), Effect.withClock(clock))
+    }
   )
 
   it("pauses 25 ms, doubled up to one second", () => {

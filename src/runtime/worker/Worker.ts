@@ -26,7 +26,7 @@ import type { LeftFor, RecoveryOutcome } from "../../operations/decisions/recove
 import { leftOf, verdictOf } from "../../operations/decisions/recover.ts"
 import type { StartOutcome } from "../../operations/decisions/register.ts"
 import { Environments } from "../../operations/Environments.ts"
-import { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
+import { deadHolder, OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import type { BackOff, Change, ProcessRow } from "../../store/Decision.ts"
 import { runsAs } from "../../store/Decision.ts"
@@ -71,11 +71,12 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
       journal?: JournalWrite
     ) => Effect.Effect<StartOutcome, StartError>
     /**
-     * Checks one row and does what the verdict table says. `dead` are holders whose death is proven.
+     * Checks one row and does what the verdict table says. `dead` are holders whose death is proven; without it, that of the
+     * row's holder is looked into.
      *
      * A row whose payload or environment does not decode here stays as it is, and backs off.
      */
-    readonly recover: (id: ProcessId, dead: ReadonlyArray<LeaseOwner>) => Effect.Effect<Admission, StoreError>
+    readonly recover: (id: ProcessId, dead?: ReadonlyArray<LeaseOwner>) => Effect.Effect<Admission, StoreError>
     /** The activations in progress. */
     readonly running: Pick<
       RunningActivations,
@@ -215,7 +216,7 @@ export const layer: Layer.Layer<
 
     const recover = (
       id: ProcessId,
-      dead: ReadonlyArray<LeaseOwner>,
+      dead?: ReadonlyArray<LeaseOwner>,
       held?: Slots.Slots
     ): Effect.Effect<Admission, StoreError> =>
       Effect.suspend(() => {
@@ -226,14 +227,19 @@ export const layer: Layer.Layer<
         )
       }).pipe(Effect.uninterruptible)
 
-    const takeOver = Effect.fnUntraced(function* (id: ProcessId, dead: ReadonlyArray<LeaseOwner>, taken: Taken) {
+    const takeOver = Effect.fnUntraced(function* (
+      id: ProcessId,
+      known: ReadonlyArray<LeaseOwner> | undefined,
+      taken: Taken
+    ) {
       const row = yield* readRow(id)
       if (row === undefined) return { _tag: "Deferred", reason: { why: "settled" } } as const
+      // The lease renewer judges what runs here, also when its lease has expired while this host slept.
+      if (running.has(id)) return { _tag: "Deferred", reason: { why: "busy", holder: owner.ownerId } } as const
+      const dead = known ?? (yield* deadHolder(liveness, row, owner))
       const registration = runsAs(row)
       const engine = engines.has(registration) ? "present" : "missing"
       const expected = verdictOf(row, { dead, engine }, yield* Clock.currentTimeMillis)
-      // The lease renewer judges what runs here, also when its lease has expired while this host slept.
-      if (running.has(id)) return { _tag: "Deferred", reason: { why: "busy", holder: owner.ownerId } } as const
       if (expected._tag === "Leave") return leftOf(row, expected.why)
       if (expected._tag === "Run" && engines.chartOf(registration) !== undefined) {
         const progress = yield* activations.takeEvents(id, engines.chartOf)
@@ -324,17 +330,11 @@ export const layer: Layer.Layer<
       }
     }
 
-    const check = Effect.fnUntraced(function* (id: ProcessId) {
-      const holder = running.has(id) ? undefined : (yield* readRow(id))?.lease.held?.owner
-      const isDead = holder !== undefined && (yield* liveness.isDefinitelyDead(holder, owner))
-      return yield* recover(id, isDead ? [holder] : [])
-    })
-
     /** Side by side, so that they share commits. */
     const recheck = Effect.flatMap(Queue.takeBetween(rechecks, 1, breadth), (ids) =>
       Effect.forEach(
         new Set(ids),
-        (id) => Effect.catchAll(check(id), (error) => Effect.logWarning(`${id} not checked: ${error.message}`)),
+        (id) => Effect.catchAll(recover(id), (error) => Effect.logWarning(`${id} not checked: ${error.message}`)),
         { concurrency: "unbounded", discard: true }
       )
     )
