@@ -56,28 +56,27 @@ const bulkProblem = (registry: Registry, id: ProcessId, action: "cancel" | "aban
           : "it was asked already"
   )
 
-const bulk = (registry: Registry, { action, processIds, reason, isDryRun }: typeof Bulk.Type) =>
-  Effect.gen(function* () {
-    const refused: Array<BulkView["refused"][number]> = []
-    const done: Array<string> = []
-    for (const id of processIds) {
-      const refuse = (problem: string) => Effect.sync(() => void refused.push({ process_id: id, problem }))
-      const why = yield* Effect.catchAll(bulkProblem(registry, id, action), ({ message }) => Effect.succeed(message))
-      if (why !== undefined) {
-        yield* refuse(why)
-        continue
-      }
-      const write =
-        action === "cancel" ? registry.cancelRunning(id, reason, Authority.host) : abandon(registry, id, reason)
-      yield* isDryRun
-        ? Effect.sync(() => void done.push(id))
-        : Effect.matchEffect(write, {
-            onFailure: ({ message }) => refuse(message),
-            onSuccess: () => Effect.sync(() => void done.push(id))
-          })
-    }
-    return { matched: processIds.length, done: done.length, process_ids: done, refused } satisfies BulkView
+const bulk = (registry: Registry, { action, processIds, reason, isDryRun }: typeof Bulk.Type) => {
+  const attempt = (id: ProcessId): Effect.Effect<string | undefined> => {
+    const write =
+      action === "cancel" ? registry.cancelRunning(id, reason, Authority.host) : abandon(registry, id, reason)
+    return bulkProblem(registry, id, action).pipe(
+      Effect.flatMap((problem) =>
+        problem !== undefined || isDryRun ? Effect.succeed(problem) : Effect.as(write, undefined)
+      ),
+      Effect.catchAll(({ message }) => Effect.succeed(message))
+    )
+  }
+  // Side by side, so that they share commits.
+  return Effect.map(Effect.forEach(processIds, attempt, { concurrency: 64 }), (problems): BulkView => {
+    const refused = processIds.flatMap((process_id, index) => {
+      const problem = problems[index]
+      return problem === undefined ? [] : [{ process_id, problem }]
+    })
+    const done = processIds.filter((_, index) => problems[index] === undefined)
+    return { matched: processIds.length, done: done.length, process_ids: done, refused }
   })
+}
 
 const abandon = (registry: Registry, id: ProcessId, reason: string | null) =>
   Effect.flatMap(Clock.currentTimeMillis, (requestedAtMs) =>

@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import type { AnyStateMachine } from "xstate"
 import type { Redact } from "../explain/redaction.ts"
 import type { Selection } from "../explain/selection.ts"
+import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
 import { processId } from "../model/ids.ts"
 import { decoder } from "../model/wire.ts"
@@ -164,13 +165,11 @@ const readsOf = ({ store, parts, redact, host, directory }: ServerSupport): Read
   "/api/overview": () =>
     Effect.gen(function* () {
       const holders = yield* store.leases.holders
-      return overviewOf(yield* directory.look, { holders, slots: parts.slots?.(), wakes: yield* wakesCounted(parts) })
+      const wakes = yield* wakesCounted(parts)
+      const look = yield* directory.look
+      return overviewOf(look, { counted: yield* counted(store), holders, slots: parts.slots?.(), wakes })
     }),
-  "/api/counts": () =>
-    Effect.map(
-      store.countByLifecycle,
-      (counts): CountsView => ({ counts, total: Object.values(counts).reduce((sum, count) => sum + count, 0) })
-    ),
+  "/api/counts": () => counted(store),
   "/api/look": (query) =>
     Effect.gen(function* () {
       const id = yield* idOf(query)
@@ -306,6 +305,12 @@ const partly = (path: string, query: URLSearchParams, value: unknown): unknown =
 }
 
 const isCut: ReadonlySet<string> = new Set(["/api/look", "/api/process", "/api/events", "/api/state", "/api/explain"])
+
+const counted = ({ countByLifecycle }: typeof ProcessStore.Service): Effect.Effect<CountsView, StoreError> =>
+  Effect.map(countByLifecycle, (counts) => ({
+    counts,
+    total: Object.values(counts).reduce((sum, count) => sum + count, 0)
+  }))
 
 const wakesCounted = (parts: InspectorParts) =>
   Effect.map(

@@ -10,6 +10,7 @@ import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { OverviewView } from "../../src/inspector/OverviewView.ts"
 import type { RunsView } from "../../src/inspector/RunView.ts"
 import type { BulkView, ListView, LookView } from "../../src/inspector/View.ts"
+import * as Directory from "../../src/inspector/views/directory.ts"
 import { bandsOf } from "../../src/inspector/views/runs.ts"
 import type { Fact } from "../../src/model/facts.ts"
 import { started, suspended } from "../../src/model/facts.ts"
@@ -101,6 +102,23 @@ describe("the list", () => {
       for (const sort of ["changed", "created", "duration", "due", "id", "kind", "state"]) {
         const orders = ["asc", "desc"].map((order) => asked<ListView>(`/api/processes?sort=${sort}&order=${order}`))
         for (const { total } of yield* Effect.all(orders)) assert.strictEqual(total, 3, sort)
+      }
+    }).pipe(Effect.provide(inspected()))
+  )
+})
+
+describe("the lines that are kept in memory", () => {
+  it.live("are no more than there may be, however many come while a page looks, and what runs is among them", () =>
+    Effect.gen(function* () {
+      const store = yield* ProcessStore
+      const directory = yield* Directory.make(store, (value) => value, 3)
+      yield* register("runs")
+      for (const id of ["a", "b", "c", "d"]) {
+        yield* register(id)
+        yield* fail(id, "broken")
+        const { lines } = yield* directory.look
+        assert.isAtMost(lines.size, 3)
+        assert.isTrue(lines.has("runs") && lines.has(id))
       }
     }).pipe(Effect.provide(inspected()))
   )

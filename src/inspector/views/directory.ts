@@ -63,7 +63,7 @@ export interface Look {
 }
 
 /** Makes the directory of a store. */
-export const make = (store: Store, redact: Redact): Effect.Effect<Directory> =>
+export const make = (store: Store, redact: Redact, most: number = mostKept): Effect.Effect<Directory> =>
   Effect.map(Effect.makeSemaphore(1), (one) => {
     const lines = new Map<string, Line>()
     let change = 0
@@ -77,7 +77,7 @@ export const make = (store: Store, redact: Redact): Effect.Effect<Directory> =>
 
     const forget = (): void => {
       for (const [id, { row }] of lines) {
-        if (lines.size <= mostKept) return
+        if (lines.size <= most) return
         if (row.state !== "running") lines.delete(id)
       }
     }
@@ -98,11 +98,11 @@ export const make = (store: Store, redact: Redact): Effect.Effect<Directory> =>
         }
         nowMs = yield* Clock.currentTimeMillis
         lookedAtMs = nowMs
+        forget()
         if (page.length < chunk) return { lines, nowMs }
         if (nowMs - startedMs >= budgetMs) break
         yield* Effect.yieldNow()
       }
-      forget()
       const total = Object.values(yield* store.countByLifecycle).reduce((sum, count) => sum + count, 0)
       return { lines, nowMs, reading: { read: lines.size, of: Math.max(total, lines.size) } }
     })

@@ -4,7 +4,7 @@
 import type { Holder } from "../../store/ProcessStore.ts"
 import type { FailureGroup, InboxGroup, OverviewView } from "../OverviewView.ts"
 import { brief } from "../text.ts"
-import type { RowView } from "../View.ts"
+import type { CountsView, RowView } from "../View.ts"
 import type { Line, Look } from "./directory.ts"
 
 const minuteMs = 60_000
@@ -20,14 +20,18 @@ const most = { failures: 6, inbox: 12, rows: 5, kinds: 40 }
 
 /** What is read beside the lines. */
 export interface Beside {
+  /** Of the whole store, of which lines may have been let go. */
+  readonly counted: CountsView
   readonly holders: ReadonlyArray<Holder>
   readonly slots: OverviewView["slots"]
   readonly wakes: OverviewView["wakes"]
 }
 
 /** The overview of what a look has found. */
-export const overviewOf = ({ lines, nowMs, reading }: Look, { holders, slots, wakes }: Beside): OverviewView => {
-  const counts = { running: 0, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
+export const overviewOf = (
+  { lines, nowMs, reading }: Look,
+  { counted, holders, slots, wakes }: Beside
+): OverviewView => {
   const kinds = new Map<string, number>()
   const ends = Array.from({ length: minutes }, () => ({ good: 0, bad: 0 }))
   const failures = new Map<string, FailureGroup>()
@@ -36,7 +40,6 @@ export const overviewOf = ({ lines, nowMs, reading }: Look, { holders, slots, wa
   const sums = { active: 0, waiting: 0, failed: 0 }
   for (const line of lines.values()) {
     const { row } = line
-    counts[row.state]++
     kinds.set(row.kind, (kinds.get(row.kind) ?? 0) + 1)
     if (row.state === "running") {
       if (row.active && row.waits.length === 0) sums.active++
@@ -59,8 +62,7 @@ export const overviewOf = ({ lines, nowMs, reading }: Look, { holders, slots, wa
     undefined
   )
   return {
-    counts,
-    total: lines.size,
+    ...counted,
     ...(reading === undefined ? {} : { reading }),
     now_ms: nowMs,
     ends,
