@@ -4,7 +4,8 @@
  * Several hosts may start at once: one of them migrates, under an advisory lock, in one transaction.
  */
 import * as Effect from "effect/Effect"
-import { StoreError } from "../../model/errors.ts"
+import type { StoreError } from "../../model/errors.ts"
+import { newerSchema, unusable } from "../sql/schema.ts"
 import { storeError } from "./failure.ts"
 import * as Store from "./migrations/0001_store.ts"
 import type { Answer, Session } from "./Session.ts"
@@ -44,7 +45,7 @@ export const prepare = (session: Session, requirements: Requirements): Effect.Ef
       )
     }
     const version = yield* versionOf(session, schema)
-    if (version > schemaVersion) return yield* newerSchema(version)
+    if (version > schemaVersion) return yield* newerSchema(version, schemaVersion)
     if (version < schemaVersion) {
       if (!migrates) return yield* unusable(olderText(version))
       yield* migrate(session, schema)
@@ -95,7 +96,7 @@ const migrate = (session: Session, schema: string): Effect.Effect<void, StoreErr
     // Asked first: who may use a schema need not have the right to make one.
     if (!exists.there) yield* run(session, `CREATE SCHEMA ${schema}`)
     const version = yield* versionOf(session, schema)
-    if (version > schemaVersion) return yield* newerSchema(version)
+    if (version > schemaVersion) return yield* newerSchema(version, schemaVersion)
     yield* run(
       session,
       `CREATE TABLE IF NOT EXISTS ${table} (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())`,
@@ -141,14 +142,3 @@ const olderText = (version: number): string =>
   version === 0
     ? "it has no tables of holdfast: the first host that opens it makes them"
     : `it has schema version ${version}, and this version writes ${schemaVersion}: the first host of this version migrates it`
-
-const newerSchema = (found: number): StoreError =>
-  new StoreError({
-    operation: "open the database",
-    reason: "newer_schema",
-    written: "no",
-    detail: `it has schema version ${found}, and this library knows versions up to ${schemaVersion}: use the newer library`
-  })
-
-const unusable = (detail: string): StoreError =>
-  new StoreError({ operation: "open the database", reason: "unusable", written: "no", detail })

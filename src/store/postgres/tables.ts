@@ -1,6 +1,7 @@
 /**
  * The statements that write, one for each table and way of writing: each takes any number of rows, as one JSON array.
  */
+import { tablesOfProcess } from "../sql/schema.ts"
 import type { Statement } from "./Session.ts"
 import { mayBeSpecial, parameter } from "./text.ts"
 
@@ -215,23 +216,9 @@ export const statementOf = (writing: Writing, rows: Rows): Statement => {
 const encodedRow = (row: Rows[number]): Rows[number] =>
   Object.fromEntries(Object.entries(row).map(([column, value]) => [column, parameter(value)]))
 
-const pruned = [
-  "debt",
-  "child",
-  "journal",
-  "progress",
-  "wake_outbox",
-  "wake_ack",
-  "handle_grant",
-  "event",
-  "lease",
-  "state",
-  "process"
-]
-
 /** The statements that remove all that belongs to these processes. */
 export const pruning = (pks: ReadonlyArray<number>): ReadonlyArray<Statement> =>
-  pruned.map((table) => ({
+  tablesOfProcess.map((table) => ({
     name: `prune_${table}`,
     text: `DELETE FROM ${table} WHERE pk = ANY($1::bigint[])`,
     values: [pks]

@@ -6,6 +6,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import type { Database } from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../model/errors.ts"
+import { newerSchema, unusable } from "../sql/schema.ts"
 import { storeError } from "./failure.ts"
 import * as Processes from "./migrations/0001_processes.ts"
 import * as Wakes from "./migrations/0002_wakes.ts"
@@ -36,7 +37,7 @@ export const schemaVersion: number = Math.max(...migrations.map(([version]) => v
  */
 export const migrate: Effect.Effect<void, StoreError, SqlClient.SqlClient> = Effect.gen(function* () {
   const before = yield* presentVersion
-  if (before > schemaVersion) return yield* newerSchema(before)
+  if (before > schemaVersion) return yield* newerSchema(before, schemaVersion)
   if (before === schemaVersion) return
   yield* Migrator.make({})({ loader: Effect.succeed(migrations), table }).pipe(
     Effect.catchAllDefect((cause) => Effect.fail(cause)),
@@ -61,7 +62,7 @@ export const migrate: Effect.Effect<void, StoreError, SqlClient.SqlClient> = Eff
 export const versionOf = (db: Database): number => {
   if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table) === undefined) return 0
   const version = db.prepare(`SELECT max(migration_id) FROM ${table}`).pluck().get() as number | null
-  if ((version ?? 0) > schemaVersion) throw newerSchema(version ?? 0)
+  if ((version ?? 0) > schemaVersion) throw newerSchema(version ?? 0, schemaVersion)
   return version ?? 0
 }
 
@@ -78,17 +79,6 @@ export const refuseOlder = (version: number): void => {
 
 /** What a file is refused with that holds nothing of holdfast's. */
 export const notHoldfast = (): StoreError => unusable("it is no holdfast database")
-
-const unusable = (detail: string): StoreError =>
-  new StoreError({ operation: "open the database", reason: "unusable", written: "no", detail })
-
-const newerSchema = (found: number): StoreError =>
-  new StoreError({
-    operation: "open the database",
-    reason: "newer_schema",
-    written: "no",
-    detail: `it has schema version ${found}, and this library knows versions up to ${schemaVersion}: use the newer library`
-  })
 
 const presentVersion: Effect.Effect<number, StoreError, SqlClient.SqlClient> = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

@@ -7,6 +7,7 @@ import { chartInputTypes } from "../../model/facts.ts"
 import { selectCloseRequests } from "../sql/children.ts"
 import * as Columns from "../sql/columns.ts"
 import { isHead, selectWakes, undelivered } from "../sql/outbox.ts"
+import { tablesOfProcess } from "../sql/schema.ts"
 
 /** The texts, by name. */
 export const texts = {
@@ -112,20 +113,6 @@ const plucked: ReadonlySet<Name> = new Set([
   "lastOfPage"
 ])
 
-const pruned = [
-  "debt",
-  "child",
-  "journal",
-  "progress",
-  "wake_outbox",
-  "wake_ack",
-  "handle_grant",
-  "event",
-  "lease",
-  "state",
-  "process"
-]
-
 /** Prepares them on a connection whose schema exists. */
 export const prepare = (db: Database): Statements => {
   const named = Object.entries(texts).map(([name, text]) => {
@@ -134,6 +121,6 @@ export const prepare = (db: Database): Statements => {
   })
   return {
     ...(Object.fromEntries(named) as { readonly [Key in Name]: Statement }), // one statement was made for each name
-    prune: pruned.map((table) => db.prepare(`DELETE FROM ${table} WHERE pk = ?`))
+    prune: tablesOfProcess.map((table) => db.prepare(`DELETE FROM ${table} WHERE pk = ?`))
   }
 }
