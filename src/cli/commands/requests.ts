@@ -252,7 +252,10 @@ const toMany = <A, E extends { readonly message: string }, R>(
     }
     const outcomes = yield* change(
       db,
-      Effect.forEach(ids, (each) => Effect.map(Effect.either(request(each)), (outcome) => ({ each, outcome })))
+      // Side by side, so that they share commits.
+      Effect.forEach(ids, (each) => Effect.map(Effect.either(request(each)), (outcome) => ({ each, outcome })), {
+        concurrency: 64
+      })
     )
     const refused = outcomes.flatMap(({ each, outcome }) =>
       Either.isLeft(outcome) ? [{ id: each, problem: outcome.left.message }] : []
