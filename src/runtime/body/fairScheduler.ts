@@ -55,7 +55,7 @@ let putOff: Array<() => void> = []
 let isFlushing = false
 
 /** A turn of the event loop: since when bodies run in it, and how often it was looked whether one has come to rest. */
-export interface LoopTurn {
+interface LoopTurn {
   readonly beganMs: number
   looks: number
 }
@@ -63,7 +63,7 @@ export interface LoopTurn {
 let present: LoopTurn | undefined
 
 /** The turn that it is. It begins when it is first asked for. */
-export const presentTurn = (): LoopTurn => {
+const presentTurn = (): LoopTurn => {
   if (present === undefined) {
     present = { beganMs: performance.now(), looks: 0 }
     setImmediate(endTurn)
@@ -93,4 +93,16 @@ const flush = (): void => {
   putOff = putOff.slice(ran)
   if (putOff.length > 0) setImmediate(flush)
   else isFlushing = false
+}
+
+/** How many looks one turn of the event loop may make: the loop is others', too. */
+const looksPerTurn = 100
+
+/**
+ * Looks once the microtasks are over: what a body does without waiting, it does in microtasks. A tick that a microtask asked for
+ * runs once there is none left, and does not wait for the rest of the event loop.
+ */
+export const whenMicrotasksAreOver = (look: () => void): void => {
+  if (++presentTurn().looks > looksPerTurn) setImmediate(look)
+  else queueMicrotask(() => process.nextTick(look))
 }
