@@ -15,8 +15,6 @@ const dist = join(projectRoot, "dist")
 const packed = "src/inspector/packed"
 
 const commandLine = join(dist, "holdfast.js")
-/** All but the version, which is answered without it. */
-const commands = join(dist, "commands.js")
 
 /** Packs all of it, after the compiler. */
 export const pack = async (): Promise<void> => {
@@ -43,17 +41,27 @@ export const pack = async (): Promise<void> => {
     plugins: [commandsBeside]
   })
   put(commandLine, main.text, 0o755)
-  const program = await text({
-    entryPoints: [join(dist, "src/cli/start.js")],
+  // All but the version, which is answered without it; what only a server needs is in a file of its own.
+  const program = await bundled({
+    entryPoints: { commands: join(dist, "src/cli/start.js") },
+    outdir: dist,
+    splitting: true,
+    chunkNames: "commands-[hash]",
     format: "esm",
     platform: "node",
     target: "node20",
-    external: ["better-sqlite3"],
+    external: ["better-sqlite3", "pg-native"],
     plugins: [beside],
     // Packages that are no modules ask for others by `require`.
     banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' }
   })
-  put(commands, program.text)
+  // The parts first: a program that starts meanwhile finds those that it names.
+  const parts = program.outputFiles.toSorted((one, other) => other.path.length - one.path.length)
+  for (const part of parts) put(part.path, part.text)
+  for (const name of readdirSync(dist)) {
+    const path = join(dist, name)
+    if (/^commands-\w+\.js$/.test(name) && !parts.some((part) => part.path === path)) rmSync(path)
+  }
   put(join(dist, "THIRD-PARTY.txt"), licencesOf([page.metafile, layout.metafile, program.metafile]))
 }
 
@@ -86,7 +94,12 @@ const beside: Plugin = {
 }
 
 const text = async (options: BuildOptions): Promise<{ readonly text: string; readonly metafile: Metafile }> => {
-  const { outputFiles, metafile } = await build({
+  const { outputFiles, metafile } = await bundled(options)
+  return { text: outputFiles.map((file) => file.text).join(""), metafile }
+}
+
+const bundled = (options: BuildOptions) =>
+  build({
     ...options,
     bundle: true,
     minify: true,
@@ -97,8 +110,6 @@ const text = async (options: BuildOptions): Promise<{ readonly text: string; rea
     metafile: true,
     absWorkingDir: projectRoot
   })
-  return { text: outputFiles.map((file) => file.text).join(""), metafile }
-}
 
 /** A program that starts meanwhile reads the old file or the new one. */
 const put = (path: string, content: string, mode = 0o644): void => {
@@ -120,5 +131,5 @@ const licencesOf = (metafiles: ReadonlyArray<Metafile>): string => {
     const words = file === undefined ? `Licence: ${license}` : readFileSync(join(at, file), "utf8").trim()
     return `${name} ${version} (${license}), https://www.npmjs.com/package/${name}\n\n${words}\n`
   })
-  return `Parts of these packages are inside dist/commands.js and dist/${packed}.\n\n${parts.join(`\n${"-".repeat(72)}\n\n`)}`
+  return `Parts of these packages are inside dist/commands*.js and dist/${packed}.\n\n${parts.join(`\n${"-".repeat(72)}\n\n`)}`
 }
