@@ -5,6 +5,8 @@ import type { VNode } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { OverviewView } from "../OverviewView.ts"
 import { countOf } from "../text.ts"
+import type { CountsView } from "../View.ts"
+import { useRead } from "./live.ts"
 import { Button } from "./parts.tsx"
 import type { Place } from "./place.ts"
 import { go, here } from "./place.ts"
@@ -41,10 +43,10 @@ export const goWith = (
 /** The search, the states, and what narrows the list besides. */
 export const Filters = ({
   place: { query },
-  overview
+  counts
 }: {
   readonly place: Place
-  readonly overview: OverviewView | undefined
+  readonly counts: CountsView | undefined
 }): VNode => {
   const search = useRef<HTMLInputElement>(null)
   const list = (): HTMLElement | null => document.querySelector<HTMLElement>(".list")
@@ -82,6 +84,8 @@ export const Filters = ({
   const isNarrowed = ["kind", "owner", "session", "problem", "waits", "roots", "within"].some(
     (key) => (query[key] ?? "") !== ""
   )
+  const [isOpen, setOpen] = useState(isNarrowed)
+  const overview = useRead<OverviewView>(isOpen ? "overview" : undefined).value
   return (
     <>
       <input
@@ -107,11 +111,11 @@ export const Filters = ({
             onClick={() => goWith({ state })}
           >
             {state === "" ? "all" : state}{" "}
-            <b>{overview === undefined ? "" : countOf(state === "" ? overview.total : overview.counts[state])}</b>
+            <b>{counts === undefined ? "" : countOf(state === "" ? counts.total : counts.counts[state])}</b>
           </button>
         ))}
       </div>
-      <details class="narrow" open={isNarrowed}>
+      <details class="narrow" open={isNarrowed} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>Filters</summary>
         <div>
           {field("kind", "kind", "kinds")}

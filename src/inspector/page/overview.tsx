@@ -15,9 +15,7 @@ import { hashOf } from "./place.ts"
 export const Overview = ({ host }: { readonly host: HostView | undefined }): VNode => {
   const { value, problem, again } = useRead<OverviewView>("overview", { everyMs: 2_000 })
   useEffect(() => {
-    if (value?.reading === undefined) return
-    const timer = setTimeout(again, 50)
-    return () => clearTimeout(timer)
+    if (value?.reading !== undefined) again()
   }, [value])
   if (problem !== undefined) return <Notice kind="error" title="The overview cannot be shown" text={problem} />
   if (value === undefined) return <Notice kind="loading" title="Reading all processes…" />

@@ -6,9 +6,8 @@
  */
 import type { VNode } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
-import type { OverviewView } from "../OverviewView.ts"
 import { countOf } from "../text.ts"
-import type { HostView, ListView, RowView } from "../View.ts"
+import type { CountsView, HostView, ListView, RowView } from "../View.ts"
 import { openBulk, takesActions } from "./actions.tsx"
 import { get, sentenceOf } from "./connection.ts"
 import { Columns, Filters, goWith, Sort } from "./filters.tsx"
@@ -64,10 +63,10 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
   const box = useRef<HTMLDivElement>(null)
   const isOver = useRef(false)
   const isWide = useWide() && place.id === undefined
-  const overview = useRead<OverviewView>("overview", { everyMs: 3_000 })
+  const counts = useRead<CountsView>("counts", { everyMs: 3_000 })
   const current = loaded?.key === key ? loaded : undefined
-  const now = useRef({ current, key, filters, overview })
-  now.current = { current, key, filters, overview }
+  const now = useRef({ current, key, filters, counts })
+  now.current = { current, key, filters, counts }
 
   const load = async (offset: number): Promise<void> => {
     const asked = key
@@ -80,7 +79,7 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
       })
       setProblem(undefined)
       if (offset === 0) setFresh(0)
-      if (page.reading !== undefined) setTimeout(() => now.current.key === asked && void load(0), 50)
+      if (page.reading !== undefined) await load(0)
     } catch (error) {
       if (now.current.key === asked) setProblem(sentenceOf(error))
     }
@@ -100,7 +99,7 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
       const beganMs = performance.now()
       if (beganMs - countedMs > pauses.countMs) {
         countedMs = beganMs
-        now.current.overview.again()
+        now.current.counts.again()
       }
       const { current: shown, key: asked, filters: by } = now.current
       const page = await get<ListView>("processes", { ...by, limit: pageSize }).catch(() => undefined)
@@ -119,7 +118,7 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
     }
     const stop = listenTo((news) => {
       if (news === "again") {
-        now.current.overview.again()
+        now.current.counts.again()
         void load(0)
         return
       }
@@ -143,7 +142,7 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
   const { rows = [], total = 0, reading } = current ?? {}
   return (
     <section class="side" aria-label="List of processes">
-      <Filters place={place} overview={overview.value} />
+      <Filters place={place} counts={counts.value} />
       {isWide ? <Columns place={place} /> : <Sort place={place} />}
       {fresh === 0 ? null : (
         <Button

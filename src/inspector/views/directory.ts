@@ -9,7 +9,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { isActive } from "../../../machines/process/lifecycle.ts"
 import type { Redact } from "../../explain/redaction.ts"
 import type { Selection } from "../../explain/selection.ts"
 import { durationOf, isSelected, wordsOf } from "../../explain/selection.ts"
@@ -25,7 +24,7 @@ import { rowView } from "./list.ts"
 type Store = typeof ProcessStore.Service
 
 /** For how long one look reads. Units: milliseconds. */
-const budgetMs = 250
+const budgetMs = 500
 
 /** How many changes are read at once. */
 const chunk = 500
@@ -69,11 +68,10 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
     let change = 0
     let lookedAtMs = 0
 
-    const take = (row: ProcessRow) =>
-      Effect.map(lineOf(store, row, redact), (line) => {
-        lines.delete(line.row.process_id)
-        lines.set(line.row.process_id, line)
-      })
+    const put = (line: Line): void => {
+      lines.delete(line.row.process_id)
+      lines.set(line.row.process_id, line)
+    }
 
     const forget = (): void => {
       for (const [id, { row }] of lines) {
@@ -93,15 +91,20 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
         const page = yield* store.feed.after(change, chunk)
         for (const entry of page) {
           change = entry.change
-          if (entry._tag === "Row") yield* take(entry.row)
-          else lines.delete(entry.tombstone.processId)
+          if (entry._tag === "Tombstone") lines.delete(entry.tombstone.processId)
+          else {
+            const line = lineOf(store, entry.row, redact)
+            // Most lines need no read of their own, and an effect for each would cost more than the line.
+            put(Effect.isEffect(line) ? yield* line : line)
+          }
         }
         nowMs = yield* Clock.currentTimeMillis
         lookedAtMs = nowMs
         forget()
         if (page.length < chunk) return { lines, nowMs }
         if (nowMs - startedMs >= budgetMs) break
-        yield* Effect.yieldNow()
+        // A timer, and no mere yield, which would keep a live host from its own reads and writes until the look is over.
+        yield* Effect.sleep(0)
       }
       const total = Object.values(yield* store.countByLifecycle).reduce((sum, count) => sum + count, 0)
       return { lines, nowMs, reading: { read: lines.size, of: Math.max(total, lines.size) } }
@@ -160,16 +163,17 @@ const keys: Readonly<Record<Exclude<Order, "changed">, (row: RowView, nowMs: num
   state: (row) => row.state
 }
 
-const lineOf = (store: Store, row: ProcessRow, redact: Redact): Effect.Effect<Line, StoreError> =>
-  Effect.gen(function* () {
-    const shown = rowView(row, redact)
-    const { chart } = row.snapshot.context
-    const words = wordsOf(shown).toLowerCase()
-    if (chart === undefined || shown.state !== "running" || isActive(row.snapshot)) {
-      const asks = shown.state === "running" ? shown.waits.filter((name) => name !== "timer") : []
-      return { row: shown, words, asks }
-    }
-    const own = yield* machineOf(store.definitions, row.base.registration, chart)
-    const asks = own === undefined ? [] : acceptedBy(own.definition, chart).map(({ type }) => type)
-    return { row: { ...shown, rests: valueText(chart.value) }, words, asks }
-  })
+const lineOf = (store: Store, row: ProcessRow, redact: Redact): Line | Effect.Effect<Line, StoreError> => {
+  const shown = rowView(row, redact)
+  const { chart } = row.snapshot.context
+  const words = wordsOf(shown).toLowerCase()
+  if (chart === undefined || shown.state !== "running" || shown.active) {
+    const asks = shown.state === "running" ? shown.waits.filter((name) => name !== "timer") : []
+    return { row: shown, words, asks }
+  }
+  return Effect.map(machineOf(store.definitions, row.base.registration, chart), (own) => ({
+    row: { ...shown, rests: valueText(chart.value) },
+    words,
+    asks: own === undefined ? [] : acceptedBy(own.definition, chart).map(({ type }) => type)
+  }))
+}

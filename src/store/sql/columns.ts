@@ -136,8 +136,9 @@ export const baseOf = (columns: RowColumns, types: EventTypesCache, readTypes: (
   const known = types.get(columns.event_types)
   const eventTypes = known ?? (JSON.parse(readTypes(columns.event_types)) as Registration["eventTypes"])
   if (known === undefined) types.set(columns.event_types, eventTypes)
+  const registration = JSON.parse(columns.registration) as Omit<Registration, "eventTypes">
   return {
-    registration: { ...(JSON.parse(columns.registration) as Omit<Registration, "eventTypes">), eventTypes },
+    registration: Object.assign(registration, { eventTypes }),
     registrationHash: columns.registration_hash,
     createdAtMs: columns.created_at
   }
@@ -147,6 +148,8 @@ export const baseOf = (columns: RowColumns, types: EventTypesCache, readTypes: (
 export const rowOf = (columns: RowColumns, base: Base, readLog: () => ReadonlyArray<ProcessEvent>): ProcessRow =>
   rowWith(columns, base, snapshotOf(columns, base, readLog))
 
+const restored = Step.restorer(processMachine)
+
 /** Rebuilds the snapshot of a row. */
 export const snapshotOf = (
   columns: RowColumns,
@@ -154,7 +157,7 @@ export const snapshotOf = (
   readLog: () => ReadonlyArray<ProcessEvent>
 ): ProcessSnapshot =>
   columns.machine_version === machineVersion
-    ? Step.restore(processMachine, JSON.parse(columns.snapshot) as StoredSnapshot)
+    ? restored(JSON.parse(columns.snapshot) as StoredSnapshot)
     : ProcessRecord.fold(base, readLog())
 
 /** Rebuilds a row around what of it is known. */

@@ -67,7 +67,9 @@ export const rowReader = (
         const [found] = yield* sql<{ readonly body: string }>`SELECT body FROM event_types WHERE hash = ${hash}`
         if (found !== undefined) bodies.set(hash, found.body)
       }
-      return yield* Effect.forEach(columns, (row) => rowOf(row, bodies))
+      const rows: Array<ProcessRow> = []
+      for (const row of columns) rows.push(wholeRow(row) ?? (yield* rowOf(row, bodies)))
+      return rows
     })
 
   return { rowsOf, wholeRow }
