@@ -14,7 +14,7 @@ import type { Selection } from "../../explain/selection.ts"
 import { durationOf, isSelected, wordsOf } from "../../explain/selection.ts"
 import type { StoreError } from "../../model/errors.ts"
 import { acceptedBy } from "../../operations/Charts.ts"
-import type { ProcessRow } from "../../store/Decision.ts"
+import type { Glance } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { machineOf } from "../charts/stored.ts"
 import { valueText } from "../text.ts"
@@ -27,7 +27,7 @@ type Store = typeof ProcessStore.Service
 const budgetMs = 500
 
 /** How many changes are read at once. */
-const chunk = 500
+const chunk = 1_000
 
 /** How many processes are kept: of more, those that ended first are let go of. */
 export const mostKept = 100_000
@@ -64,6 +64,7 @@ export interface Look {
 /** Makes the directory of a store. */
 export const make = (store: Store, redact: Redact, most: number = mostKept): Effect.Effect<Directory> =>
   Effect.map(Effect.makeSemaphore(1), (one) => {
+    const read = store.feed.glances ?? store.feed.after
     const lines = new Map<string, Line>()
     let change = 0
     let lookedAtMs = 0
@@ -88,7 +89,7 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
       }
       let nowMs = startedMs
       while (true) {
-        const page = yield* store.feed.after(change, chunk)
+        const page = yield* read(change, chunk)
         for (const entry of page) {
           change = entry.change
           if (entry._tag === "Tombstone") lines.delete(entry.tombstone.processId)
@@ -163,7 +164,7 @@ const keys: Readonly<Record<Exclude<Order, "changed">, (row: RowView, nowMs: num
   state: (row) => row.state
 }
 
-const lineOf = (store: Store, row: ProcessRow, redact: Redact): Line | Effect.Effect<Line, StoreError> => {
+const lineOf = (store: Store, row: Glance, redact: Redact): Line | Effect.Effect<Line, StoreError> => {
   const shown = rowView(row, redact)
   const { chart } = row.snapshot.context
   const words = wordsOf(shown).toLowerCase()

@@ -18,7 +18,7 @@ import type { Base, StoredSnapshot } from "../../model/ProcessRecord.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { materialize } from "../../model/semantics.ts"
-import type { BackOff, Change, ProcessRow, Tombstone } from "../Decision.ts"
+import type { BackOff, Change, Glance, ProcessRow, Tombstone } from "../Decision.ts"
 
 /** Lists of event types by their content address: many processes share one. */
 export type EventTypesCache = Map<string, Registration["eventTypes"]>
@@ -72,6 +72,39 @@ export const rowSource = "state JOIN process USING (pk) LEFT JOIN lease USING (p
 /** The columns of a row, and where they come from. */
 export const rowColumns = `${rowFields}
 FROM ${rowSource}`
+
+/** What a glance takes of a row: few columns, and as values, since a driver is slow in naming each. */
+export type GlanceValues = readonly [
+  change: number,
+  version: string,
+  registration: string,
+  createdAtMs: number,
+  sequence: number,
+  snapshot: string,
+  dueAtMs: number | null,
+  leaseDueAtMs: number | null,
+  ownerId: string | null,
+  expiresAtMs: number | null
+]
+
+/** The columns of a glance, and where they come from. */
+export const selectGlances = `SELECT state.change, state.machine_version, process.registration, process.created_at,
+  state.sequence, state.snapshot, state.due_at, lease.due_at, lease.owner_id, lease.expires_at
+FROM ${rowSource}`
+
+/** Rebuilds a glance; `undefined` where the snapshot is one of another machine version. */
+export const glanceOf = (values: GlanceValues): Glance | undefined => {
+  const [, version, registration, createdAtMs, sequence, snapshot, dueAtMs, leaseDueAtMs, ownerId, expiresAtMs] = values
+  if (version !== machineVersion) return undefined
+  const isHeld = ownerId !== null && expiresAtMs !== null
+  return {
+    base: { registration: JSON.parse(registration) as Glance["base"]["registration"], createdAtMs },
+    sequence,
+    snapshot: JSON.parse(snapshot) as StoredSnapshot,
+    lease: isHeld ? { held: { owner: { ownerId }, expiresAtMs } } : {},
+    dueAtMs: isHeld ? leaseDueAtMs : dueAtMs
+  }
+}
 
 /** The columns of an event, and where they come from. */
 export const selectEvents = `SELECT sequence, event_type, replay_key, occurred_at, payload, semantics FROM event`
