@@ -10,7 +10,8 @@ import { countOf } from "../text.ts"
 import type { CountsView, HostView, ListView, RowView } from "../View.ts"
 import { openBulk, takesActions } from "./actions.tsx"
 import { get, sentenceOf } from "./connection.ts"
-import { Columns, Filters, goWith, Sort } from "./filters.tsx"
+import { Columns, Filters, goWith, PickAll, Sort } from "./filters.tsx"
+import { allOf, nothing } from "./finding/picked.ts"
 import { Lines } from "./lines.tsx"
 import { listenTo, useRead } from "./live.ts"
 import { Button, Notice, ProcessLink } from "./parts.tsx"
@@ -60,6 +61,7 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
   const [loaded, setLoaded] = useState<Loaded & { readonly key: string }>()
   const [problem, setProblem] = useState<string>()
   const [fresh, setFresh] = useState(0)
+  const [picked, setPicked] = useState(nothing)
   const box = useRef<HTMLDivElement>(null)
   const isOver = useRef(false)
   const isWide = useWide() && place.id === undefined
@@ -140,10 +142,16 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
     })
   }
   const { rows = [], total = 0, reading } = current ?? {}
+  const mayAct = takesActions(host)
+  const ids = rows.map((row) => row.process_id)
+  const again = (): void => void load(0)
+  const pickAll = mayAct ? (
+    <PickAll ids={ids} picked={picked} onPick={() => setPicked(allOf(picked, ids))} />
+  ) : undefined
   return (
     <section class="side" aria-label="List of processes">
       <Filters place={place} counts={counts.value} />
-      {isWide ? <Columns place={place} /> : <Sort place={place} />}
+      {isWide ? <Columns place={place} pickAll={pickAll} /> : <Sort place={place} pickAll={pickAll} />}
       {fresh === 0 ? null : (
         <Button
           class="small fresh"
@@ -164,6 +172,8 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
         box={box}
         isOver={isOver}
         more={more}
+        picked={mayAct ? picked : undefined}
+        pick={setPicked}
         instead={
           <Instead problem={problem} isRead={current !== undefined && reading === undefined} filters={filters} />
         }
@@ -173,8 +183,19 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
           {problem === undefined ? `${countOf(total)} ${total === 1 ? "process" : "processes"}` : "not up to date"}
           {reading === undefined ? "" : `, ${countOf(reading.read)} of ${countOf(reading.of)} read`}
         </span>
-        {takesActions(host) && total > 0 ? (
-          <Button class="quiet small" onClick={() => openBulk(filters, () => void load(0))}>
+        {picked.ids.size === 0 ? null : (
+          <span>
+            <span role="status">{countOf(picked.ids.size)} picked</span>{" "}
+            <Button class="quiet small" onClick={() => setPicked(nothing)}>
+              Clear
+            </Button>
+            <Button class="small" onClick={() => openBulk([...picked.ids], again)}>
+              Act on {countOf(picked.ids.size)} picked…
+            </Button>
+          </span>
+        )}
+        {mayAct && total > 0 ? (
+          <Button class="quiet small" onClick={() => openBulk(filters, again)}>
             Act on all {countOf(total)}…
           </Button>
         ) : null}
