@@ -128,7 +128,8 @@ type Act = () => Promise<unknown>
 
 class NotTried extends Error {}
 
-const Ask = ({
+/** A dialog that acts when it is confirmed, and stays with a sentence when that fails. */
+export const Ask = ({
   title,
   text,
   confirm,

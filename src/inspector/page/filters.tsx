@@ -7,6 +7,7 @@ import type { OverviewView } from "../OverviewView.ts"
 import { countOf } from "../text.ts"
 import type { CountsView } from "../View.ts"
 import type { Picked } from "./finding/picked.ts"
+import { Saved } from "./finding/saved.tsx"
 import { useRead } from "./live.ts"
 import { Button } from "./parts.tsx"
 import type { Place } from "./place.ts"
@@ -43,12 +44,13 @@ export const goWith = (
 
 /** The search, the states, and what narrows the list besides. */
 export const Filters = ({
-  place: { query },
+  place,
   counts
 }: {
   readonly place: Place
   readonly counts: CountsView | undefined
 }): VNode => {
+  const { query } = place
   const search = useRef<HTMLInputElement>(null)
   const list = (): HTMLElement | null => document.querySelector<HTMLElement>(".list")
   const text = query["text"] ?? ""
@@ -152,6 +154,7 @@ export const Filters = ({
           </datalist>
         </div>
       </details>
+      <Saved place={place} />
     </>
   )
 }
