@@ -95,7 +95,7 @@ describe("a step under way", () => {
         assert.match(said.meaning, /^Its body is in step charge since .*: try \d+, the last failure was .*HTTP 503/)
         assert.match(brief(said.because, said.lookedAtMs), /^step charge for \d+ ms, try \d+: .*HTTP 503/)
         const hidden = yield* Effect.flatMap(Host, ({ facts }) => explain(p, { ...facts, redact: () => "hidden" }))
-        assert.notInclude(JSON.stringify(hidden), "503")
+        assert.notInclude(JSON.stringify(hidden), "HTTP 503")
         yield* Deferred.succeed(shop, undefined)
         const after = yield* untilSaid(here(), ({ because }) => because._tag === "WaitingForTimer")
         assert.isUndefined(after.detail?.underWay)
