@@ -94,11 +94,15 @@ inBrowser("a person on the page", (browser) => {
             assert.isFalse(await page.evaluate(() => location.hash.includes("/job-")), "picking shows no process")
             assert.deepStrictEqual(await faults(page), [])
           })
-          yield* register("a-new-one")
+          yield* register(`a-new-one-${"long-".repeat(40)}`)
           yield* note("job-4", "moved")
           yield* Effect.promise(async () => {
             await page.mouse.move(700, 20)
-            await page.locator('.line[data-process="a-new-one"]').waitFor()
+            const long = page.locator('.line[data-process^="a-new-one"]')
+            await long.waitFor()
+            const kindAt = (await long.locator(".line-kind").boundingBox())?.x ?? 0
+            const id = await long.locator(".line-id bdi").boundingBox()
+            assert.isAtMost((id?.x ?? 0) + (id?.width ?? 0), kindAt, "a long id is cut before the next column")
             assert.deepStrictEqual(await picked(page), ["job-0", "job-1", "job-2", "job-4", "job-8"])
             assert.isTrue(
               await page

@@ -268,7 +268,7 @@ inBrowser("the page in a browser", (browser) => {
     await why.locator("summary").click()
     await why.locator("pre", { hasText: "What would move it" }).waitFor()
     await host.run(note("batch/030", "news"))
-    await page.locator(".where", { hasText: "1 events" }).waitFor()
+    await page.locator(".where", { hasText: /^1 event$/ }).waitFor()
     assert.isTrue(await why.locator("pre").isVisible(), "it stays open while it is read")
     await page.context().close()
   })

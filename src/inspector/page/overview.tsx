@@ -109,8 +109,8 @@ const Asked = ({
           </Button>{" "}
           <ProcessLink id={id} /> {label === undefined ? null : <span>{label} </span>}
           <span class="muted">
-            since <Age ms={since} />
-            {until === undefined ? null : [", until ", <Age key="until" ms={until} />]}
+            asked <Age ms={since} />
+            {until === undefined ? null : [", ends ", <Age key="until" ms={until} />]}
           </span>
         </li>
       ))}
@@ -215,7 +215,7 @@ const Work = ({ of }: { readonly of: OverviewView }): VNode => {
       </div>
       {due === undefined ? null : (
         <p>
-          The oldest has been due since <Age ms={due} />.
+          The oldest was due <Age ms={due} />.
         </p>
       )}
       <h3>Holders</h3>

@@ -13,7 +13,7 @@ import { get, sentenceOf } from "./connection.ts"
 import { Columns, Filters, goWith, PickAll, Sort } from "./filters.tsx"
 import { allOf, nothing } from "./finding/picked.ts"
 import { Lines } from "./lines.tsx"
-import { listenTo, useRead } from "./live.ts"
+import { listenTo, useRead, useWide } from "./live.ts"
 import { Button, Notice, ProcessLink } from "./parts.tsx"
 import type { Place } from "./place.ts"
 import { Process } from "./process.tsx"
@@ -249,15 +249,3 @@ const Pinned = ({
       shown: <ProcessLink id={id} />
     </p>
   )
-
-const wide = matchMedia("(min-width: 900px)")
-
-const useWide = (): boolean => {
-  const [isWide, setWide] = useState(wide.matches)
-  useEffect(() => {
-    const read = (): void => setWide(wide.matches)
-    wide.addEventListener("change", read)
-    return () => wide.removeEventListener("change", read)
-  }, [])
-  return isWide
-}
