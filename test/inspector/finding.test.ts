@@ -93,11 +93,12 @@ inBrowser("a person on the page", (browser) => {
             assert.deepStrictEqual(await picked(page), ["job-0", "job-1", "job-2", "job-4", "job-8"])
             assert.isFalse(await page.evaluate(() => location.hash.includes("/job-")), "picking shows no process")
             assert.deepStrictEqual(await faults(page), [])
+            // Lines do not move under a pointer.
+            await page.mouse.move(700, 20)
           })
           yield* register(`a-new-one-${"long-".repeat(40)}`)
           yield* note("job-4", "moved")
           yield* Effect.promise(async () => {
-            await page.mouse.move(700, 20)
             const long = page.locator('.line[data-process^="a-new-one"]')
             await long.waitFor()
             const kindAt = (await long.locator(".line-kind").boundingBox())?.x ?? 0
