@@ -5,6 +5,7 @@ import type { ProcessId } from "../../src/model/ids.ts"
 import type { End, Source } from "../../src/runtime/body/End.ts"
 import * as Ends from "../../src/runtime/body/Ends.ts"
 import * as Fair from "../../src/runtime/body/fairScheduler.ts"
+import { insideFinaliser } from "../../src/runtime/body/waiters.ts"
 
 const place = (sequence: number, position = 0) => ({ sequence, position })
 const recorded = (key: string, ...at: Parameters<typeof place>): End => ({
@@ -53,13 +54,17 @@ const made = () => {
         during(
           ends,
           name,
-          ends.next(source, () => Effect.sync(() => learned.push(name)))
+          next(ends, source, () => Effect.sync(() => learned.push(name)))
         ),
         afterwards
       )
     )
   return { ends, slot, alarms, learned, waits }
 }
+
+/** Waits for an end where it can be interrupted. */
+const next = <A>(ends: Ends.Ends, source: Source, takeUp: () => Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.uninterruptibleMask((restore) => ends.next(source, takeUp, { isInterruptible: true, restore }))
 
 /** Counts an operation as under way for as long as it runs. */
 const during = <A>(ends: Ends.Ends, key: string, operation: Effect.Effect<A>): Effect.Effect<A> =>
@@ -82,7 +87,7 @@ describe("the ends of a body's operations", () => {
       during(
         ends,
         "a",
-        ends.next("child c", () => Effect.never)
+        next(ends, "child c", () => Effect.never)
       )
     )
     await rest()
@@ -305,7 +310,7 @@ describe("a body that only waits", () => {
         during(
           ends,
           "b",
-          ends.next("wait b", () => Effect.void)
+          ends.next("wait b", () => Effect.void, insideFinaliser)
         )
       )
     )
@@ -369,7 +374,7 @@ describe("a body that only waits", () => {
       during(
         ends,
         "a",
-        ends.next("recorded a", () => ends.standing(over))
+        next(ends, "recorded a", () => ends.standing(over))
       )
     )
     waits("recorded b", "b")
@@ -384,7 +389,7 @@ describe("a body that only waits", () => {
       during(
         ends,
         "c",
-        ends.next("child c", () => Effect.never)
+        next(ends, "child c", () => Effect.never)
       )
     )
     await rest()

@@ -16,6 +16,7 @@ import type { LeaseLost, StoreError } from "../../model/errors.ts"
 import type { RuntimeError, StartError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { UnderWay } from "../../model/JournalEntry.ts"
+import type { Taking } from "../../model/json.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Registered } from "../../model/Registration.ts"
 import type { Activations } from "../../operations/Activations.ts"
@@ -38,6 +39,7 @@ import type { Ends } from "./Ends.ts"
 import * as Ending from "./Ends.ts"
 import type { FairScheduler } from "./fairScheduler.ts"
 import * as Fair from "./fairScheduler.ts"
+import type { Awaited } from "./waiters.ts"
 
 /** An activation in progress. */
 export interface Activation {
@@ -72,7 +74,7 @@ export interface Activation {
   phase?: string | undefined
   /** Whether all the body did was wait when it was interrupted, and for what. */
   wasIdle: boolean
-  awaited: Ending.Awaited
+  awaited: Awaited
   /** The steps and waits for other processes that are under way, by key; made when the first begins. */
   underWay?: Map<string, UnderWay>
   /** What of that is kept in the store. */
@@ -97,6 +99,7 @@ export interface Services {
   readonly host: typeof HostEnvironment.Service
   readonly tools: typeof Tools.Service
   readonly hostServices: HostServices
+  readonly limits: Taking
   readonly clock: Clock.Clock
   readonly readRow: (id: ProcessId) => Effect.Effect<ProcessRow | undefined, StoreError>
   /** Starts a process, and runs it when this worker can; a body that starts a child journals that in the same commit. */

@@ -8,20 +8,14 @@
  * over only when no write of an earlier place can still be under way. So a race has the same winner.
  */
 import * as Effect from "effect/Effect"
-import * as RuntimeFlags from "effect/RuntimeFlags"
-import type { ProcessId } from "../../model/ids.ts"
 import type { HeldSlot } from "../worker/Slots.ts"
 import type { End, Source } from "./End.ts"
 import { isBefore, sourceOf } from "./End.ts"
 import type { FairScheduler } from "./fairScheduler.ts"
-import { whenMicrotasksAreOver } from "./rest.ts"
+import { whenMicrotasksAreOver } from "./fairScheduler.ts"
 import * as Turns from "./turns.ts"
-
-/** What a body waits for: the keys of its waits, and its children. */
-export interface Awaited {
-  readonly waits: ReadonlyArray<string>
-  readonly children: ReadonlyArray<ProcessId>
-}
+import type { Awaited, Waiter, Where } from "./waiters.ts"
+import * as Waiters from "./waiters.ts"
 
 /** The ends of one activation. */
 export interface Ends {
@@ -36,10 +30,14 @@ export interface Ends {
   /** Counts an operation as under way, until `leave`. */
   readonly enter: (key: string) => void
   readonly leave: (key: string) => void
-  /** Waits for an end in its turn, and takes it up. Where this cannot be interrupted, as in a finaliser, the body is not idle. */
+  /**
+   * Waits for an end in its turn, and takes it up. Made where nothing is interrupted but what `where` says; if that says nothing, as
+   * in a finaliser, the body is not idle.
+   */
   readonly next: <A, E, R>(
     source: Source,
-    takeUp: (end: End, isInterruptible: boolean) => Effect.Effect<A, E, R>,
+    takeUp: (end: End) => Effect.Effect<A, E, R>,
+    where: Where,
     /** Called once this waits: an end of it that is known before is kept back until then. */
     onWaiting?: () => void
   ) => Effect.Effect<A, E, R>
@@ -85,8 +83,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   /** Ends of the journal that the body has not asked for in this activation. */
   const unasked = new Set<Source>()
   const passed = new Map<Source, End>()
-  const bySource = new Map<Source, ReadonlyArray<Waiter>>()
-  const waiters = new Map<Waiter, Source>()
+  const waiters = Waiters.make()
   const underWay = new Set<string>()
   const writes = new Set<number>()
   const whenCaughtUp = new Set<() => void>()
@@ -94,8 +91,6 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   /** Ends and turns that were handed over and not taken up yet, and how many of them wait for turns. */
   let handed = 0
   let standing = 0
-  /** Operations that wait for what is in the store, where an interruption ends the wait. */
-  let durable = 0
   let atRest = false
   let isLooking = false
   let isPaused = false
@@ -130,7 +125,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
 
   /** Hands over the end that is next, if it can be. */
   const handEnd = (): boolean => {
-    const [earliestWrite = Number.POSITIVE_INFINITY] = writes
+    const earliestWrite = firstOf(writes)
     // The queue is in reverse: its last end is the next one.
     for (let index = queue.length - 1; index >= 0; ) {
       const { end, arrivedAt } = queue[index] as Arrived // within its length
@@ -144,7 +139,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
         return true
       }
       const source = sourceOf(end)
-      const waiting = waitersFor(source)
+      const waiting = waiters.of(source)
       // What follows waits until the body lets go of it here, too.
       if (end._tag === "Dropped" && waiting.length === 0 && underWay.has(end.key)) break
       if (unasked.has(source) && !isHeldUp()) {
@@ -168,6 +163,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
       return true
     }
     catchUp()
+    const durable = waiters.durable()
     const isIdle = durable > 0 && durable === underWay.size && (queue.length === 0 || isPaused)
     idleSinceMs = isIdle ? (idleSinceMs ?? nowMs()) : undefined
     if (isIdle) slot.letGo()
@@ -194,8 +190,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
 
   /** From here on the body is not idle: what it waited for is no longer among what it would leave memory for. */
   const hand = (waiter: Waiter, end: End): void => {
-    const source = waiters.get(waiter)
-    if (source !== undefined) remove(waiter, source)
+    waiters.remove(waiter)
     waiter.isHanded = true
     handed++
     idleSinceMs = undefined
@@ -224,21 +219,6 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
     over: takenUp,
     handOver
   })
-
-  const waitersFor = (source: Source): ReadonlyArray<Waiter> => bySource.get(source) ?? []
-
-  const add = (waiter: Waiter, source: Source): void => {
-    if (isDurable(waiter)) durable++
-    waiters.set(waiter, source)
-    bySource.set(source, [...waitersFor(source), waiter])
-  }
-
-  const remove = (waiter: Waiter, source: Source): void => {
-    if (waiters.delete(waiter) && isDurable(waiter)) durable--
-    const others = waitersFor(source).filter((other) => other !== waiter)
-    if (others.length === 0) bySource.delete(source)
-    else bySource.set(source, others)
-  }
 
   const insert = (end: End): void => {
     const arrived = { end, arrivedAt: time++ }
@@ -284,11 +264,10 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
       touch()
     },
     has: (source) => passed.has(source) || queued.has(source),
-    next: (source, takeUp, onWaiting = unheard) =>
-      Effect.withFiberRuntime((_, { runtimeFlags }) => {
+    next: (source, takeUp, { isInterruptible, restore }, onWaiting = unheard) =>
+      Effect.suspend(() => {
         const waiter: Waiter = {
-          isDurable: source.startsWith("wait ") || source.startsWith("child "),
-          isInterruptible: RuntimeFlags.interruptible(runtimeFlags),
+          isInterruptible,
           isHanded: false,
           resume: unheard
         }
@@ -297,7 +276,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
           waiter.resume = (end) => resume(Effect.succeed(end))
           const end = passed.get(source)
           if (end === undefined) {
-            add(waiter, source)
+            waiters.add(waiter, source)
             onWaiting()
             handOver()
           } else {
@@ -305,18 +284,26 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
             if (end._tag !== "ChildEnded") passed.delete(source)
             hand(waiter, end)
           }
-          return Effect.sync(() => remove(waiter, source))
+          return Effect.sync(() => waiters.remove(waiter))
         })
         const taken = Effect.flatMap(waiting, (end) => {
-          const up = takeUp(end, waiter.isInterruptible)
+          const up = takeUp(end)
           return slot.held() ? up : Effect.zipRight(slot.takeBack, up)
         })
-        return Effect.onExit(taken, () =>
-          Effect.sync(() => {
-            onWaiting()
-            if (waiter.isHanded) takenUp()
-          })
-        )
+        const over = (): void => {
+          onWaiting()
+          if (waiter.isHanded) takenUp()
+        }
+        return Effect.matchCauseEffect(restore(taken), {
+          onFailure: (cause) => {
+            over()
+            return Effect.failCause(cause)
+          },
+          onSuccess: (value) => {
+            over()
+            return Effect.succeed(value)
+          }
+        })
       }),
     turn: turns.turn,
     standing: (wait) =>
@@ -339,13 +326,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
     ),
     isCaughtUp: () => isCaughtUp,
     cancelled: takenUp,
-    awaited: () => {
-      const sources = [...new Set(waiters.values())]
-      return {
-        waits: sources.filter((source) => source.startsWith("wait ")).map((source) => source.slice(5)),
-        children: sources.filter((source) => source.startsWith("child ")).map((source) => source.slice(6) as ProcessId) // made by `sourceOf`
-      }
-    },
+    awaited: waiters.awaited,
     idleSinceMs: () => idleSinceMs,
     pause: () => {
       if (idleSinceMs === undefined) return false
@@ -365,16 +346,10 @@ interface Arrived {
   readonly arrivedAt: number
 }
 
-interface Waiter {
-  /** What it waits for is in the store: nothing runs for it. */
-  readonly isDurable: boolean
-  /** Whether an interruption ends the wait. */
-  isInterruptible: boolean
-  isHanded: boolean
-  resume: (end: End) => void
-}
-
-const isDurable = (waiter: Waiter): boolean => waiter.isDurable && waiter.isInterruptible
-
 const unheard = (): void => {}
 const none: ReadonlySet<string> = new Set()
+
+const firstOf = (tickets: ReadonlySet<number>): number => {
+  for (const ticket of tickets) return ticket
+  return Number.POSITIVE_INFINITY
+}

@@ -25,6 +25,7 @@ import { backOff } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
 import { answered, fenced, outage, stateOf } from "./Activation.ts"
 import type { End } from "./End.ts"
+import { workScheduler } from "./fairScheduler.ts"
 import type { Decoded, History } from "./history.ts"
 import { decoded, endsOf, historyOf, pageSize, pages, recordedEnd } from "./history.ts"
 
@@ -85,8 +86,8 @@ export interface Journal {
   readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Misplaced, R>
   /** Whether a fiber is that of a running step. */
   readonly isInside: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => boolean
-  /** Makes a fiber, from here on, that of a step: it may not use the context. */
-  readonly inside: <A, E, R>(step: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Makes a fiber, from here on, that of a step: it is work, and may not use the context. */
+  readonly inside: (step: string) => Effect.Effect<void>
   /** Fails with `ReplayDiverged` when there are entries that the body, which has ended, never asked for. */
   readonly settle: Effect.Effect<void, ReplayDiverged>
 }
@@ -322,7 +323,16 @@ export const make = (activation: Activation): Journal => {
         )
       ),
     isInside: (fiber) => fiber.getFiberRef(runningStep)?.processId === processId,
-    inside: (step, effect) => Effect.zipRight(FiberRef.set(runningStep, { processId, step }), effect),
+    inside: (step) =>
+      // Both at once: each change copies all that a fiber inherits.
+      Effect.updateFiberRefs((fiber, refs) =>
+        FiberRefs.updateManyAs(refs, {
+          entries: [
+            [runningStep, [[fiber, { processId, step }]]],
+            [FiberRef.currentScheduler, [[fiber, workScheduler]]]
+          ]
+        })
+      ),
     settle: Effect.suspend(() => {
       const entry = unasked().find(({ key }) => !dropped.has(key))
       return entry === undefined ? Effect.void : Effect.fail(diverged(entry, undefined))

@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
 import type { PendingAction } from "../../../machines/chart/state.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
@@ -18,6 +19,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import { outputOf } from "../../operations/decisions/chartDraft.ts"
 import type { Activation, AtRest } from "./Activation.ts"
 import { abortSignalOf, answered, fenced } from "./Activation.ts"
+import { workScheduler } from "./fairScheduler.ts"
 import { outcomeOf } from "./step.ts"
 
 /** What an action of a chart works with. */
@@ -94,6 +96,7 @@ export const performing =
       return Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(
           outcomeOf(
+            asWork,
             Effect.suspend(() => performer.run(action, seen, work)),
             { restore, onInterrupted: () => {} },
             undefined
@@ -111,6 +114,9 @@ export const performing =
     }
     return next
   }
+
+/** The work of a chart is no body's. */
+const asWork = FiberRef.set(FiberRef.currentScheduler, workScheduler)
 
 const atRest: AtRest = { _tag: "AtRest" }
 

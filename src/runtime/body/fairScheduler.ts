@@ -53,22 +53,30 @@ const budgetMs = 4
 /** What waits for the next turn, and how much of it has run. */
 let putOff: Array<() => void> = []
 let isFlushing = false
-let turnBeganMs: number | undefined
 
-/** Whether the bodies have had their part of this turn. */
-const isSpent = (): boolean => {
-  if (putOff.length > 0) return true
-  const nowMs = performance.now()
-  if (turnBeganMs === undefined) {
-    turnBeganMs = nowMs
+/** A turn of the event loop: since when bodies run in it, and how often it was looked whether one has come to rest. */
+interface LoopTurn {
+  readonly beganMs: number
+  looks: number
+}
+
+let present: LoopTurn | undefined
+
+/** The turn that it is. It begins when it is first asked for. */
+const presentTurn = (): LoopTurn => {
+  if (present === undefined) {
+    present = { beganMs: performance.now(), looks: 0 }
     setImmediate(endTurn)
   }
-  return nowMs - turnBeganMs > budgetMs
+  return present
 }
 
 const endTurn = (): void => {
-  turnBeganMs = undefined
+  present = undefined
 }
+
+/** Whether the bodies have had their part of this turn. */
+const isSpent = (): boolean => putOff.length > 0 || performance.now() - presentTurn().beganMs > budgetMs
 
 const putOffTask = (task: () => void): void => {
   putOff.push(task)
@@ -85,4 +93,16 @@ const flush = (): void => {
   putOff = putOff.slice(ran)
   if (putOff.length > 0) setImmediate(flush)
   else isFlushing = false
+}
+
+/** How many looks one turn of the event loop may make: the loop is others', too. */
+const looksPerTurn = 100
+
+/**
+ * Looks once the microtasks are over: what a body does without waiting, it does in microtasks. A tick that a microtask asked for
+ * runs once there is none left, and does not wait for the rest of the event loop.
+ */
+export const whenMicrotasksAreOver = (look: () => void): void => {
+  if (++presentTurn().looks > looksPerTurn) setImmediate(look)
+  else queueMicrotask(() => process.nextTick(look))
 }

@@ -12,12 +12,16 @@ import * as Supervisor from "effect/Supervisor"
 /** A fiber of any kind. */
 export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
-const parents = new WeakMap<AnyFiber, AnyFiber>()
+/** Kept on the fiber: a weak map of all fibers costs more to collect than the fibers do. */
+const parent = Symbol("holdfast/parent")
+type Linked = AnyFiber & { [parent]?: AnyFiber }
+
+const parentOf = (fiber: Linked): AnyFiber | undefined => fiber[parent]
 
 class Lineage extends Supervisor.AbstractSupervisor<void> {
   readonly value = Effect.void
-  override onStart(...[, , parent, fiber]: Parameters<Supervisor.AbstractSupervisor<void>["onStart"]>): void {
-    if (Option.isSome(parent)) parents.set(fiber, parent.value)
+  override onStart(...[, , by, fiber]: Parameters<Supervisor.AbstractSupervisor<void>["onStart"]>): void {
+    if (Option.isSome(by)) (fiber as Linked)[parent] = by.value // any object takes a symbol
   }
 }
 
@@ -30,7 +34,7 @@ export const supervisedBy = (hosts: Supervisor.Supervisor<unknown>): Supervisor.
 /** Those that were interrupted of a fiber and the ones above it, up to `root`. They may not have noticed yet. */
 export const interruptedFrom = (root: AnyFiber, fiber: AnyFiber): ReadonlyArray<AnyFiber> => {
   const found: Array<AnyFiber> = []
-  for (let at: AnyFiber | undefined = fiber; at !== undefined; at = at === root ? undefined : parents.get(at)) {
+  for (let at: AnyFiber | undefined = fiber; at !== undefined; at = at === root ? undefined : parentOf(at)) {
     if (!Cause.isEmpty(at.getFiberRef(FiberRef.interruptedCause))) found.push(at)
   }
   return found
@@ -38,6 +42,6 @@ export const interruptedFrom = (root: AnyFiber, fiber: AnyFiber): ReadonlyArray<
 
 /** Whether a fiber is `root`, or was forked by it or by one that was. */
 export const isFrom = (root: AnyFiber, fiber: AnyFiber): boolean => {
-  for (let at: AnyFiber | undefined = fiber; at !== undefined; at = parents.get(at)) if (at === root) return true
+  for (let at: AnyFiber | undefined = fiber; at !== undefined; at = parentOf(at)) if (at === root) return true
   return false
 }

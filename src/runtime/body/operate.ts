@@ -10,7 +10,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { ReplayDiverged } from "../../model/errors.ts"
 import { LeaseLost, OutsideProcess } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
@@ -26,6 +26,8 @@ import type { End, Source } from "./End.ts"
 import type { Journal, Misplaced, Opened } from "./Journal.ts"
 import * as Lineage from "./lineage.ts"
 import * as UnderWays from "./underWay.ts"
+import type { Where } from "./waiters.ts"
+import { insideFinaliser } from "./waiters.ts"
 
 /** What an operation waits for once it was performed. `onWaiting` is called when it does. */
 export interface Performed {
@@ -107,7 +109,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
     Effect.suspend(() => {
       if (!(own ?? isOwn())) return Effect.void
       const source = `dropped ${key}` as const
-      if (journal.isDropped(key)) return ends.next(source, () => Effect.void)
+      if (journal.isDropped(key)) return ends.next(source, () => Effect.void, insideFinaliser)
       return journal
         .write(droppedKey(key), "dropped", (lease, opened) =>
           store.drop(lease, { ...opened, outcome: null, ...over(key) }, wait)
@@ -115,7 +117,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
         .pipe(
           Effect.flatMap(({ answer, entry, position, settle }) => {
             ends.arrive({ _tag: "Dropped", key, sequence: entry?.sequence ?? answer ?? 0, position })
-            return ends.next(source, () => Effect.void, settle)
+            return ends.next(source, () => Effect.void, insideFinaliser, settle)
           }),
           // A body that has lost its lease learns of it from its next write.
           Effect.ignore
@@ -174,14 +176,15 @@ export const make = (activation: Activation, journal: Journal): Operate => {
     name: string,
     how: Operation<A, E, R>
   ): Effect.Effect<A, E | LeaseLost | ReplayDiverged | Misplaced, R> =>
-    // One region and one finaliser for all that an operation needs: a body has thousands of them.
-    Effect.uninterruptibleMask((restore) =>
-      Effect.withFiberRuntime((fiber) => {
+    // One region for all that an operation needs: a body has thousands of them.
+    Effect.withFiberRuntime((fiber, { runtimeFlags }) =>
+      Effect.uninterruptibleMask((restore): Effect.Effect<A, E | LeaseLost | ReplayDiverged | Misplaced, R> => {
         const place = journal.enter(fiber, operation, name)
         if (Either.isLeft(place)) return Effect.fail(place.left)
         const { key, leave } = place.right
         ends.enter(key)
         operating.add(fiber)
+        const where: Where = { isInterruptible: RuntimeFlags.interruptible(runtimeFlags), restore }
         let hasBegun = false
         let performed: Performed | undefined
         let own: boolean | undefined
@@ -197,11 +200,11 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           },
           record: record(key, operation)
         }
-        const takeUp = (end: End, isInterruptible: boolean): Effect.Effect<A, E, R> =>
-          isInterruptible ? how.takeUp(end) : Effect.ensuring(how.takeUp(end), insisted(key, fiber))
+        const takeUp = (end: End): Effect.Effect<A, E, R> =>
+          where.isInterruptible ? how.takeUp(end) : Effect.ensuring(how.takeUp(end), insisted(key, fiber))
         const waitingFor = (from: Performed): Effect.Effect<A, E, R> => {
           performed = from
-          return restore(ends.next(from.source, takeUp, from.onWaiting))
+          return ends.next(from.source, takeUp, where, from.onWaiting)
         }
         const perform = Effect.suspend(() => {
           UnderWays.begun(activation, operation, key, name)
@@ -225,21 +228,31 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           return ends.isCaughtUp() ? perform : Effect.zipRight(restore(ends.caughtUp), perform)
         })
         const ended = (): void => {
+          // An interruption may come before it waits: later ends must not wait for it then.
+          performed?.onWaiting?.()
           activation.underWay?.delete(key)
           ends.leave(key)
           operating.delete(fiber)
           leave()
         }
-        return Effect.onExit(
-          slot.held() ? begin : Effect.zipRight(restore(slot.takeBack), begin),
-          (exit): Effect.Effect<void> => {
-            // An interruption may come before it waits: later ends must not wait for it then.
+        return Effect.matchCauseEffect(slot.held() ? begin : Effect.zipRight(restore(slot.takeBack), begin), {
+          onSuccess: (value) => {
+            ended()
+            return Effect.succeed(value)
+          },
+          onFailure: (cause) => {
+            if (!hasBegun || !Cause.isInterruptedOnly(cause)) {
+              ended()
+              return Effect.failCause(cause)
+            }
             performed?.onWaiting?.()
-            if (!hasBegun || Exit.isSuccess(exit) || !Cause.isInterruptedOnly(exit.cause)) return Effect.sync(ended)
             note(fiber)
-            return Effect.ensuring(drop(key, performed?.wait, own), Effect.sync(ended))
+            return Effect.zipRight(
+              Effect.ensuring(drop(key, performed?.wait, own), Effect.sync(ended)),
+              Effect.failCause(cause)
+            )
           }
-        )
+        })
       })
     )
 

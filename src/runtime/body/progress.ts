@@ -11,7 +11,6 @@ import * as Either from "effect/Either"
 import type { InputInvalid } from "../../model/errors.ts"
 import { InputInvalid as Invalid } from "../../model/errors.ts"
 import { snapshot, withAdvice } from "../../model/json.ts"
-import { Limits } from "../../operations/checks.ts"
 import type { Activation } from "./Activation.ts"
 import { fenced } from "./Activation.ts"
 import type { Journal } from "./Journal.ts"
@@ -66,8 +65,8 @@ export const withProgress = <A, E, R>(
       detail: { processId: activation.id, step: step.name, progress: detail }
     })
   const report: StepProgress["report"] = (detail) =>
-    Effect.flatMap(Effect.zip(Clock.currentTimeMillis, Limits), ([nowMs, limits]) =>
-      Either.match(snapshot(detail, limits), {
+    Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+      Either.match(snapshot(detail, activation.services.limits), {
         onLeft: (found) =>
           Effect.fail(
             new Invalid({ field: `progress of step \`${step.name}\`${found.path}`, problem: withAdvice(found) })

@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
 import * as FiberStatus from "effect/FiberStatus"
 import * as Option from "effect/Option"
 import * as RuntimeFlags from "effect/RuntimeFlags"
@@ -23,10 +22,8 @@ import type { OperationError, RuntimeError } from "../../model/failures.ts"
 import { decodeError, encodeError } from "../../model/failures.ts"
 import type { Taking } from "../../model/json.ts"
 import { snapshot } from "../../model/json.ts"
-import { Limits } from "../../operations/checks.ts"
 import { fits } from "../engine/outcomes.ts"
 import type { Activation } from "./Activation.ts"
-import { workScheduler } from "./fairScheduler.ts"
 import type { Journal } from "./Journal.ts"
 import type { Operate, Performing } from "./operate.ts"
 import type { StepProgress } from "./progress.ts"
@@ -100,16 +97,13 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
       retry === undefined ? effectOf(key) : retried(activation, key, effectOf(key), retry)
     return operate<unknown, unknown, unknown>("step", name, {
       perform: (key, performing) =>
-        Effect.flatMap(
-          Effect.zip(outcomeOf(journal.inside(name, tried(key)), performing, abort), Limits),
-          ([exit, limits]) => {
-            const outcome = recordedOf(name, exit, options, limits)
-            if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
-            return record === "success" && !("ok" in outcome)
-              ? Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
-              : performing.record(outcome)
-          }
-        ),
+        Effect.flatMap(outcomeOf(journal.inside(name), tried(key), performing, abort), (exit) => {
+          const outcome = recordedOf(name, exit, options, activation.services.limits)
+          if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+          return record === "success" && !("ok" in outcome)
+            ? Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+            : performing.record(outcome)
+        }),
       takeUp: (end) =>
         end._tag === "Recorded"
           ? replayed(activation.id, name, end.outcome as Outcome, options) // written above
@@ -133,14 +127,15 @@ type Outcome =
 
 /**
  * Runs an effect to its end. It is interrupted where it can be: what cannot be interrupted keeps its outcome. So its fiber is
- * no child of the body's: an interruption would reach it at once.
+ * no child of the body's: an interruption would reach it at once. `begin` is the first that this fiber does.
  */
 export const outcomeOf = <A, E, R>(
+  begin: Effect.Effect<void>,
   effect: Effect.Effect<A, E, R>,
   { restore, onInterrupted }: Pick<Performing, "restore" | "onInterrupted">,
   abort: AbortController | undefined
 ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
-  Effect.flatMap(Effect.forkDaemon(Effect.zipRight(asWork, restore(effect))), (fiber) =>
+  Effect.flatMap(Effect.forkDaemon(Effect.zipRight(begin, restore(effect))), (fiber) =>
     Effect.flatMap(Effect.exit(restore(fiber.await)), (awaited) =>
       Exit.isSuccess(awaited)
         ? Effect.succeed(awaited.value)
@@ -153,8 +148,6 @@ export const outcomeOf = <A, E, R>(
           )
     )
   )
-
-const asWork = FiberRef.set(FiberRef.currentScheduler, workScheduler)
 
 /** The longest pause between two looks at a fiber that cannot be interrupted yet. Units: milliseconds. */
 const maxPauseMs = 50

@@ -20,6 +20,7 @@ import type { LeaseOwner } from "../../model/Lease.ts"
 import type { Registered, Registration } from "../../model/Registration.ts"
 import { Activations } from "../../operations/Activations.ts"
 import { BodyWrites } from "../../operations/BodyWrites.ts"
+import { Limits } from "../../operations/checks.ts"
 import type { Authority } from "../../operations/decisions/authority.ts"
 import type { Claimant } from "../../operations/decisions/lease.ts"
 import type { LeftFor, RecoveryOutcome } from "../../operations/decisions/recover.ts"
@@ -137,6 +138,7 @@ export const layer: Layer.Layer<
       host: yield* HostEnvironment,
       tools: yield* Tools,
       hostServices: yield* hostServices,
+      limits: yield* Limits,
       clock: yield* Effect.clock,
       readRow,
       start: (registered, authority, journal) => start(registered, authority, journal),
