@@ -2,7 +2,8 @@
  * What a person may do: each action opens a dialog that says what will happen, and acts only when it is confirmed.
  */
 import type { ComponentChildren, VNode } from "preact"
-import { useEffect, useId, useRef, useState } from "preact/hooks"
+import { Fragment } from "preact"
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks"
 import { countOf } from "../text.ts"
 import type { BulkView, HostView, ListView, ProcessView, SignalView } from "../View.ts"
 import { get, post, sentenceOf } from "./connection.ts"
@@ -25,9 +26,12 @@ export const openDialog: Show = (dialog) => show(dialog)
 
 /** Where dialogs are shown. */
 export const Dialogs = (): VNode | null => {
-  const [dialog, setDialog] = useState<VNode>()
-  show = setDialog
-  return dialog ?? null
+  const [{ turn, dialog }, setShown] = useState<{ readonly turn: number; readonly dialog?: VNode | undefined }>({
+    turn: 0
+  })
+  show = (next) => setShown((before) => ({ turn: before.turn + 1, dialog: next }))
+  // Each is drawn anew: one of the same kind may be closing.
+  return dialog === undefined ? null : <Fragment key={turn}>{dialog}</Fragment>
 }
 
 /** A dialog, shown as long as it is drawn. */
@@ -42,7 +46,8 @@ export const Dialog = ({
 }): VNode => {
   const element = useRef<HTMLDialogElement>(null)
   const id = useId()
-  useEffect(() => {
+  // At once, so that no key that is typed next goes elsewhere.
+  useLayoutEffect(() => {
     // What had the focus gets it back.
     const before = document.activeElement
     element.current?.showModal()
@@ -50,8 +55,12 @@ export const Dialog = ({
       if (before instanceof HTMLElement && before.isConnected) before.focus()
     }
   }, [])
+  // The event comes later than the key that closed it, when another dialog may be open.
+  const onClose = (): void => {
+    if (element.current !== null) openDialog(undefined)
+  }
   return (
-    <dialog ref={element} class={classes} aria-labelledby={id} onClose={() => openDialog(undefined)}>
+    <dialog ref={element} class={classes} aria-labelledby={id} onClose={onClose}>
       <h2 id={id}>{title}</h2>
       {children}
     </dialog>
