@@ -152,6 +152,7 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
         writer.submit({ ...request, deliver: (exit) => resume(exit as Exit.Exit<A, E | StoreError>) })
       })
     const reads = Reads.make(reader, () => undefined)
+    const { after, glances = after } = reads.feed
 
     const horizon = reader.read(
       "read changes",
@@ -187,7 +188,10 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
       externalChanges: elsewhere.take,
       children: Children.readsOf(reader, () => closeRequestsWritten),
       ...reads,
-      feed: { after: (change, limit) => Effect.zipRight(settled, reads.feed.after(change, limit)) },
+      feed: {
+        after: (change, limit) => Effect.zipRight(settled, after(change, limit)),
+        glances: (change, limit) => Effect.zipRight(settled, glances(change, limit))
+      },
       leases: { ...reads.leases, renew: (renew) => submitted<RenewedPage, never>({ renew }) }
     })
     return { store, clock: clockOf(() => offsetMs) }
