@@ -75,13 +75,17 @@ export const make = (startMs: number, isBusy: () => boolean = () => false): Time
 
   const drive: Time["drive"] = (effect) =>
     Effect.gen(function* () {
-      const fiber = yield* Effect.fork(effect)
-      for (let rings = 0; fiber.unsafePoll() === null; rings++) {
-        if (rings > mostRings) return yield* Effect.dieMessage("it does not end, however much time passes")
-        yield* turns(4)
-        if (fiber.unsafePoll() === null) ring()
-      }
-      return yield* Fiber.join(fiber)
+      // No child: one that hangs where it cannot be interrupted would keep who drives it from saying so.
+      const fiber = yield* Effect.forkDaemon(effect)
+      const driven = Effect.gen(function* () {
+        for (let rings = 0; fiber.unsafePoll() === null; rings++) {
+          if (rings > mostRings) return yield* Effect.dieMessage("it does not end, however much time passes")
+          yield* turns(4)
+          if (fiber.unsafePoll() === null) ring()
+        }
+        return yield* Fiber.join(fiber)
+      })
+      return yield* Effect.onError(driven, () => Fiber.interruptFork(fiber))
     })
 
   return {
