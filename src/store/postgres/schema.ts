@@ -33,19 +33,8 @@ export const prepare = (session: Session, requirements: Requirements): Effect.Ef
   Effect.gen(function* () {
     const { schema, migrates, readOnly, mayLoseCommits } = requirements
     const server = yield* ask<Server>(session, serverText)
-    if (server.version < oldest) {
-      return yield* unusable(
-        `the server is PostgreSQL ${Math.floor(server.version / 10_000)}, and 14 is the oldest that will do`
-      )
-    }
-    if (server.standby && !readOnly) {
-      return yield* unusable("the server is a standby, which takes no writes; name the primary in the URL")
-    }
-    if (server.commit === "off" && !mayLoseCommits) {
-      return yield* unusable(
-        "the server has synchronous_commit = off, with which it may lose what it has confirmed; turn it on, or set mayLoseCommits"
-      )
-    }
+    const problem = problemOf(server, { readOnly, mayLoseCommits })
+    if (problem !== undefined) return yield* unusable(problem)
     const version = yield* versionOf(session, schema)
     if (version > schemaVersion) return yield* newerSchema(version, schemaVersion)
     if (version < schemaVersion) {
@@ -54,13 +43,28 @@ export const prepare = (session: Session, requirements: Requirements): Effect.Ef
     }
   })
 
-interface Server {
+/** What a server says of itself; `version` is its `server_version_num`. */
+export interface Server {
   readonly version: number
   readonly standby: boolean
   readonly commit: string
 }
 
 const oldest = 140_000
+
+/** Why a server will not do, if it will not. */
+export const problemOf = (
+  { version, standby, commit }: Server,
+  { readOnly, mayLoseCommits }: Pick<Requirements, "readOnly" | "mayLoseCommits">
+): string | undefined => {
+  if (version < oldest) {
+    return `the server is PostgreSQL ${Math.floor(version / 10_000)}, and 14 is the oldest that will do`
+  }
+  if (standby && !readOnly) return "the server is a standby, which takes no writes; name the primary in the URL"
+  return commit === "off" && !mayLoseCommits
+    ? "the server has synchronous_commit = off, with which it may lose what it has confirmed; turn it on, or set mayLoseCommits"
+    : undefined
+}
 
 const serverText = `SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS standby,
   current_setting('synchronous_commit') AS commit`
