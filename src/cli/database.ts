@@ -85,7 +85,15 @@ const server = ({
   Layer.unwrapEffect(
     Effect.map(
       Effect.promise(() => import("../store/postgres/PostgresStore.ts")),
-      (store) => store.layer({ url, ...options, patienceMs: 5_000, ...(schema === undefined ? {} : { schema }) })
+      // Whether a server may lose commits is for its hosts to say.
+      (store) =>
+        store.layer({
+          url,
+          ...options,
+          patienceMs: 5_000,
+          mayLoseCommits: true,
+          ...(schema === undefined ? {} : { schema })
+        })
     )
   )
 

@@ -208,7 +208,7 @@ export const overview = (
 }
 
 const program: ReadonlyArray<Entry> = [
-  { term: "--db file", text: "The database file. Default: what HOLDFAST_DB says.", isOptional: true },
+  { term: "--db file", text: "The database: a file or postgres://… Default: what HOLDFAST_DB says.", isOptional: true },
   { term: "--completions bash|zsh|fish", text: "Print a completion script for a shell.", isOptional: true },
   { term: "--version", text: "Print the version.", isOptional: true },
   { term: "--help, -h", text: "Print this, or the help of a command.", isOptional: true }

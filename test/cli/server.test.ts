@@ -11,10 +11,15 @@ import * as Screens from "../../src/cli/Screen.ts"
 import * as ManyHosts from "../../src/host/ManyHosts.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import { Engine, Signal } from "../../src/index.ts"
+import { processId } from "../../src/model/ids.ts"
+import * as Registry from "../../src/operations/ProcessRegistry.ts"
+import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
+import { registrationOf } from "../../src/testing/fixtures.ts"
 import { tokenIn } from "../inspector/fixtures.ts"
 import { bounded, fast, quiet, until } from "../support/hosts.ts"
 import * as Postgres from "../support/postgres.ts"
-import { holdfast } from "./running.ts"
+import { holdfast, spawned } from "./running.ts"
 
 const Go = Signal.make("go", { payload: Schema.Number })
 
@@ -41,6 +46,44 @@ const waiting = Effect.gen(function* () {
   return { ...where, db: db.href, handle }
 })
 
+/** A schema with a process that has ended, and no host. */
+const ended = Effect.gen(function* () {
+  const where = yield* Postgres.freshSchema
+  const store = PostgresStore.layer(where)
+  yield* Effect.gen(function* () {
+    const registry = yield* ProcessRegistry
+    yield* registry.registerProcess(registrationOf(processId("p"), "externally_owned"))
+    yield* registry.completeProcess(processId("p"), { _tag: "Success", value: 1 }, { _tag: "ExternalOwner" })
+  }).pipe(Effect.provide(Layer.provide(Registry.layer, store)))
+  const db = new URL(where.url)
+  db.searchParams.set("schema", where.schema)
+  return { ...where, db: db.href }
+})
+
+/** The name of a database for a role that is made for it, which has the name of the schema. */
+const roleOn = ({ url, schema, db }: { url: string; schema: string; db: string }, rights: string) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(() => Postgres.query(url, `CREATE ROLE ${schema} LOGIN PASSWORD 's3cret'; ${rights}`)),
+      () => Effect.promise(() => Postgres.query(url, `DROP OWNED BY ${schema}; DROP ROLE ${schema}`))
+    ),
+    () => Object.assign(new URL(db), { username: schema, password: "s3cret" }).href
+  )
+
+const looking: ReadonlyArray<ReadonlyArray<string>> = [
+  ["ls", "--status", "any"],
+  ["count", "--by", "kind,reason"],
+  ["top", "--status", "any"],
+  ["wait", "p"],
+  ["show", "p"],
+  ["state", "p"],
+  ["tail", "p", "--until-end"],
+  ["tree", "--all"],
+  ["explain", "p"],
+  ["wakes", "--json"],
+  ["verify", "--json"]
+]
+
 const on = (args: ReadonlyArray<string>, db: string) => Effect.promise(() => holdfast([...args, "--db", db]))
 
 describe.skipIf(!Postgres.hasPostgres)("the command line on a PostgreSQL server", () => {
@@ -48,6 +91,7 @@ describe.skipIf(!Postgres.hasPostgres)("the command line on a PostgreSQL server"
     Effect.gen(function* () {
       const { db, handle } = yield* waiting
       assert.match((yield* on(["explain", "p"], db)).out, /^p: .*signal.* go/)
+      assert.notInclude((yield* on(["explain", "p"], db)).out, ":postgres@")
       assert.include((yield* on(["show", "p"], db)).out, "process.waiting")
       assert.include((yield* on(["count"], db)).out, "1 in all")
       assert.strictEqual((yield* on(["verify"], db)).code, 0)
@@ -85,6 +129,62 @@ describe.skipIf(!Postgres.hasPostgres)("the command line on a PostgreSQL server"
     }).pipe(Effect.scoped, bounded)
   )
 
+  it.live("looks with every command that only looks, and leaves each row as it is", () =>
+    Effect.gen(function* () {
+      const { url, schema, db } = yield* ended
+      const content = Effect.promise(() =>
+        Postgres.query(url, `SELECT schema_to_xml('${schema}', true, false, '')::text AS content`)
+      )
+      const before = yield* content
+      const onlooker = yield* roleOn(
+        { url, schema, db },
+        `GRANT USAGE ON SCHEMA ${schema} TO ${schema}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${schema}`
+      )
+      for (const args of looking) {
+        const { code, out, err } = yield* on(args, onlooker)
+        assert.strictEqual(code, 0, `${args[0]}: ${err}`)
+        assert.match(out, /\S/, args[0])
+        assert.notInclude(out + err, "s3cret", args[0])
+      }
+      assert.deepStrictEqual(yield* content, before)
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("works where the hosts accept that the server may lose commits", () =>
+    Effect.gen(function* () {
+      const where = yield* ended
+      const hasty = yield* roleOn(
+        where,
+        `ALTER ROLE ${where.schema} SUPERUSER; ALTER ROLE ${where.schema} SET synchronous_commit = off`
+      )
+      const ran = yield* on(["cancel", "p"], hasty)
+      assert.notInclude(ran.err, "cannot be opened")
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("refuses a schema of a newer version", () =>
+    Effect.gen(function* () {
+      const { url, schema, db } = yield* ended
+      yield* Effect.promise(() =>
+        Postgres.query(url, `INSERT INTO ${schema}.holdfast_migrations (version) VALUES (99)`)
+      )
+      for (const args of [["ls"], ["cancel", "p"]]) {
+        const { code, err } = yield* on(args, db)
+        assert.strictEqual(code, 1)
+        assert.match(err, /cannot be opened: it has schema version 99, .*: use the newer library\n$/)
+      }
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("is packed, and finds its driver when a URL asks for it", () =>
+    Effect.gen(function* () {
+      const { db } = yield* ended
+      const { code, out, err } = yield* Effect.promise(() => spawned(["ls", "--status", "any", "--db", db]))
+      assert.deepStrictEqual([code, err], [0, ""])
+      assert.match(out, /^p /m)
+    }).pipe(Effect.scoped, bounded)
+  )
+
   it.live("makes nothing where there is nothing, and says what is missing", () =>
     Effect.gen(function* () {
       const { url, schema } = yield* Postgres.freshSchema
@@ -118,7 +218,12 @@ describe.skipIf(!Postgres.hasPostgres)("the command line on a PostgreSQL server"
           1,
           /^holdfast: postgres:\/\/me@127\.0\.0\.1:1\/db cannot be opened: .*away/
         ],
-        [wrong.href, ["ls"], 1, /cannot be opened: .*(nowhere|password)/],
+        [
+          wrong.href,
+          ["ls"],
+          1,
+          /cannot be opened: .*(nowhere|password).*; check the user, password, host and database/
+        ],
         ["postgres://me:s3cret@ [", ["ls"], 2, /^holdfast: the URL cannot be read; it is postgres:\/\/user:password@/],
         ["postgres://me:s3cret@127.0.0.1:1/db?schema=A-b", ["ls"], 1, /schema.* lower-case letters/]
       ]

@@ -65,6 +65,7 @@ const detailOf = (code: string, cause: unknown): string => {
   if (code === "22021") return "PostgreSQL cannot keep the character U+0000 in an id, a key or a name; leave it out"
   if (code === "42501") return `the user of the URL lacks a privilege: ${messageOf(cause)}; grant it, then try again`
   const problem = messageOf(cause)
+  if (/^(28|3D|ENOTFOUND)/.test(code)) return `${problem}; check the user, password, host and database of the URL`
   return isTransient(code) ? `the database server is away or busy (${problem}); try again` : problem
 }
 
