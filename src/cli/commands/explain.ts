@@ -10,7 +10,7 @@ import { explain } from "../../explain/explain.ts"
 import type { Line } from "../../explain/render.ts"
 import { indents, lines } from "../../explain/render.ts"
 import { quoted } from "../../model/ids.ts"
-import { look } from "../database.ts"
+import { look, sourceOf } from "../database.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
 import type { Paint, Screen } from "../Screen.ts"
@@ -28,17 +28,18 @@ export const command = Command.make(
         const screen = yield* TheScreen
         const explanation = yield* explain(id)
         if (json) return yield* screen.json(Explanation.encode(explanation))
+        const database = Option.isSome(db) ? (yield* sourceOf(db)).shown : undefined
         yield* printAll(
           screen,
-          lines(explanation).flatMap((line) => shown(screen, onSame(db, line)))
+          lines(explanation).flatMap((line) => shown(screen, onSame(database, line)))
         )
       })
     )
 ).pipe(Command.withDescription("Say why a process does not move, and what would move it."))
 
-/** A command to copy names the database that this one was given. */
-const onSame = (db: Option.Option<string>, line: Line): Line =>
-  line.role === "command" && Option.isSome(db) ? { ...line, text: `${line.text} --db ${quoted(db.value)}` } : line
+/** A command to copy names the database that this one was given, without a password. */
+const onSame = (database: string | undefined, line: Line): Line =>
+  line.role === "command" && database !== undefined ? { ...line, text: `${line.text} --db ${quoted(database)}` } : line
 
 /** A command is never wrapped: it is there to be copied. */
 const shown = (screen: Screen, { role, text }: Line): ReadonlyArray<string> => {
