@@ -111,10 +111,13 @@ export const sourceOf = (db: Option.Option<string>): Effect.Effect<Source, CliFa
     if (Option.isNone(named) || named.value.trim() === "") {
       return yield* misused("name the database: --db FILE or URL, or HOLDFAST_DB in the environment")
     }
-    if (/^postgres(ql)?:/.test(named.value)) return yield* serverOf(named.value)
+    if (isServer(named.value)) return yield* serverOf(named.value)
     const problem = yield* Effect.sync(() => problemOf(named.value))
     return problem === undefined ? { _tag: "File", filename: named.value, shown: named.value } : yield* problem
   })
+
+/** Whether a text is the URL of a server, which may have a password. */
+export const isServer = (text: string): boolean => /^\s*postgres(ql)?:/i.test(text)
 
 /** A database that must be a file; `instead` says what to do about one that is not. */
 export const fileOf = (db: Option.Option<string>, instead: string): Effect.Effect<string, CliFailure> =>

@@ -104,6 +104,19 @@ describe.skipIf(!Postgres.hasPostgres)("the command line on a PostgreSQL server"
     }).pipe(Effect.scoped, bounded)
   )
 
+  it.live("names the server without the password where it is named again", () =>
+    Effect.gen(function* () {
+      const { db } = yield* waiting
+      const explained = yield* on(["explain", "p"], db)
+      assert.match(explained.out, /holdfast signal p go .*--db .*postgres:\/\/postgres@/)
+      const drawn = yield* Effect.promise(() => holdfast(["machines", "draw", db]))
+      assert.match(drawn.err, /no machine/)
+      const shouted = yield* Effect.promise(() => holdfast(["ls", "--db", db.replace("postgres:", "POSTGRES:")]))
+      assert.strictEqual(shouted.code, 0)
+      for (const { out, err } of [explained, drawn, shouted]) assert.notInclude(out + err, ":postgres@")
+    }).pipe(Effect.scoped, bounded)
+  )
+
   it.live("serves the page of its processes, and shows no password", () =>
     Effect.gen(function* () {
       const { db, schema } = yield* waiting

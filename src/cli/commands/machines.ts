@@ -21,7 +21,7 @@ import { engineOf } from "../../model/Registration.ts"
 import type { StoredDefinition } from "../../operations/Charts.ts"
 import { definitionIn } from "../../operations/Charts.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
-import { look } from "../database.ts"
+import { isServer, look } from "../database.ts"
 import { machinesOf } from "../hostModule.ts"
 import * as Shared from "../options.ts"
 import { printAll } from "../rows.ts"
@@ -164,8 +164,9 @@ const textOf = (
   }
 }
 
-/** Every SQLite file begins so; a module cannot. */
+/** A URL of a server, or what every SQLite file begins with; a module cannot. */
 const isDatabase = (file: string): boolean => {
+  if (isServer(file)) return true
   const magic = "SQLite format 3\0"
   try {
     const opened = openSync(file, "r")
