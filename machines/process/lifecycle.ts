@@ -1,7 +1,8 @@
 /**
  * The lifecycle as the store advances it, and questions about a snapshot of it that more than one layer asks.
  */
-import type { SnapshotFrom } from "xstate"
+import type { SnapshotFrom, StateValue } from "xstate"
+import { matchesState } from "xstate"
 import type { Compiled } from "../xstate/compile.ts"
 import { compile } from "../xstate/compile.ts"
 import type { ProcessCommand } from "./machine.ts"
@@ -15,12 +16,12 @@ export type ProcessSnapshot = SnapshotFrom<typeof processMachine>
 export const { advance }: Compiled<typeof processMachine> = compile(processMachine)
 
 /** The state of a process: running, or one of its four ends. */
-export const lifecycleOf = (snapshot: ProcessSnapshot): "running" | EndState =>
-  typeof snapshot.value === "string" ? snapshot.value : "running"
+export const lifecycleOf = ({ value }: { readonly value: StateValue }): "running" | EndState =>
+  typeof value === "string" ? (value as EndState) : "running" // the states without regions are the ends
 
 /** Whether an activation began and has left no fact of its end. */
-export const isActive = (snapshot: ProcessSnapshot): boolean =>
-  snapshot.matches({ running: { execution: { started: "active" } } })
+export const isActive = ({ value }: { readonly value: StateValue }): boolean =>
+  matchesState({ running: { execution: { started: "active" } } }, value)
 
 /** Whether it left memory to wait. */
 export const isDormant = (snapshot: ProcessSnapshot): boolean =>

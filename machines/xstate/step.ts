@@ -98,6 +98,26 @@ export const restore = <Machine extends AnyStateMachine>(
   persisted: Persisted<SnapshotFrom<Machine>["context"]>
 ): SnapshotFrom<Machine> => machine.resolveState({ value: persisted.value, context: persisted.context }) as any
 
+/**
+ * Makes {@link restore} for a machine of which many snapshots are read at once: the states of each value are looked up once.
+ *
+ * Only for values that a machine was in: each is kept.
+ */
+export const restorer = <Machine extends AnyStateMachine>(
+  machine: Machine
+): ((persisted: Persisted<SnapshotFrom<Machine>["context"]>) => SnapshotFrom<Machine>) => {
+  const known = new Map<string, SnapshotFrom<Machine>>()
+  return (persisted) => {
+    const key = JSON.stringify(persisted.value)
+    const same = known.get(key)
+    if (same !== undefined)
+      return { ...(same as object), context: persisted.context, children: {} } as SnapshotFrom<Machine>
+    const restored = restore(machine, persisted)
+    known.set(key, restored)
+    return restored
+  }
+}
+
 /** The stored part of a snapshot. */
 export const persist = <Context>(snapshot: {
   readonly value: StateValue

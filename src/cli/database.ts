@@ -1,7 +1,7 @@
 /**
  * Opens the database that a command names: one that exists and is holdfast's. A command that looks never writes to it.
  *
- * Invariant: a mistyped name never makes a file, a database of something else is never touched, and no file is migrated.
+ * Invariant: a mistyped name never makes a file or a schema, a database of something else is never touched, and none is migrated.
  */
 
 import { statSync } from "node:fs"
@@ -31,58 +31,109 @@ import { harmless } from "./table.ts"
 /** What a command may use of a database. */
 export type Services = ProcessStore | ProcessRegistry | ChangeFeed | OwnerLiveness | WakeOutbox
 
-/** Runs a command that looks, on a database that is open for reading: the file stays as it is. */
+/** A database that a command names: a file, or a schema of a PostgreSQL server. */
+export type Source =
+  | { readonly _tag: "File"; readonly filename: string; readonly shown: string }
+  /** The URL has a password: what is shown has none. */
+  | { readonly _tag: "Server"; readonly url: string; readonly schema?: string; readonly shown: string }
+
+/** Runs a command that looks, on a database that is open for reading: it stays as it is. */
 export const look = <A, E, R>(
   db: Option.Option<string>,
   command: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | CliFailure | InputInvalid, Exclude<R, Services> | TheScreen> =>
-  Effect.flatMap(Effect.all([fileOf(db), TheScreen]), ([filename, screen]) =>
-    on(filename, command, SqliteStore.layerReadOnly({ filename, onCopy: remarkOn(screen) }))
+  Effect.flatMap(Effect.all([sourceOf(db), TheScreen]), ([source, screen]) =>
+    on(source, command, reading(source, screen))
   )
 
 /**
- * Runs a command that changes something, on a database that is open for writing. The file is never migrated: the host that
- * works with it may be of the version before.
+ * Runs a command that changes something, on a database that is open for writing. It is never migrated: the host that works with
+ * it may be of the version before.
  */
 export const change = <A, E, R>(
   db: Option.Option<string>,
   command: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | CliFailure | InputInvalid, Exclude<R, Services>> =>
-  Effect.flatMap(fileOf(db), (filename) => on(filename, command, SqliteStore.layer({ filename, migrates: false })))
+  Effect.flatMap(sourceOf(db), (source) =>
+    on(
+      source,
+      command,
+      source._tag === "File"
+        ? SqliteStore.layer({ filename: source.filename, migrates: false })
+        : server({ ...source, migrates: false })
+    )
+  )
 
-/** Says on stderr that a copy is read. */
-export const remarkOn =
-  (screen: Screen) =>
-  (sentence: string): Effect.Effect<void> =>
-    screen.remark(`holdfast: ${harmless(sentence)}`)
+/** The store of a database, for reading; says on stderr when a copy is read. */
+export const reading = (source: Source, screen: Screen): Layer.Layer<ProcessStore, InputInvalid | StoreError> =>
+  source._tag === "File"
+    ? SqliteStore.layerReadOnly({
+        filename: source.filename,
+        onCopy: (sentence) => screen.remark(`holdfast: ${harmless(sentence)}`)
+      })
+    : server({ ...source, readOnly: true })
 
-/** Names the file that cannot be opened. */
+/** The store of a server. Most commands need none of what it loads. */
+const server = ({
+  url,
+  schema,
+  ...options
+}: Extract<Source, { readonly _tag: "Server" }> & {
+  readonly migrates?: boolean
+  readonly readOnly?: boolean
+}): Layer.Layer<ProcessStore, InputInvalid | StoreError> =>
+  Layer.unwrapEffect(
+    Effect.map(
+      Effect.promise(() => import("../store/postgres/PostgresStore.ts")),
+      (store) => store.layer({ url, ...options, patienceMs: 5_000, ...(schema === undefined ? {} : { schema }) })
+    )
+  )
+
+/** Names the database that cannot be opened. */
 export const unopened =
-  (filename: string) =>
+  ({ shown }: Source) =>
   (error: InputInvalid | StoreError): InputInvalid | CliFailure =>
-    error._tag === "StoreError" ? refused(`${filename} cannot be opened: ${error.detail}`) : error
+    error._tag === "StoreError" ? refused(`${shown} cannot be opened: ${error.detail}`) : error
 
-/** The file a command is about: the option's, or HOLDFAST_DB's. Fails when there is none. */
-export const fileOf = (db: Option.Option<string>): Effect.Effect<string, CliFailure> =>
+/** The database a command is about: the option's, or HOLDFAST_DB's. Fails when there is none. */
+export const sourceOf = (db: Option.Option<string>): Effect.Effect<Source, CliFailure> =>
   Effect.gen(function* () {
     const fromEnvironment = Effect.orElseSucceed(Config.option(Config.string("HOLDFAST_DB")), () => Option.none())
     const named = Option.isSome(db) ? db : yield* fromEnvironment
     if (Option.isNone(named) || named.value.trim() === "") {
-      return yield* misused("name the database: --db FILE, or HOLDFAST_DB in the environment")
+      return yield* misused("name the database: --db FILE or URL, or HOLDFAST_DB in the environment")
     }
+    if (/^postgres(ql)?:/.test(named.value)) return yield* serverOf(named.value)
     const problem = yield* Effect.sync(() => problemOf(named.value))
-    return problem === undefined ? named.value : yield* problem
+    return problem === undefined ? { _tag: "File", filename: named.value, shown: named.value } : yield* problem
   })
 
+/** A database that must be a file; `instead` says what to do about one that is not. */
+export const fileOf = (db: Option.Option<string>, instead: string): Effect.Effect<string, CliFailure> =>
+  Effect.flatMap(sourceOf(db), (source) =>
+    source._tag === "File" ? Effect.succeed(source.filename) : refused(`${source.shown} is no file: ${instead}`)
+  )
+
+/** The parameter `schema` is the library's own: the driver does not know it. */
+const serverOf = (text: string): Effect.Effect<Source, CliFailure> => {
+  if (!URL.canParse(text)) return misused("the URL cannot be read; it is postgres://user:password@host:5432/database")
+  const url = new URL(text)
+  const schema = url.searchParams.get("schema") ?? undefined
+  url.searchParams.delete("schema")
+  const user = url.username === "" ? "" : `${url.username}@`
+  const shown = `postgres://${user}${url.host}${url.pathname}${schema === undefined ? "" : `?schema=${schema}`}`
+  return Effect.succeed({ _tag: "Server", url: url.href, shown, ...(schema === undefined ? {} : { schema }) })
+}
+
 const on = <A, E, R>(
-  filename: string,
+  source: Source,
   command: Effect.Effect<A, E, R>,
   store: Layer.Layer<ProcessStore, InputInvalid | StoreError>
 ): Effect.Effect<A, E | CliFailure | InputInvalid, Exclude<R, Services>> =>
   Effect.provide(
     command,
     Layer.mergeAll(Registry.layer, Changes.layer, Liveness.layer, Outbox.layer).pipe(
-      Layer.provideMerge(Layer.mapError(store, unopened(filename)))
+      Layer.provideMerge(Layer.mapError(store, unopened(source)))
     )
   )
 

@@ -34,7 +34,9 @@ export const id: Args.Args<ProcessId> = Args.map(word("id", "The id of the proce
 /** Which database. */
 export const db: Options.Options<Option.Option<string>> = Options.text("db").pipe(
   Options.withPseudoName("file"),
-  Options.withDescription("The database file. Default: what HOLDFAST_DB says."),
+  Options.withDescription(
+    "The database: a file, or postgres://user:password@host/database?schema=holdfast. Default: what HOLDFAST_DB says."
+  ),
   Options.optional
 )
 

@@ -5,6 +5,7 @@
  * live host   its services             ─► Inspector.layerHost  what happens as it happens, its tree and sweeps, actions
  * own parts   a store, a registry      ─► Inspector.layer      the same, with whatever parts `InspectorSource` has
  * any file    a store that only reads  ─► Inspector.layerFile  no worker runs, the actions are off
+ * any server  a store that only reads  ─► Inspector.layerReading
  * ```
  *
  * Invariant: it never decides anything. It reads what the store says, and its actions are the registry's own operations.
@@ -120,25 +121,31 @@ export const layerHost = (
  *
  * Fails with `InputInvalid` as {@link layer} does, or with `StoreError` when the file cannot be opened.
  */
-export const layerFile = ({ onCopy, ...options }: FileOptions): Layer.Layer<Inspector, InputInvalid | StoreError> =>
+export const layerFile = ({
+  onCopy,
+  filename,
+  ...options
+}: FileOptions): Layer.Layer<Inspector, InputInvalid | StoreError> =>
+  layerReading(SqliteStore.layerReadOnly({ filename, ...(onCopy === undefined ? {} : { onCopy }) }), {
+    name: basename(filename),
+    ...options
+  })
+
+/**
+ * Serves an inspector of a store that is only read, such as that of a PostgreSQL server: `PostgresStore.layer` with `readOnly`.
+ *
+ * Fails with `InputInvalid` as {@link layer} does, or as the store does.
+ */
+export const layerReading = <E>(
+  store: Layer.Layer<ProcessStore, E>,
+  options: Omit<InspectorOptions, "actions"> = {}
+): Layer.Layer<Inspector, InputInvalid | E> =>
   Layer.scoped(
     Inspector,
-    Effect.flatMap(Effect.all([fileParts(options.redact), InspectorSource, ProcessStore]), ([own, given, store]) =>
-      serve(
-        "file",
-        { name: basename(options.filename), ...options, actions: false },
-        { ...own, ...given },
-        Feed.polling(store)
-      )
+    Effect.flatMap(Effect.all([fileParts(options.redact), InspectorSource, ProcessStore]), ([own, given, present]) =>
+      serve("file", { ...options, actions: false }, { ...own, ...given }, Feed.polling(present))
     )
-  ).pipe(
-    Layer.provide(
-      Layer.provideMerge(
-        Layer.merge(Registry.layer, Liveness.layer),
-        SqliteStore.layerReadOnly({ filename: options.filename, ...(onCopy === undefined ? {} : { onCopy }) })
-      )
-    )
-  )
+  ).pipe(Layer.provide(Layer.provideMerge(Layer.merge(Registry.layer, Liveness.layer), store)))
 
 const serve = (
   mode: "live" | "file",

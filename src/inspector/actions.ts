@@ -6,9 +6,10 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { InputInvalid } from "../model/errors.ts"
+import { InputInvalid, ProcessAlreadyTerminal } from "../model/errors.ts"
 import { ProcessId } from "../model/ids.ts"
 import { AnyJson, optional, renamed } from "../model/json.ts"
+import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import { wire } from "../model/wire.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
@@ -44,17 +45,22 @@ export const Bulk = Schema.Struct({
 
 type Registry = typeof ProcessRegistry.Service
 
-/** Whether an action would be taken, as one clause; `undefined` when it would. */
+/** Why an action would not be taken, in the words of the store; `undefined` when it would. */
 const bulkProblem = (registry: Registry, id: ProcessId, action: "cancel" | "abandon") =>
   Effect.map(registry.getProcess(id), (record) =>
     record === undefined
       ? "there is no such process"
       : record.status._tag !== "Running"
-        ? `it has ended as ${record.status._tag.toLowerCase()}`
+        ? endedSentence(record, action)
         : (action === "cancel" ? record.cancelRequest : record.abandonRequest) === undefined
           ? undefined
           : "it was asked already"
   )
+
+const endedSentence = ({ id, status }: ProcessRecord, action: "cancel" | "abandon"): string => {
+  const refused = action === "cancel" ? "accept a cancel request" : "accept an abandon request"
+  return new ProcessAlreadyTerminal({ processId: id, state: status._tag.toLowerCase(), refused }).message
+}
 
 const bulk = (registry: Registry, { action, processIds, reason, isDryRun }: typeof Bulk.Type) => {
   const attempt = (id: ProcessId): Effect.Effect<string | undefined> => {

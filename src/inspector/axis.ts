@@ -6,13 +6,13 @@ import type { RunView } from "./RunView.ts"
 /** Where a time is on the axis, from 0 to 1. */
 export type Scale = (ms: number) => number
 
-/** Times that have room beside each other. */
-export const apart = (marks: ReadonlyArray<number>, scale: Scale): ReadonlyArray<number> => {
+/** Times that have room beside each other, and before the last, whose text ends where the others begin; `room` is a part of the axis. */
+export const apart = (marks: ReadonlyArray<number>, scale: Scale, room: number): ReadonlyArray<number> => {
   const chosen: Array<number> = []
   for (const mark of marks.slice(0, -1)) {
     const before = chosen.at(-1)
-    const isBeforeLast = scale(mark) < 0.8
-    if (before === undefined || (isBeforeLast && scale(mark) - scale(before) > 0.18)) chosen.push(mark)
+    const isBeforeLast = scale(mark) < 1 - 2 * room
+    if (before === undefined || (isBeforeLast && scale(mark) - scale(before) > room)) chosen.push(mark)
   }
   return [...chosen, ...marks.slice(-1)]
 }

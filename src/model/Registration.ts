@@ -346,7 +346,10 @@ export interface EngineName {
 }
 
 /** The engine a process asks for. Its identity names the version it was started with, where people and filters see it. */
-export const engineOf = ({ input, identity: { kind, definition } }: Registration): EngineName => ({
+export const engineOf = ({
+  input,
+  identity: { kind, definition }
+}: Pick<Registration, "input" | "identity">): EngineName => ({
   kind: input._tag === "Engine" ? input.kind : input._tag === "ToolCall" ? `tool:${input.call.toolId}` : kind,
   version:
     typeof definition === "object" && definition !== null && "version" in definition ? String(definition.version) : ""

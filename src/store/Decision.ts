@@ -13,7 +13,7 @@ import type { EnvironmentRef, ProcessId, SessionScopeId } from "../model/ids.ts"
 import type { JournalEntry, Progress } from "../model/JournalEntry.ts"
 import type { LeaseSlot } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
-import type { Base, ProcessRecord } from "../model/ProcessRecord.ts"
+import type { Base, ProcessRecord, StoredSnapshot } from "../model/ProcessRecord.ts"
 import * as Record from "../model/ProcessRecord.ts"
 import type { Registration } from "../model/Registration.ts"
 import { engineOf } from "../model/Registration.ts"
@@ -31,6 +31,13 @@ export interface ProcessRow {
   readonly dueAtMs: number | null
   /** Why it waits although it could run: a start failed. No part of the record; removed once an activation begins. */
   readonly backOff?: BackOff
+}
+
+/** What of a row a list shows: every row is one, and a store may read no more than this of each. */
+export interface Glance extends Pick<ProcessRow, "sequence" | "dueAtMs"> {
+  readonly base: Pick<Base, "createdAtMs"> & { readonly registration: Omit<Registration, "eventTypes"> }
+  readonly snapshot: StoredSnapshot
+  readonly lease: { readonly held?: { readonly owner: { readonly ownerId: string }; readonly expiresAtMs: number } }
 }
 
 /** How many starts of a process failed in a row, the last reason, and when the next is due. Units: epoch milliseconds, UTC. */

@@ -21,7 +21,17 @@ import type { ListFilter } from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessLifecycle } from "../model/ProcessRecord.ts"
 import type { ChildReads } from "./Children.ts"
-import type { Change, Decision, Plan, ProcessRow, PutDefinition, StoredPromise, Tombstone, View } from "./Decision.ts"
+import type {
+  Change,
+  Decision,
+  Glance,
+  Plan,
+  ProcessRow,
+  PutDefinition,
+  StoredPromise,
+  Tombstone,
+  View
+} from "./Decision.ts"
 import type { OutboxReads } from "./Outbox.ts"
 
 /** The contract of a store. `src/testing` holds the laws that certify one. */
@@ -160,6 +170,9 @@ export interface GrantReads {
 export interface FeedReads {
   /** Rows and tombstones changed after a change number, each at its latest change, ascending. */
   readonly after: (change: number, limit: number) => Effect.Effect<ReadonlyArray<Numbered>, StoreError>
+
+  /** The same at a glance, for who reads a whole store; absent where it would cost no less. */
+  readonly glances?: (change: number, limit: number) => Effect.Effect<ReadonlyArray<Numbered<Glance>>, StoreError>
 }
 
 /** The reads of retention. Units: epoch milliseconds, UTC. */
@@ -238,8 +251,8 @@ export interface StorePart {
 }
 
 /** One entry of the change feed, as a store numbers it. */
-export type Numbered =
-  | { readonly _tag: "Row"; readonly change: number; readonly row: ProcessRow }
+export type Numbered<Row = ProcessRow> =
+  | { readonly _tag: "Row"; readonly change: number; readonly row: Row }
   | { readonly _tag: "Tombstone"; readonly change: number; readonly tombstone: Tombstone }
 
 /** An ended process that a prune may take, as it stood when it was looked at. */

@@ -4,6 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { serve } from "../../src/cli/commands/inspect.ts"
+import * as Screens from "../../src/cli/Screen.ts"
 import { fileStore, register, tokenIn } from "../inspector/fixtures.ts"
 import { bounded, quiet, temporaryFolder } from "../support/hosts.ts"
 
@@ -15,7 +16,9 @@ describe("holdfast inspect", () => {
         yield* Effect.provide(register("p"), fileStore(filename))
         const listening = yield* Deferred.make<string>()
         const onListening = (url: string) => Effect.asVoid(Deferred.succeed(listening, url))
-        const serving = yield* Effect.fork(Effect.provide(serve(filename, { port: 0, onListening }), quiet))
+        const file = { _tag: "File", filename, shown: filename } as const
+        const screen = Screens.make(process.stdout, process.stderr, {})
+        const serving = yield* Effect.fork(Effect.provide(serve(file, screen, { port: 0, onListening }), quiet))
         const url = new URL(yield* Deferred.await(listening))
         const headers = { authorization: `Bearer ${tokenIn(url.href)}` }
         const read = Effect.tryPromise(() =>

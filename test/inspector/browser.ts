@@ -102,6 +102,26 @@ export const open = async (browser: Browser, address: string, options: BrowserCo
   return page
 }
 
+const axeSource = readFileSync(join(projectRoot, "node_modules/axe-core/axe.min.js"), "utf8")
+
+/** What axe finds on a page, as one line each. */
+export const faults = async (page: Page): Promise<ReadonlyArray<string>> => {
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axeSource)
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { readonly axe: { readonly run: (options: object) => Promise<AxeReport> } } // it was put there
+    const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    const { violations } = await axe.run({ runOnly: rules })
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`))
+  })
+}
+
+interface AxeReport {
+  readonly violations: ReadonlyArray<{
+    readonly id: string
+    readonly nodes: ReadonlyArray<{ readonly html: string }>
+  }>
+}
+
 /** Keeps a picture of the page for whoever wants to look at it; the folder is not part of the project. */
 export const picture = async (page: Page, name: string): Promise<void> => {
   const folder = join(projectRoot, ".screenshots")

@@ -79,11 +79,18 @@ export const tokenIn = (address: string): string =>
   new URLSearchParams(new URL(address).hash.split("?")[1]).get("token") ?? ""
 
 /** Asks the inspector in context, whose token is `secret`, for JSON. */
-export const asked = <A = unknown>(path: string): Effect.Effect<A, never, Inspector.Inspector> =>
+export const asked = <A = unknown>(
+  path: string,
+  init: RequestInit = {}
+): Effect.Effect<A, never, Inspector.Inspector> =>
   Effect.flatMap(Inspector.Inspector, ({ port }) =>
     Effect.promise(async () => {
-      const headers = { authorization: "Bearer secret" }
-      const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers, signal: AbortSignal.timeout(30_000) })
+      const headers = { authorization: "Bearer secret", ...init.headers }
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+        ...init,
+        headers,
+        signal: AbortSignal.timeout(30_000)
+      })
       return (await response.json()) as A // the caller says what it asked for
     })
   )

@@ -247,7 +247,7 @@ describe("what is done to many", () => {
       yield* fail("c", "too late")
       const request = { action: "cancel", process_ids: ["a", "b", "c", "nowhere"], reason: "enough" }
       const refused = [
-        { process_id: "c", problem: "it has ended as failed" },
+        { process_id: "c", problem: "process `c` is already terminal: failed, and cannot accept a cancel request" },
         { process_id: "nowhere", problem: "there is no such process" }
       ]
       const expected: BulkView = { matched: 4, done: 2, process_ids: ["a", "b"], refused }

@@ -3,12 +3,14 @@
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Inspector from "../../src/inspector/Inspector.ts"
+import { InspectorSource } from "../../src/inspector/InspectorSource.ts"
 import { processId } from "../../src/model/ids.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { bounded } from "../support/hosts.ts"
 import { open } from "./browser.ts"
-import { inspected, note, register } from "./fixtures.ts"
+import { inspected, note, register, waitForApproval } from "./fixtures.ts"
 import { inBrowser } from "./inBrowser.ts"
 
 inBrowser("a reader of the page", (browser) => {
@@ -107,6 +109,33 @@ inBrowser("a reader of the page", (browser) => {
         const record = yield* registry.getProcess(processId("job-01"))
         assert.isUndefined(record?.cancelRequest)
       }).pipe(Effect.provide(inspected()))
+    )
+  )
+
+  it.scopedLive("reads one clock, that of the reader, also where an explanation names a time", () =>
+    bounded(
+      Effect.gen(function* () {
+        yield* register("p")
+        yield* waitForApproval("p")
+        const { addressOf } = yield* Inspector.Inspector
+        const page = yield* Effect.acquireRelease(
+          Effect.promise(() => open(browser(), addressOf("processes", "p"), { timezoneId: "America/New_York" })),
+          (opened) => Effect.promise(() => opened.context().close())
+        )
+        yield* Effect.promise(async () => {
+          await page.locator(".why-sentence", { hasText: "since 1969-12-31 19:00:01.000 (" }).waitFor()
+          await page.locator(".facts", { hasText: "1969-12-31 19:00:01.000" }).waitFor()
+        })
+      }).pipe(
+        Effect.provide(
+          Layer.provide(
+            inspected(),
+            Layer.succeed(InspectorSource, {
+              explain: () => Effect.succeed({ text: "It has waited since 1970-01-01 00:00:01.000Z (long ago)." })
+            })
+          )
+        )
+      )
     )
   )
 

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as fc from "effect/FastCheck"
 import type { AnyActorScope, AnyStateMachine } from "xstate"
 import { createMachine, initialTransition, setup, transition } from "xstate"
 import { processMachine } from "../../machines/process/machine.ts"
@@ -208,13 +209,15 @@ describe("restore and persist", () => {
     })
   })
 
+  const restores = { restore: (at: never) => Step.restore(processMachine, at), restorer: Step.restorer(processMachine) }
+
   it.prop(
     "a snapshot that went through JSON behaves like the one that stayed in memory",
-    [history, history],
-    ([before, after]) => {
+    [history, history, fc.constantFrom(...Object.keys(restores))],
+    ([before, after, how]) => {
       let live = Step.begin(processMachine, input).snapshot
       for (const event of before) live = Step.advance(processMachine, live, event).snapshot
-      let restored = Step.restore(processMachine, overJson(Step.persist(live)))
+      let restored = restores[how as keyof typeof restores](overJson(Step.persist(live)) as never)
       assert.deepStrictEqual(visible(restored), visible(live))
       for (const event of after) {
         const expected = Step.advance(processMachine, live, event)

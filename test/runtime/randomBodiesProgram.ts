@@ -1,5 +1,5 @@
 /**
- * Random bodies as a program: `node dist/test/runtime/randomBodiesProgram.js <memory|sqlite> <effects|promises> <runs> <seed> [every commit]`.
+ * Random bodies as a program: `node dist/test/runtime/randomBodiesProgram.js <memory|sqlite|postgres> <effects|promises> <runs> <seed> [every commit]`.
  *
  * Ends with code 0 when the law of replay holds for each body, and with 1 when one breaks it: its last lines are that body.
  */

@@ -4,10 +4,12 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import * as Worlds from "../../src/testing/bodies/World.ts"
 
 import { temporaryFolder } from "../support/hosts.ts"
+import * as Postgres from "../support/postgres.ts"
 
 export type { Life, World } from "../../src/testing/bodies/World.ts"
 
@@ -16,10 +18,17 @@ const inFile: Worlds.Database = Effect.map(temporaryFolder, (folder) =>
   Layer.orDie(SqliteStore.layer({ filename: `${folder}/bodies.db`, synchronous: "NORMAL" }))
 )
 
+/** A schema of a server. The time is the world's. */
+const onServer: Worlds.Database = Object.assign(
+  Effect.map(Postgres.freshSchema, (where) => Layer.orDie(PostgresStore.layer({ ...where, time: "host" }))),
+  { isBusy: Postgres.isBusy }
+)
+
 /** The databases that bodies are tried on. */
-export const databases: Readonly<Record<"memory" | "sqlite", Worlds.Database>> = {
+export const databases: Readonly<Record<"memory" | "sqlite" | "postgres", Worlds.Database>> = {
   memory: Worlds.inMemory,
-  sqlite: inFile
+  sqlite: inFile,
+  postgres: onServer
 }
 
 /** Makes an empty world in memory. */

@@ -125,11 +125,47 @@ const ask = async (): Promise<string> => {
   })
 }
 
+/** The server of a program that runs beside the tests. It ends with the program. */
+const own = async (): Promise<string> => {
+  const { url } = await startServer()
+  return url
+}
+
 /** The URL of the server. */
 export const serverUrl: Effect.Effect<string> = Effect.promise(() => {
-  known ??= given === undefined ? ask() : Promise.resolve(given)
+  known ??= given !== undefined ? Promise.resolve(given) : process.env["VITEST"] === undefined ? own() : ask()
   return known
 })
+
+let underWay = 0
+
+/** Whether a connection of this program waits for an answer. Counted from the first call on. */
+export const isBusy = (): boolean => underWay > 0
+
+/** Counts a call of the driver, until it is answered. */
+const counted = (method: "query" | "connect"): void => {
+  const original = Client.prototype[method] as (this: Client, ...args: Array<unknown>) => unknown
+  const answered = (): void => {
+    underWay--
+  }
+  Client.prototype[method] = function (this: Client, ...args: Array<unknown>) {
+    underWay++
+    const last = args.at(-1)
+    if (typeof last !== "function") {
+      const answer = original.apply(this, args)
+      if (answer instanceof Promise) answer.then(answered, answered)
+      else answered()
+      return answer
+    }
+    const callback = (...answers: ReadonlyArray<unknown>): unknown => {
+      answered()
+      return last(...answers)
+    }
+    return original.apply(this, [...args.slice(0, -1), callback])
+  } as never // the same method, watched
+}
+counted("connect")
+counted("query")
 
 /** A connection of a test's own. */
 export const connected = async (url: string): Promise<Client> => {

@@ -20,7 +20,10 @@ const options = {
 export const command = Command.make("backup", options, ({ file, destination, json }) =>
   Effect.gen(function* () {
     const screen = yield* TheScreen
-    const filename = yield* fileOf(Option.some(file))
+    const filename = yield* fileOf(
+      Option.some(file),
+      "pg_dump copies a schema of PostgreSQL, also while hosts write to it"
+    )
     const { bytes } = yield* Effect.mapError(backup(filename, destination), ({ message }) => refused(message))
     if (json) return yield* screen.json({ file: filename, destination, bytes })
     yield* screen.print(`${harmless(destination)}: ${bytes} bytes`)

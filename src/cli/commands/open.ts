@@ -11,7 +11,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { fileOf, look, presentRow, remarkOn, unopened } from "../database.ts"
+import { look, presentRow, sourceOf, unopened } from "../database.ts"
 import * as Shared from "../options.ts"
 import { interruptIsItsEnd, TheScreen } from "../Screen.ts"
 import { serve } from "./inspect.ts"
@@ -23,19 +23,17 @@ export const command = Command.make(
   ({ id, db, port }) =>
     Effect.gen(function* () {
       const screen = yield* TheScreen
-      const file = yield* fileOf(db)
+      const source = yield* sourceOf(db)
       // A mistyped id is refused here, where its reader is.
       if (Option.isSome(id)) yield* look(db, presentRow(id.value))
       const shown = Option.isSome(id) ? { at: id.value } : {}
       const onListening = (url: string) =>
         Effect.zipRight(
-          screen.print(`the inspector of ${file} is at ${url}; Ctrl-C ends it`),
+          screen.print(`the inspector of ${source.shown} is at ${url}; Ctrl-C ends it`),
           screen.isLive ? inBrowser(url) : Effect.void
         )
       yield* interruptIsItsEnd(
-        Effect.scoped(
-          Effect.mapError(serve(file, { port, onListening, onCopy: remarkOn(screen), ...shown }), unopened(file))
-        )
+        Effect.scoped(Effect.mapError(serve(source, screen, { port, onListening, ...shown }), unopened(source)))
       )
     })
 ).pipe(Command.withDescription("Open the inspector page in the browser, at a process."))

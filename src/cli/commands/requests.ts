@@ -13,10 +13,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import { explain } from "../../explain/explain.ts"
 import { firstRemedy } from "../../explain/remedies.ts"
 import { selected } from "../../explain/selection.ts"
 import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
+import { ProcessAlreadyTerminal } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { processId, signalNameProblem } from "../../model/ids.ts"
 import * as Wire from "../../model/wire.ts"
@@ -71,10 +73,12 @@ export const signal = Command.make(
         return yield* change(db, sent(processId(first), "signal", name, value, sending, json))
       }
       const id = isOne ? Option.some(processId(first)) : Option.none()
-      yield* toMany({ db, json, isDry, typed, id, asked: `the signal ${name} sent` }, (each) =>
-        Effect.flatMap(ProcessRegistry, (registry) =>
-          registry.signal(each, { name, payload: value, signalId: sending }, Authority.external)
-        )
+      yield* toMany(
+        { db, json, isDry, typed, id, asked: `the signal ${name} sent`, refusal: "take a signal" },
+        (each) =>
+          Effect.flatMap(ProcessRegistry, (registry) =>
+            registry.signal(each, { name, payload: value, signalId: sending }, Authority.external)
+          )
       )
     })
 ).pipe(Command.withDescription("Send a signal to a process, or to all that options select."))
@@ -118,7 +122,7 @@ export const cancel = Command.make(
       Effect.flatMap(ProcessRegistry, (registry) => registry.cancelRunning(each, Option.getOrNull(why), Authority.host))
     return Option.isSome(id) && !isNarrowed(typed) && !isDry
       ? change(db, Effect.zipRight(cancelled(id.value), report(id.value, "it was asked to stop", json)))
-      : toMany({ db, json, isDry, typed, id, asked: "asked to stop" }, cancelled)
+      : toMany({ db, json, isDry, typed, id, asked: "asked to stop", refusal: "accept a cancel request" }, cancelled)
   }
 ).pipe(Command.withDescription("Ask a process to stop, or all that options select."))
 
@@ -221,11 +225,13 @@ interface Many {
   readonly id: Option.Option<ProcessId>
   /** What is asked of each, as the report says it. */
   readonly asked: string
+  /** What an ended process refuses, as its error says it. */
+  readonly refusal: "accept a cancel request" | "take a signal"
 }
 
 /** Asks the same of every process that is selected and has not ended; one that refuses keeps no other from being asked. */
 const toMany = <A, E extends { readonly message: string }, R>(
-  { db, json, isDry, typed, id, asked }: Many,
+  { db, json, isDry, typed, id, asked, refusal }: Many,
   request: (id: ProcessId) => Effect.Effect<A, E, R>
 ) =>
   Effect.gen(function* () {
@@ -246,6 +252,12 @@ const toMany = <A, E extends { readonly message: string }, R>(
     const rows = yield* look(db, chosen)
     const ids = rows.map(({ base }) => base.registration.id)
     if (isDry) {
+      // Only one that was named may have ended: what options select is running.
+      for (const { base, snapshot } of rows) {
+        const state = lifecycleOf(snapshot)
+        if (state !== "running")
+          yield* new ProcessAlreadyTerminal({ processId: base.registration.id, state, refused: refusal })
+      }
       if (json) return yield* screen.json({ would: ids })
       if (ids.length > 0) yield* printAll(screen, ids.map(harmless))
       return yield* screen.remark(`${counted(ids.length)} would be ${asked}; nothing was changed`)

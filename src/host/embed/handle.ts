@@ -35,7 +35,10 @@ export interface Handle<Success, Signals extends AnySignal = never> {
    * `ProcessAbandoned` when its outcome is unknown. Aborting `signal` stops the waiting, not the process.
    */
   readonly result: (options?: WaitOptions) => Promise<Success>
-  /** Asks the process to stop; answers at once with the present record, usually still running. */
+  /**
+   * Asks the process to stop; answers at once with the present record, usually still running. One that has ended notes the
+   * request and stays as it is.
+   */
   readonly cancel: (reason?: string) => Promise<ProcessRecord>
   /**
    * Sends a signal; durable once it answers, and kept until the body waits for it. With an `id`, a retry is the same signal.

@@ -42,7 +42,7 @@ export const isStored = (id: string): boolean => id.startsWith(prefix)
 /** The machine of a chart, with its id; `undefined` where its definition is not in the store, or cannot be drawn. */
 export const machineOf = (
   definitions: Definitions,
-  registration: Registration,
+  registration: Pick<Registration, "input" | "identity">,
   { definition: { version, hash } }: ChartState
 ): Effect.Effect<({ readonly id: string } & StoredMachine) | undefined, StoreError> => {
   const id = `${prefix}${JSON.stringify([engineOf(registration).kind, version, hash])}`

@@ -2,7 +2,9 @@
  * What a person may do: each action opens a dialog that says what will happen, and acts only when it is confirmed.
  */
 import type { ComponentChildren, VNode } from "preact"
-import { useEffect, useId, useRef, useState } from "preact/hooks"
+import { Fragment } from "preact"
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks"
+import { countOf } from "../text.ts"
 import type { BulkView, HostView, ListView, ProcessView, SignalView } from "../View.ts"
 import { get, post, sentenceOf } from "./connection.ts"
 import type { Filled } from "./form.tsx"
@@ -24,9 +26,12 @@ export const openDialog: Show = (dialog) => show(dialog)
 
 /** Where dialogs are shown. */
 export const Dialogs = (): VNode | null => {
-  const [dialog, setDialog] = useState<VNode>()
-  show = setDialog
-  return dialog ?? null
+  const [{ turn, dialog }, setShown] = useState<{ readonly turn: number; readonly dialog?: VNode | undefined }>({
+    turn: 0
+  })
+  show = (next) => setShown((before) => ({ turn: before.turn + 1, dialog: next }))
+  // Each is drawn anew: one of the same kind may be closing.
+  return dialog === undefined ? null : <Fragment key={turn}>{dialog}</Fragment>
 }
 
 /** A dialog, shown as long as it is drawn. */
@@ -41,7 +46,8 @@ export const Dialog = ({
 }): VNode => {
   const element = useRef<HTMLDialogElement>(null)
   const id = useId()
-  useEffect(() => {
+  // At once, so that no key that is typed next goes elsewhere.
+  useLayoutEffect(() => {
     // What had the focus gets it back.
     const before = document.activeElement
     element.current?.showModal()
@@ -49,8 +55,12 @@ export const Dialog = ({
       if (before instanceof HTMLElement && before.isConnected) before.focus()
     }
   }, [])
+  // The event comes later than the key that closed it, when another dialog may be open.
+  const onClose = (): void => {
+    if (element.current !== null) openDialog(undefined)
+  }
   return (
-    <dialog ref={element} class={classes} aria-labelledby={id} onClose={() => openDialog(undefined)}>
+    <dialog ref={element} class={classes} aria-labelledby={id} onClose={onClose}>
       <h2 id={id}>{title}</h2>
       {children}
     </dialog>
@@ -105,16 +115,30 @@ export const openRedrive = (wakeId: string, done: () => void): void =>
     />
   )
 
-/** Does something to every process that a list shows, after a dry run. */
-export const openBulk = (query: Readonly<Record<string, string>>, done: () => void): void =>
-  openDialog(<ForAll query={query} done={done} />)
+/** Does something to every process that a filter finds, or to these, after a dry run. */
+export const openBulk = (wanted: Wanted, done: () => void): void => openDialog(<ForAll wanted={wanted} done={done} />)
+
+type Wanted = Readonly<Record<string, string>> | ReadonlyArray<string>
+
+/** How many processes the server takes at once. */
+const mostAtOnce = 5_000
+
+/** The ids, and how many there are altogether. */
+const idsOf = async (wanted: Wanted): Promise<{ readonly ids: ReadonlyArray<string>; readonly total: number }> => {
+  if (isList(wanted)) return { ids: wanted.slice(0, mostAtOnce), total: wanted.length }
+  const { rows, total } = await get<ListView>("processes", { ...wanted, ids: 1, limit: mostAtOnce })
+  return { ids: rows.map((row) => row.process_id), total }
+}
+
+const isList = (wanted: Wanted): wanted is ReadonlyArray<string> => Array.isArray(wanted)
 
 /** What stays in a form before it acts: a text is the reason why it was not even tried. */
 type Act = () => Promise<unknown>
 
 class NotTried extends Error {}
 
-const Ask = ({
+/** A dialog that acts when it is confirmed, and stays with a sentence when that fails. */
+export const Ask = ({
   title,
   text,
   confirm,
@@ -251,45 +275,36 @@ const SendSignal = ({
   )
 }
 
-const ForAll = ({
-  query,
-  done
-}: {
-  readonly query: Readonly<Record<string, string>>
-  readonly done: () => void
-}): VNode => {
+const ForAll = ({ wanted, done }: { readonly wanted: Wanted; readonly done: () => void }): VNode => {
   const ids = useId()
   const action = useRef<HTMLSelectElement>(null)
   const reason = useRef<HTMLInputElement>(null)
-  const [tried, setTried] = useState<{ readonly view: BulkView; readonly isDone: boolean }>()
+  const [tried, setTried] = useState<AfterTry>()
   const [problem, setProblem] = useState("")
   const run = (isDryRun: boolean): void => {
-    const find = async (): Promise<ReadonlyArray<string>> => {
-      if (!isDryRun && tried !== undefined) return tried.view.process_ids
-      const found = await get<ListView>("processes", { ...query, ids: 1, limit: 5_000 })
-      return found.rows.map((row) => row.process_id)
+    const act = async (): Promise<AfterTry> => {
+      const isTried = !isDryRun && tried !== undefined
+      const found = isTried ? { ids: tried.view.process_ids, total: tried.total } : await idsOf(wanted)
+      const view = await post<BulkView>("actions/bulk", {
+        action: action.current?.value,
+        process_ids: found.ids,
+        reason: reason.current?.value === "" ? null : reason.current?.value,
+        dry_run: isDryRun
+      })
+      return { view, total: found.total, isDone: !isDryRun }
     }
-    find()
-      .then((found) =>
-        post<BulkView>("actions/bulk", {
-          action: action.current?.value,
-          process_ids: found,
-          reason: reason.current?.value === "" ? null : reason.current?.value,
-          dry_run: isDryRun
-        })
-      )
-      .then(
-        (view) => {
-          setTried({ view, isDone: !isDryRun })
-          setProblem("")
-          if (!isDryRun) done()
-        },
-        (error: unknown) => setProblem(sentenceOf(error))
-      )
+    act().then(
+      (after) => {
+        setTried(after)
+        setProblem("")
+        if (!isDryRun) done()
+      },
+      (error: unknown) => setProblem(sentenceOf(error))
+    )
   }
   const forget = (): void => setTried(undefined)
   return (
-    <Dialog title="Act on all of these">
+    <Dialog title={isList(wanted) ? `Act on ${countOf(wanted.length)} picked` : "Act on all of these"}>
       <form method="dialog" onSubmit={(event) => event.preventDefault()}>
         <p>A dry run says first what would be done, and to which processes.</p>
         <Labelled label="action" id={`${ids}-action`}>
@@ -321,8 +336,20 @@ const ForAll = ({
   )
 }
 
-const Tried = ({ view, isDone }: { readonly view: BulkView; readonly isDone: boolean }): VNode => (
+/** What a dry run would have done, or a run has done, of how many that are wanted. */
+interface AfterTry {
+  readonly view: BulkView
+  readonly total: number
+  readonly isDone: boolean
+}
+
+const Tried = ({ view, total, isDone }: AfterTry): VNode => (
   <div class="tried" role="status">
+    {total > mostAtOnce ? (
+      <p>
+        Of {countOf(total)} the first {countOf(mostAtOnce)} are taken at once: do it again for the others.
+      </p>
+    ) : null}
     <p>
       {isDone ? "Done" : "It would be done"} to {view.done} of {view.matched}
       {view.refused.length === 0 ? "." : `; ${view.refused.length} refuse it.`}

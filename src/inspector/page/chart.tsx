@@ -37,7 +37,7 @@ export const Chart = ({
   const [scale, setScale] = useState<number | "fit">(readable)
   const picture = useMemo(() => pictureOf(name, chart), [name, chart])
   const leaves = active.filter((id) => !active.some((other) => other.startsWith(`${id}.`)))
-  const first = leaves.at(-1)
+  const first = leaves[0]
   useEffect(() => {
     if (first !== undefined && frame.current !== null) centre(frame.current, first)
   }, [first, scale, chart])

@@ -6,7 +6,7 @@ import { useId, useState } from "preact/hooks"
 import { differencesOf } from "../difference.ts"
 import { countOf } from "../text.ts"
 import type { MomentView } from "../View.ts"
-import { Json } from "./json.tsx"
+import { Change } from "./json.tsx"
 import { useRead } from "./live.ts"
 import { Copy, Notice, Panel } from "./parts.tsx"
 
@@ -62,19 +62,7 @@ export const Difference = ({
       {problem === undefined ? null : <Notice kind="error" title="The moments cannot be read" text={problem} />}
       {found === undefined || found.length > 0 ? null : <p class="muted">Nothing differs.</p>}
       {found?.slice(0, most).map((one) => (
-        <div class="change" key={one.path}>
-          <code>{one.path}</code>
-          {"before" in one ? (
-            <del>
-              <Json value={one.before} open={0} />
-            </del>
-          ) : null}
-          {"after" in one ? (
-            <ins>
-              <Json value={one.after} open={0} />
-            </ins>
-          ) : null}
-        </div>
+        <Change key={one.path} name={one.path} of={one} />
       ))}
       {(found?.length ?? 0) > most ? (
         <p class="muted">{countOf((found?.length ?? 0) - most)} more are not shown.</p>

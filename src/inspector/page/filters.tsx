@@ -5,6 +5,10 @@ import type { VNode } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { OverviewView } from "../OverviewView.ts"
 import { countOf } from "../text.ts"
+import type { CountsView } from "../View.ts"
+import type { Picked } from "./finding/picked.ts"
+import { Saved } from "./finding/saved.tsx"
+import { useRead } from "./live.ts"
 import { Button } from "./parts.tsx"
 import type { Place } from "./place.ts"
 import { go, here } from "./place.ts"
@@ -40,12 +44,13 @@ export const goWith = (
 
 /** The search, the states, and what narrows the list besides. */
 export const Filters = ({
-  place: { query },
-  overview
+  place,
+  counts
 }: {
   readonly place: Place
-  readonly overview: OverviewView | undefined
+  readonly counts: CountsView | undefined
 }): VNode => {
+  const { query } = place
   const search = useRef<HTMLInputElement>(null)
   const list = (): HTMLElement | null => document.querySelector<HTMLElement>(".list")
   const text = query["text"] ?? ""
@@ -61,6 +66,8 @@ export const Filters = ({
       event.preventDefault()
       list()?.focus()
       list()?.dispatchEvent(new KeyboardEvent("keydown", { key: "Home" }))
+      const isFound = event.key === "Enter"
+      if (isFound) requestAnimationFrame(() => list()?.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" })))
     }
   }
   const [typing] = useState<{ timer?: ReturnType<typeof setTimeout> }>({})
@@ -82,6 +89,8 @@ export const Filters = ({
   const isNarrowed = ["kind", "owner", "session", "problem", "waits", "roots", "within"].some(
     (key) => (query[key] ?? "") !== ""
   )
+  const [isOpen, setOpen] = useState(isNarrowed)
+  const overview = useRead<OverviewView>(isOpen ? "overview" : undefined).value
   return (
     <>
       <input
@@ -107,11 +116,11 @@ export const Filters = ({
             onClick={() => goWith({ state })}
           >
             {state === "" ? "all" : state}{" "}
-            <b>{overview === undefined ? "" : countOf(state === "" ? overview.total : overview.counts[state])}</b>
+            <b>{counts === undefined ? "" : countOf(state === "" ? counts.total : counts.counts[state])}</b>
           </button>
         ))}
       </div>
-      <details class="narrow" open={isNarrowed}>
+      <details class="narrow" open={isNarrowed} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>Filters</summary>
         <div>
           {field("kind", "kind", "kinds")}
@@ -145,13 +154,47 @@ export const Filters = ({
           </datalist>
         </div>
       </details>
+      <Saved place={place} />
     </>
   )
 }
 
+interface Heads {
+  readonly place: Place
+  /** The box for all lines; absent where nothing can be done with them. */
+  readonly pickAll: VNode | undefined
+}
+
+/** The box that picks every line that is loaded. */
+export const PickAll = ({
+  ids,
+  picked,
+  onPick
+}: {
+  readonly ids: ReadonlyArray<string>
+  readonly picked: Picked
+  readonly onPick: () => void
+}): VNode => {
+  const count = ids.filter((id) => picked.ids.has(id)).length
+  const isAll = count > 0 && count === ids.length
+  return (
+    <input
+      type="checkbox"
+      class="pick-all"
+      aria-label={`Pick the ${countOf(ids.length)} that are loaded`}
+      title="Pick all that are loaded (Ctrl A in the list)"
+      checked={isAll}
+      indeterminate={count > 0 && !isAll}
+      disabled={ids.length === 0}
+      onChange={onPick}
+    />
+  )
+}
+
 /** What a narrow list is sorted by. */
-export const Sort = ({ place: { query } }: { readonly place: Place }): VNode => (
+export const Sort = ({ place: { query }, pickAll }: Heads): VNode => (
   <div class="sort">
+    {pickAll}
     <select
       aria-label="Sorted by"
       value={query["sort"] ?? "changed"}
@@ -183,11 +226,12 @@ const columns = [
 ] as const
 
 /** The heads of a wide list: each sorts it. */
-export const Columns = ({ place: { query } }: { readonly place: Place }): VNode => {
+export const Columns = ({ place: { query }, pickAll }: Heads): VNode => {
   const sort = query["sort"] ?? "changed"
   const isAscending = query["order"] === "asc"
   return (
-    <div class="columns" role="group" aria-label="Sorted by">
+    <div class={`columns${pickAll === undefined ? "" : " has-picks"}`} role="group" aria-label="Heads of the list">
+      {pickAll}
       {columns.map(([name, label]) =>
         name === undefined ? (
           <span key={label}>{label}</span>

@@ -161,3 +161,28 @@ const Cut = ({ value: { $cut: size, $from: from, $begins: begins } }: { readonly
     </span>
   )
 }
+
+/** One part of a state that differs: what it was, what it is; one of them is absent where the part came or went. */
+export const Change = ({
+  name,
+  of
+}: {
+  readonly name: string
+  readonly of: { readonly before?: unknown; readonly after?: unknown }
+}): VNode => (
+  <div class="change">
+    <code>{name}</code>
+    {"before" in of ? (
+      <del>
+        <Json value={of.before} open={0} />
+      </del>
+    ) : null}
+    {"after" in of ? (
+      <ins>
+        <Json value={of.after} open={0} />
+      </ins>
+    ) : (
+      <span class="muted">removed</span>
+    )}
+  </div>
+)

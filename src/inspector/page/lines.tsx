@@ -5,6 +5,8 @@ import type { VNode } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
 import { spanOf } from "../text.ts"
 import type { RowView } from "../View.ts"
+import type { Picked } from "./finding/picked.ts"
+import { allOf, toggled, upTo } from "./finding/picked.ts"
 import { useTick } from "./live.ts"
 import { go, here } from "./place.ts"
 import { ageOf, nowMs } from "./text.ts"
@@ -15,7 +17,12 @@ const heights = { narrow: 50, wide: 36 }
 /** How many lines beyond either edge of the view exist as well. */
 const beyond = 4
 
-/** The lines; `more` is called where the end of those that are loaded comes into view. */
+/**
+ * The lines; `more` is called where the end of those that are loaded comes into view.
+ *
+ * The list has the focus, and one line that its keys are about: arrows move it, Enter shows its process, Space picks it, and
+ * with Shift all up to it. Beside a process the arrows show the next one at once.
+ */
 export const Lines = ({
   rows,
   total,
@@ -24,6 +31,8 @@ export const Lines = ({
   box,
   isOver,
   more,
+  picked,
+  pick,
   instead
 }: {
   readonly rows: ReadonlyArray<RowView>
@@ -33,13 +42,18 @@ export const Lines = ({
   readonly box: { readonly current: HTMLDivElement | null }
   readonly isOver: { current: boolean }
   readonly more: () => void
+  /** Absent where nothing can be done with what is picked. */
+  readonly picked: Picked | undefined
+  readonly pick: (picked: Picked) => void
   readonly instead: VNode
 }): VNode => {
   useTick(1_000)
   const height = isWide ? heights.wide : heights.narrow
   const [view, setView] = useState({ top: 0, height: 900 })
   const revealed = useRef<string>()
-  const at = rows.findIndex((row) => row.process_id === selected)
+  const [cursor, setCursor] = useState(selected)
+  useEffect(() => setCursor(selected), [selected])
+  const at = rows.findIndex((row) => row.process_id === cursor)
   const reveal = (index: number): void => {
     const element = box.current
     if (element === null || index < 0) return
@@ -69,7 +83,23 @@ export const Lines = ({
   useEffect(() => {
     if (isNearEnd) more()
   }, [isNearEnd, rows])
+  const ids = rows.map((row) => row.process_id)
+  const onPick = (id: string, isRange: boolean): void => {
+    if (picked === undefined) return
+    setCursor(id)
+    pick(isRange ? upTo(picked, ids, id) : toggled(picked, id))
+  }
   const onKey = (event: KeyboardEvent): void => {
+    if (event.key === " " && cursor !== undefined && at >= 0) {
+      event.preventDefault()
+      onPick(cursor, event.shiftKey)
+      return
+    }
+    if (event.key === "a" && (event.ctrlKey || event.metaKey) && picked !== undefined) {
+      event.preventDefault()
+      pick(allOf(picked, ids))
+      return
+    }
     const page = Math.max(1, Math.floor((box.current?.clientHeight ?? 0) / height) - 1)
     const steps: Readonly<Record<string, number>> = {
       ArrowDown: at + 1,
@@ -85,8 +115,15 @@ export const Lines = ({
     if (row === undefined) return
     event.preventDefault()
     reveal(rows.indexOf(row))
-    open(row.process_id, selected !== undefined)
-    requestAnimationFrame(() => box.current?.focus())
+    setCursor(row.process_id)
+    if (event.shiftKey && picked !== undefined) {
+      pick(
+        upTo(picked.from === undefined && cursor !== undefined ? toggled(picked, cursor) : picked, ids, row.process_id)
+      )
+    } else if (event.key === "Enter" || selected !== undefined) {
+      open(row.process_id, selected !== undefined)
+      requestAnimationFrame(() => box.current?.focus())
+    }
   }
   const first = Math.max(0, Math.floor(view.top / height) - beyond)
   const last = Math.min(rows.length, Math.ceil((view.top + view.height) / height) + beyond)
@@ -97,6 +134,7 @@ export const Lines = ({
       role="listbox"
       tabIndex={0}
       aria-label="Processes"
+      aria-multiselectable={picked !== undefined}
       aria-activedescendant={at < first || at >= last ? undefined : `line-${at}`}
       onKeyDown={onKey}
       onScroll={measure}
@@ -115,6 +153,9 @@ export const Lines = ({
             at={first + index}
             height={height}
             isSelected={row.process_id === selected}
+            isCursor={row.process_id === cursor}
+            isPicked={picked?.ids.has(row.process_id)}
+            pick={(isRange) => onPick(row.process_id, isRange)}
           />
         ))}
       </div>
@@ -127,12 +168,18 @@ const Line = ({
   row,
   at,
   height,
-  isSelected
+  isSelected,
+  isCursor,
+  isPicked,
+  pick
 }: {
   readonly row: RowView
   readonly at: number
   readonly height: number
   readonly isSelected: boolean
+  readonly isCursor: boolean
+  readonly isPicked: boolean | undefined
+  readonly pick: (isRange: boolean) => void
 }): VNode => {
   const { process_id: id, state, problem } = row
   const reason = reasonOf(row)
@@ -143,12 +190,18 @@ const Line = ({
       role="option"
       tabIndex={-1}
       id={`line-${at}`}
-      class={`line ${state}`}
+      class={`line ${state}${isCursor ? " is-cursor" : ""}`}
       data-process={id}
       aria-selected={isSelected}
+      aria-checked={isPicked}
       style={{ top: `${at * height}px` }}
-      onClick={() => open(id, false)}
+      onClick={(event) => {
+        const isOnBox = event.target instanceof Element && event.target.closest(".pick") !== null
+        if (isOnBox || (event.shiftKey && isPicked !== undefined)) pick(event.shiftKey)
+        else open(id, false)
+      }}
     >
+      {isPicked === undefined ? null : <span class="pick" aria-hidden="true" title="Pick it (Space)" />}
       <span class={`dot ${state}${row.active ? " active" : ""}`} title={state} />
       <span class="line-id" title={id}>
         <Name id={id} />

@@ -96,3 +96,16 @@ export const useRead = <A>(
   const current = held?.path === path ? held : undefined
   return { value: current?.value, problem: current?.problem, again: () => reader.again() }
 }
+
+const wide = matchMedia("(min-width: 900px)")
+
+/** Whether there is room for a table. */
+export const useWide = (): boolean => {
+  const [isWide, setWide] = useState(wide.matches)
+  useEffect(() => {
+    const read = (): void => setWide(wide.matches)
+    wide.addEventListener("change", read)
+    return () => wide.removeEventListener("change", read)
+  }, [])
+  return isWide
+}

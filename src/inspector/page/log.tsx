@@ -51,7 +51,10 @@ export const Log = ({
     const element = list.current
     if (element !== null) isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < 40
   }
-  const where = at === undefined ? `${countOf(last)} events` : `event ${countOf(at)} of ${countOf(last)}`
+  const where =
+    at === undefined
+      ? `${countOf(last)} ${last === 1 ? "event" : "events"}`
+      : `event ${countOf(at)} of ${countOf(last)}`
   return (
     <Panel title="Log" class="log" aside={<output class="where">{where}</output>}>
       {(events[0]?.sequence ?? 1) > 1 ? (

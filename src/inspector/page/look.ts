@@ -7,7 +7,7 @@ import type { EventsView, EventView, LookView, MomentView } from "../View.ts"
 import { get, Refused, sentenceOf } from "./connection.ts"
 import type { Shown } from "./facts.tsx"
 import { isAwake, listenTo } from "./live.ts"
-import { setClock } from "./text.ts"
+import { localTimesIn, setClock } from "./text.ts"
 
 /** How many events are loaded at once. */
 const pageSize = 200
@@ -188,5 +188,5 @@ const underWayIn = ({ explained }: LookView): ReadonlyArray<Doing> => {
 const textOf = ({ explained }: LookView): string => {
   if (!explained.available) return ""
   const text = (explained.value as { readonly text?: unknown } | null)?.text // an explanation has a text, or is shown as JSON
-  return typeof text === "string" ? text : JSON.stringify(explained.value)
+  return typeof text === "string" ? localTimesIn(text) : JSON.stringify(explained.value)
 }

@@ -3,17 +3,18 @@
  */
 import type { VNode } from "preact"
 import { render } from "preact"
-import { useEffect, useState } from "preact/hooks"
+import { useEffect, useRef, useState } from "preact/hooks"
 import { harmless } from "../text.ts"
 import type { HostView } from "../View.ts"
 import { Dialogs } from "./actions.tsx"
 import type { Connection } from "./connection.ts"
 import { admit, get, listen } from "./connection.ts"
+import { openPalette } from "./finding/palette.tsx"
 import { Sweeps, Tree, Wakes } from "./host.tsx"
 import { announce } from "./live.ts"
 import { Machines } from "./machines.tsx"
 import { Overview } from "./overview.tsx"
-import { makeTextsHarmless } from "./parts.tsx"
+import { Button, makeTextsHarmless } from "./parts.tsx"
 import type { Place } from "./place.ts"
 import { go, here, usePlace } from "./place.ts"
 import { goToEvent } from "./process.tsx"
@@ -42,6 +43,8 @@ const connectionTexts: Readonly<Record<Connection, { readonly text: string; read
 const App = (): VNode => {
   const place = usePlace()
   const [host, setHost] = useState<HostView>()
+  const known = useRef(host)
+  known.current = host
   const [connection, setConnection] = useState<Connection>("connecting")
   useEffect(() => {
     const readHost = async (): Promise<void> => {
@@ -62,7 +65,7 @@ const App = (): VNode => {
       if (location.hash.includes("token=")) void admit().then(readAgain)
     }
     addEventListener("hashchange", onHash)
-    addEventListener("keydown", onKey)
+    addEventListener("keydown", (event) => onKey(event, known.current))
   }, [])
   useEffect(() => {
     document.body.classList.toggle("is-lost", connection === "lost" || connection === "refused")
@@ -95,6 +98,9 @@ const App = (): VNode => {
         <p class="link" id="link" role="status" data-connection={connection} title={title}>
           {text}
         </p>
+        <Button class="quiet" onClick={() => openPalette(host, views)} title="Ctrl K or ⌘ K">
+          Find<kbd>{isApple ? "⌘K" : "Ctrl K"}</kbd>
+        </Button>
         <Theme />
       </header>
       <main id="main" tabIndex={-1}>
@@ -122,7 +128,15 @@ const View = ({ place, host }: { readonly place: Place; readonly host: HostView 
   }
 }
 
-const onKey = (event: KeyboardEvent): void => {
+const isApple = /Mac|iPhone|iPad/.test(navigator.userAgent)
+
+const onKey = (event: KeyboardEvent, host: HostView | undefined): void => {
+  if (event.key === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
+    event.preventDefault()
+    // Another dialog may hold what a person has typed.
+    if (document.querySelector("dialog[open]") === null) openPalette(host, views)
+    return
+  }
   if (document.querySelector("dialog[open]") !== null || event.ctrlKey || event.metaKey || event.altKey) return
   const isTyping =
     event.target instanceof HTMLElement && event.target.matches("input:not([type=range]), textarea, select")

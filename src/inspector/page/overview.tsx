@@ -15,9 +15,7 @@ import { hashOf } from "./place.ts"
 export const Overview = ({ host }: { readonly host: HostView | undefined }): VNode => {
   const { value, problem, again } = useRead<OverviewView>("overview", { everyMs: 2_000 })
   useEffect(() => {
-    if (value?.reading === undefined) return
-    const timer = setTimeout(again, 50)
-    return () => clearTimeout(timer)
+    if (value?.reading !== undefined) again()
   }, [value])
   if (problem !== undefined) return <Notice kind="error" title="The overview cannot be shown" text={problem} />
   if (value === undefined) return <Notice kind="loading" title="Reading all processes…" />
@@ -111,8 +109,8 @@ const Asked = ({
           </Button>{" "}
           <ProcessLink id={id} /> {label === undefined ? null : <span>{label} </span>}
           <span class="muted">
-            since <Age ms={since} />
-            {until === undefined ? null : [", until ", <Age key="until" ms={until} />]}
+            asked <Age ms={since} />
+            {until === undefined ? null : [", ends ", <Age key="until" ms={until} />]}
           </span>
         </li>
       ))}
@@ -217,7 +215,7 @@ const Work = ({ of }: { readonly of: OverviewView }): VNode => {
       </div>
       {due === undefined ? null : (
         <p>
-          The oldest has been due since <Age ms={due} />.
+          The oldest was due <Age ms={due} />.
         </p>
       )}
       <h3>Holders</h3>

@@ -6,14 +6,14 @@
  */
 import type { VNode } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
-import type { OverviewView } from "../OverviewView.ts"
 import { countOf } from "../text.ts"
-import type { HostView, ListView, RowView } from "../View.ts"
+import type { CountsView, HostView, ListView, RowView } from "../View.ts"
 import { openBulk, takesActions } from "./actions.tsx"
 import { get, sentenceOf } from "./connection.ts"
-import { Columns, Filters, goWith, Sort } from "./filters.tsx"
+import { Columns, Filters, goWith, PickAll, Sort } from "./filters.tsx"
+import { allOf, nothing } from "./finding/picked.ts"
 import { Lines } from "./lines.tsx"
-import { listenTo, useRead } from "./live.ts"
+import { listenTo, useRead, useWide } from "./live.ts"
 import { Button, Notice, ProcessLink } from "./parts.tsx"
 import type { Place } from "./place.ts"
 import { Process } from "./process.tsx"
@@ -61,13 +61,14 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
   const [loaded, setLoaded] = useState<Loaded & { readonly key: string }>()
   const [problem, setProblem] = useState<string>()
   const [fresh, setFresh] = useState(0)
+  const [picked, setPicked] = useState(nothing)
   const box = useRef<HTMLDivElement>(null)
   const isOver = useRef(false)
   const isWide = useWide() && place.id === undefined
-  const overview = useRead<OverviewView>("overview", { everyMs: 3_000 })
+  const counts = useRead<CountsView>("counts", { everyMs: 3_000 })
   const current = loaded?.key === key ? loaded : undefined
-  const now = useRef({ current, key, filters, overview })
-  now.current = { current, key, filters, overview }
+  const now = useRef({ current, key, filters, counts })
+  now.current = { current, key, filters, counts }
 
   const load = async (offset: number): Promise<void> => {
     const asked = key
@@ -80,7 +81,7 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
       })
       setProblem(undefined)
       if (offset === 0) setFresh(0)
-      if (page.reading !== undefined) setTimeout(() => now.current.key === asked && void load(0), 50)
+      if (page.reading !== undefined) await load(0)
     } catch (error) {
       if (now.current.key === asked) setProblem(sentenceOf(error))
     }
@@ -100,7 +101,7 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
       const beganMs = performance.now()
       if (beganMs - countedMs > pauses.countMs) {
         countedMs = beganMs
-        now.current.overview.again()
+        now.current.counts.again()
       }
       const { current: shown, key: asked, filters: by } = now.current
       const page = await get<ListView>("processes", { ...by, limit: pageSize }).catch(() => undefined)
@@ -119,7 +120,7 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
     }
     const stop = listenTo((news) => {
       if (news === "again") {
-        now.current.overview.again()
+        now.current.counts.again()
         void load(0)
         return
       }
@@ -141,10 +142,16 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
     })
   }
   const { rows = [], total = 0, reading } = current ?? {}
+  const mayAct = takesActions(host)
+  const ids = rows.map((row) => row.process_id)
+  const again = (): void => void load(0)
+  const pickAll = mayAct ? (
+    <PickAll ids={ids} picked={picked} onPick={() => setPicked(allOf(picked, ids))} />
+  ) : undefined
   return (
     <section class="side" aria-label="List of processes">
-      <Filters place={place} overview={overview.value} />
-      {isWide ? <Columns place={place} /> : <Sort place={place} />}
+      <Filters place={place} counts={counts.value} />
+      {isWide ? <Columns place={place} pickAll={pickAll} /> : <Sort place={place} pickAll={pickAll} />}
       {fresh === 0 ? null : (
         <Button
           class="small fresh"
@@ -165,6 +172,8 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
         box={box}
         isOver={isOver}
         more={more}
+        picked={mayAct ? picked : undefined}
+        pick={setPicked}
         instead={
           <Instead problem={problem} isRead={current !== undefined && reading === undefined} filters={filters} />
         }
@@ -174,8 +183,19 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
           {problem === undefined ? `${countOf(total)} ${total === 1 ? "process" : "processes"}` : "not up to date"}
           {reading === undefined ? "" : `, ${countOf(reading.read)} of ${countOf(reading.of)} read`}
         </span>
-        {takesActions(host) && total > 0 ? (
-          <Button class="quiet small" onClick={() => openBulk(filters, () => void load(0))}>
+        {picked.ids.size === 0 ? null : (
+          <span>
+            <span role="status">{countOf(picked.ids.size)} picked</span>{" "}
+            <Button class="quiet small" onClick={() => setPicked(nothing)}>
+              Clear
+            </Button>
+            <Button class="small" onClick={() => openBulk([...picked.ids], again)}>
+              Act on {countOf(picked.ids.size)} picked…
+            </Button>
+          </span>
+        )}
+        {mayAct && total > 0 ? (
+          <Button class="quiet small" onClick={() => openBulk(filters, again)}>
             Act on all {countOf(total)}…
           </Button>
         ) : null}
@@ -229,15 +249,3 @@ const Pinned = ({
       shown: <ProcessLink id={id} />
     </p>
   )
-
-const wide = matchMedia("(min-width: 900px)")
-
-const useWide = (): boolean => {
-  const [isWide, setWide] = useState(wide.matches)
-  useEffect(() => {
-    const read = (): void => setWide(wide.matches)
-    wide.addEventListener("change", read)
-    return () => wide.removeEventListener("change", read)
-  }, [])
-  return isWide
-}

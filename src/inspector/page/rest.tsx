@@ -7,7 +7,7 @@ import { useEffect, useState } from "preact/hooks"
 import { countOf } from "../text.ts"
 import type { EffectView, EventView, NamedEvent, RestView, TraceView, TransitionView, TriedView } from "../View.ts"
 import { post, sentenceOf } from "./connection.ts"
-import { Json, Value } from "./json.tsx"
+import { Change, Json, Value } from "./json.tsx"
 import { Age, Button, Panel, Pill, ProcessLink, TimeAndAge } from "./parts.tsx"
 
 /** The panels of where a machine rests. `send` opens the form of an event; absent where nothing may be sent. */
@@ -49,21 +49,7 @@ const Transition = ({
     )}
     {changes.length === 0 ? null : <h3>Context</h3>}
     {changes.map((change) => (
-      <div class="change" key={change.field}>
-        <code>{change.field}</code>
-        {"before" in change ? (
-          <del>
-            <Json value={change.before} open={0} />
-          </del>
-        ) : null}
-        {"after" in change ? (
-          <ins>
-            <Json value={change.after} open={0} />
-          </ins>
-        ) : (
-          <span class="muted">removed</span>
-        )}
-      </div>
+      <Change key={change.field} name={change.field} of={change} />
     ))}
     {effects.length === 0 ? null : <h3>Asked for</h3>}
     {effects.length === 0 ? null : (

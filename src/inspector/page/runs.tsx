@@ -9,7 +9,7 @@ import { apart, isUneven, marksOf, squeezedScale } from "../axis.ts"
 import type { BandView, RunsView, RunView, SpanView } from "../RunView.ts"
 import { countOf, spanOf } from "../text.ts"
 import type { EventView } from "../View.ts"
-import { useRead, useTick } from "./live.ts"
+import { useRead, useTick, useWide } from "./live.ts"
 import type { Doing } from "./look.ts"
 import { Button, Notice, Panel, ProcessLink } from "./parts.tsx"
 import { ageOf, nowMs, timeOf } from "./text.ts"
@@ -231,7 +231,7 @@ const Row = ({
           ) : null}
           {spans.map((span, index) => (
             <li class="lane" key={index}>
-              <span class="lane-name" style={{ paddingLeft: `${Math.min(depth, 6) * 12 + 22}px` }}>
+              <span class="lane-name" style={{ paddingLeft: `${Math.min(depth, 6) * 12 + 26}px` }}>
                 <SpanName span={span} choose={choose} />
               </span>
               <div class="lane-track">
@@ -363,8 +363,9 @@ const Ticks = ({
   readonly scale: Scale
   readonly isSqueezed: boolean
 }): VNode => {
+  const isWide = useWide()
   const even = [0, 0.25, 0.5, 0.75, 1].map((part) => begin + part * (end - begin))
-  const times = isSqueezed ? apart(marks, scale) : even
+  const times = apart(isSqueezed ? marks : even, scale, isWide ? 0.12 : 0.24)
   return (
     <div class="ticks" aria-hidden="true">
       {times.map((ms) => (

@@ -28,4 +28,8 @@ export const ageOf = (ms: number): string => {
   return away >= 0 ? `${spanOf(away)} ago` : `in ${spanOf(-away)}`
 }
 
+/** An explanation is the same for every reader, so its times are UTC; a page has one clock. */
+export const localTimesIn = (text: string): string =>
+  text.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z/g, (time) => timeOf(Date.parse(time.replace(" ", "T"))))
+
 const two = (value: number): string => String(value).padStart(2, "0")

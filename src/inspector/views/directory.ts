@@ -9,13 +9,12 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { isActive } from "../../../machines/process/lifecycle.ts"
 import type { Redact } from "../../explain/redaction.ts"
 import type { Selection } from "../../explain/selection.ts"
 import { durationOf, isSelected, wordsOf } from "../../explain/selection.ts"
 import type { StoreError } from "../../model/errors.ts"
 import { acceptedBy } from "../../operations/Charts.ts"
-import type { ProcessRow } from "../../store/Decision.ts"
+import type { Glance } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { machineOf } from "../charts/stored.ts"
 import { valueText } from "../text.ts"
@@ -25,10 +24,10 @@ import { rowView } from "./list.ts"
 type Store = typeof ProcessStore.Service
 
 /** For how long one look reads. Units: milliseconds. */
-const budgetMs = 250
+const budgetMs = 500
 
 /** How many changes are read at once. */
-const chunk = 500
+const chunk = 1_000
 
 /** How many processes are kept: of more, those that ended first are let go of. */
 export const mostKept = 100_000
@@ -65,15 +64,15 @@ export interface Look {
 /** Makes the directory of a store. */
 export const make = (store: Store, redact: Redact, most: number = mostKept): Effect.Effect<Directory> =>
   Effect.map(Effect.makeSemaphore(1), (one) => {
+    const read = store.feed.glances ?? store.feed.after
     const lines = new Map<string, Line>()
     let change = 0
     let lookedAtMs = 0
 
-    const take = (row: ProcessRow) =>
-      Effect.map(lineOf(store, row, redact), (line) => {
-        lines.delete(line.row.process_id)
-        lines.set(line.row.process_id, line)
-      })
+    const put = (line: Line): void => {
+      lines.delete(line.row.process_id)
+      lines.set(line.row.process_id, line)
+    }
 
     const forget = (): void => {
       for (const [id, { row }] of lines) {
@@ -90,18 +89,23 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
       }
       let nowMs = startedMs
       while (true) {
-        const page = yield* store.feed.after(change, chunk)
+        const page = yield* read(change, chunk)
         for (const entry of page) {
           change = entry.change
-          if (entry._tag === "Row") yield* take(entry.row)
-          else lines.delete(entry.tombstone.processId)
+          if (entry._tag === "Tombstone") lines.delete(entry.tombstone.processId)
+          else {
+            const line = lineOf(store, entry.row, redact)
+            // Most lines need no read of their own, and an effect for each would cost more than the line.
+            put(Effect.isEffect(line) ? yield* line : line)
+          }
         }
         nowMs = yield* Clock.currentTimeMillis
         lookedAtMs = nowMs
         forget()
         if (page.length < chunk) return { lines, nowMs }
         if (nowMs - startedMs >= budgetMs) break
-        yield* Effect.yieldNow()
+        // A timer, and no mere yield, which would keep a live host from its own reads and writes until the look is over.
+        yield* Effect.sleep(0)
       }
       const total = Object.values(yield* store.countByLifecycle).reduce((sum, count) => sum + count, 0)
       return { lines, nowMs, reading: { read: lines.size, of: Math.max(total, lines.size) } }
@@ -160,16 +164,17 @@ const keys: Readonly<Record<Exclude<Order, "changed">, (row: RowView, nowMs: num
   state: (row) => row.state
 }
 
-const lineOf = (store: Store, row: ProcessRow, redact: Redact): Effect.Effect<Line, StoreError> =>
-  Effect.gen(function* () {
-    const shown = rowView(row, redact)
-    const { chart } = row.snapshot.context
-    const words = wordsOf(shown).toLowerCase()
-    if (chart === undefined || shown.state !== "running" || isActive(row.snapshot)) {
-      const asks = shown.state === "running" ? shown.waits.filter((name) => name !== "timer") : []
-      return { row: shown, words, asks }
-    }
-    const own = yield* machineOf(store.definitions, row.base.registration, chart)
-    const asks = own === undefined ? [] : acceptedBy(own.definition, chart).map(({ type }) => type)
-    return { row: { ...shown, rests: valueText(chart.value) }, words, asks }
-  })
+const lineOf = (store: Store, row: Glance, redact: Redact): Line | Effect.Effect<Line, StoreError> => {
+  const shown = rowView(row, redact)
+  const { chart } = row.snapshot.context
+  const words = wordsOf(shown).toLowerCase()
+  if (chart === undefined || shown.state !== "running" || shown.active) {
+    const asks = shown.state === "running" ? shown.waits.filter((name) => name !== "timer") : []
+    return { row: shown, words, asks }
+  }
+  return Effect.map(machineOf(store.definitions, row.base.registration, chart), (own) => ({
+    row: { ...shown, rests: valueText(chart.value) },
+    words,
+    asks: own === undefined ? [] : acceptedBy(own.definition, chart).map(({ type }) => type)
+  }))
+}

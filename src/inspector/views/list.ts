@@ -8,7 +8,7 @@ import { labelOf } from "../../explain/redaction.ts"
 import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { originatorScopeId } from "../../model/Provenance.ts"
-import type { ProcessRow } from "../../store/Decision.ts"
+import type { Glance } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import type { RowView } from "../View.ts"
 
@@ -27,7 +27,7 @@ export const childrenOf = (
   })
 
 /** One line of the list. A problem's text may quote what a body was given, so it is redacted. */
-export const rowView = (row: ProcessRow, redact: Redact): RowView => {
+export const rowView = (row: Glance, redact: Redact): RowView => {
   const { registration, createdAtMs } = row.base
   const { context } = row.snapshot
   const { held } = row.lease

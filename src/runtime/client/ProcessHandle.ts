@@ -42,7 +42,8 @@ export interface ProcessHandle<Success, Failure, Signals extends AnySignal = nev
    */
   readonly await: Effect.Effect<Success, Failure | AwaitError>
   /**
-   * Asks the process to stop; answers at once with the present record, usually still running.
+   * Asks the process to stop; answers at once with the present record, usually still running. One that has ended notes the
+   * request and stays as it is: a program cannot know in time, and the record says how it ended.
    *
    * From within a body it fails with `LeaseLost` once another worker runs that body's process.
    */

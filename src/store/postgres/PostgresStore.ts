@@ -51,6 +51,8 @@ export interface PostgresStoreOptions {
   readonly connections?: number
   /** Whether the schema is made, and brought to the present version, where that is needed. @default true */
   readonly migrates?: boolean
+  /** Whether it is only looked at: no transaction can write, nothing is migrated, and a standby will do. @default false */
+  readonly readOnly?: boolean
   /** Whether a server with `synchronous_commit = off` is accepted. @default false */
   readonly mayLoseCommits?: boolean
   /** How long a write waits for a server that is away, and for a lock. Units: milliseconds. @default 10000 */
@@ -89,13 +91,14 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
   Effect.gen(function* () {
     const options = yield* checked(given)
     const { url, sessionUrl = url, schema, connections, patienceMs: timeoutMs } = options
-    const writing: SessionOptions = { url: Sessions.urlOf(url, schema, Sessions.writing(timeoutMs)), timeoutMs }
+    const settings = options.readOnly ? Sessions.looking : Sessions.writing(timeoutMs)
+    const writing: SessionOptions = { url: Sessions.urlOf(url, schema, settings), timeoutMs }
     const times = yield* WakeTimings
     const first = yield* Effect.scoped(
       Effect.gen(function* () {
         const session = yield* Sessions.connect(writing)
         yield* Schemas.prepare(session, options)
-        yield* Schemas.continueNumbers(session)
+        if (!options.readOnly) yield* Schemas.continueNumbers(session)
         return yield* Schemas.identity(session)
       })
     )
@@ -149,6 +152,7 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
         writer.submit({ ...request, deliver: (exit) => resume(exit as Exit.Exit<A, E | StoreError>) })
       })
     const reads = Reads.make(reader, () => undefined)
+    const { after, glances = after } = reads.feed
 
     const horizon = reader.read(
       "read changes",
@@ -184,7 +188,10 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
       externalChanges: elsewhere.take,
       children: Children.readsOf(reader, () => closeRequestsWritten),
       ...reads,
-      feed: { after: (change, limit) => Effect.zipRight(settled, reads.feed.after(change, limit)) },
+      feed: {
+        after: (change, limit) => Effect.zipRight(settled, after(change, limit)),
+        glances: (change, limit) => Effect.zipRight(settled, glances(change, limit))
+      },
       leases: { ...reads.leases, renew: (renew) => submitted<RenewedPage, never>({ renew }) }
     })
     return { store, clock: clockOf(() => offsetMs) }
@@ -220,7 +227,7 @@ type WithoutDelivery<One> = One extends unknown ? Omit<One, "deliver"> : never
 
 /** The options, all of them there. */
 type Checked = PostgresStoreOptions &
-  Required<Pick<PostgresStoreOptions, "connections" | "patienceMs">> &
+  Required<Pick<PostgresStoreOptions, "connections" | "patienceMs" | "readOnly">> &
   Schemas.Requirements
 
 const checked = (given: PostgresStoreOptions): Effect.Effect<Checked, InputInvalid> => {
@@ -243,8 +250,8 @@ const checked = (given: PostgresStoreOptions): Effect.Effect<Checked, InputInval
     return refuse("patienceMs", `is ${patienceMs}; it must be a whole number of at least 100`)
   }
   if (time !== "database" && time !== "host") return refuse("time", 'must be "database" or "host"')
-  const { migrates = true, mayLoseCommits = false } = given
-  return Effect.succeed({ ...given, schema, connections, patienceMs, migrates, mayLoseCommits })
+  const { readOnly = false, migrates = !readOnly, mayLoseCommits = readOnly } = given
+  return Effect.succeed({ ...given, schema, connections, patienceMs, readOnly, migrates, mayLoseCommits })
 }
 
 const isPostgres = (url: unknown): boolean =>

@@ -78,6 +78,9 @@ export const writing = (timeoutMs: number): Readonly<Record<string, string>> => 
   idle_in_transaction_session_timeout: String(timeoutMs)
 })
 
+/** The settings of connections that only look. */
+export const looking: Readonly<Record<string, string>> = { default_transaction_read_only: "on" }
+
 /** Connects, for as long as the scope is open. */
 export const connect = ({ url, timeoutMs }: SessionOptions): Effect.Effect<Session, StoreError, Scope.Scope> =>
   Effect.map(

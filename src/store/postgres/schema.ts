@@ -22,6 +22,8 @@ export interface Requirements {
   readonly schema: string
   /** Whether the schema is made, and brought to the present version, where that is needed. */
   readonly migrates: boolean
+  /** Whether nothing is to be written: then a standby will do. */
+  readonly readOnly: boolean
   /** Whether a server is accepted that says that a commit is done before it is on a disk. */
   readonly mayLoseCommits: boolean
 }
@@ -29,14 +31,14 @@ export interface Requirements {
 /** Checks the server, and migrates. Fails with one sentence that says what is missing. */
 export const prepare = (session: Session, requirements: Requirements): Effect.Effect<void, StoreError> =>
   Effect.gen(function* () {
-    const { schema, migrates, mayLoseCommits } = requirements
+    const { schema, migrates, readOnly, mayLoseCommits } = requirements
     const server = yield* ask<Server>(session, serverText)
     if (server.version < oldest) {
       return yield* unusable(
         `the server is PostgreSQL ${Math.floor(server.version / 10_000)}, and 14 is the oldest that will do`
       )
     }
-    if (server.standby) {
+    if (server.standby && !readOnly) {
       return yield* unusable("the server is a standby, which takes no writes; name the primary in the URL")
     }
     if (server.commit === "off" && !mayLoseCommits) {

@@ -18,7 +18,7 @@ import type { Base, StoredSnapshot } from "../../model/ProcessRecord.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { materialize } from "../../model/semantics.ts"
-import type { BackOff, Change, ProcessRow, Tombstone } from "../Decision.ts"
+import type { BackOff, Change, Glance, ProcessRow, Tombstone } from "../Decision.ts"
 
 /** Lists of event types by their content address: many processes share one. */
 export type EventTypesCache = Map<string, Registration["eventTypes"]>
@@ -72,6 +72,39 @@ export const rowSource = "state JOIN process USING (pk) LEFT JOIN lease USING (p
 /** The columns of a row, and where they come from. */
 export const rowColumns = `${rowFields}
 FROM ${rowSource}`
+
+/** What a glance takes of a row: few columns, and as values, since a driver is slow in naming each. */
+export type GlanceValues = readonly [
+  change: number,
+  version: string,
+  registration: string,
+  createdAtMs: number,
+  sequence: number,
+  snapshot: string,
+  dueAtMs: number | null,
+  leaseDueAtMs: number | null,
+  ownerId: string | null,
+  expiresAtMs: number | null
+]
+
+/** The columns of a glance, and where they come from. */
+export const selectGlances = `SELECT state.change, state.machine_version, process.registration, process.created_at,
+  state.sequence, state.snapshot, state.due_at, lease.due_at, lease.owner_id, lease.expires_at
+FROM ${rowSource}`
+
+/** Rebuilds a glance; `undefined` where the snapshot is one of another machine version. */
+export const glanceOf = (values: GlanceValues): Glance | undefined => {
+  const [, version, registration, createdAtMs, sequence, snapshot, dueAtMs, leaseDueAtMs, ownerId, expiresAtMs] = values
+  if (version !== machineVersion) return undefined
+  const isHeld = ownerId !== null && expiresAtMs !== null
+  return {
+    base: { registration: JSON.parse(registration) as Glance["base"]["registration"], createdAtMs },
+    sequence,
+    snapshot: JSON.parse(snapshot) as StoredSnapshot,
+    lease: isHeld ? { held: { owner: { ownerId }, expiresAtMs } } : {},
+    dueAtMs: isHeld ? leaseDueAtMs : dueAtMs
+  }
+}
 
 /** The columns of an event, and where they come from. */
 export const selectEvents = `SELECT sequence, event_type, replay_key, occurred_at, payload, semantics FROM event`
@@ -136,8 +169,9 @@ export const baseOf = (columns: RowColumns, types: EventTypesCache, readTypes: (
   const known = types.get(columns.event_types)
   const eventTypes = known ?? (JSON.parse(readTypes(columns.event_types)) as Registration["eventTypes"])
   if (known === undefined) types.set(columns.event_types, eventTypes)
+  const registration = JSON.parse(columns.registration) as Omit<Registration, "eventTypes">
   return {
-    registration: { ...(JSON.parse(columns.registration) as Omit<Registration, "eventTypes">), eventTypes },
+    registration: Object.assign(registration, { eventTypes }),
     registrationHash: columns.registration_hash,
     createdAtMs: columns.created_at
   }
@@ -147,6 +181,8 @@ export const baseOf = (columns: RowColumns, types: EventTypesCache, readTypes: (
 export const rowOf = (columns: RowColumns, base: Base, readLog: () => ReadonlyArray<ProcessEvent>): ProcessRow =>
   rowWith(columns, base, snapshotOf(columns, base, readLog))
 
+const restored = Step.restorer(processMachine)
+
 /** Rebuilds the snapshot of a row. */
 export const snapshotOf = (
   columns: RowColumns,
@@ -154,7 +190,7 @@ export const snapshotOf = (
   readLog: () => ReadonlyArray<ProcessEvent>
 ): ProcessSnapshot =>
   columns.machine_version === machineVersion
-    ? Step.restore(processMachine, JSON.parse(columns.snapshot) as StoredSnapshot)
+    ? restored(JSON.parse(columns.snapshot) as StoredSnapshot)
     : ProcessRecord.fold(base, readLog())
 
 /** Rebuilds a row around what of it is known. */

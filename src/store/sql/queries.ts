@@ -11,8 +11,8 @@ import { canonicalText } from "../../model/json.ts"
 import type { ListFilter, StatusFilter } from "../../model/ListFilter.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { ProcessLifecycle } from "../../model/ProcessRecord.ts"
-import type { ProcessRow } from "../Decision.ts"
-import type { Candidate, Numbered, ProcessStore } from "../ProcessStore.ts"
+import type { Glance, ProcessRow } from "../Decision.ts"
+import type { Candidate, FeedReads, Numbered, ProcessStore } from "../ProcessStore.ts"
 import type { EventColumns, GrantColumns, RowColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
 import type { Dialect } from "./Dialect.ts"
@@ -67,7 +67,9 @@ export const rowReader = (
         const [found] = yield* sql<{ readonly body: string }>`SELECT body FROM event_types WHERE hash = ${hash}`
         if (found !== undefined) bodies.set(hash, found.body)
       }
-      return yield* Effect.forEach(columns, (row) => rowOf(row, bodies))
+      const rows: Array<ProcessRow> = []
+      for (const row of columns) rows.push(wholeRow(row) ?? (yield* rowOf(row, bodies)))
+      return rows
     })
 
   return { rowsOf, wholeRow }
@@ -95,6 +97,67 @@ export const make = (
 
   /** Narrows to the change numbers below which none can appear any more. */
   const settled = dialect.horizon === undefined ? [] : [sql`change < ${dialect.horizon(sql)}`]
+
+  const onPage = (change: number) => sql.and([sql`change > ${change}`, ...settled])
+
+  /** A page of rows, with the tombstones that belong between them. */
+  const numbered = <Row>(
+    change: number,
+    limit: number,
+    rows: Effect.Effect<ReadonlyArray<Extract<Numbered<Row>, { readonly _tag: "Row" }>>, SqlError>
+  ): Effect.Effect<ReadonlyArray<Numbered<Row>>, SqlError> =>
+    Effect.gen(function* () {
+      const present = yield* rows
+      const pruned = yield* sql<TombstoneColumns>`
+        ${sql.literal(Columns.selectTombstones)} WHERE ${onPage(change)} AND compacted = 0 ORDER BY change LIMIT ${limit}
+      `
+      if (pruned.length === 0) return present
+      const tombstones = pruned.map(
+        (columns): Numbered<Row> => ({
+          _tag: "Tombstone",
+          change: columns.change,
+          tombstone: Columns.tombstoneOf(columns)
+        })
+      )
+      return [...present, ...tombstones].toSorted((a, b) => a.change - b.change).slice(0, limit)
+    })
+
+  const wholeRows = (change: number, limit: number) =>
+    Effect.gen(function* () {
+      const columns = yield* sql<RowColumns & { readonly change: number }>`
+        SELECT state.change, ${sql.literal(Columns.rowColumns)} WHERE ${onPage(change)} ORDER BY state.change LIMIT ${limit}
+      `
+      const rows = yield* rowsOf(columns)
+      return rows.map((row, index) => ({ _tag: "Row" as const, change: columns[index]?.change ?? 0, row }))
+    })
+
+  const changes: FeedReads["after"] = (change, limit) =>
+    together(read("read changes", numbered<ProcessRow>(change, limit, wholeRows(change, limit))))
+
+  const glances: NonNullable<FeedReads["glances"]> = (change, limit) =>
+    together(
+      read(
+        "read changes",
+        numbered<Glance>(
+          change,
+          limit,
+          Effect.gen(function* () {
+            const found = yield* sql`
+              ${sql.literal(Columns.selectGlances)} WHERE ${onPage(change)} ORDER BY state.change LIMIT ${limit}
+            `.values
+            const rows: Array<{ readonly _tag: "Row"; readonly change: number; readonly row: Glance }> = []
+            for (const each of found) {
+              const values = each as unknown as Columns.GlanceValues // what the statement selects
+              const row = Columns.glanceOf(values)
+              // One that must be folded from its log is rare, and its page is read as rows.
+              if (row === undefined) return yield* wholeRows(change, limit)
+              rows.push({ _tag: "Row", change: values[0], row })
+            }
+            return rows
+          })
+        )
+      )
+    )
 
   return {
     list: ({ filter, after, limit }) => {
@@ -198,35 +261,7 @@ export const make = (
         )
       ),
 
-    feed: {
-      after: (change, limit) =>
-        together(
-          read(
-            "read changes",
-            Effect.gen(function* () {
-              const page = sql.and([sql`change > ${change}`, ...settled])
-              const rows = yield* sql<RowColumns & { readonly change: number }>`
-                SELECT state.change, ${sql.literal(Columns.rowColumns)} WHERE ${page} ORDER BY state.change LIMIT ${limit}
-              `
-              const pruned = yield* sql<TombstoneColumns>`
-                ${sql.literal(Columns.selectTombstones)} WHERE ${page} AND compacted = 0 ORDER BY change LIMIT ${limit}
-              `
-              const present = yield* rowsOf(rows)
-              const numbered: ReadonlyArray<Numbered> = [
-                ...present.map((row, index): Numbered => ({ _tag: "Row", change: rows[index]?.change ?? 0, row })),
-                ...pruned.map(
-                  (columns): Numbered => ({
-                    _tag: "Tombstone",
-                    change: columns.change,
-                    tombstone: Columns.tombstoneOf(columns)
-                  })
-                )
-              ]
-              return numbered.toSorted((a, b) => a.change - b.change).slice(0, limit)
-            })
-          )
-        )
-    },
+    feed: { after: changes, glances },
 
     retention: {
       endedBefore: ({ cutoffMs, filter, afterChange, limit }) => {

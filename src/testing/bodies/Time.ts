@@ -41,8 +41,8 @@ export const clockOf = (nowMs: () => number, sleep: Clock.Clock["sleep"]): Clock
 /** How often a time may ring before something that should have ended counts as hanging. */
 const mostRings = 20_000
 
-/** Makes a time that begins at `startMs`. */
-export const make = (startMs: number): Time => {
+/** Makes a time that begins at `startMs`. Turns last for as long as something outside of the program is under way. */
+export const make = (startMs: number, isBusy: () => boolean = () => false): Time => {
   let nowMs = startMs
   const alarms = new Set<Alarm>()
 
@@ -68,7 +68,8 @@ export const make = (startMs: number): Time => {
 
   const turns: Time["turns"] = (count) =>
     Effect.async<void>((resume) => {
-      const turn = (left: number): unknown => (left === 0 ? resume(Effect.void) : setImmediate(() => turn(left - 1)))
+      const turn = (left: number): unknown =>
+        left === 0 ? resume(Effect.void) : setImmediate(() => turn(isBusy() ? count : left - 1))
       turn(count)
     })
 

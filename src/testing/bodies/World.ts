@@ -74,8 +74,13 @@ export interface World {
   readonly advance: (ms: number) => Effect.Effect<void>
 }
 
-/** An empty database: each host opens it anew. Requires the scope of the world. */
-export type Database<E = never> = Effect.Effect<Layer.Layer<ProcessStore, E>, E, Scope.Scope>
+/**
+ * An empty database: each host opens it anew. Requires the scope of the world. `isBusy` says whether a server is at work for one
+ * of them, where there is one: no time passes meanwhile.
+ */
+export type Database<E = never> = Effect.Effect<Layer.Layer<ProcessStore, E>, E, Scope.Scope> & {
+  readonly isBusy?: () => boolean
+}
 
 /** A database that every host of a world shares as it is, such as one in memory. */
 export const sharing = (store: typeof ProcessStore.Service): Layer.Layer<ProcessStore> =>
@@ -96,7 +101,7 @@ export const make = <E>(
   turnsOfWrite = 1
 ): Effect.Effect<World, E, Scope.Scope> =>
   Effect.gen(function* () {
-    const time = Time.make(1_700_000_000_000)
+    const time = Time.make(1_700_000_000_000, database.isBusy)
     const { nowMs, ring } = time
     const turns: World["turns"] = (count) => time.turns(count * turnsOfWrite)
     const dead = new Set<string>()

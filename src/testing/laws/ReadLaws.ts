@@ -5,15 +5,47 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Scheduler from "effect/Scheduler"
+import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import type { Registration } from "../../model/Registration.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import * as Observing from "../../operations/Observation.ts"
+import type { Glance } from "../../store/Decision.ts"
+import type { Numbered } from "../../store/ProcessStore.ts"
 import { note } from "../evidence.ts"
-import { freshId, freshProcess, outputs } from "../fixtures.ts"
+import { claimed, freshId, freshOwner, freshProcess, outputs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, lawsOf } from "../Law.ts"
 import { end } from "./OrderingLaws.ts"
 import { prune, registrationIn } from "./RetentionLaws.ts"
+
+/** Every entry after a change, page by page, with what a glance has of it. */
+const allAfter = (
+  read: (change: number, limit: number) => Effect.Effect<ReadonlyArray<Numbered<Glance>>, StoreError>,
+  change: number,
+  limit: number
+): Effect.Effect<ReadonlyArray<unknown>, StoreError> =>
+  Effect.gen(function* () {
+    const page = yield* read(change, limit)
+    const last = page.at(-1)
+    if (last === undefined) return []
+    return [...page.map(glanced), ...(yield* allAfter(read, last.change, limit))]
+  })
+
+const glanced = (entry: Numbered<Glance>): unknown => {
+  if (entry._tag === "Tombstone") return entry
+  const { base, sequence, snapshot, lease, dueAtMs } = entry.row
+  const { eventTypes: _left, ...registration } = base.registration as Registration // a row has them
+  const held = lease.held && { ownerId: lease.held.owner.ownerId, expiresAtMs: lease.held.expiresAtMs }
+  return {
+    change: entry.change,
+    base: { registration, createdAtMs: base.createdAtMs },
+    snapshot: { value: snapshot.value, context: snapshot.context },
+    sequence,
+    held,
+    dueAtMs
+  }
+}
 
 /** How many times a reader reads beside a writer. */
 const rounds = 4
@@ -44,6 +76,35 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0027", {
       written.filter((id) => !seen.has(id)),
       []
     )
+  },
+
+  *"a glance at the feed shows of each row what the row says, in the same order and between the same tombstones"({
+    registry,
+    store,
+    waits
+  }) {
+    const scope = yield* freshId
+    const kind = { _tag: "Signal", name: "ready", eventType: "signal.ready", key: scope, ordinal: 1 } as const
+    const [before = 0] = (yield* store.feed.after(0, Number.MAX_SAFE_INTEGER)).map(({ change }) => change).slice(-1)
+    yield* freshProcess("rerunnable", { identity: { kind: "seen", label: "once" } })
+    yield* claimed(yield* freshProcess(), yield* freshOwner())
+    yield* registry.requestProcessCancel(yield* freshProcess(), "enough", external)
+    yield* waits.setProcessWait(yield* freshProcess("externally_owned"), { kind, sinceMs: 2 }, external)
+    const pruned = yield* freshId
+    yield* registry.registerProcess(registrationIn(pruned, scope))
+    yield* registry.completeProcess(pruned, outputs.Success, { _tag: "ExternalOwner" })
+    yield* prune(scope)
+    for (const output of [outputs.Success, outputs.Failure]) {
+      yield* registry.completeProcess(yield* freshProcess("externally_owned"), output, {
+        _tag: "ExternalOwner"
+      })
+    }
+    const glances = store.feed.glances ?? store.feed.after
+    for (const limit of [1, 3, 1_000]) {
+      const expected = yield* allAfter(store.feed.after, before, limit)
+      yield* expectEquals("entries", expected.length, 7)
+      yield* expectEquals(`glances, ${limit} at once`, yield* allAfter(glances, before, limit), expected)
+    }
   },
 
   *"a list of grants is of one moment: its records belong together"({ clock, grants, registry }) {

@@ -11,6 +11,7 @@ import { ProcessStore } from "../../../src/store/ProcessStore.ts"
 import type { Database } from "../../../src/testing/bodies/World.ts"
 import * as TestHost from "../../../src/testing/TestHost.ts"
 import { databases } from "../../runtime/schedules.ts"
+import { hasPostgres } from "../../support/postgres.ts"
 import { isLong } from "../../support/samples.ts"
 import type { Converted } from "./convert.ts"
 import { differences } from "./leftOut.ts"
@@ -112,6 +113,12 @@ describe("the documents of the SCXML suite", () => {
   it(`do the same on SQLite, ${isLong ? "all of them" : "a sample of them"}`, async () => {
     for (const [index, test] of run.entries()) {
       if (isLong || index % 12 === 0) await Effect.runPromise(Effect.scoped(holds(test, databases.sqlite)))
+    }
+  })
+
+  it.skipIf(!hasPostgres)(`do the same on PostgreSQL, ${isLong ? "all of them" : "a sample of them"}`, async () => {
+    for (const [index, test] of run.entries()) {
+      if (isLong || index % 60 === 0) await Effect.runPromise(Effect.scoped(holds(test, databases.postgres)))
     }
   })
 })

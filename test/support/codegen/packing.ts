@@ -17,8 +17,6 @@ const dist = join(projectRoot, "dist")
 const packed = "src/inspector/packed"
 
 const commandLine = join(dist, "holdfast.js")
-/** All but the version, which is answered without it. */
-const commands = join(dist, "commands.js")
 
 /** Where the modules are that a program imports: the declarations and the sources they map to stay where the compiler put them. */
 const library = "lib"
@@ -49,17 +47,27 @@ export const pack = async (): Promise<void> => {
     plugins: [commandsBeside]
   })
   put(commandLine, main.text, 0o755)
-  const program = await text({
-    entryPoints: [join(dist, "src/cli/start.js")],
+  // All but the version, which is answered without it; what only a server needs is in a file of its own.
+  const program = await bundled({
+    entryPoints: { commands: join(dist, "src/cli/start.js") },
+    outdir: dist,
+    splitting: true,
+    chunkNames: "commands-[hash]",
     format: "esm",
     platform: "node",
     target: "node20",
-    external: ["better-sqlite3"],
+    external: ["better-sqlite3", "pg-native"],
     plugins: [beside("./")],
     // Packages that are no modules ask for others by `require`.
     banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' }
   })
-  put(commands, program.text)
+  // The parts first: a program that starts meanwhile finds those that it names.
+  const parts = program.outputFiles.toSorted((one, other) => other.path.length - one.path.length)
+  for (const part of parts) put(part.path, part.text)
+  for (const name of readdirSync(dist)) {
+    const path = join(dist, name)
+    if (/^commands-\w+\.js$/.test(name) && !parts.some((part) => part.path === path)) rmSync(path)
+  }
   put(join(dist, "THIRD-PARTY.txt"), licencesOf([page.metafile, layout.metafile, program.metafile]))
 }
 
@@ -122,12 +130,23 @@ const packLibrary = async (): Promise<void> => {
     absWorkingDir: projectRoot
   })
   const written = new Set(outputFiles.map(({ path }) => path))
-  for (const { path, text } of outputFiles) put(path, text)
-  for (const name of readdirSync(outdir)) if (!written.has(join(outdir, name))) rmSync(join(outdir, name))
+  // The shared ones first: a program that starts meanwhile finds those that it names.
+  const isEntry = (path: string): number => (path.includes("shared-") ? 0 : 1)
+  for (const { path, text } of outputFiles.toSorted((one, other) => isEntry(one.path) - isEntry(other.path)))
+    put(path, text)
+  for (const name of readdirSync(outdir)) {
+    const path = join(outdir, name)
+    if (/^shared-\w+\.js(\.map)?$/.test(name) && !written.has(path)) rmSync(path)
+  }
 }
 
 const text = async (options: BuildOptions): Promise<{ readonly text: string; readonly metafile: Metafile }> => {
-  const { outputFiles, metafile } = await build({
+  const { outputFiles, metafile } = await bundled(options)
+  return { text: outputFiles.map((file) => file.text).join(""), metafile }
+}
+
+const bundled = (options: BuildOptions) =>
+  build({
     ...options,
     bundle: true,
     minify: true,
@@ -138,8 +157,6 @@ const text = async (options: BuildOptions): Promise<{ readonly text: string; rea
     metafile: true,
     absWorkingDir: projectRoot
   })
-  return { text: outputFiles.map((file) => file.text).join(""), metafile }
-}
 
 /** A program that starts meanwhile reads the old file or the new one. */
 const put = (path: string, content: string, mode = 0o644): void => {
@@ -161,5 +178,5 @@ const licencesOf = (metafiles: ReadonlyArray<Metafile>): string => {
     const words = file === undefined ? `Licence: ${license}` : readFileSync(join(at, file), "utf8").trim()
     return `${name} ${version} (${license}), https://www.npmjs.com/package/${name}\n\n${words}\n`
   })
-  return `Parts of these packages are inside dist/commands.js and dist/${packed}.\n\n${parts.join(`\n${"-".repeat(72)}\n\n`)}`
+  return `Parts of these packages are inside dist/commands*.js and dist/${packed}.\n\n${parts.join(`\n${"-".repeat(72)}\n\n`)}`
 }

@@ -1,0 +1,158 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FC from "effect/FastCheck"
+import { verify } from "../../src/operations/verify.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
+import type { Child } from "../support/children.ts"
+import { start } from "../support/children.ts"
+import { patienceMs } from "../support/patience.ts"
+import * as Postgres from "../support/postgres.ts"
+import { samples } from "../support/samples.ts"
+
+const kills = samples(3, 200)
+const freezes = samples(1, 50)
+/** How many kills and freezes there are between two restarts of the server: about 20 seconds in the long run. */
+const perRestart = samples(2, 25)
+/** Longer than a lease. Units: milliseconds. */
+const frozenMs = 2_000
+
+const schema = "storm"
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Numbers of one seed, each from 0 to below 1. */
+const randomly = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+/** Three hosts that are killed, frozen and parted from their server at random; answers what any of them was told. */
+const storm = async (url: string, restart: () => Promise<void>): Promise<ReadonlyArray<string>> => {
+  const random = randomly(FC.readConfigureGlobal().seed ?? 1)
+  const acks: Array<string> = []
+  let names = 0
+  const host = (): Child => start("test/postgres/stormProgram.js", [url, schema, `h${++names}`])
+  const isReady = (child: Child) => child.lines.some((line) => line.startsWith("ack "))
+  const buried = async (child: Child) => {
+    child.process.kill("SIGKILL")
+    await child.ended()
+    acks.push(...child.lines.filter((line) => line.startsWith("ack ")).map((line) => line.slice(4)))
+  }
+  const hosts = [host(), host(), host()]
+  try {
+    const deeds = [...Array<"kill">(kills).fill("kill"), ...Array<"freeze">(freezes).fill("freeze")]
+    for (let done = 1; deeds.length > 0; done++) {
+      const [deed] = deeds.splice(Math.floor(random() * deeds.length), 1)
+      const slot = Math.floor(random() * hosts.length)
+      const child = hosts[slot] as Child // within their number
+      for (const untilMs = Date.now() + patienceMs; !isReady(child); await pause(20)) {
+        assert.isBelow(
+          Date.now(),
+          untilMs,
+          `a host does nothing:\n${[...child.lines, ...child.errors].slice(-20).join("\n")}`
+        )
+        assert.isNull(child.process.exitCode, child.errors.slice(-20).join("\n"))
+      }
+      if (deed === "kill") {
+        await buried(child)
+        hosts[slot] = host()
+      } else {
+        child.process.kill("SIGSTOP")
+        await pause(frozenMs)
+        child.process.kill("SIGCONT")
+      }
+      if (done % perRestart === 0) await restart()
+      await pause(random() * 400)
+    }
+  } finally {
+    for (const child of hosts) await buried(child)
+  }
+  return acks
+}
+
+interface Row {
+  readonly id: string
+  readonly lifecycle: string
+  readonly value: number | null
+}
+
+describe.skipIf(!Postgres.hasPostgres)("a storm over three hosts on one database", () => {
+  it("loses nothing that was acknowledged, begins nothing twice that must not, and lets no zombie write", async () => {
+    const server = await Postgres.startServer()
+    const ask = <R>(text: string) =>
+      Postgres.query(server.url, text.replaceAll("~", schema)) as Promise<ReadonlyArray<R>> // as the text selects them
+    const withStore = <A, E>(use: (store: typeof ProcessStore.Service) => Effect.Effect<A, E, ProcessStore>) =>
+      Effect.runPromise(
+        Effect.scoped(
+          Effect.flatMap(PostgresStore.make({ url: server.url, schema }), (store) =>
+            Effect.provideService(use(store), ProcessStore, store)
+          )
+        )
+      )
+    let heir: Child | undefined
+    try {
+      await withStore(() => Effect.void)
+      await ask("CREATE TABLE ~.world (nonce text PRIMARY KEY, id text, what text)")
+      let restarts = 0
+      const began = Date.now()
+      const acks = await storm(server.url, async () => {
+        restarts++
+        await server.restart()
+      })
+      // What nobody signalled or cancelled would wait on: the last host finishes the rest.
+      heir = start("test/postgres/stormProgram.js", [server.url, schema, "heir", "idle"])
+      const settled = (row: Row) => row.lifecycle !== "running"
+      const rows = async () =>
+        (await ask<Row>(
+          `SELECT process_id AS id, lifecycle, (snapshot::jsonb #>> '{context,output,value}')::integer AS value FROM ~.state`
+        )) as ReadonlyArray<Row>
+      const asked = new Set(
+        acks.filter((ack) => /^(go|cancel) /.test(ack)).map((ack) => ack.split(" ").slice(1, 4).join(" "))
+      )
+      const isOpen = (row: Row) => !settled(row) && (!row.id.startsWith("ask ") || asked.has(row.id))
+      for (const untilMs = Date.now() + 2 * patienceMs; (await rows()).some(isOpen); await pause(200)) {
+        assert.isBelow(Date.now(), untilMs, JSON.stringify((await rows()).filter(isOpen).slice(0, 5)))
+      }
+      const byId = new Map((await rows()).map((row) => [row.id, row]))
+      const lost = acks.filter((ack) => {
+        const [what = "", ...rest] = ack.split(" ")
+        if (what === "go") {
+          const row = byId.get(rest.slice(0, 3).join(" "))
+          return row?.lifecycle !== "completed" || row.value !== Number(rest[3])
+        }
+        if (what === "cancel") return byId.get(rest.join(" "))?.lifecycle !== "cancelled"
+        const row = byId.get(ack)
+        return what === "steps" ? row?.lifecycle !== "completed" || row.value !== 6 : row === undefined
+      })
+      assert.deepStrictEqual(lost, [], "what was acknowledged")
+      const twice = await ask(
+        "SELECT id FROM ~.world WHERE what = 'begun' AND id LIKE 'once %' GROUP BY id HAVING count(*) > 1"
+      )
+      assert.deepStrictEqual(twice, [], "owner-bound work that began twice")
+      const uncleaned = await ask(
+        `SELECT process_id FROM ~.state WHERE lifecycle = 'cancelled'
+         AND EXISTS (SELECT 1 FROM ~.world WHERE id = process_id AND what = 'begun')
+         AND NOT EXISTS (SELECT 1 FROM ~.world WHERE id = process_id AND what = 'cleaned up')`
+      )
+      assert.deepStrictEqual(uncleaned, [], "cancelled bodies that have not cleaned up")
+      const ends = await ask(
+        `SELECT pk FROM ~.event WHERE event_type IN ('process.completed', 'process.failed', 'process.cancelled', 'process.abandoned')
+         GROUP BY pk HAVING count(*) > 1`
+      )
+      assert.deepStrictEqual(ends, [], "processes that ended twice")
+      const { differences } = await withStore(() => verify())
+      assert.deepStrictEqual(differences, [])
+      console.log(
+        `storm: ${kills} kills, ${freezes} freezes, ${restarts} restarts of the server in ${Math.round((Date.now() - began) / 1_000)} s; ` +
+          `${byId.size} processes, ${acks.length} acknowledged requests: none lost`
+      )
+    } finally {
+      heir?.process.kill("SIGKILL")
+      await server.stop()
+    }
+  })
+})
