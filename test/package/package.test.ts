@@ -39,10 +39,29 @@ const write = (folder: string, name: string, text: string): void => {
 }
 
 describe("the package", () => {
+  it("has each class and tag once, whichever of its modules a program imports", async () => {
+    write(".", "once.mjs", sharing)
+    assert.deepStrictEqual(await consumer.node("once.mjs"), { code: 0, out: "true true true" })
+  })
+
   it("has no compiled file whose source is gone", () => {
     assert.deepStrictEqual(stale(join(consumer.folder, "node_modules/holdfast/dist")), [])
   })
 })
+
+const sharing = `
+import * as All from "holdfast"
+import * as Memory from "holdfast/memory"
+import * as Model from "holdfast/model"
+import * as Sqlite from "holdfast/sqlite"
+import * as Store from "holdfast/store"
+const names = Object.keys(All.Errors)
+console.log(
+  names.length > 10 && names.every((name) => All.Errors[name] === Model.Errors[name]),
+  Memory.layer !== undefined && Memory.layer === Store.MemoryStore.layer,
+  Sqlite.make !== undefined && Sqlite.make === Store.SqliteStore.make
+)
+`
 
 describe("a strict project that checks the declarations of its packages", () => {
   it("compiles with all of the package as a bundler finds it, with the types of a browser instead of Node's", async () => {

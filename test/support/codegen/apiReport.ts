@@ -36,12 +36,12 @@ interface Entry {
 
 const entriesOf = (root: string): ReadonlyArray<Entry> => {
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    readonly exports: Readonly<Record<string, string | { readonly default: string }>>
+    readonly exports: Readonly<Record<string, string | { readonly types: string }>>
   }
   return Object.entries(exports).flatMap(([path, target]) =>
     typeof target === "string"
       ? []
-      : [{ name: `holdfast${path.slice(1)}`, source: target.default.replace("./dist/", "").replace(/\.js$/, ".ts") }]
+      : [{ name: `holdfast${path.slice(1)}`, source: target.types.replace("./dist/", "").replace(/\.d\.ts$/, ".ts") }]
   )
 }
 

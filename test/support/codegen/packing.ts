@@ -1,12 +1,14 @@
 /**
- * What the build packs: the page and the chart's layout thread, each into a module, and the command line into one program.
+ * What the build packs: the page and the chart's layout thread, each into a module, the command line into one program, and what is
+ * published under `holdfast` and its subpaths into a few modules that share what they have in common.
  *
- * An installed package then needs nothing of what only they use, and a bundle of a host has the page in it.
+ * An installed package then needs nothing of what only page and command line use, a bundle of a host has the page in it, and a program
+ * that imports the library opens a dozen files instead of two hundred.
  *
  * Invariant: what is packed in is listed in `dist/THIRD-PARTY.txt`, with its licence.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import type { BuildOptions, Metafile, Plugin } from "esbuild"
 import { build } from "esbuild"
 import { projectRoot } from "../projectRoot.ts"
@@ -16,9 +18,13 @@ const packed = "src/inspector/packed"
 
 const commandLine = join(dist, "holdfast.js")
 
+/** Where the modules are that a program imports: the declarations and the sources they map to stay where the compiler put them. */
+const library = "lib"
+
 /** Packs all of it, after the compiler. */
 export const pack = async (): Promise<void> => {
   for (const path of stale(dist)) rmSync(path)
+  await packLibrary()
   const page = await text({ entryPoints: [join(dist, "src/inspector/page/main.js")], format: "esm", target: "es2022" })
   const layout = await text({
     entryPoints: [join(dist, "src/inspector/charts/layoutWorker.js")],
@@ -51,7 +57,7 @@ export const pack = async (): Promise<void> => {
     platform: "node",
     target: "node20",
     external: ["better-sqlite3", "pg-native"],
-    plugins: [beside],
+    plugins: [beside("./")],
     // Packages that are no modules ask for others by `require`.
     banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' }
   })
@@ -83,14 +89,55 @@ const commandsBeside: Plugin = {
   setup: ({ onResolve }) => onResolve({ filter: /\/start\.js$/ }, () => ({ path: "./commands.js", external: true }))
 }
 
-/** What is packed on its own stays on its own. */
-const beside: Plugin = {
+/** What is packed on its own stays on its own; `toDist` leads there from where it is asked for. */
+const beside = (toDist: "./" | "../"): Plugin => ({
   name: "packed modules stay beside the program",
   setup: ({ onResolve }) =>
     onResolve({ filter: /\/packed\/\w+\.js$/ }, ({ path }) => ({
-      path: `./${packed}/${path.slice(path.lastIndexOf("/") + 1)}`,
+      path: `${toDist}${packed}/${path.slice(path.lastIndexOf("/") + 1)}`,
       external: true
     }))
+})
+
+/**
+ * Writes a module for each one that package.json publishes. What two of them need is in a third, so that a class or a tag exists once
+ * whichever of them a program imports. Packages stay outside, names are kept, and maps lead to the sources.
+ */
+const packLibrary = async (): Promise<void> => {
+  const { exports } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as {
+    readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>
+  } // the field is Node's
+  const published = Object.values(exports).flatMap((target) => (typeof target === "string" ? [] : [target]))
+  const outdir = join(dist, library)
+  const { outputFiles } = await build({
+    entryPoints: published.map(({ types, default: path }) => ({
+      in: join(projectRoot, types.replace(".d.ts", ".js")),
+      out: relative(outdir, join(projectRoot, path)).replace(/\.js$/, "")
+    })),
+    outdir,
+    bundle: true,
+    splitting: true,
+    chunkNames: "shared-[hash]",
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    packages: "external",
+    plugins: [beside("../")],
+    sourcemap: true,
+    sourcesContent: false,
+    write: false,
+    logLevel: "error",
+    absWorkingDir: projectRoot
+  })
+  const written = new Set(outputFiles.map(({ path }) => path))
+  // The shared ones first: a program that starts meanwhile finds those that it names.
+  const isEntry = (path: string): number => (path.includes("shared-") ? 0 : 1)
+  for (const { path, text } of outputFiles.toSorted((one, other) => isEntry(one.path) - isEntry(other.path)))
+    put(path, text)
+  for (const name of readdirSync(outdir)) {
+    const path = join(outdir, name)
+    if (/^shared-\w+\.js(\.map)?$/.test(name) && !written.has(path)) rmSync(path)
+  }
 }
 
 const text = async (options: BuildOptions): Promise<{ readonly text: string; readonly metafile: Metafile }> => {
