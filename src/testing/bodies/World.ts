@@ -7,8 +7,10 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -185,7 +187,8 @@ export const make = <E>(
           crash,
           freeze: Effect.sync(() => gate.shut("frozen")),
           thaw: Effect.sync(gate.open),
-          stop: time.drive(stop)
+          // A host may crash with the commit by which it stops.
+          stop: time.drive(Effect.raceFirst(Effect.disconnect(stop), gate.died))
         }
       })
 
@@ -197,6 +200,8 @@ interface Gate {
   readonly state: () => "open" | "frozen" | "dead" | "buried"
   readonly shut: (state: "frozen" | "dead" | "buried") => void
   readonly open: () => void
+  /** Answers once the host is dead. */
+  readonly died: Effect.Effect<void>
   /** Waits until the gate is open; is interrupted where the host is buried. */
   readonly pass: Effect.Effect<void>
 }
@@ -204,6 +209,7 @@ interface Gate {
 const Gate = (): Gate => {
   let state: ReturnType<Gate["state"]> = "open"
   const waiting = new Set<(go: Effect.Effect<void>) => void>()
+  const died = Deferred.unsafeMake<void>(FiberId.none)
   const letGo = (go: Effect.Effect<void>): void => {
     const all = [...waiting]
     waiting.clear()
@@ -214,6 +220,7 @@ const Gate = (): Gate => {
     shut: (next) => {
       if (state === "buried" || (state === "dead" && next === "frozen")) return
       state = next
+      if (state !== "frozen") Deferred.unsafeDone(died, Effect.void)
       if (state === "buried") letGo(Effect.interrupt)
     },
     open: () => {
@@ -221,6 +228,7 @@ const Gate = (): Gate => {
       state = "open"
       letGo(Effect.void)
     },
+    died: Deferred.await(died),
     pass: Effect.suspend(() => {
       if (state === "open") return Effect.void
       if (state === "buried") return Effect.interrupt
