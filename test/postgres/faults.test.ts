@@ -67,6 +67,31 @@ describe.skipIf(!Postgres.hasPostgres)("a connection that is lost", () => {
     }).pipe(Effect.scoped, bounded)
   )
 
+  it.live("and nothing says so: reads and writes end in time, and go on once the server is heard again", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const proxy = yield* Effect.acquireRelease(
+        Effect.promise(() => Proxies.start(where.url)),
+        ({ close }) => Effect.sync(close)
+      )
+      const { store, register, append, notes } = yield* open({ ...where, url: proxy.url, patienceMs: 300 })
+      yield* register("it")
+      for (let round = 0; round < 3; round++) {
+        yield* append("it", round)
+        proxy.part()
+        const reads = Array.from({ length: 6 }, () => Effect.flip(notes("it")))
+        const asked = yield* Effect.all([...reads, Effect.flip(register("other"))], {
+          concurrency: "unbounded"
+        }).pipe(Effect.timeout("10 seconds"))
+        for (const failure of asked) assert.deepInclude(failure, { _tag: "StoreError", reason: "busy" })
+        assert.strictEqual(store.parts()[0]?.state, "running")
+        proxy.heal()
+        yield* until(Effect.map(Effect.either(append("it", 10 + round)), Either.isRight))
+        assert.include(yield* Effect.retry(notes("it"), { times: 20 }), 10 + round)
+      }
+    }).pipe(Effect.scoped, bounded)
+  )
+
   it.live("by a restart of the server: writers wait for it, and nothing is lost or written twice", () =>
     Effect.gen(function* () {
       const server = yield* Effect.acquireRelease(

@@ -14,6 +14,9 @@ export interface Proxy {
   readonly cut: (...moments: ReadonlyArray<Cut>) => void
   /** How many connections were ended so. */
   readonly cuts: () => number
+  /** Passes nothing on in either direction, and ends no connection, until it is healed. */
+  readonly part: () => void
+  readonly heal: () => void
   readonly close: () => void
 }
 
@@ -23,6 +26,7 @@ export const start = async (url: string): Promise<Proxy> => {
   const open = new Set<Socket>()
   let due: Array<Cut> = []
   let cuts = 0
+  let isParted = false
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname)
     let isDeaf = false
@@ -39,13 +43,18 @@ export const start = async (url: string): Promise<Proxy> => {
       })
     }
     client.on("data", (data) => {
+      if (isParted) return
       const moment = data.includes("commit\0") ? due.shift() : undefined
       if (moment !== undefined) cuts += 1
       if (moment === "before the commit") return end()
       isDeaf = moment === "after the commit"
       upstream.write(data)
     })
-    upstream.on("data", (data) => (isDeaf ? end() : client.write(data)))
+    upstream.on("data", (data) => {
+      if (isParted) return
+      if (isDeaf) end()
+      else client.write(data)
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const own = new URL(url)
@@ -56,6 +65,12 @@ export const start = async (url: string): Promise<Proxy> => {
       due = [...moments]
     },
     cuts: () => cuts,
+    part: () => {
+      isParted = true
+    },
+    heal: () => {
+      isParted = false
+    },
     close: () => {
       server.close()
       for (const socket of open) socket.destroy()

@@ -30,17 +30,25 @@ const randomly = (seed: number): (() => number) => {
   }
 }
 
-/** Three hosts that are killed, frozen and parted from their server at random; answers what any of them was told. */
-const storm = async (url: string, restart: () => Promise<void>): Promise<ReadonlyArray<string>> => {
+/**
+ * Three hosts that are killed and frozen at random, while their server restarts; answers what any of them was told. The last three
+ * live until all has `settled`: none of them may keep what it does not run.
+ */
+const storm = async (
+  url: string,
+  restart: () => Promise<void>,
+  settled: (acks: ReadonlyArray<string>) => Promise<void>
+): Promise<ReadonlyArray<string>> => {
   const random = randomly(FC.readConfigureGlobal().seed ?? 1)
   const acks: Array<string> = []
   let names = 0
   const host = (): Child => start("test/postgres/stormProgram.js", [url, schema, `h${++names}`])
   const isReady = (child: Child) => child.lines.some((line) => line.startsWith("ack "))
+  const toldTo = ({ lines }: Child) => lines.filter((line) => line.startsWith("ack ")).map((line) => line.slice(4))
   const buried = async (child: Child) => {
     child.process.kill("SIGKILL")
     await child.ended()
-    acks.push(...child.lines.filter((line) => line.startsWith("ack ")).map((line) => line.slice(4)))
+    acks.push(...toldTo(child))
   }
   const hosts = [host(), host(), host()]
   try {
@@ -68,6 +76,12 @@ const storm = async (url: string, restart: () => Promise<void>): Promise<Readonl
       if (done % perRestart === 0) await restart()
       await pause(random() * 400)
     }
+    for (const child of hosts) {
+      await child.saw(/^ready/)
+      child.process.kill("SIGUSR2")
+    }
+    for (const child of hosts) await child.saw(/^over/)
+    await settled([...acks, ...hosts.flatMap(toldTo)])
   } finally {
     for (const child of hosts) await buried(child)
   }
@@ -93,30 +107,29 @@ describe.skipIf(!Postgres.hasPostgres)("a storm over three hosts on one database
           )
         )
       )
-    let heir: Child | undefined
     try {
       await withStore(() => Effect.void)
       await ask("CREATE TABLE ~.world (nonce text PRIMARY KEY, id text, what text)")
       let restarts = 0
       const began = Date.now()
-      const acks = await storm(server.url, async () => {
+      const again = async () => {
         restarts++
         await server.restart()
-      })
-      // What nobody signalled or cancelled would wait on: the last host finishes the rest.
-      heir = start("test/postgres/stormProgram.js", [server.url, schema, "heir", "idle"])
-      const settled = (row: Row) => row.lifecycle !== "running"
+      }
       const rows = async () =>
         (await ask<Row>(
           `SELECT process_id AS id, lifecycle, (snapshot::jsonb #>> '{context,output,value}')::integer AS value FROM ~.state`
         )) as ReadonlyArray<Row>
-      const asked = new Set(
-        acks.filter((ack) => /^(go|cancel) /.test(ack)).map((ack) => ack.split(" ").slice(1, 4).join(" "))
-      )
-      const isOpen = (row: Row) => !settled(row) && (!row.id.startsWith("ask ") || asked.has(row.id))
-      for (const untilMs = Date.now() + 2 * patienceMs; (await rows()).some(isOpen); await pause(200)) {
-        assert.isBelow(Date.now(), untilMs, JSON.stringify((await rows()).filter(isOpen).slice(0, 5)))
-      }
+      const acks = await storm(server.url, again, async (told) => {
+        const asked = new Set(
+          told.filter((ack) => /^(go|cancel) /.test(ack)).map((ack) => ack.split(" ").slice(1, 4).join(" "))
+        )
+        // What was neither signalled nor cancelled waits.
+        const isOpen = ({ id, lifecycle }: Row) => lifecycle === "running" && (!id.startsWith("ask ") || asked.has(id))
+        for (const untilMs = Date.now() + 2 * patienceMs; (await rows()).some(isOpen); await pause(200)) {
+          assert.isBelow(Date.now(), untilMs, JSON.stringify((await rows()).filter(isOpen).slice(0, 5)))
+        }
+      })
       const byId = new Map((await rows()).map((row) => [row.id, row]))
       const lost = acks.filter((ack) => {
         const [what = "", ...rest] = ack.split(" ")
@@ -151,7 +164,6 @@ describe.skipIf(!Postgres.hasPostgres)("a storm over three hosts on one database
           `${byId.size} processes, ${acks.length} acknowledged requests: none lost`
       )
     } finally {
-      heir?.process.kill("SIGKILL")
       await server.stop()
     }
   })

@@ -1,10 +1,11 @@
 /**
- * A host of `storm.test.ts`: it begins processes, signals and cancels them, and says what was acknowledged, until it is killed.
+ * A host of `storm.test.ts`: it begins processes, signals and cancels them, and says what was acknowledged, until it gets SIGUSR2;
+ * its processes it runs until it is killed.
  *
  * What bodies do to the world is written into a table beside the store, each in a transaction of its own, written once however often
  * the server goes away meanwhile.
  *
- * usage: node stormProgram.js <url> <schema> <name> [idle]
+ * usage: node stormProgram.js <url> <schema> <name>
  */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -14,7 +15,12 @@ import { Engine, Processes, Signal } from "../../src/index.ts"
 import { ManyHosts } from "../../src/postgres.ts"
 import { query } from "../support/postgres.ts"
 
-const [, , url = "", schema = "", name = "", idle] = process.argv
+const [, , url = "", schema = "", name = ""] = process.argv
+
+let isOver = false
+process.on("SIGUSR2", () => {
+  isOver = true
+})
 
 const soon = Schedule.spaced("50 millis")
 
@@ -70,7 +76,7 @@ const acknowledged = <A, E, R>(what: string, request: Effect.Effect<A, E, R>) =>
 
 const load = Effect.gen(function* () {
   const processes = yield* Processes
-  for (let index = 0; ; index++) {
+  for (let index = 0; !isOver; index++) {
     const id = `${name} ${index}`
     yield* acknowledged(`steps ${id}`, processes.start(Steps, { id: `steps ${id}`, payload: `steps ${id}` }))
     yield* acknowledged(`once ${id}`, processes.start(Once, { id: `once ${id}`, payload: `once ${id}` }))
@@ -84,7 +90,9 @@ const load = Effect.gen(function* () {
 
 const program = Effect.gen(function* () {
   console.log("ready")
-  yield* idle === undefined ? load : Effect.never
+  yield* load
+  console.log("over")
+  yield* Effect.never
 })
 
 const host = ManyHosts.layerPostgres({
