@@ -164,8 +164,15 @@ const ownedFibers = onNodes(
   }
 )
 
-/** A body and the effect of a step are interrupted by what runs them, and only when that loses nothing. */
-const ownInterruption = new Set(["src/runtime/body/step.ts", "src/runtime/worker/ActivationActor.ts"])
+/**
+ * A body and the effect of a step are interrupted by what runs them, and only when that loses nothing. What a test gives up may hang
+ * where nothing interrupts it.
+ */
+const ownInterruption = new Set([
+  "src/runtime/body/step.ts",
+  "src/runtime/worker/ActivationActor.ts",
+  "src/testing/bodies/Time.ts"
+])
 
 const daemons = onNodes(
   "only bodies and steps are daemons",
