@@ -34,9 +34,7 @@ export const id: Args.Args<ProcessId> = Args.map(word("id", "The id of the proce
 /** Which database. */
 export const db: Options.Options<Option.Option<string>> = Options.text("db").pipe(
   Options.withPseudoName("file"),
-  Options.withDescription(
-    "The database: a file, or postgres://user:password@host/database?schema=holdfast. Default: what HOLDFAST_DB says."
-  ),
+  Options.withDescription("The database: a file, or a postgres:// URL. Default: HOLDFAST_DB."),
   Options.optional
 )
 

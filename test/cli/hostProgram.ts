@@ -65,10 +65,13 @@ const program = Effect.gen(function* () {
   const absent = Registration.make(processId("absent-1"), unstarted, "rerunnable", session)
   yield* registry.registerProcess({ ...absent, envRef: emptyRef })
 
-  const isStarted = Effect.map(registry.listProcesses({}), ({ records }) =>
-    records.some(({ id, firstStarted }) => id === "family-1/slow" && firstStarted !== undefined)
+  const isSettled = Effect.map(
+    registry.listProcesses({}),
+    ({ records }) =>
+      records.some(({ id, firstStarted }) => id === "family-1/slow" && firstStarted !== undefined) &&
+      records.some(({ id, status }) => id === "family-1/quick" && status._tag === "Completed")
   )
-  yield* Effect.repeat(Effect.delay(isStarted, "10 millis"), { until: (holds) => holds }).pipe(
+  yield* Effect.repeat(Effect.delay(isSettled, "10 millis"), { until: (holds) => holds }).pipe(
     Effect.timeout(patienceMs)
   )
   yield* Effect.sync(() => process.stdout.write("ready\n"))

@@ -88,7 +88,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
     code: 2,
     says: /an id names one process: leave out what selects/
   },
-  "no database named": { args: () => ["ls"], code: 2, says: /name the database: --db FILE, or HOLDFAST_DB/ },
+  "no database named": { args: () => ["ls"], code: 2, says: /name the database: --db FILE or URL, or HOLDFAST_DB/ },
   "a file that is missing": {
     args: () => ["ls", "--db", join(folder, "typo.db")],
     code: 3,
