@@ -69,7 +69,7 @@ const program = Effect.gen(function* () {
     registry.listProcesses({}),
     ({ records }) =>
       records.some(({ id, firstStarted }) => id === "family-1/slow" && firstStarted !== undefined) &&
-      records.some(({ id, status }) => id === "family-1/quick" && status._tag === "Completed")
+      !records.some(({ id, status }) => id === "family-1/quick" && status._tag === "Running")
   )
   yield* Effect.repeat(Effect.delay(isSettled, "10 millis"), { until: (holds) => holds }).pipe(
     Effect.timeout(patienceMs)
