@@ -116,6 +116,18 @@ describe.skipIf(!Postgres.hasPostgres)("a connection that is lost", () => {
   )
 })
 
+describe.skipIf(!Postgres.hasPostgres)("a store that was opened for reading", () => {
+  it.live("answers reads, and the server refuses it every write", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      yield* Effect.flatMap(open(where), ({ register, append }) => Effect.zipRight(register("it"), append("it", 1)))
+      const { notes, register } = yield* open({ ...where, readOnly: true, patienceMs: 300 })
+      assert.deepStrictEqual(yield* notes("it"), [1])
+      assert.deepInclude(yield* Effect.flip(register("other")), { _tag: "StoreError", written: "no" })
+    }).pipe(Effect.scoped, bounded)
+  )
+})
+
 describe.skipIf(!Postgres.hasPostgres)("hosts that write at the same time", () => {
   it.live("make the schema once, and register an id once", () =>
     Effect.gen(function* () {

@@ -103,7 +103,11 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
       })
     )
     const { storeId } = first
-    const sql = yield* Client.make(Sessions.urlOf(url, schema), connections, 2 * timeoutMs)
+    const sql = yield* Client.make(
+      Sessions.urlOf(url, schema, options.readOnly ? Sessions.looking : {}),
+      connections,
+      2 * timeoutMs
+    )
     const reader = Readers.make(sql, dialect)
     const elsewhere = yield* ChangesElsewhere.make(reader, {
       url: Sessions.urlOf(sessionUrl, schema),
