@@ -58,10 +58,11 @@ const lifecycles = (callers: number, seconds: number, watch: HoldWatch.HoldWatch
     latenciesMs.length = 0
 
     watch.start()
+    const held = HoldWatch.loopHeld()
     const cpuAtStart = process.cpuUsage()
     const elapsedMs = yield* repeatedly(once, callers, seconds)
     const { user, system } = process.cpuUsage(cpuAtStart)
-    const holds = watch.stop()
+    const holds = { ...watch.stop(), heldMs: held() }
 
     assert.deepEqual(yield* processes.listNonTerminal, [], "a process that was awaited has not ended")
     return {
