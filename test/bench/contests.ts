@@ -57,7 +57,8 @@ const baselineOnly = (baseline: RawVariant): Contest => ({ id: nameOf(baseline),
 export const rawFigures: ReadonlyArray<FigureSpec> = [
   { name: "event + snapshot", unit: "pairs/s", value: reading("perSecond") },
   { name: "one commit, p50", unit: "ms", value: reading("p50Ms") },
-  { name: "one commit, p99", unit: "ms", value: reading("p99Ms") }
+  { name: "one commit, p99", unit: "ms", value: reading("p99Ms") },
+  { name: "CPU time", unit: "us/pair", value: reading("cpuUs") }
 ]
 
 /** Figures of W1 that are shown whatever the number of callers. */
@@ -79,7 +80,7 @@ const lifecycleFigures = (targets: {
     ...(targets.p50 === undefined ? {} : { against: ofRaw("p50Ms"), target: targets.p50 })
   },
   { name: "latency p99", unit: "ms", value: reading("p99Ms") },
-  { name: "CPU time", unit: "us/process", value: reading("cpuUs") },
+  { name: "CPU time", unit: "us/process", value: reading("cpuUs"), against: ofRaw("cpuUs") },
   loopHeldFigure
 ]
 

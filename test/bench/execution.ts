@@ -17,7 +17,7 @@ import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { FigureSpec, Run } from "./Contest.ts"
 import { ofRaw, ofRun, reading } from "./Contest.ts"
 import { loopHeld, loopHeldFigure } from "./HoldWatch.ts"
-import { heapBytes, quiet, repeatedly, warmUpShare } from "./host.ts"
+import { cpuUsSince, heapBytes, quiet, repeatedly, warmUpShare } from "./host.ts"
 import { quantile } from "./statistics.ts"
 
 /** What a waiter waits for. */
@@ -140,9 +140,11 @@ export const measureSignals =
       yield* repeatedly(once, callers, seconds * warmUpShare)
       latenciesMs.length = 0
       const held = loopHeld()
+      const cpuAtStart = process.cpuUsage()
       const elapsedMs = yield* repeatedly(once, callers, seconds)
       return {
         heldMs: held(),
+        cpuUs: cpuUsSince(cpuAtStart) / latenciesMs.length,
         perSecond: (latenciesMs.length * 1_000) / elapsedMs,
         p50Ms: quantile(latenciesMs, 0.5),
         p99Ms: quantile(latenciesMs, 0.99)
@@ -170,6 +172,7 @@ export const signalFigures = (targets: {
     ...(targets.p50 === undefined ? {} : { against: ofRaw("p50Ms"), target: targets.p50 })
   },
   { name: "signal to end, p99", unit: "ms", value: reading("p99Ms") },
+  { name: "CPU time", unit: "us/cycle", value: reading("cpuUs"), against: ofRaw("cpuUs") },
   loopHeldFigure
 ]
 
@@ -188,8 +191,10 @@ export const measureChildren = (folder: string): Promise<Run> => {
     for (let index = 0; index < 3; index++) yield* family(index)
     tookMs.length = 0
     const held = loopHeld()
+    const cpuAtStart = process.cpuUsage()
     for (let index = 3; index < 12; index++) yield* family(index)
-    return { p50Ms: quantile(tookMs, 0.5), maxMs: quantile(tookMs, 1), heldMs: held() }
+    const cpuUs = cpuUsSince(cpuAtStart) / tookMs.length / children
+    return { p50Ms: quantile(tookMs, 0.5), maxMs: quantile(tookMs, 1), cpuUs, heldMs: held() }
   })
   return Effect.runPromise(Effect.provide(program, hostOn(folder)))
 }
@@ -207,6 +212,7 @@ export const childrenFigures: ReadonlyArray<FigureSpec> = [
     target: { of: "ratio", max: 1 }
   },
   { name: "100 children awaited, worst", unit: "ms", value: reading("maxMs") },
+  { name: "CPU time", unit: "us/child", value: reading("cpuUs"), against: ofRaw("cpuUs") },
   loopHeldFigure
 ]
 
