@@ -38,7 +38,7 @@ export interface OverviewView extends CountsView {
   /** Failed or abandoned within a day. */
   readonly failed_lately: number
   readonly failures: ReadonlyArray<FailureGroup>
-  /** Due, and no host has them. */
+  /** Due, and no host works on them: none has them, or the lease of the one that had them is over. */
   readonly late: number
   readonly late_kinds: number
   readonly oldest_due_ms?: number

@@ -9,8 +9,10 @@ import { differencesOf } from "../../src/inspector/difference.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { OverviewView } from "../../src/inspector/OverviewView.ts"
 import type { RunsView } from "../../src/inspector/RunView.ts"
+import { isLate } from "../../src/inspector/text.ts"
 import type { BulkView, ListView, LookView } from "../../src/inspector/View.ts"
 import * as Directory from "../../src/inspector/views/directory.ts"
+import { overviewOf } from "../../src/inspector/views/overview.ts"
 import { bandsOf } from "../../src/inspector/views/runs.ts"
 import type { Fact } from "../../src/model/facts.ts"
 import { started, suspended } from "../../src/model/facts.ts"
@@ -79,6 +81,50 @@ describe("the overview", () => {
       )
     }).pipe(Effect.provide(inspected()))
   )
+})
+
+describe("what is due, and what is at work", () => {
+  const nowMs = 1_000_000
+  const live = { due_at_ms: nowMs + 1, lease_expires_at_ms: nowMs + 1 }
+  const over = { due_at_ms: nowMs, lease_expires_at_ms: nowMs }
+  for (const [what, due, is] of [
+    ["no host was ever asked for", { due_at_ms: null, waits: [] }, false],
+    ["is due later", { due_at_ms: nowMs + 1, waits: [] }, false],
+    ["is due, and no host has it", { due_at_ms: nowMs, waits: [] }, true],
+    ["waits until a moment that has come", { due_at_ms: nowMs, waits: ["timer"] }, true],
+    ["is held", { ...live, waits: [] }, false],
+    ["has a holder whose lease is over", { ...over, waits: [] }, true],
+    ["waits, with a holder whose lease is over", { ...over, waits: ["approve"] }, false],
+    ["was to wake, and its holder's lease is over", { ...over, waits: ["timer"], deadline_ms: nowMs }, true]
+  ] as const) {
+    it(`${is ? "late" : "not late"}: it ${what}`, () => assert.strictEqual(isLate(due, nowMs), is))
+  }
+
+  it("nothing is at work under a lease that is over: it is backlog", () => {
+    const row = {
+      kind: "deploy",
+      state: "running" as const,
+      sequence: 1,
+      disposition: "rerunnable",
+      attempts: 1,
+      created_at_ms: 0,
+      updated_at_ms: 0,
+      active: true,
+      waits: [],
+      cancel_requested: false,
+      abandon_requested: false,
+      originator: "host",
+      owner_id: "host"
+    }
+    const lines = new Map([
+      ["held", { row: { ...row, ...live, process_id: "held" }, words: "", asks: [] }],
+      ["lost", { row: { ...row, ...over, process_id: "lost" }, words: "", asks: [] }]
+    ])
+    const counts = { running: 2, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
+    const beside = { counted: { counts, total: 2 }, holders: [], slots: undefined, wakes: undefined }
+    const { active, late, oldest_due_ms: oldest } = overviewOf({ lines, nowMs }, beside)
+    assert.deepStrictEqual({ active, late, oldest }, { active: 1, late: 1, oldest: nowMs })
+  })
 })
 
 describe("the list", () => {

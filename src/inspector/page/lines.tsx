@@ -3,7 +3,7 @@
  */
 import type { VNode } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
-import { spanOf } from "../text.ts"
+import { isLate, spanOf } from "../text.ts"
 import type { RowView } from "../View.ts"
 import type { Picked } from "./finding/picked.ts"
 import { allOf, toggled, upTo } from "./finding/picked.ts"
@@ -202,7 +202,7 @@ const Line = ({
       }}
     >
       {isPicked === undefined ? null : <span class="pick" aria-hidden="true" title="Pick it (Space)" />}
-      <span class={`dot ${state}${row.active ? " active" : ""}`} title={state} />
+      <span class={`dot ${state}${row.active && !isLate(row, nowMs()) ? " active" : ""}`} title={state} />
       <span class="line-id" title={id}>
         <Name id={id} />
         {row.label === undefined ? null : <span class="line-label">{row.label}</span>}
@@ -230,15 +230,19 @@ const Line = ({
 /** In a few words, why it does not move. */
 const reasonOf = (row: RowView): { readonly class: string; readonly text: string } | undefined => {
   if (row.state !== "running") return undefined
-  const until = row.deadline_ms === undefined ? "" : `, ${ageOf(row.deadline_ms)}`
+  const { deadline_ms: deadline } = row
+  if (deadline !== undefined && deadline <= nowMs() && isLate(row, nowMs())) {
+    return { class: "bad", text: `was to wake ${ageOf(deadline)}` }
+  }
+  const until = deadline === undefined ? "" : `, ${ageOf(deadline)}`
   const signals = row.waits.filter((name) => name !== "timer")
   if (signals.length > 0) return { class: "wait", text: `waits: ${signals.join(", ")}${until}` }
   if (row.waits.length > 0) return { class: "wait", text: `sleeps${until}` }
   if (row.rests !== undefined) return { class: "wait", text: `rests in ${row.rests}` }
-  if (row.active) return { class: "", text: "at work" }
-  return row.due_at_ms !== null && row.due_at_ms <= nowMs() && row.owner_id === undefined
-    ? { class: "bad", text: `due ${ageOf(row.due_at_ms)}` }
-    : undefined
+  if (row.due_at_ms !== null && isLate(row, nowMs())) {
+    return { class: "bad", text: `${row.owner_id === undefined ? "due" : "lease over"} ${ageOf(row.due_at_ms)}` }
+  }
+  return row.active ? { class: "", text: "at work" } : undefined
 }
 
 /** The id of a child begins with that of its parent: in a narrow list only that part is cut. */

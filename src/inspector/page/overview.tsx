@@ -137,7 +137,7 @@ const Ends = ({ of: { ends, counts, total, now_ms: now } }: { readonly of: Overv
         viewBox={`0 0 ${ends.length * bar.width} ${bar.height}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`${hour} ends within the last hour, at most ${most} in a minute`}
+        aria-label={`${hour} ends within the last hour, at most ${hour === 0 ? 0 : most} in a minute`}
       >
         {ends.map(({ good, bad }, index) => (
           <g key={Math.floor(now / 60_000) - index}>
@@ -160,7 +160,9 @@ const Ends = ({ of: { ends, counts, total, now_ms: now } }: { readonly of: Overv
           </g>
         ))}
       </svg>
-      <p class="muted small-print">the last hour, at most {countOf(most)} in a minute</p>
+      <p class="muted small-print">
+        {hour === 0 ? "none in the last hour" : `the last hour, at most ${countOf(most)} in a minute`}
+      </p>
       <div class="figures">
         <Figure number={countOf(total)} name="all" href={listOf({})} />
         {Object.entries(counts).map(([state, count]) => (

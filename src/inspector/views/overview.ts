@@ -3,7 +3,7 @@
  */
 import type { Holder } from "../../store/ProcessStore.ts"
 import type { FailureGroup, InboxGroup, OverviewView } from "../OverviewView.ts"
-import { brief } from "../text.ts"
+import { brief, isLate } from "../text.ts"
 import type { CountsView, RowView } from "../View.ts"
 import type { Line, Look } from "./directory.ts"
 
@@ -42,9 +42,9 @@ export const overviewOf = (
     const { row } = line
     kinds.set(row.kind, (kinds.get(row.kind) ?? 0) + 1)
     if (row.state === "running") {
-      if (row.active && row.waits.length === 0) sums.active++
-      if (row.waits.length > 0 || row.rests !== undefined) sums.waiting++
       if (isLate(row, nowMs)) late.push(row)
+      else if (row.active && row.waits.length === 0) sums.active++
+      if (row.waits.length > 0 || row.rests !== undefined) sums.waiting++
       for (const ask of line.asks) addAsk(inbox, line, ask)
       continue
     }
@@ -84,10 +84,6 @@ export const overviewOf = (
     ...(wakes === undefined ? {} : { wakes })
   }
 }
-
-/** It is due, and no host holds it. */
-const isLate = ({ due_at_ms: due, owner_id: owner }: RowView, nowMs: number): boolean =>
-  owner === undefined && due !== null && due <= nowMs
 
 const addFailure = (failures: Map<string, FailureGroup>, row: RowView): void => {
   const problem = brief(row.problem ?? row.state, 80)
