@@ -1,8 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import { external } from "../../src/operations/decisions/authority.ts"
@@ -91,32 +89,6 @@ describe.skipIf(!Postgres.hasPostgres)("a connection that is lost", () => {
         yield* until(Effect.map(Effect.either(append("it", 10 + round)), Either.isRight))
         assert.include(yield* Effect.retry(notes("it"), { times: 20 }), 10 + round)
       }
-    }).pipe(Effect.scoped, bounded)
-  )
-
-  it.live("by a restart of the server: who writes or opens waits for it, and nothing is lost or written twice", () =>
-    Effect.gen(function* () {
-      const server = yield* Effect.acquireRelease(
-        Effect.promise(() => Postgres.startServer()),
-        ({ stop }) => Effect.promise(stop)
-      )
-      const { append, register, notes } = yield* open({ url: server.url })
-      yield* register("it")
-      const written: Array<number> = []
-      const writer = yield* Effect.fork(
-        Effect.forEach(
-          Array.from({ length: 200 }, (_, index) => index),
-          (each) => Effect.map(append("it", each), () => written.push(each))
-        )
-      )
-      yield* until(Effect.sync(() => written.length >= 20))
-      const isDown = yield* Deferred.make<void>()
-      const opened = yield* Effect.fork(Effect.zipRight(Deferred.await(isDown), open({ url: server.url })))
-      yield* Effect.promise(() => server.restart(() => Deferred.unsafeDone(isDown, Exit.void)))
-      yield* writer
-      assert.deepStrictEqual(yield* notes("it"), written)
-      assert.deepStrictEqual(yield* (yield* opened).notes("it"), written)
-      assert.strictEqual(written.length, 200)
     }).pipe(Effect.scoped, bounded)
   )
 })
