@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Logger from "effect/Logger"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import { external } from "../../src/operations/decisions/authority.ts"
@@ -200,6 +201,38 @@ describe.skipIf(!Postgres.hasPostgres)("the change feed", () => {
       assert.deepStrictEqual((yield* changes(before.last)).ids, ["slow", "quick"])
       yield* Effect.promise(() => held.end())
     }).pipe(Effect.scoped, bounded)
+  )
+})
+
+describe.skipIf(!Postgres.hasPostgres)("behind a pool that changes connections between transactions", () => {
+  it.live(
+    "hosts say once that messages do not come, unless they have the server's own URL, and see all that changes",
+    () =>
+      Effect.gen(function* () {
+        const where = yield* Postgres.freshSchema
+        const pool = yield* Effect.acquireRelease(
+          Effect.promise(() => Proxies.start(where.url)),
+          ({ close }) => Effect.sync(close)
+        )
+        pool.deafen()
+        const behind = (sessionUrl: string) => {
+          const lines: Array<unknown> = []
+          const logger = Logger.make(({ message }) => lines.push(message))
+          const opened = open({ ...where, url: pool.url, sessionUrl })
+          return Effect.map(Effect.provide(opened, Logger.replace(Logger.defaultLogger, logger)), (made) => ({
+            ...made,
+            lines
+          }))
+        }
+        const [deaf, hearing] = yield* Effect.all([behind(pool.url), behind(where.url)])
+        yield* until(Effect.sync(() => deaf.lines.length > 0))
+        assert.deepStrictEqual(deaf.lines, [
+          ["messages of other hosts do not come through this connection; give the server's own URL as sessionUrl"]
+        ])
+        assert.deepStrictEqual(hearing.lines, [])
+        yield* hearing.register("it")
+        yield* until(Effect.map(deaf.store.externalChanges, (ids) => ids.includes(processId("it"))))
+      }).pipe(Effect.scoped, bounded)
   )
 })
 
