@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import { external } from "../../src/operations/decisions/authority.ts"
@@ -92,7 +94,7 @@ describe.skipIf(!Postgres.hasPostgres)("a connection that is lost", () => {
     }).pipe(Effect.scoped, bounded)
   )
 
-  it.live("by a restart of the server: writers wait for it, and nothing is lost or written twice", () =>
+  it.live("by a restart of the server: who writes or opens waits for it, and nothing is lost or written twice", () =>
     Effect.gen(function* () {
       const server = yield* Effect.acquireRelease(
         Effect.promise(() => Postgres.startServer()),
@@ -108,9 +110,12 @@ describe.skipIf(!Postgres.hasPostgres)("a connection that is lost", () => {
         )
       )
       yield* until(Effect.sync(() => written.length >= 20))
-      yield* Effect.promise(server.restart)
+      const isDown = yield* Deferred.make<void>()
+      const opened = yield* Effect.fork(Effect.zipRight(Deferred.await(isDown), open({ url: server.url })))
+      yield* Effect.promise(() => server.restart(() => Deferred.unsafeDone(isDown, Exit.void)))
       yield* writer
       assert.deepStrictEqual(yield* notes("it"), written)
+      assert.deepStrictEqual(yield* (yield* opened).notes("it"), written)
       assert.strictEqual(written.length, 200)
     }).pipe(Effect.scoped, bounded)
   )

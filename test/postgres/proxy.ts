@@ -14,7 +14,7 @@ export interface Proxy {
   readonly cut: (...moments: ReadonlyArray<Cut>) => void
   /** How many connections were ended so. */
   readonly cuts: () => number
-  /** Passes nothing on in either direction, and ends no connection, until it is healed. */
+  /** Passes nothing on in either direction, and ends no connection. What was sent meanwhile arrives once it is healed, as in TCP. */
   readonly part: () => void
   readonly heal: () => void
   readonly close: () => void
@@ -36,6 +36,7 @@ export const start = async (url: string): Promise<Proxy> => {
     }
     for (const socket of [client, upstream]) {
       open.add(socket)
+      if (isParted) socket.pause()
       socket.on("error", end)
       socket.on("close", () => {
         open.delete(socket)
@@ -43,7 +44,6 @@ export const start = async (url: string): Promise<Proxy> => {
       })
     }
     client.on("data", (data) => {
-      if (isParted) return
       const moment = data.includes("commit\0") ? due.shift() : undefined
       if (moment !== undefined) cuts += 1
       if (moment === "before the commit") return end()
@@ -51,7 +51,6 @@ export const start = async (url: string): Promise<Proxy> => {
       upstream.write(data)
     })
     upstream.on("data", (data) => {
-      if (isParted) return
       if (isDeaf) end()
       else client.write(data)
     })
@@ -67,9 +66,11 @@ export const start = async (url: string): Promise<Proxy> => {
     cuts: () => cuts,
     part: () => {
       isParted = true
+      for (const socket of open) socket.pause()
     },
     heal: () => {
       isParted = false
+      for (const socket of open) socket.resume()
     },
     close: () => {
       server.close()

@@ -64,8 +64,9 @@ export const startServer = async (flags: ReadonlyArray<string> = ["-c", "fsync=o
   await server.start()
   return {
     /** Ends the server, all connections with it, and starts it again. */
-    restart: async () => {
+    restart: async (whileDown: () => void = () => {}) => {
       await server.stop()
+      whileDown()
       await server.start()
     },
     port,

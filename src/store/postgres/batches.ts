@@ -256,7 +256,7 @@ const failedToConnect = (error: StoreError): Failed => ({
 })
 
 /** Soon, then less often, for as long as a server is waited for. */
-const forAWhile = (timeoutMs: number): Schedule.Schedule<unknown> =>
+export const forAWhile = (timeoutMs: number): Schedule.Schedule<unknown> =>
   Schedule.exponential(Duration.millis(10), 1.5).pipe(
     Schedule.union(Schedule.spaced(Duration.millis(250))),
     Schedule.upTo(Duration.millis(timeoutMs))
