@@ -87,7 +87,7 @@ describe("the results of a run of the peers", () => {
 describe("the reason why a library did not answer", () => {
   it.each([
     [
-      "file:///peers/restate.mjs:70\n  throw new Error(`${what} did not answer within 30 s`)\n        ^\n\nError: the ingress did not answer within 30 s\n    at until (file:///peers/restate.mjs:70:9)\n",
+      "file:///peers/restate.mjs:70\n  throw new Error(what + ': did not answer within 30 s')\n        ^\n\nError: the ingress did not answer within 30 s\n    at until (file:///peers/restate.mjs:70:9)\n",
       "Error: the ingress did not answer within 30 s"
     ],
     [
