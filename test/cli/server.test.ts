@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { serve } from "../../src/cli/commands/inspect.ts"
-import { sourceOf } from "../../src/cli/database.ts"
+import { loaded, sourceOf } from "../../src/cli/database.ts"
 import * as Screens from "../../src/cli/Screen.ts"
 import * as ManyHosts from "../../src/host/ManyHosts.ts"
 import { Processes } from "../../src/host/Processes.ts"
@@ -216,6 +216,14 @@ describe.skipIf(!Postgres.hasPostgres)("the command line on a PostgreSQL server"
       )
       assert.deepStrictEqual(made, [])
     }).pipe(Effect.scoped, bounded)
+  )
+
+  it.effect("says what to install where the packages of a server are missing", () =>
+    Effect.gen(function* () {
+      const missing = "@effect/sql-nowhere"
+      const { message } = yield* Effect.flip(loaded(() => import(missing)))
+      assert.match(message, /it needs packages that are not installed: npm install pg @effect\/sql-pg$/)
+    })
   )
 
   it.live("says in one line why it cannot, and never what the password is", () =>

