@@ -55,6 +55,8 @@ export interface PostgresStoreOptions {
   readonly readOnly?: boolean
   /** Whether a server with `synchronous_commit = off` is accepted. @default false */
   readonly mayLoseCommits?: boolean
+  /** Whether a schema is opened into which a copy is not finished: for the copy itself. @default false */
+  readonly isCopying?: boolean
   /** How long opening and each write wait for a server that is away, and for a lock. Units: milliseconds. @default 10000 */
   readonly patienceMs?: number
   /**
@@ -242,11 +244,12 @@ const mostLooks = 50
 type WithoutDelivery<One> = One extends unknown ? Omit<One, "deliver"> : never
 
 /** The options, all of them there. */
-type Checked = PostgresStoreOptions &
+export type Checked = PostgresStoreOptions &
   Required<Pick<PostgresStoreOptions, "connections" | "patienceMs" | "readOnly">> &
   Schemas.Requirements
 
-const checked = (given: PostgresStoreOptions): Effect.Effect<Checked, InputInvalid> => {
+/** The options with their defaults. Fails with `InputInvalid` for one that cannot work. */
+export const checked = (given: PostgresStoreOptions): Effect.Effect<Checked, InputInvalid> => {
   const { url, sessionUrl, schema = "holdfast", connections = 2, patienceMs = 10_000, time = "database" } = given
   const refuse = (field: string, problem: string) => Effect.fail(new InputInvalid({ field, problem }))
   for (const [field, value] of Object.entries({ url, sessionUrl: sessionUrl ?? url })) {
