@@ -91,9 +91,7 @@ const sample: ReadonlySet<string> = new Set([
   'frozen before the commit of "complete", shorter than the leases, then SIGCONT',
   "asleep beyond its lease with owner-bound work that ends at once",
   "two hosts under load, killed in turn",
-  ...(Postgres.hasPostgres
-    ? ['on PostgreSQL, killed before "complete" #1', 'on PostgreSQL, killed after "resume a wait" #1']
-    : [])
+  ...(Postgres.hasPostgres ? ['on PostgreSQL, killed before "complete" #1'] : [])
 ])
 
 const trialsOf = new Map<string, number>()
