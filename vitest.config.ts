@@ -13,7 +13,7 @@ export default defineConfig({
     alias: [{ find: /^.*\/packed\/(page|layout)\.js$/, replacement: `${projectRoot}/dist/src/inspector/packed/$1.js` }]
   },
   test: {
-    globalSetup: ["test/support/programs.ts", "test/support/postgres.ts"],
+    globalSetup: ["test/support/temporary.ts", "test/support/programs.ts", "test/support/postgres.ts"],
     setupFiles: ["test/support/setup.ts"],
     include: ["test/**/*.test.ts"],
     exclude: ["dist/**", "node_modules/**"],
@@ -22,7 +22,8 @@ export default defineConfig({
     isolate: false,
     pool: "forks",
     // As few as there may be at most: one that is ended because it is idle, while all are, fails the run.
-    poolOptions: { forks: { minForks: 2, maxForks: 2 } },
+    // The room of what is young is too small by default for what a property allocates.
+    poolOptions: { forks: { minForks: 2, maxForks: 2, execArgv: ["--max-semi-space-size=64"] } },
     testTimeout: bound,
     hookTimeout: bound,
     teardownTimeout: 5_000,

@@ -36,7 +36,8 @@ compdef _holdfast holdfast`,
   holdfast __complete $words[2..-1] (commandline -ct) 2>/dev/null
 end
 complete -c holdfast -f -a '(__holdfast_complete)'
-complete -c holdfast -l db -r -F`
+complete -c holdfast -l db -r -F
+complete -c holdfast -l from -r -F`
 }
 
 /** How many ids are offered: a longer list is not read. */

@@ -23,6 +23,7 @@ import type { WakeOutbox } from "../operations/WakeOutbox.ts"
 import * as Outbox from "../operations/WakeOutbox.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
+import { unusable } from "../store/sql/schema.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
 import type { CliFailure, Screen } from "./Screen.ts"
 import { misused, notFound, refused, TheScreen } from "./Screen.ts"
@@ -74,17 +75,18 @@ export const reading = (source: Source, screen: Screen): Layer.Layer<ProcessStor
     : server({ ...source, readOnly: true })
 
 /** The store of a server. Most commands need none of what it loads. */
-const server = ({
+export const server = ({
   url,
   schema,
   ...options
 }: Extract<Source, { readonly _tag: "Server" }> & {
   readonly migrates?: boolean
   readonly readOnly?: boolean
+  readonly isCopying?: boolean
 }): Layer.Layer<ProcessStore, InputInvalid | StoreError> =>
   Layer.unwrapEffect(
     Effect.map(
-      Effect.promise(() => import("../store/postgres/PostgresStore.ts")),
+      loaded(() => import("../store/postgres/PostgresStore.ts")),
       // Whether a server may lose commits is for its hosts to say.
       (store) =>
         store.layer({
@@ -96,6 +98,19 @@ const server = ({
         })
     )
   )
+
+/** What only a server needs, with the packages that it is made of: they are optional. */
+export const loaded = <Module>(load: () => Promise<Module>): Effect.Effect<Module, StoreError> =>
+  Effect.tryPromise(load).pipe(
+    Effect.catchAll(({ error }) =>
+      isMissing(error)
+        ? Effect.fail(unusable("it needs packages that are not installed: npm install pg @effect/sql-pg"))
+        : Effect.die(error)
+    )
+  )
+
+const isMissing = (cause: unknown): boolean =>
+  cause instanceof Error && "code" in cause && /^(ERR_)?MODULE_NOT_FOUND$/.test(String(cause.code))
 
 /** Names the database that cannot be opened. */
 export const unopened =

@@ -152,7 +152,8 @@ export const examples: Readonly<Record<string, ReadonlyArray<string>>> = {
   resume: ["resume deploy-42 --from 7 --dry-run"],
   redrive: ["redrive 12"],
   sweep: ["sweep"],
-  migrate: ["migrate --engines dist/engines.js --dry-run"]
+  migrate: ["migrate --engines dist/engines.js --dry-run"],
+  copy: ["copy --from agent.db --to 'postgres://me@db.example/agents?schema=holdfast' --dry-run"]
 }
 
 /** Longer lines are hard to read, however wide the terminal is. */

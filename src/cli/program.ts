@@ -17,6 +17,7 @@ import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Backup from "./commands/backup.ts"
+import * as Copy from "./commands/copy.ts"
 import * as Count from "./commands/count.ts"
 import * as Explain from "./commands/explain.ts"
 import * as Inspect from "./commands/inspect.ts"
@@ -146,7 +147,8 @@ export const changing = [
   Requests.resume,
   Wakes.redrive,
   Sweep.command,
-  Migrate.command
+  Migrate.command,
+  Copy.command
 ] as const
 
 // The parser's types say what each command takes; what is read here is the same of all of them.

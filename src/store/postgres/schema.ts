@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../model/errors.ts"
 import { newerSchema, unusable } from "../sql/schema.ts"
+import { ofTimeline } from "./dialect.ts"
 import { storeError } from "./failure.ts"
 import * as Store from "./migrations/0001_store.ts"
 import type { Answer, Session } from "./Session.ts"
@@ -26,21 +27,30 @@ export interface Requirements {
   readonly readOnly: boolean
   /** Whether a server is accepted that says that a commit is done before it is on a disk. */
   readonly mayLoseCommits: boolean
+  /** Whether a schema is accepted into which a copy is under way: by the copy itself only. */
+  readonly isCopying?: boolean
 }
 
 /** Checks the server, and migrates. Fails with one sentence that says what is missing. */
 export const prepare = (session: Session, requirements: Requirements): Effect.Effect<void, StoreError> =>
   Effect.gen(function* () {
-    const { schema, migrates, readOnly, mayLoseCommits } = requirements
-    const server = yield* ask<Server>(session, serverText)
-    const problem = problemOf(server, { readOnly, mayLoseCommits })
-    if (problem !== undefined) return yield* unusable(problem)
-    const version = yield* versionOf(session, schema)
-    if (version > schemaVersion) return yield* newerSchema(version, schemaVersion)
+    const { schema, migrates, isCopying = false } = requirements
+    yield* checkServer(session, requirements)
+    const version = yield* versionOf(session, schema, isCopying)
     if (version < schemaVersion) {
       if (!migrates) return yield* unusable(olderText(version))
       yield* migrate(session, schema)
     }
+  })
+
+/** Fails with one sentence about a server that will not do. */
+export const checkServer = (
+  session: Session,
+  needs: Pick<Requirements, "readOnly" | "mayLoseCommits">
+): Effect.Effect<void, StoreError> =>
+  Effect.flatMap(ask<Server>(session, serverText), (server) => {
+    const problem = problemOf(server, needs)
+    return problem === undefined ? Effect.void : unusable(problem)
   })
 
 /** What a server says of itself; `version` is its `server_version_num`. */
@@ -71,22 +81,33 @@ const serverText = `SELECT current_setting('server_version_num')::integer AS ver
 
 const table = "holdfast_migrations"
 
-const versionOf = (session: Session, schema: string): Effect.Effect<number, StoreError> =>
-  Effect.flatMap(
-    ask<{ readonly there: boolean }>(session, "SELECT to_regclass($1) IS NOT NULL AS there", `${schema}.${table}`),
-    ({ there }) =>
-      there
-        ? Effect.map(
-            ask<{ readonly version: number }>(
-              session,
-              `SELECT coalesce(max(version), 0) AS version FROM ${schema}.${table}`
-            ),
-            ({ version }) => version
-          )
-        : Effect.succeed(0)
-  )
+/** The table of a copy that is under way into a schema; it has the other name when the copy is done. */
+export const copyTables = { underWay: "holdfast_copying", done: "holdfast_copied" } as const
 
-const migrate = (session: Session, schema: string): Effect.Effect<void, StoreError> =>
+/** The version of a schema, 0 where there is none. Refuses one of a newer library, and one that is not whole yet. */
+const versionOf = (session: Session, schema: string, isCopying: boolean): Effect.Effect<number, StoreError> =>
+  Effect.gen(function* () {
+    const found = yield* ask<{ readonly there: boolean; readonly copying: boolean }>(
+      session,
+      "SELECT to_regclass($1) IS NOT NULL AS there, to_regclass($2) IS NOT NULL AS copying",
+      `${schema}.${table}`,
+      `${schema}.${copyTables.underWay}`
+    )
+    if (!found.there) return 0
+    if (found.copying && !isCopying) return yield* unusable("a copy into it is not finished: run `holdfast copy` again")
+    const { version } = yield* ask<{ readonly version: number }>(
+      session,
+      `SELECT coalesce(max(version), 0) AS version FROM ${schema}.${table}`
+    )
+    return version > schemaVersion ? yield* newerSchema(version, schemaVersion) : version
+  })
+
+/** Makes a schema, or brings it to the present version; `also` runs in the same transaction. */
+export const migrate = (
+  session: Session,
+  schema: string,
+  also: ReadonlyArray<string> = []
+): Effect.Effect<void, StoreError> =>
   Effect.gen(function* () {
     // One lock for each schema: the hosts that come later wait, and then find the work done.
     yield* run(
@@ -101,14 +122,14 @@ const migrate = (session: Session, schema: string): Effect.Effect<void, StoreErr
     )
     // Asked first: who may use a schema need not have the right to make one.
     if (!exists.there) yield* run(session, `CREATE SCHEMA ${schema}`)
-    const version = yield* versionOf(session, schema)
-    if (version > schemaVersion) return yield* newerSchema(version, schemaVersion)
+    const version = yield* versionOf(session, schema, false)
     yield* run(
       session,
       `CREATE TABLE IF NOT EXISTS ${table} (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())`,
       ...migrations.flatMap((statements, index) =>
         index < version ? [] : [...statements, `INSERT INTO ${table} (version) VALUES (${index + 1})`]
       ),
+      ...also,
       "COMMIT"
     )
   }).pipe(Effect.onError(() => Effect.ignore(run(session, "ROLLBACK"))))
@@ -120,11 +141,11 @@ const migrate = (session: Session, schema: string): Effect.Effect<void, StoreErr
 export const continueNumbers = (session: Session): Effect.Effect<void, StoreError> =>
   run(
     session,
-    `UPDATE store SET change_base = (found.last / ${numbersOfOne} + 1 - pg_current_xact_id()::text::bigint) * ${numbersOfOne}
+    `UPDATE store SET change_base = (found.last / ${numbersOfOne} + 1 - pg_current_xact_id()::text::bigint) * ${numbersOfOne} - ${ofTimeline}
     FROM (
       SELECT greatest((SELECT max(change) FROM state), (SELECT max(change) FROM tombstone)) AS last
     ) AS found
-    WHERE found.last >= change_base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint * ${numbersOfOne}`
+    WHERE found.last >= change_base + ${ofTimeline} + pg_snapshot_xmax(pg_current_snapshot())::text::bigint * ${numbersOfOne}`
   )
 
 /** The name by which a store knows itself, and the database's time. Units: epoch milliseconds, UTC. */

@@ -197,20 +197,30 @@ export type Writing = keyof typeof ways
 /** Every way of writing, in the order in which a transaction goes through them. */
 export const writings: ReadonlyArray<Writing> = Object.keys(ways) as Array<Writing> // the keys of the table above
 
-const texts = new Map(
-  Object.entries(ways).map(([name, { columns, write }]) => [
-    name,
-    `WITH asked AS (SELECT * FROM json_to_recordset($1::json) AS asked (${Object.entries(columns)
-      .map(([column, type]) => `${column} ${type}`)
-      .join(", ")})) ${write}`
-  ])
-)
+const textOf = ({ columns, write }: Way): string =>
+  `WITH asked AS (SELECT * FROM json_to_recordset($1::json) AS asked (${Object.entries(columns)
+    .map(([column, type]) => `${column} ${type}`)
+    .join(", ")})) ${write}`
+
+const texts = new Map(Object.entries(ways).map(([name, way]) => [name, textOf(way)]))
 
 /** The statement that writes these rows. */
-export const statementOf = (writing: Writing, rows: Rows): Statement => {
+export const statementOf = (writing: Writing, rows: Rows): Statement => ({
+  name: writing,
+  text: texts.get(writing) ?? "",
+  values: [jsonOf(rows)]
+})
+
+/** The statement that inserts rows as another store has them, the numbers of identity columns included. */
+export const copying = (table: string, columns: Way["columns"], rows: Rows): Statement => {
+  const names = Object.keys(columns).join(", ")
+  const write = `INSERT INTO ${table} (${names}) OVERRIDING SYSTEM VALUE SELECT ${names} FROM asked`
+  return { name: "", text: textOf({ columns, write }), values: [jsonOf(rows)] }
+}
+
+const jsonOf = (rows: Rows): string => {
   const json = JSON.stringify(rows)
-  const values = [mayBeSpecial(json) ? JSON.stringify(rows.map(encodedRow)) : json]
-  return { name: writing, text: texts.get(writing) ?? "", values }
+  return mayBeSpecial(json) ? JSON.stringify(rows.map(encodedRow)) : json
 }
 
 const encodedRow = (row: Rows[number]): Rows[number] =>

@@ -63,9 +63,9 @@ export const toWrite = (
       yield* Effect.tapError(Effect.zipRight(migrated(filename), marking(db)), () => Effect.sync(() => db.close()))
     }
     return db
-  }).pipe(Effect.retry({ while: (error) => error.reason === "busy", schedule: patience(options.timeoutMs) }), realTime)
+  }).pipe(waiting(options.timeoutMs))
 
-/** Opens a file to read. */
+/** Opens a file to read. One that another process has locked for a moment is waited for. */
 export const toRead = (filename: string): Effect.Effect<Source, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
     yield* refuseWithoutWal(filename)
@@ -77,7 +77,7 @@ export const toRead = (filename: string): Effect.Effect<Source, StoreError, Scop
     const before = yield* reading(() => withReader(copy, holdfastVersion))
     yield* migrated(copy)
     return { db: yield* connection(copy), filename: copy, copied: sentence(filename, before) }
-  })
+  }).pipe(waiting(readersWaitMs))
 
 /** Opens a file to copy it as it is, whatever its schema. One that cannot be read where it lies is copied with its `-wal`. */
 export const toCopy = (filename: string): Effect.Effect<Database.Database, StoreError, Scope.Scope> =>
@@ -89,7 +89,16 @@ export const toCopy = (filename: string): Effect.Effect<Database.Database, Store
     yield* reading(() => copyFiles(filename, copy))
     yield* reading(() => withReader(copy, holdfastVersion))
     return yield* connection(copy)
-  })
+  }).pipe(waiting(readersWaitMs))
+
+/** How long another process's lock is waited for where a file is opened to read. Units: milliseconds. */
+const readersWaitMs = 5_000
+
+/** Tries again while another process has the file locked. SQLite's own wait would hold the event loop. */
+const waiting =
+  (timeoutMs: number) =>
+  <A, R>(opening: Effect.Effect<A, StoreError, R>): Effect.Effect<A, StoreError, R> =>
+    realTime(Effect.retry(opening, { while: (error) => error.reason === "busy", schedule: patience(timeoutMs) }))
 
 /** A client of @effect/sql. It throws when it cannot open the file: that is an answer here, not a defect. */
 export const client = (
@@ -210,14 +219,13 @@ const reading = <A>(read: () => A): Effect.Effect<A, StoreError> =>
 
 const connection = (filename: string): Effect.Effect<Database.Database, StoreError, Scope.Scope> =>
   Effect.acquireRelease(
-    reading(() => reader(filename)),
+    reading(() => new Database(filename, { readonly: true, fileMustExist: true })),
     (db) => Effect.sync(() => db.close())
   )
 
-const reader = (filename: string) => new Database(filename, { readonly: true, fileMustExist: true })
-
+/** Looks into a file at once: it fails as busy where another process has the file locked. */
 const withReader = <A>(filename: string, use: (db: Database.Database) => A): A => {
-  const db = reader(filename)
+  const db = new Database(filename, { readonly: true, fileMustExist: true, timeout: 0 })
   try {
     return use(db)
   } finally {

@@ -57,13 +57,7 @@ export const run = (
     // Short, for platforms that cannot prove the death of an earlier run: there its leases must expire first.
     leaseTtl: "10 seconds",
     leaseRenewal: "3 seconds"
-  }).pipe(
-    // Another audit that opens the same file locks it only briefly.
-    Layer.retry(
-      Schedule.recurWhile(isBusy).pipe(Schedule.zipLeft(Schedule.spaced("100 millis")), Schedule.upTo("5 seconds"))
-    ),
-    Layer.provideMerge(ProgressBar.layer(screen, paceMs))
-  )
+  }).pipe(Layer.provideMerge(ProgressBar.layer(screen, paceMs)))
   return audit(request, options, screen).pipe(
     Effect.scoped,
     Effect.provide(host),
@@ -159,8 +153,6 @@ const onceStarted = <A, E extends { readonly _tag: string }>(wait: Effect.Effect
     while: (error) => error._tag === "ProcessUnknown",
     schedule: Schedule.spaced(Duration.millis(50))
   })
-
-const isBusy = (error: unknown): boolean => error instanceof Errors.StoreError && error.reason === "busy"
 
 const drafted = ({ out }: AuditPayload, totals: Totals): ReadonlyArray<string> => [
   totalsLine(totals),
