@@ -15,13 +15,20 @@ export interface Target {
   readonly max?: number
 }
 
+/** Something that a figure is held against. `raw` is the run of the contest's own baseline. */
+export interface Rival {
+  /** Names it in a table, in few words. */
+  readonly what: string
+  readonly value: (run: Run, raw: Run) => number
+}
+
 /** One line of the table: how it is read from a run, and from the run of the baseline before it. */
 export interface FigureSpec {
   readonly name: string
   readonly unit: string
   readonly value: (run: Run) => number
-  /** Compares with something measured in the same round. `raw` is the run of the contest's own baseline. */
-  readonly ratio?: (run: Run, raw: Run) => number
+  /** What was measured in the same round and shares a line with it: the ratio is the value divided by this. */
+  readonly against?: Rival
   readonly target?: Target
 }
 
@@ -47,8 +54,8 @@ export const reading =
   (run: Run): number =>
     run[name] ?? Number.NaN
 
-/** Compares the same measurement of the subject and of its baseline. */
-export const against =
-  (name: string) =>
-  (run: Run, raw: Run): number =>
-    reading(name)(run) / reading(name)(raw)
+/** The same measurement of the contest's baseline. */
+export const ofRaw = (name: string): Rival => ({ what: "raw", value: (_, raw) => reading(name)(raw) })
+
+/** Another measurement of the same run. */
+export const ofRun = (what: string, name: string): Rival => ({ what, value: reading(name) })

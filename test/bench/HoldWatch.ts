@@ -7,12 +7,34 @@
  *            │◄───────────────────────────── turn ────────────────────────────────►│
  * ```
  * `batch` is what the writer itself holds; `turn` is what a timer or socket of the same program waits. Only turns with a
- * commit in them count. A delay histogram (`monitorEventLoopDelay`) would mix both, and samples timers instead of turns: it
- * sees part of a hold, weighs by time and counts waiting for input as delay.
+ * commit in them count.
+ *
+ * `loopHeld` answers what a timer of the program waits, whatever holds the loop, also while nothing is committed: one measure for
+ * all contests.
  */
+import { monitorEventLoopDelay } from "node:perf_hooks"
 import Database from "better-sqlite3"
-import type { Run } from "./Contest.ts"
+import type { FigureSpec, Run } from "./Contest.ts"
+import { reading } from "./Contest.ts"
 import { quantile } from "./statistics.ts"
+
+/** Watches from now on; the answer ends that and says what 99.9 % of the timers did not wait longer than. Units: milliseconds. */
+export const loopHeld = (): (() => number) => {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  return () => {
+    delay.disable()
+    return delay.percentile(99.9) / 1_000_000
+  }
+}
+
+/** The figure of a run that has measured `heldMs` so. */
+export const loopHeldFigure: FigureSpec = {
+  name: "loop held, p99.9",
+  unit: "ms",
+  value: reading("heldMs"),
+  target: { of: "figure", max: 15 }
+}
 
 /** Watches from `start` to `stop`; close it afterwards. */
 export interface HoldWatch {

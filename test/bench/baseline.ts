@@ -50,7 +50,8 @@ const snapshotBody: string = filledTo(238, {
 /**
  * Writes pairs for a while, on a new file.
  *
- * Measures `perSecond` (pairs) and the quantiles of one transaction, BEGIN to COMMIT: `p50Ms`, `p99Ms`. Units: seconds.
+ * Measures `perSecond` (pairs), `cpuUs` (of one pair, all threads) and the quantiles of one transaction, BEGIN to COMMIT: `p50Ms`,
+ * `p99Ms`. Units: seconds.
  */
 export const measureRaw = (folder: string, variant: RawVariant, seconds: number): Run => {
   const db = new Database(join(folder, "raw.db"))
@@ -87,6 +88,7 @@ const writePairs = (db: Database.Database, pairsPerCommit: number, seconds: numb
   const insert = db.prepare("INSERT INTO event (pid, seq, type, body, at) VALUES (?, ?, ?, ?, ?)")
   const update = db.prepare("UPDATE snapshot SET seq = ?, body = ? WHERE pid = ? AND fence = 1")
   const commitMs: Array<number> = []
+  const cpuAtStart = process.cpuUsage()
   const startedAt = performance.now()
   const deadline = startedAt + seconds * 1_000
   let pairs = 0
@@ -105,8 +107,10 @@ const writePairs = (db: Database.Database, pairsPerCommit: number, seconds: numb
     commitMs.push(after - now)
     now = after
   }
+  const { user, system } = process.cpuUsage(cpuAtStart)
   return {
     perSecond: (pairs * 1_000) / (now - startedAt),
+    cpuUs: (user + system) / pairs,
     p50Ms: quantile(commitMs, 0.5),
     p99Ms: quantile(commitMs, 0.99)
   }

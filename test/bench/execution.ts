@@ -15,8 +15,9 @@ import * as Signal from "../../src/runtime/engine/Signal.ts"
 import { registrationOf } from "../../src/runtime/engine/Startable.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { FigureSpec, Run } from "./Contest.ts"
-import { against, reading } from "./Contest.ts"
-import { heapBytes, quiet, repeatedly, warmUpShare } from "./host.ts"
+import { ofRaw, ofRun, reading } from "./Contest.ts"
+import { loopHeld, loopHeldFigure } from "./HoldWatch.ts"
+import { cpuUsSince, heapBytes, quiet, repeatedly, warmUpShare } from "./host.ts"
 import { quantile } from "./statistics.ts"
 
 /** What a waiter waits for. */
@@ -32,7 +33,8 @@ export const Waiter = Engine.make("bench.waiter", {
   run: (_, ctx) => ctx.awaitSignal(Go)
 })
 
-const Dormant = Engine.make("bench.dormant", {
+/** The same, and leaves memory at once. */
+export const Dormant = Engine.make("bench.dormant", {
   version: "1",
   payload: Schema.Null,
   success: Schema.Int,
@@ -137,8 +139,12 @@ export const measureSignals =
       })
       yield* repeatedly(once, callers, seconds * warmUpShare)
       latenciesMs.length = 0
+      const held = loopHeld()
+      const cpuAtStart = process.cpuUsage()
       const elapsedMs = yield* repeatedly(once, callers, seconds)
       return {
+        heldMs: held(),
+        cpuUs: cpuUsSince(cpuAtStart) / latenciesMs.length,
         perSecond: (latenciesMs.length * 1_000) / elapsedMs,
         p50Ms: quantile(latenciesMs, 0.5),
         p99Ms: quantile(latenciesMs, 0.99)
@@ -156,15 +162,18 @@ export const signalFigures = (targets: {
     name: "start, wait, signal, complete",
     unit: "cycles/s",
     value: reading("perSecond"),
+    against: ofRaw("perSecond"),
     ...(targets.perSecond === undefined ? {} : { target: targets.perSecond })
   },
   {
     name: "signal to end, p50",
     unit: "ms",
     value: reading("p50Ms"),
-    ...(targets.p50 === undefined ? {} : { ratio: against("p50Ms"), target: targets.p50 })
+    ...(targets.p50 === undefined ? {} : { against: ofRaw("p50Ms"), target: targets.p50 })
   },
-  { name: "signal to end, p99", unit: "ms", value: reading("p99Ms") }
+  { name: "signal to end, p99", unit: "ms", value: reading("p99Ms") },
+  { name: "CPU time", unit: "us/cycle", value: reading("cpuUs"), against: ofRaw("cpuUs") },
+  loopHeldFigure
 ]
 
 /** Measures W3: `p50Ms` of a parent that starts a hundred children and awaits them all. */
@@ -172,21 +181,39 @@ export const measureChildren = (folder: string): Promise<Run> => {
   const program = Effect.gen(function* () {
     const processes = yield* Processes
     const tookMs: Array<number> = []
-    for (let index = 0; index < 12; index++) {
-      const startedAt = performance.now()
-      const handle = yield* processes.start(Parent, { id: `w3-${index}`, payload: null })
-      assert.equal(yield* handle.await, children)
-      if (index >= 3) tookMs.push(performance.now() - startedAt)
-    }
-    return { p50Ms: quantile(tookMs, 0.5), maxMs: quantile(tookMs, 1) }
+    const family = (index: number) =>
+      Effect.gen(function* () {
+        const startedAt = performance.now()
+        const handle = yield* processes.start(Parent, { id: `w3-${index}`, payload: null })
+        assert.equal(yield* handle.await, children)
+        tookMs.push(performance.now() - startedAt)
+      })
+    for (let index = 0; index < 3; index++) yield* family(index)
+    tookMs.length = 0
+    const held = loopHeld()
+    const cpuAtStart = process.cpuUsage()
+    for (let index = 3; index < 12; index++) yield* family(index)
+    const cpuUs = cpuUsSince(cpuAtStart) / tookMs.length / children
+    return { p50Ms: quantile(tookMs, 0.5), maxMs: quantile(tookMs, 1), cpuUs, heldMs: held() }
   })
   return Effect.runPromise(Effect.provide(program, hostOn(folder)))
 }
 
+/** What raw writes meanwhile: 30 ms, where it writes 26,000 pairs a second. */
+const rawPairs = 780
+
 /** Figures of W3. */
 export const childrenFigures: ReadonlyArray<FigureSpec> = [
-  { name: "100 children awaited, median", unit: "ms", value: reading("p50Ms"), target: { of: "figure", max: 60 } },
-  { name: "100 children awaited, worst", unit: "ms", value: reading("maxMs") }
+  {
+    name: "100 children awaited, median",
+    unit: "ms",
+    value: reading("p50Ms"),
+    against: { what: `raw, ${rawPairs} pairs`, value: (_, raw) => (rawPairs * 1_000) / reading("perSecond")(raw) },
+    target: { of: "ratio", max: 1 }
+  },
+  { name: "100 children awaited, worst", unit: "ms", value: reading("maxMs") },
+  { name: "CPU time", unit: "us/child", value: reading("cpuUs"), against: ofRaw("cpuUs") },
+  loopHeldFigure
 ]
 
 const dormant = 100_000
@@ -257,7 +284,7 @@ export const stepFigures: ReadonlyArray<FigureSpec> = [
     name: "one of the last 100 of 10,000, p50",
     unit: "ms",
     value: reading("lastMs"),
-    ratio: (run) => reading("lastMs")(run) / reading("firstMs")(run),
+    against: ofRun("the first", "firstMs"),
     target: { of: "ratio", max: 1.2 }
   }
 ]

@@ -16,11 +16,14 @@ export interface Figure {
   /** The median of `runs`. */
   readonly figure: number
   readonly runs: ReadonlyArray<number>
+  /** The median of what it is held against. */
+  readonly beside?: { readonly what: string; readonly figure: number }
   /** The median of `ratios`, which are taken within one round each. */
   readonly ratio?: number
   readonly ratios?: ReadonlyArray<number>
   readonly target?: Target
-  readonly met?: boolean
+  /** By which share of the bound the target was missed: 0 when it was reached, NaN when nothing was measured. */
+  readonly missedBy?: number
 }
 
 /** All figures: first those of the baselines that ran, then those of each contest. */
@@ -31,7 +34,8 @@ export const figuresOf = (contests: ReadonlyArray<Contest>, bouts: Bouts): Reado
   )
 ]
 
-interface Comparable {
+/** The run of a subject, and that of its baseline before it. */
+export interface Comparable {
   readonly run: Run
   readonly raw: Run | undefined
 }
@@ -49,24 +53,30 @@ const rawFiguresOf = (variant: RawVariant, contests: ReadonlyArray<Contest>, bou
   return runs.length === 0 ? [] : rawFigures.map((spec) => figureOf(name, spec, runs))
 }
 
-const figureOf = (contest: string, spec: FigureSpec, bouts: ReadonlyArray<Comparable>): Figure => {
-  const { name, unit, value, ratio, target } = spec
+/** One figure of so many runs, each with the run of the baseline before it. */
+export const figureOf = (contest: string, spec: FigureSpec, bouts: ReadonlyArray<Comparable>): Figure => {
+  const { name, unit, value, against, target } = spec
   const runs = bouts.map(({ run }) => value(run))
-  const ratios = ratio && bouts.map(({ run, raw }) => ratio(run, raw ?? {}))
   const figure = median(runs)
-  const ratioOrNone = ratios && median(ratios)
+  const besides = against && bouts.map(({ run, raw }) => against.value(run, raw ?? {}))
+  const ratios = besides?.map((beside, round) => (runs[round] ?? Number.NaN) / beside)
+  const ratio = ratios && median(ratios)
   return {
     contest,
     name,
     unit,
     figure,
     runs,
-    ...(ratios === undefined || ratioOrNone === undefined ? {} : { ratio: ratioOrNone, ratios }),
-    ...(target === undefined ? {} : { target, met: isMet(target, target.of === "ratio" ? ratioOrNone : figure) })
+    ...(besides === undefined || ratios === undefined || ratio === undefined
+      ? {}
+      : { beside: { what: against?.what ?? "", figure: median(besides) }, ratio, ratios }),
+    ...(target === undefined ? {} : { target, missedBy: missedBy(target, target.of === "ratio" ? ratio : figure) })
   }
 }
 
-const isMet = (
-  { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: Target,
-  value = Number.NaN
-): boolean => value >= min && value <= max
+/** By which share of its bound a value misses a target; 0 when it reaches it. */
+export const missedBy = ({ min, max }: Target, value = Number.NaN): number => {
+  if (Number.isNaN(value)) return Number.NaN
+  if (min !== undefined && value < min) return 1 - value / min
+  return max !== undefined && value > max ? value / max - 1 : 0
+}

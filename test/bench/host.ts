@@ -68,6 +68,12 @@ export const repeatedly = <A, E, R>(
     ).pipe(Effect.map(() => performance.now() - startedAt))
   })
 
+/** Processor time of all threads since then. */
+export const cpuUsSince = (start: NodeJS.CpuUsage): number => {
+  const { user, system } = process.cpuUsage(start)
+  return user + system
+}
+
 /** How much of the heap is used once garbage is collected. Needs `--expose-gc`. */
 export const heapBytes: Effect.Effect<number> = Effect.sync(() => {
   globalThis.gc?.()

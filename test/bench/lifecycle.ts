@@ -7,7 +7,7 @@ import { Processes } from "../../src/host/Processes.ts"
 import type { Run } from "./Contest.ts"
 import * as HoldWatch from "./HoldWatch.ts"
 import type { BenchHostOptions } from "./host.ts"
-import { onHost, repeatedly, Trivial, warmUpShare } from "./host.ts"
+import { cpuUsSince, onHost, repeatedly, Trivial, warmUpShare } from "./host.ts"
 import { quantile } from "./statistics.ts"
 
 /** How W1 runs. */
@@ -58,17 +58,18 @@ const lifecycles = (callers: number, seconds: number, watch: HoldWatch.HoldWatch
     latenciesMs.length = 0
 
     watch.start()
+    const held = HoldWatch.loopHeld()
     const cpuAtStart = process.cpuUsage()
     const elapsedMs = yield* repeatedly(once, callers, seconds)
-    const { user, system } = process.cpuUsage(cpuAtStart)
-    const holds = watch.stop()
+    const cpuUs = cpuUsSince(cpuAtStart) / latenciesMs.length
+    const holds = { ...watch.stop(), heldMs: held() }
 
     assert.deepEqual(yield* processes.listNonTerminal, [], "a process that was awaited has not ended")
     return {
       perSecond: (latenciesMs.length * 1_000) / elapsedMs,
       p50Ms: quantile(latenciesMs, 0.5),
       p99Ms: quantile(latenciesMs, 0.99),
-      cpuUs: (user + system) / latenciesMs.length,
+      cpuUs,
       ...holds
     }
   })

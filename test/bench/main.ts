@@ -1,25 +1,32 @@
 /**
  * The benchmark as a program: what a process costs, as ratios to bare SQLite measured in the same rounds.
  *
- * usage: npm run bench -- [--only W1] [--runs 5] [--seconds 1.5] [--peers] [--json]
+ * usage: npm run bench -- [--only W1,W2] [--runs 5] [--seconds 1.5] [--peers] [--json | --write]
  */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { projectRoot } from "../support/projectRoot.ts"
+import type { Contest } from "./Contest.ts"
 import { chosen as choose, contests } from "./contests.ts"
 import type { Environment } from "./environment.ts"
 import * as Environments from "./environment.ts"
 import type { Figure } from "./figures.ts"
 import { figuresOf } from "./figures.ts"
+import { versionOf } from "./peers/installing.ts"
+import { counted, pageOf } from "./report.ts"
 import { runRounds } from "./rounds.ts"
 import { tableOf } from "./table.ts"
 import * as WorkFolder from "./workFolder.ts"
 
 const usage = `usage: npm run bench -- [options]
 
-  --only NAME    only the contests whose name begins so, each with its baseline
+  --only A,B     only the contests whose name begins so, each with its baseline
   --runs N       how many rounds (default 5); a figure is the median of its runs
   --seconds S    how long one run takes (default 1.5)
   --peers        other libraries too; npm installs them into the temporary folder
   --json         figures as JSON on standard output instead of a table
+  --write        the run also as docs/benchmarks.md
   --help         this text
 
 contests: ${contests.map(({ id }) => id).join(", ")}
@@ -31,6 +38,7 @@ interface Options {
   readonly seconds: number
   readonly peers: boolean
   readonly json: boolean
+  readonly write: boolean
 }
 
 /** Everything the command line says, or what is wrong with it. */
@@ -41,7 +49,7 @@ const readOptions = (): Options | { readonly exitCode: 0 | 2; readonly text: str
   } catch (error) {
     return { exitCode: 2, text: `${error instanceof Error ? error.message : String(error)}\n\n${usage}` }
   }
-  const { only, peers = false, json = false, help = false } = values
+  const { only, peers = false, json = false, write = false, help = false } = values
   const runs = Number(values.runs ?? 5)
   const seconds = Number(values.seconds ?? 1.5)
   if (help) return { exitCode: 0, text: usage }
@@ -50,7 +58,7 @@ const readOptions = (): Options | { readonly exitCode: 0 | 2; readonly text: str
   if (!(Number.isFinite(seconds) && seconds > 0)) return { exitCode: 2, text: "--seconds must be a number above 0" }
   if (choose(only).length === 0)
     return { exitCode: 2, text: `no contest begins with ${JSON.stringify(only)}\n\n${usage}` }
-  return { only, runs, seconds, peers, json }
+  return { only, runs, seconds, peers, json, write }
 }
 
 const parse = () =>
@@ -61,6 +69,7 @@ const parse = () =>
       seconds: { type: "string" },
       peers: { type: "boolean" },
       json: { type: "boolean" },
+      write: { type: "boolean" },
       help: { type: "boolean" }
     }
   }).values
@@ -69,12 +78,38 @@ const print = (environment: Environment, options: Options, figures: ReadonlyArra
   if (options.json) {
     console.log(JSON.stringify({ environment, options, figures }, undefined, 2))
   } else {
-    console.log(`${Environments.lineOf(environment)}\n${options.runs} rounds of ${options.seconds} s a run\n`)
+    console.log(
+      `${Environments.lineOf(environment)}\n${counted(options.runs, "round")} of ${options.seconds} s a run\n`
+    )
     console.log(tableOf(figures))
     console.log(
-      "\nA ratio is to the baseline's run immediately before, the median of all rounds. Targets inform, nothing is asserted."
+      "\nA ratio is to what was measured in the same round, the median of all rounds. Targets inform, nothing is asserted."
     )
   }
+}
+
+/** The packages whose work is measured, beside this one. */
+const measured = ["effect", "@effect/sql-sqlite-node", "better-sqlite3", "xstate"]
+
+const write = (
+  environment: Environment,
+  options: Options,
+  figures: ReadonlyArray<Figure>,
+  leftOut: ReadonlyArray<string>
+): string => {
+  const path = join(projectRoot, "docs/benchmarks.md")
+  const versions = measured.map((name) => `${name} ${versionOf(join(projectRoot, "node_modules", name))}`)
+  const page = pageOf({
+    ...options,
+    environment,
+    versions: [`holdfast ${versionOf(projectRoot)}`, ...versions],
+    command: process.argv.slice(2).join(" "),
+    figures,
+    leftOut,
+    written: readFileSync(join(projectRoot, "docs/benchmarks/where-the-time-goes.md"), "utf8")
+  })
+  writeFileSync(path, page)
+  return path
 }
 
 const benchmark = async (options: Options): Promise<void> => {
@@ -86,14 +121,20 @@ const benchmark = async (options: Options): Promise<void> => {
     console.error("run node with --expose-gc: garbage of one run is collected in the next")
   const environment = Environments.look(folder.path)
   console.error(Environments.lineOf(environment))
-  const chosen = choose(options.only).filter(({ id, isPeer = false, without }) => {
+  const leftOut: Array<string> = []
+  const chosen: Array<Contest> = []
+  for (const contest of choose(options.only)) {
+    const { id, isPeer = false, without } = contest
     const reason = isPeer && !options.peers ? "another library, which --peers installs" : without?.()
-    if (reason !== undefined) onProgress(`left out: ${id}; ${reason}`)
-    return reason === undefined
-  })
+    if (reason === undefined) chosen.push(contest)
+    else leftOut.push(`${id}; ${reason}`)
+  }
+  for (const sentence of leftOut) onProgress(`left out: ${sentence}`)
   const bouts = await runRounds(chosen, { ...options, folder, onProgress })
   onProgress("done")
-  print(environment, options, figuresOf(chosen, bouts))
+  const figures = figuresOf(chosen, bouts)
+  print(environment, options, figures)
+  if (options.write) onProgress(`wrote ${write(environment, options, figures, leftOut)}`)
 }
 
 const options = readOptions()

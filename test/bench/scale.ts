@@ -4,7 +4,6 @@
 import { strict as assert } from "node:assert"
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
-import Database from "better-sqlite3"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,7 +18,8 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { eventBody } from "./baseline.ts"
 import type { FigureSpec, Run } from "./Contest.ts"
-import { reading } from "./Contest.ts"
+import { ofRun, reading } from "./Contest.ts"
+import { multiply, namesOf } from "./multiply.ts"
 import { quantile } from "./statistics.ts"
 
 /** How many processes the small store and the big one hold. */
@@ -79,13 +79,13 @@ export const scaleFigures: ReadonlyArray<FigureSpec> = Object.keys(reads).flatMa
       name: `${name}, 100,000 processes, p50`,
       unit: "ms",
       value: reading(`big ${name}`),
-      ratio: (run) => reading(`big ${name}`)(run) / reading(`small ${name}`)(run),
+      against: ofRun("1,000 processes", `small ${name}`),
       target: { of: "ratio", max: 2 }
     }
   ]
 )
 
-const nameAt = (index: number): string => `scale-${String(index).padStart(6, "0")}`
+const nameAt = namesOf("scale")
 
 /** A place that jumps about in the store: neighbours would find their pages read already. */
 const someId = (turn: number, processes: number): ProcessId =>
@@ -122,7 +122,7 @@ export const stored = async (folder: string, processes: number): Promise<string>
   const filename = join(folder, `scale-${processes}.db`)
   if (existsSync(filename)) return filename
   await Effect.runPromise(Effect.scoped(Effect.flatMap(opened(filename), template)))
-  multiply(filename, processes)
+  assert.equal(multiply(filename, "scale", processes).event, processes * eventsPerProcess)
   return filename
 }
 
@@ -138,34 +138,3 @@ const template = (registry: Registrar) =>
       yield* registry.appendEvent(id, { eventType: "line", payload: JSON.parse(eventBody) }, Authority.host)
     }
   })
-
-/** Copies the one process until there are so many, each under its own id and change number, in one transaction. */
-const multiply = (filename: string, processes: number): void => {
-  const db = new Database(filename)
-  try {
-    db.pragma("synchronous = OFF")
-    const first = db.prepare<[], { readonly pk: number; readonly change: number }>("SELECT pk, change FROM state").get()
-    assert.ok(first)
-    const copies = `WITH RECURSIVE copy (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copy WHERE n < ${processes - 1})`
-    const others = (table: string) =>
-      db
-        .prepare<[string], string>("SELECT name FROM pragma_table_info(?)")
-        .pluck()
-        .all(table)
-        .filter((column) => !["pk", "process_id", "registration", "change"].includes(column))
-        .join(", ")
-    const name = "printf('scale-%06d', n)"
-    db.transaction(() => {
-      db.exec(`${copies} INSERT INTO process (pk, process_id, registration, ${others("process")})
-        SELECT pk + n, ${name}, json_set(registration, '$.id', ${name}), ${others("process")} FROM copy, process WHERE pk = ${first.pk}`)
-      db.exec(`${copies} INSERT INTO state (pk, process_id, change, ${others("state")})
-        SELECT pk + n, ${name}, change + n, ${others("state")} FROM copy, state WHERE pk = ${first.pk}`)
-      db.exec(`${copies} INSERT INTO event (pk, ${others("event")})
-        SELECT pk + n, ${others("event")} FROM copy CROSS JOIN event WHERE pk = ${first.pk} ORDER BY n, sequence`)
-    })()
-    const events = db.prepare("SELECT count(*) FROM event").pluck().get()
-    assert.equal(events, processes * eventsPerProcess)
-  } finally {
-    db.close()
-  }
-}

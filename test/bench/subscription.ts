@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { FigureSpec, Run } from "./Contest.ts"
-import { reading } from "./Contest.ts"
+import { ofRun, reading } from "./Contest.ts"
 import { repeatedly } from "./host.ts"
 import { append, inspectedHost, nameAt, populate, population, thousandASecond } from "./inspectedHost.ts"
 import { median, quantile } from "./statistics.ts"
@@ -41,12 +41,12 @@ export const subscriptionFigures = (targets: {
     { name: "CPU time of the host", unit: "us/event", key: "CpuUs", target: undefined }
   ].flatMap(
     ({ name, unit, key, target }): ReadonlyArray<FigureSpec> => [
-      { name: `${name}, nobody follows`, unit, value: reading(`alone${key}`) },
+      { name: `${name}, alone`, unit, value: reading(`alone${key}`) },
       {
         name: `${name}, one follows`,
         unit,
         value: reading(`followed${key}`),
-        ratio: (run) => reading(`followed${key}`)(run) / reading(`alone${key}`)(run),
+        against: ofRun("alone", `alone${key}`),
         ...(target === undefined ? {} : { target })
       }
     ]

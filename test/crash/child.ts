@@ -9,17 +9,19 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Processes, type SingleHost, SingleHost as SingleHosts, WakeSink } from "../../src/index.ts"
 import { WakeDelivery } from "../../src/model.ts"
+import { ManyHosts } from "../../src/postgres.ts"
 import { Outbox } from "../../src/store.ts"
 import * as Engines from "./engines.ts"
-import { install } from "./hooks.ts"
+import * as SqliteHooks from "./hooks.ts"
 import type { Plan, Run } from "./points.ts"
+import * as PostgresHooks from "./postgresHooks.ts"
 import type { Fact } from "./sideLog.ts"
 import { only, read, say } from "./sideLog.ts"
 import { drive, ended, sweepUntil } from "./workload.ts"
 import type { Driving } from "./zombie.ts"
 import { play } from "./zombie.ts"
 
-/** What a child is to do. Paths are absolute; `ttlMs` is in milliseconds. */
+/** What a child is to do. `database` is a file, or a URL of PostgreSQL with a schema. Paths are absolute; `ttlMs` is in milliseconds. */
 export interface Assignment {
   readonly database: string
   readonly sideLog: string
@@ -41,7 +43,9 @@ export interface Assignment {
 const assignment = JSON.parse(process.argv[2] ?? "") as Assignment // the laboratory wrote it
 const { database, sideLog, gate, next, ttlMs, role } = assignment
 
-if (role._tag === "Drive" && role.plan !== undefined) install(role.plan, sideLog)
+const server = URL.canParse(database) ? new URL(database) : undefined
+const hooks = server === undefined ? SqliteHooks : PostgresHooks
+if (role._tag === "Drive" && role.plan !== undefined) hooks.install(role.plan, sideLog)
 
 const tell = (fact: Fact) => Effect.sync(() => say(sideLog, fact))
 const engines = Engines.make(sideLog, gate)
@@ -101,22 +105,29 @@ const program = () => {
   }
 }
 
-const host = SingleHosts.layerSqlite({
-  filename: database,
+const options = {
   engines: Object.values(engines),
   wakeSink: WakeSink.layer((wake) =>
     Effect.as(tell({ fact: "delivered", wakeId: wake.wakeId, source: WakeDelivery.sourceKey(wake) }), {
       _tag: "Delivered"
-    })
+    } as const)
   ),
   // The workload sweeps when it wants to, so that every commit is where the points expect it.
   sweepInterval: false,
   leaseTtl: ttlMs,
-  leaseRenewal: ttlMs / 3,
-  synchronous: "NORMAL",
-  // What arrives together is one group, however slow the machine is.
-  writer: { busyTimeoutMs: role._tag === "Neighbour" ? 300 : 5_000, maxBatchMs: 5_000 }
-})
+  leaseRenewal: ttlMs / 3
+} as const
+
+const host =
+  server === undefined
+    ? SingleHosts.layerSqlite({
+        ...options,
+        filename: database,
+        synchronous: "NORMAL",
+        // What arrives together is one group, however slow the machine is.
+        writer: { busyTimeoutMs: role._tag === "Neighbour" ? 300 : 5_000, maxBatchMs: 5_000 }
+      })
+    : ManyHosts.layerPostgres({ ...options, ...PostgresHooks.whereOf(server) })
 
 // The wakes that a dead host was delivering should not outlast the patience of a trial.
 const timings = Layer.succeed(Outbox.WakeTimings, { expiryMs: 3_600_000, claimMs: 600 })

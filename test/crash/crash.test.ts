@@ -1,5 +1,6 @@
 import { platform } from "node:os"
 import { afterAll, assert, describe, it } from "@effect/vitest"
+import * as Postgres from "../support/postgres.ts"
 import { isLong } from "../support/samples.ts"
 import type { Verdict } from "./laboratory.ts"
 import * as Laboratory from "./laboratory.ts"
@@ -13,17 +14,25 @@ interface Trial {
   readonly mayMiss?: boolean
 }
 
-const kills: ReadonlyArray<Trial> = (Object.keys(points) as ReadonlyArray<PointName>) // the table's own keys
-  .filter((name) => name !== "any commit")
-  .flatMap((name) =>
-    momentsOf(pointOf(name)).flatMap((moment) =>
-      (pointOf(name).again ? [1, 2] : [1]).map((occurrence) => ({
-        name: `killed ${moment === "middle" ? "in the middle of a group commit, at" : moment} "${name}" #${occurrence}`,
-        run: () => Laboratory.kill(name, moment, occurrence),
-        mayMiss: occurrence > 1
-      }))
+const killsOn = (material: Laboratory.Material): ReadonlyArray<Trial> =>
+  (Object.keys(points) as ReadonlyArray<PointName>) // the table's own keys
+    .filter((name) => name !== "any commit")
+    .flatMap((name) =>
+      momentsOf(pointOf(name)).flatMap((moment) =>
+        (pointOf(name).again ? [1, 2] : [1]).map((occurrence) => ({
+          name: `killed ${moment === "middle" ? "in the middle of a group commit, at" : moment} "${name}" #${occurrence}`,
+          run: () => Laboratory.kill(name, moment, occurrence, material),
+          // What arrives together at a server may be two groups.
+          mayMiss: occurrence > 1 || (material === "postgres" && moment === "middle")
+        }))
+      )
     )
-  )
+
+const kills = killsOn("sqlite")
+
+const killsOfServer = Postgres.hasPostgres
+  ? killsOn("postgres").map((trial) => ({ ...trial, name: `on PostgreSQL, ${trial.name}` }))
+  : []
 
 const successions = ["held by another", "handed back", "ended"] as const
 
@@ -63,7 +72,7 @@ const wakes: ReadonlyArray<Trial> = [
   { name: "killed between the sink and the settling of a wake", run: () => Laboratory.redelivery() }
 ]
 
-const all = [...kills, ...wakes, ...zombies, ...sleeps, ...outages, ...loads]
+const all = [...kills, ...killsOfServer, ...wakes, ...zombies, ...sleeps, ...outages, ...loads]
 
 /** What every test run tries; the long run tries everything. */
 const sample: ReadonlySet<string> = new Set([
@@ -81,7 +90,8 @@ const sample: ReadonlySet<string> = new Set([
   "frozen beyond its lease, run by a worker, held by another",
   'frozen before the commit of "complete", shorter than the leases, then SIGCONT',
   "asleep beyond its lease with owner-bound work that ends at once",
-  "two hosts under load, killed in turn"
+  "two hosts under load, killed in turn",
+  ...(Postgres.hasPostgres ? ['on PostgreSQL, killed before "complete" #1'] : [])
 ])
 
 const trialsOf = new Map<string, number>()

@@ -11,7 +11,7 @@ import type { Written } from "./sideLog.ts"
 import { say } from "./sideLog.ts"
 
 /** What the transaction of one connection has written so far. */
-interface Batch {
+export interface Batch {
   readonly marks: Map<number, Array<string>>
   readonly written: Array<Written>
   /** The row that was written last. */
@@ -27,10 +27,24 @@ const renewedFrom = -1_000_000
 type Run = (...args: ReadonlyArray<unknown>) => Database.RunResult
 
 /** What an event says about timers, and about leaving memory. */
-const timeMarks = (eventType: string, payload: string): ReadonlyArray<string> => {
+export const timeMarks = (eventType: string, payload: string): ReadonlyArray<string> => {
   if (eventType === "process.waiting" && payload.includes('"deadline_ms"')) return ["timer set"]
   if (eventType === "process.resumed" && /"(timer|timeout)"/.test(payload)) return ["timer fired"]
   return eventType === "process.suspended" && payload.includes('"passivated"') ? ["passivated"] : []
+}
+
+/** Counts what a plan waits for; the transaction that is the one asked for is acted upon, after what is to be done `first`. */
+export const arriving = (plan: Plan, sideLog: string) => {
+  let occurrences = 0
+  return ({ written }: Batch, isCommitted: boolean, first: () => void = () => {}): void => {
+    occurrences += 1
+    if (occurrences !== plan.occurrence) return
+    first()
+    say(sideLog, { fact: "reached", isCommitted, written })
+    process.kill(process.pid, plan.signal)
+    // The kernel need not have ended us before the call returns; nothing may happen in between.
+    if (plan.signal === "SIGKILL") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  }
 }
 
 /** Installs the plan. Call it once, before a host is built. */
@@ -39,7 +53,7 @@ export const install = (plan: Plan, sideLog: string): void => {
   const batches = new WeakMap<object, Batch>()
   const leases = new Map<unknown, { readonly token: unknown; readonly expiresAt: unknown }>()
   const ownerBound = new Set<number>()
-  let occurrences = 0
+  const arrive = arriving(plan, sideLog)
 
   const batchOf = (db: object): Batch => {
     const known = batches.get(db)
@@ -47,19 +61,6 @@ export const install = (plan: Plan, sideLog: string): void => {
     const made: Batch = { marks: new Map(), written: [], last: 0 }
     batches.set(db, made)
     return made
-  }
-
-  const act = ({ written }: Batch, isCommitted: boolean): void => {
-    say(sideLog, { fact: "reached", isCommitted, written })
-    process.kill(process.pid, plan.signal)
-    // The kernel need not have ended us before the call returns; nothing may happen in between.
-    if (plan.signal === "SIGKILL") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
-  }
-
-  /** Counts a match; the transaction that is the one asked for is acted upon. */
-  const arrive = (batch: Batch, isCommitted: boolean): void => {
-    occurrences += 1
-    if (occurrences === plan.occurrence) act(batch, isCommitted)
   }
 
   const mark = (db: object, pk: number, ...marks: ReadonlyArray<string>): void => {

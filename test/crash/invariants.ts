@@ -1,18 +1,15 @@
 /**
  * What must hold after every trial, whatever was killed where.
  *
- * Each check answers the problems it finds, as sentences; none means that it held. They read the file and the side log only.
+ * Each check answers the problems it finds, as sentences; none means that it held. They read
+ * what a trial left (`remains.ts`) and the side log only.
  */
-import Database from "better-sqlite3"
-import * as Effect from "effect/Effect"
-import { verify } from "../../src/operations/verify.ts"
-import { ProcessStore, SqliteStore } from "../../src/store.ts"
-import type { Fact, Written } from "./sideLog.ts"
+import type { Fact } from "./sideLog.ts"
 import { only } from "./sideLog.ts"
 import { sleeperOutput, sumOutput } from "./workload.ts"
 
 /** One row as it ended. */
-interface Row {
+export interface Row {
   readonly pk: number
   readonly id: string
   readonly kind: string | null
@@ -21,7 +18,8 @@ interface Row {
   readonly output: unknown
 }
 
-interface Event {
+/** One event of a log. */
+export interface Event {
   readonly id: string
   readonly sequence: number
   readonly eventType: string
@@ -30,7 +28,7 @@ interface Event {
 }
 
 /** One event that wakes, with its row in the outbox; `state` is null when it has none. */
-interface Wake {
+export interface Wake {
   readonly source: string
   readonly wakeId: string | null
   readonly state: string | null
@@ -174,74 +172,6 @@ const viaContext = (name: string): boolean => / by (the context|its handle)$/.te
 
 /** This one is checked right after the crash, before another host writes. */
 export const wholeTransactions = "a transaction is there as a whole or not at all"
-
-/** What acknowledged facts are missing as the store stands. The facts are read first: more may happen meanwhile. */
-export const missing = (database: string, facts: ReadonlyArray<Fact>): ReadonlyArray<string> =>
-  invariants[acknowledged]?.({ ...contentOf(database), facts, differences: [] }) ?? []
-
-/** What is wrong with the transaction that a child was in when it was ended. */
-export const tornTransactions = (
-  database: string,
-  { isCommitted, written }: { readonly isCommitted: boolean; readonly written: ReadonlyArray<Written> }
-): ReadonlyArray<string> =>
-  reading(database, (db) => {
-    const has = db.prepare("SELECT 1 FROM event WHERE pk = ? AND sequence = ? AND event_type = ?")
-    return written.flatMap((event) =>
-      (has.get(...event) !== undefined) === isCommitted
-        ? []
-        : [`${event.join(" ")} is ${isCommitted ? "missing" : "there"}`]
-    )
-  })
-
-/** Reads what a trial left, and verifies every fold. */
-export const remainsOf = async (database: string, facts: ReadonlyArray<Fact>): Promise<Remains> => {
-  const { differences } = await Effect.runPromise(
-    Effect.scoped(
-      Effect.flatMap(SqliteStore.make({ filename: database }), (store) =>
-        Effect.provideService(verify(), ProcessStore.ProcessStore, store)
-      )
-    )
-  )
-  return { ...contentOf(database), facts, differences: differences.map((difference) => JSON.stringify(difference)) }
-}
-
-const contentOf = (database: string): Pick<Remains, "rows" | "events" | "leases" | "debts" | "wakes"> =>
-  reading(database, (db) => ({
-    rows: db
-      .prepare(
-        `SELECT pk, process_id AS id, lifecycle, json_extract(registration, '$.input.kind') AS kind,
-           json_extract(registration, '$.disposition') AS disposition,
-           json_extract(snapshot, '$.context.output.value') AS output
-         FROM state JOIN process USING (pk, process_id)`
-      )
-      .all() as ReadonlyArray<Row>, // the columns just named
-    events: db
-      .prepare(
-        `SELECT process_id AS id, sequence, event_type AS eventType, payload, occurred_at AS occurredAtMs
-         FROM event JOIN process USING (pk) ORDER BY pk, sequence`
-      )
-      .all() as ReadonlyArray<Event>, // as above
-    debts: db.prepare("SELECT process_id FROM debt JOIN process USING (pk)").pluck().all() as ReadonlyArray<string>, // ids
-    wakes: db
-      .prepare(
-        `SELECT 'process:' || process_id || ':event:' || event.sequence || ':wake' AS source, wake_id AS wakeId, state
-         FROM event JOIN process USING (pk)
-         LEFT JOIN wake_outbox AS owed ON owed.pk = event.pk AND owed.sequence = event.sequence
-         WHERE wakes IS NOT NULL ORDER BY event.pk, event.sequence`
-      )
-      .all() as ReadonlyArray<Wake>, // as above
-    leases: db.prepare("SELECT count(*) FROM lease").pluck().get() as number
-  }))
-
-/** Opens a file for a question. */
-export const reading = <A>(database: string, ask: (db: Database.Database) => A): A => {
-  const db = new Database(database, { readonly: true })
-  try {
-    return ask(db)
-  } finally {
-    db.close()
-  }
-}
 
 /** What the log says of a wait, as far as its time goes. */
 interface WaitOnWire {

@@ -6,22 +6,19 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import type { Child } from "../support/children.ts"
 import { start } from "../support/children.ts"
 import { patienceMs } from "../support/patience.ts"
+import * as Postgres from "../support/postgres.ts"
 import type { Assignment } from "./child.ts"
 import { heldId } from "./engines.ts"
-import {
-  acknowledged,
-  invariants,
-  missing,
-  reading,
-  remainsOf,
-  tornTransactions,
-  wholeTransactions
-} from "./invariants.ts"
+import { acknowledged, invariants, wholeTransactions } from "./invariants.ts"
 import type { Moment, Plan, PointName } from "./points.ts"
 import { pointOf } from "./points.ts"
+import { missing, reading, remainsOf, tornTransactions } from "./remains.ts"
 import type { Fact } from "./sideLog.ts"
 import { only, read } from "./sideLog.ts"
 import type { Driving } from "./zombie.ts"
@@ -50,13 +47,19 @@ interface Bench {
   readonly database: string
 }
 
+/** What a trial runs on: a file, or a schema of a PostgreSQL server. */
+export type Material = "sqlite" | "postgres"
+
 const onBench = async (
-  trial: (bench: Bench) => Promise<Omit<Verdict, "problems"> & Partial<Verdict>>
+  trial: (bench: Bench) => Promise<Omit<Verdict, "problems"> & Partial<Verdict>>,
+  material: Material = "sqlite"
 ): Promise<Verdict> => {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-crash-"))
-  const [database = "", sideLog = "", gate = "", next = ""] = ["crash.db", "side.log", "gate", "next"].map((name) =>
+  const [file = "", sideLog = "", gate = "", next = ""] = ["crash.db", "side.log", "gate", "next"].map((name) =>
     join(folder, name)
   )
+  const scope = Effect.runSync(Scope.make())
+  const database = material === "sqlite" ? file : await Effect.runPromise(Scope.extend(schema, scope))
   const children: Array<Child> = []
   const facts = () => read(sideLog)
   const until: Bench["until"] = async (what, isSo, ...watched) => {
@@ -108,8 +111,16 @@ const onBench = async (
   } finally {
     for (const { process } of children) process.kill("SIGKILL")
     rmSync(folder, { recursive: true, force: true })
+    await Effect.runPromise(Scope.close(scope, Exit.void))
   }
 }
+
+/** The URL of a schema of a trial's own. */
+const schema = Effect.map(Postgres.freshSchema, (where) => {
+  const url = new URL(where.url)
+  url.searchParams.set("schema", where.schema)
+  return url.href
+})
 
 const said = (children: ReadonlyArray<Child>): string =>
   children.flatMap(({ lines, errors }) => [...lines, ...errors].slice(-15)).join("\n")
@@ -120,7 +131,12 @@ const driving = (plan?: Plan): Assignment["role"] => {
 }
 
 /** Kills a host at a point; the next one finishes. `unreached`: the host ended before, which is no failure by itself. */
-export const kill = (point: PointName, moment: Moment, occurrence: number): Promise<Verdict> =>
+export const kill = (
+  point: PointName,
+  moment: Moment,
+  occurrence: number,
+  material: Material = "sqlite"
+): Promise<Verdict> =>
   onBench(async (bench) => {
     if (pointOf(point).run === "recovery") {
       // Something must be left to recover: begun owner-bound work, and a tree in the middle of its work.
@@ -131,7 +147,7 @@ export const kill = (point: PointName, moment: Moment, occurrence: number): Prom
       return await killing(bench, { point, moment, occurrence, signal: "SIGKILL" })
     }
     return await killing(bench, { point, moment, occurrence, signal: "SIGKILL" })
-  })
+  }, material)
 
 const killing = async (bench: Bench, plan: Plan) => {
   const before = only(bench.facts(), "reached").length
@@ -139,7 +155,7 @@ const killing = async (bench: Bench, plan: Plan) => {
   const { signal } = await child.ended()
   const reached = only(bench.facts(), "reached")[before]
   if (reached === undefined && signal !== null) throw new Error(`killed by another\n${said([child])}`)
-  const problems = reached === undefined ? {} : crashed(bench, reached)
+  const problems = reached === undefined ? {} : await crashed(bench, reached)
   await bench.ended(bench.run(driving()))
   return { outcome: reached === undefined ? "unreached" : "killed, then finished by the next host", problems }
 }
@@ -163,11 +179,14 @@ export const redelivery = (): Promise<Verdict> =>
   })
 
 /** What must hold before anybody else writes. */
-const crashed = ({ database, facts }: Bench, reached: Parameters<typeof tornTransactions>[1]): Verdict["problems"] => {
-  const gone = missing(database, facts())
+const crashed = async (
+  { database, facts }: Bench,
+  reached: Parameters<typeof tornTransactions>[1]
+): Promise<Verdict["problems"]> => {
+  const gone = await missing(database, facts())
   // What is missing now may be done again later: it is said at once.
   if (gone.length > 0) throw new Error([acknowledged, ...gone].join("\n"))
-  return { [wholeTransactions]: tornTransactions(database, reached) }
+  return { [wholeTransactions]: await tornTransactions(database, reached) }
 }
 
 /** What became of the process while its zombie was frozen. */
@@ -238,7 +257,7 @@ export const load = (hosts: number, commits: ReadonlyArray<number>): Promise<Ver
       const host = bench.run({ _tag: "Drive", plan })
       const { code } = await host.ended()
       if (code !== null && code !== 0) throw new Error(`a host ended with ${code}\n${said([host])}`)
-      const gone = missing(bench.database, bench.facts())
+      const gone = await missing(bench.database, bench.facts())
       if (gone.length > 0) throw new Error([acknowledged, ...gone].join("\n"))
       await work()
     }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Logger from "effect/Logger"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import { external } from "../../src/operations/decisions/authority.ts"
@@ -89,29 +90,6 @@ describe.skipIf(!Postgres.hasPostgres)("a connection that is lost", () => {
         yield* until(Effect.map(Effect.either(append("it", 10 + round)), Either.isRight))
         assert.include(yield* Effect.retry(notes("it"), { times: 20 }), 10 + round)
       }
-    }).pipe(Effect.scoped, bounded)
-  )
-
-  it.live("by a restart of the server: writers wait for it, and nothing is lost or written twice", () =>
-    Effect.gen(function* () {
-      const server = yield* Effect.acquireRelease(
-        Effect.promise(() => Postgres.startServer()),
-        ({ stop }) => Effect.promise(stop)
-      )
-      const { append, register, notes } = yield* open({ url: server.url })
-      yield* register("it")
-      const written: Array<number> = []
-      const writer = yield* Effect.fork(
-        Effect.forEach(
-          Array.from({ length: 200 }, (_, index) => index),
-          (each) => Effect.map(append("it", each), () => written.push(each))
-        )
-      )
-      yield* until(Effect.sync(() => written.length >= 20))
-      yield* Effect.promise(server.restart)
-      yield* writer
-      assert.deepStrictEqual(yield* notes("it"), written)
-      assert.strictEqual(written.length, 200)
     }).pipe(Effect.scoped, bounded)
   )
 })
@@ -223,6 +201,38 @@ describe.skipIf(!Postgres.hasPostgres)("the change feed", () => {
       assert.deepStrictEqual((yield* changes(before.last)).ids, ["slow", "quick"])
       yield* Effect.promise(() => held.end())
     }).pipe(Effect.scoped, bounded)
+  )
+})
+
+describe.skipIf(!Postgres.hasPostgres)("behind a pool that changes connections between transactions", () => {
+  it.live(
+    "hosts say once that messages do not come, unless they have the server's own URL, and see all that changes",
+    () =>
+      Effect.gen(function* () {
+        const where = yield* Postgres.freshSchema
+        const pool = yield* Effect.acquireRelease(
+          Effect.promise(() => Proxies.start(where.url)),
+          ({ close }) => Effect.sync(close)
+        )
+        pool.deafen()
+        const behind = (sessionUrl: string) => {
+          const lines: Array<unknown> = []
+          const logger = Logger.make(({ message }) => lines.push(message))
+          const opened = open({ ...where, url: pool.url, sessionUrl })
+          return Effect.map(Effect.provide(opened, Logger.replace(Logger.defaultLogger, logger)), (made) => ({
+            ...made,
+            lines
+          }))
+        }
+        const [deaf, hearing] = yield* Effect.all([behind(pool.url), behind(where.url)])
+        yield* until(Effect.sync(() => deaf.lines.length > 0))
+        assert.deepStrictEqual(deaf.lines, [
+          ["messages of other hosts do not come through this connection; give the server's own URL as sessionUrl"]
+        ])
+        assert.deepStrictEqual(hearing.lines, [])
+        yield* hearing.register("it")
+        yield* until(Effect.map(deaf.store.externalChanges, (ids) => ids.includes(processId("it"))))
+      }).pipe(Effect.scoped, bounded)
   )
 })
 

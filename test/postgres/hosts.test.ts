@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as ManyHosts from "../../src/host/ManyHosts.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import { Engine, Signal } from "../../src/index.ts"
-import { bounded, fast, quiet } from "../support/hosts.ts"
+import * as Inspector from "../../src/inspector/Inspector.ts"
+import type { HostView, ListView } from "../../src/inspector/View.ts"
+import { bounded, fast, quiet, until } from "../support/hosts.ts"
 import * as Postgres from "../support/postgres.ts"
 
 const Approve = Signal.make("approve", { payload: Schema.String })
@@ -42,6 +45,34 @@ describe.skipIf(!Postgres.hasPostgres)("two hosts on one schema", () => {
         assert.strictEqual(output, "it by ana")
         assert.strictEqual(yield* handle.await, output)
       }
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("each serves an inspector of its own, which shows what either of them runs", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const inspected = Layer.provideMerge(Layer.provide(Inspector.layerHost({ token: "secret" }), quiet), host(where))
+      const hosts = yield* Effect.all([Layer.build(inspected), Layer.build(inspected)])
+      const [one] = hosts
+      const handle = yield* Effect.provide(
+        Effect.flatMap(Processes, (processes) => processes.start(Ask, { id: "it", payload: { name: "it" } })),
+        one
+      )
+      for (const { port } of hosts.map((context) => Context.get(context, Inspector.Inspector))) {
+        const look = <A>(path: string) =>
+          Effect.promise(async () => {
+            const headers = { authorization: "Bearer secret" }
+            return (await (await fetch(`http://127.0.0.1:${port}/api${path}`, { headers })).json()) as A // as the path answers
+          })
+        const { mode } = yield* look<HostView>("/host")
+        assert.strictEqual(mode, "live")
+        const states = Effect.map(look<ListView>("/processes"), ({ rows }) =>
+          rows.map(({ process_id: id, state }) => `${id} ${state}`)
+        )
+        yield* until(Effect.map(states, (seen) => seen.join() === "it running"))
+      }
+      yield* handle.signal(Approve, "ana")
+      assert.strictEqual(yield* handle.await, "it by ana")
     }).pipe(Effect.scoped, bounded)
   )
 })

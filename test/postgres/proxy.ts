@@ -14,9 +14,11 @@ export interface Proxy {
   readonly cut: (...moments: ReadonlyArray<Cut>) => void
   /** How many connections were ended so. */
   readonly cuts: () => number
-  /** Passes nothing on in either direction, and ends no connection, until it is healed. */
+  /** Passes nothing on in either direction, and ends no connection. What was sent meanwhile arrives once it is healed, as in TCP. */
   readonly part: () => void
   readonly heal: () => void
+  /** Passes no notification on any more: what a host has of a pool that changes connections between transactions. */
+  readonly deafen: () => void
   readonly close: () => void
 }
 
@@ -27,15 +29,18 @@ export const start = async (url: string): Promise<Proxy> => {
   let due: Array<Cut> = []
   let cuts = 0
   let isParted = false
+  let isPool = false
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname)
     let isDeaf = false
+    const answers = withoutNotifications()
     const end = () => {
       client.destroy()
       upstream.destroy()
     }
     for (const socket of [client, upstream]) {
       open.add(socket)
+      if (isParted) socket.pause()
       socket.on("error", end)
       socket.on("close", () => {
         open.delete(socket)
@@ -43,7 +48,6 @@ export const start = async (url: string): Promise<Proxy> => {
       })
     }
     client.on("data", (data) => {
-      if (isParted) return
       const moment = data.includes("commit\0") ? due.shift() : undefined
       if (moment !== undefined) cuts += 1
       if (moment === "before the commit") return end()
@@ -51,9 +55,8 @@ export const start = async (url: string): Promise<Proxy> => {
       upstream.write(data)
     })
     upstream.on("data", (data) => {
-      if (isParted) return
       if (isDeaf) end()
-      else client.write(data)
+      else client.write(isPool ? answers(data) : data)
     })
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -67,13 +70,33 @@ export const start = async (url: string): Promise<Proxy> => {
     cuts: () => cuts,
     part: () => {
       isParted = true
+      for (const socket of open) socket.pause()
     },
     heal: () => {
       isParted = false
+      for (const socket of open) socket.resume()
+    },
+    deafen: () => {
+      isPool = true
     },
     close: () => {
       server.close()
       for (const socket of open) socket.destroy()
     }
+  }
+}
+
+/** What a server says, in whole messages: a type, the length of the rest, the rest. Those of the type A are left out. */
+const withoutNotifications = () => {
+  let rest = Buffer.alloc(0)
+  return (data: Buffer): Buffer => {
+    rest = Buffer.concat([rest, data])
+    const kept: Array<Buffer> = []
+    while (rest.length >= 5 && rest.length > rest.readInt32BE(1)) {
+      const message = rest.subarray(0, 1 + rest.readInt32BE(1))
+      rest = rest.subarray(message.length)
+      if (message.toString("latin1", 0, 1) !== "A") kept.push(message)
+    }
+    return Buffer.concat(kept)
   }
 }

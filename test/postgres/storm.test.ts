@@ -93,6 +93,12 @@ const storm = async (
   return acks
 }
 
+/** The steps that journals have, each with the fence that it recorded. */
+const recordedSteps = `WITH step AS (
+  SELECT journal.pk, process_id AS id, regexp_replace(key, '^.*(step [0-9]|begun).*$', '\\1') AS what,
+    journal.sequence, (outcome::jsonb ->> 'ok')::integer AS fence
+  FROM ~.journal JOIN ~.process USING (pk) WHERE operation = 'step')`
+
 interface Row {
   readonly id: string
   readonly lifecycle: string
@@ -114,10 +120,10 @@ describe.skipIf(!Postgres.hasPostgres)("a storm over three hosts on one database
       )
     try {
       await withStore(() => Effect.void)
-      await ask("CREATE TABLE ~.world (nonce text PRIMARY KEY, id text, what text)")
+      await ask("CREATE TABLE ~.world (nonce text PRIMARY KEY, id text, what text, fence integer)")
       let restarts = 0
       const began = Date.now()
-      const again = async () => {
+      const restart = async () => {
         restarts++
         await server.restart()
       }
@@ -125,7 +131,7 @@ describe.skipIf(!Postgres.hasPostgres)("a storm over three hosts on one database
         (await ask<Row>(
           `SELECT process_id AS id, lifecycle, (snapshot::jsonb #>> '{context,output,value}')::integer AS value FROM ~.state`
         )) as ReadonlyArray<Row>
-      const acks = await storm(server.url, again, async (told) => {
+      const acks = await storm(server.url, restart, async (told) => {
         const asked = new Set(
           told.filter((ack) => /^(go|cancel) /.test(ack)).map((ack) => ack.split(" ").slice(1, 4).join(" "))
         )
@@ -162,11 +168,32 @@ describe.skipIf(!Postgres.hasPostgres)("a storm over three hosts on one database
          GROUP BY pk HAVING count(*) > 1`
       )
       assert.deepStrictEqual(ends, [], "processes that ended twice")
+      const foreign = await ask(
+        `${recordedSteps} SELECT * FROM step WHERE fence IS DISTINCT FROM (
+           SELECT (payload::jsonb #>> '{started,fencing_token}')::integer FROM ~.event
+           WHERE event.pk = step.pk AND event.sequence <= step.sequence AND event_type = 'process.started'
+           ORDER BY event.sequence DESC LIMIT 1)`
+      )
+      assert.deepStrictEqual(foreign, [], "steps that were not recorded by the activation that held the process")
+      // A host that thaws goes on with the step that it was in: the world has no fence. What is recorded is not begun again.
+      const again = await ask(
+        `${recordedSteps} SELECT step.*, world.fence AS later FROM step JOIN ~.world USING (id, what)
+         WHERE world.fence > step.fence`
+      )
+      assert.deepStrictEqual(again, [], "recorded steps that a later activation did again")
+      const undone = await ask(
+        `${recordedSteps} SELECT step.* FROM step LEFT JOIN ~.world USING (id, what, fence) WHERE world.nonce IS NULL`
+      )
+      assert.deepStrictEqual(undone, [], "recorded steps that no activation did under the fence that they recorded")
+      const [recorded] = await ask<{ readonly steps: number }>(
+        `${recordedSteps} SELECT count(*)::integer AS steps FROM step`
+      )
+      assert.isAbove(recorded?.steps ?? 0, 0)
       const { differences } = await withStore(() => verify())
       assert.deepStrictEqual(differences, [])
       console.log(
         `storm: ${kills} kills, ${freezes} freezes, ${restarts} restarts of the server in ${Math.round((Date.now() - began) / 1_000)} s; ` +
-          `${byId.size} processes, ${acks.length} acknowledged requests: none lost`
+          `${byId.size} processes, ${acks.length} acknowledged requests: none lost; ${recorded?.steps} steps under their own fences`
       )
     } finally {
       await server.stop()

@@ -3,7 +3,7 @@
  * its processes it runs until it is killed.
  *
  * What bodies do to the world is written into a table beside the store, each in a transaction of its own, written once however often
- * the server goes away meanwhile.
+ * the server goes away meanwhile. Each step records the fence of the activation that did it.
  *
  * usage: node stormProgram.js <url> <schema> <name>
  */
@@ -24,11 +24,12 @@ process.on("SIGUSR2", () => {
 
 const soon = Schedule.spaced("50 millis")
 
-const note = (id: string, what: string) => {
+/** Writes into the world what an activation does, under its fence, and answers the fence. */
+const note = (id: string, what: string, fence: number) => {
   const nonce = crypto.randomUUID()
   return Effect.tryPromise(() =>
-    query(url, `INSERT INTO ${schema}.world VALUES ('${nonce}', '${id}', '${what}') ON CONFLICT DO NOTHING`)
-  ).pipe(Effect.retry(soon), Effect.orDie)
+    query(url, `INSERT INTO ${schema}.world VALUES ('${nonce}', '${id}', '${what}', ${fence}) ON CONFLICT DO NOTHING`)
+  ).pipe(Effect.retry(soon), Effect.orDie, Effect.as(fence))
 }
 
 const common = { version: "1", payload: Schema.String, success: Schema.Number, maxAttempts: 1_000 } as const
@@ -40,8 +41,9 @@ const Steps = Engine.make("steps", {
     Effect.gen(function* () {
       let sum = 0
       for (const step of [1, 2, 3]) {
-        const done = Effect.as(Effect.delay(note(id, `step ${step}`), "60 millis"), step)
-        sum += yield* ctx.step(`step ${step}`, done, { schema: Schema.Number })
+        const done = Effect.delay(note(id, `step ${step}`, ctx.fencingToken), "60 millis")
+        yield* ctx.step(`step ${step}`, done, { schema: Schema.Number })
+        sum += step
       }
       return sum
     })
@@ -51,7 +53,8 @@ const Steps = Engine.make("steps", {
 const Once = Engine.make("once", {
   ...common,
   disposition: "owner_bound",
-  run: (id) => Effect.as(Effect.zipRight(note(id, "begun"), Effect.sleep("100 millis")), 1)
+  run: (id, { fencingToken }) =>
+    Effect.as(Effect.zipRight(note(id, "begun", fencingToken), Effect.sleep("100 millis")), 1)
 })
 
 const Go = Signal.make("go", { payload: Schema.Number })
@@ -62,8 +65,9 @@ const Ask = Engine.make("ask", {
   signals: [Go],
   disposition: "rerunnable",
   run: (id, ctx) =>
-    Effect.onInterrupt(Effect.zipRight(ctx.step("begin", note(id, "begun")), ctx.awaitSignal(Go)), () =>
-      note(id, "cleaned up")
+    Effect.onInterrupt(
+      Effect.zipRight(ctx.step("begun", note(id, "begun", ctx.fencingToken)), ctx.awaitSignal(Go)),
+      () => note(id, "cleaned up", ctx.fencingToken)
     )
 })
 

@@ -352,7 +352,7 @@ describe("a body that only waits", () => {
     const pause = (name: string) =>
       Effect.runFork(
         Effect.zipRight(
-          ends.turn,
+          ends.sleep(Effect.void),
           Effect.sync(() => learned.push(name))
         )
       )
@@ -367,14 +367,14 @@ describe("a body that only waits", () => {
     const { ends, learned, waits } = made()
     ends.begin([recorded("a", 1), recorded("b", 2)])
     const over = Effect.zipRight(
-      ends.turn,
+      ends.sleep(Effect.void),
       Effect.sync(() => learned.push("pause"))
     )
     Effect.runFork(
       during(
         ends,
         "a",
-        next(ends, "recorded a", () => ends.standing(over))
+        next(ends, "recorded a", () => ends.standing(over, []))
       )
     )
     waits("recorded b", "b")
@@ -395,7 +395,7 @@ describe("a body that only waits", () => {
     await rest()
     ends.arrive(childEnded("c", 1))
     const pause = Effect.zipRight(
-      ends.turn,
+      ends.sleep(Effect.void),
       Effect.sync(() => learned.push("pause"))
     )
     Effect.runFork(pause)
@@ -412,7 +412,7 @@ describe("a body that only waits", () => {
     assert.isTrue(other.ends.pause())
     Effect.runFork(
       Effect.zipRight(
-        other.ends.turn,
+        other.ends.sleep(Effect.void),
         Effect.sync(() => other.learned.push("pause"))
       )
     )

@@ -405,3 +405,55 @@ plays(
       assert.strictEqual(yield* end, "Completed: old, 7")
     }).pipe(Effect.ensuring(Effect.sync(() => (isNew = false))))
 )
+
+const slept = (ctx: ExecutionContext, ms: number) => Effect.orDie(ctx.sleep(ms))
+
+const limited = <E>(ms: number, part: Effect.Effect<unknown, E>) =>
+  Effect.timeoutTo(part, { duration: ms, onTimeout: () => "late", onSuccess: () => "in time" })
+
+plays(
+  "of two time limits around what nothing interrupts, the one that was over is exceeded again, and the other one kept",
+  {
+    effects: (ctx) =>
+      Effect.gen(function* () {
+        const ways: Array<string> = []
+        const work = Effect.gen(function* () {
+          yield* slept(ctx, 30)
+          // The outer limit is over meanwhile. In a replay, which is faster, the inner one would be over before.
+          ways.push(yield* limited(20, slept(ctx, 15)))
+          yield* slept(ctx, 10)
+        })
+        ways.push(yield* limited(40, Effect.uninterruptible(work)))
+        return `${ways.join(", ")}, ${yield* ctx.awaitSignal(Go)}`
+      })
+  },
+  ({ again, send, journaled, end }) =>
+    Effect.gen(function* () {
+      yield* journaled("signal.go#1")
+      yield* again
+      yield* send(7)
+      assert.strictEqual(yield* end, "Completed: in time, late, 7")
+    })
+)
+
+plays(
+  "a time limit that was exceeded while a body cleaned up after a request to stop is exceeded again",
+  {
+    effects: (ctx, note) => {
+      const cleanUp = Effect.zipRight(
+        Effect.map(limited(10, slept(ctx, 40)), note),
+        Effect.orDie(ctx.sleep("1 second"))
+      )
+      return Effect.as(Effect.ensuring(ctx.awaitSignal(Go), cleanUp), "done")
+    }
+  },
+  ({ again, cancel, journaled, end, did }) =>
+    Effect.gen(function* () {
+      yield* cancel
+      yield* journaled("sleep#2")
+      yield* again
+      assert.strictEqual(yield* end, "Cancelled")
+      assert.deepStrictEqual(did, ["late", "late"])
+    }),
+  { interruptions: ["crash"] }
+)

@@ -16,7 +16,7 @@ import { temporaryFile } from "./sqliteFixtures.ts"
 const runs = samples(50, 10_000)
 
 /** Each operation is a transaction over a network, so there are fewer. */
-const runsOnPostgres = samples(8, 1_000)
+const runsOnPostgres = samples(5, 1_000)
 
 const memoryAndSqlite: Effect.Effect<Pair, unknown, Scope.Scope> = Effect.gen(function* () {
   const file = SqliteStore.layer({ filename: yield* temporaryFile, synchronous: "NORMAL" })

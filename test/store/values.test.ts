@@ -31,12 +31,12 @@ const scramble = (value: unknown): void => {
   else Reflect.set(value, "more", true)
 }
 
-const isData = (value: unknown): boolean => {
+/** A copy of data; of what is none, such as a function, the value itself. */
+const copyOf = (value: unknown): unknown => {
   try {
-    structuredClone(value)
-    return true
+    return structuredClone(value)
   } catch {
-    return false
+    return value
   }
 }
 
@@ -46,14 +46,13 @@ const careless = <Service extends object>(service: Service): Service => {
     (operate: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown>) =>
     (...args: ReadonlyArray<unknown>) =>
       Effect.gen(function* () {
-        const handed = args.map((arg) => (isData(arg) ? structuredClone(arg) : arg))
+        const handed = args.map(copyOf)
         const running = yield* Effect.fork(operate(...handed))
         yield* Effect.yieldNow()
         for (const [index, arg] of handed.entries()) if (arg !== args[index]) scramble(arg)
         const answer = yield* Fiber.join(running)
-        if (!isData(answer)) return answer
-        const told = structuredClone(answer)
-        scramble(answer)
+        const told = copyOf(answer)
+        if (told !== answer) scramble(answer)
         return told
       })
   return Object.fromEntries(

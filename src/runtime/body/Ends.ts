@@ -13,6 +13,7 @@ import type { End, Source } from "./End.ts"
 import { isBefore, sourceOf } from "./End.ts"
 import type { FairScheduler } from "./fairScheduler.ts"
 import { whenMicrotasksAreOver } from "./fairScheduler.ts"
+import type { AnyFiber } from "./lineage.ts"
 import * as Turns from "./turns.ts"
 import type { Awaited, Waiter, Where } from "./waiters.ts"
 import * as Waiters from "./waiters.ts"
@@ -42,12 +43,17 @@ export interface Ends {
     onWaiting?: () => void
   ) => Effect.Effect<A, E, R>
   /**
-   * Waits for a turn of what has no place: a pause of the body's own clock is over. It comes once the body has come to rest and no
-   * end can be handed over; a body that does not rest gets it after a second.
+   * Sleeps, and waits for a turn of what has no place: a pause of the body's own clock is over. The turn comes once the body has come
+   * to rest and no end can be handed over; a body that does not rest gets it after a second.
    */
-  readonly turn: Effect.Effect<void>
-  /** Waits for what the body does in its turns, while an end is taken up. */
-  readonly standing: (wait: Effect.Effect<void>) => Effect.Effect<void>
+  readonly sleep: (pause: Effect.Effect<void>) => Effect.Effect<void>
+  /** Whether a pause beside a fiber is over, such as that of a time limit on it. */
+  readonly isOver: (fiber: AnyFiber) => boolean
+  /**
+   * Waits until the body has let go of fibers in its turns, while an end is taken up. As long as a pause beside one of them is to
+   * come, no other one is over: it was not when the end was taken up for the first time.
+   */
+  readonly standing: (wait: Effect.Effect<void>, until: ReadonlyArray<AnyFiber>) => Effect.Effect<void>
   /** Whether an end has arrived, handed over or not. */
   readonly has: (source: Source) => boolean
   /** Answers once everything that was recorded has been handed over. */
@@ -305,14 +311,19 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
           }
         })
       }),
-    turn: turns.turn,
-    standing: (wait) =>
+    sleep: turns.sleep,
+    isOver: turns.isOver,
+    standing: (wait, until) =>
       Effect.suspend(() => {
         standing++
+        const reached = turns.wanting(until)
         handOver()
         return Effect.ensuring(
           wait,
-          Effect.sync(() => standing--)
+          Effect.sync(() => {
+            standing--
+            reached()
+          })
         )
       }),
     caughtUp: Effect.suspend(() =>

@@ -131,7 +131,7 @@ export const make = (activation: Activation): Prepared => {
         !operate.isOperating(fiber) &&
         !journal.isInside(fiber) &&
         Lineage.isFrom(activation.body, fiber),
-      turn: activation.ends.turn
+      sleep: activation.ends.sleep
     }),
     context: {
       processId,

@@ -57,8 +57,8 @@ export interface Journal {
   ) => Either.Either<JournalEntry | undefined, ReplayDiverged>
   /** Whether the body let go of an operation before it saw its end. */
   readonly isDropped: (key: string) => boolean
-  /** Whether the body had let go of what an operation was in by the time that it saw its end. */
-  readonly isInterrupted: (key: string) => boolean
+  /** What says that the body had let go of what an operation was in by the time that it saw its end. */
+  readonly interrupted: (key: string) => JournalEntry | undefined
   /** The key under which something is kept beside the journal: after a fork, an operation of the same key is another one. */
   readonly branched: (key: string) => string
   /** What was kept of the progress of a step, by the key under which that is kept: that of earlier tries once it was read. */
@@ -295,7 +295,7 @@ export const make = (activation: Activation): Journal => {
     progress,
     readProgress,
     isDropped: (key) => dropped.has(key),
-    isInterrupted: (key) => entries.has(interruptedKey(key)),
+    interrupted: (key) => entries.get(interruptedKey(key)),
     hasMore: () => unasked().length > 0,
     keep: (key, operation, outcome) => {
       kept.push({ key, operation, outcome, position: 0 })

@@ -11,7 +11,13 @@ import type { AnyFiber } from "./lineage.ts"
 /** Makes the clock of a body from that of its host. What is not `isOfBody`, such as the effect of a step, only has the host's. */
 export const make = (
   host: Clock.Clock,
-  { isOfBody, turn }: { readonly isOfBody: (fiber: AnyFiber) => boolean; readonly turn: Effect.Effect<void> }
+  {
+    isOfBody,
+    sleep
+  }: {
+    readonly isOfBody: (fiber: AnyFiber) => boolean
+    readonly sleep: (pause: Effect.Effect<void>) => Effect.Effect<void>
+  }
 ): Clock.Clock => ({
   [Clock.ClockTypeId]: Clock.ClockTypeId,
   unsafeCurrentTimeMillis: () => host.unsafeCurrentTimeMillis(),
@@ -19,7 +25,5 @@ export const make = (
   unsafeCurrentTimeNanos: () => host.unsafeCurrentTimeNanos(),
   currentTimeNanos: host.currentTimeNanos,
   sleep: (duration) =>
-    Effect.withFiberRuntime((fiber) =>
-      isOfBody(fiber) ? Effect.zipRight(host.sleep(duration), turn) : host.sleep(duration)
-    )
+    Effect.withFiberRuntime((fiber) => (isOfBody(fiber) ? sleep(host.sleep(duration)) : host.sleep(duration)))
 })

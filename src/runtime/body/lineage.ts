@@ -16,7 +16,8 @@ export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 const parent = Symbol("holdfast/parent")
 type Linked = AnyFiber & { [parent]?: AnyFiber }
 
-const parentOf = (fiber: Linked): AnyFiber | undefined => fiber[parent]
+/** The fiber that forked a fiber of a body. */
+export const parentOf = (fiber: AnyFiber): AnyFiber | undefined => (fiber as Linked)[parent] // as it was noted below
 
 class Lineage extends Supervisor.AbstractSupervisor<void> {
   readonly value = Effect.void
@@ -31,14 +32,16 @@ const lineage = new Lineage()
 export const supervisedBy = (hosts: Supervisor.Supervisor<unknown>): Supervisor.Supervisor<unknown> =>
   hosts === Supervisor.none ? lineage : hosts.zip(lineage)
 
-/** Those that were interrupted of a fiber and the ones above it, up to `root`. They may not have noticed yet. */
-export const interruptedFrom = (root: AnyFiber, fiber: AnyFiber): ReadonlyArray<AnyFiber> => {
+/** A fiber and the ones above it, up to `root`. */
+export const upwards = (root: AnyFiber, fiber: AnyFiber): ReadonlyArray<AnyFiber> => {
   const found: Array<AnyFiber> = []
-  for (let at: AnyFiber | undefined = fiber; at !== undefined; at = at === root ? undefined : parentOf(at)) {
-    if (!Cause.isEmpty(at.getFiberRef(FiberRef.interruptedCause))) found.push(at)
-  }
+  for (let at: AnyFiber | undefined = fiber; at !== undefined; at = at === root ? undefined : parentOf(at))
+    found.push(at)
   return found
 }
+
+/** Whether a fiber was interrupted. It may not have noticed yet. */
+export const isInterrupted = (fiber: AnyFiber): boolean => !Cause.isEmpty(fiber.getFiberRef(FiberRef.interruptedCause))
 
 /** Whether a fiber is `root`, or was forked by it or by one that was. */
 export const isFrom = (root: AnyFiber, fiber: AnyFiber): boolean => {

@@ -129,31 +129,50 @@ export const make = (activation: Activation, journal: Journal): Operate => {
   /** Interrupted fibers of which the journal knows. */
   const noted = new WeakSet<Lineage.AnyFiber>()
 
-  /** Those of a fiber and the ones above it that the body has let go of, unknown to the journal. */
-  const newlyLetGo = (fiber: Lineage.AnyFiber): ReadonlyArray<Lineage.AnyFiber> =>
-    Lineage.interruptedFrom(activation.body ?? fiber, fiber).filter((one) => !noted.has(one))
+  /** A fiber and the ones above it within the body. */
+  const upwards = (fiber: Lineage.AnyFiber) => Lineage.upwards(activation.body ?? fiber, fiber)
+
+  /** Fibers with a time limit that is over, of which the journal knows. */
+  const notedLate = new WeakSet<Lineage.AnyFiber>()
+
+  /** Whether the body has let go of a fiber, and the journal does not know. */
+  const isNewlyLetGo = (one: Lineage.AnyFiber): boolean => Lineage.isInterrupted(one) && !noted.has(one)
 
   const note = (fiber: Lineage.AnyFiber): void => {
-    for (const one of newlyLetGo(fiber)) noted.add(one)
+    for (const one of upwards(fiber)) {
+      if (Lineage.isInterrupted(one)) noted.add(one)
+      if (ends.isOver(one)) notedLate.add(one)
+    }
   }
+
+  /** Whether a body decides for itself here: it does so while it cleans up after a request to stop, too. */
+  const isDeciding = (): boolean =>
+    isOwn() || (stateOf(activation) === "open" && disturbanceOf(activation) === "cancelling")
 
   /**
    * Where nothing can be interrupted, as in a finaliser, a body lets go of nothing. Whether what an operation was in had been let
    * go of by its end decides how the body goes on, and is in no end: a time limit around it, or within, is of the body's own
-   * clock. So that is journaled, and a body that runs again goes on once it has let go again.
+   * clock. So that is journaled, with how far above the operation each limit was that was over, and a body that runs again goes on
+   * once the same are over again: an interruption from above reaches what is below, so that alone does not say which limit it was.
    */
   const insisted = (key: string, fiber: Lineage.AnyFiber): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (!isOwn()) return Effect.void
-      const isLetGo = () => newlyLetGo(fiber).length > 0
+      if (!isDeciding()) return Effect.void
+      const fibers = upwards(fiber)
+      const isLate = (one: Lineage.AnyFiber) => ends.isOver(one) && Lineage.isInterrupted(one)
       const noting = Effect.sync(() => note(fiber))
-      if (journal.isInterrupted(key)) {
-        const again = Effect.repeat(Effect.sync(isLetGo), { until: Boolean, schedule: backOff })
-        return Effect.zipRight(ends.standing(Effect.asVoid(again)), noting)
+      const before = journal.interrupted(key)
+      if (before !== undefined) {
+        const known = aboveOf(before.outcome)
+        const those = fibers.filter((_, above) => known.includes(above))
+        const has = () => (those.length > 0 ? those.every(isLate) : fibers.some(isNewlyLetGo))
+        const again = Effect.repeat(Effect.sync(has), { until: Boolean, schedule: backOff })
+        return Effect.zipRight(ends.standing(Effect.asVoid(again), those), noting)
       }
-      if (!isLetGo()) return Effect.void
+      const above = fibers.flatMap((one, level) => (isLate(one) && !notedLate.has(one) ? [level] : []))
+      if (above.length === 0 && !fibers.some(isNewlyLetGo)) return Effect.void
       const write = journal.write(interruptedKey(key), "interrupted", (lease, opened) =>
-        store.record(lease, { ...opened, outcome: null })
+        store.record(lease, { ...opened, outcome: { above } })
       )
       // A body that has lost its lease learns of it from its next write.
       return Effect.zipRight(noting, Effect.ignore(Effect.map(write, ({ settle }) => settle())))
@@ -295,3 +314,9 @@ export const make = (activation: Activation, journal: Journal): Operate => {
 
   return Object.assign(operate, { once, isOperating: (fiber: Lineage.AnyFiber) => operating.has(fiber) })
 }
+
+/** How far above an operation the limits were that were over; none where an interruption had another cause, or is of an old journal. */
+const aboveOf = (outcome: unknown): ReadonlyArray<unknown> =>
+  typeof outcome === "object" && outcome !== null && "above" in outcome && Array.isArray(outcome.above)
+    ? outcome.above
+    : []

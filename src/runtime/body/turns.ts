@@ -5,11 +5,17 @@
 import * as Effect from "effect/Effect"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { HeldSlot } from "../worker/Slots.ts"
+import type { AnyFiber } from "./lineage.ts"
+import * as Lineage from "./lineage.ts"
 
 /** The turns of one body. */
 export interface Turns {
-  /** Waits for a turn, which is over once its fiber has gone on. */
-  readonly turn: Effect.Effect<void>
+  /** Sleeps, and waits for a turn, which is over once its fiber has gone on. */
+  readonly sleep: (pause: Effect.Effect<void>) => Effect.Effect<void>
+  /** Whether a pause beside a fiber is over, such as that of a time limit on it. */
+  readonly isOver: (fiber: AnyFiber) => boolean
+  /** Gives turns only to pauses beside these fibers, while there are any; until the function that it answers is called. */
+  readonly wanting: (fibers: ReadonlyArray<AnyFiber>) => () => void
   /** Gives the next one. */
   readonly give: () => void
 }
@@ -29,8 +35,12 @@ export interface TurnsOptions {
 }
 
 /** Makes the turns of a body. */
-export const make = ({ slot, later, isPaused, given, over, handOver }: TurnsOptions): Turns => {
+export const make = ({ slot, later, isPaused, given, over: taken, handOver }: TurnsOptions): Turns => {
   const waiting = new Set<Turn>()
+  const pausing = new Set<AnyFiber>()
+  const wanted = new Set<ReadonlyArray<AnyFiber>>()
+  /** Fibers whose last pause is over, or that of a fiber which they forked. */
+  const over = new WeakSet<AnyFiber>()
 
   const grant = (turn: Turn): void => {
     waiting.delete(turn)
@@ -40,27 +50,64 @@ export const make = ({ slot, later, isPaused, given, over, handOver }: TurnsOpti
   }
 
   const overdue = (turn: Turn): void => {
-    if (waiting.has(turn) && isAllowed(turn)) grant(turn)
+    if (!waiting.has(turn)) return
+    if (isAllowed(turn)) grant(turn)
+    else later(() => overdue(turn))
+  }
+
+  const isOver = (fiber: AnyFiber): boolean => {
+    const parent = Lineage.parentOf(fiber)
+    return parent !== undefined && over.has(parent)
+  }
+
+  /** Whether a pause is beside one of these, as that of a time limit is beside what it limits. */
+  const isWanted = (pause: AnyFiber, fibers: ReadonlyArray<AnyFiber>): boolean => {
+    const by = Lineage.parentOf(pause)
+    return fibers.some((fiber) => {
+      const parent = Lineage.parentOf(fiber)
+      return parent !== undefined && (parent === by || parent === pause) && !over.has(parent)
+    })
+  }
+
+  const isHeld = (pause: AnyFiber): boolean => {
+    const all = [...wanted]
+    if (all.some((fibers) => isWanted(pause, fibers))) return false
+    return all.some((fibers) => fibers.every(isOver) || [...pausing].some((other) => isWanted(other, fibers)))
   }
 
   /** A body that is to leave memory goes on in nothing that its interruption ends. */
-  const isAllowed = ({ isInterruptible }: Turn): boolean => !(isInterruptible && isPaused())
+  const isAllowed = ({ fiber, isInterruptible }: Turn): boolean => !(isInterruptible && isPaused()) && !isHeld(fiber)
+
+  const turn: Effect.Effect<void> = Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
+    const isInterruptible = RuntimeFlags.interruptible(runtimeFlags)
+    const turn: Turn = { fiber, isInterruptible, isGiven: false, go: () => {} }
+    const waited = Effect.async<void>((resume) => {
+      turn.go = () => resume(slot.held() ? Effect.void : slot.takeBack)
+      waiting.add(turn)
+      handOver()
+      if (!turn.isGiven) later(() => overdue(turn))
+      return Effect.sync(() => waiting.delete(turn))
+    })
+    const ended = Effect.sync(() => {
+      if (!turn.isGiven) return
+      for (const one of paused(fiber)) over.add(one)
+      taken()
+    })
+    return Effect.onExit(waited, () => ended)
+  })
 
   return {
-    turn: Effect.withFiberRuntime((_, { runtimeFlags }) => {
-      const turn: Turn = { isInterruptible: RuntimeFlags.interruptible(runtimeFlags), isGiven: false, go: () => {} }
-      const waited = Effect.async<void>((resume) => {
-        turn.go = () => resume(slot.held() ? Effect.void : slot.takeBack)
-        waiting.add(turn)
-        handOver()
-        if (!turn.isGiven) later(() => overdue(turn))
-        return Effect.sync(() => waiting.delete(turn))
-      })
-      const ended = Effect.sync(() => {
-        if (turn.isGiven) over()
-      })
-      return Effect.onExit(waited, () => ended)
-    }),
+    sleep: (pause) =>
+      Effect.withFiberRuntime((fiber) => {
+        pausing.add(fiber)
+        for (const one of paused(fiber)) over.delete(one)
+        return Effect.onExit(Effect.zipRight(pause, turn), () => Effect.sync(() => pausing.delete(fiber)))
+      }),
+    isOver,
+    wanting: (fibers) => {
+      if (fibers.length > 0) wanted.add(fibers)
+      return () => wanted.delete(fibers)
+    },
     give: () => {
       for (const turn of waiting) if (isAllowed(turn)) return grant(turn)
     }
@@ -68,8 +115,15 @@ export const make = ({ slot, later, isPaused, given, over, handOver }: TurnsOpti
 }
 
 interface Turn {
+  readonly fiber: AnyFiber
   /** Whether an interruption ends the wait for it. */
   readonly isInterruptible: boolean
   isGiven: boolean
   go: () => void
+}
+
+/** The fibers that a pause is of: its own, and the one that forked it for that. */
+const paused = (fiber: AnyFiber): ReadonlyArray<AnyFiber> => {
+  const by = Lineage.parentOf(fiber)
+  return by === undefined ? [fiber] : [fiber, by]
 }

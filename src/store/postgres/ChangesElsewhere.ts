@@ -61,6 +61,7 @@ export const make = (
     let untold = new Set<ProcessId>()
     let session: Session | undefined
     let isHeard = false
+    let isWarned = false
     let wake: (() => void) | undefined
 
     const hear = (payload: string) => {
@@ -111,14 +112,18 @@ export const make = (
       })
     )
 
-    /** A pool that changes connections between transactions takes a LISTEN, and then passes nothing on. */
-    const warnIfDeaf = Effect.suspend(() =>
-      isHeard
-        ? Effect.void
-        : Effect.logWarning(
-            "messages of other hosts do not come through this connection; give the server's own URL as sessionUrl"
-          )
-    )
+    /** A pool that changes connections between transactions takes a LISTEN, and then passes nothing on. It is said once. */
+    const warnIfDeaf = (connected: Session) =>
+      Effect.gen(function* () {
+        if (isHeard || isWarned) return
+        // A connection that is lost passes nothing on, either.
+        yield* connected.send([{ name: "", text: "SELECT 1", values: [] }])
+        if (isHeard) return
+        isWarned = true
+        yield* Effect.logWarning(
+          "messages of other hosts do not come through this connection; give the server's own URL as sessionUrl"
+        )
+      })
 
     /** Connects, listens and tells, until the connection is lost. It hears itself, where messages come. */
     const converse = Effect.acquireUseRelease(
@@ -134,7 +139,7 @@ export const make = (
           ])
           session = connected
           lookNow = true
-          yield* Effect.fork(Effect.delay(warnIfDeaf, "2 seconds"))
+          yield* Effect.fork(Effect.delay(warnIfDeaf(connected), "2 seconds"))
           yield* Effect.forever(tell)
         }),
       (scope) =>

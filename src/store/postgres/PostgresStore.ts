@@ -57,7 +57,7 @@ export interface PostgresStoreOptions {
   readonly mayLoseCommits?: boolean
   /** Whether a schema is opened into which a copy is not finished: for the copy itself. @default false */
   readonly isCopying?: boolean
-  /** How long a write waits for a server that is away, and for a lock. Units: milliseconds. @default 10000 */
+  /** How long opening and each write wait for a server that is away, and for a lock. Units: milliseconds. @default 10000 */
   readonly patienceMs?: number
   /**
    * Whose time decides what has expired and what is due. `host` is for tests that move time: the clocks of two hosts differ.
@@ -96,27 +96,39 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
     const settings = options.readOnly ? Sessions.looking : Sessions.writing(timeoutMs)
     const writing: SessionOptions = { url: Sessions.urlOf(url, schema, settings), timeoutMs }
     const times = yield* WakeTimings
-    const first = yield* Effect.scoped(
-      Effect.gen(function* () {
-        const session = yield* Sessions.connect(writing)
-        yield* Schemas.prepare(session, options)
-        if (!options.readOnly) yield* Schemas.continueNumbers(session)
-        return yield* Schemas.identity(session)
-      })
+    /** A host may start while its server restarts. A reader hears at once that it is away. */
+    const waiting = <A, R>(opening: Effect.Effect<A, StoreError, R>): Effect.Effect<A, StoreError, R> =>
+      options.readOnly
+        ? opening
+        : GroupCommit.realTime(
+            Effect.retry(opening, {
+              while: ({ reason }) => reason === "busy",
+              schedule: Batches.forAWhile(timeoutMs)
+            })
+          )
+    const first = yield* waiting(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const session = yield* Sessions.connect(writing)
+          yield* Schemas.prepare(session, options)
+          if (!options.readOnly) yield* Schemas.continueNumbers(session)
+          return yield* Schemas.identity(session)
+        })
+      )
     )
     const { storeId } = first
-    const sql = yield* Client.make(
-      Sessions.urlOf(url, schema, options.readOnly ? Sessions.looking : {}),
-      connections,
-      2 * timeoutMs
+    const sql = yield* waiting(
+      Client.make(Sessions.urlOf(url, schema, options.readOnly ? Sessions.looking : {}), connections, 2 * timeoutMs)
     )
     const reader = Readers.make(sql, dialect)
-    const elsewhere = yield* ChangesElsewhere.make(reader, {
-      url: Sessions.urlOf(sessionUrl, schema),
-      timeoutMs,
-      channel: `holdfast_${storeId}`,
-      self: crypto.randomUUID()
-    })
+    const elsewhere = yield* waiting(
+      ChangesElsewhere.make(reader, {
+        url: Sessions.urlOf(sessionUrl, schema),
+        timeoutMs,
+        channel: `holdfast_${storeId}`,
+        self: crypto.randomUUID()
+      })
+    )
     const listeners = Listeners.make<ReadonlyArray<Change>>()
     const timers = Listeners.make<CommitWork>()
     const work = { commits: 0, changes: 0, busyMs: 0 }

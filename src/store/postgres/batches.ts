@@ -57,6 +57,30 @@ interface Failed {
 /** How often hosts may be faster before a request fails. */
 const mostRaces = 20
 
+/**
+ * Which jobs of a queue one transaction takes now, by their places: in their order, at most `limit`, and none of a process that is
+ * worked on (`busy`) or that a job before it waits for. So what locks one process goes in order, and no job starves.
+ */
+export const eligible = (
+  queue: ReadonlyArray<Job>,
+  busy: ReadonlySet<ProcessId>,
+  limit: number
+): ReadonlyArray<number> => {
+  const picked: Array<number> = []
+  const held = new Set<ProcessId>()
+  for (const [index, job] of queue.entries()) {
+    if (picked.length >= limit) break
+    if (isAlone(job)) {
+      if (index > 0) break
+      return locksOf(job).some((id) => busy.has(id)) ? [] : [0]
+    }
+    const locks = locksOf(job)
+    if (!locks.some((id) => busy.has(id) || held.has(id))) picked.push(index)
+    for (const id of locks) held.add(id)
+  }
+  return picked
+}
+
 /** Makes the batches of one connection; `busy` are the processes that all connections of the store work on. */
 export const make = (
   connection: Connection,
@@ -74,25 +98,8 @@ export const make = (
     answerAll(jobs, exitOf)
   }
 
-  /** The jobs that can be written now, in their order, and where in the queue they are. */
-  const eligible = (limit: number): ReadonlyArray<number> => {
-    const picked: Array<number> = []
-    const held = new Set<ProcessId>()
-    for (const [index, job] of queue.entries()) {
-      if (picked.length >= limit) break
-      if (isAlone(job)) {
-        if (index > 0) break
-        return locksOf(job).some((id) => busy.has(id)) ? [] : [0]
-      }
-      const locks = locksOf(job)
-      if (!locks.some((id) => busy.has(id) || held.has(id))) picked.push(index)
-      for (const id of locks) held.add(id)
-    }
-    return picked
-  }
-
   const take = (): ReadonlyArray<Job> => {
-    const picked = new Set(eligible(options.maxBatch))
+    const picked = new Set(eligible(queue, busy, options.maxBatch))
     const jobs = queue.filter((_, index) => picked.has(index))
     const rest = queue.filter((_, index) => !picked.has(index))
     queue.splice(0, queue.length, ...rest)
@@ -211,7 +218,7 @@ export const make = (
     })
 
   return {
-    hasWork: () => eligible(1).length > 0,
+    hasWork: () => eligible(queue, busy, 1).length > 0,
     commitNext: Effect.suspend(() => {
       const jobs = take()
       const locks = jobs.flatMap(locksOf)
@@ -256,7 +263,7 @@ const failedToConnect = (error: StoreError): Failed => ({
 })
 
 /** Soon, then less often, for as long as a server is waited for. */
-const forAWhile = (timeoutMs: number): Schedule.Schedule<unknown> =>
+export const forAWhile = (timeoutMs: number): Schedule.Schedule<unknown> =>
   Schedule.exponential(Duration.millis(10), 1.5).pipe(
     Schedule.union(Schedule.spaced(Duration.millis(250))),
     Schedule.upTo(Duration.millis(timeoutMs))

@@ -5,6 +5,13 @@ import type { Dialect } from "../sql/Dialect.ts"
 import { storeError } from "./failure.ts"
 import { numbersOfOne } from "./Writes.ts"
 
+/**
+ * What is added to the change numbers of a server that failed over. A standby that takes over may have lost commits, and gives the
+ * numbers of their transactions away again: each new history of the server begins beyond what the one before can have reached.
+ */
+export const ofTimeline: string = `((CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
+  ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END - 1) * ${2 ** 36}::bigint)`
+
 /** PostgreSQL. */
 export const dialect: Dialect & Required<Pick<Dialect, "horizon">> = {
   begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -13,7 +20,7 @@ export const dialect: Dialect & Required<Pick<Dialect, "horizon">> = {
   // A transaction that is not over may still commit numbers from its own on; all with lower ones are over.
   horizon: (sql) =>
     sql.literal(
-      `(SELECT change_base + pg_snapshot_xmin(pg_current_snapshot())::text::bigint * ${numbersOfOne} FROM store)`
+      `(SELECT change_base + ${ofTimeline} + pg_snapshot_xmin(pg_current_snapshot())::text::bigint * ${numbersOfOne} FROM store)`
     ),
   storeError
 }

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../model/errors.ts"
 import { newerSchema, unusable } from "../sql/schema.ts"
+import { ofTimeline } from "./dialect.ts"
 import { storeError } from "./failure.ts"
 import * as Store from "./migrations/0001_store.ts"
 import type { Answer, Session } from "./Session.ts"
@@ -140,11 +141,11 @@ export const migrate = (
 export const continueNumbers = (session: Session): Effect.Effect<void, StoreError> =>
   run(
     session,
-    `UPDATE store SET change_base = (found.last / ${numbersOfOne} + 1 - pg_current_xact_id()::text::bigint) * ${numbersOfOne}
+    `UPDATE store SET change_base = (found.last / ${numbersOfOne} + 1 - pg_current_xact_id()::text::bigint) * ${numbersOfOne} - ${ofTimeline}
     FROM (
       SELECT greatest((SELECT max(change) FROM state), (SELECT max(change) FROM tombstone)) AS last
     ) AS found
-    WHERE found.last >= change_base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint * ${numbersOfOne}`
+    WHERE found.last >= change_base + ${ofTimeline} + pg_snapshot_xmax(pg_current_snapshot())::text::bigint * ${numbersOfOne}`
   )
 
 /** The name by which a store knows itself, and the database's time. Units: epoch milliseconds, UTC. */

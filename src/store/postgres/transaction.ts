@@ -15,6 +15,7 @@ import type { ProcessId } from "../../model/ids.ts"
 import { closingOf } from "../Children.ts"
 import type { Change, Decision, Plan, View } from "../Decision.ts"
 import type { WakeTimes } from "../Outbox.ts"
+import { ofTimeline } from "./dialect.ts"
 import type { Memory } from "./Loaded.ts"
 import * as Loads from "./Loaded.ts"
 import type { Ask, Kind } from "./questions.ts"
@@ -153,7 +154,7 @@ const commit: Statement = { name: "commit", text: "COMMIT", values: [] }
 const moment: Statement = {
   name: "moment",
   text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now, pg_current_xact_id()::text AS xact,
-    change_base AS base FROM store`,
+    change_base + ${ofTimeline} AS base FROM store`,
   values: []
 }
 

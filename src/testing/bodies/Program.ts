@@ -45,6 +45,8 @@ export type Program =
   | { readonly is: "caught"; readonly at: number; readonly part: Program; readonly otherwise: Program }
   | { readonly is: "loop"; readonly at: number; readonly times: number; readonly part: Program }
   | { readonly is: "finally"; readonly at: number; readonly part: Program; readonly after: Program }
+  /** What nothing interrupts; Promises do not know it, so there it is its part. */
+  | { readonly is: "insist"; readonly at: number; readonly part: Program }
 
 /** The signals that programs wait for. */
 export const signals: readonly [Signal.Signal<"zero", number>, Signal.Signal<"one", number>] = [
@@ -63,9 +65,18 @@ const ms = FC.constantFrom(5, 10, 20, 40, 80)
 const leaf: FC.Arbitrary<Program> = FC.oneof(
   {
     weight: 5,
-    arbitrary: FC.constantFrom<Going>("ok", "ok", "slow", "fail", "flaky", "die", "odd", "unrecordable").map(
-      (going): Program => ({ is: "step", at: 0, going })
-    )
+    arbitrary: FC.constantFrom<Going>(
+      "ok",
+      "ok",
+      "ok",
+      "slow",
+      "slow",
+      "fail",
+      "flaky",
+      "die",
+      "odd",
+      "unrecordable"
+    ).map((going): Program => ({ is: "step", at: 0, going }))
   },
   { weight: 2, arbitrary: ms.map((length): Program => ({ is: "sleep", at: 0, ms: length })) },
   {
@@ -119,13 +130,29 @@ const composed = FC.letrec<{ program: Program }>((tie) => {
       FC.tuple(FC.integer({ min: 2, max: 3 }), tie("program")).map(
         ([times, part]): Program => ({ is: "loop", at: 0, times, part })
       ),
-      FC.tuple(tie("program"), tie("program")).map(([part, after]): Program => ({ is: "finally", at: 0, part, after }))
+      FC.tuple(tie("program"), tie("program")).map(([part, after]): Program => ({ is: "finally", at: 0, part, after })),
+      tie("program").map((part): Program => ({ is: "insist", at: 0, part })),
+      FC.tuple(ms, tie("program"), tie("program")).map(
+        ([limit, part, otherwise]): Program => ({
+          is: "caught",
+          at: 0,
+          part: { is: "limit", at: 0, ms: limit, part },
+          otherwise
+        })
+      )
     )
   }
 }).program
 
+/** What a failure of does not end the program: what comes after it is to be reached. */
+const survived = FC.tuple(composed, leaf).map(
+  ([part, otherwise]): Program => ({ is: "caught", at: 0, part, otherwise })
+)
+
+const part = FC.oneof({ withCrossShrink: true }, { weight: 1, arbitrary: composed }, { weight: 2, arbitrary: survived })
+
 /** Programs of a few operations each. */
-export const programs: FC.Arbitrary<Program> = FC.array(composed, { minLength: 1, maxLength: 3 }).map((parts) =>
+export const programs: FC.Arbitrary<Program> = FC.array(part, { minLength: 1, maxLength: 3 }).map((parts) =>
   numbered({ is: "seq", at: 0, parts })
 )
 
@@ -145,6 +172,7 @@ export const numbered = (program: Program): Program => {
       case "limit":
         return { ...node, at, part: number(node.part, true) }
       case "loop":
+      case "insist":
         return { ...node, at, part: number(node.part, limited) }
       case "caught":
         return {

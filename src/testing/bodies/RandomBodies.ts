@@ -27,16 +27,24 @@ import * as Worlds from "./World.ts"
  * until its lease is another's, and thaws again. Units: milliseconds.
  */
 export type Deed =
-  | { readonly does: "crash"; readonly commits: number; readonly next: "last" | "lost" }
+  | ({ readonly does: "crash" } & Crash)
   | { readonly does: "stop" | "freeze" | "thaw" | "cancel" | "complete" }
   | { readonly does: "signal"; readonly which: 0 | 1 }
   | { readonly does: "time"; readonly ms: number }
+
+/** A host crashes with its n-th commit, or just before it. */
+export interface Crash {
+  readonly commits: number
+  readonly next: "last" | "lost"
+}
 
 /** A body, and everything that happens to it. */
 export interface Trial {
   readonly program: Program
   readonly form: Form
   readonly deeds: ReadonlyArray<Deed>
+  /** How the hosts crash that run it to its end afterwards: all but the last. */
+  readonly crashes: ReadonlyArray<Crash>
   readonly isPassivated: boolean
 }
 
@@ -57,20 +65,20 @@ export interface RandomBodiesOptions {
   readonly turnsOfWrite?: number
 }
 
+const crashWithin = (most: number): FC.Arbitrary<Crash> =>
+  FC.record({
+    commits: FC.integer({ min: 1, max: most }),
+    next: FC.constantFrom<"last" | "lost">("last", "last", "lost")
+  })
+
 const deed: FC.Arbitrary<Deed> = FC.oneof(
-  {
-    weight: 6,
-    arbitrary: FC.record({
-      does: FC.constant("crash" as const),
-      commits: FC.integer({ min: 1, max: 8 }),
-      next: FC.constantFrom<"last" | "lost">("last", "last", "lost")
-    })
-  },
+  { weight: 6, arbitrary: crashWithin(8).map((how): Deed => ({ does: "crash", ...how })) },
   { weight: 2, arbitrary: FC.constant<Deed>({ does: "stop" }) },
   { weight: 2, arbitrary: FC.constant<Deed>({ does: "freeze" }) },
   { weight: 2, arbitrary: FC.constant<Deed>({ does: "thaw" }) },
   { weight: 4, arbitrary: FC.constantFrom<0 | 1>(0, 1).map((which): Deed => ({ does: "signal", which })) },
-  { weight: 4, arbitrary: FC.constantFrom(3, 8, 15, 45).map((ms): Deed => ({ does: "time", ms })) },
+  // A lease of a host that crashed is over after 90 ms: without that time, nothing of the body runs again.
+  { weight: 8, arbitrary: FC.constantFrom(3, 8, 15, 45, 150, 150).map((ms): Deed => ({ does: "time", ms })) },
   { weight: 1, arbitrary: FC.constant<Deed>({ does: "complete" }) },
   { weight: 1, arbitrary: FC.constant<Deed>({ does: "cancel" }) }
 )
@@ -81,6 +89,7 @@ const trialsOf = (where: "anywhere" | "every commit", form: Form | undefined): F
     program: programs,
     form: form === undefined ? FC.constantFrom<Form>("effects", "promises") : FC.constant(form),
     deeds: where === "anywhere" ? FC.array(deed, { maxLength: 10 }) : FC.constant([]),
+    crashes: where === "anywhere" ? FC.array(crashWithin(16), { maxLength: 4 }) : FC.constant([]),
     isPassivated: FC.boolean()
   })
 
@@ -128,10 +137,10 @@ export const tryRandomBodies = <E>(
 }
 
 /** A trial as text: its body as code, and what happened to it. */
-export const textOf = ({ program, form, deeds, isPassivated }: Trial): string =>
+export const textOf = ({ program, form, deeds, crashes, isPassivated }: Trial): string =>
   [
     codeOf(program, form),
-    `// ${isPassivated ? "passivated after 10 ms; " : ""}then: ${deeds.map((each) => JSON.stringify(each)).join(", ")}`
+    `// ${isPassivated ? "passivated after 10 ms; " : ""}then: ${deeds.map((each) => JSON.stringify(each)).join(", ")}; at last: ${JSON.stringify(crashes)}`
   ].join("\n")
 
 /** Runs one trial, and judges it. */
@@ -211,7 +220,7 @@ const rowOf = ({ store }: World) =>
 const played = (
   world: World,
   recorder: Recorder.Recorder,
-  { program, form, deeds, isPassivated }: Trial,
+  { program, form, deeds, crashes, isPassivated }: Trial,
   first: FirstHost
 ) =>
   Effect.gen(function* () {
@@ -263,7 +272,7 @@ const played = (
       switch (next.does) {
         case "crash":
           yield* host.crash
-          host = yield* boot(next.next === "last" ? { lastCommit: next.commits } : { lostCommit: next.commits })
+          host = yield* boot(crashing(next))
           break
         case "stop":
           if (host.isAlive()) yield* host.stop
@@ -294,9 +303,11 @@ const played = (
       yield* world.turns(4)
     }
     yield* thaw
+    const left = [...crashes]
+    const next = () => Effect.suspend(() => boot(crashing(left.shift())))
     if (deeds.length > 0) {
       yield* host.crash
-      host = yield* boot()
+      host = yield* next()
     }
     for (let round = 0; round < mostRounds; round++) {
       const row = yield* rowOf(world)
@@ -305,10 +316,15 @@ const played = (
       if (row === undefined) yield* on(host, (processes) => processes.start(engine, { id, payload: null }))
       yield* Effect.all([send(host, 0), send(host, 1), complete(host)])
       yield* world.advance(150)
-      if (!host.isAlive()) host = yield* boot()
+      if (!host.isAlive()) host = yield* next()
     }
     return journals
   })
+
+const crashing = (how: Crash | undefined): FirstHost => {
+  if (how === undefined) return {}
+  return how.next === "last" ? { lastCommit: how.commits } : { lostCommit: how.commits }
+}
 
 type FirstHost = Pick<BootOptions, "lastCommit" | "lostCommit" | "onCommit">
 

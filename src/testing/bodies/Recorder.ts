@@ -22,6 +22,8 @@ export interface Trace {
   readonly learned: ReadonlyArray<string>
   /** The signals that it got, in order: the name, and the payload as the body sees it. */
   readonly taken: ReadonlyArray<readonly [signal: string, payload: unknown]>
+  /** Which way it took where something in it was decided, by the place of that. */
+  readonly ways: ReadonlyMap<string, string>
   /** The keys of the steps whose effect it ran. */
   readonly ran: ReadonlyArray<string>
   /** The steps it ran although the journal it was given had their outcome, or although it knew that it had lost its lease. */
@@ -64,21 +66,16 @@ export const make = (id: ProcessId): Recorder => {
               (body) => (context) =>
                 Effect.suspend(() => {
                   if (context.processId !== id) return body(context)
-                  current = { learned: [], taken: [], ran: [], repeated: [], reads: 0 }
+                  current = { learned: [], taken: [], ways: new Map(), ran: [], repeated: [], reads: 0 }
                   traces.push(current)
-                  return Effect.locally(
-                    body(
-                      observed(context, {
-                        notes: current,
-                        given,
-                        isAlive,
-                        begin: () => void running++,
-                        end: () => void running--
-                      })
-                    ),
-                    path,
-                    ""
-                  )
+                  const { seen, decide } = observed(context, {
+                    notes: current,
+                    given,
+                    isAlive,
+                    begin: () => void running++,
+                    end: () => void running--
+                  })
+                  return body(seen).pipe(Effect.locally(path, ""), Effect.locally(decider, decide))
                 })
             )
         },
@@ -97,6 +94,7 @@ type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 interface Notes extends Trace {
   readonly learned: Array<string>
   readonly taken: Array<readonly [signal: string, payload: unknown]>
+  readonly ways: Map<string, string>
   readonly ran: Array<string>
   readonly repeated: Array<string>
   reads: number
@@ -113,10 +111,32 @@ interface Watch {
 /** The scopes that an operation is in, as its key names them; `undefined` inside a step, where there is no context. */
 const path = FiberRef.unsafeMake<string | undefined>("")
 
-const observed = (context: ExecutionContext, { notes, given, isAlive, begin, end }: Watch): ExecutionContext => {
+/** Hears what is decided at a place of the body that is observed. */
+type Decide = (place: string) => (exit: Exit.Exit<unknown, unknown>) => void
+
+const decider = FiberRef.unsafeMake<Decide>(() => () => {})
+
+/**
+ * Notes how something in an observed body ends that decides how the body goes on, such as a time limit: every activation is to
+ * decide the same.
+ */
+export const deciding = <A, E, R>(name: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(FiberRef.get(decider), (decide) =>
+    Effect.flatMap(FiberRef.get(path), (scopes) => {
+      const decided = decide(`${scopes}${name}`)
+      return Effect.onExit(effect, (exit) => Effect.sync(() => decided(exit)))
+    })
+  )
+
+const observed = (
+  context: ExecutionContext,
+  { notes, given, isAlive, begin, end }: Watch
+): { readonly seen: ExecutionContext; readonly decide: Decide } => {
   const occurrences = new Map<string, number>()
   /** Another host runs the process: what the body meets from here on is the library's refusal. */
   let isLost = false
+  /** What was decided since the body last learned something: without that, the process may be another host's by then. */
+  const decided: Array<readonly [key: string, way: string]> = []
   const { abortSignal } = context
   const keyOf = (place: string): string => {
     const occurrence = (occurrences.get(place) ?? 0) + 1
@@ -129,8 +149,16 @@ const observed = (context: ExecutionContext, { notes, given, isAlive, begin, end
     Effect.sync(() => {
       isLost ||= isLossOf(context.processId, exit)
       if (isLost || scopes === undefined || !isWanted() || isInterruption(exit)) return
+      for (const [key, way] of decided.splice(0)) notes.ways.set(key, way)
       notes.learned.push(`${scopes}${what}: ${textOf(exit)}`)
     })
+  const decide: Decide = (place) => {
+    const key = keyOf(place)
+    return (exit) => {
+      isLost ||= isLossOf(context.processId, exit)
+      if (!isLost && isWanted() && !isInterruption(exit)) decided.push([key, textOf(exit)])
+    }
+  }
   const take = (signal: string, payload: unknown): void => {
     if (isWanted() && !isLost) notes.taken.push([signal, payload])
   }
@@ -160,7 +188,7 @@ const observed = (context: ExecutionContext, { notes, given, isAlive, begin, end
         : (...args: never) => Effect.suspend(watch(Effect.suspend(() => work(...args))))
       return Effect.onExit(run(name, watched, ...options), note(scopes, `${name}${occurrence}`))
     })
-  return {
+  const seen: ExecutionContext = {
     ...context,
     abortSignal,
     step: step as unknown as ExecutionContext["step"], // the same operation, with its answer noted
@@ -188,6 +216,7 @@ const observed = (context: ExecutionContext, { notes, given, isAlive, begin, end
         )
       )
   }
+  return { seen, decide }
 }
 
 const isInterruption = (exit: Exit.Exit<unknown, unknown>): boolean =>

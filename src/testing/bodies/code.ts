@@ -70,6 +70,8 @@ const effectful = (node: Program, ctx: string): string => {
       return `Effect.repeatN(\n${indent(of(node.part), 2)},\n  ${node.times - 1})`
     case "finally":
       return `Effect.onExit(\n${indent(of(node.part), 2)},\n  () => Effect.ignore(\n${indent(of(node.after), 4)}))`
+    case "insist":
+      return `Effect.uninterruptible(\n${indent(of(node.part), 2)})`
   }
 }
 
@@ -118,6 +120,8 @@ await wait${node.at}.catch(() => undefined)`
       return `for (let time = 0; time < ${node.times}; time++) {\n${indent(of(node.part), 2)}\n}`
     case "finally":
       return `try {\n${indent(of(node.part), 2)}\n} finally {\n${indent(of(node.after), 2)}\n}`
+    case "insist":
+      return of(node.part)
   }
 }
 

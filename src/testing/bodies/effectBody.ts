@@ -12,6 +12,7 @@ import type { Program } from "./Program.ts"
 import { Noted, Refused, signals } from "./Program.ts"
 import type { Ran } from "./parts.ts"
 import { Child, failureOf, Grow, outcomeOf, Shout, shape, Turn, turnOf } from "./parts.ts"
+import { deciding } from "./Recorder.ts"
 
 /** A program as the engine of a body of Effects. */
 export const effectBody = (
@@ -90,15 +91,20 @@ const run = (node: Program, ctx: ExecutionContext, ran: Ran): Running => {
         concurrency: "unbounded"
       })
     case "race":
-      return Effect.raceAll(node.parts.map((part) => ctx.scope(`b${part.at}`, run(part, ctx, ran))))
+      return deciding(name, Effect.raceAll(node.parts.map((part) => ctx.scope(`b${part.at}`, run(part, ctx, ran)))))
     case "limit":
-      return Effect.timeoutFail(run(node.part, ctx, ran), { duration: node.ms, onTimeout: () => ({ _tag: "Limit" }) })
+      return deciding(
+        name,
+        Effect.timeoutFail(run(node.part, ctx, ran), { duration: node.ms, onTimeout: () => ({ _tag: "Limit" }) })
+      )
     case "caught":
       return Effect.catchAll(run(node.part, ctx, ran), () => run(node.otherwise, ctx, ran))
     case "loop":
       return Effect.repeatN(run(node.part, ctx, ran), node.times - 1)
     case "finally":
       return Effect.onExit(run(node.part, ctx, ran), () => Effect.ignore(run(node.after, ctx, ran)))
+    case "insist":
+      return Effect.uninterruptible(run(node.part, ctx, ran))
   }
 }
 

@@ -113,6 +113,8 @@ const run = async (node: Program, ctx: BodyContext, ran: Ran): Promise<unknown> 
       } finally {
         await run(node.after, ctx, ran).catch(() => undefined)
       }
+    case "insist":
+      return run(node.part, ctx, ran)
   }
 }
 

@@ -59,7 +59,13 @@ export const judged = (
     const journal = yield* store.execution.journal(id)
     // An activation that is about to follow may read before this one hears of it.
     const most = 2 * Math.ceil((journal.length + 1) / pageSize)
-    for (const { learned, repeated, reads } of traces) {
+    const decided = new Map<string, string>()
+    for (const { learned, ways, repeated, reads } of traces) {
+      for (const [place, way] of ways) {
+        const before = decided.get(place)
+        if (before === undefined) decided.set(place, way)
+        else yield* holds("every activation takes the same way", `${place}: ${way}`, `${place}: ${before}`)
+      }
       yield* holds("every activation learns the same, in the same order", learned, longest.slice(0, learned.length))
       yield* holds("no effect is done again whose outcome was recorded", repeated, [])
       if (reads > most) yield* broken("the journal is read once an activation", `at most ${most}`, reads)

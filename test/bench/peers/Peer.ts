@@ -13,8 +13,8 @@ export interface Where {
 
 /** A library that runs, on what an earlier one left where it keeps its data. */
 export interface Peer {
-  /** Starts a process that does nothing, and answers when it has ended. */
-  readonly complete: (id: string) => Promise<void>
+  /** Starts a process that ends with the number it was given, and answers what it ended with. */
+  readonly complete: (id: string, value: number) => Promise<number>
   /** Starts a process that waits for a number. */
   readonly wait: (id: string) => Promise<void>
   /** Hands the number to a process that waits for it. */

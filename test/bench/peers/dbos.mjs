@@ -1,7 +1,7 @@
 /** DBOS on PostgreSQL. */
 import { DBOS } from "@dbos-inc/dbos-sdk"
 
-const trivial = DBOS.registerWorkflow(async () => {}, { name: "trivial" })
+const trivial = DBOS.registerWorkflow(async (value) => value, { name: "trivial" })
 const waiter = DBOS.registerWorkflow(async () => DBOS.recv("go", 3_600), { name: "waiter" })
 const child = DBOS.registerWorkflow(async (item) => item, { name: "child" })
 const family = DBOS.registerWorkflow(
@@ -22,7 +22,7 @@ export const open = async ({ url, pool }) => {
   })
   await DBOS.launch()
   return {
-    complete: async (id) => (await DBOS.startWorkflow(trivial, { workflowID: id })()).getResult(),
+    complete: async (id, value) => (await DBOS.startWorkflow(trivial, { workflowID: id })(value)).getResult(),
     wait: async (id) => void (await DBOS.startWorkflow(waiter, { workflowID: id })()),
     signal: (id, value) => DBOS.send(id, value, "go"),
     ended: (id) => DBOS.retrieveWorkflow(id).getResult(),

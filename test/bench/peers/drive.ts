@@ -93,7 +93,11 @@ const recovered = async ({ open }: PeerModule, where: Where, processes: number):
 const measured = async (peer: Peer, order: Order): Promise<Run> => {
   let started = 0
   if (order.contest === "complete") {
-    return timed(() => peer.complete(idOf(started++)), order.callers, order.seconds)
+    const completed = async () => {
+      const value = started++
+      assert.equal(await peer.complete(idOf(value), value), value)
+    }
+    return timed(completed, order.callers, order.seconds)
   }
   if (order.contest === "signals") {
     const cycle = async () => {

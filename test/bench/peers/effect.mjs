@@ -10,18 +10,18 @@ const Go = DurableDeferred.make("go", { success: Schema.Int })
 const of = (name, fields, success) =>
   Workflow.make({ name, payload: { id: Schema.String, ...fields }, success, idempotencyKey: ({ id }) => id })
 
-const Trivial = of("Trivial", {}, Schema.Void)
+const Trivial = of("Trivial", { value: Schema.Int }, Schema.Int)
 const Waiter = of("Waiter", {}, Schema.Int)
 const Family = of("Family", { children: Schema.Int }, Schema.Int)
 
 const workflows = Layer.mergeAll(
-  Trivial.toLayer(() => Effect.void),
+  Trivial.toLayer(({ value }) => Effect.succeed(value)),
   Waiter.toLayer(() => DurableDeferred.await(Go)),
   Family.toLayer(({ id, children }) =>
     Effect.map(
       Effect.forEach(
         Array.from({ length: children }, (_, item) => item),
-        (item) => Trivial.execute({ id: `${id}/${item}` }),
+        (item) => Trivial.execute({ id: `${id}/${item}`, value: item }),
         { concurrency: "unbounded" }
       ),
       (all) => all.length
@@ -42,7 +42,7 @@ export const open = async ({ folder }) => {
   await runtime.runPromise(Effect.void)
   const run = (effect) => runtime.runPromise(effect)
   return {
-    complete: (id) => run(Trivial.execute({ id })),
+    complete: (id, value) => run(Trivial.execute({ id, value })),
     wait: (id) => run(Effect.asVoid(Waiter.execute({ id }, { discard: true }))),
     signal: (id, value) =>
       run(

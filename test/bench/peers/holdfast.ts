@@ -38,10 +38,8 @@ export const openOn = async <E>(host: Layer.Layer<HostServices, E>): Promise<Pee
   const processes = await runtime.runPromise(Processes)
   const run = runtime.runPromise
   return {
-    complete: (id) =>
-      run(
-        Effect.asVoid(Effect.flatMap(processes.start(Trivial, { id, payload: { item: 1 } }), (handle) => handle.await))
-      ),
+    complete: (id, item) =>
+      run(Effect.flatMap(processes.start(Trivial, { id, payload: { item } }), (handle) => handle.await)),
     wait: (id) => run(Effect.asVoid(processes.start(Waiter, { id, payload: null }))),
     signal: (id, value) => run(Effect.asVoid(processes.handle(Waiter, id).signal(Go, value))),
     ended: (id) => run(processes.handle(Waiter, id).await),

@@ -18,7 +18,7 @@ import * as WorkFolder from "../workFolder.ts"
 import type { Order } from "./drive.ts"
 import { installPeers, versionOf } from "./installing.ts"
 import type { Library, Outcomes } from "./page.ts"
-import { pageOf, resultsOf } from "./page.ts"
+import { pageOf, reasonOf, resultsOf } from "./page.ts"
 
 /** Every library; the first two are this one. */
 const libraries: ReadonlyArray<Library> = [
@@ -113,26 +113,45 @@ const orderOf = (contest: string, where: Pick<Order, "folder" | "url" | "pool">,
 const patienceMs = (order: Order): number =>
   order.contest === "recovery" ? 240_000 : 90_000 + ("seconds" in order ? order.seconds * 2_000 : 0)
 
+const killGroup = (pid: number | undefined): void => {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL")
+  } catch {
+    // All of it has ended.
+  }
+}
+
 /** Runs one library in one contest; fails with what it said on standard error. */
 const measure = async (path: string, order: Order): Promise<Run> => {
   const child = fork(fileURLToPath(new URL("./drive.js", import.meta.url)), [path, JSON.stringify(order)], {
+    // A group of its own: what the library has started beside itself ends with it.
+    detached: true,
     stdio: ["ignore", "ignore", "pipe", "ipc"]
   })
+  const end = () => killGroup(child.pid)
+  process.once("exit", end)
   let said = ""
   child.stderr?.setEncoding("utf8").on("data", (part: string) => {
-    said = (said + part).slice(-2_000)
+    said = (said + part).slice(-10_000)
   })
-  const late = setTimeout(() => child.kill("SIGKILL"), patienceMs(order))
+  let isLate = false
+  const late = setTimeout(() => {
+    isLate = true
+    end()
+  }, patienceMs(order))
   const [answer] = (await Promise.race([once(child, "message"), once(child, "exit")])) as ReadonlyArray<unknown>
   const isRun = typeof answer === "object" && answer !== null
   if (isRun && child.exitCode === null) {
     // It closes by itself, but nothing waits for that for long.
-    const stubborn = setTimeout(() => child.kill("SIGKILL"), 10_000)
+    const stubborn = setTimeout(end, 10_000)
     await once(child, "exit")
     clearTimeout(stubborn)
   }
   clearTimeout(late)
-  if (!isRun) throw new Error(said.split("\n").find((line) => /error/i.test(line)) ?? "it did not answer in time")
+  end()
+  process.off("exit", end)
+  if (!isRun)
+    throw new Error(isLate ? `timed out after ${patienceMs(order) / 1_000} s` : reasonOf(said, child.exitCode))
   return answer as Run // as that program sends it
 }
 

@@ -2,13 +2,20 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { OpenWorkflow } from "openworkflow"
 import { BackendPostgres } from "openworkflow/postgres"
+import postgres from "postgres"
 
 const workSlots = 10_000
 
-export const open = async ({ url }) => {
-  const backend = await BackendPostgres.connect(url)
+/** Its own pool has as many connections as it likes; one that is given has no tables yet, which its own makes first. */
+const backendOf = async (url, pool) => {
+  await (await BackendPostgres.connect(url)).stop()
+  return BackendPostgres.fromPool(postgres(url, { max: pool, transform: { column: { from: postgres.toCamel } } }))
+}
+
+export const open = async ({ url, pool }) => {
+  const backend = await backendOf(url, pool)
   const client = new OpenWorkflow({ backend })
-  const trivial = client.defineWorkflow({ name: "trivial" }, async () => null)
+  const trivial = client.defineWorkflow({ name: "trivial" }, async ({ input }) => input.value)
   const waiter = client.defineWorkflow({ name: "waiter" }, async ({ input, step }) => {
     const signal = await step.waitForSignal({ signal: input.id, timeout: "1h" })
     return signal.data
@@ -23,7 +30,7 @@ export const open = async ({ url }) => {
   await worker.start()
   const started = (id) => waiter.run({ id }, { idempotencyKey: id })
   return {
-    complete: async (id) => void (await (await trivial.run({}, { idempotencyKey: id })).result()),
+    complete: async (id, value) => (await trivial.run({ value }, { idempotencyKey: id })).result(),
     wait: async (id) => void (await started(id)),
     signal: async (id, value) => {
       // It drops a signal that comes before the process waits: the caller has to send it again.

@@ -3,6 +3,7 @@
  */
 import type { Run } from "../Contest.ts"
 import { reading } from "../Contest.ts"
+import { counted } from "../report.ts"
 import { median } from "../statistics.ts"
 
 /** A library that is measured: the program that opens it, and the package it is in unless it is this one. */
@@ -107,7 +108,7 @@ const tableOf = (
       library.title,
       ...of.map(({ value }) => numberOf(median(outcome.runs.map(value)))),
       `${numberOf(Math.min(...first))} … ${numberOf(Math.max(...first))}`,
-      ...own.map(({ id }) => (id === library.id ? "" : timesAsGood(contest, outcomes.get(id), outcome).toFixed(2)))
+      ...own.map(({ id }) => (id === library.id ? "" : timesOf(timesAsGood(contest, outcomes.get(id), outcome))))
     ]
   })
   const title = `## ${titles[name] ?? name}${callers === undefined ? "" : `, ${callers} caller${callers === "1" ? "" : "s"}`}`
@@ -149,6 +150,14 @@ const verdictsOf = (libraries: ReadonlyArray<Library>, outcomes: Outcomes): stri
   return ["## Verdicts", "", ...(lines.length === 0 ? ["None of these contests has a promise."] : lines)].join("\n")
 }
 
+/** Why a library did not answer, by what it said before it ended: its last error, and not a line of source that makes one. */
+export const reasonOf = (said: string, exitCode: number | null): string =>
+  said
+    .split("\n")
+    .map((line) => line.trim())
+    .findLast((line) => /^(?:Uncaught |\(FiberFailure\) )?[\w.]*(?:Error|Exception)(?: \[\w+\])?: \S/.test(line)) ??
+  (exitCode === null ? "a signal ended it" : `it ended with code ${exitCode} and named no error`)
+
 /** The page of a run. */
 export const pageOf = (run: {
   readonly environment: string
@@ -165,7 +174,7 @@ A run of \`npm run bench:peers -- ${run.command}\` wrote this page; nothing of i
 
 - Machine: ${run.environment}.
 - Versions: ${run.versions.join(", ")}.
-- ${run.rounds} rounds; a timed run takes ${run.seconds} s after a third of that to warm up; ${run.processes} processes wait when a host is killed; a host has
+- ${counted(run.rounds, "round")}; a timed run takes ${run.seconds} s after a third of that to warm up; ${run.processes} processes wait when a host is killed; a host has
   ${run.pool} connections to PostgreSQL at most, to the same server, with fsync and synchronous_commit on.
 - Each library runs in a program of its own, on a new file or database, and each does a contest once a round. A figure is the
   median of its rounds, a ratio the median of the ratios within each round. Above 1, this library is the better one.
@@ -174,6 +183,8 @@ A run of \`npm run bench:peers -- ${run.command}\` wrote this page; nothing of i
 
 ${run.results}
 `
+
+const timesOf = (ratio: number): string => (Number.isNaN(ratio) ? "-" : ratio.toFixed(2))
 
 /** Three significant digits and more, with thousands apart. */
 const numberOf = (value: number): string => {

@@ -1,5 +1,6 @@
 /** Restate: its server beside this program, on the same disk, and the services in it. */
 import { spawn } from "node:child_process"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { createServer } from "node:net"
 import { join } from "node:path"
@@ -14,7 +15,7 @@ Promise.withResolvers ??= () => {
   return made
 }
 
-const trivial = restate.workflow({ name: "trivial", handlers: { run: async () => {} } })
+const trivial = restate.workflow({ name: "trivial", handlers: { run: async (_, value) => value } })
 const waiter = restate.workflow({
   name: "waiter",
   handlers: {
@@ -56,8 +57,17 @@ const binary = () =>
     `@restatedev/restate-server-${process.platform}-${process.arch}/bin/restate-server`
   )
 
+/** The ports of a folder, the same each time: what the server has stored names its own address, and that of the services. */
+const portsOf = async (folder) => {
+  const file = join(folder, "ports.json")
+  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8"))
+  const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()])
+  writeFileSync(file, JSON.stringify(ports))
+  return ports
+}
+
 export const open = async ({ folder }) => {
-  const [ingress, admin, node, endpoint] = await Promise.all([freePort(), freePort(), freePort(), freePort()])
+  const [ingress, admin, node, endpoint] = await portsOf(folder)
   const server = spawn(binary(), ["--node-name", "bench", "--base-dir", join(folder, "restate")], {
     stdio: "ignore",
     env: {
@@ -87,7 +97,7 @@ export const open = async ({ folder }) => {
     return of.workflowAttach()
   }
   return {
-    complete: (id) => run(trivial, id),
+    complete: (id, value) => run(trivial, id, value),
     wait: async (id) => void (await client.workflowClient(waiter, id).workflowSubmit()),
     signal: (id, value) => client.workflowClient(waiter, id).go(value),
     ended: (id) => client.workflowClient(waiter, id).workflowAttach(),
