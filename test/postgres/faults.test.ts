@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
@@ -65,6 +67,40 @@ describe.skipIf(!Postgres.hasPostgres)("a connection that is lost", () => {
       const failure = yield* Effect.flip(register("it"))
       assert.deepInclude(failure, { _tag: "StoreError", reason: "busy", written: "no" })
       assert.strictEqual(store.parts()[0]?.state, "running")
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("by a reader that lets go: it waits for nothing, also where all readers do, and the next ones read", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const { register, append, notes } = yield* open({ ...where, connections: 2 })
+      yield* register("it")
+      for (let round = 0; round < 3; round++) {
+        yield* append("it", round)
+        const locked = yield* Deferred.make<void>()
+        const release = yield* Deferred.make<void>()
+        const lock = `BEGIN; LOCK TABLE ${where.schema}.event IN ACCESS EXCLUSIVE MODE`
+        const holder = yield* Effect.fork(
+          Effect.scoped(
+            Effect.gen(function* () {
+              const holding = yield* Effect.acquireRelease(
+                Effect.promise(() => Postgres.connected(where.url)),
+                (client) => Effect.promise(() => client.end())
+              )
+              yield* Effect.promise(() => holding.query(lock))
+              yield* Deferred.succeed(locked, undefined)
+              yield* Deferred.await(release)
+            })
+          )
+        )
+        yield* Deferred.await(locked)
+        const readers = yield* Effect.forEach([1, 2, 3, 4], () => Effect.fork(notes("it")))
+        yield* Effect.sleep("50 millis")
+        yield* Effect.timeout(Effect.disconnect(Fiber.interruptAll(readers)), "4 seconds")
+        yield* Deferred.succeed(release, undefined)
+        yield* Fiber.join(holder)
+        assert.deepStrictEqual((yield* notes("it")).length, round + 1)
+      }
     }).pipe(Effect.scoped, bounded)
   )
 

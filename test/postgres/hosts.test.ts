@@ -26,6 +26,14 @@ const host = (where: { readonly url: string; readonly schema: string }) =>
   Layer.provide(ManyHosts.layerPostgres({ ...fast, ...where, engines: [Ask] }), quiet)
 
 describe.skipIf(!Postgres.hasPostgres)("two hosts on one schema", () => {
+  it.live("stop at once when they have only begun", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const brief = Effect.scoped(Layer.build(host(where)))
+      yield* Effect.timeout(Effect.disconnect(Effect.all([brief, brief, brief])), "10 seconds")
+    }).pipe(Effect.scoped, bounded)
+  )
+
   it.live("a process of one takes the signal that the other sends, and both have its output", () =>
     Effect.gen(function* () {
       const where = yield* Postgres.freshSchema

@@ -1,12 +1,19 @@
 /**
  * The client of @effect/sql that reads: a pool of connections, with texts as PostgreSQL keeps them.
+ *
+ * Invariant: a connection goes back to the pool with nothing under way, whatever becomes of who took it. So what is let go of while
+ * it reads ends its connection, and a connection that comes too late is given back. The pool of @effect/sql-pg keeps neither: it asks
+ * the server to cancel a read, on another connection of the same pool, and forgets a connection that comes too late.
  */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { PoolClient, QueryConfig, QueryResult } from "pg"
 import { Client, Pool } from "pg"
 import type { StoreError } from "../../model/errors.ts"
 import * as GroupCommit from "../GroupCommit.ts"
@@ -25,7 +32,7 @@ export const make = (
   timeoutMs: number
 ): Effect.Effect<SqlClient.SqlClient, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
-    const connections = Effect.acquireRelease(
+    const pool = yield* Effect.acquireRelease(
       Effect.sync(() => {
         const made = new Pool({
           connectionString: url,
@@ -40,10 +47,15 @@ export const make = (
         made.on("error", () => {})
         return made
       }),
-      (made) => Effect.ignore(Effect.timeout(GroupCommit.realTime(Effect.promise(() => made.end())), "1 second"))
+      (made) =>
+        Effect.promise(() => made.end()).pipe(
+          Effect.interruptible,
+          Effect.timeoutOption("1 second"),
+          GroupCommit.realTime
+        )
     )
-    const pool = yield* PgClient.fromPool({ acquire: connections })
-    const acquirer = Effect.map(pool.reserve, encoding)
+    const acquirer = reserve(pool)
+    yield* Effect.scoped(Effect.flatMap(acquirer, (connection) => connection.executeRaw("SELECT 1", [])))
     return yield* SqlClient.make({ acquirer, compiler: PgClient.makeCompiler(), spanAttributes: [] })
   }).pipe(
     Effect.provide(Reactivity.layer),
@@ -52,6 +64,12 @@ export const make = (
 
 /** A client that ends its connection when an answer does not come: what is asked next would wait behind it. */
 class Impatient extends Client {
+  constructor(options?: ConstructorParameters<typeof Client>[0]) {
+    super(options)
+    // Without a listener a connection that is lost would end the process; who reads hears of it.
+    this.on("error", () => {})
+  }
+
   override query = ((...args: Array<unknown>): unknown => {
     const answered = args.at(-1)
     if (typeof answered !== "function") return asked.apply(this, args)
@@ -59,7 +77,7 @@ class Impatient extends Client {
       if (!(cause instanceof Error && cause.message === "Query read timeout")) return void answered(cause, ...rest)
       // The pool takes it for one that can be used until then.
       this.once("end", () => answered(cause, ...rest))
-      ;(this as unknown as Connected).connection.stream.destroy()
+      this.connection.stream.destroy()
     }
     return asked.apply(this, [...args.slice(0, -1), answer])
   }) as Client["query"] // each of its overloads
@@ -67,15 +85,54 @@ class Impatient extends Client {
 
 const asked = Client.prototype.query as (...args: Array<unknown>) => unknown
 
-/** What of the driver's client is in no declaration. */
-interface Connected {
-  readonly connection: { readonly stream: { readonly destroy: () => void } }
-}
+/** Takes a connection out of the pool, for as long as the scope is open. */
+const reserve = (pool: Pool): Effect.Effect<Connection, SqlError, Scope.Scope> =>
+  Effect.suspend(() => {
+    let given: PoolClient | undefined
+    let isOver = false
+    return Effect.acquireReleaseInterruptible(
+      Effect.async<Connection, SqlError>((resume) => {
+        pool.connect((cause, client) => {
+          if (client === undefined) {
+            resume(Effect.fail(new SqlError({ cause, message: "Failed to acquire connection" })))
+          } else if (isOver) client.release()
+          else {
+            given = client
+            resume(Effect.succeed(connectionOf(client)))
+          }
+        })
+      }),
+      () =>
+        Effect.sync(() => {
+          isOver = true
+          given?.release()
+        })
+    )
+  })
 
-const encoding = (connection: Connection): Connection => ({
-  execute: (sql, values, transform) => connection.execute(sql, values.map(parameter), transform),
-  executeRaw: (sql, values) => connection.executeRaw(sql, values.map(parameter)),
-  executeStream: (sql, values, transform) => connection.executeStream(sql, values.map(parameter), transform),
-  executeValues: (sql, values) => connection.executeValues(sql, values.map(parameter)),
-  executeUnprepared: (sql, values, transform) => connection.executeUnprepared(sql, values.map(parameter), transform)
-})
+const connectionOf = (client: PoolClient): Connection => {
+  const run = (query: QueryConfig & { readonly rowMode?: "array" }) =>
+    Effect.async<QueryResult, SqlError>((resume) => {
+      client.query(query, (cause: Error | null | undefined, result) =>
+        resume(
+          cause ? Effect.fail(new SqlError({ cause, message: "Failed to execute statement" })) : Effect.succeed(result)
+        )
+      )
+      return Effect.async<void>((ended) => {
+        const { stream } = client.connection
+        if (stream.closed) return ended(Effect.void)
+        stream.once("close", () => ended(Effect.void))
+        stream.destroy()
+      })
+    })
+  const asking = (text: string, values: ReadonlyArray<unknown>) => ({ text, values: values.map(parameter) })
+  const execute: Connection["execute"] = (sql, values, transform) =>
+    Effect.map(run(asking(sql, values)), ({ rows }) => (transform === undefined ? rows : transform(rows)))
+  return {
+    execute,
+    executeUnprepared: execute,
+    executeRaw: (sql, values) => run(asking(sql, values)),
+    executeValues: (sql, values) => Effect.map(run({ ...asking(sql, values), rowMode: "array" }), ({ rows }) => rows),
+    executeStream: (sql, values, transform) => Stream.fromIterableEffect(execute(sql, values, transform))
+  }
+}

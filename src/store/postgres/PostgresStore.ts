@@ -10,7 +10,7 @@ import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { InputInvalid, type StoreError } from "../../model/errors.ts"
+import type { InputInvalid, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Change } from "../Decision.ts"
 import * as GroupCommit from "../GroupCommit.ts"
@@ -29,43 +29,14 @@ import * as Client from "./Client.ts"
 import * as Connections from "./Connection.ts"
 import { dialect } from "./dialect.ts"
 import * as Loads from "./Loaded.ts"
+import type { PostgresStoreOptions } from "./options.ts"
+import { checked } from "./options.ts"
 import type { SessionOptions } from "./Session.ts"
 import * as Sessions from "./Session.ts"
 import * as Schemas from "./schema.ts"
 import { numbersOfOne } from "./Writes.ts"
 
-/** Where the database is, and how it is used. */
-export interface PostgresStoreOptions {
-  /** `postgres://user:password@host:5432/database`, with the parameters that the driver `pg` knows. */
-  readonly url: string
-  /**
-   * The server's own URL, where `url` is that of a pool that changes connections between transactions (PgBouncer): messages of other
-   * hosts need a connection that stays.
-   *
-   * @default url
-   */
-  readonly sessionUrl?: string
-  /** The schema that holds the tables: lower-case letters, digits and `_`. @default "holdfast" */
-  readonly schema?: string
-  /** How many connections write at once. As many more read, and one listens. @default 2 */
-  readonly connections?: number
-  /** Whether the schema is made, and brought to the present version, where that is needed. @default true */
-  readonly migrates?: boolean
-  /** Whether it is only looked at: no transaction can write, nothing is migrated, and a standby will do. @default false */
-  readonly readOnly?: boolean
-  /** Whether a server with `synchronous_commit = off` is accepted. @default false */
-  readonly mayLoseCommits?: boolean
-  /** Whether a schema is opened into which a copy is not finished: for the copy itself. @default false */
-  readonly isCopying?: boolean
-  /** How long opening and each write wait for a server that is away, and for a lock. Units: milliseconds. @default 10000 */
-  readonly patienceMs?: number
-  /**
-   * Whose time decides what has expired and what is due. `host` is for tests that move time: the clocks of two hosts differ.
-   *
-   * @default "database"
-   */
-  readonly time?: "database" | "host"
-}
+export type { PostgresStoreOptions } from "./options.ts"
 
 /** How many requests one transaction takes at most. */
 const maxBatch = 512
@@ -242,36 +213,3 @@ const clockOf = (offsetMs: () => number): Clock.Clock => {
 const mostLooks = 50
 
 type WithoutDelivery<One> = One extends unknown ? Omit<One, "deliver"> : never
-
-/** The options, all of them there. */
-export type Checked = PostgresStoreOptions &
-  Required<Pick<PostgresStoreOptions, "connections" | "patienceMs" | "readOnly">> &
-  Schemas.Requirements
-
-/** The options with their defaults. Fails with `InputInvalid` for one that cannot work. */
-export const checked = (given: PostgresStoreOptions): Effect.Effect<Checked, InputInvalid> => {
-  const { url, sessionUrl, schema = "holdfast", connections = 2, patienceMs = 10_000, time = "database" } = given
-  const refuse = (field: string, problem: string) => Effect.fail(new InputInvalid({ field, problem }))
-  for (const [field, value] of Object.entries({ url, sessionUrl: sessionUrl ?? url })) {
-    // The URL has a password: it is not shown.
-    if (!isPostgres(value)) return refuse(field, "is no URL of PostgreSQL: postgres://user:password@host:5432/database")
-  }
-  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
-    return refuse(
-      "schema",
-      `is ${JSON.stringify(schema)}; it must have lower-case letters, digits and _ only, 63 at most`
-    )
-  }
-  if (!Number.isInteger(connections) || connections < 1 || connections > 16) {
-    return refuse("connections", `is ${connections}; it must be a whole number from 1 to 16`)
-  }
-  if (!Number.isInteger(patienceMs) || patienceMs < 100) {
-    return refuse("patienceMs", `is ${patienceMs}; it must be a whole number of at least 100`)
-  }
-  if (time !== "database" && time !== "host") return refuse("time", 'must be "database" or "host"')
-  const { readOnly = false, migrates = !readOnly, mayLoseCommits = readOnly } = given
-  return Effect.succeed({ ...given, schema, connections, patienceMs, readOnly, migrates, mayLoseCommits })
-}
-
-const isPostgres = (url: unknown): boolean =>
-  typeof url === "string" && URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol)
