@@ -58,8 +58,10 @@ export const pack = async (): Promise<void> => {
     target: "node20",
     external: ["better-sqlite3", "pg-native"],
     plugins: [beside("./")],
-    // Packages that are no modules ask for others by `require`.
-    banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' }
+    // Packages that are no modules ask for others by `require`. A short name may be that of something packed.
+    banner: {
+      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);'
+    }
   })
   // The parts first: a program that starts meanwhile finds those that it names.
   const parts = program.outputFiles.toSorted((one, other) => other.path.length - one.path.length)
