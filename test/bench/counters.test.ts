@@ -1,6 +1,6 @@
 /**
  * What a process costs, in counts that no clock and no other program changes: commits, SQL statements, fibers, operations of Effect,
- * and bytes of garbage. Time stands still meanwhile, so that no loop of the host does anything on its own.
+ * and bytes of garbage. Time does not pass meanwhile, so that no loop of the host does anything on its own.
  */
 import type { HeapProfiler } from "node:inspector"
 import { Session } from "node:inspector"

@@ -13,7 +13,7 @@ import { acknowledged, invariants } from "./invariants.ts"
 import { whereOf } from "./postgresHooks.ts"
 import type { Fact, Written } from "./sideLog.ts"
 
-/** What acknowledged facts are missing as the store stands. The facts are read first: more may happen meanwhile. */
+/** What acknowledged facts are missing in the store. The facts are read first: more may happen meanwhile. */
 export const missing = async (database: string, facts: ReadonlyArray<Fact>): Promise<ReadonlyArray<string>> =>
   invariants[acknowledged]?.({ ...(await contentOf(database)), facts, differences: [] }) ?? []
 

@@ -30,7 +30,7 @@ const step: FC.Arbitrary<Step> = FC.oneof(
 const deliver = (): void => {}
 
 const jobOf = ({ locks, alone }: Extract<Step, { readonly _tag: "Arrive" }>): Job => {
-  if (alone === "renewal") return { deliver, renew: { leases: [], ttlMs: 1, renewerId: "it" } as never } // nobody looks into it
+  if (alone === "renewal") return { deliver, renew: { leases: [], ttlMs: 1, renewerId: "it" } as never } // nothing looks into it
   const decide = () => assert.fail("nothing is decided here")
   return { deliver, decide, plan: { lock: locks.map(processId), ...(alone === "session" ? { session: "s" } : {}) } }
 }

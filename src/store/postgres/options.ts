@@ -1,5 +1,5 @@
 /**
- * What a store on a PostgreSQL server is told: defaults, and what cannot work.
+ * The options of a store on a PostgreSQL server: defaults, and what cannot work.
  */
 import * as Effect from "effect/Effect"
 import { InputInvalid } from "../../model/errors.ts"

@@ -99,7 +99,7 @@ describe("the reason why a library did not answer", () => {
       "(FiberFailure) SqlError: Failed to execute statement"
     ],
     ["RetryableError: once more\nTypeError: it is over\n", "TypeError: it is over"]
-  ])("is the error that it named last, whatever stands around it: %#", (said, reason) => {
+  ])("is the error that it named last, whatever is around it: %#", (said, reason) => {
     assert.strictEqual(reasonOf(said, 1), reason)
   })
 
