@@ -13,7 +13,7 @@ describe("random bodies", () => {
     ["memory", "anywhere", samples(20, 4_000), 1],
     ["sqlite", "anywhere", samples(4, 800), 4],
     ["postgres", "anywhere", samples(2, 400), 1],
-    ["memory", "every commit", samples(2, 200), 1]
+    ["memory", "every commit", samples(1, 200), 1]
   ] as const) {
     for (const form of ["effects", "promises"] as const) {
       it.skipIf(store === "postgres" && !hasPostgres)(
