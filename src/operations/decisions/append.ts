@@ -124,6 +124,9 @@ const check = (
   return refusal === undefined ? meaning(row, type, payload) : Either.left(refusal)
 }
 
+/** A problem with its path; that of the whole payload has none. */
+const belowPayload = (problem: string): string => (problem.startsWith(": ") ? problem : `: ${problem}`)
+
 /** The refusal of a payload that the declared schema of its type does not admit. */
 export const schemaRefusal = (row: ProcessRow, eventType: string, payload: unknown): EventRejected | undefined => {
   const { registration } = row.base
@@ -131,7 +134,12 @@ export const schemaRefusal = (row: ProcessRow, eventType: string, payload: unkno
   const problem = type && payloadProblem(type, payload)
   return problem === undefined
     ? undefined
-    : rejected(registration.id, eventType, "payload_invalid", `invalid \`${eventType}\` payload: ${problem}`)
+    : rejected(
+        registration.id,
+        eventType,
+        "payload_invalid",
+        `invalid \`${eventType}\` payload${belowPayload(problem)}`
+      )
 }
 
 const meaning = (

@@ -42,6 +42,8 @@ const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     const id = yield* freshProcess()
     const error = yield* rejectedAs("payload_invalid", { eventType: "line", payload: { text: 7 } }, id)
     yield* expectEquals("the detail", error.detail, "invalid `line` payload: /text: must be string")
+    const whole = yield* rejectedAs("payload_invalid", { eventType: "line", payload: 7 }, id)
+    yield* expectEquals("of the whole", whole.detail, "invalid `line` payload: must be object")
   },
 
   *"a payload that is not JSON is refused with the place where it is not"({ registry }) {
