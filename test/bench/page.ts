@@ -149,7 +149,9 @@ const showing = (id: string) =>
   Effect.gen(function* () {
     const { addressOf, clients } = yield* Inspector.Inspector
     const browser = yield* chromium
-    const page = yield* Effect.promise(() => open(browser, addressOf("processes", id)))
+    // Sorted by id: in the order of changes a new line is out of view at once on a busy host.
+    const address = addressOf("processes", id).replace("?", "?sort=id&order=asc&")
+    const page = yield* Effect.promise(() => open(browser, address))
     yield* Effect.promise(() => page.locator(".facts .terms").first().waitFor())
     yield* Effect.promise(() => page.locator(".waterfall .lane").first().waitFor())
     assert.equal(clients(), 1)

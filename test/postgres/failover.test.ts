@@ -8,39 +8,24 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { processId } from "../../src/model/ids.ts"
 import * as ChangeFeed from "../../src/operations/ChangeFeed.ts"
-import { external } from "../../src/operations/decisions/authority.ts"
-import * as Registry from "../../src/operations/ProcessRegistry.ts"
 import { verify } from "../../src/operations/verify.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
-import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
-import { registrationOf } from "../../src/testing/fixtures.ts"
 import { bounded, until } from "../support/hosts.ts"
 import * as Postgres from "../support/postgres.ts"
+import * as Opened from "./opened.ts"
 
 const open = (where: { readonly url: string; readonly schema: string }) =>
   Effect.gen(function* () {
-    const store = yield* PostgresStore.make(where)
-    const registry = yield* Effect.provideService(Registry.make, ProcessStore, store)
-    const { beginning, changesSince } = yield* Effect.provideService(ChangeFeed.make, ProcessStore, store)
+    const opened = yield* Opened.open(where)
+    const { beginning, changesSince } = yield* Effect.provideService(ChangeFeed.make, ProcessStore, opened.store)
     /** The ids that changed after a cursor, and the cursor after them. */
     const changes = (after = beginning) =>
       Effect.map(changesSince(after, 1_000), (page) => ({
         next: page.next,
         ids: page.changes.map((change) => (change._tag === "Upsert" ? change.record.id : change.tombstone.processId))
       }))
-    return {
-      store,
-      changes,
-      register: (id: string) => registry.registerProcess(registrationOf(processId(id), "externally_owned")),
-      append: (id: string, payload: number) =>
-        registry.appendEvent(processId(id), { eventType: "note", payload }, external),
-      notes: (id: string) =>
-        Effect.map(store.eventsAfter(processId(id), 0), (log) =>
-          log.filter(({ eventType }) => eventType === "note").map(({ payload }) => payload)
-        )
-    }
+    return { ...opened, changes }
   })
 
 describe.skipIf(!Postgres.hasPostgres)("a server that goes away and comes back", () => {

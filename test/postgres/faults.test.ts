@@ -6,32 +6,16 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
-import { external } from "../../src/operations/decisions/authority.ts"
 import * as Leases from "../../src/operations/Leases.ts"
 import * as OwnerEvidence from "../../src/operations/OwnerLiveness.ts"
-import * as Registry from "../../src/operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
-import type { PostgresStoreOptions } from "../../src/store/postgres/PostgresStore.ts"
 import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
 import { clockOf } from "../../src/testing/bodies/Time.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { bounded, until } from "../support/hosts.ts"
 import * as Postgres from "../support/postgres.ts"
+import { open } from "./opened.ts"
 import * as Proxies from "./proxy.ts"
-
-const open = (options: PostgresStoreOptions) =>
-  Effect.gen(function* () {
-    const store = yield* PostgresStore.make(options)
-    const registry = yield* Effect.provideService(Registry.make, ProcessStore, store)
-    const append = (id: string, payload: number) =>
-      registry.appendEvent(processId(id), { eventType: "note", payload }, external)
-    const register = (id: string) => registry.registerProcess(registrationOf(processId(id), "externally_owned"))
-    const notes = (id: string) =>
-      Effect.map(store.eventsAfter(processId(id), 0), (log) =>
-        log.filter(({ eventType }) => eventType === "note").map(({ payload }) => payload)
-      )
-    return { store, registry, append, register, notes }
-  })
 
 const proxied = Effect.gen(function* () {
   const where = yield* Postgres.freshSchema

@@ -3,32 +3,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { processId } from "../../src/model/ids.ts"
-import { external } from "../../src/operations/decisions/authority.ts"
-import * as Registry from "../../src/operations/ProcessRegistry.ts"
-import { ProcessStore } from "../../src/store/ProcessStore.ts"
-import type { PostgresStoreOptions } from "../../src/store/postgres/PostgresStore.ts"
-import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
 import { problemOf } from "../../src/store/postgres/schema.ts"
-import { registrationOf } from "../../src/testing/fixtures.ts"
 import { bounded, until } from "../support/hosts.ts"
 import * as Postgres from "../support/postgres.ts"
-
-const open = (options: PostgresStoreOptions) =>
-  Effect.gen(function* () {
-    const store = yield* PostgresStore.make(options)
-    const registry = yield* Effect.provideService(Registry.make, ProcessStore, store)
-    return {
-      store,
-      register: (id: string) => registry.registerProcess(registrationOf(processId(id), "externally_owned")),
-      append: (id: string, payload: number) =>
-        registry.appendEvent(processId(id), { eventType: "note", payload }, external),
-      notes: (id: string) =>
-        Effect.map(store.eventsAfter(processId(id), 0), (log) =>
-          log.filter(({ eventType }) => eventType === "note").map(({ payload }) => payload)
-        )
-    }
-  })
+import { open } from "./opened.ts"
 
 /** A connection of another program, which ends with the scope. */
 const stranger = (url: string) =>

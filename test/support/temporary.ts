@@ -11,7 +11,7 @@ import { isLong } from "./samples.ts"
 
 const memory = "/dev/shm"
 
-/** What a run needs at most is a tenth of it. Units: bytes. */
+/** How much must be free there. Units: bytes. */
 const room = 2 ** 32
 
 /** Has temporary files in memory, also those of the programs that tests start, and removes them after the run. */

@@ -231,7 +231,8 @@ const Line = ({
 const reasonOf = (row: RowView): { readonly class: string; readonly text: string } | undefined => {
   if (row.state !== "running") return undefined
   const { deadline_ms: deadline } = row
-  if (deadline !== undefined && deadline <= nowMs() && isLate(row, nowMs())) {
+  const late = isLate(row, nowMs())
+  if (late && deadline !== undefined && deadline <= nowMs()) {
     return { class: "bad", text: `was to wake ${ageOf(deadline)}` }
   }
   const until = deadline === undefined ? "" : `, ${ageOf(deadline)}`
@@ -239,7 +240,7 @@ const reasonOf = (row: RowView): { readonly class: string; readonly text: string
   if (signals.length > 0) return { class: "wait", text: `waits: ${signals.join(", ")}${until}` }
   if (row.waits.length > 0) return { class: "wait", text: `sleeps${until}` }
   if (row.rests !== undefined) return { class: "wait", text: `rests in ${row.rests}` }
-  if (row.due_at_ms !== null && isLate(row, nowMs())) {
+  if (late && row.due_at_ms !== null) {
     return { class: "bad", text: `${row.owner_id === undefined ? "due" : "lease over"} ${ageOf(row.due_at_ms)}` }
   }
   return row.active ? { class: "", text: "at work" } : undefined

@@ -37,7 +37,7 @@ export const useTick = (everyMs: number): void => {
 export interface Read<A> {
   readonly value: A | undefined
   readonly problem: string | undefined
-  /** Reads it again; a call during a read, or soon after it, causes one more. */
+  /** Reads it again; a call during a read causes one more. */
   readonly again: () => void
 }
 
@@ -57,7 +57,12 @@ export const useRead = <A>(
     let isOver = false
     let isReading = false
     let isAskedAgain = false
-    const readOnce = async (): Promise<void> => {
+    const read = async (): Promise<void> => {
+      if (isReading) {
+        isAskedAgain = true
+        return
+      }
+      isReading = true
       try {
         const value = await get<A>(path)
         if (!isOver) setHeld({ path, value })
@@ -69,20 +74,10 @@ export const useRead = <A>(
           )
         }
       }
-    }
-    const read = async (): Promise<void> => {
-      isAskedAgain = true
-      if (isReading) return
-      isReading = true
-      while (isAskedAgain && !isOver) {
-        isAskedAgain = false
-        const beganMs = performance.now()
-        await readOnce()
-        // Drawn by then. What changes all the time must leave the tab half of its time.
-        await after(0)
-        await after(Math.max(restMs, performance.now() - beganMs))
-      }
       isReading = false
+      if (!isAskedAgain || isOver) return
+      isAskedAgain = false
+      await read()
     }
     const readNow = (): void => void read()
     reader.again = readNow
@@ -101,11 +96,6 @@ export const useRead = <A>(
   const current = held?.path === path ? held : undefined
   return { value: current?.value, problem: current?.problem, again: () => reader.again() }
 }
-
-/** How long nothing is read again after a read, at least. Units: milliseconds. */
-const restMs = 50
-
-const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 const wide = matchMedia("(min-width: 900px)")
 

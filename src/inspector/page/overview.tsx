@@ -127,9 +127,9 @@ const Asked = ({
 const bar = { height: 64, width: 8 }
 
 const Ends = ({ of: { ends, counts, total, now_ms: now } }: { readonly of: OverviewView }): VNode => {
-  const most = Math.max(1, ...ends.map(({ good, bad }) => good + bad))
+  const most = Math.max(...ends.map(({ good, bad }) => good + bad))
   const hour = ends.reduce((sum, { good, bad }) => sum + good + bad, 0)
-  const heightOf = (count: number): number => (count / most) * bar.height
+  const heightOf = (count: number): number => (count / Math.max(1, most)) * bar.height
   return (
     <Panel title="Ends per minute">
       <svg
@@ -137,7 +137,7 @@ const Ends = ({ of: { ends, counts, total, now_ms: now } }: { readonly of: Overv
         viewBox={`0 0 ${ends.length * bar.width} ${bar.height}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`${hour} ends within the last hour, at most ${hour === 0 ? 0 : most} in a minute`}
+        aria-label={`${hour} ends within the last hour, at most ${most} in a minute`}
       >
         {ends.map(({ good, bad }, index) => (
           <g key={Math.floor(now / 60_000) - index}>
@@ -161,7 +161,7 @@ const Ends = ({ of: { ends, counts, total, now_ms: now } }: { readonly of: Overv
         ))}
       </svg>
       <p class="muted small-print">
-        {hour === 0 ? "none in the last hour" : `the last hour, at most ${countOf(most)} in a minute`}
+        {most === 0 ? "none in the last hour" : `the last hour, at most ${countOf(most)} in a minute`}
       </p>
       <div class="figures">
         <Figure number={countOf(total)} name="all" href={listOf({})} />

@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { PoolClient, QueryConfig, QueryResult } from "pg"
-import { Client, Pool } from "pg"
+import { Pool } from "pg"
 import type { StoreError } from "../../model/errors.ts"
 import * as GroupCommit from "../GroupCommit.ts"
 import { storeError } from "./failure.ts"
@@ -40,11 +40,12 @@ export const make = (
           types: valueTypes,
           keepAlive: true,
           connectionTimeoutMillis: timeoutMs,
-          query_timeout: timeoutMs,
-          Client: Impatient
+          query_timeout: timeoutMs
         })
-        // A connection that is lost while nothing uses it is made anew.
+        // A connection that is lost while nothing uses it is made anew. Of one that is in use, who reads hears: without a listener of
+        // its own it would end the process.
         made.on("error", () => {})
+        made.on("connect", (client) => client.on("error", () => {}))
         return made
       }),
       (made) =>
@@ -61,29 +62,6 @@ export const make = (
     Effect.provide(Reactivity.layer),
     Effect.mapError((cause) => storeError("open the database", cause))
   )
-
-/** A client that ends its connection when an answer does not come: what is asked next would wait behind it. */
-class Impatient extends Client {
-  constructor(options?: ConstructorParameters<typeof Client>[0]) {
-    super(options)
-    // Without a listener a connection that is lost would end the process; who reads hears of it.
-    this.on("error", () => {})
-  }
-
-  override query = ((...args: Array<unknown>): unknown => {
-    const answered = args.at(-1)
-    if (typeof answered !== "function") return asked.apply(this, args)
-    const answer = (cause: unknown, ...rest: ReadonlyArray<unknown>): void => {
-      if (!(cause instanceof Error && cause.message === "Query read timeout")) return void answered(cause, ...rest)
-      // The pool takes it for one that can be used until then.
-      this.once("end", () => answered(cause, ...rest))
-      this.connection.stream.destroy()
-    }
-    return asked.apply(this, [...args.slice(0, -1), answer])
-  }) as Client["query"] // each of its overloads
-}
-
-const asked = Client.prototype.query as (...args: Array<unknown>) => unknown
 
 /** Takes a connection out of the pool, for as long as the scope is open. */
 const reserve = (pool: Pool): Effect.Effect<Connection, SqlError, Scope.Scope> =>
@@ -111,6 +89,13 @@ const reserve = (pool: Pool): Effect.Effect<Connection, SqlError, Scope.Scope> =
   })
 
 const connectionOf = (client: PoolClient): Connection => {
+  /** What is asked next would wait behind an answer that nothing waits for, or that does not come. */
+  const ended = Effect.async<void>((resume) => {
+    const { stream } = client.connection
+    if (stream.closed) return resume(Effect.void)
+    stream.once("close", () => resume(Effect.void))
+    stream.destroy()
+  })
   const run = (query: QueryConfig & { readonly rowMode?: "array" }) =>
     Effect.async<QueryResult, SqlError>((resume) => {
       client.query(query, (cause: Error | null | undefined, result) =>
@@ -118,13 +103,8 @@ const connectionOf = (client: PoolClient): Connection => {
           cause ? Effect.fail(new SqlError({ cause, message: "Failed to execute statement" })) : Effect.succeed(result)
         )
       )
-      return Effect.async<void>((ended) => {
-        const { stream } = client.connection
-        if (stream.closed) return ended(Effect.void)
-        stream.once("close", () => ended(Effect.void))
-        stream.destroy()
-      })
-    })
+      return ended
+    }).pipe(Effect.tapError(({ cause }) => (isUnanswered(cause) ? Effect.uninterruptible(ended) : Effect.void)))
   const asking = (text: string, values: ReadonlyArray<unknown>) => ({ text, values: values.map(parameter) })
   const execute: Connection["execute"] = (sql, values, transform) =>
     Effect.map(run(asking(sql, values)), ({ rows }) => (transform === undefined ? rows : transform(rows)))
@@ -136,3 +116,6 @@ const connectionOf = (client: PoolClient): Connection => {
     executeStream: (sql, values, transform) => Stream.fromIterableEffect(execute(sql, values, transform))
   }
 }
+
+/** What the driver fails with when an answer does not come in time. */
+const isUnanswered = (cause: unknown): boolean => cause instanceof Error && cause.message === "Query read timeout"
