@@ -30,11 +30,11 @@ export interface Batches {
   /** Writes the next batch and answers it. Dies of what is neither a request's fault nor the database's. */
   readonly commitNext: Effect.Effect<void>
   /**
-   * After such a defect: answers the requests that still wait for it, and leaves the transaction. Never throws.
+   * After such a defect: answers the requests that still wait for it, and leaves the transaction.
    *
    * When the defect met no batch, the whole queue is answered, so that a lasting defect keeps no caller waiting.
    */
-  readonly abort: (defect: unknown) => void
+  readonly abort: (defect: unknown) => Effect.Effect<void>
 }
 
 /** How the writer is doing. */
@@ -53,20 +53,53 @@ export interface Writer<R extends Request> {
   readonly status: () => WriterStatus
 }
 
-/** Answers every request, even if one of them throws, which is a defect. */
+/** A batch starts when the loop's turn ends: whatever arrives in one turn shares a commit, and a lonely caller never waits. */
+const endOfTurn: Effect.Effect<void> = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
+/** How many callers resume in one turn of the loop: what 8 of them do until their next request takes a millisecond or two. */
+const answersATurn = 8
+
+/**
+ * Answers every request, even if one of them throws, which is a defect.
+ *
+ * Callers resume in the turn of their answer. A few are answered in each, so that a large batch does not hold the loop for what all its
+ * callers do next; the next batch begins after the last of them, and finds what they ask for in one queue.
+ */
 export const answerAll = (
   requests: ReadonlyArray<Request>,
   exitOf: (index: number) => Exit.Exit<unknown, unknown>
-): void => {
+): Effect.Effect<void> => {
+  let next = 0
   let fault: { readonly cause: unknown } | undefined
-  for (const [index, request] of requests.entries()) {
-    try {
-      request.deliver(exitOf(index))
-    } catch (cause) {
-      fault ??= { cause }
+  const answerSome = Effect.sync(() => {
+    for (const until = next + answersATurn; next < requests.length && next < until; next++) {
+      try {
+        requests[next]?.deliver(exitOf(next))
+      } catch (cause) {
+        fault ??= { cause }
+      }
     }
+  })
+  const rest: Effect.Effect<void> = Effect.whileLoop({
+    while: () => next < requests.length,
+    body: () => Effect.zipRight(endOfTurn, answerSome),
+    step: () => {}
+  })
+  return answerSome.pipe(
+    Effect.zipRight(rest),
+    Effect.zipRight(Effect.suspend(() => (fault === undefined ? Effect.void : Effect.die(fault.cause))))
+  )
+}
+
+/** Does something at once; what it throws is a defect for later. */
+export const attempt = (work: () => void): Exit.Exit<void> => {
+  try {
+    return Exit.succeed(work())
+  } catch (cause) {
+    return Exit.die(cause)
   }
-  if (fault !== undefined) throw fault.cause
 }
 
 /** The pauses after defects in a row: 10 ms, doubled up to one second. Units: milliseconds. */
@@ -131,14 +164,15 @@ export const make = <R extends Request>(
       const settle = (cause: Cause.Cause<never>): Effect.Effect<void> =>
         Effect.suspend(() => {
           const defect = Cause.squash(cause)
-          batches.abort(defect)
           const problem = defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
           restarts++
           inRow++
           pausing = true
           lastFailure = { atMs: realClock.unsafeCurrentTimeMillis(), problem }
-          return Effect.exit(
-            Effect.logError(`the writer met a defect, and goes on after ${backOffMs(inRow)} ms`, cause)
+          // What is thrown on the way is another defect: the first one is what is reported.
+          return Effect.zipRight(
+            Effect.exit(batches.abort(defect)),
+            Effect.exit(Effect.logError(`the writer met a defect, and goes on after ${backOffMs(inRow)} ms`, cause))
           )
         })
 
@@ -196,11 +230,6 @@ export const make = <R extends Request>(
       })
     }
   })
-
-/** A batch starts when the loop's turn ends: whatever arrives in one turn shares a commit, and a lonely caller never waits. */
-const endOfTurn: Effect.Effect<void> = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
 
 const refusal = (reason: StoreError["reason"], detail: string, cause?: unknown): StoreError =>
   new StoreError({ operation: "write", reason, written: "no", detail, cause })

@@ -70,6 +70,35 @@ describe("group commit", () => {
     })
   )
 
+  it.scopedLive(
+    "its callers resume a few in a turn of the event loop, and what they ask for next shares a commit again",
+    () =>
+      Effect.gen(function* () {
+        const opened = yield* open(yield* temporaryFile)
+        yield* opened.register("p")
+        const commits = yield* commitsOf(opened)
+        let turn = 0
+        let ticking = true
+        const tick = (): void => {
+          turn++
+          if (ticking) setImmediate(tick)
+        }
+        tick()
+        const resumed: Array<number> = []
+        const caller = (value: number) =>
+          Effect.zipRight(
+            Effect.tap(opened.note("p", value), () => Effect.sync(() => resumed.push(turn))),
+            opened.note("p", value + 100)
+          )
+        yield* together(Array.from({ length: 100 }, (_, value) => caller(value)))
+        ticking = false
+        const ofATurn = resumed.map((at) => resumed.filter((other) => other === at).length)
+        assert.strictEqual(resumed.length, 100)
+        assert.isAtMost(Math.max(...ofATurn), 16)
+        assert.deepStrictEqual(commits, [100, 100])
+      })
+  )
+
   it.scopedLive("a refused request leaves the others of its batch committed", () =>
     Effect.gen(function* () {
       const opened = yield* open(yield* temporaryFile)

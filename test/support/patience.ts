@@ -1,6 +1,6 @@
 /**
  * How long a test waits before it counts as hanging: a bound for what should have ended, never a length of time that a test
- * is about. It grows with the time that this machine takes, at the start of a run, for work of a known size.
+ * is about. It grows with the time that this machine takes, at the start of a run, for work of a known size; other programs may begin later.
  */
 import { performance } from "node:perf_hooks"
 
@@ -24,4 +24,4 @@ const measured = (): number => {
 export const slowness: number = Number(process.env["HOLDFAST_SLOWNESS"] ?? measured())
 
 /** The bound of one wait. Units: milliseconds. */
-export const patienceMs: number = Math.round(60_000 * slowness)
+export const patienceMs: number = Math.round(120_000 * slowness)

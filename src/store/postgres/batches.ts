@@ -17,7 +17,7 @@ import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Change } from "../Decision.ts"
 import type * as GroupCommit from "../GroupCommit.ts"
-import { answerAll, defectError, realTime } from "../GroupCommit.ts"
+import { answerAll, attempt, defectError, realTime } from "../GroupCommit.ts"
 import type { RenewPage } from "../ProcessStore.ts"
 import type { Connected, Connection } from "./Connection.ts"
 import type { Remedy } from "./failure.ts"
@@ -92,10 +92,13 @@ export const make = (
 ): GroupCommit.Batches => {
   let inFlight: ReadonlyArray<Job> = []
 
-  const answer = (jobs: ReadonlyArray<Job>, exitOf: (index: number) => Exit.Exit<unknown, unknown>): void => {
+  const answer = (
+    jobs: ReadonlyArray<Job>,
+    exitOf: (index: number) => Exit.Exit<unknown, unknown>
+  ): Effect.Effect<void> => {
     const answered = new Set(jobs)
     inFlight = inFlight.filter((job) => !answered.has(job))
-    answerAll(jobs, exitOf)
+    return answerAll(jobs, exitOf)
   }
 
   const take = (): ReadonlyArray<Job> => {
@@ -115,7 +118,7 @@ export const make = (
         return Renewal.renew(session, first.renew, surroundings.nowMs).pipe(
           // Whether a lost answer renewed or not: the same renewal again is as good.
           Effect.mapError((failure) => failed("write", failure)),
-          Effect.map((page) => answer(jobs, () => Exit.succeed(page)))
+          Effect.flatMap((page) => answer(jobs, () => Exit.succeed(page)))
         )
       }
       const begunAt = performance.now()
@@ -124,7 +127,7 @@ export const make = (
         Effect.tapErrorCause(() => Effect.ignore(session.isOpen() ? Transaction.rollBack(session) : Effect.void)),
         Effect.flatMap((decided) =>
           Effect.matchEffect(decided.commit, {
-            onSuccess: (requests) => Effect.sync(() => conclude(jobs, decided, requests, begunAt)),
+            onSuccess: (requests) => conclude(jobs, decided, requests, begunAt),
             onFailure: (failure) =>
               failure.isLost
                 ? settle(connected, jobs, decided, failure, begunAt)
@@ -139,7 +142,7 @@ export const make = (
     { outcomes, changes, firstChange }: Decided,
     requests: number,
     begunAt: number
-  ): void => {
+  ): Effect.Effect<void> => {
     const done = jobs.filter((_, index) => outcomes[index]?._tag === "Done")
     const exits = outcomes.flatMap((outcome) => (outcome._tag === "Done" ? [outcome.exit] : []))
     const later = jobs.flatMap((job, index): ReadonlyArray<Job> => {
@@ -148,12 +151,11 @@ export const make = (
     })
     inFlight = inFlight.filter((job) => done.includes(job))
     queue.unshift(...later)
-    try {
-      hooks.onCommitted({ changes, requests, firstChange, busyMs: performance.now() - begunAt })
-    } finally {
-      // It is written, even if the hook failed.
+    // It is written, even if the hook fails.
+    return Effect.ensuring(
+      attempt(() => hooks.onCommitted({ changes, requests, firstChange, busyMs: performance.now() - begunAt })),
       answer(done, (index) => exits[index] as Exit.Exit<unknown, unknown>) // each has one
-    }
+    )
   }
 
   /** The answer to a commit was lost: the server knows what became of the transaction, and nothing is guessed. */
@@ -164,7 +166,7 @@ export const make = (
     failure: Failure,
     begunAt: number
   ): Effect.Effect<void, Failed> => {
-    const unknown = Effect.sync(() => answer(jobs, () => Exit.fail(storeError("commit", failure.cause, "unknown"))))
+    const unknown = Effect.suspend(() => answer(jobs, () => Exit.fail(storeError("commit", failure.cause, "unknown"))))
     const look = Effect.flatMap(Effect.mapError(connection.get, failedToConnect), (now) =>
       now.timeline === timeline
         ? Effect.mapError(
@@ -193,7 +195,7 @@ export const make = (
       Effect.matchEffect({
         onFailure: () => unknown,
         onSuccess: (status) => {
-          if (status === "committed") return Effect.sync(() => conclude(jobs, decided, jobs.length, begunAt))
+          if (status === "committed") return conclude(jobs, decided, jobs.length, begunAt)
           return status === "aborted" ? Effect.fail(failed("write", failure)) : unknown
         }
       })
@@ -210,7 +212,7 @@ export const make = (
         realTime,
         Effect.catchAll(({ error, remedy }) =>
           jobs.length === 1 || remedy === "retry"
-            ? Effect.sync(() => answer(jobs, () => Exit.fail(error)))
+            ? answer(jobs, () => Exit.fail(error))
             : // A request fails alone.
               Effect.forEach(jobs, (job) => perform([job]), { discard: true })
         )
@@ -231,14 +233,10 @@ export const make = (
         })
       )
     }),
-    abort: (defect) => {
-      const waiting = inFlight.length > 0 ? inFlight : queue.splice(0, queue.length)
-      try {
-        answer(waiting, () => Exit.fail(defectError(defect)))
-      } catch {
-        // The first defect was reported.
-      }
-    }
+    abort: (defect) =>
+      Effect.suspend(() =>
+        answer(inFlight.length > 0 ? inFlight : queue.splice(0, queue.length), () => Exit.fail(defectError(defect)))
+      )
   }
 }
 

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { StoreError } from "../../model/errors.ts"
 import type { Batches } from "../GroupCommit.ts"
-import { answerAll, defectError, patience, realTime } from "../GroupCommit.ts"
+import { answerAll, attempt, defectError, patience, realTime } from "../GroupCommit.ts"
 import { storeError } from "./failure.ts"
 import type { WriterOptions } from "./WriterOptions.ts"
 
@@ -62,10 +62,13 @@ export const make = (
     hooks.onRolledBack()
   }
 
-  /** Answers every job, even if one of them throws, which is a defect. */
-  const answer = (jobs: ReadonlyArray<Job>, exitOf: (index: number) => Exit.Exit<unknown, unknown>): void => {
+  /** Answers every job; from now on none is left to `abort`. */
+  const answer = (
+    jobs: ReadonlyArray<Job>,
+    exitOf: (index: number) => Exit.Exit<unknown, unknown>
+  ): Effect.Effect<void> => {
     inFlight = answeredBatch
-    answerAll(jobs, exitOf)
+    return answerAll(jobs, exitOf)
   }
 
   const acquire: Effect.Effect<void, StoreError> = Effect.try({
@@ -104,8 +107,8 @@ export const make = (
     }
   }
 
-  /** One transaction over at most `limit` queued jobs. Answers what must be tried again one by one. */
-  const transaction = (limit: number): ReadonlyArray<Job> => {
+  /** One transaction over at most `limit` queued jobs, done at once. Answers what is left to do: the answers, or each job again alone. */
+  const transaction = (limit: number): Effect.Effect<void> => {
     const jobs: Array<Job> = []
     const exits: Array<Exit.Exit<unknown, unknown>> = []
     inFlight = { jobs, answered: false }
@@ -115,64 +118,48 @@ export const make = (
       // Without a job it is no job's fault, and a retry would meet it again.
       if (jobs.length === 0) throw cause
       undo()
-      if (jobs.length > 1) {
-        inFlight = noBatch
-        return jobs
-      }
-      answer(jobs, () => Exit.fail(storeError("write", cause)))
-      return []
+      if (jobs.length === 1) return answer(jobs, () => Exit.fail(storeError("write", cause)))
+      inFlight = noBatch
+      queue.unshift(...jobs)
+      return oneByOne(jobs.length)
     }
     try {
       commit.run()
     } catch (cause) {
       // SQLite leaves a transaction open whose commit it refused, and ends one whose commit went wrong on the way.
       const error = storeError("commit", cause, db.inTransaction ? "no" : "unknown")
-      try {
-        undo()
-      } finally {
+      return Effect.ensuring(
+        attempt(undo),
         answer(jobs, () => Exit.fail(error))
-      }
-      return []
+      )
     }
-    try {
-      hooks.onCommitted()
-    } finally {
-      // It is written, even if the hook failed.
+    // It is written, even if the hook fails.
+    return Effect.ensuring(
+      attempt(hooks.onCommitted),
       answer(jobs, (index) => exits[index] as Exit.Exit<unknown, unknown>) // each job left one
-    }
-    return []
+    )
   }
 
   const failQueued = (error: StoreError) =>
-    Effect.sync(() => answer(queue.splice(0, queue.length), () => Exit.fail(error)))
+    Effect.suspend(() => answer(queue.splice(0, queue.length), () => Exit.fail(error)))
 
   const once = (limit: number): Effect.Effect<void> =>
-    Effect.matchEffect(locked, {
-      onSuccess: () => {
-        const again = transaction(limit)
-        queue.unshift(...again)
-        return oneByOne(again.length)
-      },
-      onFailure: failQueued
-    })
+    Effect.matchEffect(locked, { onSuccess: () => transaction(limit), onFailure: failQueued })
 
   const oneByOne = (count: number): Effect.Effect<void> =>
     count === 0
       ? Effect.void
       : Effect.suspend(() => (queue.length === 0 ? Effect.void : Effect.zipRight(once(1), oneByOne(count - 1))))
 
-  const abort = (defect: unknown): void => {
-    const { jobs, answered } = inFlight
-    const waiting = answered || jobs.length > 0 ? jobs : queue.splice(0, queue.length)
-    // None of them was committed: a batch that reaches its commit is answered there.
-    for (const step of [leave, hooks.onRolledBack, () => answer(waiting, () => Exit.fail(defectError(defect)))]) {
-      try {
-        step()
-      } catch {
-        // The first defect was reported; a transaction that stays open is left before the next batch.
-      }
-    }
-  }
+  const abort = (defect: unknown): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const { jobs, answered } = inFlight
+      const waiting = answered || jobs.length > 0 ? jobs : queue.splice(0, queue.length)
+      // The first defect was reported; a transaction that stays open is left before the next batch.
+      for (const step of [leave, hooks.onRolledBack]) attempt(step)
+      // None of them was committed: a batch that reaches its commit is answered there.
+      return answer(waiting, () => Exit.fail(defectError(defect)))
+    })
 
   return { hasWork: () => queue.length > 0, commitNext: once(options.maxBatch), abort }
 }
