@@ -28,7 +28,7 @@ export const mutants: Readonly<Record<string, Edit>> = {
   },
   "the note of what a limit decided around a finaliser": {
     file: "src/runtime/body/operate.js",
-    find: "isInterruptible ? how.takeUp(end)",
+    find: "where.isInterruptible ? how.takeUp(end)",
     replace: "true ? how.takeUp(end)"
   },
   "the record of failures": {
