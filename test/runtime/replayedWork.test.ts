@@ -457,3 +457,22 @@ plays(
     }),
   { interruptions: ["crash"] }
 )
+
+plays(
+  "a time limit of which an old journal says only that it was exceeded is exceeded again",
+  {
+    effects: (ctx) =>
+      Effect.flatMap(limited(10, Effect.uninterruptible(slept(ctx, 40))), (way) =>
+        Effect.map(ctx.awaitSignal(Go), (payload) => `${way}, ${payload}`)
+      )
+  },
+  ({ again, send, journaled, end, journal }) =>
+    Effect.gen(function* () {
+      yield* journaled("signal.go#1")
+      assert.deepStrictEqual(yield* journal, ["sleep#1", "sleep#1^", "signal.go#1"])
+      yield* again
+      yield* send(7)
+      assert.strictEqual(yield* end, "Completed: late, 7")
+    }),
+  { reading: (entry) => (entry.operation === "interrupted" ? { ...entry, outcome: null } : entry) }
+)

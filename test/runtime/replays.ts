@@ -10,6 +10,7 @@ import type { BodyContext } from "../../src/host/embed/createHost.ts"
 import * as Embed from "../../src/host/embed/createHost.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
+import type { JournalEntry } from "../../src/model/JournalEntry.ts"
 import type { ProcessEvent } from "../../src/model/ProcessEvent.ts"
 import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
@@ -18,7 +19,7 @@ import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import type { ProcessRow } from "../../src/store/Decision.ts"
 import { until } from "../support/hosts.ts"
 import type { Life, World } from "./schedules.ts"
-import { make } from "./schedules.ts"
+import { make, readingAs } from "./schedules.ts"
 
 /** The signal that bodies wait for. */
 export const Go: Signal.Signal<"go", number> = Signal.make("go", { payload: Schema.Number })
@@ -74,6 +75,8 @@ export interface Setting {
   readonly children?: ReadonlyArray<Engine.Runnable<never>>
   readonly options?: RuntimeOptions
   readonly passivateAfter?: Duration.DurationInput
+  /** How a store reads an entry of a journal, such as one of an older library. @default as it is */
+  readonly reading?: (entry: JournalEntry) => JournalEntry
 }
 
 const timings = { leaseTtl: "90 millis", leaseRenewal: "30 millis", sweepInterval: "20 millis" } as const
@@ -103,9 +106,14 @@ export const enginesOf = (kind: string, body: Body, note: Note, passivateAfter?:
 
 type Runnable = ReturnType<typeof enginesOf>[number][1]
 
-const begun = (engine: Runnable, did: ReadonlyArray<string>, how: Interruption, { children = [], options }: Setting) =>
+const begun = (
+  engine: Runnable,
+  did: ReadonlyArray<string>,
+  how: Interruption,
+  { children = [], options, reading }: Setting
+) =>
   Effect.gen(function* () {
-    const world = yield* make
+    const world = yield* reading === undefined ? make : readingAs(reading)
     const id = processId("p")
     const runtime = { ...timings, ...options }
     const engines = [engine as Engine.Runnable<never>, ...children]

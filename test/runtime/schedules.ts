@@ -4,6 +4,8 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { JournalEntry } from "../../src/model/JournalEntry.ts"
+import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import * as Worlds from "../../src/testing/bodies/World.ts"
@@ -33,3 +35,19 @@ export const databases: Readonly<Record<"memory" | "sqlite" | "postgres", Worlds
 
 /** Makes an empty world in memory. */
 export const make: Effect.Effect<Worlds.World, never, Scope.Scope> = Worlds.make(Worlds.inMemory)
+
+/** Makes an empty world in memory whose hosts read each entry of a journal in another way. */
+export const readingAs = (
+  read: (entry: JournalEntry) => JournalEntry
+): Effect.Effect<Worlds.World, never, Scope.Scope> =>
+  Worlds.make(
+    Effect.map(MemoryStore.make, (store) =>
+      Worlds.sharing({
+        ...store,
+        execution: {
+          ...store.execution,
+          journal: (id, page) => Effect.map(store.execution.journal(id, page), (entries) => entries.map(read))
+        }
+      })
+    )
+  )
