@@ -17,6 +17,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import type { Child } from "../support/children.ts"
 import { start } from "../support/children.ts"
 import { bounded, temporaryFolder } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import { open } from "./browser.ts"
 import { fileStore, inspected, memoryStore, register, tokenIn } from "./fixtures.ts"
 import { inBrowser } from "./inBrowser.ts"
@@ -38,7 +39,7 @@ const served = Effect.gen(function* () {
 const lives = async (child: Child, address: string): Promise<void> => {
   const answer = await fetch(new URL("/api/counts", address), {
     headers: { authorization: `Bearer ${tokenIn(address)}` },
-    signal: AbortSignal.timeout(20_000)
+    signal: AbortSignal.timeout(patienceMs)
   })
   assert.strictEqual(answer.status, 200)
   assert.strictEqual(child.process.exitCode, null, child.errors.join("\n"))
