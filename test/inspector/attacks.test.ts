@@ -11,9 +11,6 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Inspector from "../../src/inspector/Inspector.ts"
-import { processId } from "../../src/model/ids.ts"
-import * as Authority from "../../src/operations/decisions/authority.ts"
-import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import type { Child } from "../support/children.ts"
 import { start } from "../support/children.ts"
 import { bounded, temporaryFolder } from "../support/hosts.ts"
@@ -248,53 +245,6 @@ describe("the token", () => {
     })
   )
 })
-
-/** Texts that producers and bodies wrote; none of them may be in an answer. */
-const hidden = ["because-of-tea", "give-it-up", "tea-label"]
-
-describe("a redaction", () => {
-  it.live("hides what people and bodies wrote in every answer, explanations included", () =>
-    Effect.gen(function* () {
-      const { port } = yield* Inspector.Inspector
-      const registry = yield* ProcessRegistry
-      yield* register("p", {
-        input: { _tag: "External", metadata: { label: "tea-label" } },
-        identity: { kind: "external", label: "tea-label" }
-      })
-      yield* registry.requestProcessCancel(processId("p"), "because-of-tea", Authority.host)
-      const request = { requestedBy: "ana", requestedAtMs: 1, reason: "give-it-up" }
-      yield* registry.requestProcessAbandon(processId("p"), request, Authority.host)
-      const paths = [
-        "process?id=p",
-        "processes",
-        "events?id=p",
-        "state?id=p&sequence=2",
-        "explain?id=p",
-        "tree",
-        "sweeps"
-      ]
-      for (const path of paths) {
-        const text = yield* Effect.promise(async () => {
-          const answer = await fetch(`http://127.0.0.1:${port}/api/${path}`, {
-            headers: { authorization: "Bearer secret" }
-          })
-          assert.strictEqual(answer.status, 200, path)
-          return answer.text()
-        })
-        for (const word of hidden) assert.notInclude(text, word, path)
-      }
-    }).pipe(Effect.provide(explained))
-  )
-})
-
-/** An inspector with the parts that a file has, explanations among them. */
-const explained = Layer.unwrapScoped(
-  Effect.map(temporaryFolder, (folder) => {
-    const filename = join(folder, "a.db")
-    const redact = () => "[hidden]"
-    return Layer.provideMerge(Inspector.layerFile({ filename, token: "secret", redact }), fileStore(filename))
-  })
-)
 
 inBrowser("an id that runs from right to left", (browser) => {
   it.scopedLive("is shown as it is stored, in the list and wherever it is asked about", () =>
