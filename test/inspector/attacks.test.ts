@@ -11,12 +11,15 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Inspector from "../../src/inspector/Inspector.ts"
+import { InspectorSource } from "../../src/inspector/InspectorSource.ts"
+import { postsOf, readsOf } from "../../src/inspector/server.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { Child } from "../support/children.ts"
 import { start } from "../support/children.ts"
 import { bounded, temporaryFolder } from "../support/hosts.ts"
 import { patienceMs } from "../support/patience.ts"
 import { open } from "./browser.ts"
-import { fileStore, inspected, memoryStore, register, tokenIn } from "./fixtures.ts"
+import { fileStore, inspected, memoryStore, register, tokenIn, waitForApproval } from "./fixtures.ts"
 import { inBrowser } from "./inBrowser.ts"
 
 /** An inspector in an OS process of its own, which an attack may end. */
@@ -220,6 +223,72 @@ describe("a request that cannot be read", () => {
       const deep = `{"process_id":"p","reason":${"[".repeat(200_000)}${"]".repeat(200_000)}}`
       assert.strictEqual((yield* post(deep))[0], 400)
     }).pipe(Effect.provide(inspected()))
+  )
+})
+
+/** What each path that may be posted to takes. */
+const bodies: Readonly<Record<string, unknown>> = {
+  "/api/simulate": { machine: "owner" },
+  "/api/try": { machine: "none", value: "a", history: {}, event: "e" },
+  "/api/actions/signal": { process_id: "p", name: "approve", payload: { by: "ana", level: "once" }, signal_id: "1" },
+  "/api/actions/cancel": { process_id: "p", reason: null },
+  "/api/actions/abandon": { process_id: "p", reason: "lost" },
+  "/api/actions/bulk": { action: "cancel", process_ids: ["q"], reason: null, dry_run: false },
+  "/api/actions/redrive": { wake_id: "w" }
+}
+
+const reads = Object.keys(readsOf({} as never)) // none of them is called
+
+describe("a request without the token", () => {
+  it.live("moves no lever and reads nothing, whichever of them there is and whatever else it shows", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Inspector.Inspector
+      const store = yield* ProcessStore
+      for (const id of ["p", "q"]) yield* register(id)
+      yield* waitForApproval("p")
+      const ask = (path: string, init: RequestInit) =>
+        Effect.promise(async () => {
+          const answer = await fetch(`http://127.0.0.1:${port}${path}`, init)
+          return [answer.status, await answer.text()] as const
+        })
+      assert.sameMembers(Object.keys(bodies), Object.keys(postsOf({} as never)), "every lever is tried here") // as above
+      const before = yield* store.feed.after(0, 100)
+      const shows: ReadonlyArray<Readonly<Record<string, string>>> = [
+        {},
+        { authorization: "" },
+        { authorization: "Bearer " },
+        { authorization: "Bearer Secret" },
+        { authorization: "Bearer secret2" },
+        { authorization: "bearer secret" },
+        { authorization: "secret" },
+        { authorization: `Basic ${Buffer.from("secret:secret").toString("base64")}` },
+        { cookie: `holdfast_inspector_${port}=secret; token=secret` },
+        { "x-authorization": "Bearer secret", "proxy-authorization": "Bearer secret" }
+      ]
+      const posts = Object.entries(bodies).map(([path, body]) => ({ path, method: "POST", body: JSON.stringify(body) }))
+      const gets = [...reads, "/api/changes"].map((path) => ({ path: `${path}?id=p`, method: "GET" }))
+      for (const { path, ...init } of [...posts, ...gets]) {
+        for (const extra of shows) {
+          const headers = { "content-type": "application/json", ...extra }
+          const asked = extra === shows[0] ? `${path}${path.includes("?") ? "&" : "?"}token=secret` : path
+          const [status, text] = yield* ask(asked, { ...init, headers })
+          assert.strictEqual(status, 401, `${path} ${JSON.stringify(extra)}`)
+          assert.notInclude(text, "secret")
+        }
+      }
+      assert.deepStrictEqual(yield* store.feed.after(0, 100), before)
+      // With the token each of them is moved by what they were tried with.
+      for (const { path, ...init } of posts) {
+        const headers = { "content-type": "application/json", authorization: "Bearer secret" }
+        const [status, text] = yield* ask(path, { ...init, headers })
+        // The one has no definition to step a copy of.
+        assert.strictEqual(status, path === "/api/try" ? 400 : 200, `${path}: ${text}`)
+      }
+      assert.notDeepEqual(yield* store.feed.after(0, 100), before)
+    }).pipe(
+      Effect.provide(inspected()),
+      Effect.provideService(InspectorSource, { redrive: (wakeId) => Effect.succeed({ wake_id: wakeId }) })
+    )
   )
 })
 
