@@ -31,14 +31,13 @@ import type { Feed } from "./feed.ts"
 import { maxClients } from "./feed.ts"
 import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
-import type { OverviewView } from "./OverviewView.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
 import type { Directory } from "./views/directory.ts"
 import { orders, pageOf } from "./views/directory.ts"
 import type { LookRequest } from "./views/look.ts"
 import { lookAt } from "./views/look.ts"
 import { messagesView } from "./views/messages.ts"
-import { overviewOf } from "./views/overview.ts"
+import { overviewOf, wakesCounted } from "./views/overview.ts"
 import type { EventsRequest } from "./views/process.ts"
 import { eventsView, processView, stateAt } from "./views/process.ts"
 import { TryRequest, tried } from "./views/rest.ts"
@@ -180,9 +179,14 @@ export const readsOf = ({
   "/api/overview": () =>
     Effect.gen(function* () {
       const holders = yield* store.leases.holders
-      const wakes = yield* wakesCounted(parts)
+      const wakes = yield* orAbsent(Effect.suspend(() => partView(parts.wakes)))
       const look = yield* directory.look
-      return overviewOf(look, { counted: yield* counted(store), holders, slots: parts.slots?.(), wakes })
+      return overviewOf(look, {
+        counted: yield* counted(store),
+        holders,
+        slots: parts.slots?.(),
+        wakes: wakesCounted(wakes)
+      })
     }),
   "/api/counts": () => counted(store),
   "/api/look": (query) =>
@@ -196,7 +200,7 @@ export const readsOf = ({
         ...(known === null ? {} : { known }),
         ...(at === null ? {} : { at: at === "last" ? at : yield* numberOf(query, "at", 0, Number.MAX_SAFE_INTEGER) })
       }
-      const explained = Effect.orElseSucceed(partView(parts.explain?.(id)), (): PartView => ({ available: false }))
+      const explained = orAbsent(Effect.suspend(() => partView(parts.explain?.(id))))
       return yield* lookAt(store, id, request, redact, explained)
     }),
   "/api/runs": (query) => Effect.flatMap(idOf(query), (id) => runsView(store, id, redact)),
@@ -235,6 +239,14 @@ const machineLine = ({ id, version, root }: AnyStateMachine): MachineLine => ({
   ...(version === undefined ? {} : { version }),
   ...(root.description === undefined ? {} : { description: root.description })
 })
+
+/** A part of a host beside what the store has: where it fails, however it does, the rest is shown. */
+const orAbsent = (part: Effect.Effect<PartView, unknown>): Effect.Effect<PartView> =>
+  part.pipe(
+    Effect.tapDefect((defect) => Effect.logError("a part of the inspector failed", defect)),
+    Effect.sandbox,
+    Effect.orElseSucceed((): PartView => ({ available: false }))
+  )
 
 const partView = (part: Part | undefined): Effect.Effect<PartView, unknown> =>
   part === undefined
@@ -329,26 +341,6 @@ const counted = ({ countByLifecycle }: typeof ProcessStore.Service): Effect.Effe
     counts,
     total: Object.values(counts).reduce((sum, count) => sum + count, 0)
   }))
-
-const wakesCounted = (parts: InspectorParts) =>
-  Effect.map(
-    Effect.orElseSucceed(parts.wakes ?? Effect.succeed(undefined), () => undefined),
-    (value): OverviewView["wakes"] => {
-      const { counts, blocked } = Object(value) as Partial<Record<"counts" | "blocked", unknown>> // a host's own part
-      const sum = (count: unknown): number =>
-        typeof count === "number"
-          ? count
-          : Object.values(Object(count)).reduce<number>((all, each) => all + sum(each), 0)
-      const { pending = 0, enqueuing = 0, discarded = 0 } = Object(counts) as Readonly<Record<string, unknown>> // as above
-      return value === undefined
-        ? undefined
-        : {
-            pending: sum(pending) + sum(enqueuing),
-            discarded: sum(discarded),
-            blocked: Array.isArray(blocked) ? blocked.length : 0
-          }
-    }
-  )
 
 /** An answer in JSON. */
 const json = (value: unknown, status = 200): Answer => ({
