@@ -87,10 +87,17 @@ export const redactEvent = (event: unknown, redact: Redact): Json => {
     semantics: {
       ...semantics,
       ...within(semantics, "terminal", (terminal) => only(terminal, "await_output", redact)),
-      ...within(semantics, "wake", (wake) => only(wake, "input", redact))
+      ...within(semantics, "wake", (wake) => ({
+        ...only(wake, "input", redact),
+        // What is not made of the event's identity may be taken out of its payload.
+        ...(wake.dedupe_key === eventIdentity(fields) ? {} : { dedupe_key: redact(wake.dedupe_key) })
+      }))
     }
   }
 }
+
+/** The key of a wake that no other event shares. */
+const eventIdentity = ({ process_id: id, sequence }: Json): string => `${String(id)}:${String(sequence)}`
 
 /** The wire form of a record, with its input, its output and free text redacted. */
 export const redactRecord = (record: ProcessRecord, redact: Redact): Json => {

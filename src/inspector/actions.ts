@@ -124,5 +124,5 @@ export const actionsOf = (
 })
 
 /** Hides which body an action takes: the server only knows that it decodes it first. */
-const action = <A, I>(schema: Schema.Schema<A, I>, run: Action<A, I>["run"]): Action<unknown, unknown> =>
+export const action = <A, I>(schema: Schema.Schema<A, I>, run: Action<A, I>["run"]): Action<unknown, unknown> =>
   ({ schema, run }) as unknown as Action<unknown, unknown> // it only runs on what its schema decoded

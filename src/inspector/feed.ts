@@ -9,6 +9,7 @@
  * Invariant: it is never a lossy log. A message holds each process at most once, with its latest row; a client that cannot
  * keep up, and a backlog that is too long, get `resync` instead of what was left out. Without a client nothing is marked.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -30,6 +31,9 @@ export const maxRows = 500
 
 /** How many messages wait for a slow client. */
 export const maxWaiting = 16
+
+/** How many clients there may be: what a change is worth to each of them is work of the host. */
+export const maxClients = 400
 
 /** How long it is between two messages that say "read it all again": reading it all is work, too. Units: milliseconds. */
 export const resyncMs = 2_000
@@ -131,7 +135,12 @@ export const make = (
           yield* broadcast(": still here\n\n")
           continue
         }
-        yield* Effect.catchAll(flush, (error) => Effect.zipRight(Effect.sync(lost), Effect.logDebug(error.message)))
+        // A row that cannot be shown is a fault of what redacts it, and no reason to serve nothing any more.
+        yield* Effect.catchAllCause(flush, (cause) =>
+          Cause.isInterrupted(cause)
+            ? Effect.failCause(cause)
+            : Effect.zipRight(Effect.sync(lost), Effect.logDebug("the inspector could not send changes", cause))
+        )
         yield* Effect.sleep(intervalMs)
       }
     })

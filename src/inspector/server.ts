@@ -20,23 +20,24 @@ import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
 import type { Access } from "./access.ts"
 import { headers, refusalOf } from "./access.ts"
-import { actionsOf } from "./actions.ts"
+import type { Action } from "./actions.ts"
+import { action, actionsOf } from "./actions.ts"
 import { assetOf } from "./assets.ts"
 import { machines } from "./charts/definition.ts"
 import { machineOf, machineView, StepRequest, simulate } from "./charts/simulation.ts"
 import { isStored, storedMachine } from "./charts/stored.ts"
 import { cut, partOf } from "./cut.ts"
 import type { Feed } from "./feed.ts"
+import { maxClients } from "./feed.ts"
 import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
-import type { OverviewView } from "./OverviewView.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
 import type { Directory } from "./views/directory.ts"
 import { orders, pageOf } from "./views/directory.ts"
 import type { LookRequest } from "./views/look.ts"
 import { lookAt } from "./views/look.ts"
 import { messagesView } from "./views/messages.ts"
-import { overviewOf } from "./views/overview.ts"
+import { overviewOf, wakesCounted } from "./views/overview.ts"
 import type { EventsRequest } from "./views/process.ts"
 import { eventsView, processView, stateAt } from "./views/process.ts"
 import { TryRequest, tried } from "./views/rest.ts"
@@ -54,7 +55,8 @@ export interface ServerSupport {
   readonly host: Pick<HostView, "mode" | "actions" | "name">
 }
 
-type Handler = (query: URLSearchParams) => Effect.Effect<unknown, unknown>
+/** Reads what a query asks for. */
+export type Handler = (query: URLSearchParams) => Effect.Effect<unknown, unknown>
 
 /** How many rows or events one page may hold. */
 const maxPage = 1_000
@@ -62,17 +64,7 @@ const maxPage = 1_000
 /** Answers requests. It never fails: what goes wrong is an answer, too. */
 export const appOf = (support: ServerSupport): App => {
   const reads = readsOf(support)
-  const actions = actionsOf(support.registry, support.parts)
-
-  const actionOf = (name: string) => (Object.hasOwn(actions, name) ? actions[name] : undefined)
-
-  const post = (request: Request, path: string) => {
-    if (path === "/api/simulate") return Effect.flatMap(bodyOf(request, StepRequest), simulate)
-    if (path === "/api/try") return Effect.flatMap(bodyOf(request, TryRequest), tried(support.store.definitions))
-    const action = path.startsWith("/api/actions/") ? actionOf(path.slice("/api/actions/".length)) : undefined
-    if (action === undefined) return undefined
-    return Effect.flatMap(bodyOf(request, action.schema), action.run)
-  }
+  const posts = postsOf(support)
 
   const route = (request: Request, path: string, query: URLSearchParams): Effect.Effect<Answer, unknown> => {
     if (request.method === "POST") {
@@ -81,8 +73,10 @@ export const appOf = (support: ServerSupport): App => {
       if (request.headers["content-type"]?.startsWith("application/json") !== true) {
         return Effect.succeed(refusal(415, "NotJson", "the body must be application/json"))
       }
-      const answer = post(request, path)
-      return answer === undefined ? Effect.succeed(nowhere(path)) : Effect.map(answer, (value) => json(value))
+      const post = Object.hasOwn(posts, path) ? posts[path] : undefined
+      return post === undefined
+        ? Effect.succeed(nowhere(path))
+        : Effect.map(Effect.flatMap(bodyOf(request, post.schema), post.run), (value) => json(value))
     }
     if (request.method !== "GET") {
       return Effect.succeed(refusal(405, "MethodNotAllowed", `${request.method} is not answered here`))
@@ -135,7 +129,27 @@ const bodyOf = <A, I>(request: Request, schema: Schema.Schema<A, I>) =>
     )
   })
 
-const readsOf = ({ store, parts, redact, host, directory }: ServerSupport): Readonly<Record<string, Handler>> => ({
+/** What may be posted, by its path: steps of copies, and the actions. */
+export const postsOf = ({
+  store,
+  registry,
+  parts
+}: Pick<ServerSupport, "store" | "registry" | "parts">): Readonly<Record<string, Action<unknown, unknown>>> => ({
+  "/api/simulate": action(StepRequest, simulate),
+  "/api/try": action(TryRequest, (request) => tried(store.definitions)(request)),
+  ...Object.fromEntries(
+    Object.entries(actionsOf(registry, parts)).map(([name, each]) => [`/api/actions/${name}`, each] as const)
+  )
+})
+
+/** What is read, by its path; the stream of changes and the files of the page are beside it. */
+export const readsOf = ({
+  store,
+  parts,
+  redact,
+  host,
+  directory
+}: Pick<ServerSupport, "store" | "parts" | "redact" | "host" | "directory">): Readonly<Record<string, Handler>> => ({
   "/api/host": () =>
     Effect.map(
       Clock.currentTimeMillis,
@@ -165,9 +179,14 @@ const readsOf = ({ store, parts, redact, host, directory }: ServerSupport): Read
   "/api/overview": () =>
     Effect.gen(function* () {
       const holders = yield* store.leases.holders
-      const wakes = yield* wakesCounted(parts)
+      const wakes = yield* orAbsent(Effect.suspend(() => partView(parts.wakes)))
       const look = yield* directory.look
-      return overviewOf(look, { counted: yield* counted(store), holders, slots: parts.slots?.(), wakes })
+      return overviewOf(look, {
+        counted: yield* counted(store),
+        holders,
+        slots: parts.slots?.(),
+        wakes: wakesCounted(wakes)
+      })
     }),
   "/api/counts": () => counted(store),
   "/api/look": (query) =>
@@ -181,7 +200,7 @@ const readsOf = ({ store, parts, redact, host, directory }: ServerSupport): Read
         ...(known === null ? {} : { known }),
         ...(at === null ? {} : { at: at === "last" ? at : yield* numberOf(query, "at", 0, Number.MAX_SAFE_INTEGER) })
       }
-      const explained = Effect.orElseSucceed(partView(parts.explain?.(id)), (): PartView => ({ available: false }))
+      const explained = orAbsent(Effect.suspend(() => partView(parts.explain?.(id))))
       return yield* lookAt(store, id, request, redact, explained)
     }),
   "/api/runs": (query) => Effect.flatMap(idOf(query), (id) => runsView(store, id, redact)),
@@ -221,16 +240,27 @@ const machineLine = ({ id, version, root }: AnyStateMachine): MachineLine => ({
   ...(root.description === undefined ? {} : { description: root.description })
 })
 
+/** A part of a host beside what the store has: where it fails, however it does, the rest is shown. */
+const orAbsent = (part: Effect.Effect<PartView, unknown>): Effect.Effect<PartView> =>
+  part.pipe(
+    Effect.tapDefect((defect) => Effect.logError("a part of the inspector failed", defect)),
+    Effect.sandbox,
+    Effect.orElseSucceed((): PartView => ({ available: false }))
+  )
+
 const partView = (part: Part | undefined): Effect.Effect<PartView, unknown> =>
   part === undefined
     ? Effect.succeed({ available: false })
     : Effect.map(part, (value) => ({ available: true, value: value ?? null }))
 
-const changesOf = (feed: Feed): Answer => ({
-  status: 200,
-  headers: { ...headers, "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" },
-  body: feed.subscribe
-})
+const changesOf = (feed: Feed): Answer =>
+  feed.clients() < maxClients
+    ? {
+        status: 200,
+        headers: { ...headers, "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" },
+        body: feed.subscribe
+      }
+    : refusal(503, "TooManyStreams", `${maxClients} pages follow the changes, and no more may: close one of them`)
 
 const pageFile = (path: string): Effect.Effect<Answer> =>
   Effect.map(assetOf(path === "/" ? "index.html" : path.slice(1)), (asset) =>
@@ -312,26 +342,6 @@ const counted = ({ countByLifecycle }: typeof ProcessStore.Service): Effect.Effe
     total: Object.values(counts).reduce((sum, count) => sum + count, 0)
   }))
 
-const wakesCounted = (parts: InspectorParts) =>
-  Effect.map(
-    Effect.orElseSucceed(parts.wakes ?? Effect.succeed(undefined), () => undefined),
-    (value): OverviewView["wakes"] => {
-      const { counts, blocked } = Object(value) as Partial<Record<"counts" | "blocked", unknown>> // a host's own part
-      const sum = (count: unknown): number =>
-        typeof count === "number"
-          ? count
-          : Object.values(Object(count)).reduce<number>((all, each) => all + sum(each), 0)
-      const { pending = 0, enqueuing = 0, discarded = 0 } = Object(counts) as Readonly<Record<string, unknown>> // as above
-      return value === undefined
-        ? undefined
-        : {
-            pending: sum(pending) + sum(enqueuing),
-            discarded: sum(discarded),
-            blocked: Array.isArray(blocked) ? blocked.length : 0
-          }
-    }
-  )
-
 /** An answer in JSON. */
 const json = (value: unknown, status = 200): Answer => ({
   status,
@@ -358,6 +368,7 @@ const statuses: Readonly<Record<string, number>> = {
   ProcessAlreadyTerminal: 409,
   TerminalOutcomeMismatch: 409,
   LeaseLost: 409,
+  TooLarge: 413,
   StoreError: 503
 }
 

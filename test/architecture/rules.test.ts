@@ -159,6 +159,15 @@ const cases: Readonly<Record<string, ReadonlyArray<Case>>> = {
     refuse("test/a.ts", "type A = Array<any>", "test/a.ts:1 uses any"),
     refuse("machines/process/machine.ts", "const a: any = 1", "machines/process/machine.ts:1 uses any")
   ],
+  "the bound of a wait in a test grows with the machine": [
+    accept("test/a.ts", "AbortSignal.timeout(patienceMs); Effect.timeout(2 * patienceMs); f({ timeout: patienceMs })"),
+    accept("test/a.ts", 'AbortSignal.timeout(20); ctx.awaitSignal(a, { timeout: "3 days" })'),
+    accept("test/bench/a.ts", "f({ timeout: 60_000 })"),
+    accept("src/cli/a.ts", 'Effect.timeout("2 seconds")'),
+    refuse("test/a.ts", "AbortSignal.timeout(30_000)", "test/a.ts:1 waits for 30_000 on any machine"),
+    refuse("test/a.ts", 'Effect.timeout("10 seconds")', 'test/a.ts:1 waits for "10 seconds" on any machine'),
+    refuse("test/a.ts", "f({ timeout: 1_000 })", "test/a.ts:1 waits for 1_000 on any machine")
+  ],
   "there are two barrels": [
     accept("src/index.ts", ""),
     accept("machines/index.ts", ""),

@@ -198,6 +198,29 @@ const noAny = onNodes(
   (node) => (node.kind === ts.SyntaxKind.AnyKeyword ? "uses any" : undefined)
 )
 
+/** From here on a time is a bound of what should have ended, and no length that a test is about. Units: milliseconds. */
+const leastBoundMs = 1_000
+
+/**
+ * `timeout(20_000)`, `timeout("10 seconds")` and `{ timeout: 20_000 }` fail on a machine that is slower than it was thought. Text as a
+ * property may be a time limit that a body has.
+ */
+const scaledBounds = onNodes(
+  "the bound of a wait in a test grows with the machine",
+  (path) => isTest(path) && !path.startsWith("test/bench/"),
+  (node) => {
+    if (ts.isPropertyAssignment(node)) {
+      return keyOf(node.name) === "timeout" && isLong(node.initializer) ? fixed(node.initializer) : undefined
+    }
+    const [bound] = ts.isCallExpression(node) && /\btimeout$/.test(node.expression.getText()) ? node.arguments : []
+    return bound !== undefined && (isLong(bound) || ts.isStringLiteral(bound)) ? fixed(bound) : undefined
+  }
+)
+
+const isLong = (node: ts.Node): boolean => ts.isNumericLiteral(node) && Number(node.text) >= leastBoundMs
+
+const fixed = (bound: ts.Node): string => `waits for ${bound.getText()} on any machine`
+
 const barrels: Rule = {
   name: "there are two barrels",
   judges: (path) => /(^|\/)index\.ts$/.test(path) && path !== "machines/index.ts" && path !== "src/index.ts",
@@ -285,6 +308,7 @@ export const rules: ReadonlyArray<Rule> = [
   ownedFibers,
   daemons,
   noAny,
+  scaledBounds,
   barrels,
   extensions,
   effectByModule,

@@ -14,6 +14,7 @@ import { EventNotAccepted, InputInvalid, ProcessAlreadyTerminal, StateNotReached
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { bounded, hostOn, sqlite, temporaryFolder } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import { stateOf, transitionsOf } from "./charts.ts"
 import { onEachStore } from "./stores.ts"
 
@@ -286,7 +287,7 @@ describe("a handle on a machine", () => {
           [
             Effect.fork(door.waitFor({ state: "opened" })),
             Effect.fork(door.waitFor({ tag: "passable" })),
-            Effect.fork(door.waitFor(({ context }) => context.visits === 1, { timeout: "1 minute" }))
+            Effect.fork(door.waitFor(({ context }) => context.visits === 1, { timeout: patienceMs }))
           ],
           { concurrency: "unbounded" }
         )
@@ -339,7 +340,7 @@ describe("a handle on a machine", () => {
           const open = yield* Effect.provide(
             Effect.gen(function* () {
               const here = yield* started("d")
-              const waiting = yield* Effect.fork(here.waitFor({ tag: "passable" }, { timeout: "20 seconds" }))
+              const waiting = yield* Effect.fork(here.waitFor({ tag: "passable" }, { timeout: patienceMs }))
               yield* Effect.provide(
                 Effect.flatMap(Processes, (processes) =>
                   processes.handle(Door, "d").ask({ type: "open", by: "there", at: noon })

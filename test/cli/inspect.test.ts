@@ -7,6 +7,7 @@ import { serve } from "../../src/cli/commands/inspect.ts"
 import * as Screens from "../../src/cli/Screen.ts"
 import { fileStore, register, tokenIn } from "../inspector/fixtures.ts"
 import { bounded, quiet, temporaryFolder } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 
 describe("holdfast inspect", () => {
   it.scopedLive("serves the page of a file at the address it says, until it is interrupted", () =>
@@ -22,7 +23,7 @@ describe("holdfast inspect", () => {
         const url = new URL(yield* Deferred.await(listening))
         const headers = { authorization: `Bearer ${tokenIn(url.href)}` }
         const read = Effect.tryPromise(() =>
-          fetch(new URL("/api/counts", url), { headers, signal: AbortSignal.timeout(30_000) }).then((response) =>
+          fetch(new URL("/api/counts", url), { headers, signal: AbortSignal.timeout(patienceMs) }).then((response) =>
             response.json()
           )
         )

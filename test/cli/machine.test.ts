@@ -4,6 +4,7 @@ import * as Fiber from "effect/Fiber"
 import { Processes } from "../../src/host/Processes.ts"
 import { approvalNoting } from "../chart/charts.ts"
 import { bounded, sqlite, temporaryFolder } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import { holdfast, spawned } from "./running.ts"
 
 const Approval = approvalNoting([])
@@ -68,7 +69,7 @@ describe("the command line and the machine of a process", () => {
           yield* Effect.provide(
             Effect.gen(function* () {
               const approval = (yield* Processes).handle(Approval, "a")
-              const paid = yield* Effect.fork(approval.waitFor({ state: "paid" }, { timeout: "30 seconds" }))
+              const paid = yield* Effect.fork(approval.waitFor({ state: "paid" }, { timeout: patienceMs }))
               const { code, err } = yield* Effect.promise(() =>
                 spawned(["send", "a", "approve", '{"by":"bo"}', "--db", db])
               )

@@ -14,6 +14,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { fileStore, tokenIn } from "../inspector/fixtures.ts"
 import { contentOf, writeAsVersion3 } from "../store/sqliteFixtures.ts"
+import { patienceMs } from "../support/patience.ts"
 import { programAt } from "../support/programs.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 import type { Ran } from "./running.ts"
@@ -110,7 +111,7 @@ const served = (args: ReadonlyArray<string>): Promise<Ran> =>
           const url = new URL(/http:\S+(?=;)/.exec(line)?.[0] ?? "")
           const counts = await fetch(new URL("/api/counts", url), {
             headers: { authorization: `Bearer ${tokenIn(url.href)}` },
-            signal: AbortSignal.timeout(30_000)
+            signal: AbortSignal.timeout(patienceMs)
           })
           child.process.kill("SIGINT")
           const { code } = await child.ended()
@@ -167,7 +168,7 @@ describe("every command", () => {
 const asAnother = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
   spawnSync(process.execPath, [programAt("src/cli/main.js"), ...args], {
     encoding: "utf8",
-    timeout: 30_000,
+    timeout: patienceMs,
     env: { ...process.env, ...env },
     ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {})
   })

@@ -18,6 +18,7 @@ import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { tokenIn } from "../inspector/fixtures.ts"
 import { bounded, fast, quiet, until } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import * as Postgres from "../support/postgres.ts"
 import { holdfast, spawned } from "./running.ts"
 
@@ -130,7 +131,7 @@ describe.skipIf(!Postgres.hasPostgres)("the command line on a PostgreSQL server"
       const url = new URL(yield* Deferred.await(listening))
       const headers = { authorization: `Bearer ${tokenIn(url.href)}` }
       const counts = yield* Effect.promise(() =>
-        fetch(new URL("/api/counts", url), { headers, signal: AbortSignal.timeout(30_000) }).then((answer) =>
+        fetch(new URL("/api/counts", url), { headers, signal: AbortSignal.timeout(patienceMs) }).then((answer) =>
           answer.json()
         )
       )

@@ -10,6 +10,7 @@ import { Ids, SingleHost } from "../../src/index.ts"
 import { Provenance } from "../../src/model.ts"
 import { ProcessRegistry, WakeOutbox } from "../../src/operations.ts"
 import { temporaryFolder } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import { programAt } from "../support/programs.ts"
 import type { Program } from "./program.ts"
 import { run, start } from "./program.ts"
@@ -17,7 +18,7 @@ import { run, start } from "./program.ts"
 /** Runs a compiled script to its end, within a bound. */
 const script = (path: string, args: ReadonlyArray<string>, cwd: string) =>
   Effect.promise(() =>
-    promisify(execFile)(process.execPath, [programAt(path), ...args], { cwd, timeout: 30_000 }).then(
+    promisify(execFile)(process.execPath, [programAt(path), ...args], { cwd, timeout: patienceMs }).then(
       ({ stdout }) => ({ code: 0, said: stdout.trim() }),
       (error: { readonly code: number; readonly stderr: string }) => ({ code: error.code, said: error.stderr.trim() })
     )

@@ -25,6 +25,7 @@ import { external } from "../../src/runtime/engine/Startable.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import * as RuntimeConfig from "../../src/runtime/RuntimeConfig.ts"
 import { memory, quiet } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import { samples } from "../support/samples.ts"
 
 const no = (): never => {
@@ -307,7 +308,7 @@ describe("an argument of the wrong kind is refused by name, or taken:", () => {
         const [name, args] = replaced(valid, pick, by())
         return Effect.map(Effect.exit(call(args as never)), (exit) => judged(`${what} (${name})`, exit))
       },
-      { fastCheck: { numRuns }, timeout: 60_000 }
+      { fastCheck: { numRuns }, timeout: patienceMs }
     )
   }
 

@@ -8,6 +8,7 @@ import type { EmbeddedHost } from "../../src/host/embed/createHost.ts"
 import { createHost, engine, fromDurable, fromMachine } from "../../src/host/embed/createHost.ts"
 import * as Errors from "../../src/model/errors.ts"
 import { fast } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 
 const hosts: Array<EmbeddedHost> = []
 const folders: Array<string> = []
@@ -137,7 +138,7 @@ describe("a machine in a host of Promises", () => {
     })()
     const paid = await order.ask({ type: "pay", euro: 7 }, { id: "pay-1" })
     assert.strictEqual(paid.value, "packing")
-    const end = await order.waitFor({ state: "shipped" }, { timeout: "20 seconds" })
+    const end = await order.waitFor({ state: "shipped" }, { timeout: patienceMs })
     assert.deepStrictEqual(end.output, { parcel: "a lamp in paper" })
     assert.deepStrictEqual(await order.result(), { parcel: "a lamp in paper" })
     assert.deepStrictEqual(done, ["thanks for 7 for a lamp at pay (o:1:0)"])

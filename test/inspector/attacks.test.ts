@@ -11,15 +11,18 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Inspector from "../../src/inspector/Inspector.ts"
-import { processId } from "../../src/model/ids.ts"
-import * as Authority from "../../src/operations/decisions/authority.ts"
-import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import { InspectorSource } from "../../src/inspector/InspectorSource.ts"
+import { postsOf, readsOf } from "../../src/inspector/server.ts"
+import * as Waits from "../../src/operations/Waits.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { Child } from "../support/children.ts"
 import { start } from "../support/children.ts"
-import { bounded, temporaryFolder } from "../support/hosts.ts"
+import { bounded, memory, quiet, temporaryFolder } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import { open } from "./browser.ts"
-import { fileStore, inspected, memoryStore, register, tokenIn } from "./fixtures.ts"
+import { fileStore, inspected, memoryStore, register, tokenIn, waitForApproval } from "./fixtures.ts"
 import { inBrowser } from "./inBrowser.ts"
+import * as Markup from "./markup.ts"
 
 /** An inspector in an OS process of its own, which an attack may end. */
 const served = Effect.gen(function* () {
@@ -38,7 +41,7 @@ const served = Effect.gen(function* () {
 const lives = async (child: Child, address: string): Promise<void> => {
   const answer = await fetch(new URL("/api/counts", address), {
     headers: { authorization: `Bearer ${tokenIn(address)}` },
-    signal: AbortSignal.timeout(20_000)
+    signal: AbortSignal.timeout(patienceMs)
   })
   assert.strictEqual(answer.status, 200)
   assert.strictEqual(child.process.exitCode, null, child.errors.join("\n"))
@@ -225,6 +228,72 @@ describe("a request that cannot be read", () => {
   )
 })
 
+/** What each path that may be posted to takes. */
+const bodies: Readonly<Record<string, unknown>> = {
+  "/api/simulate": { machine: "owner" },
+  "/api/try": { machine: "none", value: "a", history: {}, event: "e" },
+  "/api/actions/signal": { process_id: "p", name: "approve", payload: { by: "ana", level: "once" }, signal_id: "1" },
+  "/api/actions/cancel": { process_id: "p", reason: null },
+  "/api/actions/abandon": { process_id: "p", reason: "lost" },
+  "/api/actions/bulk": { action: "cancel", process_ids: ["q"], reason: null, dry_run: false },
+  "/api/actions/redrive": { wake_id: "w" }
+}
+
+const reads = Object.keys(readsOf({} as never)) // none of them is called
+
+describe("a request without the token", () => {
+  it.live("moves no lever and reads nothing, whichever of them there is and whatever else it shows", () =>
+    Effect.gen(function* () {
+      const { port } = yield* Inspector.Inspector
+      const store = yield* ProcessStore
+      for (const id of ["p", "q"]) yield* register(id)
+      yield* waitForApproval("p")
+      const ask = (path: string, init: RequestInit) =>
+        Effect.promise(async () => {
+          const answer = await fetch(`http://127.0.0.1:${port}${path}`, init)
+          return [answer.status, await answer.text()] as const
+        })
+      assert.sameMembers(Object.keys(bodies), Object.keys(postsOf({} as never)), "every lever is tried here") // as above
+      const before = yield* store.feed.after(0, 100)
+      const shows: ReadonlyArray<Readonly<Record<string, string>>> = [
+        {},
+        { authorization: "" },
+        { authorization: "Bearer " },
+        { authorization: "Bearer Secret" },
+        { authorization: "Bearer secret2" },
+        { authorization: "bearer secret" },
+        { authorization: "secret" },
+        { authorization: `Basic ${Buffer.from("secret:secret").toString("base64")}` },
+        { cookie: `holdfast_inspector_${port}=secret; token=secret` },
+        { "x-authorization": "Bearer secret", "proxy-authorization": "Bearer secret" }
+      ]
+      const posts = Object.entries(bodies).map(([path, body]) => ({ path, method: "POST", body: JSON.stringify(body) }))
+      const gets = [...reads, "/api/changes"].map((path) => ({ path: `${path}?id=p`, method: "GET" }))
+      for (const { path, ...init } of [...posts, ...gets]) {
+        for (const extra of shows) {
+          const headers = { "content-type": "application/json", ...extra }
+          const asked = extra === shows[0] ? `${path}${path.includes("?") ? "&" : "?"}token=secret` : path
+          const [status, text] = yield* ask(asked, { ...init, headers })
+          assert.strictEqual(status, 401, `${path} ${JSON.stringify(extra)}`)
+          assert.notInclude(text, "secret")
+        }
+      }
+      assert.deepStrictEqual(yield* store.feed.after(0, 100), before)
+      // With the token each of them is moved by what they were tried with.
+      for (const { path, ...init } of posts) {
+        const headers = { "content-type": "application/json", authorization: "Bearer secret" }
+        const [status, text] = yield* ask(path, { ...init, headers })
+        // The one has no definition to step a copy of.
+        assert.strictEqual(status, path === "/api/try" ? 400 : 200, `${path}: ${text}`)
+      }
+      assert.notDeepEqual(yield* store.feed.after(0, 100), before)
+    }).pipe(
+      Effect.provide(inspected()),
+      Effect.provideService(InspectorSource, { redrive: (wakeId) => Effect.succeed({ wake_id: wakeId }) })
+    )
+  )
+})
+
 describe("the token", () => {
   it.scopedLive("is in no line that is logged", () =>
     Effect.gen(function* () {
@@ -248,69 +317,120 @@ describe("the token", () => {
   )
 })
 
-/** Texts that producers and bodies wrote; none of them may be in an answer. */
-const hidden = ["because-of-tea", "give-it-up", "tea-label"]
-
-describe("a redaction", () => {
-  it.live("hides what people and bodies wrote in every answer, explanations included", () =>
-    Effect.gen(function* () {
-      const { port } = yield* Inspector.Inspector
-      const registry = yield* ProcessRegistry
-      yield* register("p", {
-        input: { _tag: "External", metadata: { label: "tea-label" } },
-        identity: { kind: "external", label: "tea-label" }
-      })
-      yield* registry.requestProcessCancel(processId("p"), "because-of-tea", Authority.host)
-      const request = { requestedBy: "ana", requestedAtMs: 1, reason: "give-it-up" }
-      yield* registry.requestProcessAbandon(processId("p"), request, Authority.host)
-      const paths = [
-        "process?id=p",
-        "processes",
-        "events?id=p",
-        "state?id=p&sequence=2",
-        "explain?id=p",
-        "tree",
-        "sweeps"
-      ]
-      for (const path of paths) {
-        const text = yield* Effect.promise(async () => {
-          const answer = await fetch(`http://127.0.0.1:${port}/api/${path}`, {
-            headers: { authorization: "Bearer secret" }
+inBrowser("what is stored, on the page", (browser) => {
+  it.scopedLive(
+    "runs no script and makes no element, in any field and any view, also without the policy of the page",
+    () =>
+      bounded(
+        Effect.gen(function* () {
+          const { addressOf, port } = yield* Inspector.Inspector
+          yield* Markup.furnish
+          const page = yield* Effect.promise(() => open(browser(), addressOf("overview"), { bypassCSP: true }))
+          const asked: Array<string> = []
+          page.on("request", (request) => asked.push(request.url()))
+          page.on("dialog", (dialog) => void dialog.dismiss())
+          // The policy is off: what was written into the page would run.
+          const isRun = yield* Effect.promise(() =>
+            page.evaluate(() => {
+              const script = document.createElement("script")
+              script.textContent = "globalThis.isRun = true"
+              document.head.append(script)
+              script.remove()
+              return "isRun" in globalThis
+            })
+          )
+          assert.isTrue(isRun)
+          const texts = new Set<string>()
+          const injected = new Set<string>()
+          const look = async (path?: string): Promise<void> => {
+            if (path !== undefined) await page.goto(`http://127.0.0.1:${port}/${path}`)
+            await page.waitForFunction(
+              () => document.querySelector(".state.loading") === null && document.body.textContent.includes("<img")
+            )
+            await page.evaluate(() => {
+              for (const one of document.querySelectorAll("details")) one.open = true
+            })
+            const found = await page.evaluate(() => ({
+              text: [
+                document.body.textContent,
+                ...[...document.querySelectorAll("[title],[aria-label],[placeholder],input,textarea,option")].flatMap(
+                  (one) => [
+                    one.getAttribute("title"),
+                    one.getAttribute("aria-label"),
+                    one.getAttribute("placeholder"),
+                    "value" in one ? String(one.value) : ""
+                  ]
+                )
+              ].join(" "),
+              injected: [...document.querySelectorAll("img, iframe, script:not([src]), [onerror]")].map(
+                (one) => one.outerHTML
+              ),
+              ran: "ran" in globalThis
+            }))
+            for (const [, field = ""] of found.text.matchAll(/<\/script>([a-z-]+)/g)) texts.add(field)
+            for (const element of found.injected) injected.add(element)
+            assert.isFalse(found.ran)
+          }
+          yield* Effect.promise(async () => {
+            for (const view of ["overview", "processes", "machines", "tree", "sweeps", "wakes"]) await look(`#/${view}`)
+            for (const [name, id] of Object.entries(Markup.ids)) {
+              const place = `#/processes/${encodeURIComponent(id)}`
+              await look(place)
+              await page.locator("nav.tabs").waitFor()
+              if (name === "waiting") {
+                await look(`${place}@1`)
+                await page.goto(`http://127.0.0.1:${port}/${place}`)
+                for (const lever of ["Signal…", "Cancel…", "Abandon…"]) {
+                  await page.getByRole("button", { name: lever }).click()
+                  await page.getByRole("dialog").waitFor()
+                  await look()
+                  await page.keyboard.press("Escape")
+                }
+              }
+              if (name !== "waiting" && name !== "drawn") continue
+              const tabs = await page
+                .locator("nav.tabs a")
+                .evaluateAll((links) => links.map((link) => link.getAttribute("href")))
+              for (const tab of tabs) await look(tab ?? "")
+            }
           })
-          assert.strictEqual(answer.status, 200, path)
-          return answer.text()
-        })
-        for (const word of hidden) assert.notInclude(text, word, path)
-      }
-    }).pipe(Effect.provide(explained))
-  )
-})
-
-/** An inspector with the parts that a file has, explanations among them. */
-const explained = Layer.unwrapScoped(
-  Effect.map(temporaryFolder, (folder) => {
-    const filename = join(folder, "a.db")
-    const redact = () => "[hidden]"
-    return Layer.provideMerge(Inspector.layerFile({ filename, token: "secret", redact }), fileStore(filename))
-  })
-)
-
-inBrowser("an id that runs from right to left", (browser) => {
-  it.scopedLive("is shown as it is stored, in the list and wherever it is asked about", () =>
-    Effect.gen(function* () {
-      const { addressOf } = yield* Inspector.Inspector
-      yield* register("rtl-\u202egnp.exe")
-      const page = yield* Effect.promise(() => open(browser(), addressOf("processes", "rtl-\u202egnp.exe")))
-      yield* Effect.promise(() => page.locator(".title h2").waitFor())
-      yield* Effect.promise(() => page.locator(".line-id").waitFor())
-      const { text, title } = yield* Effect.promise(() =>
-        page.evaluate(() => ({
-          text: `${document.body.textContent} ${[...document.querySelectorAll("[title]")].map((one) => one.getAttribute("title")).join(" ")}`,
-          title: document.title
-        }))
+          assert.deepStrictEqual([...injected], [])
+          assert.deepStrictEqual(
+            asked.filter((url) => !url.startsWith(`http://127.0.0.1:${port}/`) || url.endsWith("/x")),
+            []
+          )
+          // What a person must see is there as text; the rest is shown where it is asked for.
+          assert.includeMembers([...texts], [...Markup.seen])
+        }).pipe(Effect.provide(markedUp), Effect.provideService(InspectorSource, Markup.parts))
       )
-      assert.include(text, "rtl-\\u202egnp.exe")
-      assert.notMatch(text + title, /[\u202a-\u202e\u2066-\u2069]/)
-    }).pipe(Effect.provide(inspected()))
+  )
+
+  it.scopedLive(
+    "is shown as it is stored also where it runs from right to left, in the list and wherever it is asked about",
+    () =>
+      Effect.gen(function* () {
+        const { addressOf } = yield* Inspector.Inspector
+        yield* register("rtl-\u202egnp.exe")
+        const page = yield* Effect.promise(() => open(browser(), addressOf("processes", "rtl-\u202egnp.exe")))
+        yield* Effect.promise(() => page.locator(".title h2").waitFor())
+        yield* Effect.promise(() => page.locator(".line-id").waitFor())
+        const { text, title } = yield* Effect.promise(() =>
+          page.evaluate(() => ({
+            text: `${document.body.textContent} ${[...document.querySelectorAll("[title]")].map((one) => one.getAttribute("title")).join(" ")}`,
+            title: document.title
+          }))
+        )
+        assert.include(text, "rtl-\\u202egnp.exe")
+        assert.notMatch(text + title, /[\u202a-\u202e\u2066-\u2069]/)
+      }).pipe(Effect.provide(inspected()))
   )
 })
+
+/** An inspector, named by markup, of a host that runs what {@link Markup.furnish} starts. */
+const markedUp = Layer.provide(
+  Layer.provideMerge(
+    Inspector.layerHost({ token: "secret", name: Markup.markup("host") }),
+    Layer.provideMerge(Waits.layer, memory(Markup.engines as never))
+  ),
+  quiet
+)

@@ -15,6 +15,7 @@ import * as Waits from "../../src/operations/Waits.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { quiet } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 
 /** What an approval says. */
 export const approval = {
@@ -89,7 +90,7 @@ export const asked = <A = unknown>(
       const response = await fetch(`http://127.0.0.1:${port}${path}`, {
         ...init,
         headers,
-        signal: AbortSignal.timeout(30_000)
+        signal: AbortSignal.timeout(patienceMs)
       })
       return (await response.json()) as A // the caller says what it asked for
     })

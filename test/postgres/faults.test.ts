@@ -13,6 +13,7 @@ import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
 import { clockOf } from "../../src/testing/bodies/Time.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { bounded, until } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import * as Postgres from "../support/postgres.ts"
 import { open } from "./opened.ts"
 import * as Proxies from "./proxy.ts"
@@ -103,7 +104,7 @@ describe.skipIf(!Postgres.hasPostgres)("a connection that is lost", () => {
         const reads = Array.from({ length: 6 }, () => Effect.flip(notes("it")))
         const asked = yield* Effect.all([...reads, Effect.flip(register("other"))], {
           concurrency: "unbounded"
-        }).pipe(Effect.timeout("10 seconds"))
+        }).pipe(Effect.timeout(patienceMs))
         for (const failure of asked) assert.deepInclude(failure, { _tag: "StoreError", reason: "busy" })
         assert.strictEqual(store.parts()[0]?.state, "running")
         proxy.heal()

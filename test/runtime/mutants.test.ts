@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import { patienceMs } from "../support/patience.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 import { isLong } from "../support/samples.ts"
 import { builtFile, mutants } from "./mutants.ts"
@@ -29,7 +30,7 @@ const tried = (
     const program = join(folder, "dist/test/runtime/randomBodiesProgram.js")
     const { status, stdout, stderr } = spawnSync(process.execPath, [program, "memory", form, "1000", "1"], {
       encoding: "utf8",
-      timeout: 1_800_000
+      timeout: 30 * patienceMs
     })
     return { code: status, said: `${stdout}${stderr}` }
   } finally {
@@ -48,7 +49,7 @@ describe("a mutant of the library", () => {
 
     it.runIf(isLong)(
       `without ${name} is found by the random bodies within 1,000 programs`,
-      { timeout: 3_600_000 },
+      { timeout: 60 * patienceMs },
       () => {
         const { code, said } = tried(name, "effects")
         assert.strictEqual(code, 1, said)

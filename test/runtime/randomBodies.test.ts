@@ -2,6 +2,7 @@ import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FC from "effect/FastCheck"
 import { tryRandomBodies } from "../../src/testing/bodies/RandomBodies.ts"
+import { patienceMs } from "../support/patience.ts"
 import { hasPostgres } from "../support/postgres.ts"
 import { samples } from "../support/samples.ts"
 import { databases } from "./schedules.ts"
@@ -19,7 +20,7 @@ describe("random bodies", () => {
       it.skipIf(store === "postgres" && !hasPostgres)(
         `of ${form} learn the same, in the same order, interrupted ${where === "anywhere" ? "anywhere" : "at every commit"}, on ${store}`,
         {
-          timeout: 7_200_000
+          timeout: 120 * patienceMs
         },
         () => Effect.runPromise(tryRandomBodies(databases[store], { runs, seed, form, where, turnsOfWrite }))
       )

@@ -4,7 +4,7 @@
 import type { Holder } from "../../store/ProcessStore.ts"
 import type { FailureGroup, InboxGroup, OverviewView } from "../OverviewView.ts"
 import { brief, isLate } from "../text.ts"
-import type { CountsView, RowView } from "../View.ts"
+import type { CountsView, PartView, RowView } from "../View.ts"
 import type { Line, Look } from "./directory.ts"
 
 const minuteMs = 60_000
@@ -82,6 +82,20 @@ export const overviewOf = (
     holders: holders.map(({ renewerId, owner, leases }) => ({ owner_id: renewerId ?? owner.ownerId, leases })),
     ...(slots === undefined ? {} : { slots }),
     ...(wakes === undefined ? {} : { wakes })
+  }
+}
+
+/** How many wakes the part of a host that shows them has, by what they are in; `undefined` where it is absent. */
+export const wakesCounted = (part: PartView): OverviewView["wakes"] => {
+  if (!part.available || part.value === null) return undefined
+  const { counts, blocked } = Object(part.value) as Partial<Record<"counts" | "blocked", unknown>> // a host's own part
+  const sum = (count: unknown): number =>
+    typeof count === "number" ? count : Object.values(Object(count)).reduce<number>((all, each) => all + sum(each), 0)
+  const { pending = 0, enqueuing = 0, discarded = 0 } = Object(counts) as Readonly<Record<string, unknown>> // as above
+  return {
+    pending: sum(pending) + sum(enqueuing),
+    discarded: sum(discarded),
+    blocked: Array.isArray(blocked) ? blocked.length : 0
   }
 }
 
