@@ -22,7 +22,7 @@ import { runsAs } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { Accepted, Detail, Explanation, LeaseFacts, Reason, Sender, SweepFacts } from "./Explanation.ts"
 import * as Explanations from "./Explanation.ts"
-import type { Around, ExplainOptions } from "./facts.ts"
+import type { Around, ExplainOptions, Look } from "./facts.ts"
 import { alone, doingOf, factsOf, look } from "./facts.ts"
 import type { Facts } from "./reason.ts"
 import { livenessOf, reasonOf } from "./reason.ts"
@@ -43,7 +43,13 @@ export const explain: (
 ) => Effect.Effect<Explanation, ProcessUnknown | StoreError, ProcessStore | OwnerLiveness> = Effect.fn("explain")(
   function* (id: ProcessId, view: ExplainOptions = noHost) {
     const store = yield* ProcessStore
-    const { found, around } = yield* store.readTogether(lookAt(store, id))
+    return yield* store.readTogether(explained(store, id, view))
+  }
+)
+
+const explained = (store: typeof ProcessStore.Service, id: ProcessId, view: ExplainOptions) =>
+  Effect.gen(function* () {
+    const { found, around } = yield* lookAt(store, id)
     const looking = yield* look(view)
     switch (found._tag) {
       case "Absent":
@@ -55,23 +61,25 @@ export const explain: (
         return explanationOf({ ...redacted(around, view), ...facts, ...(yield* doingOf(found.row, looking)) })
       }
     }
-  }
-)
+  })
 
 /** The reasons of many rows at once, each holder looked at once. Wakes are left out: no reason depends on them. */
 export const reasonsOf = (
   rows: ReadonlyArray<ProcessRow>,
   view: ExplainOptions = noHost
 ): Effect.Effect<ReadonlyArray<Reason>, StoreError, OwnerLiveness | ProcessStore> =>
-  Effect.flatMap(look(view), (looking) =>
-    Effect.forEach(rows, (row) =>
-      Effect.gen(function* () {
-        // An open wait is the reason, whatever else is under way.
-        const doing = row.snapshot.context.waits.length > 0 ? { underWay: [] } : yield* doingOf(row, looking)
-        return reasonOf({ ...alone, ...(yield* factsOf(row, looking)), ...doing })
-      })
-    )
-  )
+  Effect.gen(function* () {
+    const looking = yield* look(view)
+    const { readTogether } = yield* ProcessStore
+    return yield* readTogether(Effect.forEach(rows, (row) => reasonIn(row, looking)))
+  })
+
+const reasonIn = (row: ProcessRow, looking: Look): Effect.Effect<Reason, StoreError, ProcessStore> =>
+  Effect.gen(function* () {
+    // An open wait is the reason, whatever else is under way.
+    const doing = row.snapshot.context.waits.length > 0 ? { underWay: [] } : yield* doingOf(row, looking)
+    return reasonOf({ ...alone, ...(yield* factsOf(row, looking)), ...doing })
+  })
 
 /** The explanation that follows from these facts. */
 const explanationOf = (facts: Facts): Explanation => {

@@ -81,8 +81,8 @@ export const shownEvents = 32
 
 /** Builds observation on a store. */
 export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore> = Effect.map(
-  ProcessStore,
-  (store) => {
+  Effect.all([ProcessStore, Checks.make]),
+  ([store, checks]) => {
     const readRow = (id: ProcessId) =>
       Effect.map(store.find(id), (found) => (found._tag === "Present" ? found.row : undefined))
 
@@ -116,7 +116,7 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
           return yield* store.readTogether(snapshotOf(yield* Checks.text("session_id", sessionId)))
         }),
         listGrantedTo: Effect.fnUntraced(function* (scope, filter) {
-          const wanted = yield* Checks.fitting("scope", SessionScope, scope)
+          const wanted = yield* checks.shape("scope", SessionScope, scope)
           const checked = yield* Filter.check(filter)
           const entries = Effect.flatMap(
             store.grants.of({ scopeId: scopeId(wanted) }),
@@ -132,7 +132,7 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
           return (yield* store.readTogether(entries)).flat()
         }),
         listOriginatedBy: Effect.fnUntraced(function* (scope, filter) {
-          const wanted = yield* Checks.fitting("scope", SessionScope, scope)
+          const wanted = yield* checks.shape("scope", SessionScope, scope)
           const checked = yield* Filter.check(filter)
           const rows = yield* store.list({ filter: checked })
           return rows.map(recordOf).filter((record) => isOriginatedBy(record, wanted))

@@ -36,8 +36,14 @@ export interface Moment {
  * Fails with `InputInvalid` for a sequence beyond the log, with `ProcessUnknown` or `ProcessPruned`, or with `StoreError`.
  */
 export const stateAt = (id: ProcessId, sequence: number): Effect.Effect<Moment, InputInvalid | Lookup, ProcessStore> =>
+  Effect.flatMap(ProcessStore, (store) => store.readTogether(momentOf(store, id, sequence)))
+
+const momentOf = (
+  store: typeof ProcessStore.Service,
+  id: ProcessId,
+  sequence: number
+): Effect.Effect<Moment, InputInvalid | Lookup> =>
   Effect.gen(function* () {
-    const store = yield* ProcessStore
     const { base, sequence: last } = yield* existingRow(store, yield* Checks.id(id))
     if (!Number.isSafeInteger(sequence) || sequence < 0 || sequence > last) {
       return yield* new InputInvalid({ field: "sequence", problem: `must be a whole number from 0 to ${last}` })

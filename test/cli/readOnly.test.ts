@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto"
 import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { pathToFileURL } from "node:url"
 import * as Command from "@effect/cli/Command"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
@@ -166,12 +167,24 @@ describe("every command", () => {
 
 /** Runs the compiled program as a user whom modes bind: root may write whatever the mode is, so that is another one then. */
 const asAnother = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
-  spawnSync(process.execPath, [programAt("src/cli/main.js"), ...args], {
+  nodeAsAnother([programAt("src/cli/main.js"), ...args], env)
+
+const nodeAsAnother = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  spawnSync(process.execPath, args, {
     encoding: "utf8",
     timeout: patienceMs,
     env: { ...process.env, ...env },
     ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {})
   })
+
+/** A program that builds a host on a file, and says how that ends. */
+const building = `
+  import { createHost } from ${JSON.stringify(pathToFileURL(join(projectRoot, "dist/lib/embed.js")).href)}
+  createHost({ filename: process.argv[1], engines: [], log: false }).then(
+    (host) => { console.log("built"); return host.stop() },
+    (error) => console.log(error.name + ": " + error.message)
+  )
+`
 
 describe.skipIf(process.platform === "win32")("a file that its reader may not write", () => {
   const closed = { file: 0o444, folder: 0o555 }
@@ -222,6 +235,8 @@ describe.skipIf(process.platform === "win32")("a file that its reader may not wr
         const ran = asAnother(["cancel", "q", "--db", db])
         assert.match(ran.stderr, /^holdfast: \S+ cannot be opened: the file cannot be opened for writing; .*\n$/)
         assert.strictEqual(ran.status, 1)
+        const host = nodeAsAnother(["--input-type=module", "--eval", building, db])
+        assert.match(host.stdout, /^StoreError: .* the file cannot be opened for writing; .*\n$/, host.stderr)
         assert.deepStrictEqual(contentOf(place), before)
       } finally {
         chmodSync(place, 0o755)

@@ -16,6 +16,7 @@ import * as SingleHost from "../../src/host/SingleHost.ts"
 import * as Errors from "../../src/model/errors.ts"
 import { describe as described } from "../../src/model/Failure.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
 import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
@@ -370,6 +371,42 @@ describe("an argument of the wrong kind is refused by name, or taken:", () => {
     Effect.map(RuntimeConfig.check({ leaseTtl: "3 seconds" }), ({ leaseRenewalMs }) =>
       assert.strictEqual(leaseRenewalMs, 1_000)
     )
+  )
+
+  it.live(
+    "a body's durations are read as a host's: none and fractions are lengths, what is negative is refused",
+    () => {
+      const body = (name: string, take: (ctx: ExecutionContext, duration: never) => Effect.Effect<unknown, unknown>) =>
+        Engine.make(name, {
+          ...options,
+          run: (duration, ctx) => Effect.merge(Effect.mapError(take(ctx, duration as never), String))
+        })
+      const engines = [
+        body("sleep", (ctx, duration) => ctx.sleep(duration)),
+        body("timeout", (ctx, timeout) => ctx.awaitSignal(Go, { timeout }))
+      ]
+      const wrong = [-1, -0.5, "-1 seconds", "soon", "", null, [-1, 0], "2026-11-29"]
+      return Effect.gen(function* () {
+        const processes = yield* Processes
+        for (const [index, engine] of engines.entries()) {
+          const ended = (payload: unknown) =>
+            Effect.flatMap(processes.start(engine, { id: `d${ids++}`, payload }), (handle) => handle.await)
+          for (const payload of wrong) {
+            assert.match(
+              String(yield* ended(payload)),
+              /InputInvalid: .*it must be a duration/,
+              JSON.stringify(payload)
+            )
+          }
+          for (const payload of [0, 0.5, "0.5 millis"]) {
+            const expected = index === 0 ? null : /WaitTimedOut/
+            const said = yield* ended(payload)
+            if (expected === null) assert.notInclude(String(said), "Invalid")
+            else assert.match(String(said), expected)
+          }
+        }
+      }).pipe(Effect.provide(memory(engines)))
+    }
   )
 
   it.live("a date that is none, and a label that is an object, are named", () =>

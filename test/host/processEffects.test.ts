@@ -102,6 +102,7 @@ describe("a wish that is carried out", () => {
       })
       const late = yield* Effect.flip(perform({ ...signal, signalId: "2" }))
       assert.strictEqual(late._tag, "ProcessAlreadyTerminal")
+      assert.deepStrictEqual(yield* perform(signal), sent, "what was sent before the end is a replay")
     }).pipe(Effect.provide(host))
   )
 })

@@ -332,6 +332,7 @@ describe("a handle", () => {
       yield* bounded(sessions.awaitHandle(handle, mine))
       const late = yield* sessions.signalHandle(handle, { ...ready, callId: "c2" }, mine)
       assert.include(late._tag === "Failure" ? late.message : "", "is not live or visible in this session")
+      assert.deepStrictEqual(yield* sessions.signalHandle(handle, ready, mine), first, "sent before the end")
     }).pipe(Effect.provide(host))
   )
 })

@@ -367,7 +367,7 @@ inBrowser("what is stored, on the page", (browser) => {
               ),
               ran: "ran" in globalThis
             }))
-            for (const [, field = ""] of found.text.matchAll(/<\/script>([a-z-]+)/g)) texts.add(field)
+            for (const [, field = ""] of found.text.matchAll(/\[([a-z-]+)\]["\\]/g)) texts.add(field)
             for (const element of found.injected) injected.add(element)
             assert.isFalse(found.ran)
           }

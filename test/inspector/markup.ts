@@ -16,9 +16,9 @@ import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import { register } from "./fixtures.ts"
 
-/** Markup that leaves whatever it is put in, and says which field it was. */
+/** Markup that leaves whatever it is put in. It says first which field it is, since a long text may be cut. */
 export const markup = (field: string): string =>
-  `"'></script></style></textarea><img src=x onerror="globalThis.ran='${field}'"><script>globalThis.ran='${field}'</script>${field}`
+  `[${field}]"'></script></style></textarea><img src=x onerror="globalThis.ran='${field}'"><script>globalThis.ran='${field}'</script>`
 
 /** The fields that the views show without being asked for more. */
 export const seen: ReadonlyArray<string> = [

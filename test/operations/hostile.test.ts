@@ -11,6 +11,7 @@ import { Limits } from "../../src/operations/checks.ts"
 import { external, host } from "../../src/operations/decisions/authority.ts"
 import * as Grants from "../../src/operations/HandleGrants.ts"
 import * as Leases from "../../src/operations/Leases.ts"
+import * as Observing from "../../src/operations/Observation.ts"
 import * as OwnerEvidence from "../../src/operations/OwnerLiveness.ts"
 import { OwnerLiveness } from "../../src/operations/OwnerLiveness.ts"
 import * as Registry from "../../src/operations/ProcessRegistry.ts"
@@ -41,11 +42,12 @@ const worldOn = (store: typeof ProcessStore.Service) =>
     const grants = yield* Grants.make
     const waits = yield* Waits.make
     const leases = yield* Leases.make
+    const observation = yield* Observing.make
     yield* registry.registerProcess(registrationOf(p, "rerunnable"))
     yield* registry.registerProcess(registrationOf(q, "externally_owned"))
     yield* grants.grantHandle(scope, p, {})
     const claim = yield* leases.claimProcessLease(p, owner, longMs)
-    return { registry, grants, waits, leases, store, lease: (claim as { readonly lease: Lease }).lease }
+    return { registry, grants, waits, leases, observation, store, lease: (claim as { readonly lease: Lease }).lease }
   }).pipe(
     Effect.provideService(ProcessStore, store),
     Effect.provideService(Limits, { maxLength }),
@@ -82,6 +84,18 @@ const notJson = {
   "too much": { a: "x".repeat(maxLength) }
 }
 const notRecords = { null: null, undefined, "a text": "x", "a number": 5, "nothing in it": {}, "a list": [] }
+const notFilters = {
+  null: null,
+  "a text": "x",
+  "a list": [],
+  "an unknown status": { status: "nonsense" },
+  "a status that closes its quotes": { status: "x' OR '1'='1" },
+  "a flag that is a text": { waiting: "yes" },
+  "a time that is a text": { createdAtStartMs: "x" },
+  "a kind that is an object": { identityKind: {} },
+  "an unknown key": { colour: "red" },
+  ...notJson
+}
 const notIds = { null: null, undefined, "a number": 5, "an object": {}, "a list": ["p"], "a lone surrogate": "\ud800" }
 const unknownIds = { "an empty one": "", "a blank one": "  ", "10 kB": "x".repeat(10_240), unknown: "nobody" }
 const notCounts = {
@@ -279,23 +293,7 @@ const operations: ReadonlyArray<Operation> = [
     registry.wakeEventsAfter(p, value)
   ),
   on("ackWake: a sequence that is", /sequence/, notCounts, ({ registry }, value) => registry.ackWake(p, value)),
-  on(
-    "listProcesses: a filter that is",
-    /filter/,
-    {
-      null: null,
-      "a text": "x",
-      "a list": [],
-      "an unknown status": { status: "nonsense" },
-      "a status that closes its quotes": { status: "x' OR '1'='1" },
-      "a flag that is a text": { waiting: "yes" },
-      "a time that is a text": { createdAtStartMs: "x" },
-      "a kind that is an object": { identityKind: {} },
-      "an unknown key": { colour: "red" },
-      ...notJson
-    },
-    ({ registry }, value) => registry.listProcesses(value)
-  ),
+  on("listProcesses: a filter that is", /filter/, notFilters, ({ registry }, value) => registry.listProcesses(value)),
   on("listProcesses: a limit that is", /limit/, notCounts, ({ registry }, value) =>
     registry.listProcesses({}, { limit: value })
   ),
@@ -304,6 +302,26 @@ const operations: ReadonlyArray<Operation> = [
   ),
   on("listProcesses: a page that is", /page|limit/, { null: null, "a number": 5 }, ({ registry }, value) =>
     registry.listProcesses({}, value)
+  ),
+
+  onIds("observe", ({ observation }, id) => observation.observe(id), true),
+  on("listGrantedTo: a scope that is", /scope/, notScopes, ({ observation }, value) =>
+    observation.listGrantedTo(value, {})
+  ),
+  on("listGrantedTo: a filter that is", /filter/, notFilters, ({ observation }, value) =>
+    observation.listGrantedTo(scope, value)
+  ),
+  on("listOriginatedBy: a scope that is", /scope/, notScopes, ({ observation }, value) =>
+    observation.listOriginatedBy(value, {})
+  ),
+  on("listOriginatedBy: a filter that is", /filter/, notFilters, ({ observation }, value) =>
+    observation.listOriginatedBy(scope, value)
+  ),
+  on(
+    "snapshotForSession: a session that is",
+    /session/,
+    { null: null, undefined, "a number": 5, "an object": {}, broken: "\ud800" },
+    ({ observation }, value) => observation.snapshotForSession(value)
   ),
 
   on("grantHandle: a scope that is", /grant|scope/, notScopes, ({ grants }, value) => grants.grantHandle(value, q, {})),

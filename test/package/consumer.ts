@@ -30,6 +30,7 @@ export interface Consumer {
 export const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as {
   readonly exports: Readonly<Record<string, { readonly types: string } | string>>
   readonly bin: Readonly<Record<string, string>>
+  readonly engines: { readonly node: string }
   readonly dependencies: Readonly<Record<string, string>>
   readonly peerDependencies: Readonly<Record<string, string>>
   readonly peerDependenciesMeta: Readonly<Record<string, unknown>>

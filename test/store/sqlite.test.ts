@@ -347,6 +347,9 @@ describe("query plans", () => {
       yield* another.store.outbox.list({ states: ["pending", "enqueuing"], limit: 10 })
       yield* another.store.outbox.list({ processId: p, limit: 10 })
       yield* another.store.leases.heldBy({ owner: opaqueOwner("o", "i"), leases: 1 })
+      yield* another.store.children.of(p)
+      yield* another.store.children.closeRequests(10)
+      yield* another.store.children.closeRequestsOf(p)
       yield* store.externalChanges
       const db = yield* raw(path)
       const asked = new Set(prepare.mock.calls.map(([sql]) => sql.trim()))
@@ -356,8 +359,8 @@ describe("query plans", () => {
       )
       const plans = reads.map((sql) => planOf(db, sql))
       assert.isAbove(plans.length, 8)
-      // Meant: the row that names the store, the leases that are held (as many as bodies run), what was found due.
-      const meant = ["SCAN CONSTANT ROW", "SCAN store", "SCAN lease", "SCAN holder", "SCAN due"]
+      // Meant: the row that names the store, the leases that are held (as many as bodies run), what was found due, what is owed.
+      const meant = ["SCAN CONSTANT ROW", "SCAN store", "SCAN lease", "SCAN holder", "SCAN due", "SCAN debt"]
       const scans = plans.flat().filter((step) => /^SCAN (?!.*USING .*INDEX)/.test(step) && !meant.includes(step))
       assert.deepStrictEqual(scans, [])
       assert.deepStrictEqual(
@@ -402,6 +405,10 @@ describe("query plans", () => {
         ),
         "SEARCH outbox USING INDEX wake_outbox_process (pk=?)"
       )
+      const owed = reads.find((sql) => sql.includes("debt.parent_id ="))
+      assert.include(planOf(db, owed), "SEARCH debt USING INDEX debt_parent (parent_id=?)")
+      const started = reads.find((sql) => sql.includes("child") && sql.includes("parent_id ="))
+      assert.include(planOf(db, started).join("\n"), "USING INDEX child_parent (parent_id=?)")
       assert.include(
         planOf(
           db,

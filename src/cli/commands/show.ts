@@ -44,9 +44,17 @@ export const command = Command.make("show", options, ({ id, db, json, events: mo
     Effect.gen(function* () {
       const screen = yield* TheScreen
       const store = yield* ProcessStore
-      const row = yield* presentRow(id)
-      const events = yield* store.recentEvents(id, most)
-      const { counting: journal } = afterForks(yield* store.execution.journal(id), row.snapshot.context.forks)
+      const { row, events, entries, reasons } = yield* store.readTogether(
+        Effect.flatMap(presentRow(id), (row) =>
+          Effect.all({
+            row: Effect.succeed(row),
+            events: store.recentEvents(id, most),
+            entries: store.execution.journal(id),
+            reasons: json ? Effect.succeed([]) : reasonsOf([row])
+          })
+        )
+      )
+      const { counting: journal } = afterForks(entries, row.snapshot.context.forks)
       if (json) {
         const lease = leaseIn(id, row.lease)
         return yield* screen.json({
@@ -56,7 +64,7 @@ export const command = Command.make("show", options, ({ id, db, json, events: mo
           journal: journal.map((entry) => journalView(entry, showAll))
         })
       }
-      const [because] = yield* reasonsOf([row])
+      const [because] = reasons
       const nowMs = yield* Clock.currentTimeMillis
       yield* printAll(screen, pairs(screen, fieldsOf(row, because === undefined ? "" : brief(because, nowMs), nowMs)))
       yield* printAll(screen, ["", ...eventTable(screen, events)])

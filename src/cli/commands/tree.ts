@@ -46,16 +46,21 @@ export const command = Command.make("tree", options, ({ id, db, json, all, limit
     db,
     Effect.gen(function* () {
       const screen = yield* TheScreen
-      const trees = Option.isSome(id)
-        ? forestOf(yield* descended([yield* presentRow(id.value)]))
-        : all
-          ? forestOf(yield* allRows({ status: "any" }))
-          : forestOf(yield* descended(yield* risen(yield* allRows({ status: "running" })))).filter(isRunning)
+      const { readTogether } = yield* ProcessStore
+      const { trees, every, lines, reasons } = yield* readTogether(
+        Effect.gen(function* () {
+          const trees = Option.isSome(id)
+            ? forestOf(yield* descended([yield* presentRow(id.value)]))
+            : all
+              ? forestOf(yield* allRows({ status: "any" }))
+              : forestOf(yield* descended(yield* risen(yield* allRows({ status: "running" })))).filter(isRunning)
+          const every = json ? [] : trees.flatMap((node) => drawn(node, "", ""))
+          const lines = every.slice(0, limit)
+          return { trees, every, lines, reasons: yield* reasonsOf(lines.map(({ row }) => row)) }
+        })
+      )
       if (json) return yield* screen.json({ processes: trees.map(jsonOf) })
       if (trees.length === 0) return yield* screen.remark("no such processes")
-      const every = trees.flatMap((node) => drawn(node, "", ""))
-      const lines = every.slice(0, limit)
-      const reasons = yield* reasonsOf(lines.map(({ row }) => row))
       const nowMs = yield* Clock.currentTimeMillis
       const cells = lines.map(({ row, branch }, index): ReadonlyArray<Cell> => {
         const because = reasons[index]

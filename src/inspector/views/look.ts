@@ -29,14 +29,15 @@ export const lookAt = (
   explained: Effect.Effect<PartView>
 ): Effect.Effect<LookView, Hidden | InputInvalid> =>
   Effect.gen(function* () {
-    const { process, log } = yield* store.readTogether(
-      Effect.all({
-        process: processView(store, id, redact),
-        log: eventsView(store, id, after === undefined ? { last: limit } : { after, limit }, redact)
+    const { process, log, moment } = yield* store.readTogether(
+      Effect.gen(function* () {
+        const process = yield* processView(store, id, redact)
+        const log = yield* eventsView(store, id, after === undefined ? { last: limit } : { after, limit }, redact)
+        const moment =
+          at === undefined ? undefined : yield* stateAt(store, id, at === "last" ? process.row.sequence : at, redact)
+        return { process, log, moment }
       })
     )
-    const moment =
-      at === undefined ? undefined : yield* stateAt(store, id, at === "last" ? process.row.sequence : at, redact)
     const { now_ms, ...lasting } = process
     const mark = createHash("sha256").update(JSON.stringify(lasting)).digest("base64url").slice(0, 16)
     return {

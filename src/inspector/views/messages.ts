@@ -29,6 +29,9 @@ const most = { processes: 24, ancestors: 100, events: 2_000 }
 
 /** The messages of the tree that a process belongs to. Fails with `ProcessUnknown`, or `ProcessPruned`. */
 export const messagesView = (store: Store, id: ProcessId): Effect.Effect<MessagesView, Lookup> =>
+  store.readTogether(messagesOf(store, id))
+
+const messagesOf = (store: Store, id: ProcessId): Effect.Effect<MessagesView, Lookup> =>
   Effect.gen(function* () {
     const tree = yield* treeOf(store, yield* existingRow(store, id))
     const inTree = yield* Effect.forEach(tree.rows, (row) => logOf(store, row))

@@ -116,10 +116,16 @@ export const stateAt = (
   redact: Redact
 ): Effect.Effect<MomentView, Hidden | InputInvalid> =>
   Effect.gen(function* () {
-    const moment = yield* Effect.provideService(States.stateAt(id, sequence), ProcessStore, store)
-    const { base, event, record, snapshot, before, commands } = moment
-    const shown = yield* shownOf(store, base.registration, snapshot)
-    const rest = yield* restView(store, moment, redact, yield* ledTo(store, moment))
+    const { moment, shown, rest } = yield* store.readTogether(
+      Effect.flatMap(Effect.provideService(States.stateAt(id, sequence), ProcessStore, store), (moment) =>
+        Effect.all({
+          moment: Effect.succeed(moment),
+          shown: shownOf(store, moment.base.registration, moment.snapshot),
+          rest: Effect.flatMap(ledTo(store, moment), (led) => restView(store, moment, redact, led))
+        })
+      )
+    )
+    const { event, record, snapshot, before, commands } = moment
     const taken = event === undefined ? [] : shown.taken(event, before, snapshot, commands)
     return {
       sequence,

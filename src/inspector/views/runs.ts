@@ -27,6 +27,9 @@ const most = { processes: 60, events: 2_000, spans: 120 }
 
 /** The runs of a process and of all below it, parents before their children. Fails with `ProcessUnknown`, or `ProcessPruned`. */
 export const runsView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<RunsView, Lookup> =>
+  store.readTogether(runsOf(store, id, redact))
+
+const runsOf = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<RunsView, Lookup> =>
   Effect.gen(function* () {
     const runs: Array<RunView> = []
     const open = [{ row: yield* existingRow(store, id), depth: 0 }]
