@@ -62,7 +62,7 @@ const maxPage = 1_000
 /** Answers requests. It never fails: what goes wrong is an answer, too. */
 export const appOf = (support: ServerSupport): App => {
   const reads = readsOf(support)
-  const actions = actionsOf(support.registry, support.parts)
+  const actions = actionsOf(support.registry, support.store, support.parts)
 
   const actionOf = (name: string) => (Object.hasOwn(actions, name) ? actions[name] : undefined)
 

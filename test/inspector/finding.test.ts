@@ -113,7 +113,7 @@ inBrowser("a person on the page", (browser) => {
             await page.getByRole("button", { name: "Act on 5 picked…" }).click()
             const dialog = page.getByRole("dialog", { name: "Act on 5 picked" })
             await dialog.getByRole("button", { name: "Dry run" }).click()
-            await dialog.getByText("It would be done to 4 of 5; 1 refuse it.").waitFor()
+            await dialog.getByText("It would be done to 4 of 5; 1 refuses it.").waitFor()
             await dialog.getByRole("button", { name: "Do it to 4" }).click()
             await dialog.getByText("Done to 4 of 4.").waitFor()
             await dialog.getByRole("button", { name: "Close" }).click()

@@ -294,7 +294,7 @@ describe("what is done to many", () => {
       const request = { action: "cancel", process_ids: ["a", "b", "c", "nowhere"], reason: "enough" }
       const refused = [
         { process_id: "c", problem: "process `c` is already terminal: failed, and cannot accept a cancel request" },
-        { process_id: "nowhere", problem: "there is no such process" }
+        { process_id: "nowhere", problem: "unknown process `nowhere`" }
       ]
       const expected: BulkView = { matched: 4, done: 2, process_ids: ["a", "b"], refused }
       assert.deepStrictEqual(yield* posted("/api/actions/bulk", { ...request, dry_run: true }), expected)
