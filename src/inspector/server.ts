@@ -33,6 +33,7 @@ import type { OverviewView } from "./OverviewView.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
 import type { Directory } from "./views/directory.ts"
 import { orders, pageOf } from "./views/directory.ts"
+import { withDoing } from "./views/doing.ts"
 import type { LookRequest } from "./views/look.ts"
 import { lookAt } from "./views/look.ts"
 import { messagesView } from "./views/messages.ts"
@@ -159,8 +160,12 @@ const readsOf = ({ store, parts, redact, host, directory }: ServerSupport): Read
         offset: yield* numberOf(query, "offset", 0, Number.MAX_SAFE_INTEGER),
         limit: yield* numberOf(query, "limit", 200, maxIds)
       }
-      const found = pageOf(yield* directory.look, wanted, page)
-      return query.has("ids") ? { ...found, rows: found.rows.map(({ process_id }) => ({ process_id })) } : found
+      const find = query.get("find")
+      const look = yield* directory.look
+      const found = pageOf(look, wanted, find === null ? page : { ...page, find })
+      return query.has("ids")
+        ? { ...found, rows: found.rows.map(({ process_id }) => ({ process_id })) }
+        : withDoing(found, look, parts.underWay ?? (() => undefined), redact)
     }),
   "/api/overview": () =>
     Effect.gen(function* () {

@@ -92,6 +92,9 @@ inBrowser("an operator on the page", (browser) => {
             await lane.filter({ hasText: "so far" }).filter({ hasText: /pay/ }).waitFor()
             await page.locator(".why-sentence", { hasText: "pay" }).waitFor()
             await picture(page, "hanging-step")
+            await page.goto(page.url().replace(/#.*/, "#/processes?state=running"))
+            await page.locator('.line[data-process="charge-1"]', { hasText: /step pay.*HTTP 503/ }).waitFor()
+            await picture(page, "hanging-step-in-list")
           })
         }).pipe(
           Effect.provide(

@@ -13,7 +13,7 @@ import { get, sentenceOf } from "./connection.ts"
 import { Columns, Filters, goWith, PickAll, Sort } from "./filters.tsx"
 import { allOf, nothing } from "./finding/picked.ts"
 import { Lines } from "./lines.tsx"
-import { listenTo, useRead, useWide } from "./live.ts"
+import { isAwake, listenTo, useRead, useWide } from "./live.ts"
 import { Button, Notice, ProcessLink } from "./parts.tsx"
 import type { Place } from "./place.ts"
 import { Process } from "./process.tsx"
@@ -21,8 +21,8 @@ import { nowMs } from "./text.ts"
 
 const pageSize = 200
 
-/** The shortest time between two looks at what is new, at the counts, and how much of the time may be spent looking. Units: milliseconds. */
-const pauses = { lookMs: 100, countMs: 1_000, share: 0.2 }
+/** The shortest time between two looks at what is new, at the counts, at steps that are under way, and how much of the time may be spent looking. Units: milliseconds. */
+const pauses = { lookMs: 100, countMs: 1_000, stepMs: 3_000, share: 0.2 }
 
 /** The filters of a place, as the server takes them. */
 const filtersOf = ({ within = "", tab: _tab, ...query }: Place["query"]): Readonly<Record<string, string>> => ({
@@ -116,8 +116,15 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
       }
       const known = new Set(shown.rows.map((row) => row.process_id))
       setFresh(page.rows.filter((row) => !known.has(row.process_id)).length)
-      setLoaded((old) => old && { ...old, total: page.total, rows: updated(old.rows, page.rows) })
+      setLoaded((old) => old && { ...old, total: page.total, rows: updated(old.rows.map(settled), page.rows) })
     }
+    const soon = (): void => {
+      due ??= setTimeout(look, Math.max(0, nextMs - performance.now()))
+    }
+    // A step begins and ends without an event: while bodies are at work, what they do is read again.
+    const timer = setInterval(() => {
+      if (isAwake() && now.current.current?.rows.some((row) => row.active) === true) soon()
+    }, pauses.stepMs)
     const stop = listenTo((news) => {
       if (news === "again") {
         now.current.counts.again()
@@ -125,10 +132,11 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
         return
       }
       setLoaded((old) => old && { ...old, rows: updated(old.rows, news.rows) })
-      due ??= setTimeout(look, Math.max(0, nextMs - performance.now()))
+      soon()
     })
     return () => {
       stop()
+      clearInterval(timer)
       clearTimeout(due)
     }
   }, [])
@@ -214,6 +222,9 @@ const updated = (rows: ReadonlyArray<RowView>, news: ReadonlyArray<RowView>): Re
   const byId = new Map(news.map((row) => [row.process_id, row]))
   return rows.map((row) => byId.get(row.process_id) ?? row)
 }
+
+/** A line that was not read again, without what may be over. */
+const settled = ({ doing: _doing, awaits: _awaits, ...row }: RowView): RowView => row
 
 const Instead = ({
   problem,
