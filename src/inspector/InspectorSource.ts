@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { ProcessId } from "../model/ids.ts"
+import type { UnderWay } from "../model/JournalEntry.ts"
 
 /** A part that was read, or why it could not be. Values are plain JSON. */
 export type Part = Effect.Effect<unknown, PartFailed>
@@ -36,6 +37,8 @@ export interface InspectorParts {
   readonly wakes?: Part
   /** Why a process does not move, and what would move it. Shape: `{ text, … }`. */
   readonly explain?: (id: ProcessId) => Part
+  /** What the body of a process has under way, where it runs in this host; from memory, since lists ask it for each line. */
+  readonly underWay?: (id: ProcessId) => ReadonlyArray<UnderWay> | undefined
   /** The places for bodies: how many are free, of how many. */
   readonly slots?: () => { readonly free: number; readonly total: number }
   /** Sends a discarded wake again. */

@@ -29,6 +29,10 @@ export interface RowView {
   readonly deadline_ms?: number
   /** The state in which its own machine rests; only in lists. */
   readonly rests?: string
+  /** The step that its body has under way, where the host that was asked runs it; only in lists. */
+  readonly doing?: { readonly name: string; readonly since_ms: number; readonly tries: number; readonly error?: string }
+  /** The child that it waits for; only in lists. */
+  readonly awaits?: string
   readonly cancel_requested: boolean
   readonly abandon_requested: boolean
   readonly originator: string
@@ -49,6 +53,8 @@ export interface ReadingView {
 export interface ListView {
   readonly rows: ReadonlyArray<RowView>
   readonly total: number
+  /** Where the process is that was looked for with `find`, counted from 0; absent where it is not among these. */
+  readonly at?: number
   readonly reading?: ReadingView
   readonly now_ms: number
 }

@@ -6,13 +6,14 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { InputInvalid, ProcessAlreadyTerminal } from "../model/errors.ts"
+import { InputInvalid } from "../model/errors.ts"
 import { ProcessId } from "../model/ids.ts"
 import { AnyJson, optional, renamed } from "../model/json.ts"
-import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import { wire } from "../model/wire.ts"
 import * as Authority from "../operations/decisions/authority.ts"
+import * as DryRun from "../operations/dryRun.ts"
 import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
+import { ProcessStore } from "../store/ProcessStore.ts"
 import type { InspectorParts } from "./InspectorSource.ts"
 import type { BulkView } from "./View.ts"
 
@@ -45,44 +46,37 @@ export const Bulk = Schema.Struct({
 
 type Registry = typeof ProcessRegistry.Service
 
-/** Why an action would not be taken, in the words of the store; `undefined` when it would. */
-const bulkProblem = (registry: Registry, id: ProcessId, action: "cancel" | "abandon") =>
-  Effect.map(registry.getProcess(id), (record) =>
-    record === undefined
-      ? "there is no such process"
-      : record.status._tag !== "Running"
-        ? endedSentence(record, action)
-        : (action === "cancel" ? record.cancelRequest : record.abandonRequest) === undefined
-          ? undefined
-          : "it was asked already"
+/** Acts, or judges what acting would refuse; answers why not, in the words of the registry. */
+const bulk = (
+  registry: Registry,
+  store: typeof ProcessStore.Service,
+  { action, processIds, reason, isDryRun }: typeof Bulk.Type
+) =>
+  Effect.flatMap(
+    isDryRun ? Effect.provideService(DryRun.registry, ProcessStore, store) : Effect.succeed(registry),
+    (on) => {
+      const attempt = (id: ProcessId): Effect.Effect<string | undefined> =>
+        Effect.flatMap(
+          registry.getProcess(id),
+          (record): Effect.Effect<string | undefined, { readonly message: string }> => {
+            const earlier = action === "cancel" ? record?.cancelRequest : record?.abandonRequest
+            if (record?.status._tag === "Running" && earlier !== undefined)
+              return Effect.succeed("it was asked already")
+            const write = action === "cancel" ? on.cancelRunning(id, reason, Authority.host) : abandon(on, id, reason)
+            return Effect.as(write, undefined)
+          }
+        ).pipe(Effect.catchAll(({ message }) => Effect.succeed(message)))
+      // Side by side, so that they share commits.
+      return Effect.map(Effect.forEach(processIds, attempt, { concurrency: 64 }), (problems): BulkView => {
+        const refused = processIds.flatMap((process_id, index) => {
+          const problem = problems[index]
+          return problem === undefined ? [] : [{ process_id, problem }]
+        })
+        const done = processIds.filter((_, index) => problems[index] === undefined)
+        return { matched: processIds.length, done: done.length, process_ids: done, refused }
+      })
+    }
   )
-
-const endedSentence = ({ id, status }: ProcessRecord, action: "cancel" | "abandon"): string => {
-  const refused = action === "cancel" ? "accept a cancel request" : "accept an abandon request"
-  return new ProcessAlreadyTerminal({ processId: id, state: status._tag.toLowerCase(), refused }).message
-}
-
-const bulk = (registry: Registry, { action, processIds, reason, isDryRun }: typeof Bulk.Type) => {
-  const attempt = (id: ProcessId): Effect.Effect<string | undefined> => {
-    const write =
-      action === "cancel" ? registry.cancelRunning(id, reason, Authority.host) : abandon(registry, id, reason)
-    return bulkProblem(registry, id, action).pipe(
-      Effect.flatMap((problem) =>
-        problem !== undefined || isDryRun ? Effect.succeed(problem) : Effect.as(write, undefined)
-      ),
-      Effect.catchAll(({ message }) => Effect.succeed(message))
-    )
-  }
-  // Side by side, so that they share commits.
-  return Effect.map(Effect.forEach(processIds, attempt, { concurrency: 64 }), (problems): BulkView => {
-    const refused = processIds.flatMap((process_id, index) => {
-      const problem = problems[index]
-      return problem === undefined ? [] : [{ process_id, problem }]
-    })
-    const done = processIds.filter((_, index) => problems[index] === undefined)
-    return { matched: processIds.length, done: done.length, process_ids: done, refused }
-  })
-}
 
 const abandon = (registry: Registry, id: ProcessId, reason: string | null) =>
   Effect.flatMap(Clock.currentTimeMillis, (requestedAtMs) =>
@@ -102,6 +96,7 @@ export interface Action<A, I> {
 /** The actions by name. Each fails with what the registry's own operation fails with. */
 export const actionsOf = (
   registry: Registry,
+  store: typeof ProcessStore.Service,
   parts: InspectorParts
 ): Readonly<Record<string, Action<unknown, unknown>>> => ({
   signal: action(Signal, ({ processId: id, name, payload, signalId }) =>
@@ -115,7 +110,7 @@ export const actionsOf = (
   abandon: action(Abandon, ({ processId: id, reason }) =>
     Effect.as(abandon(registry, id, reason ?? null), { done: true })
   ),
-  bulk: action(Bulk, (body) => bulk(registry, body)),
+  bulk: action(Bulk, (body) => bulk(registry, store, body)),
   redrive: action(Redrive, ({ wakeId }) =>
     parts.redrive === undefined
       ? Effect.fail(new InputInvalid({ field: "wake_id", problem: "cannot be sent again by this host" }))

@@ -34,6 +34,7 @@ import type { InspectorParts, Part } from "./InspectorSource.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
 import type { Directory } from "./views/directory.ts"
 import { orders, pageOf } from "./views/directory.ts"
+import { withDoing } from "./views/doing.ts"
 import type { LookRequest } from "./views/look.ts"
 import { lookAt } from "./views/look.ts"
 import { messagesView } from "./views/messages.ts"
@@ -138,7 +139,7 @@ export const postsOf = ({
   "/api/simulate": action(StepRequest, simulate),
   "/api/try": action(TryRequest, (request) => tried(store.definitions)(request)),
   ...Object.fromEntries(
-    Object.entries(actionsOf(registry, parts)).map(([name, each]) => [`/api/actions/${name}`, each] as const)
+    Object.entries(actionsOf(registry, store, parts)).map(([name, each]) => [`/api/actions/${name}`, each] as const)
   )
 })
 
@@ -173,8 +174,12 @@ export const readsOf = ({
         offset: yield* numberOf(query, "offset", 0, Number.MAX_SAFE_INTEGER),
         limit: yield* numberOf(query, "limit", 200, maxIds)
       }
-      const found = pageOf(yield* directory.look, wanted, page)
-      return query.has("ids") ? { ...found, rows: found.rows.map(({ process_id }) => ({ process_id })) } : found
+      const find = query.get("find")
+      const look = yield* directory.look
+      const found = pageOf(look, wanted, find === null ? page : { ...page, find })
+      return query.has("ids")
+        ? { ...found, rows: found.rows.map(({ process_id }) => ({ process_id })) }
+        : withDoing(found, look, parts.underWay ?? (() => undefined), redact)
     }),
   "/api/overview": () =>
     Effect.gen(function* () {

@@ -18,7 +18,7 @@ import { processId, signalEventType, signalWaitKey } from "../../src/model/ids.t
 import type * as Registration from "../../src/model/Registration.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { outputs, registrationOf } from "../../src/testing/fixtures.ts"
-import { fileStore } from "../inspector/fixtures.ts"
+import { fileStore, waitForApproval, register as waiting } from "../inspector/fixtures.ts"
 import { programAt } from "../support/programs.ts"
 import { holdfast } from "./running.ts"
 
@@ -212,16 +212,82 @@ describe("a request to many", () => {
     const file = join(folder, "many.db")
     await Effect.runPromise(Effect.provide(fill, fileStore(file)))
     const dry = await holdfast(["cancel", "--kind", "external", "--dry-run", "--json", "--db", file])
-    assert.deepStrictEqual(JSON.parse(dry.out), { would: ["b-2", "b-2/c", "odd $(touch hacked)"] })
+    assert.deepStrictEqual(JSON.parse(dry.out), { would: ["b-2", "b-2/c", "odd $(touch hacked)"], refused: [] })
     const one = await holdfast(["cancel", "b-2", "--dry-run", "--db", file])
     assert.deepStrictEqual([one.out, one.err], ["b-2\n", "1 process would be asked to stop; nothing was changed\n"])
     assert.notInclude((await holdfast(["show", "b-2", "--json", "--db", file])).out, '"cancel_request":')
     const done = await holdfast(["cancel", "--search", "b-2", "--reason", "enough", "--db", file])
     assert.deepStrictEqual([done.code, done.out], [0, "b-2: asked to stop\nb-2/c: asked to stop\n"])
     assert.include((await holdfast(["show", "b-2", "--json", "--db", file])).out, '"cancel_request":')
-    const sent = await holdfast(["signal", "go", "--search", "b-2", "--db", file])
-    assert.strictEqual(sent.code, 4, "they declare no such signal")
-    assert.match(sent.err, /undeclared event type[\s\S]*2 processes of 2 refused/)
+  })
+
+  describe("a dry run of it promises what is then done, and refuses in the same words", () => {
+    const file = () => join(folder, "judged.db")
+    const declares = (name: string) => ({
+      name: signalEventType(name),
+      payloadSchema: { schema: { type: "object", required: ["by"] } },
+      semantics: {}
+    })
+    const register = Effect.gen(function* () {
+      const registry = yield* ProcessRegistry
+      for (const id of ["one", "two"]) {
+        const eventTypes = [declares("approve"), ...(id === "one" ? [declares("reject")] : [])]
+        yield* registry.registerProcess({ ...registrationOf(processId(id), "externally_owned"), eventTypes })
+      }
+      yield* registry.registerProcess(registrationOf(processId("ended"), "externally_owned"))
+      yield* registry.completeProcess(processId("ended"), outputs.Success, external)
+    })
+    beforeAll(() => Effect.runPromise(Effect.provide(register, fileStore(file()))))
+
+    const table: ReadonlyArray<readonly [string | undefined, string, string, ReadonlyArray<string>, string]> = [
+      [undefined, "approve", '{"by":"ana"}', ["one", "two"], "2 processes would be sent the signal approve"],
+      ["one", "reject", '{"by":"ana"}', ["one"], "1 process would be sent the signal reject"],
+      [undefined, "reject", '{"by":"ana"}', ["one"], "1 process would be sent the signal reject"],
+      [undefined, "approve", "{}", [], "0 processes would be sent the signal approve"],
+      ["two", "aprove", "{}", [], "0 processes would be sent the signal aprove"],
+      ["ended", "approve", '{"by":"ana"}', [], "0 processes would be sent the signal approve"]
+    ]
+    for (const [id, name, payload, would, says] of table) {
+      it(`${name} ${payload} to ${id ?? "all"}`, async () => {
+        const which = id === undefined ? [name, "--kind", "external"] : [id, name]
+        const run = (...more: ReadonlyArray<string>) =>
+          holdfast(["signal", ...which, "--payload", payload, "--db", file(), ...more])
+        const dry = await run("--dry-run", "--json")
+        const judged = JSON.parse(dry.out) as { readonly would: unknown; readonly refused: ReadonlyArray<object> }
+        assert.deepStrictEqual(judged.would, would)
+        assert.include((await run("--dry-run")).err, `${says}; nothing was changed\n`)
+        if (id === undefined) {
+          const done = await run("--json")
+          assert.deepStrictEqual(JSON.parse(done.out), { done: would, refused: judged.refused })
+          assert.strictEqual(done.code, dry.code)
+        } else if (would.length === 0) {
+          assert.strictEqual(dry.code, 4)
+          const { problem } = judged.refused[0] as { readonly problem: string }
+          assert.strictEqual((await run()).err, `holdfast: ${problem}\n`)
+        } else {
+          const before = await holdfast(["show", id, "--json", "--db", file()])
+          await run("--dry-run")
+          assert.strictEqual((await holdfast(["show", id, "--json", "--db", file()])).out, before.out)
+        }
+      })
+    }
+  })
+
+  it("names the signals that a process takes, where none is named", async () => {
+    const file = join(folder, "unnamed.db")
+    await Effect.runPromise(Effect.provide(Effect.zipRight(waiting("asks"), waitForApproval("asks")), fileStore(file)))
+    const said = async (...args: ReadonlyArray<string>) => {
+      const { code, err } = await holdfast(["signal", ...args, "--db", file])
+      return [code, err]
+    }
+    assert.deepStrictEqual(await said("asks"), [
+      2,
+      "holdfast: name the signal for asks: it waits for approve; it declares approve\n"
+    ])
+    assert.deepStrictEqual(await said("aks"), [
+      2,
+      "holdfast: unknown process `aks`; to send a signal to many, say which: --kind, --since, --because, …\n"
+    ])
   })
 })
 

@@ -10,7 +10,7 @@ import { allOf, nothing, toggled, upTo } from "../../src/inspector/page/finding/
 import { processId } from "../../src/model/ids.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { bounded } from "../support/hosts.ts"
-import { faults, open } from "./browser.ts"
+import { faults, open, picture } from "./browser.ts"
 import { inspected, note, register } from "./fixtures.ts"
 import { inBrowser } from "./inBrowser.ts"
 
@@ -54,6 +54,31 @@ inBrowser("a person on the page", (browser) => {
     page
       .locator('.line[aria-checked="true"]')
       .evaluateAll((lines) => lines.map((line) => line.getAttribute("data-process")).toSorted())
+
+  it.scopedLive("reads where the process is that a link names, beyond the lines that are loaded, and goes there", () =>
+    bounded(
+      Effect.gen(function* () {
+        for (let index = 0; index < 450; index++) yield* register(`job-${index}`)
+        const page = yield* pageAt("processes", "job-20")
+        yield* Effect.promise(async () => {
+          const pinned = page.locator(".pinned")
+          await pinned.filter({ hasText: "is line 430 of 450." }).waitFor()
+          assert.deepStrictEqual(await faults(page), [])
+          await picture(page, "beyond-the-lines")
+          await pinned.getByRole("button", { name: "Go there" }).click()
+          await pinned.waitFor({ state: "detached" })
+          const line = page.locator('.line[data-process="job-20"][aria-selected="true"]')
+          await line.waitFor()
+          const isInView = await line.evaluate((element) => {
+            const list = element.closest(".list")?.getBoundingClientRect()
+            const { top, bottom } = element.getBoundingClientRect()
+            return list !== undefined && top >= list.top && bottom <= list.bottom + 1
+          })
+          assert.isTrue(isInView)
+        })
+      }).pipe(Effect.provide(inspected()))
+    )
+  )
 
   it.scopedLive(
     "picks lines by keys and pointer, keeps them over updates, and acts on those alone after a dry run",
@@ -113,7 +138,7 @@ inBrowser("a person on the page", (browser) => {
             await page.getByRole("button", { name: "Act on 5 picked…" }).click()
             const dialog = page.getByRole("dialog", { name: "Act on 5 picked" })
             await dialog.getByRole("button", { name: "Dry run" }).click()
-            await dialog.getByText("It would be done to 4 of 5; 1 refuse it.").waitFor()
+            await dialog.getByText("It would be done to 4 of 5; 1 refuses it.").waitFor()
             await dialog.getByRole("button", { name: "Do it to 4" }).click()
             await dialog.getByText("Done to 4 of 4.").waitFor()
             await dialog.getByRole("button", { name: "Close" }).click()

@@ -10,13 +10,15 @@ import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { OverviewView } from "../../src/inspector/OverviewView.ts"
 import type { RunsView } from "../../src/inspector/RunView.ts"
 import { isLate } from "../../src/inspector/text.ts"
-import type { BulkView, ListView, LookView } from "../../src/inspector/View.ts"
+import type { BulkView, ListView, LookView, RowView } from "../../src/inspector/View.ts"
 import * as Directory from "../../src/inspector/views/directory.ts"
+import { withDoing } from "../../src/inspector/views/doing.ts"
 import { overviewOf } from "../../src/inspector/views/overview.ts"
 import { bandsOf } from "../../src/inspector/views/runs.ts"
 import type { Fact } from "../../src/model/facts.ts"
 import { started, suspended } from "../../src/model/facts.ts"
 import { processId } from "../../src/model/ids.ts"
+import type { UnderWay } from "../../src/model/JournalEntry.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import type { ProcessEvent } from "../../src/model/ProcessEvent.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
@@ -287,6 +289,77 @@ describe("the runs of a tree", () => {
   )
 })
 
+describe("a page of the list", () => {
+  const row = (id: string, more: Partial<RowView> = {}): RowView => ({
+    process_id: id,
+    kind: "deploy",
+    state: "running",
+    sequence: 1,
+    disposition: "rerunnable",
+    attempts: 1,
+    created_at_ms: 0,
+    updated_at_ms: 0,
+    due_at_ms: null,
+    active: false,
+    waits: [],
+    cancel_requested: false,
+    abandon_requested: false,
+    originator: "host",
+    ...more
+  })
+  const lookOf = (rows: ReadonlyArray<RowView>): Directory.Look => ({
+    lines: new Map(rows.map((each) => [each.process_id, { row: each, words: "", asks: [] }])),
+    nowMs: 9
+  })
+  const page = { order: "id", isAscending: true, offset: 0, limit: 2 } as const
+
+  it("says where a process is among all lines, also beyond the page, and nothing of one that is not among them", () => {
+    const look = lookOf(["a", "b", "c", "d"].map((id) => row(id)))
+    assert.strictEqual(Directory.pageOf(look, {}, { ...page, find: "d" }).at, 3)
+    assert.notProperty(Directory.pageOf(look, { kind: "import" }, { ...page, find: "d" }), "at")
+    assert.notProperty(Directory.pageOf(look, {}, page), "at")
+  })
+
+  it("names the step that fails before one that is long, and the child that a parent waits for", () => {
+    const step = (name: string) => ({ key: name, name, operation: "step" as const, sinceMs: 5, tries: 2 })
+    const underWay: Readonly<Record<string, ReadonlyArray<UnderWay>>> = {
+      works: [step("long"), { ...step("pay"), error: "secret 503" }],
+      awaits: [{ key: "c", name: "await c", operation: "await_child", sinceMs: 1, tries: 1, child: processId("works") }]
+    }
+    const asked: Array<string> = []
+    const rows = [
+      row("works", { active: true }),
+      row("awaits", { active: true }),
+      row("left"),
+      row("left/1", { parent_id: "left", state: "completed" }),
+      row("left/2", { parent_id: "left", waits: ["approve"] }),
+      row("unstarted", { attempts: 0 }),
+      row("over", { state: "failed" })
+    ]
+    const list = { rows, total: 7, now_ms: 9 }
+    const found = withDoing(
+      list,
+      lookOf(rows),
+      (id) => {
+        asked.push(id)
+        return underWay[id]
+      },
+      (value) => String(value).replace("secret", "[hidden]")
+    )
+    assert.deepStrictEqual(
+      found.rows.flatMap(({ process_id: id, doing, awaits }) =>
+        doing === undefined && awaits === undefined ? [] : [[id, doing ?? awaits]]
+      ),
+      [
+        ["works", { name: "pay", since_ms: 5, tries: 2, error: "[hidden] 503" }],
+        ["awaits", "works"],
+        ["left", "left/2"]
+      ]
+    )
+    assert.deepStrictEqual(asked, ["works", "awaits"], "only what is at work is asked for")
+  })
+})
+
 describe("what is done to many", () => {
   it.live("is said by a dry run, which changes nothing, and then done to those alone that take it", () =>
     Effect.gen(function* () {
@@ -295,7 +368,7 @@ describe("what is done to many", () => {
       const request = { action: "cancel", process_ids: ["a", "b", "c", "nowhere"], reason: "enough" }
       const refused = [
         { process_id: "c", problem: "process `c` is already terminal: failed, and cannot accept a cancel request" },
-        { process_id: "nowhere", problem: "there is no such process" }
+        { process_id: "nowhere", problem: "unknown process `nowhere`" }
       ]
       const expected: BulkView = { matched: 4, done: 2, process_ids: ["a", "b"], refused }
       assert.deepStrictEqual(yield* posted("/api/actions/bulk", { ...request, dry_run: true }), expected)

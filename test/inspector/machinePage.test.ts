@@ -1,8 +1,6 @@
 /**
  * A process whose body is a machine, on the page: of a live host, and of a file whose host was killed.
  */
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,27 +10,10 @@ import * as Inspector from "../../src/inspector/Inspector.ts"
 import { approvalNoting } from "../chart/charts.ts"
 import { start } from "../support/children.ts"
 import { bounded, memory, quiet, temporaryFolder } from "../support/hosts.ts"
-import { projectRoot } from "../support/projectRoot.ts"
-import { open, picture } from "./browser.ts"
+import { faults, open, picture } from "./browser.ts"
 import { inBrowser } from "./inBrowser.ts"
 
 const Approval = approvalNoting([])
-
-const axeSource = readFileSync(join(projectRoot, "node_modules/axe-core/axe.min.js"), "utf8")
-
-/** What axe finds that is serious. */
-const faults = async (page: Page): Promise<ReadonlyArray<string>> => {
-  await page.evaluate(axeSource)
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { readonly axe: { readonly run: () => Promise<Report> } } // it was put there
-    const { violations } = await axe.run()
-    return violations.flatMap(({ id, impact }) => (impact === "serious" || impact === "critical" ? [id] : []))
-  })
-}
-
-interface Report {
-  readonly violations: ReadonlyArray<{ readonly id: string; readonly impact: string }>
-}
 
 const texts = async (page: Page, selector: string): Promise<ReadonlyArray<string>> =>
   (await page.locator(selector).allTextContents()).map((text) => text.replace(/\s+/g, " ").trim())

@@ -14,6 +14,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { holdfast } from "../cli/running.ts"
 import { bounded, quiet, sqlite, temporaryFolder, until } from "../support/hosts.ts"
 import { open, picture } from "./browser.ts"
 import { fileStore } from "./fixtures.ts"
@@ -91,6 +92,9 @@ inBrowser("an operator on the page", (browser) => {
             await lane.filter({ hasText: "so far" }).filter({ hasText: /pay/ }).waitFor()
             await page.locator(".why-sentence", { hasText: "pay" }).waitFor()
             await picture(page, "hanging-step")
+            await page.goto(page.url().replace(/#.*/, "#/processes?state=running"))
+            await page.locator('.line[data-process="charge-1"]', { hasText: /step pay.*HTTP 503/ }).waitFor()
+            await picture(page, "hanging-step-in-list")
           })
         }).pipe(
           Effect.provide(
@@ -104,7 +108,7 @@ inBrowser("an operator on the page", (browser) => {
     )
   )
 
-  it.scopedLive("answers from the inbox what the process of a stopped host waits for, and the answer is kept", () =>
+  it.scopedLive("reads what the process of a stopped host waits for, answers it, and the next host completes it", () =>
     bounded(
       Effect.gen(function* () {
         const filename = `${yield* temporaryFolder}/b.db`
@@ -118,6 +122,9 @@ inBrowser("an operator on the page", (browser) => {
             )
           )
         }).pipe(Effect.provide(sqlite(filename, [Release])))
+        const explained = yield* Effect.promise(() => holdfast(["explain", "release-7", "--db", filename]))
+        assert.match(explained.out, /^release-7: It has waited for the signal .?approve/)
+        assert.match(explained.out, /holdfast signal release-7 approve/)
         yield* Effect.gen(function* () {
           const page = yield* pageAt("overview")
           yield* Effect.promise(async () => {
@@ -141,6 +148,10 @@ inBrowser("an operator on the page", (browser) => {
             Layer.provide(Layer.provideMerge(Inspector.layer({ token: "secret" }), fileStore(filename)), quiet)
           )
         )
+        yield* Effect.gen(function* () {
+          const ended = yield* (yield* Processes).handle(Release, "release-7").await
+          assert.deepStrictEqual(ended, { by: "ana" })
+        }).pipe(Effect.provide(sqlite(filename, [Release])))
       })
     )
   )

@@ -13,16 +13,15 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import { explain } from "../../explain/explain.ts"
 import { firstRemedy } from "../../explain/remedies.ts"
 import { selected } from "../../explain/selection.ts"
 import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
-import { ProcessAlreadyTerminal } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import { processId, signalNameProblem } from "../../model/ids.ts"
+import { processId, signalNameOf, signalNameProblem } from "../../model/ids.ts"
 import * as Wire from "../../model/wire.ts"
 import * as Authority from "../../operations/decisions/authority.ts"
+import * as DryRun from "../../operations/dryRun.ts"
 import type { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { resumeFrom } from "../../operations/resume.ts"
@@ -64,6 +63,7 @@ export const signal = Command.make(
   ({ id: first, name: second, db, json, payload, signalId, dryRun: isDry, ...typed }) =>
     Effect.gen(function* () {
       const isOne = Option.isSome(second)
+      if (!isOne && !isNarrowed(typed)) return yield* unnamed(db, first)
       const name = isOne ? second.value : first
       const problem = signalNameProblem(name)
       if (problem !== undefined) return yield* misused(problem)
@@ -73,12 +73,10 @@ export const signal = Command.make(
         return yield* change(db, sent(processId(first), "signal", name, value, sending, json))
       }
       const id = isOne ? Option.some(processId(first)) : Option.none()
-      yield* toMany(
-        { db, json, isDry, typed, id, asked: `the signal ${name} sent`, refusal: "take a signal" },
-        (each) =>
-          Effect.flatMap(ProcessRegistry, (registry) =>
-            registry.signal(each, { name, payload: value, signalId: sending }, Authority.external)
-          )
+      yield* toMany({ db, json, isDry, typed, id, asked: `sent the signal ${harmless(name)}` }, (each) =>
+        Effect.flatMap(ProcessRegistry, (registry) =>
+          registry.signal(each, { name, payload: value, signalId: sending }, Authority.external)
+        )
       )
     })
 ).pipe(Command.withDescription("Send a signal to a process, or to all that options select."))
@@ -122,7 +120,7 @@ export const cancel = Command.make(
       Effect.flatMap(ProcessRegistry, (registry) => registry.cancelRunning(each, Option.getOrNull(why), Authority.host))
     return Option.isSome(id) && !isNarrowed(typed) && !isDry
       ? change(db, Effect.zipRight(cancelled(id.value), report(id.value, "it was asked to stop", json)))
-      : toMany({ db, json, isDry, typed, id, asked: "asked to stop", refusal: "accept a cancel request" }, cancelled)
+      : toMany({ db, json, isDry, typed, id, asked: "asked to stop" }, cancelled)
   }
 ).pipe(Command.withDescription("Ask a process to stop, or all that options select."))
 
@@ -223,24 +221,23 @@ interface Many {
   readonly isDry: boolean
   readonly typed: Narrowed
   readonly id: Option.Option<ProcessId>
-  /** What is asked of each, as the report says it. */
+  /** What is done to each, as a participle: what was "asked to stop", and what would be. */
   readonly asked: string
-  /** What an ended process refuses, as its error says it. */
-  readonly refusal: "accept a cancel request" | "take a signal"
 }
 
-/** Asks the same of every process that is selected and has not ended; one that refuses keeps no other from being asked. */
+/**
+ * Asks the same of every process that is selected and has not ended; one that refuses keeps no other from being asked. A dry run
+ * is judged by the operation itself, which then writes nothing.
+ */
 const toMany = <A, E extends { readonly message: string }, R>(
-  { db, json, isDry, typed, id, asked, refusal }: Many,
+  { db, json, isDry, typed, id, asked }: Many,
   request: (id: ProcessId) => Effect.Effect<A, E, R>
 ) =>
   Effect.gen(function* () {
     const screen = yield* TheScreen
     if (Option.isSome(id) === isNarrowed(typed)) {
       return yield* misused(
-        Option.isSome(id)
-          ? "an id names one process: leave out what selects"
-          : "name an id, or say which: --kind, --since, --because, …"
+        Option.isSome(id) ? "an id names one process: leave out what selects" : `name an id, or ${sayWhich}`
       )
     }
     const chosen = Option.isSome(id)
@@ -251,37 +248,53 @@ const toMany = <A, E extends { readonly message: string }, R>(
         )
     const rows = yield* look(db, chosen)
     const ids = rows.map(({ base }) => base.registration.id)
-    if (isDry) {
-      // Only one that was named may have ended: what options select is running.
-      for (const { base, snapshot } of rows) {
-        const state = lifecycleOf(snapshot)
-        if (state !== "running")
-          yield* new ProcessAlreadyTerminal({ processId: base.registration.id, state, refused: refusal })
-      }
-      if (json) return yield* screen.json({ would: ids })
-      if (ids.length > 0) yield* printAll(screen, ids.map(harmless))
-      return yield* screen.remark(`${counted(ids.length)} would be ${asked}; nothing was changed`)
-    }
-    const outcomes = yield* change(
-      db,
-      // Side by side, so that they share commits.
-      Effect.forEach(ids, (each) => Effect.map(Effect.either(request(each)), (outcome) => ({ each, outcome })), {
-        concurrency: 64
-      })
+    // Side by side, so that they share commits.
+    const asking = Effect.forEach(
+      ids,
+      (each) => Effect.map(Effect.either(request(each)), (outcome) => ({ each, outcome })),
+      { concurrency: 64 }
     )
+    const judged: Effect.Effect<Effect.Effect.Success<typeof asking>, never, R | ProcessStore> = isDry
+      ? Effect.flatMap(DryRun.registry, (dry) => Effect.provideService(asking, ProcessRegistry, dry))
+      : asking
+    const outcomes = yield* change(db, judged)
     const refused = outcomes.flatMap(({ each, outcome }) =>
       Either.isLeft(outcome) ? [{ id: each, problem: outcome.left.message }] : []
     )
     const done = outcomes.flatMap(({ each, outcome }) => (Either.isRight(outcome) ? [each] : []))
-    if (json) yield* screen.json({ done, refused })
-    else if (done.length > 0)
+    if (json) yield* screen.json({ [isDry ? "would" : "done"]: done, refused })
+    else if (done.length > 0) {
       yield* printAll(
         screen,
-        done.map((each) => `${harmless(each)}: ${asked}`)
+        done.map((each) => (isDry ? harmless(each) : `${harmless(each)}: ${asked}`))
       )
+    }
     for (const { problem } of refused) yield* screen.remark(harmless(problem))
-    if (refused.length > 0) return yield* incomplete(`${counted(refused.length)} of ${ids.length} refused`)
-    if (ids.length === 0) yield* screen.remark("no such processes")
+    if (isDry && !json) yield* screen.remark(`${counted(done.length)} would be ${asked}; nothing was changed`)
+    if (refused.length > 0) {
+      const refuses = isDry ? "would refuse" : "refused"
+      return yield* incomplete(`${counted(refused.length)} of ${ids.length} ${refuses}`)
+    }
+    if (ids.length === 0 && !isDry) yield* screen.remark("no such processes")
+  })
+
+const sayWhich = "say which: --kind, --since, --because, …"
+
+/** Says which signals a process takes, of one that was named without a signal. */
+const unnamed = (db: Option.Option<string>, typed: string) =>
+  Effect.gen(function* () {
+    const id = processId(typed)
+    const row = yield* Effect.catchTag(look(db, presentRow(id)), "ProcessUnknown", ({ message }) =>
+      misused(`${message}; to send a signal to many, ${sayWhich}`)
+    )
+    const names = (of: ReadonlyArray<string>): string => [...new Set(of)].map(harmless).join(", ")
+    const waits = row.snapshot.context.waits.flatMap(({ kind }) => (kind._tag === "Signal" ? [kind.name] : []))
+    const declared = row.base.registration.eventTypes.flatMap(({ name }) => signalNameOf(name) ?? [])
+    const known = [
+      ...(waits.length === 0 ? [] : [`it waits for ${names(waits)}`]),
+      declared.length === 0 ? "it declares no signals" : `it declares ${names(declared)}`
+    ]
+    return yield* misused(`name the signal for ${harmless(id)}: ${known.join("; ")}`)
   })
 
 const counted = (count: number): string => (count === 1 ? "1 process" : `${count} processes`)

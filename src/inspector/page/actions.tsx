@@ -352,7 +352,9 @@ const Tried = ({ view, total, isDone }: AfterTry): VNode => (
     ) : null}
     <p>
       {isDone ? "Done" : "It would be done"} to {view.done} of {view.matched}
-      {view.refused.length === 0 ? "." : `; ${view.refused.length} refuse it.`}
+      {view.refused.length === 0
+        ? "."
+        : `; ${view.refused.length} ${view.refused.length === 1 ? "refuses" : "refuse"} it.`}
     </p>
     <ul>
       {view.process_ids.slice(0, 20).map((id) => (

@@ -240,10 +240,19 @@ const reasonOf = (row: RowView): { readonly class: string; readonly text: string
   if (signals.length > 0) return { class: "wait", text: `waits: ${signals.join(", ")}${until}` }
   if (row.waits.length > 0) return { class: "wait", text: `sleeps${until}` }
   if (row.rests !== undefined) return { class: "wait", text: `rests in ${row.rests}` }
+  if (row.doing !== undefined) return doingOf(row.doing)
+  if (row.awaits !== undefined) return { class: "wait", text: `awaits ${row.awaits}` }
   if (late && row.due_at_ms !== null) {
     return { class: "bad", text: `${row.owner_id === undefined ? "due" : "lease over"} ${ageOf(row.due_at_ms)}` }
   }
   return row.active ? { class: "", text: "at work" } : undefined
+}
+
+const doingOf = ({ name, since_ms: since, tries, error }: NonNullable<RowView["doing"]>) => {
+  const step = `step ${name}${tries === 1 ? "" : `, try ${tries}`}`
+  return error === undefined
+    ? { class: "", text: `${step}, ${spanOf(Math.max(0, nowMs() - since))}` }
+    : { class: "bad", text: `${step}: ${error}` }
 }
 
 /** The id of a child begins with that of its parent: in a narrow list only that part is cut. */

@@ -13,7 +13,7 @@ import { get, sentenceOf } from "./connection.ts"
 import { Columns, Filters, goWith, PickAll, Sort } from "./filters.tsx"
 import { allOf, nothing } from "./finding/picked.ts"
 import { Lines } from "./lines.tsx"
-import { listenTo, useRead, useWide } from "./live.ts"
+import { isAwake, listenTo, useRead, useWide } from "./live.ts"
 import { Button, Notice, ProcessLink } from "./parts.tsx"
 import type { Place } from "./place.ts"
 import { Process } from "./process.tsx"
@@ -21,8 +21,11 @@ import { nowMs } from "./text.ts"
 
 const pageSize = 200
 
-/** The shortest time between two looks at what is new, at the counts, and how much of the time may be spent looking. Units: milliseconds. */
-const pauses = { lookMs: 100, countMs: 1_000, share: 0.2 }
+/** How many lines the server answers at once. */
+const mostAtOnce = 5_000
+
+/** The shortest time between two looks at what is new, at the counts, at steps that are under way, and how much of the time may be spent looking. Units: milliseconds. */
+const pauses = { lookMs: 100, countMs: 1_000, stepMs: 3_000, share: 0.2 }
 
 /** The filters of a place, as the server takes them. */
 const filtersOf = ({ within = "", tab: _tab, ...query }: Place["query"]): Readonly<Record<string, string>> => ({
@@ -70,10 +73,10 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
   const now = useRef({ current, key, filters, counts })
   now.current = { current, key, filters, counts }
 
-  const load = async (offset: number): Promise<void> => {
+  const load = async (offset: number, limit = pageSize): Promise<void> => {
     const asked = key
     try {
-      const page = await get<ListView>("processes", { ...filters, offset, limit: pageSize })
+      const page = await get<ListView>("processes", { ...filters, offset, limit })
       if (now.current.key !== asked) return
       setLoaded((old) => {
         const before = old?.key === asked && offset > 0 ? old.rows.slice(0, offset) : []
@@ -116,8 +119,15 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
       }
       const known = new Set(shown.rows.map((row) => row.process_id))
       setFresh(page.rows.filter((row) => !known.has(row.process_id)).length)
-      setLoaded((old) => old && { ...old, total: page.total, rows: updated(old.rows, page.rows) })
+      setLoaded((old) => old && { ...old, total: page.total, rows: updated(old.rows.map(settled), page.rows) })
     }
+    const soon = (): void => {
+      due ??= setTimeout(look, Math.max(0, nextMs - performance.now()))
+    }
+    // A step begins and ends without an event: while bodies are at work, what they do is read again.
+    const timer = setInterval(() => {
+      if (isAwake() && now.current.current?.rows.some((row) => row.active) === true) soon()
+    }, pauses.stepMs)
     const stop = listenTo((news) => {
       if (news === "again") {
         now.current.counts.again()
@@ -125,10 +135,11 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
         return
       }
       setLoaded((old) => old && { ...old, rows: updated(old.rows, news.rows) })
-      due ??= setTimeout(look, Math.max(0, nextMs - performance.now()))
+      soon()
     })
     return () => {
       stop()
+      clearInterval(timer)
       clearTimeout(due)
     }
   }, [])
@@ -140,6 +151,12 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
     load(current.rows.length).finally(() => {
       isLoading.current = false
     })
+  }
+  /** Loads all lines up to one of them, which the list then shows. */
+  const goTo = async (at: number): Promise<void> => {
+    for (let offset = now.current.current?.rows.length ?? 0; offset <= at; offset += mostAtOnce) {
+      await load(offset, Math.min(mostAtOnce, at + pageSize - offset))
+    }
   }
   const { rows = [], total = 0, reading } = current ?? {}
   const mayAct = takesActions(host)
@@ -163,7 +180,9 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
           {countOf(fresh)} new above ↑
         </Button>
       )}
-      <Pinned id={place.id} rows={rows} isRead={current !== undefined} />
+      {place.id === undefined || current === undefined || rows.some((row) => row.process_id === place.id) ? null : (
+        <Elsewhere id={place.id} filters={filters} goTo={goTo} />
+      )}
       <Lines
         rows={rows}
         total={total}
@@ -215,6 +234,9 @@ const updated = (rows: ReadonlyArray<RowView>, news: ReadonlyArray<RowView>): Re
   return rows.map((row) => byId.get(row.process_id) ?? row)
 }
 
+/** A line that was not read again, without what may be over. */
+const settled = ({ doing: _doing, awaits: _awaits, ...row }: RowView): RowView => row
+
 const Instead = ({
   problem,
   isRead,
@@ -234,18 +256,33 @@ const Instead = ({
   )
 }
 
-/** The process that is chosen, where the lines that are loaded do not have it. */
-const Pinned = ({
+/** Says where the process is that is chosen, which the lines that are loaded do not have, and goes there when it is asked to. */
+const Elsewhere = ({
   id,
-  rows,
-  isRead
+  filters,
+  goTo
 }: {
-  readonly id: string | undefined
-  readonly rows: ReadonlyArray<RowView>
-  readonly isRead: boolean
-}): VNode | null =>
-  id === undefined || !isRead || rows.some((row) => row.process_id === id) ? null : (
+  readonly id: string
+  readonly filters: Readonly<Record<string, string>>
+  readonly goTo: (at: number) => Promise<void>
+}): VNode => {
+  const present = Object.entries(filters).filter(([, value]) => value !== "")
+  const query = new URLSearchParams({ ...Object.fromEntries(present), find: id, limit: "0" })
+  const { value } = useRead<ListView>(`processes?${query}`)
+  const at = value?.at
+  return (
     <p class="pinned">
-      shown: <ProcessLink id={id} />
+      shown: <ProcessLink id={id} />{" "}
+      {value === undefined ? null : at === undefined ? (
+        "is not among these."
+      ) : (
+        <>
+          is line {countOf(at + 1)} of {countOf(value.total)}.{" "}
+          <Button class="quiet small" onClick={() => void goTo(at)}>
+            Go there
+          </Button>
+        </>
+      )}
     </p>
   )
+}

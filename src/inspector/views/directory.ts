@@ -113,20 +113,28 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
     return { look: one.withPermits(1)(look) }
   })
 
-/** A page of the lines that a query wants; on the first one a process whose id equals the text comes first. */
+/** A page of the lines that a query wants, and where one process is among all of them; on the first one a process whose id equals the text comes first. */
 export const pageOf = (
   { lines, reading, nowMs }: Look,
   query: Selection,
-  page: { readonly order: Order; readonly isAscending: boolean; readonly offset: number; readonly limit: number }
+  page: {
+    readonly order: Order
+    readonly isAscending: boolean
+    readonly offset: number
+    readonly limit: number
+    readonly find?: string
+  }
 ): ListView => {
   const found = wantedIn(lines.values(), query, nowMs)
   const sorted = sortedBy(found, page.order, page.isAscending, nowMs)
   const exact = sorted.findIndex(({ process_id: id }) => id === query.text)
   const [first] = exact > 0 ? sorted.splice(exact, 1) : []
   if (first !== undefined) sorted.unshift(first)
+  const at = page.find === undefined ? -1 : sorted.findIndex(({ process_id: id }) => id === page.find)
   return {
     rows: sorted.slice(page.offset, page.offset + page.limit),
     total: sorted.length,
+    ...(at < 0 ? {} : { at }),
     ...(reading === undefined ? {} : { reading }),
     now_ms: nowMs
   }

@@ -42,6 +42,7 @@ export const hostParts = (redact: Redact = showAll): Effect.Effect<InspectorPart
       sweeps: Effect.map(sweep.latest, (latest) => sweepViews(latest, redact)),
       wakes: wakesPart(outbox),
       slots: host.facts.slots,
+      underWay: host.facts.underWay,
       redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),
       explain: yield* explaining({ ...host.facts, redact })
     }
