@@ -233,11 +233,15 @@ export const wakeTargetCleared = (id: ProcessId, sessionId: string): Fact => ({
   lifecycle: { type: "process.wake_target_cleared", sessionId }
 })
 
+/** Under this key the beginning of a wait is found. */
+export const enteredKey = (id: ProcessId, waitKey: string, occurrence: number): string =>
+  `process:${id}:wait:${waitKey}:${occurrence}:entered`
+
 /** A wait opens; `occurrence` numbers the times that its key was entered. */
 export const waiting = (id: ProcessId, wait: WaitState, occurrence: number): Fact => ({
   eventType: "process.waiting",
   payload: { wait: encodeWait(wait) },
-  replayKey: `process:${id}:wait:${wait.kind.key}:${occurrence}:entered`,
+  replayKey: enteredKey(id, wait.kind.key, occurrence),
   semantics: {},
   lifecycle: { type: "process.waiting", wait }
 })

@@ -54,6 +54,9 @@ export const signalOfWait = (id: ProcessId, waitKey: string): string | undefined
 /** The key of a wait of a process for time alone. */
 export const timerKey = (id: ProcessId, journalKey: string): string => `process:${id}:timer:${journalKey}`
 
+/** Whether a wait key of a process belongs to its body's waits for time, so that no caller may take it. */
+export const isTimerKey = (id: ProcessId, waitKey: string): boolean => waitKey.startsWith(timerKey(id, ""))
+
 /** Under this key a signal is recorded once, however often its sender retries. */
 export const signalReplayKey = (id: ProcessId, name: string, signalId: string): string =>
   `process:${id}:signal.${name}:${signalId}`

@@ -28,7 +28,9 @@ export class Waits extends Context.Tag("holdfast/store/WaitStore")<
     /**
      * Enters a wait; an equal one that is open is left as it is. An unconsumed signal ends it at once.
      *
-     * Fails with `ProcessAlreadyTerminal`: an ended process waits for nothing.
+     * Fails with `ProcessAlreadyTerminal`: an ended process waits for nothing; with `InputInvalid` (`wait/kind/key`) for a key
+     * that a wait of the process's body has or had, and for any below `process:{id}:timer:`, where a body's waits for time are:
+     * set it under another key; and (`wait/once`) for a wait that claims to be a body's: leave `once` out.
      */
     readonly setProcessWait: (
       id: ProcessId,
@@ -56,7 +58,9 @@ export const make: Effect.Effect<typeof Waits.Service, never, ProcessStore> = Ef
           yield* Checks.id(id)
           const authority = yield* Checks.authority(presented)
           const checked = yield* signalWait(yield* checks.shape("wait", Facts.WaitState, wait))
-          return recordOf(yield* known(id, { lock: lockOf(id, authority) }, Decisions.setWait(id, checked, authority)))
+          return recordOf(
+            yield* known(id, Decisions.setPlan(id, checked, authority), Decisions.setWait(id, checked, authority))
+          )
         }),
         clearProcessWait: Effect.fnUntraced(function* (id, presented, outcome = { _tag: "Cancelled" }) {
           yield* Checks.id(id)
@@ -76,6 +80,9 @@ export const layer: Layer.Layer<Waits, never, ProcessStore> = Layer.effect(Waits
 
 /** A wait is for one signal, and says its name twice: both must say the same, or a signal could be consumed twice. */
 const signalWait = (wait: WaitState): Either.Either<WaitState, InputInvalid> => {
+  if (wait.once === true) {
+    return Either.left(new InputInvalid({ field: "wait/once", problem: "only a body's own waits use their key once" }))
+  }
   if (wait.kind._tag === "Timer") {
     return wait.deadlineMs === undefined
       ? Either.left(new InputInvalid({ field: "wait/deadline_ms", problem: "a timer needs a deadline" }))

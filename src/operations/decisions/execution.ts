@@ -89,7 +89,7 @@ export const enterWait =
       kind:
         awaited._tag === "Timer"
           ? { _tag: "Timer", key: Ids.timerKey(id, branchKey(draft.key, row.snapshot.context.forks)) }
-          : signalWait(id, awaited.name, Waits.signalWaits(row, awaited.name) + 1),
+          : signalWait(id, awaited.name, Waits.nextOrdinal(row, awaited.name)),
       sinceMs: view.nowMs,
       ...(awaited.deadlineMs === undefined ? {} : { deadlineMs: awaited.deadlineMs }),
       once: true,

@@ -6,35 +6,44 @@
  */
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { LeaseLost, ProcessUnknown } from "../../model/errors.ts"
-import { ProcessAlreadyTerminal } from "../../model/errors.ts"
+import { InputInvalid, ProcessAlreadyTerminal } from "../../model/errors.ts"
 import type { WaitOutcome, WaitState } from "../../model/facts.ts"
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import { signalNameOf, signalWaitKey } from "../../model/ids.ts"
+import { isTimerKey, signalNameOf, signalWaitKey } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
+import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
 import { accept, refuse } from "../../store/Decision.ts"
 import type { Authority } from "./authority.ts"
-import { onRowUnder } from "./authority.ts"
+import { lockOf, onRowUnder } from "./authority.ts"
 import * as Changes from "./change.ts"
+
+/** What setting a wait touches. */
+export const setPlan = (id: ProcessId, wait: WaitState, authority: Authority): Plan => ({
+  lock: lockOf(id, authority),
+  replays: [{ processId: id, key: Facts.enteredKey(id, wait.kind.key, 1) }]
+})
 
 /**
  * Enters a wait. An equal wait that is open already is left as it is.
  *
  * When an unconsumed signal of its name is in the log, the wait is resolved at once with the earliest one.
+ * The key of a wait that the process's body entered, and every key of its waits for time, is refused: the body finds by it how
+ * its own wait ended.
  */
 export const setWait = (
   id: ProcessId,
   wait: WaitState,
   authority: Authority
-): ((view: View) => Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost>) =>
-  onRowUnder(id, authority, (row, view): Decision<ProcessRow, ProcessAlreadyTerminal> => {
+): ((view: View) => Decision<ProcessRow, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost | InputInvalid>) =>
+  onRowUnder(id, authority, (row, view): Decision<ProcessRow, ProcessAlreadyTerminal | InputInvalid> => {
     const state = lifecycleOf(row.snapshot)
     if (state !== "running") {
       return refuse(new ProcessAlreadyTerminal({ processId: id, state, refused: "enter a wait state" }))
     }
     if (row.snapshot.context.waits.some((open) => jsonEquals(open, wait))) return accept(row)
+    if (isOfBody(view, row, wait.kind.key)) return refuse(reservedKey(wait.kind.key))
     return Changes.accepted(enter(view, Changes.of(row), wait))
   })
 
@@ -107,8 +116,16 @@ export interface DroppedWait {
   readonly signal?: string
 }
 
+/** The ordinal of a body's next wait for a signal of this name: the first whose key no wait from outside has. */
+export const nextOrdinal = (row: ProcessRow, name: string): number => {
+  const { registration } = row.base
+  let ordinal = signalWaits(row, name) + 1
+  while (Object.hasOwn(row.snapshot.context.waitCounts, signalWaitKey(registration.id, name, ordinal))) ordinal += 1
+  return ordinal
+}
+
 /** How many waits for a signal of this name the process ever entered. */
-export const signalWaits = (row: ProcessRow, name: string): number => {
+const signalWaits = (row: ProcessRow, name: string): number => {
   const { waitCounts, signalWaits: ordinals = {} } = row.snapshot.context
   if (Object.hasOwn(ordinals, name)) return own(ordinals, name)
   const prefix = signalWaitKey(row.base.registration.id, name, 0).slice(0, -1)
@@ -135,6 +152,19 @@ export const fire =
 
 const resume = (change: Change, key: string, outcome: WaitOutcome, nowMs: number): Change =>
   Changes.appendFact(change, Facts.resumed(idOf(change), key, Math.max(occurrences(change, key), 1), outcome), nowMs)
+
+/** A body's keys are used once and not counted: one that is in the log without a count was the body's. */
+const isOfBody = (view: View, row: ProcessRow, waitKey: string): boolean => {
+  const { id } = row.base.registration
+  if (isTimerKey(id, waitKey)) return true
+  return (
+    !Object.hasOwn(row.snapshot.context.waitCounts, waitKey) &&
+    view.replayed(id, Facts.enteredKey(id, waitKey, 1)) !== undefined
+  )
+}
+
+const reservedKey = (waitKey: string): InputInvalid =>
+  new InputInvalid({ field: "wait/kind/key", problem: `\`${waitKey}\` is a key of the waits of the process's body` })
 
 const idOf = ({ row }: Pick<Change, "row">): ProcessId => row.base.registration.id
 
