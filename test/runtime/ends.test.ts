@@ -180,6 +180,28 @@ describe("the ends of a body's operations", () => {
     assert.deepStrictEqual(learned, ["a", "b"])
   })
 
+  it("keep their places from the moment the body asks for the end of a child, and let it ask all else meanwhile", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([recorded("a", 1, 1)])
+    const [one, two] = [ends.asking("child c"), ends.asking("child c")]
+    Effect.runFork(Effect.map(ends.caughtUp, () => learned.push("caught up")))
+    waits("wait b", "b")
+    waits("recorded a", "a")
+    ends.arrive(childEnded("c", 2))
+    ends.arrive(ended("b", 3))
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "caught up"])
+    waits("child c", "one")
+    for (const settle of [one, one]) settle()
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "caught up"])
+    waits("child c", "two")
+    await rest()
+    two()
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "caught up", "one", "two", "b"])
+  })
+
   it("do not wait for a write that began after they arrived", async () => {
     const { ends, learned, waits } = made()
     ends.begin([])

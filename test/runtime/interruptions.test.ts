@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
-import type * as Engine from "../../src/runtime/engine/Engine.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { Body } from "./replays.ts"
-import { enginesOf, plays } from "./replays.ts"
+import { enginesOf, Go, plays } from "./replays.ts"
 import { make } from "./schedules.ts"
 
 plays(
@@ -84,3 +85,136 @@ describe("a body whose lease became another host's during a step", () => {
     })
   }
 })
+
+/** A child that ends by itself, after a while. */
+const Sleeper = Engine.make("sleeper", {
+  version: "1",
+  payload: Schema.Null,
+  success: Schema.Literal("woke"),
+  disposition: "rerunnable",
+  run: (_, ctx) => Effect.as(ctx.sleep("400 millis"), "woke" as const)
+})
+
+const sleeper = { children: [Sleeper as Engine.Runnable<never>] }
+
+/** Lets the second activations go on: each does something outside first, before it asks for its step. */
+const gates: Array<() => void> = []
+
+plays(
+  "a child and a signal that come while the body has yet to ask for a step keep their order",
+  {
+    effects: (ctx, note) =>
+      Effect.gen(function* () {
+        const run = note("begins")
+        const learned: Array<string> = []
+        const learn = (what: string) => {
+          learned.push(what)
+          note(`${what} in ${run}`)
+        }
+        const outside = Effect.async<void>((resume) => void gates.push(() => resume(Effect.void)))
+        const branches = [
+          ctx.scope(
+            "child",
+            Effect.flatMap(ctx.start(Sleeper, { name: "c", payload: null }), (child) => Effect.map(child.await, learn))
+          ),
+          ctx.scope("signal", Effect.map(Effect.as(ctx.awaitSignal(Go), "signalled"), learn)),
+          Effect.zipRight(run === 1 ? outside : Effect.void, ctx.step("s", Effect.void))
+        ]
+        yield* Effect.all(branches, { concurrency: "unbounded" })
+        return `${learned}, ${yield* ctx.awaitSignal(Go, { name: "last" })}`
+      }),
+    promises: async (ctx, note) => {
+      const run = note("begins")
+      const learned: Array<string> = []
+      const learn = (what: string) => {
+        learned.push(what)
+        note(`${what} in ${run}`)
+      }
+      await ctx.all({
+        child: async (inner) => learn(await (await inner.start(Sleeper, { name: "c", payload: null })).result()),
+        signal: async (inner) => {
+          await inner.awaitSignal(Go)
+          learn("signalled")
+        },
+        step: async (inner) => {
+          if (run === 1) await new Promise<void>((resolve) => void gates.push(resolve))
+          await inner.step("s", () => null)
+        }
+      })
+      return `${learned}, ${await ctx.awaitSignal(Go, { name: "last" })}`
+    }
+  },
+  ({ again, advance, send, did, end }) =>
+    Effect.gen(function* () {
+      yield* again
+      yield* advance(400)
+      yield* send(1)
+      assert.deepStrictEqual(did, ["begins", "begins"])
+      for (const open of gates.splice(0)) open()
+      yield* advance(1)
+      yield* again
+      yield* send(2)
+      const learned = ["woke in 1", "signalled in 1", "begins", "woke in 2", "signalled in 2"]
+      assert.deepStrictEqual(did, ["begins", "begins", ...learned])
+      assert.strictEqual(yield* end, "Completed: woke,signalled, 2")
+    }),
+  { ...sleeper, interruptions: ["crash", "stop"] }
+)
+
+plays(
+  "a child that has ended while the body was held up can still be let go of",
+  {
+    effects: (ctx, note) =>
+      Effect.gen(function* () {
+        const run = note("begins")
+        const child = yield* ctx.start(Sleeper, { name: "c", payload: null })
+        const outside = Effect.async<void>((resume) => void gates.push(() => resume(Effect.void)))
+        const step = ctx.step("s", Effect.void)
+        const stepped =
+          run === 0 ? Effect.zipRight(step, outside) : Effect.zipRight(run === 1 ? outside : Effect.void, step)
+        const unheard = Effect.map(ctx.awaitSignal(Go, { name: "unheard" }), String)
+        const first = yield* Effect.raceAll([child.await, unheard, Effect.as(stepped, "stepped")])
+        note(`${first} in ${run}`)
+        return `${first}, ${yield* ctx.awaitSignal(Go)}`
+      })
+  },
+  ({ again, advance, send, did, end }) =>
+    Effect.gen(function* () {
+      yield* advance(1)
+      gates.pop()
+      yield* again
+      yield* advance(400)
+      for (const open of gates.splice(0)) open()
+      yield* advance(1)
+      yield* again
+      yield* send(2)
+      assert.deepStrictEqual(did, ["begins", "begins", "stepped in 1", "begins", "stepped in 2"])
+      assert.strictEqual(yield* end, "Completed: stepped, 2")
+    }),
+  { ...sleeper, interruptions: ["crash", "stop"] }
+)
+
+plays(
+  "a wait for a process of another parent holds up nothing else",
+  {
+    effects: (ctx) =>
+      Effect.zipRight(
+        ctx.awaitSignal(Go),
+        Effect.race(Effect.orDie(ctx.attach(Sleeper, "other").await), Effect.as(ctx.sleep("20 millis"), "late"))
+      )
+  },
+  ({ again, host, send, advance, world, end, log }) =>
+    Effect.gen(function* () {
+      yield* again
+      yield* host().run(
+        Effect.flatMap(Processes, (processes) => processes.start(Sleeper, { id: "other", payload: null }))
+      )
+      yield* world.turns(10)
+      yield* send(1)
+      yield* advance(30)
+      const types = (yield* log()).map(({ eventType }) => eventType)
+      assert.include(types, "process.completed")
+      assert.strictEqual(yield* end, "Completed: late")
+    }),
+  { ...sleeper, interruptions: ["stop"] }
+)

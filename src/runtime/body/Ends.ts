@@ -28,6 +28,11 @@ export interface Ends {
   readonly arrive: (end: End) => void
   /** Announces a write whose place is not known yet; later ends wait until the function that it answers is called. */
   readonly writing: () => () => void
+  /**
+   * Announces that the body has asked for an end that has not arrived, and does not wait for it yet: that end and later ones keep
+   * their places until the function that it answers is called.
+   */
+  readonly asking: (source: Source) => () => void
   /** Counts an operation as under way, until `leave`. */
   readonly enter: (key: string) => void
   readonly leave: (key: string) => void
@@ -88,6 +93,8 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   const queued = new Set<Source>()
   /** Ends of the journal that the body has not asked for in this activation. */
   const unasked = new Set<Source>()
+  /** What the body has asked for and does not wait for yet, and how many of its operations. */
+  const asked = new Map<Source, number>()
   const passed = new Map<Source, End>()
   const waiters = Waiters.make()
   const underWay = new Set<string>()
@@ -148,6 +155,8 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
       const waiting = waiters.of(source)
       // What follows waits until the body lets go of it here, too.
       if (end._tag === "Dropped" && waiting.length === 0 && underWay.has(end.key)) break
+      // It came after all that was recorded: that this was handed over may be what the one who asked for it waits for.
+      if (asked.has(source)) break
       if (unasked.has(source) && !isHeldUp()) {
         outwait()
         return false
@@ -258,6 +267,18 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
       writes.add(ticket)
       return () => {
         if (writes.delete(ticket)) handOver()
+      }
+    },
+    asking: (source) => {
+      asked.set(source, (asked.get(source) ?? 0) + 1)
+      let isAsking = true
+      return () => {
+        if (!isAsking) return
+        isAsking = false
+        const left = (asked.get(source) ?? 0) - 1
+        if (left > 0) asked.set(source, left)
+        else asked.delete(source)
+        handOver()
       }
     },
     enter: (key) => {

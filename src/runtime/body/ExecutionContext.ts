@@ -6,7 +6,6 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import type { LeaseLost, ReplayDiverged } from "../../model/errors.ts"
@@ -214,7 +213,7 @@ const childIdOf = (parent: ProcessId, key: string): string => {
 
 /** What a handle does from within a body: each request is journaled, and made under the fence of the activation. */
 const handlesOf = (activation: Activation, journal: Journal, operate: Operate): ProcessHandle.HandleActions => {
-  const { id: processId, services, ends } = activation
+  const { id: processId, services } = activation
   const { awaiter, registry, writes: store } = services
 
   /** The end of a child is in this process's log by itself; that of any other process is noted there once it is known. */
@@ -244,15 +243,7 @@ const handlesOf = (activation: Activation, journal: Journal, operate: Operate): 
       const source = `child ${id}` as const
       return operate<AwaitOutput, AwaitError | LeaseLost, never>("await_child", `await ${id}`, {
         source,
-        perform: (_key, { restore }) => {
-          // An end that comes while this is asked waits until the body does.
-          const onWaiting = ends.writing()
-          return noted(id).pipe(
-            restore,
-            Effect.as({ source, onWaiting }),
-            Effect.onExit((exit) => (Exit.isFailure(exit) ? Effect.sync(onWaiting) : Effect.void))
-          )
-        },
+        perform: (_key, { restore }) => Effect.as(restore(noted(id)), { source }),
         takeUp: () => answered(activation, awaiter.awaitProcess(id))
       }) as Effect.Effect<AwaitOutput, AwaitError> // what else it fails with, the worker knows
     },

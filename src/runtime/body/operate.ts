@@ -206,6 +206,8 @@ export const make = (activation: Activation, journal: Journal): Operate => {
         const where: Where = { isInterruptible: RuntimeFlags.interruptible(runtimeFlags), restore }
         let hasBegun = false
         let performed: Performed | undefined
+        /** What it waits for keeps its place from the moment it is asked for. */
+        let onAsked: (() => void) | undefined
         let own: boolean | undefined
         const waiting = (waitKey: string): Performed => ({
           source: `wait ${waitKey}`,
@@ -223,7 +225,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           where.isInterruptible ? how.takeUp(end) : Effect.ensuring(how.takeUp(end), insisted(key, fiber))
         const waitingFor = (from: Performed): Effect.Effect<A, E, R> => {
           performed = from
-          return ends.next(from.source, takeUp, where, from.onWaiting)
+          return ends.next(from.source, takeUp, where, onAsked ?? from.onWaiting)
         }
         const perform = Effect.suspend(() => {
           UnderWays.begun(activation, operation, key, name)
@@ -239,7 +241,10 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           const waitKey = waitKeyOf(entry)
           if (waitKey !== undefined) return waitingFor(waiting(waitKey))
           if (entry !== undefined) return waitingFor({ source: `recorded ${key}` })
-          if (how.source !== undefined && ends.has(how.source)) return waitingFor({ source: how.source })
+          if (how.source !== undefined) {
+            if (ends.has(how.source)) return waitingFor({ source: how.source })
+            onAsked = ends.asking(how.source)
+          }
           // What a finaliser did here would be in the journal of an activation that has nothing to clean up.
           if (stateOf(activation) === "leaving") return Effect.interrupt
           if (activation.lost !== undefined) return Effect.fail(activation.lost)
@@ -249,6 +254,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
         const ended = (): void => {
           // An interruption may come before it waits: later ends must not wait for it then.
           performed?.onWaiting?.()
+          onAsked?.()
           activation.underWay?.delete(key)
           ends.leave(key)
           operating.delete(fiber)
@@ -265,6 +271,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
               return Effect.failCause(cause)
             }
             performed?.onWaiting?.()
+            onAsked?.()
             note(fiber)
             return Effect.zipRight(
               Effect.ensuring(drop(key, performed?.wait, own), Effect.sync(ended)),
