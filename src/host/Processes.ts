@@ -138,7 +138,7 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
       const awaiter = yield* Awaiter
       const store = yield* ProcessStore
       const limits = yield* Checks.Limits
-      const { capture } = yield* HostEnvironment
+      const { capture, provenance } = yield* HostEnvironment
       /** What callers hand over is taken under the limits of this host. */
       const limited = <A, E>(taking: Effect.Effect<A, E>): Effect.Effect<A, E> =>
         Effect.withFiberRuntime((fiber) =>
@@ -163,7 +163,7 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
       const start = (startable: AnyStartable, options: StartOptions<unknown>) =>
         Arguments.refusing(() =>
           Effect.flatMap(
-            limited(registrationOf(Startables.startable(startable), specOf(options), capture)),
+            limited(registrationOf(Startables.startable(startable), specOf(options, provenance), capture)),
             (registered) =>
               Effect.map(worker.start(registered, Authority.host), () =>
                 handleOf(startable, registered.registration.id)
@@ -198,12 +198,12 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
 /** What can be started, its types aside. */
 type AnyStartable = Startable<unknown, unknown, unknown, AnySignal>
 
-const specOf = <Payload>(options: StartOptions<Payload>): StartSpec<Payload> => {
+const specOf = <Payload>(options: StartOptions<Payload>, provenance: Provenance.Provenance): StartSpec<Payload> => {
   const { id, payload, label, startAt, wakeTarget } = Arguments.record("options", options)
   return {
     id: Arguments.text("id", id),
     payload,
-    provenance: Provenance.host,
+    provenance,
     ...(label === undefined ? {} : { label: Arguments.text("label", label) }),
     ...(startAt === undefined ? {} : { startAtMs: Arguments.timeMs("startAt", startAt) }),
     ...(wakeTarget === undefined

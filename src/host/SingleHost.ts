@@ -88,6 +88,14 @@ export interface HostOptions<
   /** What engines and tool calls take along that are started here. @default no options, no policy */
   readonly environment?: EnvironmentSpec
   /**
+   * For which of several parts of a program this host starts processes, as any text but the empty one: the originator of what it
+   * starts, and of all children of that, is `host:{scope}` in lists and their filters. It separates nothing: a host runs, finds and
+   * stops what others on its store have started, whatever their scope.
+   *
+   * @default none: the originator is `host`
+   */
+  readonly scope?: string
+  /**
    * What becomes of half a surrogate pair in a value that is kept, as text has it that was cut in the middle of a character: a
    * typed refusal that names its place, or U+FFFD in its place.
    *
@@ -182,7 +190,7 @@ export const onStore = <
   ProcessStore | RequirementsOf<E, T, S>
 > => {
   return checking(given, (options) => {
-    const { sessions, tools = [], environment, effects = "inline" } = options
+    const { sessions, tools = [], environment, scope, effects = "inline" } = options
     // Each requires a part of the union of what all of them require.
     const engines = Engines.layer(options.engines as ReadonlyArray<Runnable<RequirementsOf<E, T, S>>>, {
       tools: tools as ReadonlyArray<RunnableTool<RequirementsOf<E, T, S>>>, // as above
@@ -199,7 +207,7 @@ export const onStore = <
       Changes.layer,
       Observing.layer,
       Outbox.layer,
-      HostEnvironment.layer(environment).pipe(Layer.provideMerge(Environments.layer))
+      HostEnvironment.layer(environment, scope).pipe(Layer.provideMerge(Environments.layer))
     ).pipe(Layer.provideMerge(liveness))
     const durable = Layer.effectDiscard(requireDurable(effects))
     const runtime = Layer.merge(Working.layer, Promises.layer).pipe(

@@ -72,6 +72,9 @@ export type Provenance = typeof Provenance.Type
 /** The provenance of work that the host starts on its own account. */
 export const host: Provenance = { originator: { _tag: "Host" } }
 
+/** The provenance of work that a host starts on its own account for one of its named scopes. */
+export const hostScope = (scope: string): Provenance => ({ originator: { _tag: "Host", scope } })
+
 /** The address of an originator: `host`, `host:{scope}`, or the session scope. */
 export const originatorScopeId = (originator: Originator): string => {
   if (originator._tag === "Session") return scopeId(originator.scope)

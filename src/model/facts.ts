@@ -21,6 +21,7 @@ import type { WakeDelivery } from "./WakeDelivery.ts"
 export interface AppendRequest {
   readonly eventType: string
   readonly payload: unknown
+  /** None of those of the runtime's own events and of signals, which begin with `process:{id}:`: such a one is refused. */
   readonly replayKey?: string
   /** Whom the event wakes, if it carries a wake. @default the process's own wake target */
   readonly wakeTargetScope?: SessionScope
@@ -210,7 +211,7 @@ export const cancelRequested = (id: ProcessId, reason: string | null): Fact => (
 export const abandonRequested = (id: ProcessId, request: AbandonRequest): Fact => ({
   eventType: "process.abandon_requested",
   payload: { request: Schema.encodeSync(AbandonRequest)(request) },
-  replayKey: `process:${id}:abandon-requested`,
+  replayKey: Ids.runtimeReplayKey(id, "abandon-requested"),
   semantics: {},
   lifecycle: { type: "process.abandon_requested", request }
 })
@@ -219,7 +220,7 @@ export const abandonRequested = (id: ProcessId, request: AbandonRequest): Fact =
 export const externalRefSet = (id: ProcessId, externalRef: ExternalRef): Fact => ({
   eventType: "process.external_ref_set",
   payload: { external_ref: externalRef },
-  replayKey: `process:${id}:external-ref`,
+  replayKey: Ids.runtimeReplayKey(id, "external-ref"),
   semantics: {},
   lifecycle: { type: "process.external_ref_set", externalRef }
 })
@@ -228,14 +229,14 @@ export const externalRefSet = (id: ProcessId, externalRef: ExternalRef): Fact =>
 export const wakeTargetCleared = (id: ProcessId, sessionId: string): Fact => ({
   eventType: "process.wake_target_cleared",
   payload: { session_id: sessionId },
-  replayKey: `process:${id}:wake-target-cleared:${sessionId}`,
+  replayKey: Ids.runtimeReplayKey(id, "wake-target-cleared", sessionId),
   semantics: {},
   lifecycle: { type: "process.wake_target_cleared", sessionId }
 })
 
 /** Under this key the beginning of a wait is found. */
 export const enteredKey = (id: ProcessId, waitKey: string, occurrence: number): string =>
-  `process:${id}:wait:${waitKey}:${occurrence}:entered`
+  Ids.runtimeReplayKey(id, "wait", waitKey, occurrence, "entered")
 
 /** A wait opens; `occurrence` numbers the times that its key was entered. */
 export const waiting = (id: ProcessId, wait: WaitState, occurrence: number): Fact => ({
@@ -248,7 +249,7 @@ export const waiting = (id: ProcessId, wait: WaitState, occurrence: number): Fac
 
 /** Under this key the end of a wait is found. */
 export const resumedKey = (id: ProcessId, waitKey: string, occurrence: number): string =>
-  `process:${id}:wait:${waitKey}:${occurrence}:cleared`
+  Ids.runtimeReplayKey(id, "wait", waitKey, occurrence, "cleared")
 
 /** A wait ends; its outcome is what a re-execution reads. */
 export const resumed = (id: ProcessId, waitKey: string, occurrence: number, outcome: WaitOutcome): Fact => ({
@@ -263,7 +264,7 @@ export const resumed = (id: ProcessId, waitKey: string, occurrence: number, outc
 export const signalReturned = (id: ProcessId, waitKey: string, name: string, sequence: number): Fact => ({
   eventType: "process.signal_returned",
   payload: { name, sequence },
-  replayKey: `process:${id}:wait:${waitKey}:returned`,
+  replayKey: Ids.runtimeReplayKey(id, "wait", waitKey, "returned"),
   semantics: {},
   lifecycle: { type: "process.signal_returned", name, sequence }
 })
@@ -272,7 +273,7 @@ export const signalReturned = (id: ProcessId, waitKey: string, name: string, seq
 export const journalForked = (id: ProcessId, fork: number, forked: JournalForked): Fact => ({
   eventType: "process.journal_forked",
   payload: Schema.encodeSync(JournalForked)(forked),
-  replayKey: `process:${id}:journal:fork:${fork}`,
+  replayKey: Ids.runtimeReplayKey(id, "journal", "fork", fork),
   semantics: {},
   lifecycle: { type: "process.journal_forked", from: forked.from, to: forked.to }
 })
@@ -291,7 +292,7 @@ export const childEnded = (
 
 /** Under this key the end of a child is found. An id may be used again: `createdAtMs` says which registration ended. */
 export const childEndedKey = (id: ProcessId, childId: ProcessId, createdAtMs: number): string =>
-  `process:${id}:child:${childId}:${createdAtMs}:ended`
+  Ids.runtimeReplayKey(id, "child", childId, createdAtMs, "ended")
 
 /** A process ends. `authority` is noted beside the output when no lease stood behind the end. */
 export const ended = (id: ProcessId, output: AwaitOutput, authority?: unknown): Fact => {

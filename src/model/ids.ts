@@ -61,27 +61,62 @@ export const isTimerKey = (id: ProcessId, waitKey: string): boolean => waitKey.s
 export const signalReplayKey = (id: ProcessId, name: string, signalId: string): string =>
   `process:${id}:signal.${name}:${signalId}`
 
-/** Under this key a process ends once. */
-export const terminalReplayKey = (id: ProcessId, eventType: string): string => `process:${id}:terminal:${eventType}`
+/**
+ * The spaces of the replay keys of the facts that the runtime appends. A key is made in one of them, or it is no key of the
+ * runtime: what is made and what is refused to others follow from this list.
+ */
+const runtimeSpaces = [
+  "started",
+  "suspended",
+  "wait",
+  "child",
+  "terminal",
+  "cancel_requested",
+  "abandon-requested",
+  "external-ref",
+  "wake-target-cleared",
+  "journal",
+  "machine"
+] as const
 
-/** Under this key an activation begins once. */
-export const startedReplayKey = (id: ProcessId, activation: number): string => `process:${id}:started:${activation}`
+/** A replay key of a fact that the runtime appends to the log of a process: `process:{id}:{space}:…`. */
+export const runtimeReplayKey = (
+  id: ProcessId,
+  space: (typeof runtimeSpaces)[number],
+  ...rest: ReadonlyArray<string | number>
+): string => [`process:${id}`, space, ...rest].join(":")
 
-/** Under this key an activation is handed back once. */
-export const suspendedReplayKey = (id: ProcessId, activation: number): string => `process:${id}:suspended:${activation}`
-
-/** Whether a replay key of a process belongs to the facts that the runtime appends, so that no caller may take it. */
-export const isRuntimeReplayKey = (id: ProcessId, key: string): boolean => {
+/**
+ * Whether a replay key belongs to another event than one of a type that is appended from outside of the runtime: to a fact of
+ * the runtime, or to a signal, under whose keys nothing but that signal is appended.
+ */
+export const isReservedReplayKey = (id: ProcessId, key: string, eventType: string): boolean => {
   const own = `process:${id}:`
-  return key.startsWith(own) && runtimeKey.test(key.slice(own.length))
+  if (!key.startsWith(own)) return false
+  const rest = key.slice(own.length)
+  return rest.startsWith("signal.")
+    ? !rest.startsWith(`${eventType}:`)
+    : runtimeSpaces.some((space) => rest === space || rest.startsWith(`${space}:`))
 }
 
-const runtimeKey =
-  /^(?:(?:started|suspended|wait|child|wake-target-cleared|terminal|cancel_requested):|(?:abandon-requested|external-ref)$)/
+/** Under this key a process ends once. */
+export const terminalReplayKey = (id: ProcessId, eventType: string): string =>
+  runtimeReplayKey(id, "terminal", eventType)
+
+/** Under this key an activation begins once. */
+export const startedReplayKey = (id: ProcessId, activation: number): string =>
+  runtimeReplayKey(id, "started", activation)
+
+/** Under this key an activation is handed back once. */
+export const suspendedReplayKey = (id: ProcessId, activation: number): string =>
+  runtimeReplayKey(id, "suspended", activation)
+
+/** Under this key an operation of a body appends its event once; `branch` is its journal key in its branch. */
+export const journalReplayKey = (id: ProcessId, branch: string): string => runtimeReplayKey(id, "journal", branch)
 
 /** One cancel request for each reason: the same reason again is the same request. */
 export const cancelReplayKey = (id: ProcessId, reason: string | null): string =>
-  `process:${id}:cancel_requested:${hashOf(["process.cancel_requested", { reason }])}`
+  runtimeReplayKey(id, "cancel_requested", hashOf(["process.cancel_requested", { reason }]))
 
 /** The id of the message that wakes `scope`; events that share a dedupe key share it. */
 export const wakeId = (scope: SessionScopeId, dedupeKey: string): string => `wake:${hashOf([scope, dedupeKey])}`

@@ -168,6 +168,17 @@ const cases: Readonly<Record<string, ReadonlyArray<Case>>> = {
     refuse("test/a.ts", 'Effect.timeout("10 seconds")', 'test/a.ts:1 waits for "10 seconds" on any machine'),
     refuse("test/a.ts", "f({ timeout: 1_000 })", "test/a.ts:1 waits for 1_000 on any machine")
   ],
+  "a replay key is made by a function of src/model/ids.ts": [
+    accept("src/model/ids.ts", "const replayKey = `process:x`"),
+    accept("src/testing/laws/A.ts", 'const request = { replayKey: "a" }'),
+    accept("src/model/A.ts", "const replayKey = Ids.startedReplayKey(id, 1)\nconst key = `process:x`"),
+    refuse(
+      "src/model/A.ts",
+      `const replayKey = \`process:\${id}:x\`\nconst fact = { replayKey: "x" }`,
+      `src/model/A.ts:1 writes the replay key \`process:\${id}:x\``,
+      'src/model/A.ts:2 writes the replay key "x"'
+    )
+  ],
   "there are two barrels": [
     accept("src/index.ts", ""),
     accept("machines/index.ts", ""),

@@ -221,6 +221,18 @@ const isLong = (node: ts.Node): boolean => ts.isNumericLiteral(node) && Number(n
 
 const fixed = (bound: ts.Node): string => `waits for ${bound.getText()} on any machine`
 
+/** A key that is written in place is in no space that is refused to others. What stores are tested with may say what it likes. */
+const madeKeys = onNodes(
+  "a replay key is made by a function of src/model/ids.ts",
+  (path) => isSource(path) && path !== "src/model/ids.ts" && !path.startsWith("src/testing/"),
+  (node) => {
+    if (!ts.isPropertyAssignment(node) && !ts.isVariableDeclaration(node)) return undefined
+    const { name, initializer } = node
+    const isText = initializer !== undefined && (ts.isTemplateLiteral(initializer) || ts.isStringLiteral(initializer))
+    return isText && name.getText() === "replayKey" ? `writes the replay key ${initializer.getText()}` : undefined
+  }
+)
+
 const barrels: Rule = {
   name: "there are two barrels",
   judges: (path) => /(^|\/)index\.ts$/.test(path) && path !== "machines/index.ts" && path !== "src/index.ts",
@@ -309,6 +321,7 @@ export const rules: ReadonlyArray<Rule> = [
   daemons,
   noAny,
   scaledBounds,
+  madeKeys,
   barrels,
   extensions,
   effectByModule,

@@ -180,6 +180,7 @@ const hostOf = {
   tools: [],
   sessions: undefined,
   environment: { pluginOptions: {}, policy: {} },
+  scope: "mail",
   effects: "inline",
   wakeSink: undefined,
   hostServices: undefined,

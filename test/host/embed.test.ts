@@ -37,7 +37,7 @@ const file = (): string => {
 
 /** A host that is stopped after the test. */
 const hostOf = async <const E extends ReadonlyArray<Runnable<never>>>(engines: E, filename?: string) => {
-  const options = { ...fast, engines, log: false } as const
+  const options = { ...fast, engines, scope: "mail", log: false } as const
   const host = await (filename === undefined
     ? createHost({ ...options, memory: true })
     : createHost({ ...options, filename }))
@@ -402,8 +402,8 @@ describe("a host of Promises", () => {
     const host = await hostOf([Forever])
     await host.start(Forever, { id: "f", payload: null })
     assert.deepStrictEqual(
-      (await host.listNonTerminal()).map(({ id }) => String(id)),
-      ["f"]
+      (await host.listNonTerminal()).map(({ id, provenance }) => [String(id), provenance]),
+      [["f", { originator: { _tag: "Host", scope: "mail" } }]]
     )
     assert.strictEqual(await host.state(), "running")
     assert.strictEqual((await host.tree()).name, "host")

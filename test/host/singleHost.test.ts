@@ -193,13 +193,62 @@ describe("a single host", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.scopedLive(
+    "what a host starts for a scope of it, and the children of that, have its name, and any host runs it",
+    () => {
+      const Asking = Engine.make("asking", {
+        version: "1",
+        payload: Schema.Null,
+        success: Schema.Number,
+        disposition: "rerunnable",
+        run: (_, ctx) =>
+          Effect.gen(function* () {
+            const child = yield* ctx.start(Double, { name: "part", payload: { n: 2 } })
+            return Number(yield* Effect.orDie(child.await))
+          })
+      })
+      return Effect.gen(function* () {
+        const filename = `${yield* temporaryFolder}/scopes.db`
+        const open = (scope?: string) =>
+          Layer.build(sqlite(filename, [Double, Asking], scope === undefined ? {} : { scope }))
+        const start = (id: string) => Effect.flatMap(Processes, (all) => all.start(Asking, { id, payload: null }))
+        const plain = yield* open()
+        const mail = yield* open("mail:in")
+        for (const [id, host] of [["a", plain] as const, ["b", mail] as const]) {
+          const handle = yield* Effect.provide(start(id), host)
+          assert.strictEqual(yield* bounded(handle.await), 4)
+        }
+        // The same start by a host of another scope finds what is there.
+        assert.strictEqual((yield* Effect.provide(start("b"), plain)).id, processId("b"))
+        const listed = (originatorScopeId: string) =>
+          Effect.provide(ProcessRegistry, plain).pipe(
+            Effect.flatMap((registry) => registry.listProcesses({ originatorScopeId, status: "any" })),
+            Effect.map(({ records }) => records.map(({ id, provenance }) => [String(id), provenance.originator]))
+          )
+        const scoped = { _tag: "Host", scope: "mail:in" } as const
+        assert.deepStrictEqual<unknown>(yield* listed("host:mail:in"), [
+          ["b", scoped],
+          ["b/part", scoped]
+        ])
+        assert.deepStrictEqual<unknown>(yield* listed("host"), [
+          ["a", { _tag: "Host" }],
+          ["a/part", { _tag: "Host" }]
+        ])
+      })
+    }
+  )
+
   it.live("an option that cannot work is refused when the host is built, by name", () =>
     Effect.gen(function* () {
-      const build = (options: RuntimeOptions) => Effect.either(Effect.scoped(Layer.build(memory([Double], options))))
+      const build = (options: RuntimeOptions & { readonly scope?: string }) =>
+        Effect.either(Effect.scoped(Layer.build(memory([Double], options))))
       const ttl = yield* build({ leaseTtl: "29 seconds", leaseRenewal: "10 seconds" })
       assert.isTrue(Either.isLeft(ttl))
       assert.include(String(ttl), "leaseTtl")
       assert.include(String(yield* build({ maxConcurrent: 0 })), "maxConcurrent")
+      for (const scope of ["", "\ud800", 5 as never, null as never]) {
+        assert.match(String(yield* build({ scope })), /"field": ?"scope"|invalid `scope`/)
+      }
       const twice = yield* Effect.either(Effect.scoped(Layer.build(memory([Double, Double]))))
       assert.include(String(twice), "double@1")
     })

@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
 import type { ProcessEvent as MachineEvent } from "../../machines/process/types.ts"
 import type { AwaitOutput } from "../../src/model/AwaitOutput.ts"
 import * as Facts from "../../src/model/facts.ts"
-import { processId } from "../../src/model/ids.ts"
+import * as Ids from "../../src/model/ids.ts"
 import type { ProcessEvent } from "../../src/model/ProcessEvent.ts"
+import * as ChartFacts from "../../src/operations/decisions/chartFacts.ts"
 
+const { processId } = Ids
 const p = processId("p")
 const local = {
   ownerId: "w",
@@ -168,6 +171,70 @@ const stored = (fact: Facts.Fact, occurredAtMs: number): ProcessEvent =>
       occurredAtMs
     })
   ) as ProcessEvent
+
+describe("the replay keys of the runtime", () => {
+  const timer = { id: "t", at: 1, event: { type: "go" } }
+  /** A key of each function that makes one: all that the files of facts export, but for those that make none. */
+  const made: Readonly<Record<string, string | undefined>> = {
+    started: Facts.started(p, 1, { owner: local, startedAtMs: 1, attempt: 1, fencingToken: 1 }).replayKey,
+    suspended: Facts.suspended(p, 1, "passivated").replayKey,
+    cancelRequested: Facts.cancelRequested(p, null).replayKey,
+    abandonRequested: Facts.abandonRequested(p, { requestedBy: "o", requestedAtMs: 1 }).replayKey,
+    externalRefSet: Facts.externalRefSet(p, { backend: "b", id: "i" }).replayKey,
+    wakeTargetCleared: Facts.wakeTargetCleared(p, "s").replayKey,
+    waiting: Facts.waiting(p, { kind: { _tag: "Timer", key: "t" }, sinceMs: 1 }, 1).replayKey,
+    resumedKey: Facts.resumedKey(p, "t", 1),
+    resumed: Facts.resumed(p, "t", 1, { _tag: "Timer" }).replayKey,
+    signalReturned: Facts.signalReturned(p, "w", "go", 1).replayKey,
+    journalForked: Facts.journalForked(p, 1, { from: 1, to: 2, by: "o" }).replayKey,
+    childEnded: Facts.childEnded(p, { childId: processId("c"), state: "completed", createdAtMs: 1 }).replayKey,
+    childEndedKey: Facts.childEndedKey(p, processId("c"), 1),
+    ended: Facts.ended(p, { _tag: "Success", value: 1 }).replayKey,
+    transitioned: ChartFacts.transitioned(p, { revision: 3 } as never).replayKey,
+    machineInput: ChartFacts.machineInput(p, "k", { type: "go" }).replayKey,
+    machineSent: ChartFacts.machineSent(p, "k", timer as never).replayKey,
+    machineActed: ChartFacts.machineActed(p, { revision: 1, index: 0, name: "a" }).replayKey,
+    terminalReplayKey: Ids.terminalReplayKey(p, "process.failed"),
+    startedReplayKey: Ids.startedReplayKey(p, 1),
+    suspendedReplayKey: Ids.suspendedReplayKey(p, 1),
+    journalReplayKey: Ids.journalReplayKey(p, "a#1"),
+    cancelReplayKey: Ids.cancelReplayKey(p, "stop"),
+    runtimeReplayKey: Ids.runtimeReplayKey(p, "machine", 1)
+  }
+  const others = ["isNews", "isChartInput", "noted", "lifecycleEventOf", "signalReplayKey", "isReservedReplayKey"]
+
+  it("are made by the functions that are listed here, and no fact is without one", () => {
+    const keyed = Object.entries(Ids).filter(([name]) => name.endsWith("ReplayKey"))
+    const exported: ReadonlyArray<[string, unknown]> = [...Object.entries({ ...Facts, ...ChartFacts }), ...keyed]
+    const functions = exported.flatMap(([name, value]) =>
+      typeof value === "function" && !Schema.isSchema(value) ? [name] : []
+    )
+    assert.deepStrictEqual(functions.sort(), [...Object.keys(made), ...others].sort())
+  })
+
+  for (const [name, key = "none"] of Object.entries(made)) {
+    it(`\`${key}\` of ${name} is kept from every other event of the process, and not from those of another process`, () => {
+      assert.deepStrictEqual(
+        ["note", "signal.go", "process.completed"].map((type) => Ids.isReservedReplayKey(p, key, type)),
+        [true, true, true]
+      )
+      assert.strictEqual(Ids.isReservedReplayKey(processId("q"), key, "note"), false)
+    })
+  }
+
+  it("leave the keys of a signal to that signal, and all others to authors", () => {
+    const key = Ids.signalReplayKey(p, "go", "1")
+    assert.strictEqual(key, "process:p:signal.go:1")
+    assert.strictEqual(Ids.isReservedReplayKey(p, key, "signal.go"), false)
+    assert.deepStrictEqual(
+      ["note", "signal.g", "signal.go2", "process.completed"].map((type) => Ids.isReservedReplayKey(p, key, type)),
+      [true, true, true, true]
+    )
+    for (const free of ["", "k", "process:p", "process:p:", "process:p:note:1", "process:p:started2", "started:1"]) {
+      assert.strictEqual(Ids.isReservedReplayKey(p, free, "note"), false, free)
+    }
+  })
+})
 
 describe("every fact", () => {
   for (const [what, fact, expected] of facts) {

@@ -23,7 +23,7 @@ const Ask = Engine.make("ask", {
 })
 
 const host = (where: { readonly url: string; readonly schema: string }) =>
-  Layer.provide(ManyHosts.layerPostgres({ ...fast, ...where, engines: [Ask] }), quiet)
+  Layer.provide(ManyHosts.layerPostgres({ ...fast, ...where, engines: [Ask], scope: "desk" }), quiet)
 
 describe.skipIf(!Postgres.hasPostgres)("two hosts on one schema", () => {
   it.live("stop at once when they have only begun", () =>
@@ -52,6 +52,7 @@ describe.skipIf(!Postgres.hasPostgres)("two hosts on one schema", () => {
         const output = yield* elsewhere.await
         assert.strictEqual(output, "it by ana")
         assert.strictEqual(yield* handle.await, output)
+        assert.deepStrictEqual((yield* elsewhere.status).provenance, { originator: { _tag: "Host", scope: "desk" } })
       }
     }).pipe(Effect.scoped, bounded)
   )

@@ -16,7 +16,7 @@ import {
 import type { AppendReceipt, AppendRequest, Fact } from "../../model/facts.ts"
 import { noted } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import { isRuntimeReplayKey, signalNameOf } from "../../model/ids.ts"
+import { isReservedReplayKey, signalNameOf } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { MaterializedSemantics, ProcessEvent } from "../../model/ProcessEvent.ts"
 import { eventTypeOf } from "../../model/Registration.ts"
@@ -50,16 +50,20 @@ export const appendPlan = (id: ProcessId, request: AppendRequest, authority: Aut
  * Appends one event, or answers the stored one when its replay key was used before for the same type and payload.
  *
  * Events without terminal meaning may be appended to a process that has ended. An event that ends it needs the right to. The
- * replay keys of the runtime's own facts are refused, used or not.
+ * replay keys of the runtime's own facts are refused, used or not, whatever the authority; `entitled` is the one that an operation
+ * of the runtime appends under.
  */
 export const appendEvent = (
   id: ProcessId,
   request: AppendRequest,
-  authority: Authority
+  authority: Authority,
+  entitled?: string
 ): ((view: View) => Decision<AppendReceipt, AppendRefusal>) =>
   onRow(id, (row, view): Decision<AppendReceipt, AppendRefusal> => {
     const { eventType, payload, replayKey } = request
-    if (replayKey !== undefined && isRuntimeReplayKey(id, replayKey)) return refuse(reservedKey(replayKey))
+    if (replayKey !== undefined && replayKey !== entitled && isReservedReplayKey(id, replayKey, eventType)) {
+      return refuse(reservedKey(replayKey))
+    }
     const earlier = replayKey === undefined ? undefined : view.replayed(id, replayKey)
     if (earlier !== undefined) {
       return isSameEvent(earlier, eventType, payload)
@@ -81,7 +85,7 @@ export const appendEvent = (
 const reservedKey = (key: string) =>
   new InputInvalid({
     field: "replay.key",
-    problem: `is \`${key}\`, which the runtime uses for its own events: choose another one`
+    problem: `is \`${key}\`, which the runtime keeps for its own events and for signals: choose another one`
   })
 
 /** The delivery follows the target as it is now, also on a replay. */

@@ -4,12 +4,13 @@
 import type { ChartEvent, ChartTimer, ChartTransition } from "../../../machines/chart/state.ts"
 import type { Fact } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import { runtimeReplayKey } from "../../model/ids.ts"
 
 /** A chart moves from rest to rest. The payload is the transition: all its fields are JSON with names of one word. */
 export const transitioned = (id: ProcessId, step: ChartTransition): Fact => ({
   eventType: "machine.transitioned",
   payload: step,
-  replayKey: `process:${id}:machine:${step.revision}`,
+  replayKey: runtimeReplayKey(id, "machine", step.revision),
   semantics: {},
   lifecycle: { type: "machine.transitioned", step }
 })
@@ -18,7 +19,7 @@ export const transitioned = (id: ProcessId, step: ChartTransition): Fact => ({
 export const machineInput = (id: ProcessId, key: string, event: ChartEvent, timer?: string): Fact => ({
   eventType: "machine.input",
   payload: { event, ...(timer === undefined ? {} : { timer }) },
-  replayKey: `process:${id}:machine:input:${key}`,
+  replayKey: runtimeReplayKey(id, "machine", "input", key),
   semantics: {},
   lifecycle: { type: "machine.input", ...(timer === undefined ? {} : { timer }) }
 })
@@ -27,7 +28,7 @@ export const machineInput = (id: ProcessId, key: string, event: ChartEvent, time
 export const machineSent = (id: ProcessId, key: string, timer: ChartTimer): Fact => ({
   eventType: "machine.sent",
   payload: { timer: timer.id, event: timer.event, to: timer.to },
-  replayKey: `process:${id}:machine:sent:${key}`,
+  replayKey: runtimeReplayKey(id, "machine", "sent", key),
   semantics: {},
   lifecycle: { type: "machine.sent", timer: timer.id }
 })
@@ -39,7 +40,7 @@ export const machineActed = (
 ): Fact => ({
   eventType: "machine.acted",
   payload: { revision, index, name, ...(failure === undefined ? {} : { failure }) },
-  replayKey: `process:${id}:machine:${revision}:${index}`,
+  replayKey: runtimeReplayKey(id, "machine", revision, index),
   semantics: {},
   lifecycle: { type: "machine.acted", revision, index }
 })

@@ -102,7 +102,11 @@ export const enterWait =
     return acceptWith(waited, journaling(view, id, entry), [change])
   }
 
-/** Appends to the log of the body's own process, or signals another one, and journals which event it became. */
+/**
+ * Appends to the log of the body's own process, or signals another one, and journals which event it became.
+ *
+ * Of the runtime's replay keys a body has that of the operation which appends, and no other.
+ */
 export const appendJournaled = (
   lease: Lease,
   target: ProcessId,
@@ -110,10 +114,12 @@ export const appendJournaled = (
   draft: Omit<Draft, "outcome">,
   refuseEnded: boolean
 ): ((view: View) => Decision<AppendReceipt, AppendRefusal>) =>
-  onLease(lease, (_row, view): Decision<AppendReceipt, AppendRefusal> => {
+  onLease(lease, (row, view): Decision<AppendReceipt, AppendRefusal> => {
     const refused = refuseEnded ? endedRefusal(view, target, request) : undefined
     if (refused !== undefined) return refuse(refused)
-    const decision = Append.appendEvent(target, request, { _tag: "Body", lease })(view)
+    const own = Ids.journalReplayKey(lease.processId, branchKey(draft.key, row.snapshot.context.forks))
+    const entitled = target === lease.processId ? own : undefined
+    const decision = Append.appendEvent(target, request, { _tag: "Body", lease }, entitled)(view)
     if (decision._tag === "Refused") return decision
     const outcome = { process_id: target, sequence: decision.answer.event.sequence }
     const entries = journaling(view, lease.processId, { ...draft, outcome })

@@ -194,7 +194,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
             const request = {
               eventType: event.name,
               payload: encoded,
-              replayKey: `process:${processId}:journal:${journal.branched(key)}`,
+              replayKey: Ids.journalReplayKey(processId, journal.branched(key)),
               ...(wakeTarget === undefined ? {} : { wakeTargetScope: wakeTarget })
             }
             return (lease, opened) => store.append(lease, request, opened)

@@ -6,7 +6,7 @@ import * as Either from "effect/Either"
 import { reservedEventTypes } from "../../model/EventType.ts"
 import type { EventRejected } from "../../model/errors.ts"
 import type { AppendRequest } from "../../model/facts.ts"
-import { external } from "../../operations/decisions/authority.ts"
+import { external, host } from "../../operations/decisions/authority.ts"
 import { isFold, logOf, note, recordOf, refused, rejectedAs, typesOf, writesNothing } from "../evidence.ts"
 import { freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
@@ -89,20 +89,29 @@ const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
       own("child:c:1:ended"),
       own("wait:x:1:entered"),
       own("wake-target-cleared:s"),
-      own("cancel_requested:")
+      own("cancel_requested:"),
+      own("machine:3"),
+      own("machine:2:0"),
+      own("machine:input:timer:t:4"),
+      own("machine:sent:timer:t:4"),
+      own("journal:note#1"),
+      own("journal:fork:1"),
+      own("signal.ready:a")
     ]
     const used = (yield* logOf(id)).flatMap(({ replayKey = "" }) => replayKey)
     yield* expectEquals("how many the runtime has used", used.length, 6)
-    for (const replayKey of [...used, ...unused, ...others]) {
-      const error = yield* refused(
-        replayKey,
-        "InputInvalid",
-        [id],
-        registry.appendEvent(id, { ...note(1), replayKey }, external)
-      )
+    const authorities = [external, host, { _tag: "Body", lease } as const]
+    for (const [index, replayKey] of [...used, ...unused, ...others].entries()) {
+      const authority = authorities[index % authorities.length] ?? external
+      const appending = registry.appendEvent(id, { ...note(1), replayKey }, authority)
+      const error = yield* refused(`${replayKey} by ${authority._tag}`, "InputInvalid", [id], appending)
       yield* expectEquals("the field", error.field, "replay.key")
     }
-    for (const replayKey of [own("note:1"), own("external-reference"), "process:other:started:1"]) {
+    const signal = { eventType: "signal.ready", payload: 1, replayKey: own("signal.other:a") }
+    const misplaced = yield* refused("another's", "InputInvalid", [id], registry.appendEvent(id, signal, external))
+    yield* expectEquals("the field", misplaced.field, "replay.key")
+    yield* registry.appendEvent(id, { ...signal, replayKey: own("signal.ready:a") }, external)
+    for (const replayKey of [own("note:1"), own("external-reference"), own("machines"), "process:other:started:1"]) {
       yield* registry.appendEvent(id, { ...note(1), replayKey }, external)
     }
     yield* registry.completeProcessWithLease(lease, outputs.Success)

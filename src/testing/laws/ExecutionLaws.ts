@@ -56,6 +56,35 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
     yield* isFold(id)
   },
 
+  *"an event of a body is appended under the key of its own operation, and under no other key of the runtime"({
+    executions,
+    registry
+  }) {
+    const { id, lease } = yield* begunProcess
+    const { id: other } = yield* begunProcess
+    const under = (replayKey: string) => executions.append(lease, { ...note, replayKey }, draft(1, "append_event"))
+    for (const rest of [
+      "journal:k2#1",
+      "journal:k1#1@1",
+      "journal:fork:1",
+      "started:2",
+      "machine:1",
+      "signal.ready:a"
+    ]) {
+      const error = yield* refused(rest, "InputInvalid", [id], under(`process:${id}:${rest}`))
+      yield* expectEquals("the field", error.field, "replay.key")
+    }
+    const own = `process:${id}:journal:k1#1`
+    yield* refused("another's", "InputInvalid", [id], registry.appendEvent(id, { ...note, replayKey: own }, host))
+    const { event } = yield* under(own)
+    yield* expectEquals("the event", [event.payload, event.replayKey], [{ n: 1 }, own])
+    yield* expectEquals("a repetition", (yield* under(own)).event.sequence, event.sequence)
+    const journal = `process:${other}:journal:k1#1`
+    const sent = executions.signalFrom(lease, other, { ...ready(other, "a"), replayKey: journal }, draft(2, "signal"))
+    yield* refused("one of another process", "InputInvalid", [other], sent)
+    yield* isFold(id)
+  },
+
   *"an entry is written once: a repetition changes neither it nor the log"({ executions }) {
     const { id, lease } = yield* begunProcess
     yield* executions.record(lease, { ...draft(1, "random"), outcome: 1 })
