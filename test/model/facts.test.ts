@@ -183,6 +183,7 @@ describe("the replay keys of the runtime", () => {
     externalRefSet: Facts.externalRefSet(p, { backend: "b", id: "i" }).replayKey,
     wakeTargetCleared: Facts.wakeTargetCleared(p, "s").replayKey,
     waiting: Facts.waiting(p, { kind: { _tag: "Timer", key: "t" }, sinceMs: 1 }, 1).replayKey,
+    enteredKey: Facts.enteredKey(p, "t", 1),
     resumedKey: Facts.resumedKey(p, "t", 1),
     resumed: Facts.resumed(p, "t", 1, { _tag: "Timer" }).replayKey,
     signalReturned: Facts.signalReturned(p, "w", "go", 1).replayKey,

@@ -3,11 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import type { InputInvalid } from "../../model/errors.ts"
-import type { AppendReceipt, AppendRequest, WaitState } from "../../model/facts.ts"
+import type { AppendReceipt, AppendRequest } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalOperation } from "../../model/JournalEntry.ts"
 import type { AppendRefusal } from "../../operations/decisions/append.ts"
-import { external, host } from "../../operations/decisions/authority.ts"
+import { host } from "../../operations/decisions/authority.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 import type { Lookup } from "../../operations/existing.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
@@ -127,54 +127,6 @@ const executionLaws: ReadonlyArray<Law> = lawsOf("ADR 0022", {
     yield* refused("a cancel", "LeaseLost", ids, cancel)
     yield* expectEquals("the journal", yield* executions.journalOf(id), before)
     yield* expectEquals("the event", (yield* logOf(id)).at(-1), event)
-  },
-
-  *"a wait from outside never has the key of a body's: the body's next wait passes its key by, the body's are refused"({
-    executions,
-    waits
-  }) {
-    const { id, lease } = yield* begunProcess
-    const outside = (kind: WaitState["kind"], once?: true): WaitState => ({
-      kind,
-      sinceMs: 1,
-      deadlineMs: Number.MAX_SAFE_INTEGER,
-      ...(once && { once })
-    })
-    const signal = (ordinal: number) =>
-      ({ _tag: "Signal", name: "ready", eventType: "signal.ready", key: keyOf(ordinal), ordinal }) as const
-    const timer = (key: string) => ({ _tag: "Timer", key: `process:${id}:${key}` }) as const
-    const keyOf = (ordinal: number) => `process:${id}:signal.ready:${ordinal}`
-    const isRefused = Effect.fnUntraced(function* (wait: WaitState, field: string) {
-      const set = waits.setProcessWait(id, wait, external)
-      yield* expectEquals("the field", (yield* refused(wait.kind.key, "InputInvalid", [id], set)).field, field)
-    })
-
-    for (const ordinal of [2, 3]) yield* waits.setProcessWait(id, outside(signal(ordinal)), external)
-    yield* waits.clearProcessWait(id, external)
-    yield* isRefused(outside(timer("timer:s1"), true), "wait/once")
-    yield* isRefused(outside(signal(9), true), "wait/once")
-    yield* isRefused(outside(timer("timer:1")), "wait/kind/key")
-
-    const numbers: Array<string> = []
-    for (const position of [1, 2]) {
-      const { waitKey } = yield* executions.enterWait(lease, draft(position, "await_signal"), forReady)
-      yield* expectEquals("the body's wait", yield* executions.waitOf(id, waitKey), { waitKey })
-      numbers.push(waitKey)
-    }
-    yield* expectEquals("the keys of the body's waits", numbers, [keyOf(4), keyOf(5)])
-    const long = { _tag: "Timer", deadlineMs: Number.MAX_SAFE_INTEGER } as const
-    const sleep = yield* executions.enterWait(lease, draft(3, "sleep"), long)
-
-    const asBody = [...[4, 5].map((ordinal) => signal(ordinal)), { _tag: "Timer", key: sleep.waitKey } as const]
-    for (const kind of asBody) yield* isRefused(outside(kind), "wait/kind/key")
-    yield* waits.clearProcessWait(id, external)
-    for (const kind of asBody) {
-      yield* isRefused(outside(kind), "wait/kind/key")
-      const ended = { outcome: { _tag: "Cancelled" } }
-      yield* expectEquals("how it ended", yield* executions.waitOf(id, kind.key), { waitKey: kind.key, ended })
-    }
-    for (const kind of [signal(2), timer("timers")]) yield* waits.setProcessWait(id, outside(kind), external)
-    yield* isFold(id)
   },
 
   *"a signal that is there ends a wait as it is entered, one that comes later ends it then; each ends one"({

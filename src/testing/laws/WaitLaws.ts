@@ -14,6 +14,7 @@ import { isFold, logOf, note, recordOf, refused, typesOf, writesNothing } from "
 import { endedByLease, eventTypes, freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, lawsOf } from "../Law.ts"
+import { begunProcess, draft, forReady } from "./ExecutionLaws.ts"
 
 const waitLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
   *"a wait that was entered is in the record, and in the log under the key of its first occurrence"({ clock, waits }) {
@@ -117,6 +118,54 @@ const waitLaws: ReadonlyArray<Law> = lawsOf("ADR 0012", {
     yield* refused("to end", "LeaseLost", [id], waits.clearProcessWait(id, body))
     const ended = yield* endedByLease
     yield* refused("another's", "LeaseLost", [ended], waits.setProcessWait(ended, waitFor(ended, 1), body))
+  },
+
+  *"a wait from outside never has the key of a body's: the body's next wait passes its key by, the body's are refused"({
+    executions,
+    waits
+  }) {
+    const { id, lease } = yield* begunProcess
+    const outside = (kind: WaitState["kind"], once?: true): WaitState => ({
+      kind,
+      sinceMs: 1,
+      deadlineMs: Number.MAX_SAFE_INTEGER,
+      ...(once && { once })
+    })
+    const signal = (ordinal: number) =>
+      ({ _tag: "Signal", name: "ready", eventType: "signal.ready", key: keyOf(ordinal), ordinal }) as const
+    const timer = (key: string) => ({ _tag: "Timer", key: `process:${id}:${key}` }) as const
+    const keyOf = (ordinal: number) => `process:${id}:signal.ready:${ordinal}`
+    const isRefused = Effect.fnUntraced(function* (wait: WaitState, field: string) {
+      const set = waits.setProcessWait(id, wait, external)
+      yield* expectEquals("the field", (yield* refused(wait.kind.key, "InputInvalid", [id], set)).field, field)
+    })
+
+    for (const ordinal of [2, 3]) yield* waits.setProcessWait(id, outside(signal(ordinal)), external)
+    yield* waits.clearProcessWait(id, external)
+    yield* isRefused(outside(timer("timer:s1"), true), "wait/once")
+    yield* isRefused(outside(signal(9), true), "wait/once")
+    yield* isRefused(outside(timer("timer:1")), "wait/kind/key")
+
+    const numbers: Array<string> = []
+    for (const position of [1, 2]) {
+      const { waitKey } = yield* executions.enterWait(lease, draft(position, "await_signal"), forReady)
+      yield* expectEquals("the body's wait", yield* executions.waitOf(id, waitKey), { waitKey })
+      numbers.push(waitKey)
+    }
+    yield* expectEquals("the keys of the body's waits", numbers, [keyOf(4), keyOf(5)])
+    const long = { _tag: "Timer", deadlineMs: Number.MAX_SAFE_INTEGER } as const
+    const sleep = yield* executions.enterWait(lease, draft(3, "sleep"), long)
+
+    const asBody = [...[4, 5].map((ordinal) => signal(ordinal)), { _tag: "Timer", key: sleep.waitKey } as const]
+    for (const kind of asBody) yield* isRefused(outside(kind), "wait/kind/key")
+    yield* waits.clearProcessWait(id, external)
+    for (const kind of asBody) {
+      yield* isRefused(outside(kind), "wait/kind/key")
+      const ended = { outcome: { _tag: "Cancelled" } }
+      yield* expectEquals("how it ended", yield* executions.waitOf(id, kind.key), { waitKey: kind.key, ended })
+    }
+    for (const kind of [signal(2), timer("timers")]) yield* waits.setProcessWait(id, outside(kind), external)
+    yield* isFold(id)
   }
 })
 
