@@ -58,14 +58,18 @@ const endOfTurn: Effect.Effect<void> = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** How many callers resume in one turn of the loop: what 8 of them do until their next request takes a millisecond or two. */
-const answersATurn = 8
+/** How many callers are answered before it is looked how long the turn has been held. */
+const answersAtOnce = 8
+
+/** How long callers that resume may hold the loop, before it turns and the rest is answered. Units: milliseconds. */
+const answersMs = 4
 
 /**
  * Answers every request, even if one of them throws, which is a defect.
  *
- * Callers resume in the turn of their answer. A few are answered in each, so that a large batch does not hold the loop for what all its
- * callers do next; the next batch begins after the last of them, and finds what they ask for in one queue.
+ * Callers resume a few at a time, and go on until their next request. Where that takes long the loop turns in between, so that a
+ * large batch does not hold it for what all its callers do next; the next batch begins after the last of them, and finds what they
+ * ask for in one queue.
  */
 export const answerAll = (
   requests: ReadonlyArray<Request>,
@@ -73,8 +77,9 @@ export const answerAll = (
 ): Effect.Effect<void> => {
   let next = 0
   let fault: { readonly cause: unknown } | undefined
+  let heldSince = performance.now()
   const answerSome = Effect.sync(() => {
-    for (const until = next + answersATurn; next < requests.length && next < until; next++) {
+    for (const until = next + answersAtOnce; next < requests.length && next < until; next++) {
       try {
         requests[next]?.deliver(exitOf(next))
       } catch (cause) {
@@ -82,9 +87,20 @@ export const answerAll = (
       }
     }
   })
+  /** Lets those that were answered go on. */
+  const letResume = Effect.zipRight(
+    Effect.yieldNow(),
+    Effect.suspend(() =>
+      performance.now() - heldSince < answersMs
+        ? Effect.void
+        : Effect.map(endOfTurn, () => {
+            heldSince = performance.now()
+          })
+    )
+  )
   const rest: Effect.Effect<void> = Effect.whileLoop({
     while: () => next < requests.length,
-    body: () => Effect.zipRight(endOfTurn, answerSome),
+    body: () => Effect.zipRight(letResume, answerSome),
     step: () => {}
   })
   return answerSome.pipe(

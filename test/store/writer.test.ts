@@ -71,7 +71,7 @@ describe("group commit", () => {
   )
 
   it.scopedLive(
-    "its callers resume a few in a turn of the event loop, and what they ask for next shares a commit again",
+    "its callers resume a few in a turn of the event loop where they hold it, and what they ask for next shares a commit again",
     () =>
       Effect.gen(function* () {
         const opened = yield* open(yield* temporaryFile)
@@ -87,7 +87,12 @@ describe("group commit", () => {
         const resumed: Array<number> = []
         const caller = (value: number) =>
           Effect.zipRight(
-            Effect.tap(opened.note("p", value), () => Effect.sync(() => resumed.push(turn))),
+            Effect.tap(opened.note("p", value), () =>
+              Effect.sync(() => {
+                resumed.push(turn)
+                for (const until = performance.now() + 1; performance.now() < until; );
+              })
+            ),
             opened.note("p", value + 100)
           )
         yield* together(Array.from({ length: 100 }, (_, value) => caller(value)))
