@@ -258,9 +258,8 @@ const toMany = <A, E extends { readonly message: string }, R>(
       ? Effect.flatMap(DryRun.registry, (dry) => Effect.provideService(asking, ProcessRegistry, dry))
       : asking
     const outcomes = yield* change(db, judged)
-    for (const { outcome } of Option.isSome(id) ? outcomes : []) {
-      if (Either.isLeft(outcome)) return yield* Effect.fail(outcome.left) // as without --dry-run: an id names one process
-    }
+    // An id names one process: its refusal is that of the command, as without --dry-run.
+    if (Option.isSome(id)) yield* Effect.forEach(outcomes, ({ outcome }) => outcome, { discard: true })
     const refused = outcomes.flatMap(({ each, outcome }) =>
       Either.isLeft(outcome) ? [{ id: each, problem: outcome.left.message }] : []
     )

@@ -234,8 +234,12 @@ const updated = (rows: ReadonlyArray<RowView>, news: ReadonlyArray<RowView>): Re
   return rows.map((row) => byId.get(row.process_id) ?? row)
 }
 
-/** A line that was not read again, without what may be over. */
-const settled = ({ doing: _doing, awaits: _awaits, ...row }: RowView): RowView => row
+/** A line that was not read again, without what may be over; most have nothing of that, and stay as they are. */
+const settled = (row: RowView): RowView => {
+  if (row.doing === undefined && row.awaits === undefined) return row
+  const { doing: _doing, awaits: _awaits, ...lasting } = row
+  return lasting
+}
 
 const Instead = ({
   problem,
