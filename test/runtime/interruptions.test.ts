@@ -5,7 +5,7 @@ import { Processes } from "../../src/host/Processes.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { Body } from "./replays.ts"
 import { enginesOf, Go, plays } from "./replays.ts"
-import { make } from "./schedules.ts"
+import { losing, make } from "./schedules.ts"
 
 plays(
   "a step that throws a revoked proxy has failed, and the program goes on",
@@ -217,4 +217,43 @@ plays(
       assert.strictEqual(yield* end, "Completed: late")
     }),
   { ...sleeper, interruptions: ["stop"] }
+)
+
+/** How many writes are refused from here on. */
+const refused = { writes: 0 }
+
+plays(
+  "what a body lets go of since its lease was called lost is not let go of by its next activation",
+  {
+    effects: (ctx, note) =>
+      Effect.map(
+        Effect.all(
+          [
+            ctx.awaitSignal(Go),
+            // The record of its end is refused, and then that the lease is taken again.
+            ctx.step(
+              "work",
+              Effect.sync(() => Object.assign(refused, { writes: note("work") === 0 ? 2 : 0 }).writes)
+            )
+          ],
+          { concurrency: "unbounded" }
+        ),
+        ([signal]) => `signal ${signal}`
+      ),
+    promises: async (ctx, note) => {
+      const [signal] = await Promise.all([
+        ctx.awaitSignal(Go),
+        ctx.step("work", () => Object.assign(refused, { writes: note("work") === 0 ? 2 : 0 }).writes)
+      ])
+      return `signal ${signal}`
+    }
+  },
+  ({ did, advance, send, end }) =>
+    Effect.gen(function* () {
+      yield* advance(200)
+      assert.deepStrictEqual(did, ["work", "work"])
+      yield* send(1)
+      assert.strictEqual(yield* end, "Completed: signal 1")
+    }),
+  { store: losing(refused), interruptions: ["stop"] }
 )

@@ -7,6 +7,7 @@ import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.t
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { Note } from "./replays.ts"
 import { Go, plays } from "./replays.ts"
+import { readingAs } from "./schedules.ts"
 
 /** A child that answers with what it was given. */
 const Echo = Engine.make("echo", {
@@ -474,5 +475,5 @@ plays(
       yield* send(7)
       assert.strictEqual(yield* end, "Completed: late, 7")
     }),
-  { reading: (entry) => (entry.operation === "interrupted" ? { ...entry, outcome: null } : entry) }
+  { store: readingAs((entry) => (entry.operation === "interrupted" ? { ...entry, outcome: null } : entry)) }
 )

@@ -10,7 +10,6 @@ import type { BodyContext } from "../../src/host/embed/createHost.ts"
 import * as Embed from "../../src/host/embed/createHost.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
-import type { JournalEntry } from "../../src/model/JournalEntry.ts"
 import type { ProcessEvent } from "../../src/model/ProcessEvent.ts"
 import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
@@ -18,8 +17,8 @@ import * as Signal from "../../src/runtime/engine/Signal.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import type { ProcessRow } from "../../src/store/Decision.ts"
 import { until } from "../support/hosts.ts"
-import type { Life, World } from "./schedules.ts"
-import { make, readingAs } from "./schedules.ts"
+import type { Changed, Life, World } from "./schedules.ts"
+import { make, makeWith } from "./schedules.ts"
 
 /** The signal that bodies wait for. */
 export const Go: Signal.Signal<"go", number> = Signal.make("go", { payload: Schema.Number })
@@ -75,8 +74,8 @@ export interface Setting {
   readonly children?: ReadonlyArray<Engine.Runnable<never>>
   readonly options?: RuntimeOptions
   readonly passivateAfter?: Duration.DurationInput
-  /** How a store reads an entry of a journal, such as one of an older library. @default as it is */
-  readonly reading?: (entry: JournalEntry) => JournalEntry
+  /** What the hosts are given as their store, such as one that reads a journal as an older library wrote it. @default as it is */
+  readonly store?: Changed
 }
 
 const timings = { leaseTtl: "90 millis", leaseRenewal: "30 millis", sweepInterval: "20 millis" } as const
@@ -110,10 +109,10 @@ const begun = (
   engine: Runnable,
   did: ReadonlyArray<string>,
   how: Interruption,
-  { children = [], options, reading }: Setting
+  { children = [], options, store }: Setting
 ) =>
   Effect.gen(function* () {
-    const world = yield* reading === undefined ? make : readingAs(reading)
+    const world = yield* store === undefined ? make : makeWith(store)
     const id = processId("p")
     const runtime = { ...timings, ...options }
     const engines = [engine as Engine.Runnable<never>, ...children]

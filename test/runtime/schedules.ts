@@ -4,8 +4,12 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { LeaseLost } from "../../src/model/errors.ts"
+import type { ProcessId } from "../../src/model/ids.ts"
 import type { JournalEntry } from "../../src/model/JournalEntry.ts"
+import { refuse } from "../../src/store/Decision.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
+import type { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import * as Worlds from "../../src/testing/bodies/World.ts"
@@ -36,18 +40,35 @@ export const databases: Readonly<Record<"memory" | "sqlite" | "postgres", Worlds
 /** Makes an empty world in memory. */
 export const make: Effect.Effect<Worlds.World, never, Scope.Scope> = Worlds.make(Worlds.inMemory)
 
-/** Makes an empty world in memory whose hosts read each entry of a journal in another way. */
-export const readingAs = (
-  read: (entry: JournalEntry) => JournalEntry
-): Effect.Effect<Worlds.World, never, Scope.Scope> =>
-  Worlds.make(
-    Effect.map(MemoryStore.make, (store) =>
-      Worlds.sharing({
-        ...store,
-        execution: {
-          ...store.execution,
-          journal: (id, page) => Effect.map(store.execution.journal(id, page), (entries) => entries.map(read))
-        }
-      })
-    )
-  )
+/** Changes what hosts are given as their store. */
+export type Changed = (store: typeof ProcessStore.Service) => typeof ProcessStore.Service
+
+/** Makes an empty world in memory whose hosts have the store so. */
+export const makeWith = (changed: Changed): Effect.Effect<Worlds.World, never, Scope.Scope> =>
+  Worlds.make(Effect.map(MemoryStore.make, (store) => Worlds.sharing(changed(store))))
+
+/** Each entry of a journal is read in another way. */
+export const readingAs =
+  (read: (entry: JournalEntry) => JournalEntry): Changed =>
+  (store) => ({
+    ...store,
+    execution: {
+      ...store.execution,
+      journal: (id, page) => Effect.map(store.execution.journal(id, page), (entries) => entries.map(read))
+    }
+  })
+
+/** As many writes to a process as `left` has are refused as if its lease were lost, though it is held. */
+export const losing =
+  (left: { writes: number }): Changed =>
+  (store) => ({
+    ...store,
+    transact: (plan, decide) =>
+      Effect.suspend(() =>
+        left.writes > 0 && left.writes-- > 0
+          ? store.transact(plan, () =>
+              refuse(new LeaseLost({ processId: plan.lock[0] as ProcessId, fencingToken: 1, currentFence: 1 }) as never)
+            ) // a refusal that it may have
+          : store.transact(plan, decide)
+      )
+  })

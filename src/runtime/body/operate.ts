@@ -88,8 +88,10 @@ export const make = (activation: Activation, journal: Journal): Operate => {
   const { ends, slot } = activation
   const store = activation.services.writes
 
-  /** Whether the body itself interrupts an operation: its host does not. */
-  const isOwn = (): boolean => stateOf(activation) === "open" && disturbanceOf(activation) === "undisturbed"
+  /** Whether the body itself interrupts an operation: its host does not, and it was not told that its lease is lost. */
+  const isOwn = (): boolean => isGoingOn() && disturbanceOf(activation) === "undisturbed"
+
+  const isGoingOn = (): boolean => stateOf(activation) === "open" && activation.lost === undefined
 
   /** Whether the process is another host's by now, as far as is known here: an effect must not run for it. */
   const isTakenAway = (): boolean => {
@@ -146,8 +148,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
   }
 
   /** Whether a body decides for itself here: it does so while it cleans up after a request to stop, too. */
-  const isDeciding = (): boolean =>
-    isOwn() || (stateOf(activation) === "open" && disturbanceOf(activation) === "cancelling")
+  const isDeciding = (): boolean => isOwn() || (isGoingOn() && disturbanceOf(activation) === "cancelling")
 
   /**
    * Where nothing can be interrupted, as in a finaliser, a body lets go of nothing. Whether what an operation was in had been let
@@ -267,6 +268,10 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           },
           onFailure: (cause) => {
             if (!hasBegun || !Cause.isInterruptedOnly(cause)) {
+              // What the body does of that is not its own doing: the next activation is not to do it again.
+              for (const error of Cause.failures(cause)) {
+                if (error instanceof LeaseLost && error.processId === activation.id) activation.lost ??= error
+              }
               ended()
               return Effect.failCause(cause)
             }
