@@ -88,7 +88,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
   const { ends, slot } = activation
   const store = activation.services.writes
 
-  /** Whether the body itself interrupts an operation: its host does not, and it was not told that its lease is lost. */
+  /** Whether the body itself interrupts an operation: its host does not, and none has failed with the loss of its lease. */
   const isOwn = (): boolean => isGoingOn() && disturbanceOf(activation) === "undisturbed"
 
   const isGoingOn = (): boolean => stateOf(activation) === "open" && activation.lost === undefined
