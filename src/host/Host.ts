@@ -237,6 +237,9 @@ const treeOf = Effect.gen(function* () {
 /** How often the store is asked what other OS processes committed, while there are waiters or actors. Units: milliseconds. */
 const pollMs = 20
 
+/** How many actors read side by side what other programs did to their processes: the next look waits for them. */
+const reminders = 16
+
 /**
  * Notices what other OS processes commit to the same store: waiters read again, and actors get their hints.
  *
@@ -248,7 +251,8 @@ const externalCommits = Effect.gen(function* () {
   const { running } = yield* Worker
   const round = Effect.gen(function* () {
     if (hub.size() === 0 && running.all().length === 0) return pollMs
-    for (const id of yield* hub.look(store.externalChanges)) yield* running.remind(id)
+    const changed = yield* hub.look(store.externalChanges)
+    yield* Effect.forEach(changed, running.remind, { concurrency: reminders, discard: true })
     return pollMs
   })
   const loop = Loop.run({

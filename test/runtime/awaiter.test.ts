@@ -175,8 +175,19 @@ describe("the awaiter", () => {
         assert.strictEqual(reads, 1, "it trusts the looks")
         yield* at(61_000, true)
         yield* hasRead(2)
-        yield* at(63_000, false)
+        // A look that takes longer than a look counts, as that of a server which thousands of readers ask.
+        const answered = yield* Effect.makeLatch()
+        const slow = yield* Effect.fork(hub.look(Effect.as(answered.await, [])))
+        yield* at(62_900, false)
+        yield* Effect.sleep(4 * ChangeHub.tickMs)
+        assert.strictEqual(reads, 2, "it trusts the look that is under way")
+        yield* answered.open
+        yield* Fiber.join(slow)
+        yield* at(64_000, false)
         yield* hasRead(3)
+        yield* Effect.forkScoped(hub.look(Effect.never))
+        yield* at(125_000, false)
+        yield* hasRead(4)
       }).pipe(Effect.scoped, Effect.provide(withHub), Effect.withClock(clock))
     }
   )

@@ -21,7 +21,7 @@ export interface Subscription {
    * Waits for a change after the subscription, or after the last answer; "timeout" when none came within `timeoutMs`.
    *
    * Timeouts are kept in steps of {@link tickMs}: they pace the reads of waiters that are not notified. While the host looks at
-   * what other programs commit, none is needed, and one comes after {@link untrustingMs} only.
+   * what other programs commit, however long that takes, none is needed, and one comes after {@link untrustingMs} only.
    */
   readonly next: (timeoutMs: number) => Effect.Effect<"changed" | "timeout">
   readonly close: () => void
@@ -61,7 +61,7 @@ export const tickMs = 25
 /** After how long a waiter reads for itself, however well the host looks. Units: milliseconds. */
 export const untrustingMs = 60_000
 
-/** For how long a look counts. Units: milliseconds. */
+/** For how long a look counts, from its beginning. Units: milliseconds. */
 const currentMs = 500
 
 interface Waiter {
@@ -117,8 +117,12 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
     }
 
     let lookedMs = Number.NEGATIVE_INFINITY
+    let looks = 0
+    // A look that takes long has a slow store, which thousands of waiters that read for themselves would only make slower.
     const isLookedAfter = ({ sinceMs, isUnseen }: Waiter, nowMs: number): boolean =>
-      !isUnseen && lookedMs >= sinceMs && nowMs - lookedMs < currentMs && nowMs - sinceMs < untrustingMs
+      !isUnseen &&
+      nowMs - sinceMs < untrustingMs &&
+      (looks > 0 || (lookedMs >= sinceMs && nowMs - lookedMs < currentMs))
 
     // One fiber keeps the time for every waiter: a timer for each would cost more than the rest of a short wait.
     const tick = Effect.sync(() => {
@@ -140,11 +144,16 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
       look: (changes) =>
         Effect.suspend(() => {
           const beganMs = elapsedMs()
-          return Effect.map(changes, (ids) => {
+          looks++
+          const found = Effect.map(changes, (ids) => {
             for (const id of ids) notify(id)
             lookedMs = beganMs
             return ids
           })
+          return Effect.ensuring(
+            found,
+            Effect.sync(() => looks--)
+          )
         }),
       listen: listeners.subscribe,
       size: () => byProcess.size + listeners.size()
