@@ -251,8 +251,19 @@ describe.skipIf(!Postgres.hasPostgres)("behind a pool that changes connections b
           ["messages of other hosts do not come through this connection; give the server's own URL as sessionUrl"]
         ])
         assert.deepStrictEqual(hearing.lines, [])
-        yield* hearing.register("it")
-        yield* until(Effect.map(deaf.store.externalChanges, (ids) => ids.includes(processId("it"))))
+        // More than one look finds: each goes on where the last one ended.
+        yield* deaf.register("its own")
+        const many = Array.from({ length: 1_200 }, (_, index) => `it ${index}`)
+        yield* Effect.forEach(many, hearing.register, { concurrency: "unbounded" })
+        const found = new Map<string, number>()
+        const looks = Effect.map(deaf.store.externalChanges, (ids) => {
+          for (const id of ids) found.set(id, (found.get(id) ?? 0) + 1)
+          return found
+        })
+        yield* until(Effect.map(looks, ({ size }) => size >= many.length))
+        yield* hearing.register("the last one")
+        yield* until(Effect.map(looks, () => found.has("the last one")))
+        assert.deepStrictEqual(found, new Map([...many, "the last one"].map((id) => [id, 1])))
       }).pipe(Effect.scoped, bounded)
   )
 })

@@ -61,14 +61,14 @@ export const tickMs = 25
 /** After how long a waiter reads for itself, however well the host looks. Units: milliseconds. */
 export const untrustingMs = 60_000
 
-/** For how long a look counts, from its beginning. Units: milliseconds. */
+/** How soon after a look the next one begins, at the latest, where there are looks. Units: milliseconds. */
 const currentMs = 500
 
 interface Waiter {
   readonly concerns: (row: ProcessRow) => boolean
   readonly isUnseen: boolean
   changed: boolean
-  /** When it began to wait: it has read after every change that a look had found before. */
+  /** When it began to wait. */
   sinceMs: number
   deadlineMs: number
   resume: ((why: "changed" | "timeout") => void) | undefined
@@ -116,13 +116,11 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
       }
     }
 
-    let lookedMs = Number.NEGATIVE_INFINITY
     let looks = 0
+    let lookedMs = Number.NEGATIVE_INFINITY
     // A look that takes long has a slow store, which thousands of waiters that read for themselves would only make slower.
     const isLookedAfter = ({ sinceMs, isUnseen }: Waiter, nowMs: number): boolean =>
-      !isUnseen &&
-      nowMs - sinceMs < untrustingMs &&
-      (looks > 0 || (lookedMs >= sinceMs && nowMs - lookedMs < currentMs))
+      !isUnseen && nowMs - sinceMs < untrustingMs && (looks > 0 || nowMs - lookedMs < currentMs)
 
     // One fiber keeps the time for every waiter: a timer for each would cost more than the rest of a short wait.
     const tick = Effect.sync(() => {
@@ -143,11 +141,10 @@ export const layer: Layer.Layer<ChangeHub, never, ProcessStore> = Layer.scoped(
       notify,
       look: (changes) =>
         Effect.suspend(() => {
-          const beganMs = elapsedMs()
           looks++
           const found = Effect.map(changes, (ids) => {
             for (const id of ids) notify(id)
-            lookedMs = beganMs
+            lookedMs = elapsedMs()
             return ids
           })
           return Effect.ensuring(

@@ -73,24 +73,26 @@ export const make = (
       if (found.size < mostKept) for (const id of ids) found.add(id)
     }
 
+    // Made anew for each look: a statement keeps the number that it was made with.
+    const changed = Effect.suspend(
+      () => sql<{ readonly id: ProcessId; readonly change: number }>`
+        SELECT id, change FROM (
+          SELECT process_id AS id, change FROM state WHERE change > ${seen}
+          UNION ALL
+          SELECT process_id, change FROM tombstone WHERE change > ${seen}
+        ) AS changed WHERE change < ${dialect.horizon(sql)} ORDER BY change LIMIT ${pageSize}
+      `
+    )
+
     const look = read(
       "look for changes of other hosts",
-      Effect.map(
-        sql<{ readonly id: ProcessId; readonly change: number }>`
-          SELECT id, change FROM (
-            SELECT process_id AS id, change FROM state WHERE change > ${seen}
-            UNION ALL
-            SELECT process_id, change FROM tombstone WHERE change > ${seen}
-          ) AS changed WHERE change < ${dialect.horizon(sql)} ORDER BY change LIMIT ${pageSize}
-        `,
-        (page) => {
-          for (const { id, change } of page) if (!own.has(Math.floor(change / numbersOfOne))) found.add(id)
-          seen = page.at(-1)?.change ?? seen
-          for (const block of own) if (block * numbersOfOne < seen - numbersOfOne) own.delete(block)
-          lookedAt = performance.now()
-          lookNow = page.length === pageSize
-        }
-      )
+      Effect.map(changed, (page) => {
+        for (const { id, change } of page) if (!own.has(Math.floor(change / numbersOfOne))) found.add(id)
+        seen = page.at(-1)?.change ?? seen
+        for (const block of own) if (block * numbersOfOne < seen - numbersOfOne) own.delete(block)
+        lookedAt = performance.now()
+        lookNow = page.length === pageSize
+      })
     )
 
     const message = (): string => {
@@ -171,7 +173,7 @@ export const make = (
       },
       take: Effect.suspend(() => {
         const isDue = lookNow || performance.now() - lookedAt > (isListening() ? lookMs.listening : lookMs.deaf)
-        return Effect.map(isDue ? Effect.suspend(() => look) : Effect.void, () => {
+        return Effect.map(isDue ? look : Effect.void, () => {
           const ids = [...found]
           found = new Set()
           return ids
