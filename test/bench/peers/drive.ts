@@ -125,6 +125,8 @@ const say = (run: Run): Promise<void> =>
   })
 
 const main = async (): Promise<void> => {
+  // It ends with the program that waits for it, whatever the library has still to do.
+  process.once("disconnect", () => process.exit(1))
   const [, , path = "", text = ""] = process.argv
   const order = JSON.parse(text) as Order // the parent's
   const library = (await import(pathToFileURL(path).href)) as PeerModule // each of them is one
@@ -137,8 +139,6 @@ const main = async (): Promise<void> => {
   await each(order.processes, (index) => peer.wait(idOf(index)))
   await sleep(settlingMs)
   await say({ processes: order.processes })
-  // Where it is not killed, it ends with the program that would have done it.
-  process.once("disconnect", () => process.exit(1))
   await sleep(600_000)
 }
 
