@@ -1,6 +1,9 @@
 /**
  * What bodies write: their journal, their waits, events and signals, each under the fence of its activation; and the timers
  * that end waits.
+ *
+ * Invariant: what is handed over and what is answered share nothing that could be changed with what the store keeps. A journal
+ * keeps text, so that no outcome has to be copied.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,9 +16,11 @@ import type { AppendReceipt, AppendRequest } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { signalNameOf, signalNameProblem } from "../model/ids.ts"
+import { copyOf } from "../model/json.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ExecutionReads } from "../store/ProcessStore.ts"
+import { answering } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
@@ -131,12 +136,17 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
       news: store.execution.news,
       progressOf: store.execution.progress,
       keepProgress: (lease, key, detail) =>
-        store.transact(Execution.executionPlan(lease), Execution.keepProgress(lease, key, detail)),
-      record: (lease, draft) => store.transact(Execution.executionPlan(lease), Execution.record(lease, draft)),
-      drop: (lease, draft, wait) => store.transact(Execution.executionPlan(lease), Execution.drop(lease, draft, wait)),
-      noteEnd: (lease, child) => store.transact({ lock: [lease.processId, child] }, Children.noteEnd(lease, child)),
+        store.transact(Execution.executionPlan(lease), Execution.keepProgress(copyOf(lease), key, detail)),
+      record: (lease, draft) => store.transact(Execution.executionPlan(lease), Execution.record(copyOf(lease), draft)),
+      drop: (lease, draft, wait) =>
+        store.transact(Execution.executionPlan(lease), Execution.drop(copyOf(lease), draft, copyOf(wait))),
+      noteEnd: (lease, child) =>
+        store.transact({ lock: [lease.processId, child] }, Children.noteEnd(copyOf(lease), child)),
       enterWait: (lease, draft, awaited) =>
-        store.transact(Execution.executionPlan(lease), Execution.enterWait(lease, draft, awaited)),
+        store.transact(
+          Execution.executionPlan(lease),
+          answering(Execution.enterWait(copyOf(lease), draft, copyOf(awaited)), copyOf)
+        ),
       waitOf,
       eventAt: (id, sequence) =>
         Effect.flatMap(store.eventsAfter(id, sequence - 1, 1), ([event]) =>
@@ -146,35 +156,36 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
         Effect.flatMap(checks.appendRequest(request), (checked) =>
           store.transact(
             Execution.executionPlan(lease, lease.processId, checked),
-            Execution.appendJournaled(lease, lease.processId, checked, draft, false)
+            answering(Execution.appendJournaled(copyOf(lease), lease.processId, checked, draft, false), copyOf)
           )
         ),
       signalFrom: (lease, target, request, draft) =>
         Effect.flatMap(signalRequest(target, request), (checked) =>
           store.transact(
             Execution.executionPlan(lease, target, checked),
-            Execution.appendJournaled(lease, target, checked, draft, true)
+            answering(Execution.appendJournaled(copyOf(lease), target, checked, draft, true), copyOf)
           )
         ),
       requestFrom: (lease, target, { _tag, reason }, draft) =>
         Effect.flatMap(Checks.id(target), () => {
-          const authority = { _tag: "Body", lease } as const
+          const own = copyOf(lease)
+          const authority = { _tag: "Body", lease: own } as const
           const entry = { ...draft, outcome: { process_id: target } }
           const plan = { ...Completion.cancelPlan(target, reason ?? null, authority), lock: [lease.processId, target] }
           return _tag === "Cancel"
             ? Effect.asVoid(
                 store.transact(
                   plan,
-                  Execution.journaled(lease, entry, Completion.requestCancel(target, reason ?? null, authority))
+                  Execution.journaled(own, entry, Completion.requestCancel(target, reason ?? null, authority))
                 )
               )
             : Effect.flatMap(Clock.currentTimeMillis, (requestedAtMs) => {
-                const requestedBy = `process:${lease.processId}`
+                const requestedBy = `process:${own.processId}`
                 const abandon = { requestedBy, requestedAtMs, ...(reason === undefined ? {} : { reason }) }
                 return Effect.asVoid(
                   store.transact(
                     plan,
-                    Execution.journaled(lease, entry, Completion.requestAbandon(target, abandon, authority))
+                    Execution.journaled(own, entry, Completion.requestAbandon(target, abandon, authority))
                   )
                 )
               })

@@ -9,40 +9,48 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { ChangeFeed } from "../../src/operations/ChangeFeed.ts"
 import { external } from "../../src/operations/decisions/authority.ts"
-import { Environments } from "../../src/operations/Environments.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
-import { Leases } from "../../src/operations/Leases.ts"
 import * as Observing from "../../src/operations/Observation.ts"
+import { OwnerLiveness } from "../../src/operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
-import { Retention } from "../../src/operations/Retention.ts"
-import { Waits } from "../../src/operations/Waits.ts"
-import { WakeOutbox } from "../../src/operations/WakeOutbox.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
-import type { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
-import { type Law, type LawEnv, lawEnv, lawsBySubject } from "../../src/testing/Certify.ts"
+import { type Law, LawClock, type LawEnv, lawEnv, lawsBySubject } from "../../src/testing/Certify.ts"
 import { freshId, registrationOf } from "../../src/testing/fixtures.ts"
+import { FailureDetector } from "../../src/testing/Law.ts"
 import * as Postgres from "../support/postgres.ts"
 import { isLong } from "../support/samples.ts"
 
-/** Changes everything that can be changed in a value. */
-const scramble = (value: unknown): void => {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return
-  for (const child of Object.values(value)) scramble(child)
-  for (const key of Object.keys(value)) Reflect.set(value, key, "changed")
-  if (Array.isArray(value)) value.push("more")
-  else Reflect.set(value, "more", true)
+/** The parts of a live snapshot that are the machine's, and the same for every process. */
+const ofMachine = new Set(["machine", "_nodes", "tags", "children", "historyValue"])
+
+/** The fields of a record or a list that are data; whatever else a value may be, such as a function, has none. */
+const fieldsOf = (value: unknown): ReadonlyArray<readonly [string, unknown]> | undefined => {
+  if (typeof value !== "object" || value === null) return undefined
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) return undefined
+  const isLive = "machine" in value
+  return Object.entries(value).filter(([key, field]) => typeof field !== "function" && !(isLive && ofMachine.has(key)))
 }
 
-/** A copy of data; of what is none, such as a function, the value itself. */
+/** Changes everything that can be changed in a value. */
+const scramble = (value: unknown): void => {
+  const fields = fieldsOf(value)
+  if (fields === undefined || Object.isFrozen(value)) return
+  for (const [, field] of fields) scramble(field)
+  for (const [key] of fields) Reflect.set(value as object, key, "changed")
+  if (Array.isArray(value)) value.push("more")
+  else Reflect.set(value as object, "more", true)
+}
+
+/** A copy of the data in a value. */
 const copyOf = (value: unknown): unknown => {
-  try {
-    return structuredClone(value)
-  } catch {
-    return value
-  }
+  const fields = fieldsOf(value)
+  if (fields === undefined) return value
+  const copies = fields.map(([key, field]) => [key, copyOf(field)] as const)
+  return Array.isArray(value) ? copies.map(([, copy]) => copy) : { ...(value as object), ...Object.fromEntries(copies) }
 }
 
 /** Copies what a law hands over and is answered; the originals are changed, while the operation runs and after it. */
@@ -65,14 +73,13 @@ const careless = <Service extends object>(service: Service): Service => {
   ) as Service // the same operations, by the same names
 }
 
-const tags = [ChangeFeed, Environments, HandleGrants, Leases, ProcessRegistry, Retention, Waits, WakeOutbox] as const
+/** What of the laws' world is no operation: the contract of a store, under the operations, and what laws are tried with. */
+const world: ReadonlySet<string> = new Set([ProcessStore, LawClock, FailureDetector, OwnerLiveness].map(({ key }) => key))
 
 const carelessly = <E>(store: Layer.Layer<ProcessStore, E>): Layer.Layer<LawEnv, E> =>
   Layer.map(lawEnv(store), (context) =>
-    tags.reduce<Context.Context<LawEnv>>(
-      (services, tag) =>
-        Context.add(services, tag as never, careless(Context.unsafeGet(services, tag as never)) as never),
-      context
+    Context.unsafeMake<LawEnv>(
+      new Map([...context.unsafeMap].map(([key, service]) => [key, world.has(key) ? service : careless(service)]))
     )
   )
 
