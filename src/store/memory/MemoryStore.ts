@@ -132,6 +132,7 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
             .flatMap((entry) => (entry._tag === "Row" && mayEnd(entry.row, cutoffMs, filter) ? [candidate(entry)] : []))
             .slice(0, limit)
         ),
+      tombstone: (id) => Effect.sync(() => state.tombstones.get(id)),
       tombstonesBefore: ({ cutoffMs, afterChange, limit }) =>
         Effect.sync(() =>
           numbered(state, afterChange)
