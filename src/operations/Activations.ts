@@ -17,9 +17,9 @@ import type {
 } from "../model/errors.ts"
 import type { SuspendReason } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { copyOf } from "../model/json.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { Registered } from "../model/Registration.ts"
-import { copyOf } from "../model/json.ts"
 import type { BackOff, ProcessRow } from "../store/Decision.ts"
 import { answering, copyOfRow } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
@@ -38,6 +38,7 @@ import type { Recoverer, RecoveryOutcome } from "./decisions/recover.ts"
 import * as Recover from "./decisions/recover.ts"
 import type { ReadyWorker, StartOutcome } from "./decisions/register.ts"
 import * as Register from "./decisions/register.ts"
+import { unlessPruned } from "./existing.ts"
 
 /** The writes of a worker. */
 export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
@@ -65,7 +66,7 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
     readonly complete: (
       lease: Lease,
       output: AwaitOutput
-    ) => Effect.Effect<void, CompletionRefusal | LeaseLost | StoreError>
+    ) => Effect.Effect<void, CompletionRefusal | ProcessPruned | LeaseLost | StoreError>
 
     /**
      * Hands an activation back, with its lease, in one commit; answers when the row is due again.
@@ -76,10 +77,13 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
       lease: Lease,
       reason: SuspendReason,
       awaited?: Activation.Awaited
-    ) => Effect.Effect<Pick<ProcessRow, "dueAtMs">, ProcessUnknown | LeaseLost | StoreError>
+    ) => Effect.Effect<Pick<ProcessRow, "dueAtMs">, ProcessUnknown | ProcessPruned | LeaseLost | StoreError>
 
     /** Looks at one row, decides by the verdict table and acts, all in one commit. */
-    readonly recover: (id: ProcessId, by: Recoverer) => Effect.Effect<RecoveryOutcome, ProcessUnknown | StoreError>
+    readonly recover: (
+      id: ProcessId,
+      by: Recoverer
+    ) => Effect.Effect<RecoveryOutcome, ProcessUnknown | ProcessPruned | StoreError>
 
     /** Backs off a row whose start failed, longer each time; answers `undefined` when the row is not due or is held. */
     readonly backOff: (id: ProcessId, problem: string) => Effect.Effect<BackOff | undefined, StoreError>
@@ -91,10 +95,7 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
     readonly performed: (lease: Lease, action: Chart.Performed) => Effect.Effect<void, LeaseLost | StoreError>
 
     /** Gives up one owner-bound process that this owner began and no lease holds; answers whether it was such a one. */
-    readonly drain: (
-      id: ProcessId,
-      by: Pick<Recoverer, "owner" | "claimant">
-    ) => Effect.Effect<boolean, StoreError>
+    readonly drain: (id: ProcessId, by: Pick<Recoverer, "owner" | "claimant">) => Effect.Effect<boolean, StoreError>
 
     /**
      * Acquires a lease again that expired while its holder slept, unless another holder had the process in between.
@@ -120,14 +121,18 @@ export const make: Effect.Effect<typeof Activations.Service, never, ProcessStore
     complete: (lease, output) =>
       store.transact(
         Completion.completionPlan(lease.processId, output),
-        answering(Completion.concludeWithLease(copyOf(lease), copyOf(output)), nothing)
+        unlessPruned(lease.processId, answering(Completion.concludeWithLease(copyOf(lease), copyOf(output)), nothing))
       ),
     suspend: (lease, reason, awaited) =>
       store.transact(
         { lock: [lease.processId] },
-        answering(Activation.suspend(copyOf(lease), reason, copyOf(awaited)), ({ dueAtMs }) => ({ dueAtMs }))
+        unlessPruned(
+          lease.processId,
+          answering(Activation.suspend(copyOf(lease), reason, copyOf(awaited)), ({ dueAtMs }) => ({ dueAtMs }))
+        )
       ),
-    recover: (id, by) => store.transact({ lock: [id] }, answering(Recover.recover(id, copyOf(by)), begunOf)),
+    recover: (id, by) =>
+      store.transact({ lock: [id] }, unlessPruned(id, answering(Recover.recover(id, copyOf(by)), begunOf))),
     backOff: (id, problem) => store.transact({ lock: [id] }, answering(Recover.backOff(id, problem), copyOf)),
     takeEvents: (id, chartOf) => store.transact({ lock: [id] }, Chart.takeEvents(chartOf, id)),
     performed: (lease, action) =>

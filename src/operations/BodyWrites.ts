@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal, StoreError } from "../model/errors.ts"
+import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal, ProcessPruned, StoreError } from "../model/errors.ts"
 import { ProcessUnknown } from "../model/errors.ts"
 import type { AppendReceipt, AppendRequest } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
@@ -19,8 +19,8 @@ import { signalNameOf, signalNameProblem } from "../model/ids.ts"
 import { copyOf } from "../model/json.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
-import type { ExecutionReads } from "../store/ProcessStore.ts"
 import { answering } from "../store/Decision.ts"
+import type { ExecutionReads } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
 import type { AppendRefusal } from "./decisions/append.ts"
@@ -30,6 +30,7 @@ import * as Completion from "./decisions/completion.ts"
 import type { Awaited, Draft, Waited } from "./decisions/execution.ts"
 import * as Execution from "./decisions/execution.ts"
 import type { DroppedWait } from "./decisions/waits.ts"
+import { readingKnown, unlessPruned } from "./existing.ts"
 
 /** The writes and reads behind a body's context. */
 export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
@@ -57,7 +58,7 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
     readonly noteEnd: (
       lease: Lease,
       child: ProcessId
-    ) => Effect.Effect<"noted" | "running", LeaseLost | ProcessUnknown | StoreError>
+    ) => Effect.Effect<"noted" | "running", LeaseLost | ProcessUnknown | ProcessPruned | StoreError>
 
     /** Enters a wait; an unconsumed signal ends it at once. */
     readonly enterWait: (
@@ -70,14 +71,17 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
     readonly waitOf: (id: ProcessId, waitKey: string) => Effect.Effect<Waited, StoreError>
 
     /** The event at a sequence of a process's log. It must be there: a journal says so. */
-    readonly eventAt: (id: ProcessId, sequence: number) => Effect.Effect<ProcessEvent, ProcessUnknown | StoreError>
+    readonly eventAt: (
+      id: ProcessId,
+      sequence: number
+    ) => Effect.Effect<ProcessEvent, ProcessUnknown | ProcessPruned | StoreError>
 
     /** Appends to the log of the body's own process. */
     readonly append: (
       lease: Lease,
       request: AppendRequest,
       draft: Omit<Draft, "outcome">
-    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | ProcessPruned | InputInvalid | StoreError>
 
     /** Signals another process from a body, under its own fence. Fails with `ProcessAlreadyTerminal` when that has ended. */
     readonly signalFrom: (
@@ -85,7 +89,7 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
       target: ProcessId,
       request: AppendRequest,
       draft: Omit<Draft, "outcome">
-    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | ProcessPruned | InputInvalid | StoreError>
 
     /** Asks another process to stop, or allows it to be given up, from a body. */
     readonly requestFrom: (
@@ -93,7 +97,10 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
       target: ProcessId,
       request: { readonly _tag: "Cancel" | "Abandon"; readonly reason: string | undefined },
       draft: Omit<Draft, "outcome">
-    ) => Effect.Effect<void, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost | InputInvalid | StoreError>
+    ) => Effect.Effect<
+      void,
+      ProcessUnknown | ProcessPruned | ProcessAlreadyTerminal | LeaseLost | InputInvalid | StoreError
+    >
 
     /** Ends the waits of a process whose deadline has passed. Doing it again changes nothing. */
     readonly fireTimers: (id: ProcessId) => Effect.Effect<void, StoreError>
@@ -120,6 +127,8 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
       )
       return { waitKey, ended: { outcome, ...(signal === undefined ? {} : { signal }) } } satisfies Waited
     })
+
+    const reading = readingKnown(store)
 
     const signalRequest = (target: ProcessId, request: AppendRequest) =>
       Checks.id(target).pipe(
@@ -149,7 +158,7 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
         ),
       waitOf,
       eventAt: (id, sequence) =>
-        Effect.flatMap(store.eventsAfter(id, sequence - 1, 1), ([event]) =>
+        Effect.flatMap(reading(id, store.eventsAfter(id, sequence - 1, 1)), ([event]) =>
           event === undefined ? Effect.fail(new ProcessUnknown({ processId: id })) : Effect.succeed(event)
         ),
       append: (lease, request, draft) =>
@@ -176,7 +185,11 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
             ? Effect.asVoid(
                 store.transact(
                   plan,
-                  Execution.journaled(own, entry, Completion.requestCancel(target, reason ?? null, authority))
+                  Execution.journaled(
+                    own,
+                    entry,
+                    unlessPruned(target, Completion.requestCancel(target, reason ?? null, authority))
+                  )
                 )
               )
             : Effect.flatMap(Clock.currentTimeMillis, (requestedAtMs) => {
@@ -185,7 +198,11 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
                 return Effect.asVoid(
                   store.transact(
                     plan,
-                    Execution.journaled(own, entry, Completion.requestAbandon(target, abandon, authority))
+                    Execution.journaled(
+                      own,
+                      entry,
+                      unlessPruned(target, Completion.requestAbandon(target, abandon, authority))
+                    )
                   )
                 )
               })

@@ -3,7 +3,7 @@
  * entry that a re-execution reads instead of doing it again.
  */
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
-import type { LeaseLost } from "../../model/errors.ts"
+import type { LeaseLost, ProcessPruned } from "../../model/errors.ts"
 import { ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
 import type { AppendReceipt, AppendRequest, WaitOutcome, WaitState } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
@@ -14,6 +14,7 @@ import type { Lease } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Decision, Plan, View, Write } from "../../store/Decision.ts"
 import { acceptWith, refuse } from "../../store/Decision.ts"
+import { prunedIn } from "../existing.ts"
 import type { AppendRefusal } from "./append.ts"
 import * as Append from "./append.ts"
 import { leaseRefusal, onLease } from "./authority.ts"
@@ -127,9 +128,9 @@ export const appendJournaled = (
   request: AppendRequest,
   draft: Omit<Draft, "outcome">,
   refuseEnded: boolean
-): ((view: View) => Decision<AppendReceipt, AppendRefusal>) => {
+): ((view: View) => Decision<AppendReceipt, AppendRefusal | ProcessPruned>) => {
   const opened = openedOf(draft)
-  return onLease(lease, (row, view): Decision<AppendReceipt, AppendRefusal> => {
+  return onLease(lease, (row, view): Decision<AppendReceipt, AppendRefusal | ProcessPruned> => {
     const refused = refuseEnded ? endedRefusal(view, target, request) : undefined
     if (refused !== undefined) return refuse(refused)
     const own = Ids.journalReplayKey(lease.processId, branchKey(opened.key, row.snapshot.context.forks))
@@ -154,7 +155,7 @@ export const signal =
     authority: Parameters<typeof Append.appendEvent>[2],
     judge?: (view: View) => E | undefined
   ) =>
-  (view: View): Decision<AppendReceipt, AppendRefusal | E> => {
+  (view: View): Decision<AppendReceipt, AppendRefusal | ProcessPruned | E> => {
     const { replayKey } = request
     const isReplay = replayKey !== undefined && view.replayed(target, replayKey) !== undefined
     const refused = endedRefusal(view, target, request) ?? (isReplay ? undefined : judge?.(view))
@@ -235,9 +236,9 @@ const endedRefusal = (
   view: View,
   id: ProcessId,
   { replayKey }: AppendRequest
-): ProcessUnknown | ProcessAlreadyTerminal | undefined => {
+): ProcessUnknown | ProcessPruned | ProcessAlreadyTerminal | undefined => {
   const row = view.row(id)
-  if (row === undefined) return new ProcessUnknown({ processId: id })
+  if (row === undefined) return prunedIn(view, id) ?? new ProcessUnknown({ processId: id })
   const state = lifecycleOf(row.snapshot)
   if (state === "running") return undefined
   // What was sent before the end is a replay, and no news.

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import { onlyWaits } from "../../../machines/process/lifecycle.ts"
 import type { ProcessCommand } from "../../../machines/process/machine.ts"
-import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
+import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import { EnvironmentUnusable } from "../../model/errors.ts"
 import type { StartError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
@@ -378,9 +378,9 @@ interface Taken {
 
 /** A row that vanished between the read and the write needs nothing any more. */
 const settle = (
-  outcome: Effect.Effect<RecoveryOutcome, ProcessUnknown | StoreError>
+  outcome: Effect.Effect<RecoveryOutcome, ProcessUnknown | ProcessPruned | StoreError>
 ): Effect.Effect<RecoveryOutcome, StoreError> =>
-  Effect.catchTag(outcome, "ProcessUnknown", () =>
+  Effect.catchTag(outcome, "ProcessUnknown", "ProcessPruned", () =>
     Effect.succeed({ _tag: "Deferred", reason: { why: "settled" } } as const)
   )
 
