@@ -44,10 +44,10 @@ const notAcross: Readonly<Record<string, string>> = {
 
 /** Another OS process on the same file, which performs what it is asked for. */
 interface Rival {
-  readonly ask: (request: Omit<Request, "id">) => Effect.Effect<unknown, { readonly _tag: string }>
+  readonly ask: (request: Omit<Request, "id" | "nowMs">) => Effect.Effect<unknown, { readonly _tag: string }>
 }
 
-const rivalOn = (filename: string, folder: string) =>
+const rivalOn = (filename: string, folder: string, nowMs: Effect.Effect<number>) =>
   Effect.gen(function* () {
     const socketPath = join(folder, "rival")
     const child = yield* Effect.acquireRelease(
@@ -78,7 +78,8 @@ const rivalOn = (filename: string, folder: string) =>
           if (refused !== undefined) resume(Effect.fail(errorOf(refused)))
           else resume(died === undefined ? Effect.succeed(revived(value)) : Effect.dieMessage(died))
         })
-        socket.write(`${JSON.stringify({ ...request, id })}\n`)
+        // The time is that at which it is asked: an asker that pauses in between would set the other's clock back.
+        socket.write(`${JSON.stringify({ ...request, id, nowMs: Effect.runSync(nowMs) })}\n`)
       }).pipe(
         Effect.timeoutFailCause({
           duration: patienceMs,
@@ -98,7 +99,7 @@ const turns = { here: 0, there: 0 }
 
 /** Every second operation happens in the other OS process. What JSON cannot say cannot be asked for there. */
 const alternating =
-  (rival: Rival, own: Readonly<Record<Service, Operations>>, nowMs: Effect.Effect<number>) =>
+  (rival: Rival, own: Readonly<Record<Service, Operations>>) =>
   (service: Service): Operations => {
     const take = (method: string, args: ReadonlyArray<unknown>) =>
       Effect.suspend(() => {
@@ -108,7 +109,7 @@ const alternating =
         turns[turn] += 1
         if (turn === "here") return call(own[service], method, args)
         const sent = args.map((value) => (value === undefined ? {} : { value }))
-        return Effect.flatMap(nowMs, (now) => rival.ask({ nowMs: now, service, method, args: sent }))
+        return rival.ask({ service, method, args: sent })
       })
     return Object.fromEntries(
       Object.entries(own[service]).map(([method, operation]) => [
@@ -128,17 +129,14 @@ const twoProcesses = Layer.scopedContext(
     const folder = yield* temporaryFolder
     const filename = join(folder, "store.db")
     const world = yield* Layer.build(Env.layer(SqliteStore.layer({ filename, synchronous: "NORMAL" })))
-    const rival = yield* rivalOn(filename, folder)
-    const own = servicesOf(world)
     const { nowMs } = Context.get(world, Env.LawClock)
-    const of = alternating(rival, own, nowMs)
+    const rival = yield* rivalOn(filename, folder, nowMs)
+    const of = alternating(rival, servicesOf(world))
     const mortality: typeof Env.FailureDetector.Service = {
       kill: (owner) =>
         Effect.zipRight(
           Context.get(world, Env.FailureDetector).kill(owner),
-          Effect.flatMap(nowMs, (now) =>
-            rival.ask({ nowMs: now, service: "mortality", method: "kill", args: [{ value: owner }] })
-          )
+          rival.ask({ service: "mortality", method: "kill", args: [{ value: owner }] })
         ) as Effect.Effect<void> // a death is told, not refused
     }
     return world.pipe(
