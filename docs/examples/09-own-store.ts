@@ -37,6 +37,7 @@ const layer = Layer.succeed(
     feed: { after: () => missing("read changes") },
     retention: {
       endedBefore: () => missing("list ended processes"),
+      tombstone: () => missing("read what is left of a process"),
       tombstonesBefore: () => missing("list tombstones")
     },
     outbox: {

@@ -40,11 +40,21 @@ export interface JournalEntry {
   readonly outcome: unknown
 }
 
+/** An entry on its way into a store. Its outcome is JSON text, which no later change of the value reaches. */
+export interface WrittenEntry extends Omit<JournalEntry, "outcome"> {
+  readonly outcome: string
+}
+
 /** How far a step is that has no entry yet: the last that it said. Units: epoch milliseconds, UTC. */
 export interface Progress {
   readonly key: string
   readonly atMs: number
   readonly detail: unknown
+}
+
+/** Progress on its way into a store, with its detail as JSON text. */
+export interface WrittenProgress extends Omit<Progress, "detail"> {
+  readonly detail: string
 }
 
 /**

@@ -14,6 +14,10 @@ export const SessionScope = Schema.Struct({
 /** A session, or one of its frames. */
 export type SessionScope = typeof SessionScope.Type
 
+/** A scope in its one form: an empty frame is no frame. */
+export const scopeOf = (scope: SessionScope): SessionScope =>
+  scope.agentFrameId === "" ? { sessionId: scope.sessionId } : scope
+
 /** Who started a process: the host itself, for one of its named scopes if it has several, or a session. */
 export const Originator = Schema.Union(
   Schema.Struct({ _tag: tagged("type", "host", "Host"), scope: optional(Schema.String) }),
@@ -68,6 +72,14 @@ export const Provenance = Schema.Struct({
 })
 /** Where a process comes from. */
 export type Provenance = typeof Provenance.Type
+
+/** A provenance whose scope is in its one form. */
+export const provenanceOf = (provenance: Provenance): Provenance => {
+  const { originator } = provenance
+  return originator._tag === "Session" && originator.scope.agentFrameId === ""
+    ? { ...provenance, originator: { ...originator, scope: scopeOf(originator.scope) } }
+    : provenance
+}
 
 /** The provenance of work that the host starts on its own account. */
 export const host: Provenance = { originator: { _tag: "Host" } }

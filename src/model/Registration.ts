@@ -21,7 +21,7 @@ import {
   tagged,
   withAdvice
 } from "./json.ts"
-import { Provenance, SessionScope } from "./Provenance.ts"
+import { Provenance, provenanceOf, SessionScope, scopeOf } from "./Provenance.ts"
 
 /** A tool call that was checked and is ready to run. */
 export const PreparedToolCall = Schema.Struct({
@@ -187,8 +187,11 @@ export const prepare = (
   if (Either.isLeft(taken)) return refused({ field: `input${taken.left.path}`, problem: withAdvice(taken.left) })
   const types = typesOf(eventTypes)
   if (Either.isLeft(types)) return refused(types.left)
+  const { provenance, wakeTarget, ...others } = named.right as unknown as typeof rest // the same JSON
   const normalized = {
-    ...(named.right as unknown as typeof rest), // the same JSON
+    ...others,
+    provenance: provenanceOf(provenance),
+    ...(wakeTarget === undefined ? {} : { wakeTarget: scopeOf(wakeTarget) }),
     input: normalInput(taken.right as unknown as ProcessInput), // the same JSON
     eventTypes: types.right
   }

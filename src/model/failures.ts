@@ -62,6 +62,7 @@ export type OperationError =
   | TerminalOutcomeMismatch
   | CompletionRefused
   | ProcessUnknown
+  | ProcessPruned
   | InputInvalid
   | LeaseLost
   | StoreError

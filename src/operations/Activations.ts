@@ -1,5 +1,7 @@
 /**
  * What a worker writes: starts, activations, hand-backs and recoveries, each fused into one commit.
+ *
+ * Invariant: what is handed over and what is answered share nothing that could be changed with what the store keeps.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,9 +17,11 @@ import type {
 } from "../model/errors.ts"
 import type { SuspendReason } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { copyOf } from "../model/json.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { Registered } from "../model/Registration.ts"
 import type { BackOff, ProcessRow } from "../store/Decision.ts"
+import { answering, copyOfRow } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Activation from "./decisions/activation.ts"
 import type { Authority } from "./decisions/authority.ts"
@@ -34,6 +38,7 @@ import type { Recoverer, RecoveryOutcome } from "./decisions/recover.ts"
 import * as Recover from "./decisions/recover.ts"
 import type { ReadyWorker, StartOutcome } from "./decisions/register.ts"
 import * as Register from "./decisions/register.ts"
+import { unlessPruned } from "./existing.ts"
 
 /** The writes of a worker. */
 export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
@@ -61,10 +66,10 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
     readonly complete: (
       lease: Lease,
       output: AwaitOutput
-    ) => Effect.Effect<ProcessRow, CompletionRefusal | LeaseLost | StoreError>
+    ) => Effect.Effect<void, CompletionRefusal | ProcessPruned | LeaseLost | StoreError>
 
     /**
-     * Hands an activation back, with its lease, in one commit.
+     * Hands an activation back, with its lease, in one commit; answers when the row is due again.
      *
      * A passivated activation names what it waited for: if any of that has ended meanwhile, it is handed back instead.
      */
@@ -72,25 +77,25 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
       lease: Lease,
       reason: SuspendReason,
       awaited?: Activation.Awaited
-    ) => Effect.Effect<ProcessRow, ProcessUnknown | LeaseLost | StoreError>
+    ) => Effect.Effect<Pick<ProcessRow, "dueAtMs">, ProcessUnknown | ProcessPruned | LeaseLost | StoreError>
 
     /** Looks at one row, decides by the verdict table and acts, all in one commit. */
-    readonly recover: (id: ProcessId, by: Recoverer) => Effect.Effect<RecoveryOutcome, ProcessUnknown | StoreError>
+    readonly recover: (
+      id: ProcessId,
+      by: Recoverer
+    ) => Effect.Effect<RecoveryOutcome, ProcessUnknown | ProcessPruned | StoreError>
 
     /** Backs off a row whose start failed, longer each time; answers `undefined` when the row is not due or is held. */
     readonly backOff: (id: ProcessId, problem: string) => Effect.Effect<BackOff | undefined, StoreError>
 
-    /** Lets the chart of a process take the events that it has still to take; answers why it is stuck. */
-    readonly takeEvents: (id: ProcessId, chartOf: ChartOf) => Effect.Effect<Chart.Progress | undefined, StoreError>
+    /** Lets the chart of a process take the events that it has still to take; `undefined` when there is no process. */
+    readonly takeEvents: (id: ProcessId, chartOf: ChartOf) => Effect.Effect<Chart.Rest | undefined, StoreError>
 
     /** Records that an action of a chart was performed. Fails with `LeaseLost`: stop. */
-    readonly performed: (lease: Lease, action: Chart.Performed) => Effect.Effect<ProcessRow, LeaseLost | StoreError>
+    readonly performed: (lease: Lease, action: Chart.Performed) => Effect.Effect<void, LeaseLost | StoreError>
 
-    /** Gives up one owner-bound process that this owner began and no lease holds; `undefined` when it is not such. */
-    readonly drain: (
-      id: ProcessId,
-      by: Pick<Recoverer, "owner" | "claimant">
-    ) => Effect.Effect<ProcessRow | undefined, StoreError>
+    /** Gives up one owner-bound process that this owner began and no lease holds; answers whether it was such a one. */
+    readonly drain: (id: ProcessId, by: Pick<Recoverer, "owner" | "claimant">) => Effect.Effect<boolean, StoreError>
 
     /**
      * Acquires a lease again that expired while its holder slept, unless another holder had the process in between.
@@ -107,25 +112,45 @@ export const make: Effect.Effect<typeof Activations.Service, never, ProcessStore
     start: (registered, authority, worker, journal) => {
       const { id, parent } = registered.registration
       const lock = [...lockOf(id, authority), ...(parent === undefined ? [] : [parent.processId])]
-      const decide = Register.start(registered, authority, worker)
+      const decide = answering(Register.start(copyOf(registered), copyOf(authority), copyOf(worker)), begunOf)
       return store.transact(
         { lock },
-        journal === undefined ? decide : Execution.journaled(journal.lease, journal.draft, decide)
+        journal === undefined ? decide : Execution.journaled(copyOf(journal.lease), journal.draft, decide)
       )
     },
     complete: (lease, output) =>
-      store.transact(Completion.completionPlan(lease.processId, output), Completion.concludeWithLease(lease, output)),
+      store.transact(
+        Completion.completionPlan(lease.processId, output),
+        unlessPruned(lease.processId, answering(Completion.concludeWithLease(copyOf(lease), copyOf(output)), nothing))
+      ),
     suspend: (lease, reason, awaited) =>
-      store.transact({ lock: [lease.processId] }, Activation.suspend(lease, reason, awaited)),
-    recover: (id, by) => store.transact({ lock: [id] }, Recover.recover(id, by)),
-    backOff: (id, problem) => store.transact({ lock: [id] }, Recover.backOff(id, problem)),
+      store.transact(
+        { lock: [lease.processId] },
+        unlessPruned(
+          lease.processId,
+          answering(Activation.suspend(copyOf(lease), reason, copyOf(awaited)), ({ dueAtMs }) => ({ dueAtMs }))
+        )
+      ),
+    recover: (id, by) =>
+      store.transact({ lock: [id] }, unlessPruned(id, answering(Recover.recover(id, copyOf(by)), begunOf))),
+    backOff: (id, problem) => store.transact({ lock: [id] }, answering(Recover.backOff(id, problem), copyOf)),
     takeEvents: (id, chartOf) => store.transact({ lock: [id] }, Chart.takeEvents(chartOf, id)),
-    performed: (lease, action) => store.transact({ lock: [lease.processId] }, Chart.performed(lease, action)),
-    drain: (id, by) => store.transact({ lock: [id] }, Recover.drain(id, by)),
+    performed: (lease, action) =>
+      store.transact({ lock: [lease.processId] }, answering(Chart.performed(copyOf(lease), copyOf(action)), nothing)),
+    drain: (id, by) => store.transact({ lock: [id] }, Recover.drain(id, copyOf(by))),
     reacquire: (lease, claimant) =>
-      store.transact({ lock: [lease.processId] }, LeaseProtocol.reacquire(lease, claimant))
+      store.transact(
+        { lock: [lease.processId] },
+        answering(LeaseProtocol.reacquire(copyOf(lease), copyOf(claimant)), copyOf)
+      )
   })
 )
+
+/** What began is answered with the row and the lease that its activation works with; only that is copied. */
+const begunOf = <Outcome extends StartOutcome | RecoveryOutcome>(outcome: Outcome): Outcome =>
+  "lease" in outcome ? { ...outcome, row: copyOfRow(outcome.row), lease: copyOf(outcome.lease) } : outcome
+
+const nothing = (): void => {}
 
 /** The worker's writes on the store in context. */
 export const layer: Layer.Layer<Activations, never, ProcessStore> = Layer.effect(Activations, make)

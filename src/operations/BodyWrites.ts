@@ -1,20 +1,25 @@
 /**
  * What bodies write: their journal, their waits, events and signals, each under the fence of its activation; and the timers
  * that end waits.
+ *
+ * Invariant: what is handed over and what is answered share nothing that could be changed with what the store keeps. A journal
+ * keeps text, so that no outcome has to be copied.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal, StoreError } from "../model/errors.ts"
+import type { InputInvalid, LeaseLost, ProcessAlreadyTerminal, ProcessPruned, StoreError } from "../model/errors.ts"
 import { ProcessUnknown } from "../model/errors.ts"
 import type { AppendReceipt, AppendRequest } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { signalNameOf, signalNameProblem } from "../model/ids.ts"
+import { copyOf } from "../model/json.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
+import { answering } from "../store/Decision.ts"
 import type { ExecutionReads } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
@@ -25,6 +30,7 @@ import * as Completion from "./decisions/completion.ts"
 import type { Awaited, Draft, Waited } from "./decisions/execution.ts"
 import * as Execution from "./decisions/execution.ts"
 import type { DroppedWait } from "./decisions/waits.ts"
+import { readingKnown, unlessPruned } from "./existing.ts"
 
 /** The writes and reads behind a body's context. */
 export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
@@ -52,7 +58,7 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
     readonly noteEnd: (
       lease: Lease,
       child: ProcessId
-    ) => Effect.Effect<"noted" | "running", LeaseLost | ProcessUnknown | StoreError>
+    ) => Effect.Effect<"noted" | "running", LeaseLost | ProcessUnknown | ProcessPruned | StoreError>
 
     /** Enters a wait; an unconsumed signal ends it at once. */
     readonly enterWait: (
@@ -65,14 +71,17 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
     readonly waitOf: (id: ProcessId, waitKey: string) => Effect.Effect<Waited, StoreError>
 
     /** The event at a sequence of a process's log. It must be there: a journal says so. */
-    readonly eventAt: (id: ProcessId, sequence: number) => Effect.Effect<ProcessEvent, ProcessUnknown | StoreError>
+    readonly eventAt: (
+      id: ProcessId,
+      sequence: number
+    ) => Effect.Effect<ProcessEvent, ProcessUnknown | ProcessPruned | StoreError>
 
     /** Appends to the log of the body's own process. */
     readonly append: (
       lease: Lease,
       request: AppendRequest,
       draft: Omit<Draft, "outcome">
-    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | ProcessPruned | InputInvalid | StoreError>
 
     /** Signals another process from a body, under its own fence. Fails with `ProcessAlreadyTerminal` when that has ended. */
     readonly signalFrom: (
@@ -80,7 +89,7 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
       target: ProcessId,
       request: AppendRequest,
       draft: Omit<Draft, "outcome">
-    ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | StoreError>
+    ) => Effect.Effect<AppendReceipt, AppendRefusal | ProcessPruned | InputInvalid | StoreError>
 
     /** Asks another process to stop, or allows it to be given up, from a body. */
     readonly requestFrom: (
@@ -88,7 +97,10 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
       target: ProcessId,
       request: { readonly _tag: "Cancel" | "Abandon"; readonly reason: string | undefined },
       draft: Omit<Draft, "outcome">
-    ) => Effect.Effect<void, ProcessUnknown | ProcessAlreadyTerminal | LeaseLost | InputInvalid | StoreError>
+    ) => Effect.Effect<
+      void,
+      ProcessUnknown | ProcessPruned | ProcessAlreadyTerminal | LeaseLost | InputInvalid | StoreError
+    >
 
     /** Ends the waits of a process whose deadline has passed. Doing it again changes nothing. */
     readonly fireTimers: (id: ProcessId) => Effect.Effect<void, StoreError>
@@ -116,6 +128,8 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
       return { waitKey, ended: { outcome, ...(signal === undefined ? {} : { signal }) } } satisfies Waited
     })
 
+    const reading = readingKnown(store)
+
     const signalRequest = (target: ProcessId, request: AppendRequest) =>
       Checks.id(target).pipe(
         Either.flatMap(() => checks.appendRequest(request)),
@@ -131,50 +145,64 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
       news: store.execution.news,
       progressOf: store.execution.progress,
       keepProgress: (lease, key, detail) =>
-        store.transact(Execution.executionPlan(lease), Execution.keepProgress(lease, key, detail)),
-      record: (lease, draft) => store.transact(Execution.executionPlan(lease), Execution.record(lease, draft)),
-      drop: (lease, draft, wait) => store.transact(Execution.executionPlan(lease), Execution.drop(lease, draft, wait)),
-      noteEnd: (lease, child) => store.transact({ lock: [lease.processId, child] }, Children.noteEnd(lease, child)),
+        store.transact(Execution.executionPlan(lease), Execution.keepProgress(copyOf(lease), key, detail)),
+      record: (lease, draft) => store.transact(Execution.executionPlan(lease), Execution.record(copyOf(lease), draft)),
+      drop: (lease, draft, wait) =>
+        store.transact(Execution.executionPlan(lease), Execution.drop(copyOf(lease), draft, copyOf(wait))),
+      noteEnd: (lease, child) =>
+        store.transact({ lock: [lease.processId, child] }, Children.noteEnd(copyOf(lease), child)),
       enterWait: (lease, draft, awaited) =>
-        store.transact(Execution.executionPlan(lease), Execution.enterWait(lease, draft, awaited)),
+        store.transact(
+          Execution.executionPlan(lease),
+          answering(Execution.enterWait(copyOf(lease), draft, copyOf(awaited)), copyOf)
+        ),
       waitOf,
       eventAt: (id, sequence) =>
-        Effect.flatMap(store.eventsAfter(id, sequence - 1, 1), ([event]) =>
+        Effect.flatMap(reading(id, store.eventsAfter(id, sequence - 1, 1)), ([event]) =>
           event === undefined ? Effect.fail(new ProcessUnknown({ processId: id })) : Effect.succeed(event)
         ),
       append: (lease, request, draft) =>
         Effect.flatMap(checks.appendRequest(request), (checked) =>
           store.transact(
             Execution.executionPlan(lease, lease.processId, checked),
-            Execution.appendJournaled(lease, lease.processId, checked, draft, false)
+            answering(Execution.appendJournaled(copyOf(lease), lease.processId, checked, draft, false), copyOf)
           )
         ),
       signalFrom: (lease, target, request, draft) =>
         Effect.flatMap(signalRequest(target, request), (checked) =>
           store.transact(
             Execution.executionPlan(lease, target, checked),
-            Execution.appendJournaled(lease, target, checked, draft, true)
+            answering(Execution.appendJournaled(copyOf(lease), target, checked, draft, true), copyOf)
           )
         ),
       requestFrom: (lease, target, { _tag, reason }, draft) =>
         Effect.flatMap(Checks.id(target), () => {
-          const authority = { _tag: "Body", lease } as const
+          const own = copyOf(lease)
+          const authority = { _tag: "Body", lease: own } as const
           const entry = { ...draft, outcome: { process_id: target } }
           const plan = { ...Completion.cancelPlan(target, reason ?? null, authority), lock: [lease.processId, target] }
           return _tag === "Cancel"
             ? Effect.asVoid(
                 store.transact(
                   plan,
-                  Execution.journaled(lease, entry, Completion.requestCancel(target, reason ?? null, authority))
+                  Execution.journaled(
+                    own,
+                    entry,
+                    unlessPruned(target, Completion.requestCancel(target, reason ?? null, authority))
+                  )
                 )
               )
             : Effect.flatMap(Clock.currentTimeMillis, (requestedAtMs) => {
-                const requestedBy = `process:${lease.processId}`
+                const requestedBy = `process:${own.processId}`
                 const abandon = { requestedBy, requestedAtMs, ...(reason === undefined ? {} : { reason }) }
                 return Effect.asVoid(
                   store.transact(
                     plan,
-                    Execution.journaled(lease, entry, Completion.requestAbandon(target, abandon, authority))
+                    Execution.journaled(
+                      own,
+                      entry,
+                      unlessPruned(target, Completion.requestAbandon(target, abandon, authority))
+                    )
                   )
                 )
               })

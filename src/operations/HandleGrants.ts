@@ -7,7 +7,7 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { lifecycleOf } from "../../machines/process/lifecycle.ts"
-import type { InputInvalid, ProcessUnknown, StoreError } from "../model/errors.ts"
+import type { InputInvalid, ProcessPruned, ProcessUnknown, StoreError } from "../model/errors.ts"
 import { GrantMissing } from "../model/errors.ts"
 import * as Facts from "../model/facts.ts"
 import type { GrantEntry, HandleGrant, SessionDeleteReport } from "../model/Handle.ts"
@@ -22,7 +22,7 @@ import * as Checks from "./checks.ts"
 import { onRow } from "./decisions/authority.ts"
 import * as Changes from "./decisions/change.ts"
 import type { Lookup } from "./existing.ts"
-import { existingRow, onKnown } from "./existing.ts"
+import { existingRow, onKnown, prunedIn } from "./existing.ts"
 
 /** Grants. A session and each of its frames are different scopes with grants of their own. */
 export class HandleGrants extends Context.Tag("holdfast/store/HandleGrants")<
@@ -36,14 +36,17 @@ export class HandleGrants extends Context.Tag("holdfast/store/HandleGrants")<
     ) => Effect.Effect<HandleGrant, InputInvalid | Lookup>
 
     /** Takes a grant back; silently when there is none. */
-    readonly revokeHandle: (scope: SessionScope, id: ProcessId) => Effect.Effect<void, InputInvalid | StoreError>
+    readonly revokeHandle: (
+      scope: SessionScope,
+      id: ProcessId
+    ) => Effect.Effect<void, ProcessPruned | InputInvalid | StoreError>
 
     /** Moves grants, all or none. Fails with `GrantMissing` for one that `from` does not have. */
     readonly transferHandleGrants: (
       from: SessionScope,
       to: SessionScope,
       ids: ReadonlyArray<ProcessId>
-    ) => Effect.Effect<void, GrantMissing | InputInvalid | StoreError>
+    ) => Effect.Effect<void, GrantMissing | ProcessPruned | InputInvalid | StoreError>
 
     /** The grants of a scope whose process still exists, ended ones included, ascending by process. */
     readonly listHandleGrants: (
@@ -87,8 +90,12 @@ const moveGrants =
     to: { readonly scopeId: SessionScopeId; readonly sessionId: string },
     ids: ReadonlyArray<ProcessId>
   ) =>
-  (view: View): Decision<void, GrantMissing> => {
+  (view: View): Decision<void, GrantMissing | ProcessPruned> => {
     const distinct = [...new Set(ids)]
+    for (const processId of distinct) {
+      const pruned = prunedIn(view, processId)
+      if (pruned !== undefined) return refuse(pruned)
+    }
     const missing = distinct.find((processId) => view.grant(from, processId) === undefined)
     if (missing !== undefined) return refuse(new GrantMissing({ processId: missing, scopeId: from }))
     return acceptWith(
@@ -179,7 +186,7 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
         }),
         revokeHandle: Effect.fnUntraced(function* (scope, id) {
           yield* Checks.id(id)
-          yield* store.transact({ lock: [id] }, removeGrant(yield* scopeOf("scope", scope), id))
+          yield* known(id, { lock: [id] }, removeGrant(yield* scopeOf("scope", scope), id))
         }),
         transferHandleGrants: Effect.fnUntraced(function* (from, to, ids) {
           const source = yield* scopeOf("from", from)

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type { InputInvalid, LeaseLost, StoreError } from "../model/errors.ts"
+import type { InputInvalid, LeaseLost, ProcessPruned, StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { ProcessId as ProcessIdSchema } from "../model/ids.ts"
 import type { ClaimOutcome, Lease, LeaseOwner } from "../model/Lease.ts"
@@ -38,20 +38,20 @@ export class Leases extends Context.Tag("holdfast/store/LeaseStore")<
       ttlMs: number
     ) => Effect.Effect<ClaimOutcome, InputInvalid | Lookup>
 
-    /** Extends a lease that is held and unexpired. Fails with `LeaseLost`: stop. */
+    /** Extends a lease that is held and unexpired. Fails with `LeaseLost` or `ProcessPruned`: stop. */
     readonly renewProcessLease: (
       lease: Lease,
       ttlMs: number
-    ) => Effect.Effect<Lease, LeaseLost | InputInvalid | StoreError>
+    ) => Effect.Effect<Lease, LeaseLost | ProcessPruned | InputInvalid | StoreError>
 
-    /** The lease as stored, expired or not; `undefined` when released, never held or unknown. */
+    /** The lease as stored, expired or not; `undefined` when released, never held, unknown or pruned. */
     readonly getProcessLease: (id: ProcessId) => Effect.Effect<Lease | undefined, InputInvalid | StoreError>
 
     /** Gives a lease back, by its token only; silently when it is not held any more. */
     readonly completeProcessLease: (completion: {
       readonly processId: ProcessId
       readonly leaseToken: string
-    }) => Effect.Effect<void, InputInvalid | StoreError>
+    }) => Effect.Effect<void, ProcessPruned | InputInvalid | StoreError>
   }
 >() {}
 
@@ -82,12 +82,13 @@ export const make: Effect.Effect<typeof Leases.Service, never, ProcessStore | Ow
       renewProcessLease: Effect.fnUntraced(function* (presented, ttlMs) {
         const lease = yield* Checks.lease("lease", presented)
         yield* Checks.count("ttl_ms", ttlMs)
-        return yield* store.transact({ lock: [lease.processId] }, LeaseProtocol.renew(lease, ttlMs))
+        const { processId } = lease
+        return yield* known(processId, { lock: [processId] }, LeaseProtocol.renew(lease, ttlMs))
       }),
       getProcessLease: (id) => Effect.flatMap(Checks.id(id), store.leases.of),
       completeProcessLease: Effect.fnUntraced(function* (completion) {
         const { processId, leaseToken } = yield* Checks.fitting("completion", Completion, completion)
-        yield* store.transact({ lock: [processId] }, LeaseProtocol.release(processId, leaseToken))
+        yield* known(processId, { lock: [processId] }, LeaseProtocol.release(processId, leaseToken))
       })
     })
   )

@@ -4,7 +4,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { InputInvalid, StoreError } from "../model/errors.ts"
+import type { InputInvalid, ProcessPruned, StoreError } from "../model/errors.ts"
 import type { GrantEntry, HandleDescriptor } from "../model/Handle.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { sessionScopeId } from "../model/ids.ts"
@@ -21,6 +21,7 @@ import type { ProcessRow } from "../store/Decision.ts"
 import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
+import { rowUnlessPruned } from "./existing.ts"
 
 /** One process as observers see it. Units: epoch milliseconds, UTC. */
 export interface ObservedProcess {
@@ -51,8 +52,10 @@ export interface SessionProcess extends ObservedProcess {
 export class Observation extends Context.Tag("holdfast/store/Observation")<
   Observation,
   {
-    /** One process; `undefined` when there is none, or only its tombstone. */
-    readonly observe: (id: ProcessId) => Effect.Effect<ObservedProcess | undefined, InputInvalid | StoreError>
+    /** One process; `undefined` when there is none. Fails with `ProcessPruned` when there was one. */
+    readonly observe: (
+      id: ProcessId
+    ) => Effect.Effect<ObservedProcess | undefined, ProcessPruned | InputInvalid | StoreError>
 
     /**
      * The processes a session sees: those granted to its plain scope, and those that wake it, whatever the frame. Having
@@ -109,7 +112,7 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
     return Checks.answering(
       Observation.of({
         observe: Effect.fnUntraced(function* (id) {
-          const row = yield* readRow(yield* Checks.id(id))
+          const row = yield* rowUnlessPruned(store, yield* Checks.id(id))
           return row && observed(row)
         }),
         snapshotForSession: Effect.fnUntraced(function* (sessionId) {

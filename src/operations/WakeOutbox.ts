@@ -22,6 +22,7 @@ import type {
   Settlement,
   SettleOutcome,
   WakeClaim,
+  WakePage,
   WakeQuery,
   WakeReport,
   WakeRow,
@@ -53,11 +54,20 @@ export class WakeOutbox extends Context.Tag("holdfast/store/WakeOutbox")<
     readonly isDue: Effect.Effect<boolean, StoreError>
     /** Every wake under an id that has not been pruned, oldest first. */
     readonly rowsOf: (wakeId: string) => Effect.Effect<ReadonlyArray<WakeRow>, InputInvalid | StoreError>
-    /** Lists wakes, the newest first. Fails with `InputInvalid` for a limit that is not from 1 to {@link maxListed}. */
-    readonly list: (query: WakeQuery) => Effect.Effect<ReadonlyArray<WakeRow>, InputInvalid | StoreError>
+    /**
+     * A page of wakes, the newest first. Fails with `InputInvalid` for a limit that is not from 1 to {@link maxListed}.
+     *
+     * @default limit 100
+     */
+    readonly list: (query: ListedWakes) => Effect.Effect<WakePage, InputInvalid | StoreError>
     readonly report: Effect.Effect<WakeReport, StoreError>
   }
 >() {}
+
+/** Which wakes to list; without a limit, a hundred. */
+export interface ListedWakes extends Omit<WakeQuery, "limit"> {
+  readonly limit?: number
+}
 
 /** What a claim asks for. `token` is new; each row gets one of its own from it. */
 interface ClaimRequest {
@@ -174,8 +184,16 @@ export const make: Effect.Effect<typeof WakeOutbox.Service, never, ProcessStore>
         isDue: Effect.flatMap(Clock.currentTimeMillis, store.outbox.isDue),
         rowsOf: (wakeId) => Effect.flatMap(Checks.text("wake_id", wakeId), store.outbox.rowsOf),
         list: (query) =>
-          Effect.flatMap(Checks.exactly("query", QueryShape, query), (checked) =>
-            Effect.zipRight(upTo(maxListed, checked.limit), store.outbox.list(checked))
+          Effect.flatMap(Checks.exactly("query", QueryShape, query), ({ limit = 100, ...checked }) =>
+            Effect.zipRight(
+              upTo(maxListed, limit),
+              // One more than asked for says whether there are more.
+              Effect.map(store.outbox.list({ ...checked, limit: limit + 1 }), (found): WakePage => {
+                const rows = found.slice(0, limit)
+                const last = rows.at(-1)
+                return { rows, ...(found.length > limit && last !== undefined ? { next: last.number } : {}) }
+              })
+            )
           ),
         report: store.outbox.report
       })
@@ -192,13 +210,13 @@ const upTo = (most: number, limit: number): Effect.Effect<void, InputInvalid> =>
         new InputInvalid({ field: "limit", problem: `is ${limit}; it must be a whole number from 1 to ${most}` })
       )
 
-const QueryShape: Schema.Schema<WakeQuery> = Schema.typeSchema(
+const QueryShape: Schema.Schema<ListedWakes> = Schema.typeSchema(
   Schema.Struct({
     states: optional(Schema.Array(Schema.Literal("pending", "enqueuing", "enqueued", "discarded"))),
     processId: optional(ProcessId),
     targetScopeId: optional(SessionScopeId),
     before: optional(Schema.Int),
-    limit: Schema.Number
+    limit: optional(Schema.Number)
   })
 )
 

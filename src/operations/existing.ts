@@ -36,6 +36,20 @@ export const existingRow = (
     row === undefined ? Effect.fail(new ProcessUnknown({ processId: id })) : Effect.succeed(row)
   )
 
+/** The failure of a write of an id of which only the tombstone is left; `undefined` for any other id. */
+export const prunedIn = (view: View, id: ProcessId): ProcessPruned | undefined => {
+  const tombstone = view.row(id) === undefined ? view.tombstone(id) : undefined
+  return tombstone?.compacted === false ? prunedError(tombstone) : undefined
+}
+
+/** Decides about a process, unless only its tombstone is left. */
+export const unlessPruned =
+  <A, E>(id: ProcessId, decide: (view: View) => Decision<A, E>) =>
+  (view: View): Decision<A, E | ProcessPruned> => {
+    const pruned = prunedIn(view, id)
+    return pruned === undefined ? decide(view) : refuse(pruned)
+  }
+
 /** Runs a decision about a process, unless only its tombstone is left. */
 export const onKnown =
   (store: typeof ProcessStore.Service) =>
@@ -44,10 +58,7 @@ export const onKnown =
     plan: Plan,
     decide: (view: View) => Decision<A, E>
   ): Effect.Effect<A, E | ProcessPruned | StoreError> =>
-    store.transact<A, E | ProcessPruned>(plan, (view) => {
-      const tombstone = view.row(id) === undefined ? view.tombstone(id) : undefined
-      return tombstone?.compacted === false ? refuse(prunedError(tombstone)) : decide(view)
-    })
+    store.transact(plan, unlessPruned(id, decide))
 
 /** Runs a read about a process; an id that was pruned fails as pruned, not as unknown. */
 export const readingKnown =

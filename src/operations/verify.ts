@@ -20,7 +20,6 @@ import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import * as ProcessRecord from "../model/ProcessRecord.ts"
 import { registrationHash } from "../model/Registration.ts"
 import type { ProcessRow } from "../store/Decision.ts"
-import { accept } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
 import { existingRow } from "./existing.ts"
@@ -206,7 +205,7 @@ const pieceOf = (store: Store, id: ProcessId, after: number, limit: number): Eff
 
 /** A later life of an id goes on from the sequence of the one before it, which only its tombstone knows. */
 const beginningOf = (store: Store, id: ProcessId): Effect.Effect<number, StoreError> =>
-  store.transact({ lock: [id] }, (view) => accept(view.tombstone(id)?.lastSequence ?? 0))
+  Effect.map(store.retention.tombstone(id), (tombstone) => tombstone?.lastSequence ?? 0)
 
 /** Whether an event beyond the row was appended after the row was read. */
 const isLater = (store: Store, id: ProcessId, event: ProcessEvent): Effect.Effect<boolean, StoreError> =>

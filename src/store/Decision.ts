@@ -10,7 +10,8 @@ import type { ProcessCommand } from "../../machines/process/machine.ts"
 import type { LifecycleEvent } from "../model/facts.ts"
 import type { HandleGrant } from "../model/Handle.ts"
 import type { EnvironmentRef, ProcessId, SessionScopeId } from "../model/ids.ts"
-import type { JournalEntry, Progress } from "../model/JournalEntry.ts"
+import type { WrittenEntry, WrittenProgress } from "../model/JournalEntry.ts"
+import { copyOf } from "../model/json.ts"
 import type { LeaseSlot } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { Base, ProcessRecord, StoredSnapshot } from "../model/ProcessRecord.ts"
@@ -92,9 +93,9 @@ export type Write =
   | ChildWrite
   | { readonly _tag: "PutGrant"; readonly grant: HandleGrant }
   | { readonly _tag: "RemoveGrant"; readonly scopeId: SessionScopeId; readonly processId: ProcessId }
-  | { readonly _tag: "PutJournal"; readonly processId: ProcessId; readonly entry: JournalEntry }
+  | { readonly _tag: "PutJournal"; readonly processId: ProcessId; readonly entry: WrittenEntry }
   /** Keeps how far a step is, in place of what was kept before. */
-  | { readonly _tag: "PutProgress"; readonly processId: ProcessId; readonly progress: Progress }
+  | { readonly _tag: "PutProgress"; readonly processId: ProcessId; readonly progress: WrittenProgress }
   | { readonly _tag: "RemoveProgress"; readonly processId: ProcessId; readonly key: string }
   | { readonly _tag: "AckWake"; readonly processId: ProcessId; readonly sequence: number }
   /** Removes a process with all that belongs to it, and leaves the tombstone. */
@@ -146,6 +147,14 @@ export const acceptWith = <A>(
   changes: ReadonlyArray<Change> = []
 ): Decision<A, never> => ({ _tag: "Accepted", answer, changes, writes })
 
+/** Answers something else of a decision, such as a value of its receiver's own. What is written stays. */
+export const answering =
+  <A, B, E>(decide: (view: View) => Decision<A, E>, answerOf: (answer: A) => B): ((view: View) => Decision<B, E>) =>
+  (view) => {
+    const decision = decide(view)
+    return decision._tag === "Refused" ? decision : { ...decision, answer: answerOf(decision.answer) }
+  }
+
 /** Refuses: nothing is written. */
 export const refuse = <E>(error: E): Decision<never, E> => ({ _tag: "Refused", error })
 
@@ -179,6 +188,15 @@ export interface PutEnvironment {
 
 /** The record of a row. */
 export const recordOf = (row: ProcessRow): ProcessRecord => Record.make(row.base, row.snapshot)
+
+/**
+ * A row of its receiver's own: it shares nothing that could be changed with what a store keeps. Of the snapshot only value and
+ * context are data; the rest is the machine's.
+ */
+export const copyOfRow = ({ snapshot, ...row }: ProcessRow): ProcessRow => ({
+  ...copyOf(row),
+  snapshot: { ...snapshot, value: copyOf(snapshot.value), context: copyOf(snapshot.context) } as ProcessSnapshot // of the same state
+})
 
 /** The registration by which a process runs now: a chart that was taken over runs in its later version. */
 export const runsAs = ({ base: { registration }, snapshot: { context } }: ProcessRow): Registration => {

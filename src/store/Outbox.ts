@@ -109,6 +109,12 @@ export interface WakeQuery {
   readonly limit: number
 }
 
+/** A page of wakes. `next` is where the next one goes on (`before`); it is absent when nothing follows. */
+export interface WakePage {
+  readonly rows: ReadonlyArray<WakeRow>
+  readonly next?: number
+}
+
 /** What a store answers about its outbox outside a write. */
 export interface OutboxReads {
   /** Whether a claim would find something now. One look into an index, so that an idle driver costs next to nothing. */

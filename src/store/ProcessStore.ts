@@ -185,6 +185,9 @@ export interface RetentionReads {
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<Candidate>, StoreError>
 
+  /** What is left of the earlier life of an id, also once it is compacted, and has another life. */
+  readonly tombstone: (id: ProcessId) => Effect.Effect<Tombstone | undefined, StoreError>
+
   /** Tombstones from before `cutoffMs` that are not compacted, in order of change, after one. */
   readonly tombstonesBefore: (query: {
     readonly cutoffMs: number

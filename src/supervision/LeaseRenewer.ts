@@ -96,7 +96,8 @@ export const layer: Layer.Layer<LeaseRenewer, never, Worker | Activations | Proc
             yield* Effect.logWarning(`${processId}: this host holds its lease and does not run it: handed back`)
             yield* Effect.catchTags(activations.suspend(lease, "handed_back"), {
               LeaseLost: () => Effect.void,
-              ProcessUnknown: () => Effect.void
+              ProcessUnknown: () => Effect.void,
+              ProcessPruned: () => Effect.void
             })
             orphaned.push(processId)
           }

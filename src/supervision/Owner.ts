@@ -85,7 +85,7 @@ export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConf
       for (const id of yield* begunHere) {
         yield* Effect.match(activations.drain(id, { owner: identity, claimant: claimant("drain") }), {
           onFailure: ({ message }) => failed.push({ id, problem: message }),
-          onSuccess: (row) => (row === undefined ? undefined : abandoned.push(id))
+          onSuccess: (isGivenUp) => (isGivenUp ? abandoned.push(id) : undefined)
         })
       }
       if (abandoned.length > 0) yield* Effect.logWarning(`owner-bound work given up: ${abandoned.join(", ")}`)

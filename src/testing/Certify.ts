@@ -21,6 +21,7 @@ import * as GrantLaws from "./laws/GrantLaws.ts"
 import * as LeaseLaws from "./laws/LeaseLaws.ts"
 import * as ListLaws from "./laws/ListLaws.ts"
 import * as OrderingLaws from "./laws/OrderingLaws.ts"
+import * as PrunedLaws from "./laws/PrunedLaws.ts"
 import * as ReadLaws from "./laws/ReadLaws.ts"
 import * as RecordLaws from "./laws/RecordLaws.ts"
 import * as RegistrationLaws from "./laws/RegistrationLaws.ts"
@@ -73,7 +74,7 @@ export const lawsBySubject: Readonly<Record<string, ReadonlyArray<Law>>> = {
   wake: WakeLaws.laws,
   delivery: DeliveryLaws.laws,
   list: ListLaws.laws,
-  retention: RetentionLaws.laws,
+  retention: [...RetentionLaws.laws, ...PrunedLaws.laws],
   children: ChildrenLaws.laws
 }
 

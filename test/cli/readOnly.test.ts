@@ -16,6 +16,7 @@ import { registrationOf } from "../../src/testing/fixtures.ts"
 import { fileStore, tokenIn } from "../inspector/fixtures.ts"
 import { contentOf, writeAsVersion3 } from "../store/sqliteFixtures.ts"
 import { isOpen, isRoot } from "../support/embedded.ts"
+import { remove } from "../support/folders.ts"
 import { patienceMs } from "../support/patience.ts"
 import { programAt } from "../support/programs.ts"
 import { projectRoot } from "../support/projectRoot.ts"
@@ -82,7 +83,7 @@ beforeAll(async () => {
   await Effect.runPromise(Effect.provide(lastWrite, fileStore(live)))
 })
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => Effect.runPromise(remove(folder)))
 
 /** The commands that serve a page. */
 const serving = new Set(["inspect", "open"])

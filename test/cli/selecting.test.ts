@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, openSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Command from "@effect/cli/Command"
@@ -19,6 +19,7 @@ import type * as Registration from "../../src/model/Registration.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { outputs, registrationOf } from "../../src/testing/fixtures.ts"
 import { fileStore, waitForApproval, register as waiting } from "../inspector/fixtures.ts"
+import { remove } from "../support/folders.ts"
 import { programAt } from "../support/programs.ts"
 import { holdfast } from "./running.ts"
 
@@ -55,7 +56,7 @@ beforeAll(async () => {
   await Effect.runPromise(Effect.provide(fill, fileStore(db)))
 })
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => Effect.runPromise(remove(folder)))
 
 const ids = (out: string): ReadonlyArray<string> =>
   (JSON.parse(out) as { readonly processes: ReadonlyArray<{ readonly id: string }> }).processes.map(({ id }) => id)

@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
+import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import { start } from "../support/children.ts"
+import { remove } from "../support/folders.ts"
 import { samples } from "../support/samples.ts"
 
 /** What a person does with the example, one after the other: start it, answer it, go on. */
@@ -114,7 +116,7 @@ describe("the agent loop, killed", () => {
       console.info(`${cut} lives were cut off in ${trials} trials`)
       assert.isAbove(cut, trials / 2)
     } finally {
-      rmSync(folder, { recursive: true, force: true })
+      await Effect.runPromise(remove(folder))
     }
   })
 })

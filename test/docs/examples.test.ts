@@ -1,9 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import { root, start } from "../support/children.ts"
 import { examples } from "../support/examples.ts"
+import { remove } from "../support/folders.ts"
 
 /** These have tests of their own, beside the text that they belong to. */
 const testedElsewhere: ReadonlyArray<string> = ["06-wake-a-session", "08-deploy", "09-own-store"]
@@ -21,7 +23,7 @@ describe("the examples", () => {
           assert.deepStrictEqual(child.lines, prints, `run ${index + 1}`)
         }
       } finally {
-        rmSync(folder, { recursive: true, force: true })
+        await Effect.runPromise(remove(folder))
       }
     })
   }

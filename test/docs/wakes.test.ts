@@ -1,8 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import { root, start } from "../support/children.ts"
+import { remove } from "../support/folders.ts"
 
 describe("the guide to waking a session", () => {
   it("shows the code of its example, to the letter", () => {
@@ -31,7 +33,7 @@ describe("the guide to waking a session", () => {
       ])
       assert.deepStrictEqual(await run(), [])
     } finally {
-      rmSync(folder, { recursive: true, force: true })
+      await Effect.runPromise(remove(folder))
     }
   })
 })

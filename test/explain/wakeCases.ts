@@ -52,7 +52,7 @@ const claimOne = Effect.flatMap(WakeOutbox, (outbox) => Effect.map(outbox.claim(
 const drivenTo = (answer: WakeSink.SinkAnswer["_tag"], isSo: (row: WakeRow) => boolean) => {
   const reached = (steps: number): Effect.Effect<void, unknown, WakeOutbox> =>
     Effect.gen(function* () {
-      const rows = yield* (yield* WakeOutbox).list({ processId: p, limit: 1 })
+      const { rows } = yield* (yield* WakeOutbox).list({ processId: p, limit: 1 })
       if (rows.some(isSo)) return
       if (steps === 0) return yield* Effect.dieMessage(`the sink answered ${answer}, and it did not come to that`)
       yield* Effect.promise(() => new Promise(setImmediate))

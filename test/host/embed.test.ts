@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, describe, expectTypeOf, it } from "@effect/vitest"
@@ -13,6 +13,7 @@ import type { SessionRunner } from "../../src/runtime/engine/SessionTurn.ts"
 import * as SessionTurn from "../../src/runtime/engine/SessionTurn.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
+import { remove } from "../support/folders.ts"
 import { fast } from "../support/hosts.ts"
 import { patienceMs } from "../support/patience.ts"
 
@@ -26,7 +27,7 @@ const folders: Array<string> = []
 
 afterEach(async () => {
   for (const host of hosts.splice(0)) await host.stop()
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+  for (const folder of folders.splice(0)) await Effect.runPromise(remove(folder))
 })
 
 const file = (): string => {

@@ -1,12 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { assign, emit, setup } from "xstate"
 import type { EmbeddedHost } from "../../src/host/embed/createHost.ts"
 import { createHost, engine, fromDurable, fromMachine } from "../../src/host/embed/createHost.ts"
 import * as Errors from "../../src/model/errors.ts"
+import { remove } from "../support/folders.ts"
 import { fast } from "../support/hosts.ts"
 import { patienceMs } from "../support/patience.ts"
 
@@ -15,7 +17,7 @@ const folders: Array<string> = []
 
 afterEach(async () => {
   for (const host of hosts.splice(0)) await host.stop()
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+  for (const folder of folders.splice(0)) await Effect.runPromise(remove(folder))
 })
 
 /** An order: it is packed by an engine and shipped by a function, and says so. */

@@ -95,7 +95,7 @@ describe("a host without Effect", () => {
       ["Upsert"]
     )
     assert.strictEqual((await observation.observe(processId("a")))?.graphKey, "process:a")
-    assert.deepStrictEqual(await outbox.list({ limit: 10 }), [])
+    assert.deepStrictEqual(await outbox.list({ limit: 10 }), { rows: [] })
     const none = await retention
       .pruneTerminalProcesses({ cutoffMs: Date.now() + 60_000, watermark: { _tag: "UpTo", cursor: feed.beginning } })
       .then(({ prunedProcesses }) => prunedProcesses)

@@ -1,12 +1,13 @@
 /**
- * Suites that need a browser: they share one, and are left out, with the reason in their title, where there is none.
+ * Suites that need a browser: they share one, and are left out, with the reason in their title, where there is none. CI always has
+ * one.
  */
 import { afterAll, beforeAll, describe } from "@effect/vitest"
 import type { Browser } from "playwright-core"
+import { leftOut } from "../support/gate.ts"
 import { launch, withoutBrowser } from "./browser.ts"
 
-/** CI always has one: it would rather fail than leave them out. */
-const reason = (process.env["CI"] ?? "") === "" ? withoutBrowser() : undefined
+const reason = leftOut(withoutBrowser)
 
 /** A suite whose tests may call `browser()`. */
 export const inBrowser = (title: string, tests: (browser: () => Browser) => void): void => {

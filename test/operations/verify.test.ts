@@ -13,7 +13,7 @@ import * as Waits from "../../src/operations/Waits.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { outputs, registrationOf } from "../../src/testing/fixtures.ts"
-import { fieldsOf, open, raw, temporaryFile } from "../store/sqliteFixtures.ts"
+import { damagedFile, fieldsOf, open, raw, temporaryFile } from "../store/sqliteFixtures.ts"
 
 const p = processId("p")
 const wait = {
@@ -135,7 +135,7 @@ for (const [backend, make] of [
 /** Makes an eventful process beside a sound one, lets somebody spoil the file, and verifies all. */
 const spoilt = (spoil: (db: Database) => void) =>
   Effect.gen(function* () {
-    const file = yield* temporaryFile
+    const file = yield* damagedFile
     const { on } = yield* open(file)
     yield* on(eventful())
     yield* on(eventful(processId("sound")))

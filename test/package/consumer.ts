@@ -36,22 +36,28 @@ export const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"
   readonly peerDependenciesMeta: Readonly<Record<string, unknown>>
 } // the fields are npm's
 
-/** Packs the package as it was built, and installs it into an empty project, which another Node may run. */
-export const install = async (node: string = process.execPath): Promise<Consumer> => {
-  const folder = mkdtempSync(join(tmpdir(), "holdfast-consumer-"))
-  const modules = join(folder, "node_modules")
-  const run = promisify(execFile)
-  const link = (name: string): void => {
-    mkdirSync(dirname(join(modules, name)), { recursive: true })
-    symlinkSync(join(projectRoot, "node_modules", name), join(modules, name))
-  }
+const run = promisify(execFile)
+
+/** Packs the package as it was built; answers the file. */
+export const pack = async (folder: string): Promise<string> => {
   const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], {
     cwd: projectRoot,
     maxBuffer: 64 * 1024 * 1024
   })
   const [{ filename }] = JSON.parse(stdout) as readonly [{ readonly filename: string }] // one package is packed
+  return join(folder, filename)
+}
+
+/** Packs the package as it was built, and installs it into an empty project, which another Node may run. */
+export const install = async (node: string = process.execPath): Promise<Consumer> => {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-consumer-"))
+  const modules = join(folder, "node_modules")
+  const link = (name: string): void => {
+    mkdirSync(dirname(join(modules, name)), { recursive: true })
+    symlinkSync(join(projectRoot, "node_modules", name), join(modules, name))
+  }
   mkdirSync(modules)
-  await run("tar", ["-xzf", join(folder, filename), "-C", modules])
+  await run("tar", ["-xzf", await pack(folder), "-C", modules])
   cpSync(join(modules, "package"), join(modules, "holdfast"), { recursive: true })
   rmSync(join(modules, "package"), { recursive: true })
   const optional = new Set(Object.keys(manifest.peerDependenciesMeta))

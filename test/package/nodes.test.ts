@@ -11,6 +11,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { examples } from "../support/examples.ts"
+import { isGate } from "../support/gate.ts"
 import { patienceMs } from "../support/patience.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 import type { Consumer } from "./consumer.ts"
@@ -33,7 +34,6 @@ const newestOf = ({ stdout }: { readonly stdout: string }): string => {
 /** A folder with a Node of a version; `undefined` where npm does not give it. */
 const fetched = async (which: "oldest" | "newest"): Promise<string | undefined> => {
   if (!isAsked) return undefined
-  const isGate = (process.env["CI"] ?? "") !== ""
   const folder = mkdtempSync(join(tmpdir(), "holdfast-node-"))
   writeFileSync(join(folder, "package.json"), '{ "private": true }')
   const npm = (...args: ReadonlyArray<string>) => run("npm", args, { cwd: folder, timeout: 2 * patienceMs })
@@ -46,7 +46,7 @@ const fetched = async (which: "oldest" | "newest"): Promise<string | undefined> 
     () => folder,
     (error: unknown) => {
       rmSync(folder, { recursive: true, force: true })
-      if (isGate) throw error
+      if (isGate()) throw error
       return undefined
     }
   )

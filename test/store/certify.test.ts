@@ -339,7 +339,7 @@ const broken: ReadonlyArray<readonly [string, Layer.Layer<ProcessStore>, string]
   [
     "a store that forgets what it pruned",
     withTombstone((tombstone) => ({ ...tombstone, compacted: true })),
-    "a pruned process is gone from every list, and every operation on it says how it ended and when it was pruned"
+    "every operation on a pruned process says how it ended and when it was pruned, and every list leaves it out"
   ],
   [
     "a store that forgets the fence of what it pruned",

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
@@ -20,6 +18,7 @@ import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { texts } from "../../src/store/sqlite/statements.ts"
 import { lawEnv } from "../../src/testing/Certify.ts"
 import { outputs, registeredOf, registrationOf } from "../../src/testing/fixtures.ts"
+import { temporaryFolder } from "../support/folders.ts"
 import { samples } from "../support/samples.ts"
 
 /** The family: process `n` is the child of process `parents[n]`; 0 is the root. */
@@ -47,12 +46,8 @@ const scenario = FastCheck.record({
 const runs = samples(60, 2_000)
 
 const temporaryFile = Layer.unwrapScoped(
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "holdfast-children-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-    ),
-    (folder) => SqliteStore.layer({ filename: join(folder, "children.db"), synchronous: "NORMAL" })
+  Effect.map(temporaryFolder, (folder) =>
+    SqliteStore.layer({ filename: join(folder, "children.db"), synchronous: "NORMAL" })
   )
 )
 
@@ -149,25 +144,20 @@ describe("every interleaving of starting children and stopping their parents", (
     )
   }
 
-  it("a process without children costs one probe of an index when it ends", () => {
-    const folder = mkdtempSync(join(tmpdir(), "holdfast-plan-"))
-    const filename = join(folder, "plan.db")
-    const plan = Effect.map(SqliteStore.make({ filename }), () => {
+  it.scoped("a process without children costs one probe of an index when it ends", () =>
+    Effect.gen(function* () {
+      const filename = join(yield* temporaryFolder, "plan.db")
+      yield* SqliteStore.make({ filename })
       const db = new Database(filename, { readonly: true })
       const values = { parent: "p", reason: "r", at: 1, first: "cancel", second: "abandon" }
       const steps = db.prepare(`EXPLAIN QUERY PLAN ${texts.putCloseRequests}`).all(values) as ReadonlyArray<{
         readonly detail: string
       }> // the columns of a plan
       db.close()
-      return steps.map(({ detail }) => detail)
+      assert.deepStrictEqual(
+        steps.slice(0, 2).map(({ detail }) => detail),
+        ["SEARCH child USING INDEX child_parent (parent_id=?)", "SEARCH state USING INTEGER PRIMARY KEY (rowid=?)"]
+      )
     })
-    return Effect.runPromise(Effect.scoped(plan))
-      .then((details) => {
-        assert.deepStrictEqual(details.slice(0, 2), [
-          "SEARCH child USING INDEX child_parent (parent_id=?)",
-          "SEARCH state USING INTEGER PRIMARY KEY (rowid=?)"
-        ])
-      })
-      .finally(() => rmSync(folder, { recursive: true }))
-  })
+  )
 })

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
@@ -23,6 +21,7 @@ import { isFold, keptOf } from "../../src/testing/evidence.ts"
 import { begin, registrationOf } from "../../src/testing/fixtures.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Law from "../../src/testing/Law.ts"
+import { temporaryFolder } from "../support/folders.ts"
 import { samples } from "../support/samples.ts"
 
 /** The same histories happen in memory and in a file; a second store on that file reads what really is in it. */
@@ -38,10 +37,7 @@ class Worlds extends Context.Tag("test/Worlds")<
 const worlds = Layer.scoped(
   Worlds,
   Effect.gen(function* () {
-    const folder = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "holdfast-fold-"))),
-      (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-    )
+    const folder = yield* temporaryFolder
     const file = SqliteStore.layer({ filename: join(folder, "fold.db"), synchronous: "NORMAL" })
     return {
       memory: yield* Layer.build(Law.layer(MemoryStore.layer)),

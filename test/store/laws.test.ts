@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -8,15 +6,10 @@ import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import type { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { allLaws, lawEnv, lawsBySubject } from "../../src/testing/Certify.ts"
+import { temporaryFolder } from "../support/folders.ts"
 
 const temporaryFile = Layer.unwrapScoped(
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "holdfast-laws-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-    ),
-    (folder) => SqliteStore.layer({ filename: join(folder, "laws.db") })
-  )
+  Effect.map(temporaryFolder, (folder) => SqliteStore.layer({ filename: join(folder, "laws.db") }))
 )
 
 const backends: Readonly<Record<string, Layer.Layer<ProcessStore, unknown>>> = {

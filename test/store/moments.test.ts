@@ -124,6 +124,7 @@ const ofStore: Reads = {
       afterChange: 0,
       limit: 10
     }),
+  "retention.tombstone": (store) => store.retention.tombstone(gone),
   "retention.tombstonesBefore": (store) =>
     store.retention.tombstonesBefore({
       cutoffMs: Number.MAX_SAFE_INTEGER,

@@ -10,7 +10,16 @@ import { accept } from "../../src/store/Decision.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { keptOf } from "../../src/testing/evidence.ts"
-import { contentOf, fieldsOf, open, raw, temporaryFile, temporaryFolder, writeAsVersion3 } from "./sqliteFixtures.ts"
+import {
+  contentOf,
+  damagedFile,
+  fieldsOf,
+  open,
+  raw,
+  temporaryFile,
+  temporaryFolder,
+  writeAsVersion3
+} from "./sqliteFixtures.ts"
 
 const p = processId("p")
 const q = processId("q")
@@ -200,7 +209,7 @@ describe("a file that is opened for reading", () => {
   for (const [what, reason, says, make] of refusals) {
     it.scopedLive(`that ${what} is refused as ${reason}, and nothing is created`, () =>
       Effect.gen(function* () {
-        const path = yield* temporaryFile
+        const path = yield* damagedFile
         yield* make(path)
         const before = readdirSync(dirname(path))
         const error = yield* failure(Effect.scoped(read(path)))

@@ -14,7 +14,7 @@ import * as Changes from "../../src/operations/decisions/change.ts"
 import { accept } from "../../src/store/Decision.ts"
 import { isFold, keptOf } from "../../src/testing/evidence.ts"
 import { begin, outputs, registrationOf } from "../../src/testing/fixtures.ts"
-import { fieldsOf, open, raw, temporaryFile, temporaryFolder } from "./sqliteFixtures.ts"
+import { damagedFile, fieldsOf, open, raw, temporaryFile, temporaryFolder } from "./sqliteFixtures.ts"
 
 const p = processId("p")
 
@@ -83,7 +83,7 @@ describe("opening a file", () => {
 
   it.scopedLive("a file of a newer library is refused, with both versions", () =>
     Effect.gen(function* () {
-      const path = yield* temporaryFile
+      const path = yield* damagedFile
       yield* Effect.scoped(open(path))
       const db = yield* raw(path)
       db.exec("INSERT INTO holdfast_migrations (migration_id, name) VALUES (999, 'later')")
@@ -316,7 +316,7 @@ describe("rows", () => {
 describe("failing reads", () => {
   it.scopedLive("a read that the database refuses is a failure, never an absence", () =>
     Effect.gen(function* () {
-      const path = yield* temporaryFile
+      const path = yield* damagedFile
       const { registry, store } = yield* open(path)
       const db = yield* raw(path)
       db.exec("DROP TABLE tombstone")

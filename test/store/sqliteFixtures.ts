@@ -1,8 +1,7 @@
 /**
  * What the tests of the SQLite store share: a temporary file, stores on it with all that is built on them, a raw connection.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as Migrator from "@effect/sql/Migrator"
@@ -27,14 +26,7 @@ import type { SqliteStoreOptions } from "../../src/store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 
-/** A folder that is gone afterwards. */
-export const temporaryFolder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "holdfast-sqlite-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-)
-
-/** A file name in a folder that is gone afterwards. */
-export const temporaryFile = Effect.map(temporaryFolder, (folder) => join(folder, "store.db"))
+export { damagedFile, damagedFolder, temporaryFile, temporaryFolder } from "../support/folders.ts"
 
 /** What arrives together is one group, however slow the machine is. */
 export const wholeGroups = { maxBatchMs: 3_600_000 }

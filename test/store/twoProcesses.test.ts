@@ -6,10 +6,14 @@ import { afterAll, assert, describe, it, layer } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Scheduler from "effect/Scheduler"
+import { processId } from "../../src/model/ids.ts"
 import { jsonProblem } from "../../src/model/json.ts"
 import { Activations } from "../../src/operations/Activations.ts"
 import { ChangeFeed } from "../../src/operations/ChangeFeed.ts"
+import { external } from "../../src/operations/decisions/authority.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
 import { Leases } from "../../src/operations/Leases.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
@@ -17,6 +21,8 @@ import { Retention } from "../../src/operations/Retention.ts"
 import { Waits } from "../../src/operations/Waits.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { allLaws, lawsBySubject } from "../../src/testing/Certify.ts"
+import { note } from "../../src/testing/evidence.ts"
+import { registrationOf } from "../../src/testing/fixtures.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Env from "../../src/testing/Law.ts"
 import * as Children from "../support/children.ts"
@@ -44,10 +50,10 @@ const notAcross: Readonly<Record<string, string>> = {
 
 /** Another OS process on the same file, which performs what it is asked for. */
 interface Rival {
-  readonly ask: (request: Omit<Request, "id">) => Effect.Effect<unknown, { readonly _tag: string }>
+  readonly ask: (request: Omit<Request, "id" | "nowMs">) => Effect.Effect<unknown, { readonly _tag: string }>
 }
 
-const rivalOn = (filename: string, folder: string) =>
+const rivalOn = (filename: string, folder: string, nowMs: Effect.Effect<number>) =>
   Effect.gen(function* () {
     const socketPath = join(folder, "rival")
     const child = yield* Effect.acquireRelease(
@@ -78,7 +84,8 @@ const rivalOn = (filename: string, folder: string) =>
           if (refused !== undefined) resume(Effect.fail(errorOf(refused)))
           else resume(died === undefined ? Effect.succeed(revived(value)) : Effect.dieMessage(died))
         })
-        socket.write(`${JSON.stringify({ ...request, id })}\n`)
+        // The time is that at which it is asked: an asker that pauses in between would set the other's clock back.
+        socket.write(`${JSON.stringify({ ...request, id, nowMs: Effect.runSync(nowMs) })}\n`)
       }).pipe(
         Effect.timeoutFailCause({
           duration: patienceMs,
@@ -98,7 +105,7 @@ const turns = { here: 0, there: 0 }
 
 /** Every second operation happens in the other OS process. What JSON cannot say cannot be asked for there. */
 const alternating =
-  (rival: Rival, own: Readonly<Record<Service, Operations>>, nowMs: Effect.Effect<number>) =>
+  (rival: Rival, own: Readonly<Record<Service, Operations>>) =>
   (service: Service): Operations => {
     const take = (method: string, args: ReadonlyArray<unknown>) =>
       Effect.suspend(() => {
@@ -108,7 +115,7 @@ const alternating =
         turns[turn] += 1
         if (turn === "here") return call(own[service], method, args)
         const sent = args.map((value) => (value === undefined ? {} : { value }))
-        return Effect.flatMap(nowMs, (now) => rival.ask({ nowMs: now, service, method, args: sent }))
+        return rival.ask({ service, method, args: sent })
       })
     return Object.fromEntries(
       Object.entries(own[service]).map(([method, operation]) => [
@@ -128,17 +135,14 @@ const twoProcesses = Layer.scopedContext(
     const folder = yield* temporaryFolder
     const filename = join(folder, "store.db")
     const world = yield* Layer.build(Env.layer(SqliteStore.layer({ filename, synchronous: "NORMAL" })))
-    const rival = yield* rivalOn(filename, folder)
-    const own = servicesOf(world)
     const { nowMs } = Context.get(world, Env.LawClock)
-    const of = alternating(rival, own, nowMs)
+    const rival = yield* rivalOn(filename, folder, nowMs)
+    const of = alternating(rival, servicesOf(world))
     const mortality: typeof Env.FailureDetector.Service = {
       kill: (owner) =>
         Effect.zipRight(
           Context.get(world, Env.FailureDetector).kill(owner),
-          Effect.flatMap(nowMs, (now) =>
-            rival.ask({ nowMs: now, service: "mortality", method: "kill", args: [{ value: owner }] })
-          )
+          rival.ask({ service: "mortality", method: "kill", args: [{ value: owner }] })
         ) as Effect.Effect<void> // a death is told, not refused
     }
     return world.pipe(
@@ -153,6 +157,10 @@ const twoProcesses = Layer.scopedContext(
     ) as Context.Context<LawEnv>
   })
 )
+
+const turn: Effect.Effect<void> = Effect.async((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
 
 let kept = 0
 
@@ -192,6 +200,44 @@ for (const first of ["here", "there"] as const) {
 }
 
 describe("two OS processes by turns", () => {
+  it.scoped(
+    "each does what it is asked at the time at which it is asked, wherever the asker of something else pauses",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* Layer.build(Layer.fresh(twoProcesses))
+        const clock = Context.get(world, Env.LawClock)
+        const registry = Context.get(world, ProcessRegistry)
+        const there = <A, E>(operation: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+          Effect.suspend(() => {
+            next = "there"
+            return operation
+          })
+        const id = processId("p")
+        yield* registry.registerProcess(registrationOf(id, "rerunnable"))
+        for (let before = 0; before < 12; before++) {
+          const tasks: Array<() => void> = []
+          const inSteps = Scheduler.make((task) => void tasks.push(task))
+          const step = () => tasks.shift()?.()
+          const reader = yield* there(registry.getProcess(id)).pipe(
+            Effect.withMaxOpsBeforeYield(1),
+            Effect.withScheduler(inSteps),
+            Effect.fork
+          )
+          yield* Effect.yieldNow()
+          for (let n = 0; n < before; n++) step()
+          yield* clock.advance(1)
+          const writer = yield* Effect.fork(there(registry.appendEvent(id, note(before), external)))
+          yield* Effect.yieldNow()
+          while (tasks.length > 0) step()
+          const { event } = yield* Fiber.join(writer)
+          const answered = Fiber.join(reader)
+          while (tasks.length > 0) step()
+          assert.strictEqual(event.occurredAtMs, yield* clock.nowMs, `after ${before} steps of the reader`)
+          yield* Effect.raceFirst(answered, Effect.forever(Effect.zipRight(turn, Effect.sync(step))))
+        }
+      })
+  )
+
   it("nearly every second operation happened in the other one", () => {
     assert.isAbove(turns.there, 500)
     assert.isAbove(turns.there / (turns.here + turns.there), 0.4)

@@ -1,13 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StoreError } from "../../src/model/errors.ts"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import { OwnerLiveness } from "../../src/operations/OwnerLiveness.ts"
-import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { Owner } from "../../src/supervision/Owner.ts"
+import { backends } from "../store/callers.ts"
 import { gated, hostOn } from "./harness.ts"
 import { rowsOn } from "./rows.ts"
 
@@ -21,52 +22,63 @@ const liveness = Layer.succeed(
 )
 
 describe("a drain", () => {
-  it.live(
-    "gives up what the rows say this owner began, also what its memory does not know, and reports each failure",
-    () =>
-      Effect.gen(function* () {
-        const memory = yield* MemoryStore.make
-        const refuses = new StoreError({
-          operation: "write",
-          reason: "full",
-          written: "no",
-          detail: "the disk is full"
-        })
-        let isFull = true
-        const store = ProcessStore.of({
-          ...memory,
-          transact: (plan, decide) =>
-            isFull && plan.lock.includes(processId("b")) ? Effect.fail(refuses) : memory.transact(plan, decide)
-        })
-        const rows = yield* rowsOn(memory)
-        const once = gated("owner_bound", "once")
-        const again = gated()
-        for (const id of ["a", "b", "c", "held", "other", "unstarted"]) yield* rows.register(once.engine, id)
-        yield* rows.register(again.engine, "rerunnable")
-        for (const id of ["a", "b", "c", "rerunnable"]) yield* rows.begin(id, "me", 0)
-        yield* rows.begin("held", "me", 60_000)
-        yield* rows.begin("other", "another", 0)
-        yield* Effect.gen(function* () {
-          const { drainOwnerBoundWork } = yield* Owner
-          assert.deepStrictEqual(yield* drainOwnerBoundWork, {
-            abandoned: ["a", "c"].map(processId),
-            failed: [{ id: processId("b"), problem: refuses.message }]
+  for (const [backend, layer] of Object.entries(backends)) {
+    it.scopedLive(
+      `on ${backend} gives up what the rows say this owner began, also what its memory does not know, and reports each failure`,
+      () =>
+        Effect.gen(function* () {
+          const kept = Context.get(yield* Layer.build(layer), ProcessStore)
+          const refuses = new StoreError({
+            operation: "write",
+            reason: "full",
+            written: "no",
+            detail: "the disk is full"
           })
-          isFull = false
-          assert.deepStrictEqual(yield* drainOwnerBoundWork, { abandoned: [processId("b")], failed: [] })
-        }).pipe(Effect.provide(hostOn(store, [], { sweepInterval: false, liveness })))
-        const states = yield* Effect.forEach(["a", "b", "c", "held", "other", "unstarted", "rerunnable"], (id) =>
-          Effect.map(rows.record(id), (record) => record?.status._tag)
-        )
-        assert.deepStrictEqual(states, [
-          "Abandoned",
-          "Abandoned",
-          "Abandoned",
-          "Running",
-          "Running",
-          "Running",
-          "Running"
-        ])
-      })
-  )
+          let isFull = true
+          const store = ProcessStore.of({
+            ...kept,
+            transact: (plan, decide) =>
+              isFull && plan.lock.includes(processId("b")) ? Effect.fail(refuses) : kept.transact(plan, decide)
+          })
+          const rows = yield* rowsOn(kept)
+          const once = gated("owner_bound", "once")
+          const again = gated()
+          for (const id of ["a", "b", "c", "held", "other", "earlier", "elsewhere", "unstarted"]) {
+            yield* rows.register(once.engine, id)
+          }
+          yield* rows.register(again.engine, "rerunnable")
+          for (const id of ["a", "b", "c", "rerunnable"]) yield* rows.begin(id, "me", 0)
+          yield* rows.begin("held", "me", 60_000)
+          yield* rows.begin("other", "another", 0)
+          yield* rows.begin("earlier", opaqueOwner("me", "an earlier life"), 0)
+          yield* rows.begin("elsewhere", { ...opaqueOwner("me", "me"), liveness: ofAnotherKind }, 0)
+          yield* Effect.gen(function* () {
+            const { drainOwnerBoundWork } = yield* Owner
+            assert.deepStrictEqual(yield* drainOwnerBoundWork, {
+              abandoned: ["a", "c"].map(processId),
+              failed: [{ id: processId("b"), problem: refuses.message }]
+            })
+            isFull = false
+            assert.deepStrictEqual(yield* drainOwnerBoundWork, { abandoned: [processId("b")], failed: [] })
+          }).pipe(Effect.provide(hostOn(store, [], { sweepInterval: false, liveness })))
+          const left = ["held", "other", "earlier", "elsewhere", "unstarted", "rerunnable"]
+          const states = yield* Effect.forEach(["a", "b", "c", ...left], (id) =>
+            Effect.map(rows.record(id), (record) => `${id} ${record?.status._tag}`)
+          )
+          assert.deepStrictEqual(states, [
+            ...["a", "b", "c"].map((id) => `${id} Abandoned`),
+            ...left.map((id) => `${id} Running`)
+          ])
+        })
+    )
+  }
 })
+
+/** Evidence that the owner of this test does not show: full equality compares it too. */
+const ofAnotherKind = {
+  _tag: "LocalProcess",
+  hostId: "another",
+  bootId: "boot",
+  pid: 1,
+  processStart: "1"
+} as const

@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { processId } from "../../src/model/ids.ts"
+import type { LeaseOwner } from "../../src/model/Lease.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
@@ -33,9 +34,9 @@ export const rowsOn = (store: typeof ProcessStore.Service) =>
           Registration.make(processId(id), { _tag: "External", metadata: null }, "externally_owned", Provenance.host)
         ),
       /** Begins an activation in the name of somebody else; with a `ttlMs` of 0 its lease has expired at once. */
-      begin: (id: string, ownerId: string, ttlMs: number) => {
-        const owner = opaqueOwner(ownerId, ownerId)
-        const claimant = { owner, ttlMs, token: randomUUID(), renewerId: ownerId }
+      begin: (id: string, by: string | LeaseOwner, ttlMs: number) => {
+        const owner = typeof by === "string" ? opaqueOwner(by, by) : by
+        const claimant = { owner, ttlMs, token: randomUUID(), renewerId: owner.incarnationId }
         return activations.recover(processId(id), { owner, claimant, dead: [], engine: "present" })
       },
       cancel: (id: string) => registry.requestProcessCancel(processId(id), "enough", Authority.host),

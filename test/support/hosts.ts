@@ -2,14 +2,10 @@
  * Hosts for tests: in memory, on a file or on the test's own store; they look for work often, say nothing, and every wait is
  * bounded. In real time, or in a time of the test's own (`time.ts`).
  */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
-import type * as Scope from "effect/Scope"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import type { LeaseOwner } from "../../src/model/Lease.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
@@ -21,11 +17,7 @@ import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { patienceMs } from "./patience.ts"
 
-/** A folder that goes with the scope. */
-export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "holdfast-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
+export { damagedFolder, temporaryFolder } from "./folders.ts"
 
 /** Logs stay quiet: what tests provoke on purpose is no news. */
 export const quiet: Layer.Layer<never> = Logger.minimumLogLevel(LogLevel.None)

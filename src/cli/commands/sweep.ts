@@ -104,7 +104,7 @@ const sweepWithoutEngines = Effect.gen(function* () {
       // The transaction decides again, without an engine, so that its verdict is never to run the row.
       const claimant = { owner, ttlMs: RuntimeConfig.defaults.leaseTtlMs, token: randomUUID() }
       return yield* activations.recover(id, { owner, claimant, dead, engine: "missing" })
-    }).pipe(Effect.catchTag("ProcessUnknown", () => Effect.succeed(settled)))
+    }).pipe(Effect.catchTag("ProcessUnknown", "ProcessPruned", () => Effect.succeed(settled)))
   return yield* RecoverySweeps.make({ owner, recover })
 })
 

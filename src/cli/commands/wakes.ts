@@ -46,11 +46,9 @@ export const command = Command.make("wakes", options, ({ db, json, limit, ...wan
     Effect.gen(function* () {
       const screen = yield* TheScreen
       const outbox = yield* WakeOutbox
-      const most = Math.min(limit, maxListed - 1)
-      const found = yield* outbox.list({ ...queryOf(wanted), limit: most + 1 })
+      const most = Math.min(limit, maxListed)
+      const { rows, next } = yield* outbox.list({ ...queryOf(wanted), limit: most })
       const report = yield* outbox.report
-      const rows = found.slice(0, most)
-      const next = found.length > most ? rows.at(-1)?.number : undefined
       const groups = report.blocked.filter(isAsked(wanted))
       const wakes = rows.map((row) => wakeView(row, report.blocked))
       const blocked = groups.slice(0, most).map(blockedView)
@@ -201,7 +199,7 @@ const idOf = (wake: string): Effect.Effect<string, CliFailure | InputInvalid | S
   const number = Number(wake)
   return Effect.gen(function* () {
     const outbox = yield* WakeOutbox
-    const [row] = yield* outbox.list({ before: number + 1, limit: 1 })
+    const [row] = (yield* outbox.list({ before: number + 1, limit: 1 })).rows
     return row?.number === number ? row.wake.wakeId : yield* notFound(`there is no wake of number ${wake}`)
   })
 }

@@ -36,11 +36,12 @@ export const hostParts = (redact: Redact = showAll): Effect.Effect<InspectorPart
   Effect.gen(function* () {
     const host = yield* Host
     const sweep = yield* RecoverySweep
+    const { outbox: kept } = yield* ProcessStore
     const outbox = yield* WakeOutbox
     return {
       tree: Effect.map(host.tree, (node) => nodeView(node, redact)),
       sweeps: Effect.map(sweep.latest, (latest) => sweepViews(latest, redact)),
-      wakes: wakesPart(outbox),
+      wakes: wakesPart(kept),
       slots: host.facts.slots,
       underWay: host.facts.underWay,
       redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),

@@ -64,6 +64,6 @@ export const suspend = (
     const change = Changes.of(row)
     const released = Changes.released(isActive(row.snapshot) ? Changes.appendFact(change, fact, nowMs) : change)
     if (underWay.length === 0) return Changes.accepted(released)
-    const progress = { key: underWayKey, atMs: nowMs, detail: keptOf(row.lease.fencingToken, underWay) }
+    const progress = { key: underWayKey, atMs: nowMs, detail: JSON.stringify(keptOf(row.lease.fencingToken, underWay)) }
     return acceptWith(released.row, [{ _tag: "PutProgress", processId: lease.processId, progress }], [released])
   })

@@ -7,13 +7,14 @@
  */
 
 import type { ChartEvent } from "../../../machines/chart/state.ts"
+import { mayTake } from "../../../machines/chart/state.ts"
 import type { LeaseLost } from "../../model/errors.ts"
 import { EventNotAccepted, InputInvalid } from "../../model/errors.ts"
 import type { FailureRecord } from "../../model/Failure.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
-import { accept, runsAs } from "../../store/Decision.ts"
+import { accept, answering, runsAs } from "../../store/Decision.ts"
 import { onLease } from "./authority.ts"
 import * as Changes from "./change.ts"
 import * as Drafts from "./chartDraft.ts"
@@ -21,6 +22,16 @@ import * as Facts from "./chartFacts.ts"
 import type { Chart, ChartOf, Unknown } from "./chartStep.ts"
 import { migrated } from "./chartStep.ts"
 import * as Waits from "./waits.ts"
+
+/**
+ * How a chart rests. `stuck` says why it takes no further event. `worker`: it has actions to perform, or its process is to be
+ * stopped, and anything else needs no activation. `hasMore`: it has more to take than one transaction takes.
+ */
+export interface Rest {
+  readonly stuck?: string
+  readonly needs: "worker" | "nothing"
+  readonly hasMore: boolean
+}
 
 /** How far a chart got. `stuck` says why it takes no further event, `unknown` what a takeover left that it does not know. */
 export interface Progress {
@@ -46,8 +57,19 @@ export const advancing =
   }
 
 /** Lets one chart take the events that it has still to take. */
-export const takeEvents = (chartOf: ChartOf, id: ProcessId): ((view: View) => Decision<Progress | undefined, never>) =>
-  advanced(chartOf, id, {})
+export const takeEvents = (chartOf: ChartOf, id: ProcessId): ((view: View) => Decision<Rest | undefined, never>) =>
+  answering(advanced(chartOf, id, {}), (progress) => progress && restOf(progress))
+
+const restOf = ({ row: { snapshot }, stuck }: Progress): Rest => {
+  const { cancelRequest, chart } = snapshot.context
+  const isOver = snapshot.status === "done"
+  const asks = cancelRequest !== undefined || (chart?.actions.length ?? 0) > 0
+  return {
+    ...(stuck === undefined ? {} : { stuck }),
+    needs: !isOver && asks ? "worker" : "nothing",
+    hasMore: !isOver && chart !== undefined && mayTake(chart)
+  }
+}
 
 /** Takes over a chart of an earlier version; with `dryRun` nothing is written, and the answer is what would be. */
 export const migrate =

@@ -6,7 +6,7 @@
  */
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { EndState } from "../../../machines/process/types.ts"
-import type { LeaseLost } from "../../model/errors.ts"
+import type { LeaseLost, ProcessPruned } from "../../model/errors.ts"
 import { ProcessUnknown } from "../../model/errors.ts"
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
@@ -15,6 +15,7 @@ import type { Registration } from "../../model/Registration.ts"
 import { actionOf, closingOfRow } from "../../store/Children.ts"
 import type { Change, CloseRequest, Decision, Plan, ProcessRow, View, Write } from "../../store/Decision.ts"
 import { accept, acceptWith, refuse } from "../../store/Decision.ts"
+import { prunedIn } from "../existing.ts"
 import { onLease } from "./authority.ts"
 import * as Changes from "./change.ts"
 
@@ -47,10 +48,10 @@ export const withParent = (view: View, change: Change): ReadonlyArray<Change> =>
 export const noteEnd = (
   lease: Lease,
   childId: ProcessId
-): ((view: View) => Decision<"noted" | "running", LeaseLost | ProcessUnknown>) =>
-  onLease(lease, (row, view): Decision<"noted" | "running", ProcessUnknown> => {
+): ((view: View) => Decision<"noted" | "running", LeaseLost | ProcessUnknown | ProcessPruned>) =>
+  onLease(lease, (row, view): Decision<"noted" | "running", ProcessUnknown | ProcessPruned> => {
     const child = view.row(childId)
-    if (child === undefined) return refuse(new ProcessUnknown({ processId: childId }))
+    if (child === undefined) return refuse(prunedIn(view, childId) ?? new ProcessUnknown({ processId: childId }))
     const state = lifecycleOf(child.snapshot)
     if (state === "running") return accept("running")
     const key = Facts.childEndedKey(lease.processId, childId, child.base.createdAtMs)

@@ -3,17 +3,18 @@
  * entry that a re-execution reads instead of doing it again.
  */
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
-import type { LeaseLost } from "../../model/errors.ts"
+import type { LeaseLost, ProcessPruned } from "../../model/errors.ts"
 import { ProcessAlreadyTerminal, ProcessUnknown } from "../../model/errors.ts"
 import type { AppendReceipt, AppendRequest, WaitOutcome, WaitState } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
-import type { JournalEntry } from "../../model/JournalEntry.ts"
+import type { JournalEntry, WrittenEntry } from "../../model/JournalEntry.ts"
 import { branchKey } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Decision, Plan, View, Write } from "../../store/Decision.ts"
 import { acceptWith, refuse } from "../../store/Decision.ts"
+import { prunedIn } from "../existing.ts"
 import type { AppendRefusal } from "./append.ts"
 import * as Append from "./append.ts"
 import { leaseRefusal, onLease } from "./authority.ts"
@@ -46,14 +47,22 @@ export interface Waited {
 }
 
 /** Journals the outcome of an operation; answers the sequence of the log at that moment. */
-export const record = (lease: Lease, draft: Draft): ((view: View) => Decision<number, LeaseLost>) =>
-  onLease(lease, (row, view) => acceptWith(row.sequence, journaling(view, lease.processId, draft)))
+export const record = (lease: Lease, draft: Draft): ((view: View) => Decision<number, LeaseLost>) => {
+  const written = writtenOf(draft)
+  return onLease(lease, (row, view) => acceptWith(row.sequence, journaling(view, lease.processId, written)))
+}
 
 /** Keeps how far a step is, for the next try; it is no part of the journal. */
-export const keepProgress = (lease: Lease, key: string, detail: unknown): ((view: View) => Decision<void, LeaseLost>) =>
-  onLease(lease, (_row, { nowMs: atMs }) =>
-    acceptWith(undefined, [{ _tag: "PutProgress", processId: lease.processId, progress: { key, atMs, detail } }])
+export const keepProgress = (
+  lease: Lease,
+  key: string,
+  detail: unknown
+): ((view: View) => Decision<void, LeaseLost>) => {
+  const text = JSON.stringify(detail)
+  return onLease(lease, (_row, { nowMs: atMs }) =>
+    acceptWith(undefined, [{ _tag: "PutProgress", processId: lease.processId, progress: { key, atMs, detail: text } }])
   )
+}
 
 /**
  * Journals that a body let go of an operation before it saw its end, and closes the wait that it was in, if any: that takes no
@@ -63,20 +72,26 @@ export const drop = (
   lease: Lease,
   draft: Draft,
   wait?: Waits.DroppedWait
-): ((view: View) => Decision<number, LeaseLost>) =>
-  onLease(lease, (row, view) => {
+): ((view: View) => Decision<number, LeaseLost>) => {
+  const written = writtenOf(draft)
+  return onLease(lease, (row, view) => {
     const change = wait && Waits.drop(view, Changes.of(row), wait)
-    return acceptWith(row.sequence, journaling(view, lease.processId, draft), change === undefined ? [] : [change])
+    return acceptWith(row.sequence, journaling(view, lease.processId, written), change === undefined ? [] : [change])
   })
+}
 
 /**
  * Enters a wait of a body and journals its key, so that a re-execution finds its outcome.
  *
  * An unconsumed signal in the log ends it at once.
  */
-export const enterWait =
-  (lease: Lease, draft: Omit<Draft, "outcome">, awaited: Awaited) =>
-  (view: View): Decision<Waited, LeaseLost | ProcessAlreadyTerminal> => {
+export const enterWait = (
+  lease: Lease,
+  draft: Omit<Draft, "outcome">,
+  awaited: Awaited
+): ((view: View) => Decision<Waited, LeaseLost | ProcessAlreadyTerminal>) => {
+  const opened = openedOf(draft)
+  return (view) => {
     const id = lease.processId
     const row = view.row(id)
     const refusal = leaseRefusal(row, lease, view.nowMs)
@@ -88,7 +103,7 @@ export const enterWait =
     const wait: WaitState = {
       kind:
         awaited._tag === "Timer"
-          ? { _tag: "Timer", key: Ids.timerKey(id, branchKey(draft.key, row.snapshot.context.forks)) }
+          ? { _tag: "Timer", key: Ids.timerKey(id, branchKey(opened.key, row.snapshot.context.forks)) }
           : signalWait(id, awaited.name, Waits.nextOrdinal(row, awaited.name)),
       sinceMs: view.nowMs,
       ...(awaited.deadlineMs === undefined ? {} : { deadlineMs: awaited.deadlineMs }),
@@ -98,9 +113,9 @@ export const enterWait =
     const change = Waits.enter(view, Changes.of(row), wait)
     const waitKey = wait.kind.key
     const waited: Waited = { waitKey, ...endedAtOnce(view, id, wait, change) }
-    const entry = { ...draft, outcome: { wait_key: waitKey } }
-    return acceptWith(waited, journaling(view, id, entry), [change])
+    return acceptWith(waited, journaling(view, id, ended(opened, { wait_key: waitKey })), [change])
   }
+}
 
 /**
  * Appends to the log of the body's own process, or signals another one, and journals which event it became.
@@ -113,18 +128,20 @@ export const appendJournaled = (
   request: AppendRequest,
   draft: Omit<Draft, "outcome">,
   refuseEnded: boolean
-): ((view: View) => Decision<AppendReceipt, AppendRefusal>) =>
-  onLease(lease, (row, view): Decision<AppendReceipt, AppendRefusal> => {
+): ((view: View) => Decision<AppendReceipt, AppendRefusal | ProcessPruned>) => {
+  const opened = openedOf(draft)
+  return onLease(lease, (row, view): Decision<AppendReceipt, AppendRefusal | ProcessPruned> => {
     const refused = refuseEnded ? endedRefusal(view, target, request) : undefined
     if (refused !== undefined) return refuse(refused)
-    const own = Ids.journalReplayKey(lease.processId, branchKey(draft.key, row.snapshot.context.forks))
+    const own = Ids.journalReplayKey(lease.processId, branchKey(opened.key, row.snapshot.context.forks))
     const entitled = target === lease.processId ? own : undefined
     const decision = Append.appendEvent(target, request, { _tag: "Body", lease }, entitled)(view)
     if (decision._tag === "Refused") return decision
     const outcome = { process_id: target, sequence: decision.answer.event.sequence }
-    const entries = journaling(view, lease.processId, { ...draft, outcome })
+    const entries = journaling(view, lease.processId, ended(opened, outcome))
     return { ...decision, writes: [...decision.writes, ...entries] }
   })
+}
 
 /**
  * Sends a signal from outside. A retry with the same id is a replay; an ended process takes none.
@@ -138,7 +155,7 @@ export const signal =
     authority: Parameters<typeof Append.appendEvent>[2],
     judge?: (view: View) => E | undefined
   ) =>
-  (view: View): Decision<AppendReceipt, AppendRefusal | E> => {
+  (view: View): Decision<AppendReceipt, AppendRefusal | ProcessPruned | E> => {
     const { replayKey } = request
     const isReplay = replayKey !== undefined && view.replayed(target, replayKey) !== undefined
     const refused = endedRefusal(view, target, request) ?? (isReplay ? undefined : judge?.(view))
@@ -156,35 +173,72 @@ export const journaled = <A, E>(
   lease: Lease,
   draft: Draft,
   decide: (view: View) => Decision<A, E>
-): ((view: View) => Decision<A, E | LeaseLost>) =>
-  onLease(lease, (_row, view): Decision<A, E | LeaseLost> => {
+): ((view: View) => Decision<A, E | LeaseLost>) => {
+  const written = writtenOf(draft)
+  return onLease(lease, (_row, view): Decision<A, E | LeaseLost> => {
     const decision = decide(view)
     return decision._tag === "Refused"
       ? decision
-      : { ...decision, writes: [...decision.writes, ...journaling(view, lease.processId, draft)] }
+      : { ...decision, writes: [...decision.writes, ...journaling(view, lease.processId, written)] }
   })
+}
 
-const journaling = (view: View, processId: ProcessId, draft: Draft): ReadonlyArray<Write> => {
+/** A draft as it is written: taken before the transaction, so that what its caller changes meanwhile is not written. */
+interface Written {
+  readonly entries: ReadonlyArray<WrittenDraft>
+  readonly progress: string | undefined
+}
+
+/** A draft whose outcome the transaction decides. */
+interface Opened extends Omit<WrittenDraft, "outcome"> {
+  readonly after: ReadonlyArray<WrittenDraft>
+  readonly progress: string | undefined
+}
+
+type WrittenDraft = Omit<WrittenEntry, "sequence" | "atMs">
+
+const openedOf = ({ key, position, operation, after = [], progress }: Omit<Draft, "outcome">): Opened => ({
+  key,
+  position,
+  operation,
+  after: after.map(entryOf),
+  progress
+})
+
+const ended = ({ after, progress, ...draft }: Opened, outcome: unknown): Written => ({
+  entries: [...after, entryOf({ ...draft, outcome })],
+  progress
+})
+
+const writtenOf = (draft: Draft): Written => ended(openedOf(draft), draft.outcome)
+
+const entryOf = ({ key, position, operation, outcome }: Omit<JournalEntry, "sequence" | "atMs">): WrittenDraft => ({
+  key,
+  position,
+  operation,
+  outcome: JSON.stringify(outcome)
+})
+
+const journaling = (view: View, processId: ProcessId, { entries, progress }: Written): ReadonlyArray<Write> => {
   const { nowMs: atMs } = view
   const sequence = view.row(processId)?.sequence ?? 0
-  const put = ({ key, position, operation, outcome }: Omit<JournalEntry, "sequence" | "atMs">): Write => ({
-    _tag: "PutJournal",
-    processId,
-    entry: { key, position, sequence, operation, atMs, outcome }
-  })
-  const entries = draft.after === undefined ? [put(draft)] : [...draft.after.map(put), put(draft)]
-  return draft.progress === undefined
-    ? entries
-    : [...entries, { _tag: "RemoveProgress", processId, key: draft.progress }]
+  const writes = entries.map(
+    ({ key, position, operation, outcome }): Write => ({
+      _tag: "PutJournal",
+      processId,
+      entry: { key, position, sequence, operation, atMs, outcome }
+    })
+  )
+  return progress === undefined ? writes : [...writes, { _tag: "RemoveProgress", processId, key: progress }]
 }
 
 const endedRefusal = (
   view: View,
   id: ProcessId,
   { replayKey }: AppendRequest
-): ProcessUnknown | ProcessAlreadyTerminal | undefined => {
+): ProcessUnknown | ProcessPruned | ProcessAlreadyTerminal | undefined => {
   const row = view.row(id)
-  if (row === undefined) return new ProcessUnknown({ processId: id })
+  if (row === undefined) return prunedIn(view, id) ?? new ProcessUnknown({ processId: id })
   const state = lifecycleOf(row.snapshot)
   if (state === "running") return undefined
   // What was sent before the end is a replay, and no news.

@@ -39,7 +39,7 @@ export interface Recoverer {
 /** What became of a row. `Run`: it is this worker's now, its activation begun. */
 export type RecoveryOutcome =
   | { readonly _tag: "Run"; readonly row: ProcessRow; readonly lease: Lease }
-  | { readonly _tag: "Ended"; readonly row: ProcessRow; readonly as: "cancelled" | "failed" | "abandoned" }
+  | { readonly _tag: "Ended"; readonly as: "cancelled" | "failed" | "abandoned" }
   | Deferred
 
 /** A row that was left as it is. */
@@ -67,7 +67,7 @@ export const recover = (id: ProcessId, by: Recoverer): ((view: View) => Decision
     const output = outputOf(decided, row, view.nowMs)
     const change = Completion.ended(taken, output, view.nowMs)
     const as = Output.endStateOf(output) as "cancelled" | "failed" | "abandoned" // a verdict never completes
-    return accept({ _tag: "Ended", row: change.row, as } as const, ...Children.withParent(view, change))
+    return accept({ _tag: "Ended", as } as const, ...Children.withParent(view, change))
   })
 
 /** Leaves a row as it is. */
@@ -107,11 +107,11 @@ export const backOff =
 /**
  * Gives up owner-bound work that this owner began and that no lease holds any more, with the owner's own evidence.
  *
- * `undefined`: not drained. A lease holds it, another owner began it, it was never begun, or it ended.
+ * `false`: not drained. A lease holds it, another owner began it, it was never begun, or it ended.
  */
 export const drain =
   (id: ProcessId, by: Pick<Recoverer, "owner" | "claimant">) =>
-  (view: View): Decision<ProcessRow | undefined, never> => {
+  (view: View): Decision<boolean, never> => {
     const row = view.row(id)
     const first = row?.snapshot.context.firstStarted?.owner
     if (
@@ -121,12 +121,12 @@ export const drain =
       !jsonEquals(first, by.owner) ||
       LeaseProtocol.liveLease(row, view.nowMs) !== undefined
     ) {
-      return accept(undefined)
+      return accept(false)
     }
     const taken = LeaseProtocol.acquire(Changes.of(row), by.claimant, view.nowMs)
     const output = Output.abandoned({ writer: "owner_drain", owner: by.owner, epochMs: view.nowMs })
     const change = Completion.ended(taken, output, view.nowMs)
-    return accept(change.row, ...Children.withParent(view, change))
+    return accept(true, ...Children.withParent(view, change))
   }
 
 /** The verdict on a row in its present state. */

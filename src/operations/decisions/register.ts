@@ -55,8 +55,8 @@ export interface ReadyWorker {
 /** How a start ended. `Attached`: the process was there already. */
 export type StartOutcome =
   | { readonly _tag: "Begun"; readonly row: ProcessRow; readonly lease: Lease }
-  | { readonly _tag: "Registered"; readonly row: ProcessRow }
-  | { readonly _tag: "Attached"; readonly row: ProcessRow }
+  | { readonly _tag: "Registered" }
+  | { readonly _tag: "Attached" }
 
 /**
  * Starts a process: registers it, and when a worker is ready also claims it and begins its first activation.
@@ -72,7 +72,7 @@ export const start =
     if (known !== undefined) {
       const fields = differingFields(known.base.registration.input, input)
       return fields.length === 0
-        ? accept({ _tag: "Attached", row: known } as const)
+        ? accept({ _tag: "Attached" } as const)
         : refuse(new ProcessIdConflict({ processId: id, fields }))
     }
     const tombstone = view.tombstone(id)
@@ -83,7 +83,7 @@ export const start =
       return refuse(new ParentClosing({ processId: parent.processId, childId: id }))
     }
     const inserted = newProcess(registered, view.nowMs, tombstone)
-    if (worker === undefined) return accept({ _tag: "Registered", row: inserted.row } as const, inserted)
+    if (worker === undefined) return accept({ _tag: "Registered" } as const, inserted)
     const claimed = LeaseProtocol.acquire(inserted, worker.claimant, view.nowMs)
     const begun = Activation.begun(claimed, worker.owner, view.nowMs, { trace: worker.claimant.trace })
     return accept({ _tag: "Begun", row: begun.row, lease: LeaseProtocol.leaseOf(begun) } as const, begun)

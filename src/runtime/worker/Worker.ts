@@ -9,13 +9,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import { mayTake } from "../../../machines/chart/state.ts"
 import { onlyWaits } from "../../../machines/process/lifecycle.ts"
 import type { ProcessCommand } from "../../../machines/process/machine.ts"
-import type { ProcessUnknown, StoreError } from "../../model/errors.ts"
+import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import { EnvironmentUnusable } from "../../model/errors.ts"
 import type { StartError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import { freeze } from "../../model/json.ts"
 import type { LeaseOwner } from "../../model/Lease.ts"
 import type { Registered, Registration } from "../../model/Registration.ts"
 import { Activations } from "../../operations/Activations.ts"
@@ -118,7 +118,8 @@ export const layer: Layer.Layer<
     const environments = yield* Environments
     const config = yield* RuntimeConfig
     const liveness = yield* OwnerLiveness
-    const owner = yield* liveness.identify(`holdfast:${randomUUID()}`)
+    // Frozen, it is shared and not copied by every write that presents it.
+    const owner = freeze(yield* liveness.identify(`holdfast:${randomUUID()}`))
     const trace = yield* Tracing.make(store)
     const slots = Slots.make(config.maxConcurrent)
     const queues = AdmissionQueue.make(slots, engines)
@@ -244,12 +245,11 @@ export const layer: Layer.Layer<
       const expected = verdictOf(row, { dead, engine }, yield* Clock.currentTimeMillis)
       if (expected._tag === "Leave") return leftOf(row, expected.why)
       if (expected._tag === "Run" && engines.chartOf(registration) !== undefined) {
-        const progress = yield* activations.takeEvents(id, engines.chartOf)
-        if (progress?.stuck !== undefined) return yield* backOff(id, progress.stuck)
-        if (progress === undefined) return leftOf(row, "settled")
-        if (!needsWorker(progress.row)) {
-          // It may have more to take than one transaction takes: the event loop has its turn in between.
-          if (hasMore(progress.row)) yield* nextTurn
+        const rest = yield* activations.takeEvents(id, engines.chartOf)
+        if (rest?.stuck !== undefined) return yield* backOff(id, rest.stuck)
+        if (rest?.needs !== "worker") {
+          // The event loop has its turn before it takes more.
+          if (rest?.hasMore === true) yield* nextTurn
           return leftOf(row, "settled")
         }
       }
@@ -367,13 +367,6 @@ const isNews = ({ before, row, lifecycle }: Change): boolean =>
     ({ type }) => type === "process.resumed" || type === "process.cancel_requested" || type === "process.child_ended"
   )
 
-/** Whether a chart has actions to perform, or its process is to be stopped: anything else needs no activation. */
-const needsWorker = ({ snapshot: { status, context } }: ProcessRow): boolean =>
-  status !== "done" && (context.cancelRequest !== undefined || (context.chart?.actions.length ?? 0) > 0)
-
-const hasMore = ({ snapshot: { status, context } }: ProcessRow): boolean =>
-  status !== "done" && context.chart !== undefined && mayTake(context.chart)
-
 const nextTurn: Effect.Effect<void> = Effect.async((resume) => {
   setImmediate(() => resume(Effect.void))
 })
@@ -385,9 +378,9 @@ interface Taken {
 
 /** A row that vanished between the read and the write needs nothing any more. */
 const settle = (
-  outcome: Effect.Effect<RecoveryOutcome, ProcessUnknown | StoreError>
+  outcome: Effect.Effect<RecoveryOutcome, ProcessUnknown | ProcessPruned | StoreError>
 ): Effect.Effect<RecoveryOutcome, StoreError> =>
-  Effect.catchTag(outcome, "ProcessUnknown", () =>
+  Effect.catchTag(outcome, "ProcessUnknown", "ProcessPruned", () =>
     Effect.succeed({ _tag: "Deferred", reason: { why: "settled" } } as const)
   )
 

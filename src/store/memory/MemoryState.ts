@@ -4,8 +4,7 @@
 import { isChartInput } from "../../model/facts.ts"
 import type { HandleGrant } from "../../model/Handle.ts"
 import type { EnvironmentRef, ProcessId } from "../../model/ids.ts"
-import type { JournalEntry, Progress } from "../../model/JournalEntry.ts"
-import { copyOf } from "../../model/json.ts"
+import type { WrittenEntry, WrittenProgress } from "../../model/JournalEntry.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Change, Plan, ProcessRow, PutDefinition, StoredPromise, Tombstone, View, Write } from "../Decision.ts"
 import type { WakeTimes } from "../Outbox.ts"
@@ -21,8 +20,8 @@ export interface MemoryState {
   readonly tombstones: Map<ProcessId, Tombstone>
   readonly grants: Map<string, HandleGrant>
   readonly acks: Map<ProcessId, Set<number>>
-  readonly journals: Map<ProcessId, Array<JournalEntry>>
-  readonly progress: Map<ProcessId, Map<string, Progress>>
+  readonly journals: Map<ProcessId, Array<WrittenEntry>>
+  readonly progress: Map<ProcessId, Map<string, WrittenProgress>>
   /** Texts by their content address. */
   readonly definitions: Map<string, Omit<PutDefinition, "_tag">>
   readonly environments: Map<EnvironmentRef, string>
@@ -120,13 +119,13 @@ export const writeSide = (state: MemoryState, write: Write): void => {
       return
     case "PutJournal": {
       const journal = state.journals.get(write.processId) ?? []
-      if (!journal.some(({ position }) => position === write.entry.position)) journal.push(copyOf(write.entry))
+      if (!journal.some(({ position }) => position === write.entry.position)) journal.push(write.entry)
       state.journals.set(write.processId, journal)
       return
     }
     case "PutProgress": {
-      const steps = state.progress.get(write.processId) ?? new Map<string, Progress>()
-      state.progress.set(write.processId, steps.set(write.progress.key, copyOf(write.progress)))
+      const steps = state.progress.get(write.processId) ?? new Map<string, WrittenProgress>()
+      state.progress.set(write.processId, steps.set(write.progress.key, write.progress))
       return
     }
     case "RemoveProgress":

@@ -1,8 +1,8 @@
 /**
  * A store in memory: the same contract and laws as every other, for tests and for hosts that need no durability.
  *
- * Rows, events and grants are values that nothing changes, so a reader never sees half a change. A journal is copied both ways, as
- * a body does with the values of its steps what it likes.
+ * Rows and grants are values that nothing changes, so a reader never sees half a change. What a body reads, events and journals, it
+ * gets as values of its own.
  */
 import { randomUUID } from "node:crypto"
 import * as Clock from "effect/Clock"
@@ -12,6 +12,7 @@ import { lifecycleOf, nextDeadline } from "../../../machines/process/lifecycle.t
 import { ProcessUnknown } from "../../model/errors.ts"
 import { isNews } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
+import type { JournalEntry, WrittenEntry } from "../../model/JournalEntry.ts"
 import { copyOf } from "../../model/json.ts"
 import { leaseIn } from "../../model/Lease.ts"
 import type { ListFilter } from "../../model/ListFilter.ts"
@@ -36,7 +37,7 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
   const onLog = <A>(id: ProcessId, read: (log: ReadonlyArray<ProcessEvent>) => A) =>
     Effect.suspend(() => {
       const log = state.logs.get(id)
-      return log === undefined ? Effect.fail(new ProcessUnknown({ processId: id })) : Effect.succeed(read(log))
+      return log === undefined ? Effect.fail(new ProcessUnknown({ processId: id })) : Effect.succeed(copyOf(read(log)))
     })
 
   return ProcessStore.of({
@@ -131,6 +132,7 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
             .flatMap((entry) => (entry._tag === "Row" && mayEnd(entry.row, cutoffMs, filter) ? [candidate(entry)] : []))
             .slice(0, limit)
         ),
+      tombstone: (id) => Effect.sync(() => state.tombstones.get(id)),
       tombstonesBefore: ({ cutoffMs, afterChange, limit }) =>
         Effect.sync(() =>
           numbered(state, afterChange)
@@ -219,6 +221,11 @@ const isDue = (row: ProcessRow, nowMs: number): boolean =>
 
 const byId = (a: ProcessRow, b: ProcessRow): number => State.bytewise(State.idOf(a), State.idOf(b))
 
+const entryOf = ({ outcome, ...entry }: WrittenEntry): JournalEntry => ({
+  ...entry,
+  outcome: JSON.parse(outcome) as unknown
+})
+
 const executionReads = (state: MemoryState): ExecutionReads => {
   const timers = () =>
     [...state.rows.values()]
@@ -234,18 +241,18 @@ const executionReads = (state: MemoryState): ExecutionReads => {
           .filter(({ position }) => position > after)
           .sort((one, other) => one.position - other.position)
           .slice(0, limit)
-          .map(copyOf)
+          .map(entryOf)
       ),
     progress: (id) =>
       Effect.sync(() =>
         [...(state.progress.get(id)?.values() ?? [])]
           .sort((one, other) => State.bytewise(one.key, other.key))
-          .map((step) => copyOf(step))
+          .map(({ detail, ...step }) => ({ ...step, detail: JSON.parse(detail) as unknown }))
       ),
     entryAt: (id, position) =>
       Effect.sync(() => {
         const entry = state.journals.get(id)?.find((written) => written.position === position)
-        return entry && copyOf(entry)
+        return entry && entryOf(entry)
       }),
     news: (id, { after, limit }) =>
       Effect.sync(() =>
@@ -254,7 +261,7 @@ const executionReads = (state: MemoryState): ExecutionReads => {
           .slice(0, limit)
           .map(copyOf)
       ),
-    eventByKey: (id, replayKey) => Effect.sync(() => state.replays.get(id)?.get(replayKey)),
+    eventByKey: (id, replayKey) => Effect.sync(() => copyOf(state.replays.get(id)?.get(replayKey))),
     timersDue: ({ nowMs, limit }) =>
       Effect.sync(() =>
         timers()

@@ -202,13 +202,13 @@ export const make = (loaded: Loaded, shared: Memory, times: WakeTimes, change: n
       case "PutJournal": {
         const { key, position, sequence, operation, atMs: at, outcome } = write.entry
         const pk = pkOf(write.processId)
-        const row = { pk, key, position, sequence, operation, at, outcome: JSON.stringify(outcome) }
+        const row = { pk, key, position, sequence, operation, at, outcome }
         return keep("putJournal", [pk, position], row)
       }
       case "PutProgress": {
         const { key, atMs: at, detail } = write.progress
         const pk = pkOf(write.processId)
-        return put("putProgress", [pk, key], { pk, key, at, detail: JSON.stringify(detail) }, "removeProgress")
+        return put("putProgress", [pk, key], { pk, key, at, detail }, "removeProgress")
       }
       case "RemoveProgress": {
         const pk = pkOf(write.processId)

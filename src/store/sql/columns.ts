@@ -8,7 +8,7 @@ import type { ProcessSnapshot } from "../../../machines/process/lifecycle.ts"
 import { lifecycleOf, nextDeadline } from "../../../machines/process/lifecycle.ts"
 import { processMachine } from "../../../machines/process/machine.ts"
 import * as Step from "../../../machines/xstate/step.ts"
-import { coreEventTypes } from "../../model/EventType.ts"
+import { coreEventTypes, fixed } from "../../model/EventType.ts"
 import type { HandleGrant } from "../../model/Handle.ts"
 import type { ProcessId, SessionScopeId } from "../../model/ids.ts"
 import { canonicalText } from "../../model/json.ts"
@@ -167,7 +167,7 @@ export const definitionText = (definition: unknown): string | null =>
 /** Rebuilds what never changes about a process. */
 export const baseOf = (columns: RowColumns, types: EventTypesCache, readTypes: (hash: string) => string): Base => {
   const known = types.get(columns.event_types)
-  const eventTypes = known ?? (JSON.parse(readTypes(columns.event_types)) as Registration["eventTypes"])
+  const eventTypes = known ?? fixed(JSON.parse(readTypes(columns.event_types)) as Registration["eventTypes"])
   if (known === undefined) types.set(columns.event_types, eventTypes)
   const registration = JSON.parse(columns.registration) as Omit<Registration, "eventTypes">
   return {

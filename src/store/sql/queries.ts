@@ -281,6 +281,15 @@ export const make = (
         )
       },
 
+      tombstone: (id) =>
+        read(
+          "read what is left of a process",
+          Effect.map(
+            sql<TombstoneColumns>`${sql.literal(Columns.selectTombstones)} WHERE process_id = ${id}`,
+            ([columns]) => columns && Columns.tombstoneOf(columns)
+          )
+        ),
+
       tombstonesBefore: ({ cutoffMs, afterChange, limit }) =>
         read(
           "list tombstones",

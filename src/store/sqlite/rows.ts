@@ -310,12 +310,12 @@ const sideWrites =
       case "PutJournal": {
         const { processId, entry } = write
         const { key, position, sequence, operation, atMs, outcome } = entry
-        sql.putJournal.run(pkOf(processId), key, position, sequence, operation, atMs, JSON.stringify(outcome))
+        sql.putJournal.run(pkOf(processId), key, position, sequence, operation, atMs, outcome)
         return
       }
       case "PutProgress": {
         const { key, atMs, detail } = write.progress
-        sql.putProgress.run(pkOf(write.processId), key, atMs, JSON.stringify(detail))
+        sql.putProgress.run(pkOf(write.processId), key, atMs, detail)
         return
       }
       case "RemoveProgress":

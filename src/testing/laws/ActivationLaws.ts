@@ -212,7 +212,7 @@ const startLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     const start = activations.start(yield* registeredOf(redeployed), host, yield* readyWorker)
     const outcome = yield* writesNothing([id], start)
     yield* expectEquals("the outcome", outcome._tag, "Attached")
-    yield* expectEquals("the process", outcome.row.base.registration.disposition, "rerunnable")
+    yield* expectEquals("the process", (yield* recordOf(id)).disposition, "rerunnable")
   },
 
   *"a start of an ended process attaches to its end"({ activations, registry }) {

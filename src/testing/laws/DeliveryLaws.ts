@@ -274,7 +274,7 @@ const outboxReportLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
       "Discard"
     )
     const sequences = (query: Omit<WakeQuery, "limit">, limit = 10) =>
-      Effect.map(outbox.list({ ...query, limit }), (rows) => rows.map(({ wake }) => wake.sequence))
+      Effect.map(outbox.list({ ...query, limit }), ({ rows }) => rows.map(({ wake }) => wake.sequence))
     yield* expectEquals("those of the process", yield* sequences({ processId: id }), [3, 2, 1])
     yield* expectEquals("those of its target", yield* sequences({ targetScopeId }), [3, 2, 1])
     yield* expectEquals("those of the other for its target", yield* sequences({ targetScopeId, processId: other }), [])
@@ -284,7 +284,7 @@ const outboxReportLaws: ReadonlyArray<Law> = lawsOf("ADR 0017", {
       yield* sequences({ processId: id, states: ["pending", "enqueuing"] }),
       [3, 2]
     )
-    const page = yield* outbox.list({ processId: id, limit: 2 })
+    const { rows: page } = yield* outbox.list({ processId: id, limit: 2 })
     yield* expectEquals("a page", yield* sequences({ processId: id }, 2), [3, 2])
     const before = page[1]?.number ?? 0
     yield* expectEquals("the page after it", yield* sequences({ processId: id, before }, 2), [1])

@@ -10,6 +10,7 @@ import { matches } from "../../model/ListFilter.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import type { Originator } from "../../model/Provenance.ts"
 import type { Registration } from "../../model/Registration.ts"
+import type { Cursor } from "../../operations/ChangeFeed.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
@@ -19,8 +20,10 @@ import { acceptWith } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { recordOf, refused, rowOf } from "../evidence.ts"
 import { claimed, freshId, freshOwner, outputs, registrationOf, shortMs } from "../fixtures.ts"
-import type { Law } from "../Law.ts"
+import type { Law, LawFailure } from "../Law.ts"
 import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
+import { appended, wakingProcess } from "../waking.ts"
+import { end } from "./OrderingLaws.ts"
 
 /** A field, with filters by it and the members of the population that they show. */
 type Expectation = readonly [filter: (tag: string) => ListFilter, names: string]
@@ -157,6 +160,62 @@ export const laws: ReadonlyArray<Law> = [
       for (const limit of [-1, 0.5]) yield* refused("a limit", "InputInvalid", [], page("any", limit))
     },
 
+    *"a list answers at most its limit and says where the rest is: page after page it is the whole, and no page is left over"({
+      feed,
+      outbox,
+      registry
+    }) {
+      const scope = yield* freshId
+      const start = yield* end
+      const waker = yield* wakingProcess("rerunnable", { provenance: { originator: { _tag: "Host", scope } } })
+      for (let n = 1; n < listed; n++) yield* processOf(scope)
+      for (let n = 0; n < listed; n++) yield* appended(waker)
+      const lists: Readonly<Record<string, Listing>> = {
+        processes: (limit, after) =>
+          Effect.map(
+            registry.listProcesses({ originatorScopeId: `host:${scope}` }, { limit, ...given("after", after) }),
+            ({ records, next }) => ({ items: records, next })
+          ),
+        wakes: (limit, before) =>
+          Effect.map(outbox.list({ processId: waker, limit, ...given("before", before) }), ({ rows, next }) => ({
+            items: rows,
+            next
+          })),
+        // Where the next page begins is said by the last event of a page, and by the cursor of the feed.
+        events: (limit, after = 0) =>
+          Effect.map(registry.eventsAfter(waker, after as number, limit), (events) => ({
+            items: events,
+            next: events.at(-1)?.sequence
+          })),
+        changes: (limit, after = start) =>
+          Effect.map(feed.changesSince(after as Cursor, limit), ({ changes, next }) => ({
+            items: changes,
+            next: next === after ? undefined : next
+          }))
+      }
+      for (const [name, list] of Object.entries(lists)) {
+        const tellsTheEnd = name === "processes" || name === "wakes"
+        const whole = (yield* list(1_000)).items
+        yield* expectEquals(`how many ${name}`, whole.length, listed)
+        for (let limit = 1; limit <= listed + 1; limit++) {
+          const pages = yield* pagesOf(list, limit)
+          yield* expectEquals(`the ${name} in pages of ${limit}`, pages.flat(), whole)
+          const sizes = pages.map(({ length }) => length)
+          yield* expectEquals(
+            `pages of ${limit} with more`,
+            sizes.filter((size) => size > limit),
+            []
+          )
+          if (tellsTheEnd)
+            yield* expectEquals(
+              `${name}: empty pages of ${limit}`,
+              sizes.filter((size) => size === 0),
+              []
+            )
+        }
+      }
+    },
+
     *"every definition of a chart is listed once, by kind, version and hash"({ store }) {
       const kind = yield* freshId
       const put = (name: string): Write => {
@@ -175,16 +234,25 @@ export const laws: ReadonlyArray<Law> = [
       )
     },
 
-    *"a page without a limit has at most a hundred processes, each as its record is read"({ registry }) {
+    *"a page without a limit has at most a hundred entries, and says where the rest is"({ outbox, registry }) {
       const scope = yield* freshId
       const provenance = { originator: { _tag: "Host", scope } } as const
       const indexes = Array.from({ length: 101 }, (_, index) => index)
+      const waker = yield* wakingProcess()
       yield* Effect.forEach(
         indexes,
         (index) =>
-          registry.registerProcess(registrationOf(processId(`${scope}-${index}`), "externally_owned", { provenance })),
+          Effect.zip(
+            registry.registerProcess(
+              registrationOf(processId(`${scope}-${index}`), "externally_owned", { provenance })
+            ),
+            appended(waker),
+            { concurrent: true }
+          ),
         { concurrency: "unbounded" }
       )
+      const wakes = yield* outbox.list({ processId: waker })
+      yield* expectEquals("how many wakes", [wakes.rows.length, wakes.next], [100, wakes.rows.at(-1)?.number])
       const filter = { originatorScopeId: `host:${scope}` }
       const { records, next } = yield* registry.listProcesses(filter)
       yield* expectEquals("how many", [records.length, next], [100, records.at(-1)?.id])
@@ -218,6 +286,33 @@ export const laws: ReadonlyArray<Law> = [
     }
   })
 ]
+
+/** How many entries each list has that is read page by page. */
+const listed = 5
+
+/** A page of a list, and where the next one begins. */
+type Listing = (
+  limit: number,
+  from?: unknown
+) => Effect.Effect<{ readonly items: ReadonlyArray<unknown>; readonly next: unknown }, LawFailure>
+
+const pagesOf = (
+  list: Listing,
+  limit: number,
+  from?: unknown
+): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, LawFailure> =>
+  Effect.flatMap(list(limit, from), ({ items, next }) =>
+    next === undefined ? Effect.succeed([items]) : Effect.map(pagesOf(list, limit, next), (rest) => [items, ...rest])
+  )
+
+const given = <Key extends string>(key: Key, value: unknown) =>
+  (value === undefined ? {} : { [key]: value }) as unknown as { readonly [K in Key]?: never } // as the page before it answered
+
+const processOf = (scope: string) =>
+  Effect.gen(function* () {
+    const provenance = { originator: { _tag: "Host", scope } } as const
+    yield* (yield* ProcessRegistry).registerProcess(registrationOf(yield* freshId, "externally_owned", { provenance }))
+  })
 
 const idOf = ({ base }: { readonly base: ProcessRecord.Base }): ProcessId => base.registration.id
 

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Facts from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import * as ProcessRecord from "../../model/ProcessRecord.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import * as Changes from "../../operations/decisions/change.ts"
 import { accept } from "../../store/Decision.ts"
@@ -249,6 +250,7 @@ const foldLaws: ReadonlyArray<Law> = lawsOf("ADR 0002", {
     yield* registry.appendEvent(id, { eventType: "note", payload: 1 }, external)
     const again = registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
     yield* expectEquals("the status", (yield* writesNothing([id], again)).status, { _tag: "Running" })
+    yield* whole(id)
   },
 
   *"what was asked for does not change with the caller's own copy"({ registry }) {
@@ -276,6 +278,18 @@ const tear = (id: ProcessId) =>
       const [event] = ended.events as readonly [ProcessEvent] // one was appended just above
       return accept(undefined, { ...ended, row: { ...row, sequence: event.sequence } })
     })
+  })
+
+/** Folds a torn row anew, so that what a law leaves behind is whole. */
+const whole = (id: ProcessId) =>
+  Effect.gen(function* () {
+    const store = yield* ProcessStore
+    const row = yield* rowOf(id)
+    const snapshot = ProcessRecord.fold(row.base, yield* logOf(id))
+    yield* store.transact({ lock: [id] }, () =>
+      accept(undefined, { ...Changes.of(row), row: { ...row, snapshot, dueAtMs: null } })
+    )
+    yield* isFold(id)
   })
 
 /** The laws of this file, by subject. */

@@ -3,21 +3,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type {
-  CompletionRefused,
-  ExternalRefConflict,
-  InputInvalid,
-  RegistrationConflict,
-  RegistrationInvalid,
-  StoreError
-} from "../../model/errors.ts"
+import type { InputInvalid, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { processId } from "../../model/ids.ts"
+import type { Lease } from "../../model/Lease.ts"
 import type { Registration } from "../../model/Registration.ts"
 import type { Cursor } from "../../operations/ChangeFeed.ts"
-import type { AppendRefusal } from "../../operations/decisions/append.ts"
 import { external } from "../../operations/decisions/authority.ts"
-import type { Lookup } from "../../operations/existing.ts"
 import { HandleGrants } from "../../operations/HandleGrants.ts"
 import { Leases } from "../../operations/Leases.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
@@ -223,46 +215,6 @@ const endedIn = (scope: string | undefined, changes?: Partial<Registration>) =>
   })
 
 const tombstoneLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
-  "a pruned process is gone from every list, and every operation on it says how it ended and when it was pruned":
-    function* ({ grants, leases, registry, store, waits }) {
-      const { pruned: id, scope, registration, prunedAtMs } = yield* prunedProcess
-      const request = { requestedBy: "operator", requestedAtMs: 1 }
-      const key = `process:${id}:signal.ready:1`
-      const kind = { _tag: "Signal", name: "ready", eventType: "signal.ready", key, ordinal: 1 } as const
-      const owner = yield* freshOwner()
-      const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, Refusal>]> = [
-        ["the record", registry.getProcess(id)],
-        ["a registration", registry.registerProcess(registration)],
-        ["an append", registry.appendEvent(id, note(1), external)],
-        ["a signal", registry.signal(id, { name: "ready", payload: 1, signalId: "s" }, external)],
-        ["a person's request to cancel", registry.cancelRunning(id, null, external)],
-        ["a start", registry.recordFirstStarted(id, { owner, startedAtMs: 1 })],
-        ["an end", registry.completeProcess(id, outputs.Failure, { _tag: "ExternalOwner" })],
-        ["a request to cancel", registry.requestProcessCancel(id, null, external)],
-        ["a request to give up", registry.requestProcessAbandon(id, request, external)],
-        ["a reference", registry.setExternalRef(id, { backend: "b", id: "i" }, external)],
-        ["the events", registry.eventsAfter(id, 0)],
-        ["a count", registry.countEventsThrough(id, "note", 9)],
-        ["recent events", registry.recentEvents(id, 9)],
-        ["the wakes", registry.wakeEventsAfter(id, 0)],
-        ["an acknowledgement", registry.ackWake(id, 1)],
-        ["a wait", waits.setProcessWait(id, { kind, sinceMs: 1 }, external)],
-        ["the end of a wait", waits.clearProcessWait(id, external)],
-        ["a grant", grants.grantHandle({ sessionId: scope }, id, {})],
-        ["the grants", grants.handleGrantsForProcess(id)],
-        ["a claim", leases.claimProcessLease(id, owner, 1_000)]
-      ]
-      for (const [about, operation] of operations) {
-        const error = yield* refused(about, "ProcessPruned", [id], operation)
-        yield* expectEquals(about, [error.terminalState, error.prunedAtMs], ["completed", prunedAtMs])
-      }
-      const listed = yield* store.list({ filter: { status: "any", originatorScopeId: `host:${scope}` } })
-      yield* expectEquals("the list", listed, [])
-      yield* expectEquals("whether it is granted", yield* grants.hasHandleGrant({ sessionId: scope }, id), false)
-      yield* expectEquals("the grants of the scope", yield* grants.listHandleGrants({ sessionId: scope }), [])
-      yield* expectEquals("its lease", yield* leases.getProcessLease(id), undefined)
-    },
-
   "once the tombstone is compacted the id is unknown, and a new process under it goes on with sequence and fence":
     function* ({ grants, registry, retention }) {
       const { pruned: id, registration, scope } = yield* prunedProcess
@@ -315,17 +267,8 @@ const tombstoneLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
   }
 })
 
-type Refusal =
-  | AppendRefusal
-  | CompletionRefused
-  | RegistrationInvalid
-  | RegistrationConflict
-  | ExternalRefConflict
-  | InputInvalid
-  | Lookup
-
-/** A process that was granted, leased twice, noted twice, ended and pruned: sequence 3, fence 2. */
-const prunedProcess = Effect.gen(function* () {
+/** A process that was granted, leased twice, noted twice, ended and pruned: sequence 3, fence 2; with its last lease. */
+export const prunedProcess = Effect.gen(function* () {
   const registry = yield* ProcessRegistry
   const leases = yield* Leases
   const clock = yield* LawClock
@@ -334,11 +277,14 @@ const prunedProcess = Effect.gen(function* () {
   const { id } = registration
   yield* registry.registerProcess(registration)
   yield* (yield* HandleGrants).grantHandle({ sessionId: scope }, id, {})
-  for (const value of [1, 2]) {
-    yield* registry.appendEvent(id, note(value), external)
-    const { leaseToken } = yield* claimed(id, yield* freshOwner())
-    yield* leases.completeProcessLease({ processId: id, leaseToken })
-  }
+  const lives = yield* Effect.forEach([1, 2], (value) =>
+    Effect.gen(function* () {
+      yield* registry.appendEvent(id, note(value), external)
+      const lease = yield* claimed(id, yield* freshOwner())
+      yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
+      return lease
+    })
+  )
   yield* registry.completeProcess(id, outputs.Success, { _tag: "ExternalOwner" })
   yield* clock.advance(shortMs)
   const report = yield* prune(scope)
@@ -347,7 +293,8 @@ const prunedProcess = Effect.gen(function* () {
   const prunedAtMs = found._tag === "Pruned" ? found.tombstone.prunedAtMs : 0
   const left = found._tag === "Pruned" ? [found.tombstone.lastSequence, found.tombstone.lastFence] : []
   yield* expectEquals("what the tombstone keeps", left, [3, 2])
-  return { pruned: id, scope, registration, prunedAtMs }
+  const lease = lives[1] as Lease // it had two
+  return { pruned: id, scope, registration, prunedAtMs, lease }
 })
 
 /** The laws of this file, by subject. */
