@@ -28,8 +28,8 @@ export const mutants: Readonly<Record<string, Edit>> = {
   },
   "the note of what a limit decided around a finaliser": {
     file: "src/runtime/body/operate.js",
-    find: "where.isInterruptible ? how.takeUp(end)",
-    replace: "true ? how.takeUp(end)"
+    find: "where.isInterruptible ? takenUp(how, end)",
+    replace: "true ? takenUp(how, end)"
   },
   "the record of failures": {
     file: "src/runtime/body/step.js",
