@@ -49,9 +49,9 @@ export const mutants: Readonly<Record<string, Edit>> = {
   },
   "the fence of a record": {
     file: "src/operations/decisions/execution.js",
-    find: "export const record = (lease, draft) => onLease(lease, (row, view) => acceptWith(row.sequence, journaling(view, lease.processId, draft)));",
+    find: "return onLease(lease, (row, view) => acceptWith(row.sequence, journaling(view, lease.processId, written)));",
     replace:
-      "export const record = (lease, draft) => (view) => acceptWith(view.row(lease.processId).sequence, journaling(view, lease.processId, draft));"
+      "return (view) => acceptWith(view.row(lease.processId).sequence, journaling(view, lease.processId, written));"
   }
 }
 
