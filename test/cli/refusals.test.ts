@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
@@ -11,6 +11,7 @@ import * as Registry from "../../src/operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
+import { remove } from "../support/folders.ts"
 import { holdfast, spawned } from "./running.ts"
 
 let folder = ""
@@ -31,7 +32,7 @@ beforeAll(async () => {
   await Effect.runPromise(Effect.provide(fill, store))
 })
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => Effect.runPromise(remove(folder)))
 
 interface Refusal {
   readonly args: () => ReadonlyArray<string>

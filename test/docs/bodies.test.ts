@@ -76,6 +76,12 @@ const expected: Readonly<Record<string, Expected>> = {
 }
 
 describe("the guide to a body that runs again", () => {
+  it("names tests of each promise, and each is there", () => {
+    const rows = [...sectionOf("What is promised").matchAll(/^\|(.*)\| (.*) \| `(.*)` \|$/gm)]
+    assert.strictEqual(rows.filter(([, promise = ""]) => promise.trim() !== "").length, 11)
+    for (const [, , title = "", file = ""] of rows) assert.include(readFileSync(`${root}test/${file}`, "utf8"), title)
+  })
+
   it("shows ten bodies, each to the letter, and its picture", () => {
     assert.deepStrictEqual(Object.keys(bodies), Object.keys(expected))
     for (const title of Object.keys(bodies)) {

@@ -144,6 +144,41 @@ describe("the ends of a body's operations", () => {
     assert.deepStrictEqual(learned, ["b"])
   })
 
+  it("of the journal keep their place where all that the body asks for has none, and that begins", async () => {
+    const { ends, alarms, learned, waits } = made()
+    ends.begin([recorded("a", 1, 1), recorded("b", 1, 2)])
+    const fails = during(ends, "x", ends.caughtUp)
+    Effect.runFork(Effect.map(fails, () => learned.push("x") && ["b", "a"].map((key) => waits(`recorded ${key}`, key))))
+    await rest()
+    assert.deepStrictEqual([learned, alarms.length, ends.isCaughtUp()], [["x", "a", "b"], 0, true])
+  })
+
+  it("of the journal keep their place for a second, and then what has no record begins before it is handed anything", async () => {
+    const { ends, alarms, learned, waits } = made()
+    ends.begin([recorded("a", 1, 1), recorded("b", 1, 2)])
+    waits("recorded b", "b")
+    Effect.runFork(
+      during(
+        ends,
+        "x",
+        Effect.zipRight(
+          Effect.map(ends.caughtUp, () => learned.push("x begins")),
+          next(ends, "recorded x", () => Effect.sync(() => learned.push("x")))
+        )
+      )
+    )
+    await rest()
+    ends.arrive(recorded("x", 2, 1))
+    await rest()
+    assert.deepStrictEqual([learned, alarms.length], [[], 1])
+    for (const ring of alarms.splice(0)) ring()
+    await rest()
+    assert.deepStrictEqual([learned, alarms.length], [["x begins"], 1])
+    for (const ring of alarms.splice(0)) ring()
+    await rest()
+    assert.deepStrictEqual(learned, ["x begins", "b", "x"])
+  })
+
   it("of waits that no journal knows are passed over at once, as those of children", async () => {
     const { ends, alarms, learned, waits } = made()
     ends.begin([ended("from outside", 1), childEnded("c", 2), recorded("a", 3, 1)])

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
-import type * as Engine from "../../src/runtime/engine/Engine.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import type { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { hostOn, until } from "../support/hosts.ts"
@@ -179,41 +180,68 @@ describe("a request to stop that is committed after the record of a step", () =>
   })
 })
 
-describe("a restart of a fan-out of 1,500", () => {
-  const many = Array.from({ length: 1_500 }, (_, n) => n)
-  const wide: Body = {
+const many = Array.from({ length: 1_500 }, (_, n) => n)
+
+/** A child that is there once it is begun. */
+const Leaf = Engine.make("leaf", {
+  version: "1",
+  payload: Schema.Number,
+  success: Schema.Number,
+  disposition: "rerunnable",
+  run: (payload) => Effect.succeed(payload)
+})
+
+/** Bodies of as many operations at once; `note` hears of what is done. */
+const wide: Readonly<Record<"steps" | "children", Body>> = {
+  steps: {
     effects: (ctx, note) =>
       Effect.gen(function* () {
-        const all = yield* Effect.forEach(
-          many,
-          (n) =>
-            ctx.step(
-              `s${n}`,
-              Effect.as(
-                Effect.sync(() => note("step")),
-                n
-              )
-            ),
-          { concurrency: "unbounded" }
-        )
+        const one = (n: number) =>
+          ctx.step(
+            `s${n}`,
+            Effect.sync(() => note("step"))
+          )
+        const all = yield* Effect.forEach(many, one, { concurrency: "unbounded" })
         return `${all.length}, ${yield* ctx.awaitSignal(Go)}`
       }),
     promises: async (ctx, note) => {
       const all = await Promise.all(many.map((n) => ctx.step(`s${n}`, () => note("step"))))
       return `${all.length}, ${await ctx.awaitSignal(Go)}`
     }
+  },
+  children: {
+    effects: (ctx) =>
+      Effect.gen(function* () {
+        const one = (n: number) =>
+          Effect.flatMap(ctx.start(Leaf, { name: `c${n}`, payload: n }), (child) => Effect.orDie(child.await))
+        const all = yield* Effect.forEach(many, one, { concurrency: "unbounded" })
+        return `${all.length}, ${yield* ctx.awaitSignal(Go)}`
+      }),
+    promises: async (ctx) => {
+      const one = async (n: number) => (await ctx.start(Leaf, { name: `c${n}`, payload: n })).result()
+      const all = await Promise.all(many.map(one))
+      return `${all.length}, ${await ctx.awaitSignal(Go)}`
+    }
   }
-  for (const form of ["effects", "promises"] as const) {
-    it(`reads the journal once, and does and writes nothing again, with ${form}`, async () => {
+}
+
+describe("a restart of a fan-out of 1,500", () => {
+  for (const [what, form] of [
+    ["steps", "effects"],
+    ["steps", "promises"],
+    ["children", "effects"],
+    ["children", "promises"]
+  ] as const) {
+    it(`reads the journal once, and does and writes nothing again, with ${what} and ${form}`, async () => {
       const did = { step: 0 }
       const note = () => did.step++
-      const { [form]: body } = wide
+      const { [form]: body } = wide[what]
       const engine = enginesOf("wide", { [form]: body }, note)[0]?.[1] as Startable
       await Effect.runPromise(
         inVirtualTime(
           Effect.gen(function* () {
             const { counts, counted } = counting(yield* MemoryStore.make)
-            const host = () => hostOn(counted, [engine])
+            const host = () => hostOn(counted, [engine, Leaf])
             yield* Effect.gen(function* () {
               yield* (yield* Processes).start(engine, { id: "p", payload: null })
               const entries = counted.execution.journal(processId("p"))
@@ -227,7 +255,7 @@ describe("a restart of a fan-out of 1,500", () => {
               return yield* handle.await
             }).pipe(Effect.provide(host()))
             assert.strictEqual(end, "1500, 7")
-            assert.strictEqual(did.step, 1_500)
+            assert.strictEqual(did.step, what === "steps" ? 1_500 : 0)
             assert.strictEqual(counts.journal, 2, "two pages of a thousand")
             assert.isAtMost(counts.commits, 10)
           })

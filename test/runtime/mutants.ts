@@ -28,8 +28,8 @@ export const mutants: Readonly<Record<string, Edit>> = {
   },
   "the note of what a limit decided around a finaliser": {
     file: "src/runtime/body/operate.js",
-    find: "where.isInterruptible ? how.takeUp(end)",
-    replace: "true ? how.takeUp(end)"
+    find: "where.isInterruptible ? takenUp(how, end)",
+    replace: "true ? takenUp(how, end)"
   },
   "the record of failures": {
     file: "src/runtime/body/step.js",
@@ -49,9 +49,9 @@ export const mutants: Readonly<Record<string, Edit>> = {
   },
   "the fence of a record": {
     file: "src/operations/decisions/execution.js",
-    find: "export const record = (lease, draft) => onLease(lease, (row, view) => acceptWith(row.sequence, journaling(view, lease.processId, draft)));",
+    find: "return onLease(lease, (row, view) => acceptWith(row.sequence, journaling(view, lease.processId, written)));",
     replace:
-      "export const record = (lease, draft) => (view) => acceptWith(view.row(lease.processId).sequence, journaling(view, lease.processId, draft));"
+      "return (view) => acceptWith(view.row(lease.processId).sequence, journaling(view, lease.processId, written));"
   }
 }
 

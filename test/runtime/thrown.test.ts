@@ -6,12 +6,16 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
 import * as Errors from "../../src/model/errors.ts"
 import { isAboutProcess, type RuntimeError } from "../../src/model/failures.ts"
+import { processId } from "../../src/model/ids.ts"
+import { opaqueOwner } from "../../src/model/Lease.ts"
 import { wire } from "../../src/model/wire.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
+import { conclude } from "../../src/runtime/worker/conclusion.ts"
 import { root } from "../support/children.ts"
 import { bounded, memory, temporaryFolder } from "../support/hosts.ts"
 
@@ -87,6 +91,21 @@ describe("a failure", () => {
       assert.isFalse(new other.Errors.LeaseLost(lost) instanceof Errors.StoreError)
       assert.isTrue(isAboutProcess(new other.Errors.LeaseLost(lost)))
       assert.isTrue(Schema.is(Errors.LeaseLost)(new other.Errors.LeaseLost(lost)))
+      const concluded = (error: RuntimeError) =>
+        conclude({
+          processId: processId("p"),
+          exit: Exit.fail(error),
+          stop: undefined,
+          disposition: "rerunnable",
+          cancelReason: null,
+          owner: opaqueOwner("o", "o"),
+          nowMs: 0
+        })
+      const diverged = { processId: "p", position: 1, key: "a#1", expected: "step", actual: "sleep" }
+      const timedOut = concluded(new other.Errors.WaitTimedOut({ processId: "p", signal: "go" }))
+      assert.deepInclude(timedOut, { _tag: "Complete" })
+      assert.deepInclude("output" in timedOut && timedOut.output, { _tag: "Failure", class: "timeout" })
+      assert.strictEqual(concluded(new other.Errors.ReplayDiverged(diverged))._tag, "Diverged")
     })
   )
 

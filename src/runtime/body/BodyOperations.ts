@@ -122,18 +122,20 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
     let early: ProcessEvent | undefined
     return operate<WaitEnd, OperationError, never>(operation, name, {
       ...(signal === undefined ? {} : { signal }),
-      perform: (key, { waiting }) =>
-        Effect.flatMap(awaited, (what) =>
-          Effect.map(
-            journal.write(key, operation, (lease, opened) => store.enterWait(lease, opened, what)),
-            ({ answer, entry, settle }) => {
-              const waitKey = answer?.waitKey ?? waitKeyOf(entry)
-              early = answer?.ended?.signal
-              // The store answered, or the entry was read back.
-              return { ...waiting(waitKey as string), onWaiting: settle }
-            }
-          )
-        ),
+      perform: (key, { waiting, refused }) =>
+        Effect.matchEffect(awaited, {
+          onFailure: refused,
+          onSuccess: (what) =>
+            Effect.map(
+              journal.write(key, operation, (lease, opened) => store.enterWait(lease, opened, what)),
+              ({ answer, entry, settle }) => {
+                const waitKey = answer?.waitKey ?? waitKeyOf(entry)
+                early = answer?.ended?.signal
+                // The store answered, or the entry was read back.
+                return { ...waiting(waitKey as string), onWaiting: settle }
+              }
+            )
+        }),
       takeUp: (end) => {
         if (end._tag !== "WaitEnded") return Effect.dieMessage("a wait has another end")
         const { outcome, signal } = end.ended

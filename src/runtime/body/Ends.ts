@@ -12,7 +12,7 @@ import type { HeldSlot } from "../worker/Slots.ts"
 import type { End, Source } from "./End.ts"
 import { isBefore, sourceOf } from "./End.ts"
 import type { FairScheduler } from "./fairScheduler.ts"
-import { whenMicrotasksAreOver } from "./fairScheduler.ts"
+import { whenAtRest } from "./fairScheduler.ts"
 import type { AnyFiber } from "./lineage.ts"
 import * as Turns from "./turns.ts"
 import type { Awaited, Waiter, Where } from "./waiters.ts"
@@ -61,7 +61,7 @@ export interface Ends {
   readonly standing: (wait: Effect.Effect<void>, until: ReadonlyArray<AnyFiber>) => Effect.Effect<void>
   /** Whether an end has arrived, handed over or not. */
   readonly has: (source: Source) => boolean
-  /** Answers once everything that was recorded has been handed over. */
+  /** Answers once everything that was recorded has been handed over, or the body asks for no more of it before this goes on. */
   readonly caughtUp: Effect.Effect<void>
   readonly isCaughtUp: () => boolean
   /** The interruption that a request to stop called for has been made, or is not needed. */
@@ -105,7 +105,6 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   let handed = 0
   let standing = 0
   let atRest = false
-  let isLooking = false
   let isPaused = false
   let isCancelled = false
   let hasBegun = false
@@ -113,22 +112,15 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   let isCaughtUp = false
   let idleSinceMs: number | undefined
 
+  const lookForRest = whenAtRest(scheduler, () => {
+    atRest = true
+    handOver()
+  })
+
   const touch = (): void => {
     atRest = false
     idleSinceMs = undefined
-    if (isLooking) return
-    isLooking = true
-    whenMicrotasksAreOver(look)
-  }
-
-  const look = (): void => {
-    if (scheduler.hasPutOff()) {
-      scheduler.afterwards(() => whenMicrotasksAreOver(look))
-      return
-    }
-    isLooking = false
-    atRest = true
-    handOver()
+    lookForRest()
   }
 
   const handOver = (): void => {
@@ -157,9 +149,10 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
       if (end._tag === "Dropped" && waiting.length === 0 && underWay.has(end.key)) break
       // It came after all that was recorded: that this was handed over may be what the one who asked for it waits for.
       if (asked.has(source)) break
-      if (unasked.has(source) && !isHeldUp()) {
-        outwait()
-        return false
+      if (unasked.has(source)) {
+        if (!isHeldUp()) return outwait()
+        letBegin()
+        return true
       }
       const waiter = isPaused ? waiting.find(({ isInterruptible }) => !isInterruptible) : waiting[0]
       if (waiter === undefined && waiting.length > 0) {
@@ -178,8 +171,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
       return true
     }
     catchUp()
-    const durable = waiters.durable()
-    const isIdle = durable > 0 && durable === underWay.size && (queue.length === 0 || isPaused)
+    const isIdle = onlyWaits() && (queue.length === 0 || isPaused)
     idleSinceMs = isIdle ? (idleSinceMs ?? nowMs()) : undefined
     if (isIdle) slot.letGo()
     return false
@@ -188,19 +180,41 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   /** Whether all that the body does is ask for what waits until everything recorded was handed over. */
   const isHeldUp = (): boolean => whenCaughtUp.size > 0 && whenCaughtUp.size === underWay.size
 
+  /** The body may ask for more after what has no record: that begins, and what was recorded keeps its place. */
+  const letBegin = (): void => {
+    for (const resume of whenCaughtUp) resume()
+    whenCaughtUp.clear()
+    touch()
+  }
+
+  /** Whether all that the body does is wait for what is in the store. */
+  const onlyWaits = (): boolean => waiters.durable() > 0 && waiters.durable() === underWay.size
+
+  /** Whether something waits to begin, or for an end or a request to stop that is there, or the body would be idle. */
+  const isWaitedFor = (): boolean =>
+    whenCaughtUp.size > 0 ||
+    onlyWaits() ||
+    waiters.any((source) => queued.has(source)) ||
+    queue.some(({ end }) => end._tag === "CancelRequested")
+
   /**
-   * A body that does something outside of its context has not asked yet: the order is kept for it, for a while. Code that never
-   * asks is other code, and must not wait without end.
+   * A body that does something outside of its context has not asked yet: the order is kept for it, for a while, where something
+   * waits. Code that never asks is other code, and must not wait without end; but first it may begin what it asks for.
    */
-  const outwait = (): void => {
-    if (isOutwaiting) return
+  const outwait = (): false => {
+    if (isOutwaiting || !isWaitedFor()) return false
     isOutwaiting = true
     const before = unasked.size
     later(() => {
       isOutwaiting = false
-      if (unasked.size === before) unasked.clear()
-      handOver()
+      if (unasked.size < before) handOver()
+      else if (whenCaughtUp.size > 0) letBegin()
+      else {
+        unasked.clear()
+        handOver()
+      }
     })
+    return false
   }
 
   /** From here on the body is not idle: what it waited for is no longer among what it would leave memory for. */
@@ -219,8 +233,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
 
   const catchUp = (): void => {
     isCaughtUp = true
-    for (const resume of whenCaughtUp) resume()
-    whenCaughtUp.clear()
+    if (whenCaughtUp.size > 0) letBegin()
   }
 
   const turns = Turns.make({

@@ -243,7 +243,7 @@ const handlesOf = (activation: Activation, journal: Journal, operate: Operate): 
       const source = `child ${id}` as const
       return operate<AwaitOutput, AwaitError | LeaseLost, never>("await_child", `await ${id}`, {
         source,
-        perform: (_key, { restore }) => Effect.as(restore(noted(id)), { source }),
+        perform: (_key, { restore, refused }) => Effect.catchAll(Effect.as(restore(noted(id)), { source }), refused),
         takeUp: () => answered(activation, awaiter.awaitProcess(id))
       }) as Effect.Effect<AwaitOutput, AwaitError> // what else it fails with, the worker knows
     },

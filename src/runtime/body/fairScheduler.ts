@@ -44,6 +44,24 @@ export const make = (): FairScheduler => {
   }
 }
 
+/** Makes what has `then` called once the body on a scheduler has come to rest: a body that is called for again is looked at once. */
+export const whenAtRest = (scheduler: FairScheduler, then: () => void): (() => void) => {
+  let isLooking = false
+  const look = (): void => {
+    if (scheduler.hasPutOff()) {
+      scheduler.afterwards(() => whenMicrotasksAreOver(look))
+      return
+    }
+    isLooking = false
+    then()
+  }
+  return () => {
+    if (isLooking) return
+    isLooking = true
+    whenMicrotasksAreOver(look)
+  }
+}
+
 /** The scheduler of what is no body's: the effects of steps, whose rest no body waits for, and taking processes over. */
 export const workScheduler: Scheduler = make()
 
@@ -102,7 +120,7 @@ const looksPerTurn = 100
  * Looks once the microtasks are over: what a body does without waiting, it does in microtasks. A tick that a microtask asked for
  * runs once there is none left, and does not wait for the rest of the event loop.
  */
-export const whenMicrotasksAreOver = (look: () => void): void => {
+const whenMicrotasksAreOver = (look: () => void): void => {
   if (++presentTurn().looks > looksPerTurn) setImmediate(look)
   else queueMicrotask(() => process.nextTick(look))
 }

@@ -14,7 +14,16 @@ export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** Kept on the fiber: a weak map of all fibers costs more to collect than the fibers do. */
 const parent = Symbol("holdfast/parent")
-type Linked = AnyFiber & { [parent]?: AnyFiber }
+const began = Symbol("holdfast/began")
+type Linked = AnyFiber & { [parent]?: AnyFiber; [began]?: number }
+
+let moments = 0
+
+/** The next moment, in the order in which fibers began and pauses were over. */
+export const moment = (): number => ++moments
+
+/** The moment at which a fiber of a body was forked. */
+export const beganAt = (fiber: AnyFiber): number => (fiber as Linked)[began] ?? 0 // as it was noted below
 
 /** The fiber that forked a fiber of a body. */
 export const parentOf = (fiber: AnyFiber): AnyFiber | undefined => (fiber as Linked)[parent] // as it was noted below
@@ -22,7 +31,7 @@ export const parentOf = (fiber: AnyFiber): AnyFiber | undefined => (fiber as Lin
 class Lineage extends Supervisor.AbstractSupervisor<void> {
   readonly value = Effect.void
   override onStart(...[, , by, fiber]: Parameters<Supervisor.AbstractSupervisor<void>["onStart"]>): void {
-    if (Option.isSome(by)) (fiber as Linked)[parent] = by.value // any object takes a symbol
+    if (Option.isSome(by)) Object.assign(fiber, { [parent]: by.value, [began]: moment() })
   }
 }
 

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { ReplayDiverged } from "../../model/errors.ts"
-import { LeaseLost, OutsideProcess } from "../../model/errors.ts"
+import { LeaseLost, OutsideProcess, StoreError } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import { decodeError, encodeError } from "../../model/failures.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
@@ -46,13 +46,15 @@ export interface Performing {
   readonly onInterrupted: () => void
   /** Journals an outcome; its place is its end. */
   readonly record: (outcome: unknown) => Effect.Effect<Performed, LeaseLost>
+  /** Journals a refusal, which the body is handed in its turn. What says nothing of the operation is no refusal, and fails. */
+  readonly refused: <F>(refusal: F) => Effect.Effect<Performed, F | LeaseLost>
 }
 
 /** One kind of operation. */
 export interface Operation<A, E, R> {
   /** Does it. Cannot be interrupted but for what it restores. */
   readonly perform: (key: string, performing: Performing) => Effect.Effect<Performed, E | LeaseLost, R>
-  /** Reads the end that the body is handed. */
+  /** Reads the end that the body is handed, if it is no refusal. */
   readonly takeUp: (end: End) => Effect.Effect<A, E, R>
   /** What it waits for if it was performed before; by its entry where this is absent. */
   readonly source?: Source
@@ -191,6 +193,15 @@ export const make = (activation: Activation, journal: Journal): Operate => {
         }
       )
 
+  /** What the lease, or a store that does not answer, is the cause of says nothing of the operation. */
+  const refusing =
+    (recording: Performing["record"]): Performing["refused"] =>
+    (refusal) => {
+      const isNone = [LeaseLost, OutsideProcess, StoreError].some((type) => refusal instanceof type)
+      const stored = isNone ? undefined : encodeError(refusal)
+      return stored === undefined ? Effect.fail(refusal) : recording({ refused: stored })
+    }
+
   const operate = <A, E, R>(
     operation: JournalOperation,
     name: string,
@@ -214,19 +225,25 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           source: `wait ${waitKey}`,
           wait: { waitKey, ...(how.signal === undefined ? {} : { signal: how.signal }) }
         })
+        const recording = record(key, operation)
         const performing: Performing = {
           restore,
           waiting,
           onInterrupted: () => {
             own ??= isOwn()
           },
-          record: record(key, operation)
+          record: recording,
+          refused: refusing(recording)
         }
         const takeUp = (end: End): Effect.Effect<A, E, R> =>
-          where.isInterruptible ? how.takeUp(end) : Effect.ensuring(how.takeUp(end), insisted(key, fiber))
+          where.isInterruptible ? takenUp(how, end) : Effect.ensuring(takenUp(how, end), insisted(key, fiber))
         const waitingFor = (from: Performed): Effect.Effect<A, E, R> => {
           performed = from
-          return ends.next(from.source, takeUp, where, onAsked ?? from.onWaiting)
+          const onWaiting = (): void => {
+            onAsked?.()
+            from.onWaiting?.()
+          }
+          return ends.next(from.source, takeUp, where, onAsked === undefined ? from.onWaiting : onWaiting)
         }
         const perform = Effect.suspend(() => {
           UnderWays.begun(activation, operation, key, name)
@@ -294,8 +311,9 @@ export const make = (activation: Activation, journal: Journal): Operate => {
   ): Effect.Effect<A, E | F | LeaseLost | ReplayDiverged | Misplaced> =>
     operate<A, E | F, never>(operation, name, {
       perform: (key, performing) =>
-        Effect.flatMap(attempt(key), (write) =>
-          Effect.matchEffect(journal.write(key, operation, write), {
+        Effect.matchEffect(
+          Effect.flatMap(attempt(key), (write) => journal.write(key, operation, write)),
+          {
             onSuccess: ({ entry, position, settle }) =>
               Effect.map(
                 entry === undefined ? readBack(position) : Effect.succeed(entry),
@@ -304,19 +322,10 @@ export const make = (activation: Activation, journal: Journal): Operate => {
                   return { source: `recorded ${key}`, onWaiting: settle }
                 }
               ),
-            onFailure: (refusal): Effect.Effect<Performed, F | LeaseLost> =>
-              refusal instanceof LeaseLost || refusal instanceof OutsideProcess
-                ? Effect.fail(refusal)
-                : performing.record({ refused: encodeError(refusal) })
-          })
+            onFailure: performing.refused
+          }
         ),
-      takeUp: (end): Effect.Effect<A, E | F> => {
-        if (end._tag !== "Recorded") return Effect.dieMessage("a write has another end")
-        const { outcome } = end
-        return typeof outcome === "object" && outcome !== null && "refused" in outcome
-          ? Effect.fail(decodeError(outcome.refused) as F) // recorded above
-          : takeUp(outcome)
-      }
+      takeUp: (end) => (end._tag === "Recorded" ? takeUp(end.outcome) : Effect.dieMessage("a write has another end"))
     })
 
   const readBack = (position: number): Effect.Effect<JournalEntry> =>
@@ -325,6 +334,13 @@ export const make = (activation: Activation, journal: Journal): Operate => {
     )
 
   return Object.assign(operate, { once, isOperating: (fiber: Lineage.AnyFiber) => operating.has(fiber) })
+}
+
+const takenUp = <A, E, R>({ takeUp }: Operation<A, E, R>, end: End): Effect.Effect<A, E, R> => {
+  const outcome = end._tag === "Recorded" ? end.outcome : undefined
+  return typeof outcome === "object" && outcome !== null && "refused" in outcome
+    ? Effect.fail(decodeError(outcome.refused) as E) // recorded by what may fail with it
+    : takeUp(end)
 }
 
 /** How far above an operation the limits were that were over; none where an interruption had another cause, or is of an old journal. */

@@ -19,7 +19,7 @@ import { InputInvalid, LeaseLost, StepFailed } from "../../model/errors.ts"
 import type { FailureRecord } from "../../model/Failure.ts"
 import { describe, errorOf } from "../../model/Failure.ts"
 import type { OperationError, RuntimeError } from "../../model/failures.ts"
-import { decodeError, encodeError } from "../../model/failures.ts"
+import { encodeError } from "../../model/failures.ts"
 import type { Taking } from "../../model/json.ts"
 import { snapshot } from "../../model/json.ts"
 import { fits } from "../engine/outcomes.ts"
@@ -96,17 +96,27 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
     const tried = (key: string): AnyEffect =>
       retry === undefined ? effectOf(key) : retried(activation, key, effectOf(key), retry)
     return operate<unknown, unknown, unknown>("step", name, {
-      perform: (key, performing) =>
-        Effect.flatMap(outcomeOf(journal.inside(name), tried(key), performing, abort), (exit) => {
-          const outcome = recordedOf(name, exit, options, activation.services.limits)
-          if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
-          return record === "success" && !("ok" in outcome)
-            ? Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
-            : performing.record(outcome)
-        }),
+      perform: (key, performing) => {
+        let isInterrupted = false
+        const onInterrupted = (): void => {
+          isInterrupted = true
+          performing.onInterrupted()
+        }
+        return Effect.flatMap(
+          outcomeOf(journal.inside(name), tried(key), { ...performing, onInterrupted }, abort),
+          (ended) => {
+            const exit = !isInterrupted && Exit.isInterrupted(ended) ? itself(activation.id, name, ended) : ended
+            const outcome = recordedOf(name, exit, options, activation.services.limits)
+            if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+            return record === "success" && !("ok" in outcome)
+              ? Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+              : performing.record(outcome)
+          }
+        )
+      },
       takeUp: (end) =>
         end._tag === "Recorded"
-          ? replayed(activation.id, name, end.outcome as Outcome, options) // written above
+          ? replayed(activation.id, name, end.outcome as Handed, options) // written above
           : Effect.dieMessage("a step has another end")
     })
   }
@@ -124,6 +134,9 @@ type Outcome =
   | { readonly defect: FailureRecord }
   /** What it came to cannot be recorded. */
   | { readonly invalid: { readonly field: string; readonly problem: string } }
+
+/** What is left of it to be read here: an operation hands over what was refused. */
+type Handed = Exclude<Outcome, { readonly refused: unknown }>
 
 /**
  * Runs an effect to its end. It is interrupted where it can be: what cannot be interrupted keeps its outcome. So its fiber is
@@ -172,6 +185,16 @@ export const interruptedGently = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect
 const pause = (ms: number): Effect.Effect<void> => Effect.withClock(Effect.sleep(ms), realClock)
 
 const realClock = Clock.make()
+
+/** The body lets go of nothing where an effect interrupts itself, which has failed then. */
+const itself = (
+  processId: Activation["id"],
+  step: string,
+  ended: Exit.Exit<unknown, unknown>
+): Exit.Exit<unknown, unknown> =>
+  Exit.isFailure(ended) && Cause.isInterruptedOnly(ended.cause)
+    ? Exit.fail(new StepFailed({ processId, step, failure: describe(new Error("its effect interrupted itself")) }))
+    : ended
 
 /** What to record of an exit; nothing of an interruption. */
 const recordedOf = (
@@ -224,7 +247,7 @@ const encodeWith = (schema: Schema.Schema<unknown, unknown>, value: unknown): Ei
 const replayed = (
   processId: Activation["id"],
   step: string,
-  outcome: Outcome,
+  outcome: Handed,
   { schema, error }: AnyStepOptions
 ): Effect.Effect<unknown, unknown> => {
   const field = `recorded outcome of step \`${step}\``
@@ -235,7 +258,6 @@ const replayed = (
     )
   if ("ok" in outcome) return schema === undefined ? Effect.succeed(outcome.ok) : read(schema, outcome.ok)
   if ("invalid" in outcome) return Effect.fail(new InputInvalid(outcome.invalid))
-  if ("refused" in outcome) return Effect.fail(decodeError(outcome.refused))
   if ("defect" in outcome) return Effect.die(errorOf(outcome.defect))
   if ("failed" in outcome) return Effect.fail(new StepFailed({ processId, step, failure: outcome.failed }))
   return error === undefined

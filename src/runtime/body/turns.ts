@@ -39,8 +39,8 @@ export const make = ({ slot, later, isPaused, given, over: taken, handOver }: Tu
   const waiting = new Set<Turn>()
   const pausing = new Set<AnyFiber>()
   const wanted = new Set<ReadonlyArray<AnyFiber>>()
-  /** Fibers whose last pause is over, or that of a fiber which they forked. */
-  const over = new WeakSet<AnyFiber>()
+  /** Of fibers that paused, or forked one that did. */
+  const pauses = new WeakMap<AnyFiber, Pauses>()
 
   const grant = (turn: Turn): void => {
     waiting.delete(turn)
@@ -55,9 +55,35 @@ export const make = ({ slot, later, isPaused, given, over: taken, handOver }: Tu
     else later(() => overdue(turn))
   }
 
+  const pausesOf = (fiber: AnyFiber): Pauses => {
+    const known = pauses.get(fiber) ?? { own: 0, ended: 0, going: new Map() }
+    pauses.set(fiber, known)
+    for (const [one, moment] of known.going) {
+      if (one.unsafePoll() === null) continue
+      known.ended = Math.max(known.ended, moment)
+      known.going.delete(one)
+    }
+    return known
+  }
+
+  const begins = (fiber: AnyFiber): void => {
+    const parent = Lineage.parentOf(fiber)
+    pausing.add(fiber)
+    pausesOf(fiber).own = 0
+    if (parent !== undefined) pausesOf(parent).going.delete(fiber)
+  }
+
+  const ends = (fiber: AnyFiber): void => {
+    const parent = Lineage.parentOf(fiber)
+    pausesOf(fiber).own = Lineage.moment()
+    if (parent !== undefined) pausesOf(parent).going.set(fiber, Lineage.moment())
+  }
+
   const isOver = (fiber: AnyFiber): boolean => {
     const parent = Lineage.parentOf(fiber)
-    return parent !== undefined && over.has(parent)
+    if (parent === undefined || !pauses.has(parent)) return false
+    const { own, ended } = pausesOf(parent)
+    return Math.max(own, ended) > Lineage.beganAt(fiber)
   }
 
   /** Whether a pause is beside one of these, as that of a time limit is beside what it limits. */
@@ -65,7 +91,7 @@ export const make = ({ slot, later, isPaused, given, over: taken, handOver }: Tu
     const by = Lineage.parentOf(pause)
     return fibers.some((fiber) => {
       const parent = Lineage.parentOf(fiber)
-      return parent !== undefined && (parent === by || parent === pause) && !over.has(parent)
+      return fiber !== pause && parent !== undefined && (parent === by || parent === pause) && !isOver(fiber)
     })
   }
 
@@ -90,7 +116,7 @@ export const make = ({ slot, later, isPaused, given, over: taken, handOver }: Tu
     })
     const ended = Effect.sync(() => {
       if (!turn.isGiven) return
-      for (const one of paused(fiber)) over.add(one)
+      ends(fiber)
       taken()
     })
     return Effect.onExit(waited, () => ended)
@@ -99,8 +125,7 @@ export const make = ({ slot, later, isPaused, given, over: taken, handOver }: Tu
   return {
     sleep: (pause) =>
       Effect.withFiberRuntime((fiber) => {
-        pausing.add(fiber)
-        for (const one of paused(fiber)) over.delete(one)
+        begins(fiber)
         return Effect.onExit(Effect.zipRight(pause, turn), () => Effect.sync(() => pausing.delete(fiber)))
       }),
     isOver,
@@ -122,8 +147,12 @@ interface Turn {
   go: () => void
 }
 
-/** The fibers that a pause is of: its own, and the one that forked it for that. */
-const paused = (fiber: AnyFiber): ReadonlyArray<AnyFiber> => {
-  const by = Lineage.parentOf(fiber)
-  return by === undefined ? [fiber] : [fiber, by]
+/** When pauses were over. A time limit is a fiber that pauses and has ended, beside the one that it limits. */
+interface Pauses {
+  /** The last one of the fiber itself, unless it pauses again. */
+  own: number
+  /** The last one of the fibers that it forked and that have ended. */
+  ended: number
+  /** Those of the fibers that it forked and that go on. */
+  readonly going: Map<AnyFiber, number>
 }

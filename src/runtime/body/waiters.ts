@@ -36,6 +36,8 @@ export interface Waiters {
   readonly remove: (waiter: Waiter) => void
   /** Those that wait for an end, the first that asked first. */
   readonly of: (source: Source) => ReadonlyArray<Waiter>
+  /** Whether any of them waits for such an end. */
+  readonly any: (isSuch: (source: Source) => boolean) => boolean
   /** How many wait for what is in the store, where an interruption ends the wait: nothing runs for them. */
   readonly durable: () => number
   readonly awaited: () => Awaited
@@ -70,6 +72,10 @@ export const make = (): Waiters => {
         )
     },
     of: waitersOf,
+    any: (isSuch) => {
+      for (const source of bySource.keys()) if (isSuch(source)) return true
+      return false
+    },
     durable: () => durable,
     awaited: () => {
       const distinct = [...new Set(sources.values())]

@@ -21,6 +21,8 @@ export type ChildKind = "ok" | "fail" | "slow" | "waiter" | "tool" | "outside" |
 export type Program =
   | { readonly is: "step"; readonly at: number; readonly going: Going }
   | { readonly is: "sleep"; readonly at: number; readonly ms: number }
+  /** A pause of the program's own clock; a sleep with Promises. */
+  | { readonly is: "pause"; readonly at: number; readonly ms: number }
   | { readonly is: "wait"; readonly at: number; readonly signal: 0 | 1; readonly timeout?: number | undefined }
   /** A wait that is let go of after a time: the loser of a race with Effects, aborted by its signal with Promises. */
   | { readonly is: "given up"; readonly at: number; readonly signal: 0 | 1; readonly ms: number }
@@ -29,6 +31,8 @@ export type Program =
   | { readonly is: "event"; readonly at: number }
   /** A step that asks for an operation of the context. */
   | { readonly is: "inside"; readonly at: number; readonly asks: "sleep" | "wait" | "step" }
+  /** What is refused for its arguments, or since there is no such process. */
+  | { readonly is: "refused"; readonly at: number; readonly asks: "sleep" | "event" | "end" }
   /** Something that no journal knows, and that takes a turn of the event loop. */
   | { readonly is: "plain"; readonly at: number }
   | {
@@ -79,6 +83,7 @@ const leaf: FC.Arbitrary<Program> = FC.oneof(
     ).map((going): Program => ({ is: "step", at: 0, going }))
   },
   { weight: 2, arbitrary: ms.map((length): Program => ({ is: "sleep", at: 0, ms: length })) },
+  { weight: 1, arbitrary: ms.map((length): Program => ({ is: "pause", at: 0, ms: length })) },
   {
     weight: 4,
     arbitrary: FC.record({
@@ -102,6 +107,12 @@ const leaf: FC.Arbitrary<Program> = FC.oneof(
     weight: 1,
     arbitrary: FC.constantFrom<"sleep" | "wait" | "step">("sleep", "wait", "step").map(
       (asks): Program => ({ is: "inside", at: 0, asks })
+    )
+  },
+  {
+    weight: 1,
+    arbitrary: FC.constantFrom<"sleep" | "event" | "end">("sleep", "event", "end").map(
+      (asks): Program => ({ is: "refused", at: 0, asks })
     )
   },
   {
@@ -149,7 +160,62 @@ const survived = FC.tuple(composed, leaf).map(
   ([part, otherwise]): Program => ({ is: "caught", at: 0, part, otherwise })
 )
 
-const part = FC.oneof({ withCrossShrink: true }, { weight: 1, arbitrary: composed }, { weight: 2, arbitrary: survived })
+/** What takes a while, of the program's time. */
+const pause: FC.Arbitrary<Program> = FC.oneof(
+  FC.constantFrom(20, 40, 80).map((length): Program => ({ is: "sleep", at: 0, ms: length })),
+  FC.constantFrom(20, 40).map((length): Program => ({ is: "pause", at: 0, ms: length })),
+  FC.constant<Program>({ is: "step", at: 0, going: "slow" }),
+  FC.record({ signal: FC.constantFrom<0 | 1>(0, 1), timeout: ms }).map((of): Program => ({ is: "wait", at: 0, ...of })),
+  FC.constant<Program>({ is: "child", at: 0, kind: "slow", ending: "await" })
+)
+
+const briefly = FC.constantFrom(5, 10, 20)
+
+const limited = (part: FC.Arbitrary<Program>): FC.Arbitrary<Program> =>
+  FC.tuple(briefly, part).map(([limit, of]): Program => ({ is: "limit", at: 0, ms: limit, part: of }))
+
+/** What takes a while, part of it perhaps under a time limit of its own, or beside another pause. */
+const pauses: FC.Arbitrary<Program> = FC.oneof(
+  { withCrossShrink: true },
+  { weight: 3, arbitrary: pause },
+  { weight: 1, arbitrary: FC.tuple(pause, leaf).map((parts): Program => ({ is: "seq", at: 0, parts })) },
+  { weight: 1, arbitrary: FC.tuple(pause, pause).map((parts): Program => ({ is: "all", at: 0, parts })) },
+  {
+    weight: 2,
+    arbitrary: FC.tuple(limited(pause), pause).map(
+      ([part, otherwise]): Program => ({ is: "caught", at: 0, part, otherwise })
+    )
+  }
+)
+
+/** What waits where nothing interrupts it: in a finaliser, or in a region of its own. */
+const uninterrupted: FC.Arbitrary<Program> = FC.oneof(
+  pauses.map((part): Program => ({ is: "insist", at: 0, part })),
+  FC.tuple(leaf, pauses).map(([part, after]): Program => ({ is: "finally", at: 0, part, after }))
+)
+
+/** What a time limit or a race is over before it has ended, since nothing interrupts it; and something that the body does then. */
+const outlasting: FC.Arbitrary<Program> = FC.tuple(
+  FC.oneof(
+    { weight: 3, arbitrary: limited(uninterrupted) },
+    { weight: 1, arbitrary: FC.tuple(uninterrupted, leaf).map((parts): Program => ({ is: "race", at: 0, parts })) }
+  ),
+  leaf,
+  leaf
+).map(
+  ([part, otherwise, then]): Program => ({
+    is: "seq",
+    at: 0,
+    parts: [{ is: "caught", at: 0, part, otherwise }, then]
+  })
+)
+
+const part = FC.oneof(
+  { withCrossShrink: true },
+  { weight: 1, arbitrary: composed },
+  { weight: 2, arbitrary: survived },
+  { weight: 1, arbitrary: outlasting }
+)
 
 /** Programs of a few operations each. */
 export const programs: FC.Arbitrary<Program> = FC.array(part, { minLength: 1, maxLength: 3 }).map((parts) =>

@@ -35,6 +35,8 @@ export type Deed =
 /** A host crashes with its n-th commit, or just before it. */
 export interface Crash {
   readonly commits: number
+  /** Counted from where a race or a time limit of the body was decided, where that is known: with Effects. */
+  readonly from: "boot" | "decision"
   readonly next: "last" | "lost"
 }
 
@@ -43,6 +45,8 @@ export interface Trial {
   readonly program: Program
   readonly form: Form
   readonly deeds: ReadonlyArray<Deed>
+  /** How its first host crashes, whatever else happens to it. */
+  readonly first?: Crash | undefined
   /** How the hosts crash that run it to its end afterwards: all but the last. */
   readonly crashes: ReadonlyArray<Crash>
   readonly isPassivated: boolean
@@ -66,10 +70,26 @@ export interface RandomBodiesOptions {
 }
 
 const crashWithin = (most: number): FC.Arbitrary<Crash> =>
-  FC.record({
-    commits: FC.integer({ min: 1, max: most }),
-    next: FC.constantFrom<"last" | "lost">("last", "last", "lost")
-  })
+  FC.oneof(
+    { withCrossShrink: true },
+    {
+      weight: 2,
+      arbitrary: FC.record({
+        commits: FC.integer({ min: 1, max: most }),
+        from: FC.constant<"boot">("boot"),
+        next: FC.constantFrom<"last" | "lost">("last", "last", "lost")
+      })
+    },
+    // What a decision causes is among the next few.
+    {
+      weight: 2,
+      arbitrary: FC.record({
+        commits: FC.integer({ min: 1, max: 5 }),
+        from: FC.constant<"decision">("decision"),
+        next: FC.constantFrom<"last" | "lost">("last", "last", "lost")
+      })
+    }
+  )
 
 const deed: FC.Arbitrary<Deed> = FC.oneof(
   { weight: 6, arbitrary: crashWithin(8).map((how): Deed => ({ does: "crash", ...how })) },
@@ -89,6 +109,7 @@ const trialsOf = (where: "anywhere" | "every commit", form: Form | undefined): F
     program: programs,
     form: form === undefined ? FC.constantFrom<Form>("effects", "promises") : FC.constant(form),
     deeds: where === "anywhere" ? FC.array(deed, { maxLength: 10 }) : FC.constant([]),
+    first: where === "anywhere" ? FC.option(crashWithin(8), { nil: undefined, freq: 2 }) : FC.constant(undefined),
     crashes: where === "anywhere" ? FC.array(crashWithin(16), { maxLength: 4 }) : FC.constant([]),
     isPassivated: FC.boolean()
   })
@@ -137,10 +158,10 @@ export const tryRandomBodies = <E>(
 }
 
 /** A trial as text: its body as code, and what happened to it. */
-export const textOf = ({ program, form, deeds, crashes, isPassivated }: Trial): string =>
+export const textOf = ({ program, form, first, deeds, crashes, isPassivated }: Trial): string =>
   [
     codeOf(program, form),
-    `// ${isPassivated ? "passivated after 10 ms; " : ""}then: ${deeds.map((each) => JSON.stringify(each)).join(", ")}; at last: ${JSON.stringify(crashes)}`
+    `// ${isPassivated ? "passivated after 10 ms; " : ""}${first === undefined ? "" : `first: ${JSON.stringify(first)}; `}then: ${deeds.map((each) => JSON.stringify(each)).join(", ")}; at last: ${JSON.stringify(crashes)}`
   ].join("\n")
 
 /** Runs one trial, and judges it. */
@@ -179,7 +200,7 @@ const run = <E>(
       const onCommit = (count: number): void => {
         commits = count
       }
-      const earlier = yield* played(world, recorder, trial, { ...first, onCommit })
+      const earlier = yield* played(world, recorder, trial, { ...crashing(trial.first), ...first, onCommit })
       const how = JSON.stringify(first)
       const verdict = Effect.provideService(judged(id, recorder, earlier, how), ProcessStore, world.store)
       yield* Effect.catchAll(verdict, (error) =>
@@ -234,7 +255,7 @@ const played = (
     const engine = (form === "effects" ? effectBody : promiseBody)(program, ran, isPassivated ? "10 millis" : undefined)
     const frozen: Array<Life> = []
     let sent = 0
-    const boot = (options: FirstHost = {}) =>
+    const boot = ({ from, ...options }: FirstHost = {}) =>
       Effect.gen(function* () {
         let own: Life | undefined
         // The first host runs the body before it is known here.
@@ -242,6 +263,7 @@ const played = (
         own = yield* world.boot([observed.engine, Child], {
           ...timings,
           ...options,
+          ...(from === "decision" && form === "effects" ? { isCounted: observed.hasDecided } : {}),
           tools: [Shout],
           sessions: turns,
           onJournalRead: (of, after, page) => (of === id ? observed.onJournalRead(after, page) : undefined)
@@ -323,10 +345,11 @@ const played = (
 
 const crashing = (how: Crash | undefined): FirstHost => {
   if (how === undefined) return {}
-  return how.next === "last" ? { lastCommit: how.commits } : { lostCommit: how.commits }
+  const { commits, next, from } = how
+  return next === "last" ? { lastCommit: commits, from } : { lostCommit: commits, from }
 }
 
-type FirstHost = Pick<BootOptions, "lastCommit" | "lostCommit" | "onCommit">
+type FirstHost = Pick<BootOptions, "lastCommit" | "lostCommit" | "onCommit"> & Partial<Pick<Crash, "from">>
 
 /** How often a body is given what it may wait for before it counts as hanging. */
 const mostRounds = 30

@@ -45,6 +45,8 @@ export interface Recorder {
 export interface Observed<R> {
   readonly engine: Runnable<R>
   readonly onJournalRead: (after: number, page: ReadonlyArray<JournalEntry>) => void
+  /** Whether a race or a time limit of the body has been decided on this host. */
+  readonly hasDecided: () => boolean
 }
 
 /** Makes a recorder of one process's body that has noted nothing. */
@@ -57,6 +59,7 @@ export const make = (id: ProcessId): Recorder => {
     on: (engine, isAlive) => {
       let given = new Set<string>()
       let current: Notes | undefined
+      let hasDecided = false
       return {
         engine: {
           ...engine,
@@ -72,6 +75,9 @@ export const make = (id: ProcessId): Recorder => {
                     notes: current,
                     given,
                     isAlive,
+                    decided: () => {
+                      hasDecided = true
+                    },
                     begin: () => void running++,
                     end: () => void running--
                   })
@@ -83,7 +89,8 @@ export const make = (id: ProcessId): Recorder => {
           if (current !== undefined) current.reads++
           if (after === 0) given = new Set()
           for (const { key } of page) given.add(key)
-        }
+        },
+        hasDecided: () => hasDecided
       }
     }
   }
@@ -104,6 +111,8 @@ interface Watch {
   readonly notes: Notes
   readonly given: ReadonlySet<string>
   readonly isAlive: () => boolean
+  /** Hears that something was decided. */
+  readonly decided: () => void
   readonly begin: () => void
   readonly end: () => void
 }
@@ -130,7 +139,7 @@ export const deciding = <A, E, R>(name: string, effect: Effect.Effect<A, E, R>):
 
 const observed = (
   context: ExecutionContext,
-  { notes, given, isAlive, begin, end }: Watch
+  { notes, given, isAlive, decided: onDecided, begin, end }: Watch
 ): { readonly seen: ExecutionContext; readonly decide: Decide } => {
   const occurrences = new Map<string, number>()
   /** Another host runs the process: what the body meets from here on is the library's refusal. */
@@ -155,6 +164,7 @@ const observed = (
   const decide: Decide = (place) => {
     const key = keyOf(place)
     return (exit) => {
+      onDecided()
       isLost ||= isLossOf(context.processId, exit)
       if (!isLost && isWanted() && !isInterruption(exit)) decided.push([key, textOf(exit)])
     }

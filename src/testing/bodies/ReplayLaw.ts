@@ -256,6 +256,8 @@ const mostLooks = 20
 /** Lets time pass until the next wait of a body ends, or the next input comes. */
 const leap = (world: World, inputMs: number | undefined): Effect.Effect<void> =>
   Effect.gen(function* () {
+    // What is due comes first: a pause of the body's own may be over before the wait that the time leaps to.
+    if (world.time.ring(world.nowMs())) return
     const timerMs = yield* Effect.orDie(world.store.execution.nextTimer)
     const next = Math.min(inputMs ?? Number.POSITIVE_INFINITY, timerMs ?? Number.POSITIVE_INFINITY)
     const nowMs = world.nowMs()

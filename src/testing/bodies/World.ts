@@ -55,11 +55,13 @@ export interface BootOptions extends RuntimeOptions {
   readonly lastCommit?: number
   /** It crashes in place of this commit: what it did for it is done, and nothing is written. */
   readonly lostCommit?: number
+  /** Whether a commit counts for those two. @default each does */
+  readonly isCounted?: () => boolean
   /** Whether its end is known to the next host at once. @default false: its leases expire */
   readonly isFoundDead?: boolean
   /** Hears of each page of a journal that it reads. */
   readonly onJournalRead?: (id: ProcessId, after: number, page: ReadonlyArray<JournalEntry>) => void
-  /** Hears of each of its commits, by number. */
+  /** Hears of each of its commits that counts, by number. */
   readonly onCommit?: (count: number) => void
 }
 
@@ -131,6 +133,7 @@ export const make = <E>(
         const {
           lastCommit,
           lostCommit,
+          isCounted = always,
           isFoundDead = false,
           onJournalRead,
           onCommit,
@@ -151,11 +154,12 @@ export const make = <E>(
         })
         const stop = Effect.suspend(() => own(Scope.close(scope, Exit.void)))
         const onOwnCommit = Effect.suspend(() => {
+          if (!isCounted()) return Effect.void
           commits++
           onCommit?.(commits)
           return commits === lastCommit ? crash : Effect.void
         })
-        const before = Effect.suspend(() => (commits + 1 === lostCommit ? crash : Effect.void))
+        const before = Effect.suspend(() => (isCounted() && commits + 1 === lostCommit ? crash : Effect.void))
         const opened = yield* time.drive(Effect.orDie(open(clock, storeScope)))
         const host = SingleHost.onStore(
           { ...runtime, engines, tools: tools ?? [], ...(sessions === undefined ? {} : { sessions }) },
@@ -194,6 +198,8 @@ export const make = <E>(
 
     return { store, time, nowMs, boot, turns, advance }
   })
+
+const always = (): boolean => true
 
 /** Whether a host gets through to its store. */
 interface Gate {

@@ -36,6 +36,8 @@ const effectful = (node: Program, ctx: string): string => {
       return `${ctx}.step(${name}, ${effectOf(node.going)}, { error: Refused }).pipe(Effect.catchAllDefect(Effect.fail))`
     case "sleep":
       return `${ctx}.sleep(${node.ms}, { name: ${name} })`
+    case "pause":
+      return `Effect.sleep(${node.ms})`
     case "wait":
       return `${ctx}.awaitSignal(${waitOf(node)})`
     case "given up":
@@ -46,6 +48,8 @@ const effectful = (node: Program, ctx: string): string => {
       return `${ctx}.appendEvent(Noted, ${node.at}, { name: ${name} })`
     case "inside":
       return `${ctx}.step(${name}, Effect.asVoid(${ctx}.${inner(node.asks, "Effect.void")}))`
+    case "refused":
+      return `${ctx}.${noneOf(node)}${node.asks === "end" ? ".await" : ""}`
     case "plain":
       return "Effect.promise(() => new Promise((done) => setImmediate(done)))"
     case "child": {
@@ -84,6 +88,7 @@ const promised = (node: Program, ctx: string): string => {
     case "step":
       return `await ${ctx}.step(${name}, async () => ${functionOf(node.going)})`
     case "sleep":
+    case "pause":
       return `await ${ctx}.sleep(${node.ms}, { name: ${name} })`
     case "wait":
       return `await ${ctx}.awaitSignal(${waitOf(node)})`
@@ -99,6 +104,8 @@ await wait${node.at}.catch(() => undefined)`
       return `await ${ctx}.appendEvent(Noted, ${node.at}, { name: ${name} })`
     case "inside":
       return `await ${ctx}.step(${name}, async () => void (await ${ctx}.${inner(node.asks, "() => null")}))`
+    case "refused":
+      return `await ${ctx}.${noneOf(node)}${node.asks === "end" ? ".result()" : ""}`
     case "plain":
       return "await new Promise((done) => setImmediate(done))"
     case "child": {
@@ -152,6 +159,13 @@ const waitOf = ({ at, signal, timeout }: Extract<Program, { readonly is: "wait" 
 
 const inner = (asks: "sleep" | "wait" | "step", nothing: string): string =>
   ({ sleep: "sleep(5)", wait: "awaitSignal(zero)", step: `step("inner", ${nothing})` })[asks]
+
+const noneOf = ({ at, asks }: Extract<Program, { readonly is: "refused" }>): string =>
+  ({
+    sleep: `sleep(NaN, { name: "n${at}" })`,
+    event: `appendEvent(Noted, "n${at}", { name: "n${at}" })`,
+    end: 'attach(Child, "absent")'
+  })[asks]
 
 const childOf = (kind: ChildKind, name: string): string => {
   if (kind === "tool") return `Shout, { name: ${name}, payload: { text: ${name} } }`

@@ -54,6 +54,8 @@ const run = (node: Program, ctx: ExecutionContext, ran: Ran): Running => {
         .pipe(Effect.catchAllDefect((defect) => Effect.fail(defect)))
     case "sleep":
       return ctx.sleep(node.ms, { name })
+    case "pause":
+      return Effect.sleep(node.ms)
     case "wait":
       return ctx.awaitSignal(signals[node.signal], {
         name,
@@ -78,6 +80,14 @@ const run = (node: Program, ctx: ExecutionContext, ran: Ran): Running => {
         step: ctx.step("inner", Effect.void)
       }
       return ctx.step(name, Effect.asVoid(asked[node.asks]))
+    }
+    case "refused": {
+      const asked: Readonly<Record<typeof node.asks, Running>> = {
+        sleep: ctx.sleep(Number.NaN, { name }),
+        event: ctx.appendEvent(Noted, name as never, { name }), // which it is not
+        end: ctx.attach(Child, "absent").await
+      }
+      return asked[node.asks]
     }
     case "plain":
       return Effect.promise(() => new Promise<void>((done) => setImmediate(done)))

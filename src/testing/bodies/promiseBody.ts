@@ -51,6 +51,7 @@ const run = async (node: Program, ctx: BodyContext, ran: Ran): Promise<unknown> 
     case "step":
       return ctx.step(name, () => stepOf(node.at, node.going, ran))
     case "sleep":
+    case "pause":
       return ctx.sleep(node.ms, { name })
     case "wait":
       return ctx.awaitSignal(signals[node.signal], {
@@ -80,6 +81,10 @@ const run = async (node: Program, ctx: BodyContext, ran: Ran): Promise<unknown> 
         if (node.asks === "step") await ctx.step("inner", () => null)
         return null
       })
+    case "refused":
+      if (node.asks === "sleep") return ctx.sleep(Number.NaN, { name })
+      if (node.asks === "event") return ctx.appendEvent(Noted, name as never, { name }) // which it is not
+      return ctx.attach(Child, "absent").result()
     case "plain":
       return turn()
     case "child":
