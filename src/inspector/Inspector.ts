@@ -29,7 +29,7 @@ import * as Access from "./access.ts"
 import * as Feed from "./feed.ts"
 import * as Http from "./http.ts"
 import type { InspectorParts } from "./InspectorSource.ts"
-import { InspectorSource } from "./InspectorSource.ts"
+import { deathsIn, InspectorSource } from "./InspectorSource.ts"
 import { appOf } from "./server.ts"
 import * as Directory from "./views/directory.ts"
 import type { HostPartServices } from "./views/host.ts"
@@ -41,7 +41,7 @@ export type { ExplainOptions } from "../explain/facts.ts"
 export type { Redact } from "../explain/redaction.ts"
 export { render as renderExplanation } from "../explain/render.ts"
 export { followStately, type StatelyEvent, statelyEvents } from "./charts/stately.ts"
-export { type InspectorParts, InspectorSource, type Part, type PartFailed } from "./InspectorSource.ts"
+export { type Deaths, type InspectorParts, InspectorSource, type Part, type PartFailed } from "./InspectorSource.ts"
 
 /** How an inspector is served. */
 export interface InspectorOptions {
@@ -166,7 +166,7 @@ const serve = (
     const registry = yield* ProcessRegistry
     const feed = yield* Feed.make(store, { redact, externalChanges: elsewhere })
 
-    const directory = yield* Directory.make(store, redact)
+    const directory = yield* Directory.make(store, redact, deathsIn(parts))
 
     const bound = yield* Http.serve({ host, port }, (at) => {
       const access = Access.make(token, host, at)

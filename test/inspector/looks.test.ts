@@ -9,7 +9,7 @@ import { differencesOf } from "../../src/inspector/difference.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { OverviewView } from "../../src/inspector/OverviewView.ts"
 import type { RunsView } from "../../src/inspector/RunView.ts"
-import { isLate } from "../../src/inspector/text.ts"
+import { isLate } from "../../src/inspector/reason.ts"
 import type { BulkView, ListView, LookView, RowView } from "../../src/inspector/View.ts"
 import * as Directory from "../../src/inspector/views/directory.ts"
 import { withDoing } from "../../src/inspector/views/doing.ts"
@@ -98,12 +98,14 @@ describe("what is due, and what is at work", () => {
     ["is held", { ...live, waits: [] }, false],
     ["has a holder whose lease is over", { ...over, waits: [] }, true],
     ["waits, with a holder whose lease is over", { ...over, waits: ["approve"] }, false],
+    ["has a holder that is proven dead, before its lease is over", { ...live, holder_dead: true, waits: [] }, true],
+    ["waits, with a holder that is proven dead", { ...live, holder_dead: true, waits: ["approve"] }, false],
     ["was to wake, and its holder's lease is over", { ...over, waits: ["timer"], deadline_ms: nowMs }, true]
   ] as const) {
     it(`${is ? "late" : "not late"}: it ${what}`, () => assert.strictEqual(isLate(due, nowMs), is))
   }
 
-  it("nothing is at work under a lease that is over: it is backlog", () => {
+  it("nothing is at work under a lease that is over, or a holder that is dead: it is backlog", () => {
     const row = {
       kind: "deploy",
       state: "running" as const,
@@ -119,14 +121,15 @@ describe("what is due, and what is at work", () => {
       originator: "host",
       owner_id: "host"
     }
-    const lines = new Map([
+    const lines = new Map<string, Directory.Line>([
       ["held", { row: { ...row, ...live, process_id: "held" }, words: "", asks: [] }],
-      ["lost", { row: { ...row, ...over, process_id: "lost" }, words: "", asks: [] }]
+      ["lost", { row: { ...row, ...over, process_id: "lost" }, words: "", asks: [] }],
+      ["left", { row: { ...row, ...live, process_id: "left", owner_id: "dead" }, words: "", asks: [] }]
     ])
-    const counts = { running: 2, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
-    const beside = { counted: { counts, total: 2 }, holders: [], slots: undefined, wakes: undefined }
-    const { active, late, oldest_due_ms: oldest } = overviewOf({ lines, nowMs }, beside)
-    assert.deepStrictEqual({ active, late, oldest }, { active: 1, late: 1, oldest: nowMs })
+    const counts = { running: 3, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
+    const beside = { counted: { counts, total: 3 }, holders: [], slots: undefined, wakes: undefined }
+    const { active, late, oldest_due_ms: oldest } = overviewOf({ lines, dead: new Set(["dead"]), nowMs }, beside)
+    assert.deepStrictEqual({ active, late, oldest }, { active: 1, late: 2, oldest: nowMs })
   })
 })
 
@@ -160,7 +163,12 @@ describe("the lines that are kept in memory", () => {
   it.live("are no more than there may be, however many come while a page looks, and what runs is among them", () =>
     Effect.gen(function* () {
       const store = yield* ProcessStore
-      const directory = yield* Directory.make(store, (value) => value, 3)
+      const directory = yield* Directory.make(
+        store,
+        (value) => value,
+        () => Effect.succeed(false),
+        3
+      )
       yield* register("runs")
       for (const id of ["a", "b", "c", "d"]) {
         yield* register(id)
@@ -263,6 +271,14 @@ describe("the runs of a tree", () => {
       { from_ms: 900, owner_id: "second", attempt: 2, to_ms: 1_000 },
       { from_ms: 5_000, owner_id: "third", attempt: 2, to_ms: 6_000 }
     ])
+    assert.deepStrictEqual(
+      bandsOf(events.slice(0, 1), [entry], "lost"),
+      [{ from_ms: 100, owner_id: "first", attempt: 1, to_ms: 150, lost: true }],
+      "nothing is known of it after what it wrote last"
+    )
+    assert.deepStrictEqual(bandsOf(events.slice(0, 1), [entry], null), [
+      { from_ms: 100, owner_id: "first", attempt: 1, to_ms: null }
+    ])
   })
 
   it.live("have waits that last, and children to any depth", () =>
@@ -309,6 +325,7 @@ describe("a page of the list", () => {
   })
   const lookOf = (rows: ReadonlyArray<RowView>): Directory.Look => ({
     lines: new Map(rows.map((each) => [each.process_id, { row: each, words: "", asks: [] }])),
+    dead: new Set(),
     nowMs: 9
   })
   const page = { order: "id", isAscending: true, offset: 0, limit: 2 } as const

@@ -1,7 +1,7 @@
 /**
  * Times as the page says them. Units: epoch milliseconds, UTC in; local time out.
  */
-import { spanOf } from "../text.ts"
+import { awayOf } from "../text.ts"
 
 const offset = { ms: 0 }
 
@@ -23,10 +23,7 @@ export const timeOf = (ms: number): string => {
 }
 
 /** How long ago something was, or how far ahead it is. */
-export const ageOf = (ms: number): string => {
-  const away = nowMs() - ms
-  return away >= 0 ? `${spanOf(away)} ago` : `in ${spanOf(-away)}`
-}
+export const ageOf = (ms: number): string => awayOf(ms, nowMs())
 
 /** An explanation is the same for every reader, so its times are UTC; a page has one clock. */
 export const localTimesIn = (text: string): string =>

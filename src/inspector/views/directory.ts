@@ -13,10 +13,12 @@ import type { Redact } from "../../explain/redaction.ts"
 import type { Selection } from "../../explain/selection.ts"
 import { durationOf, isSelected, wordsOf } from "../../explain/selection.ts"
 import type { StoreError } from "../../model/errors.ts"
+import type { LeaseOwner } from "../../model/Lease.ts"
 import { acceptedBy } from "../../operations/Charts.ts"
 import type { Glance } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { machineOf } from "../charts/stored.ts"
+import type { Deaths } from "../InspectorSource.ts"
 import { valueText } from "../text.ts"
 import type { ListView, ReadingView, RowView } from "../View.ts"
 import { rowView } from "./list.ts"
@@ -54,18 +56,21 @@ export interface Directory {
   readonly look: Effect.Effect<Look, StoreError>
 }
 
-/** What a look has found. `reading` is absent once everything was read. */
+/** What a look has found. `dead`: the holders that are proven dead; `reading` is absent once everything was read. */
 export interface Look {
   readonly lines: ReadonlyMap<string, Line>
+  readonly dead: ReadonlySet<string>
   readonly reading?: ReadingView
   readonly nowMs: number
 }
 
 /** Makes the directory of a store. */
-export const make = (store: Store, redact: Redact, most: number = mostKept): Effect.Effect<Directory> =>
+export const make = (store: Store, redact: Redact, isDead: Deaths, most: number = mostKept): Effect.Effect<Directory> =>
   Effect.map(Effect.makeSemaphore(1), (one) => {
     const read = store.feed.glances ?? store.feed.after
     const lines = new Map<string, Line>()
+    const holders = new Map<string, LeaseOwner>()
+    let isAnyNew = false
     let change = 0
     let lookedAtMs = 0
 
@@ -73,6 +78,16 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
       lines.delete(line.row.process_id)
       lines.set(line.row.process_id, line)
     }
+
+    /** A glance has the name of a holder alone. Hosts are few: each is asked for once, and looked at once in a look. */
+    const dead = Effect.gen(function* () {
+      if (isAnyNew) {
+        isAnyNew = false
+        for (const { owner } of yield* store.leases.holders) holders.set(owner.ownerId, owner)
+      }
+      const found = yield* Effect.filter(holders.values(), isDead)
+      return new Set(found.map(({ ownerId }) => ownerId))
+    })
 
     const forget = (): void => {
       for (const [id, { row }] of lines) {
@@ -85,6 +100,7 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
       const startedMs = yield* Clock.currentTimeMillis
       if (startedMs - lookedAtMs > idleMs) {
         lines.clear()
+        holders.clear()
         change = 0
       }
       let nowMs = startedMs
@@ -95,6 +111,8 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
           if (entry._tag === "Tombstone") lines.delete(entry.tombstone.processId)
           else {
             const line = lineOf(store, entry.row, redact)
+            const owner = entry.row.lease.held?.owner.ownerId
+            if (owner !== undefined && !holders.has(owner)) isAnyNew = true
             // Most lines need no read of their own, and an effect for each would cost more than the line.
             put(Effect.isEffect(line) ? yield* line : line)
           }
@@ -102,20 +120,20 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
         nowMs = yield* Clock.currentTimeMillis
         lookedAtMs = nowMs
         forget()
-        if (page.length < chunk) return { lines, nowMs }
+        if (page.length < chunk) return { lines, dead: yield* dead, nowMs }
         if (nowMs - startedMs >= budgetMs) break
         // A timer, and no mere yield, which would keep a live host from its own reads and writes until the look is over.
         yield* Effect.sleep(0)
       }
       const total = Object.values(yield* store.countByLifecycle).reduce((sum, count) => sum + count, 0)
-      return { lines, nowMs, reading: { read: lines.size, of: Math.max(total, lines.size) } }
+      return { lines, dead: yield* dead, nowMs, reading: { read: lines.size, of: Math.max(total, lines.size) } }
     })
     return { look: one.withPermits(1)(look) }
   })
 
 /** A page of the lines that a query wants, and where one process is among all of them; on the first one a process whose id equals the text comes first. */
 export const pageOf = (
-  { lines, reading, nowMs }: Look,
+  look: Look,
   query: Selection,
   page: {
     readonly order: Order
@@ -125,6 +143,7 @@ export const pageOf = (
     readonly find?: string
   }
 ): ListView => {
+  const { lines, reading, nowMs } = look
   const found = wantedIn(lines.values(), query, nowMs)
   const sorted = sortedBy(found, page.order, page.isAscending, nowMs)
   const exact = sorted.findIndex(({ process_id: id }) => id === query.text)
@@ -132,7 +151,7 @@ export const pageOf = (
   if (first !== undefined) sorted.unshift(first)
   const at = page.find === undefined ? -1 : sorted.findIndex(({ process_id: id }) => id === page.find)
   return {
-    rows: sorted.slice(page.offset, page.offset + page.limit),
+    rows: sorted.slice(page.offset, page.offset + page.limit).map((row) => rowOf(row, look)),
     total: sorted.length,
     ...(at < 0 ? {} : { at }),
     ...(reading === undefined ? {} : { reading }),
@@ -186,3 +205,7 @@ const lineOf = (store: Store, row: Glance, redact: Redact): Line | Effect.Effect
     asks: own === undefined ? [] : acceptedBy(own.definition, chart).map(({ type }) => type)
   }))
 }
+
+/** A line's row, with what is known of the host that has it. */
+export const rowOf = (row: RowView, { dead }: Pick<Look, "dead">): RowView =>
+  row.owner_id !== undefined && dead.has(row.owner_id) ? { ...row, holder_dead: true } : row

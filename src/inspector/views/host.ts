@@ -14,7 +14,7 @@ import { render } from "../../explain/render.ts"
 import { Host } from "../../host/Host.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
+import { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import { WakeOutbox } from "../../operations/WakeOutbox.ts"
 import { ChangeHub } from "../../runtime/client/ChangeHub.ts"
 import type { RedriveOutcome } from "../../store/Outbox.ts"
@@ -25,7 +25,7 @@ import type { TreeNode } from "../../supervision/Supervisor.ts"
 import type { SweepReport } from "../../supervision/SweepReport.ts"
 import type { ExternalChanges } from "../feed.ts"
 import { polling } from "../feed.ts"
-import type { InspectorParts, Part } from "../InspectorSource.ts"
+import type { Deaths, InspectorParts, Part } from "../InspectorSource.ts"
 import { wakesPart } from "./wakes.ts"
 
 /** What the parts of a host are read from. */
@@ -41,6 +41,7 @@ export const hostParts = (redact: Redact = showAll): Effect.Effect<InspectorPart
       tree: Effect.map(host.tree, (node) => nodeView(node, redact)),
       sweeps: Effect.map(sweep.latest, (latest) => sweepViews(latest, redact)),
       wakes: wakesPart(outbox),
+      isDead: yield* deaths,
       slots: host.facts.slots,
       underWay: host.facts.underWay,
       redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),
@@ -54,7 +55,7 @@ export const fileParts = (
 ): Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness> =>
   Effect.gen(function* () {
     const { outbox } = yield* ProcessStore
-    return { explain: yield* explaining({ ...noHost, redact }), wakes: wakesPart(outbox) }
+    return { explain: yield* explaining({ ...noHost, redact }), wakes: wakesPart(outbox), isDead: yield* deaths }
   })
 
 /**
@@ -66,6 +67,13 @@ export const fileParts = (
 export const hostExternalChanges: Effect.Effect<ExternalChanges, never, ProcessStore> = Effect.gen(function* () {
   const hub = yield* Effect.serviceOption(ChangeHub)
   return Option.isSome(hub) ? ({ mark }) => hub.value.listen(mark) : polling(yield* ProcessStore)
+})
+
+/** Whether a holder is proven dead, as far as this OS process can know. */
+const deaths: Effect.Effect<Deaths, never, OwnerLiveness> = Effect.gen(function* () {
+  const liveness = yield* OwnerLiveness
+  const self = yield* liveness.identify("holdfast:inspector")
+  return (holder) => liveness.isDefinitelyDead(holder, self)
 })
 
 /** An explanation as the page reads it: its wire form, and the same as text. */

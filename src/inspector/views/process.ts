@@ -26,6 +26,7 @@ import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
 import { machineOf } from "../charts/stored.ts"
+import type { Deaths } from "../InspectorSource.ts"
 import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
 import { childrenOf, rowView } from "./list.ts"
 import { ledTo, restView, takenBy } from "./rest.ts"
@@ -36,7 +37,12 @@ type Store = typeof ProcessStore.Service
 export type Hidden = ProcessUnknown | ProcessPruned | StoreError
 
 /** Reads a process. Fails with `ProcessUnknown`, or `ProcessPruned` when there was one. */
-export const processView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<ProcessView, Hidden> =>
+export const processView = (
+  store: Store,
+  id: ProcessId,
+  redact: Redact,
+  isDead: Deaths
+): Effect.Effect<ProcessView, Hidden> =>
   Effect.gen(function* () {
     const { row, rest, shown, children, entries, progress } = yield* store.readTogether(
       Effect.flatMap(existingRow(store, id), (row) =>
@@ -53,8 +59,12 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
     const { counting: journal } = afterForks(entries, row.snapshot.context.forks)
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
+    const { held } = row.lease
     return {
-      row: rowView(row, redact),
+      row: {
+        ...rowView(row, redact),
+        ...(held !== undefined && (yield* isDead(held.owner)) ? { holder_dead: true } : {})
+      },
       record: redactRecord(ProcessRecord.make(row.base, row.snapshot), redact),
       lease: lease === undefined ? null : (wire.lease.encode(lease) as ProcessView["lease"]), // encoders answer objects
       fencing_token: row.lease.fencingToken,
