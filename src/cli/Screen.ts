@@ -27,6 +27,8 @@ export interface Screen {
   readonly print: (line: string) => Effect.Effect<void>
   /** Writes one value as one line of JSON to stdout. */
   readonly json: (value: unknown) => Effect.Effect<void>
+  /** Writes a list as JSON to stdout, one row a line: so a program can read it as it comes, and none has to be held whole. */
+  readonly jsonRows: (rows: ReadonlyArray<unknown>) => Effect.Effect<void>
   /** Writes one line to stderr. */
   readonly remark: (line: string) => Effect.Effect<void>
   /** Writes a line over the one before it on stderr; nowhere but on a terminal. An empty one takes it away. */
@@ -51,13 +53,15 @@ export const make = (stdout: Output, stderr: Output, env: Readonly<Record<string
   const isLive = stdout.isTTY === true
   const isColourful = isLive && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb"
   const write = (stream: Output, text: string) => Effect.sync(() => void stream.write(text))
+  const json = (value: unknown) => write(stdout, `${JSON.stringify(value)}\n`)
   return {
     width: isLive ? Math.max(20, stdout.columns || 80) : Number.POSITIVE_INFINITY,
     height: isLive ? Math.max(5, stdout.rows || 24) : Number.POSITIVE_INFINITY,
     isLive,
     isColourful,
     print: (line) => write(stdout, `${line}\n`),
-    json: (value) => write(stdout, `${JSON.stringify(value)}\n`),
+    json,
+    jsonRows: (rows) => Effect.forEach(rows, json, { discard: true }),
     remark: (line) => write(stderr, `${line}\n`),
     progress: (line) => (stderr.isTTY === true ? write(stderr, `\r\u001b[K${line}`) : Effect.void),
     paint: (paint, text) =>
