@@ -22,6 +22,7 @@ import { InputInvalid } from "../model/errors.ts"
 import * as Liveness from "../operations/OwnerLiveness.ts"
 import * as Registry from "../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../operations/ProcessRegistry.ts"
+import * as Outbox from "../operations/WakeOutbox.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { ReadOnlyOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
@@ -132,20 +133,25 @@ export const layerFile = ({
   })
 
 /**
- * Serves an inspector of a store that is only read, such as that of a PostgreSQL server: `PostgresStore.layer` with `readOnly`.
+ * Serves an inspector of a store that no host of this program works on, such as that of a PostgreSQL server: `PostgresStore.layer`
+ * with `readOnly`. `actions` are off unless they are asked for, and need a store that can be written: what they ask for, the next
+ * host on the store does.
  *
  * Fails with `InputInvalid` as {@link layer} does, or as the store does.
  */
 export const layerReading = <E>(
   store: Layer.Layer<ProcessStore, E>,
-  options: Omit<InspectorOptions, "actions"> = {}
-): Layer.Layer<Inspector, InputInvalid | E> =>
-  Layer.scoped(
+  options: InspectorOptions = {}
+): Layer.Layer<Inspector, InputInvalid | E> => {
+  const { actions = false, redact } = options
+  return Layer.scoped(
     Inspector,
-    Effect.flatMap(Effect.all([fileParts(options.redact), InspectorSource, ProcessStore]), ([own, given, present]) =>
-      serve("file", { ...options, actions: false }, { ...own, ...given }, Feed.polling(present))
+    Effect.flatMap(
+      Effect.all([fileParts({ redact, actions }), InspectorSource, ProcessStore]),
+      ([own, given, present]) => serve("file", { ...options, actions }, { ...own, ...given }, Feed.polling(present))
     )
-  ).pipe(Layer.provide(Layer.provideMerge(Layer.merge(Registry.layer, Liveness.layer), store)))
+  ).pipe(Layer.provide(Layer.provideMerge(Layer.mergeAll(Registry.layer, Liveness.layer, Outbox.layer), store)))
+}
 
 const serve = (
   mode: "live" | "file",

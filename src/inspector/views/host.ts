@@ -44,18 +44,27 @@ export const hostParts = (redact: Redact = showAll): Effect.Effect<InspectorPart
       isDead: yield* deaths,
       slots: host.facts.slots,
       underWay: host.facts.underWay,
-      redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),
+      ...redriving(outbox),
       explain: yield* explaining({ ...host.facts, redact })
     }
   })
 
 /** The parts of a file: its wake outbox, and explanations by what the file says alone. */
-export const fileParts = (
-  redact: Redact = showAll
-): Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness> =>
+export const fileParts = ({
+  redact = showAll,
+  actions
+}: {
+  readonly redact: Redact | undefined
+  readonly actions: boolean
+}): Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness | WakeOutbox> =>
   Effect.gen(function* () {
-    const { outbox } = yield* ProcessStore
-    return { explain: yield* explaining({ ...noHost, redact }), wakes: wakesPart(outbox), isDead: yield* deaths }
+    const outbox = yield* WakeOutbox
+    return {
+      ...(actions ? redriving(outbox) : {}),
+      explain: yield* explaining({ ...noHost, redact }),
+      wakes: wakesPart(outbox),
+      isDead: yield* deaths
+    }
   })
 
 /**
@@ -125,6 +134,10 @@ const sweepView = (
     // What kept a process from beginning may quote what it was given.
     reason: "problem" in reason ? { ...reason, problem: redact(reason.problem) } : reason
   }))
+})
+
+const redriving = ({ redrive }: typeof WakeOutbox.Service): Pick<InspectorParts, "redrive"> => ({
+  redrive: (wakeId) => Effect.flatMap(redrive(wakeId), redriven(wakeId))
 })
 
 const redriven =
