@@ -15,6 +15,9 @@ export interface DoingView {
   readonly error?: string
 }
 
+/** Of the host that holds a process: it may live, its lease is over, or it is proven dead. */
+export type HolderState = "alive" | "lapsed" | "dead"
+
 /** One line of the list. Units: epoch milliseconds, UTC. */
 export interface RowView {
   readonly process_id: string
@@ -49,8 +52,8 @@ export interface RowView {
   readonly parent_id?: string
   readonly owner_id?: string
   readonly lease_expires_at_ms?: number
-  /** Whether the host that holds it is proven dead. */
-  readonly holder_dead?: boolean
+  /** What was known of the host that holds it when this was read. */
+  readonly holder?: HolderState
   /** What a failure or a cancellation said. */
   readonly problem?: string
 }

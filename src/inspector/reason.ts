@@ -7,41 +7,32 @@ import { awayOf, spanOf } from "./text.ts"
 import type { DoingView, RowView } from "./View.ts"
 
 /** What a line says of when its process is due, of whether and until when it waits, and of what has it. */
-export type Due = Pick<RowView, "due_at_ms" | "waits" | "deadline_ms" | "lease_expires_at_ms" | "holder_dead">
+export type Due = Pick<RowView, "due_at_ms" | "waits" | "deadline_ms" | "holder">
 
 /**
  * Whether a process is due and no host works on it: no host has it, the lease of the one that had it is over, or that one is
  * proven dead. What waits is not late with its holder, only with its own deadline.
  */
 export const isLate = (
-  {
-    due_at_ms: due,
-    waits,
-    deadline_ms: deadline = Number.POSITIVE_INFINITY,
-    lease_expires_at_ms: expires,
-    holder_dead: isDead = false
-  }: Due,
+  { due_at_ms: due, waits, deadline_ms: deadline = Number.POSITIVE_INFINITY, holder }: Due,
   nowMs: number
 ): boolean => {
   const isDue = due !== null && due <= nowMs
-  if (expires === undefined) return isDue
-  return (isDead || (isDue && expires <= nowMs)) && (waits.length === 0 || deadline <= nowMs)
+  if (holder === undefined) return isDue
+  return (holder === "dead" || (isDue && holder === "lapsed")) && (waits.length === 0 || deadline <= nowMs)
 }
 
-/** Whether a host may be working on a process: it holds a lease that lasts, and is not proven dead. */
-export const hasHost = (
-  { lease_expires_at_ms: expires, holder_dead: isDead = false }: Pick<Due, "lease_expires_at_ms" | "holder_dead">,
-  nowMs: number
-): boolean => expires !== undefined && expires > nowMs && !isDead
+/** Whether a host may be working on a process, as far as was known when it was read: leases are renewed unseen. */
+export const hasHost = ({ holder }: Pick<RowView, "holder">): boolean => holder === "alive"
 
 /** Whether only a person can say how a process ended: it must not run twice, it began, and no host has it any more. */
-export const isOutcomeUnknown = (row: RowView, nowMs: number): boolean =>
+export const isOutcomeUnknown = (row: RowView): boolean =>
   row.state === "running" &&
   row.disposition === "owner_bound" &&
   row.active &&
   !row.abandon_requested &&
-  row.holder_dead !== true &&
-  !hasHost(row, nowMs)
+  row.holder !== "dead" &&
+  !hasHost(row)
 
 /** In a few words, why a process does not move; nothing of one that has ended, or of which its line says nothing. */
 export const reasonOf = (
@@ -51,7 +42,7 @@ export const reasonOf = (
   if (row.state !== "running") return undefined
   const { deadline_ms: deadline, due_at_ms: due } = row
   const left = row.left === undefined ? "" : `, was in ${stepOf(row.left)}`
-  if (isOutcomeUnknown(row, nowMs)) return { class: "bad", text: `outcome unknown, needs you${left}` }
+  if (isOutcomeUnknown(row)) return { class: "bad", text: `outcome unknown, needs you${left}` }
   const isFree = isLate(row, nowMs)
   if (isFree && deadline !== undefined && deadline <= nowMs) {
     return { class: "bad", text: `was to wake ${awayOf(deadline, nowMs)}` }
@@ -66,11 +57,11 @@ export const reasonOf = (
   if (isFree) {
     const since = due === null ? "" : ` ${awayOf(due, nowMs)}`
     const fate =
-      row.holder_dead === true ? "its host is gone" : `${row.owner_id === undefined ? "due" : "lease over"}${since}`
+      row.holder === "dead" ? "its host is gone" : `${row.owner_id === undefined ? "due" : "lease over"}${since}`
     return { class: "bad", text: `${fate}${left}` }
   }
   if (!row.active) return undefined
-  return hasHost(row, nowMs) ? { class: "", text: "at work" } : { class: "bad", text: `no host has it${left}` }
+  return hasHost(row) ? { class: "", text: "at work" } : { class: "bad", text: `no host has it${left}` }
 }
 
 const doingOf = (doing: DoingView, nowMs: number) =>

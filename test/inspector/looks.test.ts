@@ -88,8 +88,8 @@ describe("the overview", () => {
 
 describe("what is due, and what is at work", () => {
   const nowMs = 1_000_000
-  const live = { due_at_ms: nowMs + 1, lease_expires_at_ms: nowMs + 1 }
-  const over = { due_at_ms: nowMs, lease_expires_at_ms: nowMs }
+  const live = { due_at_ms: nowMs + 1, holder: "alive" } as const
+  const over = { due_at_ms: nowMs, holder: "lapsed" } as const
   for (const [what, due, is] of [
     ["no host was ever asked for", { due_at_ms: null, waits: [] }, false],
     ["is due later", { due_at_ms: nowMs + 1, waits: [] }, false],
@@ -98,14 +98,14 @@ describe("what is due, and what is at work", () => {
     ["is held", { ...live, waits: [] }, false],
     ["has a holder whose lease is over", { ...over, waits: [] }, true],
     ["waits, with a holder whose lease is over", { ...over, waits: ["approve"] }, false],
-    ["has a holder that is proven dead, before its lease is over", { ...live, holder_dead: true, waits: [] }, true],
-    ["waits, with a holder that is proven dead", { ...live, holder_dead: true, waits: ["approve"] }, false],
+    ["has a holder that is proven dead, before its lease is over", { ...live, holder: "dead", waits: [] }, true],
+    ["waits, with a holder that is proven dead", { ...live, holder: "dead", waits: ["approve"] }, false],
     ["was to wake, and its holder's lease is over", { ...over, waits: ["timer"], deadline_ms: nowMs }, true]
   ] as const) {
     it(`${is ? "late" : "not late"}: it ${what}`, () => assert.strictEqual(isLate(due, nowMs), is))
   }
 
-  it("nothing is at work under a lease that is over, or a holder that is dead: it is backlog", () => {
+  it("nothing is at work under a lease that was not renewed, or a holder that is dead: it is backlog", () => {
     const row = {
       kind: "deploy",
       state: "running" as const,
@@ -121,15 +121,30 @@ describe("what is due, and what is at work", () => {
       originator: "host",
       owner_id: "host"
     }
-    const lines = new Map<string, Directory.Line>([
-      ["held", { row: { ...row, ...live, process_id: "held" }, words: "", asks: [] }],
-      ["lost", { row: { ...row, ...over, process_id: "lost" }, words: "", asks: [] }],
-      ["left", { row: { ...row, ...live, process_id: "left", owner_id: "dead" }, words: "", asks: [] }]
+    const lineOf = (id: string, expiresAtMs: number): readonly [string, Directory.Line] => [
+      id,
+      {
+        row: { ...row, process_id: id, due_at_ms: expiresAtMs, lease_expires_at_ms: expiresAtMs },
+        words: "",
+        asks: []
+      }
+    ]
+    const lines = new Map([
+      lineOf("held", nowMs + 1),
+      lineOf("renewed", nowMs - 5),
+      lineOf("lost", nowMs),
+      lineOf("left", nowMs + 1),
+      lineOf("taken over", nowMs + 9)
     ])
-    const counts = { running: 3, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
-    const beside = { counted: { counts, total: 3 }, holders: [], slots: undefined, wakes: undefined }
-    const { active, late, oldest_due_ms: oldest } = overviewOf({ lines, dead: new Set(["dead"]), nowMs }, beside)
-    assert.deepStrictEqual({ active, late, oldest }, { active: 1, late: 2, oldest: nowMs })
+    const leases = new Map([
+      ["renewed", { expiresAtMs: nowMs + 1, isDead: false }],
+      ["left", { expiresAtMs: nowMs + 1, isDead: true }],
+      ["taken over", { expiresAtMs: nowMs + 1, isDead: true }]
+    ])
+    const counts = { running: 5, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
+    const beside = { counted: { counts, total: 5 }, holders: [], slots: undefined, wakes: undefined }
+    const { active, late, oldest_due_ms: oldest } = overviewOf({ lines, leases, nowMs }, beside)
+    assert.deepStrictEqual({ active, late, oldest }, { active: 3, late: 2, oldest: nowMs })
   })
 })
 
@@ -325,7 +340,7 @@ describe("a page of the list", () => {
   })
   const lookOf = (rows: ReadonlyArray<RowView>): Directory.Look => ({
     lines: new Map(rows.map((each) => [each.process_id, { row: each, words: "", asks: [] }])),
-    dead: new Set(),
+    leases: new Map(),
     nowMs: 9
   })
   const page = { order: "id", isAscending: true, offset: 0, limit: 2 } as const

@@ -184,7 +184,7 @@ const Line = ({
 }): VNode => {
   const { process_id: id, state, problem } = row
   const reason = reasonOf(row, nowMs())
-  const isAtWork = row.active && hasHost(row, nowMs())
+  const isAtWork = row.active && hasHost(row)
   const length = (state === "running" ? nowMs() : row.updated_at_ms) - row.created_at_ms
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys, and names this line as its active one

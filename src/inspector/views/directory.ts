@@ -13,7 +13,6 @@ import type { Redact } from "../../explain/redaction.ts"
 import type { Selection } from "../../explain/selection.ts"
 import { durationOf, isSelected, wordsOf } from "../../explain/selection.ts"
 import type { StoreError } from "../../model/errors.ts"
-import type { LeaseOwner } from "../../model/Lease.ts"
 import { acceptedBy } from "../../operations/Charts.ts"
 import type { Glance } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
@@ -33,6 +32,9 @@ const chunk = 1_000
 
 /** How many processes are kept: of more, those that ended first are let go of. */
 export const mostKept = 100_000
+
+/** How often at most the leases are read, and how much of the time that may take. Units: milliseconds. */
+const pauses = { leaseMs: 1_000, share: 0.05 }
 
 /** After how long without a look the lines are let go of. Units: milliseconds. */
 export const idleMs = 120_000
@@ -56,10 +58,16 @@ export interface Directory {
   readonly look: Effect.Effect<Look, StoreError>
 }
 
-/** What a look has found. `dead`: the holders that are proven dead; `reading` is absent once everything was read. */
+/** A lease that a process has: until when, and whether its holder is proven dead. */
+export interface Leased {
+  readonly expiresAtMs: number
+  readonly isDead: boolean
+}
+
+/** What a look has found. `leases`: those of processes that are held, as they were renewed; `reading` is absent once everything was read. */
 export interface Look {
   readonly lines: ReadonlyMap<string, Line>
-  readonly dead: ReadonlySet<string>
+  readonly leases: ReadonlyMap<string, Leased>
   readonly reading?: ReadingView
   readonly nowMs: number
 }
@@ -69,8 +77,8 @@ export const make = (store: Store, redact: Redact, isDead: Deaths, most: number 
   Effect.map(Effect.makeSemaphore(1), (one) => {
     const read = store.feed.glances ?? store.feed.after
     const lines = new Map<string, Line>()
-    const holders = new Map<string, LeaseOwner>()
-    let isAnyNew = false
+    let leases: ReadonlyMap<string, Leased> = new Map()
+    let leasesDueMs = 0
     let change = 0
     let lookedAtMs = 0
 
@@ -79,14 +87,19 @@ export const make = (store: Store, redact: Redact, isDead: Deaths, most: number 
       lines.set(line.row.process_id, line)
     }
 
-    /** A glance has the name of a holder alone. Hosts are few: each is asked for once, and looked at once in a look. */
-    const dead = Effect.gen(function* () {
-      if (isAnyNew) {
-        isAnyNew = false
-        for (const { owner } of yield* store.leases.holders) holders.set(owner.ownerId, owner)
+    /** No change of a row says that its lease was renewed: leases are read anew, the more of them the less often. */
+    const readLeases = Effect.gen(function* () {
+      const startedMs = yield* Clock.currentTimeMillis
+      if (startedMs < leasesDueMs) return
+      const found = new Map<string, Leased>()
+      for (const holder of yield* store.leases.holders) {
+        const isGone = yield* isDead(holder.owner)
+        for (const { processId, expiresAtMs } of yield* store.leases.heldBy(holder))
+          found.set(processId, { expiresAtMs, isDead: isGone })
       }
-      const found = yield* Effect.filter(holders.values(), isDead)
-      return new Set(found.map(({ ownerId }) => ownerId))
+      leases = found
+      const tookMs = (yield* Clock.currentTimeMillis) - startedMs
+      leasesDueMs = startedMs + Math.max(pauses.leaseMs, tookMs / pauses.share)
     })
 
     const forget = (): void => {
@@ -100,7 +113,6 @@ export const make = (store: Store, redact: Redact, isDead: Deaths, most: number 
       const startedMs = yield* Clock.currentTimeMillis
       if (startedMs - lookedAtMs > idleMs) {
         lines.clear()
-        holders.clear()
         change = 0
       }
       let nowMs = startedMs
@@ -110,9 +122,7 @@ export const make = (store: Store, redact: Redact, isDead: Deaths, most: number 
           change = entry.change
           if (entry._tag === "Tombstone") lines.delete(entry.tombstone.processId)
           else {
-            const line = lineOf(store, entry.row, redact)
-            const owner = entry.row.lease.held?.owner.ownerId
-            if (owner !== undefined && !holders.has(owner)) isAnyNew = true
+            const line = lineOf(store, entry.row, redact, nowMs)
             // Most lines need no read of their own, and an effect for each would cost more than the line.
             put(Effect.isEffect(line) ? yield* line : line)
           }
@@ -120,13 +130,17 @@ export const make = (store: Store, redact: Redact, isDead: Deaths, most: number 
         nowMs = yield* Clock.currentTimeMillis
         lookedAtMs = nowMs
         forget()
-        if (page.length < chunk) return { lines, dead: yield* dead, nowMs }
+        if (page.length < chunk) {
+          yield* readLeases
+          return { lines, leases, nowMs }
+        }
         if (nowMs - startedMs >= budgetMs) break
         // A timer, and no mere yield, which would keep a live host from its own reads and writes until the look is over.
         yield* Effect.sleep(0)
       }
       const total = Object.values(yield* store.countByLifecycle).reduce((sum, count) => sum + count, 0)
-      return { lines, dead: yield* dead, nowMs, reading: { read: lines.size, of: Math.max(total, lines.size) } }
+      yield* readLeases
+      return { lines, leases, nowMs, reading: { read: lines.size, of: Math.max(total, lines.size) } }
     })
     return { look: one.withPermits(1)(look) }
   })
@@ -191,8 +205,8 @@ const keys: Readonly<Record<Exclude<Order, "changed">, (row: RowView, nowMs: num
   state: (row) => row.state
 }
 
-const lineOf = (store: Store, row: Glance, redact: Redact): Line | Effect.Effect<Line, StoreError> => {
-  const shown = rowView(row, redact)
+const lineOf = (store: Store, row: Glance, redact: Redact, nowMs: number): Line | Effect.Effect<Line, StoreError> => {
+  const shown = rowView(row, redact, nowMs)
   const { chart } = row.snapshot.context
   const words = wordsOf(shown).toLowerCase()
   if (chart === undefined || shown.state !== "running" || shown.active) {
@@ -206,6 +220,14 @@ const lineOf = (store: Store, row: Glance, redact: Redact): Line | Effect.Effect
   }))
 }
 
-/** A line's row, with what is known of the host that has it. */
-export const rowOf = (row: RowView, { dead }: Pick<Look, "dead">): RowView =>
-  row.owner_id !== undefined && dead.has(row.owner_id) ? { ...row, holder_dead: true } : row
+/** A line's row, with what is known of the host that has it: as the row says, or as its lease was renewed since. */
+export const rowOf = (row: RowView, { leases, nowMs }: Pick<Look, "leases" | "nowMs">): RowView => {
+  const { lease_expires_at_ms: knownMs } = row
+  const lease = leases.get(row.process_id)
+  if (knownMs === undefined) return row
+  // A lease that ends later than the one that was read is another one.
+  const isSame = lease !== undefined && lease.expiresAtMs >= knownMs
+  const expiresAtMs = isSame ? lease.expiresAtMs : knownMs
+  const holder = isSame && lease.isDead ? "dead" : expiresAtMs > nowMs ? "alive" : "lapsed"
+  return { ...row, lease_expires_at_ms: expiresAtMs, holder }
+}

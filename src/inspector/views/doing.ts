@@ -57,7 +57,7 @@ export const withLeft = (
     Effect.forEach(list.rows, (row) => {
       const { active, doing, process_id: id, state, waits } = row
       const isLeft = state === "running" && active && doing === undefined && waits.length === 0
-      if (!isLeft || hasHost(row, list.now_ms)) return Effect.succeed(row)
+      if (!isLeft || hasHost(row)) return Effect.succeed(row)
       return Effect.map(leftIn(store, processId(id)), (step) =>
         step === undefined ? row : { ...row, left: doingOf(step, redact) }
       )

@@ -30,10 +30,8 @@ export interface Beside {
 }
 
 /** The overview of what a look has found. */
-export const overviewOf = (
-  { lines, dead, nowMs, reading }: Look,
-  { counted, holders, slots, wakes }: Beside
-): OverviewView => {
+export const overviewOf = (look: Look, { counted, holders, slots, wakes }: Beside): OverviewView => {
+  const { lines, nowMs, reading } = look
   const kinds = new Map<string, number>()
   const ends = Array.from({ length: minutes }, () => ({ good: 0, bad: 0 }))
   const failures = new Map<string, FailureGroup>()
@@ -42,12 +40,12 @@ export const overviewOf = (
   const unknown: Array<string> = []
   const sums = { active: 0, waiting: 0, failed: 0 }
   for (const line of lines.values()) {
-    const row = rowOf(line.row, { dead })
+    const row = rowOf(line.row, look)
     kinds.set(row.kind, (kinds.get(row.kind) ?? 0) + 1)
     if (row.state === "running") {
-      if (isOutcomeUnknown(row, nowMs)) unknown.push(row.process_id)
+      if (isOutcomeUnknown(row)) unknown.push(row.process_id)
       if (isLate(row, nowMs)) late.push(row)
-      else if (row.active && row.waits.length === 0 && hasHost(row, nowMs)) sums.active++
+      else if (row.active && row.waits.length === 0 && hasHost(row)) sums.active++
       if (row.waits.length > 0 || row.rests !== undefined) sums.waiting++
       for (const ask of line.asks) addAsk(inbox, line, ask)
       continue

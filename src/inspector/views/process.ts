@@ -44,13 +44,14 @@ export const processView = (
   isDead: Deaths
 ): Effect.Effect<ProcessView, Hidden> =>
   Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
     const { row, rest, shown, children, entries, progress } = yield* store.readTogether(
       Effect.flatMap(existingRow(store, id), (row) =>
         Effect.all({
           row: Effect.succeed(row),
           rest: restView(store, row, redact),
           shown: shownOf(store, row.base.registration, row.snapshot),
-          children: childrenOf(store, id, redact),
+          children: childrenOf(store, id, redact, nowMs),
           entries: store.execution.journal(id),
           progress: store.execution.progress(id)
         })
@@ -60,11 +61,10 @@ export const processView = (
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
     const { held } = row.lease
+    const isGone = held !== undefined && (yield* isDead(held.owner))
+    const own = rowView(row, redact, nowMs)
     return {
-      row: {
-        ...rowView(row, redact),
-        ...(held !== undefined && (yield* isDead(held.owner)) ? { holder_dead: true } : {})
-      },
+      row: isGone ? { ...own, holder: "dead" } : own,
       record: redactRecord(ProcessRecord.make(row.base, row.snapshot), redact),
       lease: lease === undefined ? null : (wire.lease.encode(lease) as ProcessView["lease"]), // encoders answer objects
       fencing_token: row.lease.fencingToken,
@@ -83,7 +83,7 @@ export const processView = (
         at_ms: atMs,
         detail: redact(detail)
       })),
-      now_ms: yield* Clock.currentTimeMillis
+      now_ms: nowMs
     }
   })
 
