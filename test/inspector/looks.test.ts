@@ -8,6 +8,7 @@ import { cut, isCut, mostOfValue, partOf } from "../../src/inspector/cut.ts"
 import { differencesOf } from "../../src/inspector/difference.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { OverviewView } from "../../src/inspector/OverviewView.ts"
+import { nowMs, setClock } from "../../src/inspector/page/text.ts"
 import type { RunsView } from "../../src/inspector/RunView.ts"
 import { isLate } from "../../src/inspector/reason.ts"
 import type { BulkView, ListView, LookView, RowView } from "../../src/inspector/View.ts"
@@ -84,6 +85,14 @@ describe("the overview", () => {
       )
     }).pipe(Effect.provide(inspected()))
   )
+})
+
+describe("the page's clock", () => {
+  it("is not put back by an answer that took long", () => {
+    setClock(Date.now() + 60_000)
+    setClock(Date.now() - 1_400)
+    assert.isAtLeast(nowMs(), Date.now() + 59_000)
+  })
 })
 
 describe("what is due, and what is at work", () => {

@@ -3,15 +3,18 @@
  */
 import { awayOf } from "../text.ts"
 
-const offset = { ms: 0 }
+const offset = { ms: Number.NEGATIVE_INFINITY }
 
-/** Takes over the server's clock: the browser may run on another machine. */
+/**
+ * Takes over the server's clock: the browser may run on another machine. An answer that took long says a time that has passed,
+ * so that the latest time counts.
+ */
 export const setClock = (serverNowMs: number): void => {
-  offset.ms = serverNowMs - Date.now()
+  offset.ms = Math.max(offset.ms, serverNowMs - Date.now())
 }
 
 /** The server's time, as far as the page knows it. */
-export const nowMs = (): number => Date.now() + offset.ms
+export const nowMs = (): number => Date.now() + (offset.ms === Number.NEGATIVE_INFINITY ? 0 : offset.ms)
 
 /** A time of day, with milliseconds; with its date when it was not today. */
 export const timeOf = (ms: number): string => {
