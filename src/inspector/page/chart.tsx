@@ -62,22 +62,6 @@ export const Chart = ({
   }
   return (
     <div class="chart-box" ref={box}>
-      <div
-        ref={frame}
-        class={`chart-frame${scale === "fit" ? " fit" : ""}`}
-        tabIndex={0}
-        role="group"
-        aria-label="Statechart"
-        onKeyDown={onKey}
-        onWheel={onWheel}
-        onPointerDown={drag}
-      >
-        <Picture
-          shape={picture}
-          lit={{ active: new Set(active), taken: new Set(taken), timers }}
-          root={{ style: size, "aria-label": `Statechart of ${name}, active: ${leaves.join(", ")}` }}
-        />
-      </div>
       <div class="chart-tools">
         <Button class="quiet small" label="Zoom out" title="Zoom out  −" onClick={() => zoom(1 / scales.step)}>
           −
@@ -98,6 +82,22 @@ export const Chart = ({
             Full screen
           </Button>
         ) : null}
+      </div>
+      <div
+        ref={frame}
+        class={`chart-frame${scale === "fit" ? " fit" : ""}`}
+        tabIndex={0}
+        role="group"
+        aria-label="Statechart"
+        onKeyDown={onKey}
+        onWheel={onWheel}
+        onPointerDown={drag}
+      >
+        <Picture
+          shape={picture}
+          lit={{ active: new Set(active), taken: new Set(taken), timers }}
+          root={{ style: size, "aria-label": `Statechart of ${name}, active: ${leaves.join(", ")}` }}
+        />
       </div>
       {always.length === 0 ? null : (
         <p class="always">
