@@ -240,6 +240,20 @@ describe("a look", () => {
     }).pipe(Effect.provide(inspected()))
   )
 
+  it("looks at all of a large value once, and no more than fits of it again", () => {
+    let looks = 0
+    const counting = {
+      ownKeys: (item: object) => {
+        looks++
+        return Reflect.ownKeys(item)
+      }
+    }
+    const rows = Array.from({ length: 10_000 }, (_, index) => new Proxy({ index, by: "ana" }, counting))
+    const { record } = cut({ record: { value: { rows } } }, "process?id=p") as { readonly record: object } // as it was
+    assert.isTrue(isCut(partOf(record, "/value/rows")))
+    assert.isBelow(looks, 10_000 + mostOfValue / 10)
+  })
+
   const json = FastCheck.jsonValue({ maxDepth: 4 })
 
   it.prop(
