@@ -27,12 +27,21 @@ export interface Screen {
   readonly print: (line: string) => Effect.Effect<void>
   /** Writes one value as one line of JSON to stdout. */
   readonly json: (value: unknown) => Effect.Effect<void>
+  /** Writes a list as JSON to stdout, one row a line: so a program can read it as it comes, and none has to be held whole. */
+  readonly jsonRows: (rows: ReadonlyArray<unknown>) => Effect.Effect<void>
   /** Writes one line to stderr. */
   readonly remark: (line: string) => Effect.Effect<void>
   /** Writes a line over the one before it on stderr; nowhere but on a terminal. An empty one takes it away. */
   readonly progress: (line: string) => Effect.Effect<void>
   /** Colours a text, where colours are wanted. */
   readonly paint: (paint: Paint, text: string) => string
+  /** The same screen, as large as its terminal is now. */
+  readonly fitted: () => Screen
+  /**
+   * Gives an effect the whole terminal until the effect ends, or a person presses q or Ctrl-C. Then the terminal is as it was
+   * before, however it ended. Where stdout is no terminal, the effect just runs.
+   */
+  readonly whole: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<void, E, R>
 }
 
 /** The screen of the program. */
@@ -46,24 +55,69 @@ export interface Output {
   readonly write: (text: string) => unknown
 }
 
-/** Makes a screen of two streams and an environment. */
-export const make = (stdout: Output, stderr: Output, env: Readonly<Record<string, string | undefined>>): Screen => {
+/** A stream of what a person types. */
+export interface Input {
+  readonly isTTY?: boolean
+  readonly setRawMode?: (isRaw: boolean) => unknown
+  readonly on: (event: "data", listener: (typed: Uint8Array) => void) => unknown
+  readonly pause: () => unknown
+}
+
+/** Makes a screen of two streams and an environment. `stdin` is asked for once keys are heard; without it none is. */
+export const make = (
+  stdout: Output,
+  stderr: Output,
+  env: Readonly<Record<string, string | undefined>>,
+  stdin?: () => Input
+): Screen => {
   const isLive = stdout.isTTY === true
   const isColourful = isLive && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb"
   const write = (stream: Output, text: string) => Effect.sync(() => void stream.write(text))
+  const json = (value: unknown) => write(stdout, `${JSON.stringify(value)}\n`)
   return {
     width: isLive ? Math.max(20, stdout.columns || 80) : Number.POSITIVE_INFINITY,
     height: isLive ? Math.max(5, stdout.rows || 24) : Number.POSITIVE_INFINITY,
     isLive,
     isColourful,
     print: (line) => write(stdout, `${line}\n`),
-    json: (value) => write(stdout, `${JSON.stringify(value)}\n`),
+    json,
+    jsonRows: (rows) => Effect.forEach(rows, json, { discard: true }),
     remark: (line) => write(stderr, `${line}\n`),
     progress: (line) => (stderr.isTTY === true ? write(stderr, `\r\u001b[K${line}`) : Effect.void),
     paint: (paint, text) =>
-      isColourful && paint !== "plain" && text !== "" ? `\u001b[${codes[paint]}m${text}\u001b[0m` : text
+      isColourful && paint !== "plain" && text !== "" ? `\u001b[${codes[paint]}m${text}\u001b[0m` : text,
+    fitted: () => make(stdout, stderr, env, stdin),
+    whole: (effect) =>
+      isLive
+        ? Effect.acquireUseRelease(
+            write(stdout, "\u001b[?1049h\u001b[?25l"),
+            () => Effect.raceFirst(Effect.asVoid(effect), left(stdin?.())),
+            () => write(stdout, "\u001b[?25h\u001b[?1049l")
+          )
+        : Effect.asVoid(effect)
   }
 }
+
+/** Ends once a person presses q or Ctrl-C, of which a terminal that hands over each key at once makes no signal. */
+const left = (stdin: Input | undefined): Effect.Effect<void> =>
+  stdin?.isTTY !== true
+    ? Effect.never
+    : Effect.acquireUseRelease(
+        Effect.sync(() => stdin.setRawMode?.(true)),
+        () =>
+          Effect.async<void>((resume) => {
+            stdin.on("data", (typed) => {
+              const text = Buffer.from(typed).toString()
+              if (["q", "Q", "\u0003"].some((key) => text.includes(key))) resume(Effect.void)
+            })
+          }),
+        () =>
+          Effect.sync(() => {
+            stdin.setRawMode?.(false)
+            // A stream that flows keeps the program from ending.
+            stdin.pause()
+          })
+      )
 
 const codes: Readonly<Record<Paint, number>> = { plain: 0, strong: 1, faint: 2, good: 32, bad: 31, warn: 33 }
 

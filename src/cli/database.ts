@@ -55,15 +55,13 @@ export const change = <A, E, R>(
   db: Option.Option<string>,
   command: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | CliFailure | InputInvalid, Exclude<R, Services>> =>
-  Effect.flatMap(sourceOf(db), (source) =>
-    on(
-      source,
-      command,
-      source._tag === "File"
-        ? SqliteStore.layer({ filename: source.filename, migrates: false })
-        : server({ ...source, migrates: false })
-    )
-  )
+  Effect.flatMap(sourceOf(db), (source) => on(source, command, writing(source)))
+
+/** The store of a database, for writing; it is not migrated. */
+export const writing = (source: Source): Layer.Layer<ProcessStore, InputInvalid | StoreError> =>
+  source._tag === "File"
+    ? SqliteStore.layer({ filename: source.filename, migrates: false })
+    : server({ ...source, migrates: false })
 
 /** The store of a database, for reading; says on stderr when a copy is read. */
 export const reading = (source: Source, screen: Screen): Layer.Layer<ProcessStore, InputInvalid | StoreError> =>

@@ -139,7 +139,7 @@ export const examples: Readonly<Record<string, ReadonlyArray<string>>> = {
   wakes: ["wakes --state discarded"],
   verify: ["verify", "verify deploy-42"],
   backup: ["backup agent.db agent-backup.db"],
-  inspect: ["inspect --port 7711"],
+  inspect: ["inspect --port 7711", "inspect --actions"],
   open: ["open deploy-42"],
   machines: ["machines process", "machines draw agent.db expense-7 --format svg --out expense.svg"],
   signal: [

@@ -54,6 +54,11 @@ export const port: Options.Options<number> = Options.integer("port").pipe(
   Options.withDefault(0)
 )
 
+/** Whether a page may change something. */
+export const actions: Options.Options<boolean> = Options.boolean("actions").pipe(
+  Options.withDescription("Let the page signal, cancel, abandon and redrive. Default: it only reads.")
+)
+
 /** A whole number of at least one. */
 export const positive = (name: string, description: string): Options.Options<number> =>
   Options.integer(name).pipe(

@@ -119,7 +119,7 @@ export const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   return ValidationError.isValidationError(Cause.squash(exit.cause)) ? 2 : failureOf(exit.cause).code
 }
 
-/** The commands that look: none of them changes the file, or anything beside it. */
+/** The commands that look: none of them changes the file, or anything beside it, unless a page is served with `--actions`. */
 export const looking = [
   List.command,
   Count.command,

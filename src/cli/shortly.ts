@@ -22,7 +22,7 @@ const short: Short = {
   Ended: ({ state }) => state,
   Pruned: () => "pruned",
   Running: ({ doing }) => (doing === undefined ? "running" : `▶ ${step(doing)}`),
-  HeldByUnprovable: ({ doing }) => (doing === undefined ? "held elsewhere" : `▶ ${step(doing)}?`),
+  HeldByUnprovable: ({ doing }) => `held elsewhere${doing === undefined ? "" : `: ${step(doing)}`}`,
   HolderDead: ({ doing }) => `host dead${doing === undefined ? "" : `: ${step(doing)}`}`,
   LeaseLapsed: ({ doing }) => `lease over${doing === undefined ? "" : `: ${step(doing)}`}`,
   WaitingForSignal: (reason) => `⏸ ${reason.name}${orphaned(reason)}`,

@@ -14,7 +14,10 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 })
 
 run(process.argv).pipe(
-  Effect.provideService(Screen.TheScreen, Screen.make(process.stdout, process.stderr, process.env)),
+  Effect.provideService(
+    Screen.TheScreen,
+    Screen.make(process.stdout, process.stderr, process.env, () => process.stdin)
+  ),
   NodeRuntime.runMain({
     disableErrorReporting: true,
     disablePrettyLogger: true,

@@ -85,7 +85,7 @@ export const factsOf = (
 }
 
 /** What the body of a process has under way, and which process it waits for. */
-export type Doing = Pick<Facts, "underWay" | "awaits">
+export type Doing = Pick<Facts, "underWay" | "awaits" | "runsHere">
 
 /** Reads what a body has under way: from the worker that runs it, else what was kept of it last. */
 export const doingOf = (
@@ -95,19 +95,20 @@ export const doingOf = (
 ): Effect.Effect<Doing, StoreError, ProcessStore> =>
   Effect.gen(function* () {
     const { snapshot, base } = row
-    if (snapshot.status !== "active" || !isStarted(snapshot) || snapshot.context.chart !== undefined) return nothing
     const { id } = base.registration
     const live = look.view.underWay?.(id)
+    const here = live === undefined ? {} : { runsHere: true }
+    if (snapshot.status !== "active" || !isStarted(snapshot) || snapshot.context.chart !== undefined) {
+      return { underWay: [], ...here }
+    }
     const underWay = (live ?? (yield* keptOf(row))).map((operation) => redacted(operation, look.view.redact))
     const waiting = underWay.find(({ child }) => child !== undefined)
     const child = waiting?.child ?? (yield* leftWaitingFor(row))
-    if (child === undefined) return { underWay }
+    if (child === undefined) return { underWay, ...here }
     const leaf = yield* leafOf(child, look, new Set([...above, id]))
     const since = waiting === undefined ? {} : { sinceMs: waiting.sinceMs }
-    return { underWay, awaits: { child, ...since, ...(leaf === undefined ? {} : { leaf }) } }
+    return { underWay, ...here, awaits: { child, ...since, ...(leaf === undefined ? {} : { leaf }) } }
   })
-
-const nothing: Doing = { underWay: [] }
 
 const redacted = (operation: UnderWay, redact: Redact | undefined): UnderWay =>
   redact === undefined || operation.error === undefined
@@ -115,7 +116,7 @@ const redacted = (operation: UnderWay, redact: Redact | undefined): UnderWay =>
     : { ...operation, error: String(redact(operation.error)) }
 
 /** What was kept of the last activation, without what has ended since. */
-const keptOf = ({ base, lease }: ProcessRow): Effect.Effect<ReadonlyArray<UnderWay>, StoreError, ProcessStore> =>
+export const keptOf = ({ base, lease }: ProcessRow): Effect.Effect<ReadonlyArray<UnderWay>, StoreError, ProcessStore> =>
   Effect.gen(function* () {
     const { id } = base.registration
     const { execution } = yield* ProcessStore

@@ -41,6 +41,8 @@ export interface Facts {
   readonly progress: ReadonlyArray<Progress>
   /** What its body has under way, or had when it was last known. */
   readonly underWay: ReadonlyArray<UnderWay>
+  /** Whether the host that was asked runs its body, which needs no further evidence. */
+  readonly runsHere?: boolean
   /** The process that it waits for, and where the chain from there ends. */
   readonly awaits?: { readonly child: ProcessId; readonly sinceMs?: number; readonly leaf?: Leaf }
   /** How many close requests to children are pending. */
@@ -117,7 +119,11 @@ const ended = ({ snapshot }: ProcessRow): Reason => {
 }
 
 /** What is known of the holder's life. */
-export const livenessOf = (holder: LeaseOwner, { self, dead }: Pick<Facts, "self" | "dead">): HolderLiveness => {
+export const livenessOf = (
+  holder: LeaseOwner,
+  { self, dead, runsHere = false }: Pick<Facts, "self" | "dead" | "runsHere">
+): HolderLiveness => {
+  if (runsHere) return "alive"
   if (dead.some((owner) => sameIncarnation(owner, holder))) return "dead"
   const [theirs, ours] = [holder.liveness, self.liveness]
   return theirs._tag === "LocalProcess" &&

@@ -96,6 +96,10 @@ const unattended = (noHost: NoHost | undefined, { nowMs }: About): string => {
 const inStep = (step: UnderWay | undefined, { nowMs }: About): string =>
   step === undefined ? "" : `Its body is in ${stepText(step, nowMs)}. `
 
+/** The step that was under way when the lease was renewed last, under a host that may be gone since. */
+const lastSeen = (step: UnderWay | undefined, { nowMs }: About): string =>
+  step === undefined ? "" : ` When that host was last heard of, its body was in ${stepText(step, nowMs)}.`
+
 /** The step that was under way when its host was last heard of. */
 const leftStep = (step: UnderWay | undefined, { nowMs }: About): string =>
   step === undefined
@@ -170,7 +174,7 @@ const byReason: ByReason = {
     ),
   HeldByUnprovable: ({ holder, expiresAtMs, doing }, about) =>
     explained(
-      `${inStep(doing, about)}${holderName(holder)} holds it until ${moment(expiresAtMs)}. Whether that host is alive is unknown here: it runs on another machine, or gives no evidence.`,
+      `${holderName(holder)} holds it until ${moment(expiresAtMs)}. Whether that host is alive is unknown here: it runs on another machine, or gives no evidence.${lastSeen(doing, about)}`,
       move("owner", "Its holder finishes, or renews the lease."),
       ...children(about),
       move(

@@ -65,7 +65,7 @@ export const brief = (reason: Reason, nowMs: number): string => {
     case "Running":
       return reason.doing === undefined ? "running" : doing(reason.doing, nowMs)
     case "HeldByUnprovable":
-      return `${reason.doing === undefined ? "" : `${doing(reason.doing, nowMs)}, `}held by a host whose liveness is unknown`
+      return `held by a host whose liveness is unknown${reason.doing === undefined ? "" : `, last seen in step ${reason.doing.name}`}`
     case "HolderDead":
       return `its holder is dead${left(reason.doing)}`
     case "LeaseLapsed":

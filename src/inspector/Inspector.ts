@@ -22,6 +22,7 @@ import { InputInvalid } from "../model/errors.ts"
 import * as Liveness from "../operations/OwnerLiveness.ts"
 import * as Registry from "../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../operations/ProcessRegistry.ts"
+import * as Outbox from "../operations/WakeOutbox.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { ReadOnlyOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
@@ -29,7 +30,7 @@ import * as Access from "./access.ts"
 import * as Feed from "./feed.ts"
 import * as Http from "./http.ts"
 import type { InspectorParts } from "./InspectorSource.ts"
-import { InspectorSource } from "./InspectorSource.ts"
+import { deathsIn, InspectorSource } from "./InspectorSource.ts"
 import { appOf } from "./server.ts"
 import * as Directory from "./views/directory.ts"
 import type { HostPartServices } from "./views/host.ts"
@@ -41,7 +42,7 @@ export type { ExplainOptions } from "../explain/facts.ts"
 export type { Redact } from "../explain/redaction.ts"
 export { render as renderExplanation } from "../explain/render.ts"
 export { followStately, type StatelyEvent, statelyEvents } from "./charts/stately.ts"
-export { type InspectorParts, InspectorSource, type Part, type PartFailed } from "./InspectorSource.ts"
+export { type Deaths, type InspectorParts, InspectorSource, type Part, type PartFailed } from "./InspectorSource.ts"
 
 /** How an inspector is served. */
 export interface InspectorOptions {
@@ -132,20 +133,25 @@ export const layerFile = ({
   })
 
 /**
- * Serves an inspector of a store that is only read, such as that of a PostgreSQL server: `PostgresStore.layer` with `readOnly`.
+ * Serves an inspector of a store that no host of this program works on, such as that of a PostgreSQL server: `PostgresStore.layer`
+ * with `readOnly`. `actions` are off unless they are asked for, and need a store that can be written: what they ask for, the next
+ * host on the store does.
  *
  * Fails with `InputInvalid` as {@link layer} does, or as the store does.
  */
 export const layerReading = <E>(
   store: Layer.Layer<ProcessStore, E>,
-  options: Omit<InspectorOptions, "actions"> = {}
-): Layer.Layer<Inspector, InputInvalid | E> =>
-  Layer.scoped(
+  options: InspectorOptions = {}
+): Layer.Layer<Inspector, InputInvalid | E> => {
+  const { actions = false, redact } = options
+  return Layer.scoped(
     Inspector,
-    Effect.flatMap(Effect.all([fileParts(options.redact), InspectorSource, ProcessStore]), ([own, given, present]) =>
-      serve("file", { ...options, actions: false }, { ...own, ...given }, Feed.polling(present))
+    Effect.flatMap(
+      Effect.all([fileParts({ redact, actions }), InspectorSource, ProcessStore]),
+      ([own, given, present]) => serve("file", { ...options, actions }, { ...own, ...given }, Feed.polling(present))
     )
-  ).pipe(Layer.provide(Layer.provideMerge(Layer.merge(Registry.layer, Liveness.layer), store)))
+  ).pipe(Layer.provide(Layer.provideMerge(Layer.mergeAll(Registry.layer, Liveness.layer, Outbox.layer), store)))
+}
 
 const serve = (
   mode: "live" | "file",
@@ -166,7 +172,7 @@ const serve = (
     const registry = yield* ProcessRegistry
     const feed = yield* Feed.make(store, { redact, externalChanges: elsewhere })
 
-    const directory = yield* Directory.make(store, redact)
+    const directory = yield* Directory.make(store, redact, deathsIn(parts))
 
     const bound = yield* Http.serve({ host, port }, (at) => {
       const access = Access.make(token, host, at)

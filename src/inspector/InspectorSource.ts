@@ -4,9 +4,10 @@
  * Invariant: a host that lacks a part loses that view and nothing else.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { ProcessId } from "../model/ids.ts"
 import type { UnderWay } from "../model/JournalEntry.ts"
+import type { LeaseOwner } from "../model/Lease.ts"
 
 /** A part that was read, or why it could not be. Values are plain JSON. */
 export type Part = Effect.Effect<unknown, PartFailed>
@@ -16,6 +17,9 @@ export interface PartFailed {
   readonly _tag: string
   readonly message: string
 }
+
+/** Whether the holder of a lease is proven dead. */
+export type Deaths = (holder: LeaseOwner) => Effect.Effect<boolean>
 
 /** The parts of a host that only some hosts have. */
 export interface InspectorParts {
@@ -39,6 +43,8 @@ export interface InspectorParts {
   readonly explain?: (id: ProcessId) => Part
   /** What the body of a process has under way, where it runs in this host; from memory, since lists ask it for each line. */
   readonly underWay?: (id: ProcessId) => ReadonlyArray<UnderWay> | undefined
+  /** Whether the holder of a lease is proven dead. @default a holder counts as alive until its lease is over */
+  readonly isDead?: Deaths
   /** The places for bodies: how many are free, of how many. */
   readonly slots?: () => { readonly free: number; readonly total: number }
   /** Sends a discarded wake again. */
@@ -49,3 +55,6 @@ export interface InspectorParts {
 export class InspectorSource extends Context.Reference<InspectorSource>()("holdfast/inspector/InspectorSource", {
   defaultValue: (): InspectorParts => ({})
 }) {}
+
+/** The proof of deaths that an inspector has; without one none is proven. */
+export const deathsIn = ({ isDead = () => Effect.succeed(false) }: InspectorParts): Deaths => isDead

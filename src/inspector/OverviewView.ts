@@ -44,8 +44,11 @@ export interface OverviewView extends CountsView {
   readonly oldest_due_ms?: number
   readonly inbox: ReadonlyArray<InboxGroup>
   readonly inbox_left_off: number
+  /** Those of which only a person can say how they ended; the first of them. */
+  readonly unknown?: { readonly count: number; readonly process_ids: ReadonlyArray<string> }
   readonly kinds: ReadonlyArray<{ readonly kind: string; readonly count: number }>
-  readonly holders: ReadonlyArray<{ readonly owner_id: string; readonly leases: number }>
+  /** Who has leases; `dead`: it is proven to be gone. */
+  readonly holders: ReadonlyArray<{ readonly owner_id: string; readonly leases: number; readonly dead?: boolean }>
   readonly slots?: { readonly free: number; readonly total: number }
   readonly wakes?: { readonly pending: number; readonly discarded: number; readonly blocked: number }
 }

@@ -7,6 +7,17 @@
 /** The state of a process. */
 export type StateLabel = "running" | "completed" | "failed" | "cancelled" | "abandoned"
 
+/** A step that a body has begun and not ended. Units: epoch milliseconds, UTC. */
+export interface DoingView {
+  readonly name: string
+  readonly since_ms: number
+  readonly tries: number
+  readonly error?: string
+}
+
+/** Of the host that holds a process: it may live, its lease is over, or it is proven dead. */
+export type HolderState = "alive" | "lapsed" | "dead"
+
 /** One line of the list. Units: epoch milliseconds, UTC. */
 export interface RowView {
   readonly process_id: string
@@ -30,7 +41,9 @@ export interface RowView {
   /** The state in which its own machine rests; only in lists. */
   readonly rests?: string
   /** The step that its body has under way, where the host that was asked runs it; only in lists. */
-  readonly doing?: { readonly name: string; readonly since_ms: number; readonly tries: number; readonly error?: string }
+  readonly doing?: DoingView
+  /** The step that its body had under way when the host that had it was last heard of; only in lists. */
+  readonly left?: DoingView
   /** The child that it waits for; only in lists. */
   readonly awaits?: string
   readonly cancel_requested: boolean
@@ -39,6 +52,8 @@ export interface RowView {
   readonly parent_id?: string
   readonly owner_id?: string
   readonly lease_expires_at_ms?: number
+  /** What was known of the host that holds it when this was read. */
+  readonly holder?: HolderState
   /** What a failure or a cancellation said. */
   readonly problem?: string
 }

@@ -25,27 +25,27 @@ export const cut = (value: unknown, address: string, most: number = mostOfValue)
   ): { readonly value: unknown; readonly size: number } => {
     if (typeof inner !== "object" || inner === null) {
       const size = typeof inner === "string" ? inner.length + 2 : 8
-      return size > allowed ? { value: stump(inner, size, pointer), size: preview } : { value: inner, size }
+      return size > allowed ? stump(inner, pointer) : { value: inner, size }
     }
     const isKept = isFrame(pointer)
     const each = lists.has(pointer) ? mostInList : allowed
     let size = 2
-    const entries = Object.entries(inner).map(([key, item]) => {
+    const entries: Array<readonly [string, unknown]> = []
+    for (const [key, item] of Object.entries(inner)) {
       const short = shorten(item, `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`, each)
       size += short.size + key.length + 4
-      return [key, short.value] as const
-    })
-    if (size > allowed && !isKept) {
-      const whole = sizeOf(inner)
-      return { value: stump(inner, whole, pointer), size: preview }
+      // What follows would only make it larger: of a long list only what fits is looked at.
+      if (size > allowed && !isKept) return stump(inner, pointer)
+      entries.push([key, short.value])
     }
     return { value: Array.isArray(inner) ? entries.map(([, item]) => item) : Object.fromEntries(entries), size }
   }
-  const stump = (inner: unknown, size: number, pointer: string) => ({
-    $cut: size,
-    $from: `${address}${joint}part=${encodeURIComponent(pointer)}`,
-    $begins: (typeof inner === "string" ? inner : (JSON.stringify(inner) ?? "")).slice(0, preview)
-  })
+  const stump = (inner: unknown, pointer: string) => {
+    const text = JSON.stringify(inner) ?? ""
+    const $begins = (typeof inner === "string" ? inner : text).slice(0, preview)
+    const $from = `${address}${joint}part=${encodeURIComponent(pointer)}`
+    return { value: { $cut: text.length, $from, $begins }, size: preview }
+  }
   return shorten(value, "", most).value
 }
 
@@ -73,5 +73,3 @@ export const partOf = (value: unknown, pointer: string): unknown =>
           : undefined,
       value
     )
-
-const sizeOf = (value: unknown): number => (JSON.stringify(value) ?? "").length

@@ -96,11 +96,12 @@ export const make = (
     const sendRows = Effect.gen(function* () {
       const ids = [...dirty]
       dirty.clear()
+      const nowMs = yield* Clock.currentTimeMillis
       const rows: Array<RowView> = []
       const gone: Array<string> = []
       for (const id of ids) {
         const found = yield* store.find(id)
-        if (found._tag === "Present") rows.push(rowView(found.row, redact))
+        if (found._tag === "Present") rows.push(rowView(found.row, redact, nowMs))
         else gone.push(id)
       }
       yield* broadcast(encode({ type: "changes", rows, gone }))

@@ -31,10 +31,11 @@ import type { Feed } from "./feed.ts"
 import { maxClients } from "./feed.ts"
 import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
+import { deathsIn } from "./InspectorSource.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
 import type { Directory } from "./views/directory.ts"
 import { orders, pageOf } from "./views/directory.ts"
-import { withDoing } from "./views/doing.ts"
+import { withDoing, withLeft } from "./views/doing.ts"
 import type { LookRequest } from "./views/look.ts"
 import { lookAt } from "./views/look.ts"
 import { messagesView } from "./views/messages.ts"
@@ -179,11 +180,13 @@ export const readsOf = ({
       const found = pageOf(look, wanted, find === null ? page : { ...page, find })
       return query.has("ids")
         ? { ...found, rows: found.rows.map(({ process_id }) => ({ process_id })) }
-        : withDoing(found, look, parts.underWay ?? (() => undefined), redact)
+        : yield* withLeft(store, withDoing(found, look, parts.underWay ?? (() => undefined), redact), redact)
     }),
   "/api/overview": () =>
     Effect.gen(function* () {
-      const holders = yield* store.leases.holders
+      const holders = yield* Effect.forEach(yield* store.leases.holders, (holder) =>
+        Effect.map(deathsIn(parts)(holder.owner), (gone) => ({ ...holder, isDead: gone }))
+      )
       const wakes = yield* orAbsent(Effect.suspend(() => partView(parts.wakes)))
       const look = yield* directory.look
       return overviewOf(look, {
@@ -206,10 +209,10 @@ export const readsOf = ({
         ...(at === null ? {} : { at: at === "last" ? at : yield* numberOf(query, "at", 0, Number.MAX_SAFE_INTEGER) })
       }
       const explained = orAbsent(Effect.suspend(() => partView(parts.explain?.(id))))
-      return yield* lookAt(store, id, request, redact, explained)
+      return yield* lookAt(store, id, request, redact, explained, deathsIn(parts))
     }),
-  "/api/runs": (query) => Effect.flatMap(idOf(query), (id) => runsView(store, id, redact)),
-  "/api/process": (query) => Effect.flatMap(idOf(query), (id) => processView(store, id, redact)),
+  "/api/runs": (query) => Effect.flatMap(idOf(query), (id) => runsView(store, id, redact, deathsIn(parts))),
+  "/api/process": (query) => Effect.flatMap(idOf(query), (id) => processView(store, id, redact, deathsIn(parts))),
   "/api/events": (query) =>
     Effect.gen(function* () {
       const id = yield* idOf(query)

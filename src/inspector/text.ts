@@ -12,25 +12,9 @@ export const spanOf = (ms: number): string => {
   return `${Math.floor(ms / 86_400_000)} d`
 }
 
-/** What the line of a process says of when it is due, of whether and until when it waits, and of who holds it. */
-export interface Due {
-  readonly due_at_ms: number | null
-  readonly waits: ReadonlyArray<string>
-  readonly deadline_ms?: number
-  readonly lease_expires_at_ms?: number
-}
-
-/**
- * Whether a process is due and no host works on it: no host has it, or the lease of the one that had it is over. What waits is
- * not late with its holder, only with its own deadline.
- */
-export const isLate = (
-  { due_at_ms: due, waits, deadline_ms: deadline = Number.POSITIVE_INFINITY, lease_expires_at_ms: expires }: Due,
-  nowMs: number
-): boolean =>
-  due !== null &&
-  due <= nowMs &&
-  (expires === undefined || (expires <= nowMs && (waits.length === 0 || deadline <= nowMs)))
+/** How long ago something was, or how far ahead it is. */
+export const awayOf = (ms: number, nowMs: number): string =>
+  nowMs >= ms ? `${spanOf(nowMs - ms)} ago` : `in ${spanOf(ms - nowMs)}`
 
 /** A count with separators. */
 export const countOf = (count: number): string => count.toLocaleString("en")

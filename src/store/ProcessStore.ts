@@ -218,6 +218,7 @@ export interface Holder {
 export interface Holding {
   readonly processId: ProcessId
   readonly owner: LeaseOwner
+  readonly expiresAtMs: number
 }
 
 /** A page of one renewer's renewals, in order of registration. */

@@ -32,6 +32,7 @@ import {
   openingFigures,
   visibleFigures
 } from "./page.ts"
+import { looksFigures, measureLooks, measurePayload, payloadFigures } from "./pageLooks.ts"
 import { measureWorkflows } from "./peers.ts"
 import { measureRecovery, recoveryFigures } from "./recovery.ts"
 import { measureScale, scaleFigures } from "./scale.ts"
@@ -197,6 +198,8 @@ export const contests: ReadonlyArray<Contest> = [
   { id: "M9 resuming", measure: measureResuming, figures: resumingFigures },
   { id: "M9 waiting", measure: measureWaitingMachines, figures: waitingMachineFigures, once: true },
   { id: "page opening", measure: measureOpening, figures: openingFigures, without: withoutBrowser },
+  { id: "page looks", measure: measureLooks, figures: looksFigures, without: withoutBrowser },
+  { id: "page payload", measure: measurePayload, figures: payloadFigures, without: withoutBrowser },
   { id: "page live", measure: measureVisible, figures: visibleFigures, without: withoutBrowser },
   { id: "page busy", measure: measureBusyPage, figures: busyPageFigures, without: withoutBrowser },
   { id: "subscriber", measure: measureSubscription, figures: subscriptionFigures({ p50: { of: "ratio", max: 1.05 } }) },

@@ -139,10 +139,16 @@ export const busyPageFigures: ReadonlyArray<FigureSpec> = [
   { name: "between two frames, max", unit: "ms", value: reading("frameMaxMs") }
 ]
 
-const run = <R, E>(program: Effect.Effect<Run, unknown, R | Scope.Scope>, layer: Layer.Layer<R, E>): Promise<Run> =>
-  Effect.runPromise(Effect.provide(Effect.scoped(program), layer) as Effect.Effect<Run, unknown>) // the layer has R
+/** Runs what is measured beside an inspector. */
+export const run = <R, E>(
+  program: Effect.Effect<Run, unknown, R | Scope.Scope>,
+  layer: Layer.Layer<R, E>
+): Promise<Run> => Effect.runPromise(Effect.provide(Effect.scoped(program), layer) as Effect.Effect<Run, unknown>) // the layer has R
 
-const chromium = Effect.acquireRelease(Effect.promise(launch), (browser) => Effect.promise(() => browser.close()))
+/** A browser, which is closed at the end. */
+export const chromium = Effect.acquireRelease(Effect.promise(launch), (browser) =>
+  Effect.promise(() => browser.close())
+)
 
 /** A page that shows a process and follows the host. */
 const showing = (id: string) =>

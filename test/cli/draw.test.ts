@@ -11,7 +11,7 @@ import { bounded, sqlite, temporaryFolder } from "../support/hosts.ts"
 import { programAt } from "../support/programs.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 import { counter } from "./counters.ts"
-import { holdfast, spawned } from "./running.ts"
+import { holdfast, rowsIn, spawned } from "./running.ts"
 
 const counters = join(projectRoot, "test/cli/counters.ts")
 
@@ -123,8 +123,8 @@ describe("holdfast machines, of a database file", () => {
           yield* Effect.promise(async () => {
             const listed = await holdfast(["machines", "ls", db])
             assert.match(listed.out, /^approval +1 +approval +\w{12} +5 +approve, remind$/m)
-            const { definitions } = JSON.parse((await holdfast(["machines", "ls", "--json", "--db", db])).out)
-            assert.deepInclude(definitions[0], { kind: "approval", version: "1", id: "approval", states: 5 })
+            const [first] = rowsIn<object>((await holdfast(["machines", "ls", "--json", "--db", db])).out)
+            assert.deepInclude(first, { kind: "approval", version: "1", id: "approval", states: 5 })
             for (const name of [["approval"], ["approval@1"], []]) {
               const drawn = await holdfast(["machines", "draw", db, ...name, "--format", "stately"])
               const again = structureOf(createMachine(JSON.parse(drawn.out)))

@@ -5,9 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { serve } from "../../src/cli/commands/inspect.ts"
 import * as Screens from "../../src/cli/Screen.ts"
-import { fileStore, register, tokenIn } from "../inspector/fixtures.ts"
+import { fileStore, register, tokenIn, waitForApproval } from "../inspector/fixtures.ts"
 import { bounded, quiet, temporaryFolder } from "../support/hosts.ts"
 import { patienceMs } from "../support/patience.ts"
+import { holdfast } from "./running.ts"
 
 describe("holdfast inspect", () => {
   it.scopedLive("serves the page of a file at the address it says, until it is interrupted", () =>
@@ -19,7 +20,9 @@ describe("holdfast inspect", () => {
         const onListening = (url: string) => Effect.asVoid(Deferred.succeed(listening, url))
         const file = { _tag: "File", filename, shown: filename } as const
         const screen = Screens.make(process.stdout, process.stderr, {})
-        const serving = yield* Effect.fork(Effect.provide(serve(file, screen, { port: 0, onListening }), quiet))
+        const serving = yield* Effect.fork(
+          Effect.provide(serve(file, screen, { port: 0, actions: false, onListening }), quiet)
+        )
         const url = new URL(yield* Deferred.await(listening))
         const headers = { authorization: `Bearer ${tokenIn(url.href)}` }
         const read = Effect.tryPromise(() =>
@@ -36,4 +39,46 @@ describe("holdfast inspect", () => {
       })
     )
   )
+
+  for (const actions of [true, false]) {
+    it.scopedLive(
+      `${actions ? "lets a page act for a host that has stopped" : "lets a page only read"}, ${actions ? "with" : "without"} --actions`,
+      () =>
+        bounded(
+          Effect.gen(function* () {
+            const filename = join(yield* temporaryFolder, "a.db")
+            yield* Effect.provide(Effect.zipRight(register("p"), waitForApproval("p")), fileStore(filename))
+            const listening = yield* Deferred.make<string>()
+            const onListening = (url: string) => Effect.asVoid(Deferred.succeed(listening, url))
+            const file = { _tag: "File", filename, shown: filename } as const
+            const screen = Screens.make(process.stdout, process.stderr, {})
+            const serving = yield* Effect.fork(
+              Effect.provide(serve(file, screen, { port: 0, actions, onListening }), quiet)
+            )
+            const url = new URL(yield* Deferred.await(listening))
+            const answer = yield* Effect.promise(() =>
+              fetch(new URL("/api/actions/signal", url), {
+                method: "POST",
+                headers: { authorization: `Bearer ${tokenIn(url.href)}`, "content-type": "application/json" },
+                body: JSON.stringify({
+                  process_id: "p",
+                  name: "approve",
+                  payload: { by: "ana", level: "once" },
+                  signal_id: "1"
+                }),
+                signal: AbortSignal.timeout(patienceMs)
+              })
+            )
+            assert.strictEqual(answer.status, actions ? 200 : 403)
+            yield* Fiber.interrupt(serving)
+            const { out } = yield* Effect.promise(() => holdfast(["show", "p", "--json", "--db", filename]))
+            const { events } = JSON.parse(out) as { readonly events: ReadonlyArray<{ readonly event_type: string }> }
+            assert.deepStrictEqual(
+              events.map(({ event_type: type }) => type),
+              actions ? ["process.waiting", "signal.approve", "process.resumed"] : ["process.waiting"]
+            )
+          })
+        )
+    )
+  }
 })

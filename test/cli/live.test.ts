@@ -6,10 +6,9 @@ import * as Explanations from "../../src/explain/Explanation.ts"
 import * as Wire from "../../src/model/wire.ts"
 import { wire } from "../../src/model/wire.ts"
 import { root } from "../support/children.ts"
-import { crash, follow, holdfast, hosted, spawned } from "./running.ts"
+import { crash, follow, holdfast, hosted, rowsIn, spawned } from "./running.ts"
 
-const idsIn = (out: string): ReadonlyArray<string> =>
-  (JSON.parse(out) as { readonly processes: ReadonlyArray<{ readonly id: string }> }).processes.map(({ id }) => id)
+const idsIn = (out: string): ReadonlyArray<string> => rowsIn(out).map(({ id }) => id)
 
 const statusOf = async (db: string, id: string): Promise<string> => {
   const { record } = JSON.parse((await holdfast(["show", id, "--db", db, "--json"])).out) as {
@@ -48,10 +47,9 @@ describe("the command line, while a host has the file open", () => {
           "review-1",
           "work-1"
         ])
-        const { processes } = JSON.parse(listed.out) as { readonly processes: ReadonlyArray<unknown> }
-        for (const record of processes) assert.isTrue(Either.isRight(Wire.wire.record.decode(record)))
+        for (const record of rowsIn<unknown>(listed.out)) assert.isTrue(Either.isRight(Wire.wire.record.decode(record)))
         assert.deepStrictEqual(idsIn(some.out), ["absent-1", "charge-1"])
-        assert.include(some.out, '"next":"charge-1"')
+        assert.strictEqual(some.err, "there are more: add --after charge-1\n")
         assert.deepStrictEqual(idsIn(waiting.out), ["review-1"])
         assert.deepStrictEqual(idsIn(session.out), ["absent-1", "outside-1", "review-1"])
         assert.strictEqual(table.err, "there are more: add --after charge-1\n")
@@ -77,20 +75,12 @@ describe("the command line, while a host has the file open", () => {
             ""
           ]
         )
-        const child = { parent: "family-1", close_policy: "cancel", children: [] }
-        assert.deepStrictEqual(JSON.parse(nodes.out), {
-          processes: [
-            {
-              id: "family-1",
-              kind: "family",
-              status: "running",
-              children: [
-                { ...child, id: "family-1/quick", kind: "quick", status: "completed" },
-                { ...child, id: "family-1/slow", kind: "work", status: "running" }
-              ]
-            }
-          ]
-        })
+        const child = { parent: "family-1", close_policy: "cancel", depth: 1 }
+        assert.deepStrictEqual(rowsIn<unknown>(nodes.out), [
+          { id: "family-1", kind: "family", status: "running", depth: 0 },
+          { ...child, id: "family-1/quick", kind: "quick", status: "completed" },
+          { ...child, id: "family-1/slow", kind: "work", status: "running" }
+        ])
         const explanation = Either.getOrThrow(Explanations.decode(JSON.parse(why.out)))
         assert.strictEqual(explanation.because._tag, "WaitingForSignal")
         assert.include(told.out, "1 child is still running")

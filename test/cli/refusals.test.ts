@@ -12,7 +12,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { remove } from "../support/folders.ts"
-import { holdfast, spawned } from "./running.ts"
+import { holdfast, rowsIn, spawned } from "./running.ts"
 
 let folder = ""
 let db = ""
@@ -205,19 +205,15 @@ describe("the command line without a database", () => {
     assert.include(help.out.replace(/\s+/g, " "), "3 no such process, wake or machine, or no such file")
     assert.isTrue(help.out.split("\n").every((line) => line.length <= 100))
     assert.match(completions.out, /^_holdfast\(\) \{/)
-    const listed = JSON.parse(machines.out) as {
-      readonly machines: ReadonlyArray<{
-        readonly name: string
-        readonly version: string
-        readonly description: string
-      }>
-    }
+    const listed = rowsIn<{ readonly name: string; readonly version: string; readonly description: string }>(
+      machines.out
+    )
     assert.deepStrictEqual(
-      listed.machines.map(({ name, version }) => `${name} ${version}`),
+      listed.map(({ name, version }) => `${name} ${version}`),
       ["host 1", "owner 1", "process 1", "run 1", "supervisor 1", "sweep 1"]
     )
     assert.strictEqual(
-      listed.machines[2]?.description,
+      listed[2]?.description,
       "One durable unit of work, from its registration to the one terminal it will ever have."
     )
     assert.match(picture.out, /^stateDiagram-v2\n {2}\[\*\] --> running\n/)
@@ -227,9 +223,7 @@ describe("the command line without a database", () => {
   it("takes the database from the environment", async () => {
     const ran = await holdfast(["ls", "--json", "--status", "completed"], { env: { HOLDFAST_DB: db } })
     assert.deepStrictEqual(
-      (JSON.parse(ran.out) as { readonly processes: ReadonlyArray<{ readonly id: string }> }).processes.map(
-        ({ id }) => id
-      ),
+      rowsIn(ran.out).map(({ id }) => id),
       ["ended"]
     )
   })

@@ -17,6 +17,10 @@ export interface Ran {
   readonly err: string
 }
 
+/** The rows of a list: one a line. */
+export const rowsIn = <A = { readonly id: string }>(out: string): ReadonlyArray<A> =>
+  out.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as A])) // the caller says what it asked for
+
 /** What may be set for one run. `columns`: as if a terminal of that width looked at it. */
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>

@@ -21,7 +21,7 @@ import { outputs, registrationOf } from "../../src/testing/fixtures.ts"
 import { fileStore, waitForApproval, register as waiting } from "../inspector/fixtures.ts"
 import { remove } from "../support/folders.ts"
 import { programAt } from "../support/programs.ts"
-import { holdfast } from "./running.ts"
+import { holdfast, rowsIn } from "./running.ts"
 
 let folder = ""
 let db = ""
@@ -58,8 +58,7 @@ beforeAll(async () => {
 
 afterAll(() => Effect.runPromise(remove(folder)))
 
-const ids = (out: string): ReadonlyArray<string> =>
-  (JSON.parse(out) as { readonly processes: ReadonlyArray<{ readonly id: string }> }).processes.map(({ id }) => id)
+const ids = (out: string): ReadonlyArray<string> => rowsIn(out).map(({ id }) => id)
 
 describe("a list", () => {
   const odd = "odd $(touch hacked)"
@@ -93,7 +92,7 @@ describe("a list", () => {
   for (const [args, found] of table) {
     it(`is narrowed by ${args.join(" ") || "nothing"}`, async () => {
       const { out, err } = await holdfast(["ls", "--json", "id", ...args, "--db", db])
-      assert.strictEqual(err, "")
+      assert.strictEqual(err, args.includes("--limit") ? "there are more: add --after a-2\n" : "")
       assert.deepStrictEqual(ids(out), found)
     })
   }
@@ -105,10 +104,27 @@ describe("a list", () => {
     ])
     assert.include(whole.out, '"reason":"externally_owned"')
     assert.notInclude(whole.out, "event_types")
-    assert.deepStrictEqual(JSON.parse(some.out), {
-      processes: [{ id: "a-1", kind: "external", reason: "ended", problem: "law_failed: ECONNREFUSED 10.0.0.1" }]
-    })
+    assert.strictEqual(
+      some.out,
+      '{"id":"a-1","kind":"external","reason":"ended","problem":"law_failed: ECONNREFUSED 10.0.0.1"}\n'
+    )
   })
+
+  for (const [args, rows] of [
+    [["ls", "--status", "any"], 6],
+    [["tree", "--all"], 6],
+    [["tree", "--all", "--limit", "2"], 2],
+    [["count", "--by", "state"], 4],
+    [["tail", "a-1", "--until-end"], 1],
+    [["machines", "ls"], 0]
+  ] as const) {
+    it(`for a program is one row a line: ${args.join(" ")}`, async () => {
+      const { code, out } = await holdfast([...args, "--json", "--db", db])
+      assert.strictEqual(code, 0)
+      assert.strictEqual(out.split("\n").length, rows + 1)
+      assert.strictEqual(rowsIn(out).length, rows)
+    })
+  }
 
   it("is in order of what was asked for", async () => {
     const run = await holdfast(["ls", "--json", "id", "--status", "any", "--sort", "changed", "--db", db])
@@ -174,7 +190,7 @@ describe("a count", () => {
       { kind: "external", state: "completed", count: 1 },
       { kind: "external", state: "failed", count: 1 }
     ]
-    assert.deepStrictEqual(JSON.parse(out), { counts, total: 6 })
+    assert.deepStrictEqual(rowsIn<unknown>(out), counts)
   })
 })
 

@@ -127,7 +127,9 @@ describe.skipIf(!Postgres.hasPostgres)("the command line on a PostgreSQL server"
       const listening = yield* Deferred.make<string>()
       const onListening = (url: string) => Effect.asVoid(Deferred.succeed(listening, url))
       const screen = Screens.make(process.stdout, process.stderr, {})
-      const serving = yield* Effect.fork(Effect.provide(serve(source, screen, { port: 0, onListening }), quiet))
+      const serving = yield* Effect.fork(
+        Effect.provide(serve(source, screen, { port: 0, actions: false, onListening }), quiet)
+      )
       const url = new URL(yield* Deferred.await(listening))
       const headers = { authorization: `Bearer ${tokenIn(url.href)}` }
       const counts = yield* Effect.promise(() =>

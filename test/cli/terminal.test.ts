@@ -9,7 +9,9 @@ import * as Registry from "../../src/operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
-import { temporaryFolder } from "../support/hosts.ts"
+import { onTerminal, withoutTerminal } from "../support/children.ts"
+import { bounded, temporaryFolder } from "../support/hosts.ts"
+import { programAt } from "../support/programs.ts"
 import { holdfast } from "./running.ts"
 
 const long = `deploy/${"very-long-name/".repeat(4)}42`
@@ -74,3 +76,58 @@ describe("on a terminal", () => {
     })
   )
 })
+
+const noTerminal = (process.env["CI"] ?? "") === "" ? withoutTerminal() : undefined
+
+describe.skipIf(noTerminal !== undefined)(
+  `holdfast top${noTerminal === undefined ? "" : ` (left out: ${noTerminal})`}`,
+  () => {
+    const ways: ReadonlyArray<readonly [name: string, key: string, input: string]> = [
+      ["q", "q", ""],
+      ["Ctrl-C", "\u0003", ""],
+      ["Ctrl-C, where its input is no terminal", "\u0003", "</dev/null"]
+    ]
+    for (const [name, key, input] of ways) {
+      it.scopedLive(`draws, and draws anew upon a change, until ${name}; then the terminal is as it was`, () =>
+        bounded(
+          Effect.gen(function* () {
+            const filename = yield* awkward
+            const program = `"${process.execPath}" "${programAt("src/cli/main.js")}" top --db "${filename}" ${input}`
+            // The shell is interrupted with the program, and goes on.
+            const shell = `trap : INT; stty cols 70 rows 24; stty -a; ${program}; echo "code $?"; stty -a`
+            const terminal = yield* Effect.acquireRelease(
+              Effect.sync(() => onTerminal(shell)),
+              ({ process: child }) => Effect.sync(() => child.kill("SIGKILL"))
+            )
+            yield* Effect.promise(() => terminal.saw(/^short /))
+            const more = Effect.flatMap(ProcessRegistry, (registry) =>
+              registry.registerProcess(registrationOf(processId("another"), "externally_owned"))
+            )
+            yield* Effect.provide(more, Registry.layer.pipe(Layer.provide(SqliteStore.layer({ filename }))))
+            yield* Effect.promise(() => terminal.saw(/^another /))
+            terminal.process.stdin?.write(key)
+            yield* Effect.promise(async () => {
+              await terminal.saw(/code 0/)
+              assert.strictEqual((await terminal.ended()).code, 0)
+            })
+            const out = terminal.lines.join("\n")
+            const [before = "", after = ""] = [out.slice(0, out.indexOf(enter)), out.slice(out.indexOf(leave))]
+            assert.isTrue(after.startsWith(leave), out)
+            assert.include(after, "code 0")
+            const settings = (text: string) => text.match(/-?\b(icanon|isig|echo|opost)\b/g)
+            assert.deepStrictEqual(settings(after), settings(before))
+            assert.deepStrictEqual(settings(before), ["opost", "isig", "icanon", "echo"])
+            const drawn = stripVTControlCharacters(out.slice(out.indexOf(enter), out.indexOf(leave))).split("\n")
+            assert.isTrue(
+              drawn.every((line) => widthOf(line.trimEnd()) <= 70),
+              out
+            )
+          })
+        )
+      )
+    }
+  }
+)
+
+/** Another screen with no cursor, and back. */
+const [enter, leave] = ["\u001b[?1049h\u001b[?25l", "\u001b[?25h\u001b[?1049l"]

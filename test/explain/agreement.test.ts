@@ -6,7 +6,9 @@ import * as TestClock from "effect/TestClock"
 import { run } from "../../src/cli/program.ts"
 import * as Screen from "../../src/cli/Screen.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
-import type { PartView } from "../../src/inspector/View.ts"
+import type { OverviewView } from "../../src/inspector/OverviewView.ts"
+import { reasonOf } from "../../src/inspector/reason.ts"
+import type { ListView, PartView } from "../../src/inspector/View.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { asked } from "../inspector/fixtures.ts"
 import { quiet, temporaryFolder } from "../support/hosts.ts"
@@ -31,6 +33,18 @@ const onPage = (filename: string, path: string) =>
     part.available ? Effect.succeed(Object(part.value)) : Effect.dieMessage("a file has this part, too")
   ).pipe(Effect.provide(Layer.provide(Inspector.layerFile({ filename, token: "secret" }), quiet)))
 
+/** What the page of a file reads. */
+const onFile = <A>(filename: string, path: string) =>
+  asked<A>(path).pipe(Effect.provide(Layer.provide(Inspector.layerFile({ filename, token: "secret" }), quiet)))
+
+/** The reasons of a process that a host works on, as far as anything is known of that host. */
+const mayWork: ReadonlySet<string> = new Set([
+  "running",
+  "held_by_unprovable",
+  "cancel_requested",
+  "abandon_waits_for_lease"
+])
+
 /** Only a running host knows that it has no engine or no slot; in a file such a process is due, and the verdict has both sides. */
 const inFile: Readonly<Record<string, string>> = { NoEngine: "due_now", NoSlot: "due_now" }
 
@@ -49,6 +63,11 @@ describe("the command line and the page say the same of", () => {
           assert.strictEqual(told.because.reason, inFile[tag] ?? wire(tag))
           assert.deepStrictEqual(shown, told)
           assert.include(text, shown.meaning)
+          const { rows, now_ms: nowMs } = yield* onFile<ListView>(filename, "/api/processes?text=p")
+          const said = rows.map((row) => reasonOf(row, nowMs)?.text ?? "")
+          assert.strictEqual(/^(at work|step )/.test(said.join()), mayWork.has(told.because.reason), said.join())
+          const { unknown } = yield* onFile<OverviewView>(filename, "/api/overview")
+          assert.strictEqual(unknown?.count ?? 0, told.because.reason === "outcome_unknown" ? 1 : 0)
         }).pipe(Effect.provide(layerOn(SqliteStore.layer({ filename }))))
       })
     )

@@ -8,11 +8,14 @@ import { Host } from "../../src/host/Host.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import { InspectorSource } from "../../src/inspector/InspectorSource.ts"
-import type { PartView, ProcessView } from "../../src/inspector/View.ts"
+import type { OverviewView } from "../../src/inspector/OverviewView.ts"
+import { reasonOf } from "../../src/inspector/reason.ts"
+import type { ListView, PartView, ProcessView } from "../../src/inspector/View.ts"
 import { processId } from "../../src/model/ids.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
-import { bounded, memory, quiet } from "../support/hosts.ts"
+import { bounded, memory, quiet, until } from "../support/hosts.ts"
 import { asked } from "./fixtures.ts"
 
 const engine = (kind: string) =>
@@ -78,6 +81,29 @@ describe("the inspector of a live host", () => {
           assert.deepInclude(shown, { because: Schema.encodeSync(Explanations.Reason)(because), meaning })
         }
       }).pipe(Effect.provide(host))
+    )
+  )
+
+  it.scopedLive("counts a body as at work as long as its lease is renewed, which no change of its row says", () =>
+    bounded(
+      Effect.gen(function* () {
+        yield* (yield* Processes).start(Work, { id: "long", payload: null })
+        const { leases } = yield* ProcessStore
+        const expiry = Effect.map(leases.of(processId("long")), (lease) => lease?.expiresAtMs ?? 0)
+        const first = yield* expiry
+        assert.deepInclude(yield* asked<OverviewView>("/api/overview"), { active: 1, late: 0 })
+        yield* until(Effect.map(expiry, (atMs) => atMs > first && Date.now() > first))
+        assert.deepInclude(yield* asked<OverviewView>("/api/overview"), { active: 1, late: 0 })
+        const { rows, now_ms: nowMs } = yield* asked<ListView>("/api/processes")
+        assert.deepStrictEqual(
+          rows.map((row) => reasonOf(row, nowMs)?.text),
+          ["at work"]
+        )
+      }).pipe(
+        Effect.provide(
+          Layer.provide(Layer.provideMerge(Inspector.layerHost({ token: "secret" }), memory([Work])), quiet)
+        )
+      )
     )
   )
 

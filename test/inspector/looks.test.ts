@@ -8,8 +8,9 @@ import { cut, isCut, mostOfValue, partOf } from "../../src/inspector/cut.ts"
 import { differencesOf } from "../../src/inspector/difference.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { OverviewView } from "../../src/inspector/OverviewView.ts"
+import { nowMs, setClock } from "../../src/inspector/page/text.ts"
 import type { RunsView } from "../../src/inspector/RunView.ts"
-import { isLate } from "../../src/inspector/text.ts"
+import { isLate } from "../../src/inspector/reason.ts"
 import type { BulkView, ListView, LookView, RowView } from "../../src/inspector/View.ts"
 import * as Directory from "../../src/inspector/views/directory.ts"
 import { withDoing } from "../../src/inspector/views/doing.ts"
@@ -86,10 +87,18 @@ describe("the overview", () => {
   )
 })
 
+describe("the page's clock", () => {
+  it("is not put back by an answer that took long", () => {
+    setClock(Date.now() + 60_000)
+    setClock(Date.now() - 1_400)
+    assert.isAtLeast(nowMs(), Date.now() + 59_000)
+  })
+})
+
 describe("what is due, and what is at work", () => {
   const nowMs = 1_000_000
-  const live = { due_at_ms: nowMs + 1, lease_expires_at_ms: nowMs + 1 }
-  const over = { due_at_ms: nowMs, lease_expires_at_ms: nowMs }
+  const live = { due_at_ms: nowMs + 1, holder: "alive" } as const
+  const over = { due_at_ms: nowMs, holder: "lapsed" } as const
   for (const [what, due, is] of [
     ["no host was ever asked for", { due_at_ms: null, waits: [] }, false],
     ["is due later", { due_at_ms: nowMs + 1, waits: [] }, false],
@@ -98,12 +107,14 @@ describe("what is due, and what is at work", () => {
     ["is held", { ...live, waits: [] }, false],
     ["has a holder whose lease is over", { ...over, waits: [] }, true],
     ["waits, with a holder whose lease is over", { ...over, waits: ["approve"] }, false],
+    ["has a holder that is proven dead, before its lease is over", { ...live, holder: "dead", waits: [] }, true],
+    ["waits, with a holder that is proven dead", { ...live, holder: "dead", waits: ["approve"] }, false],
     ["was to wake, and its holder's lease is over", { ...over, waits: ["timer"], deadline_ms: nowMs }, true]
   ] as const) {
     it(`${is ? "late" : "not late"}: it ${what}`, () => assert.strictEqual(isLate(due, nowMs), is))
   }
 
-  it("nothing is at work under a lease that is over: it is backlog", () => {
+  it("nothing is at work under a lease that was not renewed, or a holder that is dead: it is backlog", () => {
     const row = {
       kind: "deploy",
       state: "running" as const,
@@ -119,14 +130,30 @@ describe("what is due, and what is at work", () => {
       originator: "host",
       owner_id: "host"
     }
+    const lineOf = (id: string, expiresAtMs: number): readonly [string, Directory.Line] => [
+      id,
+      {
+        row: { ...row, process_id: id, due_at_ms: expiresAtMs, lease_expires_at_ms: expiresAtMs },
+        words: "",
+        asks: []
+      }
+    ]
     const lines = new Map([
-      ["held", { row: { ...row, ...live, process_id: "held" }, words: "", asks: [] }],
-      ["lost", { row: { ...row, ...over, process_id: "lost" }, words: "", asks: [] }]
+      lineOf("held", nowMs + 1),
+      lineOf("renewed", nowMs - 5),
+      lineOf("lost", nowMs),
+      lineOf("left", nowMs + 1),
+      lineOf("taken over", nowMs + 9)
     ])
-    const counts = { running: 2, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
-    const beside = { counted: { counts, total: 2 }, holders: [], slots: undefined, wakes: undefined }
-    const { active, late, oldest_due_ms: oldest } = overviewOf({ lines, nowMs }, beside)
-    assert.deepStrictEqual({ active, late, oldest }, { active: 1, late: 1, oldest: nowMs })
+    const leases = new Map([
+      ["renewed", { expiresAtMs: nowMs + 1, isDead: false }],
+      ["left", { expiresAtMs: nowMs + 1, isDead: true }],
+      ["taken over", { expiresAtMs: nowMs + 1, isDead: true }]
+    ])
+    const counts = { running: 5, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
+    const beside = { counted: { counts, total: 5 }, holders: [], slots: undefined, wakes: undefined }
+    const { active, late, oldest_due_ms: oldest } = overviewOf({ lines, leases, nowMs }, beside)
+    assert.deepStrictEqual({ active, late, oldest }, { active: 3, late: 2, oldest: nowMs })
   })
 })
 
@@ -160,7 +187,12 @@ describe("the lines that are kept in memory", () => {
   it.live("are no more than there may be, however many come while a page looks, and what runs is among them", () =>
     Effect.gen(function* () {
       const store = yield* ProcessStore
-      const directory = yield* Directory.make(store, (value) => value, 3)
+      const directory = yield* Directory.make(
+        store,
+        (value) => value,
+        () => Effect.succeed(false),
+        3
+      )
       yield* register("runs")
       for (const id of ["a", "b", "c", "d"]) {
         yield* register(id)
@@ -207,6 +239,20 @@ describe("a look", () => {
       assert.strictEqual(partOf(look.process?.record, "/status/await_output/value/short"), 1)
     }).pipe(Effect.provide(inspected()))
   )
+
+  it("looks at all of a large value once, and no more than fits of it again", () => {
+    let looks = 0
+    const counting = {
+      ownKeys: (item: object) => {
+        looks++
+        return Reflect.ownKeys(item)
+      }
+    }
+    const rows = Array.from({ length: 10_000 }, (_, index) => new Proxy({ index, by: "ana" }, counting))
+    const { record } = cut({ record: { value: { rows } } }, "process?id=p") as { readonly record: object } // as it was
+    assert.isTrue(isCut(partOf(record, "/value/rows")))
+    assert.isBelow(looks, 10_000 + mostOfValue / 10)
+  })
 
   const json = FastCheck.jsonValue({ maxDepth: 4 })
 
@@ -263,6 +309,14 @@ describe("the runs of a tree", () => {
       { from_ms: 900, owner_id: "second", attempt: 2, to_ms: 1_000 },
       { from_ms: 5_000, owner_id: "third", attempt: 2, to_ms: 6_000 }
     ])
+    assert.deepStrictEqual(
+      bandsOf(events.slice(0, 1), [entry], "lost"),
+      [{ from_ms: 100, owner_id: "first", attempt: 1, to_ms: 150, lost: true }],
+      "nothing is known of it after what it wrote last"
+    )
+    assert.deepStrictEqual(bandsOf(events.slice(0, 1), [entry], null), [
+      { from_ms: 100, owner_id: "first", attempt: 1, to_ms: null }
+    ])
   })
 
   it.live("have waits that last, and children to any depth", () =>
@@ -309,6 +363,7 @@ describe("a page of the list", () => {
   })
   const lookOf = (rows: ReadonlyArray<RowView>): Directory.Look => ({
     lines: new Map(rows.map((each) => [each.process_id, { row: each, words: "", asks: [] }])),
+    leases: new Map(),
     nowMs: 9
   })
   const page = { order: "id", isAscending: true, offset: 0, limit: 2 } as const

@@ -10,11 +10,15 @@ import type { Page } from "playwright-core"
 import { Processes } from "../../src/host/Processes.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import { processId } from "../../src/model/ids.ts"
+import { keptOf, underWayKey } from "../../src/model/JournalEntry.ts"
+import * as BodyWrites from "../../src/operations/BodyWrites.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { holdfast } from "../cli/running.ts"
+import { begin, dead, layerOn, register } from "../explain/cases.ts"
 import { bounded, quiet, sqlite, temporaryFolder, until } from "../support/hosts.ts"
 import { open, picture } from "./browser.ts"
 import { fileStore } from "./fixtures.ts"
@@ -154,5 +158,41 @@ inBrowser("an operator on the page", (browser) => {
         }).pipe(Effect.provide(sqlite(filename, [Release])))
       })
     )
+  )
+
+  it.scopedLive(
+    "reads of a dead host's file that the host is gone, in which step it was, and nowhere that it works",
+    () =>
+      bounded(
+        Effect.gen(function* () {
+          const filename = `${yield* temporaryFolder}/c.db`
+          const sinceMs = Date.now() - 60_000
+          const step = { key: "pay#1", name: "pay", operation: "step", sinceMs, tries: 7, error: "HTTP 503" } as const
+          yield* Effect.gen(function* () {
+            yield* register("rerunnable")
+            const lease = yield* begin(dead, 600_000)
+            const writes = yield* BodyWrites.BodyWrites
+            yield* writes.keepProgress(lease, underWayKey, keptOf(lease.fencingToken, [step]))
+          }).pipe(Effect.provide(Layer.provideMerge(BodyWrites.layer, layerOn(SqliteStore.layer({ filename })))))
+          yield* Effect.gen(function* () {
+            const page = yield* pageAt("processes")
+            yield* Effect.promise(async () => {
+              await page.locator(".mark", { hasText: "its host is gone, was in step pay, try 7: HTTP 503" }).waitFor()
+              assert.strictEqual(await page.locator(".dot.active").count(), 0)
+              await picture(page, "dead-host-in-list")
+              await page.locator('.line[data-process="p"]').click()
+              await page.locator(".lane", { hasText: "try 7 · HTTP 503 · its host is gone" }).waitFor()
+              assert.strictEqual(await page.locator(".span.step.lasting").count(), 0)
+              await page.locator(".why-sentence", { hasText: "is proven dead; the body is not running" }).waitFor()
+              await page.locator(".facts", { hasText: "its host is gone" }).waitFor()
+              await picture(page, "dead-host")
+              await page.goto(page.url().replace(/#.*/, "#/overview"))
+              await page.locator(".holders", { hasText: "gone" }).waitFor()
+              await page.locator(".figure", { hasText: /^0 at work$/ }).waitFor()
+              await page.locator(".figure", { hasText: /^1 backlog of 1 kind$/ }).waitFor()
+            })
+          }).pipe(Effect.provide(Layer.provide(Inspector.layerFile({ filename, token: "secret" }), quiet)))
+        })
+      )
   )
 })

@@ -282,6 +282,11 @@ inBrowser("the page in a browser", (browser) => {
     await page.getByLabel("event").first().selectOption("process.cancel_requested")
     await page.getByRole("button", { name: "Send event" }).click()
     await page.locator(".commands code", { hasText: "interruptBody" }).waitFor()
+    const fills = (whole: boolean) => page.waitForFunction((is) => (document.fullscreenElement !== null) === is, whole)
+    await page.getByRole("button", { name: "Full screen" }).click()
+    await fills(true)
+    await page.locator(".chart-frame").press("f")
+    await fills(false)
     await page.context().close()
   })
 

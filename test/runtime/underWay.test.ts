@@ -38,10 +38,10 @@ const charging = (shop: Deferred.Deferred<void>) =>
       })
   })
 
-/** A store, and how a file of it looks to a program without a host that finds every holder dead. */
+/** A store, and how a file of it looks to a program without a host that finds every holder dead, or can prove nothing. */
 const aStore = Effect.map(Effect.flatMap(ProcessStore, Effect.succeed), (store) => ({
   store,
-  found: (id = p) =>
+  found: (id = p, isDead = true) =>
     explain(id, noHost).pipe(
       Effect.provideService(ProcessStore, store),
       Effect.provide(
@@ -50,7 +50,7 @@ const aStore = Effect.map(Effect.flatMap(ProcessStore, Effect.succeed), (store) 
           Effect.map(
             Effect.succeed({ ownerId: "looker", incarnationId: "i", liveness: { _tag: "Opaque" } } as const),
             (self) =>
-              OwnerLiveness.of({ identify: () => Effect.succeed(self), isDefinitelyDead: () => Effect.succeed(true) })
+              OwnerLiveness.of({ identify: () => Effect.succeed(self), isDefinitelyDead: () => Effect.succeed(isDead) })
           )
         )
       )
@@ -80,14 +80,15 @@ describe("a step under way", () => {
     Effect.gen(function* () {
       const shop = yield* Deferred.make<void>()
       const charge = charging(shop)
-      const { store } = yield* aStore
+      const { store, found } = yield* aStore
       yield* Effect.gen(function* () {
         const { start } = yield* Processes
         const beganAtMs = Date.now()
         yield* start(charge, { id: "p", payload: null })
         const said = yield* untilSaid(here(), (answer) => (doingOf(answer)?.tries ?? 0) > 2)
         const doing = doingOf(said)
-        assert.strictEqual(said.because._tag, "HeldByUnprovable", "a test's host gives no evidence of its life")
+        assert.strictEqual(said.because._tag, "Running", "what runs here needs no evidence")
+        assert.strictEqual(said.detail?.lease?.liveness, "alive")
         assert.deepInclude(doing, { key: "charge#1", name: "charge", operation: "step" })
         assert.strictEqual(doing?.error, "HTTP 503")
         assert.isAtLeast(doing?.sinceMs ?? 0, beganAtMs)
@@ -96,6 +97,16 @@ describe("a step under way", () => {
         assert.match(brief(said.because, said.lookedAtMs), /^step charge for \d+ ms, try \d+: .*HTTP 503/)
         const hidden = yield* Effect.flatMap(Host, ({ facts }) => explain(p, { ...facts, redact: () => "hidden" }))
         assert.notInclude(JSON.stringify(hidden), "HTTP 503")
+        const elsewhere = yield* untilSaid(found(p, false), (answer) => doingOf(answer)?.name === "charge")
+        assert.strictEqual(elsewhere.because._tag, "HeldByUnprovable")
+        assert.match(
+          elsewhere.meaning,
+          /\. When that host was last heard of, its body was in step charge since .*HTTP 503/
+        )
+        assert.strictEqual(
+          brief(elsewhere.because, elsewhere.lookedAtMs),
+          "held by a host whose liveness is unknown, last seen in step charge"
+        )
         yield* Deferred.succeed(shop, undefined)
         const after = yield* untilSaid(here(), ({ because }) => because._tag === "WaitingForTimer")
         assert.isUndefined(after.detail?.underWay)

@@ -39,6 +39,7 @@ const c = processId("p/c")
 const d = processId("p/d")
 const gone = processId("gone")
 const session = { sessionId: "s" }
+const noneDead = () => Effect.succeed(false)
 
 const written = (filename: string) =>
   Effect.gen(function* () {
@@ -169,14 +170,14 @@ const ofOperations: Reads = {
   "holdfast show": ofCommand("show", "--json", "p"),
   "holdfast tree": ofCommand("tree", "--json", "p"),
   "holdfast tree of all": ofCommand("tree", "--json"),
-  "the page's process": (store) => processView(store, p, showAll),
+  "the page's process": (store) => processView(store, p, showAll, noneDead),
   "the page's events": (store) => eventsView(store, p, { last: 10 }, showAll),
-  "the page's runs": (store) => runsView(store, p, showAll),
+  "the page's runs": (store) => runsView(store, p, showAll, noneDead),
   "the page's messages": (store) => messagesView(store, p),
   "the page's moment": (store) => stateView(store, p, 1, showAll),
   "the page's moment of what is pruned": (store) => stateView(store, gone, 1, showAll),
   "the page's look": (store) =>
-    lookAt(store, p, { limit: 10, at: "last" }, showAll, Effect.succeed({ available: false }))
+    lookAt(store, p, { limit: 10, at: "last" }, showAll, Effect.succeed({ available: false }), noneDead)
 }
 
 describe("every read of a SQLite file is of one moment", () => {

@@ -2,7 +2,7 @@
  * Real child processes of Node for tests: started from the build, watched line by line, ended by signal.
  */
 import type { ChildProcess } from "node:child_process"
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { patienceMs } from "./patience.ts"
@@ -23,11 +23,31 @@ export interface Child {
 }
 
 /** Starts `node <dist file> …args`. */
-export const start = (script: string, args: ReadonlyArray<string>, options: { readonly cwd?: string } = {}): Child => {
-  const child = spawn(process.execPath, [programAt(script), ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    cwd: options.cwd ?? root
-  })
+export const start = (script: string, args: ReadonlyArray<string>, options: { readonly cwd?: string } = {}): Child =>
+  watched(
+    spawn(process.execPath, [programAt(script), ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      cwd: options.cwd ?? root
+    })
+  )
+
+/** Why no program can be given a terminal on this machine; `undefined` when one can. */
+export const withoutTerminal = (): string | undefined =>
+  /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "")
+    ? undefined
+    : "there is no `script` of util-linux, which gives a program a terminal"
+
+/** Runs lines of a shell on a terminal of their own; what is written to `stdin` is typed there. */
+export const onTerminal = (lines: string): Child =>
+  watched(
+    spawn("script", ["--quiet", "--flush", "--return", "--command", lines, "/dev/null"], {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, SHELL: "/bin/sh", TERM: "xterm" },
+      cwd: root
+    })
+  )
+
+const watched = (child: ChildProcess): Child => {
   const lines: Array<string> = []
   const errors: Array<string> = []
   const watchers = new Set<() => void>()

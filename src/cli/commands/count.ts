@@ -38,11 +38,12 @@ export const command = Command.make("count", options, (typed) =>
         const rows = yield* explained(yield* selected(selectionOf(typed, typed.status)), typed.because)
         const groups = counted(rows, by)
         if (typed.json) {
-          const counts = groups.map(({ names, count }) => ({
-            ...Object.fromEntries(by.map((name, index) => [name, names[index]])),
-            count
-          }))
-          return yield* screen.json({ counts, total: rows.length })
+          return yield* screen.jsonRows(
+            groups.map(({ names, count }) => ({
+              ...Object.fromEntries(by.map((name, index) => [name, names[index]])),
+              count
+            }))
+          )
         }
         const columns = [
           { title: "COUNT", yields: 9, least: 5, align: "right" as const },

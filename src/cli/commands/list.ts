@@ -62,11 +62,13 @@ export const command = Command.make("ls", options, (typed) =>
         const next = all.length > limit ? rows.at(-1)?.row.base.registration.id : undefined
         const nowMs = yield* Clock.currentTimeMillis
         if (json || fields !== undefined) {
-          const processes = rows.map((one) => (fields === undefined ? whole(one, nowMs) : only(one, nowMs, fields)))
-          return yield* screen.json({ processes, ...(next === undefined || sort !== "id" ? {} : { next }) })
+          yield* screen.jsonRows(
+            rows.map((one) => (fields === undefined ? whole(one, nowMs) : only(one, nowMs, fields)))
+          )
+        } else {
+          if (rows.length === 0) return yield* screen.remark("no such processes")
+          yield* printAll(screen, processTable(screen, rows, nowMs))
         }
-        if (rows.length === 0) return yield* screen.remark("no such processes")
-        yield* printAll(screen, processTable(screen, rows, nowMs))
         if (next === undefined) return
         yield* screen.remark(
           sort === "id"

@@ -92,7 +92,7 @@ const list = Command.make(
           const { id, structure, events } = definitionIn(body)
           return { kind, version, hash, id, states: countOf(structure), events: Object.keys(events) }
         })
-        if (json) return yield* screen.json({ definitions: listed })
+        if (json) return yield* screen.jsonRows(listed)
         if (listed.length === 0) return yield* screen.remark("no process of this file has begun a machine")
         const columns = [
           { title: "KIND", yields: 3, least: 6 },
@@ -125,7 +125,7 @@ export const command = Command.make("machines", options, ({ name, json }) =>
         version: machine.version ?? "",
         description: machine.root.description ?? ""
       }))
-      if (json) return yield* screen.json({ machines: listed })
+      if (json) return yield* screen.jsonRows(listed)
       const columns = [
         { title: "NAME", yields: 3, least: 6 },
         { title: "VERSION", yields: 9, least: 7 },

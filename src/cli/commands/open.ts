@@ -19,8 +19,8 @@ import { serve } from "./inspect.ts"
 /** The command. */
 export const command = Command.make(
   "open",
-  { id: Shared.id.pipe(Args.optional), db: Shared.db, port: Shared.port },
-  ({ id, db, port }) =>
+  { id: Shared.id.pipe(Args.optional), db: Shared.db, port: Shared.port, actions: Shared.actions },
+  ({ id, db, port, actions }) =>
     Effect.gen(function* () {
       const screen = yield* TheScreen
       const source = yield* sourceOf(db)
@@ -33,7 +33,9 @@ export const command = Command.make(
           screen.isLive ? inBrowser(url) : Effect.void
         )
       yield* interruptIsItsEnd(
-        Effect.scoped(Effect.mapError(serve(source, screen, { port, onListening, ...shown }), unopened(source)))
+        Effect.scoped(
+          Effect.mapError(serve(source, screen, { port, actions, onListening, ...shown }), unopened(source))
+        )
       )
     })
 ).pipe(Command.withDescription("Open the inspector page in the browser, at a process."))

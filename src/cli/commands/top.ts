@@ -1,5 +1,5 @@
 /**
- * `holdfast top`: what does not move, and why, as it changes; until Ctrl-C.
+ * `holdfast top`: what does not move, and why, as it changes; until q or Ctrl-C.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -39,14 +39,14 @@ export const command = Command.make("top", options, (typed) =>
       Effect.gen(function* () {
         const screen = yield* TheScreen
         const wanted = selectionOf(typed, typed.status)
-        const once = Effect.flatMap(lookedAt(wanted, typed.because, typed.sort), (rows) => drawn(screen, rows))
+        const once = Effect.flatMap(lookedAt(wanted, typed.because, typed.sort), (rows) => drawn(screen.fitted(), rows))
         // Without a terminal there is nothing to draw over: one look is the answer.
         if (!screen.isLive) return yield* once
-        yield* Effect.forever(Effect.zipRight(once, Effect.sleep(Duration.seconds(typed.interval))))
+        yield* screen.whole(Effect.forever(Effect.zipRight(once, Effect.sleep(Duration.seconds(typed.interval)))))
       })
     )
   )
-).pipe(Command.withDescription("Show what happens as it changes, until Ctrl-C; without a terminal, once."))
+).pipe(Command.withDescription("Show what happens as it changes, until q or Ctrl-C; without a terminal, once."))
 
 const lookedAt = (wanted: Selection, reason: Option.Option<string>, sort: (typeof orders)[number]) =>
   Effect.flatMap(selected(wanted), (rows) => explained(inOrder(rows, sort), reason))

@@ -47,20 +47,25 @@ export const command = Command.make("tree", options, ({ id, db, json, all, limit
     Effect.gen(function* () {
       const screen = yield* TheScreen
       const { readTogether } = yield* ProcessStore
-      const { trees, every, lines, reasons } = yield* readTogether(
+      const { every, lines, reasons } = yield* readTogether(
         Effect.gen(function* () {
           const trees = Option.isSome(id)
             ? forestOf(yield* descended([yield* presentRow(id.value)]))
             : all
               ? forestOf(yield* allRows({ status: "any" }))
               : forestOf(yield* descended(yield* risen(yield* allRows({ status: "running" })))).filter(isRunning)
-          const every = json ? [] : trees.flatMap((node) => drawn(node, "", ""))
+          const every = trees.flatMap((node) => drawn(node, "", ""))
           const lines = every.slice(0, limit)
-          return { trees, every, lines, reasons: yield* reasonsOf(lines.map(({ row }) => row)) }
+          return { every, lines, reasons: json ? [] : yield* reasonsOf(lines.map(({ row }) => row)) }
         })
       )
-      if (json) return yield* screen.json({ processes: trees.map(jsonOf) })
-      if (trees.length === 0) return yield* screen.remark("no such processes")
+      const left = `there are ${every.length - limit} more: raise --limit, or name an id`
+      if (json) {
+        yield* screen.jsonRows(lines.map(jsonOf))
+        if (every.length > limit) yield* screen.remark(left)
+        return
+      }
+      if (every.length === 0) return yield* screen.remark("no such processes")
       const nowMs = yield* Clock.currentTimeMillis
       const cells = lines.map(({ row, branch }, index): ReadonlyArray<Cell> => {
         const because = reasons[index]
@@ -76,8 +81,7 @@ export const command = Command.make("tree", options, ({ id, db, json, all, limit
         { title: "STATE", yields: 3, least: 10 }
       ]
       yield* printAll(screen, table(screen, columns, cells))
-      if (every.length > limit)
-        yield* screen.remark(`there are ${every.length - limit} more: raise --limit, or name an id`)
+      if (every.length > limit) yield* screen.remark(left)
     })
   )
 ).pipe(Command.withDescription("Show parents and children."))
@@ -143,18 +147,19 @@ const isRunning = ({ row, children }: Node): boolean => row.snapshot.status === 
 interface Drawn {
   readonly row: ProcessRow
   readonly branch: string
+  readonly depth: number
 }
 
-const drawn = ({ row, children }: Node, branch: string, indent: string): ReadonlyArray<Drawn> => [
-  { row, branch },
+const drawn = ({ row, children }: Node, branch: string, indent: string, depth = 0): ReadonlyArray<Drawn> => [
+  { row, branch, depth },
   ...children.flatMap((child, index) =>
     index === children.length - 1
-      ? drawn(child, `${indent}└─ `, `${indent}   `)
-      : drawn(child, `${indent}├─ `, `${indent}│  `)
+      ? drawn(child, `${indent}└─ `, `${indent}   `, depth + 1)
+      : drawn(child, `${indent}├─ `, `${indent}│  `, depth + 1)
   )
 ]
 
-const jsonOf = ({ row, children }: Node): unknown => {
+const jsonOf = ({ row, depth }: Drawn): unknown => {
   const { id, identity, parent } = row.base.registration
   return {
     id,
@@ -162,6 +167,6 @@ const jsonOf = ({ row, children }: Node): unknown => {
     ...(identity.label === undefined ? {} : { label: identity.label }),
     ...(parent === undefined ? {} : { parent: parent.processId, close_policy: parent.closePolicy }),
     status: lifecycleOf(row.snapshot),
-    children: children.map(jsonOf)
+    depth
   }
 }

@@ -24,7 +24,7 @@ const readable = 1.05
 /** How far a chart is enlarged or reduced. */
 const scales = { least: 0.3, most: 3, step: 1.25 }
 
-/** A chart. Wheel with Ctrl, the keys + − 0, and dragging move the view. */
+/** A chart. Wheel with Ctrl, the keys + − 0 f, and dragging move the view. */
 export const Chart = ({
   name,
   chart,
@@ -34,6 +34,7 @@ export const Chart = ({
 }: Lit & { readonly name: string; readonly chart: ChartView }): VNode => {
   useTick(1_000)
   const frame = useRef<HTMLDivElement>(null)
+  const box = useRef<HTMLDivElement>(null)
   const [scale, setScale] = useState<number | "fit">(readable)
   const picture = useMemo(() => pictureOf(name, chart), [name, chart])
   const leaves = active.filter((id) => !active.some((other) => other.startsWith(`${id}.`)))
@@ -49,7 +50,8 @@ export const Chart = ({
     const by: Readonly<Record<string, () => void>> = {
       "+": () => zoom(scales.step),
       "-": () => zoom(1 / scales.step),
-      "0": () => setScale("fit")
+      "0": () => setScale("fit"),
+      f: () => fill(box.current)
     }
     by[event.key]?.()
   }
@@ -59,23 +61,7 @@ export const Chart = ({
     zoom(event.deltaY < 0 ? scales.step : 1 / scales.step)
   }
   return (
-    <div class="chart-box">
-      <div
-        ref={frame}
-        class={`chart-frame${scale === "fit" ? " fit" : ""}`}
-        tabIndex={0}
-        role="group"
-        aria-label="Statechart"
-        onKeyDown={onKey}
-        onWheel={onWheel}
-        onPointerDown={drag}
-      >
-        <Picture
-          shape={picture}
-          lit={{ active: new Set(active), taken: new Set(taken), timers }}
-          root={{ style: size, "aria-label": `Statechart of ${name}, active: ${leaves.join(", ")}` }}
-        />
-      </div>
+    <div class="chart-box" ref={box}>
       <div class="chart-tools">
         <Button class="quiet small" label="Zoom out" title="Zoom out  −" onClick={() => zoom(1 / scales.step)}>
           −
@@ -91,6 +77,27 @@ export const Chart = ({
         <Button class="quiet small" label="Zoom in" title="Zoom in  +" onClick={() => zoom(scales.step)}>
           +
         </Button>
+        {document.fullscreenEnabled ? (
+          <Button class="quiet small" title="Full screen, and back  f" onClick={() => fill(box.current)}>
+            Full screen
+          </Button>
+        ) : null}
+      </div>
+      <div
+        ref={frame}
+        class={`chart-frame${scale === "fit" ? " fit" : ""}`}
+        tabIndex={0}
+        role="group"
+        aria-label="Statechart"
+        onKeyDown={onKey}
+        onWheel={onWheel}
+        onPointerDown={drag}
+      >
+        <Picture
+          shape={picture}
+          lit={{ active: new Set(active), taken: new Set(taken), timers }}
+          root={{ style: size, "aria-label": `Statechart of ${name}, active: ${leaves.join(", ")}` }}
+        />
       </div>
       {always.length === 0 ? null : (
         <p class="always">
@@ -137,6 +144,13 @@ const Picture = ({
       : due && `due ${ageOf(due.at_ms)}`
   const props: Readonly<Record<string, unknown>> = { ...attributes, class: classes.filter(Boolean).join(" "), ...root }
   return createElement(tag as string, props as object, inner) // a shape has the attributes of its tag
+}
+
+/** Lets an element fill the screen, or no more. */
+const fill = (element: HTMLElement | null): void => {
+  const done = document.fullscreenElement === null ? element?.requestFullscreen() : document.exitFullscreen()
+  // A browser may refuse it; the chart is where it was.
+  done?.catch(() => undefined)
 }
 
 /** Brings a state into the middle of a chart that does not fit. */

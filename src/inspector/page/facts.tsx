@@ -2,6 +2,7 @@
  * The facts of a process: what it was given and what it ended with, its status, lease, waits, children, journal and record.
  */
 import type { ComponentChildren, VNode } from "preact"
+import { hasHost } from "../reason.ts"
 import { spanOf, wordsOf } from "../text.ts"
 import type { EventView, MomentView, ProcessView, RowView } from "../View.ts"
 import { OutputFailure, recordedFailure } from "./failure.tsx"
@@ -193,6 +194,7 @@ const NextCheck = ({ row }: { readonly row: RowView }): VNode => {
 
 const dueOf = (row: RowView): string => {
   if (row.state !== "running") return "none: it has ended"
+  if (row.holder === "dead") return "due: at the next sweep, its host is gone"
   if (row.owner_id !== undefined) return "when its lease ends"
   if (row.due_at_ms === null) return "only an event can move it"
   return row.due_at_ms <= nowMs() ? "due: at the next sweep" : ageOf(row.due_at_ms)
@@ -288,8 +290,8 @@ const Children = ({ view: { children, children_complete: isComplete } }: { reado
 )
 
 /** Steps under way, by their last word. */
-const Progress = ({ view: { progress } }: { readonly view: Shown }): VNode => (
-  <Panel title="Steps under way">
+const Progress = ({ view: { progress, row } }: { readonly view: Shown }): VNode => (
+  <Panel title={hasHost(row) ? "Steps under way" : "Steps under way when its host was last heard of"}>
     <ul class="commands">
       {progress.map(({ key, at_ms: at, detail }) => (
         <li key={key}>

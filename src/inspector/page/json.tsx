@@ -23,15 +23,18 @@ export const Json = ({ value, open = 1 }: { readonly value: unknown; readonly op
 export const Value = ({
   value,
   open = 1,
-  what
+  what,
+  isWhole = false
 }: {
   readonly value: unknown
   readonly open?: number
   readonly what: string
+  /** Whether nothing of it is cut for certain, which else is looked for in all of it. */
+  readonly isWhole?: boolean
 }): VNode => (
   <div class="value">
     <Json value={value} open={open} />
-    {hasCut(value) ? null : <Copy what={what} text={() => textOf(value)} />}
+    {!isWhole && hasCut(value) ? null : <Copy what={what} text={() => textOf(value)} />}
   </div>
 )
 
@@ -148,7 +151,7 @@ const Cut = ({ value: { $cut: size, $from: from, $begins: begins } }: { readonly
       (error: unknown) => setSaid(sentenceOf(error))
     )
   }
-  if (loaded !== undefined) return <Value value={loaded.value} open={1} what="the whole value" />
+  if (loaded !== undefined) return <Value value={loaded.value} open={1} what="the whole value" isWhole />
   return (
     <span class="cut">
       <span class="json-string">{begins}…</span>{" "}

@@ -3,7 +3,8 @@
  */
 import type { VNode } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
-import { isLate, spanOf } from "../text.ts"
+import { hasHost, reasonOf } from "../reason.ts"
+import { spanOf } from "../text.ts"
 import type { RowView } from "../View.ts"
 import type { Picked } from "./finding/picked.ts"
 import { allOf, toggled, upTo } from "./finding/picked.ts"
@@ -182,7 +183,8 @@ const Line = ({
   readonly pick: (isRange: boolean) => void
 }): VNode => {
   const { process_id: id, state, problem } = row
-  const reason = reasonOf(row)
+  const reason = reasonOf(row, nowMs())
+  const isAtWork = row.active && hasHost(row)
   const length = (state === "running" ? nowMs() : row.updated_at_ms) - row.created_at_ms
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys, and names this line as its active one
@@ -202,7 +204,7 @@ const Line = ({
       }}
     >
       {isPicked === undefined ? null : <span class="pick" aria-hidden="true" title="Pick it (Space)" />}
-      <span class={`dot ${state}${row.active && !isLate(row, nowMs()) ? " active" : ""}`} title={state} />
+      <span class={`dot ${state}${isAtWork ? " active" : ""}`} title={state} />
       <span class="line-id" title={id}>
         <Name id={id} />
         {row.label === undefined ? null : <span class="line-label">{row.label}</span>}
@@ -225,34 +227,6 @@ const Line = ({
       </span>
     </div>
   )
-}
-
-/** In a few words, why it does not move. */
-const reasonOf = (row: RowView): { readonly class: string; readonly text: string } | undefined => {
-  if (row.state !== "running") return undefined
-  const { deadline_ms: deadline } = row
-  const late = isLate(row, nowMs())
-  if (late && deadline !== undefined && deadline <= nowMs()) {
-    return { class: "bad", text: `was to wake ${ageOf(deadline)}` }
-  }
-  const until = deadline === undefined ? "" : `, ${ageOf(deadline)}`
-  const signals = row.waits.filter((name) => name !== "timer")
-  if (signals.length > 0) return { class: "wait", text: `waits: ${signals.join(", ")}${until}` }
-  if (row.waits.length > 0) return { class: "wait", text: `sleeps${until}` }
-  if (row.rests !== undefined) return { class: "wait", text: `rests in ${row.rests}` }
-  if (row.doing !== undefined) return doingOf(row.doing)
-  if (row.awaits !== undefined) return { class: "wait", text: `awaits ${row.awaits}` }
-  if (late && row.due_at_ms !== null) {
-    return { class: "bad", text: `${row.owner_id === undefined ? "due" : "lease over"} ${ageOf(row.due_at_ms)}` }
-  }
-  return row.active ? { class: "", text: "at work" } : undefined
-}
-
-const doingOf = ({ name, since_ms: since, tries, error }: NonNullable<RowView["doing"]>) => {
-  const step = `step ${name}${tries === 1 ? "" : `, try ${tries}`}`
-  return error === undefined
-    ? { class: "", text: `${step}, ${spanOf(Math.max(0, nowMs() - since))}` }
-    : { class: "bad", text: `${step}: ${error}` }
 }
 
 /** The id of a child begins with that of its parent: in a narrow list only that part is cut. */

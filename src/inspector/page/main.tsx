@@ -84,7 +84,9 @@ const App = (): VNode => {
           {host === undefined ? null : (
             <>
               {host.name}{" "}
-              <span class={`mode ${host.mode}`}>{host.mode === "live" ? "live host" : "file, read-only"}</span>
+              <span class={`mode ${host.mode}`}>
+                {host.mode === "live" ? "live host" : host.actions ? "no host" : "file, read-only"}
+              </span>
             </>
           )}
         </p>

@@ -53,7 +53,7 @@ const Figure = ({
 )
 
 const Inbox = ({
-  of: { inbox, inbox_left_off: left, wakes },
+  of: { inbox, inbox_left_off: left, unknown, wakes },
   mayAct,
   done
 }: {
@@ -63,13 +63,21 @@ const Inbox = ({
 }): VNode => {
   const count = inbox.reduce((sum, group) => sum + group.count, 0)
   const discarded = wakes?.discarded ?? 0
+  const all = count + discarded + (unknown?.count ?? 0)
   return (
-    <Panel title={`Needs you ${countOf(count + discarded)}`} class="inbox">
-      {count + discarded === 0 ? <p class="muted">No process waits for a person.</p> : null}
+    <Panel title={`Needs you ${countOf(all)}`} class="inbox">
+      {all === 0 ? <p class="muted">No process waits for a person.</p> : null}
       {inbox.map((group) => (
         <Asked key={`${group.kind} ${group.ask}`} of={group} mayAct={mayAct} done={done} />
       ))}
       {left === 0 ? null : <p class="muted">{countOf(left)} more kinds of signals are waited for.</p>}
+      {unknown === undefined ? null : (
+        <p>
+          <b>{countOf(unknown.count)}</b> with an unknown outcome: find out how it ended, then abandon it.{" "}
+          {unknown.process_ids.map((id) => [<ProcessLink key={id} id={id} />, " "])}
+          {unknown.count > unknown.process_ids.length ? "…" : ""}
+        </p>
+      )}
       {discarded === 0 ? null : (
         <p>
           <b>{countOf(discarded)}</b> discarded <a href="#/wakes">wakes</a>
@@ -223,9 +231,10 @@ const Work = ({ of }: { readonly of: OverviewView }): VNode => {
       <h3>Holders</h3>
       {holders.length === 0 ? <p class="muted">No host holds a process.</p> : null}
       <ul class="holders">
-        {holders.map(({ owner_id: owner, leases }) => (
+        {holders.map(({ owner_id: owner, leases, dead }) => (
           <li key={owner}>
             <b>{countOf(leases)}</b> <span class="mono">{owner}</span>
+            {dead === true ? <span class="mark bad">gone</span> : null}
           </li>
         ))}
       </ul>

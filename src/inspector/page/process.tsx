@@ -233,10 +233,9 @@ const ChartPanel = ({
 
 /** Why it does not move: one sentence, and the rest when a person asks. */
 const Why = ({ id, text }: { readonly id: string; readonly text: string }): VNode | null => {
-  const [first = "", ...others] = text.split("\n")
-  if (first === "") return null
-  // The heading above already shows the id.
-  const sentence = first.startsWith(`${id}: `) ? first.slice(id.length + 2) : first
+  // The heading above already shows the id, which may itself have lines.
+  const [sentence = "", ...others] = (text.startsWith(`${id}: `) ? text.slice(id.length + 2) : text).split("\n")
+  if (sentence === "") return null
   if (others.length === 0) return <p class="why why-sentence">{sentence}</p>
   return (
     <details class="why">

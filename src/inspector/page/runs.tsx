@@ -157,14 +157,20 @@ interface Noted extends SpanView {
 /** A run with what its body has begun and not ended. */
 const withDoing = (run: RunView, underWay: ReadonlyArray<Doing>): RunView => {
   if (run.state !== "running") return run
+  const last = run.bands.at(-1)
+  const lostMs = last?.lost === true ? last.to_ms : null
   const doing = underWay.map(
     ({ operation, name, child, since_ms: from, tries, error, next_try_at_ms: next }): Noted => {
-      const parts = [tries > 1 ? `try ${tries}` : "", error ?? "", next === undefined ? "" : `again ${ageOf(next)}`]
+      const isStep = operation === "step"
+      // Whatever became of it, no host works on it now.
+      const isLost = isStep && lostMs !== null
+      const again = isLost ? "its host is gone" : next === undefined ? "" : `again ${ageOf(next)}`
+      const parts = [tries > 1 ? `try ${tries}` : "", error ?? "", again]
       return {
-        what: operation === "step" ? "step" : "wait",
-        name: operation === "step" ? name : below(child ?? name, run.process_id),
+        what: isStep ? "step" : "wait",
+        name: isStep ? name : below(child ?? name, run.process_id),
         from_ms: from,
-        to_ms: null,
+        to_ms: isLost ? Math.max(from, lostMs) : null,
         note: parts.filter((part) => part !== "").join(" · ")
       }
     }
@@ -218,7 +224,7 @@ const Row = ({
           <Playhead at={head} />
           <Bar scale={scale} from={from} to={to ?? end} class={`whole ${state}`} title={`${id}, ${state}, ${length}`} />
           {bands.map((band, index) => (
-            <Band key={band.from_ms} band={band} next={bands[index + 1]} scale={scale} end={end} />
+            <Band key={band.from_ms} band={band} next={bands[index + 1]} scale={scale} end={to ?? end} />
           ))}
           {isOpen ? null : spans.map((span, index) => <Span key={index} span={span} scale={scale} end={end} />)}
           <Length at={scale(to ?? end)} text={`${length}${to === null ? " so far" : ""}`} />
@@ -286,7 +292,7 @@ const Span = ({
 const lengthOf = (span: Noted, end: number): string => {
   const { from_ms: from, to_ms: to, deadline_ms: until, failed = false, note = "" } = span
   const length = spanOf(Math.max(0, (to ?? end) - from))
-  if (note !== "") return `${length} so far · ${note}`
+  if (note !== "") return `${length}${to === null ? " so far" : ""} · ${note}`
   if (to !== null) return failed ? `${length}, failed` : length
   return until === undefined ? `${length} so far` : `${length}, ${spanOf(Math.max(0, until - end))} left`
 }
@@ -304,13 +310,17 @@ const Band = ({
 }): VNode => (
   <>
     <Bar scale={scale} from={from} to={to ?? end} class="band" title={`try ${attempt}, ${owner}, ${timeOf(from)}`} />
-    {lost && to !== null && next !== undefined ? (
+    {lost && to !== null ? (
       <Bar
         scale={scale}
         from={to}
-        to={next.from_ms}
+        to={next?.from_ms ?? end}
         class="gap"
-        title={`${owner} was gone for ${spanOf(next.from_ms - to)} at most`}
+        title={
+          next === undefined
+            ? `${owner} last wrote ${spanOf(end - to)} before, and no host has had it since`
+            : `${owner} was gone for ${spanOf(next.from_ms - to)} at most`
+        }
       />
     ) : null}
   </>

@@ -1,17 +1,20 @@
 /**
  * Times as the page says them. Units: epoch milliseconds, UTC in; local time out.
  */
-import { spanOf } from "../text.ts"
+import { awayOf } from "../text.ts"
 
-const offset = { ms: 0 }
+const offset = { ms: Number.NEGATIVE_INFINITY }
 
-/** Takes over the server's clock: the browser may run on another machine. */
+/**
+ * Takes over the server's clock: the browser may run on another machine. An answer that took long says a time that has passed,
+ * so that the latest time counts.
+ */
 export const setClock = (serverNowMs: number): void => {
-  offset.ms = serverNowMs - Date.now()
+  offset.ms = Math.max(offset.ms, serverNowMs - Date.now())
 }
 
 /** The server's time, as far as the page knows it. */
-export const nowMs = (): number => Date.now() + offset.ms
+export const nowMs = (): number => Date.now() + (offset.ms === Number.NEGATIVE_INFINITY ? 0 : offset.ms)
 
 /** A time of day, with milliseconds; with its date when it was not today. */
 export const timeOf = (ms: number): string => {
@@ -23,10 +26,7 @@ export const timeOf = (ms: number): string => {
 }
 
 /** How long ago something was, or how far ahead it is. */
-export const ageOf = (ms: number): string => {
-  const away = nowMs() - ms
-  return away >= 0 ? `${spanOf(away)} ago` : `in ${spanOf(-away)}`
-}
+export const ageOf = (ms: number): string => awayOf(ms, nowMs())
 
 /** An explanation is the same for every reader, so its times are UTC; a page has one clock. */
 export const localTimesIn = (text: string): string =>

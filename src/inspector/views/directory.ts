@@ -17,6 +17,7 @@ import { acceptedBy } from "../../operations/Charts.ts"
 import type { Glance } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { machineOf } from "../charts/stored.ts"
+import type { Deaths } from "../InspectorSource.ts"
 import { valueText } from "../text.ts"
 import type { ListView, ReadingView, RowView } from "../View.ts"
 import { rowView } from "./list.ts"
@@ -31,6 +32,9 @@ const chunk = 1_000
 
 /** How many processes are kept: of more, those that ended first are let go of. */
 export const mostKept = 100_000
+
+/** How often at most the leases are read, and how much of the time that may take. Units: milliseconds. */
+const pauses = { leaseMs: 1_000, share: 0.05 }
 
 /** After how long without a look the lines are let go of. Units: milliseconds. */
 export const idleMs = 120_000
@@ -54,18 +58,27 @@ export interface Directory {
   readonly look: Effect.Effect<Look, StoreError>
 }
 
-/** What a look has found. `reading` is absent once everything was read. */
+/** A lease that a process has: until when, and whether its holder is proven dead. */
+export interface Leased {
+  readonly expiresAtMs: number
+  readonly isDead: boolean
+}
+
+/** What a look has found. `leases`: those of processes that are held, as they were renewed; `reading` is absent once everything was read. */
 export interface Look {
   readonly lines: ReadonlyMap<string, Line>
+  readonly leases: ReadonlyMap<string, Leased>
   readonly reading?: ReadingView
   readonly nowMs: number
 }
 
 /** Makes the directory of a store. */
-export const make = (store: Store, redact: Redact, most: number = mostKept): Effect.Effect<Directory> =>
+export const make = (store: Store, redact: Redact, isDead: Deaths, most: number = mostKept): Effect.Effect<Directory> =>
   Effect.map(Effect.makeSemaphore(1), (one) => {
     const read = store.feed.glances ?? store.feed.after
     const lines = new Map<string, Line>()
+    let leases: ReadonlyMap<string, Leased> = new Map()
+    let leasesDueMs = 0
     let change = 0
     let lookedAtMs = 0
 
@@ -73,6 +86,21 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
       lines.delete(line.row.process_id)
       lines.set(line.row.process_id, line)
     }
+
+    /** No change of a row says that its lease was renewed: leases are read anew, the more of them the less often. */
+    const readLeases = Effect.gen(function* () {
+      const startedMs = yield* Clock.currentTimeMillis
+      if (startedMs < leasesDueMs) return
+      const found = new Map<string, Leased>()
+      for (const holder of yield* store.leases.holders) {
+        const isGone = yield* isDead(holder.owner)
+        for (const { processId, expiresAtMs } of yield* store.leases.heldBy(holder))
+          found.set(processId, { expiresAtMs, isDead: isGone })
+      }
+      leases = found
+      const tookMs = (yield* Clock.currentTimeMillis) - startedMs
+      leasesDueMs = startedMs + Math.max(pauses.leaseMs, tookMs / pauses.share)
+    })
 
     const forget = (): void => {
       for (const [id, { row }] of lines) {
@@ -94,7 +122,7 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
           change = entry.change
           if (entry._tag === "Tombstone") lines.delete(entry.tombstone.processId)
           else {
-            const line = lineOf(store, entry.row, redact)
+            const line = lineOf(store, entry.row, redact, nowMs)
             // Most lines need no read of their own, and an effect for each would cost more than the line.
             put(Effect.isEffect(line) ? yield* line : line)
           }
@@ -102,20 +130,24 @@ export const make = (store: Store, redact: Redact, most: number = mostKept): Eff
         nowMs = yield* Clock.currentTimeMillis
         lookedAtMs = nowMs
         forget()
-        if (page.length < chunk) return { lines, nowMs }
+        if (page.length < chunk) {
+          yield* readLeases
+          return { lines, leases, nowMs }
+        }
         if (nowMs - startedMs >= budgetMs) break
         // A timer, and no mere yield, which would keep a live host from its own reads and writes until the look is over.
         yield* Effect.sleep(0)
       }
       const total = Object.values(yield* store.countByLifecycle).reduce((sum, count) => sum + count, 0)
-      return { lines, nowMs, reading: { read: lines.size, of: Math.max(total, lines.size) } }
+      yield* readLeases
+      return { lines, leases, nowMs, reading: { read: lines.size, of: Math.max(total, lines.size) } }
     })
     return { look: one.withPermits(1)(look) }
   })
 
 /** A page of the lines that a query wants, and where one process is among all of them; on the first one a process whose id equals the text comes first. */
 export const pageOf = (
-  { lines, reading, nowMs }: Look,
+  look: Look,
   query: Selection,
   page: {
     readonly order: Order
@@ -125,6 +157,7 @@ export const pageOf = (
     readonly find?: string
   }
 ): ListView => {
+  const { lines, reading, nowMs } = look
   const found = wantedIn(lines.values(), query, nowMs)
   const sorted = sortedBy(found, page.order, page.isAscending, nowMs)
   const exact = sorted.findIndex(({ process_id: id }) => id === query.text)
@@ -132,7 +165,7 @@ export const pageOf = (
   if (first !== undefined) sorted.unshift(first)
   const at = page.find === undefined ? -1 : sorted.findIndex(({ process_id: id }) => id === page.find)
   return {
-    rows: sorted.slice(page.offset, page.offset + page.limit),
+    rows: sorted.slice(page.offset, page.offset + page.limit).map((row) => rowOf(row, look)),
     total: sorted.length,
     ...(at < 0 ? {} : { at }),
     ...(reading === undefined ? {} : { reading }),
@@ -172,8 +205,8 @@ const keys: Readonly<Record<Exclude<Order, "changed">, (row: RowView, nowMs: num
   state: (row) => row.state
 }
 
-const lineOf = (store: Store, row: Glance, redact: Redact): Line | Effect.Effect<Line, StoreError> => {
-  const shown = rowView(row, redact)
+const lineOf = (store: Store, row: Glance, redact: Redact, nowMs: number): Line | Effect.Effect<Line, StoreError> => {
+  const shown = rowView(row, redact, nowMs)
   const { chart } = row.snapshot.context
   const words = wordsOf(shown).toLowerCase()
   if (chart === undefined || shown.state !== "running" || shown.active) {
@@ -185,4 +218,16 @@ const lineOf = (store: Store, row: Glance, redact: Redact): Line | Effect.Effect
     words,
     asks: own === undefined ? [] : acceptedBy(own.definition, chart).map(({ type }) => type)
   }))
+}
+
+/** A line's row, with what is known of the host that has it: as the row says, or as its lease was renewed since. */
+export const rowOf = (row: RowView, { leases, nowMs }: Pick<Look, "leases" | "nowMs">): RowView => {
+  const { lease_expires_at_ms: knownMs } = row
+  const lease = leases.get(row.process_id)
+  if (knownMs === undefined) return row
+  // A lease that ends later than the one that was read is another one.
+  const isSame = lease !== undefined && lease.expiresAtMs >= knownMs
+  const expiresAtMs = isSame ? lease.expiresAtMs : knownMs
+  const holder = isSame && lease.isDead ? "dead" : expiresAtMs > nowMs ? "alive" : "lapsed"
+  return { ...row, lease_expires_at_ms: expiresAtMs, holder }
 }

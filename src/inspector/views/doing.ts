@@ -1,13 +1,19 @@
 /**
  * What the processes of a page of the list are about: the step that is under way, and the child that a parent waits for.
  *
- * Invariant: it is known from memory alone, the host's bodies and the lines of the directory, so no line costs a read.
+ * Invariant: of a process that a host works on it is known from memory alone, the host's bodies and the lines of the directory.
+ * Only one that no host works on any more costs reads: of what its host kept of it last.
  */
+import * as Effect from "effect/Effect"
+import { keptOf } from "../../explain/facts.ts"
 import type { Redact } from "../../explain/redaction.ts"
+import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { processId } from "../../model/ids.ts"
 import type { UnderWay } from "../../model/JournalEntry.ts"
-import type { ListView, RowView } from "../View.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
+import { hasHost } from "../reason.ts"
+import type { DoingView, ListView, RowView } from "../View.ts"
 import type { Look } from "./directory.ts"
 
 /** What the body of a process has under way, where it runs here. */
@@ -30,9 +36,7 @@ export const withDoing = (list: ListView, { lines }: Look, underWayOf: UnderWayO
     rows: list.rows.map((row) => {
       if (row.state !== "running") return row
       const underWay = row.active ? (underWayOf(processId(row.process_id)) ?? []) : []
-      const steps = underWay.filter(({ operation }) => operation === "step")
-      // One that fails before one that is only long, as an explanation has it.
-      const step = steps.find(({ error }) => error !== undefined) ?? steps[0]
+      const step = stepIn(underWay)
       const child = underWay.find((each) => each.child !== undefined)?.child ?? children.get(row.process_id)
       return {
         ...row,
@@ -43,7 +47,40 @@ export const withDoing = (list: ListView, { lines }: Look, underWayOf: UnderWayO
   }
 }
 
-const doingOf = ({ name, sinceMs, tries, error }: UnderWay, redact: Redact): NonNullable<RowView["doing"]> => ({
+/** The same page, and of each process that no host works on any more the step that it was in when its host was last heard of. */
+export const withLeft = (
+  store: typeof ProcessStore.Service,
+  list: ListView,
+  redact: Redact
+): Effect.Effect<ListView, StoreError> =>
+  Effect.map(
+    Effect.forEach(list.rows, (row) => {
+      const { active, doing, process_id: id, state, waits } = row
+      const isLeft = state === "running" && active && doing === undefined && waits.length === 0
+      if (!isLeft || hasHost(row)) return Effect.succeed(row)
+      return Effect.map(leftIn(store, processId(id)), (step) =>
+        step === undefined ? row : { ...row, left: doingOf(step, redact) }
+      )
+    }),
+    (rows) => ({ ...list, rows })
+  )
+
+const leftIn = (store: typeof ProcessStore.Service, id: ProcessId): Effect.Effect<UnderWay | undefined, StoreError> =>
+  store.readTogether(
+    Effect.flatMap(store.find(id), (found) =>
+      found._tag === "Present"
+        ? Effect.map(Effect.provideService(keptOf(found.row), ProcessStore, store), stepIn)
+        : Effect.succeed(undefined)
+    )
+  )
+
+/** One that fails before one that is only long, as an explanation has it. */
+const stepIn = (underWay: ReadonlyArray<UnderWay>): UnderWay | undefined => {
+  const steps = underWay.filter(({ operation }) => operation === "step")
+  return steps.find(({ error }) => error !== undefined) ?? steps[0]
+}
+
+const doingOf = ({ name, sinceMs, tries, error }: UnderWay, redact: Redact): DoingView => ({
   name,
   since_ms: sinceMs,
   tries,

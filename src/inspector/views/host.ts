@@ -14,7 +14,7 @@ import { render } from "../../explain/render.ts"
 import { Host } from "../../host/Host.ts"
 import { InputInvalid } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
+import { OwnerLiveness } from "../../operations/OwnerLiveness.ts"
 import { WakeOutbox } from "../../operations/WakeOutbox.ts"
 import { ChangeHub } from "../../runtime/client/ChangeHub.ts"
 import type { RedriveOutcome } from "../../store/Outbox.ts"
@@ -25,7 +25,7 @@ import type { TreeNode } from "../../supervision/Supervisor.ts"
 import type { SweepReport } from "../../supervision/SweepReport.ts"
 import type { ExternalChanges } from "../feed.ts"
 import { polling } from "../feed.ts"
-import type { InspectorParts, Part } from "../InspectorSource.ts"
+import type { Deaths, InspectorParts, Part } from "../InspectorSource.ts"
 import { wakesPart } from "./wakes.ts"
 
 /** What the parts of a host are read from. */
@@ -42,20 +42,31 @@ export const hostParts = (redact: Redact = showAll): Effect.Effect<InspectorPart
       tree: Effect.map(host.tree, (node) => nodeView(node, redact)),
       sweeps: Effect.map(sweep.latest, (latest) => sweepViews(latest, redact)),
       wakes: wakesPart(kept),
+      isDead: yield* deaths,
       slots: host.facts.slots,
       underWay: host.facts.underWay,
-      redrive: (wakeId) => Effect.flatMap(outbox.redrive(wakeId), redriven(wakeId)),
+      ...redriving(outbox),
       explain: yield* explaining({ ...host.facts, redact })
     }
   })
 
 /** The parts of a file: its wake outbox, and explanations by what the file says alone. */
-export const fileParts = (
-  redact: Redact = showAll
-): Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness> =>
+export const fileParts = ({
+  redact = showAll,
+  actions
+}: {
+  readonly redact: Redact | undefined
+  readonly actions: boolean
+}): Effect.Effect<InspectorParts, never, ProcessStore | OwnerLiveness | WakeOutbox> =>
   Effect.gen(function* () {
-    const { outbox } = yield* ProcessStore
-    return { explain: yield* explaining({ ...noHost, redact }), wakes: wakesPart(outbox) }
+    const { outbox: kept } = yield* ProcessStore
+    const outbox = yield* WakeOutbox
+    return {
+      ...(actions ? redriving(outbox) : {}),
+      explain: yield* explaining({ ...noHost, redact }),
+      wakes: wakesPart(kept),
+      isDead: yield* deaths
+    }
   })
 
 /**
@@ -67,6 +78,13 @@ export const fileParts = (
 export const hostExternalChanges: Effect.Effect<ExternalChanges, never, ProcessStore> = Effect.gen(function* () {
   const hub = yield* Effect.serviceOption(ChangeHub)
   return Option.isSome(hub) ? ({ mark }) => hub.value.listen(mark) : polling(yield* ProcessStore)
+})
+
+/** Whether a holder is proven dead, as far as this OS process can know. */
+const deaths: Effect.Effect<Deaths, never, OwnerLiveness> = Effect.gen(function* () {
+  const liveness = yield* OwnerLiveness
+  const self = yield* liveness.identify("holdfast:inspector")
+  return (holder) => liveness.isDefinitelyDead(holder, self)
 })
 
 /** An explanation as the page reads it: its wire form, and the same as text. */
@@ -118,6 +136,10 @@ const sweepView = (
     // What kept a process from beginning may quote what it was given.
     reason: "problem" in reason ? { ...reason, problem: redact(reason.problem) } : reason
   }))
+})
+
+const redriving = ({ redrive }: typeof WakeOutbox.Service): Pick<InspectorParts, "redrive"> => ({
+  redrive: (wakeId) => Effect.flatMap(redrive(wakeId), redriven(wakeId))
 })
 
 const redriven =

@@ -17,17 +17,18 @@ export const childrenOf = (
   store: typeof ProcessStore.Service,
   id: ProcessId,
   redact: Redact,
+  nowMs: number,
   limit = 500
 ): Effect.Effect<{ readonly rows: ReadonlyArray<RowView>; readonly complete: boolean }, StoreError> =>
   Effect.gen(function* () {
     const children = yield* store.children.of(id)
     const found = yield* Effect.forEach(children.slice(0, limit), ({ processId }) => store.find(processId))
-    const rows = found.flatMap((child) => (child._tag === "Present" ? [rowView(child.row, redact)] : []))
+    const rows = found.flatMap((child) => (child._tag === "Present" ? [rowView(child.row, redact, nowMs)] : []))
     return { rows, complete: children.length <= limit }
   })
 
 /** One line of the list. A problem's text may quote what a body was given, so it is redacted. */
-export const rowView = (row: Glance, redact: Redact): RowView => {
+export const rowView = (row: Glance, redact: Redact, nowMs: number): RowView => {
   const { registration, createdAtMs } = row.base
   const { context } = row.snapshot
   const { held } = row.lease
@@ -57,7 +58,13 @@ export const rowView = (row: Glance, redact: Redact): RowView => {
     abandon_requested: context.abandonRequest !== undefined,
     originator: originatorScopeId(registration.provenance.originator),
     ...(registration.parent === undefined ? {} : { parent_id: registration.parent.processId }),
-    ...(held === undefined ? {} : { owner_id: held.owner.ownerId, lease_expires_at_ms: held.expiresAtMs }),
+    ...(held === undefined
+      ? {}
+      : {
+          owner_id: held.owner.ownerId,
+          lease_expires_at_ms: held.expiresAtMs,
+          holder: held.expiresAtMs > nowMs ? "alive" : "lapsed"
+        }),
     ...(problem === undefined ? {} : { problem: String(redact(problem)) })
   }
 }

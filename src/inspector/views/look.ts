@@ -7,6 +7,7 @@ import type { Redact } from "../../explain/redaction.ts"
 import type { InputInvalid } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
+import type { Deaths } from "../InspectorSource.ts"
 import type { LookView, PartView } from "../View.ts"
 import type { Hidden } from "./process.ts"
 import { eventsView, processView, stateAt } from "./process.ts"
@@ -26,12 +27,13 @@ export const lookAt = (
   id: ProcessId,
   { after, limit, at, known }: LookRequest,
   redact: Redact,
-  explained: Effect.Effect<PartView>
+  explained: Effect.Effect<PartView>,
+  isDead: Deaths
 ): Effect.Effect<LookView, Hidden | InputInvalid> =>
   Effect.gen(function* () {
     const { process, log, moment } = yield* store.readTogether(
       Effect.gen(function* () {
-        const process = yield* processView(store, id, redact)
+        const process = yield* processView(store, id, redact, isDead)
         const log = yield* eventsView(store, id, after === undefined ? { last: limit } : { after, limit }, redact)
         const moment =
           at === undefined ? undefined : yield* stateAt(store, id, at === "last" ? process.row.sequence : at, redact)

@@ -3,9 +3,11 @@
  */
 import type { Holder } from "../../store/ProcessStore.ts"
 import type { FailureGroup, InboxGroup, OverviewView } from "../OverviewView.ts"
-import { brief, isLate } from "../text.ts"
+import { hasHost, isLate, isOutcomeUnknown } from "../reason.ts"
+import { brief } from "../text.ts"
 import type { CountsView, PartView, RowView } from "../View.ts"
 import type { Line, Look } from "./directory.ts"
+import { rowOf } from "./directory.ts"
 
 const minuteMs = 60_000
 
@@ -22,28 +24,28 @@ const most = { failures: 6, inbox: 12, rows: 5, kinds: 40 }
 export interface Beside {
   /** Of the whole store, of which lines may have been let go. */
   readonly counted: CountsView
-  readonly holders: ReadonlyArray<Holder>
+  readonly holders: ReadonlyArray<Holder & { readonly isDead: boolean }>
   readonly slots: OverviewView["slots"]
   readonly wakes: OverviewView["wakes"]
 }
 
 /** The overview of what a look has found. */
-export const overviewOf = (
-  { lines, nowMs, reading }: Look,
-  { counted, holders, slots, wakes }: Beside
-): OverviewView => {
+export const overviewOf = (look: Look, { counted, holders, slots, wakes }: Beside): OverviewView => {
+  const { lines, nowMs, reading } = look
   const kinds = new Map<string, number>()
   const ends = Array.from({ length: minutes }, () => ({ good: 0, bad: 0 }))
   const failures = new Map<string, FailureGroup>()
   const inbox = new Map<string, InboxGroup>()
   const late: Array<RowView> = []
+  const unknown: Array<string> = []
   const sums = { active: 0, waiting: 0, failed: 0 }
   for (const line of lines.values()) {
-    const { row } = line
+    const row = rowOf(line.row, look)
     kinds.set(row.kind, (kinds.get(row.kind) ?? 0) + 1)
     if (row.state === "running") {
+      if (isOutcomeUnknown(row)) unknown.push(row.process_id)
       if (isLate(row, nowMs)) late.push(row)
-      else if (row.active && row.waits.length === 0) sums.active++
+      else if (row.active && row.waits.length === 0 && hasHost(row)) sums.active++
       if (row.waits.length > 0 || row.rests !== undefined) sums.waiting++
       for (const ask of line.asks) addAsk(inbox, line, ask)
       continue
@@ -57,10 +59,9 @@ export const overviewOf = (
     }
   }
   const waits = [...inbox.values()].toSorted((a, b) => a.oldest_ms - b.oldest_ms)
-  const oldestDue = late.reduce<number | undefined>(
-    (least, { due_at_ms: due }) => Math.min(least ?? due ?? 0, due ?? 0),
-    undefined
-  )
+  // What a dead host has is late before it is due, when its lease is over.
+  const dues = late.flatMap(({ due_at_ms: due }) => (due !== null && due <= nowMs ? [due] : []))
+  const oldestDue = dues.reduce<number | undefined>((least, due) => Math.min(least ?? due, due), undefined)
   return {
     ...counted,
     ...(reading === undefined ? {} : { reading }),
@@ -74,12 +75,17 @@ export const overviewOf = (
     late_kinds: new Set(late.map(({ kind }) => kind)).size,
     ...(oldestDue === undefined ? {} : { oldest_due_ms: oldestDue }),
     inbox: waits.slice(0, most.inbox),
+    ...(unknown.length === 0 ? {} : { unknown: { count: unknown.length, process_ids: unknown.slice(0, most.rows) } }),
     inbox_left_off: Math.max(0, waits.length - most.inbox),
     kinds: [...kinds.entries()]
       .toSorted(([, a], [, b]) => b - a)
       .slice(0, most.kinds)
       .map(([kind, count]) => ({ kind, count })),
-    holders: holders.map(({ renewerId, owner, leases }) => ({ owner_id: renewerId ?? owner.ownerId, leases })),
+    holders: holders.map(({ renewerId, owner, leases, isDead }) => ({
+      owner_id: renewerId ?? owner.ownerId,
+      leases,
+      ...(isDead ? { dead: true } : {})
+    })),
     ...(slots === undefined ? {} : { slots }),
     ...(wakes === undefined ? {} : { wakes })
   }

@@ -26,6 +26,7 @@ import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
 import { machineOf } from "../charts/stored.ts"
+import type { Deaths } from "../InspectorSource.ts"
 import type { EventsView, EventView, JournalView, MomentView, ProcessView, SignalView } from "../View.ts"
 import { childrenOf, rowView } from "./list.ts"
 import { ledTo, restView, takenBy } from "./rest.ts"
@@ -36,15 +37,21 @@ type Store = typeof ProcessStore.Service
 export type Hidden = ProcessUnknown | ProcessPruned | StoreError
 
 /** Reads a process. Fails with `ProcessUnknown`, or `ProcessPruned` when there was one. */
-export const processView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<ProcessView, Hidden> =>
+export const processView = (
+  store: Store,
+  id: ProcessId,
+  redact: Redact,
+  isDead: Deaths
+): Effect.Effect<ProcessView, Hidden> =>
   Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
     const { row, rest, shown, children, entries, progress } = yield* store.readTogether(
       Effect.flatMap(existingRow(store, id), (row) =>
         Effect.all({
           row: Effect.succeed(row),
           rest: restView(store, row, redact),
           shown: shownOf(store, row.base.registration, row.snapshot),
-          children: childrenOf(store, id, redact),
+          children: childrenOf(store, id, redact, nowMs),
           entries: store.execution.journal(id),
           progress: store.execution.progress(id)
         })
@@ -53,8 +60,11 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
     const { counting: journal } = afterForks(entries, row.snapshot.context.forks)
     const active = activeStates(processMachine, row.snapshot.value)
     const lease = leaseIn(id, row.lease)
+    const { held } = row.lease
+    const isGone = held !== undefined && (yield* isDead(held.owner))
+    const own = rowView(row, redact, nowMs)
     return {
-      row: rowView(row, redact),
+      row: isGone ? { ...own, holder: "dead" } : own,
       record: redactRecord(ProcessRecord.make(row.base, row.snapshot), redact),
       lease: lease === undefined ? null : (wire.lease.encode(lease) as ProcessView["lease"]), // encoders answer objects
       fencing_token: row.lease.fencingToken,
@@ -73,7 +83,7 @@ export const processView = (store: Store, id: ProcessId, redact: Redact): Effect
         at_ms: atMs,
         detail: redact(detail)
       })),
-      now_ms: yield* Clock.currentTimeMillis
+      now_ms: nowMs
     }
   })
 

@@ -18,6 +18,7 @@ import type { Lookup } from "../../operations/existing.ts"
 import { existingRow } from "../../operations/existing.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
+import type { Deaths } from "../InspectorSource.ts"
 import type { BandView, RunsView, RunView, SpanView } from "../RunView.ts"
 
 type Store = typeof ProcessStore.Service
@@ -26,11 +27,16 @@ type Store = typeof ProcessStore.Service
 const most = { processes: 60, events: 2_000, spans: 120 }
 
 /** The runs of a process and of all below it, parents before their children. Fails with `ProcessUnknown`, or `ProcessPruned`. */
-export const runsView = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<RunsView, Lookup> =>
-  store.readTogether(runsOf(store, id, redact))
+export const runsView = (
+  store: Store,
+  id: ProcessId,
+  redact: Redact,
+  isDead: Deaths
+): Effect.Effect<RunsView, Lookup> => store.readTogether(runsOf(store, id, redact, isDead))
 
-const runsOf = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<RunsView, Lookup> =>
+const runsOf = (store: Store, id: ProcessId, redact: Redact, isDead: Deaths): Effect.Effect<RunsView, Lookup> =>
   Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
     const runs: Array<RunView> = []
     const open = [{ row: yield* existingRow(store, id), depth: 0 }]
     let isComplete = true
@@ -41,16 +47,20 @@ const runsOf = (store: Store, id: ProcessId, redact: Redact): Effect.Effect<Runs
       }
       const { row, depth } = next
       const own = row.base.registration.id
-      runs.push(runOf(row, depth, yield* store.recentEvents(own, most.events), yield* journalOf(store, row), redact))
+      const { held } = row.lease
+      const isHeld = held !== undefined && held.expiresAtMs > nowMs && !(yield* isDead(held.owner))
+      const events = yield* store.recentEvents(own, most.events)
+      runs.push(runOf(row, depth, isHeld, events, yield* journalOf(store, row), redact))
       const children: Array<ProcessRow> = []
       for (const { processId } of (yield* store.children.of(own)).slice(0, most.processes)) {
         const found = yield* store.find(processId)
         if (found._tag === "Present") children.push(found.row)
       }
-      const byStart = children.toSorted((a, b) => b.base.createdAtMs - a.base.createdAtMs)
+      // The last one that is pushed is the next one.
+      const byStart = children.toSorted((a, b) => a.base.createdAtMs - b.base.createdAtMs).toReversed()
       open.push(...byStart.map((child) => ({ row: child, depth: depth + 1 })))
     }
-    return { runs, complete: isComplete, now_ms: yield* Clock.currentTimeMillis }
+    return { runs, complete: isComplete, now_ms: nowMs }
   })
 
 const journalOf = (store: Store, row: ProcessRow): Effect.Effect<ReadonlyArray<JournalEntry>, Lookup> =>
@@ -62,6 +72,7 @@ const journalOf = (store: Store, row: ProcessRow): Effect.Effect<ReadonlyArray<J
 const runOf = (
   row: ProcessRow,
   depth: number,
+  isHeld: boolean,
   events: ReadonlyArray<ProcessEvent>,
   journal: ReadonlyArray<JournalEntry>,
   redact: Redact
@@ -70,7 +81,7 @@ const runOf = (
   const state = lifecycleOf(row.snapshot)
   const label = labelOf(registration, redact)
   const endMs = state === "running" ? null : row.snapshot.context.updatedAtMs
-  const bands = bandsOf(events, journal, endMs)
+  const bands = bandsOf(events, journal, endMs ?? (isHeld ? null : "lost"))
   const spans = [...waitsOf(events), ...stepsOf(journal, events, createdAtMs)].toSorted((a, b) => a.from_ms - b.from_ms)
   return {
     process_id: registration.id,
@@ -86,11 +97,14 @@ const runOf = (
   }
 }
 
-/** The activations in a log, and where the host of one was gone before it could say so. */
+/**
+ * The activations in a log, and where the host of one was gone before it could say so; `end`: how the last one ended, `null`
+ * where a host has it, `lost` where none does.
+ */
 export const bandsOf = (
   events: ReadonlyArray<ProcessEvent>,
   journal: ReadonlyArray<JournalEntry>,
-  endMs: number | null
+  end: number | null | "lost"
 ): ReadonlyArray<BandView> => {
   const bands: Array<BandView> = []
   let open: Omit<BandView, "to_ms"> | undefined
@@ -99,20 +113,21 @@ export const bandsOf = (
     open = undefined
   }
   let lastMs = 0
+  /** It lasted at least to the last thing that it wrote. */
+  const lose = (untilMs: number): void => {
+    const wrote = journal.reduce((last, { atMs }) => (atMs <= untilMs ? Math.max(last, atMs) : last), lastMs)
+    close(Math.min(Math.max(open?.from_ms ?? 0, wrote), untilMs), true)
+  }
   for (const event of events) {
     const fact = lifecycleEventOf(event)
     if (fact.type === "process.started") {
-      const from = open?.from_ms ?? 0
-      const wrote = journal.reduce(
-        (last, { atMs }) => (atMs <= event.occurredAtMs ? Math.max(last, atMs) : last),
-        lastMs
-      )
-      close(Math.min(Math.max(from, wrote), event.occurredAtMs), true)
+      lose(event.occurredAtMs)
       open = { from_ms: event.occurredAtMs, owner_id: fact.owner.ownerId, attempt: fact.attempt }
     } else if (fact.type === "process.suspended") close(event.occurredAtMs, fact.reason === "lease_lost")
     if (fact.type !== "process.waiting" || open !== undefined) lastMs = event.occurredAtMs
   }
-  close(endMs)
+  if (end === "lost") lose(Number.MAX_SAFE_INTEGER)
+  else close(end)
   return bands
 }
 

@@ -293,7 +293,7 @@ const heldBy = (rows: Iterable<ProcessRow>, holder: Pick<Holder, "renewerId" | "
   [...rows].flatMap((row) => {
     const { held } = row.lease
     return held !== undefined && lifecycleOf(row.snapshot) === "running" && groupOf(held) === groupOf(holder)
-      ? [{ processId: row.base.registration.id, owner: held.owner }]
+      ? [{ processId: row.base.registration.id, owner: held.owner, expiresAtMs: held.expiresAtMs }]
       : []
   })
 

@@ -185,8 +185,8 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
         read(
           "list the leases of a holder",
           Effect.map(
-            sql<OwnerColumns & { readonly id: ProcessId }>`
-              SELECT process_id AS id, owner_id, incarnation_id, liveness
+            sql<OwnerColumns & { readonly id: ProcessId; readonly expires_at: number }>`
+              SELECT process_id AS id, owner_id, incarnation_id, liveness, expires_at
               FROM lease JOIN state USING (pk)
               WHERE state.lifecycle = 'running' AND liveness = ${JSON.stringify(owner.liveness)} AND ${
                 keeper === undefined
@@ -195,7 +195,12 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
               }
               ORDER BY pk
             `,
-            (rows) => rows.map(({ id, ...columns }) => ({ processId: id, owner: ownerOf(columns) }))
+            (rows) =>
+              rows.map(({ id, expires_at, ...columns }) => ({
+                processId: id,
+                owner: ownerOf(columns),
+                expiresAtMs: expires_at
+              }))
           )
         )
     }

@@ -99,6 +99,19 @@ const renewalLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
       Effect.map(store.leases.heldBy(holder), (all) => all.map(({ processId }) => processId))
     )
     yield* expectEquals("which", held, [ids, [id, second]])
+    const agree = yield* Effect.forEach([...own, ...alone], (holder) =>
+      Effect.flatMap(
+        store.leases.heldBy(holder),
+        Effect.forEach(({ processId, expiresAtMs }) =>
+          Effect.map(store.leases.of(processId), (lease) => lease?.expiresAtMs === expiresAtMs)
+        )
+      )
+    )
+    yield* expectEquals(
+      "whether each lasts as it says",
+      agree.flat(),
+      [...ids, id, second].map(() => true)
+    )
   },
 
   *"a row that cannot be started backs off longer each time, whatever is noted meanwhile"({
