@@ -82,12 +82,14 @@ export const decide = (
     const at = nowMs?.() ?? now
     const firstChange = base + Number(xact) * Writes.numbersOfOne
 
-    // What is not there is locked, too: only one host's insert of it succeeds.
-    const locked = new Set<unknown>([...lock, ...(opened[1]?.rows ?? []).map((row) => (row as Locked).process_id)]) // as selected
-    const runs = requests.map((request) => runOf(request, loader, at))
+    const ofSessions = (opened[1]?.rows ?? []).map((row) => (row as Locked).process_id) // as selected
+    // A row that another request of the batch has locked is that one's: what it writes is not seen here.
+    const runs = requests.map((request) =>
+      runOf(request, loader, at, request.plan.session === undefined ? [] : ofSessions)
+    )
     for (let round = 0; ; round++) {
       if (round > mostRounds) return yield* Effect.die(new Error("a decision asks for more and more"))
-      for (const run of runs) run.go(locked)
+      for (const run of runs) run.go()
       const asks = distinct(runs.flatMap(({ missing }) => missing()))
       if (asks.length === 0) break
       yield* loader.take(session, asks, yield* session.send(loader.statements(asks)))
@@ -192,8 +194,8 @@ const distinct = (asks: ReadonlyArray<Ask>): ReadonlyArray<Ask> => [
 
 /** A decision on its way: run until all that it asks for was loaded. */
 interface Run {
-  /** Runs it, unless it has an outcome; `locked` are the processes whose rows it may see. */
-  readonly go: (locked: ReadonlySet<unknown>) => void
+  /** Runs it, unless it has an outcome. */
+  readonly go: () => void
   /** What it asked for the last time. */
   readonly missing: () => ReadonlyArray<Ask>
   /** Locks that it lacks. */
@@ -202,7 +204,9 @@ interface Run {
   readonly exit: () => Exit.Exit<Decision<unknown, unknown>>
 }
 
-const runOf = ({ plan, decide }: Request, loaded: Loads.Loaded, nowMs: number): Run => {
+/** `more` are rows that are locked for it beside those of its plan. What is not there is locked, too: one host's insert succeeds. */
+const runOf = ({ plan, decide }: Request, loaded: Loads.Loaded, nowMs: number, more: ReadonlyArray<ProcessId>): Run => {
+  const locked = new Set<unknown>([...plan.lock, ...more])
   const asked = new Set<Kind>()
   let missing: ReadonlyArray<Ask> = []
   let needs: ReadonlyArray<ProcessId> = []
@@ -211,11 +215,17 @@ const runOf = ({ plan, decide }: Request, loaded: Loads.Loaded, nowMs: number): 
     ...loaded,
     get: (kind, ...about) => {
       asked.add(kind)
+      const ask = { kind, about }
       // What is thrown may be caught on its way, so it is written down, too.
-      if (!loaded.has({ kind, about })) missing = [...missing, { kind, about }]
+      if (isMissing(ask)) {
+        missing = [...missing, ask]
+        throw new Loads.NotLoaded(ask)
+      }
       return loaded.get(kind, ...about)
     }
   }
+  const isOthers = ({ kind, about: [id] }: Ask): boolean => kind === "row" && !locked.has(id)
+  const isMissing = (ask: Ask): boolean => isOthers(ask) || !loaded.has(ask)
   const view = Loads.viewOf(recording, plan, nowMs)
 
   const attempt = (): Exit.Exit<Decision<unknown, unknown>> => {
@@ -227,18 +237,15 @@ const runOf = ({ plan, decide }: Request, loaded: Loads.Loaded, nowMs: number): 
   }
 
   return {
-    go: (locked) => {
+    go: () => {
       if (exit !== undefined || needs.length > 0) return
       missing = []
       const found = attempt()
       if (missing.length === 0 && Exit.isSuccess(found) && found.value._tag === "Accepted") {
         const named = Writes.namedIn(found.value.changes, found.value.writes)
-        missing = named.map((id): Ask => ({ kind: "row", about: [id] })).filter((ask) => !loaded.has(ask))
+        missing = named.map((id): Ask => ({ kind: "row", about: [id] })).filter(isMissing)
       }
-      const rows = missing.flatMap(({ kind, about: [id] }) =>
-        kind === "row" && !locked.has(id) ? [id as ProcessId] : []
-      ) // rows are about ids
-      if (rows.length > 0) needs = rows
+      needs = missing.filter(isOthers).map(({ about: [id] }) => id as ProcessId) // rows are about ids
       if (needs.length > 0) missing = []
       else if (missing.length === 0) exit = found
     },
