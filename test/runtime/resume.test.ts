@@ -59,7 +59,8 @@ plays(
       yield* deploy(2)
       yield* again
       yield* send(7)
-      yield* advance(100)
+      // The order is kept for a second, for what the body may ask for yet.
+      yield* advance(1_100)
       const problem = yield* problemOf(play)
       assert.include(problem, "entry 2 of the journal of `p` is step under `b#1`")
       assert.include(problem, "ends without asking for it")
