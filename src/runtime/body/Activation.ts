@@ -57,7 +57,7 @@ export interface Activation {
   /** Takes up what a commit of this host, or another one, did to the process. Its journal does that. */
   journal?: {
     readonly observe: (change: Change) => void
-    readonly refresh: Effect.Effect<void, StoreError>
+    readonly refresh: (present: ProcessRow) => Effect.Effect<void, StoreError>
   }
   /** Aborted when the host interrupts the body; made when a body asks for it. */
   interruption?: AbortController

@@ -143,7 +143,7 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         const activation = running.get(id)
         const row = activation && (yield* services.readRow(id))
         if (activation === undefined || row === undefined) return
-        yield* activation.journal?.refresh ?? Effect.void
+        yield* activation.journal?.refresh(row) ?? Effect.void
         for (const command of resume(row.snapshot)) tell(activation, command)
         // An expired lease that is still free is the lease renewer's to re-acquire; its answer may be on its way.
         if (row.snapshot.status === "active" && !isHeldBy(row, activation)) activation.inbox.offer("lease.lost")
