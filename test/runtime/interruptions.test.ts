@@ -284,7 +284,7 @@ const oversleeps: Acts = ({ did, host, world, end, activations }) =>
     yield* host().freeze
     yield* world.advance(100)
     yield* host().thaw
-    yield* world.advance(100)
+    yield* world.advance(1_000)
     assert.deepStrictEqual(did, ["one", "other"])
     assert.strictEqual(yield* end, "Completed: awake")
     assert.strictEqual(yield* activations, 1)
@@ -307,5 +307,12 @@ plays("a lease that was taken again is held, also where the answer to that commi
       )
     })
   ),
+  interruptions: ["stop"]
+})
+
+let late = 2
+
+plays("a lease that has expired again once it was taken again is taken once more", oversleeping, oversleeps, {
+  store: beforeReacquired(Effect.suspend(() => (late-- > 0 ? Effect.sleep("200 millis") : Effect.void))),
   interruptions: ["stop"]
 })

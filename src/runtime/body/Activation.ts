@@ -248,17 +248,20 @@ const acquireAgain = (activation: Activation): Effect.Effect<void, LeaseLost | S
   )
 }
 
-/** Writes under the lease of an activation. A lease that only expired, while this host slept, is re-acquired first. */
+/**
+ * Writes under the lease of an activation. A lease that only expired, while this host slept, is re-acquired first, as often as it has
+ * expired again by the time of the write: only its loss ends that, so no end of a body is given up while its process is this host's.
+ */
 export const fenced = <A, E extends { readonly _tag: string }>(
   activation: Activation,
   write: (lease: Lease) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | LeaseLost | StoreError> => {
-  const attempt = Effect.suspend(() => write(activation.lease))
-  return Effect.catchIf(
-    attempt,
+  const attempt: Effect.Effect<A, E | LeaseLost | StoreError> = Effect.catchIf(
+    Effect.suspend(() => write(activation.lease)),
     (error) => error._tag === "LeaseLost",
     () => Effect.zipRight(heldAgain(activation), attempt)
   )
+  return attempt
 }
 
 /** Makes sure of the lease before more is done under it; a body that has lost it learns so each time. */
