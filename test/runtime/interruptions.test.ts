@@ -2,10 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
+import { StoreError } from "../../src/model/errors.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
-import type { Body } from "./replays.ts"
+import type { Acts, Body } from "./replays.ts"
 import { enginesOf, Go, plays } from "./replays.ts"
-import { losing, make } from "./schedules.ts"
+import { beforeReacquired, losing, make } from "./schedules.ts"
 
 plays(
   "a step that throws a revoked proxy has failed, and the program goes on",
@@ -257,3 +258,61 @@ plays(
     }),
   { store: losing(refused), interruptions: ["stop"] }
 )
+
+/** Two steps that end together, after their host has slept beyond its lease. */
+const oversleeping: Body = {
+  effects: (ctx, note) =>
+    Effect.as(
+      Effect.forEach(
+        ["one", "other"],
+        (name) =>
+          ctx.step(
+            name,
+            Effect.zipRight(
+              Effect.sleep("50 millis"),
+              Effect.sync(() => note(name))
+            )
+          ),
+        { concurrency: "unbounded" }
+      ),
+      "awake"
+    )
+}
+
+const oversleeps: Acts = ({ did, host, world, end, activations }) =>
+  Effect.gen(function* () {
+    yield* host().freeze
+    yield* world.advance(100)
+    yield* host().thaw
+    yield* world.advance(1_000)
+    assert.deepStrictEqual(did, ["one", "other"])
+    assert.strictEqual(yield* end, "Completed: awake")
+    assert.strictEqual(yield* activations, 1)
+  })
+
+plays("branches that find the lease expired together take it again as one", oversleeping, oversleeps, {
+  store: beforeReacquired(Effect.sleep("50 millis")),
+  interruptions: ["stop"]
+})
+
+let isLost = false
+
+plays("a lease that was taken again is held, also where the answer to that commit was lost", oversleeping, oversleeps, {
+  store: beforeReacquired(
+    Effect.suspend(() => {
+      if (isLost) return Effect.void
+      isLost = true
+      return Effect.fail(
+        new StoreError({ operation: "commit", reason: "busy", written: "unknown", detail: "no answer" })
+      )
+    })
+  ),
+  interruptions: ["stop"]
+})
+
+let late = 2
+
+plays("a lease that has expired again once it was taken again is taken once more", oversleeping, oversleeps, {
+  store: beforeReacquired(Effect.suspend(() => (late-- > 0 ? Effect.sleep("200 millis") : Effect.void))),
+  interruptions: ["stop"]
+})

@@ -201,13 +201,11 @@ const begun = (
 const handleOf = (processes: typeof Processes.Service, engine: Runnable) =>
   processes.handle(engine as Engine.Engine<null, string, never, never, typeof Go>, "p") // both kinds have this shape
 
+/** What happens around a body, and what is asserted of it. */
+export type Acts = (play: Play) => Effect.Effect<void, unknown>
+
 /** Plays a body once for each way to write it and to interrupt it. */
-export const plays = (
-  title: string,
-  body: Body,
-  acts: (play: Play) => Effect.Effect<void, unknown>,
-  setting: Setting = {}
-): void => {
+export const plays = (title: string, body: Body, acts: Acts, setting: Setting = {}): void => {
   const { interruptions = ["crash", "stop", "passivation"], passivateAfter } = setting
   describe(title, () => {
     for (const how of interruptions) {

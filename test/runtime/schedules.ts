@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { StoreError } from "../../src/model/errors.ts"
 import { LeaseLost } from "../../src/model/errors.ts"
 import type { ProcessId } from "../../src/model/ids.ts"
 import type { JournalEntry } from "../../src/model/JournalEntry.ts"
@@ -70,5 +71,20 @@ export const losing =
               refuse(new LeaseLost({ processId: plan.lock[0] as ProcessId, fencingToken: 1, currentFence: 1 }) as never)
             ) // a refusal that it may have
           : store.transact(plan, decide)
+      )
+  })
+
+/** Something happens between the commit that takes a lease again and the answer to it. Processes are changed elsewhere all the time. */
+export const beforeReacquired =
+  (happens: Effect.Effect<void, StoreError>): Changed =>
+  (store) => ({
+    ...store,
+    externalChanges: Effect.map(
+      Effect.orElseSucceed(store.listNonTerminal, () => []),
+      (rows) => rows.map(({ base }) => base.registration.id)
+    ),
+    transact: (plan, decide) =>
+      Effect.tap(store.transact(plan, decide), (answer) =>
+        typeof answer === "object" && answer !== null && "leaseToken" in answer ? happens : Effect.void
       )
   })

@@ -35,6 +35,7 @@ import { whileUnavailable } from "../retry.ts"
 import type { Inbox } from "../worker/Inbox.ts"
 import * as Inboxes from "../worker/Inbox.ts"
 import type { HeldSlot } from "../worker/Slots.ts"
+import { resolveUnknownCommit } from "../worker/unknownCommit.ts"
 import type { Ends } from "./Ends.ts"
 import * as Ending from "./Ends.ts"
 import type { FairScheduler } from "./fairScheduler.ts"
@@ -56,7 +57,7 @@ export interface Activation {
   /** Takes up what a commit of this host, or another one, did to the process. Its journal does that. */
   journal?: {
     readonly observe: (change: Change) => void
-    readonly refresh: Effect.Effect<void, StoreError>
+    readonly refresh: (present: ProcessRow) => Effect.Effect<void, StoreError>
   }
   /** Aborted when the host interrupts the body; made when a body asks for it. */
   interruption?: AbortController
@@ -64,6 +65,8 @@ export interface Activation {
   readonly passivateAfterMs: number | undefined
   /** The present lease: replaced when it is renewed or re-acquired. */
   lease: Lease
+  /** Made when the lease is first re-acquired: one attempt at a time. */
+  reacquiring?: Effect.Semaphore
   /** A write was refused, since the lease is another's: from here on the body does nothing in the name of its process. */
   lost?: LeaseLost
   /** The state of the run machine. */
@@ -212,33 +215,53 @@ export const answered = <A, E, R>(
 /** Logs that a process waits for its store. */
 export const outage = ({ id }: Activation): Effect.Effect<void> => Effect.logWarning(`${id} waits for its store`)
 
-/** Re-acquires the lease after it expired. Fails with `LeaseLost` when another owner held the process in between. */
+/**
+ * Re-acquires the lease after it expired. Fails with `LeaseLost` when another owner held the process in between.
+ *
+ * Branches of a body, and the lease renewer, may find it expired together: one attempt serves all of them. Each by itself would
+ * present a lease that the first one has replaced, and hear of a loss that is none.
+ */
 export const reacquire = (activation: Activation): Effect.Effect<void, LeaseLost | StoreError> =>
   Effect.suspend(() => {
-    const { lease: presented, services } = activation
-    return services.activations.reacquire(presented, { ...services.claimant(), owner: presented.owner }).pipe(
-      Effect.map((lease) => {
-        activation.lease = lease
-      }),
-      // Two branches may find the lease expired: what one has re-acquired serves the other.
-      Effect.catchTag("LeaseLost", (lost) => (activation.lease === presented ? Effect.fail(lost) : Effect.void)),
-      Effect.zipRight(
-        Effect.logWarning(`the lease of ${activation.id} had expired; it was free in between, so the body goes on`)
+    const presented = activation.lease
+    activation.reacquiring ??= Effect.unsafeMakeSemaphore(1)
+    return activation.reacquiring.withPermits(1)(
+      Effect.suspend(() =>
+        activation.lease.leaseToken === presented.leaseToken ? acquireAgain(activation) : Effect.void
       )
     )
   })
 
-/** Writes under the lease of an activation. A lease that only expired, while this host slept, is re-acquired first. */
+const acquireAgain = (activation: Activation): Effect.Effect<void, LeaseLost | StoreError> => {
+  const { id, lease: presented, services } = activation
+  const claimant = { ...services.claimant(), owner: presented.owner }
+  return resolveUnknownCommit(
+    services.activations.reacquire(presented, claimant),
+    services.readRow(id),
+    claimant.token,
+    (_, lease) => lease
+  ).pipe(
+    Effect.map((lease) => {
+      activation.lease = lease
+    }),
+    Effect.zipRight(Effect.logWarning(`the lease of ${id} had expired; it was free in between, so the body goes on`))
+  )
+}
+
+/**
+ * Writes under the lease of an activation. A lease that only expired, while this host slept, is re-acquired first, as often as it has
+ * expired again by the time of the write: only its loss ends that, so no end of a body is given up while its process is this host's.
+ */
 export const fenced = <A, E extends { readonly _tag: string }>(
   activation: Activation,
   write: (lease: Lease) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | LeaseLost | StoreError> => {
-  const attempt = Effect.suspend(() => write(activation.lease))
-  return Effect.catchIf(
-    attempt,
+  const attempt: Effect.Effect<A, E | LeaseLost | StoreError> = Effect.catchIf(
+    Effect.suspend(() => write(activation.lease)),
     (error) => error._tag === "LeaseLost",
     () => Effect.zipRight(heldAgain(activation), attempt)
   )
+  return attempt
 }
 
 /** Makes sure of the lease before more is done under it; a body that has lost it learns so each time. */

@@ -20,7 +20,7 @@ import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts
 import { branchKey, droppedOf, interruptedKey, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
-import type { Change } from "../../store/Decision.ts"
+import type { Change, ProcessRow } from "../../store/Decision.ts"
 import { backOff } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
 import { answered, fenced, outage, stateOf } from "./Activation.ts"
@@ -80,8 +80,8 @@ export interface Journal {
   ) => Effect.Effect<Written<A>, Exclude<E, StoreError> | LeaseLost>
   /** Takes up what a commit of this host did to the process. */
   readonly observe: (change: Change) => void
-  /** Reads what other hosts have done to the process. */
-  readonly refresh: Effect.Effect<void, StoreError>
+  /** Reads what other hosts have done to the process, as far as its present row says that they have. */
+  readonly refresh: (present: ProcessRow) => Effect.Effect<void, StoreError>
   /** Names a branch: what runs in it has keys of its own. */
   readonly scope: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Misplaced, R>
   /** Whether a fiber is that of a running step. */
@@ -311,7 +311,7 @@ export const make = (activation: Activation): Journal => {
       // Another host wrote in between, and what it wrote comes first.
       activation.services.fork(Effect.ignore(insisting(catchUp)))
     },
-    refresh: Effect.flatMap(activation.services.readRow(processId), (present) => learn(present?.sequence ?? 0)),
+    refresh: ({ sequence }) => learn(sequence),
     scope: (name, effect) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.withFiberRuntime((fiber) =>

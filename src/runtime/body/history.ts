@@ -16,7 +16,7 @@ export const pageSize = 1_000
 
 /** What was there when an activation began. */
 export interface History {
-  /** The sequence of the log before it was read. */
+  /** The sequence of the log when the activation began. */
   readonly upTo: number
   /** The entries that count. */
   readonly journal: ReadonlyArray<JournalEntry>
@@ -28,10 +28,9 @@ export interface History {
 /** Reads it, in pages. */
 export const historyOf: (activation: Activation) => Effect.Effect<History, StoreError> = Effect.fnUntraced(function* ({
   id,
-  services: { readRow, writes }
+  row,
+  services: { writes }
 }) {
-  const row = yield* readRow(id)
-  const upTo = row?.sequence ?? 0
   const entries = yield* pages(
     (after) => writes.journalOf(id, { after, limit: pageSize }),
     ({ position }) => position
@@ -40,8 +39,8 @@ export const historyOf: (activation: Activation) => Effect.Effect<History, Store
     (after) => writes.news(id, { after, limit: pageSize }),
     ({ sequence }) => sequence
   )
-  const { counting: journal, left } = afterForks(entries, row?.snapshot.context.forks)
-  return { upTo, journal, left, news } satisfies History
+  const { counting: journal, left } = afterForks(entries, row.snapshot.context.forks)
+  return { upTo: row.sequence, journal, left, news } satisfies History
 })
 
 /** Reads to the end, a page at a time; `placeOf` says after which place the next page begins. */

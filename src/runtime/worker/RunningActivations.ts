@@ -16,10 +16,10 @@ import * as HashMap from "effect/HashMap"
 import type * as Scope from "effect/Scope"
 import { resume } from "../../../machines/process/lifecycle.ts"
 import type { ProcessCommand } from "../../../machines/process/machine.ts"
+import { sameIncarnation } from "../../../machines/recovery.ts"
 import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
-import { holds } from "../../operations/decisions/authority.ts"
 import type { Change, ProcessRow } from "../../store/Decision.ts"
 import type { Activation, Services } from "../body/Activation.ts"
 import * as Activations from "../body/Activation.ts"
@@ -143,10 +143,10 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
         const activation = running.get(id)
         const row = activation && (yield* services.readRow(id))
         if (activation === undefined || row === undefined) return
-        yield* activation.journal?.refresh ?? Effect.void
+        yield* activation.journal?.refresh(row) ?? Effect.void
         for (const command of resume(row.snapshot)) tell(activation, command)
-        // An expired lease that is still free is the lease renewer's to re-acquire.
-        if (row.snapshot.status === "active" && !holds(row, activation.lease)) activation.inbox.offer("lease.lost")
+        // An expired lease that is still free is the lease renewer's to re-acquire; its answer may be on its way.
+        if (row.snapshot.status === "active" && !isHeldBy(row, activation)) activation.inbox.offer("lease.lost")
       }),
       fork: (work) => Effect.asVoid(FiberSet.run(fibers, work)),
       interruptAll: Effect.sync(() => {
@@ -192,6 +192,10 @@ const atOnce = (activation: Activation, chart: NonNullable<Ready["chart"]>) => (
   }),
   clock: activation.services.clock
 })
+
+/** Whether a row has a lease of this activation, also one that it does not know of yet. */
+const isHeldBy = ({ lease: { held } }: ProcessRow, { lease }: Activation): boolean =>
+  held !== undefined && sameIncarnation(held.owner, lease.owner)
 
 /** The journal tells of a request to stop in its place in the log; a hint would come before what the body learns first. */
 const tell = (activation: Activation, command: ProcessCommand): void => {
