@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
@@ -11,7 +11,6 @@ import * as Registry from "../../src/operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
-import { remove } from "../support/folders.ts"
 import { holdfast, rowsIn, spawned } from "./running.ts"
 
 let folder = ""
@@ -32,7 +31,7 @@ beforeAll(async () => {
   await Effect.runPromise(Effect.provide(fill, store))
 })
 
-afterAll(() => Effect.runPromise(remove(folder)))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 interface Refusal {
   readonly args: () => ReadonlyArray<string>

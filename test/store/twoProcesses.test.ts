@@ -6,14 +6,10 @@ import { afterAll, assert, describe, it, layer } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Scheduler from "effect/Scheduler"
-import { processId } from "../../src/model/ids.ts"
 import { jsonProblem } from "../../src/model/json.ts"
 import { Activations } from "../../src/operations/Activations.ts"
 import { ChangeFeed } from "../../src/operations/ChangeFeed.ts"
-import { external } from "../../src/operations/decisions/authority.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
 import { Leases } from "../../src/operations/Leases.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
@@ -21,8 +17,6 @@ import { Retention } from "../../src/operations/Retention.ts"
 import { Waits } from "../../src/operations/Waits.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { allLaws, lawsBySubject } from "../../src/testing/Certify.ts"
-import { note } from "../../src/testing/evidence.ts"
-import { registrationOf } from "../../src/testing/fixtures.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Env from "../../src/testing/Law.ts"
 import * as Children from "../support/children.ts"
@@ -158,10 +152,6 @@ const twoProcesses = Layer.scopedContext(
   })
 )
 
-const turn: Effect.Effect<void> = Effect.async((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
 let kept = 0
 
 afterAll(() => {
@@ -200,44 +190,6 @@ for (const first of ["here", "there"] as const) {
 }
 
 describe("two OS processes by turns", () => {
-  it.scoped(
-    "each does what it is asked at the time at which it is asked, wherever the asker of something else pauses",
-    () =>
-      Effect.gen(function* () {
-        const world = yield* Layer.build(Layer.fresh(twoProcesses))
-        const clock = Context.get(world, Env.LawClock)
-        const registry = Context.get(world, ProcessRegistry)
-        const there = <A, E>(operation: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-          Effect.suspend(() => {
-            next = "there"
-            return operation
-          })
-        const id = processId("p")
-        yield* registry.registerProcess(registrationOf(id, "rerunnable"))
-        for (let before = 0; before < 12; before++) {
-          const tasks: Array<() => void> = []
-          const inSteps = Scheduler.make((task) => void tasks.push(task))
-          const step = () => tasks.shift()?.()
-          const reader = yield* there(registry.getProcess(id)).pipe(
-            Effect.withMaxOpsBeforeYield(1),
-            Effect.withScheduler(inSteps),
-            Effect.fork
-          )
-          yield* Effect.yieldNow()
-          for (let n = 0; n < before; n++) step()
-          yield* clock.advance(1)
-          const writer = yield* Effect.fork(there(registry.appendEvent(id, note(before), external)))
-          yield* Effect.yieldNow()
-          while (tasks.length > 0) step()
-          const { event } = yield* Fiber.join(writer)
-          const answered = Fiber.join(reader)
-          while (tasks.length > 0) step()
-          assert.strictEqual(event.occurredAtMs, yield* clock.nowMs, `after ${before} steps of the reader`)
-          yield* Effect.raceFirst(answered, Effect.forever(Effect.zipRight(turn, Effect.sync(step))))
-        }
-      })
-  )
-
   it("nearly every second operation happened in the other one", () => {
     assert.isAbove(turns.there, 500)
     assert.isAbove(turns.there / (turns.here + turns.there), 0.4)

@@ -6,9 +6,11 @@ import * as Either from "effect/Either"
 import { reservedEventTypes } from "../../model/EventType.ts"
 import type { EventRejected } from "../../model/errors.ts"
 import type { AppendRequest } from "../../model/facts.ts"
-import { external, host } from "../../operations/decisions/authority.ts"
-import { isFold, logOf, note, recordOf, refused, rejectedAs, typesOf, writesNothing } from "../evidence.ts"
-import { freshId, freshProcess, leasedProcess, outputs, shortMs } from "../fixtures.ts"
+import { appendEvent } from "../../operations/decisions/append.ts"
+import { external, host, onRow } from "../../operations/decisions/authority.ts"
+import * as Changes from "../../operations/decisions/change.ts"
+import { isFold, logOf, note, recordOf, refused, rejectedAs, rowOf, typesOf, writesNothing } from "../evidence.ts"
+import { freshId, freshProcess, leasedProcess, longMs, outputs, shortMs } from "../fixtures.ts"
 import type { Law } from "../Law.ts"
 import { expectEquals, lawsOf } from "../Law.ts"
 
@@ -24,6 +26,26 @@ const appendLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     yield* expectEquals("what is stored", yield* logOf(id), [first, second])
     yield* expectEquals("the time of the record", (yield* recordOf(id)).updatedAtMs, second.occurredAtMs)
     yield* isFold(id)
+  },
+
+  *"a decision may change a row that its plan does not name, at the same time as one that names it"({ store }) {
+    const named = yield* freshProcess()
+    for (const isFirst of [true, false]) {
+      for (const namesMet of [true, false]) {
+        const { id: met } = yield* leasedProcess("rerunnable", longMs)
+        const [own, others] = [{ lock: [met] }, { lock: [named] }]
+        const append = store.transact(namesMet ? own : others, appendEvent(met, note("met"), external))
+        const release = store.transact(
+          namesMet ? others : own,
+          onRow(met, (row) => Changes.accepted(Changes.released(Changes.of(row))))
+        )
+        yield* Effect.all(isFirst ? [append, release] : [release, append], { concurrency: "unbounded" })
+        const row = yield* rowOf(met)
+        yield* expectEquals("the lengths of the log", [(yield* logOf(met)).length, row.sequence], [1, 1])
+        yield* expectEquals("the lease", row.lease.held, undefined)
+        yield* isFold(met)
+      }
+    }
   },
 
   *"an append to an unknown process is refused"({ registry }) {

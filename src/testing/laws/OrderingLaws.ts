@@ -5,9 +5,7 @@ import * as Effect from "effect/Effect"
 import { processId } from "../../model/ids.ts"
 import type { Cursor, StoreChange } from "../../operations/ChangeFeed.ts"
 import { ChangeFeed } from "../../operations/ChangeFeed.ts"
-import { appendEvent } from "../../operations/decisions/append.ts"
-import { external, onRow } from "../../operations/decisions/authority.ts"
-import * as Changes from "../../operations/decisions/change.ts"
+import { external } from "../../operations/decisions/authority.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, keptOf, logOf, note, recordOf, refused, rowOf } from "../evidence.ts"
@@ -44,26 +42,6 @@ const orderingLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
     const answered = [...events].sort((a, b) => a.sequence - b.sequence)
     yield* expectEquals("the answers", answered, log)
     yield* isFold(id)
-  },
-
-  *"a decision may change a row that its plan does not name, at the same time as one that names it"({ store }) {
-    const named = yield* freshProcess()
-    for (const isFirst of [true, false]) {
-      for (const namesMet of [true, false]) {
-        const { id: met } = yield* leasedProcess("rerunnable", longMs)
-        const [own, others] = [{ lock: [met] }, { lock: [named] }]
-        const append = store.transact(namesMet ? own : others, appendEvent(met, note("met"), external))
-        const release = store.transact(
-          namesMet ? others : own,
-          onRow(met, (row) => Changes.accepted(Changes.released(Changes.of(row))))
-        )
-        yield* Effect.all(isFirst ? [append, release] : [release, append], { concurrency: "unbounded" })
-        const row = yield* rowOf(met)
-        yield* expectEquals("the lengths of the log", [(yield* logOf(met)).length, row.sequence], [1, 1])
-        yield* expectEquals("the lease", row.lease.held, undefined)
-        yield* isFold(met)
-      }
-    }
   },
 
   *"refused appends among concurrent ones leave no gap and harm no other"({ registry }) {
