@@ -231,7 +231,7 @@ describe("a host whose inspector breaks", () => {
 })
 
 /** What is read of the host and of the library, and of no store. */
-const ofHost = new Set(["/api/host", "/api/machines", "/api/tree", "/api/sweeps", "/api/wakes"])
+const ofHost = new Set(["/api/host", "/api/machines", "/api/tree", "/api/sweeps"])
 
 let isBroken = false
 
