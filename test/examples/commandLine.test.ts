@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import { normalised } from "../../docs/examples/audit/cli/args.ts"
-import { temporaryFolder } from "../support/hosts.ts"
+import { damagedFolder, temporaryFolder } from "../support/hosts.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 import { run, start } from "./program.ts"
 
@@ -68,7 +68,7 @@ describe("what cannot be done", () => {
 
   it.scopedLive("is said in one line that names the thing and the fix, and by the exit code", () =>
     Effect.gen(function* () {
-      const cwd = yield* temporaryFolder
+      const cwd = yield* damagedFolder
       writeFileSync(join(cwd, "file"), "content")
       mkdirSync(join(cwd, "taken/audit-report.md"), { recursive: true })
       writeFileSync(join(cwd, "garbage.db"), "this is no database, and never was one\n".repeat(200))

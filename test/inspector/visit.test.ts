@@ -134,8 +134,11 @@ inBrowser("a visit to the page", (browser) => {
   it.scopedLive("goes back in time by the playhead: states, run and log follow, and return to the present", () =>
     bounded(
       Effect.gen(function* () {
+        // At places of their own on the axis: of those that share a moment the slider chooses the last.
         yield* register("p")
+        yield* Effect.sleep("5 millis")
         yield* note("p", "planned")
+        yield* Effect.sleep("5 millis")
         yield* waitForApproval("p")
         const signal = { name: "approve", payload: { by: "ana", level: "once" }, signalId: "1" } as const
         yield* (yield* ProcessRegistry).signal(processId("p"), signal, Authority.external)
