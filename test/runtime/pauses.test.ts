@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
 import type * as Engine from "../../src/runtime/engine/Engine.ts"
 import { checkReplay } from "../../src/testing/Certify.ts"
+import { isLong } from "../support/samples.ts"
 import { enginesOf, Go, plays } from "./replays.ts"
 
 /** What the pauses of a body are around, and within. Units: milliseconds. */
@@ -102,6 +103,9 @@ const bodies: Readonly<Record<string, readonly [body: (by: Parts) => Effect.Effe
   ]
 }
 
+/** Each is interrupted some forty times: a short run has one of four bodies. */
+const interrupted = Object.keys(bodies).filter((_, index) => isLong || index % 4 === 0)
+
 for (const [title, [body, way]] of Object.entries(bodies)) {
   const effects = (ctx: ExecutionContext) => {
     const by = parts(ctx)
@@ -118,7 +122,7 @@ for (const [title, [body, way]] of Object.entries(bodies)) {
     })
   )
 
-  describe(`a body with ${title}`, () => {
+  describe.runIf(interrupted.includes(title))(`a body with ${title}`, () => {
     it("keeps the law of replay, interrupted at every commit", async () => {
       const [[, engine] = []] = enginesOf("paused", { effects }, () => 0)
       const checked = await Effect.runPromise(

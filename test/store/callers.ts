@@ -56,9 +56,11 @@ export const backends: Readonly<Record<string, Layer.Layer<ProcessStore, unknown
   ...(Postgres.hasPostgres ? { postgres: Postgres.layer({ time: "host" }) } : {})
 }
 
-/** Each law takes many transactions on a server: a short run has some of each subject there. */
+/** Each law takes many transactions on a disk or a server: a short run has one of so many of each subject there. */
+const oneOf: Readonly<Record<string, number>> = { sqlite: 4, postgres: 6 }
+
 const triedOn = (backend: string, laws: ReadonlyArray<Law>): ReadonlyArray<Law> =>
-  backend === "postgres" && !isLong ? laws.filter((_, index) => index % 6 === 0) : laws
+  isLong ? laws : laws.filter((_, index) => index % (oneOf[backend] ?? 1) === 0)
 
 /** Tries the laws on every store for a caller of some kind. */
 export const tryLaws = (name: string, caller: Caller): void => {
