@@ -10,6 +10,7 @@ import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { onTerminal, withoutTerminal } from "../support/children.ts"
+import { leftOut } from "../support/gate.ts"
 import { bounded, temporaryFolder } from "../support/hosts.ts"
 import { programAt } from "../support/programs.ts"
 import { holdfast } from "./running.ts"
@@ -77,7 +78,7 @@ describe("on a terminal", () => {
   )
 })
 
-const noTerminal = (process.env["CI"] ?? "") === "" ? withoutTerminal() : undefined
+const noTerminal = leftOut(withoutTerminal)
 
 describe.skipIf(noTerminal !== undefined)(
   `holdfast top${noTerminal === undefined ? "" : ` (left out: ${noTerminal})`}`,

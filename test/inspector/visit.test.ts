@@ -16,6 +16,7 @@ import * as Authority from "../../src/operations/decisions/authority.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import { holdfast } from "../cli/running.ts"
 import { onTerminal, withoutTerminal } from "../support/children.ts"
+import { leftOut } from "../support/gate.ts"
 import { bounded, temporaryFolder, until } from "../support/hosts.ts"
 import { programAt } from "../support/programs.ts"
 import { open } from "./browser.ts"
@@ -35,7 +36,7 @@ inBrowser("a visit to the page", (browser) => {
       (page) => Effect.promise(() => page.context().close())
     )
 
-  const noTerminal = (process.env["CI"] ?? "") === "" ? withoutTerminal() : undefined
+  const noTerminal = leftOut(withoutTerminal)
 
   it.scopedLive.skipIf(noTerminal !== undefined)(
     "begins where `holdfast open` leads, by a file that only its user reads, and the token is nowhere else; it ends with the command",

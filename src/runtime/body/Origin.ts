@@ -7,6 +7,7 @@ import type { Invocation } from "../../model/Invocation.ts"
 import { causalRefOf } from "../../model/Invocation.ts"
 import type { EnvironmentRef, ProcessId } from "../../model/ids.ts"
 import type { CausalRef, Originator, SessionScope } from "../../model/Provenance.ts"
+import { scopeOf } from "../../model/Provenance.ts"
 import type { Registration } from "../../model/Registration.ts"
 
 /** Who originated what is started here, and whom it wakes. An absent wake target is none, not the session. */
@@ -42,7 +43,7 @@ export const makeRunLocal = (): RunLocal => {
 
 /** The session, or its frame when one is named. */
 export const sessionScopeOf = ({ sessionId, agentFrameId }: Origin): SessionScope =>
-  agentFrameId === undefined || agentFrameId === "" ? { sessionId } : { sessionId, agentFrameId }
+  agentFrameId === undefined ? { sessionId } : scopeOf({ sessionId, agentFrameId })
 
 /** What the things that are started here were caused by. */
 export const causedBy = ({ parent }: Origin): CausalRef | undefined => parent && causalRefOf(parent)
