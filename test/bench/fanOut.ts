@@ -2,7 +2,8 @@
  * A body that does 5,000 things at once: the first run, a restart, and how long the event loop was held.
  *
  * `node dist/test/bench/fanOut.js [steps|children] [count]`, in a process of its own. The restart reads everything from the
- * file again. What the host does before the body begins is not counted.
+ * file again. What the host does before the body begins is not counted. The baseline is what Effect alone takes to fork as many
+ * fibers that end at once: it forks them in one turn of the loop, whatever they do, and no library can take turns in between.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -74,7 +75,23 @@ const measured = <A, E, R>(title: string, begin: Effect.Effect<A, E, R>) =>
     return tookMs
   })
 
+/** The same fan-out without a process: the host is not there. */
+const baseline = Effect.gen(function* () {
+  whenDone = Deferred.unsafeMake<void>(undefined as never)
+  const numbers = Array.from({ length: count }, (_, n) => n)
+  // The delay of the loop is measured from the first turn on.
+  const forked = Effect.zipRight(
+    Effect.delay(
+      Effect.forEach(numbers, (n) => Effect.as(Effect.yieldNow(), n), { concurrency: "unbounded" }),
+      "20 millis"
+    ),
+    Deferred.succeed(whenDone, undefined)
+  )
+  return yield* measured(`Effect alone, ${count} fibers`, forked)
+})
+
 const main = Effect.gen(function* () {
+  yield* baseline
   whenDone = Deferred.unsafeMake<void>(undefined as never)
   const first = yield* Effect.provide(
     Effect.gen(function* () {
@@ -86,6 +103,7 @@ const main = Effect.gen(function* () {
   )
   whenDone = Deferred.unsafeMake<void>(undefined as never)
   const again = yield* Effect.provide(measured("restart", Effect.void), host())
+  yield* baseline
   console.log(`restart takes ${(again / first).toFixed(2)} times the first run`)
 })
 
