@@ -91,14 +91,15 @@ const sectionsOf = (help: HelpDoc.HelpDoc): ReadonlyMap<string, ReadonlyArray<Pa
 
 /** What the parser says of every option, and no reader needs. */
 const noise =
-  /^(A user-defined piece of text|A true or false value|An integer|One of the following: .*|This setting is optional)\.?$/
+  /^(A user-defined piece of text|A true or false value|An integer|One of the following: .*|This setting is optional|This argument may be repeated zero or more times)\.?$/
 
-const optional = "This setting is optional."
+/** What it says of what may be left out. */
+const optional = ["This setting is optional.", "This argument may be repeated zero or more times."]
 
 const entryOf = (term: string, paragraphs: ReadonlyArray<string>): Entry => ({
   term: term.replaceAll(" | ", "|"),
   text: paragraphs.filter((text) => !noise.test(text)).join(" "),
-  isOptional: paragraphs.includes(optional)
+  isOptional: optional.some((text) => paragraphs.includes(text))
 })
 
 const paragraphsOf = (doc: HelpDoc.HelpDoc): ReadonlyArray<string> => {

@@ -99,7 +99,9 @@ export const Reason = Schema.Union(
     signals: Schema.Array(Schema.String),
     /** Its next timer. */
     timer: optional(Schema.Struct({ id: Schema.String, atMs: renamed("at_ms", Schema.Int) })),
-    children: Schema.Array(ProcessId)
+    children: Schema.Array(ProcessId),
+    /** Its first child that runs, or the last of the chain that begins with that child. */
+    leaf: optional(Leaf)
   }),
   Schema.Struct({ _tag: tagged("reason", "externally_owned", "ExternallyOwned") }),
   Schema.Struct({

@@ -5,6 +5,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { ChartState } from "../../machines/chart/state.ts"
 import { isDormant, isStarted } from "../../machines/process/lifecycle.ts"
 import type { StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
@@ -84,8 +85,8 @@ export const factsOf = (
   }))
 }
 
-/** What the body of a process has under way, and which process it waits for. */
-export type Doing = Pick<Facts, "underWay" | "awaits" | "runsHere">
+/** What the body of a process has under way, which process it waits for, and how a child of its machine is. */
+export type Doing = Pick<Facts, "underWay" | "awaits" | "runsHere" | "invoked">
 
 /** Reads what a body has under way: from the worker that runs it, else what was kept of it last. */
 export const doingOf = (
@@ -98,9 +99,12 @@ export const doingOf = (
     const { id } = base.registration
     const live = look.view.underWay?.(id)
     const here = live === undefined ? {} : { runsHere: true }
-    if (snapshot.status !== "active" || !isStarted(snapshot) || snapshot.context.chart !== undefined) {
-      return { underWay: [], ...here }
+    const { chart } = snapshot.context
+    if (chart !== undefined && snapshot.status === "active") {
+      const invoked = yield* invokedBy(chart, look, new Set([...above, id]))
+      return { underWay: [], ...here, ...(invoked === undefined ? {} : { invoked }) }
     }
+    if (snapshot.status !== "active" || !isStarted(snapshot)) return { underWay: [], ...here }
     const underWay = (live ?? (yield* keptOf(row))).map((operation) => redacted(operation, look.view.redact))
     const waiting = underWay.find(({ child }) => child !== undefined)
     const child = waiting?.child ?? (yield* leftWaitingFor(row))
@@ -147,6 +151,20 @@ const isRunning = (id: ProcessId): Effect.Effect<boolean, StoreError, ProcessSto
   Effect.flatMap(ProcessStore, (store) =>
     Effect.map(store.find(id), (found) => found._tag === "Present" && found.row.snapshot.status === "active")
   )
+
+/** How the first child of a machine is that still runs. */
+const invokedBy = (
+  { children }: ChartState,
+  look: Look,
+  above: ReadonlySet<ProcessId>
+): Effect.Effect<Leaf | undefined, StoreError, ProcessStore> =>
+  Effect.gen(function* () {
+    for (const { process } of Object.values(children)) {
+      const child = process as ProcessId // written from a child's id
+      if (yield* isRunning(child)) return yield* leafOf(child, look, above)
+    }
+    return undefined
+  })
 
 /** Longer chains than any program has are damage. */
 const longestChain = 1_000

@@ -45,6 +45,8 @@ export interface Facts {
   readonly runsHere?: boolean
   /** The process that it waits for, and where the chain from there ends. */
   readonly awaits?: { readonly child: ProcessId; readonly sinceMs?: number; readonly leaf?: Leaf }
+  /** Where the chain ends that begins with the first running child of its machine. */
+  readonly invoked?: Leaf
   /** How many close requests to children are pending. */
   readonly closeRequests: number
 }
@@ -95,7 +97,7 @@ export const reasonOf = (facts: Facts): Reason => {
     case "no_engine":
       return openWait(facts, untaken(facts)) ?? { _tag: "NoEngine", ...engineOf(runsAs(row)) }
     case "at_rest":
-      return chartWaits(row)
+      return chartWaits(facts)
     case "not_yet":
     case "runnable":
       return whenFree(facts)
@@ -186,7 +188,9 @@ const dueSince = ({ snapshot }: ProcessRow, dueAtMs: number): number =>
 const later = ({ backOff }: ProcessRow, dueAtMs: number): Reason =>
   backOff === undefined ? { _tag: "BeginsLater", atMs: dueAtMs } : { _tag: "BackingOff", ...backOff }
 
-const chartWaits = ({ base, snapshot: { context } }: ProcessRow): Reason => {
+const chartWaits = ({ row, invoked }: Facts): Reason => {
+  const { base, snapshot } = row
+  const { context } = snapshot
   const { value, timers, children } = context.chart as NonNullable<typeof context.chart> // it rests, so there is one
   const [timer] = [...timers].sort((one, other) => one.at - other.at)
   return {
@@ -195,7 +199,8 @@ const chartWaits = ({ base, snapshot: { context } }: ProcessRow): Reason => {
     lastEventAtMs: context.updatedAtMs,
     signals: base.registration.eventTypes.flatMap(({ name }) => signalNameOf(name) ?? []),
     ...(timer === undefined ? {} : { timer: { id: timer.id, atMs: timer.at } }),
-    children: Object.values(children).map(({ process }) => process as ProcessId) // written from a child's id
+    children: Object.values(children).map(({ process }) => process as ProcessId), // written from a child's id
+    ...(invoked === undefined ? {} : { leaf: invoked })
   }
 }
 

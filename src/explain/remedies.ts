@@ -126,8 +126,9 @@ const threw = (thrownAt: string | undefined, cause: string | undefined): string 
 }
 
 /** Where a chain of processes that wait for each other ends. */
-const chain = (leaf: Leaf | undefined): string =>
-  leaf === undefined ? "" : ` The chain: ${[...leaf.through, leaf.processId].join(" → ")}: ${leaf.state}.`
+const chain = (leaf: Leaf | undefined): string => (leaf === undefined ? "" : ` The chain: ${linksOf(leaf)}.`)
+
+const linksOf = ({ through, processId, state }: Leaf): string => `${[...through, processId].join(" → ")}: ${state}`
 
 const takenUp = (noHost: NoHost | undefined, about: About): ReadonlyArray<Move> =>
   noHost === undefined
@@ -230,9 +231,9 @@ const byReason: ByReason = {
       ...takenUp(noHost, about),
       cancel(about)
     ),
-  ChartWaits: ({ state, lastEventAtMs, signals, timer, children: started }, about) =>
+  ChartWaits: ({ state, lastEventAtMs, signals, timer, children: started, leaf }, about) =>
     explained(
-      `Its machine is in state ${stateText(state)} and waits for an event; the last one was at ${moment(lastEventAtMs)} (${ago(lastEventAtMs, about.nowMs)}).`,
+      `Its machine is in state ${stateText(state)} and waits for an event; the last one was at ${moment(lastEventAtMs)} (${ago(lastEventAtMs, about.nowMs)}).${leaf === undefined ? "" : ` Its child ${linksOf(leaf)}.`}`,
       ...signals.map((name) =>
         move(
           "signal_sender",

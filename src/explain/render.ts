@@ -78,7 +78,8 @@ export const brief = (reason: Reason, nowMs: number): string => {
       // What holds up the last of the chain says the same of those before it.
       return `waits for ${lastPart(reason.child)}${reason.leaf === undefined ? hostless(reason) : `: ${reason.leaf.state}`}`
     case "ChartWaits":
-      return `waits in ${stateText(reason.state)}`
+      // It may wait for the end of its child, or for an event meanwhile.
+      return `waits in ${stateText(reason.state)}${reason.leaf === undefined ? "" : `; its child: ${reason.leaf.state}`}`
     case "ExternallyOwned":
       return "run by an external system"
     case "OutcomeUnknown":

@@ -16,6 +16,9 @@ export const spanOf = (ms: number): string => {
 export const awayOf = (ms: number, nowMs: number): string =>
   nowMs >= ms ? `${spanOf(nowMs - ms)} ago` : `in ${spanOf(ms - nowMs)}`
 
+/** When something is tried again. A moment that has come is now: what is read of a try is always a little older than the try. */
+export const againOf = (ms: number, nowMs: number): string => (ms <= nowMs ? "again now" : `again ${awayOf(ms, nowMs)}`)
+
 /** A count with separators. */
 export const countOf = (count: number): string => count.toLocaleString("en")
 

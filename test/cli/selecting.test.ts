@@ -414,6 +414,14 @@ describe("help of a command", () => {
     })
   }
 
+  it("shows in brackets what may be left out, also where it may be repeated", () => {
+    const verify = commands.find(({ name }) => name === "verify")
+    assert.isDefined(verify)
+    const lines = helpOf(verify, 80)
+    assert.include(lines, "  holdfast verify [<id>...] [options]")
+    assert.notMatch(lines.join("\n"), /may be repeated/)
+  })
+
   it("is told of every command", () => {
     const names = [...looking, ...changing].flatMap((command) => [
       ...Command.getNames(command as unknown as AnyCommand)

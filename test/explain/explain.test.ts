@@ -233,6 +233,25 @@ describe("an explanation", () => {
     )
   }
 
+  it.effect("of a machine that rests says besides how its child is, whose end it may wait for", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(0)
+      yield* cases.ChartWaits.make
+      const parent = { processId: p, closePolicy: "cancel" } as const
+      const child = processId("p/c:1")
+      yield* (yield* ProcessRegistry).registerProcess(registrationOf(child, "rerunnable", { parent }))
+      const explanation = yield* explain(p)
+      const { because, meaning } = explanation
+      assert.deepInclude(because, {
+        leaf: { processId: child, through: [], state: "due for 0 ms, no host took it" }
+      })
+      assert.match(meaning, /waits for an event; .* Its child p\/c:1: due for 0 ms, no host took it\.$/)
+      assert.strictEqual(brief(because, 0), "waits in open.waiting; its child: due for 0 ms, no host took it")
+      const wire: unknown = JSON.parse(JSON.stringify(Explanations.encode(explanation)))
+      assert.deepStrictEqual(Explanations.decode(wire), Either.right(explanation))
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("of a process whose deadline has passed says that it is due", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(0)

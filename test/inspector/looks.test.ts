@@ -11,6 +11,7 @@ import type { OverviewView } from "../../src/inspector/OverviewView.ts"
 import { nowMs, setClock } from "../../src/inspector/page/text.ts"
 import type { RunsView } from "../../src/inspector/RunView.ts"
 import { isLate } from "../../src/inspector/reason.ts"
+import { againOf } from "../../src/inspector/text.ts"
 import type { BulkView, ListView, LookView, RowView } from "../../src/inspector/View.ts"
 import * as Directory from "../../src/inspector/views/directory.ts"
 import { withDoing } from "../../src/inspector/views/doing.ts"
@@ -92,6 +93,13 @@ describe("the page's clock", () => {
     setClock(Date.now() + 60_000)
     setClock(Date.now() - 1_400)
     assert.isAtLeast(nowMs(), Date.now() + 59_000)
+  })
+
+  it("says that a try whose moment has come is now, and does not look back on it", () => {
+    assert.deepStrictEqual(
+      [800, 1_000, 3_000].map((ms) => againOf(ms, 1_000)),
+      ["again now", "again now", "again in 2.0 s"]
+    )
   })
 })
 

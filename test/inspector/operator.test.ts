@@ -183,6 +183,12 @@ inBrowser("an operator on the page", (browser) => {
               await page.locator('.line[data-process="p"]').click()
               await page.locator(".lane", { hasText: "try 7 · HTTP 503 · its host is gone" }).waitFor()
               assert.strictEqual(await page.locator(".span.step.lasting").count(), 0)
+              // By the clock of that host the step began before its process.
+              const isOnAxis = await page.locator(".lane .bar.step").evaluate((bar) => {
+                const track = bar.parentElement?.getBoundingClientRect()
+                return track !== undefined && bar.getBoundingClientRect().left >= track.left - 1
+              })
+              assert.isTrue(isOnAxis)
               await page.locator(".why-sentence", { hasText: "is proven dead; the body is not running" }).waitFor()
               await page.locator(".facts", { hasText: "its host is gone" }).waitFor()
               await picture(page, "dead-host")

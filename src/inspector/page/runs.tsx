@@ -7,12 +7,12 @@ import { useRef, useState } from "preact/hooks"
 import type { Scale } from "../axis.ts"
 import { apart, isUneven, marksOf, squeezedScale } from "../axis.ts"
 import type { BandView, RunsView, RunView, SpanView } from "../RunView.ts"
-import { countOf, spanOf } from "../text.ts"
+import { againOf, countOf, spanOf } from "../text.ts"
 import type { EventView } from "../View.ts"
 import { useRead, useTick, useWide } from "./live.ts"
 import type { Doing } from "./look.ts"
 import { Button, Notice, Panel, ProcessLink } from "./parts.tsx"
-import { ageOf, nowMs, timeOf } from "./text.ts"
+import { nowMs, timeOf } from "./text.ts"
 
 /** The waterfall; `at` is the chosen event of the log, `undefined` the present. */
 export const Runs = ({
@@ -52,7 +52,7 @@ export const Runs = ({
     sequence === undefined
       ? end
       : (events.find((event) => event.sequence === sequence)?.occurred_at_ms ?? (sequence === 0 ? begin : end))
-  const head = Math.min(Math.max(scale(timeAt(at)), 0), 1)
+  const head = within(scale(timeAt(at)))
   const stepBy = (by: number): void => choose(Math.min(Math.max((at ?? last) + by, 0), last))
   const onSlide = (permille: number): void => {
     const nearest = events.reduce<EventView | undefined>((best, event) => {
@@ -164,7 +164,7 @@ const withDoing = (run: RunView, underWay: ReadonlyArray<Doing>): RunView => {
       const isStep = operation === "step"
       // Whatever became of it, no host works on it now.
       const isLost = isStep && lostMs !== null
-      const again = isLost ? "its host is gone" : next === undefined ? "" : `again ${ageOf(next)}`
+      const again = isLost ? "its host is gone" : next === undefined ? "" : againOf(next, nowMs())
       const parts = [tries > 1 ? `try ${tries}` : "", error ?? "", again]
       return {
         what: isStep ? "step" : "wait",
@@ -253,6 +253,9 @@ const Row = ({
   )
 }
 
+/** A place that is on the axis. */
+const within = (at: number): number => Math.min(Math.max(at, 0), 1)
+
 /** The id of a child begins with its parent's, which need not be read again. */
 const below = (id: string, top: string): string => (id.startsWith(`${top}/`) ? id.slice(top.length + 1) : id)
 
@@ -339,12 +342,13 @@ const Bar = ({
   readonly class: string
   readonly title: string
 }): VNode => {
-  const left = scale(from)
+  // A host whose clock is off may say that a step began before its process: no bar leaves the axis.
+  const left = within(scale(from))
   return (
     <span
       class={`bar ${classes}`}
       title={title}
-      style={{ left: `${left * 100}%`, width: `${Math.max(0, scale(to) - left) * 100}%` }}
+      style={{ left: `${left * 100}%`, width: `${Math.max(0, within(scale(to)) - left) * 100}%` }}
     />
   )
 }
