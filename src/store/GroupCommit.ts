@@ -5,6 +5,9 @@
  * callers ─► queue ─► end of the loop's turn ─► batch: lock · decide · write · commit ─► listeners ─► callers resume
  *                        defect ─► the batch is answered ─► pause ─► the next batch
  * ```
+ * Of several fibers another one begins when what is queued has waited {@link overlapMs} behind the batch under way: until then it
+ * gathers, since few large batches cost less than many small ones.
+ *
  * Invariant: every caller is answered, none before the commit that its answer depends on. A defect never ends a fiber.
  */
 import * as Cause from "effect/Cause"
@@ -57,6 +60,9 @@ export interface Writer<R extends Request> {
 const endOfTurn: Effect.Effect<void> = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
+
+/** How long requests gather behind a batch before another fiber takes them. Units: milliseconds. */
+const overlapMs = 3
 
 /** How many callers are answered before it is looked how long the turn has been held. */
 const answersAtOnce = 8
@@ -150,7 +156,7 @@ export const make = <R extends Request>(
 ): Effect.Effect<Writer<R>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const queue: Array<R> = []
-    const idle: Array<() => void> = []
+    const idle: Array<(begun: Effect.Effect<void>) => void> = []
     const clock = yield* Effect.clock
     let closed = false
     let stopped = false
@@ -158,7 +164,28 @@ export const make = <R extends Request>(
     let lastFailure: WriterStatus["lastFailure"]
     const all = batchesOf(queue, () => clock.unsafeCurrentTimeMillis())
 
-    const wakeOne = () => idle.shift()?.()
+    /** How many fibers have a batch, or are about to take one. */
+    let atWork = 0
+    let isGathering = false
+
+    const begin = (): Effect.Effect<void> => {
+      atWork++
+      return endOfTurn
+    }
+    const gather = Effect.suspend(() => {
+      isGathering = false
+      return begin()
+    }).pipe(Effect.delay(overlapMs), realTime)
+
+    /** Wakes a fiber for what is queued: at once when none is at work, after a while otherwise. */
+    const wake = (): void => {
+      const gathers = atWork > 0
+      if (gathers && isGathering) return
+      const resume = idle.shift()
+      if (resume === undefined) return
+      isGathering ||= gathers
+      resume(gathers ? gather : begin())
+    }
 
     const loopOf = (batches: Batches) => {
       let inRow = 0
@@ -169,7 +196,7 @@ export const make = <R extends Request>(
         body: () => Effect.zipRight(batches.commitNext, endOfTurn),
         step: () => {
           inRow = 0
-          if (queue.length > 0) wakeOne()
+          if (queue.length > 0) wake()
         }
       }).pipe(
         Effect.catchAllCause((cause) => settle(cause)),
@@ -201,15 +228,21 @@ export const make = <R extends Request>(
       )
 
       const wait = Effect.async<void>((resume) => {
-        if (batches.hasWork()) return resume(Effect.void)
-        idle.push(() => resume(Effect.void))
+        if (batches.hasWork()) return resume(begin())
+        idle.push(resume)
         return undefined
       })
 
       return {
         drain,
         isPausing: () => pausing,
-        run: wait.pipe(Effect.zipRight(endOfTurn), Effect.zipRight(drain), Effect.zipRight(pause))
+        run: wait.pipe(
+          Effect.zipRight(drain),
+          Effect.zipRight(pause),
+          Effect.map(() => {
+            atWork--
+          })
+        )
       }
     }
     const loops = all.map(loopOf)
@@ -237,7 +270,7 @@ export const make = <R extends Request>(
       submit: (request) => {
         if (closed) return request.deliver(Exit.fail(refusal("failed", "the store is closed")))
         queue.push(request)
-        wakeOne()
+        wake()
       },
       status: () => ({
         state: stopped ? "stopped" : loops.some(({ isPausing }) => isPausing()) ? "backing_off" : "running",

@@ -19,6 +19,8 @@ import { WakeTimings } from "../Outbox.ts"
 import type { CommitWork, RenewedPage } from "../ProcessStore.ts"
 import { ProcessStore } from "../ProcessStore.ts"
 import * as Children from "../sql/children.ts"
+import type { RowColumns } from "../sql/columns.ts"
+import { rowColumns } from "../sql/columns.ts"
 import * as Outboxes from "../sql/outbox.ts"
 import * as Readers from "../sql/Reader.ts"
 import * as Reads from "../sql/reads.ts"
@@ -31,6 +33,7 @@ import { dialect } from "./dialect.ts"
 import * as Loads from "./Loaded.ts"
 import type { PostgresStoreOptions } from "./options.ts"
 import { checked } from "./options.ts"
+import * as RowReads from "./rowReads.ts"
 import type { SessionOptions } from "./Session.ts"
 import * as Sessions from "./Session.ts"
 import * as Schemas from "./schema.ts"
@@ -40,6 +43,8 @@ export type { PostgresStoreOptions } from "./options.ts"
 
 /** How many requests one transaction takes at most. */
 const maxBatch = 512
+
+const selectRows = `SELECT ${rowColumns} WHERE process.process_id = ANY($1::text[])`
 
 /** An open store, and the database's time as this host can know it without asking. */
 export interface Opened {
@@ -140,7 +145,12 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
         // The request itself made this exit, or the writer failed it.
         writer.submit({ ...request, deliver: (exit) => resume(exit as Exit.Exit<A, E | StoreError>) })
       })
-    const reads = Reads.make(reader, () => undefined)
+    const columnsOf = yield* RowReads.make(
+      (ids) => reader.read("read processes", sql.unsafe<RowColumns>(selectRows, [ids])),
+      ({ process_id }) => process_id,
+      connections
+    )
+    const reads = Reads.make(reader, () => undefined, columnsOf)
     const { after, glances = after } = reads.feed
 
     const horizon = reader.read(

@@ -36,9 +36,13 @@ export type Reads = Pick<
  * Makes the reads.
  *
  * `cached` answers from the writer's cache when that may be trusted: a point read of a row that this process works with
- * then costs no query.
+ * then costs no query. `columnsOf` reads one row where the database has a better way than a statement for each.
  */
-export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | undefined): Reads => {
+export const make = (
+  reader: Reader,
+  cached: (id: ProcessId) => ProcessRow | undefined,
+  columnsOf?: (id: ProcessId) => Effect.Effect<RowColumns | undefined, StoreError>
+): Reads => {
   const { sql, read } = reader
   const { rowsOf, wholeRow } = Queries.rowReader(sql, (id) => events(id, 0))
 
@@ -49,11 +53,12 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
       `.pipe(Effect.map((columns) => columns.map((event) => Columns.eventOf(id, event))))
 
   const [selectRow] = sql`SELECT ${sql.literal(Columns.rowColumns)} WHERE process.process_id = ${""}`.compile()
-  const columnsOf = (id: ProcessId) => sql.unsafe<RowColumns>(selectRow, [id])
+  const statementOf = (id: ProcessId) => sql.unsafe<RowColumns>(selectRow, [id])
+  const one = columnsOf ?? ((id) => Effect.map(read("read a process", statementOf(id)), ([columns]) => columns))
 
   const findAny = (id: ProcessId): Effect.Effect<Found, SqlError> =>
     Effect.gen(function* () {
-      const [row] = yield* Effect.flatMap(columnsOf(id), rowsOf)
+      const [row] = yield* Effect.flatMap(statementOf(id), rowsOf)
       if (row !== undefined) return { _tag: "Present", row }
       const [columns] = yield* sql<Columns.TombstoneColumns>`
         ${sql.literal(Columns.selectTombstones)} WHERE process_id = ${id}
@@ -67,7 +72,7 @@ export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | und
 
   /** One statement sees one state: a transaction is for what takes several. */
   const find = (id: ProcessId): Effect.Effect<Found, StoreError> =>
-    Effect.flatMap(read("read a process", columnsOf(id)), ([columns]) => {
+    Effect.flatMap(one(id), (columns) => {
       const row = columns && wholeRow(columns)
       return row === undefined ? together(id) : Effect.succeed<Found>({ _tag: "Present", row })
     })
