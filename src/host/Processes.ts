@@ -155,6 +155,8 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
         limited,
         signal: (id, signal) => registry.signal(id, signal, Authority.host),
         status: (id) => readProcess(registry, id),
+        nextEvents: awaiter.nextEvents,
+        nextRecord: ProcessHandle.nextRecord(awaiter),
         awaiter,
         store
       }

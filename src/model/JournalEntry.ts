@@ -24,6 +24,7 @@ export type JournalOperation =
   | "patched"
   | "await_child"
   | "request"
+  | "read"
   | "dropped"
   | "interrupted"
 
@@ -181,12 +182,18 @@ export type UnderWay = typeof UnderWay.Type
 /** The key under which that is kept, beside the progress of steps: theirs end with a number. */
 export const underWayKey = "~"
 
+/** The key under which the end of a child that was pruned is kept beside the journal of its parent, which may ask for it again. */
+export const prunedKey = (child: string): string => `${child}~`
+
 const Kept = Schema.Struct({ fence: Schema.Int, operations: Schema.Array(UnderWay) })
 const encode = whenAsked(() => Schema.encodeSync(Kept))
 const decode = whenAsked(() => Schema.decodeUnknownOption(Kept))
 
 /** What is under way, as it is kept. */
 export const keptOf = (fence: number, operations: ReadonlyArray<UnderWay>): unknown => encode({ fence, operations })
+
+/** Whether a key is that of the end of a child that was pruned. */
+export const isPrunedEnd = (key: string): boolean => key.endsWith("~") && key !== underWayKey
 
 /** The progress of steps, and apart from it what was kept as under way in the activation with a fence. */
 export const apart = (
@@ -195,7 +202,7 @@ export const apart = (
 ): { readonly progress: ReadonlyArray<Progress>; readonly kept: ReadonlyArray<UnderWay> } => {
   const kept = decode(rows.find(({ key }) => key === underWayKey)?.detail)
   return {
-    progress: rows.filter(({ key }) => key !== underWayKey),
+    progress: rows.filter(({ key }) => key !== underWayKey && !isPrunedEnd(key)),
     kept: Option.isSome(kept) && kept.value.fence === fence ? kept.value.operations : []
   }
 }

@@ -19,7 +19,8 @@ import { signalNameOf, signalNameProblem } from "../model/ids.ts"
 import { copyOf } from "../model/json.ts"
 import type { Lease } from "../model/Lease.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
-import { answering } from "../store/Decision.ts"
+import type { ProcessRow } from "../store/Decision.ts"
+import { answering, recordOf } from "../store/Decision.ts"
 import type { ExecutionReads } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
@@ -91,7 +92,7 @@ export class BodyWrites extends Context.Tag("holdfast/store/ExecutionStore")<
       draft: Omit<Draft, "outcome">
     ) => Effect.Effect<AppendReceipt, AppendRefusal | ProcessPruned | InputInvalid | StoreError>
 
-    /** Asks another process to stop, or allows it to be given up, from a body. */
+    /** Asks another process to stop, or allows it to be given up, from a body. The entry keeps the record as it is then. */
     readonly requestFrom: (
       lease: Lease,
       target: ProcessId,
@@ -180,6 +181,7 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
           const own = copyOf(lease)
           const authority = { _tag: "Body", lease: own } as const
           const entry = { ...draft, outcome: { process_id: target } }
+          const answer = (row: ProcessRow) => ({ ...entry.outcome, record: recordOf(row) })
           const plan = { ...Completion.cancelPlan(target, reason ?? null, authority), lock: [lease.processId, target] }
           return _tag === "Cancel"
             ? Effect.asVoid(
@@ -188,7 +190,8 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
                   Execution.journaled(
                     own,
                     entry,
-                    unlessPruned(target, Completion.requestCancel(target, reason ?? null, authority))
+                    unlessPruned(target, Completion.requestCancel(target, reason ?? null, authority)),
+                    answer
                   )
                 )
               )
@@ -201,7 +204,8 @@ export const make: Effect.Effect<typeof BodyWrites.Service, never, ProcessStore>
                     Execution.journaled(
                       own,
                       entry,
-                      unlessPruned(target, Completion.requestAbandon(target, abandon, authority))
+                      unlessPruned(target, Completion.requestAbandon(target, abandon, authority)),
+                      answer
                     )
                   )
                 )

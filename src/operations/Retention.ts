@@ -1,7 +1,8 @@
 /**
  * Retention: ended processes are removed in batches, each leaving a tombstone without payload.
  *
- * Invariant: a process that has not ended is never removed, whatever the cutoff.
+ * Invariant: a process that has not ended is never removed, whatever the cutoff; and what a body may ask for again stays: how a child
+ * of a running process ended.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -9,12 +10,14 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { lifecycleOf } from "../../machines/process/lifecycle.ts"
+import * as Output from "../model/AwaitOutput.ts"
 import type { InputInvalid, StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { prunedKey } from "../model/JournalEntry.ts"
 import { canonicalText } from "../model/json.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
 import * as Filter from "../model/ListFilter.ts"
-import type { Decision, View, Write } from "../store/Decision.ts"
+import type { Decision, ProcessRow, View, Write } from "../store/Decision.ts"
 import { acceptWith } from "../store/Decision.ts"
 import type { Candidate } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
@@ -111,6 +114,7 @@ const pruneBatch =
         continue
       }
       const before = view.tombstone(processId)
+      writes.push(...keptForParent(view, row))
       pruned.push({ processId, events: row.sequence - (before?.lastSequence ?? 0) })
       writes.push({
         _tag: "Prune",
@@ -126,6 +130,17 @@ const pruneBatch =
     }
     return acceptWith({ pruned, moved, pending }, writes)
   }
+
+/** What a running parent may ask for again, when its body runs again, is kept beside its journal, and goes with it. */
+const keptForParent = (view: View, { base, snapshot }: ProcessRow): ReadonlyArray<Write> => {
+  const { id, parent } = base.registration
+  const { output } = snapshot.context
+  const row = parent && view.row(parent.processId)
+  if (row === undefined || output === undefined || lifecycleOf(row.snapshot) !== "running") return []
+  const detail = JSON.stringify(Output.toWire(output))
+  const progress = { key: prunedKey(id), atMs: view.nowMs, detail }
+  return [{ _tag: "PutProgress", processId: row.base.registration.id, progress }]
+}
 
 /** Compacts tombstones: their ids may be registered again. */
 const compact =
@@ -161,7 +176,9 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
         afterChange = batch.at(-1)?.change ?? afterChange
         const visible = batch.filter(({ change }) => change <= upTo)
         const beyond = batch.filter(({ change }) => change > upTo)
-        const lock = visible.map(({ processId }) => processId).sort()
+        const lock = [
+          ...new Set(visible.flatMap(({ processId, parentId }) => [processId, parentId ?? []].flat()))
+        ].sort()
         const { pruned, moved, pending } = yield* store.transact({ lock }, pruneBatch(visible))
         report = {
           prunedProcesses: report.prunedProcesses + pruned.length,

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import type { InputInvalid, ProcessAlreadyTerminal, ResumeRefused } from "../model/errors.ts"
 import { processId } from "../model/ids.ts"
 import type { LeftBehind } from "../model/JournalEntry.ts"
+import { isPrunedEnd } from "../model/JournalEntry.ts"
 import { optional } from "../model/json.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
@@ -76,7 +77,10 @@ export const resumeFrom: (
   if (refusal !== undefined) return yield* refusal
   if (dryRun === true) return resumed
   const lock = [id, ...children.map(processId)]
-  const read = { fence: row.lease.fencingToken, progress: progress.map(({ key }) => key) }
+  const read = {
+    fence: row.lease.fencingToken,
+    progress: progress.flatMap(({ key }) => (isPrunedEnd(key) ? [] : [key]))
+  }
   yield* onKnown(store)(id, { lock }, Forks.fork(id, plan, request, read))
   return resumed
 })

@@ -264,6 +264,8 @@ export interface Candidate {
   readonly processId: ProcessId
   readonly sequence: number
   readonly change: number
+  /** The process that it is a child of, if the store says so here: a decision about both locks both. */
+  readonly parentId?: ProcessId | null
 }
 
 /** How many processes are in each state; pruned ones are in none. */

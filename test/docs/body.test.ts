@@ -29,6 +29,20 @@ describe("the guide to what a body can do", () => {
     for (const name of told) assert.include(guide, `\`${name}`.replace("`surroundings", "`yield* ctx.surroundings"))
   })
 
+  it("explains everything on a handle, once, and says what a replay makes of it", () => {
+    const members = membersOf(
+      "src/runtime/client/ProcessHandle.ts",
+      "ProcessHandle<Success, Failure, Signals extends AnySignal = never>"
+    )
+    const promised = membersOf("src/host/embed/handle.ts", "Handle<Success, Signals extends AnySignal = never>")
+    assert.deepStrictEqual(explained("What a handle can do").toSorted(), members.toSorted())
+    const known = new Set([...members, "result"])
+    assert.deepStrictEqual(
+      promised.filter((name) => !known.has(name)),
+      []
+    )
+  })
+
   it("explains everything that surrounds a body, once", () => {
     const members = membersOf("src/runtime/body/Surroundings.ts", "Surroundings")
     assert.isAbove(members.length, 10)

@@ -16,9 +16,11 @@ import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import type { ProcessRow } from "../../src/store/Decision.ts"
+import * as Worlds from "../../src/testing/bodies/World.ts"
 import { until } from "../support/hosts.ts"
+import { hasPostgres } from "../support/postgres.ts"
 import type { Changed, Life, World } from "./schedules.ts"
-import { make, makeWith } from "./schedules.ts"
+import { databases, make, makeWith } from "./schedules.ts"
 
 /** The signal that bodies wait for. */
 export const Go: Signal.Signal<"go", number> = Signal.make("go", { payload: Schema.Number })
@@ -76,6 +78,8 @@ export interface Setting {
   readonly passivateAfter?: Duration.DurationInput
   /** What the hosts are given as their store, such as one that reads a journal as an older library wrote it. @default as it is */
   readonly store?: Changed
+  /** Where it is played, each in a world of its own. @default in memory */
+  readonly databases?: ReadonlyArray<keyof typeof databases>
 }
 
 const timings = { leaseTtl: "90 millis", leaseRenewal: "30 millis", sweepInterval: "20 millis" } as const
@@ -109,10 +113,12 @@ const begun = (
   engine: Runnable,
   did: ReadonlyArray<string>,
   how: Interruption,
+  database: keyof typeof databases,
   { children = [], options, store }: Setting
 ) =>
   Effect.gen(function* () {
-    const world = yield* store === undefined ? make : makeWith(store)
+    const elsewhere = Worlds.make(databases[database], database === "sqlite" ? 4 : 1)
+    const world = yield* database !== "memory" ? elsewhere : store === undefined ? make : makeWith(store)
     const id = processId("p")
     const runtime = { ...timings, ...options }
     const engines = [engine as Engine.Runnable<never>, ...children]
@@ -204,20 +210,22 @@ const handleOf = (processes: typeof Processes.Service, engine: Runnable) =>
 /** What happens around a body, and what is asserted of it. */
 export type Acts = (play: Play) => Effect.Effect<void, unknown>
 
-/** Plays a body once for each way to write it and to interrupt it. */
+/** Plays a body once for each way to write it and to interrupt it, on each database. */
 export const plays = (title: string, body: Body, acts: Acts, setting: Setting = {}): void => {
-  const { interruptions = ["crash", "stop", "passivation"], passivateAfter } = setting
+  const { interruptions = ["crash", "stop", "passivation"], passivateAfter, databases: on = ["memory"] } = setting
+  const all = on.flatMap((database) => interruptions.map((how) => [database, how] as const))
   describe(title, () => {
-    for (const how of interruptions) {
+    for (const [database, how] of all) {
       for (const [form] of enginesOf("body", body, () => 0)) {
-        it(`with ${form}, after a ${how}`, async () => {
+        const where = on.length === 1 ? "" : `, on ${database}`
+        it.skipIf(database === "postgres" && !hasPostgres)(`with ${form}, after a ${how}${where}`, async () => {
           const did: Array<string> = []
           const note: Note = (effect) => did.push(effect) && did.filter((each) => each === effect).length - 1
           const after = how === "passivation" ? "10 millis" : passivateAfter
           const engine = enginesOf("body", body, note, after).find(([of]) => of === form)?.[1]
           if (engine === undefined) throw new Error("the body is not written so")
           await Effect.runPromise(
-            Effect.flatMap(begun(engine, did, how, setting), acts).pipe(Effect.orDie, Effect.scoped)
+            Effect.flatMap(begun(engine, did, how, database, setting), acts).pipe(Effect.orDie, Effect.scoped)
           )
         })
       }

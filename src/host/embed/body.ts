@@ -355,12 +355,12 @@ const contextOf = (
           turn,
           tools,
           protocol: hostServices.protocol,
-          environment: () => perform("environment", around.environment),
-          registerTrigger: (trigger) => perform("registerTrigger", around.registerTrigger(trigger)),
-          report: (kind, detail) => perform("report", around.report(kind, detail)),
+          environment: () => beside("environment", around.environment),
+          registerTrigger: (trigger) => beside("registerTrigger", around.registerTrigger(trigger)),
+          report: (kind, detail) => beside("report", around.report(kind, detail)),
           attachment: (ref) => beside("attachment", hostServices.attachments.get(ref)),
           putAttachment: (bytes) => beside("putAttachment", hostServices.attachments.put(bytes)),
-          materialize: (value) => perform("materialize", hostServices.projections.materialize(value))
+          materialize: (value) => beside("materialize", hostServices.projections.materialize(value))
         }))
       ),
     start: (startable, options) =>

@@ -168,18 +168,23 @@ export const executionPlan = (lease: Lease, target: ProcessId = lease.processId,
   ...(request?.replayKey === undefined ? {} : { replays: [{ processId: target, key: request.replayKey }] })
 })
 
-/** Adds a journal entry to what a decision writes, under the lease: also where the decision finds that it was done before. */
+/**
+ * Adds a journal entry to what a decision writes, under the lease: also where the decision finds that it was done before. What it
+ * answers may be part of the outcome.
+ */
 export const journaled = <A, E>(
   lease: Lease,
   draft: Draft,
-  decide: (view: View) => Decision<A, E>
+  decide: (view: View) => Decision<A, E>,
+  outcomeOf?: (answer: A) => unknown
 ): ((view: View) => Decision<A, E | LeaseLost>) => {
   const written = writtenOf(draft)
+  const opened = openedOf(draft)
   return onLease(lease, (_row, view): Decision<A, E | LeaseLost> => {
     const decision = decide(view)
-    return decision._tag === "Refused"
-      ? decision
-      : { ...decision, writes: [...decision.writes, ...journaling(view, lease.processId, written)] }
+    if (decision._tag === "Refused") return decision
+    const all = outcomeOf === undefined ? written : ended(opened, outcomeOf(decision.answer))
+    return { ...decision, writes: [...decision.writes, ...journaling(view, lease.processId, all)] }
   })
 }
 

@@ -6,26 +6,23 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
-import type { AwaitOutput } from "../../model/AwaitOutput.ts"
-import type { LeaseLost, ReplayDiverged } from "../../model/errors.ts"
-import type { AwaitError, RuntimeError } from "../../model/failures.ts"
+import type { ReplayDiverged } from "../../model/errors.ts"
+import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import * as Ids from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { ClosePolicy } from "../../model/Registration.ts"
 import type { Authority } from "../../operations/decisions/authority.ts"
-import { readProcess } from "../../operations/ProcessRegistry.ts"
 import * as ProcessHandle from "../client/ProcessHandle.ts"
 import type { AnySignal } from "../engine/Signal.ts"
 import type { Startable, StartSpec } from "../engine/Startable.ts"
 import { registrationOf } from "../engine/Startable.ts"
 import type { Activation } from "./Activation.ts"
-import { abortSignalOf, answered, fenced, stateOf } from "./Activation.ts"
+import { abortSignalOf, stateOf } from "./Activation.ts"
 import type { BodyOperations } from "./BodyOperations.ts"
 import * as Operations from "./BodyOperations.ts"
 import * as BodyClock from "./bodyClock.ts"
+import * as Handles from "./handles.ts"
 import type { Journal } from "./Journal.ts"
 import * as Journals from "./Journal.ts"
 import * as Lineage from "./lineage.ts"
@@ -107,7 +104,7 @@ export const make = (activation: Activation): Prepared => {
   const { id: processId, row } = activation
   const journal = Journals.make(activation)
   const operate = Operating.make(activation, journal)
-  const handles = handlesOf(activation, journal, operate)
+  const handles = Handles.make(activation, journal, operate)
   let made: Surroundings | undefined
   /** Made when a body asks: most bodies do not. */
   const surroundings = (): Surroundings => {
@@ -209,60 +206,6 @@ const childIdOf = (parent: ProcessId, key: string): string => {
     number === "" && occurrence === "1" ? "" : `${number}:${occurrence}`
   )
   return `${parent}/${place}`
-}
-
-/** What a handle does from within a body: each request is journaled, and made under the fence of the activation. */
-const handlesOf = (activation: Activation, journal: Journal, operate: Operate): ProcessHandle.HandleActions => {
-  const { id: processId, services } = activation
-  const { awaiter, registry, writes: store } = services
-
-  /** The end of a child is in this process's log by itself; that of any other process is noted there once it is known. */
-  const noted = (id: ProcessId): Effect.Effect<void, AwaitError | LeaseLost> =>
-    Effect.flatMap(answered(activation, services.readRow(id)), (child) => {
-      const isOwn = child?.base.registration.parent?.processId === processId
-      if (isOwn && child.snapshot.status !== "done") return Effect.void
-      return Effect.zipRight(
-        awaiter.awaitProcess(id),
-        Effect.asVoid(
-          answered(
-            activation,
-            fenced(activation, (lease) => store.noteEnd(lease, id))
-          )
-        )
-      )
-    })
-
-  const request = (id: ProcessId, _tag: "Cancel" | "Abandon", reason: string | undefined) =>
-    operate.once("request", `${_tag.toLowerCase()} ${id}`, {
-      attempt: () => Effect.succeed((lease, opened) => store.requestFrom(lease, id, { _tag, reason }, opened)),
-      takeUp: () => readProcess(registry, id)
-    })
-
-  return {
-    awaitOutput: (id) => {
-      const source = `child ${id}` as const
-      return operate<AwaitOutput, AwaitError | LeaseLost, never>("await_child", `await ${id}`, {
-        source,
-        perform: (_key, { restore, refused }) => Effect.catchAll(Effect.as(restore(noted(id)), { source }), refused),
-        takeUp: () => answered(activation, awaiter.awaitProcess(id))
-      }) as Effect.Effect<AwaitOutput, AwaitError> // what else it fails with, the worker knows
-    },
-    cancel: (id, reason) => request(id, "Cancel", reason ?? undefined) as never, // as above
-    abandon: (id, reason) => request(id, "Abandon", reason) as never, // as above
-    signal: (id, { name, payload, signalId }) =>
-      operate.once("signal", `${id} signal.${name}`, {
-        attempt: (key) => {
-          const replayKey = Ids.signalReplayKey(id, name, signalId ?? `${processId}:${journal.branched(key)}`)
-          return Effect.succeed((lease, opened) =>
-            store.signalFrom(lease, id, { eventType: Ids.signalEventType(name), payload, replayKey }, opened)
-          )
-        },
-        takeUp: () => Effect.void
-      }) as never, // as above
-    status: (id) => readProcess(registry, id),
-    awaiter,
-    limited: identity
-  }
 }
 
 const authorityOf = (lease: Lease): Authority => ({ _tag: "Body", lease })

@@ -353,6 +353,7 @@ const calls: Readonly<Record<JournalOperation | "scope", string>> = {
   patched: "patched",
   await_child: "await",
   request: "cancel",
+  read: "status",
   dropped: "drop",
   interrupted: "interrupt",
   scope: "scope"

@@ -30,6 +30,7 @@ import type {
   MachineStartable,
   SentEvent
 } from "../engine/MachineView.ts"
+import type { Awaiter } from "./Awaiter.ts"
 import type { HandleActions, ProcessHandle, SignalError } from "./ProcessHandle.ts"
 import * as ProcessHandles from "./ProcessHandle.ts"
 
@@ -104,6 +105,7 @@ export interface MachineActions extends HandleActions {
     id: ProcessId,
     signal: SignalRequest<E>
   ) => Effect.Effect<AppendReceipt, AppendRefusal | InputInvalid | Lookup | E>
+  readonly awaiter: typeof Awaiter.Service
   readonly store: typeof ProcessStore.Service
 }
 

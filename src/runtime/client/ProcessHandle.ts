@@ -91,10 +91,27 @@ export interface HandleActions {
   ) => Effect.Effect<ProcessRecord, ProcessAlreadyTerminal | LeaseLost | InputInvalid | Lookup>
   readonly signal: (id: ProcessId, signal: SignalRequest) => Effect.Effect<unknown, SignalError>
   readonly status: (id: ProcessId) => Effect.Effect<ProcessRecord, ProcessUnknown | Lookup>
-  readonly awaiter: typeof Awaiter.Service
+  readonly nextEvents: (typeof Awaiter.Service)["nextEvents"]
+  /** The record as soon as its log is longer than that, and how long it is then. */
+  readonly nextRecord: (
+    id: ProcessId,
+    sequence: number
+  ) => Effect.Effect<Seen, ProcessUnknown | ProcessPruned | StoreError>
   /** Takes values under the limits of the host; a body has them in its context. */
   readonly limited: <A, E>(taking: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
+
+/** A record, and how long the log was then. */
+export interface Seen {
+  readonly record: ProcessRecord
+  readonly sequence: number
+}
+
+/** Reads the next record from an awaiter. */
+export const nextRecord =
+  ({ nextRow }: Pick<typeof Awaiter.Service, "nextRow">): HandleActions["nextRecord"] =>
+  (id, sequence) =>
+    Effect.map(nextRow(id, sequence), (row) => ({ record: recordOf(row), sequence: row.sequence }))
 
 /** Makes a handle on a process whose ends read as `outcomes` say: an engine's, or a tool's. */
 export const make = <Success, Failure, Signals extends AnySignal = never>(
@@ -119,7 +136,7 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
     }),
   status: actions.status(id),
   events: Stream.unfoldChunkEffect(0, (after) =>
-    Effect.map(actions.awaiter.nextEvents(id, after), (events) => {
+    Effect.map(actions.nextEvents(id, after), (events) => {
       const last = events.at(-1)
       return last === undefined
         ? Option.none()
@@ -131,10 +148,9 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
     (since) =>
       since === undefined
         ? Effect.succeed(Option.none())
-        : Effect.map(actions.awaiter.nextRow(id, since), (row) => {
-            const record = copyOf(recordOf(row))
-            return Option.some([record, isTerminal(record) ? undefined : row.sequence])
-          })
+        : Effect.map(actions.nextRecord(id, since), ({ record, sequence }) =>
+            Option.some([copyOf(record), isTerminal(record) ? undefined : sequence])
+          )
   )
 })
 

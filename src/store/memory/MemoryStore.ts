@@ -207,7 +207,8 @@ const numbered = (state: MemoryState, after: number): ReadonlyArray<Numbered> =>
 const candidate = ({ change, row }: Extract<Numbered, { readonly _tag: "Row" }>): Candidate => ({
   processId: State.idOf(row),
   sequence: row.sequence,
-  change
+  change,
+  parentId: row.base.registration.parent?.processId ?? null
 })
 
 const buried = ({ change, tombstone }: Extract<Numbered, { readonly _tag: "Tombstone" }>): Candidate => ({

@@ -274,8 +274,9 @@ export const make = (
         return read(
           "list ended processes",
           sql<Candidate>`
-            SELECT state.process_id AS "processId", state.sequence AS sequence, state.change AS change
-            FROM state JOIN process USING (pk) LEFT JOIN lease USING (pk)
+            SELECT state.process_id AS "processId", state.sequence AS sequence, state.change AS change,
+              child.parent_id AS "parentId"
+            FROM state JOIN process USING (pk) LEFT JOIN lease USING (pk) LEFT JOIN child USING (pk)
             WHERE ${sql.and(conditions)} ORDER BY state.change LIMIT ${limit}
           `
         )

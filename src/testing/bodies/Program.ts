@@ -39,7 +39,8 @@ export type Program =
       readonly is: "child"
       readonly at: number
       readonly kind: ChildKind
-      readonly ending: "await" | "cancel" | "leave"
+      /** `ask`: it goes one way where its child still runs, and another where that has ended; then it awaits the end. */
+      readonly ending: "await" | "cancel" | "leave" | "ask"
     }
   | { readonly is: "seq"; readonly at: number; readonly parts: ReadonlyArray<Program> }
   | { readonly is: "all"; readonly at: number; readonly parts: ReadonlyArray<Program> }
@@ -119,7 +120,7 @@ const leaf: FC.Arbitrary<Program> = FC.oneof(
     weight: 2,
     arbitrary: FC.record({
       kind: FC.constantFrom<ChildKind>("ok", "fail", "slow", "waiter", "tool", "outside", "turn"),
-      ending: FC.constantFrom<"await" | "cancel" | "leave">("await", "await", "await", "cancel", "leave")
+      ending: FC.constantFrom<"await" | "cancel" | "leave" | "ask">("await", "await", "cancel", "leave", "ask")
     }).map((of): Program => ({ is: "child", at: 0, ...of }))
   }
 )

@@ -9,6 +9,7 @@ import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import { Processes } from "../../host/Processes.ts"
 import { processId } from "../../model/ids.ts"
 import type { JournalEntry } from "../../model/JournalEntry.ts"
+import * as Retention from "../../operations/Retention.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import type { Form } from "./code.ts"
 import { codeOf } from "./code.ts"
@@ -24,11 +25,11 @@ import * as Worlds from "./World.ts"
 
 /**
  * What happens to a body. Its host crashes, and the next one crashes with its n-th commit, or just before it; it stops; it freezes
- * until its lease is another's, and thaws again. Units: milliseconds.
+ * until its lease is another's, and thaws again. What has ended is pruned while the body runs. Units: milliseconds.
  */
 export type Deed =
   | ({ readonly does: "crash" } & Crash)
-  | { readonly does: "stop" | "freeze" | "thaw" | "cancel" | "complete" }
+  | { readonly does: "stop" | "freeze" | "thaw" | "cancel" | "complete" | "prune" }
   | { readonly does: "signal"; readonly which: 0 | 1 }
   | { readonly does: "time"; readonly ms: number }
 
@@ -100,7 +101,8 @@ const deed: FC.Arbitrary<Deed> = FC.oneof(
   // A lease of a host that crashed is over after 90 ms: without that time, nothing of the body runs again.
   { weight: 8, arbitrary: FC.constantFrom(3, 8, 15, 45, 150, 150).map((ms): Deed => ({ does: "time", ms })) },
   { weight: 1, arbitrary: FC.constant<Deed>({ does: "complete" }) },
-  { weight: 1, arbitrary: FC.constant<Deed>({ does: "cancel" }) }
+  { weight: 1, arbitrary: FC.constant<Deed>({ does: "cancel" }) },
+  { weight: 2, arbitrary: FC.constant<Deed>({ does: "prune" }) }
 )
 
 /** Trials of random bodies; what is interrupted at every commit is left alone besides. */
@@ -234,6 +236,15 @@ const signalsInOrder = ({ store }: World, { traces }: Recorder.Recorder): Effect
 
 const unordered: ReadonlySet<string> = new Set(["process.signal_returned", "process.cancel_requested"])
 
+/** Prunes what ended before this instant. A body that runs is not among that, and one that has ended is judged. */
+const pruned = (world: World) =>
+  Effect.flatMap(rowOf(world), (row) => {
+    if (row === undefined || lifecycleOf(row.snapshot) !== "running") return Effect.void
+    const options = { cutoffMs: world.nowMs(), watermark: { _tag: "NoProjector" } } as const
+    const prune = Effect.flatMap(Retention.make, (retention) => retention.pruneTerminalProcesses(options))
+    return world.time.drive(Effect.orDie(Effect.provideService(prune, ProcessStore, world.store)))
+  })
+
 const rowOf = ({ store }: World) =>
   Effect.map(Effect.orDie(store.find(id)), (found) => (found._tag === "Present" ? found.row : undefined))
 
@@ -317,6 +328,9 @@ const played = (
           break
         case "cancel":
           yield* on(host, (processes) => processes.handle(engine, id).cancel("enough"))
+          break
+        case "prune":
+          yield* pruned(world)
           break
         case "time":
           yield* world.advance(next.ms)

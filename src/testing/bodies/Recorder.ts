@@ -176,6 +176,8 @@ const observed = (
     Effect.flatMap(FiberRef.get(path), (scopes) => Effect.onExit(effect, note(scopes, name)))
   const handle = <A, E>(of: ProcessHandle<A, E>): ProcessHandle<A, E> => ({
     ...of,
+    status: learning(`status of ${of.id}`, of.status),
+    cancel: (reason) => learning(`cancel of ${of.id}`, of.cancel(reason)),
     await: learning(`end of ${of.id}`, of.await)
   })
   const step = (name: string, work: AnyEffect | ((...args: never) => AnyEffect), ...options: ReadonlyArray<unknown>) =>

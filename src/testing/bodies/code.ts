@@ -53,9 +53,12 @@ const effectful = (node: Program, ctx: string): string => {
     case "plain":
       return "Effect.promise(() => new Promise((done) => setImmediate(done)))"
     case "child": {
+      const by = (asked: string): string =>
+        `Effect.zipRight(Effect.flatMap(${asked}, ({ status }) => ${ctx}.step(\`n${node.at} \${status._tag}\`, Effect.void))`
       const endings = {
         await: "child.await",
-        cancel: "Effect.zipRight(child.cancel(), child.await)",
+        cancel: `${by("child.cancel()")}, child.await)`,
+        ask: `${by("child.status")}, child.await)`,
         leave: "Effect.void"
       }
       return `Effect.flatMap(${ctx}.start(${childOf(node.kind, name)}), (child) => ${endings[node.ending]})${grow(node)}`
@@ -110,9 +113,11 @@ await wait${node.at}.catch(() => undefined)`
       return "await new Promise((done) => setImmediate(done))"
     case "child": {
       const start = `const child${node.at} = await ${ctx}.start(${childOf(node.kind, name)})`
-      const cancel = node.ending === "cancel" ? `\nawait child${node.at}.cancel()` : ""
+      const asked = node.ending === "cancel" ? "cancel" : node.ending === "ask" ? "status" : undefined
+      const way = `\${(await child${node.at}.${asked}()).status._tag}`
+      const step = asked === undefined ? "" : `\nawait ${ctx}.step(\`n${node.at} ${way}\`, () => null)`
       const result = node.ending === "leave" ? "" : `\nawait child${node.at}.result()`
-      return `${start}${cancel}${result}${grow(node)}`
+      return `${start}${step}${result}${grow(node)}`
     }
     case "seq":
       return node.parts.map(of).join("\n")

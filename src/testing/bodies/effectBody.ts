@@ -4,7 +4,9 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { OperationError } from "../../model/failures.ts"
+import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import type { ExecutionContext } from "../../runtime/body/ExecutionContext.ts"
+import type { ProcessHandle } from "../../runtime/client/ProcessHandle.ts"
 import * as Engine from "../../runtime/engine/Engine.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import { external } from "../../runtime/engine/Startable.ts"
@@ -118,6 +120,18 @@ const run = (node: Program, ctx: ExecutionContext, ran: Ran): Running => {
   }
 }
 
+/** What is asked of a child by its handle before its end; the program goes on by the answer. */
+const asked = (
+  child: Pick<ProcessHandle<unknown, unknown>, "cancel" | "status">,
+  ending: Extract<Program, { readonly is: "child" }>["ending"],
+  name: string,
+  ctx: ExecutionContext
+): Running => {
+  const going = ({ status }: ProcessRecord): Running => ctx.step(`${name} ${status._tag}`, Effect.void)
+  if (ending === "cancel") return Effect.flatMap(child.cancel("enough"), going)
+  return ending === "ask" ? Effect.flatMap(child.status, going) : Effect.void
+}
+
 const childOf = ({ at, kind, ending }: Extract<Program, { readonly is: "child" }>, ctx: ExecutionContext): Running => {
   const name = `n${at}`
   const started = <Payload, Success, Failure>(
@@ -126,7 +140,7 @@ const childOf = ({ at, kind, ending }: Extract<Program, { readonly is: "child" }
   ) =>
     Effect.flatMap(ctx.start(startable, { name, payload }), (child): Running => {
       if (ending === "leave") return Effect.void
-      return ending === "cancel" ? Effect.zipRight(child.cancel("enough"), child.await) : child.await
+      return Effect.zipRight(asked(child, ending, name, ctx), child.await)
     })
   switch (kind) {
     case "tool":
@@ -137,8 +151,9 @@ const childOf = ({ at, kind, ending }: Extract<Program, { readonly is: "child" }
       return started(Turn, turnOf(name))
     case "waiter":
       return Effect.flatMap(ctx.start(Child, { name, payload: kind }), (child): Running => {
-        if (ending === "cancel") return Effect.zipRight(child.cancel("enough"), child.await)
-        const signalled = child.signal(Grow, name)
+        const before = asked(child, ending, name, ctx)
+        if (ending === "cancel") return Effect.zipRight(before, child.await)
+        const signalled = Effect.zipRight(before, child.signal(Grow, name))
         return ending === "leave" ? signalled : Effect.zipRight(signalled, child.await)
       })
     default:

@@ -4,6 +4,7 @@
 import type * as Duration from "effect/Duration"
 import type { BodyContext } from "../../host/embed/createHost.ts"
 import * as Embed from "../../host/embed/createHost.ts"
+import type { Handle } from "../../host/embed/handle.ts"
 import type * as Engine from "../../runtime/engine/Engine.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import { external } from "../../runtime/engine/Startable.ts"
@@ -134,8 +135,14 @@ const childOf = async (
   ): Promise<unknown> => {
     const child = await ctx.start(startable, { name, payload })
     if (ending === "leave") return
-    if (ending === "cancel") await child.cancel("enough")
+    await asked(child)
     return child.result()
+  }
+  /** What is asked of a child by its handle before its end; the program goes on by the answer. */
+  const asked = async (child: Pick<Handle<unknown>, "cancel" | "status">): Promise<void> => {
+    if (ending !== "cancel" && ending !== "ask") return
+    const { status } = await (ending === "cancel" ? child.cancel("enough") : child.status())
+    await ctx.step(`${name} ${status._tag}`, () => null)
   }
   switch (kind) {
     case "tool":
@@ -146,8 +153,8 @@ const childOf = async (
       return started(Turn, turnOf(name))
     case "waiter": {
       const child = await ctx.start(Child, { name, payload: kind })
-      if (ending === "cancel") await child.cancel("enough")
-      else await child.signal(Grow, name)
+      await asked(child)
+      if (ending !== "cancel") await child.signal(Grow, name)
       return ending === "leave" ? undefined : child.result()
     }
     default:

@@ -318,6 +318,24 @@ const parentCloseLaws: ReadonlyArray<Law> = lawsOf("ADR 0019", {
     )
   },
 
+  *"how a child of a running process ended outlives its prune beside its parent's journal, and goes with the parent"({
+    registry
+  }) {
+    const { execution } = yield* ProcessStore
+    const [scope, ofParent, parent, child] = [yield* freshId, yield* freshId, yield* freshId, yield* freshId]
+    const kept = Effect.map(execution.progress(parent), (rows) => rows.map(({ key, detail }) => [key, detail]))
+    yield* registry.registerProcess(registrationIn(parent, ofParent))
+    const under = { processId: parent, closePolicy: "keep" } as const
+    yield* registry.registerProcess(registrationIn(child, scope, { parent: under }))
+    yield* endOutside(child)
+    yield* expectEquals("the report", (yield* prune(scope)).prunedProcesses, 1)
+    const end = { type: "success", value: { answer: 42 } }
+    yield* expectEquals("what is kept", yield* kept, [[`${child}~`, end]])
+    yield* endOutside(parent)
+    yield* expectEquals("the parent", (yield* prune(ofParent)).prunedProcesses, 1)
+    yield* expectEquals("what is left", yield* kept, [])
+  },
+
   *"a pruned child has no parent any more, and no close request"({ registry }) {
     const { children } = yield* ProcessStore
     const scope = yield* freshId
