@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AnyStateMachine } from "xstate"
 import type { Redact } from "../explain/redaction.ts"
-import type { Selection } from "../explain/selection.ts"
 import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
 import { processId } from "../model/ids.ts"
@@ -33,7 +32,7 @@ import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 import { deathsIn } from "./InspectorSource.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
-import type { Directory } from "./views/directory.ts"
+import type { Directory, Wanted } from "./views/directory.ts"
 import { orders, pageOf } from "./views/directory.ts"
 import { withDoing, withLeft } from "./views/doing.ts"
 import type { LookRequest } from "./views/look.ts"
@@ -313,7 +312,7 @@ const maxIds = 5_000
 const lineQuery = (query: URLSearchParams) =>
   Effect.gen(function* () {
     const texts = Object.fromEntries(
-      (["text", "state", "kind", "owner", "session", "problem", "waits"] as const).flatMap((key) => {
+      (["text", "state", "kind", "owner", "session", "problem", "waits", "asks"] as const).flatMap((key) => {
         const value = query.get(key)?.trim() ?? ""
         return value === "" ? [] : [[key, value]]
       })
@@ -328,7 +327,7 @@ const lineQuery = (query: URLSearchParams) =>
       ...(query.get("roots") === "1" ? { roots: true } : {}),
       ...(sinceMs > 0 ? { sinceMs } : {}),
       ...(longerMs > 0 ? { longerMs } : {})
-    } satisfies Selection
+    } satisfies Wanted
   })
 
 /** An answer with its large values cut, or the one part of it that is asked for, whole. */

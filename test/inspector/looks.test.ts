@@ -59,8 +59,8 @@ describe("the overview", () => {
       const before = yield* asked<OverviewView>("/api/overview")
       assert.deepStrictEqual(before.counts, { running: 3, completed: 0, failed: 1, cancelled: 0, abandoned: 0 })
       assert.deepStrictEqual(
-        before.inbox.map(({ kind, ask, count, rows }) => [kind, ask, count, rows.map((row) => row.process_id)]),
-        [["deploy", "approve", 2, ["a", "b"]]]
+        before.inbox.map(({ kind, asks, count, rows }) => [kind, asks, count, rows.map((row) => row.process_id)]),
+        [["deploy", ["approve"], 2, ["a", "b"]]]
       )
       assert.deepStrictEqual(
         before.failures.map(({ kind, problem, count }) => [kind, problem, count]),

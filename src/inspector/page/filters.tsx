@@ -75,7 +75,11 @@ export const Filters = ({
     clearTimeout(typing.timer)
     typing.timer = setTimeout(() => goWith({ text: value.trim() }, { isSmall: true }), 120)
   }
-  const field = (key: "kind" | "owner" | "session" | "problem" | "waits", label: string, choices?: string): VNode => (
+  const field = (
+    key: "kind" | "owner" | "session" | "problem" | "waits" | "asks",
+    label: string,
+    choices?: string
+  ): VNode => (
     <input
       type="text"
       placeholder={label}
@@ -86,7 +90,7 @@ export const Filters = ({
       onChange={(event) => goWith({ [key]: event.currentTarget.value.trim() })}
     />
   )
-  const isNarrowed = ["kind", "owner", "session", "problem", "waits", "roots", "within"].some(
+  const isNarrowed = ["kind", "owner", "session", "problem", "waits", "asks", "roots", "within"].some(
     (key) => (query[key] ?? "") !== ""
   )
   const [isOpen, setOpen] = useState(isNarrowed)
@@ -126,6 +130,7 @@ export const Filters = ({
           {field("kind", "kind", "kinds")}
           {field("problem", "problem")}
           {field("waits", "waits for signal")}
+          {field("asks", "asks for these signals")}
           {field("owner", "owner id")}
           {field("session", "session or originator")}
           <select

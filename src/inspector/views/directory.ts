@@ -39,11 +39,16 @@ const pauses = { leaseMs: 1_000, share: 0.05 }
 /** After how long without a look the lines are let go of. Units: milliseconds. */
 export const idleMs = 120_000
 
-/** A process with what it is found by. `asks`: the signals that a sender outside may move it with. */
+/** A process with what it is found by. `asks`: the signals that a sender outside may move it with, ascending. */
 export interface Line {
   readonly row: RowView
   readonly words: string
   readonly asks: ReadonlyArray<string>
+}
+
+/** What a list of the page is narrowed by. `asks`: the signals that a line asks for, all of them, with spaces between. */
+export interface Wanted extends Selection {
+  readonly asks?: string
 }
 
 /** What a list can be sorted by. */
@@ -148,7 +153,7 @@ export const make = (store: Store, redact: Redact, isDead: Deaths, most: number 
 /** A page of the lines that a query wants, and where one process is among all of them; on the first one a process whose id equals the text comes first. */
 export const pageOf = (
   look: Look,
-  query: Selection,
+  query: Wanted,
   page: {
     readonly order: Order
     readonly isAscending: boolean
@@ -174,11 +179,12 @@ export const pageOf = (
 }
 
 /** The rows that a query wants, in the order of the lines. */
-export const wantedIn = (lines: Iterable<Line>, query: Selection, nowMs: number): Array<RowView> => {
-  const { text: typed, ...rest } = query
+export const wantedIn = (lines: Iterable<Line>, query: Wanted, nowMs: number): Array<RowView> => {
+  const { text: typed, asks: wantedAsks, ...rest } = query
   const text = typed?.toLowerCase()
   const found: Array<RowView> = []
-  for (const { row, words } of lines) {
+  for (const { row, words, asks } of lines) {
+    if (wantedAsks !== undefined && asks.join(" ") !== wantedAsks) continue
     if (text !== undefined && !words.includes(text)) continue
     if (isSelected(row, rest, nowMs)) found.push(row)
   }
@@ -211,14 +217,16 @@ const lineOf = (store: Store, row: Glance, redact: Redact, nowMs: number): Line 
   const words = wordsOf(shown).toLowerCase()
   if (chart === undefined || shown.state !== "running" || shown.active) {
     const asks = shown.state === "running" ? shown.waits.filter((name) => name !== "timer") : []
-    return { row: shown, words, asks }
+    return { row: shown, words, asks: ascending(asks) }
   }
   return Effect.map(machineOf(store.definitions, row.base.registration, chart), (own) => ({
     row: { ...shown, rests: valueText(chart.value) },
     words,
-    asks: own === undefined ? [] : acceptedBy(own.definition, chart).map(({ type }) => type)
+    asks: own === undefined ? [] : ascending(acceptedBy(own.definition, chart).map(({ type }) => type))
   }))
 }
+
+const ascending = (names: ReadonlyArray<string>): ReadonlyArray<string> => [...new Set(names)].toSorted()
 
 /** A line's row, with what is known of the host that has it: as the row says, or as its lease was renewed since. */
 export const rowOf = (row: RowView, { leases, nowMs }: Pick<Look, "leases" | "nowMs">): RowView => {
