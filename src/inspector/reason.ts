@@ -34,6 +34,20 @@ export const isOutcomeUnknown = (row: RowView): boolean =>
   row.holder !== "dead" &&
   !hasHost(row)
 
+/** What a process that runs is counted as in the overview; a list is narrowed to the same. */
+export const works = ["active", "waiting", "late"] as const
+
+/** One of {@link works}. */
+export type Work = (typeof works)[number]
+
+/** Whether a process is counted as at work, as waiting, or as backlog. What is late may wait as well. */
+export const isOfWork = (row: RowView, work: Work, nowMs: number): boolean => {
+  if (row.state !== "running") return false
+  if (work === "late") return isLate(row, nowMs)
+  if (work === "waiting") return row.waits.length > 0 || row.rests !== undefined
+  return row.active && row.waits.length === 0 && hasHost(row) && !isLate(row, nowMs)
+}
+
 /** In a few words, why a process does not move; nothing of one that has ended, or of which its line says nothing. */
 export const reasonOf = (
   row: RowView,

@@ -31,6 +31,7 @@ import { maxClients } from "./feed.ts"
 import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 import { deathsIn } from "./InspectorSource.ts"
+import { works } from "./reason.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
 import type { Directory, Wanted } from "./views/directory.ts"
 import { orders, pageOf } from "./views/directory.ts"
@@ -304,6 +305,8 @@ const numberOf = (query: URLSearchParams, field: string, fallback: number, most 
 
 const isState = Schema.is(Schema.Literal("running", "completed", "failed", "cancelled", "abandoned"))
 
+const isWork = Schema.is(Schema.Literal(...works))
+
 const isOrder = Schema.is(Schema.Literal(...orders))
 
 /** How many ids one answer may hold, for what is done to all of them. */
@@ -320,10 +323,15 @@ const lineQuery = (query: URLSearchParams) =>
     if (texts["state"] !== undefined && !isState(texts["state"])) {
       return yield* new InputInvalid({ field: "state", problem: "must be a state" })
     }
+    const work = query.get("work") ?? ""
+    if (work !== "" && !isWork(work)) {
+      return yield* new InputInvalid({ field: "work", problem: `must be one of ${works.join(", ")}` })
+    }
     const sinceMs = yield* numberOf(query, "since", 0, Number.MAX_SAFE_INTEGER)
     const longerMs = yield* numberOf(query, "longer", 0, Number.MAX_SAFE_INTEGER)
     return {
       ...texts,
+      ...(work === "" ? {} : { work }),
       ...(query.get("roots") === "1" ? { roots: true } : {}),
       ...(sinceMs > 0 ? { sinceMs } : {}),
       ...(longerMs > 0 ? { longerMs } : {})

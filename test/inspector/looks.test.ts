@@ -10,7 +10,8 @@ import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { OverviewView } from "../../src/inspector/OverviewView.ts"
 import { nowMs, setClock } from "../../src/inspector/page/text.ts"
 import type { RunsView } from "../../src/inspector/RunView.ts"
-import { isLate } from "../../src/inspector/reason.ts"
+import type { Work } from "../../src/inspector/reason.ts"
+import { isLate, works } from "../../src/inspector/reason.ts"
 import { againOf } from "../../src/inspector/text.ts"
 import type { BulkView, ListView, LookView, RowView } from "../../src/inspector/View.ts"
 import * as Directory from "../../src/inspector/views/directory.ts"
@@ -162,6 +163,10 @@ describe("what is due, and what is at work", () => {
     const beside = { counted: { counts, total: 5 }, holders: [], slots: undefined, wakes: undefined }
     const { active, late, oldest_due_ms: oldest } = overviewOf({ lines, leases, nowMs }, beside)
     assert.deepStrictEqual({ active, late, oldest }, { active: 3, late: 2, oldest: nowMs })
+    const page = { order: "id", isAscending: true, offset: 0, limit: 9 } as const
+    const idsOf = (work: Work) =>
+      Directory.pageOf({ lines, leases, nowMs }, { work }, page).rows.map(({ process_id: id }) => id)
+    assert.deepStrictEqual(works.map(idsOf), [["held", "renewed", "taken over"], [], ["left", "lost"]])
   })
 })
 

@@ -209,15 +209,15 @@ const Work = ({ of }: { readonly of: OverviewView }): VNode => {
   return (
     <Panel title="Work">
       <div class="figures">
-        <Figure number={countOf(active)} name="at work" href={listOf({ state: "running" })} />
+        <Figure number={countOf(active)} name="at work" href={listOf({ work: "active" })} />
         {slots === undefined ? null : (
           <Figure number={`${slots.total - slots.free}/${slots.total}`} name="slots taken" />
         )}
-        <Figure number={countOf(waiting)} name="waiting" />
+        <Figure number={countOf(waiting)} name="waiting" href={listOf({ work: "waiting" })} />
         <Figure
           number={countOf(late)}
           name={late === 0 ? "backlog" : `backlog of ${kinds} ${kinds === 1 ? "kind" : "kinds"}`}
-          href={listOf({ state: "running", sort: "due", order: "asc" })}
+          href={listOf({ work: "late", sort: "due", order: "asc" })}
         />
         {wakes === undefined ? null : (
           <Figure

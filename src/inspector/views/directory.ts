@@ -18,6 +18,8 @@ import type { Glance } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { machineOf } from "../charts/stored.ts"
 import type { Deaths } from "../InspectorSource.ts"
+import type { Work } from "../reason.ts"
+import { isOfWork } from "../reason.ts"
 import { valueText } from "../text.ts"
 import type { ListView, ReadingView, RowView } from "../View.ts"
 import { rowView } from "./list.ts"
@@ -49,6 +51,7 @@ export interface Line {
 /** What a list of the page is narrowed by. `asks`: the signals that a line asks for, all of them, with spaces between. */
 export interface Wanted extends Selection {
   readonly asks?: string
+  readonly work?: Work
 }
 
 /** What a list can be sorted by. */
@@ -162,8 +165,8 @@ export const pageOf = (
     readonly find?: string
   }
 ): ListView => {
-  const { lines, reading, nowMs } = look
-  const found = wantedIn(lines.values(), query, nowMs)
+  const { reading, nowMs } = look
+  const found = wantedIn(look, query)
   const sorted = sortedBy(found, page.order, page.isAscending, nowMs)
   const exact = sorted.findIndex(({ process_id: id }) => id === query.text)
   const [first] = exact > 0 ? sorted.splice(exact, 1) : []
@@ -179,13 +182,15 @@ export const pageOf = (
 }
 
 /** The rows that a query wants, in the order of the lines. */
-export const wantedIn = (lines: Iterable<Line>, query: Wanted, nowMs: number): Array<RowView> => {
-  const { text: typed, asks: wantedAsks, ...rest } = query
+export const wantedIn = (look: Look, query: Wanted): Array<RowView> => {
+  const { text: typed, asks: wantedAsks, work, ...rest } = query
+  const { nowMs } = look
   const text = typed?.toLowerCase()
   const found: Array<RowView> = []
-  for (const { row, words, asks } of lines) {
+  for (const { row, words, asks } of look.lines.values()) {
     if (wantedAsks !== undefined && asks.join(" ") !== wantedAsks) continue
     if (text !== undefined && !words.includes(text)) continue
+    if (work !== undefined && !isOfWork(rowOf(row, look), work, nowMs)) continue
     if (isSelected(row, rest, nowMs)) found.push(row)
   }
   return found

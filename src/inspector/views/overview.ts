@@ -3,7 +3,7 @@
  */
 import type { Holder } from "../../store/ProcessStore.ts"
 import type { FailureGroup, InboxGroup, OverviewView } from "../OverviewView.ts"
-import { hasHost, isLate, isOutcomeUnknown } from "../reason.ts"
+import { isOfWork, isOutcomeUnknown } from "../reason.ts"
 import { brief } from "../text.ts"
 import type { CountsView, PartView, RowView } from "../View.ts"
 import type { Line, Look } from "./directory.ts"
@@ -44,9 +44,9 @@ export const overviewOf = (look: Look, { counted, holders, slots, wakes }: Besid
     kinds.set(row.kind, (kinds.get(row.kind) ?? 0) + 1)
     if (row.state === "running") {
       if (isOutcomeUnknown(row)) unknown.push(row.process_id)
-      if (isLate(row, nowMs)) late.push(row)
-      else if (row.active && row.waits.length === 0 && hasHost(row)) sums.active++
-      if (row.waits.length > 0 || row.rests !== undefined) sums.waiting++
+      if (isOfWork(row, "late", nowMs)) late.push(row)
+      if (isOfWork(row, "active", nowMs)) sums.active++
+      if (isOfWork(row, "waiting", nowMs)) sums.waiting++
       if (line.asks.length > 0) addAsked(inbox, line)
       continue
     }
