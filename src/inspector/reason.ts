@@ -65,7 +65,15 @@ export const reasonOf = (
   const signals = row.waits.filter((name) => name !== "timer")
   if (signals.length > 0) return { class: "wait", text: `waits: ${signals.join(", ")}${until}` }
   if (row.waits.length > 0) return { class: "wait", text: `sleeps${until}` }
-  if (row.rests !== undefined) return { class: "wait", text: `rests in ${row.rests}` }
+  if (row.rests !== undefined) {
+    // It may wait for the end of its child, or for an event meanwhile.
+    const child = row.invoked === undefined ? undefined : reasonOf(row.invoked, nowMs)
+    if (child === undefined) return { class: "wait", text: `rests in ${row.rests}` }
+    return {
+      class: child.class === "bad" ? "bad" : "wait",
+      text: `rests in ${row.rests}; its child: ${child.text}`
+    }
+  }
   if (row.doing !== undefined) return doingOf(row.doing, nowMs)
   if (row.awaits !== undefined) return { class: "wait", text: `awaits ${row.awaits}` }
   if (isFree) {

@@ -146,6 +146,26 @@ describe("the inspector of a live host", () => {
     )
   )
 
+  it.scopedLive("says of a machine that rests what its child is about", () =>
+    bounded(
+      Effect.gen(function* () {
+        const Hanging = approvalNoting([], Effect.never)
+        yield* Effect.gen(function* () {
+          const handle = yield* (yield* Processes).start(Hanging, { id: "a", payload: { n: 3 } })
+          yield* handle.send({ type: "approve", by: "ana" }, { id: "approval" })
+          const reason = Effect.map(asked<ListView>("/api/processes?kind=approval"), ({ rows, now_ms: nowMs }) =>
+            rows.map((row) => reasonOf(row, nowMs)?.text ?? "").find((text) => text.startsWith("rests in paying"))
+          )
+          yield* until(Effect.map(reason, (text = "") => /^rests in paying; its child: step charge, \d/.test(text)))
+        }).pipe(
+          Effect.provide(
+            Layer.provide(Layer.provideMerge(Inspector.layerHost({ token: "secret" }), memory([Hanging])), quiet)
+          )
+        )
+      })
+    )
+  )
+
   it.scopedLive("shows the tree as it stands, with a node for each body", () =>
     bounded(
       Effect.gen(function* () {

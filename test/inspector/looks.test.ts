@@ -11,7 +11,7 @@ import type { OverviewView } from "../../src/inspector/OverviewView.ts"
 import { nowMs, setClock } from "../../src/inspector/page/text.ts"
 import type { RunsView } from "../../src/inspector/RunView.ts"
 import type { Work } from "../../src/inspector/reason.ts"
-import { isLate, works } from "../../src/inspector/reason.ts"
+import { isLate, reasonOf, works } from "../../src/inspector/reason.ts"
 import { againOf } from "../../src/inspector/text.ts"
 import type { BulkView, ListView, LookView, RowView } from "../../src/inspector/View.ts"
 import * as Directory from "../../src/inspector/views/directory.ts"
@@ -425,6 +425,28 @@ describe("a page of the list", () => {
       ]
     )
     assert.deepStrictEqual(asked, ["works", "awaits"], "only what is at work is asked for")
+  })
+
+  it("says of a machine how the last of the chain is that its first running child begins, also of one in a circle", () => {
+    const line = (each: RowView, invokes: ReadonlyArray<string> = []) =>
+      [each.process_id, { row: each, words: "", asks: [], invokes }] as const
+    const lines = new Map([
+      line(row("m", { rests: "paying" }), ["over", "left"]),
+      line(row("alone", { rests: "waiting" }), ["over"]),
+      line(row("over", { state: "failed" })),
+      line(row("left")),
+      line(row("left/1", { parent_id: "left", waits: ["approve"] })),
+      line(row("round", { rests: "on" }), ["x"]),
+      line(row("x", { parent_id: "y" })),
+      line(row("y", { parent_id: "x" }))
+    ])
+    const rows = ["m", "alone", "round"].flatMap((id) => lines.get(id)?.row ?? [])
+    const look = { lines, leases: new Map(), nowMs: 9 }
+    const found = withDoing({ rows, total: 3, now_ms: 9 }, look, () => undefined, String)
+    assert.deepStrictEqual(
+      found.rows.map((each) => reasonOf(each, 9)?.text),
+      ["rests in paying; its child: waits: approve", "rests in waiting", "rests in on; its child: awaits x"]
+    )
   })
 })
 

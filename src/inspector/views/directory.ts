@@ -41,11 +41,12 @@ const pauses = { leaseMs: 1_000, share: 0.05 }
 /** After how long without a look the lines are let go of. Units: milliseconds. */
 export const idleMs = 120_000
 
-/** A process with what it is found by. `asks`: the signals that a sender outside may move it with, ascending. */
+/** A process with what it is found by. `asks`: the signals that a sender outside may move it with, ascending. `invokes`: the children of its own machine. */
 export interface Line {
   readonly row: RowView
   readonly words: string
   readonly asks: ReadonlyArray<string>
+  readonly invokes?: ReadonlyArray<string>
 }
 
 /** What a list of the page is narrowed by. `asks`: the signals that a line asks for, all of them, with spaces between. */
@@ -227,6 +228,7 @@ const lineOf = (store: Store, row: Glance, redact: Redact, nowMs: number): Line 
   return Effect.map(machineOf(store.definitions, row.base.registration, chart), (own) => ({
     row: { ...shown, rests: valueText(chart.value) },
     words,
+    invokes: Object.values(chart.children).map(({ process }) => process),
     asks: own === undefined ? [] : ascending(acceptedBy(own.definition, chart).map(({ type }) => type))
   }))
 }
