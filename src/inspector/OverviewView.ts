@@ -13,10 +13,11 @@ export interface FailureGroup {
   readonly latest_ms: number
 }
 
-/** Processes of one kind that wait for one signal; `rows` are those that wait longest. */
+/** Processes of one kind that wait for the same signals, any of which moves them; `rows` are those that wait longest. */
 export interface InboxGroup {
   readonly kind: string
-  readonly ask: string
+  /** Ascending. */
+  readonly asks: ReadonlyArray<string>
   readonly count: number
   readonly oldest_ms: number
   readonly rows: ReadonlyArray<{

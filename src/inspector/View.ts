@@ -38,8 +38,9 @@ export interface RowView {
   /** Since when it waits, and until when at most. */
   readonly waiting_since_ms?: number
   readonly deadline_ms?: number
-  /** The state in which its own machine rests; only in lists. */
+  /** The state in which its own machine rests, and its first child that runs, or the last of the chain below it; only in lists. */
   readonly rests?: string
+  readonly invoked?: RowView
   /** The step that its body has under way, where the host that was asked runs it; only in lists. */
   readonly doing?: DoingView
   /** The step that its body had under way when the host that had it was last heard of; only in lists. */

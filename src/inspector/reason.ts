@@ -34,6 +34,20 @@ export const isOutcomeUnknown = (row: RowView): boolean =>
   row.holder !== "dead" &&
   !hasHost(row)
 
+/** What a process that runs is counted as in the overview; a list is narrowed to the same. */
+export const works = ["active", "waiting", "late"] as const
+
+/** One of {@link works}. */
+export type Work = (typeof works)[number]
+
+/** Whether a process is counted as at work, as waiting, or as backlog. What is late may wait as well. */
+export const isOfWork = (row: RowView, work: Work, nowMs: number): boolean => {
+  if (row.state !== "running") return false
+  if (work === "late") return isLate(row, nowMs)
+  if (work === "waiting") return row.waits.length > 0 || row.rests !== undefined
+  return row.active && row.waits.length === 0 && hasHost(row) && !isLate(row, nowMs)
+}
+
 /** In a few words, why a process does not move; nothing of one that has ended, or of which its line says nothing. */
 export const reasonOf = (
   row: RowView,
@@ -51,7 +65,15 @@ export const reasonOf = (
   const signals = row.waits.filter((name) => name !== "timer")
   if (signals.length > 0) return { class: "wait", text: `waits: ${signals.join(", ")}${until}` }
   if (row.waits.length > 0) return { class: "wait", text: `sleeps${until}` }
-  if (row.rests !== undefined) return { class: "wait", text: `rests in ${row.rests}` }
+  if (row.rests !== undefined) {
+    // It may wait for the end of its child, or for an event meanwhile.
+    const child = row.invoked === undefined ? undefined : reasonOf(row.invoked, nowMs)
+    if (child === undefined) return { class: "wait", text: `rests in ${row.rests}` }
+    return {
+      class: child.class === "bad" ? "bad" : "wait",
+      text: `rests in ${row.rests}; its child: ${child.text}`
+    }
+  }
   if (row.doing !== undefined) return doingOf(row.doing, nowMs)
   if (row.awaits !== undefined) return { class: "wait", text: `awaits ${row.awaits}` }
   if (isFree) {

@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AnyStateMachine } from "xstate"
 import type { Redact } from "../explain/redaction.ts"
-import type { Selection } from "../explain/selection.ts"
 import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
 import { processId } from "../model/ids.ts"
@@ -32,8 +31,9 @@ import { maxClients } from "./feed.ts"
 import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 import { deathsIn } from "./InspectorSource.ts"
+import { works } from "./reason.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
-import type { Directory } from "./views/directory.ts"
+import type { Directory, Wanted } from "./views/directory.ts"
 import { orders, pageOf } from "./views/directory.ts"
 import { withDoing, withLeft } from "./views/doing.ts"
 import type { LookRequest } from "./views/look.ts"
@@ -305,6 +305,8 @@ const numberOf = (query: URLSearchParams, field: string, fallback: number, most 
 
 const isState = Schema.is(Schema.Literal("running", "completed", "failed", "cancelled", "abandoned"))
 
+const isWork = Schema.is(Schema.Literal(...works))
+
 const isOrder = Schema.is(Schema.Literal(...orders))
 
 /** How many ids one answer may hold, for what is done to all of them. */
@@ -313,7 +315,7 @@ const maxIds = 5_000
 const lineQuery = (query: URLSearchParams) =>
   Effect.gen(function* () {
     const texts = Object.fromEntries(
-      (["text", "state", "kind", "owner", "session", "problem", "waits"] as const).flatMap((key) => {
+      (["text", "state", "kind", "owner", "session", "problem", "waits", "asks"] as const).flatMap((key) => {
         const value = query.get(key)?.trim() ?? ""
         return value === "" ? [] : [[key, value]]
       })
@@ -321,14 +323,19 @@ const lineQuery = (query: URLSearchParams) =>
     if (texts["state"] !== undefined && !isState(texts["state"])) {
       return yield* new InputInvalid({ field: "state", problem: "must be a state" })
     }
+    const work = query.get("work") ?? ""
+    if (work !== "" && !isWork(work)) {
+      return yield* new InputInvalid({ field: "work", problem: `must be one of ${works.join(", ")}` })
+    }
     const sinceMs = yield* numberOf(query, "since", 0, Number.MAX_SAFE_INTEGER)
     const longerMs = yield* numberOf(query, "longer", 0, Number.MAX_SAFE_INTEGER)
     return {
       ...texts,
+      ...(work === "" ? {} : { work }),
       ...(query.get("roots") === "1" ? { roots: true } : {}),
       ...(sinceMs > 0 ? { sinceMs } : {}),
       ...(longerMs > 0 ? { longerMs } : {})
-    } satisfies Selection
+    } satisfies Wanted
   })
 
 /** An answer with its large values cut, or the one part of it that is asked for, whole. */

@@ -15,6 +15,7 @@ import { processId } from "../../src/model/ids.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
+import { approvalNoting } from "../chart/charts.ts"
 import { bounded, memory, quiet, until } from "../support/hosts.ts"
 import { asked } from "./fixtures.ts"
 
@@ -26,6 +27,8 @@ const engine = (kind: string) =>
     disposition: "rerunnable",
     run: () => Effect.never
   })
+
+const Approval = approvalNoting([])
 
 const [Work, Other] = [engine("work"), engine("other")]
 
@@ -110,6 +113,56 @@ describe("the inspector of a live host", () => {
           Layer.provide(Layer.provideMerge(Inspector.layerHost({ token: "secret" }), memory([Work])), quiet)
         )
       )
+    )
+  )
+
+  it.scopedLive("counts a machine that takes several signals once among those that need a person", () =>
+    bounded(
+      Effect.gen(function* () {
+        const processes = yield* Processes
+        for (const id of ["a", "b"]) yield* processes.start(Approval, { id, payload: { n: 3 } })
+        const inbox = Effect.map(asked<OverviewView>("/api/overview"), (overview) => overview.inbox)
+        yield* until(Effect.map(inbox, (groups) => groups[0]?.count === 2))
+        assert.deepStrictEqual(
+          (yield* inbox).map(({ kind, asks, count, rows }) => [
+            kind,
+            asks,
+            count,
+            rows.map((row) => row.process_id).toSorted()
+          ]),
+          [["approval", ["approve", "remind"], 2, ["a", "b"]]]
+        )
+        const found = (asks: string) => asked<ListView>(`/api/processes?kind=approval&asks=${asks}&sort=id&order=asc`)
+        assert.deepStrictEqual(
+          (yield* found("approve+remind")).rows.map((row) => row.process_id),
+          ["a", "b"]
+        )
+        assert.strictEqual((yield* found("approve")).total, 0)
+      }).pipe(
+        Effect.provide(
+          Layer.provide(Layer.provideMerge(Inspector.layerHost({ token: "secret" }), memory([Approval])), quiet)
+        )
+      )
+    )
+  )
+
+  it.scopedLive("says of a machine that rests what its child is about", () =>
+    bounded(
+      Effect.gen(function* () {
+        const Hanging = approvalNoting([], Effect.never)
+        yield* Effect.gen(function* () {
+          const handle = yield* (yield* Processes).start(Hanging, { id: "a", payload: { n: 3 } })
+          yield* handle.send({ type: "approve", by: "ana" }, { id: "approval" })
+          const reason = Effect.map(asked<ListView>("/api/processes?kind=approval"), ({ rows, now_ms: nowMs }) =>
+            rows.map((row) => reasonOf(row, nowMs)?.text ?? "").find((text) => text.startsWith("rests in paying"))
+          )
+          yield* until(Effect.map(reason, (text = "") => /^rests in paying; its child: step charge, \d/.test(text)))
+        }).pipe(
+          Effect.provide(
+            Layer.provide(Layer.provideMerge(Inspector.layerHost({ token: "secret" }), memory([Hanging])), quiet)
+          )
+        )
+      })
     )
   )
 

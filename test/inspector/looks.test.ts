@@ -10,7 +10,8 @@ import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { OverviewView } from "../../src/inspector/OverviewView.ts"
 import { nowMs, setClock } from "../../src/inspector/page/text.ts"
 import type { RunsView } from "../../src/inspector/RunView.ts"
-import { isLate } from "../../src/inspector/reason.ts"
+import type { Work } from "../../src/inspector/reason.ts"
+import { isLate, reasonOf, works } from "../../src/inspector/reason.ts"
 import { againOf } from "../../src/inspector/text.ts"
 import type { BulkView, ListView, LookView, RowView } from "../../src/inspector/View.ts"
 import * as Directory from "../../src/inspector/views/directory.ts"
@@ -59,8 +60,8 @@ describe("the overview", () => {
       const before = yield* asked<OverviewView>("/api/overview")
       assert.deepStrictEqual(before.counts, { running: 3, completed: 0, failed: 1, cancelled: 0, abandoned: 0 })
       assert.deepStrictEqual(
-        before.inbox.map(({ kind, ask, count, rows }) => [kind, ask, count, rows.map((row) => row.process_id)]),
-        [["deploy", "approve", 2, ["a", "b"]]]
+        before.inbox.map(({ kind, asks, count, rows }) => [kind, asks, count, rows.map((row) => row.process_id)]),
+        [["deploy", ["approve"], 2, ["a", "b"]]]
       )
       assert.deepStrictEqual(
         before.failures.map(({ kind, problem, count }) => [kind, problem, count]),
@@ -162,6 +163,10 @@ describe("what is due, and what is at work", () => {
     const beside = { counted: { counts, total: 5 }, holders: [], slots: undefined, wakes: undefined }
     const { active, late, oldest_due_ms: oldest } = overviewOf({ lines, leases, nowMs }, beside)
     assert.deepStrictEqual({ active, late, oldest }, { active: 3, late: 2, oldest: nowMs })
+    const page = { order: "id", isAscending: true, offset: 0, limit: 9 } as const
+    const idsOf = (work: Work) =>
+      Directory.pageOf({ lines, leases, nowMs }, { work }, page).rows.map(({ process_id: id }) => id)
+    assert.deepStrictEqual(works.map(idsOf), [["held", "renewed", "taken over"], [], ["left", "lost"]])
   })
 })
 
@@ -420,6 +425,28 @@ describe("a page of the list", () => {
       ]
     )
     assert.deepStrictEqual(asked, ["works", "awaits"], "only what is at work is asked for")
+  })
+
+  it("says of a machine how the last of the chain is that its first running child begins, also of one in a circle", () => {
+    const line = (each: RowView, invokes: ReadonlyArray<string> = []) =>
+      [each.process_id, { row: each, words: "", asks: [], invokes }] as const
+    const lines = new Map([
+      line(row("m", { rests: "paying" }), ["over", "left"]),
+      line(row("alone", { rests: "waiting" }), ["over"]),
+      line(row("over", { state: "failed" })),
+      line(row("left")),
+      line(row("left/1", { parent_id: "left", waits: ["approve"] })),
+      line(row("round", { rests: "on" }), ["x"]),
+      line(row("x", { parent_id: "y" })),
+      line(row("y", { parent_id: "x" }))
+    ])
+    const rows = ["m", "alone", "round"].flatMap((id) => lines.get(id)?.row ?? [])
+    const look = { lines, leases: new Map(), nowMs: 9 }
+    const found = withDoing({ rows, total: 3, now_ms: 9 }, look, () => undefined, String)
+    assert.deepStrictEqual(
+      found.rows.map((each) => reasonOf(each, 9)?.text),
+      ["rests in paying; its child: waits: approve", "rests in waiting", "rests in on; its child: awaits x"]
+    )
   })
 })
 

@@ -196,6 +196,12 @@ inBrowser("an operator on the page", (browser) => {
               await page.locator(".holders", { hasText: "gone" }).waitFor()
               await page.locator(".figure", { hasText: /^0 at work$/ }).waitFor()
               await page.locator(".figure", { hasText: /^1 backlog of 1 kind$/ }).waitFor()
+              // A number opens what it counts.
+              await page.getByRole("link", { name: "at work" }).click()
+              await page.locator(".foot", { hasText: /^0 processes/ }).waitFor()
+              await page.goBack()
+              await page.getByRole("link", { name: "backlog of 1 kind" }).click()
+              await page.locator('.line[data-process="p"]').waitFor()
             })
           }).pipe(Effect.provide(Layer.provide(Inspector.layerFile({ filename, token: "secret" }), quiet)))
         })

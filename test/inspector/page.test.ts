@@ -316,6 +316,20 @@ inBrowser("the page in a browser", (browser) => {
     }
   })
 
+  it("says on a narrow page when an event came and with what, and names the process whole", async () => {
+    const viewport = { width: 390, height: 800 }
+    const page = await open(browser(), inspector.addressOf("processes", "deploy-42"), { viewport })
+    const line = page.locator('.event[data-sequence="1"]')
+    await line.waitFor()
+    for (const part of [".event-time", ".event-type", ".event-payload"]) {
+      assert.isTrue(await line.locator(part).isVisible(), part)
+    }
+    const name = page.locator(".lane-name", { hasText: "this process" }).locator("b")
+    assert.isTrue(await name.evaluate((element) => element.scrollWidth <= element.clientWidth))
+    await picture(page, "narrow-process")
+    await page.context().close()
+  })
+
   const views: ReadonlyArray<readonly [name: string, hash: string, ready: string]> = [
     ["overview", "#/overview", ".asked, .figures"],
     ["list", "#/processes", ".line"],

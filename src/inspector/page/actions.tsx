@@ -73,7 +73,7 @@ export const openSignal = (known: Known, done: () => void, wanted?: string): voi
 }
 
 /** The same for a process that was not looked at yet. */
-export const openSignalOf = async (id: string, wanted: string, done: () => void): Promise<void> =>
+export const openSignalOf = async (id: string, wanted: string | undefined, done: () => void): Promise<void> =>
   openSignal(await get<ProcessView>("process", { id }), done, wanted)
 
 /** Asks a process to stop. */

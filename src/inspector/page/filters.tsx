@@ -33,6 +33,13 @@ const spans = [
   ["604800000", "7 d"]
 ] as const
 
+const works = [
+  ["", "any work"],
+  ["active", "at work"],
+  ["waiting", "waiting"],
+  ["late", "backlog"]
+] as const
+
 /** Goes on from the present place with other filters, or another process. */
 export const goWith = (
   query: Readonly<Record<string, string>>,
@@ -75,7 +82,11 @@ export const Filters = ({
     clearTimeout(typing.timer)
     typing.timer = setTimeout(() => goWith({ text: value.trim() }, { isSmall: true }), 120)
   }
-  const field = (key: "kind" | "owner" | "session" | "problem" | "waits", label: string, choices?: string): VNode => (
+  const field = (
+    key: "kind" | "owner" | "session" | "problem" | "waits" | "asks",
+    label: string,
+    choices?: string
+  ): VNode => (
     <input
       type="text"
       placeholder={label}
@@ -86,7 +97,7 @@ export const Filters = ({
       onChange={(event) => goWith({ [key]: event.currentTarget.value.trim() })}
     />
   )
-  const isNarrowed = ["kind", "owner", "session", "problem", "waits", "roots", "within"].some(
+  const isNarrowed = ["kind", "owner", "session", "problem", "waits", "asks", "work", "roots", "within"].some(
     (key) => (query[key] ?? "") !== ""
   )
   const [isOpen, setOpen] = useState(isNarrowed)
@@ -126,6 +137,7 @@ export const Filters = ({
           {field("kind", "kind", "kinds")}
           {field("problem", "problem")}
           {field("waits", "waits for signal")}
+          {field("asks", "asks for these signals")}
           {field("owner", "owner id")}
           {field("session", "session or originator")}
           <select
@@ -136,6 +148,17 @@ export const Filters = ({
             {spans.map(([value, label]) => (
               <option key={value} value={value}>
                 changed: {label}
+              </option>
+            ))}
+          </select>
+          <select
+            aria-label="Only such work"
+            value={query["work"] ?? ""}
+            onChange={(event) => goWith({ work: event.currentTarget.value })}
+          >
+            {works.map(([value, label]) => (
+              <option key={value} value={value}>
+                {label}
               </option>
             ))}
           </select>

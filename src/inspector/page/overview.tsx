@@ -68,7 +68,7 @@ const Inbox = ({
     <Panel title={`Needs you ${countOf(all)}`} class="inbox">
       {all === 0 ? <p class="muted">No process waits for a person.</p> : null}
       {inbox.map((group) => (
-        <Asked key={`${group.kind} ${group.ask}`} of={group} mayAct={mayAct} done={done} />
+        <Asked key={`${group.kind} ${group.asks.join(" ")}`} of={group} mayAct={mayAct} done={done} />
       ))}
       {left === 0 ? null : <p class="muted">{countOf(left)} more kinds of signals are waited for.</p>}
       {unknown === undefined ? null : (
@@ -87,8 +87,10 @@ const Inbox = ({
   )
 }
 
+const eitherOf = (asks: ReadonlyArray<string>): string => asks.join(" or ")
+
 const Asked = ({
-  of: { kind, ask, count, oldest_ms: oldest, rows },
+  of: { kind, asks, count, oldest_ms: oldest, rows },
   mayAct,
   done
 }: {
@@ -96,9 +98,9 @@ const Asked = ({
   readonly mayAct: boolean
   readonly done: () => void
 }): VNode => (
-  <section class="asked" aria-label={`${kind} waits for ${ask}`}>
+  <section class="asked" aria-label={`${kind} waits for ${eitherOf(asks)}`}>
     <h3>
-      <b>{countOf(count)}</b> {kind} → <span class="mono">{ask}</span>{" "}
+      <b>{countOf(count)}</b> {kind} → <span class="mono">{eitherOf(asks)}</span>{" "}
       <span class="muted">
         oldest <Age ms={oldest} />
       </span>
@@ -109,9 +111,9 @@ const Asked = ({
           <Button
             class="small"
             disabled={!mayAct}
-            title={mayAct ? `Send ${ask} to ${id}` : "This inspector is read-only"}
-            label={`Answer ${ask} of ${id}`}
-            onClick={() => void openSignalOf(id, ask, done)}
+            title={mayAct ? `Send ${eitherOf(asks)} to ${id}` : "This inspector is read-only"}
+            label={`Answer ${eitherOf(asks)} of ${id}`}
+            onClick={() => void openSignalOf(id, asks[0], done)}
           >
             Answer…
           </Button>{" "}
@@ -125,7 +127,9 @@ const Asked = ({
     </ul>
     {count > rows.length ? (
       <p>
-        <a href={listOf({ state: "running", kind, waits: ask, sort: "changed", order: "asc" })}>all {countOf(count)}</a>
+        <a href={listOf({ state: "running", kind, asks: asks.join(" "), sort: "changed", order: "asc" })}>
+          all {countOf(count)}
+        </a>
       </p>
     ) : null}
   </section>
@@ -205,15 +209,15 @@ const Work = ({ of }: { readonly of: OverviewView }): VNode => {
   return (
     <Panel title="Work">
       <div class="figures">
-        <Figure number={countOf(active)} name="at work" href={listOf({ state: "running" })} />
+        <Figure number={countOf(active)} name="at work" href={listOf({ work: "active" })} />
         {slots === undefined ? null : (
           <Figure number={`${slots.total - slots.free}/${slots.total}`} name="slots taken" />
         )}
-        <Figure number={countOf(waiting)} name="waiting" />
+        <Figure number={countOf(waiting)} name="waiting" href={listOf({ work: "waiting" })} />
         <Figure
           number={countOf(late)}
           name={late === 0 ? "backlog" : `backlog of ${kinds} ${kinds === 1 ? "kind" : "kinds"}`}
-          href={listOf({ state: "running", sort: "due", order: "asc" })}
+          href={listOf({ work: "late", sort: "due", order: "asc" })}
         />
         {wakes === undefined ? null : (
           <Figure

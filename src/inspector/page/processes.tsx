@@ -126,7 +126,7 @@ const List = ({ place, host }: { readonly place: Place; readonly host: HostView 
     }
     // A step begins and ends without an event: while bodies are at work, what they do is read again.
     const timer = setInterval(() => {
-      if (isAwake() && now.current.current?.rows.some((row) => row.active) === true) soon()
+      if (isAwake() && now.current.current?.rows.some((row) => (row.invoked ?? row).active) === true) soon()
     }, pauses.stepMs)
     const stop = listenTo((news) => {
       if (news === "again") {
@@ -236,8 +236,8 @@ const updated = (rows: ReadonlyArray<RowView>, news: ReadonlyArray<RowView>): Re
 
 /** A line that was not read again, without what may be over; most have nothing of that, and stay as they are. */
 const settled = (row: RowView): RowView => {
-  if (row.doing === undefined && row.awaits === undefined) return row
-  const { doing: _doing, awaits: _awaits, ...lasting } = row
+  if (row.doing === undefined && row.awaits === undefined && row.invoked === undefined) return row
+  const { doing: _doing, awaits: _awaits, invoked: _invoked, ...lasting } = row
   return lasting
 }
 

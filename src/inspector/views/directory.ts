@@ -18,6 +18,8 @@ import type { Glance } from "../../store/Decision.ts"
 import type { ProcessStore } from "../../store/ProcessStore.ts"
 import { machineOf } from "../charts/stored.ts"
 import type { Deaths } from "../InspectorSource.ts"
+import type { Work } from "../reason.ts"
+import { isOfWork } from "../reason.ts"
 import { valueText } from "../text.ts"
 import type { ListView, ReadingView, RowView } from "../View.ts"
 import { rowView } from "./list.ts"
@@ -39,11 +41,18 @@ const pauses = { leaseMs: 1_000, share: 0.05 }
 /** After how long without a look the lines are let go of. Units: milliseconds. */
 export const idleMs = 120_000
 
-/** A process with what it is found by. `asks`: the signals that a sender outside may move it with. */
+/** A process with what it is found by. `asks`: the signals that a sender outside may move it with, ascending. `invokes`: the children of its own machine. */
 export interface Line {
   readonly row: RowView
   readonly words: string
   readonly asks: ReadonlyArray<string>
+  readonly invokes?: ReadonlyArray<string>
+}
+
+/** What a list of the page is narrowed by. `asks`: the signals that a line asks for, all of them, with spaces between. */
+export interface Wanted extends Selection {
+  readonly asks?: string
+  readonly work?: Work
 }
 
 /** What a list can be sorted by. */
@@ -148,7 +157,7 @@ export const make = (store: Store, redact: Redact, isDead: Deaths, most: number 
 /** A page of the lines that a query wants, and where one process is among all of them; on the first one a process whose id equals the text comes first. */
 export const pageOf = (
   look: Look,
-  query: Selection,
+  query: Wanted,
   page: {
     readonly order: Order
     readonly isAscending: boolean
@@ -157,8 +166,8 @@ export const pageOf = (
     readonly find?: string
   }
 ): ListView => {
-  const { lines, reading, nowMs } = look
-  const found = wantedIn(lines.values(), query, nowMs)
+  const { reading, nowMs } = look
+  const found = wantedIn(look, query)
   const sorted = sortedBy(found, page.order, page.isAscending, nowMs)
   const exact = sorted.findIndex(({ process_id: id }) => id === query.text)
   const [first] = exact > 0 ? sorted.splice(exact, 1) : []
@@ -174,12 +183,15 @@ export const pageOf = (
 }
 
 /** The rows that a query wants, in the order of the lines. */
-export const wantedIn = (lines: Iterable<Line>, query: Selection, nowMs: number): Array<RowView> => {
-  const { text: typed, ...rest } = query
+export const wantedIn = (look: Look, query: Wanted): Array<RowView> => {
+  const { text: typed, asks: wantedAsks, work, ...rest } = query
+  const { nowMs } = look
   const text = typed?.toLowerCase()
   const found: Array<RowView> = []
-  for (const { row, words } of lines) {
+  for (const { row, words, asks } of look.lines.values()) {
+    if (wantedAsks !== undefined && asks.join(" ") !== wantedAsks) continue
     if (text !== undefined && !words.includes(text)) continue
+    if (work !== undefined && !isOfWork(rowOf(row, look), work, nowMs)) continue
     if (isSelected(row, rest, nowMs)) found.push(row)
   }
   return found
@@ -211,14 +223,17 @@ const lineOf = (store: Store, row: Glance, redact: Redact, nowMs: number): Line 
   const words = wordsOf(shown).toLowerCase()
   if (chart === undefined || shown.state !== "running" || shown.active) {
     const asks = shown.state === "running" ? shown.waits.filter((name) => name !== "timer") : []
-    return { row: shown, words, asks }
+    return { row: shown, words, asks: ascending(asks) }
   }
   return Effect.map(machineOf(store.definitions, row.base.registration, chart), (own) => ({
     row: { ...shown, rests: valueText(chart.value) },
     words,
-    asks: own === undefined ? [] : acceptedBy(own.definition, chart).map(({ type }) => type)
+    invokes: Object.values(chart.children).map(({ process }) => process),
+    asks: own === undefined ? [] : ascending(acceptedBy(own.definition, chart).map(({ type }) => type))
   }))
 }
+
+const ascending = (names: ReadonlyArray<string>): ReadonlyArray<string> => [...new Set(names)].toSorted()
 
 /** A line's row, with what is known of the host that has it: as the row says, or as its lease was renewed since. */
 export const rowOf = (row: RowView, { leases, nowMs }: Pick<Look, "leases" | "nowMs">): RowView => {

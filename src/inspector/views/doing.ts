@@ -15,36 +15,66 @@ import { ProcessStore } from "../../store/ProcessStore.ts"
 import { hasHost } from "../reason.ts"
 import type { DoingView, ListView, RowView } from "../View.ts"
 import type { Look } from "./directory.ts"
+import { rowOf } from "./directory.ts"
 
 /** What the body of a process has under way, where it runs here. */
 export type UnderWayOf = (id: ProcessId) => ReadonlyArray<UnderWay> | undefined
 
 /** The same page, and of each running process what it is about. */
-export const withDoing = (list: ListView, { lines }: Look, underWayOf: UnderWayOf, redact: Redact): ListView => {
-  const left = new Set(list.rows.filter(hasLeftMemory).map(({ process_id: id }) => id))
-  const children = new Map<string, string>()
-  if (left.size > 0) {
-    for (const { row } of lines.values()) {
-      const { parent_id: parent, process_id: id, state } = row
-      if (parent === undefined || state !== "running" || !left.has(parent)) continue
-      const other = children.get(parent)
-      if (other === undefined || id < other) children.set(parent, id)
+export const withDoing = (list: ListView, look: Look, underWayOf: UnderWayOf, redact: Redact): ListView => {
+  const { lines } = look
+  let firsts: ReadonlyMap<string, string> | undefined
+  const firstOf = (row: RowView): string | undefined => {
+    if (!hasLeftMemory(row)) return undefined
+    firsts ??= firstChildren(lines)
+    return firsts.get(row.process_id)
+  }
+
+  const about = (row: RowView): RowView => {
+    if (row.state !== "running") return row
+    const underWay = row.active ? (underWayOf(processId(row.process_id)) ?? []) : []
+    const step = stepIn(underWay)
+    const child = underWay.find((each) => each.child !== undefined)?.child ?? firstOf(row)
+    return {
+      ...row,
+      ...(step === undefined ? {} : { doing: doingOf(step, redact) }),
+      ...(child === undefined ? {} : { awaits: child })
     }
   }
+
+  /** The last of the chain that begins with a process: each waits for the next. */
+  const lastFrom = (id: string): RowView | undefined => {
+    const seen = new Set<string>()
+    let last: RowView | undefined
+    for (let next: string | undefined = id; next !== undefined && !seen.has(next); next = last?.awaits) {
+      const line = lines.get(next)
+      if (line === undefined) break
+      seen.add(next)
+      last = about(rowOf(line.row, look))
+    }
+    return last
+  }
+
   return {
     ...list,
     rows: list.rows.map((row) => {
-      if (row.state !== "running") return row
-      const underWay = row.active ? (underWayOf(processId(row.process_id)) ?? []) : []
-      const step = stepIn(underWay)
-      const child = underWay.find((each) => each.child !== undefined)?.child ?? children.get(row.process_id)
-      return {
-        ...row,
-        ...(step === undefined ? {} : { doing: doingOf(step, redact) }),
-        ...(child === undefined ? {} : { awaits: child })
-      }
+      const child = lines.get(row.process_id)?.invokes?.find((id) => lines.get(id)?.row.state === "running")
+      const invoked = child === undefined ? undefined : lastFrom(child)
+      return invoked === undefined ? about(row) : { ...about(row), invoked }
     })
   }
+}
+
+/** The first child of each parent that runs, by id. */
+const firstChildren = (lines: Look["lines"]): ReadonlyMap<string, string> => {
+  const children = new Map<string, string>()
+  for (const { row } of lines.values()) {
+    const { parent_id: parent, process_id: id, state } = row
+    if (parent === undefined || state !== "running") continue
+    const other = children.get(parent)
+    if (other === undefined || id < other) children.set(parent, id)
+  }
+  return children
 }
 
 /** The same page, and of each process that no host works on any more the step that it was in when its host was last heard of. */

@@ -3,7 +3,7 @@
  */
 import type { Holder } from "../../store/ProcessStore.ts"
 import type { FailureGroup, InboxGroup, OverviewView } from "../OverviewView.ts"
-import { hasHost, isLate, isOutcomeUnknown } from "../reason.ts"
+import { isOfWork, isOutcomeUnknown } from "../reason.ts"
 import { brief } from "../text.ts"
 import type { CountsView, PartView, RowView } from "../View.ts"
 import type { Line, Look } from "./directory.ts"
@@ -44,10 +44,10 @@ export const overviewOf = (look: Look, { counted, holders, slots, wakes }: Besid
     kinds.set(row.kind, (kinds.get(row.kind) ?? 0) + 1)
     if (row.state === "running") {
       if (isOutcomeUnknown(row)) unknown.push(row.process_id)
-      if (isLate(row, nowMs)) late.push(row)
-      else if (row.active && row.waits.length === 0 && hasHost(row)) sums.active++
-      if (row.waits.length > 0 || row.rests !== undefined) sums.waiting++
-      for (const ask of line.asks) addAsk(inbox, line, ask)
+      if (isOfWork(row, "late", nowMs)) late.push(row)
+      if (isOfWork(row, "active", nowMs)) sums.active++
+      if (isOfWork(row, "waiting", nowMs)) sums.waiting++
+      if (line.asks.length > 0) addAsked(inbox, line)
       continue
     }
     const age = nowMs - row.updated_at_ms
@@ -113,8 +113,9 @@ const addFailure = (failures: Map<string, FailureGroup>, row: RowView): void => 
   failures.set(key, { kind: row.kind, problem, count: (known?.count ?? 0) + 1, ...latest })
 }
 
-const addAsk = (inbox: Map<string, InboxGroup>, { row }: Line, ask: string): void => {
-  const key = JSON.stringify([row.kind, ask])
+/** One that takes several signals needs one answer: it is in one group. */
+const addAsked = (inbox: Map<string, InboxGroup>, { row, asks }: Line): void => {
+  const key = JSON.stringify([row.kind, asks])
   const sinceMs = row.waiting_since_ms ?? row.updated_at_ms
   const known = inbox.get(key)
   const one = {
@@ -126,7 +127,7 @@ const addAsk = (inbox: Map<string, InboxGroup>, { row }: Line, ask: string): voi
   const rows = [...(known?.rows ?? []), one].toSorted((a, b) => a.since_ms - b.since_ms).slice(0, most.rows)
   inbox.set(key, {
     kind: row.kind,
-    ask,
+    asks,
     count: (known?.count ?? 0) + 1,
     oldest_ms: Math.min(known?.oldest_ms ?? sinceMs, sinceMs),
     rows
