@@ -6,7 +6,7 @@ import { Machines } from "../../src/testing/Certify.ts"
 import { start } from "../support/children.ts"
 import { samples } from "../support/samples.ts"
 
-const runs = samples(10, 2_000)
+const runs = samples(4, 2_000)
 
 describe("two machines that talk", () => {
   it(`keep their promises, each by itself, in ${runs} histories`, () => Effect.runPromise(checkEach(runs)))
@@ -14,7 +14,9 @@ describe("two machines that talk", () => {
   it(`agree exactly when they can, and on one price, in ${runs} histories`, () => checkBoth(runs))
 
   it("are tested under Node's own runner by the same promises", async () => {
-    const child = start("docs/examples/12-two-machines/haggling.test.js", [])
+    const child = start("docs/examples/12-two-machines/haggling.test.js", [], {
+      env: { RUNS: String(samples(1, 20)) }
+    })
     assert.deepStrictEqual(await child.ended(), { code: 0, signal: null }, child.lines.join("\n"))
     assert.include(child.lines.join("\n"), "pass 2")
   })
