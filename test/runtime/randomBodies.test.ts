@@ -4,19 +4,16 @@ import * as FC from "effect/FastCheck"
 import { tryRandomBodies } from "../../src/testing/bodies/RandomBodies.ts"
 import { patienceMs } from "../support/patience.ts"
 import { hasPostgres } from "../support/postgres.ts"
-import { isLong, samples } from "../support/samples.ts"
+import { samples } from "../support/samples.ts"
 import { databases } from "./schedules.ts"
 
 const seed = FC.readConfigureGlobal().seed ?? 1
 
-/** At every commit, a run with one body has a small one: every other may take a hundred runs. */
-const seedOfSmall = 2
-
 describe("random bodies", () => {
   for (const [store, where, runs, turnsOfWrite] of [
-    ["memory", "anywhere", samples(8, 4_000), 1],
-    ["sqlite", "anywhere", samples(2, 800), 4],
-    ["postgres", "anywhere", samples(1, 400), 1],
+    ["memory", "anywhere", samples(20, 4_000), 1],
+    ["sqlite", "anywhere", samples(4, 800), 4],
+    ["postgres", "anywhere", samples(2, 400), 1],
     ["memory", "every commit", samples(1, 200), 1]
   ] as const) {
     for (const form of ["effects", "promises"] as const) {
@@ -25,16 +22,7 @@ describe("random bodies", () => {
         {
           timeout: 120 * patienceMs
         },
-        () =>
-          Effect.runPromise(
-            tryRandomBodies(databases[store], {
-              runs,
-              seed: where === "anywhere" || isLong ? seed : seedOfSmall,
-              form,
-              where,
-              turnsOfWrite
-            })
-          )
+        () => Effect.runPromise(tryRandomBodies(databases[store], { runs, seed, form, where, turnsOfWrite }))
       )
     }
   }
