@@ -82,7 +82,7 @@ const models = {
 const engineOf = (planted: Planted = {}) => fromMachine(expense(planted), options)
 
 const within = 1_000
-const runs = samples(6, within)
+const runs = samples(15, within)
 
 const found = (checked: Effect.Effect<unknown, Machines.Counterexample>) => Effect.runPromise(Effect.flip(checked))
 
@@ -151,7 +151,7 @@ describe("a check of what is sent to another process after a delay", () => {
     Effect.runPromise(
       Machines.check(
         teller(() => ({ type: "ordered" })),
-        { runs: samples(6, 300) }
+        { runs: samples(15, 300) }
       )
     ))
 

@@ -15,7 +15,7 @@ const withoutDialect = (schema: unknown): object => {
   return JSON.parse(JSON.stringify(rest)) as object // the same
 }
 
-const runs = samples(4, 2_000)
+const runs = samples(10, 2_000)
 
 describe("the agent loop", () => {
   it(`keeps its promises whatever its model chooses, in ${runs} histories`, () => Effect.runPromise(check(runs)))

@@ -6,7 +6,7 @@ import { Machines } from "../../src/testing/Certify.ts"
 import { start } from "../support/children.ts"
 import { samples } from "../support/samples.ts"
 
-const runs = samples(4, 2_000)
+const runs = samples(10, 2_000)
 
 describe("two machines that talk", () => {
   it(`keep their promises, each by itself, in ${runs} histories`, () => Effect.runPromise(checkEach(runs)))

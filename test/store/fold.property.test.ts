@@ -217,8 +217,6 @@ const lists = (cast: Cast) =>
     }
   })
 
-const runs = samples(15, 2_000)
-
 layer(worlds)("random histories", (it) => {
   it.effect.prop(
     "memory and SQLite give the same answers and refusals, and each stored record is the fold of its log",
@@ -244,7 +242,7 @@ layer(worlds)("random histories", (it) => {
         const listed = yield* Effect.provide(lists(here), memory)
         assert.deepStrictEqual(yield* Effect.provide(lists(there), sqlite), listed)
       }),
-    { fastCheck: { numRuns: runs } }
+    { fastCheck: { numRuns: samples(40, 2_000) } }
   )
 
   it.effect("after all of them, both list the same processes in the same order", () =>
@@ -256,7 +254,7 @@ layer(worlds)("random histories", (it) => {
       })
       const inMemory = yield* Effect.provide(listed, memory)
       const inFile = yield* Effect.provide(listed, sqlite)
-      assert.isAbove(inMemory.length, 2 * runs)
+      assert.isAbove(inMemory.length, 100)
       assert.strictEqual(Law.difference(inFile, inMemory), undefined)
     })
   )

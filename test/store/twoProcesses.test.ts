@@ -21,7 +21,7 @@ import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Env from "../../src/testing/Law.ts"
 import * as Children from "../support/children.ts"
 import { patienceMs } from "../support/patience.ts"
-import { isLong, samples } from "../support/samples.ts"
+import { isLong } from "../support/samples.ts"
 import type { Answer, Operations, Request, Service } from "./rival.ts"
 import { call, errorOf, revived, servicesOf } from "./rival.ts"
 import { temporaryFolder } from "./sqliteFixtures.ts"
@@ -160,13 +160,13 @@ afterAll(() => {
   )
 })
 
-// Which process begins changes what each does. A short run has every second law, and the processes begin by turns; a long run
+// Which process begins changes what each does. A run lets the one begin every second law and the other the rest; a long run
 // lets both begin each.
 for (const first of ["here", "there"] as const) {
   layer(Layer.fresh(twoProcesses))(`two OS processes by turns, the first turn ${first}`, (it) => {
     for (const [subject, laws] of Object.entries(lawsBySubject)) {
       for (const [index, law] of laws.entries()) {
-        if (!isLong && index % 4 !== (first === "here" ? 0 : 2)) continue
+        if (!isLong && (index % 2 === 0) !== (first === "here")) continue
         const title = `${subject}: ${law.name} (${law.section})`
         const reason = notAcross[law.name]
         if (reason !== undefined) {
@@ -191,7 +191,7 @@ for (const first of ["here", "there"] as const) {
 
 describe("two OS processes by turns", () => {
   it("nearly every second operation happened in the other one", () => {
-    assert.isAbove(turns.there, samples(250, 1_000))
+    assert.isAbove(turns.there, 500)
     assert.isAbove(turns.there / (turns.here + turns.there), 0.4)
   })
 
