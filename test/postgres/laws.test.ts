@@ -4,10 +4,10 @@ import { allLaws, certify, clockOfRealTime, lawEnv, lawsBySubject, render } from
 import * as Postgres from "../support/postgres.ts"
 import { isLong } from "../support/samples.ts"
 
-/** Each law takes many transactions: a short run has a sixth of them, and those on requests that share one. */
+/** Each law takes many transactions: a short run has a third of them, and those on requests that share one. */
 const laws = isLong
   ? allLaws
-  : allLaws.filter(({ name }, index) => index % 6 === 0 || /at one moment|at the same time|concurrent/.test(name))
+  : allLaws.filter(({ name }, index) => index % 3 === 0 || /at one moment|at the same time|concurrent/.test(name))
 
 let held = 0
 

@@ -446,7 +446,10 @@ describe("certification", () => {
   it.live("a broken law says what was looked at, where it differs, what was expected and what was there", () =>
     Effect.gen(function* () {
       const laws = allLaws.filter(({ name }) => name.startsWith("the first event has sequence 1"))
-      const { failed } = yield* certify(seeing((view) => ({ ...view, nowMs: 0 })), { laws })
+      const { failed } = yield* certify(
+        seeing((view) => ({ ...view, nowMs: 0 })),
+        { laws }
+      )
       assert.strictEqual(
         failed[0]?.problem,
         '"the first event has sequence 1, the next one 2, and the record takes over its time" (ADR 0003) is broken: ' +
