@@ -98,3 +98,15 @@ describe("the map", () => {
     )
   })
 })
+
+const promises = readFileSync(`${root}docs/guide/embed-with-promises.md`, "utf8")
+
+describe("the guide to embedding with Promises", () => {
+  it("shows the code of the example that is run, to the letter", () => {
+    const example = readFileSync(`${root}docs/examples/07-promises.ts`, "utf8")
+      .replace('"../../src/index.ts"', '"holdfast"')
+      .replace('"../../src/host/embed/createHost.ts"', '"holdfast/embed"')
+    const shown = /```ts\n([\s\S]*?)```/.exec(promises)?.[1] ?? ""
+    assert.strictEqual(shown, example.slice(example.indexOf("import ")))
+  })
+})

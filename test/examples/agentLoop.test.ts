@@ -21,7 +21,7 @@ describe("the agent loop", () => {
   it(`keeps its promises whatever its model chooses, in ${runs} histories`, () => Effect.runPromise(check(runs)))
 
   it("is tested under Node's own runner by the same promises", async () => {
-    const child = start("docs/examples/11-agent-loop/agent.test.js", [])
+    const child = start("docs/examples/11-agent-loop/agent.test.js", [], { env: { RUNS: String(samples(1, 20)) } })
     assert.deepStrictEqual(await child.ended(), { code: 0, signal: null }, child.lines.join("\n"))
     assert.include(child.lines.join("\n"), "pass 1")
   })

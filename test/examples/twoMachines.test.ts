@@ -14,7 +14,9 @@ describe("two machines that talk", () => {
   it(`agree exactly when they can, and on one price, in ${runs} histories`, () => checkBoth(runs))
 
   it("are tested under Node's own runner by the same promises", async () => {
-    const child = start("docs/examples/12-two-machines/haggling.test.js", [])
+    const child = start("docs/examples/12-two-machines/haggling.test.js", [], {
+      env: { RUNS: String(samples(1, 20)) }
+    })
     assert.deepStrictEqual(await child.ended(), { code: 0, signal: null }, child.lines.join("\n"))
     assert.include(child.lines.join("\n"), "pass 2")
   })

@@ -370,7 +370,7 @@ describe("a host that came and went", () => {
       )
     })
 
-  const cycles = { memory: samples(100, 1_000), sqlite: samples(15, 50) }
+  const cycles = { memory: samples(30, 1_000), sqlite: samples(5, 50) }
 
   it.live(`${cycles.memory} times in memory, each with a body at work, leaves no fiber and no handle`, () => {
     const { engine, begun } = gated()

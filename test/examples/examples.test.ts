@@ -42,15 +42,3 @@ describe("the examples", () => {
     }
   })
 })
-
-const guide = readFileSync(`${root}docs/guide/embed-with-promises.md`, "utf8")
-
-describe("the guide to embedding with Promises", () => {
-  it("shows the code of the example that is run, to the letter", () => {
-    const example = readFileSync(`${root}docs/examples/07-promises.ts`, "utf8")
-      .replace('"../../src/index.ts"', '"holdfast"')
-      .replace('"../../src/host/embed/createHost.ts"', '"holdfast/embed"')
-    const shown = /```ts\n([\s\S]*?)```/.exec(guide)?.[1] ?? ""
-    assert.strictEqual(shown, example.slice(example.indexOf("import ")))
-  })
-})
