@@ -28,51 +28,56 @@ const killsOn = (material: Laboratory.Material): ReadonlyArray<Trial> =>
       )
     )
 
-const kills = killsOn("sqlite")
-
-const killsOfServer = Postgres.hasPostgres
-  ? killsOn("postgres").map((trial) => ({ ...trial, name: `on PostgreSQL, ${trial.name}` }))
-  : []
+const wakesOn = (material: Laboratory.Material): ReadonlyArray<Trial> => [
+  { name: "killed between the sink and the settling of a wake", run: () => Laboratory.redelivery(material) }
+]
 
 const successions = ["held by another", "handed back", "ended"] as const
 
-const zombies: ReadonlyArray<Trial> = [
+const zombiesOn = (material: Laboratory.Material): ReadonlyArray<Trial> => [
   {
     name: "frozen beyond its lease, run by a worker, held by another",
-    run: () => Laboratory.zombie("worker", "held by another")
+    run: () => Laboratory.zombie("worker", "held by another", material)
   },
   ...successions.map((succession) => ({
     name: `frozen beyond its lease, run by hand, ${succession}`,
-    run: () => Laboratory.zombie("by hand", succession)
+    run: () => Laboratory.zombie("by hand", succession, material)
   }))
 ]
 
-const sleeps: ReadonlyArray<Trial> = (["goes on", "ends at once"] as const).map((waking) => ({
-  name: `asleep beyond its lease with owner-bound work that ${waking}`,
-  run: () => Laboratory.sleep(waking)
-}))
+const sleepsOn = (material: Laboratory.Material): ReadonlyArray<Trial> =>
+  (["goes on", "ends at once"] as const).map((waking) => ({
+    name: `asleep beyond its lease with owner-bound work that ${waking}`,
+    run: () => Laboratory.sleep(waking, material)
+  }))
 
-const outages: ReadonlyArray<Trial> = (["complete", "start"] as const).flatMap((point) =>
-  (["SIGCONT", "SIGKILL"] as const).flatMap((relief) =>
-    [false, true].map((outlasts) => ({
-      name: `frozen before the commit of "${point}", ${outlasts ? "longer" : "shorter"} than the leases, then ${relief}`,
-      run: () => Laboratory.outage(point, relief, outlasts)
-    }))
+const outagesOn = (material: Laboratory.Material): ReadonlyArray<Trial> =>
+  (["complete", "start"] as const).flatMap((point) =>
+    (["SIGCONT", "SIGKILL"] as const).flatMap((relief) =>
+      [false, true].map((outlasts) => ({
+        name: `frozen before the commit of "${point}", ${outlasts ? "longer" : "shorter"} than the leases, then ${relief}`,
+        run: () => Laboratory.outage(point, relief, outlasts, material)
+      }))
+    )
   )
-)
 
 // A sum alone takes nine commits, one after the other: with fewer in all, every host that is to be killed is.
-const loads: ReadonlyArray<Trial> = [
-  { name: "two hosts under load, killed in turn", run: () => Laboratory.load(2, [3, 2]) },
-  { name: "two hosts under load, killed and replaced again", run: () => Laboratory.load(2, [2, 1, 3, 2]) },
-  { name: "three hosts under load, killed in turn", run: () => Laboratory.load(3, [1, 2, 1, 2, 1, 1]) }
+const loadsOn = (material: Laboratory.Material): ReadonlyArray<Trial> => [
+  { name: "two hosts under load, killed in turn", run: () => Laboratory.load(2, [3, 2], material) },
+  { name: "two hosts under load, killed and replaced again", run: () => Laboratory.load(2, [2, 1, 3, 2], material) },
+  { name: "three hosts under load, killed in turn", run: () => Laboratory.load(3, [1, 2, 1, 2, 1, 1], material) }
 ]
 
-const wakes: ReadonlyArray<Trial> = [
-  { name: "killed between the sink and the settling of a wake", run: () => Laboratory.redelivery() }
-]
+/** Every trial is made of each material. */
+const allOn = (material: Laboratory.Material): ReadonlyArray<Trial> =>
+  [killsOn, wakesOn, zombiesOn, sleepsOn, outagesOn, loadsOn].flatMap((trialsOf) => trialsOf(material))
 
-const all = [...kills, ...killsOfServer, ...wakes, ...zombies, ...sleeps, ...outages, ...loads]
+const all = [
+  ...allOn("sqlite"),
+  ...(Postgres.hasPostgres
+    ? allOn("postgres").map((trial) => ({ ...trial, name: `on PostgreSQL, ${trial.name}` }))
+    : [])
+]
 
 /** What every test run tries; the long run tries everything. */
 const sample: ReadonlySet<string> = new Set([
@@ -88,7 +93,15 @@ const sample: ReadonlySet<string> = new Set([
   'frozen before the commit of "complete", shorter than the leases, then SIGCONT',
   "asleep beyond its lease with owner-bound work that ends at once",
   "two hosts under load, killed in turn",
-  ...(Postgres.hasPostgres ? ['on PostgreSQL, killed before "complete" #1'] : [])
+  ...(Postgres.hasPostgres
+    ? [
+        'on PostgreSQL, killed before "complete" #1',
+        "on PostgreSQL, killed between the sink and the settling of a wake",
+        "on PostgreSQL, frozen beyond its lease, run by a worker, held by another",
+        'on PostgreSQL, frozen before the commit of "start", longer than the leases, then SIGKILL',
+        "on PostgreSQL, two hosts under load, killed in turn"
+      ]
+    : [])
 ])
 
 const trialsOf = new Map<string, number>()

@@ -161,9 +161,9 @@ export const invariants: Readonly<Record<string, (remains: Remains) => ReadonlyA
         // A release is by its token alone, and silent when it holds nothing. A context may have noticed that its body is over.
         const expected =
           name === "release" ? ["accepted"] : ["LeaseLost", ...(viaContext(name) ? ["OutsideProcess"] : [])]
-        return expected.includes(answer) && !changed
+        return expected.includes(answer) && changed.length === 0
           ? []
-          : [`${name}: ${answer}${changed ? ", and something changed" : ""}`]
+          : [`${name}: ${answer}${changed.map((row) => `, changed: ${row}`).join("")}`]
       })
     )
 }

@@ -18,7 +18,8 @@ import { heldId } from "./engines.ts"
 import { acknowledged, invariants, wholeTransactions } from "./invariants.ts"
 import type { Moment, Plan, PointName } from "./points.ts"
 import { pointOf } from "./points.ts"
-import { missing, reading, remainsOf, tornTransactions } from "./remains.ts"
+import { missing, remainsOf, tornTransactions } from "./remains.ts"
+import { isServer, rowsOf } from "./rows.ts"
 import type { Fact } from "./sideLog.ts"
 import { only, read } from "./sideLog.ts"
 import type { Driving } from "./zombie.ts"
@@ -38,7 +39,11 @@ interface Bench {
   readonly facts: () => ReadonlyArray<Fact>
   readonly run: (role: Assignment["role"], ttlMs?: number) => Child
   /** Waits until something is so; fails with what a child said last when it ended before, or when it takes too long. */
-  readonly until: (what: string, isSo: () => boolean, ...children: ReadonlyArray<Child>) => Promise<void>
+  readonly until: (
+    what: string,
+    isSo: () => boolean | Promise<boolean>,
+    ...children: ReadonlyArray<Child>
+  ) => Promise<void>
   /** Waits for an end of its own, without an error. */
   readonly ended: (child: Child) => Promise<void>
   readonly killed: (child: Child) => Promise<void>
@@ -64,9 +69,10 @@ const onBench = async (
   const facts = () => read(sideLog)
   const until: Bench["until"] = async (what, isSo, ...watched) => {
     const deadline = Date.now() + patienceMs
-    while (!isSo()) {
+    while (!(await isSo())) {
       const gone = watched.find(({ process }) => process.exitCode !== null || process.signalCode !== null)
-      if (gone !== undefined && !isSo()) throw new Error(`a child ended before ${what}\n${gone.errors.join("\n")}`)
+      if (gone !== undefined && !(await isSo()))
+        throw new Error(`a child ended before ${what}\n${gone.errors.join("\n")}`)
       if (Date.now() > deadline) throw new Error(`not within ${patienceMs} ms: ${what}\n${said(children)}`)
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
@@ -161,7 +167,7 @@ const killing = async (bench: Bench, plan: Plan) => {
 }
 
 /** Kills a host between its sink's answer and the settling of the wake: the next host hands the wake over again. */
-export const redelivery = (): Promise<Verdict> =>
+export const redelivery = (material: Material = "sqlite"): Promise<Verdict> =>
   onBench(async (bench) => {
     const plan: Plan = { point: "settle a wake", moment: "before", occurrence: 1, signal: "SIGKILL" }
     await bench.run(driving(plan)).ended()
@@ -176,7 +182,7 @@ export const redelivery = (): Promise<Verdict> =>
       outcome: `${again.length} delivered again`,
       problems: { "a wake that was handed over and not settled is handed over again, under its id": problems }
     }
-  })
+  }, material)
 
 /** What must hold before anybody else writes. */
 const crashed = async (
@@ -193,15 +199,18 @@ const crashed = async (
 export type Succession = "held by another" | "handed back" | "ended"
 
 /** Freezes a host beyond its lease while another one takes over, and lets it go on. */
-export const zombie = (by: Driving, succession: Succession): Promise<Verdict> =>
+export const zombie = (by: Driving, succession: Succession, material: Material = "sqlite"): Promise<Verdict> =>
   onBench(async (bench) => {
     const frozen = bench.run({ _tag: "Zombie", driving: by })
     await bench.until("the zombie freezes", () => isStopped(frozen), frozen)
     if (succession === "ended") bench.openGate()
     const heir = bench.run({ _tag: "Heir" }, long)
-    const begun = (id: string) => only(bench.facts(), "began").filter((fact) => fact.id === id && fact.fence > 1).length
-    const lost = by === "worker" ? [heldId, `${heldId}/child`] : [heldId]
-    await bench.until("the heir takes over", () => lost.every((id) => begun(id) > 0), heir)
+    const begun = (id: string, fence: number) =>
+      only(bench.facts(), "began").some((fact) => fact.id === id && fact.fence >= fence)
+    // Its child is the last that the heir writes: what changes after that is the zombie's. By hand, there was no child before.
+    const fenceOfChild = by === "worker" ? 2 : 1
+    const isTaken = () => begun(heldId, 2) && begun(`${heldId}/child`, fenceOfChild)
+    await bench.until("the heir takes over", isTaken, heir)
     if (succession === "handed back") {
       bench.goOn()
       await bench.ended(heir)
@@ -215,13 +224,13 @@ export const zombie = (by: Driving, succession: Succession): Promise<Verdict> =>
     bench.openGate()
     await bench.ended(bench.run({ _tag: "Drive" }))
     return { outcome: `${only(bench.facts(), "tried")[0]?.attempts.length} writes tried` }
-  })
+  }, material)
 
 /** When a host that slept beyond its lease finds that its owner-bound body has ended: while it sleeps, or later. */
 export type Waking = "ends at once" | "goes on"
 
 /** Freezes a host that runs owner-bound work, beyond its lease: nobody may run it again, and it goes on with it. */
-export const sleep = (waking: Waking): Promise<Verdict> =>
+export const sleep = (waking: Waking, material: Material = "sqlite"): Promise<Verdict> =>
   onBench(async (bench) => {
     const frozen = bench.run({ _tag: "Sleeper" })
     await bench.until("the sleeper freezes", () => isStopped(frozen), frozen)
@@ -231,18 +240,19 @@ export const sleep = (waking: Waking): Promise<Verdict> =>
     if (waking === "ends at once") bench.openGate()
     frozen.process.kill("SIGCONT")
     if (waking === "goes on") {
-      await bench.until("it holds its lease again", () => !haveLapsed(bench.database), frozen)
+      await bench.until("it holds its lease again", async () => !(await haveLapsed(bench.database)), frozen)
       bench.openGate()
     }
     await bench.ended(frozen)
     await bench.ended(heir)
-    const outcome = reading(bench.database, (db) => db.prepare("SELECT lifecycle FROM state").pluck().get())
+    const [row] = await rowsOf<{ readonly lifecycle: string }>(bench.database, "SELECT lifecycle FROM state")
+    const outcome = String(row?.lifecycle)
     const kept = outcome === "completed" ? [] : [`it is ${outcome}`]
-    return { outcome: String(outcome), problems: { "owner-bound work outlives the sleep of its host": kept } }
-  })
+    return { outcome, problems: { "owner-bound work outlives the sleep of its host": kept } }
+  }, material)
 
-/** Several hosts on one file; each of the first ones ends itself at its n-th commit, and is replaced. */
-export const load = (hosts: number, commits: ReadonlyArray<number>): Promise<Verdict> =>
+/** Several hosts on one store; each of the first ones ends itself at its n-th commit, and is replaced. */
+export const load = (hosts: number, commits: ReadonlyArray<number>, material: Material = "sqlite"): Promise<Verdict> =>
   onBench(async (bench) => {
     const turns = [...commits]
     const work = async (): Promise<void> => {
@@ -265,13 +275,21 @@ export const load = (hosts: number, commits: ReadonlyArray<number>): Promise<Ver
     const killed = only(bench.facts(), "reached").length
     if (killed !== commits.length) return { outcome: "unreached" }
     return { outcome: `${killed} killed, finished by ${hosts}` }
-  })
+  }, material)
 
 /** How a store outage ends for whoever caused it. */
 export type Relief = "SIGCONT" | "SIGKILL"
 
-/** Freezes a host inside a transaction: for another host that is a store outage, which it outlives. */
-export const outage = (point: PointName, relief: Relief, outlastsLeases: boolean): Promise<Verdict> =>
+/**
+ * Freezes a host inside a transaction. For another host on the same file that is a store outage, which it outlives; on a server it
+ * goes on with all that the transaction has not locked.
+ */
+export const outage = (
+  point: PointName,
+  relief: Relief,
+  outlastsLeases: boolean,
+  material: Material = "sqlite"
+): Promise<Verdict> =>
   onBench(async (bench) => {
     const neighbour = bench.run({ _tag: "Neighbour" }, outlastsLeases ? short : long)
     await bench.until("the neighbour is at work", () => only(bench.facts(), "ready").length > 0, neighbour)
@@ -281,17 +299,17 @@ export const outage = (point: PointName, relief: Relief, outlastsLeases: boolean
     bench.goOn()
     bench.openGate()
     await bench.until("the neighbour tried the store", () => only(bench.facts(), "outage").length > 0, neighbour)
-    if (outlastsLeases) await bench.until("its leases lapse", () => haveLapsed(bench.database), neighbour)
+    if (outlastsLeases) await bench.until("the leases lapse", () => hasOutlasted(bench.database), neighbour)
     frozen.process.kill(relief)
     await bench.ended(neighbour)
     if (relief === "SIGCONT") await bench.ended(frozen)
     const answers = only(bench.facts(), "outage").map(({ read: reads, write }) => `${reads}; ${write}`)
-    const problems = answers[0] === "read; busy, written: no" ? [] : answers
-    return {
-      outcome: answers.join(),
-      problems: { "a host outlives a store outage: reads go on, writes say why": problems }
-    }
-  })
+    const [expected, invariant] =
+      material === "sqlite"
+        ? (["read; busy, written: no", "a host outlives a store outage: reads go on, writes say why"] as const)
+        : (["read; written", "a host frozen in a transaction holds up nothing that it has not locked"] as const)
+    return { outcome: answers.join(), problems: { [invariant]: answers[0] === expected ? [] : answers } }
+  }, material)
 
 /** Whether the kernel has stopped a child. */
 const isStopped = ({ process }: Child): boolean => {
@@ -302,9 +320,32 @@ const isStopped = ({ process }: Child): boolean => {
   }
 }
 
-const hasEnded = (database: string, id: string): boolean =>
-  reading(database, (db) => db.prepare("SELECT lifecycle FROM state WHERE process_id = ?").pluck().get(id)) ===
-  "completed"
+const hasEnded = async (database: string, id: string): Promise<boolean> => {
+  const rows = await rowsOf<Named>(database, "SELECT process_id AS id FROM state WHERE lifecycle = 'completed'")
+  return rows.some((row) => row.id === id)
+}
 
-const haveLapsed = (database: string): boolean =>
-  (reading(database, (db) => db.prepare("SELECT max(expires_at) FROM lease").pluck().get()) as number) < Date.now() // a held one
+interface Named {
+  readonly id: string
+}
+
+const haveLapsed = async (database: string): Promise<boolean> => {
+  const leases = await rowsOf<{ readonly at: number }>(database, "SELECT expires_at AS at FROM lease")
+  return leases.every(({ at }) => at < Date.now())
+}
+
+/**
+ * Whether a host is frozen in a transaction for longer than leases last. On a file its neighbour cannot renew its own; on a server
+ * it can, and the transaction says its age.
+ */
+const hasOutlasted = async (database: string): Promise<boolean> =>
+  isServer(database)
+    ? (
+        await rowsOf(
+          database,
+          `SELECT FROM pg_stat_activity AS host WHERE state = 'idle in transaction'
+             AND clock_timestamp() - xact_start > interval '${short} milliseconds'
+             AND EXISTS (SELECT FROM pg_locks WHERE pid = host.pid AND relation = 'state'::regclass)`
+        )
+      ).length > 0
+    : await haveLapsed(database)

@@ -1,16 +1,14 @@
 /**
  * Reads what a trial left in its store: a file, or a schema of PostgreSQL, which have the same tables.
  */
-import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import { verify } from "../../src/operations/verify.ts"
 import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
-import * as Sessions from "../../src/store/postgres/Session.ts"
 import { ProcessStore, SqliteStore } from "../../src/store.ts"
-import * as Postgres from "../support/postgres.ts"
 import type { Remains } from "./invariants.ts"
 import { acknowledged, invariants } from "./invariants.ts"
 import { whereOf } from "./postgresHooks.ts"
+import { isServer, rowsOf } from "./rows.ts"
 import type { Fact, Written } from "./sideLog.ts"
 
 /** What acknowledged facts are missing in the store. The facts are read first: more may happen meanwhile. */
@@ -68,28 +66,5 @@ const contentOf = async (
        WHERE wakes IS NOT NULL ORDER BY event.pk, event.sequence`
     ),
     leases: (await rowsOf(database, "SELECT pk FROM lease")).length
-  }
-}
-
-const isServer = (database: string): boolean => URL.canParse(database)
-
-const rowsOf = async <Row>(database: string, text: string): Promise<ReadonlyArray<Row>> => {
-  if (!isServer(database)) return reading(database, (db) => db.prepare<[], Row>(text).all())
-  const { url, schema } = whereOf(new URL(database))
-  const client = await Postgres.connected(Sessions.urlOf(url, schema), { types: Sessions.valueTypes })
-  try {
-    return (await client.query(text)).rows as ReadonlyArray<Row> // as the text selects them
-  } finally {
-    await client.end()
-  }
-}
-
-/** Opens a file for a question. */
-export const reading = <A>(database: string, ask: (db: Database.Database) => A): A => {
-  const db = new Database(database, { readonly: true })
-  try {
-    return ask(db)
-  } finally {
-    db.close()
   }
 }

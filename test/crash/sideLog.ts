@@ -8,11 +8,11 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs"
 /** One event as a batch wrote it: the row's number, its sequence, its type. */
 export type Written = readonly [pk: number, sequence: number, eventType: string]
 
-/** How one write of a zombie went. `changed`: a table was not the same after it. */
+/** How one write of a zombie went. `changed`: the rows that were not the same after it. */
 export interface Attempt {
   readonly name: string
   readonly answer: string
-  readonly changed: boolean
+  readonly changed: ReadonlyArray<string>
 }
 
 /** What children say. */

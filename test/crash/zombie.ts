@@ -1,7 +1,6 @@
 /**
  * A zombie: it holds a lease, freezes until somebody else holds the process, and then tries every write of a body.
  */
-import Database from "better-sqlite3"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { AwaitOutput, Ids, type SingleHost } from "../../src/index.ts"
@@ -9,6 +8,7 @@ import { Provenance, Registration } from "../../src/model.ts"
 import { Leases, ProcessRegistry, Waits } from "../../src/operations.ts"
 import type * as Engines from "./engines.ts"
 import { captured, heldId, services, signalName, waitKey } from "./engines.ts"
+import { rowsOf } from "./rows.ts"
 import type { Attempt, Fact } from "./sideLog.ts"
 import { activationsHere, declared, prepared, sweepUntil, takeByHand } from "./workload.ts"
 
@@ -101,20 +101,23 @@ const attempt = (
   effect: Effect.Effect<unknown, { readonly _tag: string }>
 ): Effect.Effect<Attempt> =>
   Effect.gen(function* () {
-    const before = dump(database)
+    const before = yield* dump(database)
     const answer = yield* Effect.match(effect, { onFailure: ({ _tag }) => _tag, onSuccess: () => "accepted" })
-    return { name, answer, changed: dump(database) !== before }
+    const after = yield* dump(database)
+    const changed = [...after].filter((row) => !before.has(row)).concat([...before].filter((row) => !after.has(row)))
+    return { name, answer, changed }
   })
 
-/** Everything that is in the tables, as text, but for what the present holder's renewals move. */
-const dump = (database: string): string => {
-  const db = new Database(database, { readonly: true })
-  try {
+/** Everything that is in the tables, row by row, but for what the present holder's renewals move. */
+const dump = (database: string): Effect.Effect<ReadonlySet<string>> =>
+  Effect.promise(async () => {
     const tables = ["process", "state", "event", "handle_grant", "wake_ack", "tombstone"]
-    const rows = tables.map((table) => db.prepare(`SELECT * FROM ${table}`).all())
-    const leases = db.prepare("SELECT pk, lease_token, owner_id, incarnation_id, claimed_at, keeper FROM lease").all()
-    return JSON.stringify([rows, leases])
-  } finally {
-    db.close()
-  }
-}
+    const lease = "pk, lease_token, owner_id, incarnation_id, claimed_at, keeper"
+    const selections = [...tables.map((table) => [table, "*"] as const), ["lease", lease] as const]
+    const found = await Promise.all(
+      selections.map(async ([table, columns]) =>
+        (await rowsOf(database, `SELECT ${columns} FROM ${table}`)).map((row) => `${table} ${JSON.stringify(row)}`)
+      )
+    )
+    return new Set(found.flat())
+  })
