@@ -21,6 +21,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
+import * as Queue from "effect/Queue"
 import type * as Stream from "effect/Stream"
 import type { HostEvent, HostFailure } from "../../machines/host.ts"
 import { hostMachine } from "../../machines/host.ts"
@@ -33,8 +34,10 @@ import type { Registration } from "../model/Registration.ts"
 import { underWayIn } from "../runtime/body/underWay.ts"
 import { ChangeHub } from "../runtime/client/ChangeHub.ts"
 import { Engines } from "../runtime/engine/EngineRegistry.ts"
+import * as Latch from "../runtime/Latch.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
+import type { DueElsewhere } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import { LeaseRenewer } from "../supervision/LeaseRenewer.ts"
 import * as Loop from "../supervision/Loop.ts"
@@ -240,15 +243,26 @@ const pollMs = 20
 /** How many actors read side by side what other programs did to their processes: the next look waits for them. */
 const reminders = 16
 
+/** How long rows are left to the host that made them due: it takes them up at once if it can. Units: milliseconds. */
+const graceMs = 4
+
 /**
- * Notices what other OS processes commit to the same store: waiters read again, and actors get their hints.
+ * Notices what other OS processes commit to the same store: waiters read again, actors get their hints, and rows that are due and
+ * free are taken up. Where the others say that they have committed, it looks at once.
  *
- * Only latency depends on it: waiters poll on their own, and a lost lease shows at the next renewal or write.
+ * Only latency depends on it: waiters poll on their own, a lost lease shows at the next renewal or write, and sweeps find due rows.
  */
 const externalCommits = Effect.gen(function* () {
   const store = yield* ProcessStore
   const hub = yield* ChangeHub
-  const { running } = yield* Worker
+  const { check, running } = yield* Worker
+  const { wake: sweep } = yield* RecoverySweep
+  const latch = Latch.make()
+  const left = yield* Queue.unbounded<DueElsewhere>()
+  yield* store.onExternalCommit?.((due) => {
+    latch.wake()
+    if (due.length > 0) left.unsafeOffer(due)
+  }) ?? Effect.void
   const round = Effect.gen(function* () {
     if (hub.size() === 0 && running.all().length === 0) return pollMs
     const changed = yield* hub.look(store.externalChanges)
@@ -259,9 +273,17 @@ const externalCommits = Effect.gen(function* () {
     round,
     problem: "commits of other programs not read",
     retryMs: pollMs,
+    latch,
     level: LogLevel.Debug
   })
-  return Effect.zipRight(Effect.sleep(pollMs), loop)
+  const takeUp = Effect.gen(function* () {
+    const first = yield* Queue.take(left)
+    yield* Effect.sleep(graceMs)
+    const all = [first, ...(yield* Queue.takeAll(left))]
+    check(new Set(all.flatMap((due) => (due === "many" ? [] : due))))
+    if (all.includes("many")) yield* sweep
+  })
+  return Effect.zipRight(Effect.zipRight(Effect.sleep(pollMs), loop), Effect.forever(takeUp), { concurrent: true })
 })
 
 /** A loop that is always wanted and lets go at once. */

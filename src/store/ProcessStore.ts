@@ -68,6 +68,15 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
     /** The ids that other OS processes changed since this was last asked; always empty where that cannot happen. */
     readonly externalChanges: Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
 
+    /**
+     * Calls `listener` when another program says that it has committed, until the scope closes. Absent: none says so here, and a
+     * look finds it.
+     *
+     * `due` are processes that the commit left due and free, for any host to take up. What is said may be lost: correctness never
+     * depends on it. The listener must neither throw nor wait.
+     */
+    readonly onExternalCommit?: (listener: (due: DueElsewhere) => void) => Effect.Effect<void, never, Scope.Scope>
+
     /** The store's own fibers, as nodes of the host's supervision tree. */
     readonly parts: () => ReadonlyArray<StorePart>
 
@@ -137,6 +146,9 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
     readonly retention: RetentionReads
   }
 >() {}
+
+/** What another program's commit left due and free: these, or more than it could name. */
+export type DueElsewhere = ReadonlyArray<ProcessId> | "many"
 
 /** The leases of processes. */
 export interface LeaseAccess {

@@ -21,6 +21,7 @@ import {
   waitingFigures
 } from "./execution.ts"
 import { loopHeldFigure } from "./HoldWatch.ts"
+import { measureNews, newsFigures, withoutServer } from "./hosts.ts"
 import type { LifecycleOptions } from "./lifecycle.ts"
 import { measureLifecycle } from "./lifecycle.ts"
 import { coldStartFigures, measureColdStart, measureRenewal, renewalFigures } from "./ownership.ts"
@@ -154,6 +155,14 @@ export const contests: ReadonlyArray<Contest> = [
     figures: signalFigures({ perSecond: { of: "ratio", min: 0.1 } })
   },
   { id: "W2 elsewhere", measure: measureElsewhere, figures: elsewhereFigures },
+  { id: "W2 hosts", measure: measureNews("held"), figures: newsFigures, once: true, without: withoutServer },
+  {
+    id: "W2 hosts dormant",
+    measure: measureNews("left memory"),
+    figures: newsFigures,
+    once: true,
+    without: withoutServer
+  },
   { id: "W3", baseline: raw("FULL", 64), measure: measureChildren, figures: childrenFigures },
   { id: "W4@3000", measure: measureRecovery(3_000), figures: recoveryFigures, once: true },
   { id: "W4@10000", measure: measureRecovery(10_000), figures: recoveryFigures, once: true },

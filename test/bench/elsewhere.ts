@@ -12,6 +12,7 @@ import type { FigureSpec, Run } from "./Contest.ts"
 import { reading } from "./Contest.ts"
 import { Go, Waiter } from "./execution.ts"
 import { quiet } from "./host.ts"
+import type { Waiting } from "./recovery.ts"
 import { quantile } from "./statistics.ts"
 
 const cycles = 60
@@ -24,7 +25,7 @@ export const measureElsewhere = (folder: string): Promise<Run> => {
   const filename = join(folder, "elsewhere.db")
   const program = Effect.gen(function* () {
     const processes = yield* Processes
-    const other = yield* waiting(filename)
+    const other = yield* otherHost(filename)
     const elsewhereMs: Array<number> = []
     const hereMs: Array<number> = []
     for (let cycle = 0; cycle < cycles; cycle++) {
@@ -58,14 +59,23 @@ export const elsewhereFigures: ReadonlyArray<FigureSpec> = [
   { name: "the same, known here, p50", unit: "ms", value: reading("hereP50Ms") }
 ]
 
-/** What the other program says: that it awaits a process, or when it knew of its end. */
-export type Answer = { readonly awaits: string } | { readonly knewAtMs: number }
+/** What the other program is asked: to await a process, once it has signalled it where it is said how that waits. */
+export interface Order {
+  readonly id: string
+  readonly signals?: Waiting
+}
+
+/** What the other program says: that it awaits a process, that it has signalled it, when it knew of its end. */
+export type Answer =
+  | { readonly awaits: string }
+  | { readonly sentAtMs: number; readonly acceptedAtMs: number }
+  | { readonly knewAtMs: number }
 
 /** The other program, for as long as the scope. */
-const waiting = (filename: string) =>
+export const otherHost = (database: string) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = fork(fileURLToPath(new URL("./waiter.js", import.meta.url)), [filename], {
+      const child = fork(fileURLToPath(new URL("./waiter.js", import.meta.url)), [database], {
         stdio: ["ignore", "ignore", "inherit", "ipc"]
       })
       const answers: Array<Answer> = []
@@ -82,11 +92,17 @@ const waiting = (filename: string) =>
           resume(Effect.succeed(next))
         }
       })
+      const asked = (order: Order) =>
+        Effect.zipRight(
+          Effect.sync(() => child.send(order)),
+          answer
+        )
       return {
-        awaits: (id: string) =>
-          Effect.zipRight(
-            Effect.sync(() => child.send({ await: id })),
-            answer
+        awaits: (id: string) => asked({ id }),
+        /** Signals a process; answers when it did, and when that was accepted. */
+        signals: (id: string, waiting: Waiting) =>
+          Effect.map(asked({ id, signals: waiting }), (next) =>
+            "sentAtMs" in next ? next : { sentAtMs: Number.NaN, acceptedAtMs: Number.NaN }
           ),
         knewAtMs: Effect.map(answer, (next) => ("knewAtMs" in next ? next.knewAtMs : Number.NaN)),
         end: () => child.disconnect()

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as ManyHosts from "../../src/host/ManyHosts.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
@@ -33,9 +34,14 @@ export type Waiting = "held" | "left memory"
 /** The engine of those that wait so. */
 export const engineOf = { held: Waiter, "left memory": Dormant } as const
 
-/** The host of all programs, with the defaults. */
-export const hostOn = (filename: string) =>
-  Layer.provideMerge(SingleHost.layerSqlite({ filename, engines: [Waiter, Dormant] }), quiet)
+/** The host of all programs, with the defaults, on a file or on the server of a URL. */
+export const hostOn = (database: string) => {
+  const engines = [Waiter, Dormant] as const
+  const host = URL.canParse(database)
+    ? ManyHosts.layerPostgres({ url: database, engines })
+    : SingleHost.layerSqlite({ filename: database, engines })
+  return Layer.provideMerge(host, quiet)
+}
 
 const each = <A, E, R>(processes: number, one: (index: number) => Effect.Effect<A, E, R>) =>
   Effect.forEach(

@@ -5,9 +5,11 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as ManyHosts from "../../src/host/ManyHosts.ts"
 import { Processes } from "../../src/host/Processes.ts"
+import type * as SingleHost from "../../src/host/SingleHost.ts"
 import { Engine, Signal } from "../../src/index.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import type { HostView, ListView } from "../../src/inspector/View.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { bounded, fast, quiet, until } from "../support/hosts.ts"
 import * as Postgres from "../support/postgres.ts"
 
@@ -22,8 +24,33 @@ const Ask = Engine.make("ask", {
   run: ({ name }, ctx) => Effect.map(ctx.awaitSignal(Approve), (by) => `${name} by ${by}`)
 })
 
-const host = (where: { readonly url: string; readonly schema: string }) =>
+/** The same, and leaves memory while it waits. */
+const Rest = Engine.make("rest", {
+  version: "1",
+  payload: Schema.Null,
+  success: Schema.String,
+  signals: [Approve],
+  disposition: "rerunnable",
+  passivateAfter: "1 millis",
+  run: (_, ctx) => ctx.awaitSignal(Approve)
+})
+
+interface Where {
+  readonly url: string
+  readonly schema: string
+}
+
+const host = (where: Where) =>
   Layer.provide(ManyHosts.layerPostgres({ ...fast, ...where, engines: [Ask], scope: "desk" }), quiet)
+
+/** A host that hardly looks for work by itself: it takes up what it hears of. */
+const hearing = <const E extends ReadonlyArray<Engine.Runnable<never>>>(where: Where, engines: E) =>
+  Layer.provide(ManyHosts.layerPostgres({ ...fast, ...where, sweepInterval: "1 hour", engines }), quiet)
+
+const on =
+  (context: Context.Context<SingleHost.HostServices>) =>
+  <A, E>(use: (processes: typeof Processes.Service) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.provide(Effect.flatMap(Processes, use), context)
 
 describe.skipIf(!Postgres.hasPostgres)("two hosts on one schema", () => {
   it.live("stop at once when they have only begun", () =>
@@ -54,6 +81,50 @@ describe.skipIf(!Postgres.hasPostgres)("two hosts on one schema", () => {
         assert.strictEqual(yield* handle.await, output)
         assert.deepStrictEqual((yield* elsewhere.status).provenance, { originator: { _tag: "Host", scope: "desk" } })
       }
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("a process that left memory is gone on with as soon as a host without its engine signals it", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const [one, other] = yield* Effect.all([Layer.build(hearing(where, [Rest])), Layer.build(hearing(where, []))])
+      const { leases } = Context.get(one, ProcessStore)
+      for (const id of ["first", "second"]) {
+        const handle = yield* on(one)((processes) => processes.start(Rest, { id, payload: null }))
+        yield* until(Effect.map(leases.of(handle.id), (lease) => lease === undefined))
+        const elsewhere = yield* on(other)((processes) => Effect.succeed(processes.handle(Rest, id)))
+        yield* elsewhere.signal(Approve, id)
+        assert.strictEqual(yield* elsewhere.await, id)
+      }
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("more than one message can name is gone on with, too", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const [one, other] = yield* Effect.all([Layer.build(hearing(where, [Ask])), Layer.build(hearing(where, []))])
+      const ids = Array.from({ length: 90 }, (_, index) => `ask ${index} ${"x".repeat(100)}`)
+      yield* on(other)((processes) =>
+        Effect.forEach(ids, (id) => processes.start(Ask, { id, payload: { name: id } }), { concurrency: "unbounded" })
+      )
+      const status = (id: string) => on(one)((processes) => processes.handle(Ask, id).status)
+      yield* until(Effect.every(ids, (id) => Effect.map(status(id), ({ activations }) => activations === 1)))
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("what one hands back as it stops, the other takes up at once", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const stays = yield* Layer.build(hearing(where, [Ask]))
+      const handle = yield* Effect.scoped(
+        Effect.flatMap(Layer.build(host(where)), (goes) =>
+          on(goes)((processes) => processes.start(Ask, { id: "it", payload: { name: "it" } }))
+        )
+      )
+      const here = yield* on(stays)((processes) => Effect.succeed(processes.handle(Ask, handle.id)))
+      yield* until(Effect.map(here.status, ({ activations }) => activations === 2))
+      yield* here.signal(Approve, "ana")
+      assert.strictEqual(yield* here.await, "it by ana")
     }).pipe(Effect.scoped, bounded)
   )
 

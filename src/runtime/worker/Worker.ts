@@ -89,6 +89,8 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
     readonly claimant: (purpose: "run" | "recovery" | "drain") => Claimant
     /** Admits queued processes in FIFO order as slots free up. Never returns. */
     readonly admission: Effect.Effect<never>
+    /** Checks rows soon, which a commit of another program pointed at. */
+    readonly check: (ids: Iterable<ProcessId>) => void
     /** Checks rows that a commit pointed at. Never returns. */
     readonly recheck: Effect.Effect<never>
   }
@@ -350,6 +352,9 @@ export const layer: Layer.Layer<
       running,
       slots: () => ({ free: slots.free(), total: config.maxConcurrent }),
       claimant,
+      check: (ids) => {
+        for (const id of ids) if (!running.has(id)) rechecks.unsafeOffer(id)
+      },
       admission: Effect.withScheduler(queues.admission(admit), workScheduler),
       recheck: Effect.withScheduler(Effect.forever(recheck), workScheduler)
     })

@@ -2,7 +2,7 @@
  * What other hosts have changed: they say it (NOTIFY), and the change feed is read, in case a message was lost.
  *
  * ```
- * commit ─► tell: one message for all that was committed since the last one ─► the other hosts' lists
+ * commit ─► tell: one message for all that was committed since the last one ─► the other hosts' lists and listeners
  * asked  ─► the list, and now and then what the feed has beyond the last look
  * ```
  * Invariant: only latency depends on messages. A look reads the numbers below which none can appear any more, so that no change
@@ -14,6 +14,9 @@ import * as Scope from "effect/Scope"
 import type { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { realTime } from "../GroupCommit.ts"
+import type { Listeners } from "../listeners.ts"
+import * as Listening from "../listeners.ts"
+import type { DueElsewhere } from "../ProcessStore.ts"
 import type { Reader } from "../sql/Reader.ts"
 import { dialect } from "./dialect.ts"
 import type { Session, SessionOptions } from "./Session.ts"
@@ -22,8 +25,10 @@ import { numbersOfOne } from "./Writes.ts"
 
 /** Finds what other hosts changed, and tells them what this one did. */
 export interface ChangesElsewhere {
-  /** This host has committed changes of these processes, with feed numbers from this one on. */
-  readonly committed: (ids: ReadonlyArray<ProcessId>, firstChange: number) => void
+  /** This host has committed changes of these processes, which left some of them due, with feed numbers from this one on. */
+  readonly committed: (ids: Iterable<ProcessId>, due: Iterable<ProcessId>, firstChange: number) => void
+  /** Calls a listener with what each message of another host says is due. */
+  readonly onMessage: Listeners<DueElsewhere>["subscribe"]
   /** The ids found since this was last asked. */
   readonly take: Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
   /** Whether messages come. */
@@ -33,7 +38,7 @@ export interface ChangesElsewhere {
 /** How often the feed is read while messages come, and while none do. Units: milliseconds. */
 const lookMs = { listening: 1_000, deaf: 100 }
 
-/** A message has at most 8,000 bytes; one that would be longer says only that there is something. */
+/** A message has at most 8,000 bytes; one that would be longer says of a part only that there is something. */
 const longestMessage = 7_500
 
 const mostKept = 10_000
@@ -59,18 +64,21 @@ export const make = (
     let lookedAt = performance.now()
     let lookNow = false
     let untold = new Set<ProcessId>()
+    let untoldDue = new Set<ProcessId>()
+    const listeners = Listening.make<DueElsewhere>()
     let session: Session | undefined
     let isHeard = false
     let isWarned = false
     let wake: (() => void) | undefined
 
     const hear = (payload: string) => {
-      const [teller, ...ids] = JSON.parse(payload) as [string, ...Array<ProcessId>] // as `tell` writes it
+      const [teller, ids, due] = JSON.parse(payload) as Message // as `tell` writes it
       isHeard = true
       if (teller === options.self) return
-      if (ids.length === 0) lookNow = true
+      if (ids === null) lookNow = true
       // Where no host asks, nothing piles up.
-      if (found.size < mostKept) for (const id of ids) found.add(id)
+      else if (found.size < mostKept) for (const id of ids) found.add(id)
+      listeners.publish(due ?? "many")
     }
 
     // Made anew for each look: a statement keeps the number that it was made with.
@@ -96,9 +104,14 @@ export const make = (
     )
 
     const message = (): string => {
-      const text = JSON.stringify([options.self, ...untold])
+      const due = [...untoldDue]
+      const whole: Message = [options.self, [...untold], due]
       untold = new Set()
-      return Buffer.byteLength(text) > longestMessage ? JSON.stringify([options.self]) : text
+      untoldDue = new Set()
+      const texts = [whole, [options.self, null, due]].map((each) => JSON.stringify(each))
+      return (
+        texts.find((text) => Buffer.byteLength(text) <= longestMessage) ?? JSON.stringify([options.self, null, null])
+      )
     }
 
     const somethingToTell = Effect.async<void>((resume) => {
@@ -137,7 +150,7 @@ export const make = (
           isHeard = false
           yield* connected.send([
             { name: "", text: `LISTEN ${options.channel}`, values: [] },
-            { name: "tell", text: tellText, values: [options.channel, JSON.stringify([options.self])] }
+            { name: "tell", text: tellText, values: [options.channel, JSON.stringify([options.self, [], []])] }
           ])
           session = connected
           lookNow = true
@@ -163,10 +176,12 @@ export const make = (
     const isListening = () => session?.isOpen() === true && isHeard
     return {
       isListening,
-      committed: (ids, firstChange) => {
+      onMessage: listeners.subscribe,
+      committed: (ids, due, firstChange) => {
         own.add(Math.floor(firstChange / numbersOfOne))
         if (own.size > mostKept) own.clear()
         for (const id of ids) untold.add(id)
+        for (const id of due) untoldDue.add(id)
         const resume = wake
         wake = undefined
         resume?.()
@@ -181,6 +196,9 @@ export const make = (
       })
     }
   })
+
+/** Who has committed, what it changed, and what of that is due; `null`: too much for a message. */
+type Message = readonly [teller: string, changed: ReadonlyArray<ProcessId> | null, due: ReadonlyArray<ProcessId> | null]
 
 interface Last {
   readonly last: number

@@ -12,7 +12,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { InputInvalid, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import type { Change } from "../Decision.ts"
+import type { Change, ProcessRow } from "../Decision.ts"
 import * as GroupCommit from "../GroupCommit.ts"
 import * as Listeners from "../listeners.ts"
 import { WakeTimings } from "../Outbox.ts"
@@ -99,7 +99,8 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
     const reader = Readers.make(sql, dialect)
     const elsewhere = yield* waiting(
       ChangesElsewhere.make(reader, {
-        url: Sessions.urlOf(sessionUrl, schema),
+        // A message is no commit that must last: it need not wait for the disk.
+        url: Sessions.urlOf(sessionUrl, schema, { synchronous_commit: "off" }),
         timeoutMs,
         channel: `holdfast_${storeId}`,
         self: crypto.randomUUID()
@@ -121,9 +122,17 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
         timers.publish({ changes: changes.length, busyMs })
         if (changes.length === 0) return
         lastOwn = Math.max(lastOwn, firstChange + numbersOfOne)
+        const nowMs = ownClock.unsafeCurrentTimeMillis() + offsetMs
         const ids = new Set<ProcessId>()
-        for (const { row } of changes) ids.add(row.base.registration.id)
-        elsewhere.committed([...ids], firstChange)
+        const due = new Set<ProcessId>()
+        for (const { row } of changes) {
+          const { id } = row.base.registration
+          ids.add(id)
+          // The last change of a row is the one that counts.
+          if (isFree(row, nowMs)) due.add(id)
+          else due.delete(id)
+        }
+        elsewhere.committed(ids, due, firstChange)
         listeners.publish(changes)
       }
     }
@@ -185,6 +194,7 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
       onCommitWork: timers.subscribe,
       outbox: Outboxes.readsOf(reader),
       externalChanges: elsewhere.take,
+      onExternalCommit: elsewhere.onMessage,
       children: Children.readsOf(reader, () => closeRequestsWritten),
       ...reads,
       feed: {
@@ -218,6 +228,10 @@ const clockOf = (offsetMs: () => number): Clock.Clock => {
     unsafeCurrentTimeNanos: nanos
   }
 }
+
+/** Whether a host may take up a row now. */
+const isFree = ({ dueAtMs, lease }: ProcessRow, nowMs: number): boolean =>
+  lease.held === undefined && dueAtMs !== null && dueAtMs <= nowMs
 
 /** How often the feed is looked at until it has what this host committed. */
 const mostLooks = 50

@@ -1,0 +1,106 @@
+/**
+ * W2 on two hosts of one PostgreSQL server: how long after a signal from another program does the body end that waits for it, whether
+ * it is in memory or has left it, and how soon is the end known there?
+ *
+ * Each run has a server of its own, with its defaults.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Processes } from "../../src/host/Processes.ts"
+import { ProcessStore } from "../../src/store/ProcessStore.ts"
+import { hasPostgres, startServer } from "../support/postgres.ts"
+import type { FigureSpec, Run } from "./Contest.ts"
+import { reading } from "./Contest.ts"
+import { otherHost, preciseNowMs } from "./elsewhere.ts"
+import type { Waiting } from "./recovery.ts"
+import { engineOf, hostOn } from "./recovery.ts"
+import { quantile } from "./statistics.ts"
+
+/** Why there is no server to be measured. */
+export const withoutServer = (): string | undefined => (hasPostgres ? undefined : "no PostgreSQL for this system")
+
+const server = Effect.map(
+  Effect.acquireRelease(
+    Effect.promise(() => startServer([])),
+    ({ stop }) => Effect.promise(stop)
+  ),
+  ({ url }) => url
+)
+
+const cycles = 100
+
+/** What happens on the way of a signal, in its order. Units: epoch milliseconds. */
+interface Way {
+  readonly sent: number
+  readonly accepted: number
+  readonly ended: number
+  readonly known: number
+}
+
+/**
+ * Measures `p50Ms` and `p95Ms`, from the call to the commit by which the body, which does nothing else, ends; `knownP95Ms`, from that
+ * commit to the answer in the other program; and `acceptedMs`, the median until the call is answered.
+ */
+export const measureNews = (waiting: Waiting) => (): Promise<Run> => {
+  const program = Effect.gen(function* () {
+    const url = yield* server
+    const host = yield* Layer.build(hostOn(url))
+    const [, ...warm] = yield* Effect.provide(signalled(url, waiting), host)
+    const between = (from: keyof Way, to: keyof Way, q: number) =>
+      quantile(
+        warm.map((way) => way[to] - way[from]),
+        q
+      )
+    return {
+      p50Ms: between("sent", "ended", 0.5),
+      p95Ms: between("sent", "ended", 0.95),
+      knownP95Ms: between("ended", "known", 0.95),
+      acceptedMs: between("sent", "accepted", 0.5)
+    }
+  })
+  return Effect.runPromise(Effect.scoped(program))
+}
+
+const signalled = (url: string, waiting: Waiting) =>
+  Effect.gen(function* () {
+    const processes = yield* Processes
+    const store = yield* ProcessStore
+    const other = yield* otherHost(url)
+    let ended = Number.NaN
+    yield* store.onCommit((changes) => {
+      for (const { lifecycle } of changes) {
+        if (lifecycle.some(({ type }) => type === "process.completed")) ended = preciseNowMs()
+      }
+    })
+    const ways: Array<Way> = []
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      const { id } = yield* processes.start(engineOf[waiting], { id: `w2-${cycle}`, payload: null })
+      const isReady = Effect.map(
+        store.find(id),
+        (found) =>
+          found._tag === "Present" &&
+          found.row.snapshot.context.waits.length > 0 &&
+          (found.row.lease.held !== undefined) === (waiting === "held")
+      )
+      while (!(yield* isReady)) yield* Effect.sleep("1 millis")
+      // Not in step with whatever looks at intervals.
+      yield* Effect.sleep(20 + ((cycle * 7) % 30))
+      const { sentAtMs, acceptedAtMs } = yield* other.signals(id, waiting)
+      const known = yield* other.knewAtMs
+      ways.push({ sent: sentAtMs, accepted: acceptedAtMs, ended, known })
+    }
+    return ways
+  })
+
+/** Figures of W2 on two hosts. */
+export const newsFigures: ReadonlyArray<FigureSpec> = [
+  { name: "signal of another program to the end of the body, p50", unit: "ms", value: reading("p50Ms") },
+  { name: "the same, p95", unit: "ms", value: reading("p95Ms"), target: { of: "figure", max: 20 } },
+  {
+    name: "end known to that program, p95",
+    unit: "ms",
+    value: reading("knownP95Ms"),
+    target: { of: "figure", max: 20 }
+  },
+  { name: "signal accepted, p50", unit: "ms", value: reading("acceptedMs") }
+]
