@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { ProcessId } from "../../src/model/ids.ts"
 import { verify } from "../../src/operations/verify.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
@@ -73,11 +74,15 @@ describe.skipIf(!Postgres.hasPostgres)("two host programs on one database", () =
       hosts.one.process.kill("SIGCONT")
       yield* holds(hosts)
       assert.isNull(hosts.one.process.exitCode, "it goes on")
-      const repeated = yield* hosts.ask<{ readonly id: string }>(
-        "SELECT id FROM ~.world WHERE what LIKE 'step %' GROUP BY id, what HAVING count(*) > 1"
+      const again = yield* hosts.ask<{ readonly id: ProcessId; readonly steps: number }>(
+        `SELECT id, (count(*) - count(DISTINCT what))::integer AS steps FROM ~.world WHERE what LIKE 'step %' GROUP BY id`
       )
-      // Of each process at most the step that was under way is done again: the world has no fence.
-      assert.strictEqual(new Set(repeated.map(({ id }) => id)).size, repeated.length)
+      for (const { id, steps } of again) {
+        const found = yield* hosts.store.find(id)
+        const activations = found._tag === "Present" ? found.row.snapshot.context.activations : 0
+        // Each time that its body runs again, at most the step that was under way is done again: the world has no fence.
+        assert.isBelow(steps, activations, `${id}, activations: ${activations}`)
+      }
     }).pipe(Effect.scoped, bounded)
   )
 })

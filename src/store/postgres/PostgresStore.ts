@@ -114,7 +114,7 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
     let lastOwn = 0
     let passed = 0
     const hooks: Hooks = {
-      onCommitted: ({ changes, requests, firstChange, busyMs }) => {
+      onCommitted: ({ changes, requests, firstChange, atMs, busyMs }) => {
         closeRequestsWritten += requests
         work.commits += 1
         work.changes += changes.length
@@ -122,14 +122,13 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
         timers.publish({ changes: changes.length, busyMs })
         if (changes.length === 0) return
         lastOwn = Math.max(lastOwn, firstChange + numbersOfOne)
-        const nowMs = ownClock.unsafeCurrentTimeMillis() + offsetMs
         const ids = new Set<ProcessId>()
         const due = new Set<ProcessId>()
         for (const { row } of changes) {
           const { id } = row.base.registration
           ids.add(id)
-          // The last change of a row is the one that counts.
-          if (isFree(row, nowMs)) due.add(id)
+          // The last change of a row is the one that counts, and the time in which it was decided: this host's may lag behind.
+          if (isFree(row, atMs)) due.add(id)
           else due.delete(id)
         }
         elsewhere.committed(ids, due, firstChange)

@@ -33,11 +33,15 @@ export type Job = GroupCommit.Request & (Request | { readonly renew: RenewPage }
 
 /** What the store keeps beside the database. */
 export interface Hooks {
-  /** `requests`: how many close requests were written. Units: `busyMs` is the time from the beginning to the commit. */
+  /**
+   * `requests`: how many close requests were written. Units: `atMs` is the time by which they were decided, epoch milliseconds;
+   * `busyMs` is the time from the beginning to the commit.
+   */
   readonly onCommitted: (committed: {
     readonly changes: ReadonlyArray<Change>
     readonly requests: number
     readonly firstChange: number
+    readonly atMs: number
     readonly busyMs: number
   }) => void
 }
@@ -139,7 +143,7 @@ export const make = (
 
   const conclude = (
     jobs: ReadonlyArray<Job>,
-    { outcomes, changes, firstChange }: Decided,
+    { outcomes, changes, firstChange, atMs }: Decided,
     requests: number,
     begunAt: number
   ): Effect.Effect<void> => {
@@ -153,7 +157,7 @@ export const make = (
     queue.unshift(...later)
     // It is written, even if the hook fails.
     return Effect.ensuring(
-      attempt(() => hooks.onCommitted({ changes, requests, firstChange, busyMs: performance.now() - begunAt })),
+      attempt(() => hooks.onCommitted({ changes, requests, firstChange, atMs, busyMs: performance.now() - begunAt })),
       answer(done, (index) => exits[index] as Exit.Exit<unknown, unknown>) // each has one
     )
   }

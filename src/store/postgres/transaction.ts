@@ -47,6 +47,8 @@ export interface Decided {
   readonly transactionId: string
   /** The number of the feed that its first change may have. */
   readonly firstChange: number
+  /** The time by which it was decided, epoch milliseconds. */
+  readonly atMs: number
 }
 
 /** What every transaction of a store needs. */
@@ -129,6 +131,7 @@ export const decide = (
       changes,
       transactionId: xact,
       firstChange,
+      atMs: at,
       commit: Effect.map(session.send([...statements, commit]), (answers) =>
         statements.reduce((sum, { name }, index) => sum + (requesting.has(name) ? (answers[index]?.count ?? 0) : 0), 0)
       )
