@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -8,6 +8,7 @@ import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import * as Leases from "../../src/operations/Leases.ts"
 import * as OwnerEvidence from "../../src/operations/OwnerLiveness.ts"
+import type { DueElsewhere } from "../../src/store/ProcessStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
 import { clockOf } from "../../src/testing/bodies/Time.ts"
@@ -195,6 +196,35 @@ describe.skipIf(!Postgres.hasPostgres)("the clock of a host", () => {
         const first = yield* claim("one")
         assert.closeTo(first._tag === "Acquired" ? first.lease.expiresAtMs : 0, Date.now() + 60_000, 10_000)
         assert.notStrictEqual((yield* claim("other"))._tag, "Acquired", "a live lease is not given to another")
+      }
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("a little behind hides nothing from the other hosts that has just become due", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const { registry } = yield* open(where)
+      const { store } = yield* open(where)
+      const heard: Array<DueElsewhere> = []
+      yield* store.onExternalCommit?.((due) => heard.push(due)) ?? Effect.void
+      const makeDue = (id: string) => registry.registerProcess(registrationOf(processId(id), "rerunnable"))
+      let before = 0
+      // Messages come once both hosts listen.
+      yield* until(
+        Effect.suspend(() =>
+          Effect.map(Effect.delay(makeDue(`before ${before++}`), "20 millis"), () =>
+            heard.some((due) => due.length > 0)
+          )
+        )
+      )
+      const real = Date.now
+      yield* Effect.acquireRelease(
+        Effect.sync(() => vi.spyOn(Date, "now").mockImplementation(() => real() - 15)),
+        (spy) => Effect.sync(() => spy.mockRestore())
+      )
+      for (let index = 0; index < 20; index++) {
+        yield* makeDue(`it ${index}`)
+        yield* until(Effect.sync(() => heard.flat().some((due) => due === `it ${index}`)))
       }
     }).pipe(Effect.scoped, bounded)
   )
