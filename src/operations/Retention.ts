@@ -176,9 +176,8 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
         afterChange = batch.at(-1)?.change ?? afterChange
         const visible = batch.filter(({ change }) => change <= upTo)
         const beyond = batch.filter(({ change }) => change > upTo)
-        const lock = [
-          ...new Set(visible.flatMap(({ processId, parentId }) => [processId, parentId ?? []].flat()))
-        ].sort()
+        const locked = visible.flatMap(({ processId, parentId }) => (parentId ? [processId, parentId] : [processId]))
+        const lock = [...new Set(locked)].sort()
         const { pruned, moved, pending } = yield* store.transact({ lock }, pruneBatch(visible))
         report = {
           prunedProcesses: report.prunedProcesses + pruned.length,

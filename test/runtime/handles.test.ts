@@ -1,34 +1,14 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Processes } from "../../src/host/Processes.ts"
 import type { ProcessRecord } from "../../src/model/ProcessRecord.ts"
 import * as Retention from "../../src/operations/Retention.ts"
-import * as Engine from "../../src/runtime/engine/Engine.ts"
+import type * as Engine from "../../src/runtime/engine/Engine.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import type { Acts, Play } from "./replays.ts"
-import { Go, plays } from "./replays.ts"
-
-/** A child that answers with what it was given. */
-const Echo = Engine.make("echo", {
-  version: "1",
-  payload: Schema.Number,
-  success: Schema.Number,
-  disposition: "rerunnable",
-  run: (payload) => Effect.succeed(payload)
-})
-
-/** A child that waits to be told. */
-const Listener = Engine.make("listener", {
-  version: "1",
-  payload: Schema.Null,
-  success: Schema.Number,
-  signals: [Go],
-  disposition: "rerunnable",
-  run: (_, ctx) => ctx.awaitSignal(Go)
-})
+import { Echo, Go, Listener, plays } from "./replays.ts"
 
 const setting = { children: [Echo, Listener] as unknown as ReadonlyArray<Engine.Runnable<never>> }
 const everywhere = { ...setting, databases: ["memory", "sqlite", "postgres"], interruptions: ["crash"] } as const

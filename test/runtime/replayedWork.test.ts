@@ -1,32 +1,12 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type { BodyContext } from "../../src/host/embed/createHost.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
-import * as Engine from "../../src/runtime/engine/Engine.ts"
+import type * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { Note } from "./replays.ts"
-import { Go, plays } from "./replays.ts"
+import { Echo, Go, Listener, plays } from "./replays.ts"
 import { readingAs } from "./schedules.ts"
-
-/** A child that answers with what it was given. */
-const Echo = Engine.make("echo", {
-  version: "1",
-  payload: Schema.Number,
-  success: Schema.Number,
-  disposition: "rerunnable",
-  run: (payload) => Effect.succeed(payload)
-})
-
-/** A child that waits to be told. */
-const Listener = Engine.make("listener", {
-  version: "1",
-  payload: Schema.Null,
-  success: Schema.Number,
-  signals: [Go],
-  disposition: "rerunnable",
-  run: (_, ctx) => ctx.awaitSignal(Go)
-})
 
 const echo = { children: [Echo as Engine.Runnable<never>] }
 const listener = { children: [Listener as Engine.Runnable<never>] }

@@ -25,6 +25,25 @@ import { databases, make, makeWith } from "./schedules.ts"
 /** The signal that bodies wait for. */
 export const Go: Signal.Signal<"go", number> = Signal.make("go", { payload: Schema.Number })
 
+/** A child that answers with what it was given. */
+export const Echo = Engine.make("echo", {
+  version: "1",
+  payload: Schema.Number,
+  success: Schema.Number,
+  disposition: "rerunnable",
+  run: (payload) => Effect.succeed(payload)
+})
+
+/** A child that waits to be told. */
+export const Listener = Engine.make("listener", {
+  version: "1",
+  payload: Schema.Null,
+  success: Schema.Number,
+  signals: [Go],
+  disposition: "rerunnable",
+  run: (_, ctx) => ctx.awaitSignal(Go)
+})
+
 /** The event that bodies append. */
 export const Noted: Signal.EventDefinition<number> = Signal.event("noted", { payload: Schema.Number })
 

@@ -4,6 +4,8 @@
 import type { VNode } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { OverviewView } from "../OverviewView.ts"
+import type { Work } from "../reason.ts"
+import { works } from "../reason.ts"
 import { countOf } from "../text.ts"
 import type { CountsView } from "../View.ts"
 import type { Picked } from "./finding/picked.ts"
@@ -33,12 +35,7 @@ const spans = [
   ["604800000", "7 d"]
 ] as const
 
-const works = [
-  ["", "any work"],
-  ["active", "at work"],
-  ["waiting", "waiting"],
-  ["late", "backlog"]
-] as const
+const workLabels: Readonly<Record<Work, string>> = { active: "at work", waiting: "waiting", late: "backlog" }
 
 /** Goes on from the present place with other filters, or another process. */
 export const goWith = (
@@ -97,6 +94,19 @@ export const Filters = ({
       onChange={(event) => goWith({ [key]: event.currentTarget.value.trim() })}
     />
   )
+  const choice = (key: "within" | "work", label: string, options: ReadonlyArray<readonly [string, string]>): VNode => (
+    <select
+      aria-label={label}
+      value={query[key] ?? ""}
+      onChange={(event) => goWith({ [key]: event.currentTarget.value })}
+    >
+      {options.map(([value, text]) => (
+        <option key={value} value={value}>
+          {text}
+        </option>
+      ))}
+    </select>
+  )
   const isNarrowed = ["kind", "owner", "session", "problem", "waits", "asks", "work", "roots", "within"].some(
     (key) => (query[key] ?? "") !== ""
   )
@@ -140,28 +150,15 @@ export const Filters = ({
           {field("asks", "asks for these signals")}
           {field("owner", "owner id")}
           {field("session", "session or originator")}
-          <select
-            aria-label="Changed within"
-            value={query["within"] ?? ""}
-            onChange={(event) => goWith({ within: event.currentTarget.value })}
-          >
-            {spans.map(([value, label]) => (
-              <option key={value} value={value}>
-                changed: {label}
-              </option>
-            ))}
-          </select>
-          <select
-            aria-label="Only such work"
-            value={query["work"] ?? ""}
-            onChange={(event) => goWith({ work: event.currentTarget.value })}
-          >
-            {works.map(([value, label]) => (
-              <option key={value} value={value}>
-                {label}
-              </option>
-            ))}
-          </select>
+          {choice(
+            "within",
+            "Changed within",
+            spans.map(([value, label]) => [value, `changed: ${label}`])
+          )}
+          {choice("work", "Only such work", [
+            ["", "any work"],
+            ...works.map((work) => [work, workLabels[work]] as const)
+          ])}
           <label class="check">
             <input
               type="checkbox"

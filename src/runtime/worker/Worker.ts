@@ -320,6 +320,11 @@ export const layer: Layer.Layer<
         )
       })
 
+    /** What runs here hears of it by itself. */
+    const check = (ids: Iterable<ProcessId>): void => {
+      for (const id of ids) if (!running.has(id)) rechecks.unsafeOffer(id)
+    }
+
     const dispatch = (changes: ReadonlyArray<Change>): void => {
       for (const change of changes) {
         const { id } = change.row.base.registration
@@ -330,7 +335,7 @@ export const layer: Layer.Layer<
             for (const hints of early) if (hints.id === id) hints.commands.push(command)
         }
         // Its holder may be dead: then what happened need not wait until a sweep has come to it.
-        if (isNews(change) && !running.has(id)) rechecks.unsafeOffer(id)
+        if (isNews(change)) check([id])
       }
     }
 
@@ -352,9 +357,7 @@ export const layer: Layer.Layer<
       running,
       slots: () => ({ free: slots.free(), total: config.maxConcurrent }),
       claimant,
-      check: (ids) => {
-        for (const id of ids) if (!running.has(id)) rechecks.unsafeOffer(id)
-      },
+      check,
       admission: Effect.withScheduler(queues.admission(admit), workScheduler),
       recheck: Effect.withScheduler(Effect.forever(recheck), workScheduler)
     })
