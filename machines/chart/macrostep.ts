@@ -84,18 +84,48 @@ const restore = (
   context: unknown,
   scope: Scope
 ): AnyMachineSnapshot => {
-  const persisted = {
-    value,
-    context,
-    status: "active" as const,
-    output: undefined,
-    error: undefined,
-    children: Object.fromEntries(Object.entries(children).map(([id, child]) => [id, persistedChild(child)])),
-    historyValue: Object.fromEntries(
-      Object.entries(history).map(([id, states]) => [id, states.map((state) => ({ id: state }))])
-    )
+  const restored = (): AnyMachineSnapshot => {
+    const persisted = {
+      value,
+      context,
+      status: "active" as const,
+      output: undefined,
+      error: undefined,
+      children: Object.fromEntries(Object.entries(children).map(([id, child]) => [id, persistedChild(child)])),
+      historyValue: Object.fromEntries(
+        Object.entries(history).map(([id, states]) => [id, states.map((state) => ({ id: state }))])
+      )
+    }
+    return machine.restoreSnapshot(persisted, scope)
   }
-  return machine.restoreSnapshot(persisted, scope)
+  if (!isPlain(machine) || !isEmpty(history)) return restored()
+  const known = knownOf(machine)
+  const key = JSON.stringify(value)
+  const same = known.get(key)
+  if (same !== undefined) return { ...same, context, children: {}, historyValue: {} } as AnyMachineSnapshot
+  const fresh = restored()
+  if (known.size < mostKnown) known.set(key, { ...fresh, context: undefined, children: {} } as AnyMachineSnapshot)
+  return fresh
+}
+
+/** The states of a machine that were restored before: to look the nodes of a state value up takes longest. */
+const knownStates = new WeakMap<AnyStateMachine, Map<string, AnyMachineSnapshot>>()
+
+/** How many of them are kept: regions multiply. */
+const mostKnown = 1_000
+
+const knownOf = (machine: AnyStateMachine): Map<string, AnyMachineSnapshot> => {
+  const known = knownStates.get(machine) ?? new Map<string, AnyMachineSnapshot>()
+  knownStates.set(machine, known)
+  return known
+}
+
+/** Whether no actor is ever in a snapshot of a machine, nor in its context, where XState puts it back when it restores one. */
+const isPlain = ({ implementations }: AnyStateMachine): boolean => isEmpty(implementations.actors)
+
+const isEmpty = (record: object): boolean => {
+  for (const _any in record) return false
+  return true
 }
 
 const persistedChild = ({ src, system }: ChartChild) => ({

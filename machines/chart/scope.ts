@@ -53,13 +53,12 @@ export interface ActorAddress {
   readonly place?: Target
 }
 
-/** Makes the scope of one macrostep. */
+/** Makes the scope of one macrostep. One is made for each event: its objects are written out whole, which is what is fast. */
 export const scopeOf = ({ processId, parentId, revision }: ChartPlace): Scope => {
   const raw: Array<RawAction> = []
   let booked = 0
   const named = new Map<string, unknown>()
   const system: any = {
-    ...inert,
     _bookId: () => `${revision}.${booked++}`,
     _unregister: (ref: { readonly systemId?: string }) => ref.systemId !== undefined && named.delete(ref.systemId),
     _set: (name: string, ref: unknown) => {
@@ -67,20 +66,34 @@ export const scopeOf = ({ processId, parentId, revision }: ChartPlace): Scope =>
       named.set(name, ref)
     },
     get: (name: string) => named.get(name) ?? address({ at: "process", id: name }),
-    getAll: () => Object.fromEntries(named)
+    getAll: () => Object.fromEntries(named),
+    // What a system has, and does nothing here.
+    _register: noId,
+    inspect: subscribeToNothing,
+    _sendInspectionEvent: nothing,
+    _relay: nothing,
+    _clock: clock,
+    _logger: nothing,
+    scheduler,
+    getSnapshot: nothingScheduled,
+    _snapshot: emptySchedule,
+    start: nothing
   }
-  const address = (place: Target): any => ({
-    place,
-    id: "id" in place ? place.id : processId,
-    sessionId: "id" in place ? place.id : processId,
-    system,
-    send: refuseToSend,
-    getSnapshot: isActive,
-    toJSON: () => ("id" in place ? place.id : processId)
-  })
-  const self = { ...address({ at: "self" }), _parent: parentId === undefined ? undefined : address({ at: "parent" }) }
+  const address = (place: Target, parent?: unknown): any => {
+    const id = "id" in place ? place.id : processId
+    return {
+      place,
+      id,
+      sessionId: id,
+      system,
+      send: refuseToSend,
+      getSnapshot: isActive,
+      toJSON: () => id,
+      _parent: parent
+    }
+  }
   return {
-    self,
+    self: address({ at: "self" }, parentId === undefined ? undefined : address({ at: "parent" })),
     system,
     id: processId,
     sessionId: processId,
@@ -98,22 +111,20 @@ export const scopeOf = ({ processId, parentId, revision }: ChartPlace): Scope =>
 
 const nothing = () => {}
 
+const noId = () => ""
+
 const isActive = () => ({ status: "active" })
+
+const subscribeToNothing = () => ({ unsubscribe: nothing })
+
+const emptySchedule = { _scheduledEvents: {} }
+
+const nothingScheduled = () => emptySchedule
+
+const clock = { setTimeout: () => undefined, clearTimeout: () => undefined }
+
+const scheduler = { schedule: nothing, cancel: nothing, cancelAll: nothing }
 
 const refuseToSend = () => {
   throw new Error("a machine only decides: use sendTo, raise or an action")
-}
-
-/** What a system has, and does nothing here. */
-const inert = {
-  _register: () => "",
-  inspect: () => ({ unsubscribe: nothing }),
-  _sendInspectionEvent: nothing,
-  _relay: nothing,
-  _clock: { setTimeout: () => undefined, clearTimeout: () => undefined },
-  _logger: nothing,
-  scheduler: { schedule: nothing, cancel: nothing, cancelAll: nothing },
-  getSnapshot: () => ({ _scheduledEvents: {} }),
-  _snapshot: { _scheduledEvents: {} },
-  start: nothing
 }

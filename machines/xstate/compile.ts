@@ -5,7 +5,7 @@
  * Invariant: a memoised step equals XState's. It is compared with XState's own when it is kept, and by a property over all
  * histories in the tests; `verify` folds logs by XState alone.
  */
-import type { AnyMachineSnapshot, AnyStateMachine, EventFromLogic, SnapshotFrom } from "xstate"
+import type { AnyMachineSnapshot, AnyStateMachine, EventFromLogic, SnapshotFrom, StateValue } from "xstate"
 import type { Command, CommandFrom } from "./step.ts"
 import * as Step from "./step.ts"
 
@@ -38,15 +38,19 @@ type Action =
 export const compile = <Machine extends AnyStateMachine>(machine: Machine): Compiled<Machine> => {
   refuseOwnWork(machine, machine.root)
   const plans = new Map<string, Plan | "interpret">()
-  const keys = new WeakMap<object, string>()
+  const steps = new Map<string, Steps>()
+  const stepsOf = new WeakMap<object, Steps>()
   const numbers = new WeakMap<object, number>()
   let transitions = 0
 
-  const keyOf = (value: object | string): string => {
-    if (typeof value === "string") return value
-    const key = keys.get(value) ?? JSON.stringify(value)
-    keys.set(value, key)
-    return key
+  const stepsFrom = (value: StateValue): Steps => {
+    const found = typeof value === "string" ? steps.get(value) : stepsOf.get(value)
+    if (found !== undefined) return found
+    const key = typeof value === "string" ? value : JSON.stringify(value)
+    const known = steps.get(key) ?? { key, unguarded: new Map() }
+    steps.set(key, known)
+    if (typeof value !== "string") stepsOf.set(value, known)
+    return known
   }
   const numberOf = (transition: object): number => {
     const number = numbers.get(transition) ?? transitions++
@@ -57,20 +61,55 @@ export const compile = <Machine extends AnyStateMachine>(machine: Machine): Comp
   return {
     advance: (snapshot, event) => {
       const { value, context }: AnyMachineSnapshot = snapshot
+      const { key: states, unguarded } = stepsFrom(value)
+      const known = unguarded.get(event.type)
+      if (known === "ignored") return { snapshot, commands: [] }
+      // The type is lost in the table: a plan is kept under what this machine's own step has come to.
+      if (known !== undefined && known !== "depends") return follow(known, context, event) as never
+      const learn = (found: Plan | "ignored" | "interpret"): void => {
+        if (known !== undefined) return
+        unguarded.set(event.type, found === "interpret" || isGuarded(snapshot, event.type) ? "depends" : found)
+      }
       const taken = machine.getTransitionData(snapshot, event)
-      if (taken.length === 0) return { snapshot, commands: [] }
-      let key = keyOf(value)
+      if (taken.length === 0) {
+        learn("ignored")
+        return { snapshot, commands: [] }
+      }
+      let key = states
       for (const transition of taken) key += ` ${numberOf(transition)}`
       const plan = plans.get(key)
-      if (plan === "interpret") return Step.advance(machine, snapshot, event)
-      // The type is lost in the table: a plan is kept under what this machine's own step has come to.
-      if (plan !== undefined) return follow(plan, context, event) as never
+      if (plan !== undefined) {
+        learn(plan)
+        return plan === "interpret" ? Step.advance(machine, snapshot, event) : (follow(plan, context, event) as never)
+      }
       const step = Step.advance(machine, snapshot, event)
-      plans.set(key, planOf(step, taken, context, event) ?? "interpret")
+      const made = planOf(step, taken, context, event) ?? "interpret"
+      plans.set(key, made)
+      learn(made)
       return step
     }
   }
 }
+
+/** What is known of the steps from one set of states. */
+interface Steps {
+  /** The states as text. */
+  readonly key: string
+  /**
+   * What an event does that no guard decides about, by its type: nothing, or always the same transitions. `depends`: which ones it
+   * takes is to be found out each time.
+   */
+  readonly unguarded: Map<string, Plan | "ignored" | "depends">
+}
+
+/** Whether a guard has a say in what an event does in the states of a snapshot. */
+const isGuarded = ({ _nodes: nodes }: AnyMachineSnapshot, type: string): boolean =>
+  nodes.some(({ transitions }) =>
+    [...transitions].some(
+      ([descriptor, candidates]) =>
+        (descriptor === type || descriptor.includes("*")) && candidates.some(({ guard }) => guard !== undefined)
+    )
+  )
 
 /** What a state may do of its own accord. */
 const ownWork = ["entry", "exit", "invoke", "always", "after"] as const

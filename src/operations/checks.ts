@@ -48,26 +48,21 @@ export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
     json,
     shape: (field, schema, value) => Either.flatMap(json(field, value), (copy) => fitting(field, schema, copy)),
     appendRequest: (request) =>
-      Either.flatMap(fieldsOf("request", request), ({ eventType, payload, replayKey, wakeTargetScope }) =>
-        Either.gen(function* () {
-          yield* text("request/event_type", eventType)
-          if (replayKey !== undefined) yield* text("request/replay_key", replayKey)
-          const checked = { eventType, payload: yield* json("payload", payload) }
-          const scope =
-            wakeTargetScope === undefined
-              ? undefined
-              : yield* fitting(
-                  "request/wake_target_scope",
-                  SessionScope,
-                  yield* small("request/wake_target_scope", wakeTargetScope)
-                )
-          return {
-            ...checked,
-            ...(replayKey === undefined ? {} : { replayKey }),
-            ...(scope === undefined ? {} : { wakeTargetScope: scope })
-          }
+      Either.flatMap(fieldsOf("request", request), ({ eventType, payload, replayKey, wakeTargetScope }) => {
+        // Every signal and event goes through here: steps of a generator would take longer than the checks.
+        const type = text("request/event_type", eventType)
+        if (Either.isLeft(type)) return Either.left(type.left)
+        const key = replayKey === undefined ? undefined : text("request/replay_key", replayKey)
+        if (key !== undefined && Either.isLeft(key)) return Either.left(key.left)
+        return Either.flatMap(json("payload", payload), (copy) => {
+          const checked = { eventType, payload: copy, ...(replayKey === undefined ? {} : { replayKey }) }
+          if (wakeTargetScope === undefined) return Either.right(checked)
+          const scope = Either.flatMap(small("request/wake_target_scope", wakeTargetScope), (own) =>
+            fitting("request/wake_target_scope", SessionScope, own)
+          )
+          return Either.map(scope, (wakeTarget) => ({ ...checked, wakeTargetScope: wakeTarget }))
         })
-      ),
+      }),
     output: (value) =>
       Either.flatMap(json("await_output", value), (copy) =>
         Either.fromOption(

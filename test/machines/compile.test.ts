@@ -69,6 +69,39 @@ describe("compile", () => {
     agrees(counter, ["add", "add", "add"])
   })
 
+  it("asks a guard each time, wherever among the states it is, and by whatever name it takes the event", () => {
+    const add = assign(({ context }: { readonly context: { readonly n: number } }) => ({ n: context.n + 1 }))
+    const odd = ({ context }: { readonly context: { readonly n: number } }): boolean => context.n % 2 === 1
+    for (const on of [
+      { go: [{ guard: odd, target: ".b", actions: add }, { actions: add }] },
+      { "*": { guard: odd, target: ".b", actions: add } },
+      { "g.*": { guard: odd, target: ".b", actions: add }, "g.o": { guard: odd, actions: add } }
+    ]) {
+      const guarded = setup({ types: { context: {} as { readonly n: number } } }).createMachine({
+        context: { n: 0 },
+        initial: "a",
+        on: { ...on, add: { actions: add } } as never,
+        states: { a: { on: { stay: "a" } }, b: { on: { go: "a", "g.o": "a" } } }
+      })
+      agrees(guarded, [
+        "go",
+        "g.o",
+        "add",
+        "go",
+        "g.o",
+        "stay",
+        "add",
+        "go",
+        "g.o",
+        "go",
+        "other",
+        "add",
+        "add",
+        "other"
+      ])
+    }
+  })
+
   it("leaves to XState what cannot be followed: an action that raises an event", () => {
     const chain = setup({}).createMachine({
       initial: "a",

@@ -42,21 +42,21 @@ export const insert = (base: Base, after?: { readonly sequence: number; readonly
 /** Appends a fact: the event gets the next sequence, the machine advances, and the due time and the wake follow. */
 export const appendFact = (change: Change, fact: Fact, nowMs: number): Change => {
   const { row } = change
+  const { base } = row
   const sequence = row.sequence + 1
-  const step = advance(row.snapshot, { ...fact.lifecycle, atMs: nowMs })
-  const isEnd = row.snapshot.status !== "done" && step.snapshot.status === "done"
+  const { snapshot, commands } = advance(row.snapshot, { ...fact.lifecycle, atMs: nowMs })
+  const isEnd = row.snapshot.status !== "done" && snapshot.status === "done"
   const lease = isEnd ? { fencingToken: row.lease.fencingToken } : row.lease
-  const advanced = { ...row, sequence, snapshot: step.snapshot, lease }
-  const event = eventOf(row.base, sequence, fact, nowMs)
+  const event = eventOf(base, sequence, fact, nowMs)
   const wake = deliveryOfEvent(row, event, fact.wakeTarget)
   return {
     ...change,
-    row: staysBackedOff(row, step.snapshot)
-      ? advanced
-      : { ...withoutBackOff(advanced), dueAtMs: stillDue(row, dueOf(row.base, step.snapshot, nowMs)) },
+    row: staysBackedOff(row, snapshot)
+      ? { ...row, sequence, snapshot, lease }
+      : { base, sequence, snapshot, lease, dueAtMs: stillDue(row, dueOf(base, snapshot, nowMs)) },
     events: [...change.events, event],
     lifecycle: [...change.lifecycle, fact.lifecycle],
-    commands: step.commands.length === 0 ? change.commands : [...change.commands, ...step.commands],
+    commands: commands.length === 0 ? change.commands : [...change.commands, ...commands],
     ...(wake === undefined ? {} : { wakes: [...(change.wakes ?? []), wake] })
   }
 }

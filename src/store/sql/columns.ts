@@ -217,20 +217,46 @@ export interface StateColumns {
   readonly snapshot: string
 }
 
-/** A row as the table of states holds it. */
-export const stateColumnsOf = ({ sequence, snapshot, lease, dueAtMs, backOff }: ProcessRow): StateColumns => ({
-  sequence,
-  machine_version: machineVersion,
+/** The columns by which rows are looked up, the number of the change apart. */
+type PlaceColumns = Pick<StateColumns, "lifecycle" | "due_at" | "wake_session" | "deadline">
+
+const placeOf = ({ snapshot, lease, dueAtMs }: ProcessRow): PlaceColumns => ({
   lifecycle: lifecycleOf(snapshot),
-  fencing_token: lease.fencingToken,
   // A row that a lease holds is not due: its lease says when it becomes due again.
   due_at: lease.held === undefined ? dueAtMs : null,
-  updated_at: snapshot.context.updatedAtMs,
   wake_session: snapshot.context.wakeTarget?.sessionId ?? null,
-  back_off: backOff === undefined ? null : JSON.stringify(backOff),
-  deadline: nextDeadline(snapshot),
-  snapshot: JSON.stringify(Step.persist(snapshot))
+  deadline: nextDeadline(snapshot)
 })
+
+/** A row as the table of states holds it. */
+export const stateColumnsOf = (row: ProcessRow): StateColumns => {
+  const { lifecycle, due_at, wake_session, deadline } = placeOf(row)
+  const { sequence, snapshot, lease, backOff } = row
+  return {
+    sequence,
+    machine_version: machineVersion,
+    lifecycle,
+    fencing_token: lease.fencingToken,
+    due_at,
+    updated_at: snapshot.context.updatedAtMs,
+    wake_session,
+    back_off: backOff === undefined ? null : JSON.stringify(backOff),
+    deadline,
+    snapshot: JSON.stringify(Step.persist(snapshot))
+  }
+}
+
+/** Whether a row stays where it is in every index but that of changes, as most do: to write the others again takes longest. */
+export const staysInPlace = (before: ProcessRow, row: ProcessRow): boolean => {
+  const was = placeOf(before)
+  const is = placeOf(row)
+  return (
+    was.lifecycle === is.lifecycle &&
+    was.due_at === is.due_at &&
+    was.wake_session === is.wake_session &&
+    was.deadline === is.deadline
+  )
+}
 
 /** Whether a change is one of the record: it gets a number of the feed. */
 export const changesRecord = ({ before, row, events }: Change): boolean =>

@@ -121,13 +121,26 @@ export const make = (db: Database, times: WakeTimes): Rows => {
     if (Columns.changesRecord(change)) {
       const columns = { pk, change: nextChange++, ...Columns.stateColumnsOf(row) }
       if (before === undefined) sql.insertState.run({ ...columns, process_id: row.base.registration.id })
-      else sql.updateState.run(columns)
+      else if (!(Columns.staysInPlace(before, row) && updatedInPlace(columns))) sql.updateState.run(columns)
     } else if (Columns.movesLease(change)) {
       const { held, fencingToken } = row.lease
       const backOff = row.backOff === undefined ? null : JSON.stringify(row.backOff)
       sql.moveLease.run(fencingToken, held === undefined ? row.dueAtMs : null, backOff, pk)
     }
   }
+
+  /** Writes what is in no index; whether it did: a row that an earlier version wrote may be in other places than this one knows. */
+  const updatedInPlace = (columns: Columns.StateColumns & { readonly pk: number; readonly change: number }): boolean =>
+    sql.updateInPlace.run(
+      columns.sequence,
+      columns.fencing_token,
+      columns.change,
+      columns.updated_at,
+      columns.back_off,
+      columns.snapshot,
+      columns.pk,
+      columns.machine_version
+    ).changes > 0
 
   const writeLease = (pk: number, { row, before }: Change): void => {
     const { held } = row.lease

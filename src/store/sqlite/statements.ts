@@ -71,6 +71,8 @@ export const texts = {
        fencing_token = @fencing_token, due_at = @due_at, change = @change, updated_at = @updated_at,
        wake_session = @wake_session, back_off = @back_off, deadline = @deadline, snapshot = @snapshot
      WHERE pk = @pk`,
+  updateInPlace: `UPDATE state SET sequence = ?, fencing_token = ?, change = ?, updated_at = ?, back_off = ?, snapshot = ?
+     WHERE pk = ? AND machine_version = ?`,
   // Neither a lease nor a back-off is a change of the record.
   moveLease: "UPDATE state SET fencing_token = ?, due_at = ?, back_off = ? WHERE pk = ?",
   touchState: "UPDATE state SET change = ? WHERE pk = ?",
