@@ -276,13 +276,14 @@ describe("rows", () => {
       yield* registry.requestProcessCancel(p, "stop", { _tag: "External" })
       const before = yield* on(keptOf(p))
       const db = yield* raw(path)
-      db.exec(`UPDATE state SET machine_version = '0', snapshot = '{"of":"another machine"}'`)
+      db.exec(`UPDATE state SET machine_version = '0', lifecycle = 'open', snapshot = '{"of":"another machine"}'`)
       const another = yield* open(path)
       assert.deepStrictEqual(yield* another.on(keptOf(p)), before)
       assert.deepStrictEqual(yield* on(keptOf(p)), before)
       yield* note("p", 2)
-      assert.deepStrictEqual(db.prepare("SELECT machine_version, sequence FROM state").get(), {
+      assert.deepStrictEqual(db.prepare("SELECT machine_version, lifecycle, sequence FROM state").get(), {
         machine_version: "1",
+        lifecycle: "running",
         sequence: 3
       })
       yield* another.on(isFold(p))
