@@ -82,24 +82,17 @@ const all = [
 /** What every test run tries; the long run tries everything. */
 const sample: ReadonlySet<string> = new Set([
   'killed in the middle of a group commit, at "start" #1',
-  'killed after "resume a wait" #1',
-  'killed in the middle of a group commit, at "fire a timer" #1',
   'killed after "passivate" #1',
   'killed before "abandon" #1',
   'killed after "owe children" #1',
-  'killed before "pay a debt" #1',
   "killed between the sink and the settling of a wake",
   "frozen beyond its lease, run by a worker, held by another",
   'frozen before the commit of "complete", shorter than the leases, then SIGCONT',
-  "asleep beyond its lease with owner-bound work that ends at once",
   "two hosts under load, killed in turn",
   ...(Postgres.hasPostgres
     ? [
         'on PostgreSQL, killed before "complete" #1',
-        "on PostgreSQL, killed between the sink and the settling of a wake",
-        "on PostgreSQL, frozen beyond its lease, run by a worker, held by another",
-        'on PostgreSQL, frozen before the commit of "start", longer than the leases, then SIGKILL',
-        "on PostgreSQL, two hosts under load, killed in turn"
+        'on PostgreSQL, frozen before the commit of "start", longer than the leases, then SIGKILL'
       ]
     : [])
 ])

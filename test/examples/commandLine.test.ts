@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { normalised } from "../../docs/examples/audit/cli/args.ts"
 import { damagedFolder, temporaryFolder } from "../support/hosts.ts"
 import { projectRoot } from "../support/projectRoot.ts"
+import { isLong } from "../support/samples.ts"
 import { run, start } from "./program.ts"
 
 const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"))
@@ -66,6 +67,9 @@ describe("what cannot be done", () => {
     ["a pace that is no number", ["--pace", "fast"], 2, /^audit: 'fast' is not a integer; see --help$/]
   ]
 
+  // Each is a program of its own: a short run has every third one.
+  const tried = refusals.filter((_, index) => isLong || index % 3 === 0)
+
   it.scopedLive("is said in one line that names the thing and the fix, and by the exit code", () =>
     Effect.gen(function* () {
       const cwd = yield* damagedFolder
@@ -75,8 +79,8 @@ describe("what cannot be done", () => {
       yield* madeNewer(cwd)
       yield* locked(join(cwd, "locked.db"))
       const before = readFileSync(join(cwd, "newer.db"))
-      const outcomes = yield* Effect.forEach(refusals, ([, args]) => run(args, { cwd }), { concurrency: 3 })
-      for (const [index, [what, , code, line]] of refusals.entries()) {
+      const outcomes = yield* Effect.forEach(tried, ([, args]) => run(args, { cwd }), { concurrency: 3 })
+      for (const [index, [what, , code, line]] of tried.entries()) {
         const ended = outcomes[index]
         assert.strictEqual(ended?.code, code, what)
         assert.strictEqual(ended?.err.length, 1, `${what}: ${ended?.err.join("\n")}`)
@@ -89,7 +93,7 @@ describe("what cannot be done", () => {
 })
 
 describe("the command line", () => {
-  for (const script of ["start", "audit"] as const) {
+  for (const script of isLong ? (["start", "audit"] as const) : (["start"] as const)) {
     it.scopedLive(`explains itself and tells its version wherever that is asked, behind npm run ${script}, too`, () =>
       Effect.gen(function* () {
         const cwd = yield* temporaryFolder

@@ -302,7 +302,7 @@ const replaced = (valid: Readonly<Record<string, unknown>>, pick: number, by: un
 
 describe("an argument of the wrong kind is refused by name, or taken:", () => {
   for (const [what, [valid, call]] of Object.entries({ ...declarations, ...hosts })) {
-    const numRuns = what in hosts && what !== "a timing" ? samples(20, 200) : samples(40, 1_000)
+    const numRuns = what in hosts && what !== "a timing" ? samples(10, 200) : samples(20, 1_000)
     it.effect.prop(
       what,
       [FC.nat(), junk],
@@ -317,7 +317,7 @@ describe("an argument of the wrong kind is refused by name, or taken:", () => {
   for (const [what, [valid, call]] of Object.entries(calls)) {
     it.live(what, () =>
       Effect.gen(function* () {
-        for (const [index, by] of FC.sample(junk, { numRuns: samples(40, 500) }).entries()) {
+        for (const [index, by] of FC.sample(junk, { numRuns: samples(20, 500) }).entries()) {
           const [name, args] = replaced(valid(), index, by())
           judged(`${what} (${name})`, yield* Effect.exit(call(args as never)))
         }

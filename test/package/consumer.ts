@@ -86,9 +86,9 @@ export const offered: ReadonlyArray<readonly [name: string, source: string]> = O
       : [[`holdfast${subpath.slice(1)}`, target.types.replace("./dist/", "").replace(".d.ts", ".ts")] as const]
 )
 
-/** Copies the examples into a folder, or one of them, as a reader does who has the package instead of its source. */
-export const copyExamples = (to: string, which = ""): void => {
-  cpSync(join(projectRoot, "docs/examples", which), join(to, which), { recursive: true })
+/** Copies the examples into a folder, as a reader does who has the package instead of its source. */
+export const copyExamples = (to: string): void => {
+  cpSync(join(projectRoot, "docs/examples"), to, { recursive: true })
   for (const entry of readdirSync(to, { recursive: true, encoding: "utf8" })) {
     if (!entry.endsWith(".ts")) continue
     const path = join(to, entry)

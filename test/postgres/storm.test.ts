@@ -10,7 +10,7 @@ import { patienceMs } from "../support/patience.ts"
 import * as Postgres from "../support/postgres.ts"
 import { isLong, samples } from "../support/samples.ts"
 
-const kills = samples(3, 200)
+const kills = samples(2, 200)
 const freezes = samples(1, 50)
 /** Whether the server restarts now: every 20 seconds in the long run, after every second deed in the short one. */
 const isRestartDue = (done: number, lastMs: number): boolean =>

@@ -7,6 +7,7 @@ import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import type { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { hostOn, until } from "../support/hosts.ts"
+import { isLong } from "../support/samples.ts"
 import { inVirtualTime } from "../support/time.ts"
 import type { Body } from "./replays.ts"
 import { enginesOf, Go } from "./replays.ts"
@@ -230,7 +231,8 @@ describe("a restart of a fan-out of 1,500", () => {
     ["steps", "effects"],
     ["steps", "promises"],
     ["children", "effects"],
-    ["children", "promises"]
+    // Starting so many takes seconds.
+    ...(isLong ? ([["children", "promises"]] as const) : [])
   ] as const) {
     it(`reads the journal once, and does and writes nothing again, with ${what} and ${form}`, async () => {
       const did = { step: 0 }

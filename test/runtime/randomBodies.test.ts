@@ -11,8 +11,8 @@ const seed = FC.readConfigureGlobal().seed ?? 1
 
 describe("random bodies", () => {
   for (const [store, where, runs, turnsOfWrite] of [
-    ["memory", "anywhere", samples(20, 4_000), 1],
-    ["sqlite", "anywhere", samples(4, 800), 4],
+    ["memory", "anywhere", samples(12, 4_000), 1],
+    ["sqlite", "anywhere", samples(3, 800), 4],
     ["postgres", "anywhere", samples(2, 400), 1],
     ["memory", "every commit", samples(1, 200), 1]
   ] as const) {

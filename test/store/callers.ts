@@ -57,7 +57,7 @@ export const backends: Readonly<Record<string, Layer.Layer<ProcessStore, unknown
 }
 
 /** Each law takes many transactions: a short run has one of so many on each store, of every subject at least the first. */
-const oneOf: Readonly<Record<string, number>> = { memory: 2, sqlite: 8, postgres: 16 }
+const oneOf: Readonly<Record<string, number>> = { memory: 4, sqlite: 8, postgres: 16 }
 
 const triedOn = (backend: string, laws: ReadonlyArray<Law>): ReadonlyArray<Law> =>
   isLong ? laws : laws.filter((_, index) => index % (oneOf[backend] ?? 1) === 0)
