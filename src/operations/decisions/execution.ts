@@ -157,8 +157,8 @@ export const signal =
   ) =>
   (view: View): Decision<AppendReceipt, AppendRefusal | ProcessPruned | E> => {
     const { replayKey } = request
-    const isReplay = replayKey !== undefined && view.replayed(target, replayKey) !== undefined
-    const refused = endedRefusal(view, target, request) ?? (isReplay ? undefined : judge?.(view))
+    const isReplay = () => replayKey !== undefined && view.replayed(target, replayKey) !== undefined
+    const refused = endedRefusal(view, target, request) ?? (judge === undefined || isReplay() ? undefined : judge(view))
     return refused === undefined ? Append.appendEvent(target, request, authority)(view) : refuse(refused)
   }
 
