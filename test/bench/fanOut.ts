@@ -1,9 +1,10 @@
 /**
  * A body that does 5,000 things at once: the first run, a restart, and how long the event loop was held.
  *
- * `node dist/test/bench/fanOut.js [steps|children] [count]`, in a process of its own. The restart reads everything from the
- * file again. What the host does before the body begins is not counted. The baseline is what Effect alone takes to fork as many
- * fibers that end at once: it forks them in one turn of the loop, whatever they do, and no library can take turns in between.
+ * `node dist/test/bench/fanOut.js [steps|children] [count] [bound]`, in a process of its own; `bound` is how many at most are under
+ * way at once, and without it all of them are. The restart reads everything from the file again. What the host does before the body
+ * begins is not counted. The baseline is what Effect alone takes to fork as many fibers that end at once, on the scheduler that
+ * bodies have: it forks them in one turn of the loop, whatever they do, and no library can take turns in between.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -14,11 +15,13 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Processes from "../../src/host/Processes.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
+import { workScheduler } from "../../src/runtime/body/fairScheduler.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 
-const [, , what = "steps", countText = "5000"] = process.argv
+const [, , what = "steps", countText = "5000", bound] = process.argv
 const count = Number(countText)
+const concurrency = bound === undefined ? ("unbounded" as const) : Number(bound)
 const Go = Signal.make("go", { payload: Schema.Null })
 
 const leaf = Engine.make("leaf", {
@@ -46,7 +49,7 @@ const wide = Engine.make("wide", {
           what === "steps"
             ? ctx.step(`s${n}`, Effect.succeed(n))
             : Effect.flatMap(ctx.start(leaf, { name: `c${n}`, payload: n }), (child) => child.await),
-        { concurrency: "unbounded" }
+        { concurrency }
       )
       yield* Deferred.succeed(whenDone, undefined)
       yield* ctx.awaitSignal(Go)
@@ -82,11 +85,11 @@ const baseline = Effect.gen(function* () {
   // The delay of the loop is measured from the first turn on.
   const forked = Effect.zipRight(
     Effect.delay(
-      Effect.forEach(numbers, (n) => Effect.as(Effect.yieldNow(), n), { concurrency: "unbounded" }),
+      Effect.forEach(numbers, (n) => Effect.as(Effect.yieldNow(), n), { concurrency }),
       "20 millis"
     ),
     Deferred.succeed(whenDone, undefined)
-  )
+  ).pipe(Effect.withScheduler(workScheduler))
   return yield* measured(`Effect alone, ${count} fibers`, forked)
 })
 
