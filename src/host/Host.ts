@@ -250,23 +250,29 @@ const graceMs = 4
  * Notices what other OS processes commit to the same store: waiters read again, actors get their hints, and rows that are due and
  * free are taken up. Where the others say that they have committed, it looks at once.
  *
- * Only latency depends on it: waiters poll on their own, a lost lease shows at the next renewal or write, and sweeps find due rows.
+ * Waiters poll on their own, a lost lease shows at the next renewal or write, and sweeps find due rows; but that a body is asked to
+ * stop, only its actor can tell it. So an actor hears of each change at least once, also where a read fails.
  */
 const externalCommits = Effect.gen(function* () {
   const store = yield* ProcessStore
   const hub = yield* ChangeHub
-  const { check, running } = yield* Worker
+  const { check, isStarting, running } = yield* Worker
   const { wake: sweep } = yield* RecoverySweep
   const latch = Latch.make()
   const left = yield* Queue.unbounded<DueElsewhere>()
+  /** What was changed, and whose actor has not heard of it: the store says it once. */
+  const unheard = new Set<ProcessId>()
   yield* store.onExternalCommit?.((due) => {
     latch.wake()
     if (due.length > 0) left.unsafeOffer(due)
   }) ?? Effect.void
   const round = Effect.gen(function* () {
     if (hub.size() === 0 && running.all().length === 0) return pollMs
-    const changed = yield* hub.look(store.externalChanges)
-    yield* Effect.forEach(changed, running.remind, { concurrency: reminders, discard: true })
+    for (const id of yield* hub.look(store.externalChanges)) unheard.add(id)
+    // One that is about to run here was begun from a row of before: its actor hears of it as soon as there is one.
+    const ready = [...unheard].filter((id) => !isStarting(id))
+    const remind = (id: ProcessId) => Effect.map(running.remind(id), () => unheard.delete(id))
+    yield* Effect.forEach(ready, remind, { concurrency: reminders, discard: true })
     return pollMs
   })
   const loop = Loop.run({

@@ -151,7 +151,7 @@ describe("what is paid for", () => {
     )
   )
 
-  it.scoped("a process that waits for a signal is two commits and fifteen statements more", () =>
+  it.scoped("a process that waits for a signal is two commits and fourteen statements more", () =>
     onHost((processes) =>
       Effect.gen(function* () {
         const waits = new Map<string, Deferred.Deferred<void>>()
@@ -173,7 +173,7 @@ describe("what is paid for", () => {
             yield* handle.await
           })
         )
-        assert.deepStrictEqual(writes, { commits: 4, statements: 34, fibers: 2 })
+        assert.deepStrictEqual(writes, { commits: 4, statements: 33, fibers: 2 })
         within("operations", operations, 363)
         within("bytes", bytes, 340_000)
       })

@@ -242,7 +242,7 @@ layer(worlds)("random histories", (it) => {
         const listed = yield* Effect.provide(lists(here), memory)
         assert.deepStrictEqual(yield* Effect.provide(lists(there), sqlite), listed)
       }),
-    { fastCheck: { numRuns: samples(20, 2_000) } }
+    { fastCheck: { numRuns: samples(40, 2_000) } }
   )
 
   it.effect("after all of them, both list the same processes in the same order", () =>

@@ -89,6 +89,8 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
     readonly claimant: (purpose: "run" | "recovery" | "drain") => Claimant
     /** Admits queued processes in FIFO order as slots free up. Never returns. */
     readonly admission: Effect.Effect<never>
+    /** Whether a process is about to run here: its activation may have begun, and its actor not be there yet. */
+    readonly isStarting: (id: ProcessId) => boolean
     /** Checks rows soon, which a commit of another program pointed at. */
     readonly check: (ids: Iterable<ProcessId>) => void
     /** Checks rows that a commit pointed at. Never returns. */
@@ -320,6 +322,11 @@ export const layer: Layer.Layer<
         )
       })
 
+    const isStarting = (id: ProcessId): boolean => {
+      for (const hints of early) if (hints.id === id) return true
+      return false
+    }
+
     /** What runs here hears of it by itself. */
     const check = (ids: Iterable<ProcessId>): void => {
       for (const id of ids) if (!running.has(id)) rechecks.unsafeOffer(id)
@@ -357,6 +364,7 @@ export const layer: Layer.Layer<
       running,
       slots: () => ({ free: slots.free(), total: config.maxConcurrent }),
       claimant,
+      isStarting,
       check,
       admission: Effect.withScheduler(queues.admission(admit), workScheduler),
       recheck: Effect.withScheduler(Effect.forever(recheck), workScheduler)
