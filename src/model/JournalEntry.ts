@@ -27,6 +27,7 @@ export type JournalOperation =
   | "read"
   | "dropped"
   | "interrupted"
+  | "turns"
 
 /**
  * One entry. `key` is scope path, name and occurrence; `position` counts the entries of the process from 1; `sequence` is
@@ -88,6 +89,9 @@ export const droppedOf = ({ key }: JournalEntry): string => key.slice(0, -1)
 
 /** The key under which it is journaled that an operation ended in what its body had let go of, and could not be interrupted. */
 export const interruptedKey = (key: string): string => `${key}^`
+
+/** The key under which it is journaled in which order pauses of the body's own were over, in the write at a position. */
+export const turnsKey = (position: number): string => `~turns ${position}`
 
 /** A key that is stored beside the journal, such as that of a timer: after a fork an operation under the same key is another one. */
 export const branchKey = (key: string, forks: ReadonlyArray<Fork> = []): string =>

@@ -96,6 +96,28 @@ const bodies: Readonly<Record<string, readonly [body: (by: Parts) => Effect.Effe
     },
     "10 late, 10 late"
   ],
+  "a sleep and a pause, which take longer than the limit around them": [
+    ({ limited, slept }) => limited(20, Effect.zipRight(slept(10), Effect.sleep(15))),
+    "20 late"
+  ],
+  "a sleep and a pause that nothing interrupts, and a limit that is over before": [
+    ({ limited, slept }) => limited(20, Effect.uninterruptible(Effect.zipRight(slept(10), Effect.sleep(15)))),
+    "20 late"
+  ],
+  "sleeps and pauses by turns in a finaliser, and a limit that is over before": [
+    ({ limited, slept }) =>
+      limited(80, Effect.ensuring(Effect.void, Effect.repeatN(Effect.zipRight(slept(10), Effect.sleep(20)), 2))),
+    "80 late"
+  ],
+  "sleeps and pauses by turns, and other pauses beside them": [
+    ({ all, limited, slept, step, say }) =>
+      all([
+        limited(200, Effect.repeatN(Effect.zipRight(slept(10), Effect.sleep(7)), 3)),
+        Effect.repeatN(Effect.sleep(11), 4),
+        Effect.zipRight(Effect.sleep(45), Effect.zipRight(step("beside"), say("beside")))
+      ]),
+    "beside, 200 in time"
+  ],
   "a pause within a limit that is within another, with a limit after it": [
     ({ limited, insisted }) =>
       limited(2_000, Effect.all([limited(30, Effect.sleep(10)), limited(10, insisted(20)), limited(40, insisted(20))])),

@@ -76,6 +76,7 @@ export interface Play {
   readonly send: (payload: number) => Effect.Effect<void>
   readonly cancel: Effect.Effect<void>
   readonly advance: (ms: number) => Effect.Effect<void>
+  /** The keys of its operations. */
   readonly journal: Effect.Effect<ReadonlyArray<string>>
   readonly log: (id?: string) => Effect.Effect<ReadonlyArray<ProcessEvent>>
   readonly row: Effect.Effect<ProcessRow>
@@ -159,7 +160,7 @@ const begun = (
       )
     const log: Play["log"] = (of = "p") => Effect.orDie(world.store.eventsAfter(processId(of), 0))
     const journal = Effect.map(Effect.orDie(world.store.execution.journal(id)), (entries) =>
-      entries.map(({ key }) => key)
+      entries.flatMap(({ key, operation }) => (operation === "turns" ? [] : [key]))
     )
     const crash = Effect.suspend(() => life.crash)
     yield* life.run(

@@ -14,6 +14,8 @@ import { isBefore, sourceOf } from "./End.ts"
 import type { FairScheduler } from "./fairScheduler.ts"
 import { whenAtRest } from "./fairScheduler.ts"
 import type { AnyFiber } from "./lineage.ts"
+import type { TurnOrder } from "./turnOrder.ts"
+import * as TurnOrders from "./turnOrder.ts"
 import * as Turns from "./turns.ts"
 import type { Awaited, Waiter, Where } from "./waiters.ts"
 import * as Waiters from "./waiters.ts"
@@ -52,6 +54,8 @@ export interface Ends {
    * to rest and no end can be handed over; a body that does not rest gets it after a second.
    */
   readonly sleep: (pause: Effect.Effect<void>) => Effect.Effect<void>
+  /** The order in which pauses were over. */
+  readonly order: TurnOrder
   /** Whether a pause beside a fiber is over, such as that of a time limit on it. */
   readonly isOver: (fiber: AnyFiber) => boolean
   /**
@@ -97,6 +101,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   const asked = new Map<Source, number>()
   const passed = new Map<Source, End>()
   const waiters = Waiters.make()
+  const order = TurnOrders.make()
   const underWay = new Set<string>()
   const writes = new Set<number>()
   const whenCaughtUp = new Set<() => void>()
@@ -124,7 +129,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   }
 
   const handOver = (): void => {
-    if (!hasBegun || !atRest || handed > standing) return
+    if (!hasBegun || !atRest || handed > standing || turns.giveRecorded()) return
     if (handed > 0 || !handEnd()) turns.give()
   }
 
@@ -222,6 +227,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
     waiters.remove(waiter)
     waiter.isHanded = true
     handed++
+    order.handed()
     idleSinceMs = undefined
     waiter.resume(end)
   }
@@ -237,6 +243,9 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   }
 
   const turns = Turns.make({
+    order,
+    isContested: () => underWay.size > 0,
+    isCaughtUp: () => isCaughtUp,
     slot,
     later,
     isPaused: () => isPaused,
@@ -345,6 +354,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
           }
         })
       }),
+    order,
     sleep: turns.sleep,
     isOver: turns.isOver,
     standing: (wait, until) =>

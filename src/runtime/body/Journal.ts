@@ -17,7 +17,7 @@ import type { LeaseLost } from "../../model/errors.ts"
 import { InsideStep, OutsideProcess, ReplayDiverged, StepNameAmbiguous, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
-import { branchKey, droppedOf, interruptedKey, waitKeyOf } from "../../model/JournalEntry.ts"
+import { branchKey, droppedOf, interruptedKey, turnsKey, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 import type { Change, ProcessRow } from "../../store/Decision.ts"
@@ -28,6 +28,7 @@ import type { End } from "./End.ts"
 import { workScheduler } from "./fairScheduler.ts"
 import type { Decoded, History } from "./history.ts"
 import { decoded, endsOf, historyOf, pageSize, pages, recordedEnd } from "./history.ts"
+import { scopePath, toOutcome, turnsOf } from "./turnOrder.ts"
 
 /** A draft without its outcome. */
 export type Opened = Omit<Draft, "outcome">
@@ -107,9 +108,6 @@ export interface Written<A> {
   readonly settle: () => void
 }
 
-/** The path of scopes that an operation is in; each branch of a body has its own. */
-const scopePath = FiberRef.unsafeMake("")
-
 /** The step that is running, by process and name. */
 const runningStep = FiberRef.unsafeMake<{ readonly processId: ProcessId; readonly step: string } | undefined>(undefined)
 
@@ -167,6 +165,7 @@ export const make = (activation: Activation): Journal => {
     // Nor did it see the ends of what it let go of.
     const wasSeen = (end: End): boolean =>
       end._tag === "Recorded" ? !dropped.has(end.key) : end._tag !== "WaitEnded" || !droppedWaits.has(end.waitKey)
+    ends.order.begin(journal.flatMap(turnsOf))
     ends.begin([...endsOf(news.map(decoded)), ...journal.flatMap(recordedEnd)].filter(wasSeen), waits)
   }
 
@@ -246,6 +245,15 @@ export const make = (activation: Activation): Journal => {
   ) =>
     Effect.suspend(() => {
       const settle = ends.writing()
+      const turns = ends.order.unwritten()
+      if (turns.length > 0) {
+        kept.push({
+          key: turnsKey(written + kept.length + 1),
+          operation: "turns",
+          outcome: toOutcome(turns),
+          position: 0
+        })
+      }
       const before = kept.length === 0 ? [] : kept.splice(0).map((entry) => ({ ...entry, position: ++written }))
       const position = ++written
       const opened: Opened =
@@ -354,12 +362,14 @@ const calls: Readonly<Record<JournalOperation | "scope", string>> = {
   await_child: "await",
   request: "cancel",
   read: "status",
+  turns: "turn",
   dropped: "drop",
   interrupted: "interrupt",
   scope: "scope"
 }
 
 /** Whether an entry says something of another one. */
-const isNote = (operation: JournalOperation): boolean => operation === "dropped" || operation === "interrupted"
+const isNote = (operation: JournalOperation): boolean =>
+  operation === "dropped" || operation === "interrupted" || operation === "turns"
 
 const isOutage = (error: unknown): boolean => error instanceof StoreError

@@ -70,6 +70,7 @@ export const recordedEnd = (entry: JournalEntry): ReadonlyArray<End> => {
     case "random":
     case "patched":
     case "interrupted":
+    case "turns":
       return []
     case "dropped":
       return [{ _tag: "Dropped", key: droppedOf(entry), sequence, position }]

@@ -7,6 +7,7 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { HeldSlot } from "../worker/Slots.ts"
 import type { AnyFiber } from "./lineage.ts"
 import * as Lineage from "./lineage.ts"
+import type { PauseName, TurnOrder } from "./turnOrder.ts"
 
 /** The turns of one body. */
 export interface Turns {
@@ -16,12 +17,19 @@ export interface Turns {
   readonly isOver: (fiber: AnyFiber) => boolean
   /** Gives turns only to pauses beside these fibers, while there are any; until the function that it answers is called. */
   readonly wanting: (fibers: ReadonlyArray<AnyFiber>) => () => void
-  /** Gives the next one. */
+  /** Gives the next one whose place is not recorded. */
   readonly give: () => void
+  /** Gives the one whose place in the order is here, if its pause has begun; answers whether it did. */
+  readonly giveRecorded: () => boolean
 }
 
 /** What turns work with. */
 export interface TurnsOptions {
+  readonly order: TurnOrder
+  /** Whether an end could have come before a turn. */
+  readonly isContested: () => boolean
+  /** Whether everything that was recorded has been handed over. */
+  readonly isCaughtUp: () => boolean
   readonly slot: HeldSlot
   /** Calls back after a while: a body that does not rest, or waits for what only a turn brings, gets one then. */
   readonly later: (run: () => void) => void
@@ -35,7 +43,17 @@ export interface TurnsOptions {
 }
 
 /** Makes the turns of a body. */
-export const make = ({ slot, later, isPaused, given, over: taken, handOver }: TurnsOptions): Turns => {
+export const make = ({
+  order,
+  isContested,
+  isCaughtUp,
+  slot,
+  later,
+  isPaused,
+  given,
+  over: taken,
+  handOver
+}: TurnsOptions): Turns => {
   const waiting = new Set<Turn>()
   const pausing = new Set<AnyFiber>()
   const wanted = new Set<ReadonlyArray<AnyFiber>>()
@@ -45,13 +63,14 @@ export const make = ({ slot, later, isPaused, given, over: taken, handOver }: Tu
   const grant = (turn: Turn): void => {
     waiting.delete(turn)
     turn.isGiven = true
+    order.given(turn.name, pausing.size > 1 || isContested())
     given()
     turn.go()
   }
 
   const overdue = (turn: Turn): void => {
     if (!waiting.has(turn)) return
-    if (isAllowed(turn)) grant(turn)
+    if (isAllowed(turn) && (isCaughtUp() || !order.isRecorded(turn.name))) grant(turn)
     else later(() => overdue(turn))
   }
 
@@ -104,29 +123,34 @@ export const make = ({ slot, later, isPaused, given, over: taken, handOver }: Tu
   /** A body that is to leave memory goes on in nothing that its interruption ends. */
   const isAllowed = ({ fiber, isInterruptible }: Turn): boolean => !(isInterruptible && isPaused()) && !isHeld(fiber)
 
-  const turn: Effect.Effect<void> = Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
-    const isInterruptible = RuntimeFlags.interruptible(runtimeFlags)
-    const turn: Turn = { fiber, isInterruptible, isGiven: false, go: () => {} }
-    const waited = Effect.async<void>((resume) => {
-      turn.go = () => resume(slot.held() ? Effect.void : slot.takeBack)
-      waiting.add(turn)
-      handOver()
-      if (!turn.isGiven) later(() => overdue(turn))
-      return Effect.sync(() => waiting.delete(turn))
+  const turnOf = (name: PauseName): Effect.Effect<void> =>
+    Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
+      const isInterruptible = RuntimeFlags.interruptible(runtimeFlags)
+      const turn: Turn = { fiber, name, isInterruptible, isGiven: false, go: () => {} }
+      const waited = Effect.async<void>((resume) => {
+        turn.go = () => resume(slot.held() ? Effect.void : slot.takeBack)
+        waiting.add(turn)
+        handOver()
+        if (!turn.isGiven) later(() => overdue(turn))
+        return Effect.sync(() => waiting.delete(turn))
+      })
+      const ended = Effect.sync(() => {
+        if (!turn.isGiven) return
+        ends(fiber)
+        taken()
+      })
+      return Effect.onExit(waited, () => ended)
     })
-    const ended = Effect.sync(() => {
-      if (!turn.isGiven) return
-      ends(fiber)
-      taken()
-    })
-    return Effect.onExit(waited, () => ended)
-  })
 
   return {
     sleep: (pause) =>
       Effect.withFiberRuntime((fiber) => {
         begins(fiber)
-        return Effect.onExit(Effect.zipRight(pause, turn), () => Effect.sync(() => pausing.delete(fiber)))
+        const name = order.name(fiber)
+        const turn = turnOf(name)
+        // What is recorded as over has taken its time.
+        const over = order.isRecorded(name) ? turn : Effect.zipRight(pause, turn)
+        return Effect.onExit(over, () => Effect.sync(() => pausing.delete(fiber)))
       }),
     isOver,
     wanting: (fibers) => {
@@ -134,13 +158,27 @@ export const make = ({ slot, later, isPaused, given, over: taken, handOver }: Tu
       return () => wanted.delete(fibers)
     },
     give: () => {
+      // What is recorded as over was over before any other that waits.
+      for (const { name } of waiting) if (order.isRecorded(name)) return
       for (const turn of waiting) if (isAllowed(turn)) return grant(turn)
+    },
+    giveRecorded: () => {
+      const next = order.next()
+      if (next === undefined) return false
+      for (const turn of waiting) {
+        const { path, number } = turn.name
+        if (path !== next.path || number !== next.number || (turn.isInterruptible && isPaused())) continue
+        grant(turn)
+        return true
+      }
+      return false
     }
   }
 }
 
 interface Turn {
   readonly fiber: AnyFiber
+  readonly name: PauseName
   /** Whether an interruption ends the wait for it. */
   readonly isInterruptible: boolean
   isGiven: boolean
