@@ -19,6 +19,12 @@ export type End = { readonly sequence: number; readonly position: number } & (
   | { readonly _tag: "CancelRequested" }
 )
 
+/** An end, and when it became known, in the order of all writes and ends. */
+export interface Arrived {
+  readonly end: End
+  readonly arrivedAt: number
+}
+
 /** What an operation waits for. */
 export type Source =
   | `recorded ${string}`

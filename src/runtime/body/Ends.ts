@@ -9,7 +9,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { HeldSlot } from "../worker/Slots.ts"
-import type { End, Source } from "./End.ts"
+import type { Arrived, End, Source } from "./End.ts"
 import { isBefore, sourceOf } from "./End.ts"
 import type { FairScheduler } from "./fairScheduler.ts"
 import { whenAtRest } from "./fairScheduler.ts"
@@ -135,7 +135,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
 
   /** Hands over the end that is next, if it can be. */
   const handEnd = (): boolean => {
-    const earliestWrite = firstOf(writes)
+    const [earliestWrite = Number.POSITIVE_INFINITY] = writes
     // The queue is in reverse: its last end is the next one.
     for (let index = queue.length - 1; index >= 0; ) {
       const { end, arrivedAt } = queue[index] as Arrived // within its length
@@ -395,16 +395,5 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
   }
 }
 
-/** An end, and when it became known, in the order of all writes and ends. */
-interface Arrived {
-  readonly end: End
-  readonly arrivedAt: number
-}
-
 const unheard = (): void => {}
 const none: ReadonlySet<string> = new Set()
-
-const firstOf = (tickets: ReadonlySet<number>): number => {
-  for (const ticket of tickets) return ticket
-  return Number.POSITIVE_INFINITY
-}

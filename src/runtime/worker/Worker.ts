@@ -13,6 +13,7 @@ import { onlyWaits } from "../../../machines/process/lifecycle.ts"
 import type { ProcessCommand } from "../../../machines/process/machine.ts"
 import type { ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
 import { EnvironmentUnusable } from "../../model/errors.ts"
+import { newsTypes } from "../../model/facts.ts"
 import type { StartError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { freeze } from "../../model/json.ts"
@@ -89,7 +90,7 @@ export class Worker extends Context.Tag("holdfast/runtime/Worker")<
     readonly claimant: (purpose: "run" | "recovery" | "drain") => Claimant
     /** Admits queued processes in FIFO order as slots free up. Never returns. */
     readonly admission: Effect.Effect<never>
-    /** Whether a process is about to run here: its activation may have begun, and its actor not be there yet. */
+    /** Whether a process is about to run here: its actor is not there yet. */
     readonly isStarting: (id: ProcessId) => boolean
     /** Checks rows soon, which a commit of another program pointed at. */
     readonly check: (ids: Iterable<ProcessId>) => void
@@ -322,11 +323,6 @@ export const layer: Layer.Layer<
         )
       })
 
-    const isStarting = (id: ProcessId): boolean => {
-      for (const hints of early) if (hints.id === id) return true
-      return false
-    }
-
     /** What runs here hears of it by itself. */
     const check = (ids: Iterable<ProcessId>): void => {
       for (const id of ids) if (!running.has(id)) rechecks.unsafeOffer(id)
@@ -364,7 +360,7 @@ export const layer: Layer.Layer<
       running,
       slots: () => ({ free: slots.free(), total: config.maxConcurrent }),
       claimant,
-      isStarting,
+      isStarting: (id) => [...early].some((hints) => hints.id === id),
       check,
       admission: Effect.withScheduler(queues.admission(admit), workScheduler),
       recheck: Effect.withScheduler(Effect.forever(recheck), workScheduler)
@@ -379,9 +375,7 @@ const breadth = 64
 const isNews = ({ before, row, lifecycle }: Change): boolean =>
   before?.lease.held !== undefined &&
   row.lease.held !== undefined &&
-  lifecycle.some(
-    ({ type }) => type === "process.resumed" || type === "process.cancel_requested" || type === "process.child_ended"
-  )
+  lifecycle.some(({ type }) => newsTypes.includes(type))
 
 const nextTurn: Effect.Effect<void> = Effect.async((resume) => {
   setImmediate(() => resume(Effect.void))
@@ -393,9 +387,7 @@ interface Taken {
 }
 
 /** A row that vanished between the read and the write needs nothing any more. */
-const settle = (
-  outcome: Effect.Effect<RecoveryOutcome, ProcessUnknown | ProcessPruned | StoreError>
-): Effect.Effect<RecoveryOutcome, StoreError> =>
+const settle = (outcome: Effect.Effect<RecoveryOutcome, ProcessUnknown | ProcessPruned | StoreError>) =>
   Effect.catchTag(outcome, "ProcessUnknown", "ProcessPruned", () =>
     Effect.succeed({ _tag: "Deferred", reason: { why: "settled" } } as const)
   )
