@@ -7,7 +7,7 @@ import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import * as Postgres from "../support/postgres.ts"
-import { isLong, samples } from "../support/samples.ts"
+import { samples } from "../support/samples.ts"
 import type { Pair } from "./differential.ts"
 import { search, seen, sideOf, worldOf } from "./differential.ts"
 import { temporaryFile } from "./sqliteFixtures.ts"
@@ -84,8 +84,7 @@ describe("random operations", () => {
     }
   )
 
-  // To find each and to shorten what shows it takes seconds: a short run has every second one.
-  for (const [fault, tamper] of Object.entries(broken).filter((_, index) => isLong || index % 2 === 0)) {
+  for (const [fault, tamper] of Object.entries(broken)) {
     it(`a store that ${fault} is found, and a short list that shows it is printed`, async () => {
       const found = await search(memoryAndBroken(tamper), 2_000)
       assert.match(found ?? "", /seed -?\d+, path [\d:]+/)
