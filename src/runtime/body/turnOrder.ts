@@ -81,7 +81,10 @@ export const make = (): TurnOrder => {
       for (let turned = recorded.at(-1); turned !== undefined; turned = recorded.at(-1)) {
         const { path, from, to, after } = turned
         for (let number = from; number <= to; number++) {
-          if (isRecorded({ path, number })) return ends >= after ? { path, number } : undefined
+          if (!isRecorded({ path, number })) continue
+          // What was given is not looked at again: a stretch may be of thousands.
+          recorded[recorded.length - 1] = { ...turned, from: number }
+          return ends >= after ? { path, number } : undefined
         }
         recorded.pop()
       }
