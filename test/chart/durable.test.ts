@@ -10,6 +10,7 @@ import * as Signal from "../../src/runtime/engine/Signal.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as Times from "../../src/testing/bodies/Time.ts"
+import * as Worlds from "../../src/testing/bodies/World.ts"
 import { hostOn, until } from "../support/hosts.ts"
 import { approvalNoting, noFields, noInput, onMemory, pathOf, stateOf, transitionsOf } from "./charts.ts"
 
@@ -359,5 +360,57 @@ describe("what cannot be durable", () => {
         } as never),
       /event `a b` of machine `m`.*is no name of a signal/
     )
+  )
+})
+
+describe("a host that went on after its process was taken over", () => {
+  it.live("performs no action that its row says is another host's", () =>
+    Effect.gen(function* () {
+      const done: Array<string> = []
+      const machine = setup({ actions: { first: () => {}, second: () => {} } }).createMachine({
+        entry: ["first", "second"]
+      })
+      const engine = fromMachine(machine, {
+        version: "1",
+        input: noInput,
+        context: noFields,
+        events: {},
+        actions: {
+          first: () => Effect.sync(() => done.push("first")),
+          second: () =>
+            Effect.zipRight(
+              Effect.sync(() => done.push("second")),
+              Effect.never
+            )
+        }
+      })
+      const world = yield* Worlds.make(Worlds.inMemory)
+      const timings = { leaseTtl: "90 millis", leaseRenewal: "30 millis", sweepInterval: "20 millis" } as const
+      let isFrozen = false
+      const host = yield* world.boot([engine], {
+        ...timings,
+        // Its next look at the row is after the other host has begun.
+        onCommit: () => {
+          if (done.length !== 1 || isFrozen) return
+          isFrozen = true
+          Effect.runSync(host.freeze)
+        }
+      })
+      yield* host.begin(
+        Effect.flatMap(Processes, (processes) => processes.start(engine, { id: "a", payload: undefined }))
+      )
+      yield* until(
+        Effect.zipRight(
+          world.turns(1),
+          Effect.sync(() => isFrozen)
+        )
+      )
+      yield* world.boot([engine], timings)
+      yield* world.advance(150)
+      assert.deepStrictEqual(done, ["first", "second"])
+      yield* host.thaw
+      yield* world.advance(150)
+      assert.deepStrictEqual(done, ["first", "second"])
+    }).pipe(Effect.scoped)
   )
 })

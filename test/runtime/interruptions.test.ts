@@ -47,6 +47,8 @@ const falling = (charging: Promise<void>): Body => ({
   }
 })
 
+const timings = { leaseTtl: "90 millis", leaseRenewal: "30 millis", sweepInterval: "20 millis" } as const
+
 describe("a body whose lease became another host's during a step", () => {
   for (const form of ["effects", "promises"] as const) {
     it(`does nothing more, whatever it catches, with ${form}`, async () => {
@@ -57,7 +59,6 @@ describe("a body whose lease became another host's during a step", () => {
       })
       const { [form]: body } = falling(charging)
       const engine = enginesOf("falling", { [form]: body }, (effect) => did.push(effect))[0]?.[1]
-      const timings = { leaseTtl: "90 millis", leaseRenewal: "30 millis", sweepInterval: "20 millis" } as const
       await Effect.runPromise(
         Effect.scoped(
           Effect.gen(function* () {
@@ -85,6 +86,65 @@ describe("a body whose lease became another host's during a step", () => {
       )
     })
   }
+})
+
+describe("a step that a body has asked for as its lease turns out to be another host's", () => {
+  it("does not begin", async () => {
+    const did: Array<string> = []
+    const outside: Array<() => void> = []
+    const charged: Array<() => void> = []
+    const until = (those: Array<() => void>) =>
+      Effect.async<void>((resume) => void those.push(() => resume(Effect.void)))
+    const body: Body = {
+      effects: (ctx, note) =>
+        Effect.as(
+          Effect.all(
+            [
+              ctx.step("charge", until(charged)),
+              // A later fiber asks for it, and is heard before the earlier one learns of the loss.
+              Effect.zipRight(
+                until(outside),
+                ctx.step(
+                  "ship",
+                  Effect.sync(() => void note("ship"))
+                )
+              )
+            ],
+            { concurrency: "unbounded" }
+          ),
+          "shipped"
+        )
+    }
+    const engine = enginesOf("shipping", body, (effect) => did.push(effect))[0]?.[1]
+    const startable = engine as Engine.Engine<null, string, never, never>
+    await Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const world = yield* make
+          const first = yield* world.boot([engine as Engine.Runnable<never>], timings)
+          yield* Effect.orDie(
+            first.run(Effect.flatMap(Processes, (processes) => processes.start(startable, { id: "p", payload: null })))
+          )
+          yield* world.turns(10)
+          yield* first.freeze
+          charged[0]?.()
+          yield* world.turns(10)
+          const second = yield* world.boot([engine as Engine.Runnable<never>], timings)
+          yield* world.advance(150)
+          yield* Effect.zipRight(
+            Effect.sync(() => outside[0]?.()),
+            first.thaw
+          )
+          yield* world.turns(10)
+          assert.deepStrictEqual(did, [])
+          for (const go of [...charged, ...outside]) go()
+          const end = second.run(Effect.flatMap(Processes, (processes) => processes.handle(startable, "p").await))
+          assert.strictEqual(yield* Effect.orDie(end), "shipped")
+          assert.deepStrictEqual(did, ["ship"])
+        })
+      )
+    )
+  })
 })
 
 /** A child that ends by itself, after a while. */

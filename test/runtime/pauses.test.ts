@@ -5,6 +5,7 @@ import type * as Engine from "../../src/runtime/engine/Engine.ts"
 import { checkReplay } from "../../src/testing/Certify.ts"
 import { isLong } from "../support/samples.ts"
 import { enginesOf, Go, plays } from "./replays.ts"
+import type { Changed } from "./schedules.ts"
 
 /** What the pauses of a body are around, and within. Units: milliseconds. */
 const parts = (ctx: ExecutionContext) => {
@@ -159,3 +160,77 @@ for (const [title, [body, way]] of Object.entries(bodies)) {
     })
   })
 }
+
+/** Lets the activations of a body go on that does something outside of its context. */
+const outside: Array<() => void> = []
+
+plays(
+  "a host stops while a pause that nothing interrupts waits for its place in the order",
+  {
+    effects: (ctx) =>
+      Effect.gen(function* () {
+        const { all, step } = parts(ctx)
+        const gate = Effect.async<void>((resume) => void outside.push(() => resume(Effect.void)))
+        yield* all([
+          Effect.zipRight(gate, step("x")),
+          Effect.sleep(10),
+          Effect.zipRight(Effect.uninterruptible(Effect.sleep(20)), step("after"))
+        ])
+        return String(yield* ctx.awaitSignal(Go))
+      })
+  },
+  ({ world, host, boot, journaled, send, end, row }) =>
+    Effect.gen(function* () {
+      outside[0]?.()
+      yield* journaled("signal.go#1")
+      yield* host().stop
+      yield* boot()
+      yield* world.advance(50)
+      assert.strictEqual(outside.length, 2)
+      const stoppedMs = world.nowMs()
+      yield* host().stop
+      // Within two of the looks at what waits for too long, and not at the deadline of the host.
+      assert.isBelow(world.nowMs() - stoppedMs, 2_500)
+      assert.strictEqual((yield* row).lease.held, undefined)
+      yield* boot()
+      yield* world.advance(50)
+      outside[2]?.()
+      yield* send(7)
+      assert.strictEqual(yield* end, "Completed: 7")
+    }),
+  { interruptions: ["stop"] }
+)
+
+/** Reads journals as they were before the order of pauses was kept: a limit that was over takes its time again. */
+const withoutTurns: Changed = (store) => ({
+  ...store,
+  execution: {
+    ...store.execution,
+    journal: (id, page) =>
+      Effect.map(store.execution.journal(id, page), (entries) =>
+        entries.filter(({ operation }) => operation !== "turns")
+      )
+  }
+})
+
+plays(
+  "a host that stopped leaves nothing behind that waits for a limit to be over again",
+  {
+    effects: (ctx) =>
+      Effect.race(Effect.as(Effect.sleep(10), "pause"), Effect.as(parts(ctx).insisted(30), "sleep")).pipe(
+        Effect.flatMap((first) => Effect.as(ctx.awaitSignal(Go), first))
+      )
+  },
+  ({ world, host, boot, journaled }) =>
+    Effect.gen(function* () {
+      yield* journaled("signal.go#1")
+      yield* world.advance(50)
+      yield* host().stop
+      yield* boot()
+      yield* world.advance(5)
+      yield* host().stop
+      yield* world.advance(60_000)
+      assert.isFalse(world.time.ring())
+    }),
+  { interruptions: ["stop"], store: withoutTurns }
+)

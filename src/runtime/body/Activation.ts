@@ -139,7 +139,7 @@ export const make = (
 ): Activation => {
   const inbox = Inboxes.make<RunEvent["type"]>()
   const scheduler = Fair.make()
-  return {
+  const activation: Activation = {
     id: lease.processId,
     row,
     services,
@@ -151,7 +151,8 @@ export const make = (
       slot,
       scheduler,
       onCancel: () => inbox.offer("cancel.requested"),
-      later: (run) => services.fork(Effect.delay(Effect.sync(run), "1 second"))
+      later: (run) => services.fork(Effect.delay(Effect.sync(run), "1 second")),
+      isDeciding: () => isDeciding(activation)
     }),
     passivateAfterMs,
     lease,
@@ -161,6 +162,7 @@ export const make = (
     awaited: { waits: [], children: [] },
     restarts: 0
   }
+  return activation
 }
 
 /** The signal that is aborted when the host interrupts the body. */
@@ -205,6 +207,16 @@ export const stateOf = (activation: Activation): "open" | "leaving" | "over" => 
   const isLeaving = disturbance === "passivating" || (disturbance === "stopping" && disposition === "rerunnable")
   return isLeaving ? "leaving" : "open"
 }
+
+/** Whether the body decides for itself how it goes on; it does so while it cleans up after a request to stop, too. */
+export const isDeciding = (activation: Activation): boolean => {
+  const disturbance = disturbanceOf(activation)
+  return isGoingOn(activation) && (disturbance === "undisturbed" || disturbance === "cancelling")
+}
+
+/** Whether the body is in its process and may write, as far as it knows. */
+export const isGoingOn = (activation: Activation): boolean =>
+  stateOf(activation) === "open" && activation.lost === undefined
 
 /** Asks the store until it answers; each outage is logged. */
 export const answered = <A, E, R>(

@@ -89,10 +89,12 @@ export interface EndsOptions {
   readonly onCancel: () => void
   /** Calls back after a while. */
   readonly later: (run: () => void) => void
+  /** Whether the body decides for itself how it goes on: not once its host has let go of it. */
+  readonly isDeciding: () => boolean
 }
 
 /** Makes the ends of an activation that has just begun. */
-export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): Ends => {
+export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding }: EndsOptions): Ends => {
   const queue: Array<Arrived> = []
   const queued = new Set<Source>()
   /** Ends of the journal that the body has not asked for in this activation. */
@@ -249,6 +251,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
     slot,
     later,
     isPaused: () => isPaused,
+    isLetGo: () => !isDeciding(),
     given: () => {
       handed++
       idleSinceMs = undefined
@@ -315,11 +318,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later }: EndsOptions): 
     has: (source) => passed.has(source) || queued.has(source),
     next: (source, takeUp, { isInterruptible, restore }, onWaiting = unheard) =>
       Effect.suspend(() => {
-        const waiter: Waiter = {
-          isInterruptible,
-          isHanded: false,
-          resume: unheard
-        }
+        const waiter: Waiter = { isInterruptible, isHanded: false, resume: unheard }
         const waiting = Effect.async<End>((resume) => {
           unasked.delete(source)
           waiter.resume = (end) => resume(Effect.succeed(end))

@@ -18,7 +18,7 @@ import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { outputOf } from "../../operations/decisions/chartDraft.ts"
 import type { Activation, AtRest } from "./Activation.ts"
-import { abortSignalOf, answered, fenced } from "./Activation.ts"
+import { abortSignalOf, answered, fenced, heldAgain } from "./Activation.ts"
 import { workScheduler } from "./fairScheduler.ts"
 import { outcomeOf } from "./step.ts"
 
@@ -63,6 +63,10 @@ export const performing =
     const next: Effect.Effect<AwaitOutput | AtRest, RuntimeError, R> = Effect.suspend(() =>
       Effect.flatMap(answered(activation, services.readRow(id)), (row) => {
         const { chart, cancelRequest } = row?.snapshot.context ?? {}
+        // Another host has begun it, or this one has to take its lease again: an action is performed under a lease.
+        if (row !== undefined && row.lease.fencingToken !== activation.lease.fencingToken) {
+          return Effect.zipRight(answered(activation, heldAgain(activation)), next)
+        }
         const action = chart?.actions[0]
         // The worker interrupts it in a moment: nothing more is begun.
         if (cancelRequest !== undefined) return Effect.never

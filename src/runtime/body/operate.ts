@@ -21,7 +21,7 @@ import type { Lease } from "../../model/Lease.ts"
 import type { DroppedWait } from "../../operations/decisions/waits.ts"
 import { backOff } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
-import { answered, disturbanceOf, heldAgain, stateOf } from "./Activation.ts"
+import { answered, disturbanceOf, heldAgain, isDeciding, isGoingOn, stateOf } from "./Activation.ts"
 import type { End, Source } from "./End.ts"
 import type { Journal, Misplaced, Opened } from "./Journal.ts"
 import * as Lineage from "./lineage.ts"
@@ -91,9 +91,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
   const store = activation.services.writes
 
   /** Whether the body itself interrupts an operation: its host does not, and none has failed with the loss of its lease. */
-  const isOwn = (): boolean => isGoingOn() && disturbanceOf(activation) === "undisturbed"
-
-  const isGoingOn = (): boolean => stateOf(activation) === "open" && activation.lost === undefined
+  const isOwn = (): boolean => isGoingOn(activation) && disturbanceOf(activation) === "undisturbed"
 
   /** Whether the process is another host's by now, as far as is known here: an effect must not run for it. */
   const isTakenAway = (): boolean => {
@@ -149,9 +147,6 @@ export const make = (activation: Activation, journal: Journal): Operate => {
     }
   }
 
-  /** Whether a body decides for itself here: it does so while it cleans up after a request to stop, too. */
-  const isDeciding = (): boolean => isOwn() || (isGoingOn() && disturbanceOf(activation) === "cancelling")
-
   /**
    * Where nothing can be interrupted, as in a finaliser, a body lets go of nothing. Whether what an operation was in had been let
    * go of by its end decides how the body goes on, and is in no end: a time limit around it, or within, is of the body's own
@@ -160,7 +155,7 @@ export const make = (activation: Activation, journal: Journal): Operate => {
    */
   const insisted = (key: string, fiber: Lineage.AnyFiber): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (!isDeciding()) return Effect.void
+      if (!isDeciding(activation)) return Effect.void
       const fibers = upwards(fiber)
       const isLate = (one: Lineage.AnyFiber) => ends.isOver(one) && Lineage.isInterrupted(one)
       const noting = Effect.sync(() => note(fiber))
@@ -168,7 +163,9 @@ export const make = (activation: Activation, journal: Journal): Operate => {
       if (before !== undefined) {
         const known = aboveOf(before.outcome)
         const those = fibers.filter((_, above) => known.includes(above))
-        const has = () => (those.length > 0 ? those.every(isLate) : fibers.some(isNewlyLetGo))
+        // A host that lets go of the body interrupts a limit as well, which is never over then.
+        const has = () =>
+          !isDeciding(activation) || (those.length > 0 ? those.every(isLate) : fibers.some(isNewlyLetGo))
         const again = Effect.repeat(Effect.sync(has), { until: Boolean, schedule: backOff })
         return Effect.zipRight(ends.standing(Effect.asVoid(again), those), noting)
       }

@@ -102,17 +102,15 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
           isInterrupted = true
           performing.onInterrupted()
         }
-        return Effect.flatMap(
-          outcomeOf(journal.inside(name), tried(key), { ...performing, onInterrupted }, abort),
-          (ended) => {
-            const exit = !isInterrupted && Exit.isInterrupted(ended) ? itself(activation.id, name, ended) : ended
-            const outcome = recordedOf(name, exit, options, activation.services.limits)
-            if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
-            return record === "success" && !("ok" in outcome)
-              ? Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
-              : performing.record(outcome)
-          }
-        )
+        const begin = Effect.zipRight(journal.inside(name), notLost(activation))
+        return Effect.flatMap(outcomeOf(begin, tried(key), { ...performing, onInterrupted }, abort), (ended) => {
+          const exit = !isInterrupted && Exit.isInterrupted(ended) ? itself(activation.id, name, ended) : ended
+          const outcome = recordedOf(name, exit, options, activation.services.limits)
+          if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+          return record === "success" && !("ok" in outcome)
+            ? Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+            : performing.record(outcome)
+        })
       },
       takeUp: (end) =>
         end._tag === "Recorded"
@@ -143,7 +141,7 @@ type Handed = Exclude<Outcome, { readonly refused: unknown }>
  * no child of the body's: an interruption would reach it at once. `begin` is the first that this fiber does.
  */
 export const outcomeOf = <A, E, R>(
-  begin: Effect.Effect<void>,
+  begin: Effect.Effect<void, E>,
   effect: Effect.Effect<A, E, R>,
   { restore, onInterrupted }: Pick<Performing, "restore" | "onInterrupted">,
   abort: AbortController | undefined
@@ -161,6 +159,10 @@ export const outcomeOf = <A, E, R>(
           )
     )
   )
+
+/** The fiber of an effect is begun after those that go on already: one of them may have learned that the lease is another's. */
+const notLost = (activation: Activation): Effect.Effect<void, LeaseLost> =>
+  Effect.suspend(() => (activation.lost === undefined ? Effect.void : Effect.fail(activation.lost)))
 
 /** The longest pause between two looks at a fiber that cannot be interrupted yet. Units: milliseconds. */
 const maxPauseMs = 50

@@ -35,6 +35,8 @@ export interface TurnsOptions {
   readonly later: (run: () => void) => void
   /** Whether the body is to leave memory. */
   readonly isPaused: () => boolean
+  /** Whether its host has let go of the body: then no order is kept, since nothing goes on from here. */
+  readonly isLetGo: () => boolean
   /** A turn was given, and will be over. */
   readonly given: () => void
   readonly over: () => void
@@ -50,6 +52,7 @@ export const make = ({
   slot,
   later,
   isPaused,
+  isLetGo,
   given,
   over: taken,
   handOver
@@ -70,7 +73,7 @@ export const make = ({
 
   const overdue = (turn: Turn): void => {
     if (!waiting.has(turn)) return
-    if (isAllowed(turn) && (isCaughtUp() || !order.isRecorded(turn.name))) grant(turn)
+    if (isAllowed(turn) && (isCaughtUp() || !keepsPlace(turn))) grant(turn)
     else later(() => overdue(turn))
   }
 
@@ -121,7 +124,11 @@ export const make = ({
   }
 
   /** A body that is to leave memory goes on in nothing that its interruption ends. */
-  const isAllowed = ({ fiber, isInterruptible }: Turn): boolean => !(isInterruptible && isPaused()) && !isHeld(fiber)
+  const isAllowed = ({ fiber, isInterruptible }: Turn): boolean =>
+    !(isInterruptible && isPaused()) && (isLetGo() || !isHeld(fiber))
+
+  /** What is recorded as over was over before any other that waits. What is interrupted may have had the place before it. */
+  const keepsPlace = ({ name }: Turn): boolean => !isLetGo() && order.isRecorded(name)
 
   const turnOf = (name: PauseName): Effect.Effect<void> =>
     Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
@@ -158,8 +165,7 @@ export const make = ({
       return () => wanted.delete(fibers)
     },
     give: () => {
-      // What is recorded as over was over before any other that waits.
-      for (const { name } of waiting) if (order.isRecorded(name)) return
+      for (const turn of waiting) if (keepsPlace(turn)) return
       for (const turn of waiting) if (isAllowed(turn)) return grant(turn)
     },
     giveRecorded: () => {
