@@ -210,46 +210,55 @@ interface Gate {
   readonly died: Effect.Effect<void>
   /** Waits until the gate is open; is interrupted where the host is buried. */
   readonly pass: Effect.Effect<void>
+  /** Waits until the gate is open or the host is buried, as what is to end by a deadline does. */
+  readonly wake: Effect.Effect<void>
 }
 
 const Gate = (): Gate => {
   let state: ReturnType<Gate["state"]> = "open"
-  const waiting = new Set<(go: Effect.Effect<void>) => void>()
+  const waiting = new Set<() => void>()
   const died = Deferred.unsafeMake<void>(FiberId.none)
-  const letGo = (go: Effect.Effect<void>): void => {
+  const letGo = (): void => {
     const all = [...waiting]
     waiting.clear()
-    for (const resume of all) resume(go)
+    for (const resume of all) resume()
   }
+  const isShut = (): boolean => state === "frozen" || state === "dead"
+  const wake: Effect.Effect<void> = Effect.suspend(() =>
+    isShut()
+      ? Effect.async<void>((resume) => {
+          const go = (): void => resume(Effect.void)
+          waiting.add(go)
+          return Effect.sync(() => waiting.delete(go))
+        })
+      : Effect.void
+  )
   return {
     state: () => state,
     shut: (next) => {
       if (state === "buried" || (state === "dead" && next === "frozen")) return
       state = next
       if (state !== "frozen") Deferred.unsafeDone(died, Effect.void)
-      if (state === "buried") letGo(Effect.interrupt)
+      if (state === "buried") letGo()
     },
     open: () => {
       if (state !== "frozen") return
       state = "open"
-      letGo(Effect.void)
+      letGo()
     },
     died: Deferred.await(died),
-    pass: Effect.suspend(() => {
-      if (state === "open") return Effect.void
-      if (state === "buried") return Effect.interrupt
-      return Effect.async<void>((resume) => {
-        waiting.add(resume)
-        return Effect.sync(() => waiting.delete(resume))
-      })
-    })
+    wake,
+    pass: Effect.zipRight(
+      wake,
+      Effect.suspend(() => (state === "buried" ? Effect.interrupt : Effect.void))
+    )
   }
 }
 
-/** A clock that a host which does not get through never hears. */
-const clockBehind = ({ pass }: Gate, clock: Clock.Clock): Clock.Clock => ({
+/** A clock that a host which does not get through never hears, until it is buried: it is given its deadlines to end by. */
+const clockBehind = ({ wake }: Gate, clock: Clock.Clock): Clock.Clock => ({
   ...clock,
-  sleep: (duration) => Effect.zipRight(clock.sleep(duration), pass)
+  sleep: (duration) => Effect.zipRight(clock.sleep(duration), wake)
 })
 
 const livenessOf = (name: string, dead: ReadonlySet<string>): Layer.Layer<OwnerLiveness> =>
