@@ -8,8 +8,10 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as FiberStatus from "effect/FiberStatus"
 import * as Option from "effect/Option"
 import * as RuntimeFlags from "effect/RuntimeFlags"
@@ -169,19 +171,31 @@ const maxPauseMs = 50
 
 /**
  * Interrupts a fiber once it can be interrupted, and waits for its exit. Effect turns the exit of an uninterruptible region into
- * an interruption when one is pending: so none is sent before the region is over. A region that only waits for fibers of its own,
- * as a time limit does, is interrupted at once: they are what can be interrupted.
+ * an interruption when one is pending: so none is sent before the region is over.
  */
 export const interruptedGently = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<Exit.Exit<A, E>> => {
   const look = (pauseMs: number): Effect.Effect<Exit.Exit<A, E>> =>
-    Effect.flatMap(Effect.zip(fiber.status, fiber.children), ([status, children]) => {
-      if (FiberStatus.isDone(status)) return fiber.await
-      return RuntimeFlags.interruptible(status.runtimeFlags) || children.length > 0
+    Effect.flatMap(endsOnInterrupt(fiber), (isReady) =>
+      isReady
         ? Effect.zipRight(fiber.interruptAsFork(fiber.id()), fiber.await)
         : Effect.zipRight(pause(pauseMs), look(Math.min(2 * pauseMs, maxPauseMs)))
-    })
+    )
   return look(1)
 }
+
+/**
+ * Whether an interruption ends a fiber with nothing of it lost. A region that only waits for fibers of its own, as a time limit
+ * does, passes it on to all of them: then each of them must be one that it ends.
+ */
+const endsOnInterrupt = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<boolean> =>
+  Effect.flatMap(Effect.zip(fiber.status, fiber.children), ([status, children]) => {
+    if (FiberStatus.isDone(status) || RuntimeFlags.interruptible(status.runtimeFlags)) return Effect.succeed(true)
+    const waitsFor = FiberStatus.isSuspended(status) ? [...FiberId.toSet(status.blockingOn)] : []
+    const isOwn = (id: FiberId.FiberId) => children.some((child) => Equal.equals(child.id(), id))
+    return waitsFor.length > 0 && waitsFor.every(isOwn)
+      ? Effect.every(children, endsOnInterrupt)
+      : Effect.succeed(false)
+  })
 
 /** In real time: what is waited for here is the program's own work. */
 const pause = (ms: number): Effect.Effect<void> => Effect.withClock(Effect.sleep(ms), realClock)
