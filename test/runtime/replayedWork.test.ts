@@ -43,25 +43,25 @@ plays(
   echo
 )
 
-const alike = ["c", "c", "c:2", "c@1", "c:2"]
+const alike = ["c", "c", "c:2", "c@1", "c:2", "s/c", "s%2Fc"]
 
 plays(
-  "names that look like numbered ones, or like those of a resumed body, name other children",
+  "names that look like numbered ones, like those of a resumed body, or like a scope's, name other children",
   {
-    effects: (ctx) =>
-      Effect.map(
-        Effect.forEach(alike, (name) => Effect.map(ctx.start(Echo, { name, payload: 1 }), ({ id }) => id)),
-        String
-      ),
+    effects: (ctx) => {
+      const started = (name: string) => Effect.map(ctx.start(Echo, { name, payload: 1 }), ({ id }) => id)
+      return Effect.map(Effect.all([...alike.map(started), ctx.scope("s", started("c"))]), String)
+    },
     promises: async (ctx) => {
       const ids: Array<string> = []
       for (const name of alike) ids.push((await ctx.start(Echo, { name, payload: 1 })).id)
+      ids.push(await ctx.scope("s", async (inner) => (await inner.start(Echo, { name: "c", payload: 1 })).id))
       return String(ids)
     }
   },
   ({ end }) =>
     Effect.gen(function* () {
-      assert.strictEqual(yield* end, "Completed: p/c,p/c:2,p/c:2:1,p/c@1:1,p/c:2:2")
+      assert.strictEqual(yield* end, "Completed: p/c,p/c:2,p/c:2:1,p/c@1:1,p/c:2:2,p/s%2Fc,p/s%252Fc,p/s/c")
     }),
   { ...echo, interruptions: ["crash"] }
 )

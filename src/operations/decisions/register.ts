@@ -62,7 +62,7 @@ export type StartOutcome =
  * Starts a process: registers it, and when a worker is ready also claims it and begins its first activation.
  *
  * A known id is attached to when its engine and payload are the same, so that a deploy which changed schemas, provenance or
- * environment does not make a retried start fail.
+ * environment does not make a retried start fail. What a parent starts is its own child, or there is a conflict.
  */
 export const start =
   (registered: Registered, authority: Authority, worker?: ReadyWorker) =>
@@ -70,7 +70,8 @@ export const start =
     const { id, input, parent } = registered.registration
     const known = view.row(id)
     if (known !== undefined) {
-      const fields = differingFields(known.base.registration.input, input)
+      const isOthers = parent !== undefined && known.base.registration.parent?.processId !== parent.processId
+      const fields = [...differingFields(known.base.registration.input, input), ...(isOthers ? ["parent"] : [])]
       return fields.length === 0
         ? accept({ _tag: "Attached" } as const)
         : refuse(new ProcessIdConflict({ processId: id, fields }))

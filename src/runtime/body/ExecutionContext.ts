@@ -199,13 +199,19 @@ const starting = (
 
 /**
  * The id of a child by its place in the code: what is started under one name again gets a number. So does a name that ends as
- * if it had one, or as if it were of another branch: two places never have the same id.
+ * if it had one, or as if it were of another branch, and what is no end of a scope in it is written otherwise: two places never
+ * have the same id.
  */
 const childIdOf = (parent: ProcessId, key: string): string => {
-  const place = key.replace(/([:@]\d+)?#(\d+)(?=\/|$)/g, (_, number: string = "", occurrence: string) =>
-    number === "" && occurrence === "1" ? "" : `${number}:${occurrence}`
-  )
+  const parts = key.split(/(#\d+(?:\/|$))/).map((part, index) => (index % 2 === 0 ? withoutSlash(part) : part))
+  const place = parts
+    .join("")
+    .replace(/([:@]\d+)?#(\d+)(?=\/|$)/g, (_, number: string = "", occurrence: string) =>
+      number === "" && occurrence === "1" ? "" : `${number}:${occurrence}`
+    )
   return `${parent}/${place}`
 }
+
+const withoutSlash = (name: string): string => name.replace(/%(?=2F|25)/g, "%25").replaceAll("/", "%2F")
 
 const authorityOf = (lease: Lease): Authority => ({ _tag: "Body", lease })

@@ -253,6 +253,20 @@ const startLaws: ReadonlyArray<Law> = lawsOf("ADR 0007", {
     yield* expectEquals("the parent", (yield* recordOf(registration.id)).parent, registration.parent)
   },
 
+  *"a parent starts no child under the id of a process that is not its own child"({ activations }) {
+    const { id: parent, lease } = yield* leasedProcess()
+    const grandchild = yield* childOf((yield* leasedProcess()).id)
+    yield* activations.start(yield* registeredOf(grandchild), host)
+    const root = registrationOf(yield* freshId, "rerunnable")
+    yield* activations.start(yield* registeredOf(root), host)
+    for (const { id } of [grandchild, root]) {
+      const own = registrationOf(id, "rerunnable", { parent: { processId: parent, closePolicy: "cancel" } })
+      const start = activations.start(yield* registeredOf(own), { _tag: "Body", lease })
+      const error = yield* refused("it", "ProcessIdConflict", [parent, id], start)
+      yield* expectEquals("the fields", error.fields, ["parent"])
+    }
+  },
+
   *"a parent that was asked to stop, has ended or is unknown starts no more children"({ activations, registry }) {
     const cancelled = yield* leasedProcess()
     yield* registry.requestProcessCancel(cancelled.id, "stop", external)
