@@ -202,8 +202,8 @@ const treeOf = Effect.gen(function* () {
       loop("lease renewer", renewer.run),
       {
         ...loop("process actors", owner.run),
-        // Bodies have this long to let go, and owner-bound work as long to be given up.
-        shutdownMs: 2 * shutdownMs + 1_000,
+        // Bodies have this long to let go, owner-bound work as long to be given up, and rows as long to be handed over.
+        shutdownMs: 3 * shutdownMs + 1_000,
         below: () => {
           const phases = new Map(worker.running.all().map(({ id, phase }) => [id as string, phase]))
           const children = owner.processes().map((node) => {
@@ -230,7 +230,7 @@ const treeOf = Effect.gen(function* () {
       // It stops first: bodies that clean up may still wait for what the others bring.
       {
         ...loop("owner", ownerTree.run),
-        shutdownMs: 2 * shutdownMs + 5_000,
+        shutdownMs: 3 * shutdownMs + 5_000,
         below: () => ({ kind: "supervisor", children: ownerTree.node().children, note: owner.identity.ownerId })
       }
     ]

@@ -5,7 +5,8 @@
  * accepting ─► interrupting ─► draining ─► stopped
  * ```
  * Invariant: a stopping owner first interrupts its bodies, which hands rerunnable work back, and only then gives up the
- * owner-bound work without a holder; both within a deadline.
+ * owner-bound work without a holder; both within a deadline. What still runs then is named, and its rerunnable rows are handed
+ * over: what the body does from there on is refused.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,6 +19,7 @@ import type { ProcessId } from "../model/ids.ts"
 import { jsonEquals } from "../model/json.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
 import { Activations } from "../operations/Activations.ts"
+import type { Activation } from "../runtime/body/Activation.ts"
 import { RuntimeConfig } from "../runtime/RuntimeConfig.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
 import type { ProcessRow } from "../store/Decision.ts"
@@ -103,6 +105,31 @@ export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConf
         onTimeout: () => ({ type: "deadline.passed" as const })
       })
 
+    /** Hands over the rows of bodies that outlast the deadline; the others keep their leases, which expire. */
+    const leaveBehind = Effect.suspend(() => {
+      const left = running.all()
+      const handOver = ({ id, lease, inbox, awaited, leftUnderWay = [] }: Activation) =>
+        activations.suspend(lease, "handed_back", { ...awaited, underWay: leftUnderWay }).pipe(
+          Effect.map(() => {
+            inbox.offer("lease.lost")
+            return id
+          }),
+          Effect.catchAll((error) =>
+            Effect.as(Effect.logWarning(`${id} not handed over: ${error.message}`), undefined)
+          ),
+          Effect.interruptible,
+          Effect.timeoutTo({ duration: shutdownMs, onSuccess: (done) => done, onTimeout: () => undefined })
+        )
+      const mayRunElsewhere = left.filter(
+        ({ row, exit }) => exit === undefined && row.base.registration.disposition === "rerunnable"
+      )
+      return Effect.flatMap(Effect.forEach(mayRunElsewhere, handOver, { concurrency: "unbounded" }), (over) =>
+        Effect.logWarning(
+          `${processCount(left.length)} did not stop within ${shutdownMs} ms: ${left.map((each) => leftOf(each, over.includes(each.id))).join(", ")}`
+        )
+      )
+    })
+
     const perform = (command: OwnerCommand): Effect.Effect<OwnerEvent | undefined> => {
       switch (command.type) {
         case "interruptBodies":
@@ -115,14 +142,7 @@ export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConf
             "drain.finished"
           )
         case "announceStopped":
-          return command.params.inTime
-            ? Effect.succeed(undefined)
-            : Effect.as(
-                Effect.logWarning(
-                  `${processCount(running.all().length)} did not stop within ${shutdownMs} ms: their leases will expire`
-                ),
-                undefined
-              )
+          return Effect.as(command.params.inTime ? Effect.void : leaveBehind, undefined)
       }
     }
 
@@ -168,3 +188,10 @@ export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConf
 )
 
 const processCount = (count: number): string => (count === 1 ? "1 process" : `${count} processes`)
+
+/** A process that was left behind, as the log has it: what of it is under way, and what becomes of its row. */
+const leftOf = ({ id, leftUnderWay = [] }: Activation, isHandedOver: boolean): string => {
+  const steps = leftUnderWay.map(({ name, operation }) => `${operation === "step" ? "step " : ""}\`${name}\``)
+  const what = steps.length === 0 ? "" : ` in ${steps.join(" and ")}`
+  return `\`${id}\`${what} (${isHandedOver ? "handed over" : "its lease will expire"})`
+}
