@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FC from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
+import { interruptedGently } from "../../src/runtime/body/step.ts"
 import type * as Engine from "../../src/runtime/engine/Engine.ts"
+import { patienceMs } from "../support/patience.ts"
 import { isLong } from "../support/samples.ts"
 import type { Body } from "./replays.ts"
 import { enginesOf } from "./replays.ts"
@@ -87,4 +90,22 @@ describe("work that nothing interrupts, whatever is around it", () => {
       }),
       { numRuns: runs, examples: [[["a time limit"]], [["a fiber that is joined"]], [["a fiber beside"]]] }
     ))
+
+  it("does not keep what can be interrupted from it: a time limit, a race or branches that only wait", async () => {
+    const waits: ReadonlyArray<Effect.Effect<unknown>> = [
+      Effect.orDie(Effect.timeout(Effect.never, "1 hour")),
+      Effect.orDie(Effect.timeout(Effect.timeout(Effect.never, "1 hour"), "1 hour")),
+      Effect.race(Effect.never, Effect.never),
+      Effect.all([Effect.never, Effect.orDie(Effect.timeout(Effect.never, "1 hour"))], { concurrency: 2 }),
+      Effect.flatMap(Effect.fork(Effect.never), Fiber.join)
+    ]
+    for (const wait of waits) {
+      const ended = Effect.gen(function* () {
+        const fiber = yield* Effect.forkDaemon(wait)
+        yield* Effect.yieldNow()
+        return yield* Effect.timeout(interruptedGently(fiber), patienceMs)
+      })
+      assert.isTrue(Exit.isInterrupted(await Effect.runPromise(ended)))
+    }
+  })
 })

@@ -184,17 +184,15 @@ export const interruptedGently = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect
 }
 
 /**
- * Whether an interruption ends a fiber with nothing of it lost. A region that only waits for fibers of its own, as a time limit
- * does, passes it on to all of them: then each of them must be one that it ends.
+ * Whether an interruption ends a fiber with nothing of it lost. A region that only waits for a fiber of its own, as a time limit
+ * does for what it limits, passes it on to all of its fibers: then each of them must be one that it ends.
  */
 const endsOnInterrupt = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<boolean> =>
   Effect.flatMap(Effect.zip(fiber.status, fiber.children), ([status, children]) => {
     if (FiberStatus.isDone(status) || RuntimeFlags.interruptible(status.runtimeFlags)) return Effect.succeed(true)
     const waitsFor = FiberStatus.isSuspended(status) ? [...FiberId.toSet(status.blockingOn)] : []
     const isOwn = (id: FiberId.FiberId) => children.some((child) => Equal.equals(child.id(), id))
-    return waitsFor.length > 0 && waitsFor.every(isOwn)
-      ? Effect.every(children, endsOnInterrupt)
-      : Effect.succeed(false)
+    return waitsFor.some(isOwn) ? Effect.every(children, endsOnInterrupt) : Effect.succeed(false)
   })
 
 /** In real time: what is waited for here is the program's own work. */
