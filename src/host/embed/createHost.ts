@@ -334,13 +334,18 @@ const loggerOf = (log: false | ((line: LogLine) => void) | undefined): Layer.Lay
   )
 }
 
-/** Begins nothing once a signal is aborted; rejects with that signal's reason when it interrupted what had begun. */
+/**
+ * Begins nothing once a signal is aborted; rejects with that signal's reason when it interrupted what had begun, and with
+ * `InputInvalid` when the signal of a program is none.
+ */
 const promised: Promised =
   (runtime, signals) =>
   <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
-    const heeded = signals.filter((signal) => signal !== undefined)
-    const aborted = (): AbortSignal | undefined => heeded.find((signal) => signal.aborted)
     const promise = new Promise<A>((resolve, reject) => {
+      const heeded = signals.flatMap((signal) =>
+        signal === undefined ? [] : [Arguments.abortSignal("signal", signal)]
+      )
+      const aborted = (): AbortSignal | undefined => heeded.find((signal) => signal.aborted)
       // An interrupted caller may have stopped listening; that is no unhandled rejection. In a microtask: while this runs,
       // there is no promise yet.
       const rejectAborted = (signal: AbortSignal): void => {
