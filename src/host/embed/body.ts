@@ -177,7 +177,8 @@ export const bodyOf =
       const over = new AbortController()
       /** Aborted with the body. After a cancel there is a new one, for what cleans up. */
       let current = new AbortController()
-      setMaxListeners(0, over.signal, abortSignal)
+      // What the body itself begins may listen to it as well.
+      setMaxListeners(0, abortSignal)
       abortSignal.addEventListener("abort", () => {
         const interrupted = current
         if (causeOf(abortSignal) === "cancel") current = new AbortController()
@@ -189,7 +190,6 @@ export const bodyOf =
           const { step } = inside
           return Promise.reject(new Errors.InsideStep({ processId: context.processId, step, operation }))
         }
-        setMaxListeners(0, current.signal)
         return promised(within, [over.signal, current.signal, branch, signal])(effect)
       }
       const release = promised(runtime, [])

@@ -1,11 +1,11 @@
 /**
  * Branches of a body of Promises that run at once.
  *
- * Invariant: once they are let go of, none of them is under way.
+ * Invariant: once they are let go of, none of them is under way, and nothing listens for the end of the branch around them.
  */
-import { setMaxListeners } from "node:events"
 import { InputInvalid } from "../../model/errors.ts"
 import * as Arguments from "../../runtime/arguments.ts"
+import { onAbort } from "./aborts.ts"
 
 /** Branches under way. */
 export interface Running {
@@ -33,12 +33,12 @@ export const begin = (
   around: AbortSignal | undefined
 ): Running => {
   const lost = new AbortController()
-  setMaxListeners(0, lost.signal)
-  around?.addEventListener("abort", () => lost.abort(around.reason))
+  const isOver = around === undefined ? undefined : onAbort(around, () => lost.abort(around.reason))
   const running = names.map((name) => run(name, lost.signal).then((value) => [name, value] as const))
   return {
     running,
     letGo: async () => {
+      isOver?.()
       lost.abort(Object.assign(new Error("another branch was first"), { name: "AbortError" }))
       await Promise.allSettled(running)
     }
