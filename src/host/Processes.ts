@@ -3,7 +3,6 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type { AnyStateMachine, InputFrom } from "xstate"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
@@ -13,7 +12,7 @@ import type { StartError } from "../model/failures.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { processId } from "../model/ids.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
-import * as Provenance from "../model/Provenance.ts"
+import type * as Provenance from "../model/Provenance.ts"
 import * as Checks from "../operations/checks.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
@@ -208,13 +207,6 @@ const specOf = <Payload>(options: StartOptions<Payload>, provenance: Provenance.
     provenance,
     ...(label === undefined ? {} : { label: Arguments.text("label", label) }),
     ...(startAt === undefined ? {} : { startAtMs: Arguments.timeMs("startAt", startAt) }),
-    ...(wakeTarget === undefined
-      ? {}
-      : {
-          wakeTarget: Either.getOrThrowWith(
-            Checks.fitting("wakeTarget", Provenance.SessionScope, wakeTarget),
-            (refusal) => refusal
-          )
-        })
+    ...(wakeTarget === undefined ? {} : { wakeTarget: Arguments.sessionScope("wakeTarget", wakeTarget) })
   }
 }

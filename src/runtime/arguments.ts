@@ -6,11 +6,14 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { InputInvalid } from "../model/errors.ts"
 import { messageOf } from "../model/Failure.ts"
+import { SessionScope } from "../model/Provenance.ts"
+import * as Checks from "../operations/checks.ts"
 
 /** Runs checks, and what follows from them. Fails with the `InputInvalid` that one of them throws. */
 export const refusing = <A, E, R>(run: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | InputInvalid, R> =>
@@ -22,6 +25,17 @@ export const refusing = <A, E, R>(run: () => Effect.Effect<A, E, R>): Effect.Eff
     }
   })
 
+/** What the first check that throws refuses; `undefined` when each answers. */
+export const refusalOf = (check: () => unknown): InputInvalid | undefined => {
+  try {
+    check()
+    return undefined
+  } catch (thrown) {
+    if (thrown instanceof InputInvalid) return thrown
+    throw thrown
+  }
+}
+
 /** The fields of a record, each read once. */
 export const record = <A extends object>(field: string, value: A): A => {
   try {
@@ -31,6 +45,10 @@ export const record = <A extends object>(field: string, value: A): A => {
   }
   return refuse(field, `is ${kindOf(value)}; it must be a record`)
 }
+
+/** The fields of a record that may be left out, as options may that have none to give. */
+export const fields = <A extends object>(field: string, value: A | undefined): Partial<A> =>
+  value === undefined ? {} : record(field, value)
 
 /** The items of a list, each read once and checked. */
 export const list = <A>(
@@ -49,7 +67,7 @@ export const like = <A extends object>(
   field: string,
   what: string,
   value: A,
-  members: Readonly<Record<string, "function" | "object" | "string">>
+  members: Readonly<Record<string, "boolean" | "function" | "object" | "string">>
 ): A => {
   const isLike = reading(field, () =>
     typeof value === "object" && value !== null
@@ -73,9 +91,27 @@ export const texts = (field: string, value: ReadonlyArray<string>): ReadonlyArra
 export const oneOf = <A extends string>(field: string, value: A, words: ReadonlyArray<A>): A =>
   words.includes(value) ? value : refuse(field, `must be ${words.map((word) => `"${word}"`).join(" or ")}`)
 
+/** Yes or no. */
+export const truth = (field: string, value: boolean): boolean =>
+  typeof value === "boolean" ? value : refuse(field, `is ${kindOf(value)}; it must be \`true\` or \`false\``)
+
 /** A function. */
 export const callable = <A>(field: string, value: A): A =>
   typeof value === "function" ? value : refuse(field, `is ${kindOf(value)}; it must be a function`)
+
+/** An effect. */
+export const effect = <A>(field: string, value: A): A =>
+  reading(field, () => Effect.isEffect(value)) ? value : refuse(field, `is ${kindOf(value)}; it must be an Effect`)
+
+/** A signal of the platform's, or what can be listened to as one can. */
+export const abortSignal = (field: string, value: AbortSignal): AbortSignal =>
+  reading(field, () => value instanceof AbortSignal)
+    ? value
+    : like(field, "an AbortSignal", value, {
+        aborted: "boolean",
+        addEventListener: "function",
+        removeEventListener: "function"
+      })
 
 /** A schema of Effect's. */
 export const schema = <A>(field: string, value: A): A =>
@@ -94,6 +130,10 @@ export const layer = <A>(field: string, value: A): A =>
   reading(field, () => Layer.isLayer(value))
     ? value
     : refuse(field, `is ${kindOf(value)}; it must be a Layer of Effect`)
+
+/** A session, or one of its frames. */
+export const sessionScope = (field: string, value: SessionScope): SessionScope =>
+  Either.getOrThrowWith(Checks.fitting(field, SessionScope, value), (refusal) => refusal)
 
 /** A check of an argument that may be left out. */
 export const optional =

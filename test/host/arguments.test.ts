@@ -13,7 +13,6 @@ import { setup } from "xstate"
 import { createHost, engine, fromMachine as promised } from "../../src/host/embed/createHost.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
-import * as Errors from "../../src/model/errors.ts"
 import { describe as described } from "../../src/model/Failure.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
@@ -26,36 +25,9 @@ import { external } from "../../src/runtime/engine/Startable.ts"
 import * as Tool from "../../src/runtime/engine/Tool.ts"
 import * as RuntimeConfig from "../../src/runtime/RuntimeConfig.ts"
 import { memory, quiet } from "../support/hosts.ts"
+import { isOwn, junk } from "../support/junk.ts"
 import { patienceMs } from "../support/patience.ts"
 import { samples } from "../support/samples.ts"
-
-const no = (): never => {
-  throw new Error("no")
-}
-
-const revoked = (): object => {
-  const { proxy, revoke } = Proxy.revocable({}, {})
-  revoke()
-  return proxy
-}
-
-/** Each in a function: the generator of values looks into what it generates. */
-const junk: FC.Arbitrary<() => unknown> = FC.oneof(
-  FC.anything({ maxDepth: 1, withBigInt: true, withDate: true, withNullPrototype: true }).map((value) => () => value),
-  FC.constantFrom<Array<() => unknown>>(
-    () => Number.NaN,
-    () => -1,
-    () => "soon",
-    () => "-1 seconds",
-    () => new Date(Number.NaN),
-    () => Symbol("s"),
-    () => no,
-    () => new Map(),
-    revoked,
-    () => new Proxy({}, { get: no, ownKeys: no, getOwnPropertyDescriptor: no }),
-    () => Object.defineProperty({}, "a", { get: no, enumerable: true })
-  )
-)
 
 const Go = Signal.make("go", { payload: Schema.Any })
 const options = {
@@ -281,8 +253,6 @@ const calls: Readonly<
     ({ filter, page }) => Effect.flatMap(ProcessRegistry, (registry) => registry.listProcesses(filter, page))
   ]
 }
-
-const isOwn = (error: unknown): boolean => Object.values(Errors).some((type) => error instanceof type)
 
 /** What was answered: done, an error of the library, or what must not be. */
 const judged = (what: string, exit: Exit.Exit<unknown, unknown>): void => {

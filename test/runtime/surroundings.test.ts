@@ -69,7 +69,7 @@ describe("what a body says it is doing", () => {
       const at = (reached: typeof inner, gate: typeof inner) =>
         Effect.zipRight(Deferred.succeed(reached, undefined), Deferred.await(gate))
       const telling = engineOf((ctx) =>
-        ctx.phase("planning", Effect.zipRight(ctx.phase("asking", at(within, inner)), at(after, outer)))
+        Effect.orDie(ctx.phase("planning", Effect.zipRight(ctx.phase("asking", at(within, inner)), at(after, outer))))
       )
       yield* Effect.gen(function* () {
         const handle = yield* (yield* Processes).start(telling, { id: "p", payload: null })

@@ -19,6 +19,7 @@ import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
+import * as Arguments from "../../runtime/arguments.ts"
 import type { ChildOptions, ExecutionContext } from "../../runtime/body/ExecutionContext.ts"
 import type { StepProgress } from "../../runtime/body/progress.ts"
 import type { Surroundings } from "../../runtime/body/Surroundings.ts"
@@ -27,8 +28,9 @@ import { fits } from "../../runtime/engine/outcomes.ts"
 import type { AnySignal, EventDefinition, Signal } from "../../runtime/engine/Signal.ts"
 import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { Trigger } from "../../runtime/HostServices.ts"
+import * as Running from "./branches.ts"
 import type { Handle, Reach, Retry } from "./handle.ts"
-import { fromPromise, handleOf, hearing, tries } from "./handle.ts"
+import { fromPromise, handleOf, hearing, rejecting, tries } from "./handle.ts"
 
 /** How a step is recorded and tried. */
 export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
@@ -73,7 +75,7 @@ export type Winner<Values> = {
  * What a body sees of the process it runs in: the operations of `ExecutionContext` as Promises.
  *
  * What is not explained here is as there. The operations reject with the library's own errors, and with the reason of
- * `abortSignal` once the body was interrupted; such a rejection should be let through.
+ * `abortSignal` once the body was interrupted; such a rejection should be let through. None of them throws.
  */
 export interface BodyContext {
   readonly processId: ProcessId
@@ -96,7 +98,10 @@ export interface BodyContext {
   ) => Promise<Value>
   /** Names a branch: what it does through the context it is handed may use names that other branches use at the same time. */
   readonly scope: <A>(name: string, run: (context: BodyContext) => A | Promise<A>) => Promise<A>
-  /** Runs branches at once, and answers with the first that settles. The others are let go of before the body goes on. */
+  /**
+   * Runs branches at once, and answers with the first that settles. The others are let go of before the body goes on. Rejects with
+   * `InputInvalid` when there is none.
+   */
   readonly race: <Values extends object>(branches: Branches<Values>) => Promise<Winner<Values>>
   /** Runs branches at once, and answers when all have settled. When one rejects, the others are let go of first. */
   readonly all: <Values extends object>(branches: Branches<Values>) => Promise<Values>
@@ -172,7 +177,8 @@ export const bodyOf =
       const over = new AbortController()
       /** Aborted with the body. After a cancel there is a new one, for what cleans up. */
       let current = new AbortController()
-      setMaxListeners(0, over.signal, abortSignal)
+      // What the body itself begins may listen to it as well.
+      setMaxListeners(0, abortSignal)
       abortSignal.addEventListener("abort", () => {
         const interrupted = current
         if (causeOf(abortSignal) === "cancel") current = new AbortController()
@@ -184,7 +190,6 @@ export const bodyOf =
           const { step } = inside
           return Promise.reject(new Errors.InsideStep({ processId: context.processId, step, operation }))
         }
-        setMaxListeners(0, current.signal)
         return promised(within, [over.signal, current.signal, branch, signal])(effect)
       }
       const release = promised(runtime, [])
@@ -258,61 +263,53 @@ const contextOf = (
         )
       )
     )
-  const branched = <Values extends object>(branches: Branches<Values>) => {
-    const lost = new AbortController()
-    setMaxListeners(0, lost.signal)
-    branchSignal?.addEventListener("abort", () => lost.abort(branchSignal.reason))
-    const names = Object.keys(branches) as unknown as ReadonlyArray<keyof Values & string> // an object has its own string keys
-    const running = names.map((name) =>
-      scope(name, branches[name], lost.signal).then((value) => [name, value] as const)
-    )
-    return {
-      running,
-      /** The branches that are still under way are over before the body goes on. */
-      letGo: async () => {
-        lost.abort(Object.assign(new Error("another branch was first"), { name: "AbortError" }))
-        await Promise.allSettled(running)
-      }
-    }
+  const branched = <Values extends object>(operation: "race" | "all", given: Branches<Values>) => {
+    const branches = Running.checked(operation, given)
+    const run = (name: string, signal: AbortSignal) => scope(name, branches[name as keyof Values], signal) // one of its names
+    return Running.begin(Object.keys(branches), run, branchSignal)
   }
   return {
     processId: context.processId,
     attempt: context.attempt,
     fencingToken: context.fencingToken,
     abortSignal: context.abortSignal,
-    step: (name, run, { schema, error, record, retry } = {}) => {
-      const controller = new AbortController()
-      const effect = ({ last, report }: StepProgress) =>
-        fromPromise(async () =>
-          runningStep.run({ context, step: name }, () =>
-            run(controller.signal, {
-              last,
-              report: async (detail) => {
-                const refused: Array<unknown> = []
-                await release(Effect.catchAll(report(detail), (error) => Effect.sync(() => refused.push(error))))
-                for (const error of refused) throw error
-              }
-            })
+    step: (name, run, given) =>
+      rejecting(() => {
+        Arguments.callable("run of `step`", run)
+        const { schema, error, record, retry } = Arguments.fields("options of `step`", given)
+        const controller = new AbortController()
+        const effect = ({ last, report }: StepProgress) =>
+          fromPromise(async () =>
+            runningStep.run({ context, step: name }, () =>
+              run(controller.signal, {
+                last,
+                report: async (detail) => {
+                  const refused: Array<unknown> = []
+                  await release(Effect.catchAll(report(detail), (error) => Effect.sync(() => refused.push(error))))
+                  for (const error of refused) throw error
+                }
+              })
+            )
           )
-        )
-      const options: AnyStepOptions = {
-        schema: schema as Schema.Schema<unknown, unknown> | undefined, // the step's own value is all that it is given
-        error: error as Schema.Schema<unknown, unknown> | undefined, // the step's own errors are checked against it
-        record,
-        abort: controller,
-        retry:
-          retry &&
-          Schedule.whileInput(
-            tries(`retry of step \`${name}\``, retry),
-            (thrown: unknown) => error === undefined || fits(error, thrown)
-          )
-      }
-      const heard = (progress: StepProgress) => hearing(effect(progress), controller.signal)
-      return perform("ctx.step", (context.step as unknown as AnyStep)(name, heard, options)) as Promise<never> // the schemas say so
-    },
-    scope: (name, run) => scope(name, run, branchSignal),
+        const options: AnyStepOptions = {
+          schema: schema as Schema.Schema<unknown, unknown> | undefined, // the step's own value is all that it is given
+          error: error as Schema.Schema<unknown, unknown> | undefined, // the step's own errors are checked against it
+          record,
+          abort: controller,
+          retry:
+            retry === undefined
+              ? undefined
+              : Schedule.whileInput(
+                  tries(`retry of step \`${Arguments.text("name of `step`", name)}\``, retry),
+                  (thrown: unknown) => error === undefined || fits(error, thrown)
+                )
+        }
+        const heard = (progress: StepProgress) => hearing(effect(progress), controller.signal)
+        return perform("ctx.step", (context.step as unknown as AnyStep)(name, heard, options)) as Promise<never> // the schemas say so
+      }),
+    scope: (name, run) => rejecting(() => scope(name, Arguments.callable("run of `scope`", run), branchSignal)),
     race: async (branches) => {
-      const { running, letGo } = branched(branches)
+      const { running, letGo } = branched("race", branches)
       try {
         const [winner, value] = await Promise.race(running)
         return { winner, value } as never // the value is that of the branch
@@ -321,17 +318,24 @@ const contextOf = (
       }
     },
     all: async (branches) => {
-      const { running, letGo } = branched(branches)
+      const { running, letGo } = branched("all", branches)
       try {
         return Object.fromEntries(await Promise.all(running)) as never // each value is that of its branch
       } finally {
         await letGo()
       }
     },
-    sleep: (duration, { signal, ...options } = {}) => perform("ctx.sleep", context.sleep(duration, options), signal),
-    awaitSignal: (awaited, { signal, ...options } = {}) =>
-      // A wait whose Promise lost a race may still be open: the newer one comes first.
-      perform("ctx.awaitSignal", context.awaitSignal(awaited, { ...options, ahead: true }), signal),
+    sleep: (duration, given) =>
+      rejecting(() => {
+        const { signal, ...options } = Arguments.fields("options of `sleep`", given)
+        return perform("ctx.sleep", context.sleep(duration, options), signal)
+      }),
+    awaitSignal: (awaited, given) =>
+      rejecting(() => {
+        const { signal, ...options } = Arguments.fields("options of `awaitSignal`", given)
+        // A wait whose Promise lost a race may still be open: the newer one comes first.
+        return perform("ctx.awaitSignal", context.awaitSignal(awaited, { ...options, ahead: true }), signal)
+      }),
     signal: (target, signal, payload, options) =>
       perform("ctx.signal", context.signal(target, signal, payload, options)),
     appendEvent: (event, payload, options) => perform("ctx.appendEvent", context.appendEvent(event, payload, options)),
@@ -339,13 +343,16 @@ const contextOf = (
     random: () => perform("ctx.random", context.random),
     patched: (name) => perform("ctx.patched", context.patched(name)),
     phase: (name, run) =>
-      perform(
-        "ctx.phase",
-        context.phase(
-          name,
-          fromPromise(async () => run())
+      rejecting(() => {
+        Arguments.callable("run of `phase`", run)
+        return perform(
+          "ctx.phase",
+          context.phase(
+            name,
+            fromPromise(async () => run())
+          )
         )
-      ),
+      }),
     surroundings: () =>
       perform(
         "ctx.surroundings",

@@ -5,7 +5,6 @@
  * Invariant: what a Promise rejects with is the library's own error, or what the body threw, never a wrapper around it. This
  * is the one file that starts fibers from outside of Effect.
  */
-import { setMaxListeners } from "node:events"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -51,6 +50,7 @@ import { Processes } from "../Processes.ts"
 import { SessionProcesses } from "../SessionProcesses.ts"
 import type { HostOptions, HostServices } from "../SingleHost.ts"
 import * as SingleHost from "../SingleHost.ts"
+import { onAbort } from "./aborts.ts"
 import type { BodyContext, Promised } from "./body.ts"
 import { bodyOf } from "./body.ts"
 import type { Handle, Perform, WaitOptions } from "./handle.ts"
@@ -244,8 +244,6 @@ export const createHost = async <
   const host = Context.get(runtime.context, Host)
 
   const stopped = new AbortController()
-  // Every wait of the program listens to it.
-  setMaxListeners(0, stopped.signal)
   const acts = new Set<Promise<unknown>>()
   const wait: Perform = (effect, waiting) => promised(runtime, [stopped.signal, waiting?.signal])(effect)
   const act: Perform = (effect) => {
@@ -334,13 +332,18 @@ const loggerOf = (log: false | ((line: LogLine) => void) | undefined): Layer.Lay
   )
 }
 
-/** Begins nothing once a signal is aborted; rejects with that signal's reason when it interrupted what had begun. */
+/**
+ * Begins nothing once a signal is aborted; rejects with that signal's reason when it interrupted what had begun, and with
+ * `InputInvalid` when the signal of a program is none.
+ */
 const promised: Promised =
   (runtime, signals) =>
   <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
-    const heeded = signals.filter((signal) => signal !== undefined)
-    const aborted = (): AbortSignal | undefined => heeded.find((signal) => signal.aborted)
     const promise = new Promise<A>((resolve, reject) => {
+      const heeded = signals.flatMap((signal) =>
+        signal === undefined ? [] : [Arguments.abortSignal("signal", signal)]
+      )
+      const aborted = (): AbortSignal | undefined => heeded.find((signal) => signal.aborted)
       // An interrupted caller may have stopped listening; that is no unhandled rejection. In a microtask: while this runs,
       // there is no promise yet.
       const rejectAborted = (signal: AbortSignal): void => {
@@ -353,9 +356,9 @@ const promised: Promised =
       if (before !== undefined) return rejectAborted(before)
       const fiber = Runtime.runFork(runtime)(effect)
       const interrupt = (): void => fiber.unsafeInterruptAsFork(FiberId.none)
-      for (const signal of heeded) signal.addEventListener("abort", interrupt, { once: true })
+      const heard = heeded.map((signal) => onAbort(signal, interrupt))
       fiber.addObserver((exit) => {
-        for (const signal of heeded) signal.removeEventListener("abort", interrupt)
+        for (const letGo of heard) letGo()
         if (Exit.isSuccess(exit)) return resolve(exit.value)
         const by = Cause.isInterrupted(exit.cause) ? aborted() : undefined
         return by === undefined ? reject(Cause.squash(exit.cause)) : rejectAborted(by)

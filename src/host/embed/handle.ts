@@ -92,6 +92,15 @@ export const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unkn
     )
   })
 
+/** Asks for something; a throw is a rejection as any other. */
+export const rejecting = <A>(ask: () => Promise<A>): Promise<A> => {
+  try {
+    return ask()
+  } catch (thrown) {
+    return Promise.reject(thrown)
+  }
+}
+
 /** Lets work that hears of an abort settle: what it throws after an abort is its end, and no failure. */
 export const hearing = <A>(effect: Effect.Effect<A, unknown>, signal: AbortSignal): Effect.Effect<A, unknown> =>
   Effect.uninterruptible(Effect.catchAll(effect, (thrown) => (signal.aborted ? Effect.interrupt : failing(thrown))))

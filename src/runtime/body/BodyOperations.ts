@@ -15,8 +15,10 @@ import { waitKeyOf } from "../../model/JournalEntry.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
 import type { Awaited } from "../../operations/decisions/execution.ts"
+import * as Arguments from "../arguments.ts"
 import { durationMs, refusing } from "../arguments.ts"
 import type { EventDefinition, Signal } from "../engine/Signal.ts"
+import { knownEvent, known as knownSignal } from "../engine/Signal.ts"
 import type { Activation } from "./Activation.ts"
 import { answered, stateOf } from "./Activation.ts"
 import type { WaitEnd } from "./End.ts"
@@ -25,7 +27,11 @@ import type { Operate } from "./operate.ts"
 import type { Step } from "./step.ts"
 import * as Steps from "./step.ts"
 
-/** The operations that are journaled. Once the body has ended, each fails with `OutsideProcess`; inside a step with `InsideStep`. */
+/**
+ * The operations that are journaled. Once the body has ended, each fails with `OutsideProcess`; inside a step with `InsideStep`.
+ *
+ * An argument of the wrong kind fails with `InputInvalid`, which names it.
+ */
 export interface BodyOperations {
   /**
    * Runs an effect once and records what it came to, value or failure: a body that runs again gets that, and the effect is not
@@ -149,71 +155,97 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
 
   return {
     step: Steps.make(activation, journal, operate),
-    scope: journal.scope,
-    sleep: (duration, { name = "sleep" } = {}) =>
-      Effect.asVoid(
-        wait(
-          "sleep",
-          name,
-          Effect.map(deadlineAfter("duration of `sleep`", duration), (deadlineMs) => ({ _tag: "Timer", deadlineMs }))
-        )
+    scope: (name, effect) =>
+      refusing(() =>
+        journal.scope(Arguments.text("name of `scope`", name), Arguments.effect("effect of `scope`", effect))
       ),
-    awaitSignal: (signal, { timeout, name = signal.name, ahead } = {}) => {
-      const awaited = { _tag: "Signal", name: signal.signal, ...(ahead === undefined ? {} : { ahead }) } as const
-      return Effect.flatMap(
-        wait(
-          "await_signal",
-          name,
-          timeout === undefined
-            ? Effect.succeed(awaited)
-            : Effect.map(deadlineAfter("timeout of `awaitSignal`", timeout), (deadlineMs) => ({
-                ...awaited,
-                deadlineMs
-              })),
-          signal.signal
-        ),
-        (end): Effect.Effect<Effect.Effect.Success<ReturnType<typeof signal.decode>>, OperationError> =>
-          end.signal === undefined
-            ? Effect.fail(new WaitTimedOut({ processId, signal: signal.signal }))
-            : signal.decode(end.signal.payload)
-      )
-    },
-    signal: (target, signal, payload, { id, name = `${target} ${signal.name}` } = {}) =>
-      operate.once("signal", name, {
-        attempt: (key) =>
-          Effect.map(signal.encode(payload), (encoded) => {
-            const to = Ids.processId(target)
-            const replayKey = Ids.signalReplayKey(to, signal.signal, id ?? `${processId}:${journal.branched(key)}`)
-            const request = { eventType: signal.name, payload: encoded, replayKey }
-            return (lease, opened) => store.signalFrom(lease, to, request, opened)
-          }),
-        takeUp: () => Effect.void
+    sleep: (duration, options) =>
+      refusing(() => {
+        const { name } = Arguments.fields("options of `sleep`", options)
+        return Effect.asVoid(
+          wait(
+            "sleep",
+            named("sleep", name, "sleep"),
+            Effect.map(deadlineAfter("duration of `sleep`", duration), (deadlineMs) => ({ _tag: "Timer", deadlineMs }))
+          )
+        )
       }),
-    appendEvent: (event, payload, { name = event.name, wakeTarget } = {}) =>
-      operate.once("append_event", name, {
-        attempt: (key) =>
-          Effect.map(event.encode(payload), (encoded) => {
-            const request = {
-              eventType: event.name,
-              payload: encoded,
-              replayKey: Ids.journalReplayKey(processId, journal.branched(key)),
-              ...(wakeTarget === undefined ? {} : { wakeTargetScope: wakeTarget })
-            }
-            return (lease, opened) => store.append(lease, request, opened)
-          }),
-        takeUp: (outcome) =>
-          answered(activation, store.eventAt(processId, (outcome as { readonly sequence: number }).sequence)) // written by the store
+    awaitSignal: (signal, options) =>
+      refusing(() => {
+        const { name: event, signal: signalName } = knownSignal("signal of `awaitSignal`", signal)
+        const { timeout, name, ahead } = Arguments.fields("options of `awaitSignal`", options)
+        if (ahead !== undefined) Arguments.truth("ahead of `awaitSignal`", ahead)
+        const awaited = { _tag: "Signal", name: signalName, ...(ahead === undefined ? {} : { ahead }) } as const
+        return Effect.flatMap(
+          wait(
+            "await_signal",
+            named("awaitSignal", name, event),
+            timeout === undefined
+              ? Effect.succeed(awaited)
+              : Effect.map(deadlineAfter("timeout of `awaitSignal`", timeout), (deadlineMs) => ({
+                  ...awaited,
+                  deadlineMs
+                })),
+            signalName
+          ),
+          (end): Effect.Effect<Effect.Effect.Success<ReturnType<typeof signal.decode>>, OperationError> =>
+            end.signal === undefined
+              ? Effect.fail(new WaitTimedOut({ processId, signal: signalName }))
+              : signal.decode(end.signal.payload)
+        )
+      }),
+    signal: (target, signal, payload, options) =>
+      refusing(() => {
+        const to = Ids.processId(Arguments.text("target of `signal`", target))
+        const { name: event, signal: signalName } = knownSignal("signal of `signal`", signal)
+        const { id, name } = Arguments.fields("options of `signal`", options)
+        if (id !== undefined) Arguments.text("id of `signal`", id)
+        return operate.once("signal", named("signal", name, `${to} ${event}`), {
+          attempt: (key) =>
+            Effect.map(signal.encode(payload), (encoded) => {
+              const replayKey = Ids.signalReplayKey(to, signalName, id ?? `${processId}:${journal.branched(key)}`)
+              const request = { eventType: event, payload: encoded, replayKey }
+              return (lease, opened) => store.signalFrom(lease, to, request, opened)
+            }),
+          takeUp: () => Effect.void
+        })
+      }),
+    appendEvent: (event, payload, options) =>
+      refusing(() => {
+        const { name: eventType } = knownEvent("event of `appendEvent`", event)
+        const { name, wakeTarget } = Arguments.fields("options of `appendEvent`", options)
+        if (wakeTarget !== undefined) Arguments.sessionScope("wakeTarget of `appendEvent`", wakeTarget)
+        return operate.once("append_event", named("appendEvent", name, eventType), {
+          attempt: (key) =>
+            Effect.map(event.encode(payload), (encoded) => {
+              const request = {
+                eventType,
+                payload: encoded,
+                replayKey: Ids.journalReplayKey(processId, journal.branched(key)),
+                ...(wakeTarget === undefined ? {} : { wakeTargetScope: wakeTarget })
+              }
+              return (lease, opened) => store.append(lease, request, opened)
+            }),
+          takeUp: (outcome) =>
+            answered(activation, store.eventAt(processId, (outcome as { readonly sequence: number }).sequence)) // written by the store
+        })
       }),
     now: known("now", "now", Clock.currentTimeMillis),
     random: known("random", "random", Random.next),
     patched: (name) =>
-      known(
-        "patched",
-        `patched ${name}`,
-        Effect.sync(() => ends.isCaughtUp() && !journal.hasMore())
+      refusing(() =>
+        known(
+          "patched",
+          `patched ${Arguments.text("name of `patched`", name)}`,
+          Effect.sync(() => ends.isCaughtUp() && !journal.hasMore())
+        )
       )
   }
 }
+
+/** The name of an operation in the journal: what its options say, if they do. */
+const named = (operation: string, given: string | undefined, otherwise: string): string =>
+  given === undefined ? otherwise : Arguments.text(`name of \`${operation}\``, given)
 
 const deadlineAfter = (field: string, duration: Duration.DurationInput): Effect.Effect<number, InputInvalid> =>
   refusing(() => {

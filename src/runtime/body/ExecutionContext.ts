@@ -6,16 +6,18 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { ReplayDiverged } from "../../model/errors.ts"
+import type { InputInvalid, ReplayDiverged } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { SessionScope } from "../../model/Provenance.ts"
-import type { ClosePolicy } from "../../model/Registration.ts"
+import { ClosePolicy } from "../../model/Registration.ts"
 import type { Authority } from "../../operations/decisions/authority.ts"
+import * as Arguments from "../arguments.ts"
 import * as ProcessHandle from "../client/ProcessHandle.ts"
 import type { AnySignal } from "../engine/Signal.ts"
 import type { Startable, StartSpec } from "../engine/Startable.ts"
+import * as Startables from "../engine/Startable.ts"
 import { registrationOf } from "../engine/Startable.ts"
 import type { Activation } from "./Activation.ts"
 import { abortSignalOf, stateOf } from "./Activation.ts"
@@ -63,12 +65,15 @@ export interface ExecutionContext extends BodyOperations {
   readonly surroundings: Effect.Effect<Surroundings>
 
   /** Names what the body is doing, for people: it shows in the tree and in logs, and is not stored. */
-  readonly phase: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly phase: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | InputInvalid, R>
 
   /** Aborted when its host interrupts the body: `reason` is an error whose `cause` says why. */
   readonly abortSignal: AbortSignal
 
-  /** The handle of a process that was started elsewhere. What it does is journaled as the body's own. */
+  /**
+   * The handle of a process that was started elsewhere. What it does is journaled as the body's own; with an argument of the wrong
+   * kind, everything that it does fails with `InputInvalid`.
+   */
   readonly attach: <Payload, Success, Failure, Signals extends AnySignal = never>(
     startable: Startable<Payload, Success, Failure, Signals>,
     id: ProcessId | string
@@ -139,12 +144,27 @@ export const make = (activation: Activation): Prepared => {
       },
       ...Operations.make(activation, journal, operate),
       phase: (name, effect) =>
-        Effect.acquireUseRelease(
-          Effect.sync(() => enter(name)),
-          () => Effect.annotateLogs(effect, "phase", name),
-          (before) => Effect.sync(() => enter(before))
-        ),
-      attach: (startable, id) => ProcessHandle.make(startable, id as ProcessId, handles), // any text may be an id
+        Arguments.refusing(() => {
+          Arguments.text("name of `phase`", name)
+          Arguments.effect("effect of `phase`", effect)
+          return Effect.acquireUseRelease(
+            Effect.sync(() => enter(name)),
+            () => Effect.annotateLogs(effect, "phase", name),
+            (before) => Effect.sync(() => enter(before))
+          )
+        }),
+      attach: (startable, id) => {
+        const refusal = Arguments.refusalOf(() => {
+          Startables.startable(startable, "startable of `attach`")
+          Arguments.text("id of `attach`", id)
+        })
+        // Any text may be an id.
+        return ProcessHandle.make(
+          startable,
+          id as ProcessId,
+          refusal === undefined ? handles : Handles.refused(refusal)
+        )
+      },
       start: starting(activation, journal, operate, handles, (child) => surroundings().origin.runLocal.add(child))
     }
   }
@@ -164,10 +184,24 @@ const starting = (
   const { id: processId, row, services } = activation
   const { provenance, envRef } = row.base.registration
   const environment = envRef === undefined ? services.host.capture : Effect.succeed(envRef)
-  return <Payload, Success, Failure, Signals extends AnySignal = never>(
+  const start = <Payload, Success, Failure, Signals extends AnySignal = never>(
     startable: Startable<Payload, Success, Failure, Signals>,
-    { name, payload, id, label, closePolicy = "cancel", wakeTarget }: ChildOptions<Payload>
+    options: ChildOptions<Payload>
   ) => {
+    const {
+      name,
+      payload,
+      id,
+      label,
+      closePolicy = "cancel",
+      wakeTarget
+    } = Arguments.record("options of `start`", options)
+    Startables.startable(startable, "startable of `start`")
+    Arguments.text("name of `start`", name)
+    if (id !== undefined) Arguments.text("id of `start`", id)
+    if (label !== undefined) Arguments.text("label of `start`", label)
+    Arguments.oneOf("closePolicy of `start`", closePolicy, ClosePolicy.literals)
+    if (wakeTarget !== undefined) Arguments.sessionScope("wakeTarget of `start`", wakeTarget)
     // Children wake whom this process wakes now: a deleted session may have taken that away since its registration.
     const target = wakeTarget ?? row.snapshot.context.wakeTarget
     const specOf = (child: string): StartSpec<Payload> => ({
@@ -195,6 +229,7 @@ const starting = (
         })
     })
   }
+  return (startable, options) => Arguments.refusing(() => start(startable, options))
 }
 
 /**

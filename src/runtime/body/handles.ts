@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
-import type { LeaseLost, ProcessPruned, ProcessUnknown } from "../../model/errors.ts"
+import type { InputInvalid, LeaseLost, ProcessPruned, ProcessUnknown } from "../../model/errors.ts"
 import type { AwaitError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
@@ -18,6 +18,7 @@ import { copyOf } from "../../model/json.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
 import type { Lookup } from "../../operations/existing.ts"
 import { readProcess } from "../../operations/ProcessRegistry.ts"
+import * as Arguments from "../arguments.ts"
 import type { HandleActions } from "../client/ProcessHandle.ts"
 import { nextRecord } from "../client/ProcessHandle.ts"
 import type { Activation } from "./Activation.ts"
@@ -69,13 +70,16 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
     }) as Effect.Effect<A, Lookup> // what else it fails with, the worker knows
 
   const request = (id: ProcessId, _tag: "Cancel" | "Abandon", reason: string | undefined) =>
-    operate.once("request", `${_tag.toLowerCase()} ${id}`, {
-      attempt: () => Effect.succeed((lease, opened) => store.requestFrom(lease, id, { _tag, reason }, opened)),
-      takeUp: (outcome) => {
-        const { record } = outcome as { readonly record?: ProcessRecord } // written by the store
-        // An entry of an earlier release has none.
-        return record === undefined ? answered(activation, readProcess(registry, id)) : Effect.succeed(copyOf(record))
-      }
+    Arguments.refusing(() => {
+      if (reason !== undefined) Arguments.text("reason", reason)
+      return operate.once("request", `${_tag.toLowerCase()} ${id}`, {
+        attempt: () => Effect.succeed((lease, opened) => store.requestFrom(lease, id, { _tag, reason }, opened)),
+        takeUp: (outcome) => {
+          const { record } = outcome as { readonly record?: ProcessRecord } // written by the store
+          // An entry of an earlier release has none.
+          return record === undefined ? answered(activation, readProcess(registry, id)) : Effect.succeed(copyOf(record))
+        }
+      })
     })
 
   return {
@@ -94,7 +98,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
       }) as Effect.Effect<AwaitOutput, AwaitError> // as above
     },
     cancel: (id, reason) => request(id, "Cancel", reason ?? undefined) as never, // as above
-    abandon: (id, reason) => request(id, "Abandon", reason) as never, // as above
+    abandon: (id, reason) => request(id, "Abandon", reason ?? undefined) as never, // as above
     signal: (id, { name, payload, signalId }) =>
       operate.once("signal", `${id} signal.${name}`, {
         attempt: (key) => {
@@ -108,6 +112,21 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
     status: (id) => read("status", id, readProcess(registry, id)),
     nextEvents: (id, after) => read("events", id, awaiter.nextEvents(id, after)),
     nextRecord: (id, sequence) => read("changes", id, nextRecord(awaiter)(id, sequence)),
+    limited: identity
+  }
+}
+
+/** What a handle does that was made of what is no process: all of it is refused. */
+export const refused = (refusal: InputInvalid): HandleActions => {
+  const refusing = () => Effect.fail(refusal) as Effect.Effect<never> // as what the handles of an activation fail with besides
+  return {
+    awaitOutput: refusing,
+    cancel: refusing,
+    abandon: refusing,
+    signal: refusing,
+    status: refusing,
+    nextEvents: refusing,
+    nextRecord: refusing,
     limited: identity
   }
 }

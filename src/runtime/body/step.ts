@@ -24,6 +24,7 @@ import type { OperationError, RuntimeError } from "../../model/failures.ts"
 import { encodeError } from "../../model/failures.ts"
 import type { Taking } from "../../model/json.ts"
 import { snapshot } from "../../model/json.ts"
+import * as Arguments from "../arguments.ts"
 import { fits } from "../engine/outcomes.ts"
 import type { Activation } from "./Activation.ts"
 import type { Journal } from "./Journal.ts"
@@ -89,7 +90,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
   const run = (
     name: string,
     given: AnyEffect | ((progress: StepProgress) => AnyEffect),
-    options: AnyStepOptions = {}
+    options: AnyStepOptions
   ): Effect.Effect<unknown, unknown, unknown> => {
     const { retry, abort, record } = options
     // A tag of a service is an effect, and a function too.
@@ -120,7 +121,25 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
           : Effect.dieMessage("a step has another end")
     })
   }
-  return run as unknown as Step // the types of the value and the failure are those of the schemas
+  const checked = (name: string, given: Parameters<typeof run>[1], options: AnyStepOptions | undefined) =>
+    Arguments.refusing(() => {
+      Arguments.text("name of `step`", name)
+      if (typeof given !== "function") Arguments.effect("effect of `step`", given)
+      return run(name, given, options === undefined ? none : optionsOf(options))
+    })
+  return checked as unknown as Step // the types of the value and the failure are those of the schemas
+}
+
+const none: AnyStepOptions = {}
+
+const optionsOf = (given: AnyStepOptions): AnyStepOptions => {
+  const options = Arguments.record("options of `step`", given)
+  const { schema, error, record, retry } = options
+  if (schema !== undefined) Arguments.schema("schema of `step`", schema)
+  if (error !== undefined) Arguments.schema("error of `step`", error)
+  if (record !== undefined) Arguments.oneOf("record of `step`", record, ["outcome", "success"])
+  if (retry !== undefined) Arguments.schedule("retry of `step`", retry)
+  return options
 }
 
 /** What a step came to, as it is stored. */

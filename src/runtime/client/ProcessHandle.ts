@@ -29,6 +29,7 @@ import { recordOf } from "../../store/Decision.ts"
 import * as Arguments from "../arguments.ts"
 import type { Outcomes } from "../engine/outcomes.ts"
 import type { AnySignal, PayloadOf, Signal } from "../engine/Signal.ts"
+import { known } from "../engine/Signal.ts"
 import type { Awaiter } from "./Awaiter.ts"
 
 /** A process, addressed with the types of its engine. It stays valid across restarts: make it again from the id. */
@@ -125,7 +126,7 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
   abandon: (reason) => actions.abandon(id, reason),
   signal: (signal, payload, options = {}) =>
     Arguments.refusing(() => {
-      const typed = known(signal as unknown as Signal<string, typeof payload>) // the same, with the payload it was declared with
+      const typed = known("signal", signal as unknown as Signal<string, typeof payload>) // the same, with the payload it was declared with
       const { id: signalId } = Arguments.record("options", options)
       const name = signalId === undefined ? randomUUID() : Arguments.text("id of a signal", signalId)
       return Effect.asVoid(
@@ -153,10 +154,6 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
           )
   )
 })
-
-/** A signal, whichever copy of the library declared it. */
-const known = <A extends object>(signal: A): A =>
-  Arguments.like("signal", "a signal, as Signal.make declares it", signal, { encode: "function", signal: "string" })
 
 const decoded = <Success, Failure>(
   outcomes: Outcomes<Success, Failure>,

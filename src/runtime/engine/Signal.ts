@@ -56,6 +56,19 @@ export const event = <Payload, Wire>(
   options: { readonly payload: Schema.Schema<Payload, Wire>; readonly semantics?: EventSemantics }
 ): EventDefinition<Payload> => define(Arguments.text("name of an event", name), options)
 
+/** Checks a signal, whichever copy of the library declared it. */
+export const known = <A extends object>(field: string, signal: A): A =>
+  Arguments.like(field, "a signal, as Signal.make declares it", signal, {
+    encode: "function",
+    decode: "function",
+    name: "string",
+    signal: "string"
+  })
+
+/** Checks a type of event, whichever copy of the library declared it. */
+export const knownEvent = <A extends object>(field: string, event: A): A =>
+  Arguments.like(field, "an event, as Signal.event declares it", event, { encode: "function", name: "string" })
+
 const define = <Payload, Wire>(
   name: string,
   options: { readonly payload: Schema.Schema<Payload, Wire>; readonly semantics?: EventSemantics }
