@@ -13,6 +13,7 @@ import { ProcessUnknown } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { signalNameOf } from "../model/ids.ts"
 import { apart } from "../model/JournalEntry.ts"
+import { copyOf } from "../model/json.ts"
 import type { EngineName, Registration } from "../model/Registration.ts"
 import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
@@ -43,7 +44,7 @@ export const explain: (
 ) => Effect.Effect<Explanation, ProcessUnknown | StoreError, ProcessStore | OwnerLiveness> = Effect.fn("explain")(
   function* (id: ProcessId, view: ExplainOptions = noHost) {
     const store = yield* ProcessStore
-    return yield* store.readTogether(explained(store, id, view))
+    return copyOf(yield* store.readTogether(explained(store, id, view)))
   }
 )
 

@@ -115,7 +115,7 @@ export class Processes extends Context.Tag("holdfast/host/Processes")<
     /**
      * Takes over the processes of earlier versions of a machine, as its `migrate` says, without waiting for their next event.
      *
-     * Fails with `InputInvalid` for an engine that is no machine.
+     * Fails with `InputInvalid` for an engine that is no machine, and for an option that is unknown or of no meaning.
      */
     readonly migrate: (
       engine: Pick<Runnable<never>, "chart">,
@@ -178,17 +178,13 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
         start: start as Start, // the types of the handle are those of what is started
         completeExternal: (id, output) => registry.completeProcess(processId(id), output, { _tag: "ExternalOwner" }),
         handle: handle as HandleOf, // as above
-        migrate: (engine, options = {}) =>
+        migrate: (engine, options) =>
           Arguments.refusing((): Effect.Effect<MigrationReport, InputInvalid | StoreError> => {
             const { chart } = Arguments.record("engine", engine)
             const problem = "is no machine, as Engine.fromMachine makes one"
             return chart === undefined
               ? Effect.fail(new InputInvalid({ field: "engine", problem }))
-              : Effect.provideService(
-                  migrateAll(chart.under(limits), Arguments.record("options", options)),
-                  ProcessStore,
-                  store
-                )
+              : Effect.provideService(migrateAll(chart.under(limits), options), ProcessStore, store)
           }),
         resume: (id, options) => Effect.provideService(resumeFrom(id, options), ProcessStore, store),
         listNonTerminal: registry.listNonTerminal

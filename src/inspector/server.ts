@@ -8,12 +8,11 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type { AnyStateMachine } from "xstate"
 import type { Redact } from "../explain/redaction.ts"
 import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
-import { processId } from "../model/ids.ts"
 import { decoder } from "../model/wire.ts"
 import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
@@ -31,10 +30,10 @@ import { maxClients } from "./feed.ts"
 import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 import { deathsIn } from "./InspectorSource.ts"
-import { works } from "./reason.ts"
+import { idOf, listQuery, numberOf } from "./query.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
-import type { Directory, Wanted } from "./views/directory.ts"
-import { orders, pageOf } from "./views/directory.ts"
+import type { Directory } from "./views/directory.ts"
+import { pageOf } from "./views/directory.ts"
 import { withDoing, withLeft } from "./views/doing.ts"
 import type { LookRequest } from "./views/look.ts"
 import { lookAt } from "./views/look.ts"
@@ -59,9 +58,6 @@ export interface ServerSupport {
 
 /** Reads what a query asks for. */
 export type Handler = (query: URLSearchParams) => Effect.Effect<unknown, unknown>
-
-/** How many rows or events one page may hold. */
-const maxPage = 1_000
 
 /** Answers requests. It never fails: what goes wrong is an answer, too. */
 export const appOf = (support: ServerSupport): App => {
@@ -164,21 +160,10 @@ export const readsOf = ({
     ),
   "/api/processes": (query) =>
     Effect.gen(function* () {
-      const wanted = yield* lineQuery(query)
-      const order = query.get("sort") ?? "changed"
-      if (!isOrder(order)) {
-        return yield* new InputInvalid({ field: "sort", problem: `must be one of ${orders.join(", ")}` })
-      }
-      const page = {
-        order,
-        isAscending: query.get("order") === "asc",
-        offset: yield* numberOf(query, "offset", 0, Number.MAX_SAFE_INTEGER),
-        limit: yield* numberOf(query, "limit", 200, maxIds)
-      }
-      const find = query.get("find")
+      const { wanted, page, isOfIds } = yield* listQuery(query)
       const look = yield* directory.look
-      const found = pageOf(look, wanted, find === null ? page : { ...page, find })
-      return query.has("ids")
+      const found = pageOf(look, wanted, page)
+      return isOfIds
         ? { ...found, rows: found.rows.map(({ process_id }) => ({ process_id })) }
         : yield* withLeft(store, withDoing(found, look, parts.underWay ?? (() => undefined), redact), redact)
     }),
@@ -287,56 +272,6 @@ const readOnly = (mode: HostView["mode"]) =>
       ? "this inspector reads a file and changes nothing: use the inspector of a running host"
       : "the actions of this inspector are switched off"
   )
-
-const idOf = (query: URLSearchParams) => {
-  const id = query.get("id")
-  return id === null || id === ""
-    ? Effect.fail(new InputInvalid({ field: "id", problem: "is missing" }))
-    : Effect.succeed(processId(id))
-}
-
-const numberOf = (query: URLSearchParams, field: string, fallback: number, most = maxPage) => {
-  const text = query.get(field)
-  const value = text === null ? fallback : Number(text)
-  return Number.isSafeInteger(value) && value >= 0 && value <= most
-    ? Effect.succeed(value)
-    : Effect.fail(new InputInvalid({ field, problem: `must be a whole number from 0 to ${most}` }))
-}
-
-const isState = Schema.is(Schema.Literal("running", "completed", "failed", "cancelled", "abandoned"))
-
-const isWork = Schema.is(Schema.Literal(...works))
-
-const isOrder = Schema.is(Schema.Literal(...orders))
-
-/** How many ids one answer may hold, for what is done to all of them. */
-const maxIds = 5_000
-
-const lineQuery = (query: URLSearchParams) =>
-  Effect.gen(function* () {
-    const texts = Object.fromEntries(
-      (["text", "state", "kind", "owner", "session", "problem", "waits", "asks"] as const).flatMap((key) => {
-        const value = query.get(key)?.trim() ?? ""
-        return value === "" ? [] : [[key, value]]
-      })
-    )
-    if (texts["state"] !== undefined && !isState(texts["state"])) {
-      return yield* new InputInvalid({ field: "state", problem: "must be a state" })
-    }
-    const work = query.get("work") ?? ""
-    if (work !== "" && !isWork(work)) {
-      return yield* new InputInvalid({ field: "work", problem: `must be one of ${works.join(", ")}` })
-    }
-    const sinceMs = yield* numberOf(query, "since", 0, Number.MAX_SAFE_INTEGER)
-    const longerMs = yield* numberOf(query, "longer", 0, Number.MAX_SAFE_INTEGER)
-    return {
-      ...texts,
-      ...(work === "" ? {} : { work }),
-      ...(query.get("roots") === "1" ? { roots: true } : {}),
-      ...(sinceMs > 0 ? { sinceMs } : {}),
-      ...(longerMs > 0 ? { longerMs } : {})
-    } satisfies Wanted
-  })
 
 /** An answer with its large values cut, or the one part of it that is asked for, whole. */
 const partly = (path: string, query: URLSearchParams, value: unknown): unknown => {

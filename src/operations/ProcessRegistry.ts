@@ -331,7 +331,7 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
         }),
         listProcesses: Effect.fnUntraced(function* (filter, page = {}) {
           const checked = yield* Filter.check(filter)
-          const { after, limit = 100 } = yield* checks.shape("page", Page, page)
+          const { after, limit = 100 } = yield* checks.exactly("page", Page, page)
           const most = yield* Checks.count("page/limit", limit)
           if (most === 0) return { records: [] }
           // One more than asked for says whether there are more.

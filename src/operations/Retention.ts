@@ -61,7 +61,11 @@ export interface Reference {
 export class Retention extends Context.Tag("holdfast/store/Retention")<
   Retention,
   {
-    /** Removes ended processes, batch by batch; it may be interrupted between two, and goes on when called again. */
+    /**
+     * Removes ended processes, batch by batch; it may be interrupted between two, and goes on when called again.
+     *
+     * Fails with `InputInvalid` for an option that is unknown or of no meaning, and removes nothing then.
+     */
     readonly pruneTerminalProcesses: (options: PruneOptions) => Effect.Effect<PruneReport, InputInvalid | StoreError>
 
     /** Compacts tombstones from before the cutoff: their ids may then be registered again. Answers how many. */
@@ -160,12 +164,15 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
       checked._tag === "NoProjector" ? Either.right(Number.POSITIVE_INFINITY) : changeOf(store.storeId, checked.cursor)
     )
 
-  const prune = (options: PruneOptions): Effect.Effect<PruneReport, InputInvalid | StoreError> =>
+  const prune = (given: PruneOptions): Effect.Effect<PruneReport, InputInvalid | StoreError> =>
     Effect.gen(function* () {
+      const options = yield* Checks.optionsOf<PruneOptions>(pruneOptions, given)
+      const { onProgress } = options
       const cutoffMs = yield* Checks.count("cutoffMs", options.cutoffMs)
-      const filter = {
-        status: "any" as const,
-        ...(yield* Filter.check(options.filter === undefined ? {} : options.filter))
+      // A filter of nothing is one that its caller meant to have: everything would go.
+      const filter = { status: "any" as const, ...("filter" in options ? yield* Filter.check(options.filter) : {}) }
+      if (onProgress !== undefined && typeof onProgress !== "function") {
+        return yield* Checks.refuse("onProgress", "must be a function that answers an Effect")
       }
       const upTo = yield* limitOf(options.watermark)
       let report: PruneReport = { prunedProcesses: 0, prunedEvents: 0, kept: [] }
@@ -189,7 +196,7 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
             ...moved.map((processId) => ({ processId, reason: "changed" as const }))
           ]
         }
-        yield* options.onProgress?.(report) ?? Effect.void
+        if (onProgress !== undefined) yield* onProgress(report)
       }
     })
 
@@ -225,6 +232,8 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
     })
   )
 })
+
+const pruneOptions = { cutoffMs: true, filter: true, watermark: true, onProgress: true } as const
 
 const WatermarkShape = Schema.Union(
   Schema.Struct({ _tag: Schema.Literal("UpTo"), cursor: CursorSchema }),

@@ -174,10 +174,11 @@ export const make: Effect.Effect<typeof WakeOutbox.Service, never, ProcessStore>
             store.transact({ lock: [] }, claim({ limit, token: randomUUID() }, times))
           ),
         settle: Effect.fnUntraced(function* (claim, settlement) {
-          yield* Checks.count("number", claim.number)
-          yield* Checks.text("token", claim.token)
+          const fields = yield* Checks.fieldsOf("claim", claim)
+          const number = yield* Checks.count("number", fields.number)
+          const token = yield* Checks.text("token", fields.token)
           const checked = yield* checks.shape("settlement", SettlementShape, settlement)
-          return yield* store.transact({ lock: [] }, settle(claim, checked))
+          return yield* store.transact({ lock: [] }, settle({ number, token }, checked))
         }),
         redrive: (wakeId) =>
           Effect.flatMap(Checks.text("wake_id", wakeId), (id) => store.transact({ lock: [] }, redrive(id, times))),

@@ -34,6 +34,8 @@ export interface Checks {
   readonly json: <A>(field: string, value: A) => Either.Either<A, InputInvalid>
   /** Plain JSON of a schema's type side, copied. */
   readonly shape: <A, I>(field: string, schema: Schema.Schema<A, I>, value: A) => Either.Either<A, InputInvalid>
+  /** The same, where an unknown field is a mistake too. */
+  readonly exactly: <A, I>(field: string, schema: Schema.Schema<A, I>, value: A) => Either.Either<A, InputInvalid>
   /** A request to append. */
   readonly appendRequest: (request: AppendRequest) => Either.Either<AppendRequest, InputInvalid>
   /** An output, through its wire form: what the log cannot say does not get into the record either. */
@@ -47,6 +49,7 @@ export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
     taking: limits,
     json,
     shape: (field, schema, value) => Either.flatMap(json(field, value), (copy) => fitting(field, schema, copy)),
+    exactly: (field, schema, value) => Either.flatMap(json(field, value), (copy) => exactly(field, schema, copy)),
     appendRequest: (request) =>
       Either.flatMap(fieldsOf("request", request), ({ eventType, payload, replayKey, wakeTargetScope }) => {
         // Every signal and event goes through here: steps of a generator would take longer than the checks.
@@ -136,9 +139,22 @@ export const fitting = <A, I>(
   field: string,
   schema: Schema.Schema<A, I>,
   value: unknown
+): Either.Either<A, InputInvalid> => fits(field, () => validatorOf(schema)(value))
+
+/** The same, where an unknown field is a mistake too: what narrows an operation must not be overlooked. */
+export const exactly = <A, I>(
+  field: string,
+  schema: Schema.Schema<A, I>,
+  value: unknown
+): Either.Either<A, InputInvalid> =>
+  fits(field, () => Schema.validateEither(Schema.typeSchema(schema), { onExcessProperty: "error" })(value))
+
+const fits = <A>(
+  field: string,
+  validate: () => Either.Either<A, ParseResult.ParseError>
 ): Either.Either<A, InputInvalid> => {
   try {
-    return Either.mapLeft(validatorOf(schema)(value), (error) => {
+    return Either.mapLeft(validate(), (error) => {
       const { path, problem = "does not fit" } = firstIssue(error)
       return new InputInvalid({ field: `${field}${path}`, problem })
     })
@@ -147,17 +163,6 @@ export const fitting = <A, I>(
     return invalid(field, `cannot be read: ${messageOf(thrown)}`)
   }
 }
-
-/** The same, where an unknown field is a mistake too: what narrows an operation must not be overlooked. */
-export const exactly = <A, I>(
-  field: string,
-  schema: Schema.Schema<A, I>,
-  value: unknown
-): Either.Either<A, InputInvalid> =>
-  Either.mapLeft(Schema.validateEither(Schema.typeSchema(schema), { onExcessProperty: "error" })(value), (error) => {
-    const { path, problem = "does not fit" } = firstIssue(error)
-    return new InputInvalid({ field: `${field}${path}`, problem })
-  })
 
 /**
  * Makes the answers of a service's operations values of their receiver's own: they share nothing that could be changed with what
@@ -196,13 +201,27 @@ const shaped = <A>(field: string, fits: (value: unknown) => boolean, value: A): 
 
 /** The fields of a record, each read once. */
 export const fieldsOf = <A extends object>(field: string, record: A): Either.Either<A, InputInvalid> => {
-  if (typeof record !== "object" || record === null) return invalid(field, `is ${kindOf(record)}; it must be a record`)
+  if (typeof record !== "object" || record === null || Array.isArray(record)) {
+    return invalid(field, `is ${kindOf(record)}; it must be a record`)
+  }
   try {
     return Either.right({ ...record })
   } catch (thrown) {
     return invalid(field, `cannot be read: ${messageOf(thrown)}`)
   }
 }
+
+/** The same of options, where an unknown one is a mistake: one that was misspelt narrows nothing. */
+export const optionsOf = <A extends object>(
+  known: Readonly<Record<keyof A, true>>,
+  options: A
+): Either.Either<A, InputInvalid> =>
+  Either.flatMap(fieldsOf("options", options), (fields) => {
+    const unknown = Object.keys(fields).find((name) => !Object.hasOwn(known, name))
+    return unknown === undefined
+      ? Either.right(fields)
+      : invalid(`options/${unknown}`, `is no option; there are ${Object.keys(known).join(", ")}`)
+  })
 
 /** A value that no limit of a host is about, copied. */
 const small = <A>(field: string, value: A): Either.Either<A, InputInvalid> => taken({}, field, value)

@@ -2,10 +2,11 @@
  * Taking over the charts of earlier versions, all at once: what would otherwise happen to each when it next takes an event.
  */
 import * as Effect from "effect/Effect"
-import type { StoreError } from "../model/errors.ts"
+import type { InputInvalid, StoreError } from "../model/errors.ts"
 import type { ProcessId } from "../model/ids.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
+import * as Checks from "./checks.ts"
 import { migrate } from "./decisions/chart.ts"
 import type { Chart, Unknown } from "./decisions/chartStep.ts"
 
@@ -28,12 +29,18 @@ export interface MigrationReport {
   readonly unknown: ReadonlyArray<{ readonly id: ProcessId } & Unknown>
 }
 
-/** Takes over every running process whose chart is of a version that this one migrates, each in a transaction of its own. */
+/**
+ * Takes over every running process whose chart is of a version that this one migrates, each in a transaction of its own.
+ *
+ * Fails with `InputInvalid` for an option that is unknown or of no meaning, and moves none then.
+ */
 export const migrateAll = (
   chart: Chart,
-  { dryRun = false, batch = 100, onProgress = () => {} }: MigrateOptions = {}
-): Effect.Effect<MigrationReport, StoreError, ProcessStore> =>
-  Effect.flatMap(ProcessStore, (store) => {
+  options: MigrateOptions = {}
+): Effect.Effect<MigrationReport, InputInvalid | StoreError, ProcessStore> =>
+  Effect.gen(function* () {
+    const { dryRun, batch, onProgress } = yield* checked(options)
+    const store = yield* ProcessStore
     const one = (id: ProcessId) =>
       Effect.map(
         store.transact(
@@ -67,7 +74,19 @@ export const migrateAll = (
         const last = rows.at(-1)
         return rows.length < batch || last === undefined ? done : yield* page(done, last.base.registration.id)
       })
-    return page({ moved: [], kept: [], unknown: [] })
+    return yield* page({ moved: [], kept: [], unknown: [] })
+  })
+
+const known = { dryRun: true, batch: true, onProgress: true } as const
+
+const checked = (options: MigrateOptions): Effect.Effect<Required<MigrateOptions>, InputInvalid> =>
+  Effect.gen(function* () {
+    const fields = yield* Checks.optionsOf<MigrateOptions>(known, options)
+    const { dryRun = false, batch = 100, onProgress = () => {} } = fields
+    if (typeof dryRun !== "boolean") return yield* Checks.refuse("dryRun", "must be true or false")
+    if (typeof onProgress !== "function") return yield* Checks.refuse("onProgress", "must be a function")
+    if ((yield* Checks.count("batch", batch)) === 0) return yield* Checks.refuse("batch", "must be at least 1")
+    return { dryRun, batch, onProgress }
   })
 
 const whyKept = ({ definition }: Chart, row: ProcessRow | undefined): string | undefined => {

@@ -62,7 +62,7 @@ export const resumeFrom: (
   "resumeFrom"
 )(function* (given: string, presented: ResumeOptions) {
   const id = processId(yield* Checks.text("process_id", given))
-  const { dryRun, repeat = false, by = "host", ...rest } = yield* Checks.fitting("options", Options, presented)
+  const { dryRun, repeat = false, by = "host", ...rest } = yield* Checks.exactly("options", Options, presented)
   const request = { ...rest, repeat, by }
   const store = yield* ProcessStore
   const [row, journal, progress] = yield* store.readTogether(

@@ -9,6 +9,7 @@ import * as Step from "../../machines/xstate/step.ts"
 import { InputInvalid } from "../model/errors.ts"
 import { lifecycleEventOf } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { copyOf } from "../model/json.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import * as ProcessRecord from "../model/ProcessRecord.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
@@ -44,10 +45,12 @@ const momentOf = (
   sequence: number
 ): Effect.Effect<Moment, InputInvalid | Lookup> =>
   Effect.gen(function* () {
-    const { base, sequence: last } = yield* existingRow(store, yield* Checks.id(id))
+    const { base: kept, sequence: last } = yield* existingRow(store, yield* Checks.id(id))
     if (!Number.isSafeInteger(sequence) || sequence < 0 || sequence > last) {
       return yield* new InputInvalid({ field: "sequence", problem: `must be a whole number from 0 to ${last}` })
     }
+    // The row is what the store keeps, while a moment is its receiver's own, as the answer of every service is.
+    const base = copyOf(kept)
     const log = sequence === 0 ? [] : yield* store.eventsAfter(id, 0, sequence)
     // An id that was pruned and compacted goes on from the sequence of its life before.
     const events = log.filter((event) => event.sequence <= sequence)

@@ -59,15 +59,17 @@ export const pageSize = 100
 /**
  * Folds logs anew and reports where the store keeps something else. It writes nothing.
  *
- * Fails with `InputInvalid` for a sample that is no count, with `ProcessUnknown` or `ProcessPruned` for an id that was named
+ * Fails with `InputInvalid` for an option that is unknown or of no meaning, with `ProcessUnknown` or `ProcessPruned` for an id that was named
  * and is not there (leave it out), with `StoreError` when the store cannot be read; `corrupt` says after which process.
  */
 export const verify: (
   options?: VerifyOptions
 ) => Effect.Effect<VerifyReport, InputInvalid | ProcessUnknown | ProcessPruned | StoreError, ProcessStore> = Effect.fn(
   "verify"
-)(function* ({ ids, sample }: VerifyOptions = {}) {
+)(function* (options: VerifyOptions = {}) {
+  const { ids: named, sample } = yield* Checks.optionsOf<VerifyOptions>({ ids: true, sample: true }, options)
   const size = sample === undefined ? undefined : yield* Checks.count("sample", sample)
+  const ids = named === undefined ? undefined : yield* idsOf(named)
   const store = yield* ProcessStore
   let report: VerifyReport = { checked: 0, differences: [] }
   const check = (row: ProcessRow) =>
@@ -89,6 +91,11 @@ export const verify: (
   }
   return report
 })
+
+const idsOf = (ids: ReadonlyArray<ProcessId>): Effect.Effect<ReadonlyArray<ProcessId>, InputInvalid> =>
+  Array.isArray(ids)
+    ? Effect.forEach(ids as ReadonlyArray<ProcessId>, (id, index) => Checks.id(id, `ids/${index}`)) // `isArray` widens it
+    : Checks.refuse("ids", "must be a list of process ids")
 
 type Store = typeof ProcessStore.Service
 

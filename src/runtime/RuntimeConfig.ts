@@ -58,7 +58,7 @@ const longestMs = 30 * 24 * 3_600_000
 export const check = (given: RuntimeOptions): Effect.Effect<Timings, InputInvalid> =>
   Arguments.refusing(() => {
     const options = Arguments.record("options", given)
-    const { sweepInterval, leaseTtl, leaseRenewal } = options
+    const { sweepInterval, leaseTtl, leaseRenewal, maxConcurrent = defaults.maxConcurrent } = options
     const leaseTtlMs = timing("leaseTtl", leaseTtl, defaults.leaseTtlMs)
     const timings: Timings = {
       leaseTtlMs,
@@ -69,7 +69,7 @@ export const check = (given: RuntimeOptions): Effect.Effect<Timings, InputInvali
       ),
       sweepIntervalMs: sweepInterval === false ? 0 : timing("sweepInterval", sweepInterval, defaults.sweepIntervalMs),
       shutdownMs: timing("shutdown", options.shutdown, defaults.shutdownMs, 0),
-      maxConcurrent: Arguments.whole("maxConcurrent", options.maxConcurrent ?? defaults.maxConcurrent)
+      maxConcurrent: Arguments.whole("maxConcurrent", maxConcurrent)
     }
     return timings.leaseTtlMs >= 3 * timings.leaseRenewalMs
       ? Effect.succeed(timings)

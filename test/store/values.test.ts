@@ -4,10 +4,16 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { explain } from "../../src/explain/explain.ts"
+import type { ProcessId } from "../../src/model/ids.ts"
 import { external } from "../../src/operations/decisions/authority.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
 import * as Observing from "../../src/operations/Observation.ts"
+import * as OwnerEvidence from "../../src/operations/OwnerLiveness.ts"
+import { OwnerLiveness } from "../../src/operations/OwnerLiveness.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import { stateAt } from "../../src/operations/stateAt.ts"
+import { verify } from "../../src/operations/verify.ts"
 import { freshId, registrationOf } from "../../src/testing/fixtures.ts"
 import type { Caller } from "./callers.ts"
 import { backends, lawEnvFor, tryLaws, usedBy } from "./callers.ts"
@@ -67,15 +73,26 @@ for (const [backend, store] of Object.entries(backends)) {
         const grants = yield* HandleGrants
         const careful = yield* Observing.make
         const observation = usedBy(careless, careful)
+        const explained = Effect.provideService(OwnerLiveness, OwnerEvidence.make(OwnerEvidence.unknowing))
+        const alone = usedBy(careless, { stateAt, verify, explain: (of: ProcessId) => explained(explain(of)) })
         const id = yield* freshId
         const session = { sessionId: `s-${id}` }
         const originator = { _tag: "Session" as const, scope: session }
         yield* registry.registerProcess(
-          registrationOf(id, "externally_owned", { provenance: { originator }, wakeTarget: session })
+          registrationOf(id, "externally_owned", {
+            input: { _tag: "External", metadata: { deep: ["a"] } },
+            identity: { kind: "k", label: "mine" },
+            provenance: { originator },
+            wakeTarget: session
+          })
         )
         yield* registry.appendEvent(id, { eventType: "note", payload: { deep: ["a"] } }, external)
         yield* grants.grantHandle(session, id, { label: "mine" })
         const looks = {
+          "stateAt, the registration": alone.stateAt(id, 0),
+          stateAt: alone.stateAt(id, 1),
+          verify: Effect.map(alone.verify({ ids: [id] }), (report) => ({ id, report })),
+          explain: alone.explain(id),
           observe: observation.observe(id),
           snapshotForSession: observation.snapshotForSession(session.sessionId),
           listGrantedTo: observation.listGrantedTo(session, { status: "any" }),
@@ -85,6 +102,7 @@ for (const [backend, store] of Object.entries(backends)) {
           const first = yield* look
           assert.include(JSON.stringify(first), id)
           assert.deepStrictEqual(yield* look, first, name)
+          assert.deepStrictEqual(yield* verify({ ids: [id] }), { checked: 1, differences: [] }, name)
         }
         const [first] = yield* careful.snapshotForSession(session.sessionId)
         assert.deepStrictEqual(first?.events[0]?.payload, { deep: ["a"] })

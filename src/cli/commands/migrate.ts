@@ -8,7 +8,7 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { StoreError } from "../../model/errors.ts"
+import type { InputInvalid, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Chart, Unknown } from "../../operations/decisions/chartStep.ts"
 import { migrateAll } from "../../operations/migration.ts"
@@ -96,7 +96,7 @@ const kindsOf = (charts: ReadonlyArray<Chart>): ReadonlyArray<string> => [...new
 /** Migrates the processes of one kind; those that no engine has a word about stay, too, and are named. */
 const migrated =
   (charts: ReadonlyArray<Chart>, how: { readonly dryRun: boolean; readonly batch: number }) =>
-  (kind: string): Effect.Effect<ReadonlyArray<Fate>, StoreError, ProcessStore> =>
+  (kind: string): Effect.Effect<ReadonlyArray<Fate>, InputInvalid | StoreError, ProcessStore> =>
     Effect.gen(function* () {
       const own = charts.filter((chart) => chart.kind === kind)
       const rows = yield* allRows({ identityKind: kind, status: "running" })

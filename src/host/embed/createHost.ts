@@ -310,10 +310,16 @@ const layerOf = <const E extends ReadonlyArray<Runnable<never>>, const T extends
 ): Layer.Layer<HostServices, InputInvalid | StoreError> => {
   // Engines and tools require nothing, which their element types say and the layer's conditional type cannot see.
   type Provided = Layer.Layer<HostServices, InputInvalid | StoreError>
+  const refuse = (field: string, problem: string): Provided => Layer.fail(new InputInvalid({ field, problem }))
+  const { memory, filename }: { readonly memory?: boolean; readonly filename?: string } = options
+  if (memory !== undefined && typeof memory !== "boolean") return refuse("memory", "must be true, or be left out")
+  if (memory === true && filename !== undefined) {
+    return refuse("filename", "is there beside `memory: true`, which keeps nothing: leave one of them out")
+  }
   if (options.memory === true) return SingleHost.layerMemory(options) as Provided // see above
   return typeof options.filename === "string"
     ? (SingleHost.layerSqlite(options) as Provided) // see above
-    : Layer.fail(new InputInvalid({ field: "filename", problem: "is missing; say `memory: true` to keep nothing" }))
+    : refuse("filename", "is missing; say `memory: true` to keep nothing")
 }
 
 const loggerOf = (log: false | ((line: LogLine) => void) | undefined): Layer.Layer<never> => {

@@ -2,6 +2,8 @@
  * Where the page is: `#/{view}/{id}@{sequence}?{filters}`. A place can be kept, shared and gone back to.
  */
 import { useEffect, useState } from "preact/hooks"
+import { filterKeys } from "../filters.ts"
+import { nowMs } from "./text.ts"
 
 /** A place of the page. */
 export interface Place {
@@ -62,12 +64,22 @@ export const usePlace = (): Place => {
   return placeOf(hash)
 }
 
+/** The filters of a place, as the server takes them. */
+export const filtersOf = ({ within = "", ...query }: Place["query"]): Readonly<Record<string, string>> => ({
+  // An address may have more, as the part of a process that is shown: the server refuses what it does not know.
+  ...Object.fromEntries(Object.entries(query).filter(([key]) => isFilter(key))),
+  // To the minute, so that the same filter is the same request for a while.
+  ...(within === "" ? {} : { since: String(Math.floor((nowMs() - Number(within)) / 60_000) * 60_000) })
+})
+
 /** Where a process is shown; the filters of the list beside it stay. */
 export const processPlace = (id: string, sequence?: number): Place => {
   const { view, query } = here()
   const { tab: _tab, ...filters } = view === "processes" ? query : {}
   return { view: "processes", id, ...(sequence === undefined ? {} : { sequence }), query: filters }
 }
+
+const isFilter = (key: string): boolean => (filterKeys as ReadonlyArray<string>).includes(key) // any text may be asked for
 
 const decoded = (text: string): string => {
   try {

@@ -16,8 +16,8 @@ import { Lines } from "./lines.tsx"
 import { isAwake, listenTo, useRead, useWide } from "./live.ts"
 import { Button, Notice, ProcessLink } from "./parts.tsx"
 import type { Place } from "./place.ts"
+import { filtersOf } from "./place.ts"
 import { Process } from "./process.tsx"
-import { nowMs } from "./text.ts"
 
 const pageSize = 200
 
@@ -26,13 +26,6 @@ const mostAtOnce = 5_000
 
 /** The shortest time between two looks at what is new, at the counts, at steps that are under way, and how much of the time may be spent looking. Units: milliseconds. */
 const pauses = { lookMs: 100, countMs: 1_000, stepMs: 3_000, share: 0.2 }
-
-/** The filters of a place, as the server takes them. */
-const filtersOf = ({ within = "", tab: _tab, ...query }: Place["query"]): Readonly<Record<string, string>> => ({
-  ...query,
-  // To the minute, so that the same filter is the same request for a while.
-  ...(within === "" ? {} : { since: String(Math.floor((nowMs() - Number(within)) / 60_000) * 60_000) })
-})
 
 /** The list, and the process that is chosen. */
 export const Processes = ({ place, host }: { readonly place: Place; readonly host: HostView | undefined }): VNode => {

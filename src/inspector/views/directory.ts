@@ -154,18 +154,17 @@ export const make = (store: Store, redact: Redact, isDead: Deaths, most: number 
     return { look: one.withPermits(1)(look) }
   })
 
+/** Which lines of those that are wanted: in what order, from which on, how many, and which process is to be found among all. */
+export interface Page {
+  readonly order: Order
+  readonly isAscending: boolean
+  readonly offset: number
+  readonly limit: number
+  readonly find?: string
+}
+
 /** A page of the lines that a query wants, and where one process is among all of them; on the first one a process whose id equals the text comes first. */
-export const pageOf = (
-  look: Look,
-  query: Wanted,
-  page: {
-    readonly order: Order
-    readonly isAscending: boolean
-    readonly offset: number
-    readonly limit: number
-    readonly find?: string
-  }
-): ListView => {
+export const pageOf = (look: Look, query: Wanted, page: Page): ListView => {
   const { reading, nowMs } = look
   const found = wantedIn(look, query)
   const sorted = sortedBy(found, page.order, page.isAscending, nowMs)

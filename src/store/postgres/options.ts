@@ -47,26 +47,33 @@ export type Checked = PostgresStoreOptions &
 export const checked = (given: PostgresStoreOptions): Effect.Effect<Checked, InputInvalid> => {
   const { url, sessionUrl, schema = "holdfast", connections = 2, patienceMs = 10_000, time = "database" } = given
   const refuse = (field: string, problem: string) => Effect.fail(new InputInvalid({ field, problem }))
-  for (const [field, value] of Object.entries({ url, sessionUrl: sessionUrl ?? url })) {
+  for (const [field, value] of Object.entries({ url, sessionUrl: sessionUrl === undefined ? url : sessionUrl })) {
     // The URL has a password: it is not shown.
     if (!isPostgres(value)) return refuse(field, "is no URL of PostgreSQL: postgres://user:password@host:5432/database")
   }
-  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
-    return refuse(
-      "schema",
-      `is ${JSON.stringify(schema)}; it must have lower-case letters, digits and _ only, 63 at most`
-    )
+  for (const field of ["readOnly", "migrates", "mayLoseCommits", "isCopying"] as const) {
+    if (!["boolean", "undefined"].includes(typeof given[field])) return refuse(field, "must be true or false")
+  }
+  if (typeof schema !== "string" || !/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
+    return refuse("schema", `is ${shown(schema)}; it must have lower-case letters, digits and _ only, 63 at most`)
   }
   if (!Number.isInteger(connections) || connections < 1 || connections > 16) {
-    return refuse("connections", `is ${connections}; it must be a whole number from 1 to 16`)
+    return refuse("connections", `is ${shown(connections)}; it must be a whole number from 1 to 16`)
   }
   if (!Number.isInteger(patienceMs) || patienceMs < 100) {
-    return refuse("patienceMs", `is ${patienceMs}; it must be a whole number of at least 100`)
+    return refuse("patienceMs", `is ${shown(patienceMs)}; it must be a whole number of at least 100`)
   }
   if (time !== "database" && time !== "host") return refuse("time", 'must be "database" or "host"')
   const { readOnly = false, migrates = !readOnly, mayLoseCommits = readOnly } = given
   return Effect.succeed({ ...given, schema, connections, patienceMs, readOnly, migrates, mayLoseCommits })
 }
+
+const shown = (value: unknown): string =>
+  typeof value === "string"
+    ? JSON.stringify(value)
+    : typeof value === "number"
+      ? String(value)
+      : `of type ${typeof value}`
 
 const isPostgres = (url: unknown): boolean =>
   typeof url === "string" && URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol)

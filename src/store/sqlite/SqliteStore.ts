@@ -8,6 +8,7 @@ import Database from "better-sqlite3"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -54,6 +55,9 @@ export interface SqliteStoreOptions {
   readonly writer?: Partial<WriterOptions>
 }
 
+/** The longest wait for a lock that the driver takes. Units: milliseconds. */
+const longestMs = 2 ** 31 - 1
+
 /** Which file is read. */
 export interface ReadOnlyOptions {
   readonly filename: string
@@ -73,11 +77,9 @@ export const make = (
   Effect.gen(function* () {
     const { synchronous = "FULL", migrates = true } = options
     const filename = yield* checked(options.filename)
-    const writing = { ...Writer.defaultOptions, ...options.writer }
-    for (const [bound, value] of Object.entries(writing)) {
-      if (Number.isFinite(value) && value >= (bound === "maxBatch" ? 1 : 0)) continue
-      const problem = `is ${String(value)}; it must be a number of at least ${bound === "maxBatch" ? 1 : 0}`
-      return yield* new InputInvalid({ field: `writer/${bound}`, problem })
+    const writing = yield* writingOf(options.writer)
+    if (typeof migrates !== "boolean") {
+      return yield* new InputInvalid({ field: "migrates", problem: "must be true or false" })
     }
     if (synchronous !== "FULL" && synchronous !== "NORMAL") {
       return yield* new InputInvalid({ field: "synchronous", problem: 'must be "FULL" or "NORMAL"' })
@@ -131,6 +133,41 @@ const checked = (given: string): Effect.Effect<string, InputInvalid> => {
         })
       )
     : Effect.succeed(filename)
+}
+
+/** The bounds of the writer with their defaults. */
+const writingOf = (given: Partial<WriterOptions> = {}): Effect.Effect<WriterOptions, InputInvalid> => {
+  const refuse = (field: string, problem: string) => Effect.fail(new InputInvalid({ field, problem }))
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    return refuse("writer", "must be a record of bounds")
+  }
+  const read = Either.try(() => ({ ...Writer.defaultOptions, ...given }))
+  if (Either.isLeft(read)) return refuse("writer", "cannot be read; it must be a record of bounds")
+  const writing = read.right
+  for (const [bound, value] of Object.entries<unknown>(writing)) {
+    const check = Object.hasOwn(bounds, bound) ? bounds[bound as keyof WriterOptions] : undefined // it is one of them
+    if (check === undefined)
+      return refuse(`writer/${bound}`, `is no bound; there are ${Object.keys(bounds).join(", ")}`)
+    if (check.holds(value)) continue
+    const found = typeof value === "number" ? value : `of type ${typeof value}`
+    return refuse(`writer/${bound}`, `is ${found}; it must be ${check.what}`)
+  }
+  return Effect.succeed(writing)
+}
+
+const isFrom = (least: number, value: unknown): value is number =>
+  typeof value === "number" && Number.isFinite(value) && value >= least
+
+const bounds: Readonly<Record<keyof WriterOptions, { readonly what: string; holds: (value: unknown) => boolean }>> = {
+  maxBatch: {
+    what: "a whole number of at least 1",
+    holds: (value) => isFrom(1, value) && Number.isSafeInteger(value)
+  },
+  maxBatchMs: { what: "a number of at least 0", holds: (value) => isFrom(0, value) },
+  busyTimeoutMs: {
+    what: `a whole number from 0 to ${longestMs}`,
+    holds: (value) => isFrom(0, value) && Number.isInteger(value) && value <= longestMs
+  }
 }
 
 /** Refuses what it is given. */

@@ -115,7 +115,11 @@ const completionLaws: ReadonlyArray<Law> = [
     },
 
     *"a completion goes through the schema that its core type was declared with"({ activations, registry }) {
-      const numbers = { properties: { await_output: { properties: { value: { type: "number" } } } } }
+      // The output is judged, and not what is noted beside it.
+      const numbers = {
+        properties: { await_output: { properties: { value: { type: "number" } } } },
+        additionalProperties: false
+      }
       const declared = EventType.coreEventTypes.find(({ name }) => name === "process.completed")
       if (declared === undefined) return yield* Effect.dieMessage("no such core type")
       const eventTypes = [{ ...declared, payloadSchema: { schema: numbers } }]

@@ -19,12 +19,14 @@ import {
   leasedProcess,
   longMs,
   outputs,
+  recoverer,
   registeredOf,
   registrationOf,
   shortMs
 } from "../fixtures.ts"
 import type { Law, LawEnv } from "../Law.ts"
 import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
+import { end } from "./OrderingLaws.ts"
 
 const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
   *"the first claim acquires with fence 1, for as long as was asked for"({ leases }) {
@@ -170,6 +172,31 @@ const leaseLaws: ReadonlyArray<Law> = lawsOf("ADR 0015", {
     yield* leases.completeProcessLease({ processId: id, leaseToken: lease.leaseToken })
     const kept = yield* keptOf(id)
     yield* expectEquals("the record and the log", [kept.record, kept.log], [record, []])
+  },
+
+  *"leases that are renewed together, and one that is reclaimed, change no row"({
+    activations,
+    clock,
+    feed,
+    leases,
+    store
+  }) {
+    const [id, left] = [yield* freshProcess(), yield* freshProcess()]
+    const { claimant, ...by } = yield* recoverer()
+    const renewerId = claimant.owner.incarnationId
+    yield* activations.recover(id, { ...by, claimant: { ...claimant, renewerId } })
+    const lapsed = yield* claimed(left, yield* freshOwner(), shortMs)
+    const cursor = yield* end
+    const { renewed } = yield* store.leases.renew({ renewerId, ttlMs: 2 * longMs })
+    yield* expectEquals(
+      "what was renewed",
+      renewed.map(({ processId }) => processId),
+      [id]
+    )
+    yield* clock.advance(shortMs)
+    const { _tag: outcome } = yield* leases.reclaimProcessLease(left, yield* freshOwner(), lapsed, longMs)
+    yield* expectEquals("the reclaim", outcome, "Acquired")
+    yield* expectEquals("the feed", yield* feed.changesSince(cursor, 10), { changes: [], next: cursor })
   }
 })
 

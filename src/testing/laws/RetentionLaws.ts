@@ -78,11 +78,20 @@ const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
     }
   },
 
-  *"a filter with an unknown field or a value of another kind, and a watermark that is none, are refused"({
+  *"an option or a filter that is unknown, one of another kind, and a watermark that is none, are refused"({
     retention
   }) {
     const scope = yield* freshId
     const id = yield* endedIn(scope)
+    const misspelt: ReadonlyArray<object> = [
+      { filters: { originatorScopeId: "host:none" } },
+      { originatorScopeId: "host:none" },
+      { filter: undefined },
+      { onProgress: 5 }
+    ]
+    for (const options of misspelt) {
+      yield* refused(JSON.stringify(options), "InputInvalid", [id], prune(scope, options))
+    }
     const filters: ReadonlyArray<unknown> = [
       { originator_scope_id: "host" },
       { scope },
