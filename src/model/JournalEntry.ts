@@ -131,7 +131,8 @@ export const divergence = (found: {
   const asks = actual === "nothing" ? "ends without asking for it" : `asks for ${actual} there`
   return (
     `entry ${position} of the journal of \`${id}\` is ${expected} under \`${key}\`, and the code being replayed ${asks}: ` +
-    "run the code that began it, let changed code have a version of its own or ask ctx.patched, or move it: " +
+    "run the code that began it, let changed code ask ctx.patched or have a version of its own that `accepts` the old one only if " +
+    "it fits this journal, or move it: " +
     `holdfast resume ${quoted(id)} --from ${position}, or end it: holdfast cancel ${quoted(id)}`
   )
 }

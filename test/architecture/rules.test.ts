@@ -161,12 +161,22 @@ const cases: Readonly<Record<string, ReadonlyArray<Case>>> = {
   ],
   "the bound of a wait in a test grows with the machine": [
     accept("test/a.ts", "AbortSignal.timeout(patienceMs); Effect.timeout(2 * patienceMs); f({ timeout: patienceMs })"),
+    accept(
+      "test/a.ts",
+      "f({ timeout: trials * patienceMs + 5_000 }); Effect.timeout(20 * 10); f({ timeout: of(1_000) })"
+    ),
     accept("test/a.ts", 'AbortSignal.timeout(20); ctx.awaitSignal(a, { timeout: "3 days" })'),
     accept("test/bench/a.ts", "f({ timeout: 60_000 })"),
     accept("src/cli/a.ts", 'Effect.timeout("2 seconds")'),
     refuse("test/a.ts", "AbortSignal.timeout(30_000)", "test/a.ts:1 waits for 30_000 on any machine"),
     refuse("test/a.ts", 'Effect.timeout("10 seconds")', 'test/a.ts:1 waits for "10 seconds" on any machine'),
-    refuse("test/a.ts", "f({ timeout: 1_000 })", "test/a.ts:1 waits for 1_000 on any machine")
+    refuse("test/a.ts", "f({ timeout: 1_000 })", "test/a.ts:1 waits for 1_000 on any machine"),
+    refuse(
+      "test/a.ts",
+      "f({ timeout: trials * 30_000 })\nEffect.timeout((20 + 5_000) * 2)",
+      "test/a.ts:1 waits for trials * 30_000 on any machine",
+      "test/a.ts:2 waits for (20 + 5_000) * 2 on any machine"
+    )
   ],
   "a replay key is made by a function of src/model/ids.ts": [
     accept("src/model/ids.ts", "const replayKey = `process:x`"),

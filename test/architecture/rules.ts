@@ -217,7 +217,12 @@ const scaledBounds = onNodes(
   }
 )
 
-const isLong = (node: ts.Node): boolean => ts.isNumericLiteral(node) && Number(node.text) >= leastBoundMs
+/** A long time that is written out, alone or as a part of a sum or a product in which nothing grows with the machine. */
+const isLong = (node: ts.Node): boolean => {
+  if (ts.isParenthesizedExpression(node)) return isLong(node.expression)
+  if (ts.isNumericLiteral(node)) return Number(node.text) >= leastBoundMs
+  return ts.isBinaryExpression(node) && !/\bpatienceMs\b/.test(node.getText()) && [node.left, node.right].some(isLong)
+}
 
 const fixed = (bound: ts.Node): string => `waits for ${bound.getText()} on any machine`
 

@@ -40,6 +40,21 @@ const Steps = Engine.make("counted.steps", {
     )
 })
 
+/** Asks for the time and for a random number so often, before a step and after it. */
+const Asks = Engine.make("counted.asks", {
+  version: "1",
+  payload: Schema.Int,
+  success: Schema.Null,
+  disposition: "rerunnable",
+  run: (asks, ctx) =>
+    Effect.gen(function* () {
+      for (let n = 0; n < asks; n++) yield* Effect.zip(ctx.now, ctx.random)
+      yield* ctx.step("step", Effect.void)
+      for (let n = 0; n < asks; n++) yield* Effect.zip(ctx.now, ctx.random)
+      return null
+    })
+})
+
 const counts = { commits: 0, statements: 0, fibers: 0, operations: 0 }
 type Counts = typeof counts
 
@@ -123,7 +138,7 @@ const onHost = <A, E>(
 ) =>
   Effect.flatMap(temporaryFolder, (folder) =>
     Effect.flatMap(Processes, program).pipe(
-      Effect.provide(sqlite(join(folder, "counted.db"), [Trivial, Waiter, Steps], { sweepInterval: false })),
+      Effect.provide(sqlite(join(folder, "counted.db"), [Trivial, Waiter, Steps, Asks], { sweepInterval: false })),
       supervised
     )
   )
@@ -192,6 +207,20 @@ describe("what is paid for", () => {
         assert.deepStrictEqual(six.writes, { commits: 8, statements: 43, fibers: 8 })
         within("operations", (six.operations - one.operations) / 5, 77)
         within("bytes", (six.bytes - one.bytes) / 5, 51_000)
+      })
+    )
+  )
+
+  it.scoped("the time and a random number are no commit, however often a body asks for them", () =>
+    onHost((processes) =>
+      Effect.gen(function* () {
+        const commitsOf = (asks: number) =>
+          Effect.gen(function* () {
+            const before = counts.commits
+            yield* (yield* processes.start(Asks, { id: `p-${asks}`, payload: asks })).await
+            return counts.commits - before
+          })
+        assert.deepStrictEqual([yield* commitsOf(0), yield* commitsOf(10)], [3, 3])
       })
     )
   )

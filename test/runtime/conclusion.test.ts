@@ -1,13 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import * as Schema from "effect/Schema"
 import type { Disturbance } from "../../machines/run.ts"
+import type { LogLine } from "../../src/host/embed/createHost.ts"
+import { createHost } from "../../src/host/embed/createHost.ts"
 import type { AwaitOutput } from "../../src/model/AwaitOutput.ts"
-import { LeaseLost, ParentClosing, ProcessCancelled, StoreError } from "../../src/model/errors.ts"
+import { LeaseLost, ParentClosing, ProcessCancelled, ReplayDiverged, StoreError } from "../../src/model/errors.ts"
 import type { RuntimeError } from "../../src/model/failures.ts"
 import { processId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { Conclusion, Ending } from "../../src/runtime/worker/conclusion.ts"
 import { conclude } from "../../src/runtime/worker/conclusion.ts"
 
@@ -19,6 +24,8 @@ const died = Exit.die(new TypeError("no such thing"))
 const storeOut = new StoreError({ operation: "write", reason: "full", written: "no", detail: "the disk is full" })
 const failing = (error: RuntimeError): Ending["exit"] => Exit.fail(error)
 const lost = (id: string) => new LeaseLost({ processId: id, fencingToken: 1, currentFence: 2 })
+const closing = failing(new ParentClosing({ processId: "p", childId: "p/c" }))
+const diverged = new ReplayDiverged({ processId: "p", position: 1, key: "a#1", expected: "step", actual: "sleep" })
 const childCancelled = new ProcessCancelled({ processId: "p/child", reason: "why not" })
 
 const drop: Conclusion = { _tag: "Drop" }
@@ -84,10 +91,18 @@ const table: ReadonlyArray<Row> = [
     "rerunnable",
     complete({ _tag: "Failure", class: "execution", code: "LeaseLost", message: lost("q").message })
   ],
+  ["a body refused a child because it was asked to stop is cancelled", closing, undefined, "rerunnable", cancelled],
   [
-    "a body refused a child because it was asked to stop is cancelled",
-    failing(new ParentClosing({ processId: "p", childId: "p/c" })),
+    "a body whose code does not fit its journal backs off, and writes no end",
+    failing(diverged),
     undefined,
+    "rerunnable",
+    { _tag: "Diverged", problem: diverged.message }
+  ],
+  [
+    "a body whose code does not fit its journal is cancelled where it was asked to stop",
+    failing(diverged),
+    "cancel",
     "rerunnable",
     cancelled
   ],
@@ -126,7 +141,7 @@ describe("the conclusion of an activation", () => {
         exit,
         stop,
         disposition,
-        cancelReason: "enough",
+        cancelReason: stop === "cancel" || exit === closing ? "enough" : null,
         owner,
         nowMs: 5_000
       }
@@ -139,6 +154,33 @@ describe("the conclusion of an activation", () => {
     assert.deepStrictEqual(
       conclude({ ...ending, cancelReason: null, owner, nowMs: 0 }),
       complete({ _tag: "Cancelled", message: "cancelled" })
+    )
+  })
+})
+
+describe("the failure of a process", () => {
+  it("is one line of the log, which says what was thrown and where; one that its engine declares is none", async () => {
+    const lines: Array<LogLine> = []
+    const base = { version: "1", payload: Schema.Null, success: Schema.Null, disposition: "rerunnable" } as const
+    const Thrown = Engine.make("thrown", { ...base, run: () => Effect.die(new Error("no card", { cause: "offline" })) })
+    const Declared = Engine.make("declared", { ...base, error: Schema.String, run: () => Effect.fail("no card") })
+    const host = await createHost({ engines: [Thrown, Declared], memory: true, log: (line) => lines.push(line) })
+    try {
+      for (const engine of [Thrown, Declared]) {
+        const handle = await host.start(engine as typeof Thrown, { id: engine.kind, payload: null }) // both take null
+        await handle.result().catch(() => undefined)
+      }
+    } finally {
+      await host.stop()
+    }
+    const failures = lines.filter(({ message }) => message.includes("failed ("))
+    assert.deepStrictEqual(
+      failures.map(({ level }) => level),
+      ["error"]
+    )
+    assert.match(
+      failures[0]?.message ?? "",
+      /^thrown failed \(internal, process_defect\): Error: no card\n +at .*conclusion\.test(.|\n)*offline/
     )
   })
 })

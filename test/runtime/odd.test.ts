@@ -222,7 +222,7 @@ describe("what a body does with its values afterwards", () => {
 })
 
 plays(
-  "a failure with a schema is met as what it was, and one without keeps name, message, code and cause",
+  "a failure with a schema is met as what it was, and one without keeps its step and all that was thrown",
   {
     effects: (ctx) =>
       Effect.gen(function* () {
@@ -231,10 +231,12 @@ plays(
       }),
     promises: async (ctx) => {
       const thrown = () =>
-        Promise.reject(Object.assign(new TypeError("no", { cause: new Error("why") }), { code: "E7" }))
+        Promise.reject(Object.assign(new TypeError("no", { cause: new Error("why") }), { code: "E7", row: 3 }))
       const failed = (await ctx.step("own", thrown).catch((error: unknown) => error)) as StepFailed // it fails
       const said = `${failed.name}: ${failed.message} (${failed.code}, ${failed.cause?.message})`
-      return `${said}, ${await ctx.awaitSignal(Go)}`
+      // Where it was thrown is this file, on this replay too.
+      const where = /^TypeError: no\n +at [^\n]*odd\.test/.test(failed.stack)
+      return `${said} in ${failed.step} of ${JSON.stringify(failed.data)}, ${where}, ${await ctx.awaitSignal(Go)}`
     }
   },
   ({ journaled, again, send, end }) =>
@@ -242,6 +244,6 @@ plays(
       yield* journaled("signal.go#1")
       yield* again
       yield* send(8)
-      assert.match(yield* end, /^Completed: (7|TypeError: no \(E7, why\)), 8$/)
+      assert.match(yield* end, /^Completed: (7|TypeError: no \(E7, why\) in own of {"row":3}, true), 8$/)
     })
 )

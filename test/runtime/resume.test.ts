@@ -64,6 +64,7 @@ plays(
       const problem = yield* problemOf(play)
       assert.include(problem, "entry 2 of the journal of `p` is step under `b#1`")
       assert.include(problem, "ends without asking for it")
+      for (const way of ["version", "ctx.patched", "`accepts`"]) assert.include(problem, way)
       assert.include(problem, "holdfast resume p --from 2")
       assert.include(problem, "holdfast cancel p")
       const refusal = yield* Effect.flip(resume(play, { from: 2 }))
@@ -169,6 +170,35 @@ plays(
         noted.map(({ payload }) => payload),
         [1, 2]
       )
+      assert.deepStrictEqual(yield* verified(play), [])
+    }).pipe(first),
+  { interruptions: ["crash"] }
+)
+
+plays(
+  "a body that rests because its code has changed is ended by a request to stop, and its wait with it",
+  {
+    effects: (ctx) =>
+      Effect.gen(function* () {
+        yield* ctx.step(version === 1 ? "a" : "b", Effect.void)
+        return `${yield* ctx.awaitSignal(Go)}`
+      }),
+    promises: async (ctx) => {
+      await ctx.step(version === 1 ? "a" : "b", () => null)
+      return `${await ctx.awaitSignal(Go)}`
+    }
+  },
+  (play) =>
+    Effect.gen(function* () {
+      const { journaled, again, send, cancel, end, advance } = play
+      yield* journaled("signal.go#1")
+      yield* deploy(2)
+      yield* again
+      yield* send(7)
+      yield* advance(1_100)
+      assert.include(yield* problemOf(play), "entry 1 of the journal of `p` is step under `a#1`")
+      yield* cancel
+      assert.strictEqual(yield* end, "Cancelled")
       assert.deepStrictEqual(yield* verified(play), [])
     }).pipe(first),
   { interruptions: ["crash"] }

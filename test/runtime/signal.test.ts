@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Processes } from "../../src/host/Processes.ts"
+import { InputInvalid } from "../../src/model/errors.ts"
 import type { RuntimeError } from "../../src/model/failures.ts"
 import { processId } from "../../src/model/ids.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
@@ -285,4 +286,20 @@ describe("a declaration", () => {
       assert.throws(() => Signal.make(name, { payload: Schema.Null }), /signal name must be non-empty/)
     }
   })
+
+  for (const [what, jsonSchema] of Object.entries({
+    "a pattern that is none": { type: "string", pattern: "(" },
+    "a type that is none": { type: "text" },
+    "a reference to nothing": { $ref: "#/nowhere" }
+  })) {
+    it(`with ${what} in its schema is a mistake of the program, at once`, () => {
+      const payload = Schema.String.annotations({ jsonSchema })
+      for (const [declare, name] of [
+        [() => Signal.make("go", { payload }), "signal.go"],
+        [() => Signal.event("gone", { payload }), "gone"]
+      ] as const) {
+        assert.throws(declare, InputInvalid, `payload of \`${name}\``)
+      }
+    })
+  }
 })

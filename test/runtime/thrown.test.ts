@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
+import type * as Library from "../../src/index.ts"
 import * as Errors from "../../src/model/errors.ts"
 import { isAboutProcess, type RuntimeError } from "../../src/model/failures.ts"
 import { processId } from "../../src/model/ids.ts"
@@ -44,6 +45,20 @@ const failureOf = (engine: Engine.Engine<never, unknown, unknown, never>, payloa
     return { error, status: (yield* handle.status).status }
   }).pipe(Effect.provide(memory([Charging, Nest])))
 
+/** Another copy of the library, as a program has whose packages bring one each. */
+const anotherCopy = Effect.gen(function* () {
+  const folder = yield* temporaryFolder
+  const copy = join(folder, "holdfast")
+  mkdirSync(copy)
+  for (const part of ["dist/src", "dist/machines", "package.json"]) {
+    cpSync(join(root, part), join(copy, part), { recursive: true })
+  }
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
+  return yield* Effect.promise(
+    (): Promise<typeof Library> => import(pathToFileURL(join(copy, "dist/src/index.js")).href)
+  )
+})
+
 describe("a failure", () => {
   it.live("keeps the line that threw and the cause, where it is stored and where it is awaited", () =>
     Effect.gen(function* () {
@@ -74,16 +89,7 @@ describe("a failure", () => {
 
   it.scoped("of another copy of the library is known as this one's own", () =>
     Effect.gen(function* () {
-      const folder = yield* temporaryFolder
-      const copy = join(folder, "holdfast")
-      mkdirSync(copy)
-      for (const part of ["dist/src", "dist/machines", "package.json"]) {
-        cpSync(join(root, part), join(copy, part), { recursive: true })
-      }
-      symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
-      const other: { readonly Errors: typeof Errors } = yield* Effect.promise(
-        () => import(pathToFileURL(join(copy, "dist/src/index.js")).href)
-      )
+      const other = yield* anotherCopy
       assert.notStrictEqual<unknown>(other.Errors.LeaseLost, Errors.LeaseLost)
       const lost = { processId: "p", fencingToken: 1, currentFence: 2 }
       assert.isTrue(new other.Errors.LeaseLost(lost) instanceof Errors.LeaseLost)
@@ -113,4 +119,30 @@ describe("a failure", () => {
     class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", { processId: Schema.String }) {}
     assert.isFalse(new LeaseLost({ processId: "p" }) instanceof Errors.LeaseLost)
   })
+})
+
+describe("an engine and a signal of another copy of the library", () => {
+  it.scopedLive("run on a host of this one, and fail with the errors of this one", () =>
+    Effect.gen(function* () {
+      const other = yield* anotherCopy
+      const Go = other.Signal.make("go", { payload: Schema.Int })
+      const Theirs = other.Engine.make("theirs", {
+        ...base,
+        signals: [Go],
+        run: (_, ctx) =>
+          Effect.gen(function* () {
+            const stepped = yield* ctx.step("a", Effect.succeed("a"))
+            const given = yield* ctx.awaitSignal(Go)
+            const late = yield* Effect.flip(ctx.awaitSignal(Go, { timeout: "1 millis" }))
+            return [stepped, given, late instanceof other.Errors.WaitTimedOut]
+          })
+      })
+      yield* Effect.gen(function* () {
+        const handle = yield* (yield* Processes).start(Theirs, { id: "p", payload: null })
+        yield* bounded(handle.signal(Go, 7))
+        assert.deepStrictEqual(yield* bounded(handle.await), ["a", 7, true])
+        assert.instanceOf(yield* Effect.flip(handle.signal(Go, 8)), Errors.ProcessAlreadyTerminal)
+      }).pipe(Effect.provide(memory([Theirs])))
+    })
+  )
 })

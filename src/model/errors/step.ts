@@ -6,6 +6,13 @@ import { errorOf, FailureRecord, failure, headOf } from "../Failure.ts"
 
 const processId = Schema.String
 
+/** What is recorded of a step that failed. */
+interface StepFailedFields {
+  readonly processId: string
+  readonly step: string
+  readonly failure: FailureRecord
+}
+
 /**
  * A step did not come to its value. This is what was recorded of its failure: a body that runs again meets the same.
  *
@@ -16,14 +23,18 @@ export class StepFailed extends failure<StepFailed>()("StepFailed", {
   step: Schema.String,
   failure: FailureRecord
 }) {
+  declare readonly stack: string
+  constructor(props: StepFailedFields, options?: Schema.MakeOptions) {
+    super(props, options)
+    const { name, message, stack = "" } = this.failure
+    // Every error gets a stack of its own, which says where this one was made and would hide a getter.
+    Object.defineProperty(this, "stack", { value: [headOf(name, message), stack].join("\n"), configurable: true })
+  }
   override get name(): string {
     return this.failure.name
   }
   override get message(): string {
     return this.failure.message
-  }
-  override get stack(): string {
-    return [headOf(this.failure.name, this.failure.message), this.failure.stack ?? ""].join("\n")
   }
   override get cause(): Error | undefined {
     return this.failure.cause && errorOf(this.failure.cause)

@@ -139,7 +139,9 @@ const write = Effect.fnUntraced(function* (activation: Activation, stop: Disturb
     exit: activation.exit ?? Exit.die("the body left no exit"),
     stop,
     disposition: row.base.registration.disposition,
-    cancelReason: stop === "cancel" ? yield* cancelReasonOf(activation) : null,
+    // A body that was asked to stop before it began may end before it is interrupted.
+    cancelReason:
+      stop === "cancel" ? yield* cancelReasonOf(activation) : (row.snapshot.context.cancelRequest?.reason ?? null),
     owner: row.snapshot.context.firstStarted?.owner ?? lease.owner,
     nowMs: yield* Clock.currentTimeMillis
   })

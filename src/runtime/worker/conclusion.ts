@@ -84,7 +84,10 @@ const failed = ({ processId, disposition, cancelReason }: Ending, error: Runtime
     case "LeaseLost":
       return error.processId === processId ? { _tag: "Drop" } : complete(Output.thrown("execution", error._tag, error))
     case "ReplayDiverged":
-      return { _tag: "Diverged", problem: error.message }
+      // Code that does not fit would do so again: a request to stop is how a person ends such a process.
+      return cancelReason === null
+        ? { _tag: "Diverged", problem: error.message }
+        : complete(Output.cancelled(cancelReason))
     case "WaitTimedOut":
       return complete(Output.thrown("timeout", "process_signal_wait_timeout", error))
     case "ParentClosing":

@@ -54,7 +54,15 @@ export const make = (
 
   const [selectRow] = sql`SELECT ${sql.literal(Columns.rowColumns)} WHERE process.process_id = ${""}`.compile()
   const statementOf = (id: ProcessId) => sql.unsafe<RowColumns>(selectRow, [id])
-  const one = columnsOf ?? ((id) => Effect.map(read("read a process", statementOf(id)), ([columns]) => columns))
+  const alone = (id: ProcessId) => Effect.map(read("read a process", statementOf(id)), ([columns]) => columns)
+  /** What is gathered is read on a connection of its own, so that reads on one state leave it out. */
+  const one = (id: ProcessId) =>
+    columnsOf === undefined
+      ? alone(id)
+      : reader.whether(
+          () => alone(id),
+          () => columnsOf(id)
+        )
 
   const findAny = (id: ProcessId): Effect.Effect<Found, SqlError> =>
     Effect.gen(function* () {
