@@ -85,8 +85,15 @@ export class Activations extends Context.Tag("holdfast/store/ActivationStore")<
       by: Recoverer
     ) => Effect.Effect<RecoveryOutcome, ProcessUnknown | ProcessPruned | StoreError>
 
-    /** Backs off a row whose start failed, longer each time; answers `undefined` when the row is not due or is held. */
-    readonly backOff: (id: ProcessId, problem: string) => Effect.Effect<BackOff | undefined, StoreError>
+    /**
+     * Backs off a row whose start failed, longer each time; answers `undefined` when the row is not due or is held. `before` is how
+     * often in a row it failed before an activation that began, and could not go on either.
+     */
+    readonly backOff: (
+      id: ProcessId,
+      problem: string,
+      before?: number
+    ) => Effect.Effect<BackOff | undefined, StoreError>
 
     /** Lets the chart of a process take the events that it has still to take; `undefined` when there is no process. */
     readonly takeEvents: (id: ProcessId, chartOf: ChartOf) => Effect.Effect<Chart.Rest | undefined, StoreError>
@@ -133,7 +140,8 @@ export const make: Effect.Effect<typeof Activations.Service, never, ProcessStore
       ),
     recover: (id, by) =>
       store.transact({ lock: [id] }, unlessPruned(id, answering(Recover.recover(id, copyOf(by)), begunOf))),
-    backOff: (id, problem) => store.transact({ lock: [id] }, answering(Recover.backOff(id, problem), copyOf)),
+    backOff: (id, problem, before) =>
+      store.transact({ lock: [id] }, answering(Recover.backOff(id, problem, before), copyOf)),
     takeEvents: (id, chartOf) => store.transact({ lock: [id] }, Chart.takeEvents(chartOf, id)),
     performed: (lease, action) =>
       store.transact({ lock: [lease.processId] }, answering(Chart.performed(copyOf(lease), copyOf(action)), nothing)),

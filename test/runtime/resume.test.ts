@@ -203,3 +203,27 @@ plays(
     }).pipe(first),
   { interruptions: ["crash"] }
 )
+
+plays(
+  "a body whose code has changed is tried again less and less often",
+  {
+    effects: (ctx) =>
+      Effect.zipRight(
+        ctx.step(version === 1 ? "a" : "b", Effect.void),
+        Effect.map(ctx.awaitSignal(Go), (n) => `${n}`)
+      )
+  },
+  ({ journaled, again, send, row, activations, advance }) =>
+    Effect.gen(function* () {
+      yield* journaled("signal.go#1")
+      yield* deploy(2)
+      yield* again
+      const before = yield* activations
+      yield* send(7)
+      // It failed once by now; then after 1, 3, 7, 15 and 31 seconds.
+      yield* advance(40_000)
+      assert.strictEqual((yield* activations) - before, 5)
+      assert.strictEqual((yield* row).backOff?.failures, 6)
+    }).pipe(first),
+  { interruptions: ["crash"] }
+)

@@ -87,15 +87,18 @@ export const leftOf = (row: ProcessRow, why: LeaveReason): Deferred => {
 /** How long a row backs off after failures in a row to begin. */
 const startBackOff: BackOffs.BackOffPolicy = { baseMs: 1_000, maxMs: 60_000 }
 
-/** Backs off a row whose start failed, unless a worker holds it or it ended meanwhile; answers until when. */
+/**
+ * Backs off a row whose start failed, unless a worker holds it or it ended meanwhile; answers until when. `before` is how often in
+ * a row it failed before an activation that began, and could not go on either.
+ */
 export const backOff =
-  (id: ProcessId, problem: string) =>
+  (id: ProcessId, problem: string, before = 0) =>
   (view: View): Decision<BackOff | undefined, never> => {
     const row = view.row(id)
     if (row === undefined || row.dueAtMs === null || LeaseProtocol.liveLease(row, view.nowMs) !== undefined) {
       return accept(undefined)
     }
-    const failures = (row.backOff?.failures ?? 0) + 1
+    const failures = (row.backOff?.failures ?? before) + 1
     const rest = {
       failures,
       untilMs: view.nowMs + BackOffs.delayMs(startBackOff, failures),

@@ -87,6 +87,8 @@ export interface Activation {
   body?: Fiber.RuntimeFiber<AwaitOutput | AtRest, RuntimeError>
   /** How the body ended; what is left is to write it. */
   exit?: Exit.Exit<AwaitOutput | AtRest, RuntimeError>
+  /** How often in a row the process could not go on before this activation. */
+  readonly failures: number
   /** How often the interpretation met a defect and went on. */
   restarts: number
   lastFailure?: { readonly atMs: number; readonly problem: string }
@@ -135,7 +137,8 @@ export const make = (
   lease: Lease,
   services: Services,
   slot: HeldSlot,
-  passivateAfterMs: number | undefined
+  passivateAfterMs: number | undefined,
+  failures = 0
 ): Activation => {
   const inbox = Inboxes.make<RunEvent["type"]>()
   const scheduler = Fair.make()
@@ -160,6 +163,7 @@ export const make = (
     pending: [...steps.initial.commands],
     wasIdle: false,
     awaited: { waits: [], children: [] },
+    failures,
     restarts: 0
   }
   return activation

@@ -141,7 +141,9 @@ const write = Effect.fnUntraced(function* (activation: Activation, stop: Disturb
     disposition: row.base.registration.disposition,
     // A body that was asked to stop before it began may end before it is interrupted.
     cancelReason:
-      stop === "cancel" ? yield* cancelReasonOf(activation) : (row.snapshot.context.cancelRequest?.reason ?? null),
+      stop === "cancel"
+        ? ((yield* cancelReasonOf(activation)) ?? "cancelled")
+        : reasonOf(row.snapshot.context.cancelRequest),
     owner: row.snapshot.context.firstStarted?.owner ?? lease.owner,
     nowMs: yield* Clock.currentTimeMillis
   })
@@ -172,7 +174,10 @@ const write = Effect.fnUntraced(function* (activation: Activation, stop: Disturb
       return yield* insist(
         activation,
         (held) =>
-          Effect.zipRight(activations.suspend(held, "handed_back"), activations.backOff(id, conclusion.problem)),
+          Effect.zipRight(
+            activations.suspend(held, "handed_back"),
+            activations.backOff(id, conclusion.problem, activation.failures)
+          ),
         "conclusion.deferred"
       )
     case "Drop":
@@ -193,6 +198,10 @@ const cancelReasonOf = ({ id, row, services }: Activation): Effect.Effect<string
     ),
     Effect.orElseSucceed(() => null)
   )
+
+/** The reason of a request to stop, also of one that gives none; `null` without a request. */
+const reasonOf = (request: { readonly reason: string | null } | undefined): string | null =>
+  request === undefined ? null : (request.reason ?? "cancelled")
 
 /** Writes a conclusion: tried until the store has written it or the lease is lost. */
 const insist = <const Answer extends string, E extends { readonly _tag: string; readonly message: string }>(

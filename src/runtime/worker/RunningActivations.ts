@@ -38,7 +38,9 @@ export interface RunningActivations {
     lease: Lease,
     body: Ready,
     slots: Slots.Slots,
-    commands: ReadonlyArray<ProcessCommand>
+    commands: ReadonlyArray<ProcessCommand>,
+    /** How often in a row it could not go on before. @default never */
+    failures?: number
   ) => Effect.Effect<void>
   readonly has: (id: ProcessId) => boolean
   readonly of: (id: ProcessId) => Activation | undefined
@@ -78,9 +80,10 @@ export const make = (given: Omit<Services, "fork">): Effect.Effect<RunningActiva
     const services: Services = { ...given, fork: (work) => void runBeside(work) }
     let stopping = false
 
-    const launch: RunningActivations["launch"] = (row, lease, body, slots, commands) =>
+    const launch: RunningActivations["launch"] = (row, lease, body, slots, commands, failures = 0) =>
       Effect.suspend(() => {
-        const activation = Activations.make(row, lease, services, Slots.hold(slots), body.passivateAfterMs)
+        const held = Slots.hold(slots)
+        const activation = Activations.make(row, lease, services, held, body.passivateAfterMs, failures)
         const { id, inbox, slot } = activation
         // An activation of this process that still runs here was fenced by the one that begins now.
         running.get(id)?.inbox.offer("lease.lost")

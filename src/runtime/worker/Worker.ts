@@ -287,7 +287,7 @@ export const layer: Layer.Layer<
           Effect.tap((outcome) => {
             if (outcome._tag !== "Run") return Effect.void
             taken.slots = undefined
-            return running.launch(outcome.row, outcome.lease, body, slots, hints.commands)
+            return running.launch(outcome.row, outcome.lease, body, slots, hints.commands, row.backOff?.failures)
           })
         )
       )
