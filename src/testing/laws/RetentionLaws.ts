@@ -86,7 +86,6 @@ const retentionLaws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
     const misspelt: ReadonlyArray<object> = [
       { filters: { originatorScopeId: "host:none" } },
       { originatorScopeId: "host:none" },
-      { filter: undefined },
       { onProgress: 5 }
     ]
     for (const options of misspelt) {
