@@ -6,13 +6,6 @@ import { errorOf, FailureRecord, failure, headOf } from "../Failure.ts"
 
 const processId = Schema.String
 
-/** What is recorded of a step that failed. */
-interface StepFailedFields {
-  readonly processId: string
-  readonly step: string
-  readonly failure: FailureRecord
-}
-
 /**
  * A step did not come to its value. This is what was recorded of its failure: a body that runs again meets the same.
  *
@@ -23,13 +16,10 @@ export class StepFailed extends failure<StepFailed>()("StepFailed", {
   step: Schema.String,
   failure: FailureRecord
 }) {
-  declare readonly stack: string
-  constructor(props: StepFailedFields, options?: Schema.MakeOptions) {
-    super(props, options)
-    const { name, message, stack = "" } = this.failure
-    // Every error gets a stack of its own, which says where this one was made and would hide a getter.
-    Object.defineProperty(this, "stack", { value: [headOf(name, message), stack].join("\n"), configurable: true })
-  }
+  /** No getter: every error gets a stack of its own, which says where it was made and would hide one. */
+  override readonly stack: string = [headOf(this.failure.name, this.failure.message), this.failure.stack ?? ""].join(
+    "\n"
+  )
   override get name(): string {
     return this.failure.name
   }

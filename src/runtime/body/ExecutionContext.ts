@@ -146,10 +146,10 @@ export const make = (activation: Activation): Prepared => {
       phase: (name, effect) =>
         Arguments.refusing(() => {
           Arguments.text("name of `phase`", name)
-          Arguments.effect("effect of `phase`", effect)
+          const work = Arguments.effect("effect of `phase`", effect)
           return Effect.acquireUseRelease(
             Effect.sync(() => enter(name)),
-            () => Effect.annotateLogs(effect, "phase", name),
+            () => Effect.annotateLogs(work, "phase", name),
             (before) => Effect.sync(() => enter(before))
           )
         }),
