@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import type { ParseOptions } from "effect/SchemaAST"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import * as Output from "../model/AwaitOutput.ts"
 import { InputInvalid } from "../model/errors.ts"
@@ -146,8 +147,7 @@ export const exactly = <A, I>(
   field: string,
   schema: Schema.Schema<A, I>,
   value: unknown
-): Either.Either<A, InputInvalid> =>
-  fits(field, () => Schema.validateEither(Schema.typeSchema(schema), { onExcessProperty: "error" })(value))
+): Either.Either<A, InputInvalid> => fits(field, () => validatorOf(schema)(value, { onExcessProperty: "error" }))
 
 const fits = <A>(
   field: string,
@@ -186,7 +186,7 @@ const validatorOf = <A, I>(schema: Schema.Schema<A, I>) => {
   return made
 }
 
-type Validator<A> = (value: unknown) => Either.Either<A, ParseResult.ParseError>
+type Validator<A> = (value: unknown, options?: ParseOptions) => Either.Either<A, ParseResult.ParseError>
 
 const validators = new WeakMap<object, Validator<unknown>>()
 

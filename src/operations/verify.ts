@@ -59,8 +59,9 @@ export const pageSize = 100
 /**
  * Folds logs anew and reports where the store keeps something else. It writes nothing.
  *
- * Fails with `InputInvalid` for an option that is unknown or of no meaning, with `ProcessUnknown` or `ProcessPruned` for an id that was named
- * and is not there (leave it out), with `StoreError` when the store cannot be read; `corrupt` says after which process.
+ * Fails with `InputInvalid` for an option that is unknown or of no meaning, with `ProcessUnknown` or `ProcessPruned` for an id
+ * that was named and is not there (leave it out), with `StoreError` when the store cannot be read; `corrupt` says after which
+ * process.
  */
 export const verify: (
   options?: VerifyOptions
