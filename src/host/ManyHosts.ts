@@ -29,7 +29,7 @@ export const layerPostgres = <
 >(
   options: PostgresStoreOptions & HostOptions<E, T, S>
 ): Layer.Layer<HostServices, InputInvalid | StoreError, RequirementsOf<E, T, S>> =>
-  SingleHost.checking(options, (checked) =>
+  SingleHost.checking(SingleHost.knownTo(ofServer), options, (checked) =>
     Layer.unwrapScoped(
       Effect.map(PostgresStore.open(checked), ({ store, clock }) =>
         SingleHost.onStore(checked, Liveness.layer).pipe(
@@ -39,3 +39,16 @@ export const layerPostgres = <
       )
     )
   )
+
+const ofServer: Readonly<Record<keyof PostgresStoreOptions, true>> = {
+  url: true,
+  sessionUrl: true,
+  schema: true,
+  connections: true,
+  migrates: true,
+  readOnly: true,
+  mayLoseCommits: true,
+  isCopying: true,
+  patienceMs: true,
+  time: true
+}

@@ -160,7 +160,9 @@ export const layerSqlite = <
 >(
   options: SqliteStoreOptions & HostOptions<E, T, S>
 ): Layer.Layer<HostServices, InputInvalid | StoreError, RequirementsOf<E, T, S>> =>
-  checking(options, (checked) => onStore(checked, Liveness.layer).pipe(Layer.provideMerge(SqliteStore.layer(checked))))
+  checking(knownTo(ofFile), options, (checked) =>
+    onStore(checked, Liveness.layer).pipe(Layer.provideMerge(SqliteStore.layer(checked)))
+  )
 
 /** A host whose processes end with it. For tests, and for work that need not survive. */
 export const layerMemory = <
@@ -170,10 +172,12 @@ export const layerMemory = <
 >(
   options: HostOptions<E, T, S>
 ): Layer.Layer<HostServices, InputInvalid, RequirementsOf<E, T, S>> =>
-  onStore(options, Liveness.layer).pipe(
-    Layer.provideMerge(MemoryStore.layer),
-    // Memory is always there.
-    Layer.catchAll((error) => (error._tag === "StoreError" ? Layer.die(error) : Layer.fail(error)))
+  checking(knownTo({}), options, (checked) =>
+    onStore(checked, Liveness.layer).pipe(
+      Layer.provideMerge(MemoryStore.layer),
+      // Memory is always there.
+      Layer.catchAll((error) => (error._tag === "StoreError" ? Layer.die(error) : Layer.fail(error)))
+    )
   )
 
 /** A host on the store in context, with a choice of liveness evidence. */
@@ -189,7 +193,7 @@ export const onStore = <
   InputInvalid | StoreError,
   ProcessStore | RequirementsOf<E, T, S>
 > => {
-  return checking(given, (options) => {
+  return checking("any", given, (options) => {
     const { sessions, tools = [], environment, scope, effects = "inline" } = options
     // Each requires a part of the union of what all of them require.
     const engines = Engines.layer(options.engines as ReadonlyArray<Runnable<RequirementsOf<E, T, S>>>, {
@@ -243,14 +247,49 @@ const limitsOf = ({ halfSurrogates }: Pick<HostOptions<[]>, "halfSurrogates">): 
     Effect.map(Limits, (limits) => (halfSurrogates === undefined ? limits : { ...limits, halfSurrogates }))
   )
 
-/** Builds a layer of options that were checked, as far as they are not where they are used. */
+/** The names of options that a host takes. */
+type Known = Readonly<Record<string, true>>
+
+const ofFile: Readonly<Record<keyof SqliteStoreOptions, true>> = {
+  filename: true,
+  synchronous: true,
+  migrates: true,
+  writer: true
+}
+
+/** The options of every host, and those of its store. */
+export const knownTo = (ofStore: Known): Known => ({ ...ofHost, ...ofStore })
+
+const ofHost: Readonly<Record<keyof HostOptions<[]>, true>> = {
+  engines: true,
+  tools: true,
+  sessions: true,
+  wakeSink: true,
+  hostServices: true,
+  environment: true,
+  scope: true,
+  halfSurrogates: true,
+  effects: true,
+  leaseTtl: true,
+  leaseRenewal: true,
+  sweepInterval: true,
+  shutdown: true,
+  maxConcurrent: true
+}
+
+/**
+ * Builds a layer of options that were checked, as far as they are not where they are used. One that is not known is refused: it
+ * was misspelt, and its default would be taken in silence.
+ */
 export const checking = <Options extends object, A, E, R>(
+  known: Known | "any",
   given: Options,
   build: (options: Options) => Layer.Layer<A, E, R>
 ): Layer.Layer<A, E | InputInvalid, R> =>
   Layer.unwrapEffect(
     Arguments.refusing(() => {
       const options = Arguments.record("options", given)
+      if (known !== "any") Arguments.known(known, options)
       // Each is checked.
       const {
         effects = "inline",

@@ -46,6 +46,12 @@ export const record = <A extends object>(field: string, value: A): A => {
   return refuse(field, `is ${kindOf(value)}; it must be a record`)
 }
 
+/** Refuses options that have another one than those that are known. */
+export const known = (names: Readonly<Record<string, true>>, options: object): void => {
+  const unknown = Object.entries(options).find(([name, value]) => value !== undefined && !Object.hasOwn(names, name))
+  if (unknown !== undefined) refuse(unknown[0], `is no option; there are ${Object.keys(names).join(", ")}`)
+}
+
 /** The fields of a record that may be left out, as options may that have none to give. */
 export const fields = <A extends object>(field: string, value: A | undefined): Partial<A> =>
   value === undefined ? {} : record(field, value)

@@ -4,8 +4,10 @@
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type { CreateHostOptions } from "../../src/host/embed/createHost.ts"
 import { createHost } from "../../src/host/embed/createHost.ts"
+import { layerPostgres } from "../../src/host/ManyHosts.ts"
 import type { HostOptions } from "../../src/host/SingleHost.ts"
 import { InputInvalid } from "../../src/model/errors.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
@@ -169,6 +171,23 @@ describe("a host refuses by its name", () => {
       })
     )
   }
+
+  it.scopedLive("one that was misspelt, or that belongs to another store", () =>
+    Effect.gen(function* () {
+      const filename = join(yield* temporaryFolder, "host.db")
+      yield* refused("misspelt, on a file", "leaseTTL", { filename, leaseTTL: "1 minute" })
+      yield* refused("misspelt, in memory", "maxConcurrency", { memory: true, maxConcurrency: 1 })
+      yield* refused("a file's, in memory", "synchronous", { memory: true, synchronous: "FULL" })
+      yield* refused("a server's, on a file", "url", { filename, url: "postgres://localhost/db" })
+      const options = { url: "postgres://localhost/db", engines: [], pool: 1 }
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(layerPostgres(options))))
+      isRefusal("misspelt, on a server", "pool", error)
+    })
+  )
+
+  it.live("none that is there without a value", () =>
+    Effect.map(refusalOf({ memory: true, filename: undefined, pool: undefined }), (error) => assert.isUndefined(error))
+  )
 
   it.scopedLive("a bound of a writer that there is none of, and a file beside memory", () =>
     Effect.gen(function* () {

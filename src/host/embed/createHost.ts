@@ -311,14 +311,15 @@ const layerOf = <const E extends ReadonlyArray<Runnable<never>>, const T extends
   // Engines and tools require nothing, which their element types say and the layer's conditional type cannot see.
   type Provided = Layer.Layer<HostServices, InputInvalid | StoreError>
   const refuse = (field: string, problem: string): Provided => Layer.fail(new InputInvalid({ field, problem }))
-  const { memory, filename }: { readonly memory?: boolean; readonly filename?: string } = options
+  const { log: _log, memory, ...others } = options as Omit<typeof options, "memory"> & { readonly memory?: boolean } // it may be anything
+  const { filename } = others
   if (memory !== undefined && typeof memory !== "boolean") return refuse("memory", "must be true, or be left out")
   if (memory === true && filename !== undefined) {
     return refuse("filename", "is there beside `memory: true`, which keeps nothing: leave one of them out")
   }
-  if (options.memory === true) return SingleHost.layerMemory(options) as Provided // see above
-  return typeof options.filename === "string"
-    ? (SingleHost.layerSqlite(options) as Provided) // see above
+  if (memory === true) return SingleHost.layerMemory(others) as Provided // see above
+  return typeof filename === "string"
+    ? (SingleHost.layerSqlite({ ...others, filename }) as Provided) // see above
     : refuse("filename", "is missing; say `memory: true` to keep nothing")
 }
 
