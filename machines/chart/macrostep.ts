@@ -48,7 +48,7 @@ export const begin = (machine: AnyStateMachine, input: unknown, place: ChartPlac
   const snapshot: AnyMachineSnapshot = machine.getInitialSnapshot(scope, input)
   // XState catches what a context function throws; nothing is committed of a beginning that throws.
   if (snapshot.status === "error") throw snapshot.error
-  return resultOf(snapshot, scope, {}, true)
+  return resultOf(snapshot, scope, undefined, true)
 }
 
 /**
@@ -67,7 +67,7 @@ export const take = (
   const before = restore(machine, stored, context, scope)
   const next: AnyMachineSnapshot = machine.transition(before, event as AnyEventObject, scope)
   const handled = next !== before || scope.raw.length > 0 || machine.getTransitionData(before, event).length > 0
-  return resultOf(next, scope, stored.children, handled)
+  return resultOf(next, scope, before, handled)
 }
 
 /** A live snapshot for reading: `matches`, `can`, `hasTag`. */
@@ -138,7 +138,7 @@ const persistedChild = ({ src, system }: ChartChild) => ({
 const resultOf = (
   snapshot: AnyMachineSnapshot,
   { raw, revision }: Scope,
-  before: ChartState["children"],
+  before: AnyMachineSnapshot | undefined,
   handled: boolean
 ): Macrostep => {
   const { value, context, historyValue, status, output, error } = snapshot
@@ -153,22 +153,28 @@ const resultOf = (
     ),
     ...(status === "done" ? { end: { status, output } } : status === "error" ? { end: { status, error } } : {}),
     handled,
-    effects: [...effects, ...spawnedInAssign(snapshot, before, effects)]
+    effects: [...effects, ...spawnedInAssign(snapshot, before, raw)]
   }
 }
 
-/** XState reports the children that a state invokes or an action spawns, and not those that an assign spawns. */
+/**
+ * XState reports the children that a state invokes or an action spawns, and not those that an assign spawns: they are the actors
+ * that were not there before. An id may have been another actor's.
+ */
 const spawnedInAssign = (
   snapshot: AnyMachineSnapshot,
-  before: ChartState["children"],
-  effects: ReadonlyArray<RawEffect>
+  before: AnyMachineSnapshot | undefined,
+  raw: Scope["raw"]
 ): ReadonlyArray<RawEffect> => {
-  const known = new Set(Object.keys(before))
-  for (const effect of effects) if (effect.do === "start") known.add(effect.id)
-  return Object.entries(snapshot.children as Readonly<Record<string, Partial<ChildRef> | undefined>>).flatMap(
-    ([id, ref]) => (known.has(id) || ref === undefined ? [] : [started(id, ref.src, ref.options?.input, ref.systemId)])
-  )
+  const present = childrenOf(snapshot)
+  if (present.length === 0) return []
+  const known = new Set<unknown>(before === undefined ? [] : childrenOf(before))
+  for (const { type, params } of raw) if (type === "xstate.spawnChild") known.add(params.actorRef)
+  return present.flatMap((ref) => (known.has(ref) ? [] : [started(ref.id, ref.src, ref.options?.input, ref.systemId)]))
 }
+
+const childrenOf = ({ children }: AnyMachineSnapshot): ReadonlyArray<ChildRef> =>
+  Object.values(children as Readonly<Record<string, ChildRef | undefined>>).filter((ref) => ref !== undefined)
 
 /** An actor that XState made and nothing starts. */
 interface ChildRef {
@@ -190,8 +196,8 @@ const effectOf = ({ type, params, info }: RawAction, ordinal: string): ReadonlyA
     case "xstate.sendTo": {
       const { event, delay, id } = params
       const to = type === "xstate.raise" ? ({ at: "self" } as const) : targetOf(params.to)
-      if (typeof delay === "number") {
-        return [{ do: "arm", id: id ?? `${event.type}:${ordinal}`, delayMs: delay, event, to }]
+      if (delay !== undefined) {
+        return [{ do: "arm", id: id ?? `${event.type}:${ordinal}`, delayMs: lengthOf(delay, event.type), event, to }]
       }
       // An immediate raise is taken within its macrostep.
       return type === "xstate.raise" ? [] : [{ do: "send", to, event }]
@@ -213,5 +219,15 @@ const effectOf = ({ type, params, info }: RawAction, ordinal: string): ReadonlyA
       return type.startsWith("xstate.") ? [] : [{ do: "act", name: type, params, context: info.context }]
   }
 }
+
+/** A delay that was computed. XState takes what is no number for no delay, and one without an end for one of a millisecond. */
+const lengthOf = (delay: unknown, type: string): number => {
+  if (typeof delay === "number" && delay <= longestMs) return delay
+  const found = typeof delay === "string" ? JSON.stringify(delay) : String(delay)
+  throw new Error(`the delay of \`${type}\` is ${found}; what is computed must be a number of milliseconds`)
+}
+
+/** The calendar of JavaScript has no later instant than this after its first. Units: milliseconds. */
+const longestMs = 8.64e15
 
 const targetOf = ({ id, place }: ActorAddress): Target => place ?? { at: "child", id }

@@ -60,7 +60,7 @@ export const scopeOf = ({ processId, parentId, revision }: ChartPlace): Scope =>
   const named = new Map<string, unknown>()
   const system: any = {
     _bookId: () => `${revision}.${booked++}`,
-    _unregister: (ref: { readonly systemId?: string }) => ref.systemId !== undefined && named.delete(ref.systemId),
+    _unregister: ({ systemId }: { readonly systemId?: string }) => systemId !== undefined && named.delete(systemId),
     _set: (name: string, ref: unknown) => {
       if (named.has(name)) throw new Error(`an actor with the system id \`${name}\` is there already`)
       named.set(name, ref)
@@ -102,7 +102,10 @@ export const scopeOf = ({ processId, parentId, revision }: ChartPlace): Scope =>
     stopChild: nothing,
     emit: nothing,
     actionExecutor: (action) => {
-      raw.push(action as unknown as RawAction)
+      const done = action as unknown as RawAction
+      raw.push(done)
+      // A name in the system is free again once its actor is stopped, which XState does where it executes that.
+      if (done.type === "xstate.stopChild" && done.params !== undefined) system._unregister(done.params)
     },
     raw,
     revision

@@ -41,6 +41,13 @@ export interface ChartTimer {
   readonly to?: string
 }
 
+/** A timer that has fired, whose event is still to be taken. */
+export interface FiredTimer {
+  readonly id: string
+  /** Of its event. */
+  readonly sequence: number
+}
+
 /** A child process of a chart. */
 export interface ChartChild {
   readonly process: string
@@ -100,6 +107,8 @@ export interface ChartState {
   /** How many children were started under each id. */
   readonly starts: Readonly<Record<string, number>>
   readonly timers: ReadonlyArray<ChartTimer>
+  /** Absent where there is none. One that a transition disarms, or arms again, is not among them any more. */
+  readonly fired?: ReadonlyArray<FiredTimer>
   readonly actions: ReadonlyArray<PendingAction>
   /** The sequence of the last event that was taken. */
   readonly taken: number
@@ -122,6 +131,7 @@ export const transitioned = (before: ChartState | undefined, step: ChartTransiti
   } = step
   const kept = Object.entries(before?.context ?? {}).filter(([name]) => !unset.includes(name))
   let { children, starts, timers, actions } = before ?? { children: {}, starts: {}, timers: [], actions: [] }
+  let pending = (before?.fired ?? []).filter(({ sequence }) => sequence !== took)
   step.effects.forEach((effect, index) => {
     switch (effect.do) {
       case "act": {
@@ -132,10 +142,12 @@ export const transitioned = (before: ChartState | undefined, step: ChartTransiti
       case "arm": {
         const { do: _arm, ...timer } = effect
         timers = [...timers.filter(({ id }) => id !== effect.id), timer]
+        pending = pending.filter(({ id }) => id !== effect.id)
         return
       }
       case "disarm":
         timers = timers.filter(({ id }) => id !== effect.id)
+        pending = pending.filter(({ id }) => id !== effect.id)
         return
       case "start": {
         const { do: _start, id, n, ...child } = effect
@@ -162,6 +174,7 @@ export const transitioned = (before: ChartState | undefined, step: ChartTransiti
     children: end === undefined ? children : {},
     starts,
     timers: end === undefined ? timers : [],
+    ...(pending.length === 0 || end !== undefined ? {} : { fired: pending }),
     actions,
     taken: took ?? before?.taken ?? 0,
     inputs: Math.max(0, (step.inputs ?? before?.inputs ?? 0) - (took === undefined ? 0 : 1))
@@ -179,10 +192,14 @@ export const mayTake = ({ actions, inputs, end }: ChartState): boolean =>
 /** One more event is in the log. */
 export const received = (chart: ChartState): ChartState => ({ ...chart, inputs: chart.inputs + 1 })
 
-/** A timer has fired: its event is in the log. */
-export const fired = (chart: ChartState, timerId: string): ChartState => ({
+/**
+ * A timer has fired: its event is in the log under a sequence, where it is the chart's own. What is taken before that may still
+ * cancel it.
+ */
+export const fired = (chart: ChartState, timerId: string, sequence?: number): ChartState => ({
   ...chart,
-  timers: chart.timers.filter(({ id }) => id !== timerId)
+  timers: chart.timers.filter(({ id }) => id !== timerId),
+  ...(sequence === undefined ? {} : { fired: [...(chart.fired ?? []), { id: timerId, sequence }] })
 })
 
 /** An action has been performed. */

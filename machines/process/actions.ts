@@ -161,7 +161,8 @@ export const noteTransition = lifecycle.assign(({ context, event }) =>
 /** Notes an event for the chart. The timer that it came from is over. */
 export const noteInput = lifecycle.assign(({ context: { chart }, event }) => {
   if (event.type !== "machine.input" || chart === undefined) return {}
-  return { updatedAtMs: event.atMs, chart: received(event.timer === undefined ? chart : fired(chart, event.timer)) }
+  const { atMs, timer, sequence } = event
+  return { updatedAtMs: atMs, chart: received(timer === undefined ? chart : fired(chart, timer, sequence)) }
 })
 
 /** Notes that a timer fired whose event is another process's. */

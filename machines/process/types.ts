@@ -174,8 +174,11 @@ export type ProcessEvent = { readonly atMs: number } & (
   /** `isSignal`: it is an event for the chart of the process, if that has one. */
   | { readonly type: "process.noted"; readonly isSignal?: true }
   | { readonly type: "machine.transitioned"; readonly step: ChartTransition }
-  /** An event for the chart that no other process sent; `timer` names the timer that fired. */
-  | { readonly type: "machine.input"; readonly timer?: string }
+  /**
+   * An event for the chart that no other process sent; `timer` names the timer that fired, and `sequence` is its event's, where
+   * that may still be cancelled.
+   */
+  | { readonly type: "machine.input"; readonly timer?: string; readonly sequence?: number }
   /** A timer fired whose event is another process's. */
   | { readonly type: "machine.sent"; readonly timer: string }
   | { readonly type: "machine.acted"; readonly revision: number; readonly index: number }

@@ -365,9 +365,9 @@ export const lifecycleEventOf = (event: ProcessEvent): MachineEvent => {
   }
 }
 
-const timerOf = ({ payload }: ProcessEvent): { readonly timer?: string } => {
-  const { timer } = payload as { readonly timer?: string } // written by the store's decisions alone
-  return timer === undefined ? {} : { timer }
+const timerOf = ({ payload, sequence }: ProcessEvent): { readonly timer?: string; readonly sequence?: number } => {
+  const { timer, at } = payload as { readonly timer?: string; readonly at?: number } // written by the store's decisions alone
+  return timer === undefined ? {} : { timer, ...(at === undefined ? {} : { sequence }) }
 }
 
 const decode = <Name extends keyof typeof payloads>(name: Name, event: ProcessEvent): (typeof payloads)[Name]["Type"] =>

@@ -153,7 +153,10 @@ export const performed = (lease: Lease, action: Performed): ((view: View) => Dec
     )
   })
 
-/** Ends the waits of a process whose deadline has passed, and fires the timers of its chart. A second call changes nothing. */
+/**
+ * Ends the waits of a process whose deadline has passed, and fires the timer of its chart that was due first. Another call fires
+ * the next one: in between, the chart takes what that one leads to, which may cancel it.
+ */
 export const fireTimers =
   (id: ProcessId) =>
   (view: View): Decision<ProcessRow | undefined, never> => {

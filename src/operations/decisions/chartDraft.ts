@@ -3,33 +3,27 @@
  *
  * Invariant: a macrostep is added whole or not at all; one that throws leaves nothing behind.
  */
-import type { Macrostep, RawEffect } from "../../../machines/chart/macrostep.ts"
-import type { Target } from "../../../machines/chart/scope.ts"
-import type { ChartEffect, ChartEvent, ChartState } from "../../../machines/chart/state.ts"
+import type { ChartEvent, ChartState } from "../../../machines/chart/state.ts"
 import { mayTake } from "../../../machines/chart/state.ts"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import * as Output from "../../model/AwaitOutput.ts"
-import { ProcessAlreadyTerminal } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
 import { isChartInput } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
-import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import { engineOf } from "../../model/Registration.ts"
 import type { Change, Decision, ProcessRow, View, Write } from "../../store/Decision.ts"
-import { refuse, runsAs } from "../../store/Decision.ts"
-import * as Append from "./append.ts"
-import * as Authority from "./authority.ts"
+import { runsAs } from "../../store/Decision.ts"
 import * as Changes from "./change.ts"
+import * as Effects from "./chartEffects.ts"
 import * as Facts from "./chartFacts.ts"
 import type { Chart, ChartOf } from "./chartStep.ts"
 import * as Step from "./chartStep.ts"
 import * as Children from "./children.ts"
 import * as Completion from "./completion.ts"
 import { liveLease } from "./lease.ts"
-import * as Register from "./register.ts"
 
 /** A decision that charts add to. */
 export interface Draft {
@@ -38,7 +32,7 @@ export interface Draft {
   readonly row: (id: ProcessId) => ProcessRow | undefined
   /** Takes the events of a chart until there is none, or it waits for its actions. Answers why it is stuck. */
   readonly advance: (id: ProcessId, options?: AdvanceOptions) => string | undefined
-  /** Fires the timers of a chart whose time has come, in their order. */
+  /** Fires the timer of a chart that was due first, if one is due: what it leads to may cancel the others. */
   readonly fire: (id: ProcessId) => void
 }
 
@@ -80,6 +74,8 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
     return undefined
   }
 
+  const growing: Effects.Growing = { view, put, changeOf, adopt, has: (id) => byId.has(id) }
+
   const advance = (id: ProcessId, { migrates = false, ahead = false }: AdvanceOptions = {}): string | undefined => {
     for (let steps = 0; ; steps++) {
       const row = view.row(id)
@@ -100,19 +96,22 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
         return undefined
       }
       const kept = { byId: new Map(byId), writes }
-      const event = isEarlier
-        ? Step.migrates(state)
+      const { event, isOver = false } = isEarlier
+        ? { event: Step.migrates(state) }
         : state === undefined || input === undefined
-          ? Step.begins
+          ? { event: Step.begins }
           : eventOf(id, chart, state, input)
       try {
-        const taken = Step.stepOf(row, chart, state, event, isEarlier)
+        const taken =
+          state !== undefined && isOver
+            ? Step.untaken(state, event)
+            : Step.stepOf(row, chart, state && present(state), event, isEarlier)
         if (state === undefined || isEarlier) writes = [...writes, Step.definitionOf(chart)]
         const transition = Step.transitionOf(chart.definition, state, taken.step, {
           event: taken.event,
           input,
           inputs: state === undefined ? inputsBefore(id) : 0,
-          effects: effectsOf(row, chart, taken.step)
+          effects: Effects.effectsOf(growing, row, chart, taken.step)
         })
         put(Changes.appendFact(changeOf(view.row(id) as ProcessRow), Facts.transitioned(id, transition), view.nowMs)) // it is there: see above
       } catch (thrown) {
@@ -122,6 +121,18 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
         return `the machine threw on event \`${event.type}\`${at}: ${messageOf(thrown)}`
       }
     }
+  }
+
+  /** A chart as the machine knows it: a child that has ended has no name in the system any more. */
+  const present = (state: ChartState): ChartState => {
+    const children = Object.entries(state.children)
+    if (children.every(([, { system }]) => system === undefined)) return state
+    const named = children.map(([actor, { system, ...child }]) => {
+      const row = system === undefined ? undefined : view.row(child.process as ProcessId) // a child's
+      const isGone = row === undefined || lifecycleOf(row.snapshot) !== "running"
+      return [actor, isGone || system === undefined ? child : { ...child, system }] as const
+    })
+    return { ...state, children: Object.fromEntries(named) }
   }
 
   /** How many events have come for a chart before it began. */
@@ -142,18 +153,24 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
     return change !== undefined && hadNone ? fresh : (view.nextChartInput(id, taken) ?? fresh)
   }
 
-  const eventOf = (id: ProcessId, chart: Chart, state: ChartState, input: ProcessEvent): ChartEvent => {
+  const eventOf = (id: ProcessId, chart: Chart, state: ChartState, input: ProcessEvent): Next => {
     const name = Ids.signalNameOf(input.eventType)
-    if (name !== undefined) return { ...(input.payload as object), type: name } // checked when it was sent
-    if (input.eventType === "machine.input") return (input.payload as { readonly event: ChartEvent }).event // written by `Facts.machineInput`
+    if (name !== undefined) return { event: { ...(input.payload as object), type: name } } // checked when it was sent
+    if (input.eventType === "machine.input") {
+      const { event, timer, at } = input.payload as Timed // written by `Facts.machineInput` and `machineTimed`
+      const isCancelled = at !== undefined && !(state.fired ?? []).some(({ sequence }) => sequence === input.sequence)
+      return isCancelled ? { event: { type: "timer.cancelled", timer }, isOver: true } : { event }
+    }
     const { child_id: childId } = input.payload as { readonly child_id: ProcessId } // written by `Facts.childEnded`
     const own = Object.entries(state.children).find(([, child]) => child.process === childId)
     const [actorId, src] = own === undefined ? leftBehind(id, chart, childId) : [own[0], own[1].src]
-    if (actorId === undefined) return { type: "child.ended", process: childId }
+    if (actorId === undefined) return { event: { type: "child.ended", process: childId }, isOver: true }
     const output = view.row(childId)?.snapshot.context.output
-    return output?._tag === "Success"
-      ? { type: `xstate.done.actor.${actorId}`, output: output.value, actorId, src }
-      : { type: `xstate.error.actor.${actorId}`, error: output ?? { _tag: "Pruned" }, actorId, src }
+    const event =
+      output?._tag === "Success"
+        ? { type: `xstate.done.actor.${actorId}`, output: output.value, actorId, src }
+        : { type: `xstate.error.actor.${actorId}`, error: output ?? { _tag: "Pruned" }, actorId, src }
+    return { event }
   }
 
   /** The actor that had ended by itself before the chart left its state: the chart hears of it, as XState's machines do. */
@@ -162,96 +179,6 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
     if (row === undefined || row.snapshot.context.cancelRequest !== undefined) return []
     const src = chart.sourceOf(engineOf(row.base.registration).kind)
     return src === undefined ? [] : [childId.slice(`${id}/`.length).replace(/:\d+$/, ""), src]
-  }
-
-  /** Children first: XState hands a message to a child that its own macrostep starts, wherever that is said. */
-  const effectsOf = (row: ProcessRow, chart: Chart, step: Macrostep): ReadonlyArray<ChartEffect> => {
-    if (step.effects.length === 0) return []
-    const started = step.effects.map((effect, index) =>
-      effect.do === "start" ? effectOf(row, chart, step, effect, index) : undefined
-    )
-    return step.effects.map((effect, index) => started[index] ?? effectOf(row, chart, step, effect, index))
-  }
-
-  const effectOf = (row: ProcessRow, chart: Chart, step: Macrostep, effect: RawEffect, index: number): ChartEffect => {
-    const { id } = row.base.registration
-    const { revision = -1, starts = {} } = row.snapshot.context.chart ?? {}
-    const key = `${revision + 1}:${index}`
-    switch (effect.do) {
-      case "act": {
-        const { name, params, context } = effect
-        return {
-          do: "act",
-          name,
-          ...(params === undefined ? {} : { params }),
-          // The chart goes on while a detached one is performed, and its context with it.
-          ...(jsonEquals(context, step.context) && !chart.isDetached(name) ? {} : { context }),
-          ...(chart.isDetached(name) ? { detached: true } : {})
-        }
-      }
-      case "arm": {
-        const to = effect.to.at === "self" ? undefined : addressOf(row, effect.to)
-        const at = Math.ceil(view.nowMs + Math.max(0, effect.delayMs))
-        return { do: "arm", id: effect.id, at, event: effect.event, ...(to === undefined ? {} : { to }) }
-      }
-      case "disarm":
-        return effect
-      case "start": {
-        let n = (starts[effect.id] ?? 0) + 1
-        while (byId.has(childIdOf(id, effect.id, n))) n++
-        const registered = chart.child(row, effect.src, effect.input, childIdOf(id, effect.id, n))
-        const refusal = adopt(Register.start(registered, Authority.host)(view))
-        if (refusal !== undefined) throw refusal
-        const { system, src } = effect
-        const process = registered.registration.id
-        return { do: "start", id: effect.id, n, process, src, ...(system === undefined ? {} : { system }) }
-      }
-      case "stop": {
-        const process = row.snapshot.context.chart?.children[effect.id]?.process ?? startedNow(row, effect.id) ?? ""
-        const child = view.row(process as ProcessId) // a child's, or of no process
-        if (child !== undefined && lifecycleOf(child.snapshot) === "running") {
-          adopt(Completion.requestCancel(child.base.registration.id, leftByParent, Authority.host)(view))
-        }
-        return { do: "stop", id: effect.id, process }
-      }
-      case "send": {
-        const { event } = effect
-        if (effect.to.at === "self") {
-          put(Changes.appendFact(changeOf(view.row(id) as ProcessRow), Facts.machineInput(id, key, event), view.nowMs)) // its own row
-          return { do: "send", to: id, event }
-        }
-        const to = addressOf(row, effect.to)
-        if (to === undefined) return { do: "send", to: nameOf(effect.to), event, refused: "there is no such process" }
-        const refusal = adopt(send(view, to as ProcessId, event, `${id}:${key}`)) // any text may be an id
-        return { do: "send", to, event, ...(refusal === undefined ? {} : { refused: messageOf(refusal) }) }
-      }
-      case "emit":
-      case "log":
-        return effect
-    }
-  }
-
-  /** The process that an event goes to. */
-  const addressOf = (row: ProcessRow, to: Target): string | undefined => {
-    const { id, parent } = row.base.registration
-    switch (to.at) {
-      case "self":
-        return id
-      case "parent":
-        return parent?.processId
-      case "process":
-        return to.id
-      case "child":
-        return startedNow(row, to.id) ?? row.snapshot.context.chart?.children[to.id]?.process
-    }
-  }
-
-  /** The child that this macrostep started under an id. */
-  const startedNow = ({ base, snapshot }: ProcessRow, id: string): ProcessId | undefined => {
-    let n = (snapshot.context.chart?.starts[id] ?? 0) + 1
-    if (!byId.has(childIdOf(base.registration.id, id, n))) return undefined
-    while (byId.has(childIdOf(base.registration.id, id, n + 1))) n++
-    return childIdOf(base.registration.id, id, n)
   }
 
   /** Ends a process; the chart of its parent takes that as an event at once. */
@@ -265,17 +192,20 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
   }
 
   const fire = (id: ProcessId): void => {
-    const due = (view.row(id)?.snapshot.context.chart?.timers ?? [])
+    const row = view.row(id)
+    const [timer] = (row?.snapshot.context.chart?.timers ?? [])
       .filter(({ at }) => at <= view.nowMs)
       .sort((one, other) => one.at - other.at)
-    for (const timer of due) {
-      const row = view.row(id) as ProcessRow // it has timers
-      const key = `timer:${timer.id}:${row.sequence + 1}`
-      const fact =
-        timer.to === undefined ? Facts.machineInput(id, key, timer.event, timer.id) : Facts.machineSent(id, key, timer)
-      put(Changes.appendFact(changeOf(row), fact, view.nowMs))
-      if (timer.to !== undefined) adopt(send(view, timer.to as ProcessId, timer.event, `${id}:${key}`)) // any text may be an id
+    if (row === undefined || timer === undefined) return
+    const sequence = row.sequence + 1
+    const key = `timer:${timer.id}:${sequence}`
+    if (timer.to === undefined) {
+      put(Changes.appendFact(changeOf(row), Facts.machineTimed(id, key, timer, sequence), view.nowMs))
+      return
     }
+    const refusal = adopt(Effects.send(view, timer.to as ProcessId, timer.event, `${id}:${key}`)) // any text may be an id
+    const sent = Facts.machineSent(id, key, timer, refusal && messageOf(refusal))
+    put(Changes.appendFact(changeOf(view.row(id) as ProcessRow), sent, view.nowMs)) // it is there: see above
   }
 
   for (const change of decided) put(change)
@@ -294,18 +224,17 @@ export const outputOf = (end: NonNullable<ChartState["end"]>): AwaitOutput =>
     ? Output.success(end.output ?? null)
     : Output.failure("execution", fieldOf(end.error, "name") ?? "machine_error", textOf(end.error), end.error)
 
-/** Sends an event to a process, which takes it once. An ended one refuses it. */
-const send = (
-  view: View,
-  to: ProcessId,
-  { type, ...payload }: ChartEvent,
-  signalId: string
-): Decision<unknown, { readonly message: string }> => {
-  const row = view.row(to)
-  const state = row === undefined ? "running" : lifecycleOf(row.snapshot)
-  if (state !== "running") return refuse(new ProcessAlreadyTerminal({ processId: to, state, refused: "take a signal" }))
-  const replayKey = Ids.signalReplayKey(to, type, signalId)
-  return Append.appendEvent(to, { eventType: Ids.signalEventType(type), payload, replayKey }, Authority.host)(view)
+/** What the log has of an event that a chart sends itself; `at` where a timer did. */
+interface Timed {
+  readonly event: ChartEvent
+  readonly timer?: string
+  readonly at?: number
+}
+
+/** The event that a chart takes next. `isOver`: it is no longer for the machine, which has left the state that it belonged to. */
+interface Next {
+  readonly event: ChartEvent
+  readonly isOver?: boolean
 }
 
 /** Tells the worker to look at a row that a chart has changed. */
@@ -332,8 +261,6 @@ const mayMigrate = ({ snapshot }: ProcessRow): boolean =>
   snapshot.context.chart?.end === undefined &&
   snapshot.context.chart?.actions.length === 0
 
-const leftByParent = "its parent's chart left the state that it belongs to"
-
 /** Whether a chart may take a step now: it begins in time, waits for its actions, and ends under no other worker's lease. */
 const mayMove = (row: ProcessRow, nowMs: number, ahead: boolean): boolean => {
   const { chart, cancelRequest } = row.snapshot.context
@@ -342,10 +269,6 @@ const mayMove = (row: ProcessRow, nowMs: number, ahead: boolean): boolean => {
   if (chart.end !== undefined) return chart.actions.length === 0 && liveLease(row, nowMs) === undefined
   return ahead ? chart.inputs > 0 : mayTake(chart)
 }
-
-const nameOf = (target: Target): string => ("id" in target ? target.id : target.at)
-
-const childIdOf = (parent: ProcessId, id: string, n: number): ProcessId => `${parent}/${id}:${n}` as ProcessId // any text may be an id
 
 const fieldOf = (value: unknown, field: string): string | undefined => {
   const found =

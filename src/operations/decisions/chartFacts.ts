@@ -15,19 +15,44 @@ export const transitioned = (id: ProcessId, step: ChartTransition): Fact => ({
   lifecycle: { type: "machine.transitioned", step }
 })
 
-/** An event for the chart of a process that no other process sent: from its timer, itself, or an action that failed. */
-export const machineInput = (id: ProcessId, key: string, event: ChartEvent, timer?: string): Fact => ({
+/** An event for the chart of a process that no other process sent: from itself, or an action that failed. */
+export const machineInput = (id: ProcessId, key: string, event: ChartEvent): Fact => ({
   eventType: "machine.input",
-  payload: { event, ...(timer === undefined ? {} : { timer }) },
+  payload: { event },
   replayKey: runtimeReplayKey(id, "machine", "input", key),
   semantics: {},
-  lifecycle: { type: "machine.input", ...(timer === undefined ? {} : { timer }) }
+  lifecycle: { type: "machine.input" }
 })
 
-/** A timer of a chart fired whose event is another process's, which has it from the same commit. */
-export const machineSent = (id: ProcessId, key: string, timer: ChartTimer): Fact => ({
+/**
+ * The same of a timer, as the event of a sequence. Its deadline is in the payload, and not in that of earlier versions of this
+ * library, whose timers nothing cancels once they have fired.
+ */
+export const machineTimed = (
+  id: ProcessId,
+  key: string,
+  { id: timer, event, at }: ChartTimer,
+  sequence: number
+): Fact => ({
+  eventType: "machine.input",
+  payload: { event, timer, at },
+  replayKey: runtimeReplayKey(id, "machine", "input", key),
+  semantics: {},
+  lifecycle: { type: "machine.input", timer, sequence }
+})
+
+/**
+ * A timer of a chart fired whose event is another process's, which has it from the same commit. `refused`: that process does not
+ * take it, and why.
+ */
+export const machineSent = (id: ProcessId, key: string, timer: ChartTimer, refused?: string): Fact => ({
   eventType: "machine.sent",
-  payload: { timer: timer.id, event: timer.event, to: timer.to },
+  payload: {
+    timer: timer.id,
+    event: timer.event,
+    to: timer.to,
+    ...(refused === undefined ? {} : { refused })
+  },
   replayKey: runtimeReplayKey(id, "machine", "sent", key),
   semantics: {},
   lifecycle: { type: "machine.sent", timer: timer.id }

@@ -85,6 +85,15 @@ export const stepOf = (
   return { step, event: { ...event, unknown } }
 }
 
+/** The step of an event that is no longer for the machine: nothing. */
+export const untaken = (
+  { value, context, history }: ChartState,
+  event: ChartEvent
+): { readonly step: Macrostep; readonly event: ChartEvent } => ({
+  step: { value, context, history, handled: false, effects: [] },
+  event
+})
+
 /** What stores the definition of a chart, once. */
 export const definitionOf = ({ kind, body, definition: { version, hash } }: Chart): Write => ({
   _tag: "PutDefinition",

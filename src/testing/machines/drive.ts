@@ -114,7 +114,7 @@ export const make = <Machine extends AnyStateMachine, R>(
                 break
               }
               case "advance":
-                yield* ensureAlive
+                // Time passes also while no host is there: what was due meanwhile is due at once then.
                 yield* host.advance(step.ms)
                 break
               case "crash":

@@ -31,6 +31,8 @@ export interface Seen {
   /** What it performed, and sent to other processes, since it was last asked. */
   readonly acts: ReadonlyArray<Act>
   readonly sent: ReadonlyArray<Sent>
+  /** The actors that it has started since and goes on with, by their ids in order; see `unnamed`. */
+  readonly started: ReadonlyArray<string>
 }
 
 /** An actor under control. Units: milliseconds. Each step throws what the machine throws. */
@@ -63,6 +65,7 @@ export const make = (given: AnyStateMachine, id: string, input: unknown, startMs
   let acts: Array<Act> = []
   let sent: Array<Sent> = []
   const errors: Array<unknown> = []
+  const met = new WeakSet<AnyActorRef>()
   const alarms = new Map<number, Alarm>()
   let alarmIds = 0
   const own: Array<AnyEventObject> = []
@@ -121,10 +124,17 @@ export const make = (given: AnyStateMachine, id: string, input: unknown, startMs
     else relay(from, to, event)
   }
 
+  const present = (): ReadonlyArray<AnyActorRef> =>
+    Object.values(actor.getSnapshot().children as Readonly<Record<string, AnyActorRef | undefined>>).filter(
+      (child) => child !== undefined
+    )
+
   const seen = (): Seen => {
     if (errors.length > 0) throw errors[0]
     const { value, context, status } = actor.getSnapshot()
-    const since = { acts, sent }
+    const fresh = present().filter((child) => !met.has(child))
+    for (const child of fresh) met.add(child)
+    const since = { acts, sent, started: fresh.map(nameOf).sort() }
     acts = []
     sent = []
     return { value, context, status, ...since }
@@ -178,6 +188,12 @@ export const make = (given: AnyStateMachine, id: string, input: unknown, startMs
     nextMs: () => first()?.[1].atMs
   }
 }
+
+/** An actor without an id has the one that the system gives it. */
+const nameOf = ({ id, sessionId }: AnyActorRef): string => (id === sessionId ? unnamed : id)
+
+/** In place of an id that XState made. */
+export const unnamed = "(without an id)"
 
 interface System {
   _relay: (from: unknown, to: unknown, event: AnyEventObject) => void

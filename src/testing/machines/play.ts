@@ -110,7 +110,11 @@ const judging = <World>(
         chart = transitioned(chart, step)
         oracle ??= Oracle.make(machine, id, input, event.occurredAtMs)
         const now =
-          took === undefined ? oracle.begin() : yield* taken(oracle, took, event.occurredAtMs, before, host, log)
+          took === undefined
+            ? oracle.begin()
+            : step.event.type === "timer.cancelled"
+              ? oracle.seen()
+              : yield* taken(oracle, took, event.occurredAtMs, before, host, log)
         const isEnded = now.status !== "active"
         same(at, "state", now.value, step.to)
         same(at, "context", encode(now.context), chart.context)
@@ -129,6 +133,7 @@ const judging = <World>(
           now.sent,
           messages.flatMap(({ to, event }) => (isForeign(to) ? [{ to, event }] : []))
         )
+        if (!isEnded) same(at, "new actors", now.started, startedIn(before, chart))
         now.acts.forEach((act, nth) => acts.set(`${step.revision}:${asked[nth]?.index}`, act))
         for (const [name, holds] of Object.entries(models.invariants ?? {})) {
           if (!holds({ value: now.value, context: now.context as never })) {
@@ -150,6 +155,16 @@ const judging = <World>(
         throw new Broken(`a timer that was due at ${due} did not fire by ${host.nowMs()}`)
       }
     })
+}
+
+/** The actors that a chart has now, and had not before, by their ids in order. */
+const startedIn = (before: ChartState | undefined, { children }: ChartState): ReadonlyArray<string> => {
+  const earlier = new Set(Object.values(before?.children ?? {}).map(({ process }) => process))
+  return Object.entries(children)
+    .flatMap(([actor, { process }]) =>
+      earlier.has(process) ? [] : [/^\d+\.\d+$/.test(actor) ? Oracle.unnamed : actor]
+    )
+    .sort()
 }
 
 /** Whether a chart that has come to rest waits for events from outside alone. */
