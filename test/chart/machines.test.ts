@@ -95,7 +95,7 @@ const Letter = fromMachine(letter, {
   actions: { mail: () => Effect.void }
 })
 
-const runs = samples(20, 2_000)
+const runs = samples(10, 2_000)
 
 describe("a check of a machine", () => {
   it(`finds nothing in a machine with everything, in ${runs} histories`, () =>
@@ -200,7 +200,7 @@ const Leaving = fromMachine(leaving, {
 
 describe("a machine that has left the state of an actor", () => {
   it("does what XState does with its end, in random histories", () =>
-    Effect.runPromise(Machines.check(Leaving, { runs: samples(20, 500) })))
+    Effect.runPromise(Machines.check(Leaving, { runs: samples(10, 500) })))
 
   it("hears of one that had ended before", async () => {
     let late = 0

@@ -82,7 +82,7 @@ const models = {
 const engineOf = (planted: Planted = {}) => fromMachine(expense(planted), options)
 
 const within = 1_000
-const runs = samples(15, within)
+const runs = samples(8, within)
 
 const found = (checked: Effect.Effect<unknown, Machines.Counterexample>) => Effect.runPromise(Effect.flip(checked))
 
@@ -151,7 +151,7 @@ describe("a check of what is sent to another process after a delay", () => {
     Effect.runPromise(
       Machines.check(
         teller(() => ({ type: "ordered" })),
-        { runs: samples(15, 300) }
+        { runs: samples(8, 300) }
       )
     ))
 
@@ -240,7 +240,7 @@ describe("a migration, tried on the states of the earlier version", () => {
   it("takes over each of them, and what it leaves behind is named", async () => {
     const To = nextOf((stored) => ({ value: stored.value as "waiting", context: { by: byOf(stored) } }))
     const report = await Effect.runPromise(
-      Machines.migrations(engineOf(), To, { ...models, runs: samples(50, within) })
+      Machines.migrations(engineOf(), To, { ...models, runs: samples(25, within) })
     )
     assert.deepStrictEqual([...report.reached].sort(), ["expense", "expense.paying", "expense.waiting"])
     assert.deepStrictEqual(report.unreached, ["expense.hole"])

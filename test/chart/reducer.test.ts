@@ -82,7 +82,7 @@ describe("a reducer as an actor", () => {
       })
   )
 
-  it("is checked as part of its machine", () => Effect.runPromise(Machines.check(Till, { runs: samples(20, 1_000) })))
+  it("is checked as part of its machine", () => Effect.runPromise(Machines.check(Till, { runs: samples(10, 1_000) })))
 
   it("is refused without the events that it takes, and with what runs it", () => {
     assert.throws(

@@ -126,8 +126,8 @@ const bodies: Readonly<Record<string, readonly [body: (by: Parts) => Effect.Effe
   ]
 }
 
-/** Each is interrupted some forty times: a short run has one of eight bodies. */
-const interrupted = Object.keys(bodies).filter((_, index) => isLong || index % 8 === 4)
+/** Each is interrupted some forty times: a short run has one of sixteen bodies. */
+const interrupted = Object.keys(bodies).filter((_, index) => isLong || index % 16 === 4)
 
 for (const [title, [body, way]] of Object.entries(bodies)) {
   const effects = (ctx: ExecutionContext) => {

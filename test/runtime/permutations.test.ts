@@ -16,7 +16,7 @@ import type { Life, World } from "./schedules.ts"
 import { make } from "./schedules.ts"
 
 /** How many orders are tried. */
-const runs = samples(30, 10_000)
+const runs = samples(15, 10_000)
 
 const id = processId("p")
 const Go = Signal.make("go", { payload: Schema.String })

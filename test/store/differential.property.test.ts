@@ -13,7 +13,7 @@ import { search, seen, sideOf, worldOf } from "./differential.ts"
 import { temporaryFile } from "./sqliteFixtures.ts"
 
 /** How many random lists are run. */
-const runs = samples(20, 10_000)
+const runs = samples(12, 10_000)
 
 /** Each operation is a transaction over a network, so there are fewer. */
 const runsOnPostgres = samples(2, 1_000)

@@ -103,16 +103,16 @@ describe("the documents of the SCXML suite", () => {
   })
 
   for (const group of new Set(run.map(({ name }) => name.split("/")[0] ?? ""))) {
-    it(`of ${group} do the same as processes whose host dies before each event${isLong ? "" : ", every third of them"}`, async () => {
+    it(`of ${group} do the same as processes whose host dies before each event${isLong ? "" : ", every fifth of them"}`, async () => {
       for (const [index, test] of run.filter(({ name }) => name.startsWith(`${group}/`)).entries()) {
-        if (isLong || index % 3 === 0) await Effect.runPromise(Effect.scoped(holds(test, databases.memory)))
+        if (isLong || index % 5 === 0) await Effect.runPromise(Effect.scoped(holds(test, databases.memory)))
       }
     })
   }
 
   it(`do the same on SQLite, ${isLong ? "all of them" : "a sample of them"}`, async () => {
     for (const [index, test] of run.entries()) {
-      if (isLong || index % 12 === 0) await Effect.runPromise(Effect.scoped(holds(test, databases.sqlite)))
+      if (isLong || index % 24 === 0) await Effect.runPromise(Effect.scoped(holds(test, databases.sqlite)))
     }
   })
 
