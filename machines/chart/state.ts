@@ -55,6 +55,11 @@ export interface ChartChild {
   readonly system?: string
 }
 
+/** An event type that a version of a machine declares: the library's, as JSON. */
+export interface DeclaredType {
+  readonly name: string
+}
+
 /** What a transition asked for, in the order in which it asked. */
 export type ChartEffect =
   | ({ readonly do: "act" } & Omit<PendingAction, "revision" | "index" | "event">)
@@ -71,6 +76,8 @@ export type ChartEffect =
 export interface ChartTransition {
   /** Absent where it is the one of the transition before. */
   readonly definition?: ChartDefinition
+  /** Of a takeover: the event types of the later version that the process was not registered with. */
+  readonly declares?: ReadonlyArray<DeclaredType>
   readonly revision: number
   /** The sequence of the event that was taken; absent for the beginning. */
   readonly took?: number
@@ -98,6 +105,8 @@ export type ChartEnd =
 /** The state of a chart at rest. */
 export interface ChartState {
   readonly definition: ChartDefinition
+  /** The event types that go before those of the registration: see `ChartTransition`. */
+  readonly declares?: ReadonlyArray<DeclaredType>
   readonly revision: number
   readonly value: StateValue
   readonly context: Readonly<Record<string, unknown>>
@@ -131,6 +140,7 @@ export const transitioned = (before: ChartState | undefined, step: ChartTransiti
   } = step
   const kept = Object.entries(before?.context ?? {}).filter(([name]) => !unset.includes(name))
   let { children, starts, timers, actions } = before ?? { children: {}, starts: {}, timers: [], actions: [] }
+  const declares = step.definition === undefined ? before?.declares : step.declares
   let pending = (before?.fired ?? []).filter(({ sequence }) => sequence !== took)
   step.effects.forEach((effect, index) => {
     switch (effect.do) {
@@ -166,6 +176,7 @@ export const transitioned = (before: ChartState | undefined, step: ChartTransiti
   })
   return {
     definition,
+    ...(declares === undefined ? {} : { declares }),
     revision,
     value: to,
     context: { ...Object.fromEntries(kept), ...set },

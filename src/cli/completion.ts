@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { selected } from "../explain/selection.ts"
 import { processId, signalNameOf } from "../model/ids.ts"
+import { eventTypesOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import { look, presentRow } from "./database.ts"
 import type { Described, Entry } from "./help.ts"
@@ -135,9 +136,7 @@ const signalsOf = (id: string, db: Option.Option<string>): Found =>
   orNothing(
     look(
       db,
-      Effect.map(presentRow(processId(id)), ({ base }) =>
-        base.registration.eventTypes.flatMap(({ name }) => signalNameOf(name) ?? [])
-      )
+      Effect.map(presentRow(processId(id)), (row) => eventTypesOf(row).flatMap(({ name }) => signalNameOf(name) ?? []))
     )
   )
 

@@ -18,7 +18,7 @@ import type { LeaseOwner, LeaseSlot } from "../model/Lease.ts"
 import { engineOf } from "../model/Registration.ts"
 import { verdictOf } from "../operations/decisions/recover.ts"
 import type { ProcessRow } from "../store/Decision.ts"
-import { runsAs } from "../store/Decision.ts"
+import { eventTypesOf, runsAs } from "../store/Decision.ts"
 import type { HolderLiveness, Leaf, NoHost, Reason } from "./Explanation.ts"
 import type { OpenWakes } from "./wakes.ts"
 
@@ -189,15 +189,14 @@ const later = ({ backOff }: ProcessRow, dueAtMs: number): Reason =>
   backOff === undefined ? { _tag: "BeginsLater", atMs: dueAtMs } : { _tag: "BackingOff", ...backOff }
 
 const chartWaits = ({ row, invoked }: Facts): Reason => {
-  const { base, snapshot } = row
-  const { context } = snapshot
+  const { context } = row.snapshot
   const { value, timers, children } = context.chart as NonNullable<typeof context.chart> // it rests, so there is one
   const [timer] = [...timers].sort((one, other) => one.at - other.at)
   return {
     _tag: "ChartWaits",
     state: value,
     lastEventAtMs: context.updatedAtMs,
-    signals: base.registration.eventTypes.flatMap(({ name }) => signalNameOf(name) ?? []),
+    signals: eventTypesOf(row).flatMap(({ name }) => signalNameOf(name) ?? []),
     ...(timer === undefined ? {} : { timer: { id: timer.id, atMs: timer.at } }),
     children: Object.values(children).map(({ process }) => process as ProcessId), // written from a child's id
     ...(invoked === undefined ? {} : { leaf: invoked })

@@ -19,7 +19,7 @@ export const over = (store: typeof ProcessStore.Service, chartOf: ChartOf): type
   const advanced = advancing(chartOf)
   return {
     ...store,
-    transact: (plan, decide) => store.transact(plan, (view) => advanced(view, decide(view)))
+    transact: (plan, decide) => store.transact(plan, (view) => advanced(view, decide))
   }
 }
 

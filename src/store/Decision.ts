@@ -207,6 +207,17 @@ export const runsAs = ({ base: { registration }, snapshot: { context } }: Proces
     : { ...registration, identity: { ...identity, definition: { ...(identity.definition as object), version } } } // an engine's is a record
 }
 
+/** The event types that a process declares: those of the present version of its chart go before those of its registration. */
+export const eventTypesOf = ({
+  base: { registration },
+  snapshot: { context }
+}: ProcessRow): Registration["eventTypes"] => {
+  const later = context.chart?.declares as Registration["eventTypes"] | undefined // written from the chart of that version
+  if (later === undefined) return registration.eventTypes
+  const names = new Set(later.map(({ name }) => name))
+  return [...later, ...registration.eventTypes.filter(({ name }) => !names.has(name))]
+}
+
 /** A request that a closing parent has still to make of one child. Units: epoch milliseconds, UTC. */
 export interface CloseRequest {
   readonly childId: ProcessId

@@ -23,6 +23,7 @@ import { acceptedBy } from "../../operations/Charts.ts"
 import { existingRow } from "../../operations/existing.ts"
 import * as States from "../../operations/stateAt.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
+import { eventTypesOf } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { acceptedEvents, activeStates, transitionsTaken } from "../charts/definition.ts"
 import { machineOf } from "../charts/stored.ts"
@@ -205,13 +206,10 @@ const eventView = (event: ProcessEvent, redact: Redact): EventView =>
   redactEvent(wire.event.encode(event), redact) as unknown as EventView // the wire form of an event has these fields
 
 /** A body of code waits for a signal; a machine's states take it. */
-const signalsOf = (
-  { base, snapshot: { context } }: ProcessRow,
-  takes: ReadonlyArray<string>
-): ReadonlyArray<SignalView> => {
-  const waited = context.waits.flatMap(({ kind }) => (kind._tag === "Signal" ? [kind.eventType] : []))
+const signalsOf = (row: ProcessRow, takes: ReadonlyArray<string>): ReadonlyArray<SignalView> => {
+  const waited = row.snapshot.context.waits.flatMap(({ kind }) => (kind._tag === "Signal" ? [kind.eventType] : []))
   const expected = new Set([...waited, ...takes.map(signalEventType)])
-  return base.registration.eventTypes.flatMap(({ name: type, payloadSchema }) => {
+  return eventTypesOf(row).flatMap(({ name: type, payloadSchema }) => {
     const name = signalNameOf(type)
     return name === undefined
       ? []

@@ -23,7 +23,7 @@ import { eventTypeOf } from "../../model/Registration.ts"
 import { materialize } from "../../model/semantics.ts"
 import { deliveryOf } from "../../model/WakeDelivery.ts"
 import type { Change, Decision, Plan, ProcessRow, View } from "../../store/Decision.ts"
-import { accept, refuse } from "../../store/Decision.ts"
+import { accept, eventTypesOf, refuse } from "../../store/Decision.ts"
 import type { Authority } from "./authority.ts"
 import { endRefusalOf, lockOf, onRow, refusalOf } from "./authority.ts"
 import * as Changes from "./change.ts"
@@ -119,7 +119,7 @@ const check = (
   if (reservedEventTypes.has(eventType) || eventType === "process.cancel_requested") {
     return reject(id, eventType, "reserved", `\`${eventType}\` is appended by its own operation only`)
   }
-  const type = eventTypeOf(row.base.registration, eventType)
+  const type = declaredIn(row, eventType)
   if (type === undefined) return reject(id, eventType, "undeclared", undeclared(row, eventType))
   if (type.semantics.terminal !== undefined && (replayKey ?? "") === "") {
     return reject(id, eventType, "replay_key_required", `\`${eventType}\` requires a deterministic replay key`)
@@ -131,10 +131,16 @@ const check = (
 /** A problem with its path; that of the whole payload has none. */
 const belowPayload = (problem: string): string => (problem.startsWith(": ") ? problem : `: ${problem}`)
 
+/** A declared event type: of the present version of a chart, else of the registration. */
+const declaredIn = (row: ProcessRow, eventType: string): EventType | undefined =>
+  row.snapshot.context.chart?.declares === undefined
+    ? eventTypeOf(row.base.registration, eventType)
+    : eventTypesOf(row).find(({ name }) => name === eventType)
+
 /** The refusal of a payload that the declared schema of its type does not admit. */
 export const schemaRefusal = (row: ProcessRow, eventType: string, payload: unknown): EventRejected | undefined => {
   const { registration } = row.base
-  const type = eventTypeOf(registration, eventType)
+  const type = declaredIn(row, eventType)
   const problem = type && payloadProblem(type, payload)
   return problem === undefined
     ? undefined
@@ -184,7 +190,7 @@ const factOf = (
 /** Says what may be sent instead: a mistyped name is the usual reason. */
 const undeclared = (row: ProcessRow, eventType: string): string => {
   const isSignal = signalNameOf(eventType) !== undefined
-  const names = row.base.registration.eventTypes.flatMap(({ name }) =>
+  const names = eventTypesOf(row).flatMap(({ name }) =>
     (signalNameOf(name) !== undefined) === isSignal && !coreNames.has(name) ? [signalNameOf(name) ?? name] : []
   )
   const kind = isSignal ? "signals" : "event types of its own"

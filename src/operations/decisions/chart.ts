@@ -6,11 +6,12 @@
  * of other processes is in the same commit.
  */
 
-import type { ChartEvent } from "../../../machines/chart/state.ts"
+import type { ChartEvent, ChartState } from "../../../machines/chart/state.ts"
 import { mayTake } from "../../../machines/chart/state.ts"
 import type { LeaseLost } from "../../model/errors.ts"
-import { EventNotAccepted, InputInvalid } from "../../model/errors.ts"
+import { EventNotAccepted, EventRejected, InputInvalid } from "../../model/errors.ts"
 import type { FailureRecord } from "../../model/Failure.ts"
+import { messageOf } from "../../model/Failure.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Change, Decision, ProcessRow, View } from "../../store/Decision.ts"
@@ -47,8 +48,9 @@ export interface Progress {
  */
 export const advancing =
   (chartOf: ChartOf) =>
-  <A, E>(view: View, decision: Decision<A, E>): Decision<A, E> => {
-    if (decision._tag === "Refused") return decision
+  <A, E>(view: View, decide: (view: View) => Decision<A, E>): Decision<A, E> => {
+    const decision = decide(view)
+    if (decision._tag === "Refused") return takenOver(chartOf, view, decide, decision.error) ?? decision
     const moving = decision.changes.filter(({ row }) => chartOf(runsAs(row)) !== undefined)
     if (moving.length === 0) return decision
     const draft = Drafts.make(view, chartOf, decision.changes)
@@ -56,12 +58,38 @@ export const advancing =
     return { ...decision, changes: draft.changes(), writes: [...decision.writes, ...draft.writes()] }
   }
 
+/**
+ * The same decision once the chart that it is about was taken over: an event that a process was not registered with may be one of
+ * the later version. `undefined` where that changes nothing.
+ */
+const takenOver = <A, E>(
+  chartOf: ChartOf,
+  view: View,
+  decide: (view: View) => Decision<A, E>,
+  error: E
+): Decision<A, E> | undefined => {
+  if (!(error instanceof EventRejected) || !["undeclared", "payload_invalid"].includes(error.reason)) return undefined
+  const id = error.processId as ProcessId // of the row that refused it
+  const row = view.row(id)
+  if (row === undefined || row.snapshot.context.chart === undefined) return undefined
+  const draft = Drafts.make(view, chartOf, [Changes.of(row)])
+  draft.advance(id, { migrates: true })
+  const { definition } = draft.row(id)?.snapshot.context.chart ?? {}
+  if (definition === row.snapshot.context.chart.definition) return undefined
+  const decision = decide(draft.view)
+  if (decision._tag === "Refused") return undefined
+  draft.add(decision.changes, decision.writes)
+  draft.advance(id)
+  return { ...decision, changes: draft.changes(), writes: draft.writes() }
+}
+
 /** Lets one chart take the events that it has still to take. */
 export const takeEvents = (chartOf: ChartOf, id: ProcessId): ((view: View) => Decision<Rest | undefined, never>) =>
-  answering(advanced(chartOf, id, {}), (progress) => progress && restOf(progress))
+  answering(advanced(chartOf, id, {}), (progress) => progress && restOf(progress, chartOf(runsAs(progress.row))))
 
-const restOf = ({ row: { snapshot }, stuck }: Progress): Rest => {
+const restOf = ({ row: { snapshot }, ...progress }: Progress, known: Chart | undefined): Rest => {
   const { cancelRequest, chart } = snapshot.context
+  const stuck = progress.stuck ?? (chart && known && whyNotPerformed(chart, known))
   const isOver = snapshot.status === "done"
   const asks = cancelRequest !== undefined || (chart?.actions.length ?? 0) > 0
   return {
@@ -69,6 +97,14 @@ const restOf = ({ row: { snapshot }, stuck }: Progress): Rest => {
     needs: !isOver && asks ? "worker" : "nothing",
     hasMore: !isOver && chart !== undefined && mayTake(chart)
   }
+}
+
+/** Why a chart that has still an action of its earlier version to perform rests, where the present version has no such action. */
+const whyNotPerformed = ({ definition, actions }: ChartState, known: Chart): string | undefined => {
+  const [action] = actions
+  if (action === undefined || definition.version === known.definition.version || known.performs(action.name))
+    return undefined
+  return `version ${known.definition.version} of the machine has no action \`${action.name}\`, which version ${definition.version} asked for: run a host that has that version, or give the action to this one`
 }
 
 /** Takes over a chart of an earlier version; with `dryRun` nothing is written, and the answer is what would be. */
@@ -124,7 +160,12 @@ export const whyNotAccepted =
       const problem = `cannot be judged: the process is in version ${state.definition.version} of its machine, and this program has version ${version}`
       return new InputInvalid({ field: "expect", problem })
     }
-    if (state !== undefined && state.end === undefined && chart.can(then, state, event)) return undefined
+    try {
+      if (state !== undefined && state.end === undefined && chart.can(then, state, event)) return undefined
+    } catch (thrown) {
+      const problem = `cannot be judged: a guard threw on \`${event.type}\` in state ${JSON.stringify(state?.value)}: ${messageOf(thrown)}`
+      return new InputInvalid({ field: "expect", problem })
+    }
     const accepts = state === undefined || state.end !== undefined ? [] : chart.accepts(state)
     return new EventNotAccepted({ processId: id, event: event.type, state: state?.value ?? null, accepts })
   }

@@ -29,7 +29,10 @@ import { liveLease } from "./lease.ts"
 export interface Draft {
   readonly changes: () => ReadonlyArray<Change>
   readonly writes: () => ReadonlyArray<Write>
+  readonly view: View
   readonly row: (id: ProcessId) => ProcessRow | undefined
+  /** Adds what else was decided, seeing the draft. */
+  readonly add: (changes: ReadonlyArray<Change>, writes: ReadonlyArray<Write>) => void
   /** Takes the events of a chart until there is none, or it waits for its actions. Answers why it is stuck. */
   readonly advance: (id: ProcessId, options?: AdvanceOptions) => string | undefined
   /** Fires the timer of a chart that was due first, if one is due: what it leads to may cancel the others. */
@@ -108,6 +111,7 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
             : Step.stepOf(row, chart, state && present(state), event, isEarlier)
         if (state === undefined || isEarlier) writes = [...writes, Step.definitionOf(chart)]
         const transition = Step.transitionOf(chart.definition, state, taken.step, {
+          declares: isEarlier ? Step.newlyDeclared(chart, row.base.registration) : undefined,
           event: taken.event,
           input,
           inputs: state === undefined ? inputsBefore(id) : 0,
@@ -212,7 +216,12 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
   return {
     changes: () => [...byId.values()].filter(({ before: earlier, row }) => earlier !== row),
     writes: () => writes,
+    view,
     row: (id) => view.row(id),
+    add: (changes, more) => {
+      for (const change of changes) put(change)
+      writes = [...writes, ...more]
+    },
     advance,
     fire
   }

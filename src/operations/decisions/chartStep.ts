@@ -9,10 +9,12 @@ import type {
   ChartState,
   ChartTransition
 } from "../../../machines/chart/state.ts"
+import type { EventType } from "../../model/EventType.ts"
 import type { Taking } from "../../model/json.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Registered, Registration } from "../../model/Registration.ts"
+import { eventTypeOf } from "../../model/Registration.ts"
 import type { ProcessRow, Write } from "../../store/Decision.ts"
 
 /** A chart as the store's decisions use it: pure, and its values are JSON. Each function throws what the machine throws. */
@@ -21,6 +23,8 @@ export interface Chart {
   readonly definition: ChartDefinition
   /** The definition with its states and the schemas of its events, as JSON text. */
   readonly body: string
+  /** Its events, as processes of this version are registered with them. */
+  readonly eventTypes: ReadonlyArray<EventType>
   /** The versions that it takes over: see `migrate`. */
   readonly migrates: ReadonlyArray<string>
   /**
@@ -34,6 +38,8 @@ export interface Chart {
   readonly can: (row: ProcessRow, chart: ChartState, event: ChartEvent) => boolean
   /** The declared events that some active state of a state value has a transition for. */
   readonly accepts: (chart: ChartState) => ReadonlyArray<string>
+  /** Whether this version performs an action. */
+  readonly performs: (action: string) => boolean
   /** Whether the chart goes on while an action is performed. */
   readonly isDetached: (action: string) => boolean
   /** The name of an actor that processes of a kind run. */
@@ -103,8 +109,18 @@ export const definitionOf = ({ kind, body, definition: { version, hash } }: Char
   body
 })
 
+/** The event types of a chart that are not those of a registration: that of a process which began in an earlier version. */
+export const newlyDeclared = (
+  { eventTypes }: Chart,
+  registration: Registration
+): ReadonlyArray<EventType> | undefined => {
+  const fresh = eventTypes.filter((type) => !jsonEquals(type, eventTypeOf(registration, type.name) ?? null))
+  return fresh.length === 0 ? undefined : fresh
+}
+
 /** What a step was taken for. */
 export interface Taken {
+  readonly declares?: ReadonlyArray<EventType> | undefined
   readonly event: ChartEvent
   readonly input: ProcessEvent | undefined
   readonly inputs: number
@@ -116,7 +132,7 @@ export const transitionOf = (
   definition: ChartDefinition,
   before: ChartState | undefined,
   step: Macrostep,
-  { event, input, inputs, effects }: Taken
+  { declares, event, input, inputs, effects }: Taken
 ): ChartTransition => {
   const context = step.context as Readonly<Record<string, unknown>>
   const set = Object.entries(context).filter(
@@ -127,6 +143,7 @@ export const transitionOf = (
   const isHistoryNew = !jsonEquals(step.history, before?.history ?? {})
   return {
     ...(jsonEquals(before?.definition ?? null, definition) ? {} : { definition }),
+    ...(declares === undefined ? {} : { declares }),
     revision: before === undefined ? 0 : before.revision + 1,
     ...(input === undefined ? {} : { took: input.sequence }),
     ...(inputs === 0 ? {} : { inputs }),

@@ -204,7 +204,10 @@ export const make = <Machine extends AnyStateMachine>(
     ...handle,
     send: (event, options) => Effect.asVoid(sending(event, options)),
     ask: asking,
-    can: (event) => Effect.flatMap(encode(event), () => Effect.map(present, (snapshot) => snapshot.can(event))),
+    can: (event) =>
+      Effect.flatMap(encode(event), () =>
+        Effect.flatMap(present, (snapshot) => Arguments.refusing(() => Effect.succeed(snapshot.can(event))))
+      ),
     accepts: Effect.map(present, ({ accepts }) => accepts),
     snapshot: present,
     snapshots,

@@ -62,7 +62,7 @@ export interface MachineSnapshot<Machine extends AnyStateMachine> {
   readonly accepts: ReadonlyArray<AcceptedEvent<EventTypes<Machine>>>
   readonly matches: (value: StateValueFrom<Machine>) => boolean
   readonly hasTag: (tag: TagsFrom<Machine>) => boolean
-  /** Whether it takes this event, guards included. */
+  /** Whether it takes this event, guards included. Throws `InputInvalid` with what a guard throws. */
   readonly can: (event: SentEvent<Machine>) => boolean
 }
 
@@ -126,12 +126,12 @@ export const make = <Machine extends AnyStateMachine, R>(
       tags: snapshot.tags,
       ...(status === "done" ? { output: answer } : {}),
       ...(status === "error" ? { error: copyOf(state.end?.status === "error" ? state.end.error : output) } : {}),
-      isAtRest: !hasWork(state),
+      isAtRest: lifecycle !== "running" || !hasWork(state),
       accepts: taken.map((type) => ({ type, schema: copyOf(declared.get(type)?.type.payloadSchema.schema) })),
       matches: (value: never) => snapshot.matches(value),
       hasTag: (tag: never) => snapshot.hasTag(tag),
       can: (event: { readonly type: string }) =>
-        status === "active" && declared.has(event.type) && snapshot.can(event as never) // an event of the machine, see its type
+        status === "active" && declared.has(event.type) && judged(of, event.type, () => snapshot.can(event as never)) // an event of the machine, see its type
     }
     return shown as unknown as MachineSnapshot<Machine> // the machine and its schemas made each part
   }
@@ -159,3 +159,15 @@ export const make = <Machine extends AnyStateMachine, R>(
 }
 
 const statusOf = { completed: "done", failed: "error", cancelled: "stopped", abandoned: "stopped" } as const
+
+/** What a guard says. Throws `InputInvalid` with what it throws. */
+const judged = (of: string, type: string, judge: () => boolean): boolean => {
+  try {
+    return judge()
+  } catch (thrown) {
+    throw new InputInvalid({
+      field: "event",
+      problem: `\`${type}\` cannot be judged: ${of} threw: ${messageOf(thrown)}`
+    })
+  }
+}

@@ -2,7 +2,6 @@
  * A machine as a chart: its values as JSON and back, by the schemas of its engine, and the checks of what cannot be durable.
  */
 import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -23,6 +22,7 @@ import type { Chart } from "../../operations/decisions/chartStep.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import type { Performer, Performers } from "../body/chart.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
+import { withDelays } from "./delays.ts"
 import { isDurable } from "./durable.ts"
 import type { Runnable } from "./Engine.ts"
 import * as Engines from "./Engine.ts"
@@ -144,6 +144,7 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
       structure,
       events: Object.fromEntries(signals.map(({ signal, type }) => [signal, type.payloadSchema.schema]))
     }),
+    eventTypes: signals.map(({ type }) => type),
     migrates: Object.keys(options.migrate ?? {}),
     migrate: (row, state) => {
       const migrate = options.migrate?.[state.definition.version]
@@ -163,6 +164,11 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
       // XState fills in a region that is missing, and says nothing of it.
       if (canonicalText(legal.value) !== canonicalText(value)) {
         const problem = `became ${JSON.stringify(value)}, which is no state of version ${version}: ${JSON.stringify(legal.value)} is`
+        throw new InputInvalid({ field: `migration of machine \`${machine.id}\``, problem })
+      }
+      const restless = Macrosteps.whyNoRest(legal)
+      if (restless !== undefined) {
+        const problem = `became ${JSON.stringify(value)}, which ${restless}`
         throw new InputInvalid({ field: `migration of machine \`${machine.id}\``, problem })
       }
       const taken = new Set<string>(machine.events) // XState's own events among them
@@ -196,6 +202,7 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
       ),
     can: (row, state, event) => viewOf(row, state).can(decodeEvent(event)),
     accepts: ({ value }) => acceptedIn(structure, value, [...events.keys()]),
+    performs: (action) => Object.hasOwn(options.actions ?? {}, action),
     isDetached: (action) => isDetached(options.actions?.[action]),
     sourceOf: (kind) => [...actors].find(([, actor]) => actor.kind === kind)?.[0],
     child: (row, src, given, id) => {
@@ -318,24 +325,6 @@ const payloadOf = ({ base: { registration } }: ProcessRow): unknown =>
 const isDetached = <R>(action: Action<AnyStateMachine, never, R> | undefined): boolean =>
   typeof action === "object" && action.detached === true
 
-/** A machine whose delays may be words with a unit, such as "3 days". */
-const withDelays = (machine: AnyStateMachine): AnyStateMachine => {
-  const words = namesOf(machine).delays
-  const lengths = words.map((word) => [word, Duration.decodeUnknown(word)] as const)
-  const unknown = lengths.find(([, length]) => Option.isNone(length))
-  if (unknown !== undefined) {
-    const problem = `is no duration, such as "3 days", and no delay of \`setup({ delays })\``
-    throw new InputInvalid({ field: `delay \`${unknown[0]}\` of machine \`${machine.id}\``, problem })
-  }
-  return lengths.length === 0
-    ? machine
-    : machine.provide({
-        delays: Object.fromEntries(
-          lengths.map(([word, length]) => [word, Duration.toMillis(Option.getOrThrow(length))] as const)
-        )
-      } as object) // the delays of a machine of any type
-}
-
 /** Refuses what cannot be durable, by name. */
 const check = <R>(machine: AnyStateMachine, { actions = {}, actors = {} }: ChartOptions<R>): void => {
   const names = namesOf(machine)
@@ -372,7 +361,7 @@ const check = <R>(machine: AnyStateMachine, { actions = {}, actors = {} }: Chart
 }
 
 /** What runs the actors of a machine: what can be started is taken as it is, a function becomes an engine of its own. */
-const actorsOf = <R>({ actors = {}, kind, version }: ChartOptions<R>): ReadonlyMap<string, AnyActor<R>> =>
+const actorsOf = <R>({ actors = {}, kind, version, migrate = {} }: ChartOptions<R>): ReadonlyMap<string, AnyActor<R>> =>
   new Map(
     Object.entries<Actor<unknown, unknown, R>>(actors as Readonly<Record<string, Actor<unknown, unknown, R>>>).map(
       ([name, actor]) => [
@@ -380,6 +369,8 @@ const actorsOf = <R>({ actors = {}, kind, version }: ChartOptions<R>): ReadonlyM
         typeof actor === "function"
           ? Engines.make(`${kind}.${name}`, {
               version,
+              // A machine that takes over an earlier version takes over its actors, too.
+              accepts: Object.keys(migrate),
               payload: Schema.Unknown,
               success: Schema.Unknown,
               disposition: "rerunnable",

@@ -2,11 +2,10 @@
  * XState's own actor of a machine, one step at a time: it takes each event when the durable process took it, and fires its own
  * timers. What it does is what the process must have done.
  */
-import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
 import type { AnyActorRef, AnyEventObject, AnyStateMachine, StateValue } from "xstate"
 import { createActor } from "xstate"
 import { namesOf } from "../../../machines/chart/definition.ts"
+import { withDelays } from "../../runtime/engine/delays.ts"
 import { isReducer } from "../../runtime/engine/reducer.ts"
 
 /** An action that XState performed. */
@@ -75,24 +74,20 @@ export const make = (given: AnyStateMachine, id: string, input: unknown, startMs
   const ownActions = Object.entries(actions).flatMap(([name, action]) =>
     action === undefined || "resolve" in action ? [] : [name]
   )
-  const machine = given.provide({
-    actions: Object.fromEntries(
-      [...new Set([...names.actions, ...ownActions])].map((name) => [
-        name,
-        ({ context, event }: Pick<Act, "context" | "event">, params: unknown) =>
-          void acts.push({ name, params, context, event })
-      ])
-    ),
-    actors: Object.fromEntries(
-      Object.entries(actors).flatMap(([name, logic]) => (isReducer(logic) ? [] : [[name, waiting]]))
-    ),
-    delays: Object.fromEntries(
-      names.delays.map((word) => [
-        word,
-        Duration.toMillis(Option.getOrElse(Duration.decodeUnknown(word), () => Duration.zero))
-      ])
-    )
-  } as object) // the implementations of a machine of any type
+  const machine = withDelays(
+    given.provide({
+      actions: Object.fromEntries(
+        [...new Set([...names.actions, ...ownActions])].map((name) => [
+          name,
+          ({ context, event }: Pick<Act, "context" | "event">, params: unknown) =>
+            void acts.push({ name, params, context, event })
+        ])
+      ),
+      actors: Object.fromEntries(
+        Object.entries(actors).flatMap(([name, logic]) => (isReducer(logic) ? [] : [[name, waiting]]))
+      )
+    } as object)
+  ) // the implementations of a machine of any type
   // An id that no actor has is that of another process, which hears nothing here.
   const begin = machine.getInitialSnapshot.bind(machine)
   machine.getInitialSnapshot = (scope, given) => {
