@@ -12,8 +12,7 @@ import {
   isBuiltIn,
   isDescribedBy,
   nameOf,
-  nameWithEvent,
-  raisedBy
+  nameWithEvent
 } from "./parts.ts"
 
 /**
@@ -40,7 +39,7 @@ export interface StateDefinition {
   readonly states?: Readonly<Record<string, StateDefinition>>
   /** The regions of a parallel state in the order in which they are entered. @default that of their keys as JSON has them. Added. */
   readonly order?: ReadonlyArray<string>
-  /** Of a machine: the events that its named actions raise at once, by the names of these. Added. */
+  /** Of a machine: which of its named actions raise events or enqueue actions, by their names. Added. */
   readonly raises?: Readonly<Record<string, string>>
 }
 
@@ -77,10 +76,11 @@ export interface ChartNames {
 
 /** The structure of a machine. */
 export const structureOf = (machine: AnyStateMachine): StateDefinition => {
-  const raised = Object.entries(implementedActions(machine)).flatMap(([name, action]) => {
-    const event = raisedBy(nameWithEvent(action))
-    return event === undefined ? [] : [[name, event] as const]
-  })
+  const raised = Object.entries(implementedActions(machine)).flatMap(([name, action]) =>
+    isBuiltIn(action) && (action.type === "xstate.raise" || action.type === "xstate.enqueueActions")
+      ? [[name, nameWithEvent(action)] as const]
+      : []
+  )
   return { ...stateOf(machine.root), ...(raised.length === 0 ? {} : { raises: Object.fromEntries(raised) }) }
 }
 

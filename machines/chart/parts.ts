@@ -71,11 +71,14 @@ export const conditionOf = (guard: unknown): Condition | undefined => {
   return condition.params === undefined && condition.of === undefined ? undefined : condition
 }
 
+/** The name that a condition has for the guard `stateIn`. */
+export const stateGuard = "xstate.stateIn"
+
 const writtenOf = (guard: unknown): Condition => {
   const parts = partsOf(guard)
   if (parts !== undefined) return { guard: (guard as () => void).name, of: parts.map(writtenOf) } // not, and, or
   const { stateValue, params } = Object(guard) as { readonly stateValue?: unknown; readonly params?: unknown }
-  if (typeof guard === "function" && stateValue !== undefined) return { guard: "stateIn", params: stateValue }
+  if (typeof guard === "function" && stateValue !== undefined) return { guard: stateGuard, params: stateValue }
   return { guard: nameOf(guard), ...(isData(params) ? { params } : {}) }
 }
 
