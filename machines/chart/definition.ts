@@ -70,6 +70,8 @@ export interface ChartNames {
   readonly guards: ReadonlyArray<string>
   /** The types of the events that some state takes, but for XState's own. */
   readonly events: ReadonlyArray<string>
+  /** The ids of the actors whose snapshots some state takes. */
+  readonly observed: ReadonlyArray<string>
   /** What is given as a function where a name is needed, and in which state. */
   readonly inline: ReadonlyArray<{ readonly what: "action" | "actor"; readonly state: string }>
 }
@@ -126,6 +128,7 @@ export const namesOf = (machine: AnyStateMachine): ChartNames => {
   const delays = new Set<string>()
   const events = new Set<string>()
   const guards = new Set<string>()
+  const observed = new Set<string>()
   const lengths: Array<ChartNames["lengths"][number]> = []
   const inline: Array<ChartNames["inline"][number]> = []
   const { implementations } = machine
@@ -152,7 +155,10 @@ export const namesOf = (machine: AnyStateMachine): ChartNames => {
     for (const part of guardsIn(given)) if (typeof part !== "function") guards.add(nameOf(part))
   }
   const visit = (node: AnyStateNode): void => {
-    for (const { src } of node.invoke) actor(node.id, src)
+    for (const { id, src, onSnapshot } of node.invoke) {
+      actor(node.id, src)
+      if (onSnapshot !== undefined) observed.add(id)
+    }
     const initial = node.type === "compound" ? node.initial.actions : []
     for (const action of [...node.entry, ...node.exit, ...initial]) act(node.id)(action as Part)
     for (const transition of transitionsOf(node)) {
@@ -175,6 +181,7 @@ export const namesOf = (machine: AnyStateMachine): ChartNames => {
     lengths,
     guards: [...guards].filter((name) => implementations.guards[name] === undefined),
     events: [...events],
+    observed: [...observed],
     inline
   }
 }

@@ -222,6 +222,7 @@ describe("the definition of a machine", () => {
       actors: ["worker"],
       delays: [],
       guards: [],
+      observed: [],
       inline: []
     })
     assert.includeMembers([...events], ["go", "again", "boom", "poke"])

@@ -235,6 +235,12 @@ describe("the names of a machine", () => {
     assert.deepStrictEqual(names({ on: { go: { guard: () => true } }, always: { guard: stateIn("a") } }).guards, [])
   })
 
+  it("are the ids of the actors whose snapshots it takes", () => {
+    const invoke = { src: "x", id: "seen", onSnapshot: {} }
+    assert.deepStrictEqual(names({ invoke }).observed, ["seen"])
+    assert.deepStrictEqual(names({ invoke: { src: "x", id: "seen", onDone: {} } }).observed, [])
+  })
+
   it("are the delays of what is raised and sent, wherever that is given", () => {
     const given = [
       (delay: unknown) => names({ entry: raise({ type: "e" }, { delay } as never) }),
