@@ -7,11 +7,12 @@ import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { AnyStateMachine } from "xstate"
+import type { AnyStateMachine, StateValue } from "xstate"
 import { namesOf } from "../../machines/chart/definition.ts"
 import type { MachineEngine } from "../runtime/engine/fromMachine.ts"
 import type { MachineOptions } from "../runtime/engine/MachineOptions.ts"
 import { schemaOf } from "../runtime/engine/MachineOptions.ts"
+import { isActiveIn, playedOf } from "./machines/cases.ts"
 import type { Migrations } from "./machines/migrations.ts"
 import { reportOf, takeOver } from "./machines/migrations.ts"
 import type { Models } from "./machines/models.ts"
@@ -122,6 +123,59 @@ export const replay = <Machine extends AnyStateMachine, R, World = unknown>(
     play(engine, ofAny(models), script),
     (thrown) => new Counterexample({ problem: problemOf(thrown), seed: 0, script })
   )
+
+/** A way to a state, as a test: `run` fails where the process does not come to rest there, or does not what XState does. */
+export interface PathCase {
+  /** The state, and the events that lead there. */
+  readonly name: string
+  readonly script: Script
+  readonly run: Effect.Effect<void, Counterexample>
+}
+
+/**
+ * The paths of a machine as tests, for any test runner: the shortest history to each state in which it may rest. Guards count as
+ * open, so a case fails that a guard is in the way of: give it events that it lets pass, as `events` of the models. On a way that an
+ * actor fails on, its model fails. A way that no script can play has no case: over an event that only another process sends, or a
+ * delay that a function makes.
+ */
+export const cases = <Machine extends AnyStateMachine, R, World = unknown>(
+  engine: MachineEngine<Machine, R>,
+  models: Models<Machine, World> = {},
+  { mostSteps = 10_000 }: { readonly mostSteps?: number } = {}
+): ReadonlyArray<PathCase> => {
+  const any = ofAny(models)
+  return playedOf(engine.machine, givensOf(engine, any, false), mostSteps).map(({ state, path, script, ends }) => {
+    const run = Effect.suspend(() => {
+      const values: Array<StateValue> = []
+      const began = new Map<string, number>()
+      const actors = Object.entries(ends).map(([src, all]) => {
+        const model = (input: unknown): unknown => {
+          const nth = began.get(src) ?? 0
+          began.set(src, nth + 1)
+          if (all[nth] === "error") throw new Error("the way to the state lets it fail")
+          return any.actors?.[src]?.(input as never) ?? null // as its machine gives it
+        }
+        return [src, model] as const
+      })
+      const seen = ({ value }: { readonly value: StateValue }): boolean => values.push(value) > 0
+      const played = {
+        ...any,
+        actors: { ...any.actors, ...Object.fromEntries(actors) },
+        invariants: { ...any.invariants, "a state is seen": seen }
+      } as Models<AnyStateMachine, World> // the same models, and those of the way
+      return Effect.flatMap(replay(engine as MachineEngine<AnyStateMachine, R>, script, played), () =>
+        values.some((value) => isActiveIn(engine.machine, value, state))
+          ? Effect.void
+          : new Counterexample({
+              problem: `the process did not come into ${state} by ${path.join(", ")}: it was in ${[...new Set(values.map((value) => JSON.stringify(value)))].join(", ")}`,
+              seed: 0,
+              script
+            })
+      )
+    })
+    return { name: `${state}: ${path.length === 0 ? "at the beginning" : path.join(", ")}`, script, run }
+  })
+}
 
 /** A machine of any type has models of any. */
 const ofAny = <Machine extends AnyStateMachine, World>(models: Models<Machine, World>) =>

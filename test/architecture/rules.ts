@@ -125,12 +125,13 @@ const allowedInStep = new Set(["createActor", "emit"])
 
 const pureMachines = onNodes("a machine decides, it never does", isMachine, (node, path) => {
   const word = nameOf(node)
+  // It has what machines of a host consist of.
+  const isOfHosts = path.startsWith("machines/chart/")
   if (word !== undefined && actorWords.has(word)) {
-    // It reads what a machine of a host consists of.
-    if (path.startsWith("machines/chart/")) return undefined
+    if (isOfHosts) return undefined
     return path === "machines/xstate/step.ts" && allowedInStep.has(word) ? undefined : `uses ${word}`
   }
-  if (ts.isPropertyAssignment(node) && keyOf(node.name) === "after") return "uses after"
+  if (ts.isPropertyAssignment(node) && keyOf(node.name) === "after" && !isOfHosts) return "uses after"
   return impureCallOf(node)
 })
 

@@ -239,3 +239,9 @@ describe("the paths of a machine", () => {
     assert.include(text, "without a way out: trap.hole")
   })
 })
+
+describe("the paths of an approval", () => {
+  const paid = { actors: { charge: () => ({ receipt: "r-1" }) } }
+
+  for (const { name, run } of Machines.cases(Approval, paid)) it(name, () => Effect.runPromise(run))
+})

@@ -216,9 +216,20 @@ describe("a macrostep", () => {
 
 describe("the definition of a machine", () => {
   it("names what the program must implement, and nothing that XState performs", () => {
-    const { events, ...names } = namesOf(everything)
-    assert.deepStrictEqual(names, { actions: ["notify"], actors: ["worker"], delays: [], inline: [] })
+    const { events, lengths, ...names } = namesOf(everything)
+    assert.deepStrictEqual(names, {
+      actions: ["notify"],
+      actors: ["worker"],
+      delays: [],
+      guards: [],
+      observed: [],
+      inline: []
+    })
     assert.includeMembers([...events], ["go", "again", "boom", "poke"])
+    assert.deepStrictEqual(
+      lengths.map(({ delay }) => delay),
+      [500, 20, 30]
+    )
   })
 
   it("changes with a state, a target or a name, and not with a function", () => {

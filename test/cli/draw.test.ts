@@ -46,6 +46,25 @@ describe("holdfast machines draw, of a module", () => {
     assert.deepStrictEqual(activeIn(svg), [])
   })
 
+  it.live("says that a picture of many states takes long, where its text does not", () =>
+    inFolder(async (folder) => {
+      const xstate = join(projectRoot, "node_modules/xstate/dist/xstate.esm.js")
+      const states = Object.fromEntries(Array.from({ length: 101 }, (_none, index) => [`s${index}`, {}]))
+      const file = join(folder, "many.mjs")
+      const config = JSON.stringify({ id: "many", initial: "s0", states })
+      writeFileSync(
+        file,
+        `import { createMachine } from ${JSON.stringify(xstate)}\nexport const many = createMachine(${config})`
+      )
+      const remark = async (format: string) => (await holdfast(["machines", "draw", file, "--format", format])).err
+      assert.strictEqual(await remark("mermaid"), "")
+      assert.match(
+        await remark("svg"),
+        /^many: a picture of so many states takes a minute; mermaid is there at once\n$/
+      )
+    })
+  )
+
   it("says what the module has, where the name is missing or unknown", async () => {
     const unnamed = await holdfast(["machines", "draw", counters])
     assert.strictEqual(unnamed.code, 2)

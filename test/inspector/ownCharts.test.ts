@@ -7,13 +7,13 @@ import * as fc from "effect/FastCheck"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { AnyStateMachine } from "xstate"
-import { assign, createMachine, setup } from "xstate"
+import { assign, createMachine, raise, setup } from "xstate"
 import type { StateDefinition } from "../../machines/chart/definition.ts"
 import { structureOf } from "../../machines/chart/definition.ts"
+import { machineFrom } from "../../machines/chart/rebuilt.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import { statesOf } from "../../src/inspector/charts/definition.ts"
 import { diagram } from "../../src/inspector/charts/mermaid.ts"
-import { machineFrom } from "../../src/inspector/charts/stored.ts"
 import * as Inspector from "../../src/inspector/Inspector.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import { stateOf } from "../chart/charts.ts"
@@ -58,8 +58,12 @@ const machineOf = ({ id, keys, hasIds, isParallel }: Config): AnyStateMachine =>
       STAY: {}
     },
     after: { 10: { actions: "note" } },
-    initial: "inner",
-    states: { inner: { id: `deep ${name}` }, past: { type: "history", history: "deep" } }
+    initial: { target: "inner", actions: "note" },
+    states: {
+      inner: { id: `deep ${name}`, on: { BACK: { target: "past", actions: raise({ type: "GO" }) } } },
+      past: { type: "history", history: "deep" },
+      before: { type: "history", target: "past" }
+    }
   })
   return createMachine({
     id,

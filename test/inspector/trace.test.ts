@@ -4,29 +4,38 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "effect/FastCheck"
 import type { AnyStateMachine } from "xstate"
-import { assign, raise, setup } from "xstate"
+import { assign, enqueueActions, raise, setup } from "xstate"
 import { structureOf } from "../../machines/chart/definition.ts"
 import * as Macrosteps from "../../machines/chart/macrostep.ts"
 import type { ChartState, ChartTransition } from "../../machines/chart/state.ts"
 import { activeStates } from "../../src/inspector/charts/definition.ts"
 import { traceOf, tryStep } from "../../src/inspector/charts/trace.ts"
+import { canonicalText } from "../../src/model/json.ts"
+import type { StoredDefinition } from "../../src/operations/Charts.ts"
 
-const definitionOf = (machine: AnyStateMachine) => ({
-  id: machine.id,
-  version: "1",
-  structure: structureOf(machine),
-  events: {}
-})
+/** The definition of a machine as it is read from a store, which sorts what it keeps. */
+const definitionOf = (machine: AnyStateMachine): StoredDefinition =>
+  JSON.parse(canonicalText({ id: machine.id, version: "1", structure: structureOf(machine), events: {} }))
 
 const place = { processId: "p", revision: 0 }
 
 interface Move {
   readonly from: string
-  readonly event: "E" | "F"
+  readonly event: "E" | "F" | "G"
   readonly to: string | undefined
   readonly guard: string | undefined
   readonly action: string
+  readonly raise: keyof typeof raising
   readonly reenter: boolean
+}
+
+/** The ways in which a machine may raise an event; what G leads to raises nothing, so that each step ends. */
+const raising = {
+  nothing: [],
+  literal: [raise({ type: "G" })],
+  name: ["tellG"],
+  function: [raise(() => ({ type: "G" }))],
+  enqueued: [enqueueActions(({ enqueue }) => enqueue.raise({ type: "G" } as never))]
 }
 
 const states = ["a", "b", "b1", "b2", "c", "x", "x1", "x2", "y1", "y2"]
@@ -34,10 +43,11 @@ const guards = ["g0", "g1", "g2"]
 
 const move: fc.Arbitrary<Move> = fc.record({
   from: fc.constantFrom(...states),
-  event: fc.constantFrom("E", "F"),
+  event: fc.constantFrom("E", "F", "G"),
   to: fc.option(fc.constantFrom("a", "b", "b1", "b2", "c", "past"), { nil: undefined }),
   guard: fc.option(fc.constantFrom(...guards), { nil: undefined }),
   action: fc.constantFrom("n0", "n1", "n2"),
+  raise: fc.constantFrom(...(Object.keys(raising) as ReadonlyArray<keyof typeof raising>)),
   reenter: fc.boolean()
 })
 
@@ -48,20 +58,21 @@ const machineOf = (moves: ReadonlyArray<Move>): AnyStateMachine => {
     entry: `in ${name}`,
     exit: `out ${name}`,
     on: Object.fromEntries(
-      ["E", "F"].map((event) => [
+      ["E", "F", "G"].map((event) => [
         event,
         moves
           .filter((each) => each.from === name && each.event === event)
-          .map(({ to, guard, action, reenter }) => ({
+          .map(({ to, guard, action, raise: way, reenter }) => ({
             ...(to === undefined ? {} : { target: `#${to}` }),
             ...(guard === undefined ? {} : { guard }),
-            actions: action,
+            actions: [action, ...(event === "G" ? [] : raising[way])],
             reenter
           }))
       ])
     )
   })
   return setup({
+    actions: { tellG: raise({ type: "G" }) },
     guards: Object.fromEntries(
       guards.map((name, bit) => [
         name,
@@ -76,26 +87,26 @@ const machineOf = (moves: ReadonlyArray<Move>): AnyStateMachine => {
       a: own("a"),
       b: {
         ...own("b"),
-        initial: "b1",
+        initial: { target: "b1", actions: "first" },
         states: {
           b1: { ...own("b1"), always: { target: "b2", guard: "g2", actions: "on" } },
           b2: own("b2"),
-          past: { id: "past", type: "history" }
+          past: { id: "past", type: "history", target: "b2" }
         }
       },
       c: {
         ...own("c"),
         type: "parallel",
         states: {
-          x: { ...own("x"), initial: "x1", states: { x1: own("x1"), x2: own("x2") } },
-          y: { initial: "y1", states: { y1: own("y1"), y2: own("y2") } }
+          y: { initial: "y1", states: { y1: own("y1"), y2: own("y2") } },
+          x: { ...own("x"), initial: "x1", states: { x1: own("x1"), x2: own("x2") } }
         }
       }
     }
   } as never) as unknown as AnyStateMachine // made of names
 }
 
-const event = fc.record({ type: fc.constantFrom("E", "F"), bits: fc.integer({ min: 0, max: 7 }) })
+const event = fc.record({ type: fc.constantFrom("E", "F", "G"), bits: fc.integer({ min: 0, max: 7 }) })
 
 const rest: ChartState = {
   definition: { id: "m", version: "1", hash: "" },
@@ -162,7 +173,7 @@ describe("the path of a macrostep", () => {
 
 describe("a step that has not happened", () => {
   const machine = setup({
-    types: { events: {} as { readonly type: "plain" | "guarded" | "raising" | "counting" } },
+    types: { events: {} as { readonly type: "plain" | "guarded" | "raising" | "guessing" | "counting" } },
     guards: { isRich: () => true },
     actions: { tell: () => {} }
   }).createMachine({
@@ -175,6 +186,7 @@ describe("a step that has not happened", () => {
           plain: { target: "b", actions: "tell" },
           guarded: { target: "b", guard: "isRich" },
           raising: { actions: raise({ type: "plain" }) },
+          guessing: { actions: raise(() => ({ type: "plain" }) as const) },
           counting: { actions: assign({ n: 1 }), target: "b" }
         },
         after: { 500: "b" }
@@ -185,7 +197,7 @@ describe("a step that has not happened", () => {
   const tried = (type: string) => tryStep(definitionOf(machine), { value: "a", history: {} }, { type })
 
   it("is taken where the definition alone says what comes of it", () => {
-    for (const type of ["plain", "counting", "xstate.after.500.m.a"]) {
+    for (const type of ["plain", "counting", "raising", "xstate.after.500.m.a"]) {
       const result = tried(type)
       if (!result.possible) throw new Error(result.why)
       assert.strictEqual(result.step.value, "b", type)
@@ -206,6 +218,28 @@ describe("a step that has not happened", () => {
       return result.possible ? "possible" : result.why
     }
     assert.strictEqual(why("guarded"), "the guard isRich decides that, and a stored definition has no functions")
-    assert.strictEqual(why("raising"), "raise decides that, and a stored definition has no functions")
+    assert.strictEqual(why("guessing"), "raise decides that, and a stored definition has no functions")
+  })
+
+  it("leads to the default of a history state, and enters regions in the order in which they are written", () => {
+    const regions = setup({ actions: { tell: () => {} } }).createMachine({
+      id: "m",
+      initial: "a",
+      states: {
+        a: { on: { back: "b.past", both: "p" } },
+        b: { initial: "one", states: { one: {}, two: {}, past: { type: "history", target: "two" } } },
+        p: { type: "parallel", states: { z: {}, y: { entry: "tell" }, x: {} } }
+      }
+    })
+    const tried = (type: string) => tryStep(definitionOf(regions), { value: "a", history: {} }, { type })
+    const back = tried("back")
+    assert.deepStrictEqual(back.possible && back.step.value, { b: "two" })
+    const both = tried("both")
+    assert.deepStrictEqual(both.possible && both.trace.flatMap(({ did, name }) => (did === "enter" ? [name] : [])), [
+      "m.p",
+      "m.p.z",
+      "m.p.y",
+      "m.p.x"
+    ])
   })
 })

@@ -9,10 +9,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { AnyStateMachine } from "xstate"
 import { structureOf } from "../../../machines/chart/definition.ts"
+import { machineFrom } from "../../../machines/chart/rebuilt.ts"
 import { activeStates, machines } from "../../inspector/charts/definition.ts"
+import { isLarge } from "../../inspector/charts/layout.ts"
 import { diagram } from "../../inspector/charts/mermaid.ts"
 import { importable } from "../../inspector/charts/stately.ts"
-import { machineFrom } from "../../inspector/charts/stored.ts"
 import { svgOf } from "../../inspector/charts/svg.ts"
 import type { InputInvalid, StoreError } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
@@ -60,6 +61,11 @@ const draw = Command.make(
       const { machine, definition, active } = yield* isDatabase(target)
         ? look(Option.some(target), inStore(wanted))
         : inModule(target, wanted)
+      if (format === "svg" && isLarge(machine)) {
+        yield* screen.remark(
+          `${harmless(machine.id)}: a picture of so many states takes a minute; mermaid is there at once`
+        )
+      }
       const text = yield* textOf(format, machine, definition, active)
       if (Option.isNone(out)) return yield* screen.print(text)
       yield* Effect.try({

@@ -50,10 +50,16 @@ const scaleOf = ({ width = 1, height = 1 }: ElkNode): number => Math.min(room.wi
 /** Smaller than this a chart is not read without scrolling. */
 const readable = 0.8
 
-/** Some machines are long and some are broad: one that gets too small across is tried downwards as well. */
+/** Whether a machine has so many states that the layout engine takes seconds for it, and a minute for some hundreds. */
+export const isLarge = ({ root }: AnyStateMachine): boolean => statesOf(root).length > 100
+
+/**
+ * Some machines are long and some are broad: one that gets too small across is tried downwards as well. A large one gets too small
+ * either way, and is laid out once.
+ */
 const layOut = async (machine: AnyStateMachine): Promise<ChartView> => {
   const across = await computed(graphOf(machine, "RIGHT"))
-  const down = scaleOf(across) < readable ? await computed(graphOf(machine, "DOWN")) : across
+  const down = scaleOf(across) < readable && !isLarge(machine) ? await computed(graphOf(machine, "DOWN")) : across
   const laid = scaleOf(down) > scaleOf(across) * 1.1 ? down : across
   const boxes = boxesIn(laid)
   return {

@@ -4,6 +4,9 @@
  * Guards are taken as they may be, so a state counts as reachable that some context lets be reached.
  */
 import type { AnyStateMachine, AnyStateNode } from "xstate"
+import { isDescribedBy } from "../../../machines/chart/parts.ts"
+import type { Found, Graph, Move } from "./graph.ts"
+import { findIn, graphOf } from "./graph.ts"
 
 /** What the graph of a machine says. States are named by their ids. */
 export interface Paths {
@@ -11,7 +14,7 @@ export interface Paths {
   readonly shortest: Readonly<Record<string, ReadonlyArray<string>>>
   /** All series of events to each state that enter no state twice, shortest first. */
   readonly simple: Readonly<Record<string, ReadonlyArray<ReadonlyArray<string>>>>
-  /** Whether there are more simple ones than were walked. */
+  /** Whether there are more ways than were walked. What was not found may then be there: allow more steps. */
   readonly isCut: boolean
   readonly unreachable: ReadonlyArray<string>
   /** States that are not final, and that nothing leaves: neither an event of theirs or of a state around them, nor time. */
@@ -24,80 +27,86 @@ export interface Paths {
 }
 
 /**
- * Walks the graph of a machine. `events`: what it declares that may come. The simple paths may be very many: no more than
- * `mostSteps` transitions are taken to find them.
+ * Walks the graph of a machine. `events`: what it declares that may come. The ways may be very many: no more than `mostSteps`
+ * transitions are taken to find the shortest ones, and as many to find the simple ones.
  */
 export const paths = (
   machine: AnyStateMachine,
   events: ReadonlyArray<string> = [],
   { mostSteps = 10_000 }: { readonly mostSteps?: number } = {}
 ): Paths => {
+  const graph = graphOf(machine, events)
+  const found = findIn(graph, mostSteps)
   const all = nodesOf(machine.root).filter(({ type }) => type !== "history")
-  const shortest = new Map<AnyStateNode, ReadonlyArray<string>>()
-  let edge = entered(machine.root).map((node) => [node, []] as readonly [AnyStateNode, ReadonlyArray<string>])
-  while (edge.length > 0) {
-    const fresh = edge.filter(
-      ([node], index) => !shortest.has(node) && edge.findIndex(([other]) => other === node) === index
-    )
-    for (const [node, path] of fresh) shortest.set(node, path)
-    edge = fresh.flatMap(([node, path]) =>
-      transitionsOf(node).flatMap(({ eventType, target = [] }) =>
-        target.flatMap((next: AnyStateNode) =>
-          reached(next).map((each) => [each, eventType === "" ? path : [...path, eventType]] as const)
-        )
-      )
-    )
-  }
-  const reachable = all.filter((node) => shortest.has(node))
-  const finals = all.filter(({ type, parent }) => type === "final" && parent === machine.root)
-  const stuck = reachable.filter(isStuck)
-  const alive = leadingTo(reachable, finals)
-  const deadEnds = finals.length === 0 ? [] : reachable.filter((node) => isAtomic(node) && !alive.has(node))
-  const handled = new Set(all.flatMap((node) => transitionsOf(node).map(({ eventType }) => eventType)))
+  const reachable = all.filter(({ id }) => found.entered.has(id))
+  const { simple, isCut } = simpleOf(graph, mostSteps)
+  const descriptors = new Set(all.flatMap((node) => transitionsOf(node).map(({ eventType }) => eventType)))
   const data = {
-    shortest: Object.fromEntries([...shortest].map(([{ id }, path]) => [id, path])),
-    ...simpleOf(machine, mostSteps),
-    unreachable: idsOf(all.filter((node) => !shortest.has(node))),
-    stuck: idsOf(stuck),
-    deadEnds: idsOf(deadEnds),
-    unhandled: events.filter((event) => !handled.has(event) && !handled.has("*"))
+    shortest: Object.fromEntries(found.entered),
+    simple,
+    isCut: isCut || found.isCut,
+    unreachable: idsOf(all.filter(({ id }) => !found.entered.has(id))),
+    stuck: idsOf(reachable.filter(isStuck)),
+    deadEnds: mayEnd(machine.root) ? deadEndsOf(reachable.filter(isAtomic), found) : [],
+    unhandled: events.filter((event) => ![...descriptors].some((descriptor) => isDescribedBy(descriptor, event)))
   }
   return { ...data, text: textOf(data) }
 }
 
-/** Walks on from each state, until a state would be entered twice. */
-const simpleOf = (machine: AnyStateMachine, mostSteps: number): Pick<Paths, "simple" | "isCut"> => {
+/** Walks on from each place, as long as a step enters a state that its way did not. */
+const simpleOf = (graph: Graph, mostSteps: number): Pick<Paths, "simple" | "isCut"> => {
   const found = new Map<string, Map<string, ReadonlyArray<string>>>()
   let steps = 0
   let isCut = false
-  const walk = (
-    nodes: ReadonlyArray<AnyStateNode>,
-    path: ReadonlyArray<string>,
-    entered: ReadonlySet<AnyStateNode>
-  ): void => {
-    const fresh = nodes.filter((node) => !entered.has(node))
-    for (const { id } of fresh) {
+  const walk = ({ entered: states, to }: Move, path: ReadonlyArray<string>, entered: ReadonlySet<string>): void => {
+    const fresh = states.filter((id) => !entered.has(id))
+    for (const id of fresh) {
       const known = found.get(id) ?? new Map<string, ReadonlyArray<string>>()
       found.set(id, known.set(JSON.stringify(path), path))
     }
     const now = new Set([...entered, ...fresh])
-    const leaving = [...new Set(fresh.filter(isAtomic).flatMap(around))]
-    for (const { eventType, target = [] } of leaving.flatMap(transitionsOf)) {
-      const next = target.flatMap((node: AnyStateNode) => reached(node))
-      if (next.every((node) => now.has(node))) continue
+    for (const move of graph.from(to)) {
+      if (move.entered.every((id) => now.has(id))) continue
       isCut ||= steps === mostSteps
       if (isCut) return
       steps++
-      walk(next, eventType === "" ? path : [...path, eventType], now)
+      walk(move, [...path, move.event ?? ""], now)
     }
   }
-  walk(entered(machine.root), [], new Set())
+  for (const move of graph.begin) walk(move, [], new Set())
   return {
     simple: Object.fromEntries(
       [...found].map(([id, known]) => [id, [...known.values()].sort((one, other) => one.length - other.length)])
     ),
     isCut
   }
+}
+
+/** The states in which a machine rests only where no way leads to its end. What was not left counts as leading there. */
+const deadEndsOf = (nodes: ReadonlyArray<AnyStateNode>, { places, next }: Found): ReadonlyArray<string> => {
+  const before = new Map<string, Array<string>>()
+  for (const [key, after] of next) for (const to of after) before.set(to.key, [...(before.get(to.key) ?? []), key])
+  const edge = [...places.values()].filter(({ key, isEnded }) => isEnded || !next.has(key)).map(({ key }) => key)
+  const alive = new Set(edge)
+  for (let key = edge.pop(); key !== undefined; key = edge.pop()) {
+    for (const earlier of before.get(key) ?? []) {
+      if (alive.has(earlier)) continue
+      alive.add(earlier)
+      edge.push(earlier)
+    }
+  }
+  const resting = [...places.values()]
+  return idsOf(nodes).filter((id) => {
+    const here = resting.filter(({ active }) => active.includes(id))
+    return here.length > 0 && here.every(({ key }) => !alive.has(key))
+  })
+}
+
+/** Whether a state is over when some state in it is. */
+const mayEnd = ({ type, states }: AnyStateNode): boolean => {
+  const inner = Object.values<AnyStateNode>(states)
+  if (type === "parallel") return inner.length > 0 && inner.every(mayEnd)
+  return type === "final" || inner.some((state) => state.type === "final")
 }
 
 const textOf = (data: Omit<Paths, "text">): string => {
@@ -132,47 +141,13 @@ const transitionsOf = (node: AnyStateNode) => [...[...node.transitions.values()]
 const around = (node: AnyStateNode): ReadonlyArray<AnyStateNode> =>
   node.parent === undefined ? [node] : [node, ...around(node.parent)]
 
-/** What is entered together with a state, from it inwards. */
-const entered = (node: AnyStateNode): ReadonlyArray<AnyStateNode> => {
-  if (node.type === "parallel")
-    return [node, ...Object.values(node.states).flatMap((child) => entered(child as AnyStateNode))] // its own states
-  if (node.type === "compound") return [node, ...node.initial.target.flatMap((child: AnyStateNode) => reached(child))]
-  return node.type === "history" ? entered(node.parent as AnyStateNode) : [node] // it is within one
-}
-
-/** What is entered by a transition to a state: it, what is in it, the states around it, and their other regions. */
-const reached = (node: AnyStateNode): ReadonlyArray<AnyStateNode> => [
-  ...entered(node),
-  ...around(node).flatMap((outer) =>
-    outer.type === "parallel"
-      ? [outer, ...Object.values(outer.states).flatMap((child) => entered(child as AnyStateNode))] // its own states
-      : outer.type === "history"
-        ? []
-        : [outer]
-  )
-]
-
 const isStuck = (node: AnyStateNode): boolean =>
   isAtomic(node) &&
   node.type !== "final" &&
   !around(node).some((outer) =>
-    transitionsOf(outer).some(({ target }) => target !== undefined && !target.includes(node))
+    transitionsOf(outer).some(
+      // A state around it is not over while it is in one that is not final.
+      ({ eventType, target }) =>
+        target !== undefined && !target.includes(node) && !eventType.startsWith("xstate.done.state.")
+    )
   )
-
-/** The states from which one of some states can be reached. */
-const leadingTo = (
-  nodes: ReadonlyArray<AnyStateNode>,
-  goals: ReadonlyArray<AnyStateNode>
-): ReadonlySet<AnyStateNode> => {
-  const found = new Set<AnyStateNode>(goals)
-  for (let before = -1; before !== found.size; ) {
-    before = found.size
-    for (const node of nodes) {
-      const targets = around(node).flatMap((outer) =>
-        transitionsOf(outer).flatMap(({ target = [] }) => target.flatMap(reached))
-      )
-      if (targets.some((target: AnyStateNode) => found.has(target) && isAtomic(target))) found.add(node)
-    }
-  }
-  return found
-}
