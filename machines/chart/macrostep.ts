@@ -4,7 +4,7 @@
  * Invariant: nothing here acts. XState resolves built-in actions into data, and its executor is never called; children and
  * parent are addresses, not actors.
  */
-import type { AnyEventObject, AnyMachineSnapshot, AnyStateMachine, AnyStateNode, StateValue } from "xstate"
+import type { AnyEventObject, AnyMachineSnapshot, AnyStateMachine, StateValue } from "xstate"
 import type { ActorAddress, ChartPlace, RawAction, Scope, Target } from "./scope.ts"
 import { scopeOf } from "./scope.ts"
 import type { ChartChild, ChartEnd, ChartEvent, ChartState } from "./state.ts"
@@ -77,28 +77,6 @@ export const view = (
   context: unknown,
   place: ChartPlace
 ): AnyMachineSnapshot => restore(machine, stored, context, scopeOf(place))
-
-/**
- * Why a machine never rests in a state, if it does not: the state is where the machine ends, or one that it leaves at once. XState
- * comes to such a state only on its way, and says nothing when it is given one.
- */
-export const whyNoRest = ({ machine, _nodes: nodes }: AnyMachineSnapshot): string | undefined => {
-  const active = nodes as ReadonlyArray<AnyStateNode>
-  const isDone = (node: AnyStateNode): boolean =>
-    node.type === "parallel"
-      ? Object.values(node.states).every(isDone)
-      : active.some(({ type, parent }) => type === "final" && parent === node)
-  if (isDone((machine as AnyStateMachine).root))
-    return "is where the machine ends: a migration leads to a state that goes on"
-  const passing = active.find(
-    (node) =>
-      (node.always ?? []).some(({ guard }) => guard === undefined) ||
-      (node.config.onDone !== undefined && node.type !== "atomic" && isDone(node))
-  )
-  return (
-    passing && `is left at once, by state \`${passing.id}\`: a migration leads to a state in which the machine rests`
-  )
-}
 
 const restore = (
   machine: AnyStateMachine,

@@ -4,8 +4,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { assign, raise, setup } from "xstate"
+import type { AnyStateMachine } from "xstate"
+import { assign, not, raise, setup } from "xstate"
 import { Processes } from "../../src/host/Processes.ts"
+import { InputInvalid } from "../../src/model/errors.ts"
+import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as TestHost from "../../src/testing/TestHost.ts"
 
@@ -22,6 +25,53 @@ const machine = setup({
 })
 
 const Besides = fromMachine(machine, { version: "1", input: Schema.Null })
+
+/** An engine of a machine whose parts may be of any type. */
+const built =
+  (config: object, implementations: object = {}) =>
+  () =>
+    fromMachine(
+      setup({ actors: { work: fromDurable<unknown, number>() }, ...implementations } as object).createMachine({
+        id: "m",
+        ...config
+      } as never) as unknown as AnyStateMachine,
+      { version: "1", input: Schema.Null, actors: { work: () => Effect.succeed(1) } } as never
+    )
+
+describe("an engine is refused when it is built, by the name of what is wrong:", () => {
+  for (const [what, build, name] of [
+    ["a guard that is nowhere", built({ on: { go: { guard: "may", actions: [] } } }), "guard `may`"],
+    [
+      "a guard that is nowhere, within another",
+      built({ on: { go: { guard: not("may"), actions: [] } } }),
+      "guard `may`"
+    ],
+    [
+      "an action of an initial transition",
+      built({ initial: { target: "a", actions: "act" }, states: { a: {} } }),
+      "action `act`"
+    ],
+    [
+      "the snapshots of an actor",
+      built({ invoke: { src: "work", id: "w", onSnapshot: { actions: [] } } }),
+      "actor `w`"
+    ],
+    ["a delay that is no number", built({ entry: raise({ type: "go" }, { delay: Number.NaN }) }), "NaN"],
+    ["a delay before its time", built({ entry: raise({ type: "go" }, { delay: -1 }) }), "-1"],
+    ["a word that is no duration", built({}, { delays: { soon: "3 moons" } }), "3 moons"]
+  ] as const) {
+    it(what, () => {
+      try {
+        build()
+      } catch (error) {
+        assert.instanceOf(error, InputInvalid)
+        assert.include((error as InputInvalid).message, name)
+        return
+      }
+      assert.fail("it was built")
+    })
+  }
+})
 
 describe("a machine with what the table has not", () => {
   it.effect("takes the later of two delayed events with one id, and has no meta in its snapshot", () =>

@@ -8,9 +8,10 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { AnyMachineSnapshot, AnyStateMachine } from "xstate"
-import { acceptedIn, namesOf, structureOf } from "../../../machines/chart/definition.ts"
+import { acceptedIn, structureOf, structureRule } from "../../../machines/chart/definition.ts"
 import type { Macrostep, RawEffect } from "../../../machines/chart/macrostep.ts"
 import * as Macrosteps from "../../../machines/chart/macrostep.ts"
+import { whyNoRest } from "../../../machines/chart/rest.ts"
 import type { ChartPlace } from "../../../machines/chart/scope.ts"
 import type { ChartEvent, ChartState, PendingAction } from "../../../machines/chart/state.ts"
 import { InputInvalid } from "../../model/errors.ts"
@@ -23,13 +24,12 @@ import type { ProcessRow } from "../../store/Decision.ts"
 import type { Performer, Performers } from "../body/chart.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
 import { withDelays } from "./delays.ts"
-import { isDurable } from "./durable.ts"
+import { check } from "./durability.ts"
 import type { Runnable } from "./Engine.ts"
 import * as Engines from "./Engine.ts"
 import type { Action, Actor, MachineOptions, SchemaFor } from "./MachineOptions.ts"
 import { schemaOf } from "./MachineOptions.ts"
 import { decoderOf, encodingOf } from "./outcomes.ts"
-import { isReducer } from "./reducer.ts"
 import type { AnySignal, Signal } from "./Signal.ts"
 import type { Startable } from "./Startable.ts"
 import { registrationOf } from "./Startable.ts"
@@ -141,6 +141,7 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
     definition,
     body: canonicalText({
       ...definition,
+      rule: structureRule,
       structure,
       events: Object.fromEntries(signals.map(({ signal, type }) => [signal, type.payloadSchema.schema]))
     }),
@@ -166,7 +167,7 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
         const problem = `became ${JSON.stringify(value)}, which is no state of version ${version}: ${JSON.stringify(legal.value)} is`
         throw new InputInvalid({ field: `migration of machine \`${machine.id}\``, problem })
       }
-      const restless = Macrosteps.whyNoRest(legal)
+      const restless = whyNoRest(legal)
       if (restless !== undefined) {
         const problem = `became ${JSON.stringify(value)}, which ${restless}`
         throw new InputInvalid({ field: `migration of machine \`${machine.id}\``, problem })
@@ -324,41 +325,6 @@ const payloadOf = ({ base: { registration } }: ProcessRow): unknown =>
 
 const isDetached = <R>(action: Action<AnyStateMachine, never, R> | undefined): boolean =>
   typeof action === "object" && action.detached === true
-
-/** Refuses what cannot be durable, by name. */
-const check = <R>(machine: AnyStateMachine, { actions = {}, actors = {} }: ChartOptions<R>): void => {
-  const names = namesOf(machine)
-  const refuse = (what: string, problem: string): never => {
-    throw new InputInvalid({ field: `${what} of machine \`${machine.id}\``, problem })
-  }
-  for (const { what, state } of names.inline) {
-    refuse(
-      `an ${what} in state \`${state}\``,
-      what === "action"
-        ? "is given as a function: name it in `setup({ actions })`, and give what it does under `actions`"
-        : "is given as it is: name it in `setup({ actors })` with `fromDurable`, and give what runs it under `actors`"
-    )
-  }
-  for (const name of names.actions) {
-    if (!Object.hasOwn(actions, name)) refuse(`action \`${name}\``, "is performed by nothing: give it under `actions`")
-  }
-  // An `assign` may spawn whatever is declared.
-  for (const name of new Set([...names.actors, ...Object.keys(machine.implementations.actors)])) {
-    if (!Object.hasOwn(actors, name)) refuse(`actor \`${name}\``, "is run by nothing: give it under `actors`")
-    const logic: unknown = machine.implementations.actors[name]
-    if (!isDurable(logic) && !isReducer(logic)) {
-      const problem =
-        "is a function or machine of one memory: declare it with `fromDurable`, and give what runs it under `actors`, such as an engine"
-      refuse(`actor \`${name}\``, problem)
-    }
-  }
-  for (const [name, action] of Object.entries(actions)) {
-    const event = `error.action.${name}`
-    if (typeof action === "object" && action.onFailure === "event" && !names.events.includes(event)) {
-      refuse(`action \`${name}\``, `has \`onFailure: "event"\`, and no state takes \`${event}\``)
-    }
-  }
-}
 
 /** What runs the actors of a machine: what can be started is taken as it is, a function becomes an engine of its own. */
 const actorsOf = <R>({ actors = {}, kind, version, migrate = {} }: ChartOptions<R>): ReadonlyMap<string, AnyActor<R>> =>
