@@ -221,6 +221,15 @@ export const asksOf = ({ lock, replays = [], session }: Plan): ReadonlyArray<Ask
       ] as const))
 ]
 
+/** What a decision about a session asks of the processes that it has: which these are is known once they are locked. */
+export const asksOfSession = (ids: ReadonlyArray<ProcessId>): ReadonlyArray<Ask> =>
+  ids.flatMap(
+    (id): ReadonlyArray<Ask> => [
+      { kind: "row", about: [id] },
+      { kind: "grantsOf", about: [id] }
+    ]
+  )
+
 /** What a decision sees. Only `row` and what else `loaded` has is there; anything else is thrown at it. */
 export const viewOf = (loaded: Loaded, plan: Plan, nowMs: number): View => ({
   nowMs,

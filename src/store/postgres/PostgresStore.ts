@@ -37,7 +37,6 @@ import * as RowReads from "./rowReads.ts"
 import type { SessionOptions } from "./Session.ts"
 import * as Sessions from "./Session.ts"
 import * as Schemas from "./schema.ts"
-import { numbersOfOne } from "./Writes.ts"
 
 export type { PostgresStoreOptions } from "./options.ts"
 
@@ -114,14 +113,14 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
     let lastOwn = 0
     let passed = 0
     const hooks: Hooks = {
-      onCommitted: ({ changes, requests, firstChange, atMs, busyMs }) => {
+      onCommitted: ({ changes, requests, firstChange, endOfChanges, atMs, busyMs }) => {
         closeRequestsWritten += requests
         work.commits += 1
         work.changes += changes.length
         work.busyMs += busyMs
         timers.publish({ changes: changes.length, busyMs })
         if (changes.length === 0) return
-        lastOwn = Math.max(lastOwn, firstChange + numbersOfOne)
+        lastOwn = Math.max(lastOwn, endOfChanges)
         const ids = new Set<ProcessId>()
         const due = new Set<ProcessId>()
         for (const { row } of changes) {

@@ -52,8 +52,8 @@ export const namedIn = (changes: ReadonlyArray<Change>, writes: ReadonlyArray<Wr
   })
 ]
 
-/** Collects the writes of one transaction, whose numbers of the change feed follow `change`. */
-export const make = (loaded: Loaded, shared: Memory, times: WakeTimes, change: number): Writes => {
+/** Collects the writes of one transaction, which has {@link numbersOfOne} numbers of the change feed from each of `firsts` on. */
+export const make = (loaded: Loaded, shared: Memory, times: WakeTimes, firsts: ReadonlyArray<number>): Writes => {
   const rows = new Map<Writing, Map<string, Rows[number]>>()
   const events: Array<Rows[number]> = []
   const prunedPks: Array<number> = []
@@ -61,7 +61,12 @@ export const make = (loaded: Loaded, shared: Memory, times: WakeTimes, change: n
   let taken = 0
 
   const pkOf = (id: ProcessId): number => loaded.get("row", id).pk
-  const nextChange = (): number => change + taken++
+  const nextChange = (): number => {
+    const [number, place] = [taken % numbersOfOne, Math.floor(taken / numbersOfOne)]
+    taken++
+    // While it is only counted how many there are, the last ones are given out again.
+    return (firsts[place] ?? firsts.at(-1) ?? 0) + number
+  }
 
   const of = (writing: Writing): Map<string, Rows[number]> => {
     const known = rows.get(writing)

@@ -41,6 +41,7 @@ export interface Hooks {
     readonly changes: ReadonlyArray<Change>
     readonly requests: number
     readonly firstChange: number
+    readonly endOfChanges: number
     readonly atMs: number
     readonly busyMs: number
   }) => void
@@ -143,7 +144,7 @@ export const make = (
 
   const conclude = (
     jobs: ReadonlyArray<Job>,
-    { outcomes, changes, firstChange, atMs }: Decided,
+    { outcomes, changes, firstChange, endOfChanges, atMs }: Decided,
     requests: number,
     begunAt: number
   ): Effect.Effect<void> => {
@@ -157,7 +158,9 @@ export const make = (
     queue.unshift(...later)
     // It is written, even if the hook fails.
     return Effect.ensuring(
-      attempt(() => hooks.onCommitted({ changes, requests, firstChange, atMs, busyMs: performance.now() - begunAt })),
+      attempt(() =>
+        hooks.onCommitted({ changes, requests, firstChange, endOfChanges, atMs, busyMs: performance.now() - begunAt })
+      ),
       answer(done, (index) => exits[index] as Exit.Exit<unknown, unknown>) // each has one
     )
   }

@@ -101,10 +101,34 @@ const claimed = (conditions: string): string =>
 /** Kinds that one statement answers one of. */
 export const answeredAlone: ReadonlySet<Kind> = new Set<Kind>(["staleWakes", "dueWakes"])
 
+/** Kinds of which each is about one process. */
+export const ofOneProcess: ReadonlySet<Kind> = new Set<Kind>([
+  "row",
+  "tombstone",
+  "grantsOf",
+  "closeRequest",
+  "hasCloseRequests",
+  "hasUndelivered"
+])
+
+/**
+ * What a decision is given first in place of an answer that is not there yet. It goes on with it, so that one run says all that a loop
+ * asks for row by row; what it then decides is not used. A kind without a guess ends the run: a decision might never end with one.
+ */
+export const guesses: { readonly [K in Kind]?: { readonly answer: Answers[K] } } = {
+  row: { answer: { pk: 0 } },
+  tombstone: { answer: undefined },
+  grantsOf: { answer: [] },
+  closeRequest: { answer: undefined },
+  hasCloseRequests: { answer: false },
+  hasUndelivered: { answer: false },
+  isOvertaken: { answer: false }
+}
+
 /** Every kind but `row`, which takes more than one statement (`Loaded.ts`). */
 export const questions: { readonly [K in Exclude<Kind, "row">]: Question<Answers[K]> } = {
   tombstone: {
-    text: `SELECT n, tombstone.* FROM ${asked(["id", "text"])} JOIN tombstone ON process_id = asked.id`,
+    text: `SELECT n, ${Columns.tombstoneFields} FROM ${asked(["id", "text"])} JOIN tombstone ON process_id = asked.id`,
     answer: ([columns]) => (columns === undefined ? undefined : Columns.tombstoneOf(columns as TombstoneColumns)) // the table's columns
   },
   replayed: {
