@@ -135,7 +135,9 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
       }
     }
     const shared = Loads.memory()
-    const own = yield* Effect.all(Array.from({ length: connections }, () => Connections.make(writing)))
+    const own = yield* Effect.all(
+      Array.from({ length: connections }, () => Connections.make(writing, () => Loads.forget(shared)))
+    )
     const writer = yield* GroupCommit.make<Job>((queue, nowMs) => {
       const busy = new Set<ProcessId>()
       const onTime = (databaseMs: number) => {

@@ -15,13 +15,15 @@ import type { ProcessId } from "../../model/ids.ts"
 import { closingOf } from "../Children.ts"
 import type { Change, Decision, Plan, View } from "../Decision.ts"
 import type { WakeTimes } from "../Outbox.ts"
+import { newerSchema } from "../sql/schema.ts"
 import { ofTimeline } from "./dialect.ts"
 import type { Memory } from "./Loaded.ts"
 import * as Loads from "./Loaded.ts"
 import type { Ask, Kind } from "./questions.ts"
 import { guesses, ofOneProcess } from "./questions.ts"
 import type { Failure, Session, Statement } from "./Session.ts"
-import { firstRow } from "./Session.ts"
+import { beginText, firstRow } from "./Session.ts"
+import { migrationsTable, schemaVersion } from "./schema.ts"
 import type { Writing } from "./tables.ts"
 import * as Writes from "./Writes.ts"
 
@@ -29,14 +31,16 @@ import * as Writes from "./Writes.ts"
 export interface Request {
   readonly plan: Plan
   readonly decide: (view: View) => Decision<unknown, unknown>
+  /** How many characters it writes, if that is known of an earlier batch, in which it had no room. */
+  readonly characters?: number
 }
 
 /** What became of a request of a batch. */
 export type Outcome =
   /** The transaction has it. */
   | { readonly _tag: "Done"; readonly exit: Exit.Exit<unknown, unknown> }
-  /** It must run in a later batch: it asks about what another one writes, or needs more locks. */
-  | { readonly _tag: "Later"; readonly lock: ReadonlyArray<ProcessId> }
+  /** It must run in a later batch: it asks about what another one writes, needs more locks, or has no room in this one. */
+  | { readonly _tag: "Later"; readonly lock: ReadonlyArray<ProcessId>; readonly characters?: number }
 
 /** A batch that was decided, and is to be committed. */
 export interface Decided {
@@ -81,7 +85,10 @@ export const decide = (
     const rows = sessions.length === 0 ? lockRows(lock) : lockSessions(lock, sessions)
     const preface = [begin, rows, lockLeases(lock), moment]
     const opened = yield* session.send([...preface, ...loader.statements(first)])
-    const { now, xact, base } = firstRow<Moment>(opened[preface.length - 1])
+    const { now, xact, base, version } = firstRow<Moment>(opened[preface.length - 1])
+    if (version > schemaVersion) {
+      return yield* Effect.fail<Failure>({ cause: newerSchema(version, schemaVersion), isLost: false })
+    }
     yield* loader.take(session, first, opened.slice(preface.length))
     onTime(now)
     const at = nowMs?.() ?? now
@@ -120,6 +127,11 @@ export const decide = (
         }
         const aside = asideOf(decision)
         if (disturbs(before, run.asked(), aside)) return { _tag: "Later", lock: [] }
+        if (writes.characters() > Writes.mostCharacters) {
+          const alone = Writes.make(loader, shared, times, firsts)
+          alone.add(decision.changes, decision.writes)
+          return { _tag: "Later", lock: [], characters: alone.characters() }
+        }
         for (const each of aside) before.add(each)
         writes.add(decision.changes, decision.writes)
         changes.push(...decision.changes)
@@ -136,7 +148,11 @@ export const decide = (
         firsts.push(...answer.rows.map((row) => base + laterThan(xact, row) * Writes.numbersOfOne))
     }
     const { writes, outcomes, changes } = lacking > 0 ? collect(firsts) : collected
-    const statements = writes.statements()
+    // What is too large for one string, or for the memory, is refused: its neighbours need not be.
+    const statements = yield* Effect.try({
+      try: writes.statements,
+      catch: (cause): Failure => ({ cause, isLost: false })
+    })
     return {
       outcomes,
       changes,
@@ -161,17 +177,18 @@ interface Moment {
   readonly now: number
   readonly xact: string
   readonly base: number
+  readonly version: number
 }
 
-const begin: Statement = { name: "begin", text: "BEGIN", values: [] }
+const begin: Statement = { name: "begin", text: beginText, values: [] }
 
 const commit: Statement = { name: "commit", text: "COMMIT", values: [] }
 
-/** The time under the lock, and the numbers of the change feed that this transaction has: later ones have greater numbers. */
+/** The time under the lock, the version of the schema, which no migration moves before this transaction is over, and the numbers of the change feed that this transaction has: later ones have greater numbers. */
 const moment: Statement = {
   name: "moment",
   text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now, pg_current_xact_id()::text AS xact,
-    change_base + ${ofTimeline} AS base FROM store`,
+    change_base + ${ofTimeline} AS base, (SELECT max(version) FROM ${migrationsTable}) AS version FROM store`,
   values: []
 }
 
