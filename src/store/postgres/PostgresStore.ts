@@ -112,6 +112,7 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
     let offsetMs = first.now - ownClock.unsafeCurrentTimeMillis()
     let lastOwn = 0
     let passed = 0
+    let inVain = 0
     const hooks: Hooks = {
       onCommitted: ({ changes, requests, firstChange, endOfChanges, atMs, busyMs }) => {
         closeRequestsWritten += requests
@@ -178,7 +179,16 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
           if (wanted <= passed) return Effect.void
           return horizon.pipe(
             Effect.filterOrFail((at) => at >= wanted),
-            Effect.retry(Schedule.intersect(Schedule.spaced("2 millis"), Schedule.recurs(mostLooks))),
+            Effect.retry({
+              schedule: Schedule.intersect(Schedule.spaced("2 millis"), Schedule.recurs(mostLooks)),
+              // What was waited for in vain is waited for once: the older transaction may last.
+              until: () => wanted <= inVain
+            }),
+            Effect.tapError(() =>
+              Effect.sync(() => {
+                inVain = Math.max(inVain, wanted)
+              })
+            ),
             GroupCommit.realTime,
             Effect.ignore
           )
