@@ -9,14 +9,14 @@ import { closingOf } from "../Children.ts"
 import type { Change, Write } from "../Decision.ts"
 import type { WakeTimes } from "../Outbox.ts"
 import * as Columns from "../sql/columns.ts"
+import { numbersOfOne } from "./dialect.ts"
 import type { Loaded, Memory } from "./Loaded.ts"
 import { remember } from "./Loaded.ts"
 import type { Statement } from "./Session.ts"
 import type { Rows, Writing } from "./tables.ts"
 import { pruning, statementOf, writings } from "./tables.ts"
 
-/** How many numbers of the change feed one transaction has. */
-export const numbersOfOne = 4_096
+export { numbersOfOne } from "./dialect.ts"
 
 /**
  * How many characters a batch writes, until the next request waits for the next batch. The rows of a table go as one string, of which

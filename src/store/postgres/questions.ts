@@ -15,6 +15,7 @@ import type { EventColumns, GrantColumns, TombstoneColumns } from "../sql/column
 import * as Columns from "../sql/columns.ts"
 import type { WakeColumns } from "../sql/outbox.ts"
 import { isHead, selectWakes, undelivered, wakeRowOf } from "../sql/outbox.ts"
+import { dialect } from "./dialect.ts"
 
 /** A row with its number; a process that is not there has one reserved, under which it may be registered. */
 export interface Numbered {
@@ -133,7 +134,7 @@ export const questions: { readonly [K in Exclude<Kind, "row">]: Question<Answers
   },
   replayed: {
     text: `SELECT n, ${eventFields} FROM ${asked(["id", "text"], ["key", "text"])}
-      JOIN process ON process_id = asked.id JOIN event ON event.pk = process.pk AND replay_key = asked.key`,
+      JOIN process ON process_id = asked.id JOIN event ON event.pk = process.pk AND ${dialect.isKey("replay_key", "asked.key")}`,
     answer: oneEvent
   },
   firstEventAfter: {

@@ -9,11 +9,12 @@ import { newerSchema, unusable } from "../sql/schema.ts"
 import { ofTimeline } from "./dialect.ts"
 import { storeError } from "./failure.ts"
 import * as Store from "./migrations/0001_store.ts"
+import * as LongKeys from "./migrations/0002_long_keys.ts"
 import type { Answer, Session } from "./Session.ts"
 import { beginText, firstRow } from "./Session.ts"
 import { numbersOfOne } from "./Writes.ts"
 
-const migrations: ReadonlyArray<ReadonlyArray<string>> = [Store.statements]
+const migrations: ReadonlyArray<ReadonlyArray<string>> = [Store.statements, LongKeys.statements]
 
 /** The newest schema this library knows. */
 export const schemaVersion: number = migrations.length
