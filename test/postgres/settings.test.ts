@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { processId } from "../../src/model/ids.ts"
+import * as First from "../../src/store/postgres/migrations/0001_store.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { bounded } from "../support/hosts.ts"
 import * as Postgres from "../support/postgres.ts"
@@ -75,6 +76,35 @@ describe.skipIf(!Postgres.hasPostgres)("a schema", () => {
       }).pipe(Effect.scoped, bounded)
     )
   }
+})
+
+describe.skipIf(!Postgres.hasPostgres)("a schema of the first version", () => {
+  it.live("is brought to the present one by the first host, with what it holds", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const first = [
+        `CREATE SCHEMA ${where.schema}`,
+        `SET search_path = ${where.schema}`,
+        ...First.statements,
+        "CREATE TABLE holdfast_migrations (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())",
+        "INSERT INTO holdfast_migrations (version) VALUES (1)",
+        "INSERT INTO progress (pk, key, at, detail) VALUES (1, 'kept', 2, '3')"
+      ]
+      yield* Effect.promise(() => Postgres.query(where.url, ...first))
+      const hosts = yield* Effect.all([open(where), open(where)], { concurrency: "unbounded" })
+      yield* hosts[0].register("it")
+      yield* Effect.forEach(hosts, ({ append }, index) => append("it", index))
+      assert.deepStrictEqual(yield* hosts[1].notes("it"), [0, 1])
+      const found = yield* Effect.promise(() =>
+        Postgres.query(
+          where.url,
+          `SELECT key, (SELECT max(version) FROM ${where.schema}.holdfast_migrations) AS version
+          FROM ${where.schema}.progress`
+        )
+      )
+      assert.deepStrictEqual(found, [{ key: "kept", version: 2 }])
+    }).pipe(Effect.scoped, bounded)
+  )
 })
 
 describe.skipIf(!Postgres.hasPostgres)("a host whose schema changes while it runs", () => {
