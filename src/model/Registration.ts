@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import type { Disposition } from "../../machines/recovery.ts"
 import * as EventType from "./EventType.ts"
 import { RegistrationInvalid } from "./errors.ts"
-import { EnvironmentRef, ProcessId } from "./ids.ts"
+import { EnvironmentRef, lengthProblem, ProcessId } from "./ids.ts"
 import type { Taking } from "./json.ts"
 import {
   AnyJson,
@@ -21,7 +21,7 @@ import {
   tagged,
   withAdvice
 } from "./json.ts"
-import { Provenance, provenanceOf, SessionScope, scopeOf } from "./Provenance.ts"
+import { Provenance, provenanceOf, SessionScope, scopeId, scopeOf } from "./Provenance.ts"
 
 /** A tool call that was checked and is ready to run. */
 export const PreparedToolCall = Schema.Struct({
@@ -270,14 +270,23 @@ interface Problem {
 
 const problemOf = (registration: Registration): Problem | undefined =>
   environmentProblem(registration) ??
+  targetProblem(registration) ??
   typesProblem(registration.eventTypes) ??
   attemptsProblem(registration) ??
   startProblem(registration)
 
-const idProblem = ({ id }: Registration): Problem | undefined =>
-  typeof id === "string" && id.trim() !== ""
-    ? undefined
-    : { field: "id", problem: "process id must be a non-empty string" }
+const idProblem = ({ id }: Registration): Problem | undefined => {
+  if (typeof id !== "string" || id.trim() === "") {
+    return { field: "id", problem: "process id must be a non-empty string" }
+  }
+  const problem = lengthProblem(id)
+  return problem === undefined ? undefined : { field: "id", problem: `process id ${problem}` }
+}
+
+const targetProblem = ({ wakeTarget }: Registration): Problem | undefined => {
+  const problem = wakeTarget && lengthProblem(scopeId(wakeTarget))
+  return problem === undefined ? undefined : { field: "wake_target", problem }
+}
 
 const environmentProblem = ({ input, envRef }: Registration): Problem | undefined => {
   const needsOne = input._tag === "ToolCall" || input._tag === "Engine"

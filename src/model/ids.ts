@@ -19,6 +19,17 @@ export const EnvironmentRef = Schema.String.pipe(Schema.brand("EnvironmentRef"))
 /** The content address of an execution environment. */
 export type EnvironmentRef = typeof EnvironmentRef.Type
 
+/** How long an id of a process, or the address of a session or frame, may be. Every store can look up so much. Units: bytes of UTF-8. */
+export const maxIdBytes = 2_600
+
+/** Why a text is too long for an id, as one clause; `undefined` when it is not. */
+export const lengthProblem = (text: string): string | undefined => {
+  // No character has more than three bytes for each unit of its length.
+  if (text.length * 3 <= maxIdBytes) return undefined
+  const bytes = Buffer.byteLength(text)
+  return bytes <= maxIdBytes ? undefined : `has ${bytes} bytes; at most ${maxIdBytes} are possible`
+}
+
 /** Takes any string as a process id; whether it may be registered is the registration's question. */
 export const processId = (id: string): ProcessId => id as ProcessId // a brand is a name, not a check
 

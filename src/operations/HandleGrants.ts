@@ -175,7 +175,7 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
       HandleGrants.of({
         grantHandle: Effect.fnUntraced(function* (scope, id, descriptor) {
           yield* Checks.id(id)
-          const owning = yield* checks.shape("scope", SessionScope, scope)
+          const owning = yield* Checks.addressable("scope", yield* checks.shape("scope", SessionScope, scope))
           const grant: HandleGrant = {
             scopeId: scopeId(owning),
             sessionId: owning.sessionId,
@@ -190,7 +190,7 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
         }),
         transferHandleGrants: Effect.fnUntraced(function* (from, to, ids) {
           const source = yield* scopeOf("from", from)
-          const checked = yield* checks.shape("to", SessionScope, to)
+          const checked = yield* Checks.addressable("to", yield* checks.shape("to", SessionScope, to))
           const moved = yield* checks.shape("ids", ProcessIds, ids)
           const target = { scopeId: scopeId(checked), sessionId: checked.sessionId }
           yield* store.transact({ lock: [...moved].sort() }, moveGrants(source, target, moved))

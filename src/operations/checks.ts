@@ -16,11 +16,12 @@ import { InputInvalid } from "../model/errors.ts"
 import { messageOf } from "../model/Failure.ts"
 import type { AppendRequest } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
+import { lengthProblem } from "../model/ids.ts"
 import type { Taking } from "../model/json.ts"
 import { copyOf, firstIssue, snapshot, whenAsked, withAdvice } from "../model/json.ts"
 import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import { LeaseOwner as LeaseOwnerSchema, Lease as LeaseSchema } from "../model/Lease.ts"
-import { SessionScope } from "../model/Provenance.ts"
+import { SessionScope, scopeId } from "../model/Provenance.ts"
 import type { Authority } from "./decisions/authority.ts"
 
 /** How a host takes values: the largest, and half surrogates. Provide another value to the layers of the store to change it. */
@@ -61,8 +62,10 @@ export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
         return Either.flatMap(json("payload", payload), (copy) => {
           const checked = { eventType, payload: copy, ...(replayKey === undefined ? {} : { replayKey }) }
           if (wakeTargetScope === undefined) return Either.right(checked)
-          const scope = Either.flatMap(small("request/wake_target_scope", wakeTargetScope), (own) =>
-            fitting("request/wake_target_scope", SessionScope, own)
+          const field = "request/wake_target_scope"
+          const scope = Either.flatMap(
+            Either.flatMap(small(field, wakeTargetScope), (own) => fitting(field, SessionScope, own)),
+            (fit) => addressable(field, fit)
           )
           return Either.map(scope, (wakeTarget) => ({ ...checked, wakeTargetScope: wakeTarget }))
         })
@@ -96,6 +99,12 @@ export const text = (field: string, value: unknown): Either.Either<string, Input
   typeof value === "string" && value.isWellFormed()
     ? Either.right(value)
     : invalid(field, typeof value === "string" ? "has a lone surrogate" : `is ${kindOf(value)}; it must be text`)
+
+/** A scope that is not too long for what is to be kept under its address. */
+export const addressable = (field: string, scope: SessionScope): Either.Either<SessionScope, InputInvalid> => {
+  const problem = lengthProblem(scopeId(scope))
+  return problem === undefined ? Either.right(scope) : invalid(field, problem)
+}
 
 /** A presented lease, copied: its shape only. The transaction checks whether it is the present one. */
 export const lease = (field: string, value: Lease): Either.Either<Lease, InputInvalid> => shaped(field, isLease, value)

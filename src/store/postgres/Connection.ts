@@ -21,8 +21,8 @@ export interface Connection {
   readonly get: Effect.Effect<Connected, StoreError>
 }
 
-/** Makes a connection, for as long as the scope is open; it connects when it is first needed. */
-export const make = (options: SessionOptions): Effect.Effect<Connection, never, Scope.Scope> =>
+/** Makes a connection, for as long as the scope is open; it connects when it is first needed. `onNew` is called each time it does. */
+export const make = (options: SessionOptions, onNew: () => void): Effect.Effect<Connection, never, Scope.Scope> =>
   Effect.gen(function* () {
     let present: { readonly connected: Connected; readonly scope: Scope.CloseableScope } | undefined
 
@@ -46,6 +46,7 @@ export const make = (options: SessionOptions): Effect.Effect<Connection, never, 
       const { history } = Sessions.firstRow<{ readonly history: string }>(answer)
       const connected = { session, timeline: history }
       present = { connected, scope }
+      onNew()
       return connected
     })
 

@@ -52,8 +52,8 @@ export interface Loader extends Loaded {
 }
 
 /**
- * What a store need not read again. A registration never changes, and a snapshot is known by its text: what is remembered is right
- * whatever other hosts have written, and whatever was rolled back.
+ * What a store need not read again. A registration never changes and is known by its hash, a snapshot by its text: what is remembered
+ * is right whatever other hosts have written, and whatever was rolled back, or lost by a server.
  */
 export interface Memory {
   readonly types: Columns.EventTypesCache
@@ -70,6 +70,12 @@ export interface Remembered {
 
 /** Remembers nothing yet. */
 export const memory = (): Memory => ({ types: new Map(), snapshots: new Map() })
+
+/** Remembers nothing any more: what a server has may not be what it had, when it crashed or a standby took over. */
+export const forget = ({ types, snapshots }: Memory): void => {
+  types.clear()
+  snapshots.clear()
+}
 
 /** Remembers a process, in place of the one that is known for longest. */
 export const remember = ({ snapshots }: Memory, id: ProcessId, one: Remembered): void => {
@@ -192,7 +198,10 @@ const rowOf = (
 ): Numbered => {
   const { pk, process_id: id, snapshot: text } = columns
   const found = shared.snapshots.get(id)
-  const known = found?.pk === pk ? found : undefined
+  const isSame =
+    found?.base.registrationHash === columns.registration_hash && found.base.createdAtMs === columns.created_at
+  // A standby that lost the newest commits gives their numbers away again.
+  const known = isSame && found.pk === pk ? found : undefined
   const base =
     known?.base ??
     Columns.baseOf(columns, shared.types, () => {
@@ -220,6 +229,15 @@ export const asksOf = ({ lock, replays = [], session }: Plan): ReadonlyArray<Ask
         { kind: "sessionTargets", about: [session] }
       ] as const))
 ]
+
+/** What a decision about a session asks of the processes that it has: which these are is known once they are locked. */
+export const asksOfSession = (ids: ReadonlyArray<ProcessId>): ReadonlyArray<Ask> =>
+  ids.flatMap(
+    (id): ReadonlyArray<Ask> => [
+      { kind: "row", about: [id] },
+      { kind: "grantsOf", about: [id] }
+    ]
+  )
 
 /** What a decision sees. Only `row` and what else `loaded` has is there; anything else is thrown at it. */
 export const viewOf = (loaded: Loaded, plan: Plan, nowMs: number): View => ({

@@ -37,7 +37,6 @@ import * as RowReads from "./rowReads.ts"
 import type { SessionOptions } from "./Session.ts"
 import * as Sessions from "./Session.ts"
 import * as Schemas from "./schema.ts"
-import { numbersOfOne } from "./Writes.ts"
 
 export type { PostgresStoreOptions } from "./options.ts"
 
@@ -113,15 +112,16 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
     let offsetMs = first.now - ownClock.unsafeCurrentTimeMillis()
     let lastOwn = 0
     let passed = 0
+    let inVain = 0
     const hooks: Hooks = {
-      onCommitted: ({ changes, requests, firstChange, atMs, busyMs }) => {
+      onCommitted: ({ changes, requests, firstChange, endOfChanges, atMs, busyMs }) => {
         closeRequestsWritten += requests
         work.commits += 1
         work.changes += changes.length
         work.busyMs += busyMs
         timers.publish({ changes: changes.length, busyMs })
         if (changes.length === 0) return
-        lastOwn = Math.max(lastOwn, firstChange + numbersOfOne)
+        lastOwn = Math.max(lastOwn, endOfChanges)
         const ids = new Set<ProcessId>()
         const due = new Set<ProcessId>()
         for (const { row } of changes) {
@@ -136,7 +136,9 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
       }
     }
     const shared = Loads.memory()
-    const own = yield* Effect.all(Array.from({ length: connections }, () => Connections.make(writing)))
+    const own = yield* Effect.all(
+      Array.from({ length: connections }, () => Connections.make(writing, () => Loads.forget(shared)))
+    )
     const writer = yield* GroupCommit.make<Job>((queue, nowMs) => {
       const busy = new Set<ProcessId>()
       const onTime = (databaseMs: number) => {
@@ -177,7 +179,16 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
           if (wanted <= passed) return Effect.void
           return horizon.pipe(
             Effect.filterOrFail((at) => at >= wanted),
-            Effect.retry(Schedule.intersect(Schedule.spaced("2 millis"), Schedule.recurs(mostLooks))),
+            Effect.retry({
+              schedule: Schedule.intersect(Schedule.spaced("2 millis"), Schedule.recurs(mostLooks)),
+              // What was waited for in vain is waited for once: the older transaction may last.
+              until: () => wanted <= inVain
+            }),
+            Effect.tapError(() =>
+              Effect.sync(() => {
+                inVain = Math.max(inVain, wanted)
+              })
+            ),
             GroupCommit.realTime,
             Effect.ignore
           )

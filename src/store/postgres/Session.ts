@@ -61,13 +61,23 @@ export const valueTypes: typeof types = {
  */
 export const urlOf = (url: string, schema: string, settings: Readonly<Record<string, string>> = {}): string => {
   const parsed = new URL(url)
-  const options = Object.entries({ search_path: schema, jit: "off", ...settings }).map(
-    ([key, value]) => `-c ${key}=${value}`
+  const options = Object.entries({ search_path: schema, ...whatever, ...settings }).map(
+    ([key, value]) => `-c ${key}=${value.replaceAll(" ", "\\ ")}`
   )
   parsed.searchParams.set("options", [parsed.searchParams.get("options") ?? "", ...options].join(" ").trim())
   parsed.searchParams.set("application_name", parsed.searchParams.get("application_name") ?? "holdfast")
   return parsed.href
 }
+
+/** What the statements count on, whatever a server, a database or a role has as its own default. */
+const whatever = {
+  jit: "off",
+  default_transaction_isolation: "read committed",
+  standard_conforming_strings: "on"
+} as const
+
+/** Begins a transaction of which each statement sees what was committed before it: what waited for a lock sees what the other wrote. */
+export const beginText = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 /** The settings of connections that write. A host that is frozen in a transaction holds its locks for `timeoutMs` at most. */
 export const writing = (timeoutMs: number): Readonly<Record<string, string>> => ({
@@ -155,9 +165,15 @@ const sessionOf = (client: Client): Session => {
   }
 }
 
-/** Whether the connection ends with an error: it is none of the server's, or the server's last. */
+/**
+ * Whether the connection ends with an error: it is none of the server's, or the server's last. A statement that was prepared before a
+ * table was changed fails on its connection from then on, and works on a new one.
+ */
 const isFatal = (cause: Error): boolean =>
-  !(cause instanceof DatabaseError) || cause.severity === "FATAL" || cause.severity === "PANIC"
+  !(cause instanceof DatabaseError) ||
+  cause.severity === "FATAL" ||
+  cause.severity === "PANIC" ||
+  (cause.code === "0A000" && cause.routine === "RevalidateCachedQuery")
 
 /** Ends a connection without a word to the server. */
 const destroy = (client: Client): void => {

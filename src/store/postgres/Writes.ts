@@ -9,14 +9,20 @@ import { closingOf } from "../Children.ts"
 import type { Change, Write } from "../Decision.ts"
 import type { WakeTimes } from "../Outbox.ts"
 import * as Columns from "../sql/columns.ts"
+import { numbersOfOne } from "./dialect.ts"
 import type { Loaded, Memory } from "./Loaded.ts"
 import { remember } from "./Loaded.ts"
 import type { Statement } from "./Session.ts"
 import type { Rows, Writing } from "./tables.ts"
 import { pruning, statementOf, writings } from "./tables.ts"
 
-/** How many numbers of the change feed one transaction has. */
-export const numbersOfOne = 4_096
+export { numbersOfOne } from "./dialect.ts"
+
+/**
+ * How many characters a batch writes, until the next request waits for the next batch. The rows of a table go as one string, of which
+ * the longest that there may be has about 500 million, and which has some characters twice, such as quotes.
+ */
+export const mostCharacters: number = 2 ** 25
 
 /** The writes of a batch. */
 export interface Writes {
@@ -25,6 +31,8 @@ export interface Writes {
   readonly statements: () => ReadonlyArray<Statement>
   /** How many numbers of the change feed were taken. */
   readonly numbers: () => number
+  /** How many characters the texts of the rows have; of what is written twice, both. */
+  readonly characters: () => number
 }
 
 /** The processes that a decision writes to. */
@@ -52,16 +60,25 @@ export const namedIn = (changes: ReadonlyArray<Change>, writes: ReadonlyArray<Wr
   })
 ]
 
-/** Collects the writes of one transaction, whose numbers of the change feed follow `change`. */
-export const make = (loaded: Loaded, shared: Memory, times: WakeTimes, change: number): Writes => {
+/** Collects the writes of one transaction, which has {@link numbersOfOne} numbers of the change feed from each of `firsts` on. */
+export const make = (loaded: Loaded, shared: Memory, times: WakeTimes, firsts: ReadonlyArray<number>): Writes => {
   const rows = new Map<Writing, Map<string, Rows[number]>>()
   const events: Array<Rows[number]> = []
   const prunedPks: Array<number> = []
   const before = new Map<number, Change["before"]>()
   let taken = 0
+  let characters = 0
 
+  const count = (row: Rows[number]): void => {
+    for (const value of Object.values(row)) if (typeof value === "string") characters += value.length
+  }
   const pkOf = (id: ProcessId): number => loaded.get("row", id).pk
-  const nextChange = (): number => change + taken++
+  const nextChange = (): number => {
+    const [number, place] = [taken % numbersOfOne, Math.floor(taken / numbersOfOne)]
+    taken++
+    // While it is only counted how many there are, the last ones are given out again.
+    return (firsts[place] ?? firsts.at(-1) ?? 0) + number
+  }
 
   const of = (writing: Writing): Map<string, Rows[number]> => {
     const known = rows.get(writing)
@@ -73,13 +90,16 @@ export const make = (loaded: Loaded, shared: Memory, times: WakeTimes, change: n
   /** The last one holds. */
   const put = (writing: Writing, key: ReadonlyArray<unknown>, row: Rows[number], instead?: Writing): void => {
     const name = JSON.stringify(key)
+    count(row)
     of(writing).set(name, row)
     if (instead !== undefined) of(instead).delete(name)
   }
   /** The first one holds. */
   const keep = (writing: Writing, key: ReadonlyArray<unknown>, row: Rows[number]): void => {
     const name = JSON.stringify(key)
-    if (!of(writing).has(name)) of(writing).set(name, row)
+    if (of(writing).has(name)) return
+    count(row)
+    of(writing).set(name, row)
   }
 
   const addChange = (one: Change): void => {
@@ -88,7 +108,7 @@ export const make = (loaded: Loaded, shared: Memory, times: WakeTimes, change: n
     const pk = pkOf(registration.id)
     if (one.before === undefined) register(pk, one)
     for (const event of one.events) {
-      events.push({
+      const columns = {
         pk,
         sequence: event.sequence,
         event_type: event.eventType,
@@ -97,7 +117,9 @@ export const make = (loaded: Loaded, shared: Memory, times: WakeTimes, change: n
         payload: JSON.stringify(event.payload),
         semantics: Columns.semanticsText(event),
         wakes: event.semantics.wake === undefined ? null : 1
-      })
+      }
+      count(columns)
+      events.push(columns)
     }
     for (const wake of wakes) {
       keep("addWake", [wake.wakeId], {
@@ -269,6 +291,7 @@ export const make = (loaded: Loaded, shared: Memory, times: WakeTimes, change: n
       for (const write of writes) addWrite(write)
     },
     numbers: () => taken,
+    characters: () => characters,
     statements: () =>
       writings.flatMap((writing): ReadonlyArray<Statement> => {
         const own = writing === "putEvent" ? events : [...(rows.get(writing)?.values() ?? [])]

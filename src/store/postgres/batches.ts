@@ -13,7 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
-import type { StoreError } from "../../model/errors.ts"
+import { StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { Change } from "../Decision.ts"
 import type * as GroupCommit from "../GroupCommit.ts"
@@ -25,8 +25,9 @@ import { remedyOf, storeError } from "./failure.ts"
 import * as Renewal from "./renewal.ts"
 import type { Failure } from "./Session.ts"
 import { firstRow } from "./Session.ts"
-import type { Decided, Request, Surroundings } from "./transaction.ts"
+import type { Decided, Outcome, Request, Surroundings } from "./transaction.ts"
 import * as Transaction from "./transaction.ts"
+import { mostCharacters } from "./Writes.ts"
 
 /** A request that waits for its answer: a decision, or a page of renewals. */
 export type Job = GroupCommit.Request & (Request | { readonly renew: RenewPage })
@@ -41,6 +42,7 @@ export interface Hooks {
     readonly changes: ReadonlyArray<Change>
     readonly requests: number
     readonly firstChange: number
+    readonly endOfChanges: number
     readonly atMs: number
     readonly busyMs: number
   }) => void
@@ -62,7 +64,8 @@ interface Failed {
 const mostRaces = 20
 
 /**
- * Which jobs of a queue one transaction takes now, by their places: in their order, at most `limit`, and none of a process that is
+ * Which jobs of a queue one transaction takes now, by their places: in their order, at most `limit`, not more than it may write as
+ * far as that is known, and none of a process that is
  * worked on (`busy`) or that a job before it waits for. So what locks one process goes in order, and no job starves.
  */
 export const eligible = (
@@ -72,14 +75,18 @@ export const eligible = (
 ): ReadonlyArray<number> => {
   const picked: Array<number> = []
   const held = new Set<ProcessId>()
+  let characters = 0
   for (const [index, job] of queue.entries()) {
-    if (picked.length >= limit) break
+    if (picked.length >= limit || characters > mostCharacters) break
     if (isAlone(job)) {
       if (index > 0) break
       return locksOf(job).some((id) => busy.has(id)) ? [] : [0]
     }
     const locks = locksOf(job)
-    if (!locks.some((id) => busy.has(id) || held.has(id))) picked.push(index)
+    if (!locks.some((id) => busy.has(id) || held.has(id))) {
+      picked.push(index)
+      characters += "renew" in job ? 0 : (job.characters ?? 0)
+    }
     for (const id of locks) held.add(id)
   }
   return picked
@@ -143,7 +150,7 @@ export const make = (
 
   const conclude = (
     jobs: ReadonlyArray<Job>,
-    { outcomes, changes, firstChange, atMs }: Decided,
+    { outcomes, changes, firstChange, endOfChanges, atMs }: Decided,
     requests: number,
     begunAt: number
   ): Effect.Effect<void> => {
@@ -151,13 +158,15 @@ export const make = (
     const exits = outcomes.flatMap((outcome) => (outcome._tag === "Done" ? [outcome.exit] : []))
     const later = jobs.flatMap((job, index): ReadonlyArray<Job> => {
       const outcome = outcomes[index]
-      return outcome?._tag === "Later" ? [withLocks(job, outcome.lock)] : []
+      return outcome?._tag === "Later" ? [again(job, outcome)] : []
     })
     inFlight = inFlight.filter((job) => done.includes(job))
     queue.unshift(...later)
     // It is written, even if the hook fails.
     return Effect.ensuring(
-      attempt(() => hooks.onCommitted({ changes, requests, firstChange, atMs, busyMs: performance.now() - begunAt })),
+      attempt(() =>
+        hooks.onCommitted({ changes, requests, firstChange, endOfChanges, atMs, busyMs: performance.now() - begunAt })
+      ),
       answer(done, (index) => exits[index] as Exit.Exit<unknown, unknown>) // each has one
     )
   }
@@ -215,7 +224,7 @@ export const make = (
         Effect.retry({ while: ({ remedy }) => remedy === "retry", schedule: forAWhile(options.timeoutMs) }),
         realTime,
         Effect.catchAll(({ error, remedy }) =>
-          jobs.length === 1 || remedy === "retry"
+          jobs.length === 1 || remedy === "retry" || error.reason === "newer_schema"
             ? answer(jobs, () => Exit.fail(error))
             : // A request fails alone.
               Effect.forEach(jobs, (job) => perform([job]), { discard: true })
@@ -249,13 +258,18 @@ const locksOf = (job: Job): ReadonlyArray<ProcessId> => ("renew" in job ? [] : j
 /** Which processes a session has is known in the transaction only; a renewal is a transaction of its own. */
 const isAlone = (job: Job): boolean => "renew" in job || job.plan.session !== undefined
 
-const withLocks = (job: Job, lock: ReadonlyArray<ProcessId>): Job =>
-  "renew" in job || lock.length === 0
+/** What is known of it once it was decided. */
+const again = (job: Job, { lock, characters }: Extract<Outcome, { readonly _tag: "Later" }>): Job =>
+  "renew" in job
     ? job
-    : { ...job, plan: { ...job.plan, lock: [...new Set([...job.plan.lock, ...lock])] } }
+    : {
+        ...job,
+        ...(lock.length === 0 ? {} : { plan: { ...job.plan, lock: [...new Set([...job.plan.lock, ...lock])] } }),
+        ...(characters === undefined ? {} : { characters })
+      }
 
 const failed = (operation: string, { cause, isLost }: Failure): Failed => ({
-  error: storeError(operation, cause),
+  error: cause instanceof StoreError ? cause : storeError(operation, cause),
   remedy: isLost ? "retry" : remedyOf(cause)
 })
 

@@ -109,7 +109,7 @@ export const open = (options: CopyOptions): Effect.Effect<Copy, InputInvalid | S
       }
       return Effect.zipRight(
         sent(session, [
-          plain("BEGIN"),
+          plain(Sessions.beginText),
           copying(table.name, table.columns, rows),
           plain(`UPDATE ${Schemas.copyTables.underWay} SET position = $1`, JSON.stringify(next)),
           plain("COMMIT")
@@ -154,7 +154,7 @@ export const open = (options: CopyOptions): Effect.Effect<Copy, InputInvalid | S
         yield* sent(
           session,
           [
-            "BEGIN",
+            Sessions.beginText,
             setNumber("'process_pk'", content.lastNumberOf("process")),
             setNumber("pg_get_serial_sequence('wake_outbox', 'number')", content.lastNumberOf("wake_outbox")),
             // Without statistics the first reads of a large store are slow.
@@ -200,7 +200,7 @@ const find = (
 ): Effect.Effect<{ readonly state: Copy["state"]; readonly found?: Position }, StoreError> =>
   Effect.gen(function* () {
     const { underWay, done } = Schemas.copyTables
-    const names = ["state", underWay, done].map((name) => `${schema}.${name}`)
+    const names = ["state", underWay, done].map((name) => `${Schemas.quoted(schema)}.${name}`)
     const [answer] = yield* sent(session, [
       plain("SELECT to_regclass($1) AS store, to_regclass($2) AS copying, to_regclass($3) AS copied", ...names)
     ])
@@ -215,7 +215,7 @@ const find = (
       )
     }
     const [kept] = yield* sent(session, [
-      plain(`SELECT store_id AS "storeId", fingerprint, position FROM ${schema}.${marker}`)
+      plain(`SELECT store_id AS "storeId", fingerprint, position FROM ${Schemas.quoted(schema)}.${marker}`)
     ])
     const found = Sessions.firstRow<Found>(kept)
     if (found.storeId !== content.storeId) {

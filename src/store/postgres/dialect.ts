@@ -3,7 +3,9 @@
  */
 import type { Dialect } from "../sql/Dialect.ts"
 import { storeError } from "./failure.ts"
-import { numbersOfOne } from "./Writes.ts"
+
+/** How many numbers of the change feed one transaction has. */
+export const numbersOfOne = 4_096
 
 /**
  * What is added to the change numbers of a server that failed over. A standby that takes over may have lost commits, and gives the
@@ -17,6 +19,12 @@ export const dialect: Dialect & Required<Pick<Dialect, "horizon">> = {
   begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
   json: (column, ...path) => `(${readable(column)}::json #>> '{${path.join(",")}}')`,
   jsonLength: (column, ...path) => `json_array_length(${readable(column)}::json #> '{${path.join(",")}}')`,
+  // In the words of the index over long keys.
+  isKey: (column, value) => {
+    const hash = (text: string, seed: number) => `hashtextextended(${text}, ${seed})`
+    const same = [0, 1].map((seed) => `${hash(column, seed)} = ${hash(value, seed)}`)
+    return `${column} = ${value} AND ${same.join(" AND ")}`
+  },
   // A transaction that is not over may still commit numbers from its own on; all with lower ones are over.
   horizon: (sql) =>
     sql.literal(

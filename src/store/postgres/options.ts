@@ -15,7 +15,7 @@ export interface PostgresStoreOptions {
    * @default url
    */
   readonly sessionUrl?: string
-  /** The schema that holds the tables: lower-case letters, digits and `_`. @default "holdfast" */
+  /** The schema that holds the tables: lower-case letters, digits and `_`, none of PostgreSQL's own. @default "holdfast" */
   readonly schema?: string
   /** How many connections write at once. As many more read, and one listens. @default 2 */
   readonly connections?: number
@@ -56,6 +56,9 @@ export const checked = (given: PostgresStoreOptions): Effect.Effect<Checked, Inp
   }
   if (typeof schema !== "string" || !/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
     return refuse("schema", `is ${shown(schema)}; it must have lower-case letters, digits and _ only, 63 at most`)
+  }
+  if (/^pg_/.test(schema) || schema === "information_schema") {
+    return refuse("schema", `is ${shown(schema)}, which is a schema of PostgreSQL's own; choose another name`)
   }
   if (!Number.isInteger(connections) || connections < 1 || connections > 16) {
     return refuse("connections", `is ${shown(connections)}; it must be a whole number from 1 to 16`)

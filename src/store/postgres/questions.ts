@@ -15,6 +15,7 @@ import type { EventColumns, GrantColumns, TombstoneColumns } from "../sql/column
 import * as Columns from "../sql/columns.ts"
 import type { WakeColumns } from "../sql/outbox.ts"
 import { isHead, selectWakes, undelivered, wakeRowOf } from "../sql/outbox.ts"
+import { dialect } from "./dialect.ts"
 
 /** A row with its number; a process that is not there has one reserved, under which it may be registered. */
 export interface Numbered {
@@ -101,15 +102,39 @@ const claimed = (conditions: string): string =>
 /** Kinds that one statement answers one of. */
 export const answeredAlone: ReadonlySet<Kind> = new Set<Kind>(["staleWakes", "dueWakes"])
 
+/** Kinds of which each is about one process. */
+export const ofOneProcess: ReadonlySet<Kind> = new Set<Kind>([
+  "row",
+  "tombstone",
+  "grantsOf",
+  "closeRequest",
+  "hasCloseRequests",
+  "hasUndelivered"
+])
+
+/**
+ * What a decision is given first in place of an answer that is not there yet. It goes on with it, so that one run says all that a loop
+ * asks for row by row; what it then decides is not used. A kind without a guess ends the run: a decision might never end with one.
+ */
+export const guesses: { readonly [K in Kind]?: { readonly answer: Answers[K] } } = {
+  row: { answer: { pk: 0 } },
+  tombstone: { answer: undefined },
+  grantsOf: { answer: [] },
+  closeRequest: { answer: undefined },
+  hasCloseRequests: { answer: false },
+  hasUndelivered: { answer: false },
+  isOvertaken: { answer: false }
+}
+
 /** Every kind but `row`, which takes more than one statement (`Loaded.ts`). */
 export const questions: { readonly [K in Exclude<Kind, "row">]: Question<Answers[K]> } = {
   tombstone: {
-    text: `SELECT n, tombstone.* FROM ${asked(["id", "text"])} JOIN tombstone ON process_id = asked.id`,
+    text: `SELECT n, ${Columns.tombstoneFields} FROM ${asked(["id", "text"])} JOIN tombstone ON process_id = asked.id`,
     answer: ([columns]) => (columns === undefined ? undefined : Columns.tombstoneOf(columns as TombstoneColumns)) // the table's columns
   },
   replayed: {
     text: `SELECT n, ${eventFields} FROM ${asked(["id", "text"], ["key", "text"])}
-      JOIN process ON process_id = asked.id JOIN event ON event.pk = process.pk AND replay_key = asked.key`,
+      JOIN process ON process_id = asked.id JOIN event ON event.pk = process.pk AND ${dialect.isKey("replay_key", "asked.key")}`,
     answer: oneEvent
   },
   firstEventAfter: {

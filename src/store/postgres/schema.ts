@@ -9,11 +9,12 @@ import { newerSchema, unusable } from "../sql/schema.ts"
 import { ofTimeline } from "./dialect.ts"
 import { storeError } from "./failure.ts"
 import * as Store from "./migrations/0001_store.ts"
+import * as LongKeys from "./migrations/0002_long_keys.ts"
 import type { Answer, Session } from "./Session.ts"
-import { firstRow } from "./Session.ts"
+import { beginText, firstRow } from "./Session.ts"
 import { numbersOfOne } from "./Writes.ts"
 
-const migrations: ReadonlyArray<ReadonlyArray<string>> = [Store.statements]
+const migrations: ReadonlyArray<ReadonlyArray<string>> = [Store.statements, LongKeys.statements]
 
 /** The newest schema this library knows. */
 export const schemaVersion: number = migrations.length
@@ -79,7 +80,11 @@ export const problemOf = (
 const serverText = `SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS standby,
   current_setting('synchronous_commit') AS commit`
 
-const table = "holdfast_migrations"
+/** The table that says which version a schema has. */
+export const migrationsTable = "holdfast_migrations"
+
+/** The name of a schema in a statement: some are words of the language. */
+export const quoted = (schema: string): string => `"${schema}"`
 
 /** The table of a copy that is under way into a schema; it has the other name when the copy is done. */
 export const copyTables = { underWay: "holdfast_copying", done: "holdfast_copied" } as const
@@ -90,14 +95,14 @@ const versionOf = (session: Session, schema: string, isCopying: boolean): Effect
     const found = yield* ask<{ readonly there: boolean; readonly copying: boolean }>(
       session,
       "SELECT to_regclass($1) IS NOT NULL AS there, to_regclass($2) IS NOT NULL AS copying",
-      `${schema}.${table}`,
-      `${schema}.${copyTables.underWay}`
+      `${quoted(schema)}.${migrationsTable}`,
+      `${quoted(schema)}.${copyTables.underWay}`
     )
     if (!found.there) return 0
     if (found.copying && !isCopying) return yield* unusable("a copy into it is not finished: run `holdfast copy` again")
     const { version } = yield* ask<{ readonly version: number }>(
       session,
-      `SELECT coalesce(max(version), 0) AS version FROM ${schema}.${table}`
+      `SELECT coalesce(max(version), 0) AS version FROM ${quoted(schema)}.${migrationsTable}`
     )
     return version > schemaVersion ? yield* newerSchema(version, schemaVersion) : version
   })
@@ -112,7 +117,7 @@ export const migrate = (
     // One lock for each schema: the hosts that come later wait, and then find the work done.
     yield* run(
       session,
-      "BEGIN",
+      beginText,
       "SELECT pg_advisory_xact_lock(hashtextextended('holdfast ' || current_schemas(false)::text, 0))"
     )
     const exists = yield* ask<{ readonly there: boolean }>(
@@ -121,13 +126,15 @@ export const migrate = (
       schema
     )
     // Asked first: who may use a schema need not have the right to make one.
-    if (!exists.there) yield* run(session, `CREATE SCHEMA ${schema}`)
+    if (!exists.there) yield* run(session, `CREATE SCHEMA ${quoted(schema)}`)
     const version = yield* versionOf(session, schema, false)
     yield* run(
       session,
-      `CREATE TABLE IF NOT EXISTS ${table} (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())`,
+      `CREATE TABLE IF NOT EXISTS ${migrationsTable} (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())`,
+      // Each transaction of a host reads it: those that have begun end first, and the next ones see the new version.
+      `LOCK TABLE ${migrationsTable} IN ACCESS EXCLUSIVE MODE`,
       ...migrations.flatMap((statements, index) =>
-        index < version ? [] : [...statements, `INSERT INTO ${table} (version) VALUES (${index + 1})`]
+        index < version ? [] : [...statements, `INSERT INTO ${migrationsTable} (version) VALUES (${index + 1})`]
       ),
       ...also,
       "COMMIT"

@@ -110,7 +110,12 @@ const ways = {
     },
     once
   ),
-  putProgress: upsert("progress", 2, { pk: "bigint", key: "text", at: "bigint", detail: "text" }),
+  putProgress: insert(
+    "progress",
+    { pk: "bigint", key: "text", at: "bigint", detail: "text" },
+    `ORDER BY pk, key ON CONFLICT (pk, hashtextextended(key, 0), hashtextextended(key, 1))
+      DO UPDATE SET at = EXCLUDED.at, detail = EXCLUDED.detail`
+  ),
   removeProgress: remove("progress", { pk: "bigint", key: "text" }),
   ackWake: {
     columns: { pk: "bigint", sequence: "bigint", change: "bigint" },

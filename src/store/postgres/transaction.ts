@@ -15,12 +15,15 @@ import type { ProcessId } from "../../model/ids.ts"
 import { closingOf } from "../Children.ts"
 import type { Change, Decision, Plan, View } from "../Decision.ts"
 import type { WakeTimes } from "../Outbox.ts"
+import { newerSchema } from "../sql/schema.ts"
 import { ofTimeline } from "./dialect.ts"
 import type { Memory } from "./Loaded.ts"
 import * as Loads from "./Loaded.ts"
 import type { Ask, Kind } from "./questions.ts"
+import { guesses, ofOneProcess } from "./questions.ts"
 import type { Failure, Session, Statement } from "./Session.ts"
-import { firstRow } from "./Session.ts"
+import { beginText, firstRow } from "./Session.ts"
+import { migrationsTable, schemaVersion } from "./schema.ts"
 import type { Writing } from "./tables.ts"
 import * as Writes from "./Writes.ts"
 
@@ -28,14 +31,16 @@ import * as Writes from "./Writes.ts"
 export interface Request {
   readonly plan: Plan
   readonly decide: (view: View) => Decision<unknown, unknown>
+  /** How many characters it writes, if that is known of an earlier batch, in which it had no room. */
+  readonly characters?: number
 }
 
 /** What became of a request of a batch. */
 export type Outcome =
   /** The transaction has it. */
   | { readonly _tag: "Done"; readonly exit: Exit.Exit<unknown, unknown> }
-  /** It must run in a later batch: it asks about what another one writes, or needs more locks. */
-  | { readonly _tag: "Later"; readonly lock: ReadonlyArray<ProcessId> }
+  /** It must run in a later batch: it asks about what another one writes, needs more locks, or has no room in this one. */
+  | { readonly _tag: "Later"; readonly lock: ReadonlyArray<ProcessId>; readonly characters?: number }
 
 /** A batch that was decided, and is to be committed. */
 export interface Decided {
@@ -47,6 +52,8 @@ export interface Decided {
   readonly transactionId: string
   /** The number of the feed that its first change may have. */
   readonly firstChange: number
+  /** All its changes have lower numbers of the feed. */
+  readonly endOfChanges: number
   /** The time by which it was decided, epoch milliseconds. */
   readonly atMs: number
 }
@@ -61,7 +68,7 @@ export interface Surroundings {
   readonly nowMs?: () => number
 }
 
-/** How often a batch may load more. */
+/** How often a batch may load more. One run says all that a loop asks for, so that few rounds do. */
 const mostRounds = 1_000
 
 /** Begins a transaction, and decides a batch in it. Fails with what the database throws. */
@@ -78,13 +85,20 @@ export const decide = (
     const rows = sessions.length === 0 ? lockRows(lock) : lockSessions(lock, sessions)
     const preface = [begin, rows, lockLeases(lock), moment]
     const opened = yield* session.send([...preface, ...loader.statements(first)])
-    const { now, xact, base } = firstRow<Moment>(opened[preface.length - 1])
+    const { now, xact, base, version } = firstRow<Moment>(opened[preface.length - 1])
+    if (version > schemaVersion) {
+      return yield* Effect.fail<Failure>({ cause: newerSchema(version, schemaVersion), isLost: false })
+    }
     yield* loader.take(session, first, opened.slice(preface.length))
     onTime(now)
     const at = nowMs?.() ?? now
     const firstChange = base + Number(xact) * Writes.numbersOfOne
 
-    const ofSessions = (opened[1]?.rows ?? []).map((row) => (row as Locked).process_id) // as selected
+    const ofSessions = sessions.length === 0 ? [] : (opened[1]?.rows ?? []).map((row) => (row as Locked).process_id) // as selected
+    if (ofSessions.length > 0) {
+      const asks = Loads.asksOfSession(ofSessions)
+      yield* loader.take(session, asks, yield* session.send(loader.statements(asks)))
+    }
     // A row that another request of the batch has locked is that one's: what it writes is not seen here.
     const runs = requests.map((request) =>
       runOf(request, loader, at, request.plan.session === undefined ? [] : ofSessions)
@@ -97,40 +111,54 @@ export const decide = (
       yield* loader.take(session, asks, yield* session.send(loader.statements(asks)))
     }
 
-    const writes = Writes.make(loader, shared, times, firstChange)
-    const before = new Set<Aside>()
-    const changes: Array<Change> = []
-    const outcomes = runs.map((run): Outcome => {
-      if (run.needs().length > 0) return { _tag: "Later", lock: run.needs() }
-      const exit = run.exit()
-      if (Exit.isFailure(exit)) return { _tag: "Done", exit }
-      const decision = exit.value
-      if (decision._tag === "Refused") {
-        return disturbs(before, run.asked(), new Set())
-          ? { _tag: "Later", lock: [] }
-          : { _tag: "Done", exit: Exit.fail(decision.error) }
-      }
-      const aside = asideOf(decision)
-      if (disturbs(before, run.asked(), aside)) return { _tag: "Later", lock: [] }
-      for (const each of aside) before.add(each)
-      writes.add(decision.changes, decision.writes)
-      changes.push(...decision.changes)
-      return { _tag: "Done", exit: Exit.succeed(decision.answer) }
-    })
-    if (writes.numbers() > Writes.numbersOfOne) {
-      return yield* Effect.fail<Failure>({
-        cause: new Error(
-          `${writes.numbers()} changes are too many for one write; at most ${Writes.numbersOfOne} are possible`
-        ),
-        isLost: false
+    const collect = (firsts: ReadonlyArray<number>) => {
+      const writes = Writes.make(loader, shared, times, firsts)
+      const before = new Set<Aside>()
+      const changes: Array<Change> = []
+      const outcomes = runs.map((run): Outcome => {
+        if (run.needs().length > 0) return { _tag: "Later", lock: run.needs() }
+        const exit = run.exit()
+        if (Exit.isFailure(exit)) return { _tag: "Done", exit }
+        const decision = exit.value
+        if (decision._tag === "Refused") {
+          return disturbs(before, run.asked(), new Set())
+            ? { _tag: "Later", lock: [] }
+            : { _tag: "Done", exit: Exit.fail(decision.error) }
+        }
+        const aside = asideOf(decision)
+        if (disturbs(before, run.asked(), aside)) return { _tag: "Later", lock: [] }
+        if (writes.characters() > Writes.mostCharacters) {
+          const alone = Writes.make(loader, shared, times, firsts)
+          alone.add(decision.changes, decision.writes)
+          return { _tag: "Later", lock: [], characters: alone.characters() }
+        }
+        for (const each of aside) before.add(each)
+        writes.add(decision.changes, decision.writes)
+        changes.push(...decision.changes)
+        return { _tag: "Done", exit: Exit.succeed(decision.answer) }
       })
+      return { writes, outcomes, changes }
     }
-    const statements = writes.statements()
+    const collected = collect([firstChange])
+    const lacking = Math.ceil(collected.writes.numbers() / Writes.numbersOfOne) - 1
+    const firsts = [firstChange]
+    if (lacking > 0) {
+      const found = yield* session.send(Array.from({ length: lacking }, () => another).flat())
+      for (const answer of found)
+        firsts.push(...answer.rows.map((row) => base + laterThan(xact, row) * Writes.numbersOfOne))
+    }
+    const { writes, outcomes, changes } = lacking > 0 ? collect(firsts) : collected
+    // What is too large for one string, or for the memory, is refused: its neighbours need not be.
+    const statements = yield* Effect.try({
+      try: writes.statements,
+      catch: (cause): Failure => ({ cause, isLost: false })
+    })
     return {
       outcomes,
       changes,
       transactionId: xact,
       firstChange,
+      endOfChanges: (firsts.at(-1) ?? firstChange) + Writes.numbersOfOne,
       atMs: at,
       commit: Effect.map(session.send([...statements, commit]), (answers) =>
         statements.reduce((sum, { name }, index) => sum + (requesting.has(name) ? (answers[index]?.count ?? 0) : 0), 0)
@@ -149,18 +177,38 @@ interface Moment {
   readonly now: number
   readonly xact: string
   readonly base: number
+  readonly version: number
 }
 
-const begin: Statement = { name: "begin", text: "BEGIN", values: [] }
+const begin: Statement = { name: "begin", text: beginText, values: [] }
 
 const commit: Statement = { name: "commit", text: "COMMIT", values: [] }
 
-/** The time under the lock, and the numbers of the change feed that this transaction has: later ones have greater numbers. */
+/** The time under the lock, the version of the schema, which no migration moves before this transaction is over, and the numbers of the change feed that this transaction has: later ones have greater numbers. */
 const moment: Statement = {
   name: "moment",
   text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now, pg_current_xact_id()::text AS xact,
-    change_base + ${ofTimeline} AS base FROM store`,
+    change_base + ${ofTimeline} AS base, (SELECT max(version) FROM ${migrationsTable}) AS version FROM store`,
   values: []
+}
+
+/**
+ * Takes the number of another transaction, for what changes more rows than one has numbers of the change feed: a subtransaction that
+ * wrote has one of its own, which no one gets again after it was undone. It is greater than that of its transaction, so that no reader
+ * passes its numbers of the feed either before the transaction is over.
+ */
+const another: ReadonlyArray<Statement> = [
+  { name: "", text: "SAVEPOINT another", values: [] },
+  // Rows of this table have sequences from 1 on.
+  { name: "", text: "INSERT INTO wake_ack (pk, sequence) VALUES (0, 0) RETURNING xmin::text AS low", values: [] },
+  { name: "", text: "ROLLBACK TO another", values: [] }
+]
+
+/** The whole number of a later transaction, of which the lower 32 bits are known. */
+const laterThan = (xact: string, row: unknown): number => {
+  const { low } = row as { readonly low: string } // as selected
+  const known = Number(xact)
+  return known + ((Number(low) - (known % 2 ** 32) + 2 ** 32) % 2 ** 32)
 }
 
 interface Locked {
@@ -209,9 +257,9 @@ interface Run {
 
 /** `more` are rows that are locked for it beside those of its plan. What is not there is locked, too: one host's insert succeeds. */
 const runOf = ({ plan, decide }: Request, loaded: Loads.Loaded, nowMs: number, more: ReadonlyArray<ProcessId>): Run => {
-  const locked = new Set<unknown>([...plan.lock, ...more])
+  const locked = new Set<string | number | undefined>([...plan.lock, ...more])
   const asked = new Set<Kind>()
-  let missing: ReadonlyArray<Ask> = []
+  let missing: Array<Ask> = []
   let needs: ReadonlyArray<ProcessId> = []
   let exit: Exit.Exit<Decision<unknown, unknown>> | undefined
   const recording: Loads.Loaded = {
@@ -221,13 +269,21 @@ const runOf = ({ plan, decide }: Request, loaded: Loads.Loaded, nowMs: number, m
       const ask = { kind, about }
       // What is thrown may be caught on its way, so it is written down, too.
       if (isMissing(ask)) {
-        missing = [...missing, ask]
-        throw new Loads.NotLoaded(ask)
+        missing.push(...(isOfLocked(ask) ? ofAllLocked(kind) : [ask]))
+        const guess = guesses[kind]
+        if (guess === undefined) throw new Loads.NotLoaded(ask)
+        return guess.answer
       }
       return loaded.get(kind, ...about)
     }
   }
   const isOthers = ({ kind, about: [id] }: Ask): boolean => kind === "row" && !locked.has(id)
+  const isOfLocked = ({ kind, about: [id] }: Ask): boolean => ofOneProcess.has(kind) && locked.has(id)
+  /** What is asked of one of them is asked of the others next, and some loops end with the first answer that they do not like. */
+  const ofAllLocked = (kind: Kind): ReadonlyArray<Ask> =>
+    missing.some((ask) => ask.kind === kind && isOfLocked(ask))
+      ? []
+      : [...plan.lock, ...more].map((id): Ask => ({ kind, about: [id] })).filter((ask) => !loaded.has(ask))
   const isMissing = (ask: Ask): boolean => isOthers(ask) || !loaded.has(ask)
   const view = Loads.viewOf(recording, plan, nowMs)
 
@@ -243,6 +299,7 @@ const runOf = ({ plan, decide }: Request, loaded: Loads.Loaded, nowMs: number, m
     go: () => {
       if (exit !== undefined || needs.length > 0) return
       missing = []
+      asked.clear()
       const found = attempt()
       if (missing.length === 0 && Exit.isSuccess(found) && found.value._tag === "Accepted") {
         const named = Writes.namedIn(found.value.changes, found.value.writes)

@@ -13,6 +13,8 @@ export interface Dialect {
   readonly json: (column: string, ...path: ReadonlyArray<string>) => string
   /** How many elements an array in a column of JSON text has. */
   readonly jsonLength: (column: string, ...path: ReadonlyArray<string>) => string
+  /** Whether a column, which may hold a text of any length, has this value: both as expressions. */
+  readonly isKey: (column: string, value: string) => string
   /** The change number below which no further one can appear; absent where commits come one after the other. */
   readonly horizon?: (sql: SqlClient.SqlClient) => Fragment
   /** What a failure of the database means. */

@@ -120,9 +120,11 @@ export interface TombstoneColumns {
   readonly change: number
 }
 
-/** The columns of a tombstone, and where they come from. */
-export const selectTombstones = `SELECT process_id, terminal_state, pruned_at, last_sequence, last_fence, compacted, change
-FROM tombstone`
+/** The columns of a tombstone. */
+export const tombstoneFields = "process_id, terminal_state, pruned_at, last_sequence, last_fence, compacted, change"
+
+/** With where they come from. */
+export const selectTombstones = `SELECT ${tombstoneFields} FROM tombstone`
 
 /** Rebuilds a tombstone. */
 export const tombstoneOf = (columns: TombstoneColumns): Tombstone => ({

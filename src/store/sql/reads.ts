@@ -246,7 +246,7 @@ interface JournalColumns {
   readonly outcome: string
 }
 
-const executionReads = ({ sql, read }: Reader): ExecutionReads => ({
+const executionReads = ({ sql, dialect, read }: Reader): ExecutionReads => ({
   journal: (id, { after, limit } = { after: 0, limit: Queries.all }) =>
     read(
       "read a journal",
@@ -299,8 +299,9 @@ const executionReads = ({ sql, read }: Reader): ExecutionReads => ({
       "read an event",
       Effect.map(
         sql<EventColumns>`
-          ${sql.literal(Columns.selectEvents)}
-          WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND replay_key = ${replayKey}
+          ${sql.literal(Columns.selectEvents)} JOIN (SELECT ${replayKey} AS wanted) AS asked ON true
+          WHERE pk = (SELECT pk FROM process WHERE process_id = ${id})
+            AND ${sql.literal(dialect.isKey("replay_key", "wanted"))}
         `,
         ([columns]) => (columns === undefined ? undefined : Columns.eventOf(id, columns))
       )

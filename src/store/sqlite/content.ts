@@ -3,6 +3,7 @@
  *
  * Invariant: whatever is written meanwhile is not seen, and `isPresent` says whether something was.
  */
+import { statSync } from "node:fs"
 import type Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -42,11 +43,14 @@ const page = { rows: 2_000, characters: 1_000_000 }
 /** Opens a file, for as long as the scope is open. */
 export const open = (filename: string): Effect.Effect<Content, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { db } = yield* Opening.toRead(filename)
-    return yield* looking(() => contentOf(db))
+    const before = yield* looking(() => traceOf(filename))
+    const { db, copied } = yield* Opening.toRead(filename)
+    // A private copy stays as it is: the file itself says whether it was written to.
+    const isSame = copied === undefined ? () => true : () => traceOf(filename) === before
+    return yield* looking(() => contentOf(db, isSame))
   })
 
-const contentOf = (db: Database.Database): Content => {
+const contentOf = (db: Database.Database, isSame: () => boolean): Content => {
   const version = () => db.pragma("data_version", { simple: true })
   const before = version()
   db.exec("BEGIN")
@@ -65,10 +69,21 @@ const contentOf = (db: Database.Database): Content => {
     page: (table, after) => looking(() => pageOf(db, table, after)),
     isPresent: looking(() => {
       if (db.inTransaction) db.exec("COMMIT")
-      return version() === before
+      return version() === before && isSame()
     })
   }
 }
+
+/** What differs once a program has written to a file, or to its `-wal`: the host of a file writes to both. An empty `-wal` is none. */
+const traceOf = (filename: string): string =>
+  JSON.stringify(
+    ["", "-wal"].map((suffix) => {
+      const found = statSync(filename + suffix, { bigint: true, throwIfNoEntry: false })
+      return found === undefined || (suffix !== "" && found.size === 0n)
+        ? []
+        : [found.ino, found.size, found.mtimeNs].map(String)
+    })
+  )
 
 /** What another store has of its own. */
 const ownTables: ReadonlySet<string> = new Set(["store", "holdfast_migrations"])

@@ -9,5 +9,6 @@ export const dialect: Dialect = {
   begin: "BEGIN",
   json: (column, ...path) => `${column} ->> '$.${path.join(".")}'`,
   jsonLength: (column, ...path) => `json_array_length(${column}, '$.${path.join(".")}')`,
+  isKey: (column, value) => `${column} = ${value}`,
   storeError
 }

@@ -7,7 +7,7 @@ import * as Environment from "../../model/Environment.ts"
 import { plain } from "../../model/EventType.ts"
 import type { StoreError } from "../../model/errors.ts"
 import type { EnvironmentRef } from "../../model/ids.ts"
-import { processId } from "../../model/ids.ts"
+import { maxIdBytes, processId } from "../../model/ids.ts"
 import type { Registration } from "../../model/Registration.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import { Environments } from "../../operations/Environments.ts"
@@ -75,6 +75,37 @@ const registrationLaws: ReadonlyArray<Law> = lawsOf("ADR 0003", {
       const error = yield* refused(field, "RegistrationInvalid", [id], registry.registerProcess(registration))
       yield* expectEquals("the field", error.field, field)
     }
+  },
+
+  *"an id or a wake target that no store could look up is refused, the longest that can be is not"({ registry }) {
+    const own = yield* freshId
+    const longest = processId(own + randomText(maxIdBytes - own.length))
+    const longer = processId(`${longest}x`)
+    const refusal = yield* refused(
+      "a longer id",
+      "RegistrationInvalid",
+      [longer],
+      registry.registerProcess(registrationOf(longer, "externally_owned"))
+    )
+    yield* expectEquals("the field", refusal.field, "id")
+    const [scope, replayKey] = [{ sessionId: longest.slice("session:".length) }, `${longest}${longest}`]
+    const wakeTarget = { sessionId: longest }
+    const woken = registrationOf(own, "externally_owned", { wakeTarget })
+    const { field } = yield* refused("a longer target", "RegistrationInvalid", [own], registry.registerProcess(woken))
+    yield* expectEquals("the field", field, "wake_target")
+    yield* registry.registerProcess(registrationOf(longest, "externally_owned", { wakeTarget: scope, eventTypes }))
+    const wake = { eventType: "progress", payload: { urgent: true, text: "look" }, replayKey, wakeTargetScope: scope }
+    const first = yield* registry.appendEvent(longest, wake, external)
+    const again = yield* registry.appendEvent(longest, wake, external)
+    yield* expectEquals("the event under the same key", again.event.sequence, first.event.sequence)
+    yield* refused(
+      "a longer target of a wake",
+      "InputInvalid",
+      [longest],
+      registry.appendEvent(longest, { ...wake, replayKey: "other", wakeTargetScope: wakeTarget }, external)
+    )
+    const ended = yield* registry.completeProcess(longest, outputs.Success, { _tag: "ExternalOwner" })
+    yield* expectEquals("its id", ended.id, longest)
   },
 
   *"a registration is judged before its id is looked up"({ registry }) {
@@ -270,6 +301,12 @@ const environmentLaws: ReadonlyArray<Law> = [
     }
   })
 ]
+
+/** Text that does not get shorter when it is compressed. */
+const randomText = (length: number): string =>
+  Array.from({ length: Math.ceil(length / 36) }, () => crypto.randomUUID())
+    .join("")
+    .slice(0, length)
 
 const freshSpec: Effect.Effect<Environment.EnvironmentSpec> = Effect.sync(() => ({
   pluginOptions: { law: crypto.randomUUID() },
