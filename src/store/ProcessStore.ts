@@ -165,7 +165,7 @@ export interface LeaseAccess {
    * Extends a page of the unexpired leases of one renewer: the one write that goes by a condition and not by a decision.
    *
    * One transaction of at most 1,000 leases. A lease that the answer leaves out was not renewed: it expired, was released, or
-   * belongs to another renewer.
+   * belongs to another renewer. One that is busy is neither: ask again.
    */
   readonly renew: (page: RenewPage) => Effect.Effect<RenewedPage, StoreError>
 }
@@ -241,9 +241,13 @@ export interface RenewPage {
   readonly after?: number
 }
 
-/** What a page renewed, and where the next one goes on; `next` is absent after the last page. */
+/**
+ * What a page renewed, and where the next one goes on; `next` is absent after the last page. `busy` are the tokens of leases that
+ * another transaction holds.
+ */
 export interface RenewedPage {
   readonly renewed: ReadonlyArray<{ readonly processId: ProcessId; readonly leaseToken: string }>
+  readonly busy?: ReadonlyArray<string>
   readonly expiresAtMs: number
   readonly next?: number
 }

@@ -57,12 +57,17 @@ export const layer: Layer.Layer<LeaseRenewer, never, Worker | Activations | Proc
       const renewerId = worker.owner.incarnationId
       let suspected: ReadonlyMap<string, Renewed> = new Map()
 
-      /** The tokens that were renewed, page by page. */
-      const renewAll = (after: number | undefined, tokens: Map<string, Renewed>): Effect.Effect<void, StoreError> =>
+      /** The tokens that were renewed, page by page, and those of which the next round knows more. */
+      const renewAll = (
+        after: number | undefined,
+        tokens: Map<string, Renewed>,
+        unsure: Set<string>
+      ): Effect.Effect<void, StoreError> =>
         store.leases.renew({ renewerId, ttlMs: leaseTtlMs, ...(after === undefined ? {} : { after }) }).pipe(
-          Effect.flatMap(({ renewed, expiresAtMs, next }) => {
+          Effect.flatMap(({ renewed, busy = [], expiresAtMs, next }) => {
+            for (const token of busy) unsure.add(token)
             for (const { leaseToken, processId } of renewed) tokens.set(leaseToken, { processId, expiresAtMs })
-            return next === undefined ? Effect.void : Effect.zipRight(Effect.yieldNow(), renewAll(next, tokens))
+            return next === undefined ? Effect.void : Effect.zipRight(Effect.yieldNow(), renewAll(next, tokens, unsure))
           })
         )
 
@@ -111,14 +116,15 @@ export const layer: Layer.Layer<LeaseRenewer, never, Worker | Activations | Proc
         // No actor: the renewer writes nothing, and an orphaned lease expires by itself.
         if (actors.length === 0) return { renewed: 0, reacquired: [], lost: [], orphaned: [] }
         const tokens = new Map<string, Renewed>()
-        yield* renewAll(undefined, tokens)
+        const unsure = new Set<string>()
+        yield* renewAll(undefined, tokens, unsure)
         const reacquired: Array<ProcessId> = []
         const lost: Array<ProcessId> = []
         for (const actor of actors) {
           const kept = tokens.get(actor.lease.leaseToken)
           if (kept !== undefined) {
             actor.lease = { ...actor.lease, expiresAtMs: kept.expiresAtMs }
-          } else if (actor.exit === undefined) {
+          } else if (actor.exit === undefined && !unsure.has(actor.lease.leaseToken)) {
             const outcome = yield* renewExpired(actor)
             if (outcome === "reacquired") reacquired.push(actor.id)
             if (outcome === "lost") lost.push(actor.id)

@@ -8,6 +8,8 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { processId } from "../../src/model/ids.ts"
 import * as ChangeFeed from "../../src/operations/ChangeFeed.ts"
 import { verify } from "../../src/operations/verify.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
@@ -56,6 +58,28 @@ describe.skipIf(!Postgres.hasPostgres)("a server that goes away and comes back",
       assert.deepStrictEqual(yield* notes("it"), written)
       assert.deepStrictEqual(yield* (yield* opened).notes("it"), written)
       assert.strictEqual(written.length, 200)
+    }).pipe(Effect.scoped, bounded)
+  )
+
+  it.live("as it was: who reads while it is away waits for it, also where several reads see one state", () =>
+    Effect.gen(function* () {
+      const { append, register, notes, store } = yield* open({ url: server.url, schema: "read" })
+      yield* register("it")
+      yield* append("it", 1)
+      const isDown = yield* Deferred.make<void>()
+      const whileDown = <A, E>(read: Effect.Effect<A, E>) => Effect.fork(Effect.zipRight(Deferred.await(isDown), read))
+      const readers = yield* Effect.all([
+        whileDown(notes("it")),
+        whileDown(store.readTogether(notes("it"))),
+        whileDown(Effect.map(store.find(processId("it")), ({ _tag }) => _tag))
+      ])
+      yield* Effect.promise(() => server.restart(() => Deferred.unsafeDone(isDown, Exit.void)))
+      assert.deepStrictEqual(
+        yield* Effect.all(
+          readers.map((reader): Effect.Effect<unknown, unknown> => Fiber.join<unknown, unknown>(reader))
+        ),
+        [[1], [1], "Present"]
+      )
     }).pipe(Effect.scoped, bounded)
   )
 

@@ -116,6 +116,21 @@ describe.skipIf(!Postgres.hasPostgres)("a connection that is lost", () => {
   )
 })
 
+describe.skipIf(!Postgres.hasPostgres)("the schema of a store", () => {
+  it.live("may be named in the URL, as commands have it, and not by two names", () =>
+    Effect.gen(function* () {
+      const { url, schema } = yield* Postgres.freshSchema
+      const named = new URL(url)
+      named.searchParams.set("schema", schema)
+      yield* Effect.flatMap(open({ url: named.href }), ({ register }) => register("it"))
+      const { store } = yield* open({ url, schema })
+      assert.strictEqual((yield* store.countByLifecycle).running, 1)
+      const refused = yield* Effect.flip(PostgresStore.make({ url: named.href, schema: "another" }))
+      assert.match(refused.message, /"another", and the URL says "t_.*": name one of them/)
+    }).pipe(Effect.scoped, bounded)
+  )
+})
+
 describe.skipIf(!Postgres.hasPostgres)("a store that was opened for reading", () => {
   it.live("answers reads, and the server refuses it every write", () =>
     Effect.gen(function* () {
@@ -217,9 +232,9 @@ describe.skipIf(!Postgres.hasPostgres)("the clock of a host", () => {
           )
         )
       )
-      const real = Date.now
+      const real = performance.now.bind(performance)
       yield* Effect.acquireRelease(
-        Effect.sync(() => vi.spyOn(Date, "now").mockImplementation(() => real() - 15)),
+        Effect.sync(() => vi.spyOn(performance, "now").mockImplementation(() => real() - 15)),
         (spy) => Effect.sync(() => spy.mockRestore())
       )
       for (let index = 0; index < 20; index++) {
@@ -312,6 +327,14 @@ describe.skipIf(!Postgres.hasPostgres)("a database that will not do is refused w
       says: /schema version 99, and this library knows versions up to \d+: use the newer library$/
     },
     "a missing privilege": { prepare: () => [], says: /lacks a privilege: .*; grant it, then try again$/ },
+    "a role that may have too few connections": {
+      prepare: (_schema, role) => [`ALTER ROLE ${role} CONNECTION LIMIT 2`],
+      says: /may have 2 connections, and a host needs 5; raise the role's CONNECTION LIMIT, or lower `connections`$/
+    },
+    "a role that only reads": {
+      prepare: (_schema, role) => [`ALTER ROLE ${role} SET default_transaction_read_only = on`],
+      says: /default_transaction_read_only = on for this user, who can write nothing; turn it off$/
+    },
     "a server that may lose commits": {
       prepare: (_schema, role) => [`ALTER ROLE ${role} SET synchronous_commit = off`],
       says: /synchronous_commit = off, .*; turn it on, or set mayLoseCommits$/

@@ -172,11 +172,13 @@ describe.skipIf(!Postgres.hasPostgres)("a server that has no room", () => {
 })
 
 describe("what a server says of itself", () => {
-  const good = { version: 140_000, standby: false, commit: "on" }
+  const good = { version: 140_000, standby: false, commit: "on", encoding: "UTF8", onlyReads: "off", limit: -1 }
   it("decides in one line whether it will do", () => {
     const strict = { readOnly: false, mayLoseCommits: false }
-    const problem = (server: Partial<typeof good>, more: Partial<typeof strict> = {}) =>
-      problemOf({ ...good, ...server }, { ...strict, ...more })
+    const problem = (
+      server: Partial<typeof good>,
+      more: Partial<typeof strict> & { readonly connections?: number } = {}
+    ) => problemOf({ ...good, ...server }, { ...strict, ...more })
     assert.isUndefined(problem({}))
     assert.strictEqual(problem({ version: 139_999 }), "the server is PostgreSQL 13, and 14 is the oldest that will do")
     assert.match(problem({ standby: true }) ?? "", /standby.*name the primary/)
@@ -184,5 +186,10 @@ describe("what a server says of itself", () => {
     assert.match(problem({ commit: "off" }) ?? "", /synchronous_commit = off/)
     assert.isUndefined(problem({ commit: "off" }, { mayLoseCommits: true }))
     assert.isUndefined(problem({ commit: "remote_apply" }))
+    assert.match(problem({ encoding: "LATIN1" }) ?? "", /^the database has the encoding LATIN1, .* ENCODING 'UTF8'$/)
+    assert.isUndefined(problem({ encoding: "LATIN1", onlyReads: "on", limit: 1 }, { readOnly: true }))
+    assert.match(problem({ onlyReads: "on" }) ?? "", /default_transaction_read_only = on .*; turn it off$/)
+    assert.match(problem({ limit: 4 }, { connections: 2 }) ?? "", /may have 4 connections, and a host needs 5; raise/)
+    assert.isUndefined(problem({ limit: 5 }, { connections: 2 }))
   })
 })

@@ -19,7 +19,8 @@ import * as Listening from "../listeners.ts"
 import type { DueElsewhere } from "../ProcessStore.ts"
 import type { Reader } from "../sql/Reader.ts"
 import { dialect } from "./dialect.ts"
-import type { Session, SessionOptions } from "./Session.ts"
+import { storeError } from "./failure.ts"
+import type { Failure, Session, SessionOptions, Statement } from "./Session.ts"
 import * as Sessions from "./Session.ts"
 import { numbersOfOne } from "./Writes.ts"
 
@@ -45,6 +46,21 @@ const mostKept = 10_000
 
 const tellText = "SELECT pg_notify($1, $2)"
 
+/** A message of more ids than this would be too long, whatever the ids are: no more of them are kept. */
+const mostTold = longestMessage / 3
+
+/** How often a connection on which nothing is said is tried: of one that is dead, nothing is heard. Units: milliseconds. */
+const beatMs = 10_000
+
+/**
+ * How long it takes until one that was lost is made anew: at first, at most, and where the server is a standby, which passes no
+ * messages on. Units: milliseconds.
+ */
+const anewMs = { first: 500, most: 5_000, standby: 30_000 }
+
+/** How often in a row that fails before it is said: a server that restarts is soon back. */
+const mostSilent = 3
+
 /** How many changed rows one look finds at most. */
 const pageSize = 1_000
 
@@ -69,10 +85,12 @@ export const make = (
     let session: Session | undefined
     let isHeard = false
     let isWarned = false
+    /** How often in a row no connection could be made. */
+    let failures = 0
     let wake: (() => void) | undefined
 
     const hear = (payload: string) => {
-      const [teller, ids, due] = JSON.parse(payload) as Message // as `tell` writes it
+      const [teller, ids, due] = messageIn(payload)
       isHeard = true
       if (teller === options.self) return
       if (ids === null) lookNow = true
@@ -120,19 +138,21 @@ export const make = (
       return undefined
     })
 
-    const tell = Effect.flatMap(somethingToTell, () =>
-      Effect.suspend(() => {
-        const values = [options.channel, message()]
-        return session === undefined ? Effect.void : session.send([{ name: "tell", text: tellText, values }])
-      })
-    )
+    const tell = (connected: Session) =>
+      Effect.flatMap(Effect.timeoutOption(somethingToTell, beatMs), () =>
+        Effect.suspend(() =>
+          connected.send([
+            untold.size === 0 ? isThere : { name: "tell", text: tellText, values: [options.channel, message()] }
+          ])
+        )
+      )
 
     /** A pool that changes connections between transactions takes a LISTEN, and then passes nothing on. It is said once. */
     const warnIfDeaf = (connected: Session) =>
       Effect.gen(function* () {
         if (isHeard || isWarned) return
         // A connection that is lost passes nothing on, either.
-        yield* connected.send([{ name: "", text: "SELECT 1", values: [] }])
+        yield* connected.send([isThere])
         if (isHeard) return
         isWarned = true
         yield* Effect.logWarning(
@@ -146,6 +166,8 @@ export const make = (
       (scope) =>
         Effect.gen(function* () {
           const connected = yield* Scope.extend(Sessions.connect(options), scope)
+          const [answer] = yield* connected.send([standbyText])
+          if (Sessions.firstRow<{ readonly standby: boolean }>(answer).standby) return anewMs.standby
           connected.onNotification(hear)
           isHeard = false
           yield* connected.send([
@@ -153,9 +175,11 @@ export const make = (
             { name: "tell", text: tellText, values: [options.channel, JSON.stringify([options.self, [], []])] }
           ])
           session = connected
+          failures = 0
           lookNow = true
-          yield* Effect.fork(Effect.delay(warnIfDeaf(connected), "2 seconds"))
-          yield* Effect.forever(tell)
+          yield* Effect.forkIn(Effect.delay(warnIfDeaf(connected), "2 seconds"), scope)
+          yield* Effect.raceFirst(Effect.forever(tell(connected)), connected.ended)
+          return anewMs.first
         }),
       (scope) =>
         Effect.zipRight(
@@ -165,9 +189,22 @@ export const make = (
           Scope.close(scope, Exit.void)
         )
     )
+
+    /** Says once for each time without messages why none come; a host whose server is away says so itself. */
+    const withoutMessages = (failure: Failure | StoreError) =>
+      Effect.gen(function* () {
+        failures += 1
+        const { reason, message: problem } =
+          "_tag" in failure ? failure : storeError("listen to other hosts", failure.cause)
+        if (failures === (reason === "busy" ? mostSilent : 1)) {
+          yield* Effect.logWarning(`no messages of other hosts come, so that what they do is seen later: ${problem}`)
+        }
+        return Math.min(anewMs.first * 2 ** (failures - 1), anewMs.most)
+      })
+
     yield* converse.pipe(
-      Effect.ignore,
-      Effect.zipRight(Effect.sleep("500 millis")),
+      Effect.catchAll(withoutMessages),
+      Effect.flatMap((ms) => Effect.sleep(ms)),
       Effect.forever,
       realTime,
       Effect.forkScoped
@@ -180,8 +217,8 @@ export const make = (
       committed: (ids, due, firstChange) => {
         own.add(Math.floor(firstChange / numbersOfOne))
         if (own.size > mostKept) own.clear()
-        for (const id of ids) untold.add(id)
-        for (const id of due) untoldDue.add(id)
+        for (const id of ids) if (untold.size < mostTold) untold.add(id)
+        for (const id of due) if (untoldDue.size < mostTold) untoldDue.add(id)
         const resume = wake
         wake = undefined
         resume?.()
@@ -197,8 +234,29 @@ export const make = (
     }
   })
 
+const isThere: Statement = { name: "", text: "SELECT 1", values: [] }
+
+const standbyText: Statement = { name: "", text: "SELECT pg_is_in_recovery() AS standby", values: [] }
+
 /** Who has committed, what it changed, and what of that is due; `null`: too much for a message. */
 type Message = readonly [teller: string, changed: ReadonlyArray<ProcessId> | null, due: ReadonlyArray<ProcessId> | null]
+
+/** A message as a host of any version, or another program, writes it: what is not understood says that there is something. */
+const messageIn = (payload: string): Message => {
+  try {
+    const said: unknown = JSON.parse(payload)
+    if (!Array.isArray(said)) return something
+    const [teller, changed, due] = said
+    return typeof teller === "string" && areIds(changed) && areIds(due) ? [teller, changed, due] : something
+  } catch {
+    return something
+  }
+}
+
+const something: Message = ["", null, null]
+
+const areIds = (said: unknown): said is ReadonlyArray<ProcessId> | null =>
+  said === null || (Array.isArray(said) && said.every((id) => typeof id === "string"))
 
 interface Last {
   readonly last: number

@@ -4,7 +4,7 @@
  * Writes go through connections of their own with group commit (`batches.ts`); reads go through @effect/sql-pg. The time is the
  * database's.
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -29,10 +29,12 @@ import * as Batches from "./batches.ts"
 import * as ChangesElsewhere from "./ChangesElsewhere.ts"
 import * as Client from "./Client.ts"
 import * as Connections from "./Connection.ts"
+import * as DatabaseClocks from "./DatabaseClock.ts"
 import { dialect } from "./dialect.ts"
 import * as Loads from "./Loaded.ts"
 import type { PostgresStoreOptions } from "./options.ts"
 import { checked } from "./options.ts"
+import { patient } from "./patience.ts"
 import * as RowReads from "./rowReads.ts"
 import type { SessionOptions } from "./Session.ts"
 import * as Sessions from "./Session.ts"
@@ -48,7 +50,7 @@ const selectRows = `SELECT ${rowColumns} WHERE process.process_id = ANY($1::text
 /** An open store, and the database's time as this host can know it without asking. */
 export interface Opened {
   readonly store: typeof ProcessStore.Service
-  /** Differs from the database's by at most {@link tolerance}, and by what an answer takes on its way. */
+  /** Differs from the database's by what an answer takes on its way. */
   readonly clock: Clock.Clock
 }
 
@@ -95,7 +97,7 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
     const sql = yield* waiting(
       Client.make(Sessions.urlOf(url, schema, options.readOnly ? Sessions.looking : {}), connections, 2 * timeoutMs)
     )
-    const reader = Readers.make(sql, dialect)
+    const reader = Readers.make(sql, dialect, options.readOnly ? undefined : patient(timeoutMs))
     const elsewhere = yield* waiting(
       ChangesElsewhere.make(reader, {
         // A message is no commit that must last: it need not wait for the disk.
@@ -109,7 +111,7 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
     const timers = Listeners.make<CommitWork>()
     const work = { commits: 0, changes: 0, busyMs: 0 }
     let closeRequestsWritten = 0
-    let offsetMs = first.now - ownClock.unsafeCurrentTimeMillis()
+    const { clock, answered } = DatabaseClocks.make(first.now)
     let lastOwn = 0
     let passed = 0
     let inVain = 0
@@ -141,11 +143,7 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
     )
     const writer = yield* GroupCommit.make<Job>((queue, nowMs) => {
       const busy = new Set<ProcessId>()
-      const onTime = (databaseMs: number) => {
-        const found = databaseMs - ownClock.unsafeCurrentTimeMillis()
-        if (Math.abs(found - offsetMs) > tolerance) offsetMs = found
-      }
-      const surroundings = { shared, times, onTime, ...(options.time === "host" ? { nowMs } : {}) }
+      const surroundings = { shared, times, onTime: answered, ...(options.time === "host" ? { nowMs } : {}) }
       return own.map((connection) =>
         Batches.make(connection, hooks, { maxBatch, timeoutMs }, surroundings, queue, busy)
       )
@@ -162,6 +160,24 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
     )
     const reads = Reads.make(reader, () => undefined, columnsOf)
     const { after, glances = after } = reads.feed
+
+    /** It answers the time, too: a host that writes nothing asks for it every second. */
+    const nextTimer = reader.read(
+      "read the next timer",
+      Effect.suspend(() => {
+        const askedAtMs = performance.now()
+        return Effect.map(
+          sql<{ readonly next: number | null; readonly now: number }>`
+            SELECT (SELECT deadline FROM state WHERE deadline IS NOT NULL ORDER BY deadline LIMIT 1) AS next,
+              (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
+          `,
+          ([row]) => {
+            if (row !== undefined) answered(row.now, askedAtMs)
+            return row?.next ?? undefined
+          }
+        )
+      })
+    )
 
     const horizon = reader.read(
       "read changes",
@@ -207,37 +223,19 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
       onExternalCommit: elsewhere.onMessage,
       children: Children.readsOf(reader, () => closeRequestsWritten),
       ...reads,
+      execution: { ...reads.execution, nextTimer },
       feed: {
         after: (change, limit) => Effect.zipRight(settled, after(change, limit)),
         glances: (change, limit) => Effect.zipRight(settled, glances(change, limit))
       },
       leases: { ...reads.leases, renew: (renew) => submitted<RenewedPage, never>({ renew }) }
     })
-    return { store, clock: clockOf(() => offsetMs) }
+    return { store, clock }
   })
 
 /** A store in a schema of a PostgreSQL database, for as long as the layer lives. */
 export const layer = (options: PostgresStoreOptions): Layer.Layer<ProcessStore, InputInvalid | StoreError> =>
   Layer.scoped(ProcessStore, make(options))
-
-/** How far the clock of a host may be from the database's before it is set. Units: milliseconds. */
-const tolerance = 20
-
-const ownClock = Clock.make()
-
-/** The clock of this machine, moved. */
-const clockOf = (offsetMs: () => number): Clock.Clock => {
-  const millis = () => ownClock.unsafeCurrentTimeMillis() + offsetMs()
-  const nanos = () => ownClock.unsafeCurrentTimeNanos() + BigInt(Math.round(offsetMs())) * 1_000_000n
-  return {
-    ...ownClock,
-    sleep: ownClock.sleep,
-    currentTimeMillis: Effect.sync(millis),
-    currentTimeNanos: Effect.sync(nanos),
-    unsafeCurrentTimeMillis: millis,
-    unsafeCurrentTimeNanos: nanos
-  }
-}
 
 /** Whether a host may take up a row now. */
 const isFree = ({ dueAtMs, lease }: ProcessRow, nowMs: number): boolean =>

@@ -39,6 +39,8 @@ export interface Session {
   /** Sends statements at once. Fails with what the first of them threw that did. */
   readonly send: (statements: ReadonlyArray<Statement>) => Effect.Effect<ReadonlyArray<Answer>, Failure>
   readonly isOpen: () => boolean
+  /** Ends when the connection does. */
+  readonly ended: Effect.Effect<void>
   readonly onNotification: (listener: (payload: string) => void) => void
 }
 
@@ -128,10 +130,12 @@ export const connect = ({ url, timeoutMs }: SessionOptions): Effect.Effect<Sessi
   )
 
 const sessionOf = (client: Client): Session => {
+  const end = Effect.unsafeMakeLatch(false)
   let isOpen = true
   const close = () => {
     isOpen = false
     destroy(client)
+    end.unsafeOpen()
   }
   client.once("error", close)
   client.once("end", close)
@@ -159,6 +163,7 @@ const sessionOf = (client: Client): Session => {
   return {
     send,
     isOpen: () => isOpen,
+    ended: end.await,
     onNotification: (listener) => {
       client.on("notification", ({ payload = "" }) => listener(payload))
     }

@@ -126,7 +126,7 @@ export const make = (
       const { session } = connected
       const [first] = jobs
       if (first !== undefined && "renew" in first) {
-        return Renewal.renew(session, first.renew, surroundings.nowMs).pipe(
+        return Renewal.renew(session, first.renew, surroundings).pipe(
           // Whether a lost answer renewed or not: the same renewal again is as good.
           Effect.mapError((failure) => failed("write", failure)),
           Effect.flatMap((page) => answer(jobs, () => Exit.succeed(page)))

@@ -61,7 +61,8 @@ const detailOf = (code: string, cause: unknown): string => {
   if (code === "53300")
     return "the database server has no connection left; raise max_connections, or lower `connections`"
   if (code === "55P03") return "another transaction holds a lock for too long; end it, then try again"
-  if (code === "25006") return "the database server is a standby, which takes no writes; name the primary in the URL"
+  if (code === "25006")
+    return "the database takes no writes: it is a standby, or has default_transaction_read_only = on; name the primary in the URL, or turn that off"
   if (code === "22021") return "PostgreSQL cannot keep the character U+0000 in an id, a key or a name; leave it out"
   if (code === "42501") return `the user of the URL lacks a privilege: ${messageOf(cause)}; grant it, then try again`
   const problem = messageOf(cause)

@@ -15,7 +15,11 @@ export interface PostgresStoreOptions {
    * @default url
    */
   readonly sessionUrl?: string
-  /** The schema that holds the tables: lower-case letters, digits and `_`, none of PostgreSQL's own. @default "holdfast" */
+  /**
+   * The schema that holds the tables: lower-case letters, digits and `_`, none of PostgreSQL's own. The URL may name it, too: `?schema=agents`.
+   *
+   * @default "holdfast"
+   */
   readonly schema?: string
   /** How many connections write at once. As many more read, and one listens. @default 2 */
   readonly connections?: number
@@ -27,7 +31,7 @@ export interface PostgresStoreOptions {
   readonly mayLoseCommits?: boolean
   /** Whether a schema is opened into which a copy is not finished: for the copy itself. @default false */
   readonly isCopying?: boolean
-  /** How long opening and each write wait for a server that is away, and for a lock. Units: milliseconds. @default 10000 */
+  /** How long opening, each read and each write wait for a server that is away, and for a lock. Units: milliseconds. @default 10000 */
   readonly patienceMs?: number
   /**
    * Whose time decides what has expired and what is due. `host` is for tests that move time: the clocks of two hosts differ.
@@ -45,11 +49,16 @@ export type Checked = PostgresStoreOptions &
 
 /** The options with their defaults. Fails with `InputInvalid` for one that cannot work. */
 export const checked = (given: PostgresStoreOptions): Effect.Effect<Checked, InputInvalid> => {
-  const { url, sessionUrl, schema = "holdfast", connections = 2, patienceMs = 10_000, time = "database" } = given
+  const { url, sessionUrl, connections = 2, patienceMs = 10_000, time = "database" } = given
   const refuse = (field: string, problem: string) => Effect.fail(new InputInvalid({ field, problem }))
   for (const [field, value] of Object.entries({ url, sessionUrl: sessionUrl === undefined ? url : sessionUrl })) {
     // The URL has a password: it is not shown.
     if (!isPostgres(value)) return refuse(field, "is no URL of PostgreSQL: postgres://user:password@host:5432/database")
+  }
+  const named = new URL(url).searchParams.get("schema") ?? undefined
+  const { schema = named ?? "holdfast" } = given
+  if (named !== undefined && named !== schema) {
+    return refuse("schema", `is ${shown(schema)}, and the URL says ${shown(named)}: name one of them`)
   }
   for (const field of ["readOnly", "migrates", "mayLoseCommits", "isCopying"] as const) {
     if (!["boolean", "undefined"].includes(typeof given[field])) return refuse(field, "must be true or false")

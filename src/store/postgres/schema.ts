@@ -28,6 +28,8 @@ export interface Requirements {
   readonly readOnly: boolean
   /** Whether a server is accepted that says that a commit is done before it is on a disk. */
   readonly mayLoseCommits: boolean
+  /** How many connections write at once. */
+  readonly connections?: number
   /** Whether a schema is accepted into which a copy is under way: by the copy itself only. */
   readonly isCopying?: boolean
 }
@@ -45,10 +47,7 @@ export const prepare = (session: Session, requirements: Requirements): Effect.Ef
   })
 
 /** Fails with one sentence about a server that will not do. */
-export const checkServer = (
-  session: Session,
-  needs: Pick<Requirements, "readOnly" | "mayLoseCommits">
-): Effect.Effect<void, StoreError> =>
+export const checkServer = (session: Session, needs: Needs): Effect.Effect<void, StoreError> =>
   Effect.flatMap(ask<Server>(session, serverText), (server) => {
     const problem = problemOf(server, needs)
     return problem === undefined ? Effect.void : unusable(problem)
@@ -59,26 +58,45 @@ export interface Server {
   readonly version: number
   readonly standby: boolean
   readonly commit: string
+  readonly encoding: string
+  /** `default_transaction_read_only`, as the server has it for this user. */
+  readonly onlyReads: string
+  /** How many connections the user may have; negative where there is no bound. */
+  readonly limit: number
 }
+
+type Needs = Pick<Requirements, "readOnly" | "mayLoseCommits" | "connections">
 
 const oldest = 140_000
 
 /** Why a server will not do, if it will not. */
 export const problemOf = (
-  { version, standby, commit }: Server,
-  { readOnly, mayLoseCommits }: Pick<Requirements, "readOnly" | "mayLoseCommits">
+  { version, standby, commit, encoding, onlyReads, limit }: Server,
+  { readOnly, mayLoseCommits, connections = 1 }: Needs
 ): string | undefined => {
   if (version < oldest) {
     return `the server is PostgreSQL ${Math.floor(version / 10_000)}, and 14 is the oldest that will do`
   }
   if (standby && !readOnly) return "the server is a standby, which takes no writes; name the primary in the URL"
+  if (!readOnly && onlyReads === "on") {
+    return "the database has default_transaction_read_only = on for this user, who can write nothing; turn it off"
+  }
+  if (!readOnly && encoding !== "UTF8") {
+    return `the database has the encoding ${encoding}, which cannot keep every text; make one with ENCODING 'UTF8'`
+  }
+  const needed = 2 * connections + 1
+  if (!readOnly && limit >= 0 && limit < needed) {
+    return `the user of the URL may have ${limit} connections, and a host needs ${needed}; raise the role's CONNECTION LIMIT, or lower \`connections\``
+  }
   return commit === "off" && !mayLoseCommits
     ? "the server has synchronous_commit = off, with which it may lose what it has confirmed; turn it on, or set mayLoseCommits"
     : undefined
 }
 
 const serverText = `SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS standby,
-  current_setting('synchronous_commit') AS commit`
+  current_setting('synchronous_commit') AS commit, current_setting('server_encoding') AS encoding,
+  current_setting('default_transaction_read_only') AS "onlyReads",
+  coalesce((SELECT CASE WHEN rolsuper THEN -1 ELSE rolconnlimit END FROM pg_roles WHERE rolname = session_user), -1) AS "limit"`
 
 /** The table that says which version a schema has. */
 export const migrationsTable = "holdfast_migrations"

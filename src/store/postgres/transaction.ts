@@ -62,8 +62,8 @@ export interface Decided {
 export interface Surroundings {
   readonly shared: Memory
   readonly times: WakeTimes
-  /** Called with the database's time as each transaction has it. */
-  readonly onTime: (databaseMs: number) => void
+  /** Called with the database's time as each transaction has it, and when it was asked for, by `performance.now`. */
+  readonly onTime: (databaseMs: number, askedAtMs: number) => void
   /** The time that requests are judged by, in place of the database's. */
   readonly nowMs?: () => number
 }
@@ -84,13 +84,14 @@ export const decide = (
     const first = distinct(requests.flatMap(({ plan }) => Loads.asksOf(plan)))
     const rows = sessions.length === 0 ? lockRows(lock) : lockSessions(lock, sessions)
     const preface = [begin, rows, lockLeases(lock), moment]
+    const askedAtMs = performance.now()
     const opened = yield* session.send([...preface, ...loader.statements(first)])
     const { now, xact, base, version } = firstRow<Moment>(opened[preface.length - 1])
     if (version > schemaVersion) {
       return yield* Effect.fail<Failure>({ cause: newerSchema(version, schemaVersion), isLost: false })
     }
     yield* loader.take(session, first, opened.slice(preface.length))
-    onTime(now)
+    onTime(now, askedAtMs)
     const at = nowMs?.() ?? now
     const firstChange = base + Number(xact) * Writes.numbersOfOne
 

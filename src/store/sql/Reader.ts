@@ -29,8 +29,12 @@ export interface Reader {
   ) => Effect.Effect<A, E, R>
 }
 
-/** Reads through a client that only reads. */
-export const make = (sql: SqlClient.SqlClient, dialect: Dialect): Reader => {
+/** Reads through a client that only reads; `again` is put around each of them, and around those on one state as a whole. */
+export const make = (
+  sql: SqlClient.SqlClient,
+  dialect: Dialect,
+  again: <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = (read) => read
+): Reader => {
   const reserved = FiberRef.unsafeMake<Connection | undefined>(undefined)
 
   const onOwnConnection = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -45,8 +49,10 @@ export const make = (sql: SqlClient.SqlClient, dialect: Dialect): Reader => {
       return Effect.provideService(effect, SqlClient.TransactionConnection, [own, 0])
     })
 
-  const read: Reader["read"] = (operation, effect) =>
-    Effect.mapError(onOwnConnection(effect), (cause) => dialect.storeError(operation, cause))
+  const read: Reader["read"] = (operation, effect) => {
+    const once = Effect.mapError(onOwnConnection(effect), (cause) => dialect.storeError(operation, cause))
+    return Effect.withFiberRuntime((fiber) => (fiber.getFiberRef(reserved) === undefined ? again(once) : once))
+  }
 
   const statement = (connection: Connection, text: string) =>
     Effect.mapError(connection.executeUnprepared(text, [], undefined), (cause) =>
@@ -60,16 +66,18 @@ export const make = (sql: SqlClient.SqlClient, dialect: Dialect): Reader => {
     together: (reads) =>
       Effect.withFiberRuntime((fiber) =>
         fiber.getFiberRef(reserved) === undefined
-          ? Effect.scoped(
-              Effect.flatMap(
-                Effect.mapError(sql.reserve, (cause) => dialect.storeError("read one state of the database", cause)),
-                (connection) =>
-                  Effect.acquireUseRelease(
-                    statement(connection, dialect.begin),
-                    () => Effect.locally(reads, reserved, connection),
-                    // Nothing was written, so either end of the transaction is as good.
-                    () => Effect.ignore(statement(connection, "ROLLBACK"))
-                  )
+          ? again(
+              Effect.scoped(
+                Effect.flatMap(
+                  Effect.mapError(sql.reserve, (cause) => dialect.storeError("read one state of the database", cause)),
+                  (connection) =>
+                    Effect.acquireUseRelease(
+                      statement(connection, dialect.begin),
+                      () => Effect.locally(reads, reserved, connection),
+                      // Nothing was written, so either end of the transaction is as good.
+                      () => Effect.ignore(statement(connection, "ROLLBACK"))
+                    )
+                )
               )
             )
           : reads
