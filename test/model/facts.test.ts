@@ -193,6 +193,7 @@ describe("the replay keys of the runtime", () => {
     ended: Facts.ended(p, { _tag: "Success", value: 1 }).replayKey,
     transitioned: ChartFacts.transitioned(p, { revision: 3 } as never).replayKey,
     machineInput: ChartFacts.machineInput(p, "k", { type: "go" }).replayKey,
+    machineTimed: ChartFacts.machineTimed(p, "k", timer, 1).replayKey,
     machineSent: ChartFacts.machineSent(p, "k", timer as never).replayKey,
     machineActed: ChartFacts.machineActed(p, { revision: 1, index: 0, name: "a" }).replayKey,
     terminalReplayKey: Ids.terminalReplayKey(p, "process.failed"),

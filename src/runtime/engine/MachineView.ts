@@ -126,7 +126,8 @@ export const make = <Machine extends AnyStateMachine, R>(
       tags: snapshot.tags,
       ...(status === "done" ? { output: answer } : {}),
       ...(status === "error" ? { error: copyOf(state.end?.status === "error" ? state.end.error : output) } : {}),
-      isAtRest: lifecycle !== "running" || !hasWork(state),
+      // One that has come to its end takes nothing more.
+      isAtRest: lifecycle !== "running" || (state.end === undefined ? !hasWork(state) : state.actions.length === 0),
       accepts: taken.map((type) => ({ type, schema: copyOf(declared.get(type)?.type.payloadSchema.schema) })),
       matches: (value: never) => snapshot.matches(value),
       hasTag: (tag: never) => snapshot.hasTag(tag),
