@@ -1,7 +1,7 @@
 /**
  * The package as its users have it: packed, installed beside nothing but what it asks for, compiled strictly, run and bundled.
  */
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { build } from "esbuild"
@@ -151,6 +151,14 @@ const served = async (address: string): Promise<ReadonlyArray<string>> => {
 }
 
 describe("a program in one file, made by a bundler", () => {
+  it("finds no part that is imported for effects which package.json denies", () => {
+    const library = join(projectRoot, "dist/lib")
+    const bare = readdirSync(library).filter(
+      (name) => name.endsWith(".js") && /^import "\.\//m.test(readFileSync(join(library, name), "utf8"))
+    )
+    assert.deepStrictEqual(bare, [])
+  })
+
   for (const format of ["esm", "cjs"] as const) {
     it(`runs a host and serves its page, as ${format}`, async () => {
       write(".", "app.mjs", `${inspecting}${host.replace("await host.stop()", "await host.stop(); await inspect()")}`)

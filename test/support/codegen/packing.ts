@@ -135,12 +135,18 @@ const packLibrary = async (): Promise<void> => {
   // The shared ones first: a program that starts meanwhile finds those that it names.
   const isEntry = (path: string): number => (path.includes("shared-") ? 0 : 1)
   for (const { path, text } of outputFiles.toSorted((one, other) => isEntry(one.path) - isEntry(other.path)))
-    put(path, text)
+    put(path, withoutBareImports(text))
   for (const name of readdirSync(outdir)) {
     const path = join(outdir, name)
     if (/^shared-\w+\.js(\.map)?$/.test(name) && !written.has(path)) rmSync(path)
   }
 }
+
+/**
+ * The bundler names parts for their effects alone, and package.json says that there are none: another bundler warns of that. Lines
+ * stay where the map has them.
+ */
+const withoutBareImports = (module: string): string => module.replaceAll(/^import "\.\/shared-\w+\.js";$/gm, "")
 
 const text = async (options: BuildOptions): Promise<{ readonly text: string; readonly metafile: Metafile }> => {
   const { outputFiles, metafile } = await bundled(options)
