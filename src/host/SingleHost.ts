@@ -42,6 +42,7 @@ import type { Durability } from "../runtime/HostServices.ts"
 import { requireDurable } from "../runtime/HostServices.ts"
 import type { RuntimeOptions } from "../runtime/RuntimeConfig.ts"
 import * as RuntimeConfig from "../runtime/RuntimeConfig.ts"
+import * as ChartLog from "../runtime/worker/ChartLog.ts"
 import * as Working from "../runtime/worker/Worker.ts"
 import * as MemoryStore from "../store/memory/MemoryStore.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
@@ -226,7 +227,8 @@ export const onStore = <
     // What is appended, the chart of its process takes in the same transaction.
     Engines.check(options.engines, tools, sessions)
     const charts = Charts.layer(Engines.allCharts(options.engines), Engines.chartsOf(options.engines))
-    return Layer.mergeAll(Processes.layer, SessionProcesses.layer, ProcessEffects.layer, Host.layer).pipe(
+    const callers = Layer.mergeAll(Processes.layer, SessionProcesses.layer, ProcessEffects.layer, Host.layer)
+    return Layer.merge(callers, ChartLog.layer).pipe(
       Layer.provideMerge(WorkDriver.layer),
       Layer.provideMerge(
         Layer.mergeAll(RecoverySweep.layer, LeaseRenewer.layer, Owner.layer, TimerDriver.layer, ParentClose.layer)

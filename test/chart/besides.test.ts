@@ -3,14 +3,20 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { AnyStateMachine } from "xstate"
-import { assign, not, raise, setup } from "xstate"
+import { assign, log, not, raise, setup } from "xstate"
 import { Processes } from "../../src/host/Processes.ts"
+import * as SingleHost from "../../src/host/SingleHost.ts"
 import { InputInvalid } from "../../src/model/errors.ts"
 import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as TestHost from "../../src/testing/TestHost.ts"
+import { until } from "../support/hosts.ts"
 
 const machine = setup({
   types: { context: {} as { readonly came: ReadonlyArray<string> }, events: {} as { readonly type: "one" | "two" } }
@@ -89,5 +95,34 @@ describe("a machine with what the table has not", () => {
         assert.notProperty(snapshot, "getMeta")
       })
     )
+  )
+})
+
+describe("what a machine logs", () => {
+  it.live("is a line of its host's log, with its label and its process", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const logger = Logger.make(({ message, annotations }) => {
+        if (HashMap.has(annotations, "process"))
+          seen.push([message, Option.getOrNull(HashMap.get(annotations, "process"))])
+      })
+      const engine = built({ entry: [log("is here"), log(() => ({ n: 1 }), "counted")] })()
+      const host = Layer.provide(
+        SingleHost.layerMemory({ engines: [engine as never] }),
+        Logger.replace(Logger.defaultLogger, logger)
+      )
+      yield* Effect.provide(
+        Effect.gen(function* () {
+          const processes = yield* Processes
+          yield* processes.start(engine as never, { id: "p", payload: null } as never)
+          yield* until(Effect.sync(() => seen.length > 1))
+        }),
+        host
+      )
+      assert.deepStrictEqual(seen, [
+        [["is here"], "p"],
+        [["counted", { n: 1 }], "p"]
+      ])
+    })
   )
 })
