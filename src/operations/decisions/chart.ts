@@ -74,7 +74,7 @@ const takenOver = <A, E>(
   if (row === undefined || row.snapshot.context.chart === undefined) return undefined
   const draft = Drafts.make(view, chartOf, [Changes.of(row)])
   draft.advance(id, { migrates: true })
-  const { definition } = draft.row(id)?.snapshot.context.chart ?? {}
+  const { definition } = draft.view.row(id)?.snapshot.context.chart ?? {}
   if (definition === row.snapshot.context.chart.definition) return undefined
   const decision = decide(draft.view)
   if (decision._tag === "Refused") return undefined
@@ -124,7 +124,7 @@ const advanced =
     const stuck = draft.advance(id, options)
     const unknown = unknownIn(draft.changes(), id)
     const progress = {
-      row: draft.row(id) as ProcessRow, // it is there: see above
+      row: draft.view.row(id) as ProcessRow, // it is there: see above
       ...(stuck === undefined ? {} : { stuck }),
       ...(unknown === undefined ? {} : { unknown })
     }
@@ -153,7 +153,7 @@ export const whyNotAccepted =
     if (row === undefined) return undefined
     const draft = Drafts.make(view, (registration) => (registration.id === id ? chart : undefined), [Changes.of(row)])
     draft.advance(id, { ahead: true, migrates: true })
-    const then = draft.row(id) as ProcessRow // it is there: see above
+    const then = draft.view.row(id) as ProcessRow // it is there: see above
     const { chart: state } = then.snapshot.context
     const { version } = chart.definition
     if (state !== undefined && state.definition.version !== version) {
@@ -207,5 +207,5 @@ export const fireTimers =
     const draft = Drafts.make(view, () => undefined, ended.changes)
     draft.fire(id)
     const changes = draft.changes()
-    return changes.length === 0 ? ended : accept(draft.row(id), ...changes)
+    return changes.length === 0 ? ended : accept(draft.view.row(id), ...changes)
   }

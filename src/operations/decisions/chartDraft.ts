@@ -29,8 +29,8 @@ import { liveLease } from "./lease.ts"
 export interface Draft {
   readonly changes: () => ReadonlyArray<Change>
   readonly writes: () => ReadonlyArray<Write>
+  /** What the decision saw, as the draft has it now. */
   readonly view: View
-  readonly row: (id: ProcessId) => ProcessRow | undefined
   /** Adds what else was decided, seeing the draft. */
   readonly add: (changes: ReadonlyArray<Change>, writes: ReadonlyArray<Write>) => void
   /** Takes the events of a chart until there is none, or it waits for its actions. Answers why it is stuck. */
@@ -217,7 +217,6 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
     changes: () => [...byId.values()].filter(({ before: earlier, row }) => earlier !== row),
     writes: () => writes,
     view,
-    row: (id) => view.row(id),
     add: (changes, more) => {
       for (const change of changes) put(change)
       writes = [...writes, ...more]

@@ -52,7 +52,7 @@ export const effectsOf = (
   for (const [actor, { process }] of Object.entries(children)) at.actors.set(actor, process)
   const started = step.effects.map((effect) => (effect.do === "start" ? start(at, effect) : undefined))
   return step.effects.map((effect, index) => {
-    const done = started[index] ?? effectOf(at, effect, index)
+    const done = effect.do === "start" ? (started[index] as ChartEffect) : effectOf(at, effect, index) // each was started above
     // An id may be one actor's before, and another's after this.
     if (done.do === "start") at.actors.set(done.id, done.process)
     if (done.do === "stop") at.actors.delete(done.id)
@@ -84,7 +84,7 @@ interface At extends Growing {
 
 type Started = Extract<RawEffect, { readonly do: "start" }>
 
-const effectOf = (at: At, effect: Exclude<RawEffect, Started> | Started, index: number): ChartEffect => {
+const effectOf = (at: At, effect: Exclude<RawEffect, Started>, index: number): ChartEffect => {
   const { view, row, chart, step, actors } = at
   const { id } = row.base.registration
   const key = `${(row.snapshot.context.chart?.revision ?? -1) + 1}:${index}`
@@ -107,8 +107,6 @@ const effectOf = (at: At, effect: Exclude<RawEffect, Started> | Started, index: 
     }
     case "disarm":
       return effect
-    case "start":
-      return start(at, effect)
     case "stop": {
       const process = actors.get(effect.id) ?? ""
       const child = view.row(process as ProcessId) // a child's, or of no process

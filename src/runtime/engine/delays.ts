@@ -22,7 +22,9 @@ export const withDelays = (machine: AnyStateMachine): AnyStateMachine => {
   // XState looks a delay up when it is asked for, and takes one that it does not find for none.
   named.implementations.delays = new Proxy(named.implementations.delays, {
     get: (delays, word) =>
-      typeof word === "string" && !Object.hasOwn(delays, word) ? lengthOf(machine, word) : Reflect.get(delays, word)
+      typeof word === "string" && !Object.hasOwn(delays, word)
+        ? () => lengthOf(machine, word) // called where the delay is used: to look does not throw
+        : Reflect.get(delays, word)
   })
   return named
 }
