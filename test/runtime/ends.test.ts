@@ -46,7 +46,8 @@ const made = () => {
     scheduler: Fair.make(),
     onCancel: () => learned.push("cancel"),
     later: (run) => alarms.push(run),
-    isDeciding: () => true
+    isDeciding: () => true,
+    interrupts: () => false
   })
   /** An operation that waits for an end; then it does `afterwards`. */
   const waits = (source: Source, name: string = source, afterwards: Effect.Effect<unknown> = Effect.void) =>

@@ -5,7 +5,8 @@ import * as FC from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
-import { interruptedGently } from "../../src/runtime/body/step.ts"
+import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
+import { interrupted } from "../../src/runtime/body/interruption.ts"
 import type * as Engine from "../../src/runtime/engine/Engine.ts"
 import { patienceMs } from "../support/patience.ts"
 import { isLong } from "../support/samples.ts"
@@ -33,18 +34,10 @@ const workOf = (names: ReadonlyArray<string>, pay: Work): Work =>
 
 const timings = { leaseTtl: "90 millis", leaseRenewal: "30 millis", sweepInterval: "20 millis" } as const
 
-/** Runs work as a step or as a body, and lets something happen while it is under way; answers how often it was done, and its end. */
-const disturbed = (names: ReadonlyArray<string>, as: "step" | "body", by: "stop" | "cancel") =>
+/** Runs a body, and lets something happen while it is under way; answers how it ended, and the keys of its operations. */
+const disturbed = (effects: Body["effects"] & {}, by: "stop" | "cancel") =>
   Effect.gen(function* () {
-    const did: Array<string> = []
-    const pay = Effect.zipRight(
-      Effect.sleep("20 millis"),
-      Effect.sync(() => `paid ${did.push("pay")}`)
-    )
-    const body: Body = {
-      effects: (ctx) => (as === "step" ? ctx.step("pay", workOf(names, pay)) : workOf(names, pay))
-    }
-    const engine = enginesOf("paying", body, () => 0)[0]?.[1] as Engine.Engine<null, string, never, never>
+    const engine = enginesOf("paying", { effects }, () => 0)[0]?.[1] as Engine.Engine<null, string, never, never>
     const world = yield* make
     const boot = world.boot([engine as Engine.Runnable<never>], timings)
     const first = yield* boot
@@ -54,11 +47,22 @@ const disturbed = (names: ReadonlyArray<string>, as: "step" | "body", by: "stop"
     if (by === "stop") yield* first.stop
     else yield* first.run(Effect.flatMap(handle, (process) => process.cancel("enough")))
     const last = by === "stop" ? yield* boot : first
-    yield* last.run(Effect.flatMap(handle, (process) => Effect.exit(process.await)))
+    yield* Effect.timeout(last.run(Effect.flatMap(handle, (process) => Effect.exit(process.await))), patienceMs)
     const { status } = yield* last.run(Effect.flatMap(handle, (process) => process.status))
     const journal = yield* world.store.execution.journal(processId("p"))
-    return { did, status, steps: journal.map(({ key }) => key) }
+    return { status, steps: journal.map(({ key }) => key) }
   }).pipe(Effect.orDie, Effect.scoped)
+
+/** Pays, as a step or as a body, in a way of its own; answers how often that was done, too. */
+const paying = async (as: "step" | "body", by: "stop" | "cancel", how: (pay: Work) => Work) => {
+  const did: Array<string> = []
+  const pay = Effect.zipRight(
+    Effect.sleep("20 millis"),
+    Effect.sync(() => `paid ${did.push("pay")}`)
+  )
+  const ended = await Effect.runPromise(disturbed((ctx) => (as === "step" ? ctx.step("pay", how(pay)) : how(pay)), by))
+  return { ...ended, did }
+}
 
 describe("work that nothing interrupts, whatever is around it", () => {
   const runs = isLong ? 100 : 6
@@ -66,7 +70,7 @@ describe("work that nothing interrupts, whatever is around it", () => {
   it("is done once, and its value recorded, as a step whose host stops", () =>
     FC.assert(
       FC.asyncProperty(wrapped, async (names) => {
-        const { did, status } = await Effect.runPromise(disturbed(names, "step", "stop"))
+        const { did, status } = await paying("step", "stop", (pay) => workOf(names, pay))
         assert.deepStrictEqual(did, ["pay"])
         assert.deepStrictEqual(status, { _tag: "Completed", output: { _tag: "Success", value: "paid 1" } })
       }),
@@ -76,7 +80,7 @@ describe("work that nothing interrupts, whatever is around it", () => {
   it("is recorded, as a step of a process that is asked to stop", () =>
     FC.assert(
       FC.asyncProperty(wrapped, async (names) => {
-        const { did, steps } = await Effect.runPromise(disturbed(names, "step", "cancel"))
+        const { did, steps } = await paying("step", "cancel", (pay) => workOf(names, pay))
         assert.deepStrictEqual([did, steps], [["pay"], ["pay#1"]])
       }),
       { numRuns: runs, examples: [[["a time limit"]], [["a fiber that is joined"]], [["a fiber beside"]]] }
@@ -85,11 +89,51 @@ describe("work that nothing interrupts, whatever is around it", () => {
   it("is what the process ends with, as a body that is asked to stop", () =>
     FC.assert(
       FC.asyncProperty(wrapped, async (names) => {
-        const { status } = await Effect.runPromise(disturbed(names, "body", "cancel"))
+        const { status } = await paying("body", "cancel", (pay) => workOf(names, pay))
         assert.deepStrictEqual(status, { _tag: "Completed", output: { _tag: "Success", value: "paid 1" } })
       }),
       { numRuns: runs, examples: [[["a time limit"]], [["a fiber that is joined"]], [["a fiber beside"]]] }
     ))
+
+  it("is over at its end: a body does nothing after it that is asked to stop, and neither does a step that goes on without end", async () => {
+    const brief = Effect.sleep("5 millis")
+    const region = Effect.uninterruptible(brief)
+    const bodies: Readonly<Record<string, Body["effects"] & {}>> = {
+      "a loop of regions": () => Effect.forever(region),
+      "a loop of regions, with a time limit": () => Effect.orDie(Effect.timeout(Effect.forever(region), "1 hour")),
+      "a step that is a loop of regions": (ctx) => ctx.step("poll", Effect.forever(region)),
+      "a step that is a loop of regions, with a time limit": (ctx) =>
+        ctx.step("poll", Effect.orDie(Effect.timeout(Effect.forever(region), "1 hour")))
+    }
+    for (const [name, effects] of Object.entries(bodies)) {
+      const { status } = await Effect.runPromise(disturbed(effects, "cancel"))
+      assert.strictEqual(status._tag, "Cancelled", name)
+    }
+  })
+
+  it("is over at its end, so a second one is not begun", async () => {
+    const steps = (ctx: ExecutionContext, names: ReadonlyArray<string>) =>
+      Effect.forEach(names, (name) => Effect.uninterruptible(ctx.step(name, Effect.sleep("20 millis"))))
+    const limited = (work: Effect.Effect<unknown, unknown>) => Effect.timeout(work, "1 hour")
+    for (const around of [
+      (work: Effect.Effect<unknown, unknown>) => work,
+      limited,
+      (work: Effect.Effect<unknown, unknown>) => limited(limited(work))
+    ]) {
+      const { steps: keys, status } = await Effect.runPromise(
+        disturbed((ctx) => Effect.as(around(steps(ctx, ["reserve", "charge"])), "done"), "cancel")
+      )
+      assert.deepStrictEqual([keys, status._tag], [["reserve#1"], "Cancelled"])
+    }
+  })
+
+  it("is recorded as what a step makes of it, though its host stops", async () => {
+    const { did, status } = await paying("step", "stop", (pay) =>
+      Effect.map(Effect.uninterruptible(pay), (paid) => `${paid} in full`)
+    )
+    assert.deepStrictEqual(did, ["pay"])
+    assert.deepStrictEqual(status, { _tag: "Completed", output: { _tag: "Success", value: "paid 1 in full" } })
+  })
 
   it("does not keep what can be interrupted from it: a time limit, a race or branches that only wait", async () => {
     const waits: ReadonlyArray<Effect.Effect<unknown>> = [
@@ -103,7 +147,7 @@ describe("work that nothing interrupts, whatever is around it", () => {
       const ended = Effect.gen(function* () {
         const fiber = yield* Effect.forkDaemon(wait)
         yield* Effect.yieldNow()
-        return yield* Effect.timeout(interruptedGently(fiber), patienceMs)
+        return yield* Effect.timeout(interrupted(fiber, "at once"), patienceMs)
       })
       assert.isTrue(Exit.isInterrupted(await Effect.runPromise(ended)))
     }

@@ -40,6 +40,7 @@ import type { Ends } from "./Ends.ts"
 import * as Ending from "./Ends.ts"
 import type { FairScheduler } from "./fairScheduler.ts"
 import * as Fair from "./fairScheduler.ts"
+import type { Interruption } from "./interruption.ts"
 import type { Awaited } from "./waiters.ts"
 
 /** An activation in progress. */
@@ -62,6 +63,8 @@ export interface Activation {
   /** Aborted when the host interrupts the body; made when a body asks for it. */
   interruption?: AbortController
   interruptedBy?: Disturbance
+  /** The interruption of the body, sent or not. */
+  interrupting?: Interruption
   readonly passivateAfterMs: number | undefined
   /** The present lease: replaced when it is renewed or re-acquired. */
   lease: Lease
@@ -155,7 +158,8 @@ export const make = (
       scheduler,
       onCancel: () => inbox.offer("cancel.requested"),
       later: (run) => services.fork(Effect.delay(Effect.sync(run), "1 second")),
-      isDeciding: () => isDeciding(activation)
+      isDeciding: () => isDeciding(activation),
+      interrupts: () => activation.interrupting?.attempt() ?? false
     }),
     passivateAfterMs,
     lease,

@@ -91,10 +91,12 @@ export interface EndsOptions {
   readonly later: (run: () => void) => void
   /** Whether the body decides for itself how it goes on: not once its host has let go of it. */
   readonly isDeciding: () => boolean
+  /** Interrupts the body, if that was asked for and can be now; answers whether it did. */
+  readonly interrupts: () => boolean
 }
 
 /** Makes the ends of an activation that has just begun. */
-export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding }: EndsOptions): Ends => {
+export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, interrupts }: EndsOptions): Ends => {
   const queue: Array<Arrived> = []
   const queued = new Set<Source>()
   /** Ends of the journal that the body has not asked for in this activation. */
@@ -131,8 +133,9 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding }: En
   }
 
   const handOver = (): void => {
-    if (!hasBegun || !atRest || handed > standing || turns.giveRecorded()) return
-    if (handed > 0 || !handEnd()) turns.give()
+    if (!hasBegun || !atRest || handed > standing) return
+    if (interrupts()) touch()
+    else if (!turns.giveRecorded() && (handed > 0 || !handEnd())) turns.give()
   }
 
   /** Hands over the end that is next, if it can be. */
@@ -269,7 +272,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding }: En
   }
 
   return {
-    begin: (recorded, awaited = none) => {
+    begin: (recorded, awaited = new Set<string>()) => {
       for (const end of recorded) {
         queue.push({ end, arrivedAt: time++ })
         if (end._tag === "CancelRequested") continue
@@ -395,4 +398,3 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding }: En
 }
 
 const unheard = (): void => {}
-const none: ReadonlySet<string> = new Set()

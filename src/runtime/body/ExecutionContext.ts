@@ -23,7 +23,6 @@ import type { Activation } from "./Activation.ts"
 import { abortSignalOf, stateOf } from "./Activation.ts"
 import type { BodyOperations } from "./BodyOperations.ts"
 import * as Operations from "./BodyOperations.ts"
-import * as BodyClock from "./bodyClock.ts"
 import * as Handles from "./handles.ts"
 import type { Journal } from "./Journal.ts"
 import * as Journals from "./Journal.ts"
@@ -32,6 +31,7 @@ import type { Operate } from "./operate.ts"
 import * as Operating from "./operate.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import * as Around from "./Surroundings.ts"
+import { clockOf } from "./turns.ts"
 
 /** How to start a child. */
 export interface ChildOptions<Payload> {
@@ -125,7 +125,7 @@ export const make = (activation: Activation): Prepared => {
     settle: journal.settle,
     load: journal.load,
     journal,
-    clock: BodyClock.make(activation.services.clock, {
+    clock: clockOf(activation.services.clock, {
       isOfBody: (fiber) =>
         stateOf(activation) !== "over" &&
         activation.body !== undefined &&

@@ -8,6 +8,7 @@
  */
 import type { Scheduler } from "effect/Scheduler"
 import { defaultScheduler } from "effect/Scheduler"
+import { mustWait } from "./interruption.ts"
 
 /** The scheduler of the fibers of one body. */
 export interface FairScheduler extends Scheduler {
@@ -22,7 +23,7 @@ export const make = (): FairScheduler => {
   let waiting = 0
   let then: (() => void) | undefined
   return {
-    shouldYield: (fiber) => defaultScheduler.shouldYield(fiber),
+    shouldYield: (fiber) => (mustWait(fiber) ? 0 : defaultScheduler.shouldYield(fiber)),
     // Asked when it would run, and not before: many may be scheduled before the first of them runs.
     scheduleTask: (task) =>
       queueMicrotask(() => {

@@ -5,16 +5,10 @@
  * meets the same outcome the first time and every time.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-import * as FiberStatus from "effect/FiberStatus"
 import * as Option from "effect/Option"
-import * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { InputInvalid, LeaseLost, StepFailed } from "../../model/errors.ts"
@@ -27,6 +21,7 @@ import { snapshot } from "../../model/json.ts"
 import * as Arguments from "../arguments.ts"
 import { fits } from "../engine/outcomes.ts"
 import type { Activation } from "./Activation.ts"
+import * as Interruption from "./interruption.ts"
 import type { Journal } from "./Journal.ts"
 import type { Operate, Performing } from "./operate.ts"
 import type { StepProgress } from "./progress.ts"
@@ -176,7 +171,7 @@ export const outcomeOf = <A, E, R>(
               onInterrupted()
               abort?.abort()
             }),
-            interruptedGently(fiber)
+            Interruption.interrupted(fiber, "at rest")
           )
     )
   )
@@ -184,40 +179,6 @@ export const outcomeOf = <A, E, R>(
 /** The fiber of an effect is begun after those that go on already: one of them may have learned that the lease is another's. */
 const notLost = (activation: Activation): Effect.Effect<void, LeaseLost> =>
   Effect.suspend(() => (activation.lost === undefined ? Effect.void : Effect.fail(activation.lost)))
-
-/** The longest pause between two looks at a fiber that cannot be interrupted yet. Units: milliseconds. */
-const maxPauseMs = 50
-
-/**
- * Interrupts a fiber once it can be interrupted, and waits for its exit. Effect turns the exit of an uninterruptible region into
- * an interruption when one is pending: so none is sent before the region is over.
- */
-export const interruptedGently = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<Exit.Exit<A, E>> => {
-  const look = (pauseMs: number): Effect.Effect<Exit.Exit<A, E>> =>
-    Effect.flatMap(endsOnInterrupt(fiber), (isReady) =>
-      isReady
-        ? Effect.zipRight(fiber.interruptAsFork(fiber.id()), fiber.await)
-        : Effect.zipRight(pause(pauseMs), look(Math.min(2 * pauseMs, maxPauseMs)))
-    )
-  return look(1)
-}
-
-/**
- * Whether an interruption ends a fiber with nothing of it lost. A region that only waits for a fiber of its own, as a time limit
- * does for what it limits, passes it on to all of its fibers: then each of them must be one that it ends.
- */
-const endsOnInterrupt = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<boolean> =>
-  Effect.flatMap(Effect.zip(fiber.status, fiber.children), ([status, children]) => {
-    if (FiberStatus.isDone(status) || RuntimeFlags.interruptible(status.runtimeFlags)) return Effect.succeed(true)
-    const waitsFor = FiberStatus.isSuspended(status) ? [...FiberId.toSet(status.blockingOn)] : []
-    const isOwn = (id: FiberId.FiberId) => children.some((child) => Equal.equals(child.id(), id))
-    return waitsFor.some(isOwn) ? Effect.every(children, endsOnInterrupt) : Effect.succeed(false)
-  })
-
-/** In real time: what is waited for here is the program's own work. */
-const pause = (ms: number): Effect.Effect<void> => Effect.withClock(Effect.sleep(ms), realClock)
-
-const realClock = Clock.make()
 
 /** The body lets go of nothing where an effect interrupts itself, which has failed then. */
 const itself = (

@@ -2,6 +2,7 @@
  * The turns of what has no place in a journal: pauses of a body's own clock. Each goes on alone, once the body has come to rest and
  * no end can be handed over.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { HeldSlot } from "../worker/Slots.ts"
@@ -181,6 +182,30 @@ export const make = ({
     }
   }
 }
+
+/**
+ * The clock of a body, made from that of its host: a pause is over in a turn. So what a limit decides does not depend on how busy the
+ * program is: the body has asked for all that it was about to ask for, and one that runs again has got what was recorded. What is not `isOfBody`, such as the effect of a
+ * step, only has the host's.
+ */
+export const clockOf = (
+  host: Clock.Clock,
+  {
+    isOfBody,
+    sleep
+  }: {
+    readonly isOfBody: (fiber: AnyFiber) => boolean
+    readonly sleep: (pause: Effect.Effect<void>) => Effect.Effect<void>
+  }
+): Clock.Clock => ({
+  [Clock.ClockTypeId]: Clock.ClockTypeId,
+  unsafeCurrentTimeMillis: () => host.unsafeCurrentTimeMillis(),
+  currentTimeMillis: host.currentTimeMillis,
+  unsafeCurrentTimeNanos: () => host.unsafeCurrentTimeNanos(),
+  currentTimeNanos: host.currentTimeNanos,
+  sleep: (duration) =>
+    Effect.withFiberRuntime((fiber) => (isOfBody(fiber) ? sleep(host.sleep(duration)) : host.sleep(duration)))
+})
 
 interface Turn {
   readonly fiber: AnyFiber

@@ -16,6 +16,7 @@ import type { Chart } from "../../operations/decisions/chartStep.ts"
 import * as Arguments from "../arguments.ts"
 import type { ChartBody } from "../body/chart.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
+import { keepingItsEnd } from "../body/interruption.ts"
 import * as Outcomes from "./outcomes.ts"
 import type { AnySignal, EventDefinition } from "./Signal.ts"
 import type { Startable } from "./Startable.ts"
@@ -182,7 +183,7 @@ export const make = <
       Effect.map(
         decodePayload(stored),
         (payload) => (context) =>
-          run(payload, context).pipe(
+          keepingItsEnd(run(payload, context)).pipe(
             Effect.matchEffect({
               onSuccess: outputs.ofSuccess,
               onFailure: (error): Effect.Effect<AwaitOutput, RuntimeError> =>

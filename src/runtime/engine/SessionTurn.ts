@@ -28,6 +28,7 @@ import type { ProcessInput } from "../../model/Registration.ts"
 import { Limits } from "../../operations/checks.ts"
 import * as Arguments from "../arguments.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
+import { keepingItsEnd } from "../body/interruption.ts"
 import { TurnContext } from "../HostServices.ts"
 import type { Body } from "./Engine.ts"
 import { declaration } from "./Engine.ts"
@@ -120,32 +121,34 @@ export const cancelledMessage = "background session turn was cancelled"
 export const bodyOf =
   <R>(runner: SessionRunner<R>, input: SessionTurnInput): Body<R> =>
   (context) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const { processId } = context
-        const request = {
-          processId,
-          createRequest: input.createRequest,
-          causedBy: { _tag: "Process", processId } as const
-        }
-        const sessionId = yield* step("process_session_create_failed", restore(runner.create(request)))
-        const close = Effect.catchAllCause(runner.close(sessionId), (cause) =>
-          Effect.logWarning(`session ${sessionId} of ${processId} not closed`, cause)
-        )
-        // From here on there is a session, and neither an interruption nor the loss of the process must leave it open.
-        const { hostServices, turn: around } = yield* context.surroundings
-        const report = (kind: string, detail: unknown) =>
-          hostServices.activity.emit({ sessionId, turnId: processId, kind, detail })
-        const reported = Effect.zipRight(
-          report("turn_started", { process_id: processId }),
-          turn(runner, input, context, sessionId)
-        )
-        return yield* restore(reported).pipe(
-          Effect.provideService(TurnContext, around),
-          Effect.onExit((exit) => report("turn_ended", { process_id: processId, ended: exit._tag })),
-          Effect.onError((cause) => Effect.unlessEffect(close, isOwnEnd(cause)))
-        )
-      })
+    keepingItsEnd(
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          const { processId } = context
+          const request = {
+            processId,
+            createRequest: input.createRequest,
+            causedBy: { _tag: "Process", processId } as const
+          }
+          const sessionId = yield* step("process_session_create_failed", restore(runner.create(request)))
+          const close = Effect.catchAllCause(runner.close(sessionId), (cause) =>
+            Effect.logWarning(`session ${sessionId} of ${processId} not closed`, cause)
+          )
+          // From here on there is a session, and neither an interruption nor the loss of the process must leave it open.
+          const { hostServices, turn: around } = yield* context.surroundings
+          const report = (kind: string, detail: unknown) =>
+            hostServices.activity.emit({ sessionId, turnId: processId, kind, detail })
+          const reported = Effect.zipRight(
+            report("turn_started", { process_id: processId }),
+            turn(runner, input, context, sessionId)
+          )
+          return yield* restore(reported).pipe(
+            Effect.provideService(TurnContext, around),
+            Effect.onExit((exit) => report("turn_ended", { process_id: processId, ended: exit._tag })),
+            Effect.onError((cause) => Effect.unlessEffect(close, isOwnEnd(cause)))
+          )
+        })
+      )
     ).pipe(Effect.catchTag("Stopped", ({ output }) => Effect.succeed(output)))
 
 const turn = <R>(

@@ -20,6 +20,7 @@ import type { ToolOutput } from "../../model/ToolOutput.ts"
 import { toAwaitOutput } from "../../model/ToolOutput.ts"
 import * as Arguments from "../arguments.ts"
 import type { ExecutionContext } from "../body/ExecutionContext.ts"
+import { keepingItsEnd } from "../body/interruption.ts"
 import type { Body } from "./Engine.ts"
 import { declaration } from "./Engine.ts"
 import * as Outcomes from "./outcomes.ts"
@@ -126,7 +127,7 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
       Effect.map(
         decodeArgs(call.args),
         (args) => (context) =>
-          Effect.suspend(() => run(args, context, call)).pipe(
+          keepingItsEnd(Effect.suspend(() => run(args, context, call))).pipe(
             Effect.matchEffect({
               onSuccess: (value) =>
                 value instanceof Answer ? Effect.succeed(toAwaitOutput(value.output)) : outputs.ofSuccess(value),

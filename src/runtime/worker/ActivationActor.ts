@@ -21,7 +21,7 @@ import type { RuntimeError } from "../../model/failures.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Activation, AtRest } from "../body/Activation.ts"
 import { abort, advance, disturbanceOf, fenced } from "../body/Activation.ts"
-import { interruptedGently } from "../body/step.ts"
+import * as Interruption from "../body/interruption.ts"
 import { underWayIn } from "../body/underWay.ts"
 import { cancelledMessage } from "../engine/SessionTurn.ts"
 import { whileUnavailable } from "../retry.ts"
@@ -112,7 +112,11 @@ const perform = (activation: Activation, body: Body, command: RunCommand): Effec
       activation.wasIdle = activation.ends.idleSinceMs() !== undefined
       abort(activation, command.params.cause)
       const { body: fiber } = activation
-      return fiber === undefined ? Effect.void : Effect.asVoid(Effect.forkDaemon(interruptedGently(fiber)))
+      if (fiber === undefined) return Effect.void
+      return Effect.flatMap(Interruption.request(fiber, "at once"), (interruption) => {
+        activation.interrupting = interruption
+        return Effect.asVoid(Effect.forkDaemon(interruption.over))
+      })
     }
     case "conclude": {
       const { cause } = command.params

@@ -68,6 +68,8 @@ export interface RandomBodiesOptions {
   readonly where?: "anywhere" | "every commit"
   /** How many turns of the event loop one write of the store takes, at least. @default 1 */
   readonly turnsOfWrite?: number
+  /** Called after each body, with the number of those that were tried; not while a body that breaks the law is made smaller. */
+  readonly onTried?: (count: number) => void
 }
 
 const crashWithin = (most: number): FC.Arbitrary<Crash> =>
@@ -130,13 +132,15 @@ export const tryRandomBodies = <E>(
   database: Database<E>,
   options: RandomBodiesOptions = {}
 ): Effect.Effect<void, ReplayBroken> => {
-  const { runs = 100, seed, form, where = "anywhere", turnsOfWrite } = options
+  const { runs = 100, seed, form, where = "anywhere", turnsOfWrite, onTried = unheard } = options
   const once = where === "anywhere" ? tried : triedEverywhere
   return Effect.flatMap(
     Effect.promise(async () => {
       let broken: ReplayBroken | undefined
+      let count = 0
       const keepsTheLaw = async (trial: Trial): Promise<boolean> => {
         const exit = await Effect.runPromiseExit(once(database, trial, turnsOfWrite))
+        if (broken === undefined) onTried(++count)
         if (Exit.isSuccess(exit)) return true
         const thrown = Cause.squash(exit.cause)
         const { promise, expected, actual } =
@@ -158,6 +162,8 @@ export const tryRandomBodies = <E>(
     (broken) => (broken === undefined ? Effect.void : Effect.fail(broken))
   )
 }
+
+const unheard = (): void => {}
 
 /** A trial as text: its body as code, and what happened to it. */
 export const textOf = ({ program, form, first, deeds, crashes, isPassivated }: Trial): string =>
