@@ -61,7 +61,13 @@ const made = () => {
         afterwards
       )
     )
-  return { ends, slot, alarms, learned, waits }
+  /** Pauses on the clock of the body, and learns of it. */
+  const pausing = (name: string) =>
+    Effect.zipRight(
+      ends.sleep(Effect.void),
+      Effect.sync(() => learned.push(name))
+    )
+  return { ends, slot, alarms, learned, waits, pausing }
 }
 
 /** Waits for an end where it can be interrupted. */
@@ -406,34 +412,22 @@ describe("a body that only waits", () => {
   })
 
   it("come before what has no place: a pause that is over goes on once nothing can be handed over", async () => {
-    const { ends, learned, waits } = made()
+    const { ends, learned, waits, pausing } = made()
     ends.begin([recorded("a", 1), recorded("b", 2)])
-    const pause = (name: string) =>
-      Effect.runFork(
-        Effect.zipRight(
-          ends.sleep(Effect.void),
-          Effect.sync(() => learned.push(name))
-        )
-      )
-    pause("first")
-    pause("second")
+    for (const name of ["first", "second"]) Effect.runFork(pausing(name))
     for (const key of ["b", "a"]) waits(`recorded ${key}`, key)
     await rest()
     assert.deepStrictEqual(learned, ["a", "b", "first", "second"])
   })
 
   it("let a pause go on that what is handed over waits for", async () => {
-    const { ends, learned, waits } = made()
+    const { ends, learned, waits, pausing } = made()
     ends.begin([recorded("a", 1), recorded("b", 2)])
-    const over = Effect.zipRight(
-      ends.sleep(Effect.void),
-      Effect.sync(() => learned.push("pause"))
-    )
     Effect.runFork(
       during(
         ends,
         "a",
-        next(ends, "recorded a", () => ends.standing(over, []))
+        next(ends, "recorded a", () => ends.standing(Effect.asVoid(pausing("pause")), []))
       )
     )
     waits("recorded b", "b")
@@ -441,8 +435,22 @@ describe("a body that only waits", () => {
     assert.deepStrictEqual(learned, ["pause", "b"])
   })
 
+  it("let no pause go on while what is handed over waits for nothing", async () => {
+    const { ends, learned, pausing } = made()
+    ends.begin([recorded("a", 1)])
+    Effect.runFork(pausing("pause"))
+    const soon = Effect.zipRight(
+      Effect.yieldNow(),
+      Effect.sync(() => learned.push("a"))
+    )
+    const takeUp = () => Effect.zipRight(ends.standing(Effect.void, []), soon)
+    Effect.runFork(during(ends, "a", next(ends, "recorded a", takeUp)))
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "pause"])
+  })
+
   it("keep no pause waiting in a body that does not rest, and hand none over in one that is to leave memory", async () => {
-    const { ends, alarms, learned } = made()
+    const { ends, alarms, learned, pausing } = made()
     ends.begin([])
     Effect.runFork(
       during(
@@ -453,11 +461,7 @@ describe("a body that only waits", () => {
     )
     await rest()
     ends.arrive(childEnded("c", 1))
-    const pause = Effect.zipRight(
-      ends.sleep(Effect.void),
-      Effect.sync(() => learned.push("pause"))
-    )
-    Effect.runFork(pause)
+    Effect.runFork(pausing("pause"))
     await rest()
     assert.deepStrictEqual(learned, [], "what was handed over is still taken up")
     for (const ring of alarms.splice(0)) ring()
@@ -469,12 +473,7 @@ describe("a body that only waits", () => {
     other.waits("wait a", "a")
     await rest()
     assert.isTrue(other.ends.pause())
-    Effect.runFork(
-      Effect.zipRight(
-        other.ends.sleep(Effect.void),
-        Effect.sync(() => other.learned.push("pause"))
-      )
-    )
+    Effect.runFork(other.pausing("pause"))
     for (const ring of other.alarms.splice(0)) ring()
     await rest()
     assert.deepStrictEqual(other.learned, [])

@@ -363,7 +363,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
       Effect.suspend(() => {
         standing++
         const reached = turns.wanting(until)
-        handOver()
+        touch()
         return Effect.ensuring(
           wait,
           Effect.sync(() => {
