@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Random from "effect/Random"
+import type { ChartTransition } from "../../machines/chart/state.ts"
 import type { ProcessSnapshot } from "../../machines/process/lifecycle.ts"
 import { processMachine } from "../../machines/process/machine.ts"
 import * as Step from "../../machines/xstate/step.ts"
@@ -22,7 +23,9 @@ import { registrationHash } from "../model/Registration.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
+import type { Chart } from "./decisions/chartStep.ts"
 import { existingRow } from "./existing.ts"
+import * as Retaking from "./retaking.ts"
 
 /** Which processes to verify: these, so many chosen at random, or all of them. */
 export interface VerifyOptions {
@@ -30,6 +33,11 @@ export interface VerifyOptions {
   readonly ids?: ReadonlyArray<ProcessId>
   /** How many of them, each as likely as any other. @default all */
   readonly sample?: number
+  /**
+   * Engines of machines. The transitions of their processes are taken anew, each by the machine of its version, and compared with what
+   * the log says of them. @default none: a log is folded without its machine
+   */
+  readonly machines?: ReadonlyArray<{ readonly chart?: Chart }>
 }
 
 /**
@@ -38,7 +46,7 @@ export interface VerifyOptions {
  * `field` is a path: into the snapshot (`context/attempts`, `value/running/wait`), into the log (`log/3`, where a sequence
  * is missing or an event cannot be read; `log/3/semantics/terminal`, an end after the end), into the journal (`journal/3`, a
  * position that is no count or is taken twice; `journal/3/key`, an operation that has an entry already), `sequence` or
- * `registrationHash`.
+ * `registrationHash`; and into what a machine made of its event (`log/3/payload/to`; where it throws now, `log/3/payload`).
  */
 export interface Difference {
   readonly processId: ProcessId
@@ -47,9 +55,10 @@ export interface Difference {
   readonly folded?: unknown
 }
 
-/** How many processes were verified, and every difference found. */
+/** How many processes were verified, how many of their transitions were taken anew, and every difference found. */
 export interface VerifyReport {
   readonly checked: number
+  readonly retaken: number
   readonly differences: ReadonlyArray<Difference>
 }
 
@@ -59,7 +68,7 @@ export const pageSize = 100
 /**
  * Folds logs anew and reports where the store keeps something else. It writes nothing.
  *
- * Fails with `InputInvalid` for an option that is unknown or of no meaning, with `ProcessUnknown` or `ProcessPruned` for an id
+ * Fails with `InputInvalid` for an option that is unknown or of no meaning (an engine without a machine among them), with `ProcessUnknown` or `ProcessPruned` for an id
  * that was named and is not there (leave it out), with `StoreError` when the store cannot be read; `corrupt` says after which
  * process.
  */
@@ -68,14 +77,19 @@ export const verify: (
 ) => Effect.Effect<VerifyReport, InputInvalid | ProcessUnknown | ProcessPruned | StoreError, ProcessStore> = Effect.fn(
   "verify"
 )(function* (options: VerifyOptions = {}) {
-  const { ids: named, sample } = yield* Checks.optionsOf<VerifyOptions>({ ids: true, sample: true }, options)
+  const known = { ids: true, sample: true, machines: true } as const
+  const { ids: named, sample, machines = [] } = yield* Checks.optionsOf<VerifyOptions>(known, options)
   const size = sample === undefined ? undefined : yield* Checks.count("sample", sample)
   const ids = named === undefined ? undefined : yield* idsOf(named)
+  const charts = yield* chartsOf(machines)
   const store = yield* ProcessStore
-  let report: VerifyReport = { checked: 0, differences: [] }
+  let report: VerifyReport = { checked: 0, retaken: 0, differences: [] }
   const check = (row: ProcessRow) =>
-    Effect.map(differencesOf(store, row), (found) => {
-      report = { checked: report.checked + 1, differences: [...report.differences, ...found] }
+    Effect.map(verified(store, charts, row), ({ retaken, found }) => {
+      const { checked, retaken: before, differences } = report
+      const processId = row.base.registration.id
+      const more = found.map((difference) => ({ processId, ...difference }))
+      report = { checked: checked + 1, retaken: before + retaken, differences: [...differences, ...more] }
     })
   if (ids !== undefined) {
     const chosen = new Set(size === undefined ? ids : yield* draw(size, (offer) => Effect.forEach(ids, offer)))
@@ -97,6 +111,18 @@ const idsOf = (ids: ReadonlyArray<ProcessId>): Effect.Effect<ReadonlyArray<Proce
   Array.isArray(ids)
     ? Effect.forEach(ids as ReadonlyArray<ProcessId>, (id, index) => Checks.id(id, `ids/${index}`)) // `isArray` widens it
     : Checks.refuse("ids", "must be a list of process ids")
+
+const chartsOf = (
+  machines: NonNullable<VerifyOptions["machines"]>
+): Effect.Effect<ReadonlyArray<Chart>, InputInvalid> =>
+  Array.isArray(machines)
+    ? Effect.forEach(machines as NonNullable<VerifyOptions["machines"]>, (engine, index) => {
+        const chart = typeof engine === "object" ? engine?.chart : undefined
+        return chart === undefined
+          ? Checks.refuse(`machines/${index}`, "must be an engine of a machine, as Engine.fromMachine makes one")
+          : Effect.succeed(chart)
+      })
+    : Checks.refuse("machines", "must be a list of engines")
 
 type Store = typeof ProcessStore.Service
 
@@ -155,9 +181,17 @@ interface Folding {
   readonly found: ReadonlyArray<Omit<Difference, "processId">>
 }
 
-const differencesOf = (store: Store, row: ProcessRow): Effect.Effect<ReadonlyArray<Difference>, StoreError> =>
+/** What was found of one process. */
+interface Verified {
+  readonly retaken: number
+  readonly found: Folding["found"]
+}
+
+const verified = (store: Store, charts: ReadonlyArray<Chart>, row: ProcessRow): Effect.Effect<Verified, StoreError> =>
   Effect.gen(function* () {
     const processId = row.base.registration.id
+    const retaking = Retaking.make(charts)
+    let retaken = 0
     let folding: Folding = {
       snapshot: ProcessRecord.initial(row.base),
       last: 0,
@@ -169,11 +203,12 @@ const differencesOf = (store: Store, row: ProcessRow): Effect.Effect<ReadonlyArr
     let isAtEnd = false
     while (!isAtEnd) {
       const piece = yield* pieceOf(store, processId, after, limit)
-      if (piece === "pruned") return []
+      if (piece === "pruned") return { retaken, found: [] }
       if ("unreadable" in piece) {
         // One bad event spoils its page; one by one, those before it are still folded.
         if (limit === 1) {
-          return at(processId, [...folding.found, { field: `log/${folding.last + 1}`, stored: piece.unreadable }])
+          const unreadable = { field: `log/${folding.last + 1}`, stored: piece.unreadable }
+          return { retaken, found: [...folding.found, unreadable] }
         }
         limit = 1
         continue
@@ -187,20 +222,45 @@ const differencesOf = (store: Store, row: ProcessRow): Effect.Effect<ReadonlyArr
           isAtEnd = true
           break
         }
+        const again = yield* retakenOf(store, retaking, { ...row, snapshot: folding.snapshot }, event)
+        if (again !== undefined) retaken++
         folding = folded(folding, event)
+        if (again !== undefined) folding = { ...folding, found: [...folding.found, ...again] }
+        retaking.pass(event)
         after = event.sequence
       }
     }
-    return at(processId, [
+    const found = [
       ...folding.found,
       ...misplaced(afterForks(yield* store.execution.journal(processId), row.snapshot.context.forks).counting),
       ...differing("sequence", row.sequence, folding.last),
       ...differing("", Step.persist(row.snapshot), Step.persist(folding.snapshot))
-    ])
+    ]
+    return { retaken, found }
   })
 
-const at = (processId: ProcessId, found: Folding["found"]): ReadonlyArray<Difference> =>
-  found.map((difference) => ({ processId, ...difference }))
+/** What a machine makes of the event of a transition now, where that is another thing; `undefined` where it was not asked. */
+const retakenOf = (
+  store: Store,
+  retaking: Retaking.Retaking,
+  row: ProcessRow,
+  event: ProcessEvent
+): Effect.Effect<Folding["found"] | undefined, StoreError> =>
+  Effect.gen(function* () {
+    if (event.eventType !== "machine.transitioned") return undefined
+    const step = event.payload as ChartTransition // the payload of such an event is one
+    const childId = retaking.childOf(step)
+    const child = childId === undefined ? undefined : yield* readable(`of \`${childId}\``, store.find(childId))
+    const again = retaking.retaken(row, step, child?._tag === "Present" ? child.row : undefined)
+    const field = `log/${event.sequence}/payload`
+    return (
+      again &&
+      Either.match(again, {
+        onLeft: (folded) => [{ field, stored: event.payload, folded }],
+        onRight: ({ stored, folded }) => differing(field, stored, folded)
+      })
+    )
+  })
 
 type Piece = ReadonlyArray<ProcessEvent> | { readonly unreadable: string } | "pruned"
 

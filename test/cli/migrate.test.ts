@@ -36,6 +36,29 @@ const placeOf = async (db: string, id: string) => {
 }
 
 describe("holdfast migrate", () => {
+  it.live("leaves logs that `holdfast verify --engines` finds to be what their machines make of them", () =>
+    bounded(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const db = yield* fileWith({ a: 1, c: 2 })
+          yield* Effect.promise(async () => {
+            const before = await holdfast(["verify", "--db", db, "--engines", engines])
+            assert.deepStrictEqual(
+              [before.code, before.err],
+              [0, "2 verified, 0 transitions taken anew, 0 differences\n"],
+              "version 1 is not in the module"
+            )
+            assert.strictEqual((await holdfast(["migrate", db, "--engines", engines])).code, 0)
+            const after = await holdfast(["verify", "--db", db, "--engines", engines, "--json"])
+            assert.deepStrictEqual(JSON.parse(after.out), { checked: 2, retaken: 2, differences: [] })
+            const none = await holdfast(["verify", "--db", db, "--engines", join(projectRoot, "test/cli/nothing.ts")])
+            assert.strictEqual(none.code, 3)
+          })
+        })
+      )
+    )
+  )
+
   it.live("says what would become of each, changes nothing, and then does just that", () =>
     bounded(
       Effect.scoped(

@@ -136,7 +136,7 @@ describe("a host without Effect", () => {
   it("runs an effect on its services: verification, and a process as it was", async () => {
     const { start, run } = await started()
     await (await start(Job, { id: "a", payload: { n: 4 } })).result()
-    assert.deepStrictEqual(await run(verify()), { checked: 1, differences: [] })
+    assert.deepStrictEqual(await run(verify()), { checked: 1, retaken: 0, differences: [] })
     const first = await run(stateAt(processId("a"), 0))
     assert.strictEqual(first.record.status._tag, "Running")
     assert.isUndefined(first.event)

@@ -102,7 +102,7 @@ for (const [backend, store] of Object.entries(backends)) {
           const first = yield* look
           assert.include(JSON.stringify(first), id)
           assert.deepStrictEqual(yield* look, first, name)
-          assert.deepStrictEqual(yield* verify({ ids: [id] }), { checked: 1, differences: [] }, name)
+          assert.deepStrictEqual(yield* verify({ ids: [id] }), { checked: 1, retaken: 0, differences: [] }, name)
         }
         const [first] = yield* careful.snapshotForSession(session.sessionId)
         assert.deepStrictEqual(first?.events[0]?.payload, { deep: ["a"] })

@@ -3,7 +3,7 @@
  *
  * Invariant: a macrostep is added whole or not at all; one that throws leaves nothing behind.
  */
-import type { ChartEvent, ChartState } from "../../../machines/chart/state.ts"
+import type { ChartState } from "../../../machines/chart/state.ts"
 import { mayTake } from "../../../machines/chart/state.ts"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import type { AwaitOutput } from "../../model/AwaitOutput.ts"
@@ -11,15 +11,13 @@ import * as Output from "../../model/AwaitOutput.ts"
 import { messageOf } from "../../model/Failure.ts"
 import { isChartInput } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import * as Ids from "../../model/ids.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
-import { engineOf } from "../../model/Registration.ts"
 import type { Change, Decision, ProcessRow, View, Write } from "../../store/Decision.ts"
 import { runsAs } from "../../store/Decision.ts"
 import * as Changes from "./change.ts"
 import * as Effects from "./chartEffects.ts"
 import * as Facts from "./chartFacts.ts"
-import type { Chart, ChartOf } from "./chartStep.ts"
+import type { ChartOf } from "./chartStep.ts"
 import * as Step from "./chartStep.ts"
 import * as Children from "./children.ts"
 import * as Completion from "./completion.ts"
@@ -103,7 +101,7 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
         ? { event: Step.migrates(state) }
         : state === undefined || input === undefined
           ? { event: Step.begins }
-          : eventOf(id, chart, state, input)
+          : Step.eventOf(chart, id, state, input, view.row)
       try {
         const taken =
           state !== undefined && isOver
@@ -157,34 +155,6 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
     return change !== undefined && hadNone ? fresh : (view.nextChartInput(id, taken) ?? fresh)
   }
 
-  const eventOf = (id: ProcessId, chart: Chart, state: ChartState, input: ProcessEvent): Next => {
-    const name = Ids.signalNameOf(input.eventType)
-    if (name !== undefined) return { event: { ...(input.payload as object), type: name } } // checked when it was sent
-    if (input.eventType === "machine.input") {
-      const { event, timer, at } = input.payload as Timed // written by `Facts.machineInput` and `machineTimed`
-      const isCancelled = at !== undefined && !(state.fired ?? []).some(({ sequence }) => sequence === input.sequence)
-      return isCancelled ? { event: { type: "timer.cancelled", timer }, isOver: true } : { event }
-    }
-    const { child_id: childId } = input.payload as { readonly child_id: ProcessId } // written by `Facts.childEnded`
-    const own = Object.entries(state.children).find(([, child]) => child.process === childId)
-    const [actorId, src] = own === undefined ? leftBehind(id, chart, childId) : [own[0], own[1].src]
-    if (actorId === undefined) return { event: { type: "child.ended", process: childId }, isOver: true }
-    const output = view.row(childId)?.snapshot.context.output
-    const event =
-      output?._tag === "Success"
-        ? { type: `xstate.done.actor.${actorId}`, output: output.value, actorId, src }
-        : { type: `xstate.error.actor.${actorId}`, error: output ?? { _tag: "Pruned" }, actorId, src }
-    return { event }
-  }
-
-  /** The actor that had ended by itself before the chart left its state: the chart hears of it, as XState's machines do. */
-  const leftBehind = (id: ProcessId, chart: Chart, childId: ProcessId): readonly [actorId?: string, src?: string] => {
-    const row = view.row(childId)
-    if (row === undefined || row.snapshot.context.cancelRequest !== undefined) return []
-    const src = chart.sourceOf(engineOf(row.base.registration).kind)
-    return src === undefined ? [] : [childId.slice(`${id}/`.length).replace(/:\d+$/, ""), src]
-  }
-
   /** Ends a process; the chart of its parent takes that as an event at once. */
   const end = (row: ProcessRow, output: AwaitOutput): void => {
     const { id, parent } = row.base.registration
@@ -231,19 +201,6 @@ export const outputOf = (end: NonNullable<ChartState["end"]>): AwaitOutput =>
   end.status === "done"
     ? Output.success(end.output ?? null)
     : Output.failure("execution", fieldOf(end.error, "name") ?? "machine_error", textOf(end.error), end.error)
-
-/** What the log has of an event that a chart sends itself; `at` where a timer did. */
-interface Timed {
-  readonly event: ChartEvent
-  readonly timer?: string
-  readonly at?: number
-}
-
-/** The event that a chart takes next. `isOver`: it is no longer for the machine, which has left the state that it belonged to. */
-interface Next {
-  readonly event: ChartEvent
-  readonly isOver?: boolean
-}
 
 /** Tells the worker to look at a row that a chart has changed. */
 const hinted = (change: Change): Change => ({

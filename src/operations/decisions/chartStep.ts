@@ -10,11 +10,13 @@ import type {
   ChartTransition
 } from "../../../machines/chart/state.ts"
 import type { EventType } from "../../model/EventType.ts"
+import type { ProcessId } from "../../model/ids.ts"
+import * as Ids from "../../model/ids.ts"
 import type { Taking } from "../../model/json.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { Registered, Registration } from "../../model/Registration.ts"
-import { eventTypeOf } from "../../model/Registration.ts"
+import { engineOf, eventTypeOf } from "../../model/Registration.ts"
 import type { ProcessRow, Write } from "../../store/Decision.ts"
 
 /** A chart as the store's decisions use it: pure, and its values are JSON. Each function throws what the machine throws. */
@@ -76,6 +78,63 @@ export const migrates = ({ definition: { version } }: ChartState): ChartEvent =>
   type: migrated,
   from: version
 })
+
+/** The event that a chart takes next. `isOver`: it is no longer for the machine, which has left the state that it belonged to. */
+export interface Next {
+  readonly event: ChartEvent
+  readonly isOver?: boolean
+}
+
+/** What the log has of an event that a chart sends itself; `at` where a timer did. */
+interface Timed {
+  readonly event: ChartEvent
+  readonly timer?: string
+  readonly at?: number
+}
+
+/** The event that a chart takes in a state. `rowOf` finds a child that has ended. */
+export const eventOf = (
+  chart: Chart,
+  id: ProcessId,
+  state: ChartState,
+  input: ProcessEvent,
+  rowOf: (id: ProcessId) => ProcessRow | undefined
+): Next => {
+  const name = Ids.signalNameOf(input.eventType)
+  if (name !== undefined) return { event: { ...(input.payload as object), type: name } } // checked when it was sent
+  if (input.eventType === "machine.input") {
+    const { event, timer, at } = input.payload as Timed // written by `Facts.machineInput` and `machineTimed`
+    const isCancelled = at !== undefined && !(state.fired ?? []).some(({ sequence }) => sequence === input.sequence)
+    return isCancelled ? { event: { type: "timer.cancelled", timer }, isOver: true } : { event }
+  }
+  const childId = endedChildOf(input) as ProcessId // what is left is the end of a child
+  const child = rowOf(childId)
+  const own = Object.entries(state.children).find(([, { process }]) => process === childId)
+  const [actorId, src] = own === undefined ? leftBehind(chart, id, child) : [own[0], own[1].src]
+  if (actorId === undefined) return { event: { type: "child.ended", process: childId }, isOver: true }
+  const output = child?.snapshot.context.output
+  const event =
+    output?._tag === "Success"
+      ? { type: `xstate.done.actor.${actorId}`, output: output.value, actorId, src }
+      : { type: `xstate.error.actor.${actorId}`, error: output ?? { _tag: "Pruned" }, actorId, src }
+  return { event }
+}
+
+/** The child whose end an event of a log is. */
+export const endedChildOf = ({ eventType, payload }: ProcessEvent): ProcessId | undefined =>
+  eventType === "process.child_ended" ? (payload as { readonly child_id: ProcessId }).child_id : undefined // written by `Facts.childEnded`
+
+/** The actor that had ended by itself before the chart left its state: the chart hears of it, as XState's machines do. */
+const leftBehind = (
+  chart: Chart,
+  id: ProcessId,
+  child: ProcessRow | undefined
+): readonly [actorId?: string, src?: string] => {
+  if (child === undefined || child.snapshot.context.cancelRequest !== undefined) return []
+  const { registration } = child.base
+  const src = chart.sourceOf(engineOf(registration).kind)
+  return src === undefined ? [] : [registration.id.slice(`${id}/`.length).replace(/:\d+$/, ""), src]
+}
 
 /** The step that an event is: the first one, one of the machine's, or the takeover of an earlier version. */
 export const stepOf = (

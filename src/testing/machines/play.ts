@@ -10,10 +10,12 @@ import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import { signalNameOf } from "../../model/ids.ts"
 import { jsonEquals } from "../../model/json.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import { verify } from "../../operations/verify.ts"
 import type { MachineEngine } from "../../runtime/engine/fromMachine.ts"
 import type { MachineOptions } from "../../runtime/engine/MachineOptions.ts"
 import { schemaOf } from "../../runtime/engine/MachineOptions.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
+import { ProcessStore } from "../../store/ProcessStore.ts"
 import type * as TestHost from "../TestHost.ts"
 import * as Drives from "./drive.ts"
 import { Broken, id } from "./drive.ts"
@@ -69,6 +71,13 @@ export const play = <Machine extends AnyStateMachine, R, World>(
       yield* host.restart()
       yield* host.settle
       yield* look
+      const { differences } = yield* Effect.orDie(
+        Effect.provideService(verify({ machines: [given] }), ProcessStore, host.store)
+      )
+      for (const { field, stored, folded } of differences) {
+        const values = `${JSON.stringify(stored)} is stored, and ${JSON.stringify(folded)} is what the log folds to`
+        throw new Broken(`the log, taken anew by the machine, says another thing at ${field}: ${values}`)
+      }
     })
   )
 

@@ -70,8 +70,9 @@ const endured = (document: Converted, script: Script, name: string, database: Da
       }
       seen.push(yield* configuration)
     }
-    const verified = yield* Effect.provideService(verify(), ProcessStore, host.store)
+    const verified = yield* Effect.provideService(verify({ machines: [engine] }), ProcessStore, host.store)
     assert.deepStrictEqual(verified.differences, [])
+    assert.isAbove(verified.retaken, 0)
     return seen
   })
 
