@@ -113,7 +113,8 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
   /** Ends and turns that were handed over and not taken up yet, and how many of them wait for turns. */
   let handed = 0
   let standing = 0
-  let atRest = false
+  /** How many tasks the scheduler had been given when the body was last at rest. */
+  let restedAt: number | undefined
   let isPaused = false
   let isCancelled = false
   let hasBegun = false
@@ -122,19 +123,20 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
   let idleSinceMs: number | undefined
 
   const lookForRest = whenAtRest(scheduler, () => {
-    atRest = true
+    restedAt = scheduler.given()
     handOver()
   })
 
   const touch = (): void => {
-    atRest = false
+    restedAt = undefined
     idleSinceMs = undefined
     lookForRest()
   }
 
   const handOver = (): void => {
-    if (!hasBegun || !atRest || handed > standing) return
-    if (interrupts()) touch()
+    if (!hasBegun || restedAt === undefined || handed > standing) return
+    // The body has gone on since, for something that is no operation; or it is interrupted, and goes on.
+    if (restedAt !== scheduler.given() || interrupts()) touch()
     else if (!turns.giveRecorded() && (handed > 0 || !handEnd())) turns.give()
   }
 
@@ -160,7 +162,8 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
       // It came after all that was recorded: that this was handed over may be what the one who asked for it waits for.
       if (asked.has(source)) break
       if (unasked.has(source)) {
-        if (!isHeldUp()) return outwait()
+        // All that the body does may be to ask for what waits until everything recorded was handed over.
+        if (whenCaughtUp.size === 0 || whenCaughtUp.size !== underWay.size) return outwait()
         letBegin()
         return true
       }
@@ -186,9 +189,6 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
     if (isIdle) slot.letGo()
     return false
   }
-
-  /** Whether all that the body does is ask for what waits until everything recorded was handed over. */
-  const isHeldUp = (): boolean => whenCaughtUp.size > 0 && whenCaughtUp.size === underWay.size
 
   /** The body may ask for more after what has no record: that begins, and what was recorded keeps its place. */
   const letBegin = (): void => {

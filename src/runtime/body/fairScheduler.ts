@@ -12,6 +12,8 @@ import { mustWait } from "./interruption.ts"
 
 /** The scheduler of the fibers of one body. */
 export interface FairScheduler extends Scheduler {
+  /** How many tasks it was given. */
+  readonly given: () => number
   /** Whether a task of its own waits for a later turn of the event loop. */
   readonly hasPutOff: () => boolean
   /** Calls back once none of them does any more; of two, the later one is called. */
@@ -20,12 +22,14 @@ export interface FairScheduler extends Scheduler {
 
 /** Makes a scheduler. All of a program share the turns of its event loop, first come, first served. */
 export const make = (): FairScheduler => {
+  let given = 0
   let waiting = 0
   let then: (() => void) | undefined
   return {
     shouldYield: (fiber) => (mustWait(fiber) ? 0 : defaultScheduler.shouldYield(fiber)),
     // Asked when it would run, and not before: many may be scheduled before the first of them runs.
-    scheduleTask: (task) =>
+    scheduleTask: (task) => {
+      given++
       queueMicrotask(() => {
         if (!isSpent()) return task()
         waiting++
@@ -37,7 +41,9 @@ export const make = (): FairScheduler => {
           then = undefined
           run?.()
         })
-      }),
+      })
+    },
+    given: () => given,
     hasPutOff: () => waiting > 0,
     afterwards: (run) => {
       then = run

@@ -1,0 +1,173 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { ProcessId } from "../../src/model/ids.ts"
+import { insideFinaliser } from "../../src/runtime/body/waiters.ts"
+import { childEnded, during, ended, made, next, recorded, rest } from "./ended.ts"
+
+describe("a body that only waits", () => {
+  it("is idle since then, without its slot, and names what it waits for", async () => {
+    const { ends, slot, waits } = made()
+    ends.begin([])
+    waits("wait a", "a")
+    waits("child c", "c")
+    await rest()
+    assert.deepStrictEqual([ends.idleSinceMs(), slot.isHeld], [5, false])
+    assert.deepStrictEqual(ends.awaited(), { waits: ["a"], children: ["c" as ProcessId] })
+  })
+
+  it("is not idle while anything else is under way", async () => {
+    const { ends, slot, waits } = made()
+    ends.begin([])
+    waits("wait a", "a")
+    const step = Effect.runFork(during(ends, "step", Effect.never))
+    await rest()
+    assert.deepStrictEqual([ends.idleSinceMs(), slot.isHeld, ends.pause()], [undefined, true, false])
+    await Effect.runPromise(Fiber.interrupt(step))
+    await rest()
+    assert.deepStrictEqual([ends.idleSinceMs(), slot.isHeld], [5, false])
+  })
+
+  it("is not idle where an interruption would not end its wait", async () => {
+    const { ends, waits } = made()
+    ends.begin([])
+    waits("wait a", "a")
+    Effect.runFork(
+      Effect.uninterruptible(
+        during(
+          ends,
+          "b",
+          ends.next("wait b", () => Effect.void, insideFinaliser)
+        )
+      )
+    )
+    await rest()
+    assert.isUndefined(ends.idleSinceMs())
+  })
+
+  it("has its slot again before it takes an end up", async () => {
+    const { ends, slot, learned, waits } = made()
+    ends.begin([])
+    waits(
+      "wait a",
+      "a",
+      Effect.sync(() => learned.push(slot.isHeld ? "with its slot" : "without"))
+    )
+    await rest()
+    ends.arrive(ended("a", 1))
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "with its slot"])
+  })
+
+  it("gets nothing while it is paused, and goes on after that", async () => {
+    const { ends, learned, waits } = made()
+    ends.begin([])
+    waits("wait a", "a")
+    await rest()
+    assert.isTrue(ends.pause())
+    ends.arrive(ended("a", 1))
+    await rest()
+    assert.deepStrictEqual(learned, [])
+    ends.resume()
+    await rest()
+    assert.deepStrictEqual(learned, ["a"])
+  })
+
+  it("come before what has no place: a pause that is over goes on once nothing can be handed over", async () => {
+    const { ends, learned, waits, pausing } = made()
+    ends.begin([recorded("a", 1), recorded("b", 2)])
+    for (const name of ["first", "second"]) Effect.runFork(pausing(name))
+    for (const key of ["b", "a"]) waits(`recorded ${key}`, key)
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "b", "first", "second"])
+  })
+
+  it("let a pause go on that what is handed over waits for", async () => {
+    const { ends, learned, waits, pausing } = made()
+    ends.begin([recorded("a", 1), recorded("b", 2)])
+    Effect.runFork(
+      during(
+        ends,
+        "a",
+        next(ends, "recorded a", () => ends.standing(Effect.asVoid(pausing("pause")), []))
+      )
+    )
+    waits("recorded b", "b")
+    await rest()
+    assert.deepStrictEqual(learned, ["pause", "b"])
+  })
+
+  it("let no pause go on while what is handed over waits for nothing", async () => {
+    const { ends, learned, pausing } = made()
+    ends.begin([recorded("a", 1)])
+    Effect.runFork(pausing("pause"))
+    const soon = Effect.zipRight(
+      Effect.yieldNow(),
+      Effect.sync(() => learned.push("a"))
+    )
+    const takeUp = () => Effect.zipRight(ends.standing(Effect.void, []), soon)
+    Effect.runFork(during(ends, "a", next(ends, "recorded a", takeUp)))
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "pause"])
+  })
+
+  it("let no pause go on while a body does that has waited for something else than an operation", async () => {
+    const { ends, scheduler, learned, pausing } = made()
+    ends.begin([])
+    let resolve = (): void => {}
+    const outside = new Promise<void>((done) => {
+      resolve = done
+    })
+    const working = Effect.zipRight(
+      Effect.repeatN(Effect.yieldNow(), 20),
+      Effect.sync(() => learned.push("asked"))
+    )
+    const body = Effect.all([working, pausing("pause")], { concurrency: "unbounded" })
+    Effect.runFork(
+      Effect.withScheduler(
+        Effect.zipRight(
+          Effect.promise(() => outside),
+          body
+        ),
+        scheduler
+      )
+    )
+    await rest()
+    resolve()
+    await rest()
+    assert.deepStrictEqual(learned, ["asked", "pause"])
+  })
+
+  it("keep no pause waiting in a body that does not rest, and hand none over in one that is to leave memory", async () => {
+    const { ends, alarms, learned, pausing } = made()
+    ends.begin([])
+    Effect.runFork(
+      during(
+        ends,
+        "c",
+        next(ends, "child c", () => Effect.never)
+      )
+    )
+    await rest()
+    ends.arrive(childEnded("c", 1))
+    Effect.runFork(pausing("pause"))
+    await rest()
+    assert.deepStrictEqual(learned, [], "what was handed over is still taken up")
+    for (const ring of alarms.splice(0)) ring()
+    await rest()
+    assert.deepStrictEqual(learned, ["pause"])
+
+    const other = made()
+    other.ends.begin([])
+    other.waits("wait a", "a")
+    await rest()
+    assert.isTrue(other.ends.pause())
+    Effect.runFork(other.pausing("pause"))
+    for (const ring of other.alarms.splice(0)) ring()
+    await rest()
+    assert.deepStrictEqual(other.learned, [])
+    other.ends.resume()
+    await rest()
+    assert.deepStrictEqual(other.learned, ["pause"])
+  })
+})
