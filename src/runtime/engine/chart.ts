@@ -9,9 +9,10 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { AnyMachineSnapshot, AnyStateMachine } from "xstate"
 import { acceptedIn, structureOf, structureRule } from "../../../machines/chart/definition.ts"
+import type { Asked } from "../../../machines/chart/faults.ts"
+import { impureIn, whyNoRest } from "../../../machines/chart/faults.ts"
 import type { Macrostep, RawEffect } from "../../../machines/chart/macrostep.ts"
 import * as Macrosteps from "../../../machines/chart/macrostep.ts"
-import { whyNoRest } from "../../../machines/chart/rest.ts"
 import type { ChartPlace } from "../../../machines/chart/scope.ts"
 import type { ChartEvent, ChartState, PendingAction } from "../../../machines/chart/state.ts"
 import { InputInvalid } from "../../model/errors.ts"
@@ -118,7 +119,7 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
   })
 
   /** Guards and assigns must be pure: in development each macrostep is taken twice, and must come to the same. */
-  const agreed = (type: string, take: () => Macrostep): Macrostep => {
+  const agreed = (asked: Asked, take: () => Macrostep): Macrostep => {
     const step = take()
     if (!isDeveloping) return step
     const again = take()
@@ -126,9 +127,12 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
       (part) => comparable(step[part]) !== comparable(again[part])
     )
     if (differing === undefined) return step
+    const { type } = asked().event
+    const impure = impureIn(machine, asked, comparable)
+    const cause = impure === undefined ? "" : `: ${impure} gives another answer each time`
     throw new InputInvalid({
       field: `machine \`${machine.id}\``,
-      problem: `is impure: event \`${type}\` taken twice in state ${JSON.stringify(step.value)} gave another ${differing}. Take time and chance from events or input, and act in actions`
+      problem: `is impure: event \`${type}\` taken twice in state ${JSON.stringify(step.value)} gave another ${differing}${cause}. Take time and chance from events or input, and act in actions`
     })
   }
 
@@ -191,16 +195,17 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
       }
     },
     begin: (row) =>
-      agreed("xstate.init", () =>
-        encoded(Macrosteps.begin(machine, input.decode(payloadOf(row)), placeOf(row)), taking)
+      agreed(
+        () => ({ context: undefined, event: { type: "xstate.init", input: input.decode(payloadOf(row)) } }),
+        () => encoded(Macrosteps.begin(machine, input.decode(payloadOf(row)), placeOf(row)), taking)
       ),
-    take: (row, state, event) =>
-      agreed(event.type, () =>
-        encoded(
-          Macrosteps.take(machine, state, context.decode(state.context), decodeEvent(event), placeOf(row)),
-          taking
-        )
-      ),
+    take: (row, state, event) => {
+      const asked = () => ({ context: context.decode(state.context), event: decodeEvent(event) })
+      return agreed(asked, () => {
+        const { context: before, event: decoded } = asked()
+        return encoded(Macrosteps.take(machine, state, before, decoded, placeOf(row)), taking)
+      })
+    },
     can: (row, state, event) => viewOf(row, state).can(decodeEvent(event)),
     accepts: ({ value }) => acceptedIn(structure, value, [...events.keys()]),
     performs: (action) => Object.hasOwn(options.actions ?? {}, action),
