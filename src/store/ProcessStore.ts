@@ -134,6 +134,17 @@ export class ProcessStore extends Context.Tag("holdfast/store/ProcessStore")<
       readonly limit: number
     }) => Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
 
+    /**
+     * Keeps due rows from the sweeps of other hosts until the scope closes. Answers those that are still due and that no other host
+     * keeps. Absent: one program alone sweeps.
+     *
+     * Correctness never depends on it: what becomes of a row is decided in a transaction of its own.
+     */
+    readonly reserve?: (
+      ids: ReadonlyArray<ProcessId>,
+      nowMs: number
+    ) => Effect.Effect<ReadonlyArray<ProcessId>, never, Scope.Scope>
+
     readonly children: ChildReads
     readonly definitions: DefinitionReads
     readonly environments: EnvironmentReads

@@ -72,6 +72,9 @@ export const maxRows = 10_000
 /** How many rows are looked at side by side, so that their writes share commits. */
 const breadth = 64
 
+/** How many rows are kept from other hosts at a time. */
+const mostKept = 256
+
 /** A sweep that hands each row to `worker`. */
 export const make = (
   worker: Pick<typeof Worker.Service, "owner"> & {
@@ -130,9 +133,45 @@ export const make = (
         })
       )
 
+    const lookAt = (ids: ReadonlyArray<ProcessId>, dead: ReadonlyMap<ProcessId, LeaseOwner>) =>
+      Effect.forEach(ids, (id) => look(id, dead.get(id)), { concurrency: breadth })
+
+    /** Looks at rows of which no other host does at the same time; then at those that another one did, and left. */
+    const apart = Effect.fnUntraced(function* (
+      reserve: NonNullable<typeof store.reserve>,
+      ids: ReadonlyArray<ProcessId>,
+      nowMs: number
+    ) {
+      const rows: Array<RowReport> = []
+      let left: ReadonlyArray<ProcessId> = ids
+      for (let round = 0; round < 2 && left.length > 0; round++) {
+        const kept = new Set<ProcessId>()
+        for (let from = 0; from < left.length; from += mostKept) {
+          const looked = Effect.flatMap(reserve(left.slice(from, from + mostKept), nowMs), (own) => {
+            for (const id of own) kept.add(id)
+            return lookAt(own, new Map())
+          })
+          rows.push(...(yield* Effect.scoped(looked)))
+        }
+        left = left.filter((id) => !kept.has(id))
+      }
+      return rows
+    })
+
     const act = ({ dead, ids, nowMs }: Effect.Effect.Success<typeof find>) =>
       Effect.gen(function* () {
-        const rows = yield* Effect.forEach(ids, (id) => look(id, dead.rows.get(id)), { concurrency: breadth })
+        const isDead = (id: ProcessId) => dead.rows.has(id)
+        const rows =
+          store.reserve === undefined
+            ? yield* lookAt(ids, dead.rows)
+            : [
+                ...(yield* lookAt(ids.filter(isDead), dead.rows)),
+                ...(yield* apart(
+                  store.reserve,
+                  ids.filter((id) => !isDead(id)),
+                  nowMs
+                ))
+              ]
         const report = SweepReports.make(nowMs, yield* Clock.currentTimeMillis, dead.holders, rows)
         yield* SweepReports.log(report, logged)
         for (const row of rows) {

@@ -34,6 +34,8 @@ export interface ChangesElsewhere {
   readonly take: Effect.Effect<ReadonlyArray<ProcessId>, StoreError>
   /** Whether messages come. */
   readonly isListening: () => boolean
+  /** The connection on which they come, while they do: it is this host's for as long as it lasts. */
+  readonly session: () => Session | undefined
 }
 
 /** How often the feed is read while messages come, and while none do. Units: milliseconds. */
@@ -213,6 +215,7 @@ export const make = (
     const isListening = () => session?.isOpen() === true && isHeard
     return {
       isListening,
+      session: () => (isListening() ? session : undefined),
       onMessage: listeners.subscribe,
       committed: (ids, due, firstChange) => {
         own.add(Math.floor(firstChange / numbersOfOne))

@@ -35,6 +35,7 @@ import * as Loads from "./Loaded.ts"
 import type { PostgresStoreOptions } from "./options.ts"
 import { checked } from "./options.ts"
 import { patient } from "./patience.ts"
+import * as Reservations from "./reservations.ts"
 import * as RowReads from "./rowReads.ts"
 import type { SessionOptions } from "./Session.ts"
 import * as Sessions from "./Session.ts"
@@ -223,6 +224,7 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
       onExternalCommit: elsewhere.onMessage,
       children: Children.readsOf(reader, () => closeRequestsWritten),
       ...reads,
+      reserve: Reservations.make(elsewhere.session, storeId),
       execution: { ...reads.execution, nextTimer },
       feed: {
         after: (change, limit) => Effect.zipRight(settled, after(change, limit)),
