@@ -1,7 +1,7 @@
 /**
  * The database's time, while the clock of the host's machine is set.
  */
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, beforeAll, describe, it, vi } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,7 +11,11 @@ import { Processes } from "../../src/host/Processes.ts"
 import { Engine } from "../../src/index.ts"
 import * as DatabaseClock from "../../src/store/postgres/DatabaseClock.ts"
 import { bounded, fast, quiet, until } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import * as Postgres from "../support/postgres.ts"
+
+// Transactions are left open here.
+beforeAll(Postgres.apart, patienceMs)
 
 const hourMs = 3_600_000
 

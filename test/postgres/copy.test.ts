@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -13,7 +13,11 @@ import { holdfast } from "../cli/running.ts"
 import { open } from "../store/sqliteFixtures.ts"
 import { start } from "../support/children.ts"
 import { bounded, fast, quiet, sqlite, temporaryFolder, until } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import * as Postgres from "../support/postgres.ts"
+
+// Transactions are left open here.
+beforeAll(Postgres.apart, patienceMs)
 
 /** What of the two stores has to be the same: every table but what a store has of its own. */
 const tablesOf = (db: Database.Database): ReadonlyArray<string> =>

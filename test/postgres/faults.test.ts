@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, beforeAll, describe, it, vi } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -18,6 +18,9 @@ import { patienceMs } from "../support/patience.ts"
 import * as Postgres from "../support/postgres.ts"
 import { open } from "./opened.ts"
 import * as Proxies from "./proxy.ts"
+
+// Transactions are left open here.
+beforeAll(Postgres.apart, patienceMs)
 
 const proxied = Effect.gen(function* () {
   const where = yield* Postgres.freshSchema

@@ -1,12 +1,16 @@
 /**
  * What a server and other programs on it do to the transactions of a store, each provoked on a real server.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { problemOf } from "../../src/store/postgres/schema.ts"
 import { bounded, until } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import * as Postgres from "../support/postgres.ts"
 import { open } from "./opened.ts"
+
+// Transactions are left open here.
+beforeAll(Postgres.apart, patienceMs)
 
 /** A connection of another program, which ends with the scope. */
 const stranger = (url: string) =>

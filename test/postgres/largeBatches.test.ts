@@ -1,13 +1,17 @@
 /**
  * Values near the largest that is accepted, many at once: each alone has room, all together have not.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { processId } from "../../src/model/ids.ts"
 import { external } from "../../src/operations/decisions/authority.ts"
 import { bounded } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import * as Postgres from "../support/postgres.ts"
 import { open } from "./opened.ts"
+
+// Transactions take long here.
+beforeAll(Postgres.apart, patienceMs)
 
 const appends = 20
 

@@ -2,7 +2,7 @@
  * How often a write goes to the server and back, whatever it is about: at most five times a batch, whatever its size.
  */
 import { Socket } from "node:net"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Client } from "pg"
 import type { ProcessId } from "../../src/model/ids.ts"
@@ -20,7 +20,11 @@ import * as PostgresStore from "../../src/store/postgres/PostgresStore.ts"
 import { freshOwner, outputs, registrationOf } from "../../src/testing/fixtures.ts"
 import { look, types } from "../../src/testing/waking.ts"
 import { bounded } from "../support/hosts.ts"
+import { patienceMs } from "../support/patience.ts"
 import * as Postgres from "../support/postgres.ts"
+
+// Transactions take long here.
+beforeAll(Postgres.apart, patienceMs)
 
 /** What a writer sends at once is one trip. That other hosts hear of it is none of the batch's. */
 const watched = Effect.acquireRelease(

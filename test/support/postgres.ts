@@ -121,6 +121,21 @@ const ask = async (): Promise<string> => {
   })
 }
 
+/**
+ * Starts a server for the tests of one file, and answers what stops it: a transaction that is left open on a server holds up the
+ * change feeds of all that is on it. With `HOLDFAST_TEST_POSTGRES` there is no other one.
+ */
+export const apart = async (): Promise<() => Promise<void>> => {
+  if (given !== undefined || !hasPostgres) return async () => {}
+  const { url, stop } = await startServer()
+  known = Promise.resolve(url)
+  // The next file of this worker asks for the server of all.
+  return async () => {
+    known = undefined
+    await stop()
+  }
+}
+
 /** The server of a program that runs beside the tests. It ends with the program. */
 const own = async (): Promise<string> => {
   const { url } = await startServer()
