@@ -76,7 +76,7 @@ describe("the services of a host", () => {
         const { attachments, projections, protocol } = around.hostServices
         yield* around.report("thinking", { about: "it" })
         return [
-          yield* around.registerTrigger({ id: "t", definition: { every: "day" } }),
+          yield* Effect.orDie(around.registerTrigger({ id: "t", definition: { every: "day" } })),
           [...((yield* Effect.orDie(attachments.get("a"))) ?? [])],
           yield* projections.materialize({ ref: "r" }),
           protocol,
@@ -106,7 +106,7 @@ describe("the services of a host", () => {
         const { registerTrigger, hostServices, report } = yield* ctx.surroundings
         yield* report("thinking", null)
         return [
-          yield* registerTrigger({ id: "t", definition: null }),
+          yield* Effect.orDie(registerTrigger({ id: "t", definition: null })),
           (yield* Effect.orDie(hostServices.attachments.get("a"))) === undefined,
           yield* hostServices.projections.materialize({ ref: "r" })
         ]
@@ -116,6 +116,30 @@ describe("the services of a host", () => {
       const handle = yield* (yield* Processes).start(asking, { id: "p", payload: null })
       assert.deepStrictEqual(yield* bounded(handle.await), ["refused", true, { ref: "r" }])
     }).pipe(Effect.provide(memory([asking])))
+  })
+
+  it.live("are not asked to register what is no trigger", () => {
+    const { noted, layer } = noting()
+    const asking = engineOf((ctx) =>
+      Effect.gen(function* () {
+        const { registerTrigger } = yield* ctx.surroundings
+        const wrong = [undefined, "t", { definition: null }, { id: 1, definition: null }]
+        return yield* Effect.forEach(wrong, (trigger) =>
+          Effect.merge(Effect.mapError(registerTrigger(trigger as never), ({ message }) => message))
+        )
+      })
+    )
+    return Effect.gen(function* () {
+      const handle = yield* (yield* Processes).start(asking, { id: "p", payload: null })
+      const id = "id of the trigger of `registerTrigger`"
+      assert.deepStrictEqual(yield* bounded(handle.await), [
+        "trigger of `registerTrigger` is undefined; it must be a record",
+        'trigger of `registerTrigger` is "t"; it must be a record',
+        `${id} is undefined; it must be text`,
+        `${id} is 1; it must be text`
+      ])
+      assert.deepStrictEqual(noted, [])
+    }).pipe(Effect.provide(memory([asking], { hostServices: layer })))
   })
 
   it.live("that keep something must be durable where effects are", () =>

@@ -10,6 +10,7 @@ import type { EnvironmentRef } from "../../model/ids.ts"
 import type { CausalRef, Originator, SessionScope } from "../../model/Provenance.ts"
 import type { Registration } from "../../model/Registration.ts"
 import type { Authority } from "../../operations/decisions/authority.ts"
+import * as Arguments from "../arguments.ts"
 import type { Tools } from "../engine/ToolCatalog.ts"
 import type { HostServices, Trigger, TurnContextService } from "../HostServices.ts"
 import type { Activation, Services } from "./Activation.ts"
@@ -29,8 +30,13 @@ export interface Surroundings {
   readonly causedBy: CausalRef | undefined
   readonly triggerOriginator: Originator
   readonly triggerWakeTarget: SessionScope | undefined
-  /** Registers a trigger in the name of this process: who originates it and whom it wakes is not the body's to say. */
-  readonly registerTrigger: (trigger: Pick<Trigger, "id" | "definition">) => Effect.Effect<"kept" | "refused">
+  /**
+   * Registers a trigger in the name of this process: who originates it and whom it wakes is not the body's to say. Fails with
+   * `InputInvalid` for what is no trigger, and registers nothing.
+   */
+  readonly registerTrigger: (
+    trigger: Pick<Trigger, "id" | "definition">
+  ) => Effect.Effect<"kept" | "refused", InputInvalid>
   /** The turn that this is; nothing for what runs in the background. */
   readonly turn: TurnContextService
   /** Reports to people who watch what the body is doing. It is not stored. */
@@ -78,12 +84,15 @@ export const make = (activation: Surrounded): Surroundings => {
     causedBy: Origins.causedBy(origin),
     triggerOriginator: originates,
     triggerWakeTarget: wakeTarget,
-    registerTrigger: ({ id, definition }) =>
-      hostServices.triggers.register({
-        id,
-        definition,
-        originator: originates,
-        ...(wakeTarget === undefined ? {} : { wakeTarget })
+    registerTrigger: (trigger) =>
+      Arguments.refusing(() => {
+        const { id, definition } = Arguments.record("trigger of `registerTrigger`", trigger)
+        return hostServices.triggers.register({
+          id: Arguments.text("id of the trigger of `registerTrigger`", id),
+          definition,
+          originator: originates,
+          ...(wakeTarget === undefined ? {} : { wakeTarget })
+        })
       }),
     turn,
     report: (kind, detail) =>
