@@ -103,7 +103,10 @@ describe("work that nothing interrupts, whatever is around it", () => {
       "a loop of regions, with a time limit": () => Effect.orDie(Effect.timeout(Effect.forever(region), "1 hour")),
       "a step that is a loop of regions": (ctx) => ctx.step("poll", Effect.forever(region)),
       "a step that is a loop of regions, with a time limit": (ctx) =>
-        ctx.step("poll", Effect.orDie(Effect.timeout(Effect.forever(region), "1 hour")))
+        ctx.step("poll", Effect.orDie(Effect.timeout(Effect.forever(region), "1 hour"))),
+      "a step that waits after a region": (ctx) => ctx.step("wait", Effect.zipRight(region, Effect.never)),
+      "a step that works on after a region": (ctx) =>
+        ctx.step("work", Effect.zipRight(region, Effect.forever(Effect.void)))
     }
     for (const [name, effects] of Object.entries(bodies)) {
       const { status } = await Effect.runPromise(disturbed(effects, "cancel"))

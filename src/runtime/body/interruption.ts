@@ -69,15 +69,16 @@ export const request = (fiber: AnyFiber, moment: Moment): Effect.Effect<Interrup
     let isInside = true
     let regions = 0
     let leaving: AnyFiber | undefined
+    let wake: (() => void) | undefined
     const withdraw = (): void => {
       isOver = true
       if (pending.get(fiber) === own) pending.delete(fiber)
+      wake?.()
     }
     const attempt = (): boolean => {
       if (isOver || !endsOnInterrupt(fiber)) return false
       isOver = true
       reached = new Set(treeOf(fiber))
-      fiber.addObserver(withdraw)
       fiber.unsafeInterruptAsFork(fiber.id())
       return true
     }
@@ -90,16 +91,27 @@ export const request = (fiber: AnyFiber, moment: Moment): Effect.Effect<Interrup
       // The first operation after a region hands on what it came to, which may be the value of its fiber.
       const wasLeaving = leaving === goer
       leaving = isReady ? goer : undefined
+      if (isReady) wake?.()
       return wasLeaving && isReady && (moment === "at once" || regions > 1) && attempt()
     }
     const own: Pending = { look, withdraw }
-    if (!attempt()) pending.set(fiber, own)
-    // What runs on a scheduler of the program's own is not heard of.
+    pending.set(fiber, own)
+    fiber.addObserver(withdraw)
+    attempt()
+    const woken = Effect.async<boolean>((resume) => {
+      wake = () => resume(Effect.succeed(true))
+      if (isOver) wake()
+    })
+    // It may wait where it could be interrupted; and what runs on a scheduler of the program's own is not heard of.
     const over = (pauseMs: number): Effect.Effect<void> =>
       Effect.suspend(() =>
-        isOver || attempt() ? Effect.void : Effect.zipRight(pause(pauseMs), over(Math.min(2 * pauseMs, maxPauseMs)))
+        isOver || attempt()
+          ? Effect.void
+          : Effect.flatMap(Effect.raceFirst(pause(pauseMs), woken), (isWoken) =>
+              over(isWoken ? firstPauseMs : Math.min(2 * pauseMs, maxPauseMs))
+            )
       )
-    return { attempt, over: over(1) }
+    return { attempt, over: over(firstPauseMs) }
   })
 
 /** A fiber and those that it would interrupt when it is interrupted. */
@@ -109,11 +121,12 @@ const treeOf = (fiber: AnyFiber): ReadonlyArray<AnyFiber> => [fiber, ...children
 export const interrupted = <A, E>(fiber: Fiber.RuntimeFiber<A, E>, moment: Moment): Effect.Effect<Exit.Exit<A, E>> =>
   Effect.flatMap(request(fiber, moment), ({ over }) => Effect.zipRight(over, fiber.await))
 
-/** The longest pause between two looks at a fiber that is not heard of. Units: milliseconds. */
-const maxPauseMs = 50
+/** The pauses between two looks at a fiber that is not heard of, at first and at most. Units: milliseconds. */
+const firstPauseMs = 1
+const maxPauseMs = 1_000
 
 /** In real time: what is waited for here is the program's own work. */
-const pause = (ms: number): Effect.Effect<void> => Effect.withClock(Effect.sleep(ms), realClock)
+const pause = (ms: number): Effect.Effect<boolean> => Effect.withClock(Effect.as(Effect.sleep(ms), false), realClock)
 
 const realClock = Clock.make()
 
