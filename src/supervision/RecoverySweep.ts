@@ -75,6 +75,12 @@ const breadth = 64
 /** How many rows are kept from other hosts at a time. */
 const mostKept = 256
 
+/**
+ * How long this host passes over a row that another one keeps: a host that has come to a stop in the middle of its sweep must not hold
+ * up what it keeps. Units: milliseconds.
+ */
+const longestKeptMs = 1_000
+
 /** A sweep that hands each row to `worker`. */
 export const make = (
   worker: Pick<typeof Worker.Service, "owner"> & {
@@ -136,6 +142,9 @@ export const make = (
     const lookAt = (ids: ReadonlyArray<ProcessId>, dead: ReadonlyMap<ProcessId, LeaseOwner>) =>
       Effect.forEach(ids, (id) => look(id, dead.get(id)), { concurrency: breadth })
 
+    /** Since when rows were passed over that another host keeps. */
+    const passedOver = new Map<ProcessId, number>()
+
     /** Looks at rows of which no other host does at the same time; then at those that another one did, and left. */
     const apart = Effect.fnUntraced(function* (
       reserve: NonNullable<typeof store.reserve>,
@@ -155,7 +164,11 @@ export const make = (
         }
         left = left.filter((id) => !kept.has(id))
       }
-      return rows
+      const before = new Map(passedOver)
+      passedOver.clear()
+      for (const id of left) passedOver.set(id, before.get(id) ?? nowMs)
+      const overdue = left.filter((id) => nowMs - (passedOver.get(id) ?? nowMs) >= longestKeptMs)
+      return [...rows, ...(yield* lookAt(overdue, new Map()))]
     })
 
     const act = ({ dead, ids, nowMs }: Effect.Effect.Success<typeof find>) =>

@@ -27,6 +27,13 @@ const around = Layer.merge(
   })
 )
 
+/** The sweep of a host that does this with each row. */
+const sweepOf = (store: typeof ProcessStore.Service, look: (id: ProcessId) => Effect.Effect<unknown>) =>
+  RecoverySweep.make({
+    owner: opaqueOwner("host", "1"),
+    recover: (id) => Effect.as(look(id), { _tag: "Deferred", reason: { why: "settled" } } as const)
+  }).pipe(Effect.provideService(ProcessStore, store), Effect.provide(around))
+
 /** Stores of several hosts, once each hears the others, and due rows. */
 const hosts = (count: number, rows: number) =>
   Effect.gen(function* () {
@@ -85,21 +92,32 @@ describe.skipIf(!Postgres.hasPostgres)("due rows that a host keeps", () => {
     Effect.gen(function* () {
       const { stores, ids, taken } = yield* hosts(4, 600)
       const looked: Array<ProcessId> = []
-      const sweeps = yield* Effect.forEach(stores, (store, index) =>
-        RecoverySweep.make({
-          owner: opaqueOwner(`host ${index}`, "1"),
-          recover: (id) =>
-            Effect.as(
-              Effect.zipRight(
-                Effect.sync(() => looked.push(id)),
-                taken(id)
-              ),
-              { _tag: "Deferred", reason: { why: "settled" } } as const
-            )
-        }).pipe(Effect.provideService(ProcessStore, store), Effect.provide(around))
+      const sweeps = yield* Effect.forEach(stores, (store) =>
+        sweepOf(store, (id) =>
+          Effect.zipRight(
+            Effect.sync(() => looked.push(id)),
+            taken(id)
+          )
+        )
       )
       yield* Effect.forEach(sweeps, ({ sweep }) => sweep, { concurrency: "unbounded" })
       assert.deepStrictEqual(looked.toSorted(), ids.toSorted())
+    })
+  )
+
+  it.scopedLive("are looked at a second later, where the host that keeps them has come to a stop", () =>
+    Effect.gen(function* () {
+      const { stores, ids } = yield* hosts(2, 3)
+      const [stopped, other] = stores as [(typeof stores)[number], (typeof stores)[number]] // there are two
+      const looked: Array<ProcessId> = []
+      const { sweep } = yield* sweepOf(other, (id) => Effect.sync(() => looked.push(id)))
+      const kept = ids.slice(0, 2)
+      yield* stopped.reserve?.(kept, farMs) ?? Effect.void
+      yield* sweep
+      assert.deepStrictEqual(looked, ids.slice(2))
+      yield* Effect.sleep("1100 millis")
+      yield* sweep
+      assert.deepStrictEqual(looked.slice(1).toSorted(), ids)
     })
   )
 })
