@@ -30,8 +30,8 @@ export const whyNoRest = ({ machine, _nodes: nodes }: AnyMachineSnapshot): strin
 export type Asked = () => { readonly context: unknown; readonly event: { readonly type: string } }
 
 /**
- * Names a guard or an assignment that gives two answers, each asked by itself and outside of any transition: those of the event's transitions first. `undefined` where none does that by
- * itself. `textOf` is what two answers are compared by.
+ * Names a guard or an assignment that gives two answers, each asked by itself and outside of any transition: those of the event's
+ * transitions first. `undefined` where none does that by itself. `textOf` is what two answers are compared by.
  */
 export const impureIn = (
   machine: AnyStateMachine,
@@ -86,6 +86,7 @@ export const impureIn = (
   return firstOf([...places.filter(({ isAsked }) => isAsked), ...places.filter(({ isAsked }) => !isAsked)], inPlace)
 }
 
+/** How often a function is asked whether it gives the same answer again. */
 const timesAsked = 20
 
 /** A transition, or what a state does as it is entered or left. */

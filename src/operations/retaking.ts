@@ -5,7 +5,7 @@
  * transition whose event is no longer known, since its child was pruned, is not taken.
  */
 import * as Either from "effect/Either"
-import type { ChartState, ChartTransition } from "../../machines/chart/state.ts"
+import type { ChartTransition } from "../../machines/chart/state.ts"
 import { messageOf } from "../model/Failure.ts"
 import { isChartInput } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
@@ -38,8 +38,11 @@ export interface Compared {
   readonly folded: unknown
 }
 
-/** Makes what takes the transitions of one log anew, by the machines that there are. */
-export const make = (charts: ReadonlyArray<Chart>): Retaking => {
+/** Makes what takes the transitions of one log anew, by the machines of its kind; `undefined` where there is none. */
+export const make = (charts: ReadonlyArray<Chart>, { base }: ProcessRow): Retaking | undefined => {
+  const { kind } = engineOf(base.registration)
+  const own = charts.filter((chart) => chart.kind === kind)
+  if (own.length === 0) return undefined
   /** Events that are still to be taken, and children that have ended. */
   const inputs = new Map<number, ProcessEvent>()
   const ended = new Set<string>()
@@ -80,8 +83,7 @@ export const make = (charts: ReadonlyArray<Chart>): Retaking => {
     retaken: (row, step, child) => {
       const { chart: state } = row.snapshot.context
       const version = (step.definition ?? state?.definition)?.version
-      const { kind } = engineOf(row.base.registration)
-      const chart = charts.find((one) => one.kind === kind && one.definition.version === version)
+      const chart = own.find(({ definition }) => definition.version === version)
       const next = chart && nextOf(row, chart, step, child)
       if (chart === undefined || next === undefined) return undefined
       const isEarlier = state !== undefined && state.definition.version !== version
@@ -89,7 +91,7 @@ export const make = (charts: ReadonlyArray<Chart>): Retaking => {
         const { step: taken, event } =
           state !== undefined && next.isOver === true
             ? Step.untaken(state, next.event)
-            : Step.stepOf(row, chart, state && present(state, ended), next.event, isEarlier)
+            : Step.stepOf(row, chart, state && Step.present(state, (child) => ended.has(child)), next.event, isEarlier)
         const { declares, inputs: before = 0, effects } = step
         const again = Step.transitionOf(chart.definition, state, taken, {
           declares: declares as Parameters<typeof Step.transitionOf>[3]["declares"], // as it was stored
@@ -99,8 +101,8 @@ export const make = (charts: ReadonlyArray<Chart>): Retaking => {
           effects
         })
         return Either.right({
-          stored: { ...step, effects: ownOf(step.effects) },
-          folded: { ...again, effects: ownOf(taken.effects) }
+          stored: { ...step, effects: comparedOf(step.effects) },
+          folded: { ...again, effects: comparedOf(taken.effects) }
         })
       } catch (thrown) {
         return Either.left(`the machine threw: ${messageOf(thrown)}`)
@@ -109,21 +111,12 @@ export const make = (charts: ReadonlyArray<Chart>): Retaking => {
   }
 }
 
-/** A chart as the machine knew it: a child that had ended had no name in the system any more. */
-const present = (state: ChartState, ended: ReadonlySet<string>): ChartState => ({
-  ...state,
-  children: Object.fromEntries(
-    Object.entries(state.children).map(([actor, { system, ...child }]) => [
-      actor,
-      system === undefined || ended.has(child.process) ? child : { ...child, system }
-    ])
-  )
-})
-
 /** What of an effect depends on nothing but the step; where a message goes, and when a timer is due, is the world's. */
-const own = ["do", "id", "name", "src", "system", "params", "event", "label", "value"]
+const compared = ["do", "id", "name", "src", "system", "params", "event", "label", "value"]
 
-const ownOf = (effects: ReadonlyArray<object>): ReadonlyArray<unknown> =>
+const comparedOf = (effects: ReadonlyArray<object>): ReadonlyArray<unknown> =>
   effects.map((effect) =>
-    Object.fromEntries(Object.entries(effect).filter(([field, value]) => own.includes(field) && value !== undefined))
+    Object.fromEntries(
+      Object.entries(effect).filter(([field, value]) => compared.includes(field) && value !== undefined)
+    )
   )

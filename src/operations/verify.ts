@@ -68,9 +68,9 @@ export const pageSize = 100
 /**
  * Folds logs anew and reports where the store keeps something else. It writes nothing.
  *
- * Fails with `InputInvalid` for an option that is unknown or of no meaning (an engine without a machine among them), with `ProcessUnknown` or `ProcessPruned` for an id
- * that was named and is not there (leave it out), with `StoreError` when the store cannot be read; `corrupt` says after which
- * process.
+ * Fails with `InputInvalid` for an option that is unknown or of no meaning, such as an engine without a machine, with
+ * `ProcessUnknown` or `ProcessPruned` for an id that was named and is not there (leave it out), with `StoreError` when the store
+ * cannot be read; `corrupt` says after which process.
  */
 export const verify: (
   options?: VerifyOptions
@@ -190,7 +190,7 @@ interface Verified {
 const verified = (store: Store, charts: ReadonlyArray<Chart>, row: ProcessRow): Effect.Effect<Verified, StoreError> =>
   Effect.gen(function* () {
     const processId = row.base.registration.id
-    const retaking = Retaking.make(charts)
+    const retaking = Retaking.make(charts, row)
     let retaken = 0
     let folding: Folding = {
       snapshot: ProcessRecord.initial(row.base),
@@ -222,11 +222,14 @@ const verified = (store: Store, charts: ReadonlyArray<Chart>, row: ProcessRow): 
           isAtEnd = true
           break
         }
-        const again = yield* retakenOf(store, retaking, { ...row, snapshot: folding.snapshot }, event)
-        if (again !== undefined) retaken++
+        const before = { ...row, snapshot: folding.snapshot }
+        const again = retaking && (yield* retakenOf(store, retaking, before, event))
         folding = folded(folding, event)
-        if (again !== undefined) folding = { ...folding, found: [...folding.found, ...again] }
-        retaking.pass(event)
+        if (again !== undefined) {
+          retaken++
+          folding = { ...folding, found: [...folding.found, ...again] }
+        }
+        retaking?.pass(event)
         after = event.sequence
       }
     }

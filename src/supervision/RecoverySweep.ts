@@ -4,6 +4,7 @@
  * It looks at due rows without a holder, and at the rows of holders that are proven dead; its cost grows with those, not with
  * the number of processes. No row waits for another: a parent that waits for its child delays no other row.
  */
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -139,52 +140,45 @@ export const make = (
         })
       )
 
-    const lookAt = (ids: ReadonlyArray<ProcessId>, dead: ReadonlyMap<ProcessId, LeaseOwner>) =>
-      Effect.forEach(ids, (id) => look(id, dead.get(id)), { concurrency: breadth })
-
     /** Since when rows were passed over that another host keeps. */
     const passedOver = new Map<ProcessId, number>()
+
+    type LookAt = (ids: ReadonlyArray<ProcessId>) => Effect.Effect<ReadonlyArray<RowReport>>
 
     /** Looks at rows of which no other host does at the same time; then at those that another one did, and left. */
     const apart = Effect.fnUntraced(function* (
       reserve: NonNullable<typeof store.reserve>,
       ids: ReadonlyArray<ProcessId>,
-      nowMs: number
+      nowMs: number,
+      lookAt: LookAt
     ) {
       const rows: Array<RowReport> = []
-      let left: ReadonlyArray<ProcessId> = ids
-      for (let round = 0; round < 2 && left.length > 0; round++) {
-        const kept = new Set<ProcessId>()
-        for (let from = 0; from < left.length; from += mostKept) {
-          const looked = Effect.flatMap(reserve(left.slice(from, from + mostKept), nowMs), (own) => {
-            for (const id of own) kept.add(id)
-            return lookAt(own, new Map())
+      const left = new Set(ids)
+      for (let round = 0; round < 2; round++) {
+        for (const page of Arr.chunksOf([...left], mostKept)) {
+          const looked = Effect.flatMap(reserve(page, nowMs), (own) => {
+            for (const id of own) left.delete(id)
+            return lookAt(own)
           })
           rows.push(...(yield* Effect.scoped(looked)))
         }
-        left = left.filter((id) => !kept.has(id))
       }
-      const before = new Map(passedOver)
-      passedOver.clear()
-      for (const id of left) passedOver.set(id, before.get(id) ?? nowMs)
-      const overdue = left.filter((id) => nowMs - (passedOver.get(id) ?? nowMs) >= longestKeptMs)
-      return [...rows, ...(yield* lookAt(overdue, new Map()))]
+      for (const id of passedOver.keys()) if (!left.has(id)) passedOver.delete(id)
+      for (const id of left) if (!passedOver.has(id)) passedOver.set(id, nowMs)
+      const overdue = [...passedOver].flatMap(([id, sinceMs]) => (nowMs - sinceMs >= longestKeptMs ? [id] : []))
+      return [...rows, ...(yield* lookAt(overdue))]
     })
 
     const act = ({ dead, ids, nowMs }: Effect.Effect.Success<typeof find>) =>
       Effect.gen(function* () {
-        const isDead = (id: ProcessId) => dead.rows.has(id)
+        const lookAt: LookAt = (some) =>
+          Effect.forEach(some, (id) => look(id, dead.rows.get(id)), { concurrency: breadth })
+        // The rows of dead holders are not due yet: they cannot be kept.
+        const [free, held] = Arr.partition(ids, (id) => dead.rows.has(id))
         const rows =
           store.reserve === undefined
-            ? yield* lookAt(ids, dead.rows)
-            : [
-                ...(yield* lookAt(ids.filter(isDead), dead.rows)),
-                ...(yield* apart(
-                  store.reserve,
-                  ids.filter((id) => !isDead(id)),
-                  nowMs
-                ))
-              ]
+            ? yield* lookAt(ids)
+            : [...(yield* lookAt(held)), ...(yield* apart(store.reserve, free, nowMs, lookAt))]
         const report = SweepReports.make(nowMs, yield* Clock.currentTimeMillis, dead.holders, rows)
         yield* SweepReports.log(report, logged)
         for (const row of rows) {

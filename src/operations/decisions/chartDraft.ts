@@ -106,7 +106,7 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
         const taken =
           state !== undefined && isOver
             ? Step.untaken(state, event)
-            : Step.stepOf(row, chart, state && present(state), event, isEarlier)
+            : Step.stepOf(row, chart, state && Step.present(state, isGone), event, isEarlier)
         if (state === undefined || isEarlier) writes = [...writes, Step.definitionOf(chart)]
         const transition = Step.transitionOf(chart.definition, state, taken.step, {
           declares: isEarlier ? Step.newlyDeclared(chart, row.base.registration) : undefined,
@@ -125,16 +125,10 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
     }
   }
 
-  /** A chart as the machine knows it: a child that has ended has no name in the system any more. */
-  const present = (state: ChartState): ChartState => {
-    const children = Object.entries(state.children)
-    if (children.every(([, { system }]) => system === undefined)) return state
-    const named = children.map(([actor, { system, ...child }]) => {
-      const row = system === undefined ? undefined : view.row(child.process as ProcessId) // a child's
-      const isGone = row === undefined || lifecycleOf(row.snapshot) !== "running"
-      return [actor, isGone || system === undefined ? child : { ...child, system }] as const
-    })
-    return { ...state, children: Object.fromEntries(named) }
+  /** Whether a child has ended, or is not there any more. */
+  const isGone = (child: string): boolean => {
+    const row = view.row(child as ProcessId) // a child's
+    return row === undefined || lifecycleOf(row.snapshot) !== "running"
   }
 
   /** How many events have come for a chart before it began. */

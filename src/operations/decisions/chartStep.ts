@@ -136,6 +136,17 @@ const leftBehind = (
   return src === undefined ? [] : [registration.id.slice(`${id}/`.length).replace(/:\d+$/, ""), src]
 }
 
+/** A chart as the machine knows it: a child that is gone has no name in the system any more. */
+export const present = (state: ChartState, isGone: (child: string) => boolean): ChartState => {
+  const children = Object.entries(state.children)
+  if (children.every(([, { system }]) => system === undefined)) return state
+  const named = children.map(([actor, { system, ...child }]) => {
+    const isNameless = system === undefined || isGone(child.process)
+    return [actor, isNameless ? child : { ...child, system }] as const
+  })
+  return { ...state, children: Object.fromEntries(named) }
+}
+
 /** The step that an event is: the first one, one of the machine's, or the takeover of an earlier version. */
 export const stepOf = (
   row: ProcessRow,

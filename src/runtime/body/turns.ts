@@ -185,8 +185,8 @@ export const make = ({
 
 /**
  * The clock of a body, made from that of its host: a pause is over in a turn. So what a limit decides does not depend on how busy the
- * program is: the body has asked for all that it was about to ask for, and one that runs again has got what was recorded. What is not `isOfBody`, such as the effect of a
- * step, only has the host's.
+ * program is: the body has asked for all that it was about to ask for, and one that runs again has got what was recorded. What is
+ * not `isOfBody`, such as the effect of a step, only has the host's.
  */
 export const clockOf = (
   host: Clock.Clock,

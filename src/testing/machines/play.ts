@@ -74,10 +74,11 @@ export const play = <Machine extends AnyStateMachine, R, World>(
       const { differences } = yield* Effect.orDie(
         Effect.provideService(verify({ machines: [given] }), ProcessStore, host.store)
       )
-      for (const { field, stored, folded } of differences) {
-        const values = `${JSON.stringify(stored)} is stored, and ${JSON.stringify(folded)} is what the log folds to`
-        throw new Broken(`the log, taken anew by the machine, says another thing at ${field}: ${values}`)
-      }
+      const [difference] = differences
+      if (difference === undefined) return
+      const { field, stored, folded } = difference
+      const values = `${JSON.stringify(stored)} is stored, and ${JSON.stringify(folded)} is what the log folds to`
+      throw new Broken(`the log, taken anew by the machine, says another thing at ${field}: ${values}`)
     })
   )
 
