@@ -24,8 +24,8 @@ import type { BootOptions, Database, Life, World } from "./World.ts"
 import * as Worlds from "./World.ts"
 
 /**
- * What happens to a body. Its host crashes, and the next one crashes with its n-th commit, or just before it; it stops; it freezes
- * until its lease is another's, and thaws again. What has ended is pruned while the body runs. Units: milliseconds.
+ * What happens to a body. Its host crashes, and something happens to the next one at its n-th commit; it stops; it freezes until
+ * its lease is another's, and thaws again. What has ended is pruned while the body runs. Units: milliseconds.
  */
 export type Deed =
   | ({ readonly does: "crash" } & Crash)
@@ -33,12 +33,15 @@ export type Deed =
   | { readonly does: "signal"; readonly which: 0 | 1 }
   | { readonly does: "time"; readonly ms: number }
 
-/** A host crashes with its n-th commit, or just before it. */
+/**
+ * A host crashes with its n-th commit, or just before it; or it freezes just before it, and the commit comes late: when the lease
+ * may be another's.
+ */
 export interface Crash {
   readonly commits: number
   /** Counted from where a race or a time limit of the body was decided, where that is known: with Effects. */
   readonly from: "boot" | "decision"
-  readonly next: "last" | "lost"
+  readonly next: "last" | "lost" | "late"
 }
 
 /** A body, and everything that happens to it. */
@@ -72,6 +75,8 @@ export interface RandomBodiesOptions {
   readonly onTried?: (count: number) => void
 }
 
+const ends = FC.constantFrom<Crash["next"]>("last", "last", "lost", "late")
+
 const crashWithin = (most: number): FC.Arbitrary<Crash> =>
   FC.oneof(
     { withCrossShrink: true },
@@ -80,7 +85,7 @@ const crashWithin = (most: number): FC.Arbitrary<Crash> =>
       arbitrary: FC.record({
         commits: FC.integer({ min: 1, max: most }),
         from: FC.constant<"boot">("boot"),
-        next: FC.constantFrom<"last" | "lost">("last", "last", "lost")
+        next: ends
       })
     },
     // What a decision causes is among the next few.
@@ -89,7 +94,7 @@ const crashWithin = (most: number): FC.Arbitrary<Crash> =>
       arbitrary: FC.record({
         commits: FC.integer({ min: 1, max: 5 }),
         from: FC.constant<"decision">("decision"),
-        next: FC.constantFrom<"last" | "lost">("last", "last", "lost")
+        next: ends
       })
     }
   )
@@ -179,7 +184,7 @@ export const tried = <E>(
   turnsOfWrite?: number
 ): Effect.Effect<void, ReplayBroken | E> => Effect.asVoid(run(database, trial, turnsOfWrite, {}))
 
-/** Runs a body to its end again and again: each time its host crashes right after another commit, or in place of it. */
+/** Runs a body to its end again and again: each time its host crashes right after another commit, or in place of it, or makes it late. */
 export const triedEverywhere = <E>(
   database: Database<E>,
   trial: Trial,
@@ -190,6 +195,7 @@ export const triedEverywhere = <E>(
     for (let commit = 1; commit <= commits; commit++) {
       yield* run(database, trial, turnsOfWrite, { lastCommit: commit })
       yield* run(database, trial, turnsOfWrite, { lostCommit: commit })
+      yield* run(database, trial, turnsOfWrite, { lateCommit: commit })
     }
   })
 
@@ -198,7 +204,7 @@ const run = <E>(
   database: Database<E>,
   trial: Trial,
   turnsOfWrite: number | undefined,
-  first: Pick<BootOptions, "lastCommit" | "lostCommit">
+  first: Pick<BootOptions, Crashing>
 ): Effect.Effect<number, ReplayBroken | E> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -343,6 +349,7 @@ const played = (
           break
       }
       yield* world.turns(4)
+      if (host.isFrozen()) host = yield* boot()
     }
     yield* thaw
     const left = [...crashes]
@@ -358,18 +365,17 @@ const played = (
       if (row === undefined) yield* on(host, (processes) => processes.start(engine, { id, payload: null }))
       yield* Effect.all([send(host, 0), send(host, 1), complete(host)])
       yield* world.advance(150)
-      if (!host.isAlive()) host = yield* next()
+      if (!host.isAlive() || host.isFrozen()) host = yield* next()
     }
     return journals
   })
 
-const crashing = (how: Crash | undefined): FirstHost => {
-  if (how === undefined) return {}
-  const { commits, next, from } = how
-  return next === "last" ? { lastCommit: commits, from } : { lostCommit: commits, from }
-}
+const crashing = (how: Crash | undefined): FirstHost =>
+  how === undefined ? {} : { [`${how.next}Commit` satisfies Crashing]: how.commits, from: how.from }
 
-type FirstHost = Pick<BootOptions, "lastCommit" | "lostCommit" | "onCommit"> & Partial<Pick<Crash, "from">>
+type Crashing = `${Crash["next"]}Commit`
+
+type FirstHost = Pick<BootOptions, Crashing | "onCommit"> & Partial<Pick<Crash, "from">>
 
 /** How often a body is given what it may wait for before it counts as hanging. */
 const mostRounds = 30

@@ -8,6 +8,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
@@ -44,6 +45,7 @@ export interface Life {
   readonly thaw: Effect.Effect<void>
   /** Whether it has not crashed. */
   readonly isAlive: () => boolean
+  readonly isFrozen: () => boolean
   readonly stop: Effect.Effect<void>
 }
 
@@ -55,7 +57,9 @@ export interface BootOptions extends RuntimeOptions {
   readonly lastCommit?: number
   /** It crashes in place of this commit: what it did for it is done, and nothing is written. */
   readonly lostCommit?: number
-  /** Whether a commit counts for those two. @default each does */
+  /** It freezes before this commit, for 120 ms: the commit comes late. */
+  readonly lateCommit?: number
+  /** Whether a commit counts for those three. @default each does */
   readonly isCounted?: () => boolean
   /** Whether its end is known to the next host at once. @default false: its leases expire */
   readonly isFoundDead?: boolean
@@ -133,6 +137,7 @@ export const make = <E>(
         const {
           lastCommit,
           lostCommit,
+          lateCommit,
           isCounted = always,
           isFoundDead = false,
           onJournalRead,
@@ -159,7 +164,19 @@ export const make = <E>(
           onCommit?.(commits)
           return commits === lastCommit ? crash : Effect.void
         })
-        const before = Effect.suspend(() => (isCounted() && commits + 1 === lostCommit ? crash : Effect.void))
+        const freeze = Effect.sync(() => gate.shut("frozen"))
+        const thaw = Effect.sync(gate.open)
+        let isLate = false
+        const freezeAWhile = Effect.suspend(() => {
+          isLate = true
+          const later = Effect.interruptible(Effect.zipRight(time.clock.sleep(lateFor), thaw))
+          return Effect.zipRight(freeze, Effect.forkIn(later, storeScope))
+        })
+        const before = Effect.suspend((): Effect.Effect<unknown> => {
+          if (!isCounted()) return Effect.void
+          if (commits + 1 === lostCommit) return crash
+          return commits + 1 === lateCommit && !isLate ? freezeAWhile : Effect.void
+        })
         const opened = yield* time.drive(Effect.orDie(open(clock, storeScope)))
         const host = SingleHost.onStore(
           { ...runtime, engines, tools: tools ?? [], ...(sessions === undefined ? {} : { sessions }) },
@@ -188,9 +205,10 @@ export const make = <E>(
           begin: (effect) => Effect.asVoid(Effect.forkIn(Effect.exit(inside(effect)), begun)),
           passivate: Effect.sync(() => Context.unsafeGet(context, Worker).running.passivate(nowMs())),
           isAlive: () => gate.state() === "open" || gate.state() === "frozen",
+          isFrozen: () => gate.state() === "frozen",
           crash,
-          freeze: Effect.sync(() => gate.shut("frozen")),
-          thaw: Effect.sync(gate.open),
+          freeze,
+          thaw,
           // A host may crash with the commit by which it stops.
           stop: time.drive(Effect.raceFirst(Effect.disconnect(stop), gate.died))
         }
@@ -200,6 +218,9 @@ export const make = <E>(
   })
 
 const always = (): boolean => true
+
+/** How long a host is frozen whose commit comes late: longer than a lease of `RandomBodies`. */
+const lateFor = Duration.millis(120)
 
 /** Whether a host gets through to its store. */
 interface Gate {
@@ -272,7 +293,7 @@ const livenessOf = (name: string, dead: ReadonlySet<string>): Layer.Layer<OwnerL
   )
 
 interface Hooks {
-  readonly before: Effect.Effect<void>
+  readonly before: Effect.Effect<unknown>
   readonly after: Effect.Effect<void>
   readonly onJournalRead: BootOptions["onJournalRead"]
 }
