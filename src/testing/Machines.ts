@@ -1,10 +1,13 @@
 /**
  * Checks of a host's own statechart: random histories held against XState itself, and what its graph says.
  */
+import { existsSync } from "node:fs"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { AnyStateMachine, StateValue } from "xstate"
@@ -12,6 +15,7 @@ import { namesOf } from "../../machines/chart/definition.ts"
 import type { MachineEngine } from "../runtime/engine/fromMachine.ts"
 import type { MachineOptions } from "../runtime/engine/MachineOptions.ts"
 import { schemaOf } from "../runtime/engine/MachineOptions.ts"
+import type { Database } from "./bodies/World.ts"
 import { isActiveIn, playedOf } from "./machines/cases.ts"
 import type { Migrations } from "./machines/migrations.ts"
 import { reportOf, takeOver } from "./machines/migrations.ts"
@@ -26,16 +30,25 @@ export { type Paths, paths } from "./machines/paths.ts"
 export type { Script, Step } from "./machines/script.ts"
 
 /** How much is tried. */
-export interface CheckOptions<Machine extends AnyStateMachine, World> extends Models<Machine, World> {
+export interface CheckOptions<Machine extends AnyStateMachine, World> extends Models<Machine, World>, Keeping {
   /** @default 100 */
   readonly runs?: number
   /** The same seed tries the same histories. @default another one each time */
   readonly seed?: number
 }
 
+/** Where a history is kept. */
+export interface Keeping {
+  /**
+   * A database in which the history is played, a counterexample once more: `holdfast inspect --db FILE` shows it. A file that is
+   * there is left alone.
+   */
+  readonly file?: string
+}
+
 /** How a migration is tried: with the models of the earlier version, and the promises of the later one. */
 export interface MigrationsOptions<From extends AnyStateMachine, To extends AnyStateMachine>
-  extends Omit<CheckOptions<From, never>, "actions" | "world" | "invariants">,
+  extends Omit<CheckOptions<From, never>, "actions" | "world" | "invariants" | "file">,
     Pick<Models<To>, "invariants"> {
   /** The one history that is tried. @default random ones */
   readonly script?: Script
@@ -45,10 +58,14 @@ export interface MigrationsOptions<From extends AnyStateMachine, To extends AnyS
 export class Counterexample extends Schema.TaggedError<Counterexample>()("Counterexample", {
   problem: Schema.String,
   seed: Schema.Number,
-  script: Schema.Unknown as unknown as Schema.Schema<Script> // what was played, and nothing decodes it
+  script: Schema.Unknown as unknown as Schema.Schema<Script>, // what was played, and nothing decodes it
+  /** Where it can be seen, as a sentence. */
+  seen: Schema.optional(Schema.String)
 }) {
   override get message(): string {
-    return `${this.problem}\n\nThe history, which can be played again (seed ${this.seed}):\n${Scripts.print(this.script)}`
+    const { problem, seed, script, seen } = this
+    const history = `The history, which can be played again (seed ${seed}):\n${Scripts.print(script)}`
+    return [problem, history, ...(seen === undefined ? [] : [seen])].join("\n\n")
   }
 }
 
@@ -57,15 +74,24 @@ export class Counterexample extends Schema.TaggedError<Counterexample>()("Counte
  * XState's own actor does, in states, context and order of actions; an action that was recorded never runs again; every
  * invariant holds in every state.
  *
- * Fails with `Counterexample`, whose script is printed and can be played again.
+ * Fails with `Counterexample`, whose script is printed and can be played again; with a `file`, the page shows it.
  */
 export const check = <Machine extends AnyStateMachine, R, World = unknown>(
   engine: MachineEngine<Machine, R>,
   options: CheckOptions<Machine, World> = {}
-): Effect.Effect<void, Counterexample> =>
-  tried(Scripts.scripts(givensOf(engine, ofAny(options), true)), options, (script) =>
+): Effect.Effect<void, Counterexample> => {
+  const { file } = options
+  const checked = tried(Scripts.scripts(givensOf(engine, ofAny(options), true)), options, (script) =>
     play(engine, ofAny(options), script)
   )
+  if (file === undefined) return checked
+  return Effect.catchAll(checked, ({ problem, seed, script }) =>
+    Effect.flatMap(Effect.either(replay(engine, script, options)), (again) => {
+      const seen = Either.isLeft(again) ? again.left.seen : `Played once more, in ${file}, it did not fail.`
+      return new Counterexample({ problem, seed, script, seen })
+    })
+  )
+}
 
 /**
  * Plays random histories on an earlier version of a machine, and takes over each state that they reach, as `migrate` of the later
@@ -113,15 +139,32 @@ const tried = (
         : new Counterexample({ problem: problemOf(errorInstance), seed: used, script: counterexample[0] })
   )
 
-/** Plays one history again. Fails with `Counterexample`. */
+/** Plays one history again, in a file where there is one. Fails with `Counterexample`. */
 export const replay = <Machine extends AnyStateMachine, R, World = unknown>(
   engine: MachineEngine<Machine, R>,
   script: Script,
-  models: Models<Machine, World> = {}
+  models: Models<Machine, World> & Keeping = {}
 ): Effect.Effect<void, Counterexample> =>
-  Effect.catchAllDefect(
-    play(engine, ofAny(models), script),
-    (thrown) => new Counterexample({ problem: problemOf(thrown), seed: 0, script })
+  Effect.gen(function* () {
+    const { file } = models
+    const isThere = file !== undefined && existsSync(file)
+    const database = file === undefined || isThere ? undefined : yield* inFile(file)
+    yield* Effect.catchAllDefect(play(engine, ofAny(models), script, database), (thrown) => {
+      const seen = isThere
+        ? { seen: `${file} is there already: without it, this history is kept in it.` }
+        : seenIn(file)
+      return new Counterexample({ problem: problemOf(thrown), seed: 0, script, ...seen })
+    })
+  })
+
+const seenIn = (file: string | undefined) =>
+  file === undefined ? {} : { seen: `To see it: npx holdfast inspect --db ${file}` }
+
+/** A database in a file. What needs none does not load SQLite. */
+const inFile = (filename: string): Effect.Effect<Database> =>
+  Effect.map(
+    Effect.promise(() => import("../store/sqlite/SqliteStore.ts")),
+    ({ layer }) => Effect.succeed(Layer.orDie(layer({ filename, synchronous: "NORMAL" })))
   )
 
 /** A way to a state, as a test: `run` fails where the process does not come to rest there, or does not what XState does. */

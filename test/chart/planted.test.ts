@@ -1,14 +1,19 @@
 /**
  * Faults that a check of a machine must find, each planted in one machine that is sound without them.
  */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { assign, cancel, sendTo, setup } from "xstate"
+import { processId } from "../../src/model/ids.ts"
 import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import type { MigratedState } from "../../src/runtime/engine/MachineOptions.ts"
+import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import * as Machines from "../../src/testing/Machines.ts"
+import { temporaryFolder } from "../support/folders.ts"
 import { samples } from "../support/samples.ts"
 
 interface Planted {
@@ -110,6 +115,24 @@ describe("a check", () => {
     assert.isTrue(steps.some((step) => step.do === "cut" || step.do === "doom"))
     assert.strictEqual((await found(Machines.replay(engine, script as Machines.Script, twice))).problem, problem)
   })
+
+  it.scoped("keeps what it found in a file, which the page and the command line open", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryFolder, "found.db")
+      const engine = engineOf({ refused: "hole" })
+      const checked = Effect.flip(Machines.check(engine, { ...models, runs: within, seed: 1, file }))
+      const { message } = yield* checked
+      assert.include(message, 'nothing moves it any more in "hole"')
+      assert.include(message, `npx holdfast inspect --db ${file}`)
+      const row = yield* Effect.scoped(
+        Effect.flatMap(SqliteStore.makeReadOnly({ filename: file }), (store) => store.find(processId("checked")))
+      )
+      assert.strictEqual(row._tag === "Present" ? row.row.snapshot.context.chart?.value : undefined, "hole")
+      const kept = readFileSync(file)
+      assert.include((yield* checked).message, `${file} is there already`)
+      assert.isTrue(kept.equals(readFileSync(file)))
+    })
+  )
 
   it("finds an impure guard", async () => {
     let asked = 0

@@ -9,6 +9,7 @@ import type { MachineEngine } from "../../runtime/engine/fromMachine.ts"
 import { fromMachine } from "../../runtime/engine/fromMachine.ts"
 import type { MachineOptions } from "../../runtime/engine/MachineOptions.ts"
 import { isReducer } from "../../runtime/engine/reducer.ts"
+import type { Database } from "../bodies/World.ts"
 import * as TestHost from "../TestHost.ts"
 import type { ActionModel, Models } from "./models.ts"
 import type { Script } from "./script.ts"
@@ -41,7 +42,8 @@ export interface Drive {
 export const make = <Machine extends AnyStateMachine, R>(
   given: MachineEngine<Machine, R>,
   { actors }: Pick<Models<AnyStateMachine>, "actors">,
-  { before, perform }: Acting
+  { before, perform }: Acting,
+  database?: Database
 ): Effect.Effect<Drive, never, Scope.Scope> =>
   Effect.gen(function* () {
     let failures = 0
@@ -83,7 +85,7 @@ export const make = <Machine extends AnyStateMachine, R>(
         )
       } as never
     ) // the same options, with models
-    const host: TestHost.TestHost = yield* TestHost.make([engine])
+    const host: TestHost.TestHost = yield* TestHost.make([engine], database === undefined ? {} : { database })
 
     const start = (input: unknown) =>
       Effect.flatMap(Processes, (processes) => processes.start(engine, { id, payload: input as never })) // as its schema has it

@@ -16,6 +16,7 @@ import type { MachineOptions } from "../../runtime/engine/MachineOptions.ts"
 import { schemaOf } from "../../runtime/engine/MachineOptions.ts"
 import type { ProcessRow } from "../../store/Decision.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
+import type { Database } from "../bodies/World.ts"
 import type * as TestHost from "../TestHost.ts"
 import * as Drives from "./drive.ts"
 import { Broken, id } from "./drive.ts"
@@ -23,27 +24,33 @@ import type { Models } from "./models.ts"
 import * as Oracle from "./oracle.ts"
 import type { Script } from "./script.ts"
 
-/** Plays a script. Throws `Broken`. */
+/** Plays a script, in memory unless an empty database is given. Throws `Broken`. */
 export const play = <Machine extends AnyStateMachine, R, World>(
   given: MachineEngine<Machine, R>,
   models: Models<AnyStateMachine, World>,
-  script: Script
+  script: Script,
+  database?: Database
 ): Effect.Effect<void> =>
   Effect.scoped(
     Effect.gen(function* () {
       let world = models.world
       const recorded = new Set<string>()
       const options = given.options as MachineOptions<AnyStateMachine, never> // its machine is any, and models require nothing
-      const driven = yield* Drives.make(given, models, {
-        before: (name, { idempotencyKey }) => {
-          if (!recorded.has(idempotencyKey)) return
-          throw new Broken(`the action \`${name}\` (${idempotencyKey}) ran again after it was recorded`)
+      const driven = yield* Drives.make(
+        given,
+        models,
+        {
+          before: (name, { idempotencyKey }) => {
+            if (!recorded.has(idempotencyKey)) return
+            throw new Broken(`the action \`${name}\` (${idempotencyKey}) ran again after it was recorded`)
+          },
+          perform: (name, call) => {
+            const own = models.actions?.[name]
+            if (own !== undefined) world = own(world as World, call) // a world of the models
+          }
         },
-        perform: (name, call) => {
-          const own = models.actions?.[name]
-          if (own !== undefined) world = own(world as World, call) // a world of the models
-        }
-      })
+        database
+      )
       const { host } = driven
       const judge = judging(given, options, models, script.input, host)
 
