@@ -26,6 +26,7 @@ export type JournalOperation =
   | "request"
   | "read"
   | "dropped"
+  /** Of earlier versions: what the order of pauses says now. */
   | "interrupted"
   | "turns"
 
@@ -86,9 +87,6 @@ export const droppedKey = (key: string): string => `${key}!`
 
 /** The key of the operation that an entry says was let go of. */
 export const droppedOf = ({ key }: JournalEntry): string => key.slice(0, -1)
-
-/** The key under which it is journaled that an operation ended in what its body had let go of, and could not be interrupted. */
-export const interruptedKey = (key: string): string => `${key}^`
 
 /** The key under which it is journaled in which order pauses of the body's own were over, in the write at a position. */
 export const turnsKey = (position: number): string => `~turns ${position}`

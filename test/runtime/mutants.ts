@@ -26,10 +26,10 @@ export const mutants: Readonly<Record<string, Edit>> = {
     find: "if (!(own ?? isOwn()))",
     replace: "if (true)"
   },
-  "the note of what a limit decided around a finaliser": {
-    file: "src/runtime/body/operate.js",
-    find: "where.isInterruptible ? takenUp(how, end)",
-    replace: "true ? takenUp(how, end)"
+  "the turns of a body's own pauses": {
+    file: "src/runtime/body/Journal.js",
+    find: "ends.order.begin(journal.flatMap(turnsOf))",
+    replace: "ends.order.begin([])"
   },
   "the record of failures": {
     file: "src/runtime/body/step.js",

@@ -6,7 +6,6 @@ import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.t
 import type * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { Note } from "./replays.ts"
 import { Echo, Go, Listener, plays } from "./replays.ts"
-import { readingAs } from "./schedules.ts"
 
 const echo = { children: [Echo as Engine.Runnable<never>] }
 const listener = { children: [Listener as Engine.Runnable<never>] }
@@ -437,23 +436,4 @@ plays(
       assert.deepStrictEqual(did, ["late", "late"])
     }),
   { interruptions: ["crash"] }
-)
-
-plays(
-  "a time limit of which an old journal says only that it was exceeded is exceeded again",
-  {
-    effects: (ctx) =>
-      Effect.flatMap(limited(10, Effect.uninterruptible(slept(ctx, 40))), (way) =>
-        Effect.map(ctx.awaitSignal(Go), (payload) => `${way}, ${payload}`)
-      )
-  },
-  ({ again, send, journaled, end, journal }) =>
-    Effect.gen(function* () {
-      yield* journaled("signal.go#1")
-      assert.deepStrictEqual(yield* journal, ["sleep#1", "sleep#1^", "signal.go#1"])
-      yield* again
-      yield* send(7)
-      assert.strictEqual(yield* end, "Completed: late, 7")
-    }),
-  { store: readingAs((entry) => (entry.operation === "interrupted" ? { ...entry, outcome: null } : entry)) }
 )

@@ -7,7 +7,6 @@ import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../src/model/errors.ts"
 import { LeaseLost } from "../../src/model/errors.ts"
 import type { ProcessId } from "../../src/model/ids.ts"
-import type { JournalEntry } from "../../src/model/JournalEntry.ts"
 import { refuse } from "../../src/store/Decision.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import type { ProcessStore } from "../../src/store/ProcessStore.ts"
@@ -47,17 +46,6 @@ export type Changed = (store: typeof ProcessStore.Service) => typeof ProcessStor
 /** Makes an empty world in memory whose hosts have the store so. */
 export const makeWith = (changed: Changed): Effect.Effect<Worlds.World, never, Scope.Scope> =>
   Worlds.make(Effect.map(MemoryStore.make, (store) => Worlds.sharing(changed(store))))
-
-/** Each entry of a journal is read in another way. */
-export const readingAs =
-  (read: (entry: JournalEntry) => JournalEntry): Changed =>
-  (store) => ({
-    ...store,
-    execution: {
-      ...store.execution,
-      journal: (id, page) => Effect.map(store.execution.journal(id, page), (entries) => entries.map(read))
-    }
-  })
 
 /** As many writes to a process as `left` has are refused as if its lease were lost, though it is held. */
 export const losing =

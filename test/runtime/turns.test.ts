@@ -82,22 +82,7 @@ describe("a body that only waits", () => {
     assert.deepStrictEqual(learned, ["a", "b", "first", "second"])
   })
 
-  it("let a pause go on that what is handed over waits for", async () => {
-    const { ends, learned, waits, pausing } = made()
-    ends.begin([recorded("a", 1), recorded("b", 2)])
-    Effect.runFork(
-      during(
-        ends,
-        "a",
-        next(ends, "recorded a", () => ends.standing(Effect.asVoid(pausing("pause")), []))
-      )
-    )
-    waits("recorded b", "b")
-    await rest()
-    assert.deepStrictEqual(learned, ["pause", "b"])
-  })
-
-  it("let no pause go on while what is handed over waits for nothing", async () => {
+  it("let no pause go on while what was handed over is being taken up", async () => {
     const { ends, learned, pausing } = made()
     ends.begin([recorded("a", 1)])
     Effect.runFork(pausing("pause"))
@@ -105,8 +90,13 @@ describe("a body that only waits", () => {
       Effect.yieldNow(),
       Effect.sync(() => learned.push("a"))
     )
-    const takeUp = () => Effect.zipRight(ends.standing(Effect.void, []), soon)
-    Effect.runFork(during(ends, "a", next(ends, "recorded a", takeUp)))
+    Effect.runFork(
+      during(
+        ends,
+        "a",
+        next(ends, "recorded a", () => soon)
+      )
+    )
     await rest()
     assert.deepStrictEqual(learned, ["a", "pause"])
   })

@@ -13,7 +13,6 @@ import type { Arrived, End, Source } from "./End.ts"
 import { isBefore, sourceOf } from "./End.ts"
 import type { FairScheduler } from "./fairScheduler.ts"
 import { whenAtRest } from "./fairScheduler.ts"
-import type { AnyFiber } from "./lineage.ts"
 import type { TurnOrder } from "./turnOrder.ts"
 import * as TurnOrders from "./turnOrder.ts"
 import * as Turns from "./turns.ts"
@@ -56,13 +55,6 @@ export interface Ends {
   readonly sleep: (pause: Effect.Effect<void>) => Effect.Effect<void>
   /** The order in which pauses were over. */
   readonly order: TurnOrder
-  /** Whether a pause beside a fiber is over, such as that of a time limit on it. */
-  readonly isOver: (fiber: AnyFiber) => boolean
-  /**
-   * Waits until the body has let go of fibers in its turns, while an end is taken up. As long as a pause beside one of them is to
-   * come, no other one is over: it was not when the end was taken up for the first time.
-   */
-  readonly standing: (wait: Effect.Effect<void>, until: ReadonlyArray<AnyFiber>) => Effect.Effect<void>
   /** Whether an end has arrived, handed over or not. */
   readonly has: (source: Source) => boolean
   /** Answers once everything that was recorded has been handed over, or the body asks for no more of it before this goes on. */
@@ -110,9 +102,8 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
   const writes = new Set<number>()
   const whenCaughtUp = new Set<() => void>()
   let time = 0
-  /** Ends and turns that were handed over and not taken up yet, and how many of them wait for turns. */
+  /** Ends and turns that were handed over and not taken up yet. */
   let handed = 0
-  let standing = 0
   /** How many tasks the scheduler had been given when the body was last at rest. */
   let restedAt: number | undefined
   let isPaused = false
@@ -134,10 +125,10 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
   }
 
   const handOver = (): void => {
-    if (!hasBegun || restedAt === undefined || handed > standing) return
+    if (!hasBegun || restedAt === undefined || handed > 0) return
     // The body has gone on since, for something that is no operation; or it is interrupted, and goes on.
     if (restedAt !== scheduler.given() || interrupts()) touch()
-    else if (!turns.giveRecorded() && (handed > 0 || !handEnd())) turns.give()
+    else if (!turns.giveRecorded() && !handEnd()) turns.give()
   }
 
   /** Hands over the end that is next, if it can be. */
@@ -358,20 +349,6 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
       }),
     order,
     sleep: turns.sleep,
-    isOver: turns.isOver,
-    standing: (wait, until) =>
-      Effect.suspend(() => {
-        standing++
-        const reached = turns.wanting(until)
-        touch()
-        return Effect.ensuring(
-          wait,
-          Effect.sync(() => {
-            standing--
-            reached()
-          })
-        )
-      }),
     caughtUp: Effect.suspend(() =>
       isCaughtUp
         ? Effect.void

@@ -17,7 +17,7 @@ import type { LeaseLost } from "../../model/errors.ts"
 import { InsideStep, OutsideProcess, ReplayDiverged, StepNameAmbiguous, StoreError } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
-import { branchKey, droppedOf, interruptedKey, turnsKey, waitKeyOf } from "../../model/JournalEntry.ts"
+import { branchKey, droppedOf, turnsKey, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { Draft } from "../../operations/decisions/execution.ts"
 import type { Change, ProcessRow } from "../../store/Decision.ts"
@@ -58,8 +58,6 @@ export interface Journal {
   ) => Either.Either<JournalEntry | undefined, ReplayDiverged>
   /** Whether the body let go of an operation before it saw its end. */
   readonly isDropped: (key: string) => boolean
-  /** What says that the body had let go of what an operation was in by the time that it saw its end. */
-  readonly interrupted: (key: string) => JournalEntry | undefined
   /** The key under which something is kept beside the journal: after a fork, an operation of the same key is another one. */
   readonly branched: (key: string) => string
   /** What was kept of the progress of a step, by the key under which that is kept: that of earlier tries once it was read. */
@@ -303,7 +301,6 @@ export const make = (activation: Activation): Journal => {
     progress,
     readProgress,
     isDropped: (key) => dropped.has(key),
-    interrupted: (key) => entries.get(interruptedKey(key)),
     hasMore: () => unasked().length > 0,
     keep: (key, operation, outcome) => {
       kept.push({ key, operation, outcome, position: 0 })

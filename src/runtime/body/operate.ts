@@ -16,15 +16,14 @@ import { LeaseLost, OutsideProcess, StoreError } from "../../model/errors.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import { decodeError, encodeError } from "../../model/failures.ts"
 import type { JournalEntry, JournalOperation } from "../../model/JournalEntry.ts"
-import { droppedKey, interruptedKey, waitKeyOf } from "../../model/JournalEntry.ts"
+import { droppedKey, waitKeyOf } from "../../model/JournalEntry.ts"
 import type { Lease } from "../../model/Lease.ts"
 import type { DroppedWait } from "../../operations/decisions/waits.ts"
-import { backOff } from "../retry.ts"
 import type { Activation } from "./Activation.ts"
-import { answered, disturbanceOf, heldAgain, isDeciding, isGoingOn, stateOf } from "./Activation.ts"
+import { answered, disturbanceOf, heldAgain, isGoingOn, stateOf } from "./Activation.ts"
 import type { End, Source } from "./End.ts"
 import type { Journal, Misplaced, Opened } from "./Journal.ts"
-import * as Lineage from "./lineage.ts"
+import type * as Lineage from "./lineage.ts"
 import * as UnderWays from "./underWay.ts"
 import type { Where } from "./waiters.ts"
 import { insideFinaliser } from "./waiters.ts"
@@ -128,55 +127,6 @@ export const make = (activation: Activation, journal: Journal): Operate => {
 
   /** Fibers with an operation under way. */
   const operating = new WeakSet<Lineage.AnyFiber>()
-  /** Interrupted fibers of which the journal knows. */
-  const noted = new WeakSet<Lineage.AnyFiber>()
-
-  /** A fiber and the ones above it within the body. */
-  const upwards = (fiber: Lineage.AnyFiber) => Lineage.upwards(activation.body ?? fiber, fiber)
-
-  /** Fibers with a time limit that is over, of which the journal knows. */
-  const notedLate = new WeakSet<Lineage.AnyFiber>()
-
-  /** Whether the body has let go of a fiber, and the journal does not know. */
-  const isNewlyLetGo = (one: Lineage.AnyFiber): boolean => Lineage.isInterrupted(one) && !noted.has(one)
-
-  const note = (fiber: Lineage.AnyFiber): void => {
-    for (const one of upwards(fiber)) {
-      if (Lineage.isInterrupted(one)) noted.add(one)
-      if (ends.isOver(one)) notedLate.add(one)
-    }
-  }
-
-  /**
-   * Where nothing can be interrupted, as in a finaliser, a body lets go of nothing. Whether what an operation was in had been let
-   * go of by its end decides how the body goes on, and is in no end: a time limit around it, or within, is of the body's own
-   * clock. So that is journaled, with how far above the operation each limit was that was over, and a body that runs again goes on
-   * once the same are over again: an interruption from above reaches what is below, so that alone does not say which limit it was.
-   */
-  const insisted = (key: string, fiber: Lineage.AnyFiber): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      if (!isDeciding(activation)) return Effect.void
-      const fibers = upwards(fiber)
-      const isLate = (one: Lineage.AnyFiber) => ends.isOver(one) && Lineage.isInterrupted(one)
-      const noting = Effect.sync(() => note(fiber))
-      const before = journal.interrupted(key)
-      if (before !== undefined) {
-        const known = aboveOf(before.outcome)
-        const those = fibers.filter((_, above) => known.includes(above))
-        // A host that lets go of the body interrupts a limit as well, which is never over then.
-        const has = () =>
-          !isDeciding(activation) || (those.length > 0 ? those.every(isLate) : fibers.some(isNewlyLetGo))
-        const again = Effect.repeat(Effect.sync(has), { until: Boolean, schedule: backOff })
-        return Effect.zipRight(ends.standing(Effect.asVoid(again), those), noting)
-      }
-      const above = fibers.flatMap((one, level) => (isLate(one) && !notedLate.has(one) ? [level] : []))
-      if (above.length === 0 && !fibers.some(isNewlyLetGo)) return Effect.void
-      const write = journal.write(interruptedKey(key), "interrupted", (lease, opened) =>
-        store.record(lease, { ...opened, outcome: { above } })
-      )
-      // A body that has lost its lease learns of it from its next write.
-      return Effect.zipRight(noting, Effect.ignore(Effect.map(write, ({ settle }) => settle())))
-    })
 
   const record =
     (key: string, operation: JournalOperation): Performing["record"] =>
@@ -232,15 +182,18 @@ export const make = (activation: Activation, journal: Journal): Operate => {
           record: recording,
           refused: refusing(recording)
         }
-        const takeUp = (end: End): Effect.Effect<A, E, R> =>
-          where.isInterruptible ? takenUp(how, end) : Effect.ensuring(takenUp(how, end), insisted(key, fiber))
         const waitingFor = (from: Performed): Effect.Effect<A, E, R> => {
           performed = from
           const onWaiting = (): void => {
             onAsked?.()
             from.onWaiting?.()
           }
-          return ends.next(from.source, takeUp, where, onAsked === undefined ? from.onWaiting : onWaiting)
+          return ends.next(
+            from.source,
+            (end) => takenUp(how, end),
+            where,
+            onAsked === undefined ? from.onWaiting : onWaiting
+          )
         }
         const perform = Effect.suspend(() => {
           UnderWays.begun(activation, operation, key, name)
@@ -291,7 +244,6 @@ export const make = (activation: Activation, journal: Journal): Operate => {
             }
             performed?.onWaiting?.()
             onAsked?.()
-            note(fiber)
             return Effect.zipRight(
               Effect.ensuring(drop(key, performed?.wait, own), Effect.sync(ended)),
               Effect.failCause(cause)
@@ -339,9 +291,3 @@ const takenUp = <A, E, R>({ takeUp }: Operation<A, E, R>, end: End): Effect.Effe
     ? Effect.fail(decodeError(outcome.refused) as E) // recorded by what may fail with it
     : takeUp(end)
 }
-
-/** How far above an operation the limits were that were over; none where an interruption had another cause, or is of an old journal. */
-const aboveOf = (outcome: unknown): ReadonlyArray<unknown> =>
-  typeof outcome === "object" && outcome !== null && "above" in outcome && Array.isArray(outcome.above)
-    ? outcome.above
-    : []

@@ -7,17 +7,12 @@ import * as Effect from "effect/Effect"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { HeldSlot } from "../worker/Slots.ts"
 import type { AnyFiber } from "./lineage.ts"
-import * as Lineage from "./lineage.ts"
 import type { PauseName, TurnOrder } from "./turnOrder.ts"
 
 /** The turns of one body. */
 export interface Turns {
   /** Sleeps, and waits for a turn, which is over once its fiber has gone on. */
   readonly sleep: (pause: Effect.Effect<void>) => Effect.Effect<void>
-  /** Whether a pause beside a fiber is over, such as that of a time limit on it. */
-  readonly isOver: (fiber: AnyFiber) => boolean
-  /** Gives turns only to pauses beside these fibers, while there are any; until the function that it answers is called. */
-  readonly wanting: (fibers: ReadonlyArray<AnyFiber>) => () => void
   /** Gives the next one whose place is not recorded. */
   readonly give: () => void
   /** Gives the one whose place in the order is here, if its pause has begun; answers whether it did. */
@@ -60,9 +55,6 @@ export const make = ({
 }: TurnsOptions): Turns => {
   const waiting = new Set<Turn>()
   const pausing = new Set<AnyFiber>()
-  const wanted = new Set<ReadonlyArray<AnyFiber>>()
-  /** Of fibers that paused, or forked one that did. */
-  const pauses = new WeakMap<AnyFiber, Pauses>()
 
   const grant = (turn: Turn): void => {
     waiting.delete(turn)
@@ -78,63 +70,16 @@ export const make = ({
     else later(() => overdue(turn))
   }
 
-  const pausesOf = (fiber: AnyFiber): Pauses => {
-    const known = pauses.get(fiber) ?? { own: 0, ended: 0, going: new Map() }
-    pauses.set(fiber, known)
-    for (const [one, moment] of known.going) {
-      if (one.unsafePoll() === null) continue
-      known.ended = Math.max(known.ended, moment)
-      known.going.delete(one)
-    }
-    return known
-  }
-
-  const begins = (fiber: AnyFiber): void => {
-    const parent = Lineage.parentOf(fiber)
-    pausing.add(fiber)
-    pausesOf(fiber).own = 0
-    if (parent !== undefined) pausesOf(parent).going.delete(fiber)
-  }
-
-  const ends = (fiber: AnyFiber): void => {
-    const parent = Lineage.parentOf(fiber)
-    pausesOf(fiber).own = Lineage.moment()
-    if (parent !== undefined) pausesOf(parent).going.set(fiber, Lineage.moment())
-  }
-
-  const isOver = (fiber: AnyFiber): boolean => {
-    const parent = Lineage.parentOf(fiber)
-    if (parent === undefined || !pauses.has(parent)) return false
-    const { own, ended } = pausesOf(parent)
-    return Math.max(own, ended) > Lineage.beganAt(fiber)
-  }
-
-  /** Whether a pause is beside one of these, as that of a time limit is beside what it limits. */
-  const isWanted = (pause: AnyFiber, fibers: ReadonlyArray<AnyFiber>): boolean => {
-    const by = Lineage.parentOf(pause)
-    return fibers.some((fiber) => {
-      const parent = Lineage.parentOf(fiber)
-      return fiber !== pause && parent !== undefined && (parent === by || parent === pause) && !isOver(fiber)
-    })
-  }
-
-  const isHeld = (pause: AnyFiber): boolean => {
-    const all = [...wanted]
-    if (all.some((fibers) => isWanted(pause, fibers))) return false
-    return all.some((fibers) => fibers.every(isOver) || [...pausing].some((other) => isWanted(other, fibers)))
-  }
-
   /** A body that is to leave memory goes on in nothing that its interruption ends. */
-  const isAllowed = ({ fiber, isInterruptible }: Turn): boolean =>
-    !(isInterruptible && isPaused()) && (isLetGo() || !isHeld(fiber))
+  const isAllowed = ({ isInterruptible }: Turn): boolean => !(isInterruptible && isPaused())
 
   /** What is recorded as over was over before any other that waits. What is interrupted may have had the place before it. */
   const keepsPlace = ({ name }: Turn): boolean => !isLetGo() && order.isRecorded(name)
 
   const turnOf = (name: PauseName): Effect.Effect<void> =>
-    Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
+    Effect.withFiberRuntime((_fiber, { runtimeFlags }) => {
       const isInterruptible = RuntimeFlags.interruptible(runtimeFlags)
-      const turn: Turn = { fiber, name, isInterruptible, isGiven: false, go: () => {} }
+      const turn: Turn = { name, isInterruptible, isGiven: false, go: () => {} }
       const waited = Effect.async<void>((resume) => {
         turn.go = () => resume(slot.held() ? Effect.void : slot.takeBack)
         waiting.add(turn)
@@ -143,9 +88,7 @@ export const make = ({
         return Effect.sync(() => waiting.delete(turn))
       })
       const ended = Effect.sync(() => {
-        if (!turn.isGiven) return
-        ends(fiber)
-        taken()
+        if (turn.isGiven) taken()
       })
       return Effect.onExit(waited, () => ended)
     })
@@ -153,18 +96,13 @@ export const make = ({
   return {
     sleep: (pause) =>
       Effect.withFiberRuntime((fiber) => {
-        begins(fiber)
+        pausing.add(fiber)
         const name = order.name(fiber)
         const turn = turnOf(name)
         // What is recorded as over has taken its time.
         const over = order.isRecorded(name) ? turn : Effect.zipRight(pause, turn)
         return Effect.onExit(over, () => Effect.sync(() => pausing.delete(fiber)))
       }),
-    isOver,
-    wanting: (fibers) => {
-      if (fibers.length > 0) wanted.add(fibers)
-      return () => wanted.delete(fibers)
-    },
     give: () => {
       for (const turn of waiting) if (keepsPlace(turn)) return
       for (const turn of waiting) if (isAllowed(turn)) return grant(turn)
@@ -208,20 +146,9 @@ export const clockOf = (
 })
 
 interface Turn {
-  readonly fiber: AnyFiber
   readonly name: PauseName
   /** Whether an interruption ends the wait for it. */
   readonly isInterruptible: boolean
   isGiven: boolean
   go: () => void
-}
-
-/** When pauses were over. A time limit is a fiber that pauses and has ended, beside the one that it limits. */
-interface Pauses {
-  /** The last one of the fiber itself, unless it pauses again. */
-  own: number
-  /** The last one of the fibers that it forked and that have ended. */
-  ended: number
-  /** Those of the fibers that it forked and that go on. */
-  readonly going: Map<AnyFiber, number>
 }
