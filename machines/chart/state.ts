@@ -65,7 +65,8 @@ export type ChartEffect =
   | ({ readonly do: "act" } & Omit<PendingAction, "revision" | "index" | "event">)
   | ({ readonly do: "arm" } & ChartTimer)
   | { readonly do: "disarm"; readonly id: string }
-  | ({ readonly do: "start"; readonly id: string; readonly n: number } & ChartChild)
+  /** `refused`: there is no such process, and why; the chart takes that as the child's failure. */
+  | ({ readonly do: "start"; readonly id: string; readonly n: number; readonly refused?: string } & ChartChild)
   | { readonly do: "stop"; readonly id: string; readonly process: string }
   /** `refused`: the process does not take it, and why. */
   | { readonly do: "send"; readonly to: string; readonly event: ChartEvent; readonly refused?: string }
@@ -160,7 +161,8 @@ export const transitioned = (before: ChartState | undefined, step: ChartTransiti
         pending = pending.filter(({ id }) => id !== effect.id)
         return
       case "start": {
-        const { do: _start, id, n, ...child } = effect
+        const { do: _start, id, n, refused, ...child } = effect
+        if (refused !== undefined) return
         children = { ...children, [id]: child }
         starts = { ...starts, [id]: n }
         return

@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { createMachine, fromPromise, sendParent, sendTo, setup } from "xstate"
+import { assign, createMachine, fromPromise, sendParent, sendTo, setup } from "xstate"
 import { Processes } from "../../src/host/Processes.ts"
 import { InputInvalid } from "../../src/model/errors.ts"
+import { verify } from "../../src/operations/verify.ts"
 import { fromDurable } from "../../src/runtime/engine/durable.ts"
+import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as Signal from "../../src/runtime/engine/Signal.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
@@ -19,6 +21,55 @@ const Remind = Signal.make("remind", { payload: Schema.Struct({}) })
 
 const start = (engine: ReturnType<typeof approvalNoting>, id: string, n = 3) =>
   Effect.flatMap(Processes, (processes) => processes.start(engine, { id, payload: { n } }))
+
+/** It buys for an amount that its child may refuse to begin with. */
+const ordering = {
+  machine: setup({
+    types: {
+      context: {} as { readonly amount: number; readonly refusals: ReadonlyArray<string> },
+      input: {} as { readonly amount: number },
+      events: {} as { readonly type: "again"; readonly amount: number } | { readonly type: "unheard" }
+    },
+    actors: { buy: fromDurable<{ readonly amount: number }, number>() }
+  }).createMachine({
+    id: "ordering",
+    context: ({ input }) => ({ ...input, refusals: [] }),
+    initial: "buying",
+    states: {
+      buying: {
+        invoke: {
+          src: "buy",
+          id: "buy",
+          input: ({ context: { amount } }) => ({ amount }),
+          onDone: "bought",
+          onError: {
+            target: "refused",
+            actions: assign({
+              refusals: ({ context, event }) => [...context.refusals, (event.error as { message: string }).message]
+            })
+          }
+        }
+      },
+      refused: { on: { again: { target: "buying", actions: assign({ amount: ({ event }) => event.amount }) } } },
+      bought: { on: { unheard: "hoping" } },
+      hoping: { invoke: { src: "buy", id: "hope", input: { amount: 0 } } }
+    }
+  }),
+  options: {
+    version: "1",
+    input: Schema.Struct({ amount: Schema.Number }),
+    events: { again: Schema.Struct({ amount: Schema.Number }), unheard: noFields },
+    actors: {
+      buy: Engine.make("buy", {
+        version: "1",
+        payload: Schema.Struct({ amount: Schema.Int.pipe(Schema.positive()) }),
+        success: Schema.Number,
+        disposition: "rerunnable",
+        run: ({ amount }) => Effect.succeed(amount)
+      })
+    }
+  }
+} as const
 
 describe("a machine as a process", () => {
   it.live(
@@ -254,6 +305,37 @@ describe("a machine as a process", () => {
           (yield* store.children.of("p" as never)).map(({ processId }) => processId),
           ["p/ponger:1"] as never
         )
+      })
+    )
+  )
+
+  it.live("takes it as the failure of a child that the child cannot be started, at the beginning and later", () =>
+    onMemory(
+      Effect.gen(function* () {
+        const store = yield* ProcessStore
+        const { machine, options } = ordering
+        const engine = fromMachine(machine, options)
+        const why = "payload/amount of engine `buy` does not fit its schema: Expected"
+        const bought = yield* Effect.gen(function* () {
+          const processes = yield* Processes
+          const handle = yield* processes.start(engine, { id: "o", payload: { amount: -1 } })
+          yield* until(Effect.map(stateOf("o"), (chart) => chart?.value === "refused"))
+          yield* handle.send({ type: "again", amount: 0.5 })
+          yield* handle.send({ type: "again", amount: 2 })
+          yield* until(Effect.map(stateOf("o"), (chart) => chart?.value === "bought"))
+          const chart = yield* stateOf("o")
+          // Nothing takes that its second child fails.
+          yield* handle.send({ type: "unheard" })
+          assert.include((yield* Effect.flip(handle.await)).message, `${why} a positive number, actual 0`)
+          return chart
+        }).pipe(Effect.provide(hostOn(store, [engine])))
+        assert.deepStrictEqual(bought?.context, {
+          amount: 2,
+          refusals: [`${why} a positive number, actual -1`, `${why} an integer, actual 0.5`]
+        })
+        assert.deepStrictEqual([bought?.inputs, bought?.starts], [0, { buy: 1 }])
+        const { differences } = yield* verify({ machines: [engine] })
+        assert.deepStrictEqual(differences, [])
       })
     )
   )

@@ -238,7 +238,7 @@ const effectView = (machine: StoredMachine["machine"], effect: ChartEffect, reda
     case "disarm":
       return { did: "disarm", text: eventWords(machine, effect.id) }
     case "start":
-      return { did: "start", text: effect.src }
+      return { did: "start", text: effect.src, ...problemOf(effect) }
     case "stop":
       return { did: "stop", text: wordsOfActor(machine, effect.id) }
     case "send":
@@ -246,7 +246,7 @@ const effectView = (machine: StoredMachine["machine"], effect: ChartEffect, reda
         did: "send",
         text: eventWords(machine, effect.event.type),
         ...carried(effect.event),
-        ...(effect.refused === undefined ? {} : { problem: effect.refused })
+        ...problemOf(effect)
       }
     case "emit":
       return { did: "emit", text: effect.event.type, ...carried(effect.event) }
@@ -255,13 +255,17 @@ const effectView = (machine: StoredMachine["machine"], effect: ChartEffect, reda
   }
 }
 
+const problemOf = ({ refused }: { readonly refused?: string }) => (refused === undefined ? {} : { problem: refused })
+
 type About = Pick<EffectView, "process_id" | "state">
 
 /** The process that an effect is about. */
 const processIn = (store: Store, effect: ChartEffect): Effect.Effect<About, StoreError> => {
   const id =
     effect.do === "start" || effect.do === "stop"
-      ? effect.process
+      ? "refused" in effect
+        ? undefined
+        : effect.process
       : effect.do === "send" || effect.do === "arm"
         ? effect.to
         : undefined

@@ -108,12 +108,13 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
             ? Step.untaken(state, event)
             : Step.stepOf(row, chart, state && Step.present(state, isGone), event, isEarlier)
         if (state === undefined || isEarlier) writes = [...writes, Step.definitionOf(chart)]
+        const effects = Effects.effectsOf(growing, row, chart, taken.step)
         const transition = Step.transitionOf(chart.definition, state, taken.step, {
           declares: isEarlier ? Step.newlyDeclared(chart, row.base.registration) : undefined,
           event: taken.event,
           input,
           inputs: state === undefined ? inputsBefore(id) : 0,
-          effects: Effects.effectsOf(growing, row, chart, taken.step)
+          effects
         })
         put(Changes.appendFact(changeOf(view.row(id) as ProcessRow), Facts.transitioned(id, transition), view.nowMs)) // it is there: see above
       } catch (thrown) {

@@ -3,10 +3,12 @@
  *
  * Invariant: everything is decided in the transaction of the macrostep, and what is refused is in its record.
  */
+import * as Either from "effect/Either"
 import type { Macrostep, RawEffect } from "../../../machines/chart/macrostep.ts"
 import type { Target } from "../../../machines/chart/scope.ts"
 import type { ChartEffect, ChartEvent } from "../../../machines/chart/state.ts"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
+import * as Output from "../../model/AwaitOutput.ts"
 import { ProcessAlreadyTerminal } from "../../model/errors.ts"
 import { messageOf } from "../../model/Failure.ts"
 import type { ProcessId } from "../../model/ids.ts"
@@ -36,9 +38,9 @@ export interface Growing {
 
 /**
  * The effects of a step, as they are stored. Children first: XState hands a message to a child that its own macrostep starts,
- * wherever that is said.
+ * wherever that is said. A child that cannot be started has failed, as an actor of XState that throws as it begins.
  *
- * Throws what refuses a child.
+ * Throws where the process is closing, and starts none any more.
  */
 export const effectsOf = (
   growing: Growing,
@@ -50,11 +52,11 @@ export const effectsOf = (
   const { children = {} } = row.snapshot.context.chart ?? {}
   const at: At = { ...growing, row, chart, step, actors: new Map() }
   for (const [actor, { process }] of Object.entries(children)) at.actors.set(actor, process)
-  const started = step.effects.map((effect) => (effect.do === "start" ? start(at, effect) : undefined))
+  const started = step.effects.map((effect, index) => (effect.do === "start" ? start(at, effect, index) : undefined))
   return step.effects.map((effect, index) => {
     const done = effect.do === "start" ? (started[index] as ChartEffect) : effectOf(at, effect, index) // each was started above
     // An id may be one actor's before, and another's after this.
-    if (done.do === "start") at.actors.set(done.id, done.process)
+    if (done.do === "start" && done.refused === undefined) at.actors.set(done.id, done.process)
     if (done.do === "stop") at.actors.delete(done.id)
     return done
   })
@@ -84,10 +86,19 @@ interface At extends Growing {
 
 type Started = Extract<RawEffect, { readonly do: "start" }>
 
+/** What of a step is sent to its own process is known by. */
+const keyOf = ({ row }: At, index: number): string => `${(row.snapshot.context.chart?.revision ?? -1) + 1}:${index}`
+
+/** Has the chart take an event that its own step sends it. */
+const sendSelf = (at: At, index: number, event: ChartEvent): void => {
+  const { id } = at.row.base.registration
+  const own = at.view.row(id) as ProcessRow // it takes this step
+  at.put(Changes.appendFact(at.changeOf(own), Facts.machineInput(id, keyOf(at, index), event), at.view.nowMs))
+}
+
 const effectOf = (at: At, effect: Exclude<RawEffect, Started>, index: number): ChartEffect => {
   const { view, row, chart, step, actors } = at
   const { id } = row.base.registration
-  const key = `${(row.snapshot.context.chart?.revision ?? -1) + 1}:${index}`
   switch (effect.do) {
     case "act": {
       const { name, params, context } = effect
@@ -118,13 +129,12 @@ const effectOf = (at: At, effect: Exclude<RawEffect, Started>, index: number): C
     case "send": {
       const { event } = effect
       if (effect.to.at === "self") {
-        const own = view.row(id) as ProcessRow // it takes this step
-        at.put(Changes.appendFact(at.changeOf(own), Facts.machineInput(id, key, event), view.nowMs))
+        sendSelf(at, index, event)
         return { do: "send", to: id, event }
       }
       const to = addressOf(at, effect.to)
       if (to === undefined) return { do: "send", to: nameOf(effect.to), event, refused: "there is no such process" }
-      const refusal = at.adopt(send(view, to as ProcessId, event, `${id}:${key}`)) // any text may be an id
+      const refusal = at.adopt(send(view, to as ProcessId, event, `${id}:${keyOf(at, index)}`)) // any text may be an id
       return { do: "send", to, event, ...(refusal === undefined ? {} : { refused: messageOf(refusal) }) }
     }
     case "emit":
@@ -133,15 +143,23 @@ const effectOf = (at: At, effect: Exclude<RawEffect, Started>, index: number): C
   }
 }
 
-const start = ({ view, adopt, has, row, chart }: At, { id: actor, src, input, system }: Started): ChartEffect => {
+const start = (at: At, { id: actor, src, input, system }: Started, index: number): ChartEffect => {
+  const { view, adopt, has, row, chart } = at
   const { id } = row.base.registration
   let n = (row.snapshot.context.chart?.starts[actor] ?? 0) + 1
   while (has(childIdOf(id, actor, n))) n++
-  const registered = chart.child(row, src, input, childIdOf(id, actor, n))
-  const refusal = adopt(Register.start(registered, Authority.host)(view))
-  if (refusal !== undefined) throw refusal
-  const process = registered.registration.id
-  return { do: "start", id: actor, n, process, src, ...(system === undefined ? {} : { system }) }
+  const process = childIdOf(id, actor, n)
+  const registered = chart.child(row, src, input, process)
+  const refusal = Either.isLeft(registered)
+    ? registered.left
+    : adopt(Register.start(registered.right, Authority.host)(view))
+  const started = { do: "start", id: actor, n, process, src, ...(system === undefined ? {} : { system }) } as const
+  if (refusal === undefined) return started
+  if (refusal._tag === "ParentClosing") throw refusal
+  const message = messageOf(refusal)
+  const error = Output.failure("invalid_request", refusal._tag, message)
+  sendSelf(at, index, { type: `xstate.error.actor.${actor}`, error, actorId: actor, src })
+  return { ...started, refused: message }
 }
 
 /** The process that an event goes to. */

@@ -1,6 +1,7 @@
 /**
  * One step of a chart: what the machine is asked, and how its answer is stored.
  */
+import type * as Either from "effect/Either"
 import type { Macrostep } from "../../../machines/chart/macrostep.ts"
 import type {
   ChartDefinition,
@@ -10,6 +11,7 @@ import type {
   ChartTransition
 } from "../../../machines/chart/state.ts"
 import type { EventType } from "../../model/EventType.ts"
+import type { InputInvalid, RegistrationInvalid } from "../../model/errors.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import * as Ids from "../../model/ids.ts"
 import type { Taking } from "../../model/json.ts"
@@ -46,8 +48,13 @@ export interface Chart {
   readonly isDetached: (action: string) => boolean
   /** The name of an actor that processes of a kind run. */
   readonly sourceOf: (kind: string) => string | undefined
-  /** The registration of a child. */
-  readonly child: (row: ProcessRow, src: string, input: unknown, id: string) => Registered
+  /** The registration of a child; or why there is none, such as an input that does not fit. */
+  readonly child: (
+    row: ProcessRow,
+    src: string,
+    input: unknown,
+    id: string
+  ) => Either.Either<Registered, InputInvalid | RegistrationInvalid>
   /** The same chart, which keeps its values under a host's limits. */
   readonly under: (limits: Taking) => Chart
 }

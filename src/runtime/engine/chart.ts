@@ -227,7 +227,7 @@ export const chartOf = <R>(given: AnyStateMachine, options: ChartOptions<R>): Ch
         ...(wakeTarget === null ? {} : { wakeTarget })
       } as const
       const environment = envRef === undefined ? [] : [Effect.succeed(envRef)]
-      return now(registrationOf(actor, spec, ...environment), taking)
+      return now(Effect.either(registrationOf(actor, spec, ...environment)), taking)
     }
   })
 
