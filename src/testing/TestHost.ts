@@ -81,14 +81,13 @@ export const make = (
       Effect.gen(function* () {
         const untilMs = nowMs() + Duration.toMillis(by)
         yield* world.advance(Math.min(untilMs - nowMs(), longestStepMs))
-        for (let stops = 0; nowMs() < untilMs && stops < mostStops; stops++) {
+        while (nowMs() < untilMs) {
           const dueMs = yield* nextDueMs
           const stopMs = Math.min(untilMs, Math.max(dueMs, nowMs() + 1))
           time.leap(stopMs - nowMs())
           for (let rings = 0; rings < mostRings && time.ring(nowMs()); rings++) yield* turns(3)
           yield* settle
         }
-        if (nowMs() < untilMs) yield* world.advance(untilMs - nowMs())
       })
     return {
       store,
@@ -118,8 +117,7 @@ const never = Number.POSITIVE_INFINITY
 /** How much of a time is let pass alarm by alarm. */
 const longestStepMs = 100
 
-/** How often time stops on its way, and how many alarms ring at one stop. */
-const mostStops = 1_000
+/** How many alarms ring where time stops on its way. */
 const mostRings = 100
 
 /** A host that knows of deaths, as those of one machine do, and whose leases outlast the time that leaps. */

@@ -42,6 +42,24 @@ const hops = setup({}).createMachine({
   states: { one: { after: { 37: "two" } }, two: { after: { 0: "three" } }, three: { after: { 5: "over" } }, over: {} }
 })
 
+/** It beats once a minute. */
+const beating = setup({ types: { context: {} as { readonly beats: number } } }).createMachine({
+  id: "beating",
+  context: { beats: 0 },
+  initial: "on",
+  states: {
+    on: {
+      after: {
+        60000: {
+          target: "on",
+          reenter: true,
+          actions: assign({ beats: ({ context }) => context.beats + 1 })
+        }
+      }
+    }
+  }
+})
+
 /** It may leave its actor before it has taken that this one ended. */
 const leaving = setup({
   types: {
@@ -121,6 +139,23 @@ describe("a host for tests", () => {
           )
           const [beganMs = 0] = log.map(({ occurredAtMs }) => occurredAtMs)
           assert.deepStrictEqual(times, [beganMs + 37, beganMs + 37, beganMs + 42])
+        })
+      )
+    ))
+
+  it("lets a day pass of a machine that does something each minute", () =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const engine = fromMachine(beating, { version: "1", input: Schema.Undefined })
+          const host = yield* TestHost.make([engine])
+          const start = Effect.flatMap(Processes, (processes) =>
+            processes.start(engine, { id: "beating", payload: undefined })
+          )
+          yield* host.run(start)
+          yield* host.advance("1 day")
+          const { chart } = (yield* host.row("beating"))?.snapshot.context ?? {}
+          assert.deepStrictEqual(chart?.context, { beats: 24 * 60 })
         })
       )
     ))
