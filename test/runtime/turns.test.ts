@@ -82,6 +82,52 @@ describe("a body that only waits", () => {
     assert.deepStrictEqual(learned, ["a", "b", "first", "second"])
   })
 
+  it("come after what is recorded and not asked for yet, while an end or another pause could come first", async () => {
+    const { ends, learned, alarms, waits, pausing } = made()
+    ends.begin([recorded("a", 1), recorded("b", 2)])
+    waits("recorded b", "b")
+    Effect.runFork(pausing("pause"))
+    await rest()
+    assert.deepStrictEqual(learned, [])
+    waits("recorded a", "a")
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "b", "pause"])
+    // What would have given the turn has nothing more to do.
+    for (const ring of alarms) ring()
+    assert.deepStrictEqual(learned, ["a", "b", "pause"])
+  })
+
+  it("come first where nothing else could, since the body may ask for what is recorded because of it", async () => {
+    const { ends, learned, waits, pausing } = made()
+    ends.begin([recorded("a", 1)])
+    const body = Effect.zipRight(
+      pausing("pause"),
+      Effect.sync(() => waits("recorded a", "a"))
+    )
+    Effect.runFork(body)
+    await rest()
+    assert.deepStrictEqual(learned, ["pause", "a"])
+  })
+
+  it("come at last where a body that gets no end waits for one, and not while it gets some", async () => {
+    const { ends, learned, alarms, waits, pausing } = made()
+    ends.begin([recorded("a", 1), recorded("b", 2), recorded("c", 3)])
+    waits("recorded c", "c")
+    Effect.runFork(pausing("pause"))
+    await rest()
+    const ring = () => {
+      for (const run of alarms.splice(0)) run()
+    }
+    waits("recorded a", "a")
+    await rest()
+    ring()
+    await rest()
+    assert.deepStrictEqual(learned, ["a"])
+    ring()
+    await rest()
+    assert.deepStrictEqual(learned, ["a", "pause", "c"])
+  })
+
   it("let no pause go on while what was handed over is being taken up", async () => {
     const { ends, learned, pausing } = made()
     ends.begin([recorded("a", 1)])

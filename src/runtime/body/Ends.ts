@@ -240,7 +240,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
 
   const turns = Turns.make({
     order,
-    isContested: () => underWay.size > 0,
+    isUnderWay: () => underWay.size > 0,
     isCaughtUp: () => isCaughtUp,
     slot,
     later,

@@ -39,6 +39,8 @@ export interface TurnOrder {
   readonly next: () => PauseName | undefined
   /** An end was handed over. */
   readonly handed: () => void
+  /** How many ends were handed over. */
+  readonly ends: () => number
   /** A turn was given; it is kept for the next write where another could have come before it, unless it is recorded. */
   readonly given: (pause: PauseName, isContested: boolean) => void
   /** What is to go with a write that is about to be made. */
@@ -93,6 +95,7 @@ export const make = (): TurnOrder => {
     handed: () => {
       ends++
     },
+    ends: () => ends,
     given: (pause, isContested) => {
       const { path, number } = pause
       if (open.get(path)?.delete(number) === true) return

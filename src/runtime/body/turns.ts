@@ -22,8 +22,8 @@ export interface Turns {
 /** What turns work with. */
 export interface TurnsOptions {
   readonly order: TurnOrder
-  /** Whether an end could have come before a turn. */
-  readonly isContested: () => boolean
+  /** Whether the body is in an operation. */
+  readonly isUnderWay: () => boolean
   /** Whether everything that was recorded has been handed over. */
   readonly isCaughtUp: () => boolean
   readonly slot: HeldSlot
@@ -43,7 +43,7 @@ export interface TurnsOptions {
 /** Makes the turns of a body. */
 export const make = ({
   order,
-  isContested,
+  isUnderWay,
   isCaughtUp,
   slot,
   later,
@@ -59,15 +59,28 @@ export const make = ({
   const grant = (turn: Turn): void => {
     waiting.delete(turn)
     turn.isGiven = true
-    order.given(turn.name, pausing.size > 1 || isContested())
+    order.given(turn.name, isContested())
     given()
     turn.go()
   }
 
-  const overdue = (turn: Turn): void => {
+  /** Whether an end, or the turn of another pause, could come first. Where none could, the place of a turn is not recorded. */
+  const isContested = (): boolean => pausing.size > 1 || isUnderWay()
+
+  /** What has no place of its own comes after all that is recorded, unless nothing could come first. */
+  const isNext = (): boolean => isCaughtUp() || !isContested()
+
+  /** `before`: how many ends the body had been handed when it was last looked at. One that gets none waits for the turn. */
+  const overdue = (turn: Turn, before: number): void => {
     if (!waiting.has(turn)) return
-    if (isAllowed(turn) && (isCaughtUp() || !keepsPlace(turn))) grant(turn)
-    else later(() => overdue(turn))
+    const mayCome = isCaughtUp() || (!keepsPlace(turn) && (isNext() || order.ends() === before))
+    if (isAllowed(turn) && mayCome) grant(turn)
+    else lookLater(turn)
+  }
+
+  const lookLater = (turn: Turn): void => {
+    const before = order.ends()
+    later(() => overdue(turn, before))
   }
 
   /** A body that is to leave memory goes on in nothing that its interruption ends. */
@@ -84,7 +97,7 @@ export const make = ({
         turn.go = () => resume(slot.held() ? Effect.void : slot.takeBack)
         waiting.add(turn)
         handOver()
-        if (!turn.isGiven) later(() => overdue(turn))
+        if (!turn.isGiven) lookLater(turn)
         return Effect.sync(() => waiting.delete(turn))
       })
       const ended = Effect.sync(() => {
@@ -104,6 +117,7 @@ export const make = ({
         return Effect.onExit(over, () => Effect.sync(() => pausing.delete(fiber)))
       }),
     give: () => {
+      if (!isNext()) return
       for (const turn of waiting) if (keepsPlace(turn)) return
       for (const turn of waiting) if (isAllowed(turn)) return grant(turn)
     },
