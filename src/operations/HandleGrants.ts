@@ -14,7 +14,8 @@ import type { GrantEntry, HandleGrant, SessionDeleteReport } from "../model/Hand
 import { HandleDescriptor } from "../model/Handle.ts"
 import type { SessionScopeId } from "../model/ids.ts"
 import { ProcessId } from "../model/ids.ts"
-import { SessionScope, scopeId } from "../model/Provenance.ts"
+import type { SessionScope } from "../model/Provenance.ts"
+import { scopeId } from "../model/Provenance.ts"
 import type { Change, Decision, ProcessRow, View } from "../store/Decision.ts"
 import { accept, acceptWith, recordOf, refuse } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
@@ -152,7 +153,7 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
     const known = onKnown(store)
 
     const scopeOf = (field: string, scope: SessionScope): Either.Either<SessionScopeId, InputInvalid> =>
-      Either.map(checks.shape(field, SessionScope, scope), scopeId)
+      Either.map(Checks.scope(field, scope), scopeId)
 
     const entries = (
       scope: SessionScope,
@@ -175,7 +176,7 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
       HandleGrants.of({
         grantHandle: Effect.fnUntraced(function* (scope, id, descriptor) {
           yield* Checks.id(id)
-          const owning = yield* Checks.addressable("scope", yield* checks.shape("scope", SessionScope, scope))
+          const owning = yield* Checks.addressable("scope", scope)
           const grant: HandleGrant = {
             scopeId: scopeId(owning),
             sessionId: owning.sessionId,
@@ -190,7 +191,7 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
         }),
         transferHandleGrants: Effect.fnUntraced(function* (from, to, ids) {
           const source = yield* scopeOf("from", from)
-          const checked = yield* Checks.addressable("to", yield* checks.shape("to", SessionScope, to))
+          const checked = yield* Checks.addressable("to", to)
           const moved = yield* checks.shape("ids", ProcessIds, ids)
           const target = { scopeId: scopeId(checked), sessionId: checked.sessionId }
           yield* store.transact({ lock: [...moved].sort() }, moveGrants(source, target, moved))

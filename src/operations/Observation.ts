@@ -15,7 +15,8 @@ import * as Filter from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessLifecycle, ProcessRecord } from "../model/ProcessRecord.ts"
 import { isTerminal, lifecycleLabel } from "../model/ProcessRecord.ts"
-import { SessionScope, scopeId } from "../model/Provenance.ts"
+import type { SessionScope } from "../model/Provenance.ts"
+import { scopeId } from "../model/Provenance.ts"
 import type { ProcessInput } from "../model/Registration.ts"
 import type { ProcessRow } from "../store/Decision.ts"
 import { recordOf } from "../store/Decision.ts"
@@ -84,8 +85,8 @@ export const shownEvents = 32
 
 /** Builds observation on a store. */
 export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore> = Effect.map(
-  Effect.all([ProcessStore, Checks.make]),
-  ([store, checks]) => {
+  ProcessStore,
+  (store) => {
     const readRow = (id: ProcessId) =>
       Effect.map(store.find(id), (found) => (found._tag === "Present" ? found.row : undefined))
 
@@ -119,7 +120,7 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
           return yield* store.readTogether(snapshotOf(yield* Checks.text("session_id", sessionId)))
         }),
         listGrantedTo: Effect.fnUntraced(function* (scope, filter) {
-          const wanted = yield* checks.shape("scope", SessionScope, scope)
+          const wanted = yield* Checks.scope("scope", scope)
           const checked = yield* Filter.check(filter)
           const entries = Effect.flatMap(
             store.grants.of({ scopeId: scopeId(wanted) }),
@@ -135,7 +136,7 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
           return (yield* store.readTogether(entries)).flat()
         }),
         listOriginatedBy: Effect.fnUntraced(function* (scope, filter) {
-          const wanted = yield* checks.shape("scope", SessionScope, scope)
+          const wanted = yield* Checks.scope("scope", scope)
           const checked = yield* Filter.check(filter)
           const rows = yield* store.list({ filter: checked })
           return rows.map(recordOf).filter((record) => isOriginatedBy(record, wanted))

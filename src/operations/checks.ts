@@ -62,12 +62,8 @@ export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
         return Either.flatMap(json("payload", payload), (copy) => {
           const checked = { eventType, payload: copy, ...(replayKey === undefined ? {} : { replayKey }) }
           if (wakeTargetScope === undefined) return Either.right(checked)
-          const field = "request/wake_target_scope"
-          const scope = Either.flatMap(
-            Either.flatMap(small(field, wakeTargetScope), (own) => fitting(field, SessionScope, own)),
-            (fit) => addressable(field, fit)
-          )
-          return Either.map(scope, (wakeTarget) => ({ ...checked, wakeTargetScope: wakeTarget }))
+          const target = addressable("request/wake_target_scope", wakeTargetScope)
+          return Either.map(target, (wakeTarget) => ({ ...checked, wakeTargetScope: wakeTarget }))
         })
       }),
     output: (value) =>
@@ -100,11 +96,16 @@ export const text = (field: string, value: unknown): Either.Either<string, Input
     ? Either.right(value)
     : invalid(field, typeof value === "string" ? "has a lone surrogate" : `is ${kindOf(value)}; it must be text`)
 
+/** A scope, copied. A frame that is misspelt is no frame: the scope would be another one. */
+export const scope = (field: string, value: SessionScope): Either.Either<SessionScope, InputInvalid> =>
+  Either.flatMap(small(field, value), (copy) => exactly(field, SessionScope, copy))
+
 /** A scope that is not too long for what is to be kept under its address. */
-export const addressable = (field: string, scope: SessionScope): Either.Either<SessionScope, InputInvalid> => {
-  const problem = lengthProblem(scopeId(scope))
-  return problem === undefined ? Either.right(scope) : invalid(field, problem)
-}
+export const addressable = (field: string, value: SessionScope): Either.Either<SessionScope, InputInvalid> =>
+  Either.flatMap(scope(field, value), (checked) => {
+    const problem = lengthProblem(scopeId(checked))
+    return problem === undefined ? Either.right(checked) : invalid(field, problem)
+  })
 
 /** A presented lease, copied: its shape only. The transaction checks whether it is the present one. */
 export const lease = (field: string, value: Lease): Either.Either<Lease, InputInvalid> => shaped(field, isLease, value)

@@ -12,7 +12,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { InputInvalid } from "../model/errors.ts"
 import { messageOf } from "../model/Failure.ts"
-import { SessionScope } from "../model/Provenance.ts"
+import type { SessionScope } from "../model/Provenance.ts"
 import * as Checks from "../operations/checks.ts"
 
 /** Runs checks, and what follows from them. Fails with the `InputInvalid` that one of them throws. */
@@ -139,7 +139,7 @@ export const layer = <A>(field: string, value: A): A =>
 
 /** A session, or one of its frames. */
 export const sessionScope = (field: string, value: SessionScope): SessionScope =>
-  Either.getOrThrowWith(Checks.fitting(field, SessionScope, value), (refusal) => refusal)
+  Either.getOrThrowWith(Checks.scope(field, value), (refusal) => refusal)
 
 /** A check of an argument that may be left out. */
 export const optional =

@@ -138,7 +138,8 @@ export const notAuthorities = {
 export const notScopes = {
   ...notRecords,
   "a numbered session": { sessionId: 5 },
-  "a broken session": { sessionId: "\ud800" }
+  "a broken session": { sessionId: "\ud800" },
+  "a misspelt frame": { sessionId: "s", agentFrameID: "f" }
 }
 export const notOwners = { ...notRecords, "a numbered owner": { ...owner, ownerId: 5 }, ...notJson }
 
