@@ -37,6 +37,7 @@ export const childEnded = (childId: string, ...at: Parameters<typeof place>): En
 export const made = () => {
   const learned: Array<string> = []
   const slot = { isHeld: true }
+  const host = { isDeciding: true }
   const alarms: Array<() => void> = []
   const scheduler = Fair.make()
   const ends = Ends.make({
@@ -54,7 +55,7 @@ export const made = () => {
     scheduler,
     onCancel: () => learned.push("cancel"),
     later: (run) => alarms.push(run),
-    isDeciding: () => true,
+    isDeciding: () => host.isDeciding,
     interrupts: () => false
   })
   /** An operation that waits for an end; then it does `afterwards`. */
@@ -75,7 +76,7 @@ export const made = () => {
       ends.sleep(Effect.void),
       Effect.sync(() => learned.push(name))
     )
-  return { ends, slot, alarms, scheduler, learned, waits, pausing }
+  return { ends, slot, host, alarms, scheduler, learned, waits, pausing }
 }
 
 /** Waits for an end where it can be interrupted. */

@@ -97,6 +97,16 @@ describe("a body that only waits", () => {
     assert.deepStrictEqual(learned, ["a", "b", "pause"])
   })
 
+  it("come in no order once the host has let go of the body", async () => {
+    const { ends, host, learned, waits, pausing } = made()
+    ends.begin([recorded("a", 1), recorded("b", 2)])
+    waits("recorded b", "b")
+    host.isDeciding = false
+    Effect.runFork(pausing("pause"))
+    await rest()
+    assert.deepStrictEqual(learned, ["pause"])
+  })
+
   it("come first where nothing else could, since the body may ask for what is recorded because of it", async () => {
     const { ends, learned, waits, pausing } = made()
     ends.begin([recorded("a", 1)])

@@ -67,8 +67,8 @@ export const make = ({
   /** Whether an end, or the turn of another pause, could come first. Where none could, the place of a turn is not recorded. */
   const isContested = (): boolean => pausing.size > 1 || isUnderWay()
 
-  /** What has no place of its own comes after all that is recorded, unless nothing could come first. */
-  const isNext = (): boolean => isCaughtUp() || !isContested()
+  /** What has no place of its own comes after all that is recorded, unless nothing could come first, or no order is kept. */
+  const isNext = (): boolean => isCaughtUp() || isLetGo() || !isContested()
 
   /** `before`: how many ends the body had been handed when it was last looked at. One that gets none waits for the turn. */
   const overdue = (turn: Turn, before: number): void => {
