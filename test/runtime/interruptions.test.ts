@@ -6,7 +6,8 @@ import { StoreError } from "../../src/model/errors.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import type { Acts, Body } from "./replays.ts"
 import { enginesOf, Go, plays } from "./replays.ts"
-import { beforeReacquired, losing, make } from "./schedules.ts"
+import type { Changed } from "./schedules.ts"
+import { beforeReacquired, losing, make, makeWith } from "./schedules.ts"
 
 plays(
   "a step that throws a revoked proxy has failed, and the program goes on",
@@ -88,63 +89,96 @@ describe("a body whose lease became another host's during a step", () => {
   }
 })
 
-describe("a step that a body has asked for as its lease turns out to be another host's", () => {
-  it("does not begin", async () => {
-    const did: Array<string> = []
-    const outside: Array<() => void> = []
-    const charged: Array<() => void> = []
-    const until = (those: Array<() => void>) =>
-      Effect.async<void>((resume) => void those.push(() => resume(Effect.void)))
-    const body: Body = {
-      effects: (ctx, note) =>
-        Effect.as(
-          Effect.all(
-            [
-              ctx.step("charge", until(charged)),
-              // A later fiber asks for it, and is heard before the earlier one learns of the loss.
-              Effect.zipRight(
-                until(outside),
-                ctx.step(
-                  "ship",
-                  Effect.sync(() => void note("ship"))
-                )
-              )
-            ],
-            { concurrency: "unbounded" }
-          ),
-          "shipped"
-        )
-    }
-    const engine = enginesOf("shipping", body, (effect) => did.push(effect))[0]?.[1]
-    const startable = engine as Engine.Engine<null, string, never, never>
-    await Effect.runPromise(
-      Effect.scoped(
-        Effect.gen(function* () {
-          const world = yield* make
-          const first = yield* world.boot([engine as Engine.Runnable<never>], timings)
-          yield* Effect.orDie(
-            first.run(Effect.flatMap(Processes, (processes) => processes.start(startable, { id: "p", payload: null })))
-          )
-          yield* world.turns(10)
-          yield* first.freeze
-          charged[0]?.()
-          yield* world.turns(10)
-          const second = yield* world.boot([engine as Engine.Runnable<never>], timings)
-          yield* world.advance(150)
-          yield* Effect.zipRight(
-            Effect.sync(() => outside[0]?.()),
-            first.thaw
-          )
-          yield* world.turns(10)
-          assert.deepStrictEqual(did, [])
-          for (const go of [...charged, ...outside]) go()
-          const end = second.run(Effect.flatMap(Processes, (processes) => processes.handle(startable, "p").await))
-          assert.strictEqual(yield* Effect.orDie(end), "shipped")
-          assert.deepStrictEqual(did, ["ship"])
-        })
-      )
-    )
+/** A store that reads what is kept of the progress of steps only after a while. */
+const readingProgressAfter =
+  (a: Effect.Effect<void>): Changed =>
+  (store) => ({
+    ...store,
+    execution: { ...store.execution, progress: (id) => Effect.zipRight(a, store.execution.progress(id)) }
   })
+
+describe("a step that a body has asked for as its lease turns out to be another host's", () => {
+  for (const [form, isTold] of [
+    ["an effect", false],
+    ["a function of its progress, which is read first", true]
+  ] as const) {
+    it(`does not begin, as ${form}`, async () => {
+      const did: Array<string> = []
+      const outside: Array<() => void> = []
+      const read: Array<() => void> = []
+      const charged: Array<() => void> = []
+      const until = (those: Array<() => void>) =>
+        Effect.async<void>((resume) => void those.push(() => resume(Effect.void)))
+      const body: Body = {
+        effects: (ctx, note) =>
+          Effect.as(
+            Effect.all(
+              [
+                // What is kept of the progress is read as soon as the body knows.
+                Effect.zipRight(
+                  Effect.exit(ctx.step("charge", until(charged))),
+                  Effect.sync(() => {
+                    for (const go of read.splice(0)) go()
+                  })
+                ),
+                // A later fiber asks for it, and is heard before the earlier one learns of the loss.
+                Effect.zipRight(
+                  until(outside),
+                  isTold
+                    ? ctx.step("ship", () => Effect.sync(() => void note("ship")))
+                    : ctx.step(
+                        "ship",
+                        Effect.sync(() => void note("ship"))
+                      )
+                )
+              ],
+              { concurrency: "unbounded" }
+            ),
+            "shipped"
+          )
+      }
+      const engine = enginesOf("shipping", body, (effect) => did.push(effect))[0]?.[1]
+      const startable = engine as Engine.Engine<null, string, never, never>
+      await Effect.runPromise(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const world = yield* makeWith(readingProgressAfter(until(read)))
+            // Progress is read by what did not begin the process.
+            const begun = yield* world.boot([engine as Engine.Runnable<never>], timings)
+            yield* Effect.orDie(
+              begun.run(
+                Effect.flatMap(Processes, (processes) => processes.start(startable, { id: "p", payload: null }))
+              )
+            )
+            yield* world.turns(10)
+            yield* begun.crash
+            const first = yield* world.boot([engine as Engine.Runnable<never>], timings)
+            yield* world.advance(150)
+            const ask = outside.at(-1)
+            if (isTold) ask?.()
+            yield* world.turns(10)
+            yield* first.freeze
+            charged.at(-1)?.()
+            yield* world.turns(10)
+            const second = yield* world.boot([engine as Engine.Runnable<never>], timings)
+            yield* world.advance(150)
+            yield* Effect.zipRight(
+              Effect.sync(() => ask?.()),
+              first.thaw
+            )
+            yield* world.turns(10)
+            assert.deepStrictEqual(did, [])
+            for (const go of [...read.splice(0), charged.at(-1), outside.at(-1)]) go?.()
+            yield* world.turns(10)
+            for (const go of read) go()
+            const end = second.run(Effect.flatMap(Processes, (processes) => processes.handle(startable, "p").await))
+            assert.strictEqual(yield* Effect.orDie(end), "shipped")
+            assert.deepStrictEqual(did, ["ship"])
+          })
+        )
+      )
+    })
+  }
 })
 
 /** A child that ends by itself, after a while. */

@@ -90,7 +90,14 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
     const { retry, abort, record } = options
     // A tag of a service is an effect, and a function too.
     const effectOf = (key: string): AnyEffect =>
-      Effect.isEffect(given) ? given : withProgress(activation, journal, { key, name }, given)
+      Effect.isEffect(given)
+        ? Effect.zipRight(notLost(activation), given)
+        : withProgress(activation, journal, { key, name }, (progress) =>
+            Effect.zipRight(
+              notLost(activation),
+              Effect.suspend(() => given(progress))
+            )
+          )
     const tried = (key: string): AnyEffect =>
       retry === undefined ? effectOf(key) : retried(activation, key, effectOf(key), retry)
     return operate<unknown, unknown, unknown>("step", name, {
@@ -100,8 +107,8 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
           isInterrupted = true
           performing.onInterrupted()
         }
-        const begin = Effect.zipRight(journal.inside(name), notLost(activation))
-        return Effect.flatMap(outcomeOf(begin, tried(key), { ...performing, onInterrupted }, abort), (ended) => {
+        const inside = journal.inside(name)
+        return Effect.flatMap(outcomeOf(inside, tried(key), { ...performing, onInterrupted }, abort), (ended) => {
           const exit = !isInterrupted && Exit.isInterrupted(ended) ? itself(activation.id, name, ended) : ended
           const outcome = recordedOf(name, exit, options, activation.services.limits)
           if (outcome === undefined) return Effect.failCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)
@@ -176,7 +183,10 @@ export const outcomeOf = <A, E, R>(
     )
   )
 
-/** The fiber of an effect is begun after those that go on already: one of them may have learned that the lease is another's. */
+/**
+ * Asked right before each try. The fiber of an effect is begun after those that go on already, and then it may wait for what is kept
+ * of its progress, or for its next try: the body may have learned meanwhile that the lease is another's.
+ */
 const notLost = (activation: Activation): Effect.Effect<void, LeaseLost> =>
   Effect.suspend(() => (activation.lost === undefined ? Effect.void : Effect.fail(activation.lost)))
 

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Decision from "effect/ScheduleDecision"
 import * as Intervals from "effect/ScheduleIntervals"
+import { LeaseLost } from "../../model/errors.ts"
 import { describe, headOf } from "../../model/Failure.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalOperation, UnderWay } from "../../model/JournalEntry.ts"
@@ -27,7 +28,7 @@ export const begun = (activation: Activation, operation: JournalOperation, key: 
   })
 }
 
-/** Runs a step again by its schedule, and notes each failure and when the next try is. */
+/** Runs a step again by its schedule, and notes each failure and when the next try is. No try follows the loss of the lease. */
 export const retried = <A, E, R>(
   activation: Activation,
   key: string,
@@ -53,7 +54,8 @@ export const retried = <A, E, R>(
       ? note((step) => ({ ...step, nextTryAtMs: Math.ceil(Intervals.start(decision.intervals)) }))
       : Effect.void
   )
-  return Effect.retry(Effect.zipRight(again, Effect.tapError(effect, failed)), decided)
+  const isOurs = (error: E): boolean => !(error instanceof LeaseLost && error.processId === activation.id)
+  return Effect.retry(Effect.zipRight(again, Effect.tapError(effect, failed)), { schedule: decided, while: isOurs })
 }
 
 /** What is under way, the oldest first. */

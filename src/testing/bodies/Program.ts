@@ -2,7 +2,8 @@
  * Random bodies as data: programs over everything that a context offers.
  *
  * Invariant: every node has a number of its own, by which its operations are named. What a program does outside of its context
- * has no order that a journal knows; so there is nothing of that in a race, nor under a time limit of the program's own.
+ * has no order that a journal knows; so there is nothing of that in a race, nor under a time limit of the program's own, nor beside
+ * what may fail: that would be a race, too.
  */
 import * as FC from "effect/FastCheck"
 import * as Schema from "effect/Schema"
@@ -230,8 +231,9 @@ export const numbered = (program: Program): Program => {
     const at = ++last
     switch (node.is) {
       case "seq":
-      case "all":
         return { ...node, at, parts: node.parts.map((part) => number(part, limited)) }
+      case "all":
+        return { ...node, at, parts: node.parts.map((part) => number(part, limited || node.parts.some(mayFail))) }
       case "race":
         return { ...node, at, parts: node.parts.map((part) => number(part, true)) }
       case "plain":
@@ -255,4 +257,33 @@ export const numbered = (program: Program): Program => {
     }
   }
   return number(program)
+}
+
+/** Whether a program may fail, as far as that can be seen. */
+const mayFail = (program: Program): boolean => {
+  switch (program.is) {
+    case "step":
+      return program.going !== "ok" && program.going !== "slow"
+    case "wait":
+      return program.timeout !== undefined
+    case "child":
+      return program.kind !== "ok" || program.ending === "cancel"
+    case "inside":
+    case "refused":
+    case "limit":
+      return true
+    case "seq":
+    case "all":
+    case "race":
+      return program.parts.some(mayFail)
+    case "caught":
+      return mayFail(program.otherwise)
+    case "loop":
+    case "insist":
+      return mayFail(program.part)
+    case "finally":
+      return mayFail(program.part) || mayFail(program.after)
+    default:
+      return false
+  }
 }
