@@ -55,9 +55,17 @@ export const made = () => {
     scheduler,
     onCancel: () => learned.push("cancel"),
     later: (run) => alarms.push(run),
+    fork: Effect.runFork,
     isDeciding: () => host.isDeciding,
     interrupts: () => false
   })
+  const written: Array<string> = []
+  ends.writeTurnsBy(
+    Effect.sync(() => {
+      for (const { path, from, to } of ends.order.unwritten()) written.push(`${path}${from}-${to}`)
+      ends.order.written()
+    })
+  )
   /** An operation that waits for an end; then it does `afterwards`. */
   const waits = (source: Source, name: string = source, afterwards: Effect.Effect<unknown> = Effect.void) =>
     Effect.runFork(
@@ -76,7 +84,7 @@ export const made = () => {
       ends.sleep(Effect.void),
       Effect.sync(() => learned.push(name))
     )
-  return { ends, slot, host, alarms, scheduler, learned, waits, pausing }
+  return { ends, slot, host, alarms, scheduler, learned, written, waits, pausing }
 }
 
 /** Waits for an end where it can be interrupted. */

@@ -97,6 +97,18 @@ describe("a body that only waits", () => {
     assert.deepStrictEqual(learned, ["a", "b", "pause"])
   })
 
+  it("are written before the body learns anything after them", async () => {
+    const { ends, learned, written, waits, pausing } = made()
+    ends.begin([])
+    waits("wait a", "a")
+    Effect.runFork(pausing("pause"))
+    await rest()
+    assert.deepStrictEqual([learned, written], [["pause"], []])
+    ends.arrive(ended("a", 1))
+    await rest()
+    assert.deepStrictEqual([learned, written], [["pause", "a"], ["1-1"]])
+  })
+
   it("come in no order once the host has let go of the body", async () => {
     const { ends, host, learned, waits, pausing } = made()
     ends.begin([recorded("a", 1), recorded("b", 2)])

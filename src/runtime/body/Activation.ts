@@ -158,6 +158,7 @@ export const make = (
       scheduler,
       onCancel: () => inbox.offer("cancel.requested"),
       later: (run) => services.fork(Effect.delay(Effect.sync(run), "1 second")),
+      fork: services.fork,
       isDeciding: () => isDeciding(activation),
       interrupts: () => activation.interrupting?.attempt() ?? false
     }),

@@ -55,6 +55,8 @@ export interface Ends {
   readonly sleep: (pause: Effect.Effect<void>) => Effect.Effect<void>
   /** The order in which pauses were over. */
   readonly order: TurnOrder
+  /** Takes over what writes turns that go with no other write. */
+  readonly writeTurnsBy: (write: Effect.Effect<void>) => void
   /** Whether an end has arrived, handed over or not. */
   readonly has: (source: Source) => boolean
   /** Answers once everything that was recorded has been handed over, or the body asks for no more of it before this goes on. */
@@ -81,6 +83,8 @@ export interface EndsOptions {
   readonly onCancel: () => void
   /** Calls back after a while. */
   readonly later: (run: () => void) => void
+  /** Runs an effect beside the body. */
+  readonly fork: (effect: Effect.Effect<void>) => void
   /** Whether the body decides for itself how it goes on: not once its host has let go of it. */
   readonly isDeciding: () => boolean
   /** Interrupts the body, if that was asked for and can be now; answers whether it did. */
@@ -88,7 +92,7 @@ export interface EndsOptions {
 }
 
 /** Makes the ends of an activation that has just begun. */
-export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, interrupts }: EndsOptions): Ends => {
+export const make = ({ nowMs, slot, scheduler, onCancel, later, fork, isDeciding, interrupts }: EndsOptions): Ends => {
   const queue: Array<Arrived> = []
   const queued = new Set<Source>()
   /** Ends of the journal that the body has not asked for in this activation. */
@@ -111,6 +115,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
   let hasBegun = false
   let isOutwaiting = false
   let isCaughtUp = false
+  let writeTurns: Effect.Effect<void> = Effect.void
   let idleSinceMs: number | undefined
 
   const lookForRest = whenAtRest(scheduler, () => {
@@ -163,6 +168,7 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
         index--
         continue
       }
+      if (waiter !== undefined && isTurnOpen()) return true
       // A child may be awaited by several branches, and again later.
       if (waiting.length <= 1) {
         queue.splice(index--, 1)
@@ -179,6 +185,16 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
     idleSinceMs = isIdle ? (idleSinceMs ?? nowMs()) : undefined
     if (isIdle) slot.letGo()
     return false
+  }
+
+  /**
+   * What the body learns after a turn is durable, so the turn is to be: without it, a limit that had decided would decide otherwise when
+   * the body runs again. A write that the body makes because of the turn has it; where there is none, as in a finaliser, it is written.
+   */
+  const isTurnOpen = (): boolean => {
+    const open = isDeciding() ? order.open() : undefined
+    if (open === "unwritten") fork(Effect.zipRight(writeTurns, Effect.sync(handOver)))
+    return open !== undefined
   }
 
   /** The body may ask for more after what has no record: that begins, and what was recorded keeps its place. */
@@ -348,6 +364,9 @@ export const make = ({ nowMs, slot, scheduler, onCancel, later, isDeciding, inte
         })
       }),
     order,
+    writeTurnsBy: (write) => {
+      writeTurns = write
+    },
     sleep: turns.sleep,
     caughtUp: Effect.suspend(() =>
       isCaughtUp

@@ -273,18 +273,37 @@ export const make = (activation: Activation): Journal => {
           Effect.tapError((error) => (isOutage(error) ? outage(activation) : Effect.void)),
           Effect.retry({ while: (error) => isOutage(error) && !isOver(), schedule: backOff })
         )
+      const over = (): void => {
+        if (turns.length > 0) ends.order.written()
+      }
       const refused = (cause: Cause.Cause<E | LeaseLost | StoreError>) => {
         // What went with a write that was refused goes with the next one.
         kept.unshift(...before)
+        over()
         settle()
         return Effect.failCause(cause)
       }
-      return Effect.catchAllCause(once, (cause) =>
+      const answer = Effect.catchAllCause(once, (cause) =>
         isOutage(Option.getOrUndefined(Cause.failureOption(cause)))
           ? Effect.catchAllCause(Effect.zipRight(outage(activation), repeated()), refused)
           : refused(cause)
       ) as Effect.Effect<Written<A>, Exclude<E, StoreError> | LeaseLost> // an outage ends with an answer, or with the body
+      return turns.length === 0 ? answer : Effect.tap(answer, () => Effect.sync(over))
     })
+
+  /** Turns that no other write has. A body that has lost its lease learns of it from its next write. */
+  const writeTurns = Effect.suspend(() => {
+    if (ends.order.open() !== "unwritten") return Effect.void
+    const outcome = toOutcome(ends.order.unwritten())
+    return write(turnsKey(written + kept.length + 1), "turns", (lease, opened) =>
+      store.record(lease, { ...opened, outcome })
+    ).pipe(
+      Effect.ensuring(Effect.sync(ends.order.written)),
+      Effect.map(({ settle }) => settle()),
+      Effect.ignore
+    )
+  })
+  ends.writeTurnsBy(writeTurns)
 
   return {
     load,

@@ -43,8 +43,11 @@ export interface TurnOrder {
   readonly ends: () => number
   /** A turn was given; it is kept for the next write where another could have come before it, unless it is recorded. */
   readonly given: (pause: PauseName, isContested: boolean) => void
-  /** What is to go with a write that is about to be made. */
+  /** What is to go with a write that is about to be made, which calls `written` at its end if this is something. */
   readonly unwritten: () => ReadonlyArray<Turned>
+  readonly written: () => void
+  /** Whether a turn that was given is in no write so far, or in one that is under way. */
+  readonly open: () => "unwritten" | "under way" | undefined
 }
 
 /** How many stretches of turns are kept until the next write. A body with more of them between two writes waits for nothing. */
@@ -55,18 +58,19 @@ export const make = (): TurnOrder => {
   const numbers = new Map<string, number>()
   const recorded: Array<Turned> = []
   /** The turns that are recorded and were not given, by path. */
-  const open = new Map<string, Set<number>>()
+  const due = new Map<string, Set<number>>()
   let kept: Array<Turned> = []
+  let writes = 0
   let ends = 0
 
-  const isRecorded = ({ path, number }: PauseName): boolean => open.get(path)?.has(number) === true
+  const isRecorded = ({ path, number }: PauseName): boolean => due.get(path)?.has(number) === true
 
   return {
     begin: (turns) => {
       for (const turned of turns) {
         recorded.push(turned)
-        const numbersOf = open.get(turned.path) ?? new Set()
-        open.set(turned.path, numbersOf)
+        const numbersOf = due.get(turned.path) ?? new Set()
+        due.set(turned.path, numbersOf)
         for (let number = turned.from; number <= turned.to; number++) numbersOf.add(number)
       }
       recorded.reverse()
@@ -98,7 +102,7 @@ export const make = (): TurnOrder => {
     ends: () => ends,
     given: (pause, isContested) => {
       const { path, number } = pause
-      if (open.get(path)?.delete(number) === true) return
+      if (due.get(path)?.delete(number) === true) return
       const last = kept.at(-1)
       const continues = last !== undefined && last.path === path && last.to === number - 1 && last.after === ends
       if (continues) kept[kept.length - 1] = { ...last, to: number }
@@ -107,8 +111,13 @@ export const make = (): TurnOrder => {
     unwritten: () => {
       const turns = kept
       kept = []
+      if (turns.length > 0) writes++
       return turns
-    }
+    },
+    written: () => {
+      writes--
+    },
+    open: () => (writes > 0 ? "under way" : kept.length > 0 ? "unwritten" : undefined)
   }
 }
 

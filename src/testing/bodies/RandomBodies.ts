@@ -5,6 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FC from "effect/FastCheck"
+import * as Predicate from "effect/Predicate"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
 import { Processes } from "../../host/Processes.ts"
 import { processId } from "../../model/ids.ts"
@@ -221,6 +222,7 @@ const run = <E>(
         error._tag === "ReplayBroken" ? Effect.fail(error) : Effect.die(error)
       )
       yield* signalsInOrder(world, recorder)
+      yield* stepsAsLearned(world, recorder)
       return commits
     })
   )
@@ -243,6 +245,20 @@ const signalsInOrder = ({ store }: World, { traces }: Recorder.Recorder): Effect
         .slice(0, actual.length)
       if (JSON.stringify(actual) === JSON.stringify(expected)) continue
       yield* new ReplayBroken({ promise: "a wait that was let go of takes no signal", expected, actual, how: "" })
+    }
+  })
+
+/** What is recorded of a step is what the body was handed, also if a host that lost the process has written since. */
+const stepsAsLearned = ({ store }: World, { traces }: Recorder.Recorder): Effect.Effect<void, ReplayBroken> =>
+  Effect.gen(function* () {
+    const learned = new Set(traces.flatMap((trace) => trace.learned))
+    const keys = new Set([...learned].map((line) => line.slice(0, line.indexOf(": "))))
+    for (const { key, operation, outcome } of yield* Effect.orDie(store.execution.journal(id))) {
+      if (operation !== "step" || !keys.has(key) || !Predicate.hasProperty(outcome, "ok")) continue
+      const expected = `${key}: ${JSON.stringify(outcome.ok)}`
+      if (learned.has(expected)) continue
+      const actual = [...learned].filter((line) => line.startsWith(`${key}: `))
+      yield* new ReplayBroken({ promise: "what is recorded of a step stays", expected, actual, how: "" })
     }
   })
 
