@@ -3,7 +3,7 @@
  *
  * Invariant: every node has a number of its own, by which its operations are named. What a program does outside of its context
  * has no order that a journal knows; so there is nothing of that in a race, nor under a time limit of the program's own, nor beside
- * what may fail: that would be a race, too.
+ * what may fail, or leaves a wait behind: that would be a race, too.
  */
 import * as FC from "effect/FastCheck"
 import * as Schema from "effect/Schema"
@@ -233,7 +233,7 @@ export const numbered = (program: Program): Program => {
       case "seq":
         return { ...node, at, parts: node.parts.map((part) => number(part, limited)) }
       case "all":
-        return { ...node, at, parts: node.parts.map((part) => number(part, limited || node.parts.some(mayFail))) }
+        return { ...node, at, parts: node.parts.map((part) => number(part, limited || node.parts.some(isContest))) }
       case "race":
         return { ...node, at, parts: node.parts.map((part) => number(part, true)) }
       case "plain":
@@ -259,8 +259,8 @@ export const numbered = (program: Program): Program => {
   return number(program)
 }
 
-/** Whether a program may fail, as far as that can be seen. */
-const mayFail = (program: Program): boolean => {
+/** Whether a program may fail, or leave a wait behind, as far as that can be seen: what is beside it then is in a race with it. */
+const isContest = (program: Program): boolean => {
   switch (program.is) {
     case "step":
       return program.going !== "ok" && program.going !== "slow"
@@ -268,6 +268,7 @@ const mayFail = (program: Program): boolean => {
       return program.timeout !== undefined
     case "child":
       return program.kind !== "ok" || program.ending === "cancel"
+    case "given up":
     case "inside":
     case "refused":
     case "limit":
@@ -275,14 +276,14 @@ const mayFail = (program: Program): boolean => {
     case "seq":
     case "all":
     case "race":
-      return program.parts.some(mayFail)
+      return program.parts.some(isContest)
     case "caught":
-      return mayFail(program.otherwise)
+      return isContest(program.otherwise)
     case "loop":
     case "insist":
-      return mayFail(program.part)
+      return isContest(program.part)
     case "finally":
-      return mayFail(program.part) || mayFail(program.after)
+      return isContest(program.part) || isContest(program.after)
     default:
       return false
   }
