@@ -40,8 +40,8 @@ export type Deed =
  */
 export interface Crash {
   readonly commits: number
-  /** Counted from where a race or a time limit of the body was decided, where that is known: with Effects. */
-  readonly from: "boot" | "decision"
+  /** Counted from the first effect of a step, or from where a race or a time limit was decided, which is known with Effects. */
+  readonly from: "boot" | "step" | "decision"
   readonly next: "last" | "lost" | "late"
 }
 
@@ -76,28 +76,20 @@ export interface RandomBodiesOptions {
   readonly onTried?: (count: number) => void
 }
 
-const ends = FC.constantFrom<Crash["next"]>("last", "last", "lost", "late")
+const crashFrom = (from: Crash["from"], most: number): FC.Arbitrary<Crash> =>
+  FC.record({
+    commits: FC.integer({ min: 1, max: most }),
+    from: FC.constant(from),
+    next: FC.constantFrom<Crash["next"]>("last", "last", "lost", "late")
+  })
 
 const crashWithin = (most: number): FC.Arbitrary<Crash> =>
   FC.oneof(
     { withCrossShrink: true },
-    {
-      weight: 2,
-      arbitrary: FC.record({
-        commits: FC.integer({ min: 1, max: most }),
-        from: FC.constant<"boot">("boot"),
-        next: ends
-      })
-    },
+    { weight: 2, arbitrary: crashFrom("boot", most) },
+    { weight: 1, arbitrary: crashFrom("step", 3) },
     // What a decision causes is among the next few.
-    {
-      weight: 2,
-      arbitrary: FC.record({
-        commits: FC.integer({ min: 1, max: 5 }),
-        from: FC.constant<"decision">("decision"),
-        next: ends
-      })
-    }
+    { weight: 2, arbitrary: crashFrom("decision", 5) }
   )
 
 const deed: FC.Arbitrary<Deed> = FC.oneof(
@@ -293,16 +285,27 @@ const played = (
     }
     const engine = (form === "effects" ? effectBody : promiseBody)(program, ran, isPassivated ? "10 millis" : undefined)
     const frozen: Array<Life> = []
+    /** Hosts whose commit is late: they thaw as soon as another one is about to record something. */
+    const late = new Set<Life>()
+    const thawLate = (own: Life | undefined): void => {
+      for (const other of late) if (other !== own && late.delete(other)) Effect.runSync(other.thaw)
+    }
+    const beside = (host: Life, other: Effect.Effect<Life>) => {
+      if (host.isFrozen()) late.add(host)
+      return other
+    }
     let sent = 0
     const boot = ({ from, ...options }: FirstHost = {}) =>
       Effect.gen(function* () {
         let own: Life | undefined
         // The first host runs the body before it is known here.
-        const observed = recorder.on(engine, () => own?.isAlive() !== false)
+        const isAlive = () => own?.isAlive() !== false
+        const observed = recorder.on(engine, isAlive, () => thawLate(own))
         own = yield* world.boot([observed.engine, Child], {
           ...timings,
           ...options,
           ...(from === "decision" && form === "effects" ? { isCounted: observed.hasDecided } : {}),
+          ...(from === "step" ? { isCounted: observed.hasRun } : {}),
           tools: [Shout],
           sessions: turns,
           onJournalRead: (of, after, page) => (of === id ? observed.onJournalRead(after, page) : undefined)
@@ -365,7 +368,7 @@ const played = (
           break
       }
       yield* world.turns(4)
-      if (host.isFrozen()) host = yield* boot()
+      if (host.isFrozen()) host = yield* beside(host, boot())
     }
     yield* thaw
     const left = [...crashes]
@@ -381,7 +384,7 @@ const played = (
       if (row === undefined) yield* on(host, (processes) => processes.start(engine, { id, payload: null }))
       yield* Effect.all([send(host, 0), send(host, 1), complete(host)])
       yield* world.advance(150)
-      if (!host.isAlive() || host.isFrozen()) host = yield* next()
+      if (!host.isAlive() || host.isFrozen()) host = yield* beside(host, next())
     }
     return journals
   })

@@ -37,8 +37,11 @@ export interface Recorder {
   readonly traces: ReadonlyArray<Trace>
   /** How many steps are under way. */
   readonly running: () => number
-  /** The observer of one host's body: its engine as the host is to have it, and what hears of its reads. */
-  readonly on: <R>(engine: Runnable<R>, isAlive: () => boolean) => Observed<R>
+  /**
+   * The observer of one host's body: its engine as the host is to have it, and what hears of its reads. `onRun` hears when the effect
+   * of a step begins.
+   */
+  readonly on: <R>(engine: Runnable<R>, isAlive: () => boolean, onRun?: () => void) => Observed<R>
 }
 
 /** A body under observation on one host. */
@@ -47,6 +50,8 @@ export interface Observed<R> {
   readonly onJournalRead: (after: number, page: ReadonlyArray<JournalEntry>) => void
   /** Whether a race or a time limit of the body has been decided on this host. */
   readonly hasDecided: () => boolean
+  /** Whether the effect of a step of the body has begun on this host. */
+  readonly hasRun: () => boolean
 }
 
 /** Makes a recorder of one process's body that has noted nothing. */
@@ -56,10 +61,11 @@ export const make = (id: ProcessId): Recorder => {
   return {
     traces,
     running: () => running,
-    on: (engine, isAlive) => {
+    on: (engine, isAlive, onRun) => {
       let given = new Set<string>()
       let current: Notes | undefined
       let hasDecided = false
+      let hasRun = false
       return {
         engine: {
           ...engine,
@@ -78,7 +84,11 @@ export const make = (id: ProcessId): Recorder => {
                     decided: () => {
                       hasDecided = true
                     },
-                    begin: () => void running++,
+                    begin: () => {
+                      hasRun = true
+                      running++
+                      onRun?.()
+                    },
                     end: () => void running--
                   })
                   return body(seen).pipe(Effect.locally(path, ""), Effect.locally(decider, decide))
@@ -90,7 +100,8 @@ export const make = (id: ProcessId): Recorder => {
           if (after === 0) given = new Set()
           for (const { key } of page) given.add(key)
         },
-        hasDecided: () => hasDecided
+        hasDecided: () => hasDecided,
+        hasRun: () => hasRun
       }
     }
   }
