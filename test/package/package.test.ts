@@ -1,7 +1,7 @@
 /**
  * The package as its users have it: packed, installed beside nothing but what it asks for, compiled strictly, run and bundled.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { build } from "esbuild"
@@ -42,6 +42,19 @@ describe("the package", () => {
   it("has each class and tag once, whichever of its modules a program imports", async () => {
     write(".", "once.mjs", sharing)
     assert.deepStrictEqual(await consumer.node("once.mjs"), { code: 0, out: "true true true" })
+  })
+
+  it("is as large as its guide says, which names each package that comes with it", () => {
+    const guide = readFileSync(join(projectRoot, "docs/guide/what-is-installed.md"), "utf8")
+    const own = join(consumer.folder, "node_modules/holdfast")
+    const bytes = readdirSync(own, { recursive: true, encoding: "utf8" })
+      .map((name) => statSync(join(own, name)))
+      .reduce((sum, file) => (file.isFile() ? sum + file.size : sum), 0)
+    const [, megabytes] = /^\| `holdfast` \| (\d+) \|/m.exec(guide) ?? []
+    assert.closeTo(bytes / 1e6, Number(megabytes), 0.6)
+    for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) {
+      assert.include(guide, `\`${name.startsWith("@opentelemetry/") ? "@opentelemetry" : name}\``)
+    }
   })
 
   it("has no compiled file whose source is gone", () => {

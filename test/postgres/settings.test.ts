@@ -16,7 +16,10 @@ const roleWith = (setting: string) =>
     const { url, schema } = yield* Postgres.freshSchema
     const role = `r_${schema}`
     const made = [`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD 'secret'`, `ALTER ROLE ${role} SET ${setting}`]
-    yield* Effect.promise(() => Postgres.query(url, ...made))
+    yield* Effect.acquireRelease(
+      Effect.promise(() => Postgres.query(url, ...made)),
+      () => Effect.promise(() => Postgres.query(url, `DROP OWNED BY ${role} CASCADE`, `DROP ROLE ${role}`))
+    )
     const own = new URL(url)
     own.username = role
     own.password = "secret"
@@ -139,7 +142,7 @@ describe.skipIf(!Postgres.hasPostgres)("a host whose schema changes while it run
   it.live("says in one line that a newer library has migrated it, and writes nothing more", () =>
     Effect.gen(function* () {
       const where = yield* Postgres.freshSchema
-      const { register, append, notes } = yield* open(where)
+      const { register, append, notes, store } = yield* open(where)
       yield* register("it")
       yield* append("it", 1)
       const moved = `INSERT INTO ${where.schema}.holdfast_migrations (version) VALUES (99)`
@@ -156,6 +159,9 @@ describe.skipIf(!Postgres.hasPostgres)("a host whose schema changes while it run
         )
       }
       assert.deepStrictEqual(yield* notes("it"), [1])
+      // A host that keeps its leases would keep what waits from the hosts that can go on with it.
+      const renewed = yield* Effect.flip(store.leases.renew({ renewerId: "r", ttlMs: 1_000 }))
+      assert.strictEqual(renewed.reason, "newer_schema")
     }).pipe(Effect.scoped, bounded)
   )
 })
