@@ -1,7 +1,7 @@
 /**
  * What a request asks for, read out of the query of its address.
  *
- * Invariant: a key of the list that is unknown, is there twice or has a value of no meaning is refused by name. To overlook it
+ * Invariant: a key that is unknown, is there twice or has a value of no meaning is refused by name. To overlook one of the list
  * would show all processes for the few that were meant.
  */
 import * as Effect from "effect/Effect"
@@ -26,6 +26,20 @@ export const idOf = (query: URLSearchParams): Effect.Effect<ProcessId, InputInva
   return id === null || id === "" ? refuse("id", "is missing") : Effect.succeed(processId(id))
 }
 
+/** Refuses a key that is none of these, or that is there twice. Fails with `InputInvalid`, naming the key. */
+export const knownKeys = (
+  query: URLSearchParams,
+  path: string,
+  keys: ReadonlyArray<string>
+): Effect.Effect<void, InputInvalid> => {
+  for (const key of query.keys()) {
+    const others = keys.length === 0 ? "which has none" : `there are ${keys.join(", ")}`
+    if (!keys.includes(key)) return refuse(key, `is no key of ${path}; ${others}`)
+    if (query.getAll(key).length > 1) return refuse(key, "is there twice; give it once")
+  }
+  return Effect.void
+}
+
 /** A whole number. Fails with `InputInvalid`, naming the field. @default most 1000 */
 export const numberOf = (
   query: URLSearchParams,
@@ -47,13 +61,9 @@ export interface ListQuery {
   readonly isOfIds: boolean
 }
 
-/** The query of the list. Fails with `InputInvalid`, naming the key. */
+/** The query of the list, whose keys are known. Fails with `InputInvalid`, naming the key. */
 export const listQuery = (query: URLSearchParams): Effect.Effect<ListQuery, InputInvalid> =>
   Effect.gen(function* () {
-    for (const key of query.keys()) {
-      if (!known.has(key)) return yield* refuse(key, `is no key of the list; there are ${[...known].join(", ")}`)
-      if (query.getAll(key).length > 1) return yield* refuse(key, "is there twice; give it once")
-    }
     const order = query.get("sort") ?? "changed"
     if (!isOrder(order)) return yield* refuse("sort", `must be one of ${orders.join(", ")}`)
     const direction = query.get("order") ?? "desc"
@@ -102,7 +112,8 @@ const flagOf = (query: URLSearchParams, key: string): Effect.Effect<boolean, Inp
   return value === null || value === "1" ? Effect.succeed(value !== null) : refuse(key, "must be 1, or be left out")
 }
 
-const known: ReadonlySet<string> = new Set([...filterKeys, ...pageKeys])
+/** The keys of the list. */
+export const listKeys: ReadonlyArray<string> = [...filterKeys, ...pageKeys]
 
 const states = ["running", "completed", "failed", "cancelled", "abandoned"] as const
 

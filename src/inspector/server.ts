@@ -13,6 +13,7 @@ import type { AnyStateMachine } from "xstate"
 import type { Redact } from "../explain/redaction.ts"
 import type { StoreError } from "../model/errors.ts"
 import { InputInvalid } from "../model/errors.ts"
+import type { ProcessId } from "../model/ids.ts"
 import { decoder } from "../model/wire.ts"
 import type { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import type { ProcessStore } from "../store/ProcessStore.ts"
@@ -30,7 +31,7 @@ import { maxClients } from "./feed.ts"
 import type { Answer, App, Request } from "./http.ts"
 import type { InspectorParts, Part } from "./InspectorSource.ts"
 import { deathsIn } from "./InspectorSource.ts"
-import { idOf, listQuery, numberOf } from "./query.ts"
+import { idOf, knownKeys, listKeys, listQuery, numberOf } from "./query.ts"
 import type { CountsView, ErrorView, HostView, MachineLine, PartView } from "./View.ts"
 import type { Directory } from "./views/directory.ts"
 import { pageOf } from "./views/directory.ts"
@@ -56,8 +57,11 @@ export interface ServerSupport {
   readonly host: Pick<HostView, "mode" | "actions" | "name">
 }
 
-/** Reads what a query asks for. */
-export type Handler = (query: URLSearchParams) => Effect.Effect<unknown, unknown>
+/** What is read under an address: the keys that its query may have, and the answer to it. Where values are cut, `part` asks for one. */
+interface Read {
+  readonly keys: ReadonlyArray<string>
+  readonly answer: (query: URLSearchParams) => Effect.Effect<unknown, unknown>
+}
 
 /** Answers requests. It never fails: what goes wrong is an answer, too. */
 export const appOf = (support: ServerSupport): App => {
@@ -79,11 +83,15 @@ export const appOf = (support: ServerSupport): App => {
     if (request.method !== "GET") {
       return Effect.succeed(refusal(405, "MethodNotAllowed", `${request.method} is not answered here`))
     }
-    if (path === "/api/changes") return Effect.succeed(changesOf(support.feed))
+    if (path === "/api/changes") {
+      return Effect.map(knownKeys(query, path, []), () => changesOf(support.feed))
+    }
     const read = Object.hasOwn(reads, path) ? reads[path] : undefined
     // Nothing interrupts an answer; a read may be, by its own time limit or by a client that left.
     if (read !== undefined) {
-      return Effect.map(Effect.interruptible(read(query)), (value) => json(partly(path, query, value)))
+      const keys = isCut.has(path) ? [...read.keys, "part"] : read.keys
+      const answer = Effect.zipRight(knownKeys(query, path, keys), read.answer(query))
+      return Effect.map(Effect.interruptible(answer), (value) => json(partly(path, query, value)))
     }
     return pageFile(path)
   }
@@ -147,8 +155,8 @@ export const readsOf = ({
   redact,
   host,
   directory
-}: Pick<ServerSupport, "store" | "parts" | "redact" | "host" | "directory">): Readonly<Record<string, Handler>> => ({
-  "/api/host": () =>
+}: Pick<ServerSupport, "store" | "parts" | "redact" | "host" | "directory">): Readonly<Record<string, Read>> => ({
+  "/api/host": of([], () =>
     Effect.map(
       Clock.currentTimeMillis,
       (nowMs): HostView => ({
@@ -157,8 +165,9 @@ export const readsOf = ({
         store_id: store.storeId,
         now_ms: nowMs
       })
-    ),
-  "/api/processes": (query) =>
+    )
+  ),
+  "/api/processes": of(listKeys, (query) =>
     Effect.gen(function* () {
       const { wanted, page, isOfIds } = yield* listQuery(query)
       const look = yield* directory.look
@@ -166,8 +175,9 @@ export const readsOf = ({
       return isOfIds
         ? { ...found, rows: found.rows.map(({ process_id }) => ({ process_id })) }
         : yield* withLeft(store, withDoing(found, look, parts.underWay ?? (() => undefined), redact), redact)
-    }),
-  "/api/overview": () =>
+    })
+  ),
+  "/api/overview": of([], () =>
     Effect.gen(function* () {
       const holders = yield* Effect.forEach(yield* store.leases.holders, (holder) =>
         Effect.map(deathsIn(parts)(holder.owner), (gone) => ({ ...holder, isDead: gone }))
@@ -180,9 +190,10 @@ export const readsOf = ({
         slots: parts.slots?.(),
         wakes: wakesCounted(wakes)
       })
-    }),
-  "/api/counts": () => counted(store),
-  "/api/look": (query) =>
+    })
+  ),
+  "/api/counts": of([], () => counted(store)),
+  "/api/look": of(["id", "limit", "after", "known", "at"], (query) =>
     Effect.gen(function* () {
       const id = yield* idOf(query)
       const known = query.get("known")
@@ -195,10 +206,11 @@ export const readsOf = ({
       }
       const explained = orAbsent(Effect.suspend(() => partView(parts.explain?.(id))))
       return yield* lookAt(store, id, request, redact, explained, deathsIn(parts))
-    }),
-  "/api/runs": (query) => Effect.flatMap(idOf(query), (id) => runsView(store, id, redact, deathsIn(parts))),
-  "/api/process": (query) => Effect.flatMap(idOf(query), (id) => processView(store, id, redact, deathsIn(parts))),
-  "/api/events": (query) =>
+    })
+  ),
+  "/api/runs": ofProcess((id) => runsView(store, id, redact, deathsIn(parts))),
+  "/api/process": ofProcess((id) => processView(store, id, redact, deathsIn(parts))),
+  "/api/events": of(["id", "limit", "after"], (query) =>
     Effect.gen(function* () {
       const id = yield* idOf(query)
       const limit = yield* numberOf(query, "limit", 200)
@@ -206,26 +218,33 @@ export const readsOf = ({
         ? { after: yield* numberOf(query, "after", 0, Number.MAX_SAFE_INTEGER), limit }
         : { last: limit }
       return yield* eventsView(store, id, request, redact)
-    }),
-  "/api/state": (query) =>
+    })
+  ),
+  "/api/state": of(["id", "sequence"], (query) =>
     Effect.gen(function* () {
       const id = yield* idOf(query)
       return yield* stateAt(store, id, yield* numberOf(query, "sequence", Number.NaN, Number.MAX_SAFE_INTEGER), redact)
-    }),
+    })
+  ),
   // Without their charts: each of those takes a moment to lay out.
-  "/api/machines": () => Effect.succeed([...machines.values()].map(machineLine)),
-  "/api/machine": (query) => {
+  "/api/machines": of([], () => Effect.succeed([...machines.values()].map(machineLine))),
+  "/api/machine": of(["id"], (query) => {
     const id = query.get("id") ?? ""
     return isStored(id)
       ? Effect.flatMap(storedMachine(store.definitions, id), ({ machine }) => machineView(machine))
       : Effect.flatMap(machineOf(id), machineView)
-  },
-  "/api/messages": (query) => Effect.flatMap(idOf(query), (id) => messagesView(store, id)),
-  "/api/tree": () => partView(parts.tree),
-  "/api/sweeps": () => partView(parts.sweeps),
-  "/api/wakes": () => partView(parts.wakes),
-  "/api/explain": (query) => Effect.flatMap(idOf(query), (id) => partView(parts.explain?.(id)))
+  }),
+  "/api/messages": ofProcess((id) => messagesView(store, id)),
+  "/api/tree": of([], () => partView(parts.tree)),
+  "/api/sweeps": of([], () => partView(parts.sweeps)),
+  "/api/wakes": of([], () => partView(parts.wakes)),
+  "/api/explain": ofProcess((id) => partView(parts.explain?.(id)))
 })
+
+const of = (keys: Read["keys"], answer: Read["answer"]): Read => ({ keys, answer })
+
+const ofProcess = (answer: (id: ProcessId) => Effect.Effect<unknown, unknown>): Read =>
+  of(["id"], (query) => Effect.flatMap(idOf(query), answer))
 
 const machineLine = ({ id, version, root }: AnyStateMachine): MachineLine => ({
   id,

@@ -54,3 +54,42 @@ describe("the keys of the list", () => {
     assert.match(String(since), /^[0-9]+0000$/)
   })
 })
+
+describe("the keys of every other address", () => {
+  const keys: Readonly<Record<string, ReadonlyArray<string>>> = {
+    host: [],
+    overview: [],
+    counts: [],
+    look: ["id", "limit", "after", "known", "at", "part"],
+    runs: ["id"],
+    process: ["id", "part"],
+    events: ["id", "limit", "after", "part"],
+    state: ["id", "sequence", "part"],
+    machines: [],
+    machine: ["id"],
+    messages: ["id"],
+    tree: [],
+    sweeps: [],
+    wakes: [],
+    explain: ["id", "part"],
+    changes: []
+  }
+
+  it.live("are refused by name where they are unknown or there twice", () =>
+    Effect.gen(function* () {
+      yield* register("p")
+      for (const [path, known] of Object.entries(keys)) {
+        const wrong = [
+          ["limi=1", `limi is no key of /api/${path}; `],
+          ["__proto__=1", `__proto__ is no key of /api/${path}; `]
+        ]
+        for (const key of known) wrong.push([`${key}=1&${key}=1`, `${key} is there twice`])
+        for (const [query, problem = ""] of wrong) {
+          const { error } = yield* asked<Partial<ErrorView>>(`/api/${path}?${query}`)
+          assert.strictEqual(error?.tag, "InputInvalid", `${path}?${query}`)
+          assert.include(error?.message, problem)
+        }
+      }
+    }).pipe(Effect.provide(inspected()))
+  )
+})
