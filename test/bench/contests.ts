@@ -21,7 +21,7 @@ import {
   waitingFigures
 } from "./execution.ts"
 import { loopHeldFigure } from "./HoldWatch.ts"
-import { measureNews, newsFigures, withoutServer } from "./hosts.ts"
+import { measureNews, measureTakeover, newsFigures, takeoverFigures, withoutServer } from "./hosts.ts"
 import type { LifecycleOptions } from "./lifecycle.ts"
 import { measureLifecycle } from "./lifecycle.ts"
 import { coldStartFigures, measureColdStart, measureRenewal, renewalFigures } from "./ownership.ts"
@@ -160,6 +160,14 @@ export const contests: ReadonlyArray<Contest> = [
     id: "W2 hosts dormant",
     measure: measureNews("left memory"),
     figures: newsFigures,
+    once: true,
+    without: withoutServer
+  },
+  { id: "W4 hosts", measure: measureTakeover("seen"), figures: takeoverFigures, once: true, without: withoutServer },
+  {
+    id: "W4 hosts apart",
+    measure: measureTakeover("unseen"),
+    figures: takeoverFigures,
     once: true,
     without: withoutServer
   },

@@ -1,19 +1,21 @@
 /**
  * W2 on two hosts of one PostgreSQL server: how long after a signal from another program does the body end that waits for it, whether
- * it is in memory or has left it, and how soon is the end known there?
+ * it is in memory or has left it, and how soon is the end known there? And once one of two hosts is killed, how long until the other
+ * has taken over what waited there?
  *
  * Each run has a server of its own, with its defaults.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Processes } from "../../src/host/Processes.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
-import { hasPostgres, startServer } from "../support/postgres.ts"
+import { hasPostgres, query, startServer } from "../support/postgres.ts"
 import type { FigureSpec, Run } from "./Contest.ts"
 import { reading } from "./Contest.ts"
 import { otherHost, preciseNowMs } from "./elsewhere.ts"
 import type { Waiting } from "./recovery.ts"
-import { engineOf, hostOn } from "./recovery.ts"
+import { engineOf, hostOn, killedWith } from "./recovery.ts"
 import { quantile } from "./statistics.ts"
 
 /** Why there is no server to be measured. */
@@ -103,4 +105,41 @@ export const newsFigures: ReadonlyArray<FigureSpec> = [
     target: { of: "figure", max: 20 }
   },
   { name: "signal accepted, p50", unit: "ms", value: reading("acceptedMs") }
+]
+
+/** How many processes wait on the host that is killed. */
+const inherited = 10_000
+
+/** Whether the host that goes on can see that the other is dead, or has to wait for its leases, as on another machine. */
+type Death = "seen" | "unseen"
+
+/** Measures `firstMs` and `allMs`, from the kill of a host to the take-over of the first and of the last process that waited there. */
+export const measureTakeover = (death: Death) => (): Promise<Run> => {
+  const program = Effect.gen(function* () {
+    const url = yield* server
+    const host = yield* Layer.build(hostOn(url))
+    const { leases } = Context.get(host, ProcessStore)
+    yield* Effect.promise(() => killedWith(url, inherited))
+    const killedAt = performance.now()
+    if (death === "unseen")
+      yield* Effect.promise(() => query(url, `UPDATE holdfast.lease SET liveness = '{"_tag":"Opaque"}'`))
+    const dead = new Set((yield* leases.holders).map(({ owner }) => owner.incarnationId))
+    let firstMs: number | undefined
+    while (true) {
+      const taken = (yield* leases.holders).reduce(
+        (sum, one) => sum + (dead.has(one.owner.incarnationId) ? 0 : one.leases),
+        0
+      )
+      if (taken > 0) firstMs ??= performance.now() - killedAt
+      if (taken >= inherited) return { firstMs: firstMs ?? Number.NaN, allMs: performance.now() - killedAt }
+      yield* Effect.sleep("50 millis")
+    }
+  })
+  return Effect.runPromise(Effect.scoped(program))
+}
+
+/** Figures of a take-over: a lease, which the dead host had just renewed at worst, and five seconds. */
+export const takeoverFigures: ReadonlyArray<FigureSpec> = [
+  { name: "first one taken over", unit: "ms", value: reading("firstMs") },
+  { name: "all taken over", unit: "ms", value: reading("allMs"), target: { of: "figure", max: 35_000 } }
 ]

@@ -118,6 +118,7 @@ describe("the targets of the contests", () => {
     ["W4@10000", recovery],
     ["W4@100000", crowd],
     ["W4@100000 held", crowd],
+    ["W4 hosts", ["all taken over: figure ≤ 35000"]],
     ["door", [`import "holdfast": ratio ≤ 1.2`, "holdfast --version: ratio ≤ 1.3", "holdfast ls: ratio ≤ 1.3"]]
   ])("of %s are those that were promised", (id, targets) => {
     assert.deepStrictEqual(targetsOf(id), targets)

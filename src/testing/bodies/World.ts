@@ -227,6 +227,8 @@ interface Gate {
   readonly state: () => "open" | "frozen" | "dead" | "buried"
   readonly shut: (state: "frozen" | "dead" | "buried") => void
   readonly open: () => void
+  /** Tells the host something, once the gate is open: what is frozen hears of it when it thaws, and the dead never do. */
+  readonly tell: (say: () => void) => void
   /** Answers once the host is dead. */
   readonly died: Effect.Effect<void>
   /** Waits until the gate is open; is interrupted where the host is buried. */
@@ -238,6 +240,7 @@ interface Gate {
 const Gate = (): Gate => {
   let state: ReturnType<Gate["state"]> = "open"
   const waiting = new Set<() => void>()
+  const untold: Array<() => void> = []
   const died = Deferred.unsafeMake<void>(FiberId.none)
   const letGo = (): void => {
     const all = [...waiting]
@@ -265,7 +268,12 @@ const Gate = (): Gate => {
     open: () => {
       if (state !== "frozen") return
       state = "open"
+      for (const say of untold.splice(0)) say()
       letGo()
+    },
+    tell: (say) => {
+      if (state === "open") say()
+      else if (state === "frozen") untold.push(say)
     },
     died: Deferred.await(died),
     wake,
@@ -301,7 +309,7 @@ interface Hooks {
 /** A store behind a gate. An answer to what was asked before the gate was shut does not come, either. */
 const mortal = (
   store: typeof ProcessStore.Service,
-  { state, pass }: Gate,
+  { pass, tell }: Gate,
   { before, after, onJournalRead }: Hooks
 ): typeof ProcessStore.Service => {
   const guard = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -329,6 +337,6 @@ const mortal = (
     transact: (plan, decide) => Effect.zipRight(before, guard(Effect.tap(store.transact(plan, decide), () => after))),
     parts: store.parts,
     execution,
-    onCommit: (listener) => store.onCommit((changes) => (state() === "open" ? listener(changes) : undefined))
+    onCommit: (listener) => store.onCommit((changes) => tell(() => listener(changes)))
   }
 }
