@@ -153,13 +153,13 @@ const within = (name: string, actual: number, measured: number) => {
 }
 
 describe("what is paid for", () => {
-  it.scoped("a process from start to end is two commits, nineteen statements and two fibers", () =>
+  it.scoped("a process from start to end is two commits, eighteen statements and two fibers", () =>
     onHost((processes) =>
       Effect.gen(function* () {
         const { writes, operations, bytes } = yield* costOf((item) =>
           Effect.flatMap(processes.start(Trivial, { id: `p-${item}`, payload: { item } }), (handle) => handle.await)
         )
-        assert.deepStrictEqual(writes, { commits: 2, statements: 19, fibers: 2 })
+        assert.deepStrictEqual(writes, { commits: 2, statements: 18, fibers: 2 })
         within("operations", operations, 248)
         within("bytes", bytes, 245_000)
       })
@@ -188,7 +188,7 @@ describe("what is paid for", () => {
             yield* handle.await
           })
         )
-        assert.deepStrictEqual(writes, { commits: 4, statements: 33, fibers: 2 })
+        assert.deepStrictEqual(writes, { commits: 4, statements: 32, fibers: 2 })
         within("operations", operations, 363)
         within("bytes", bytes, 340_000)
       })
@@ -203,8 +203,8 @@ describe("what is paid for", () => {
             Effect.flatMap(processes.start(Steps, { id: `p-${steps}-${n}`, payload: steps }), (handle) => handle.await)
           )
         const [one, six] = [yield* stepping(1), yield* stepping(6)]
-        assert.deepStrictEqual(one.writes, { commits: 3, statements: 23, fibers: 3 })
-        assert.deepStrictEqual(six.writes, { commits: 8, statements: 43, fibers: 8 })
+        assert.deepStrictEqual(one.writes, { commits: 3, statements: 22, fibers: 3 })
+        assert.deepStrictEqual(six.writes, { commits: 8, statements: 42, fibers: 8 })
         within("operations", (six.operations - one.operations) / 5, 77)
         within("bytes", (six.bytes - one.bytes) / 5, 51_000)
       })

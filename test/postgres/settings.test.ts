@@ -114,7 +114,7 @@ describe.skipIf(!Postgres.hasPostgres)("a host whose schema changes while it run
   it.live("goes on where a table has a column more", () =>
     Effect.gen(function* () {
       const where = yield* Postgres.freshSchema
-      const { register, append, notes } = yield* open({ ...where, connections: 1 })
+      const { register, append, notes, store } = yield* open({ ...where, connections: 1 })
       yield* register("it")
       for (const note of [1, 2]) yield* append("it", note)
       const tables = [
@@ -135,6 +135,11 @@ describe.skipIf(!Postgres.hasPostgres)("a host whose schema changes while it run
       const changed = `ALTER TABLE ${where.schema}.tombstone ALTER COLUMN last_fence TYPE numeric`
       yield* Effect.promise(() => Postgres.query(where.url, changed))
       yield* append("it", 4)
+      yield* store.find(processId("it"))
+      yield* Effect.promise(() =>
+        Postgres.query(where.url, `ALTER TABLE ${where.schema}.state ALTER COLUMN machine_version TYPE varchar`)
+      )
+      assert.strictEqual((yield* store.find(processId("it")))._tag, "Present")
       assert.deepStrictEqual(yield* notes("it"), [1, 2, 3, 4])
     }).pipe(Effect.scoped, bounded)
   )

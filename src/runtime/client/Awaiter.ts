@@ -86,9 +86,20 @@ export const layer: Layer.Layer<Awaiter, never, ProcessStore | ChangeHub> = Laye
         (subscription) => Effect.sync(subscription.close)
       )
 
-    /** Waits for a row that has an answer. */
+    /** Waits for a row that has an answer, which it keeps. What this host commits is not read again. */
     const inRow = <A>(id: ProcessId, answerIn: (row: ProcessRow) => A | undefined) =>
-      until(id, Effect.map(existingRow(store, id), answerIn), (row) => answerIn(row) !== undefined)
+      Effect.suspend(() => {
+        let found: A | undefined
+        const read = Effect.map(existingRow(store, id), answerIn)
+        return until(
+          id,
+          Effect.suspend(() => (found === undefined ? read : Effect.succeed(found))),
+          (row) => {
+            found = answerIn(row) ?? found
+            return found !== undefined
+          }
+        )
+      })
 
     const reading = readingKnown(store)
 

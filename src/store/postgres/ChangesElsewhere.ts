@@ -141,13 +141,11 @@ export const make = (
     })
 
     const tell = (connected: Session) =>
-      Effect.flatMap(Effect.timeoutOption(somethingToTell, beatMs), () =>
-        Effect.suspend(() =>
-          connected.send([
-            untold.size === 0 ? isThere : { name: "tell", text: tellText, values: [options.channel, message()] }
-          ])
-        )
+      Effect.flatMap(somethingToTell, () =>
+        connected.send([{ name: "tell", text: tellText, values: [options.channel, message()] }])
       )
+
+    const beat = (connected: Session) => Effect.delay(connected.send([isThere]), beatMs)
 
     /** A pool that changes connections between transactions takes a LISTEN, and then passes nothing on. It is said once. */
     const warnIfDeaf = (connected: Session) =>
@@ -180,7 +178,8 @@ export const make = (
           failures = 0
           lookNow = true
           yield* Effect.forkIn(Effect.delay(warnIfDeaf(connected), "2 seconds"), scope)
-          yield* Effect.raceFirst(Effect.forever(tell(connected)), connected.ended)
+          const talk = Effect.raceFirst(Effect.forever(tell(connected)), Effect.forever(beat(connected)))
+          yield* Effect.raceFirst(talk, connected.ended)
           return anewMs.first
         }),
       (scope) =>

@@ -18,19 +18,26 @@ import { Pool } from "pg"
 import type { StoreError } from "../../model/errors.ts"
 import * as GroupCommit from "../GroupCommit.ts"
 import { storeError } from "./failure.ts"
-import { valueTypes } from "./Session.ts"
+import { isReplanned, valueTypes } from "./Session.ts"
 import { parameter } from "./text.ts"
 
-/**
- * Makes a client, for as long as the scope is open. Fails when the server cannot be reached.
- *
- * A read fails when its answer, or a connection, does not come within `timeoutMs`: what waits for a read keeps its process.
- */
-export const make = (
-  url: string,
-  maxConnections: number,
-  timeoutMs: number
-): Effect.Effect<SqlClient.SqlClient, StoreError, Scope.Scope> =>
+/** What a client needs. */
+export interface ClientOptions {
+  readonly url: string
+  readonly maxConnections: number
+  /** A read fails when its answer, or a connection, does not come within it: what waits for a read keeps its process. Units: milliseconds. */
+  readonly timeoutMs: number
+  /** Texts that each connection prepares, by name: what is read for each process, to plan which takes longer than to read it. */
+  readonly prepared: Readonly<Record<string, string>>
+}
+
+/** Makes a client, for as long as the scope is open. Fails when the server cannot be reached. */
+export const make = ({
+  url,
+  maxConnections,
+  timeoutMs,
+  prepared
+}: ClientOptions): Effect.Effect<SqlClient.SqlClient, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
     const pool = yield* Effect.acquireRelease(
       Effect.sync(() => {
@@ -55,7 +62,7 @@ export const make = (
           GroupCommit.realTime
         )
     )
-    const acquirer = reserve(pool)
+    const acquirer = reserve(pool, new Map(Object.entries(prepared).map(([name, text]) => [text, name])))
     yield* Effect.scoped(Effect.flatMap(acquirer, (connection) => connection.executeRaw("SELECT 1", [])))
     return yield* SqlClient.make({ acquirer, compiler: PgClient.makeCompiler(), spanAttributes: [] })
   }).pipe(
@@ -64,7 +71,7 @@ export const make = (
   )
 
 /** Takes a connection out of the pool, for as long as the scope is open. */
-const reserve = (pool: Pool): Effect.Effect<Connection, SqlError, Scope.Scope> =>
+const reserve = (pool: Pool, names: ReadonlyMap<string, string>): Effect.Effect<Connection, SqlError, Scope.Scope> =>
   Effect.suspend(() => {
     let given: PoolClient | undefined
     let isOver = false
@@ -76,7 +83,7 @@ const reserve = (pool: Pool): Effect.Effect<Connection, SqlError, Scope.Scope> =
           } else if (isOver) client.release()
           else {
             given = client
-            resume(Effect.succeed(connectionOf(client)))
+            resume(Effect.succeed(connectionOf(client, names)))
           }
         })
       }),
@@ -88,7 +95,7 @@ const reserve = (pool: Pool): Effect.Effect<Connection, SqlError, Scope.Scope> =
     )
   })
 
-const connectionOf = (client: PoolClient): Connection => {
+const connectionOf = (client: PoolClient, names: ReadonlyMap<string, string>): Connection => {
   /** What is asked next would wait behind an answer that nothing waits for, or that does not come. */
   const ended = Effect.async<void>((resume) => {
     const { stream } = client.connection
@@ -104,8 +111,11 @@ const connectionOf = (client: PoolClient): Connection => {
         )
       )
       return ended
-    }).pipe(Effect.tapError(({ cause }) => (isUnanswered(cause) ? Effect.uninterruptible(ended) : Effect.void)))
-  const asking = (text: string, values: ReadonlyArray<unknown>) => ({ text, values: values.map(parameter) })
+    }).pipe(Effect.tapError(({ cause }) => (isUseless(cause) ? Effect.uninterruptible(ended) : Effect.void)))
+  const asking = (text: string, values: ReadonlyArray<unknown>): QueryConfig => {
+    const name = names.get(text)
+    return { text, values: values.map(parameter), ...(name === undefined ? {} : { name }) }
+  }
   const execute: Connection["execute"] = (sql, values, transform) =>
     Effect.map(run(asking(sql, values)), ({ rows }) => (transform === undefined ? rows : transform(rows)))
   return {
@@ -117,5 +127,6 @@ const connectionOf = (client: PoolClient): Connection => {
   }
 }
 
-/** What the driver fails with when an answer does not come in time. */
-const isUnanswered = (cause: unknown): boolean => cause instanceof Error && cause.message === "Query read timeout"
+/** Whether a connection is of no use any more: an answer did not come in time, or what it has prepared is not to be had again. */
+const isUseless = (cause: unknown): boolean =>
+  cause instanceof Error && (cause.message === "Query read timeout" || isReplanned(cause))

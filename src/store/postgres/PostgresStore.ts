@@ -96,7 +96,12 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
     )
     const { storeId } = first
     const sql = yield* waiting(
-      Client.make(Sessions.urlOf(url, schema, options.readOnly ? Sessions.looking : {}), connections, 2 * timeoutMs)
+      Client.make({
+        url: Sessions.urlOf(url, schema, options.readOnly ? Sessions.looking : {}),
+        maxConnections: connections,
+        timeoutMs: 2 * timeoutMs,
+        prepared: { rows: selectRows }
+      })
     )
     const reader = Readers.make(sql, dialect, options.readOnly ? undefined : patient(timeoutMs))
     const elsewhere = yield* waiting(

@@ -170,15 +170,13 @@ const sessionOf = (client: Client): Session => {
   }
 }
 
-/**
- * Whether the connection ends with an error: it is none of the server's, or the server's last. A statement that was prepared before a
- * table was changed fails on its connection from then on, and works on a new one.
- */
+/** Whether the connection ends with an error: it is none of the server's, or the server's last. */
 const isFatal = (cause: Error): boolean =>
-  !(cause instanceof DatabaseError) ||
-  cause.severity === "FATAL" ||
-  cause.severity === "PANIC" ||
-  (cause.code === "0A000" && cause.routine === "RevalidateCachedQuery")
+  !(cause instanceof DatabaseError) || cause.severity === "FATAL" || cause.severity === "PANIC" || isReplanned(cause)
+
+/** Whether a statement was prepared before a table was changed: it fails on its connection from then on, and works on a new one. */
+export const isReplanned = (cause: Error): boolean =>
+  cause instanceof DatabaseError && cause.code === "0A000" && cause.routine === "RevalidateCachedQuery"
 
 /** Ends a connection without a word to the server. */
 const destroy = (client: Client): void => {

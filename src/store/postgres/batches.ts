@@ -215,22 +215,30 @@ export const make = (
     )
   }
 
-  /** Tries a batch until it is written, or it is clear that it cannot be. */
+  /** Tries a batch until it is written, or it is clear that it cannot be. Nearly all are written at once: only others pay for more. */
   const perform = (jobs: ReadonlyArray<Job>): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      let races = 0
-      return once(jobs).pipe(
-        Effect.retry({ while: ({ remedy }) => remedy === "race" && races++ < mostRaces }),
-        Effect.retry({ while: ({ remedy }) => remedy === "retry", schedule: forAWhile(options.timeoutMs) }),
-        realTime,
-        Effect.catchAll(({ error, remedy }) =>
-          jobs.length === 1 || remedy === "retry" || error.reason === "newer_schema"
-            ? answer(jobs, () => Exit.fail(error))
-            : // A request fails alone.
-              Effect.forEach(jobs, (job) => perform([job]), { discard: true })
-        )
-      )
+    Effect.catchAll(once(jobs), (failure) => performAgain(jobs, failure))
+
+  const performAgain = (jobs: ReadonlyArray<Job>, first: Failed): Effect.Effect<void> => {
+    let races = 0
+    let known: Failed | undefined = first
+    const attempt = Effect.suspend(() => {
+      const failure = known
+      known = undefined
+      return failure === undefined ? once(jobs) : Effect.fail(failure)
     })
+    return attempt.pipe(
+      Effect.retry({ while: ({ remedy }) => remedy === "race" && races++ < mostRaces }),
+      Effect.retry({ while: ({ remedy }) => remedy === "retry", schedule: forAWhile(options.timeoutMs) }),
+      realTime,
+      Effect.catchAll(({ error, remedy }) =>
+        jobs.length === 1 || remedy === "retry" || error.reason === "newer_schema"
+          ? answer(jobs, () => Exit.fail(error))
+          : // A request fails alone.
+            Effect.forEach(jobs, (job) => perform([job]), { discard: true })
+      )
+    )
+  }
 
   return {
     hasWork: () => eligible(queue, busy, 1).length > 0,

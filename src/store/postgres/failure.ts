@@ -41,8 +41,9 @@ const lost = /connection|timeout|not queryable|client was closed/i
 /** SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html. */
 const isTransient = (code: string): boolean =>
   /^(08|40|57|53[^1])/.test(code) ||
-  // A lock that was waited for too long, a transaction that was idle too long, a server that became a standby.
-  ["55P03", "25P03", "25006"].includes(code) ||
+  // A lock that was waited for too long, a transaction that was idle too long, a server that became a standby, a statement that was
+  // prepared before its table was changed.
+  ["55P03", "25P03", "25006", "0A000"].includes(code) ||
   ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH", "EAI_AGAIN"].includes(code)
 
 const reasonOf = (code: string): StoreError["reason"] => {
