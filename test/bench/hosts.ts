@@ -5,7 +5,6 @@
  *
  * Each run has a server of its own, with its defaults.
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Processes } from "../../src/host/Processes.ts"
@@ -15,7 +14,7 @@ import type { FigureSpec, Run } from "./Contest.ts"
 import { reading } from "./Contest.ts"
 import { otherHost, preciseNowMs } from "./elsewhere.ts"
 import type { Waiting } from "./recovery.ts"
-import { engineOf, hostOn, killedWith } from "./recovery.ts"
+import { engineOf, hostOn, waitingWith } from "./recovery.ts"
 import { quantile } from "./statistics.ts"
 
 /** Why there is no server to be measured. */
@@ -117,22 +116,26 @@ type Death = "seen" | "unseen"
 export const measureTakeover = (death: Death) => (): Promise<Run> => {
   const program = Effect.gen(function* () {
     const url = yield* server
-    const host = yield* Layer.build(hostOn(url))
-    const { leases } = Context.get(host, ProcessStore)
-    yield* Effect.promise(() => killedWith(url, inherited))
+    const kill = yield* Effect.promise(() => waitingWith(url, inherited))
+    yield* Effect.addFinalizer(() => Effect.promise(kill))
+    // Opened later: it would take some of them up as they begin.
+    yield* Layer.build(hostOn(url))
+    yield* Effect.promise(kill)
     const killedAt = performance.now()
-    if (death === "unseen")
-      yield* Effect.promise(() => query(url, `UPDATE holdfast.lease SET liveness = '{"_tag":"Opaque"}'`))
-    const dead = new Set((yield* leases.holders).map(({ owner }) => owner.incarnationId))
-    let firstMs: number | undefined
+    // On connections of its own: the reads of the host wait for what the host does.
+    const ask = (text: string) => Effect.promise(() => query(url, text))
+    if (death === "unseen") yield* ask(`UPDATE holdfast.lease SET liveness = '{"_tag":"Opaque"}'`)
+    yield* ask("CREATE TABLE dead AS SELECT DISTINCT incarnation_id FROM holdfast.lease")
+    let firstMs = 0
     while (true) {
-      const taken = (yield* leases.holders).reduce(
-        (sum, one) => sum + (dead.has(one.owner.incarnationId) ? 0 : one.leases),
-        0
+      const [row] = yield* ask(
+        "SELECT count(*)::int AS taken FROM holdfast.lease WHERE incarnation_id NOT IN (SELECT incarnation_id FROM dead)"
       )
-      if (taken > 0) firstMs ??= performance.now() - killedAt
-      if (taken >= inherited) return { firstMs: firstMs ?? Number.NaN, allMs: performance.now() - killedAt }
-      yield* Effect.sleep("50 millis")
+      const { taken } = row as { readonly taken: number } // as selected
+      const ms = performance.now() - killedAt
+      if (taken > 0) firstMs ||= ms
+      if (taken >= inherited) return { firstMs, allMs: ms }
+      yield* Effect.sleep("20 millis")
     }
   })
   return Effect.runPromise(Effect.scoped(program))

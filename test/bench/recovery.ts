@@ -115,13 +115,25 @@ export const onHost = <A, E>(filename: string, program: Effect.Effect<A, E, Proc
 
 /** Leaves the file of a host that was killed while that many processes waited. */
 export const killedWith = async (filename: string, processes: number, waiting: Waiting = "held"): Promise<void> => {
+  const kill = await waitingWith(filename, processes, waiting)
+  await kill()
+}
+
+/** A host in a program of its own, on which that many processes wait; answers what kills it. */
+export const waitingWith = async (
+  filename: string,
+  processes: number,
+  waiting: Waiting = "held"
+): Promise<() => Promise<void>> => {
   const child = fork(fileURLToPath(new URL("./crashed.js", import.meta.url)), [filename, `${processes}`, waiting], {
     stdio: ["ignore", "ignore", "inherit", "ipc"]
   })
   const ended = once(child, "exit")
   await Promise.race([once(child, "message"), ended])
-  child.kill("SIGKILL")
-  await ended
+  return async () => {
+    child.kill("SIGKILL")
+    await ended
+  }
 }
 
 /** Figures of W4. */
