@@ -4,8 +4,8 @@
  * A lease that a transaction has locked keeps no other one waiting: it is said to be busy, and renewed the next time.
  *
  * Invariant: nothing is renewed in a schema that a newer library has migrated: this host can write nothing more in it, and hosts of
- * that library take its processes up. A lease that another host took is not renewed. The claimer locks the lease before it reads it, so that of a renewal
- * and a claim one sees the other.
+ * that library take its processes up. A lease that another host took is not renewed, either: the claimer locks the lease before it
+ * reads it, so that of a renewal and a claim one sees the other.
  */
 import * as Effect from "effect/Effect"
 import type { RenewedPage, RenewPage } from "../ProcessStore.ts"
