@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Inspector from "../../src/inspector/Inspector.ts"
+import { readsOf } from "../../src/inspector/server.ts"
 import { plain } from "../../src/model/EventType.ts"
 import { processId, signalEventType, signalWaitKey } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
@@ -95,3 +96,10 @@ export const asked = <A = unknown>(
       return (await response.json()) as A // the caller says what it asked for
     })
   )
+
+/** An address with those of the values whose keys it has. */
+export const withKeys = (path: string, values: Readonly<Record<string, string>>): string => {
+  const keys = readsOf({} as never)[path]?.keys ?? [] // none of them is called
+  const query = new URLSearchParams(Object.entries(values).filter(([key]) => keys.includes(key)))
+  return query.size === 0 ? path : `${path}?${query}`
+}

@@ -21,6 +21,7 @@ import { StoreError } from "../../src/model/errors.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { bounded, memory, quiet, until } from "../support/hosts.ts"
+import { withKeys } from "./fixtures.ts"
 
 const Work = Engine.make("work", {
   version: "1",
@@ -179,11 +180,11 @@ describe("a host whose inspector breaks", () => {
       yield* works("thrown", 3)
       for (const path of Object.keys(readsOf({} as never))) {
         // None of them is called without an answer.
-        const status = yield* bounded(statusOf(port, `${path}?id=thrown-1&sequence=1`))
+        const status = yield* bounded(statusOf(port, withKeys(path, { id: "thrown-1", sequence: "1" })))
         assert.include([200, 400, 500], status, path)
       }
       for (const part of ["tree", "sweeps", "wakes", "explain"]) {
-        assert.strictEqual(yield* statusOf(port, `/api/${part}?id=thrown-1`), 500, part)
+        assert.strictEqual(yield* statusOf(port, withKeys(`/api/${part}`, { id: "thrown-1" })), 500, part)
       }
       assert.strictEqual(yield* statusOf(port, "/api/counts"), 200)
       isBroken = false
@@ -220,10 +221,10 @@ describe("a host whose inspector breaks", () => {
           for (const path of Object.keys(readsOf({} as never)).filter(
             (each) => !ofHost.has(each) && each !== "/api/machine"
           )) {
-            const query = path === "/api/processes" ? "" : "?id=p&sequence=1"
-            assert.strictEqual(yield* bounded(statusOf(port, `${path}${query}`)), refused, path)
+            const asked = withKeys(path, { id: "p", sequence: "1" })
+            assert.strictEqual(yield* bounded(statusOf(port, asked)), refused, path)
           }
-          for (const path of ofHost) assert.strictEqual(yield* statusOf(port, `${path}?id=owner`), 200, path)
+          for (const path of ofHost) assert.strictEqual(yield* statusOf(port, path), 200, path)
         }).pipe(Effect.provide(inspector))
       }
       yield* works("after")

