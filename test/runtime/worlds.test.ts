@@ -1,22 +1,9 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { Processes } from "../../src/host/Processes.ts"
 import { processId } from "../../src/model/ids.ts"
-import * as Engine from "../../src/runtime/engine/Engine.ts"
-import * as Signal from "../../src/runtime/engine/Signal.ts"
+import { Go, Listener } from "./replays.ts"
 import { make } from "./schedules.ts"
-
-const Go = Signal.make("go", { payload: Schema.String })
-
-const Patient = Engine.make("patient", {
-  version: "1",
-  payload: Schema.Null,
-  success: Schema.String,
-  signals: [Go],
-  disposition: "rerunnable",
-  run: (_, ctx) => ctx.awaitSignal(Go)
-})
 
 it.live("a host that is buried is given its deadlines: what ends by one is not cut off from it", () =>
   Effect.gen(function* () {
@@ -46,12 +33,12 @@ it.live("a host that is buried is given its deadlines: what ends by one is not c
 it.live("a host that thaws hears what others have committed meanwhile, as programs do that look at their store", () =>
   Effect.gen(function* () {
     const world = yield* make
-    const own = yield* world.boot([Patient], {})
-    yield* own.run(Effect.flatMap(Processes, (processes) => processes.start(Patient, { id: "p", payload: null })))
+    const own = yield* world.boot([Listener], {})
+    yield* own.run(Effect.flatMap(Processes, (processes) => processes.start(Listener, { id: "p", payload: null })))
     yield* world.advance(10)
     yield* own.freeze
     const other = yield* world.boot([], {})
-    yield* other.run(Effect.flatMap(Processes, (processes) => processes.handle(Patient, "p").signal(Go, "now")))
+    yield* other.run(Effect.flatMap(Processes, (processes) => processes.handle(Listener, "p").signal(Go, 1)))
     yield* own.thaw
     yield* world.advance(10)
     const found = yield* world.store.find(processId("p"))
