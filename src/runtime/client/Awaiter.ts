@@ -86,26 +86,35 @@ export const layer: Layer.Layer<Awaiter, never, ProcessStore | ChangeHub> = Laye
         (subscription) => Effect.sync(subscription.close)
       )
 
-    /** Waits for a row that has an answer, which it keeps. What this host commits is not read again. */
-    const inRow = <A>(id: ProcessId, answerIn: (row: ProcessRow) => A | undefined) =>
+    /** The end that a commit of this host brings is not read again: it is final. */
+    const ended = (id: ProcessId) =>
       Effect.suspend(() => {
-        let found: A | undefined
-        const read = Effect.map(existingRow(store, id), answerIn)
+        let output: AwaitOutput | undefined
+        const outputIn = (row: ProcessRow) => row.snapshot.context.output
+        const read = Effect.map(existingRow(store, id), outputIn)
         return until(
           id,
-          Effect.suspend(() => (found === undefined ? read : Effect.succeed(found))),
+          Effect.suspend(() => (output === undefined ? read : Effect.succeed(output))),
           (row) => {
-            found = answerIn(row) ?? found
-            return found !== undefined
+            output ??= outputIn(row)
+            return output !== undefined
           }
         )
       })
 
+    /** A row changes again at once: what is answered is the present one. */
+    const longer = (id: ProcessId, sequence: number) =>
+      until(
+        id,
+        Effect.map(existingRow(store, id), (row) => (row.sequence > sequence ? row : undefined)),
+        (row) => row.sequence > sequence
+      )
+
     const reading = readingKnown(store)
 
     return Awaiter.of({
-      awaitProcess: (id) => inRow(id, (row) => row.snapshot.context.output),
-      nextRow: (id, sequence) => inRow(id, (row) => (row.sequence > sequence ? row : undefined)),
+      awaitProcess: ended,
+      nextRow: longer,
       firstRow: <A, E>(id: ProcessId, act: Effect.Effect<A, E>, isMeant: (row: ProcessRow, came: A) => boolean) =>
         Effect.suspend(() => {
           let done: { readonly came: A } | undefined
