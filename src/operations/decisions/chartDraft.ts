@@ -21,7 +21,6 @@ import type { ChartOf } from "./chartStep.ts"
 import * as Step from "./chartStep.ts"
 import * as Children from "./children.ts"
 import * as Completion from "./completion.ts"
-import { liveLease } from "./lease.ts"
 
 /** A decision that charts add to. */
 export interface Draft {
@@ -221,12 +220,12 @@ const mayMigrate = ({ snapshot }: ProcessRow): boolean =>
   snapshot.context.chart?.end === undefined &&
   snapshot.context.chart?.actions.length === 0
 
-/** Whether a chart may take a step now: it begins in time, waits for its actions, and ends under no other worker's lease. */
+/** Whether a chart may take a step now: it begins in time, and waits for its actions. */
 const mayMove = (row: ProcessRow, nowMs: number, ahead: boolean): boolean => {
   const { chart, cancelRequest } = row.snapshot.context
   if (lifecycleOf(row.snapshot) !== "running" || cancelRequest !== undefined) return false
   if (chart === undefined) return (row.base.registration.startAtMs ?? 0) <= nowMs
-  if (chart.end !== undefined) return chart.actions.length === 0 && liveLease(row, nowMs) === undefined
+  if (chart.end !== undefined) return chart.actions.length === 0
   return ahead ? chart.inputs > 0 : mayTake(chart)
 }
 

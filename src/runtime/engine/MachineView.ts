@@ -49,7 +49,11 @@ export interface MachineSnapshot<Machine extends AnyStateMachine> {
   readonly revision: number
   readonly value: SnapshotFrom<Machine>["value"]
   readonly context: ContextFrom<Machine>
-  /** `done` and `error`: it ended by itself, or failed. `stopped`: it was cancelled or given up. */
+  /**
+   * What is not `active` has ended, in the store, and does not change. `done` and `error`: it ended by itself, or failed. `stopped`:
+   * it was cancelled or given up. In a final state it is `active` while its last actions are performed: one that fails, or a
+   * cancel, may still decide how it ends.
+   */
   readonly status: "active" | "done" | "error" | "stopped"
   readonly tags: ReadonlySet<TagsFrom<Machine>>
   /** What it ended with, when it is `done`. */
@@ -115,8 +119,9 @@ export const make = <Machine extends AnyStateMachine, R>(
       throw new ProcessAlreadyTerminal({ processId: registration.id, state: lifecycle, refused: "begin its machine" })
     }
     const { snapshot, output: answer } = read(row, state)
-    const status = lifecycle === "running" ? (state.end?.status ?? "active") : statusOf[lifecycle]
-    const taken = status === "active" ? chart.accepts(state) : []
+    const status = lifecycle === "running" ? "active" : statusOf[lifecycle]
+    const isOpen = status === "active" && state.end === undefined
+    const taken = isOpen ? chart.accepts(state) : []
     const shown = {
       processId: registration.id,
       revision: state.revision,
@@ -126,13 +131,12 @@ export const make = <Machine extends AnyStateMachine, R>(
       tags: snapshot.tags,
       ...(status === "done" ? { output: answer } : {}),
       ...(status === "error" ? { error: copyOf(state.end?.status === "error" ? state.end.error : output) } : {}),
-      // One that has come to its end takes nothing more.
-      isAtRest: lifecycle !== "running" || (state.end === undefined ? !hasWork(state) : state.actions.length === 0),
+      isAtRest: lifecycle !== "running" || !hasWork(state),
       accepts: taken.map((type) => ({ type, schema: copyOf(declared.get(type)?.type.payloadSchema.schema) })),
       matches: (value: never) => snapshot.matches(value),
       hasTag: (tag: never) => snapshot.hasTag(tag),
       can: (event: { readonly type: string }) =>
-        status === "active" && declared.has(event.type) && judged(of, event.type, () => snapshot.can(event as never)) // an event of the machine, see its type
+        isOpen && declared.has(event.type) && judged(of, event.type, () => snapshot.can(event as never)) // an event of the machine, see its type
     }
     return shown as unknown as MachineSnapshot<Machine> // the machine and its schemas made each part
   }

@@ -185,9 +185,12 @@ const write = Effect.fnUntraced(function* (activation: Activation, stop: Disturb
         "conclusion.deferred"
       )
     case "Drop":
-      yield* Effect.logWarning(
-        `${id} not written: ${stop === "superseded" ? "it ended elsewhere" : "its lease is lost"}`
-      )
+      // The end of a chart is in the commit that took its last event or action: nothing of it is lost.
+      if (stop !== "superseded" || activation.journal !== undefined) {
+        yield* Effect.logWarning(
+          `${id} not written: ${stop === "superseded" ? "it ended elsewhere" : "its lease is lost"}`
+        )
+      }
       return "conclusion.refused"
   }
 })
