@@ -8,7 +8,10 @@ import { vi } from "vitest"
 import { StoreError } from "../../src/model/errors.ts"
 import { type ProcessId, processId } from "../../src/model/ids.ts"
 import * as GroupCommit from "../../src/store/GroupCommit.ts"
-import * as RowReads from "../../src/store/postgres/rowReads.ts"
+import * as Gathering from "../../src/store/postgres/gathering.ts"
+import { bounded } from "../support/hosts.ts"
+import * as Postgres from "../support/postgres.ts"
+import { open } from "./opened.ts"
 
 const [a, b, c] = ["a", "b", "c"].map(processId) as [ProcessId, ProcessId, ProcessId] // as many as are named
 
@@ -96,15 +99,16 @@ describe("reads of a row each", () => {
   const reads = Effect.gen(function* () {
     yield* stoppedTimers
     const { asked, ask, answer, atLast } = gated()
-    const read = yield* RowReads.make(
-      (ids) =>
+    const read = yield* Gathering.make<ProcessId, ProcessId>({
+      readAll: (ids) =>
         Effect.as(
           ask(ids),
           ids.filter((id) => id !== c)
         ),
-      (id) => id,
-      2
-    )
+      keyOf: (id) => id,
+      statements: 2,
+      most: 4
+    })
     const begun = (id: ProcessId) => Effect.zipLeft(Effect.fork(Effect.exit(read(id))), Effect.yieldNow())
     yield* atLast
     return { asked, answer, begun }
@@ -118,6 +122,18 @@ describe("reads of a row each", () => {
       assert.deepStrictEqual(asked, [["a", "b", "c"]])
       yield* answer(0)
       assert.deepStrictEqual(yield* Effect.forEach(fibers, Fiber.join), [a, b, undefined, a].map(Exit.succeed))
+    })
+  )
+
+  it.scopedLive("are no more in one statement than it may take", () =>
+    Effect.gen(function* () {
+      const { asked, answer, begun } = yield* reads
+      const fibers = yield* Effect.forEach([a, b, c, a, b], begun)
+      yield* aFewTurns
+      yield* answer(0)
+      assert.deepStrictEqual(asked, [["a", "b", "c"], ["b"]])
+      yield* answer(1)
+      assert.deepStrictEqual(yield* Effect.forEach(fibers, Fiber.join), [a, b, undefined, a, b].map(Exit.succeed))
     })
   )
 
@@ -176,5 +192,43 @@ describe("reads of a row each", () => {
       yield* answer(1)
       assert.deepStrictEqual(yield* Fiber.join(other as NonNullable<typeof other>), Exit.succeed(a)) // one of three
     })
+  )
+})
+
+describe.skipIf(!Postgres.hasPostgres)("pages of many processes, asked for at once", () => {
+  it.live("are those that are read one by one", () =>
+    Effect.gen(function* () {
+      const where = yield* Postgres.freshSchema
+      const { store, register } = yield* open(where)
+      const ids = ["one", "two \u0000", 'three "quoted"'].map(processId)
+      for (const id of ids) yield* register(id)
+      const each = `FROM ${where.schema}.process CROSS JOIN generate_series(1, 9) AS place`
+      yield* Effect.promise(() =>
+        Postgres.query(
+          where.url,
+          `INSERT INTO ${where.schema}.journal (pk, key, position, sequence, operation, at, outcome)
+           SELECT pk, 'k' || place, place, place, 'step', 0, to_json(created_at || ' ' || pk || ' ' || place) ${each}`,
+          `INSERT INTO ${where.schema}.event (pk, sequence, event_type, occurred_at, payload)
+           SELECT pk, place, CASE WHEN place % 3 = 0 THEN 'note' ELSE 'signal.it' END, 0, to_json(pk || ' ' || place) ${each}`
+        )
+      )
+      const asks = [...ids, processId("none")].flatMap((id) =>
+        [0, 4, 9].flatMap((after) => [1, 3, 1_000].map((limit) => [id, { after, limit }] as const))
+      )
+      const { journal, news } = store.execution
+      type Read = (...ask: (typeof asks)[number]) => Effect.Effect<ReadonlyArray<unknown>, StoreError>
+      for (const read of [journal, news] satisfies ReadonlyArray<Read> as ReadonlyArray<Read>) {
+        const all = Effect.forEach(asks, ([id, page]) => read(id, page), { concurrency: "unbounded" })
+        const gathered = yield* all
+        assert.deepStrictEqual(
+          gathered,
+          yield* store.readTogether(Effect.forEach(asks, ([id, page]) => read(id, page)))
+        )
+        assert.deepStrictEqual(
+          gathered.slice(0, 9).map((found) => found.length),
+          read === journal ? [1, 3, 9, 1, 3, 5, 0, 0, 0] : [1, 3, 6, 1, 3, 3, 0, 0, 0]
+        )
+      }
+    }).pipe(Effect.scoped, bounded)
   )
 })

@@ -31,12 +31,13 @@ import * as Client from "./Client.ts"
 import * as Connections from "./Connection.ts"
 import * as DatabaseClocks from "./DatabaseClock.ts"
 import { dialect } from "./dialect.ts"
+import * as Gathering from "./gathering.ts"
 import * as Loads from "./Loaded.ts"
 import type { PostgresStoreOptions } from "./options.ts"
 import { checked } from "./options.ts"
+import * as Pages from "./pages.ts"
 import { patient } from "./patience.ts"
 import * as Reservations from "./reservations.ts"
-import * as RowReads from "./rowReads.ts"
 import type { SessionOptions } from "./Session.ts"
 import * as Sessions from "./Session.ts"
 import * as Schemas from "./schema.ts"
@@ -100,7 +101,7 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
         url: Sessions.urlOf(url, schema, options.readOnly ? Sessions.looking : {}),
         maxConnections: connections,
         timeoutMs: 2 * timeoutMs,
-        prepared: { rows: selectRows }
+        prepared: { rows: selectRows, ...Pages.texts }
       })
     )
     const reader = Readers.make(sql, dialect, options.readOnly ? undefined : patient(timeoutMs))
@@ -159,12 +160,12 @@ export const open = (given: PostgresStoreOptions): Effect.Effect<Opened, InputIn
         // The request itself made this exit, or the writer failed it.
         writer.submit({ ...request, deliver: (exit) => resume(exit as Exit.Exit<A, E | StoreError>) })
       })
-    const columnsOf = yield* RowReads.make(
-      (ids) => reader.read("read processes", sql.unsafe<RowColumns>(selectRows, [ids])),
-      ({ process_id }) => process_id,
-      connections
-    )
-    const reads = Reads.make(reader, () => undefined, columnsOf)
+    const row = yield* Gathering.make<ProcessId, RowColumns>({
+      readAll: (ids) => reader.read("read processes", sql.unsafe<RowColumns>(selectRows, [ids])),
+      keyOf: ({ process_id }) => process_id,
+      statements: connections
+    })
+    const reads = Reads.make(reader, () => undefined, { row, ...(yield* Pages.make(reader, connections)) })
     const { after, glances = after } = reads.feed
 
     /** It answers the time, too: a host that writes nothing asks for it every second. */

@@ -32,17 +32,26 @@ export type Reads = Pick<
   | Queries.Name
 > & { readonly leases: Omit<(typeof ProcessStore.Service)["leases"], "renew"> }
 
+/** What comes after a place in an order, at most so many. */
+export interface Page {
+  readonly after: number
+  readonly limit: number
+}
+
+/** Reads about one process where the database has a better way than a statement for each: not inside of reads on one state. */
+export interface Gathered {
+  readonly row: (id: ProcessId) => Effect.Effect<RowColumns | undefined, StoreError>
+  readonly journal: (id: ProcessId, page: Page) => Effect.Effect<ReadonlyArray<JournalColumns>, StoreError>
+  readonly news: (id: ProcessId, page: Page) => Effect.Effect<ReadonlyArray<EventColumns>, StoreError>
+}
+
 /**
  * Makes the reads.
  *
  * `cached` answers from the writer's cache when that may be trusted: a point read of a row that this process works with
- * then costs no query. `columnsOf` reads one row where the database has a better way than a statement for each.
+ * then costs no query.
  */
-export const make = (
-  reader: Reader,
-  cached: (id: ProcessId) => ProcessRow | undefined,
-  columnsOf?: (id: ProcessId) => Effect.Effect<RowColumns | undefined, StoreError>
-): Reads => {
+export const make = (reader: Reader, cached: (id: ProcessId) => ProcessRow | undefined, gathered?: Gathered): Reads => {
   const { sql, read } = reader
   const { rowsOf, wholeRow } = Queries.rowReader(sql, (id) => events(id, 0))
 
@@ -57,11 +66,11 @@ export const make = (
   const alone = (id: ProcessId) => Effect.map(read("read a process", statementOf(id)), ([columns]) => columns)
   /** What is gathered is read on a connection of its own, so that reads on one state leave it out. */
   const one = (id: ProcessId) =>
-    columnsOf === undefined
+    gathered === undefined
       ? alone(id)
       : reader.whether(
           () => alone(id),
-          () => columnsOf(id)
+          () => gathered.row(id)
         )
 
   const findAny = (id: ProcessId): Effect.Effect<Found, SqlError> =>
@@ -124,7 +133,7 @@ export const make = (
           Effect.map(sql<StoredPromise>`SELECT body, token FROM promise WHERE key_id = ${keyId}`, ([found]) => found)
         )
     },
-    execution: executionReads(reader),
+    execution: executionReads(reader, gathered),
     find: (id) =>
       Effect.suspend(() => {
         // A driver takes an array for a list of parameters: only text is an id.
@@ -237,7 +246,8 @@ const ownerOf = ({ owner_id, incarnation_id, liveness }: OwnerColumns): LeaseOwn
   liveness: JSON.parse(liveness) as Liveness
 })
 
-interface JournalColumns {
+/** Columns of a journal entry. */
+export interface JournalColumns {
   readonly key: string
   readonly position: number
   readonly sequence: number
@@ -246,19 +256,26 @@ interface JournalColumns {
   readonly outcome: string
 }
 
-const executionReads = ({ sql, dialect, read }: Reader): ExecutionReads => ({
-  journal: (id, { after, limit } = { after: 0, limit: Queries.all }) =>
-    read(
-      "read a journal",
-      Effect.map(
+const executionReads = ({ sql, dialect, read, whether }: Reader, gathered: Gathered | undefined): ExecutionReads => ({
+  journal: (id, page) => {
+    const alone = ({ after, limit }: Page) =>
+      read(
+        "read a journal",
         sql<JournalColumns>`
           SELECT key, position, sequence, operation, at, outcome FROM journal
           WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND position > ${after}
           ORDER BY position LIMIT ${limit}
-        `,
-        (rows) => rows.map(entryOf)
+        `
       )
-    ),
+    const columns =
+      page === undefined || gathered === undefined
+        ? alone(page ?? { after: 0, limit: Queries.all })
+        : whether(
+            () => alone(page),
+            () => gathered.journal(id, page)
+          )
+    return Effect.map(columns, (rows) => rows.map(entryOf))
+  },
   progress: (id) =>
     read(
       "read the progress of steps",
@@ -281,19 +298,20 @@ const executionReads = ({ sql, dialect, read }: Reader): ExecutionReads => ({
         ([row]) => row && entryOf(row)
       )
     ),
-  news: (id, { after, limit }) =>
-    read(
-      "read what a body waits for",
-      Effect.map(
+  news: (id, page) => {
+    const alone = () =>
+      read(
+        "read what a body waits for",
         sql<EventColumns>`
           ${sql.literal(Columns.selectEvents)}
-          WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND sequence > ${after}
+          WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND sequence > ${page.after}
             AND (event_type IN ${sql.in(newsTypes)} OR substr(event_type, 1, 7) = 'signal.')
-          ORDER BY sequence LIMIT ${limit}
-        `,
-        (rows) => rows.map((columns) => Columns.eventOf(id, columns))
+          ORDER BY sequence LIMIT ${page.limit}
+        `
       )
-    ),
+    const columns = gathered === undefined ? alone() : whether(alone, () => gathered.news(id, page))
+    return Effect.map(columns, (rows) => rows.map((one) => Columns.eventOf(id, one)))
+  },
   eventByKey: (id, replayKey) =>
     read(
       "read an event",
