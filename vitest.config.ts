@@ -23,7 +23,7 @@ export default defineConfig({
     pool: "forks",
     // As few as there may be at most: one that is ended because it is idle, while all are, fails the run.
     // The room of what is young is too small by default for what a property allocates.
-    poolOptions: { forks: { minForks: 3, maxForks: 3, execArgv: ["--max-semi-space-size=64"] } },
+    poolOptions: { forks: { minForks: 3, maxForks: 3, execArgv: ["--max-semi-space-size=64", "--always-sparkplug"] } },
     testTimeout: bound,
     hookTimeout: bound,
     teardownTimeout: 5_000,

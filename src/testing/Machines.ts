@@ -120,7 +120,7 @@ export const migrations = <From extends AnyStateMachine, To extends AnyStateMach
     )
   }).pipe(Effect.map((findings) => reportOf(from.machine, findings)))
 
-/** Tries scripts; the one that fails is shrunk. */
+/** Tries scripts; the one that fails is shrunk, and of its steps no fewer fail, as far as that is tried. */
 const tried = (
   scripts: FastCheck.Arbitrary<Script>,
   { runs = 100, seed }: { readonly runs?: number; readonly seed?: number },
@@ -136,7 +136,16 @@ const tried = (
     ({ counterexample, errorInstance, seed: used }) =>
       counterexample === null
         ? Effect.void
-        : new Counterexample({ problem: problemOf(errorInstance), seed: used, script: counterexample[0] })
+        : Effect.gen(function* () {
+            const [found] = counterexample
+            for (const script of Scripts.shorter(found)) {
+              const problem = yield* Effect.catchAllDefect(Effect.as(run(script), undefined), (thrown) =>
+                Effect.succeed(problemOf(thrown))
+              )
+              if (problem !== undefined) return yield* new Counterexample({ problem, seed: used, script })
+            }
+            return yield* new Counterexample({ problem: problemOf(errorInstance), seed: used, script: found })
+          })
   )
 
 /** Plays one history again, in a file where there is one. Fails with `Counterexample`. */

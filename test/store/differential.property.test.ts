@@ -92,8 +92,18 @@ describe("random operations", () => {
     })
   }
 
-  it("every operation was answered in one of the lists", () => {
-    const never = [...seen].filter(([, { answered }]) => answered === 0).map(([tag]) => tag)
-    assert.deepStrictEqual(never, [])
+  it("every operation is answered in one of the lists, or in one of more lists", async () => {
+    const never = () => [...seen].filter(([, { answered }]) => answered === 0).map(([tag]) => tag)
+    // A few lists may leave one out by chance: twice as many begin with the same ones.
+    for (let lists = 2 * runs; never().length > 0 && lists < 100 * runs; lists *= 2) {
+      assert.strictEqual(
+        await search(
+          memoryAndBroken(() => ({})),
+          lists
+        ),
+        undefined
+      )
+    }
+    assert.deepStrictEqual(never(), [])
   })
 })

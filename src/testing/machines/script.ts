@@ -78,3 +78,28 @@ const deaths = [
 
 /** A script as text, which is a value that can be played again. */
 export const print = (script: Script): string => JSON.stringify(script, undefined, 2)
+
+/** How many shorter scripts are tried. */
+const mostShorter = 100
+
+/**
+ * A script with fewer of its steps, in every way, the shortest ones first. Fast-check takes steps away at the beginning, and stops
+ * where one that it has taken away needs another to be gone as well.
+ */
+export function* shorter({ input, steps }: Script): Generator<Script> {
+  let made = 0
+  for (let length = 0; length < steps.length; length++) {
+    for (const chosen of choices(steps, length)) {
+      if (made++ === mostShorter) return
+      yield { input, steps: chosen }
+    }
+  }
+}
+
+/** So many of these, in their order, in every way. */
+function* choices<A>(all: ReadonlyArray<A>, count: number): Generator<ReadonlyArray<A>> {
+  if (count === 0) return yield []
+  for (const [index, first] of all.entries()) {
+    for (const rest of choices(all.slice(index + 1), count - 1)) yield [first, ...rest]
+  }
+}
