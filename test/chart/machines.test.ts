@@ -7,7 +7,7 @@ import { assign, raise, sendTo, setup } from "xstate"
 import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as Machines from "../../src/testing/Machines.ts"
-import { samples } from "../support/samples.ts"
+import { isWhole, samples } from "../support/samples.ts"
 import { approvalNoting, noFields } from "./charts.ts"
 
 const Counted = Schema.Struct({ n: Schema.Int })
@@ -95,7 +95,7 @@ const Letter = fromMachine(letter, {
   actions: { mail: () => Effect.void }
 })
 
-const runs = samples(10, 2_000)
+const runs = samples(isWhole ? 10 : 5, 2_000)
 
 describe("a check of a machine", () => {
   it(`finds nothing in a machine with everything, in ${runs} histories`, () =>

@@ -12,7 +12,7 @@ import { fromDurable } from "../../src/runtime/engine/durable.ts"
 import type { MachineEngine } from "../../src/runtime/engine/fromMachine.ts"
 import { fromMachine } from "../../src/runtime/engine/fromMachine.ts"
 import * as Machines from "../../src/testing/Machines.ts"
-import { samples } from "../support/samples.ts"
+import { isWhole, samples } from "../support/samples.ts"
 import { noFields } from "./charts.ts"
 
 const counting = setup({
@@ -131,7 +131,7 @@ const machines: Readonly<Record<string, AnyStateMachine>> = {
   })
 }
 
-const runs = samples(6, 1_000)
+const runs = samples(isWhole ? 6 : 3, 1_000)
 
 describe("a durable chart, held against XState's machine,", () => {
   for (const [what, machine] of Object.entries(machines)) {

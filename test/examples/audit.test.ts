@@ -8,7 +8,7 @@ import { childId, Listing, readerId } from "../../docs/examples/audit/work/audit
 import { ReadBatch } from "../../docs/examples/audit/work/batch.ts"
 import { Processes, SingleHost } from "../../src/index.ts"
 import { until } from "../support/hosts.ts"
-import { isLong } from "../support/samples.ts"
+import { isLong, isWhole } from "../support/samples.ts"
 import { expected, plant } from "./directory.ts"
 import type { Program } from "./program.ts"
 import { filesRead, run, start } from "./program.ts"
@@ -114,20 +114,22 @@ describe("an audit", () => {
     assert.notInclude(undisturbed.json + undisturbed.markdown, folder)
   })
 
-  it.live("of another copy without a history gives the same content, and says that there is no history", () =>
-    Effect.gen(function* () {
-      const cwd = place()
-      plant(cwd, { history: false })
-      // In the directory itself: neither the state nor an earlier report is content.
-      for (const number of [1, 2]) {
-        const ended = yield* run(["--yes"], { cwd })
-        assert.deepStrictEqual([ended.code, ended.err], [0, []])
-        assert.match(ended.out[1] ?? "", new RegExp(`^starting audit:[0-9a-f]{12}:${number} of `))
-        const report = JSON.parse(reports(cwd).json)
-        assert.deepStrictEqual(report.history, { _tag: "NoHistory" })
-        assert.strictEqual(report.contentSha256, JSON.parse(undisturbed.json).contentSha256)
-      }
-    })
+  it.live.skipIf(!isWhole)(
+    "of another copy without a history gives the same content, and says that there is no history",
+    () =>
+      Effect.gen(function* () {
+        const cwd = place()
+        plant(cwd, { history: false })
+        // In the directory itself: neither the state nor an earlier report is content.
+        for (const number of [1, 2]) {
+          const ended = yield* run(["--yes"], { cwd })
+          assert.deepStrictEqual([ended.code, ended.err], [0, []])
+          assert.match(ended.out[1] ?? "", new RegExp(`^starting audit:[0-9a-f]{12}:${number} of `))
+          const report = JSON.parse(reports(cwd).json)
+          assert.deepStrictEqual(report.history, { _tag: "NoHistory" })
+          assert.strictEqual(report.contentSha256, JSON.parse(undisturbed.json).contentSha256)
+        }
+      })
   )
 })
 
@@ -190,7 +192,7 @@ describe("an audit that is killed", () => {
     })
   )
 
-  it.live("while it writes its reports still ends with both", () =>
+  it.live.skipIf(!isWhole)("while it writes its reports still ends with both", () =>
     Effect.gen(function* () {
       const cwd = place()
       yield* Effect.scoped(
@@ -206,7 +208,7 @@ describe("an audit that is killed", () => {
     })
   )
 
-  it.live("while git runs, tells of the abandoned one and asks git again under another id", () =>
+  it.live.skipIf(!isWhole)("while git runs, tells of the abandoned one and asks git again under another id", () =>
     Effect.gen(function* () {
       const cwd = place()
       const git = yield* slowGit(cwd)
@@ -267,7 +269,7 @@ describe("an audit that is interrupted", () => {
     )
   }
 
-  it.live("while git runs takes git with it", () =>
+  it.live.skipIf(!isWhole)("while git runs takes git with it", () =>
     Effect.gen(function* () {
       const cwd = place()
       const git = yield* slowGit(cwd)
@@ -283,7 +285,7 @@ describe("an audit that is interrupted", () => {
 })
 
 describe("two audits at once", () => {
-  it.live("of the same directory share the work, and both end with the report", () =>
+  it.live.skipIf(!isWhole)("of the same directory share the work, and both end with the report", () =>
     Effect.gen(function* () {
       const cwd = place()
       // Slow enough that neither can have ended before the other has begun, however busy the machine is.

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import { normalised } from "../../docs/examples/audit/cli/args.ts"
 import { damagedFolder, temporaryFolder } from "../support/hosts.ts"
 import { projectRoot } from "../support/projectRoot.ts"
-import { isLong } from "../support/samples.ts"
+import { isLong, isWhole } from "../support/samples.ts"
 import { run, start } from "./program.ts"
 
 const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"))
@@ -127,7 +127,7 @@ describe("the command line", () => {
     )
   }
 
-  it.scopedLive(
+  it.scopedLive.skipIf(!isWhole)(
     "waits with --wait although npm start gives --yes, and says so; a --yes that is typed as well changes nothing",
     () =>
       Effect.gen(function* () {

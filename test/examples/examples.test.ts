@@ -6,13 +6,17 @@ import * as Effect from "effect/Effect"
 import { root, start } from "../support/children.ts"
 import { examples } from "../support/examples.ts"
 import { remove } from "../support/folders.ts"
+import { isWhole } from "../support/samples.ts"
 
 /** These have tests of their own, beside the text that they belong to. */
 const testedElsewhere: ReadonlyArray<string> = ["06-wake-a-session", "08-deploy", "09-own-store"]
 
+/** Each is a program that is run several times: these are in every run of the tests. */
+const inEveryRun: ReadonlyArray<string> = ["01-hello", "07-promises"]
+
 describe("the examples", () => {
   for (const [name, runs] of Object.entries(examples)) {
-    it(`${name} prints what it promises, run after run`, async () => {
+    it.skipIf(!isWhole && !inEveryRun.includes(name))(`${name} prints what it promises, run after run`, async () => {
       const folder = mkdtempSync(join(tmpdir(), "holdfast-example-"))
       try {
         const file = join(folder, "example.db")

@@ -6,6 +6,7 @@ import { bodiesOf, describe as described, ownersOf, seen } from "../../docs/exam
 import type { ProcessStore } from "../../src/store.ts"
 import type * as Supervisor from "../../src/supervision/Supervisor.ts"
 import { temporaryFolder } from "../support/hosts.ts"
+import { isWhole } from "../support/samples.ts"
 import { expected, plant } from "./directory.ts"
 import type { Program } from "./program.ts"
 import { filesRead, run, start } from "./program.ts"
@@ -87,7 +88,7 @@ const pidOf = (program: Program): string =>
   /pid ([0-9]+), this program/.exec(program.out.find((line) => line.includes("this program")) ?? "")?.[1] ?? "none"
 
 describe("two programs on one state", () => {
-  it.scopedLive(
+  it.scopedLive.skipIf(!isWhole)(
     "each say who owns what; when one is killed the other takes over, and nothing recorded is read again",
     () =>
       Effect.gen(function* () {

@@ -10,7 +10,7 @@ import { registrationOf } from "../../src/runtime/engine/Startable.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
 import { fieldsOf, open as openStore, raw } from "../store/sqliteFixtures.ts"
 import { bounded, temporaryFolder, until } from "../support/hosts.ts"
-import { isLong } from "../support/samples.ts"
+import { isLong, isWhole } from "../support/samples.ts"
 import type { Rig } from "./faults.ts"
 import { fails, gated, host, logOf, rig } from "./faults.ts"
 
@@ -112,7 +112,7 @@ const throughOutage = (outage: Outage, leaseTtl: number, fenceAfter: number) =>
 
 describe(`a store that is out for ${outageMs / 1_000} seconds`, () => {
   for (const outage of outages) {
-    it.scopedLive(
+    it.scopedLive.skipIf(!isWhole)(
       `${outage.name}, for longer than leases last: all goes on under the next fence, and is written once`,
       () => throughOutage(outage, 24_000 / scale, 2)
     )

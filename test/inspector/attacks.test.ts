@@ -19,6 +19,7 @@ import type { Child } from "../support/children.ts"
 import { start } from "../support/children.ts"
 import { bounded, memory, quiet, temporaryFolder } from "../support/hosts.ts"
 import { patienceMs } from "../support/patience.ts"
+import { isWhole } from "../support/samples.ts"
 import { open } from "./browser.ts"
 import { fileStore, inspected, memoryStore, register, tokenIn, waitForApproval } from "./fixtures.ts"
 import { inBrowser } from "./inBrowser.ts"
@@ -120,7 +121,7 @@ describe("a client that resets its connection", () => {
 })
 
 inBrowser("a page of another origin", (browser) => {
-  it.scopedLive("ends no host by opening and closing sockets, and reads nothing", () =>
+  it.scopedLive.skipIf(!isWhole)("ends no host by opening and closing sockets, and reads nothing", () =>
     Effect.gen(function* () {
       const { child, address, port } = yield* served
       const stranger = yield* Effect.acquireRelease(
@@ -318,7 +319,7 @@ describe("the token", () => {
 })
 
 inBrowser("what is stored, on the page", (browser) => {
-  it.scopedLive(
+  it.scopedLive.skipIf(!isWhole)(
     "runs no script and makes no element, in any field and any view, also without the policy of the page",
     () =>
       bounded(

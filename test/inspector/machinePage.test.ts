@@ -10,6 +10,7 @@ import * as Inspector from "../../src/inspector/Inspector.ts"
 import { approvalNoting } from "../chart/charts.ts"
 import { start } from "../support/children.ts"
 import { bounded, memory, quiet, temporaryFolder } from "../support/hosts.ts"
+import { isWhole } from "../support/samples.ts"
 import { faults, open, picture } from "./browser.ts"
 import { inBrowser } from "./inBrowser.ts"
 
@@ -103,7 +104,7 @@ inBrowser("the machine of a process on the page", (browser) => {
       )
   )
 
-  it.scopedLive("steps a copy, of a file whose host was killed, and sends nothing", () =>
+  it.scopedLive.skipIf(!isWhole)("steps a copy, of a file whose host was killed, and sends nothing", () =>
     bounded(
       Effect.gen(function* () {
         const filename = `${yield* temporaryFolder}/expense.db`

@@ -21,6 +21,7 @@ import { StoreError } from "../../src/model/errors.ts"
 import * as Engine from "../../src/runtime/engine/Engine.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import { bounded, memory, quiet, until } from "../support/hosts.ts"
+import { isWhole } from "../support/samples.ts"
 import { withKeys } from "./fixtures.ts"
 
 const Work = Engine.make("work", {
@@ -85,7 +86,7 @@ const statusOf = (port: number, path: string) =>
   })
 
 describe("a host whose inspector is attacked", () => {
-  it.scopedLive(
+  it.scopedLive.skipIf(!isWhole)(
     "completes all its processes beside 400 streams, half of which do not read, and 1,000 half-open connections",
     () =>
       bounded(

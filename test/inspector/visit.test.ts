@@ -19,6 +19,7 @@ import { onTerminal, withoutTerminal } from "../support/children.ts"
 import { leftOut } from "../support/gate.ts"
 import { bounded, temporaryFolder, until } from "../support/hosts.ts"
 import { programAt } from "../support/programs.ts"
+import { isWhole } from "../support/samples.ts"
 import { open } from "./browser.ts"
 import { fileStore, inspected, note, register, tokenIn, waitForApproval } from "./fixtures.ts"
 import { inBrowser } from "./inBrowser.ts"
@@ -201,7 +202,7 @@ inBrowser("a visit to the page", (browser) => {
     )
   )
 
-  it.scopedLive(
+  it.scopedLive.skipIf(!isWhole)(
     "sees of a tree that is too large its first processes, and that there are more; on a terminal too",
     () =>
       bounded(

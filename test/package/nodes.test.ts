@@ -1,7 +1,7 @@
 /**
  * The package on the oldest and on the newest Node that it supports: the examples, compiled against what is packed, do what they
  * promise there. Both versions come from npm, and better-sqlite3 is compiled where it has to be, so this runs where it is asked for:
- * `HOLDFAST_NODES=1 npx vitest run test/package/nodes.test.ts`, as the gate does. A version that npm does not give fails there;
+ * `HOLDFAST_WHOLE=1 npx vitest run test/package/nodes.test.ts`, as the gate does. A version that npm does not give fails there;
  * elsewhere it is left out, with a line that says so.
  */
 import { execFile } from "node:child_process"
@@ -14,12 +14,11 @@ import { examples } from "../support/examples.ts"
 import { isGate } from "../support/gate.ts"
 import { patienceMs } from "../support/patience.ts"
 import { projectRoot } from "../support/projectRoot.ts"
+import { isWhole } from "../support/samples.ts"
 import type { Consumer } from "./consumer.ts"
 import { copyExamples, install, manifest } from "./consumer.ts"
 
 const run = promisify(execFile)
-
-const isAsked = process.env["HOLDFAST_NODES"] !== undefined
 
 /** The lower end of the range that the package supports, which has no upper one. */
 const oldest = `${manifest.engines.node.replace(">=", "")}.0`
@@ -33,7 +32,7 @@ const newestOf = ({ stdout }: { readonly stdout: string }): string => {
 
 /** A folder with a Node of a version; `undefined` where npm does not give it. */
 const fetched = async (which: "oldest" | "newest"): Promise<string | undefined> => {
-  if (!isAsked) return undefined
+  if (!isWhole) return undefined
   const folder = mkdtempSync(join(tmpdir(), "holdfast-node-"))
   writeFileSync(join(folder, "package.json"), '{ "private": true }')
   const npm = (...args: ReadonlyArray<string>) => run("npm", args, { cwd: folder, timeout: 2 * patienceMs })
@@ -59,7 +58,7 @@ const more = ["@effect/printer-ansi", "cli-progress", "@types/cli-progress", "em
 for (const which of ["oldest", "newest"] as const) {
   const folder = await fetched(which)
   const title = `the package on the ${which} Node that it supports`
-  const leftOut = isAsked ? "npm gives no such Node" : "other versions of Node are tried with HOLDFAST_NODES=1"
+  const leftOut = isWhole ? "npm gives no such Node" : "other versions of Node are tried with HOLDFAST_WHOLE=1"
 
   describe.skipIf(folder === undefined)(folder === undefined ? `${title} (left out: ${leftOut})` : title, () => {
     let consumer: Consumer | undefined

@@ -1,7 +1,7 @@
 /**
  * The package beside an Effect of its host's own choice: the oldest that the package allows, and the newest that npm has of that
  * range. There is one copy of Effect in the project then, and a program on it runs. npm gives the versions, so this runs where it is
- * asked for: `HOLDFAST_NODES=1 npx vitest run test/package/peers.test.ts`, as the gate does.
+ * asked for: `HOLDFAST_WHOLE=1 npx vitest run test/package/peers.test.ts`, as the gate does.
  */
 import { execFile } from "node:child_process"
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -12,11 +12,10 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { isGate } from "../support/gate.ts"
 import { patienceMs } from "../support/patience.ts"
 import { projectRoot } from "../support/projectRoot.ts"
+import { isWhole } from "../support/samples.ts"
 import { manifest, pack } from "./consumer.ts"
 
 const run = promisify(execFile)
-
-const isAsked = process.env["HOLDFAST_NODES"] !== undefined
 
 const range = manifest.peerDependencies["effect"] ?? ""
 
@@ -25,7 +24,7 @@ const versionIn = (folder: string): string =>
 
 /** The versions of Effect that the range allows, in npm's order; none where npm does not answer. */
 const allowed = async (): Promise<ReadonlyArray<string>> => {
-  if (!isAsked) return []
+  if (!isWhole) return []
   try {
     const { stdout } = await run("npm", ["view", `effect@${range}`, "version", "--json"], { timeout: patienceMs })
     const found = JSON.parse(stdout) as string | ReadonlyArray<string>
@@ -68,7 +67,7 @@ console.log(
 describe.skipIf(versions.length === 0)(
   versions.length > 0
     ? "the package beside another Effect"
-    : `the package beside another Effect (left out: ${isAsked ? "npm gives none" : "tried with HOLDFAST_NODES=1"})`,
+    : `the package beside another Effect (left out: ${isWhole ? "npm gives none" : "tried with HOLDFAST_WHOLE=1"})`,
   () => {
     for (const version of new Set([versions[0] ?? "", versions.at(-1) ?? ""])) {
       describe(`in version ${version}, of those that ${range} allows`, () => {

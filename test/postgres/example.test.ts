@@ -3,9 +3,10 @@ import * as Effect from "effect/Effect"
 import { start } from "../support/children.ts"
 import { bounded } from "../support/hosts.ts"
 import * as Postgres from "../support/postgres.ts"
+import { isWhole } from "../support/samples.ts"
 
 describe.skipIf(!Postgres.hasPostgres)("the example of two hosts and a load", () => {
-  it.live("loses nothing when one host is killed in the middle, and says what each did", () =>
+  it.live.skipIf(!isWhole)("loses nothing when one host is killed in the middle, and says what each did", () =>
     Effect.gen(function* () {
       const url = yield* Postgres.serverUrl
       const child = yield* Effect.acquireRelease(

@@ -8,12 +8,14 @@ import { external } from "../../src/operations/decisions/authority.ts"
 import { bounded } from "../support/hosts.ts"
 import { patienceMs } from "../support/patience.ts"
 import * as Postgres from "../support/postgres.ts"
+import { isWhole } from "../support/samples.ts"
 import { open } from "./opened.ts"
 
 // Transactions take long here.
 beforeAll(Postgres.apart, patienceMs)
 
-const appends = 20
+/** Twenty are more than one string may hold. */
+const appends = isWhole ? 20 : 2
 
 /** A value that is as long as one may be, 16 MiB as JSON, and twice as long within JSON. */
 const large = '"'.repeat(2 ** 23 - 100)

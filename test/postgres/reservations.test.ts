@@ -14,6 +14,7 @@ import * as RecoverySweep from "../../src/supervision/RecoverySweep.ts"
 import { registrationOf } from "../../src/testing/fixtures.ts"
 import { until } from "../support/hosts.ts"
 import * as Postgres from "../support/postgres.ts"
+import { isWhole } from "../support/samples.ts"
 import { open } from "./opened.ts"
 
 const farMs = Number.MAX_SAFE_INTEGER
@@ -88,7 +89,7 @@ describe.skipIf(!Postgres.hasPostgres)("due rows that a host keeps", () => {
     })
   )
 
-  it.scopedLive("are looked at once, by however many hosts sweep at the same time", () =>
+  it.scopedLive.skipIf(!isWhole)("are looked at once, by however many hosts sweep at the same time", () =>
     Effect.gen(function* () {
       const { stores, ids, taken } = yield* hosts(4, 600)
       const looked: Array<ProcessId> = []

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
 import type * as Engine from "../../src/runtime/engine/Engine.ts"
 import { checkReplay } from "../../src/testing/Certify.ts"
-import { isLong } from "../support/samples.ts"
+import { isLong, isWhole } from "../support/samples.ts"
 import { enginesOf, Go, plays } from "./replays.ts"
 import type { Changed } from "./schedules.ts"
 
@@ -126,8 +126,8 @@ const bodies: Readonly<Record<string, readonly [body: (by: Parts) => Effect.Effe
   ]
 }
 
-/** Each is interrupted some forty times: a short run has one of sixteen bodies. */
-const interrupted = Object.keys(bodies).filter((_, index) => isLong || index % 16 === 4)
+/** Each is interrupted some forty times: a whole run has one of sixteen bodies, a long one all. */
+const interrupted = Object.keys(bodies).filter((_, index) => isLong || (isWhole && index % 16 === 4))
 
 for (const [title, [body, way]] of Object.entries(bodies)) {
   const effects = (ctx: ExecutionContext) => {

@@ -16,7 +16,7 @@ import { type Law, LawClock, type LawEnv, lawEnv, lawsBySubject } from "../../sr
 import { FailureDetector } from "../../src/testing/Law.ts"
 import { remove } from "../support/folders.ts"
 import * as Postgres from "../support/postgres.ts"
-import { isLong } from "../support/samples.ts"
+import { isLong, isWhole } from "../support/samples.ts"
 
 /** An operation, its types aside. */
 export type Operate = (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown>
@@ -57,7 +57,9 @@ export const backends: Readonly<Record<string, Layer.Layer<ProcessStore, unknown
 }
 
 /** Each law takes many transactions: a short run has one of so many on each store, of every subject at least the first. */
-const oneOf: Readonly<Record<string, number>> = { memory: 4, sqlite: 8, postgres: 16 }
+const oneOf: Readonly<Record<string, number>> = isWhole
+  ? { memory: 4, sqlite: 8, postgres: 16 }
+  : { memory: 8, sqlite: 16, postgres: 48 }
 
 const triedOn = (backend: string, laws: ReadonlyArray<Law>): ReadonlyArray<Law> =>
   isLong ? laws : laws.filter((_, index) => index % (oneOf[backend] ?? 1) === 0)

@@ -7,16 +7,16 @@ import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { ProcessStore } from "../../src/store/ProcessStore.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
 import * as Postgres from "../support/postgres.ts"
-import { samples } from "../support/samples.ts"
+import { isWhole, samples } from "../support/samples.ts"
 import type { Pair } from "./differential.ts"
 import { search, seen, sideOf, worldOf } from "./differential.ts"
 import { temporaryFile } from "./sqliteFixtures.ts"
 
 /** How many random lists are run. */
-const runs = samples(12, 10_000)
+const runs = samples(isWhole ? 12 : 6, 10_000)
 
 /** Each operation is a transaction over a network, so there are fewer. */
-const runsOnPostgres = samples(2, 1_000)
+const runsOnPostgres = samples(isWhole ? 2 : 1, 1_000)
 
 const memoryAndSqlite: Effect.Effect<Pair, unknown, Scope.Scope> = Effect.gen(function* () {
   const file = SqliteStore.layer({ filename: yield* temporaryFile, synchronous: "NORMAL" })
@@ -72,6 +72,9 @@ const broken: Readonly<Record<string, Parameters<typeof memoryAndBroken>[0]>> = 
   })
 }
 
+/** These are found after many lists. */
+const costly: ReadonlyArray<string> = ["ignores a release", "ignores an acknowledgement"]
+
 describe("random operations", () => {
   it(`memory and SQLite agree on ${runs} random lists of operations, after every one of them`, async () => {
     assert.strictEqual(await search(memoryAndSqlite, runs), undefined)
@@ -85,14 +88,17 @@ describe("random operations", () => {
   )
 
   for (const [fault, tamper] of Object.entries(broken)) {
-    it(`a store that ${fault} is found, and a short list that shows it is printed`, async () => {
-      const found = await search(memoryAndBroken(tamper), 2_000)
-      assert.match(found ?? "", /seed -?\d+, path [\d:]+/)
-      assert.isAtMost((found ?? "").split("\n").filter((line) => line.startsWith("  {")).length, 6, found)
-    })
+    it.skipIf(!isWhole && costly.includes(fault))(
+      `a store that ${fault} is found, and a short list that shows it is printed`,
+      async () => {
+        const found = await search(memoryAndBroken(tamper), 2_000)
+        assert.match(found ?? "", /seed -?\d+, path [\d:]+/)
+        assert.isAtMost((found ?? "").split("\n").filter((line) => line.startsWith("  {")).length, 6, found)
+      }
+    )
   }
 
-  it("every operation is answered in one of the lists, or in one of more lists", async () => {
+  it.skipIf(!isWhole)("every operation is answered in one of the lists, or in one of more lists", async () => {
     const never = () => [...seen].filter(([, { answered }]) => answered === 0).map(([tag]) => tag)
     // A few lists may leave one out by chance: twice as many begin with the same ones.
     for (let lists = 2 * runs; never().length > 0 && lists < 100 * runs; lists *= 2) {

@@ -22,10 +22,10 @@ import { begin, registrationOf } from "../../src/testing/fixtures.ts"
 import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Law from "../../src/testing/Law.ts"
 import { temporaryFolder } from "../support/folders.ts"
-import { samples } from "../support/samples.ts"
+import { isWhole, samples } from "../support/samples.ts"
 
 /** How many histories there are. */
-const runs = samples(20, 2_000)
+const runs = samples(isWhole ? 20 : 8, 2_000)
 
 /** The same histories happen in memory and in a file; a second store on that file reads what really is in it. */
 class Worlds extends Context.Tag("test/Worlds")<

@@ -21,7 +21,7 @@ import type { LawEnv } from "../../src/testing/Law.ts"
 import * as Env from "../../src/testing/Law.ts"
 import * as Children from "../support/children.ts"
 import { patienceMs } from "../support/patience.ts"
-import { isLong } from "../support/samples.ts"
+import { isLong, isWhole } from "../support/samples.ts"
 import type { Answer, Operations, Request, Service } from "./rival.ts"
 import { call, errorOf, revived, servicesOf } from "./rival.ts"
 import { temporaryFolder } from "./sqliteFixtures.ts"
@@ -161,12 +161,13 @@ afterAll(() => {
 })
 
 // Which process begins changes what each does. A run lets the one begin every second law and the other the rest; a long run
-// lets both begin each.
+// lets both begin each, and one that is not the gate's leaves out six of eight.
 for (const first of ["here", "there"] as const) {
   layer(Layer.fresh(twoProcesses))(`two OS processes by turns, the first turn ${first}`, (it) => {
     for (const [subject, laws] of Object.entries(lawsBySubject)) {
       for (const [index, law] of laws.entries()) {
         if (!isLong && (index % 2 === 0) !== (first === "here")) continue
+        if (!isWhole && index % 8 > 1) continue
         const title = `${subject}: ${law.name} (${law.section})`
         const reason = notAcross[law.name]
         if (reason !== undefined) {

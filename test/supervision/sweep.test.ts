@@ -12,12 +12,12 @@ import * as Engine from "../../src/runtime/engine/Engine.ts"
 import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import { RecoverySweep } from "../../src/supervision/RecoverySweep.ts"
 import { bounded, until } from "../support/hosts.ts"
-import { samples } from "../support/samples.ts"
+import { isWhole, samples } from "../support/samples.ts"
 import { faultyStore, gated, hostOn, inVirtualTime, nodeIn, testimony } from "./harness.ts"
 import { rowsOn } from "./rows.ts"
 
 /** More than one page of what is due. */
-const many = samples(2_000, 10_000)
+const many = samples(isWhole ? 2_000 : 1_000, 10_000)
 
 const off = { sweepInterval: false } as const
 
