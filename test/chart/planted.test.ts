@@ -96,7 +96,7 @@ describe("a check", () => {
   it(`finds nothing in a machine without a fault, in ${runs} histories`, () =>
     Effect.runPromise(Machines.check(engineOf(), { ...models, runs })))
 
-  // With the second seed, fast-check ends at three steps: without the first of them, the second one has another effect.
+  // With seed 7, fast-check ends at three steps: without the first of them, the second one has another effect.
   it.each(isWhole ? [undefined, 7] : [7])(
     "finds a state without a way out, and the least that leads there, with seed %s",
     async (seed) => {

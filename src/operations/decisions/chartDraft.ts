@@ -191,7 +191,7 @@ export const make = (before: View, chartOf: ChartOf, decided: ReadonlyArray<Chan
 }
 
 /** The output of a process whose chart has ended. */
-export const outputOf = (end: NonNullable<ChartState["end"]>): AwaitOutput =>
+const outputOf = (end: NonNullable<ChartState["end"]>): AwaitOutput =>
   end.status === "done"
     ? Output.success(end.output ?? null)
     : Output.failure("execution", fieldOf(end.error, "name") ?? "machine_error", textOf(end.error), end.error)

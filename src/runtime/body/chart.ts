@@ -16,7 +16,6 @@ import type { FailureRecord } from "../../model/Failure.ts"
 import { describe } from "../../model/Failure.ts"
 import type { RuntimeError } from "../../model/failures.ts"
 import type { ProcessId } from "../../model/ids.ts"
-import { outputOf } from "../../operations/decisions/chartDraft.ts"
 import type { Activation, AtRest } from "./Activation.ts"
 import { abortSignalOf, answered, fenced, heldAgain } from "./Activation.ts"
 import { workScheduler } from "./fairScheduler.ts"
@@ -70,12 +69,11 @@ export const performing =
         const action = chart?.actions[0]
         // The worker interrupts it in a moment: nothing more is begun.
         if (cancelRequest !== undefined) return Effect.never
-        if (chart === undefined || (action === undefined && chart.end === undefined)) return Effect.succeed(atRest)
-        return action === undefined
-          ? Effect.succeed(outputOf(chart.end as NonNullable<typeof chart.end>)) // checked above
-          : Effect.flatMap(perform(action, chart.context), (ended) =>
-              ended === undefined ? next : Effect.succeed(ended)
-            )
+        // Where nothing is left to perform, the commit that took the last of it has ended a machine in a final state.
+        if (chart === undefined || action === undefined) return Effect.succeed(atRest)
+        return Effect.flatMap(perform(action, chart.context), (ended) =>
+          ended === undefined ? next : Effect.succeed(ended)
+        )
       })
     )
 

@@ -4,9 +4,9 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../model/errors.ts"
-import { newsTypes } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { EventColumns } from "../sql/columns.ts"
+import * as Columns from "../sql/columns.ts"
 import type { Reader } from "../sql/Reader.ts"
 import type { Gathered, JournalColumns, Page } from "../sql/reads.ts"
 import * as Gathering from "./gathering.ts"
@@ -33,15 +33,15 @@ const pagesText = ({ table, columns, place, condition = "true" }: Selected): str
 
 const journalText = pagesText({
   table: "journal",
-  columns: "key, position, sequence, operation, at, outcome",
+  columns: Columns.journalColumns,
   place: "position"
 })
 
 const newsText = pagesText({
   table: "event",
-  columns: "sequence, event_type, replay_key, occurred_at, payload, semantics",
+  columns: Columns.eventColumns,
   place: "sequence",
-  condition: `(event_type IN (${newsTypes.map((type) => `'${type}'`).join(", ")}) OR substr(event_type, 1, 7) = 'signal.')`
+  condition: Columns.whereNews
 })
 
 /** The texts, by the names under which connections prepare them. */

@@ -9,6 +9,7 @@ import { lifecycleOf, nextDeadline } from "../../../machines/process/lifecycle.t
 import { processMachine } from "../../../machines/process/machine.ts"
 import * as Step from "../../../machines/xstate/step.ts"
 import { coreEventTypes, fixed } from "../../model/EventType.ts"
+import { newsTypes } from "../../model/facts.ts"
 import type { HandleGrant } from "../../model/Handle.ts"
 import type { ProcessId, SessionScopeId } from "../../model/ids.ts"
 import { canonicalText } from "../../model/json.ts"
@@ -106,8 +107,17 @@ export const glanceOf = (values: GlanceValues): Glance | undefined => {
   }
 }
 
+/** The columns of an event, as they are selected. */
+export const eventColumns = "sequence, event_type, replay_key, occurred_at, payload, semantics"
+
 /** The columns of an event, and where they come from. */
-export const selectEvents = `SELECT sequence, event_type, replay_key, occurred_at, payload, semantics FROM event`
+export const selectEvents = `SELECT ${eventColumns} FROM event`
+
+/** Which events a body may wait for: see `isNews` of the facts. */
+export const whereNews = `(event_type IN (${newsTypes.map((type) => `'${type}'`).join(", ")}) OR substr(event_type, 1, 7) = 'signal.')`
+
+/** The columns of a journal entry, as they are selected. */
+export const journalColumns = "key, position, sequence, operation, at, outcome"
 
 /** What is left of a pruned process, as columns. */
 export interface TombstoneColumns {

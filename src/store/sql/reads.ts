@@ -5,7 +5,6 @@ import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../model/errors.ts"
 import { ProcessUnknown } from "../../model/errors.ts"
-import { newsTypes } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import type { JournalEntry, JournalOperation, Progress } from "../../model/JournalEntry.ts"
 import type { LeaseOwner, Liveness } from "../../model/Lease.ts"
@@ -262,7 +261,7 @@ const executionReads = ({ sql, dialect, read, whether }: Reader, gathered: Gathe
       read(
         "read a journal",
         sql<JournalColumns>`
-          SELECT key, position, sequence, operation, at, outcome FROM journal
+          SELECT ${sql.literal(Columns.journalColumns)} FROM journal
           WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND position > ${after}
           ORDER BY position LIMIT ${limit}
         `
@@ -292,7 +291,7 @@ const executionReads = ({ sql, dialect, read, whether }: Reader, gathered: Gathe
       "read a journal entry",
       Effect.map(
         sql<JournalColumns>`
-          SELECT key, position, sequence, operation, at, outcome FROM journal
+          SELECT ${sql.literal(Columns.journalColumns)} FROM journal
           WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND position = ${position}
         `,
         ([row]) => row && entryOf(row)
@@ -305,7 +304,7 @@ const executionReads = ({ sql, dialect, read, whether }: Reader, gathered: Gathe
         sql<EventColumns>`
           ${sql.literal(Columns.selectEvents)}
           WHERE pk = (SELECT pk FROM process WHERE process_id = ${id}) AND sequence > ${page.after}
-            AND (event_type IN ${sql.in(newsTypes)} OR substr(event_type, 1, 7) = 'signal.')
+            AND ${sql.literal(Columns.whereNews)}
           ORDER BY sequence LIMIT ${page.limit}
         `
       )
