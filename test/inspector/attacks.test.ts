@@ -318,6 +318,16 @@ describe("the token", () => {
   )
 })
 
+/** Goes to a place of the page that is open; resolves once that is drawn, or what it waits for is named. Runs in the page. */
+const goTo = (hash: string): Promise<void> =>
+  new Promise((resolve) => {
+    if (location.hash === hash) return resolve()
+    addEventListener("hashchange", () => requestAnimationFrame(() => requestAnimationFrame(() => resolve())), {
+      once: true
+    })
+    location.hash = hash
+  })
+
 inBrowser("what is stored, on the page", (browser) => {
   it.scopedLive.skipIf(!isWhole)(
     "runs no script and makes no element, in any field and any view, also without the policy of the page",
@@ -344,7 +354,7 @@ inBrowser("what is stored, on the page", (browser) => {
           const texts = new Set<string>()
           const injected = new Set<string>()
           const look = async (path?: string): Promise<void> => {
-            if (path !== undefined) await page.goto(`http://127.0.0.1:${port}/${path}`)
+            if (path !== undefined) await page.evaluate(goTo, path)
             await page.waitForFunction(
               () => document.querySelector(".state.loading") === null && document.body.textContent.includes("<img")
             )
@@ -380,7 +390,8 @@ inBrowser("what is stored, on the page", (browser) => {
               await page.locator("nav.tabs").waitFor()
               if (name === "waiting") {
                 await look(`${place}@1`)
-                await page.goto(`http://127.0.0.1:${port}/${place}`)
+                await page.evaluate(goTo, place)
+                await page.locator(".past").waitFor({ state: "hidden" })
                 for (const lever of ["Signal…", "Cancel…", "Abandon…"]) {
                   await page.getByRole("button", { name: lever }).click()
                   await page.getByRole("dialog").waitFor()

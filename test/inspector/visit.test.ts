@@ -202,6 +202,35 @@ inBrowser("a visit to the page", (browser) => {
     )
   )
 
+  it.scopedLive("is told that a past event is being read, and is shown nothing of the present as of then", () =>
+    bounded(
+      Effect.gen(function* () {
+        yield* register("p")
+        yield* note("p", "planned")
+        yield* waitForApproval("p")
+        const page = yield* pageAt("p")
+        yield* Effect.promise(async () => {
+          await page.locator(".strip .lit", { hasText: "waiting" }).waitFor()
+          let answer = (): void => {}
+          const held = new Promise<void>((resolve) => {
+            answer = resolve
+          })
+          await page.route(/[?&]at=1(&|$)/, async (route) => {
+            await held
+            await route.continue()
+          })
+          await page.locator('.event[data-sequence="1"]').click()
+          await page.locator(".past", { hasText: "Reading event 1 of 2…" }).waitFor()
+          await page.locator(".facts", { hasText: "Reading the event…" }).waitFor()
+          assert.deepStrictEqual(await page.locator(".strip .lit, .facts section").allTextContents(), [])
+          answer()
+          await page.locator(".past", { hasText: "As it was after event 1 of 2." }).waitFor()
+          await page.locator("section[aria-label='Status then']").waitFor()
+        })
+      }).pipe(Effect.provide(inspected()))
+    )
+  )
+
   it.scopedLive.skipIf(!isWhole)(
     "sees of a tree that is too large its first processes, and that there are more; on a terminal too",
     () =>

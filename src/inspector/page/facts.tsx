@@ -8,7 +8,7 @@ import type { EventView, MomentView, ProcessView, RowView } from "../View.ts"
 import { OutputFailure, recordedFailure } from "./failure.tsx"
 import { Commands, Json, Value } from "./json.tsx"
 import { useTick } from "./live.ts"
-import { Age, Copy, Panel, Pill, ProcessLink, TimeAndAge } from "./parts.tsx"
+import { Age, Copy, Notice, Panel, Pill, ProcessLink, TimeAndAge } from "./parts.tsx"
 import { ageOf, nowMs, timeOf } from "./text.ts"
 
 /** A process as the page keeps it between looks. */
@@ -60,9 +60,16 @@ const Ended = ({ output, row }: { readonly output: Wire; readonly row: RowView }
 }
 
 /** The states of the lifecycle as a strip, those that are active lit. */
-export const Strip = ({ active, row }: { readonly active: ReadonlyArray<string>; readonly row: RowView }): VNode => {
-  const isIn = (part: string): boolean => active.some((id) => id.endsWith(`.${part}`))
-  const isOver = !active.includes("process.running")
+export const Strip = ({
+  active,
+  row
+}: {
+  /** `undefined` lights none: that moment is not read yet. */
+  readonly active: ReadonlyArray<string> | undefined
+  readonly row: RowView
+}): VNode => {
+  const isIn = (part: string): boolean => active?.some((id) => id.endsWith(`.${part}`)) === true
+  const isOver = active?.includes("process.running") === false
   const main = [
     ["unstarted", isIn("unstarted")],
     ["active", isIn("started.active")],
@@ -104,6 +111,8 @@ export const Facts = ({
   readonly isPast: boolean
 }): VNode => {
   const past = isPast ? moment : undefined
+  // The present is never shown as the past, also not until that is read.
+  if (isPast && past === undefined) return <Notice kind="loading" title="Reading the event…" />
   return (
     <>
       {past?.event ? <Event of={past.event} /> : null}

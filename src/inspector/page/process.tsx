@@ -121,7 +121,7 @@ const Shown = ({
           </Button>
         </div>
         <Why id={id} text={why} />
-        <Strip active={(isPast ? moment?.lifecycle : undefined) ?? view.lifecycle} row={row} />
+        <Strip active={isPast ? moment?.lifecycle : view.lifecycle} row={row} />
         <nav class="tabs" aria-label="Parts of the process">
           {tabs.map(([name, label]) => {
             const { tab: _tab, ...query } = place.query
@@ -140,7 +140,9 @@ const Shown = ({
             {stepped !== undefined
               ? "A copy, stepped by hand: no process is there."
               : isPast
-                ? `As it was after event ${at} of ${row.sequence}. Press Esc for the present.`
+                ? moment === undefined
+                  ? `Reading event ${at} of ${row.sequence}…`
+                  : `As it was after event ${at} of ${row.sequence}. Press Esc for the present.`
                 : ""}
           </p>
           {tab === "run" ? (
@@ -169,7 +171,7 @@ const Shown = ({
             </>
           ) : tab === "lifecycle" ? (
             <Lifecycle
-              active={(isPast ? moment?.lifecycle : undefined) ?? view.lifecycle}
+              active={isPast ? (moment?.lifecycle ?? []) : view.lifecycle}
               taken={needsOwn ? [] : (moment?.taken ?? [])}
             />
           ) : tab === "difference" ? (
