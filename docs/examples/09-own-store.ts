@@ -32,7 +32,7 @@ const layer = Layer.succeed(
     list: () => missing("list processes"),
     countByLifecycle: missing("count processes"),
     listNonTerminal: missing("list processes"),
-    grants: { of: () => missing("list grants") },
+    grants: { ofProcess: () => missing("list grants"), ofScope: () => missing("list grants") },
     wakers: () => missing("list the processes that wake a session"),
     feed: { after: () => missing("read changes") },
     retention: {

@@ -35,6 +35,7 @@ import { Environments } from "../operations/Environments.ts"
 import type { Lookup } from "../operations/existing.ts"
 import { HandleGrants } from "../operations/HandleGrants.ts"
 import { ProcessRegistry, readProcess } from "../operations/ProcessRegistry.ts"
+import { everyGrant } from "../operations/pages.ts"
 import type { Origin } from "../runtime/body/Origin.ts"
 import * as Origins from "../runtime/body/Origin.ts"
 import { sessionScopeOf } from "../runtime/body/Origin.ts"
@@ -335,7 +336,7 @@ const handlesOf = (
       Effect.gen(function* () {
         const summaries: Array<CancelSummary> = []
         let refused: CancelRefused | undefined
-        for (const { record } of yield* grants.listLiveHandleGrants(scope)) {
+        for (const { record } of yield* everyGrant((page) => grants.listLiveHandleGrants(scope, page))) {
           const outcome = yield* cancelVisible(scope, record.id).pipe(
             Effect.map(cancelSummaryOf),
             Effect.catchTag("CancelRefused", Effect.succeed)
@@ -349,7 +350,7 @@ const handlesOf = (
       Effect.gen(function* () {
         const kept = new Set(keep)
         const cancelled: Array<ProcessRecord> = []
-        for (const { record } of yield* grants.listHandleGrants(scope)) {
+        for (const { record } of yield* everyGrant((page) => grants.listHandleGrants(scope, page))) {
           if (kept.has(record.id)) continue
           yield* grants.revokeHandle(scope, record.id)
           if (isTerminal(record)) continue

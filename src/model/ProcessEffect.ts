@@ -36,7 +36,9 @@ export const ProcessEffect = Schema.Union(
   Schema.Struct({
     _tag: tagged("op", "list", "List"),
     sessionScope: renamed("session_scope", SessionScope),
-    mode: Schema.Literal("live", "all")
+    mode: Schema.Literal("live", "all"),
+    after: optional(ProcessId),
+    limit: optional(Schema.Int)
   }),
   Schema.Struct({
     _tag: tagged("op", "transfer", "Transfer"),
@@ -68,13 +70,17 @@ export type ProcessEffect = typeof ProcessEffect.Type
 /** An effect as JSON, both ways. */
 export const wire: Codec<ProcessEffect> = codec("process_effect", ProcessEffect)
 
+/** What tells one page of a list from another; nothing where the first is asked for as it is. */
+const pageIn = ({ after, limit }: Extract<ProcessEffect, { readonly _tag: "List" }>): string =>
+  after === undefined && limit === undefined ? "" : `:${hashOf({ after: after ?? null, limit: limit ?? null })}`
+
 /** The id of a request: equal requests have equal ids. */
 export const effectIdOf = (effect: ProcessEffect): string => {
   switch (effect._tag) {
     case "Start":
       return `process:start:${effect.registration.id}`
     case "List":
-      return `process:list:${scopeId(effect.sessionScope)}:${effect.mode}`
+      return `process:list:${scopeId(effect.sessionScope)}:${effect.mode}${pageIn(effect)}`
     case "Transfer":
       return `process:transfer:${scopeId(effect.from)}:${scopeId(effect.to)}:${hashOf(effect.ids)}`
     case "DeleteSession":

@@ -26,6 +26,12 @@ export const Originator = Schema.Union(
 /** Who started a process. */
 export type Originator = typeof Originator.Type
 
+/** Whether a session started it; of one frame, where the scope names one. */
+export const isOriginatedBy = (originator: Originator, { sessionId, agentFrameId = "" }: SessionScope): boolean =>
+  originator._tag === "Session" &&
+  originator.scope.sessionId === sessionId &&
+  (agentFrameId === "" || originator.scope.agentFrameId === agentFrameId)
+
 const session = renamed("session_id", Schema.String)
 
 /** What caused a process or an event. */

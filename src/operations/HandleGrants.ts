@@ -10,20 +10,23 @@ import { lifecycleOf } from "../../machines/process/lifecycle.ts"
 import type { InputInvalid, ProcessPruned, ProcessUnknown, StoreError } from "../model/errors.ts"
 import { GrantMissing } from "../model/errors.ts"
 import * as Facts from "../model/facts.ts"
-import type { GrantEntry, HandleGrant, SessionDeleteReport } from "../model/Handle.ts"
+import type { HandleGrant, SessionDeleteReport } from "../model/Handle.ts"
 import { HandleDescriptor } from "../model/Handle.ts"
 import type { SessionScopeId } from "../model/ids.ts"
 import { ProcessId } from "../model/ids.ts"
+import type { StatusFilter } from "../model/ListFilter.ts"
 import type { SessionScope } from "../model/Provenance.ts"
 import { scopeId } from "../model/Provenance.ts"
 import type { Change, Decision, ProcessRow, View } from "../store/Decision.ts"
-import { accept, acceptWith, recordOf, refuse } from "../store/Decision.ts"
+import { accept, acceptWith, refuse } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
 import { onRow } from "./decisions/authority.ts"
 import * as Changes from "./decisions/change.ts"
 import type { Lookup } from "./existing.ts"
 import { existingRow, onKnown, prunedIn } from "./existing.ts"
+import type { GrantPage, ListPage } from "./pages.ts"
+import { grantsOn } from "./pages.ts"
 
 /** Grants. A session and each of its frames are different scopes with grants of their own. */
 export class HandleGrants extends Context.Tag("holdfast/store/HandleGrants")<
@@ -49,15 +52,17 @@ export class HandleGrants extends Context.Tag("holdfast/store/HandleGrants")<
       ids: ReadonlyArray<ProcessId>
     ) => Effect.Effect<void, GrantMissing | ProcessPruned | InputInvalid | StoreError>
 
-    /** The grants of a scope whose process still exists, ended ones included, ascending by process. */
+    /** A page of the grants of a scope whose process still exists, ended ones included, ascending by process. @default limit 100 */
     readonly listHandleGrants: (
-      scope: SessionScope
-    ) => Effect.Effect<ReadonlyArray<GrantEntry>, InputInvalid | StoreError>
+      scope: SessionScope,
+      page?: ListPage
+    ) => Effect.Effect<GrantPage, InputInvalid | StoreError>
 
-    /** The grants of a scope whose process runs, ascending by process. */
+    /** A page of the grants of a scope whose process runs, ascending by process. @default limit 100 */
     readonly listLiveHandleGrants: (
-      scope: SessionScope
-    ) => Effect.Effect<ReadonlyArray<GrantEntry>, InputInvalid | StoreError>
+      scope: SessionScope,
+      page?: ListPage
+    ) => Effect.Effect<GrantPage, InputInvalid | StoreError>
 
     /** Whether a scope has a grant of a process that exists. */
     readonly hasHandleGrant: (scope: SessionScope, id: ProcessId) => Effect.Effect<boolean, InputInvalid | StoreError>
@@ -155,22 +160,10 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
     const scopeOf = (field: string, scope: SessionScope): Either.Either<SessionScopeId, InputInvalid> =>
       Either.map(Checks.scope(field, scope), scopeId)
 
-    const entries = (
-      scope: SessionScope,
-      shows: (row: ProcessRow) => boolean
-    ): Effect.Effect<ReadonlyArray<GrantEntry>, InputInvalid | StoreError> =>
-      Effect.gen(function* () {
-        const granted = store.grants.of({ scopeId: yield* scopeOf("scope", scope) })
-        const found = Effect.flatMap(
-          granted,
-          Effect.forEach((grant) =>
-            Effect.map(store.find(grant.processId), (present) =>
-              entryOf(grant, present._tag === "Present" ? present.row : undefined, shows)
-            )
-          )
-        )
-        return (yield* store.readTogether(found)).flat()
-      })
+    const listed = (status: StatusFilter) => (scope: SessionScope, page?: ListPage) =>
+      Effect.flatMap(scopeOf("scope", scope), (wanted) =>
+        grantsOn(page, (query) => store.grants.ofScope(wanted, { ...query, filter: { status } }))
+      )
 
     return Checks.answering(
       HandleGrants.of({
@@ -196,16 +189,16 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
           const target = { scopeId: scopeId(checked), sessionId: checked.sessionId }
           yield* store.transact({ lock: [...moved].sort() }, moveGrants(source, target, moved))
         }),
-        listHandleGrants: (scope) => entries(scope, () => true),
-        listLiveHandleGrants: (scope) => entries(scope, (row) => lifecycleOf(row.snapshot) === "running"),
+        listHandleGrants: listed("any"),
+        listLiveHandleGrants: listed("running"),
         hasHandleGrant: Effect.fnUntraced(function* (scope, id) {
           yield* Checks.id(id)
           const wanted = yield* scopeOf("scope", scope)
-          return (yield* store.grants.of({ processId: id })).some((grant) => grant.scopeId === wanted)
+          return (yield* store.grants.ofProcess(id)).some((grant) => grant.scopeId === wanted)
         }),
         handleGrantsForProcess: Effect.fnUntraced(function* (id) {
           yield* Checks.id(id)
-          return yield* store.readTogether(Effect.zipRight(existingRow(store, id), store.grants.of({ processId: id })))
+          return yield* store.readTogether(Effect.zipRight(existingRow(store, id), store.grants.ofProcess(id)))
         }),
         deleteSessionProcessState: (sessionId) =>
           Effect.flatMap(Checks.text("session_id", sessionId), (session) =>
@@ -218,11 +211,5 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
 
 /** The grant operations on the store in context. */
 export const layer: Layer.Layer<HandleGrants, never, ProcessStore> = Layer.effect(HandleGrants, make)
-
-const entryOf = (
-  grant: HandleGrant,
-  row: ProcessRow | undefined,
-  shows: (row: ProcessRow) => boolean
-): ReadonlyArray<GrantEntry> => (row !== undefined && shows(row) ? [{ grant, record: recordOf(row) }] : [])
 
 const ProcessIds = Schema.Array(ProcessId)

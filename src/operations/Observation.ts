@@ -5,7 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InputInvalid, ProcessPruned, StoreError } from "../model/errors.ts"
-import type { GrantEntry, HandleDescriptor } from "../model/Handle.ts"
+import type { HandleDescriptor } from "../model/Handle.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { sessionScopeId } from "../model/ids.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
@@ -23,6 +23,8 @@ import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import * as Checks from "./checks.ts"
 import { rowUnlessPruned } from "./existing.ts"
+import type { GrantPage, ListPage, ProcessPage } from "./pages.ts"
+import { grantsOn, processesOn } from "./pages.ts"
 
 /** One process as observers see it. Units: epoch milliseconds, UTC. */
 export interface ObservedProcess {
@@ -66,17 +68,19 @@ export class Observation extends Context.Tag("holdfast/store/Observation")<
       sessionId: string
     ) => Effect.Effect<ReadonlyArray<SessionProcess>, InputInvalid | StoreError>
 
-    /** Grants of a scope whose process matches a filter, ascending by process. */
+    /** A page of the grants of a scope whose process matches a filter, ascending by process. @default limit 100 */
     readonly listGrantedTo: (
       scope: SessionScope,
-      filter: ListFilter
-    ) => Effect.Effect<ReadonlyArray<GrantEntry>, InputInvalid | StoreError>
+      filter: ListFilter,
+      page?: ListPage
+    ) => Effect.Effect<GrantPage, InputInvalid | StoreError>
 
-    /** Processes a session started, of one frame when the scope names one, ascending by id. */
+    /** A page of the processes that a session started, of one frame when the scope names one, ascending by id. @default limit 100 */
     readonly listOriginatedBy: (
       scope: SessionScope,
-      filter: ListFilter
-    ) => Effect.Effect<ReadonlyArray<ProcessRecord>, InputInvalid | StoreError>
+      filter: ListFilter,
+      page?: ListPage
+    ) => Effect.Effect<ProcessPage, InputInvalid | StoreError>
   }
 >() {}
 
@@ -87,9 +91,6 @@ export const shownEvents = 32
 export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore> = Effect.map(
   ProcessStore,
   (store) => {
-    const readRow = (id: ProcessId) =>
-      Effect.map(store.find(id), (found) => (found._tag === "Present" ? found.row : undefined))
-
     const withEvents = (row: ProcessRow, descriptor: HandleDescriptor) =>
       store.recentEvents(row.base.registration.id, shownEvents).pipe(
         // Its row was read at the same moment.
@@ -99,9 +100,10 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
 
     const snapshotOf = Effect.fnUntraced(function* (session: string) {
       const shown = new Map<ProcessId, SessionProcess>()
-      for (const { processId, descriptor } of yield* store.grants.of({ scopeId: sessionScopeId(session) })) {
-        const row = yield* readRow(processId)
-        if (row !== undefined) shown.set(processId, yield* withEvents(row, descriptor))
+      for (const { grant, row } of yield* store.grants.ofScope(sessionScopeId(session), {
+        filter: { status: "any" }
+      })) {
+        shown.set(grant.processId, yield* withEvents(row, grant.descriptor))
       }
       for (const row of yield* store.wakers(session)) {
         const { id, identity } = row.base.registration
@@ -119,27 +121,15 @@ export const make: Effect.Effect<typeof Observation.Service, never, ProcessStore
         snapshotForSession: Effect.fnUntraced(function* (sessionId) {
           return yield* store.readTogether(snapshotOf(yield* Checks.text("session_id", sessionId)))
         }),
-        listGrantedTo: Effect.fnUntraced(function* (scope, filter) {
-          const wanted = yield* Checks.scope("scope", scope)
+        listGrantedTo: Effect.fnUntraced(function* (scope, filter, page) {
+          const wanted = scopeId(yield* Checks.scope("scope", scope))
           const checked = yield* Filter.check(filter)
-          const entries = Effect.flatMap(
-            store.grants.of({ scopeId: scopeId(wanted) }),
-            Effect.forEach((grant) =>
-              Effect.map(readRow(grant.processId), (row) => {
-                const record = row && recordOf(row)
-                return record !== undefined && Filter.matches(checked, record, row?.lease.held?.owner.ownerId)
-                  ? [{ grant, record }]
-                  : []
-              })
-            )
-          )
-          return (yield* store.readTogether(entries)).flat()
+          return yield* grantsOn(page, (query) => store.grants.ofScope(wanted, { ...query, filter: checked }))
         }),
-        listOriginatedBy: Effect.fnUntraced(function* (scope, filter) {
-          const wanted = yield* Checks.scope("scope", scope)
+        listOriginatedBy: Effect.fnUntraced(function* (scope, filter, page) {
+          const originator = yield* Checks.scope("scope", scope)
           const checked = yield* Filter.check(filter)
-          const rows = yield* store.list({ filter: checked })
-          return rows.map(recordOf).filter((record) => isOriginatedBy(record, wanted))
+          return yield* processesOn(page, (query) => store.list({ ...query, filter: checked, originator }))
         })
       })
     )
@@ -188,9 +178,3 @@ const newestFirst = (a: SessionProcess, b: SessionProcess): number =>
   b.record.updatedAtMs - a.record.updatedAtMs ||
   b.record.createdAtMs - a.record.createdAtMs ||
   Buffer.compare(Buffer.from(a.record.id), Buffer.from(b.record.id))
-
-const isOriginatedBy = ({ provenance: { originator } }: ProcessRecord, wanted: SessionScope): boolean =>
-  originator._tag === "Session" &&
-  originator.scope.sessionId === wanted.sessionId &&
-  // An empty frame is no frame.
-  ((wanted.agentFrameId ?? "") === "" || originator.scope.agentFrameId === wanted.agentFrameId)

@@ -22,8 +22,7 @@ import { ProcessUnknown, RegistrationInvalid } from "../model/errors.ts"
 import type { AbandonRequest, AppendReceipt, AppendRequest, ExternalRef } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
-import { ProcessId as ProcessIdSchema, signalEventType, signalNameProblem, signalReplayKey } from "../model/ids.ts"
-import { optional } from "../model/json.ts"
+import { signalEventType, signalNameProblem, signalReplayKey } from "../model/ids.ts"
 import type { Lease } from "../model/Lease.ts"
 import { LeaseOwner } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
@@ -48,6 +47,8 @@ import * as Records from "./decisions/records.ts"
 import * as Register from "./decisions/register.ts"
 import type { Lookup } from "./existing.ts"
 import { onKnown, readingKnown, rowUnlessPruned } from "./existing.ts"
+import type { ListPage, ProcessPage } from "./pages.ts"
+import { processesOn } from "./pages.ts"
 
 /** The registry of processes. */
 export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry")<
@@ -184,19 +185,13 @@ export class ProcessRegistry extends Context.Tag("holdfast/store/ProcessRegistry
     /** A page of the processes that match a filter, ascending by id. @default limit 100 */
     readonly listProcesses: (
       filter: ListFilter,
-      page?: { readonly after?: ProcessId; readonly limit?: number }
+      page?: ListPage
     ) => Effect.Effect<ProcessPage, InputInvalid | StoreError>
 
     /** Every process that has not ended, ascending by id. */
     readonly listNonTerminal: Effect.Effect<ReadonlyArray<ProcessRecord>, StoreError>
   }
 >() {}
-
-/** A page of a list. `next` is where the next one goes on (`after`); it is absent when nothing follows. */
-export interface ProcessPage {
-  readonly records: ReadonlyArray<ProcessRecord>
-  readonly next?: ProcessId
-}
 
 /** A signal to send: its name, what it carries, and the id under which the same sending is recorded once. */
 export interface SignalRequest<E = never> {
@@ -329,20 +324,9 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
           yield* Checks.id(id)
           return yield* reading(id, store.wakeEventsAfter(id, yield* Checks.count("sequence", sequence)))
         }),
-        listProcesses: Effect.fnUntraced(function* (filter, page = {}) {
+        listProcesses: Effect.fnUntraced(function* (filter, page) {
           const checked = yield* Filter.check(filter)
-          const { after, limit = 100 } = yield* checks.exactly("page", Page, page)
-          const most = yield* Checks.count("page/limit", limit)
-          if (most === 0) return { records: [] }
-          // One more than asked for says whether there are more.
-          const rows = yield* store.list({
-            filter: checked,
-            limit: most + 1,
-            ...(after === undefined ? {} : { after })
-          })
-          const records = rows.slice(0, most).map(recordOf)
-          const last = records.at(-1)
-          return { records, ...(rows.length > most && last !== undefined ? { next: last.id } : {}) }
+          return yield* processesOn(page, (query) => store.list({ ...query, filter: checked }))
         }),
         listNonTerminal: Effect.map(store.listNonTerminal, (rows) => rows.map(recordOf))
       })
@@ -361,8 +345,6 @@ const idOf = (registration: unknown): string =>
   })
 
 const FirstStarted = Schema.Struct({ owner: LeaseOwner, startedAtMs: Schema.Int })
-
-const Page = Schema.Struct({ after: optional(ProcessIdSchema), limit: optional(Schema.Number) })
 
 const completionAuthority = Schema.Union(
   Schema.Struct({ _tag: Schema.Literal("ExternalOwner", "ReconciledAbandon") }),

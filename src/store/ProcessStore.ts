@@ -20,6 +20,7 @@ import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import type { ListFilter } from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessLifecycle } from "../model/ProcessRecord.ts"
+import type { SessionScope } from "../model/Provenance.ts"
 import type { ChildReads } from "./Children.ts"
 import type {
   Change,
@@ -183,10 +184,17 @@ export interface LeaseAccess {
 
 /** The reads of grants. */
 export interface GrantReads {
-  /** Grants of a scope, ascending by process; or of a process, ascending by session, then scope. */
-  readonly of: (
-    owner: { readonly scopeId: SessionScopeId } | { readonly processId: ProcessId }
-  ) => Effect.Effect<ReadonlyArray<HandleGrant>, StoreError>
+  /** The grants of a process, ascending by session, then scope. */
+  readonly ofProcess: (id: ProcessId) => Effect.Effect<ReadonlyArray<HandleGrant>, StoreError>
+
+  /** The grants of a scope whose process matches a filter, with that process, ascending by its id (bytewise). */
+  readonly ofScope: (scopeId: SessionScopeId, query: ListQuery) => Effect.Effect<ReadonlyArray<Granted>, StoreError>
+}
+
+/** A grant, and the process that it is of. */
+export interface Granted {
+  readonly grant: HandleGrant
+  readonly row: ProcessRow
 }
 
 /** The reads of the change feed. */
@@ -304,6 +312,8 @@ export const noProcesses: LifecycleCounts = { running: 0, completed: 0, failed: 
 /** A page of a list: ascending by id, after one. */
 export interface ListQuery {
   readonly filter: ListFilter
+  /** Only those that this session started; of one frame, where the scope names one. */
+  readonly originator?: SessionScope
   readonly after?: ProcessId
   readonly limit?: number
 }

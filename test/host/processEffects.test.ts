@@ -78,6 +78,30 @@ describe("a wish that is carried out", () => {
     }).pipe(Effect.provide(host))
   )
 
+  it.live("lists a page at a time, and says where the next one goes on", () =>
+    Effect.gen(function* () {
+      for (const id of ["p", "q", "r"]) {
+        yield* perform({ ...endless, registration: { ...endless.registration, id: processId(id) } })
+      }
+      const list = { _tag: "List", sessionScope: s, mode: "live" } as const
+      const pages = [
+        yield* perform({ ...list, limit: 2 }),
+        yield* perform({ ...list, limit: 2, after: processId("q") })
+      ]
+      assert.deepStrictEqual(
+        pages.map((page) =>
+          page._tag === "Listed"
+            ? [page.entries.map(({ record }) => String(record.id)), page.next && String(page.next)]
+            : []
+        ),
+        [
+          [["p", "q"], "q"],
+          [["r"], undefined]
+        ]
+      )
+    }).pipe(Effect.provide(host))
+  )
+
   it.live("signals while the process runs, cancels it, and awaits its end", () =>
     Effect.gen(function* () {
       yield* perform(endless)

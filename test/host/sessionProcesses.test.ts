@@ -12,7 +12,7 @@ import { processId } from "../../src/model/ids.ts"
 import * as Provenance from "../../src/model/Provenance.ts"
 import * as Registration from "../../src/model/Registration.ts"
 import type { StartRequest } from "../../src/model/StartRequest.ts"
-import { external } from "../../src/model/StartRequest.ts"
+import { external, registrationOf } from "../../src/model/StartRequest.ts"
 import { Environments } from "../../src/operations/Environments.ts"
 import { HandleGrants } from "../../src/operations/HandleGrants.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
@@ -105,7 +105,7 @@ describe("a start in a session's name", () => {
         label: "add 1",
         definition: { kind: "add", version: "1" }
       })
-      const [entry] = yield* (yield* HandleGrants).listHandleGrants(scope)
+      const [entry] = (yield* (yield* HandleGrants).listHandleGrants(scope)).entries
       assert.deepStrictEqual(entry?.grant.descriptor, { kind: "add", label: "mine" })
       assert.deepStrictEqual(yield* bounded(sessions.awaitHandle(handle, caller())), { _tag: "Success", value: 2 })
     }).pipe(Effect.provide(host))
@@ -173,8 +173,10 @@ describe("a start in a session's name", () => {
       const record = yield* sessions.startFromRequest("s", request, caller())
       assert.deepStrictEqual(record.provenance.originator, { _tag: "Session", scope })
       const grants = yield* HandleGrants
-      assert.deepStrictEqual(yield* grants.listHandleGrants({ sessionId: "other" }), [])
-      assert.deepStrictEqual((yield* grants.listHandleGrants(scope))[0]?.grant.descriptor, { label: "shouting" })
+      assert.deepStrictEqual((yield* grants.listHandleGrants({ sessionId: "other" })).entries, [])
+      assert.deepStrictEqual((yield* grants.listHandleGrants(scope)).entries[0]?.grant.descriptor, {
+        label: "shouting"
+      })
       const ref = record.envRef
       assert.isDefined(ref)
       const spec = ref === undefined ? undefined : yield* (yield* Environments).load(ref)
@@ -211,7 +213,7 @@ describe("a start in a session's name", () => {
       const call = { callId: "p", toolId: "shout", toolName: "shout", args: "hey" }
       const record = yield* sessions.startToolCall("s", call, caller())
       assert.deepInclude(record, { id: p, disposition: "rerunnable" })
-      const [entry] = yield* (yield* HandleGrants).listHandleGrants(scope)
+      const [entry] = (yield* (yield* HandleGrants).listHandleGrants(scope)).entries
       assert.deepStrictEqual(entry?.grant.descriptor, { kind: "tool", label: "shout" })
     }).pipe(Effect.provide(host))
   )
@@ -363,6 +365,26 @@ describe("what a session may address", () => {
     }).pipe(Effect.provide(host))
   )
 
+  it.live("is asked to stop, or given back, however many there are", () =>
+    Effect.gen(function* () {
+      const sessions = yield* SessionProcesses
+      const registry = yield* ProcessRegistry
+      const grants = yield* HandleGrants
+      const ids = Array.from({ length: 201 }, (_, index) => processId(`many-${index}`))
+      for (const id of ids) {
+        yield* registry.registerProcess(registrationOf(external(id, { _tag: "Host" }, null)))
+        yield* grants.grantHandle(scope, id, {})
+      }
+      assert.lengthOf(yield* sessions.cancelAllVisible(scope), 201)
+      for (const id of ids) {
+        const [last] = yield* registry.recentEvents(id, 1)
+        assert.strictEqual(last?.eventType, "process.cancel_requested")
+      }
+      assert.lengthOf(yield* sessions.cancelUnreferenced(scope, []), 201)
+      assert.deepStrictEqual(yield* grants.listHandleGrants(scope), { entries: [] })
+    }).pipe(Effect.provide(host))
+  )
+
   it.live("is given back but for what is kept; only what runs and nobody else may address is stopped", () =>
     Effect.gen(function* () {
       const sessions = yield* SessionProcesses
@@ -378,7 +400,7 @@ describe("what a session may address", () => {
         cancelled.map(({ id }) => id),
         ["lone"]
       )
-      const left = yield* grants.listHandleGrants(scope)
+      const { entries: left } = yield* grants.listHandleGrants(scope)
       assert.deepStrictEqual(
         left.map(({ grant }) => grant.processId),
         ["kept"]

@@ -13,9 +13,17 @@ const f = { sessionId: "s", agentFrameId: "f" }
 // SHA-256 of `["p","q"]`
 const idsHash = "8a97524082df94aef33b99be0344efc22f46f064f1ed7158ef2ff6f1fe74ac29"
 
+// SHA-256 of `{"after":"p","limit":10}`
+const pageHash = "4451a4d770527d43c1903bfc9d967d855bb9497d0e1bf31bda0940ff6a4784be"
+
 const cases: ReadonlyArray<readonly [ProcessEffect, string, string]> = [
   [{ _tag: "Start", registration: registrationOf(external(p, { _tag: "Host" }, null)) }, "start", "process:start:p"],
   [{ _tag: "List", sessionScope: f, mode: "live" }, "list", "process:list:session:s/frame:f:live"],
+  [
+    { _tag: "List", sessionScope: f, mode: "all", after: p, limit: 10 },
+    "list",
+    `process:list:session:s/frame:f:all:${pageHash}`
+  ],
   [
     { _tag: "Transfer", from: s, to: f, ids: [p, processId("q")] },
     "transfer",

@@ -19,6 +19,7 @@ import {
   notScopes,
   on,
   onIds,
+  onPages,
   owner,
   p,
   q,
@@ -199,18 +200,11 @@ const operations: ReadonlyArray<Operation> = [
   ),
   on("ackWake: a sequence that is", /sequence/, notCounts, ({ registry }, value) => registry.ackWake(p, value)),
   on("listProcesses: a filter that is", /filter/, notFilters, ({ registry }, value) => registry.listProcesses(value)),
-  on("listProcesses: a limit that is", /limit/, notCounts, ({ registry }, value) =>
-    registry.listProcesses({}, { limit: value })
-  ),
-  on("listProcesses: a place to go on that is", /after/, { "a number": 5, "an object": {} }, ({ registry }, value) =>
-    registry.listProcesses({}, { after: value })
-  ),
-  on(
-    "listProcesses: a page that is",
-    /^page/,
-    { null: null, "a number": 5, "a list": [], "an unknown field": { cursor: "p" } },
-    ({ registry }, value) => registry.listProcesses({}, value)
-  ),
+  ...onPages("listProcesses", ({ registry }, page) => registry.listProcesses({}, page)),
+  ...onPages("listGrantedTo", ({ observation }, page) => observation.listGrantedTo(scope, {}, page)),
+  ...onPages("listOriginatedBy", ({ observation }, page) => observation.listOriginatedBy(scope, {}, page)),
+  ...onPages("listHandleGrants", ({ grants }, page) => grants.listHandleGrants(scope, page)),
+  ...onPages("listLiveHandleGrants", ({ grants }, page) => grants.listLiveHandleGrants(scope, page)),
 
   onIds("observe", ({ observation }, id) => observation.observe(id), true),
   on("listGrantedTo: a scope that is", /scope/, notScopes, ({ observation }, value) =>

@@ -162,6 +162,23 @@ export const on = (name: string, names: RegExp, values: Operation["values"], cal
   values
 })
 
+/** What a list answers to a page that is none. */
+export const onPages = (
+  name: string,
+  call: (world: World, page: never) => Effect.Effect<unknown, unknown>
+): ReadonlyArray<Operation> => [
+  on(`${name}: a limit that is`, /^page\/limit/, notCounts, (world, limit) => call(world, { limit } as never)), // it is wrong
+  on(`${name}: a place to go on that is`, /^page\/after/, { "a number": 5, "an object": {} }, (world, after) =>
+    call(world, { after } as never)
+  ),
+  on(
+    `${name}: a page that is`,
+    /^page/,
+    { null: null, "a number": 5, "a list": [], "an unknown field": { cursor: "p" } },
+    call
+  )
+]
+
 const messageOf = (error: unknown): string => {
   assert.instanceOf(error, Error)
   assert.property(error, "_tag")
@@ -171,7 +188,7 @@ const messageOf = (error: unknown): string => {
 const kept = (store: typeof ProcessStore.Service) =>
   Effect.gen(function* () {
     const rows = yield* store.list({ filter: { status: "any" } })
-    const grants = [...(yield* store.grants.of({ processId: p })), ...(yield* store.grants.of({ processId: q }))]
+    const grants = [...(yield* store.grants.ofProcess(p)), ...(yield* store.grants.ofProcess(q))]
     return { ids: rows.map(({ base }) => base.registration.id), grants, p: yield* keptOf(p), q: yield* keptOf(q) }
   }).pipe(Effect.provideService(ProcessStore, store))
 

@@ -161,9 +161,11 @@ for (const [name, store] of stores) {
         for (const id of ["a", "c", "d"]) yield* grant({ sessionId: "s" }, id)
         const observation = yield* Observation
         const originated = (scope: SessionScope, status: "running" | "any") =>
-          Effect.map(observation.listOriginatedBy(scope, { status }), (records) => records.map(({ id }) => String(id)))
+          Effect.map(observation.listOriginatedBy(scope, { status }), ({ records }) =>
+            records.map(({ id }) => String(id))
+          )
         const granted = (status: "running" | "any") =>
-          Effect.map(observation.listGrantedTo({ sessionId: "s" }, { status }), (entries) =>
+          Effect.map(observation.listGrantedTo({ sessionId: "s" }, { status }), ({ entries }) =>
             entries.map(({ record }) => String(record.id))
           )
         assert.deepStrictEqual(yield* originated({ sessionId: "s" }, "running"), ["a", "b"])

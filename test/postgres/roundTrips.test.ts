@@ -169,4 +169,21 @@ describe.skipIf(!Postgres.hasPostgres)("the round trips of a batch", () => {
         assert.strictEqual(later?._tag === "Row" ? String(later.row.base.registration.id) : "", "later")
       }).pipe(Effect.scoped, bounded)
   )
+
+  it.live("of a list of grants do not grow with it: its processes come along", () =>
+    Effect.gen(function* () {
+      const { trips, registry, grants } = yield* opened
+      const ids = idsOf(20, "g")
+      for (const id of ids) {
+        yield* registry.registerProcess(registrationOf(id, "externally_owned"))
+        yield* grants.grantHandle({ sessionId: "s" }, id, {})
+      }
+      const list = (limit: number) => trips(grants.listHandleGrants({ sessionId: "s" }, { limit }))
+      yield* list(1) // what it asks once
+      const [one, twenty] = [yield* list(1), yield* list(20)]
+      assert.lengthOf(twenty.answer.entries, 20)
+      assert.isAtLeast(one.trips, 1)
+      assert.strictEqual(twenty.trips, one.trips)
+    }).pipe(Effect.scoped, bounded)
+  )
 })

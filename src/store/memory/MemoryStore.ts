@@ -18,11 +18,21 @@ import { leaseIn } from "../../model/Lease.ts"
 import type { ListFilter } from "../../model/ListFilter.ts"
 import { matches } from "../../model/ListFilter.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
+import { isOriginatedBy } from "../../model/Provenance.ts"
 import type { Change, ProcessRow } from "../Decision.ts"
 import { recordOf } from "../Decision.ts"
 import * as Listeners from "../listeners.ts"
 import { WakeTimings } from "../Outbox.ts"
-import type { Candidate, ExecutionReads, Found, Holder, Holding, LifecycleCounts, Numbered } from "../ProcessStore.ts"
+import type {
+  Candidate,
+  ExecutionReads,
+  Found,
+  Holder,
+  Holding,
+  LifecycleCounts,
+  ListQuery,
+  Numbered
+} from "../ProcessStore.ts"
 import { noProcesses, ProcessStore } from "../ProcessStore.ts"
 import * as Children from "./children.ts"
 import type { MemoryState } from "./MemoryState.ts"
@@ -102,23 +112,18 @@ export const make: Effect.Effect<typeof ProcessStore.Service> = Effect.map(WakeT
         )
       ),
     listNonTerminal: Effect.sync(() => nonTerminal(state).sort(byId)),
-    list: ({ filter, after, limit }) =>
-      Effect.sync(() =>
-        [...state.rows.values()]
-          .filter((row) => admits(filter, row))
-          .filter((row) => after === undefined || State.bytewise(State.idOf(row), after) > 0)
-          .sort(byId)
-          .slice(0, limit)
-      ),
+    list: (query) => Effect.sync(() => pageOf(query, [...state.rows.values()], (row) => row)),
     grants: {
-      of: (owner) =>
-        Effect.sync(() =>
-          "scopeId" in owner
-            ? State.grantsWhere(state, ({ scopeId }) => scopeId === owner.scopeId).sort((a, b) =>
-                State.bytewise(a.processId, b.processId)
-              )
-            : State.grantsWhere(state, ({ processId }) => processId === owner.processId).sort(State.bySessionThenScope)
-        )
+      ofProcess: (id) =>
+        Effect.sync(() => State.grantsWhere(state, ({ processId }) => processId === id).sort(State.bySessionThenScope)),
+      ofScope: (scope, query) =>
+        Effect.sync(() => {
+          const granted = State.grantsWhere(state, ({ scopeId }) => scopeId === scope).flatMap((grant) => {
+            const row = state.rows.get(grant.processId)
+            return row === undefined ? [] : [{ grant, row }]
+          })
+          return pageOf(query, granted, ({ row }) => row)
+        })
     },
     wakers: (sessionId) =>
       Effect.sync(() =>
@@ -185,6 +190,25 @@ const found = (state: MemoryState, id: ProcessId): Found => {
 
 const nonTerminal = (state: MemoryState): Array<ProcessRow> =>
   [...state.rows.values()].filter((row) => lifecycleOf(row.snapshot) === "running")
+
+/** A page of what is of a row each, in the order of those. */
+const pageOf = <A>(
+  { filter, originator, after, limit }: ListQuery,
+  all: ReadonlyArray<A>,
+  rowOf: (one: A) => ProcessRow
+): ReadonlyArray<A> =>
+  all
+    .filter((one) => {
+      const row = rowOf(one)
+      const { provenance } = row.base.registration
+      return (
+        admits(filter, row) &&
+        (originator === undefined || isOriginatedBy(provenance.originator, originator)) &&
+        (after === undefined || State.bytewise(State.idOf(row), after) > 0)
+      )
+    })
+    .sort((one, other) => byId(rowOf(one), rowOf(other)))
+    .slice(0, limit)
 
 const admits = (filter: ListFilter, row: ProcessRow): boolean =>
   matches(filter, recordOf(row), row.lease.held?.owner.ownerId)

@@ -158,6 +158,10 @@ export interface GrantColumns {
 export const selectGrants = `SELECT scope_id, session_id, process.process_id, descriptor
 FROM handle_grant JOIN process USING (pk)`
 
+/** The columns of a grant and of the row that it is of, and where they come from. */
+export const grantedColumns = `handle_grant.scope_id, handle_grant.session_id, handle_grant.descriptor, ${rowFields}
+FROM ${rowSource} JOIN handle_grant USING (pk)`
+
 /** Rebuilds a grant. */
 export const grantOf = (columns: GrantColumns): HandleGrant => ({
   scopeId: columns.scope_id,

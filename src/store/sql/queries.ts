@@ -11,8 +11,9 @@ import { canonicalText } from "../../model/json.ts"
 import type { ListFilter, StatusFilter } from "../../model/ListFilter.ts"
 import type { ProcessEvent } from "../../model/ProcessEvent.ts"
 import type { ProcessLifecycle } from "../../model/ProcessRecord.ts"
+import type { SessionScope } from "../../model/Provenance.ts"
 import type { Glance, ProcessRow } from "../Decision.ts"
-import type { Candidate, FeedReads, Numbered, ProcessStore } from "../ProcessStore.ts"
+import type { Candidate, FeedReads, ListQuery, Numbered, ProcessStore } from "../ProcessStore.ts"
 import type { EventColumns, GrantColumns, RowColumns, TombstoneColumns } from "./columns.ts"
 import * as Columns from "./columns.ts"
 import type { Dialect } from "./Dialect.ts"
@@ -95,6 +96,13 @@ export const make = (
       rowsOf
     )
 
+  /** What narrows to a page of a list, whose order is that of the column `id`. */
+  const listed = ({ filter, after, originator }: ListQuery, id: string): ReadonlyArray<Fragment> => [
+    ...conditionsOf(sql, dialect, filter),
+    ...present(originator, (scope) => startedBy(sql, dialect, scope)),
+    ...present(after, (last) => sql`${sql.literal(id)} > ${last}`)
+  ]
+
   /** Narrows to the change numbers below which none can appear any more. */
   const settled = dialect.horizon === undefined ? [] : [sql`change < ${dialect.horizon(sql)}`]
 
@@ -160,10 +168,9 @@ export const make = (
     )
 
   return {
-    list: ({ filter, after, limit }) => {
-      const id = `${byIndexOf(filter)}.process_id`
-      const page = after === undefined ? [] : [sql`${sql.literal(id)} > ${after}`]
-      return together(read("list processes", rowsWhere([...conditionsOf(sql, dialect, filter), ...page], id, limit)))
+    list: (query) => {
+      const id = `${byIndexOf(query.filter)}.process_id`
+      return together(read("list processes", rowsWhere(listed(query, id), id, query.limit)))
     },
 
     // Each part is a scan of an index that holds little else; what is left of all the rows has completed.
@@ -235,19 +242,29 @@ export const make = (
       }),
 
     grants: {
-      of: (owner) =>
+      ofProcess: (id) =>
         read(
           "list grants",
           Effect.map(
-            "scopeId" in owner
-              ? sql<GrantColumns>`
-                  ${sql.literal(Columns.selectGrants)} WHERE scope_id = ${owner.scopeId} ORDER BY process.process_id
-                `
-              : sql<GrantColumns>`
-                  ${sql.literal(Columns.selectGrants)} WHERE process.process_id = ${owner.processId}
-                  ORDER BY session_id, scope_id
-                `,
+            sql<GrantColumns>`
+              ${sql.literal(Columns.selectGrants)} WHERE process.process_id = ${id} ORDER BY session_id, scope_id
+            `,
             (grants) => grants.map(Columns.grantOf)
+          )
+        ),
+      ofScope: (scopeId, query) =>
+        together(
+          read(
+            "list grants",
+            Effect.gen(function* () {
+              const columns = yield* sql<GrantColumns & RowColumns>`
+                SELECT ${sql.literal(Columns.grantedColumns)}
+                WHERE ${sql.and([sql`handle_grant.scope_id = ${scopeId}`, ...listed(query, "process.process_id")])}
+                ORDER BY process.process_id LIMIT ${query.limit ?? all}
+              `
+              const rows = yield* rowsOf(columns)
+              return columns.map((grant, at) => ({ grant: Columns.grantOf(grant), row: rows[at] as ProcessRow })) // one for each
+            })
           )
         )
     },
@@ -343,6 +360,19 @@ const statusConditions = (sql: SqlClient.SqlClient, status: StatusFilter): Reado
 }
 
 const lifecycles = ["running", "completed", "failed", "cancelled", "abandoned"] as const
+
+const startedBy = (
+  sql: SqlClient.SqlClient,
+  { json }: Dialect,
+  { sessionId, agentFrameId = "" }: SessionScope
+): Fragment => {
+  const of = (...path: ReadonlyArray<string>) => sql.literal(json("registration", "provenance", "originator", ...path))
+  return sql.and([
+    sql`${of("_tag")} = 'Session'`,
+    sql`${of("scope", "sessionId")} = ${sessionId}`,
+    ...(agentFrameId === "" ? [] : [sql`${of("scope", "agentFrameId")} = ${agentFrameId}`])
+  ])
+}
 
 const originatorScope = ({ json }: Dialect): string => {
   const of = (...path: ReadonlyArray<string>) => `(${json("registration", "provenance", "originator", ...path)})`

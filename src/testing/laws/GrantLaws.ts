@@ -3,15 +3,18 @@
  */
 import * as Effect from "effect/Effect"
 import type { CompletionRefused, InputInvalid, StoreError } from "../../model/errors.ts"
+import type { GrantEntry } from "../../model/Handle.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { processId } from "../../model/ids.ts"
 import type { ProcessRecord } from "../../model/ProcessRecord.ts"
-import type { SessionScope } from "../../model/Provenance.ts"
+import type { Originator, SessionScope } from "../../model/Provenance.ts"
 import { external } from "../../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../../operations/decisions/completion.ts"
 import type { Lookup } from "../../operations/existing.ts"
 import { HandleGrants } from "../../operations/HandleGrants.ts"
+import * as Observation from "../../operations/Observation.ts"
 import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
+import type { ListPage } from "../../operations/pages.ts"
 import { ProcessStore } from "../../store/ProcessStore.ts"
 import { isFold, logOf, recordOf, refused, typesOf, writesNothing } from "../evidence.ts"
 import { endedByLease, freshId, freshProcess, outputs, registrationOf, shortMs } from "../fixtures.ts"
@@ -28,8 +31,8 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     const grant = { scopeId, sessionId: session, processId: id, descriptor: { kind: "law", label: "one" } }
     yield* expectEquals("the answer", answer, grant)
     const record = yield* recordOf(id)
-    yield* expectEquals("the list", yield* grants.listHandleGrants(scope), [{ grant, record }])
-    yield* expectEquals("the live list", yield* grants.listLiveHandleGrants(scope), [{ grant, record }])
+    yield* expectEquals("the list", yield* grants.listHandleGrants(scope), { entries: [{ grant, record }] })
+    yield* expectEquals("the live list", yield* grants.listLiveHandleGrants(scope), { entries: [{ grant, record }] })
     yield* expectEquals("of the process", yield* grants.handleGrantsForProcess(id), [grant])
     yield* expectEquals("whether there is one", yield* grants.hasHandleGrant(scope, id), true)
   },
@@ -49,7 +52,7 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     yield* changesNoGrant([id], refused("a grant", "ProcessUnknown", [id], grants.grantHandle(scope, id, {})))
     yield* refused("the grants of it", "ProcessUnknown", [id], grants.handleGrantsForProcess(id))
     yield* expectEquals("whether there is one", yield* grants.hasHandleGrant(scope, id), false)
-    yield* expectEquals("the list", yield* grants.listHandleGrants(scope), [])
+    yield* expectEquals("the list", yield* grants.listHandleGrants(scope), { entries: [] })
   },
 
   *"a revoked grant is gone; revoking again, or what never was, is silent"({ grants }) {
@@ -86,7 +89,7 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     for (const id of ids) yield* grants.grantHandle(from, id, { label: "moved" })
     yield* grants.grantHandle(to, ids[0], { kind: "law", label: "overwritten" })
     yield* writesNothing(ids, grants.transferHandleGrants(from, to, [ids[1], ids[0], ids[1]]))
-    yield* expectEquals("what is left", yield* grants.listHandleGrants(from), [])
+    yield* expectEquals("what is left", yield* grants.listHandleGrants(from), { entries: [] })
     const scopeId = `session:${to.sessionId}/frame:f`
     for (const id of ids) {
       const grant = { scopeId, sessionId: to.sessionId, processId: id, descriptor: { label: "moved" } }
@@ -121,13 +124,77 @@ const grantLaws: ReadonlyArray<Law> = lawsOf("ADR 0018", {
     const scope = yield* freshScope
     yield* Effect.forEach(ids, (id) => grants.grantHandle(scope, id, {}))
     yield* end(processId(`${prefix}a`))
-    const suffixes = (entries: ReadonlyArray<{ readonly record: { readonly id: string } }>) =>
-      entries.map(({ record }) => record.id.slice(prefix.length))
-    const all = yield* grants.listHandleGrants(scope)
+    const suffixes = (entries: ReadonlyArray<GrantEntry>) => entries.map(({ record }) => record.id.slice(prefix.length))
+    const { entries: all } = yield* grants.listHandleGrants(scope)
     yield* expectEquals("all", suffixes(all), ["Z", "a", "b", "\uffee", "\u{1f600}"])
     yield* expectEquals("the record of the ended one", all[1]?.record.status._tag, "Completed")
-    const live = suffixes(yield* grants.listLiveHandleGrants(scope))
+    const live = suffixes((yield* grants.listLiveHandleGrants(scope)).entries)
     yield* expectEquals("the live ones", live, ["Z", "b", "\uffee", "\u{1f600}"])
+  },
+
+  *"the grants of a scope come in pages, which a filter narrows, and each says where the next one goes on"({ grants }) {
+    const { prefix, ids } = yield* named("b", "\u{1f600}", "a", "\uffee", "Z")
+    const [scope, other] = [yield* freshScope, yield* freshScope]
+    yield* Effect.forEach(ids, (id) => grants.grantHandle(scope, id, { label: id.slice(prefix.length) }))
+    yield* grants.grantHandle(other, processId(`${prefix}b`), {})
+    yield* end(processId(`${prefix}a`))
+    const observation = yield* Observation.make
+    const any = (page: ListPage) => observation.listGrantedTo(scope, { status: "any" }, page)
+    const narrow = (page: ListPage) => observation.listGrantedTo(scope, { status: "completed" }, page)
+    const all = (page: ListPage) => grants.listHandleGrants(scope, page)
+    const live = (page: ListPage) => grants.listLiveHandleGrants(scope, page)
+    const pages: ReadonlyArray<readonly [typeof any, string | undefined, number, string, string | undefined]> = [
+      [all, undefined, 2, "Z a", "a"],
+      [all, "a", 2, "b \uffee", "\uffee"],
+      [all, "\uffee", 2, "\u{1f600}", undefined],
+      [all, undefined, 5, "Z a b \uffee \u{1f600}", undefined],
+      [all, "a!", 1, "b", "b"],
+      [all, "\u{1f600}", 2, "", undefined],
+      [all, undefined, 0, "", undefined],
+      [live, undefined, 2, "Z b", "b"],
+      [live, "b", 2, "\uffee \u{1f600}", undefined],
+      [any, "a", 2, "b \uffee", "\uffee"],
+      [narrow, undefined, 1, "a", undefined],
+      [narrow, "a", 1, "", undefined]
+    ]
+    for (const [list, after, limit, shown, next] of pages) {
+      const page = yield* list({ limit, ...(after === undefined ? {} : { after: processId(`${prefix}${after}`) }) })
+      const labels = page.entries.map(({ grant }) => grant.descriptor.label).join(" ")
+      yield* expectEquals(`${limit} after ${after}`, labels, shown)
+      yield* expectEquals(`what follows ${limit} after ${after}`, page.next?.slice(prefix.length), next)
+    }
+  },
+
+  *"what a session started comes in pages, of one frame where it is named; another session's is not there"() {
+    const registry = yield* ProcessRegistry
+    const observation = yield* Observation.make
+    const [session, prefix] = [yield* freshSession, `${yield* freshId}-`]
+    const started: ReadonlyArray<readonly [suffix: string, originator: Originator]> = [
+      ["a", { _tag: "Session", scope: { sessionId: session } }],
+      ["b", { _tag: "Session", scope: { sessionId: session, agentFrameId: "f" } }],
+      ["c", { _tag: "Session", scope: { sessionId: session, agentFrameId: "g" } }],
+      ["d", { _tag: "Session", scope: { sessionId: `${session}/frame:f` } }],
+      ["e", { _tag: "Host", scope: session }],
+      ["f", { _tag: "Session", scope: { sessionId: session, agentFrameId: "f" } }]
+    ]
+    for (const [suffix, originator] of started) {
+      const id = processId(`${prefix}${suffix}`)
+      yield* registry.registerProcess(registrationOf(id, "externally_owned", { provenance: { originator } }))
+    }
+    const pages: ReadonlyArray<readonly [frame: string | undefined, limit: number, shown: string, next?: string]> = [
+      [undefined, 100, "abcf"],
+      ["", 2, "ab", "b"],
+      ["f", 100, "bf"],
+      ["f", 1, "b", "b"],
+      ["h", 1, ""]
+    ]
+    for (const [agentFrameId, limit, shown, next] of pages) {
+      const scope = { sessionId: session, ...(agentFrameId === undefined ? {} : { agentFrameId }) }
+      const page = yield* observation.listOriginatedBy(scope, {}, { limit })
+      const suffixes = page.records.map(({ id }) => id.slice(prefix.length)).join("")
+      yield* expectEquals(`${limit} of the frame ${agentFrameId}`, suffixes, shown)
+      yield* expectEquals("what follows", page.next?.slice(prefix.length), next)
+    }
   },
 
   *"the grants of a process are listed by session, then scope, bytewise; an ended process may be granted"({ grants }) {
@@ -176,7 +243,7 @@ export const end = (
 
 const descriptorsOf = (scope: SessionScope) =>
   Effect.flatMap(HandleGrants, (grants) =>
-    Effect.map(grants.listHandleGrants(scope), (entries) => entries.map(({ grant }) => grant.descriptor))
+    Effect.map(grants.listHandleGrants(scope), ({ entries }) => entries.map(({ grant }) => grant.descriptor))
   )
 
 /** Expects that an operation moves no grant of these processes. */
@@ -186,7 +253,7 @@ const changesNoGrant = <A, E, R>(
 ): Effect.Effect<A, E | Mismatch | StoreError, R | ProcessStore> =>
   Effect.gen(function* () {
     const store = yield* ProcessStore
-    const grantsOf = Effect.forEach(ids, (id) => store.grants.of({ processId: id }))
+    const grantsOf = Effect.forEach(ids, (id) => store.grants.ofProcess(id))
     const before = yield* grantsOf
     const answer = yield* effect
     yield* expectEquals("the grants after an operation that moves none", yield* grantsOf, before)

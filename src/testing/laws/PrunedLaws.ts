@@ -102,8 +102,8 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
       grantHandle: pruned(grants.grantHandle(scope, id, {})),
       revokeHandle: pruned(grants.revokeHandle(scope, id)),
       transferHandleGrants: pruned(grants.transferHandleGrants(scope, { sessionId: "other" }, [live.processId, id])),
-      listHandleGrants: answers(grants.listHandleGrants(scope), []),
-      listLiveHandleGrants: answers(grants.listLiveHandleGrants(scope), []),
+      listHandleGrants: answers(grants.listHandleGrants(scope), { entries: [] }),
+      listLiveHandleGrants: answers(grants.listLiveHandleGrants(scope), { entries: [] }),
       hasHandleGrant: answers(grants.hasHandleGrant(scope, id), false),
       handleGrantsForProcess: pruned(grants.handleGrantsForProcess(id)),
       deleteSessionProcessState: namesNone
@@ -167,8 +167,8 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0013", {
     const ofObservers: Endings<typeof Observation.Service> = {
       observe: pruned(observation.observe(id)),
       snapshotForSession: answers(observation.snapshotForSession(name), []),
-      listGrantedTo: answers(observation.listGrantedTo(scope, any), []),
-      listOriginatedBy: answers(observation.listOriginatedBy(scope, { status: "any" }), [])
+      listGrantedTo: answers(observation.listGrantedTo(scope, any), { entries: [] }),
+      listOriginatedBy: answers(observation.listOriginatedBy(scope, { status: "any" }), { records: [] })
     }
     // The feed tells that it was deleted, and retention is how it went.
     const ofOthers: Endings<typeof ChangeFeed.Service & typeof Retention.Service & typeof Environments.Service> = {

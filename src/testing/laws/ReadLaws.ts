@@ -115,7 +115,7 @@ export const laws: ReadonlyArray<Law> = lawsOf("ADR 0027", {
       Effect.zipRight(clock.advance(1), registry.appendEvent(id, note(1), external))
     )
     yield* write
-    const read = Effect.map(grants.listHandleGrants(scope), (entries) =>
+    const read = Effect.map(grants.listHandleGrants(scope), ({ entries }) =>
       entries.map(({ record }) => record.updatedAtMs)
     )
     for (const [first = 0, second = 0] of clock.isExact ? yield* beside(write, read) : []) {
