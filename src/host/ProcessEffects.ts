@@ -15,7 +15,7 @@ import type {
   RegistrationInvalid
 } from "../model/errors.ts"
 import { EventRejected } from "../model/errors.ts"
-import type { SessionDeleteReport } from "../model/Handle.ts"
+import type { GrantPage, SessionDeleteReport } from "../model/Handle.ts"
 import { causalRefOf } from "../model/Invocation.ts"
 import { signalEventType } from "../model/ids.ts"
 import type { ProcessEffect } from "../model/ProcessEffect.ts"
@@ -28,7 +28,6 @@ import * as Authority from "../operations/decisions/authority.ts"
 import type { Lookup } from "../operations/existing.ts"
 import { HandleGrants } from "../operations/HandleGrants.ts"
 import { ProcessRegistry, readProcess } from "../operations/ProcessRegistry.ts"
-import type { GrantPage } from "../operations/pages.ts"
 import { hostServices, recordingOccurrence } from "../runtime/HostServices.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
 import { WorkDriver } from "../supervision/WorkDriver.ts"
@@ -83,12 +82,8 @@ const perform = (effect: ProcessEffect): Effect.Effect<EffectOutcome, EffectErro
         return { _tag: "Started", record: yield* recorded(effect) }
       case "List": {
         const list = effect.mode === "live" ? grants.listLiveHandleGrants : grants.listHandleGrants
-        const { sessionScope, after, limit } = effect
-        const page = yield* list(sessionScope, {
-          ...(after === undefined ? {} : { after }),
-          ...(limit === undefined ? {} : { limit })
-        })
-        return { _tag: "Listed", ...page }
+        const { _tag, mode: _mode, sessionScope, ...page } = effect
+        return { _tag: "Listed", ...(yield* list(sessionScope, page)) }
       }
       case "Transfer":
         yield* grants.transferHandleGrants(effect.from, effect.to, effect.ids)

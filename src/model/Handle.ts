@@ -32,6 +32,13 @@ export interface GrantEntry {
   readonly record: ProcessRecord
 }
 
+/** A page of a list of grants. */
+export interface GrantPage {
+  readonly entries: ReadonlyArray<GrantEntry>
+  /** Where the next page goes on (`after`), a process; absent when nothing follows. */
+  readonly next?: ProcessId
+}
+
 /** What became of the processes of a session that was deleted. No process is cancelled by it. */
 export const SessionDeleteReport = Schema.Struct({
   sessionId: renamed("session_id", Schema.String),

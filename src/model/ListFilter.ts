@@ -1,9 +1,10 @@
 /**
- * Filters of process lists: a plain predicate, which a store may push down but never change.
+ * Filters and pages of process lists. A filter is a plain predicate, which a store may push down but never change.
  */
 import * as Either from "effect/Either"
 import type { Disposition } from "../../machines/recovery.ts"
 import { InputInvalid } from "./errors.ts"
+import type { ProcessId } from "./ids.ts"
 import { jsonEquals, jsonProblem, snapshot } from "./json.ts"
 import type { ProcessLifecycle, ProcessRecord } from "./ProcessRecord.ts"
 import { lifecycleLabel } from "./ProcessRecord.ts"
@@ -28,6 +29,21 @@ export interface ListFilter {
   readonly disposition?: Disposition
   /** The present holder of the lease. */
   readonly ownerId?: string
+}
+
+/** Which page of a list of processes is asked for. */
+export interface ListPage {
+  /** Where it begins: after this process, the `next` of the page before. @default at the first */
+  readonly after?: ProcessId
+  /** How many entries it has at most. @default 100 */
+  readonly limit?: number
+}
+
+/** A page of a list of processes. */
+export interface ProcessPage {
+  readonly records: ReadonlyArray<ProcessRecord>
+  /** Where the next page goes on (`after`); absent when nothing follows. */
+  readonly next?: ProcessId
 }
 
 /** Whether a process belongs into a list. `holderId` is the owner id of its unreleased lease. */

@@ -160,7 +160,7 @@ const compact =
 /** Builds retention on a store. */
 export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> = Effect.map(ProcessStore, (store) => {
   const limitOf = (watermark: Watermark): Either.Either<number, InputInvalid> =>
-    Either.flatMap(Checks.fitting("watermark", WatermarkShape, watermark), (checked) =>
+    Either.flatMap(Checks.strict("watermark", WatermarkShape, watermark), (checked) =>
       checked._tag === "NoProjector" ? Either.right(Number.POSITIVE_INFINITY) : changeOf(store.storeId, checked.cursor)
     )
 

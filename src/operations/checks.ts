@@ -96,9 +96,13 @@ export const text = (field: string, value: unknown): Either.Either<string, Input
     ? Either.right(value)
     : invalid(field, typeof value === "string" ? "has a lone surrogate" : `is ${kindOf(value)}; it must be text`)
 
-/** A scope, copied. A frame that is misspelt is no frame: the scope would be another one. */
+/** A small value of a schema's type side, copied, where an unknown field is a mistake too: one that is misspelt narrows nothing. */
+export const strict = <A, I>(field: string, schema: Schema.Schema<A, I>, value: A): Either.Either<A, InputInvalid> =>
+  Either.flatMap(small(field, value), (copy) => exactly(field, schema, copy))
+
+/** A scope, copied. */
 export const scope = (field: string, value: SessionScope): Either.Either<SessionScope, InputInvalid> =>
-  Either.flatMap(small(field, value), (copy) => exactly(field, SessionScope, copy))
+  strict(field, SessionScope, value)
 
 /** A scope that is not too long for what is to be kept under its address. */
 export const addressable = (field: string, value: SessionScope): Either.Either<SessionScope, InputInvalid> =>

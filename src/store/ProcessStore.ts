@@ -187,12 +187,18 @@ export interface GrantReads {
   /** The grants of a process, ascending by session, then scope. */
   readonly ofProcess: (id: ProcessId) => Effect.Effect<ReadonlyArray<HandleGrant>, StoreError>
 
-  /** The grants of a scope whose process matches a filter, with that process, ascending by its id (bytewise). */
-  readonly ofScope: (scopeId: SessionScopeId, query: ListQuery) => Effect.Effect<ReadonlyArray<Granted>, StoreError>
+  /**
+   * A page of the grants of a scope whose process matches a filter, each with that process as it is at the same moment, ascending by
+   * its id (bytewise). A grant of a process that was pruned is not there.
+   */
+  readonly ofScope: (
+    scopeId: SessionScopeId,
+    query: Omit<ListQuery, "originator">
+  ) => Effect.Effect<ReadonlyArray<GrantedRow>, StoreError>
 }
 
-/** A grant, and the process that it is of. */
-export interface Granted {
+/** A grant, and the row of the process that it is of. */
+export interface GrantedRow {
   readonly grant: HandleGrant
   readonly row: ProcessRow
 }
@@ -309,7 +315,7 @@ export type LifecycleCounts = Readonly<Record<ProcessLifecycle, number>>
 /** No process in any state. */
 export const noProcesses: LifecycleCounts = { running: 0, completed: 0, failed: 0, cancelled: 0, abandoned: 0 }
 
-/** A page of a list: ascending by id, after one. */
+/** A page of a list: ascending by id, after one; all that follows, where there is no limit. */
 export interface ListQuery {
   readonly filter: ListFilter
   /** Only those that this session started; of one frame, where the scope names one. */

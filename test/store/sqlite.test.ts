@@ -8,7 +8,7 @@ import * as FC from "effect/FastCheck"
 import * as Scope from "effect/Scope"
 import { vi } from "vitest"
 import * as Facts from "../../src/model/facts.ts"
-import { processId } from "../../src/model/ids.ts"
+import { processId, sessionScopeId } from "../../src/model/ids.ts"
 import { opaqueOwner } from "../../src/model/Lease.ts"
 import * as Changes from "../../src/operations/decisions/change.ts"
 import { accept } from "../../src/store/Decision.ts"
@@ -351,6 +351,7 @@ describe("query plans", () => {
       yield* another.store.children.of(p)
       yield* another.store.children.closeRequests(10)
       yield* another.store.children.closeRequestsOf(p)
+      yield* another.store.grants.ofScope(sessionScopeId("s"), { filter: {}, after: p, limit: 10 })
       yield* store.externalChanges
       const db = yield* raw(path)
       const asked = new Set(prepare.mock.calls.map(([sql]) => sql.trim()))
@@ -405,6 +406,13 @@ describe("query plans", () => {
           reads.find((sql) => sql.includes("ORDER BY number DESC"))
         ),
         "SEARCH outbox USING INDEX wake_outbox_process (pk=?)"
+      )
+      assert.include(
+        planOf(
+          db,
+          reads.find((sql) => sql.includes("handle_grant.scope_id ="))
+        ),
+        "SEARCH handle_grant USING PRIMARY KEY (scope_id=?)"
       )
       const owed = reads.find((sql) => sql.includes("debt.parent_id ="))
       assert.include(planOf(db, owed), "SEARCH debt USING INDEX debt_parent (parent_id=?)")

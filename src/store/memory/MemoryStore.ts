@@ -202,9 +202,9 @@ const pageOf = <A>(
       const row = rowOf(one)
       const { provenance } = row.base.registration
       return (
-        admits(filter, row) &&
+        (after === undefined || State.bytewise(State.idOf(row), after) > 0) &&
         (originator === undefined || isOriginatedBy(provenance.originator, originator)) &&
-        (after === undefined || State.bytewise(State.idOf(row), after) > 0)
+        admits(filter, row)
       )
     })
     .sort((one, other) => byId(rowOf(one), rowOf(other)))

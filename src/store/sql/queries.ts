@@ -1,5 +1,6 @@
 /**
- * Lists, counts and the change feed in SQL: each answered from an index, a page at a time.
+ * Lists, counts and the change feed in SQL, a page at a time. What a filter asks of a registration or a snapshot is judged row by row,
+ * in the order of an index.
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -259,8 +260,8 @@ export const make = (
             Effect.gen(function* () {
               const columns = yield* sql<GrantColumns & RowColumns>`
                 SELECT ${sql.literal(Columns.grantedColumns)}
-                WHERE ${sql.and([sql`handle_grant.scope_id = ${scopeId}`, ...listed(query, "process.process_id")])}
-                ORDER BY process.process_id LIMIT ${query.limit ?? all}
+                WHERE ${sql.and([sql`handle_grant.scope_id = ${scopeId}`, ...listed(query, unindexedId)])}
+                ORDER BY ${sql.literal(unindexedId)} LIMIT ${query.limit ?? all}
               `
               const rows = yield* rowsOf(columns)
               return columns.map((grant, at) => ({ grant: Columns.grantOf(grant), row: rows[at] as ProcessRow })) // one for each
@@ -271,11 +272,7 @@ export const make = (
 
     wakers: (sessionId) =>
       together(
-        read(
-          "list the processes that wake a session",
-          // Of two indexes, that of the session is the one that narrows.
-          rowsWhere([sql`state.wake_session = ${sessionId}`], "state.process_id || ''")
-        )
+        read("list the processes that wake a session", rowsWhere([sql`state.wake_session = ${sessionId}`], unindexedId))
       ),
 
     feed: { after: changes, glances },
@@ -323,6 +320,9 @@ export const make = (
 /** The order of ids is that of the partial indexes of `state`, where one applies; of `process` otherwise. */
 const byIndexOf = ({ status = "running" }: ListFilter): "state" | "process" =>
   status === "any" || status === "completed" ? "process" : "state"
+
+/** The order of ids where it is another index that narrows: a planner that has one of them in this order would walk it. */
+const unindexedId = "process.process_id || ''"
 
 /** How many rows a read answers that has no limit. */
 export const all: number = Number.MAX_SAFE_INTEGER

@@ -2,26 +2,20 @@
  * Laws of lists: every filter says the same as the plain predicate, and pages are cut from one bytewise order.
  */
 import * as Effect from "effect/Effect"
-import type { AwaitOutput } from "../../model/AwaitOutput.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { processId } from "../../model/ids.ts"
 import type { ListFilter } from "../../model/ListFilter.ts"
 import { matches } from "../../model/ListFilter.ts"
 import * as ProcessRecord from "../../model/ProcessRecord.ts"
-import type { Originator } from "../../model/Provenance.ts"
-import type { Registration } from "../../model/Registration.ts"
 import type { Cursor } from "../../operations/ChangeFeed.ts"
-import { external } from "../../operations/decisions/authority.ts"
-import { Leases } from "../../operations/Leases.ts"
-import { ProcessRegistry } from "../../operations/ProcessRegistry.ts"
-import { Waits } from "../../operations/Waits.ts"
+import * as Observation from "../../operations/Observation.ts"
 import type { Write } from "../../store/Decision.ts"
 import { acceptWith } from "../../store/Decision.ts"
-import { ProcessStore } from "../../store/ProcessStore.ts"
 import { recordOf, refused, rowOf } from "../evidence.ts"
-import { claimed, freshId, freshOwner, outputs, registrationOf, shortMs } from "../fixtures.ts"
+import { freshId, registrationOf } from "../fixtures.ts"
 import type { Law, LawFailure } from "../Law.ts"
-import { expectEquals, LawClock, law, lawsOf } from "../Law.ts"
+import { expectEquals, law, lawsOf } from "../Law.ts"
+import { ends, population } from "../population.ts"
 import { appended, wakingProcess } from "../waking.ts"
 import { end } from "./OrderingLaws.ts"
 
@@ -96,9 +90,13 @@ export const laws: ReadonlyArray<Law> = [
       `a list by ${field} shows exactly the processes it names`,
       "Write your own store: The reads",
       Effect.gen(function* () {
-        const { tag, list } = yield* population
+        const { tag, list, granted, originated } = yield* population
         for (const [filter, names] of expected) {
-          yield* expectEquals(`by ${JSON.stringify(filter(tag))}`, (yield* list(filter(tag))).join(" "), names)
+          const by = `by ${JSON.stringify(filter(tag))}`
+          yield* expectEquals(by, (yield* list(filter(tag))).join(" "), names)
+          yield* expectEquals(`grants ${by}`, (yield* granted(filter(tag))).join(" "), names)
+          const ofSession = names.split(" ").filter((name) => name === "session" || name === "framed")
+          yield* expectEquals(`of a session, ${by}`, yield* originated(filter(tag)), ofSession)
         }
       })
     )
@@ -163,19 +161,40 @@ export const laws: ReadonlyArray<Law> = [
     *"a list answers at most its limit and says where the rest is: page after page it is the whole, and no page is left over"({
       feed,
       outbox,
-      registry
+      registry,
+      grants
     }) {
-      const scope = yield* freshId
+      const session = { sessionId: yield* freshId }
+      const provenance = { originator: { _tag: "Session", scope: session } } as const
       const start = yield* end
-      const waker = yield* wakingProcess("rerunnable", { provenance: { originator: { _tag: "Host", scope } } })
-      for (let n = 1; n < listed; n++) yield* processOf(scope)
+      const waker = yield* wakingProcess("rerunnable", { provenance })
+      yield* grants.grantHandle(session, waker, {})
+      const observation = yield* Observation.make
+      for (let n = 1; n < listed; n++) {
+        const id = yield* freshId
+        yield* registry.registerProcess(registrationOf(id, "externally_owned", { provenance }))
+        yield* grants.grantHandle(session, id, {})
+      }
       for (let n = 0; n < listed; n++) yield* appended(waker)
       const lists: Readonly<Record<string, Listing>> = {
         processes: (limit, after) =>
           Effect.map(
-            registry.listProcesses({ originatorScopeId: `host:${scope}` }, { limit, ...given("after", after) }),
+            registry.listProcesses(
+              { originatorScopeId: `session:${session.sessionId}` },
+              { limit, ...given("after", after) }
+            ),
             ({ records, next }) => ({ items: records, next })
           ),
+        originated: (limit, after) =>
+          Effect.map(
+            observation.listOriginatedBy(session, {}, { limit, ...given("after", after) }),
+            ({ records, next }) => ({ items: records, next })
+          ),
+        grants: (limit, after) =>
+          Effect.map(grants.listHandleGrants(session, { limit, ...given("after", after) }), ({ entries, next }) => ({
+            items: entries,
+            next
+          })),
         wakes: (limit, before) =>
           Effect.map(outbox.list({ processId: waker, limit, ...given("before", before) }), ({ rows, next }) => ({
             items: rows,
@@ -194,7 +213,7 @@ export const laws: ReadonlyArray<Law> = [
           }))
       }
       for (const [name, list] of Object.entries(lists)) {
-        const tellsTheEnd = name === "processes" || name === "wakes"
+        const tellsTheEnd = name !== "events" && name !== "changes"
         const whole = (yield* list(1_000)).items
         yield* expectEquals(`how many ${name}`, whole.length, listed)
         for (let limit = 1; limit <= listed + 1; limit++) {
@@ -234,17 +253,21 @@ export const laws: ReadonlyArray<Law> = [
       )
     },
 
-    *"a page without a limit has at most a hundred entries, and says where the rest is"({ outbox, registry }) {
+    *"a page without a limit has at most a hundred entries, and says where the rest is"({ outbox, registry, grants }) {
       const scope = yield* freshId
-      const provenance = { originator: { _tag: "Host", scope } } as const
+      const session = { sessionId: scope }
+      const provenance = { originator: { _tag: "Session", scope: session } } as const
       const indexes = Array.from({ length: 101 }, (_, index) => index)
       const waker = yield* wakingProcess()
       yield* Effect.forEach(
         indexes,
         (index) =>
           Effect.zip(
-            registry.registerProcess(
-              registrationOf(processId(`${scope}-${index}`), "externally_owned", { provenance })
+            Effect.zipRight(
+              registry.registerProcess(
+                registrationOf(processId(`${scope}-${index}`), "externally_owned", { provenance })
+              ),
+              grants.grantHandle(session, processId(`${scope}-${index}`), {})
             ),
             appended(waker),
             { concurrent: true }
@@ -253,13 +276,28 @@ export const laws: ReadonlyArray<Law> = [
       )
       const wakes = yield* outbox.list({ processId: waker })
       yield* expectEquals("how many wakes", [wakes.rows.length, wakes.next], [100, wakes.rows.at(-1)?.number])
-      const filter = { originatorScopeId: `host:${scope}` }
+      const filter = { originatorScopeId: `session:${scope}` }
       const { records, next } = yield* registry.listProcesses(filter)
       yield* expectEquals("how many", [records.length, next], [100, records.at(-1)?.id])
       const rest = yield* registry.listProcesses(filter, next === undefined ? {} : { after: next })
       yield* expectEquals("what follows", [rest.records.length, rest.next], [1, undefined])
       const all = yield* registry.listProcesses(filter, { limit: 101 })
       yield* expectEquals("all of them, and nothing after", [all.records.length, all.next], [101, undefined])
+      const observation = yield* Observation.make
+      yield* expectEquals("what a session started", yield* observation.listOriginatedBy(session, {}), { records, next })
+      const pages = [
+        yield* grants.listHandleGrants(session),
+        yield* grants.listLiveHandleGrants(session),
+        yield* observation.listGrantedTo(session, {})
+      ]
+      for (const page of pages) {
+        yield* expectEquals(
+          "the grants",
+          page.entries.map(({ record }) => record),
+          records
+        )
+        yield* expectEquals("what follows of them", page.next, next)
+      }
       yield* expectEquals("the first", records[0], yield* registry.getProcess(processId(`${scope}-0`)))
     },
 
@@ -308,69 +346,4 @@ const pagesOf = (
 const given = <Key extends string>(key: Key, value: unknown) =>
   (value === undefined ? {} : { [key]: value }) as unknown as { readonly [K in Key]?: never } // as the page before it answered
 
-const processOf = (scope: string) =>
-  Effect.gen(function* () {
-    const provenance = { originator: { _tag: "Host", scope } } as const
-    yield* (yield* ProcessRegistry).registerProcess(registrationOf(yield* freshId, "externally_owned", { provenance }))
-  })
-
 const idOf = ({ base }: { readonly base: ProcessRecord.Base }): ProcessId => base.registration.id
-
-/** Processes of every sort, named by the suffixes of their ids; the first id belongs to the first of the later half. */
-const population = Effect.gen(function* () {
-  const registry = yield* ProcessRegistry
-  const store = yield* ProcessStore
-  const leases = yield* Leases
-  const clock = yield* LawClock
-  const tag: string = yield* freshId
-  const named = (name: string) => processId(`${tag}-${name}`)
-  const register = (name: string, disposition: Registration["disposition"], changes?: Partial<Registration>) =>
-    registry.registerProcess(registrationOf(named(name), disposition, changes))
-  const from = (originator: Originator) => ({ provenance: { originator } })
-
-  for (const name of ["waiting", "asked", "owned"]) yield* register(name, "externally_owned")
-  yield* register("scoped", "externally_owned", from({ _tag: "Host", scope: tag }))
-  for (const [name, output] of Object.entries(ends)) {
-    yield* register(name, "externally_owned")
-    yield* registry.completeProcess(named(name), output, { _tag: "ExternalOwner" })
-  }
-  const eventType = "signal.ready"
-  const kind = { _tag: "Signal", name: "ready", eventType, key: `${tag}:1`, ordinal: 1 } as const
-  yield* (yield* Waits).setProcessWait(named("waiting"), { kind, sinceMs: 1 }, external)
-  yield* registry.requestProcessAbandon(named("asked"), { requestedBy: "operator", requestedAtMs: 1 }, external)
-
-  yield* clock.advance(shortMs)
-  const identity = (definition: unknown, kind = "law.engine", label?: string) => ({
-    identity: { kind, definition, ...(label === undefined ? {} : { label }) }
-  })
-  yield* register("bound", "owner_bound")
-  yield* register("engine", "rerunnable", identity({ kind: "x", version: 1 }, "custom"))
-  yield* register("null", "rerunnable", identity(null, "law.engine", ""))
-  yield* register("listed", "rerunnable", identity([1, "1"]))
-  for (const name of ["held", "free"]) {
-    yield* register(name, "rerunnable")
-    const lease = yield* claimed(named(name), yield* freshOwner(`${tag}-holder`))
-    if (name === "free") yield* leases.completeProcessLease({ processId: named(name), leaseToken: lease.leaseToken })
-  }
-  const inSession = (scope: { readonly sessionId: string; readonly agentFrameId?: string }, label: string) => ({
-    ...from({ _tag: "Session", scope }),
-    identity: { kind: "turn", label }
-  })
-  yield* register("session", "externally_owned", inSession({ sessionId: tag }, "7"))
-  yield* register("framed", "externally_owned", inSession({ sessionId: tag, agentFrameId: "f" }, "it's 100%"))
-
-  const list = (filter: ListFilter) =>
-    Effect.map(store.list({ filter, after: processId(tag) }), (rows) =>
-      rows.flatMap((row) => (idOf(row).startsWith(tag) ? [idOf(row).slice(tag.length + 1)] : []))
-    )
-  const later = ["bound", "engine", "null", "listed", "held", "free", "session", "framed"].map(named)
-  const early = ["waiting", "asked", "owned", "scoped", ...Object.keys(ends)].map(named)
-  return { tag, ids: [named("bound"), ...later.slice(1), ...early] as const, list }
-})
-
-const ends: Readonly<Record<string, AwaitOutput>> = {
-  completed: outputs.Success,
-  failed: outputs.Failure,
-  cancelled: outputs.Cancelled,
-  abandoned: outputs.Abandoned
-}
