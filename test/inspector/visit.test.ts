@@ -208,9 +208,11 @@ inBrowser("a visit to the page", (browser) => {
         yield* register("p")
         yield* note("p", "planned")
         yield* waitForApproval("p")
+        yield* (yield* ProcessRegistry).requestProcessCancel(processId("p"), "enough", Authority.host)
+        yield* register("p/child", { parent: { processId: processId("p"), closePolicy: "cancel" } })
         const page = yield* pageAt("p")
         yield* Effect.promise(async () => {
-          await page.locator(".strip .lit", { hasText: "waiting" }).waitFor()
+          await page.locator(".strip .lit", { hasText: "cancel asked" }).waitFor()
           let answer = (): void => {}
           const held = new Promise<void>((resolve) => {
             answer = resolve
@@ -220,12 +222,14 @@ inBrowser("a visit to the page", (browser) => {
             await route.continue()
           })
           await page.locator('.event[data-sequence="1"]').click()
-          await page.locator(".past", { hasText: "Reading event 1 of 2…" }).waitFor()
+          await page.locator(".past", { hasText: "Reading event 1 of 3…" }).waitFor()
           await page.locator(".facts", { hasText: "Reading the event…" }).waitFor()
           assert.deepStrictEqual(await page.locator(".strip .lit, .facts section").allTextContents(), [])
           answer()
-          await page.locator(".past", { hasText: "As it was after event 1 of 2." }).waitFor()
+          await page.locator(".past", { hasText: "As it was after event 1 of 3." }).waitFor()
           await page.locator("section[aria-label='Status then']").waitFor()
+          assert.deepStrictEqual(await page.locator(".strip .lit").allTextContents(), ["unstarted"])
+          assert.strictEqual(await page.locator(".facts .children").count(), 0)
         })
       }).pipe(Effect.provide(inspected()))
     )

@@ -27,12 +27,18 @@ export const post = <A>(path: string, body: unknown): Promise<A> =>
 /** What went wrong, as a sentence. */
 export const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+/** How long an answer may take: a host that was suspended never gives one, and holds nobody up. Units: milliseconds. */
+const answerMs = 60_000
+
 const ask = async <A>(path: string, init: RequestInit = {}, headers: Readonly<Record<string, string>> = {}) => {
-  const response = await fetch(`api/${path}`, { ...init, headers: { ...headers, ...authorization() } }).catch(() => {
+  const unreachable = (): never => {
     throw new Refused("Unreachable", "the host does not answer")
-  })
+  }
+  const signal = AbortSignal.timeout(answerMs)
+  const request = { ...init, signal, headers: { ...headers, ...authorization() } }
+  const response = await fetch(`api/${path}`, request).catch(unreachable)
+  if (response.ok) return (await response.json().catch(unreachable)) as A // server and page share one file of types
   const body: unknown = await response.json().catch(() => undefined)
-  if (response.ok) return body as A // server and page share one file of types
   const { error } = (body ?? {}) as Partial<ErrorView> // as above
   throw new Refused(error?.tag ?? "Failed", error?.message ?? `the host answered ${response.status}`)
 }

@@ -79,8 +79,8 @@ export const Strip = ({
     [isOver ? row.state : "ended", isOver]
   ] as const
   const asked = [
-    ["cancel asked", row.cancel_requested],
-    ["abandon asked", row.abandon_requested]
+    ["cancel asked", isOver ? row.cancel_requested : isIn("cancel.requested")],
+    ["abandon asked", isOver ? row.abandon_requested : isIn("abandon.requested")]
   ] as const
   return (
     <ol class="strip" aria-label="States">
@@ -124,7 +124,7 @@ export const Facts = ({
           <Commands commands={moment.commands} open={1} />
         </Panel>
       ) : null}
-      {view.children.length > 0 ? <Children view={view} /> : null}
+      {isPast || view.children.length === 0 ? null : <Children view={view} />}
       {isPast || view.progress.length === 0 || view.row.state !== "running" ? null : <Progress view={view} />}
       {isPast || view.journal.length === 0 ? null : <JournalPanel view={view} />}
     </>

@@ -73,7 +73,7 @@ const Shown = ({
   const { row, signals } = view
   const at = place.sequence
   const isPast = at !== undefined
-  const moment = isPast && known.moment?.sequence !== at ? undefined : known.moment
+  const moment = known.moment?.sequence === (at ?? row.sequence) ? known.moment : undefined
   const [stepped, setStepped] = useState<Stepped>()
   const isReadOnly = !takesActions(host)
   const hasEnded = row.state !== "running"
@@ -183,7 +183,11 @@ const Shown = ({
               <div class="panel-title">
                 <h2>{isPast ? `Record at event ${at}` : "Record"}</h2>
               </div>
-              <Value value={record} open={1} what="the record" />
+              {record === undefined ? (
+                <Notice kind="loading" title="Reading the event…" />
+              ) : (
+                <Value value={record} open={1} what="the record" />
+              )}
             </section>
           )}
         </div>
