@@ -195,8 +195,16 @@ export const layer: Layer.Layer<Processes, never, Worker | HostEnvironment | Pro
 /** What can be started, its types aside. */
 type AnyStartable = Startable<unknown, unknown, unknown, AnySignal>
 
+const startOptions = {
+  id: true,
+  payload: true,
+  label: true,
+  startAt: true,
+  wakeTarget: true
+} as const satisfies Readonly<Record<keyof StartOptions<unknown>, true>>
+
 const specOf = <Payload>(options: StartOptions<Payload>, provenance: Provenance.Provenance): StartSpec<Payload> => {
-  const { id, payload, label, startAt, wakeTarget } = Arguments.record("options", options)
+  const { id, payload, label, startAt, wakeTarget } = Arguments.options("options", startOptions, options)
   return {
     id: Arguments.text("id", id),
     payload,

@@ -9,11 +9,13 @@
  * a vendor: whatever exports Effect's tracer and metrics exports these.
  */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
+import { InputInvalid } from "../model/errors.ts"
+import * as Arguments from "../runtime/arguments.ts"
 import { Tracing } from "../runtime/worker/Tracing.ts"
 import type { CommitWork } from "../store/ProcessStore.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
@@ -81,21 +83,32 @@ export const layerTracing: Layer.Layer<never> = Layer.effectContext(
   Effect.map(Effect.tracer, (tracer) => Tracing.context(tracer))
 )
 
-/** Reads the metrics of the host in context, for as long as the layer lives. */
+/** Reads the metrics of the host in context, for as long as the layer lives. Fails with `InputInvalid` for an interval that is none. */
 export const layerMetrics = (
   options: MetricsOptions = {}
-): Layer.Layer<never, never, Host | RecoverySweep | ProcessStore> =>
+): Layer.Layer<never, InputInvalid, Host | RecoverySweep | ProcessStore> =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
+      const intervalMs = yield* intervalOf(options)
       const sweep = yield* RecoverySweep
       yield* sweep.onReport(noteSweep)
       const { onCommitWork } = yield* ProcessStore
       if (onCommitWork !== undefined) yield* onCommitWork(noteCommit)
       const read = yield* reader
       yield* read
-      yield* Effect.forkScoped(Effect.forever(Effect.delay(read, Duration.decode(options.interval ?? "15 seconds"))))
+      yield* Effect.forkScoped(Effect.forever(Effect.delay(read, intervalMs)))
     })
   )
+
+/** The pause between two readings. Units: milliseconds. */
+const intervalOf = (given: MetricsOptions): Effect.Effect<number, InputInvalid> =>
+  Arguments.refusing(() => {
+    const { interval = "15 seconds" } = Arguments.options("options", { interval: true }, given)
+    const ms = Arguments.durationMs("interval", interval)
+    return Number.isFinite(ms) && ms >= 1
+      ? Effect.succeed(ms)
+      : Effect.fail(new InputInvalid({ field: "interval", problem: `is ${ms} ms; it must be at least 1 ms, and end` }))
+  })
 
 /** Called by the sweep itself, so it only counts. */
 const noteSweep = ({ beganAtMs, endedAtMs, admitted, ended, deferred }: SweepReport): void => {

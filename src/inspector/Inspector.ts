@@ -23,6 +23,7 @@ import * as Liveness from "../operations/OwnerLiveness.ts"
 import * as Registry from "../operations/ProcessRegistry.ts"
 import { ProcessRegistry } from "../operations/ProcessRegistry.ts"
 import * as Outbox from "../operations/WakeOutbox.ts"
+import * as Arguments from "../runtime/arguments.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
 import type { ReadOnlyOptions } from "../store/sqlite/SqliteStore.ts"
 import * as SqliteStore from "../store/sqlite/SqliteStore.ts"
@@ -160,13 +161,8 @@ const serve = (
   elsewhere: Feed.ExternalChanges
 ): Effect.Effect<typeof Inspector.Service, InputInvalid, ProcessStore | ProcessRegistry | Scope.Scope> =>
   Effect.gen(function* () {
-    const { port = 0, host = "127.0.0.1", actions = true, name = "holdfast", redact = showAll } = options
-    const { announce = announceOnTerminal } = options
-    const token = options.token ?? Access.randomToken()
-    if (!Access.isLoopback(host)) {
-      return yield* new InputInvalid({ field: "host", problem: `is ${host}; only loopback names are served` })
-    }
-    if (token === "") return yield* new InputInvalid({ field: "token", problem: "is empty" })
+    const checked = yield* Arguments.refusing(() => Effect.succeed(checkedOptions(options)))
+    const { host, token, actions, name, redact, announce, port } = checked
 
     const store = yield* ProcessStore
     const registry = yield* ProcessRegistry
@@ -186,6 +182,34 @@ const serve = (
     yield* announce(`inspector of ${name}: ${address}`)
     return Inspector.of({ address, addressOf, port: bound, token, clients: feed.clients })
   })
+
+const known = {
+  port: true,
+  host: true,
+  token: true,
+  actions: true,
+  name: true,
+  redact: true,
+  announce: true
+} as const satisfies Readonly<Record<keyof InspectorOptions, true>>
+
+/** Checks each option. Throws `InputInvalid`, which names it. */
+const checkedOptions = (given: InspectorOptions): Required<InspectorOptions> => {
+  const options = Arguments.record("options", given)
+  Arguments.known(known, options)
+  const { port = 0, host = "127.0.0.1", token = Access.randomToken() } = options
+  const { actions = true, name = "holdfast", redact = showAll, announce = announceOnTerminal } = options
+  Arguments.whole("port", port, 0)
+  if (!Access.isLoopback(Arguments.text("host", host))) {
+    throw new InputInvalid({ field: "host", problem: `is ${host}; only loopback names are served` })
+  }
+  if (Arguments.text("token", token) === "") throw new InputInvalid({ field: "token", problem: "is empty" })
+  Arguments.truth("actions", actions)
+  Arguments.text("name", name)
+  Arguments.callable("redact", redact)
+  Arguments.callable("announce", announce)
+  return { port, host, token, actions, name, redact, announce }
+}
 
 /** A terminal shows the address to the person before it; what collects output into files and exporters does not get it. */
 const announceOnTerminal = (line: string): Effect.Effect<void> =>

@@ -196,7 +196,8 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
             ...moved.map((processId) => ({ processId, reason: "changed" as const }))
           ]
         }
-        if (onProgress !== undefined) yield* onProgress(report)
+        const told: unknown = onProgress?.(report)
+        if (Effect.isEffect(told)) yield* told as Effect.Effect<void> // of its type
       }
     })
 

@@ -46,15 +46,27 @@ export const record = <A extends object>(field: string, value: A): A => {
   return refuse(field, `is ${kindOf(value)}; it must be a record`)
 }
 
-/** Refuses options that have another one than those that are known. */
-export const known = (names: Readonly<Record<string, true>>, options: object): void => {
-  const unknown = Object.entries(options).find(([name, value]) => value !== undefined && !Object.hasOwn(names, name))
-  if (unknown !== undefined) refuse(unknown[0], `is no option; there are ${Object.keys(names).join(", ")}`)
+/** The options that there are, by name. */
+export type Known = Readonly<Record<string, true>>
+
+/** Refuses options that have another one than those that are known: what is misspelt would be taken for the default. */
+export const known = (names: Known, options: object, fieldOf: (name: string) => string = (name) => name): void => {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || Object.hasOwn(names, name)) continue
+    refuse(fieldOf(name), `is no option; there are ${Object.keys(names).join(", ")}`)
+  }
 }
 
-/** The fields of a record that may be left out, as options may that have none to give. */
-export const fields = <A extends object>(field: string, value: A | undefined): Partial<A> =>
-  value === undefined ? {} : record(field, value)
+/** The options of an operation, each read once; every one of them is known. */
+export const options = <A extends object>(field: string, names: Known, value: A): A => {
+  const read = record(field, value)
+  known(names, read, (name) => `${field}/${name}`)
+  return read
+}
+
+/** The same where all of them may be left out, and so may the record. */
+export const fields = <A extends object>(field: string, names: Known, value: A | undefined): Partial<A> =>
+  value === undefined ? {} : options(field, names, value)
 
 /** The items of a list, each read once and checked. */
 export const list = <A>(

@@ -8,13 +8,16 @@
  * owner-bound work without a holder; both within a deadline. What still runs then is named, and its rerunnable rows are handed
  * over: what the body does from there on is refused.
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { OwnerCommand, OwnerEvent } from "../../machines/owner.ts"
 import { ownerMachine } from "../../machines/owner.ts"
 import * as Step from "../../machines/xstate/step.ts"
 import type { StoreError } from "../model/errors.ts"
+import { messageOf } from "../model/Failure.ts"
 import type { ProcessId } from "../model/ids.ts"
 import { jsonEquals } from "../model/json.ts"
 import type { LeaseOwner } from "../model/Lease.ts"
@@ -45,7 +48,7 @@ export class Owner extends Context.Tag("holdfast/supervision/Owner")<
      * Gives up owner-bound work that this owner began and that has no holder: for operators, and the last step of a stop.
      *
      * The rows say what that is, not this host's memory. Work that is held, rerunnable, never begun, or another owner's stays
-     * as it is. A write that fails keeps no other row from being tried; fails with `StoreError` when the rows cannot be read.
+     * as it is. A write that fails, or dies, keeps no other row from being tried; fails with `StoreError` when the rows cannot be read.
      */
     readonly drainOwnerBoundWork: Effect.Effect<DrainReport, StoreError>
     /** Runs until it is interrupted, and then stops as the machine says; for the supervision tree to run. */
@@ -85,10 +88,14 @@ export const layer: Layer.Layer<Owner, never, Worker | Activations | RuntimeConf
       const abandoned: Array<ProcessId> = []
       const failed: Array<DrainReport["failed"][number]> = []
       for (const id of yield* begunHere) {
-        yield* Effect.match(activations.drain(id, { owner: identity, claimant: claimant("drain") }), {
-          onFailure: ({ message }) => failed.push({ id, problem: message }),
-          onSuccess: (isGivenUp) => (isGivenUp ? abandoned.push(id) : undefined)
-        })
+        const exit = yield* Effect.exit(activations.drain(id, { owner: identity, claimant: claimant("drain") }))
+        if (Exit.isSuccess(exit)) {
+          if (exit.value) abandoned.push(id)
+        } else if (Cause.isInterruptedOnly(exit.cause)) {
+          return yield* Effect.interrupt
+        } else {
+          failed.push({ id, problem: messageOf(Cause.squash(exit.cause)) })
+        }
       }
       if (abandoned.length > 0) yield* Effect.logWarning(`owner-bound work given up: ${abandoned.join(", ")}`)
       for (const { id, problem } of failed) {

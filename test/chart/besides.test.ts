@@ -64,6 +64,7 @@ describe("an engine is refused when it is built, by the name of what is wrong:",
     ],
     ["a delay that is no number", built({ entry: raise({ type: "go" }, { delay: Number.NaN }) }), "NaN"],
     ["a delay before its time", built({ entry: raise({ type: "go" }, { delay: -1 }) }), "-1"],
+    ["a word of a negative length", built({}, { delays: { soon: "-5 seconds" } }), "-5 seconds"],
     ["a word that is no duration", built({}, { delays: { soon: "3 moons" } }), "3 moons"]
   ] as const) {
     it(what, () => {

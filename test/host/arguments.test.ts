@@ -13,6 +13,7 @@ import { setup } from "xstate"
 import { createHost, engine, fromMachine as promised } from "../../src/host/embed/createHost.ts"
 import { Processes } from "../../src/host/Processes.ts"
 import * as SingleHost from "../../src/host/SingleHost.ts"
+import * as Telemetry from "../../src/host/Telemetry.ts"
 import { describe as described } from "../../src/model/Failure.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
 import type { ExecutionContext } from "../../src/runtime/body/ExecutionContext.ts"
@@ -185,6 +186,18 @@ const hosts: Readonly<Record<string, Entry>> = {
   "a timing": [timings, RuntimeConfig.check]
 }
 
+const none: Effect.Effect<unknown, unknown> = Effect.void
+/** The metrics of a host, read as these options say. */
+const metrics = (options: unknown) =>
+  Effect.scoped(
+    Layer.build(
+      Telemetry.layerMetrics(options as Telemetry.MetricsOptions).pipe(
+        Layer.provide(memory([Echo])),
+        Layer.provide(quiet)
+      )
+    )
+  )
+
 const start = (startable: never, spec: never) =>
   Effect.flatMap(Processes, (processes) => processes.start(startable, spec))
 const handle = (startable: never, id: never) => Effect.map(Processes, (processes) => processes.handle(startable, id))
@@ -295,6 +308,19 @@ describe("an argument of the wrong kind is refused by name, or taken:", () => {
     )
   }
 
+  const ofOptions = Object.entries({ ...declarations, ...hosts }).filter(([what]) => what.startsWith("an option of "))
+  for (const [what, [valid, call]] of ofOptions) {
+    it.effect(`${what} that is misspelt is no option`, () =>
+      Effect.gen(function* () {
+        const exit = yield* Effect.exit(call({ ...valid, retires: 1 } as never))
+        assert.isTrue(Exit.isFailure(exit), "it was taken in silence")
+        if (Exit.isFailure(exit)) {
+          assert.match(described(Cause.squash(exit.cause)).message, /retires is no option; there are [a-z]+/i)
+        }
+      })
+    )
+  }
+
   const refusals: ReadonlyArray<readonly [what: string, attempt: Effect.Effect<unknown, unknown>, message: RegExp]> = [
     [
       "a lease of half a millisecond",
@@ -317,6 +343,19 @@ describe("an argument of the wrong kind is refused by name, or taken:", () => {
       /^writer\/maxBatch is 0/
     ],
     ["no options", inMemory(undefined), /^options is undefined; it must be a record/],
+    [
+      "a start whose date is misspelt",
+      start(Echo as never, { ...spec(), startat: new Date() } as never).pipe(Effect.provide(memory([Echo]))),
+      /^options\/startat is no option; there are id, payload, label, startAt, wakeTarget/
+    ],
+    ...[
+      ["a pause between readings that is a word", { interval: "soon" }, /^interval is "soon"; it must be a duration/],
+      ["a pause of nothing", { interval: 0 }, /^interval is 0 ms; it must be at least 1 ms/],
+      ["a pause without end", { interval: Number.POSITIVE_INFINITY }, /^interval is Infinity ms/],
+      ["a negative pause", { interval: -1 }, /^interval is -1; it must be a duration/],
+      ["a pause of no number", { interval: Number.NaN }, /^interval is NaN; it must be a duration/],
+      ["a misspelt pause", { intervall: "1 second" }, /^options\/intervall is no option; there are interval/]
+    ].map(([what, options, message]) => [what, metrics(options), message] as [string, typeof none, RegExp]),
     [
       "a machine without an input schema",
       made(() => fromMachine(machine, { ...ofMachine, input: undefined } as never)),

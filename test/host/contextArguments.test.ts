@@ -43,15 +43,16 @@ interface Kind {
 
 type Kinds = Readonly<Record<string, Kind>>
 
-const fieldsOf = (value: unknown): ReadonlyArray<unknown> | undefined => {
+const entriesOf = (value: unknown): ReadonlyArray<readonly [string, unknown]> | undefined => {
   try {
     return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? Object.values({ ...value })
+      ? Object.entries({ ...value })
       : undefined
   } catch {
     return undefined
   }
 }
+const fieldsOf = (value: unknown): ReadonlyArray<unknown> | undefined => entriesOf(value)?.map(([, field]) => field)
 const isFunction = (value: unknown): boolean => typeof value === "function"
 const kind = (right: unknown, takes: Kind["takes"] = () => false): Kind => ({ right, takes })
 const optional = ({ right, takes }: Kind): Kind => kind(right, (value) => value === undefined || takes(value))
@@ -62,7 +63,8 @@ const anything = kind(1, () => true)
 const fixed = (right: unknown): Kind => ({ ...anything, right, fields: {} })
 const record = (fields: Kinds): Kind => ({
   right: Object.fromEntries(Object.entries(fields).map(([name, { right }]) => [name, right])),
-  takes: (value) => fieldsOf(value) !== undefined,
+  // One that is misspelt is none of them.
+  takes: (value) => entriesOf(value)?.every(([name, field]) => field === undefined || name in fields) ?? false,
   fields
 })
 const maybe = (fields: Kinds): Kind => ({ ...optional(record(fields)), fields })

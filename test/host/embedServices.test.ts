@@ -11,6 +11,8 @@ import * as AwaitOutput from "../../src/model/AwaitOutput.ts"
 import * as Errors from "../../src/model/errors.ts"
 import type { ProcessId } from "../../src/model/ids.ts"
 import { processId } from "../../src/model/ids.ts"
+import type { SessionScope } from "../../src/model/Provenance.ts"
+import { external } from "../../src/model/StartRequest.ts"
 import type { ChangePage } from "../../src/operations/ChangeFeed.ts"
 import { stateAt } from "../../src/operations/stateAt.ts"
 import { verify } from "../../src/operations/verify.ts"
@@ -100,10 +102,15 @@ describe("a host without Effect", () => {
       .pruneTerminalProcesses({ cutoffMs: Date.now() + 60_000, watermark: { _tag: "UpTo", cursor: feed.beginning } })
       .then(({ prunedProcesses }) => prunedProcesses)
     assert.strictEqual(none, 0)
+    const told: Array<number> = []
     const report = await retention.pruneTerminalProcesses({
       cutoffMs: Date.now() + 60_000,
-      watermark: { _tag: "UpTo", cursor: page.next }
+      watermark: { _tag: "UpTo", cursor: page.next },
+      onProgress: async ({ prunedProcesses }) => {
+        told.push(prunedProcesses)
+      }
     })
+    assert.deepStrictEqual(told, [1])
     assert.strictEqual(report.prunedProcesses, 1)
     const wrong = await feed.changesSince("elsewhere:1" as typeof feed.beginning, 1).catch((error: unknown) => error)
     assert.instanceOf(wrong, Errors.InputInvalid)
@@ -131,6 +138,20 @@ describe("a host without Effect", () => {
     assert.strictEqual(record.id, "call-1")
     const output = await sessions.awaitHandle({ __handle__: "process", id: "call-1" }, caller)
     assert.include(JSON.stringify(output), "5")
+  })
+
+  it("stops what a session waits for once the Promise of its stop is there", async () => {
+    const { sessions } = await started()
+    const stopping = Promise.resolve("enough")
+    const caller = { sessionId: "s", runLocal: new Set<ProcessId>(), stopping }
+    await sessions.startFromRequest("s", external(processId("x"), { _tag: "Host" }, null), caller)
+    const output = await sessions.awaitHandle({ __handle__: "process", id: "x" }, caller)
+    assert.deepStrictEqual(output, { _tag: "Cancelled", message: "enough", source: "runtime" })
+    expectTypeOf(sessions.awaitHandle)
+      .parameter(1)
+      .toHaveProperty("stopping")
+      .toEqualTypeOf<Promise<string | null> | undefined>()
+    expectTypeOf(sessions.cancelAllVisible).parameter(0).toEqualTypeOf<SessionScope>()
   })
 
   it("runs an effect on its services: verification, and a process as it was", async () => {

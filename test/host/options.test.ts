@@ -9,9 +9,12 @@ import type { CreateHostOptions } from "../../src/host/embed/createHost.ts"
 import { createHost } from "../../src/host/embed/createHost.ts"
 import { layerPostgres } from "../../src/host/ManyHosts.ts"
 import type { HostOptions } from "../../src/host/SingleHost.ts"
+import * as Inspector from "../../src/inspector/Inspector.ts"
 import { InputInvalid } from "../../src/model/errors.ts"
+import * as Registry from "../../src/operations/ProcessRegistry.ts"
 import type { RuntimeOptions } from "../../src/runtime/RuntimeConfig.ts"
 import * as RuntimeConfig from "../../src/runtime/RuntimeConfig.ts"
+import * as MemoryStore from "../../src/store/memory/MemoryStore.ts"
 import type { PostgresStoreOptions } from "../../src/store/postgres/options.ts"
 import * as Server from "../../src/store/postgres/options.ts"
 import type { SqliteStoreOptions } from "../../src/store/sqlite/SqliteStore.ts"
@@ -96,6 +99,16 @@ const ofServer: Readonly<Record<keyof PostgresStoreOptions, ReadonlyArray<Kind>>
   time: []
 }
 
+const ofInspector: Readonly<Record<keyof Inspector.InspectorOptions, ReadonlyArray<Kind>>> = {
+  port: ["none", "one"],
+  host: [],
+  token: ["text"],
+  actions: ["true", "false"],
+  name: ["text", "no text"],
+  redact: ["function"],
+  announce: ["function"]
+}
+
 /** How a host takes these options: the refusal, or nothing once it has stopped. */
 const refusalOf = (options: object): Effect.Effect<unknown> =>
   Effect.promise(() =>
@@ -168,6 +181,19 @@ describe("a host refuses by its name", () => {
       Effect.forEach(others(valid), ([kind, value]) => {
         const given = { url: "postgres://localhost/db", [option]: value }
         return Effect.map(Effect.flip(Server.checked(given)), (error) => isRefusal(kind, option, error))
+      })
+    )
+  }
+
+  for (const [option, valid] of Object.entries(ofInspector)) {
+    it.effect(`${option} of an inspector, of another kind`, () =>
+      Effect.forEach([...others(valid), ["misspelt", 1] as const], ([kind, value]) => {
+        const name = kind === "misspelt" ? `${option}s` : option
+        const served = Inspector.layer({ [name]: value }).pipe(
+          Layer.provide(Registry.layer),
+          Layer.provide(MemoryStore.layer)
+        )
+        return Effect.map(Effect.flip(Effect.scoped(Layer.build(served))), (error) => isRefusal(kind, name, error))
       })
     )
   }

@@ -34,16 +34,16 @@ describe("a drain", () => {
             written: "no",
             detail: "the disk is full"
           })
-          let isFull = true
+          let refusal: Effect.Effect<never, StoreError> | undefined = Effect.fail(refuses)
           const store = ProcessStore.of({
             ...kept,
             transact: (plan, decide) =>
-              isFull && plan.lock.includes(processId("b")) ? Effect.fail(refuses) : kept.transact(plan, decide)
+              refusal !== undefined && plan.lock.includes(processId("b")) ? refusal : kept.transact(plan, decide)
           })
           const rows = yield* rowsOn(kept)
           const once = gated("owner_bound", "once")
           const again = gated()
-          for (const id of ["a", "b", "c", "held", "other", "earlier", "elsewhere", "unstarted"]) {
+          for (const id of ["a", "b", "c", "d", "held", "other", "earlier", "elsewhere", "unstarted"]) {
             yield* rows.register(once.engine, id)
           }
           yield* rows.register(again.engine, "rerunnable")
@@ -58,15 +58,21 @@ describe("a drain", () => {
               abandoned: ["a", "c"].map(processId),
               failed: [{ id: processId("b"), problem: refuses.message }]
             })
-            isFull = false
+            yield* rows.begin("d", "me", 0)
+            refusal = Effect.die(new Error("a broken store"))
+            assert.deepStrictEqual(yield* drainOwnerBoundWork, {
+              abandoned: [processId("d")],
+              failed: [{ id: processId("b"), problem: "a broken store" }]
+            })
+            refusal = undefined
             assert.deepStrictEqual(yield* drainOwnerBoundWork, { abandoned: [processId("b")], failed: [] })
           }).pipe(Effect.provide(hostOn(store, [], { sweepInterval: false, liveness })))
           const left = ["held", "other", "earlier", "elsewhere", "unstarted", "rerunnable"]
-          const states = yield* Effect.forEach(["a", "b", "c", ...left], (id) =>
+          const states = yield* Effect.forEach(["a", "b", "c", "d", ...left], (id) =>
             Effect.map(rows.record(id), (record) => `${id} ${record?.status._tag}`)
           )
           assert.deepStrictEqual(states, [
-            ...["a", "b", "c"].map((id) => `${id} Abandoned`),
+            ...["a", "b", "c", "d"].map((id) => `${id} Abandoned`),
             ...left.map((id) => `${id} Running`)
           ])
         })

@@ -48,6 +48,10 @@ export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
   readonly retry?: Retry
 }
 
+const stepOptions = { schema: true, error: true, record: true, retry: true } as const satisfies Readonly<
+  Record<keyof BodyStepOptions<unknown, unknown, unknown, unknown>, true>
+>
+
 /** The progress of one step: what it says while it runs is shown to people, and handed to its next try after a crash. */
 export interface BodyStepProgress {
   /** The last that the step said before, in a try that left no record; `undefined` when it said nothing. */
@@ -276,7 +280,7 @@ const contextOf = (
     step: (name, run, given) =>
       rejecting(() => {
         Arguments.callable("run of `step`", run)
-        const { schema, error, record, retry } = Arguments.fields("options of `step`", given)
+        const { schema, error, record, retry } = Arguments.fields("options of `step`", stepOptions, given)
         const controller = new AbortController()
         const effect = ({ last, report }: StepProgress) =>
           fromPromise(async () =>
@@ -327,12 +331,13 @@ const contextOf = (
     },
     sleep: (duration, given) =>
       rejecting(() => {
-        const { signal, ...options } = Arguments.fields("options of `sleep`", given)
+        const { signal, ...options } = Arguments.fields("options of `sleep`", { name: true, signal: true }, given)
         return perform("ctx.sleep", context.sleep(duration, options), signal)
       }),
     awaitSignal: (awaited, given) =>
       rejecting(() => {
-        const { signal, ...options } = Arguments.fields("options of `awaitSignal`", given)
+        const known = { timeout: true, name: true, signal: true } as const
+        const { signal, ...options } = Arguments.fields("options of `awaitSignal`", known, given)
         // A wait whose Promise lost a race may still be open: the newer one comes first.
         return perform("ctx.awaitSignal", context.awaitSignal(awaited, { ...options, ahead: true }), signal)
       }),

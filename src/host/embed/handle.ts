@@ -113,7 +113,7 @@ export interface Retry {
 
 /** The tries of a retry. Throws `InputInvalid`, which names what is no retry. */
 export const tries = (field: string, retry: Retry): Schedule.Schedule<unknown, unknown> => {
-  const { times, delay } = Arguments.record(field, retry)
+  const { times, delay } = Arguments.options(field, { times: true, delay: true }, retry)
   return Schedule.intersect(
     Schedule.exponential(Arguments.durationMs(`${field}/delay`, delay)),
     Schedule.recurs(Arguments.whole(`${field}/times`, times, 0))

@@ -25,7 +25,7 @@ import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { BodyContext, Promised } from "./body.ts"
 import { bodyOf } from "./body.ts"
 import type { Handle, Reach, Retry, WaitOptions } from "./handle.ts"
-import { fromPromise, handleOf, hearing, iterable, tries } from "./handle.ts"
+import { fromPromise, handleOf, hearing, iterable, rejecting, tries } from "./handle.ts"
 
 /** Performs an action, as `Perform` does. `context.abortSignal` says when it should stop; its process waits until it has settled. */
 export type PromisedPerform<Machine extends AnyStateMachine, Params> = (
@@ -104,14 +104,21 @@ export const machineHandleOf = <Machine extends AnyStateMachine>(
 ): MachineHandle<Machine> => ({
   ...handleOf(handle, reach),
   send: (event, options) => reach.act(handle.send(event, options)),
-  ask: (event, options) => reach.wait(handle.ask(event, options), options),
+  ask: (event, options) => rejecting(() => reach.wait(handle.ask(event, withoutSignal(options)), options)),
   can: (event) => reach.wait(handle.can(event)),
   accepts: () => reach.wait(handle.accepts),
   snapshot: (options) => reach.wait(handle.snapshot, options),
   snapshots: (options) => iterable(handle.snapshots, reach, options),
-  waitFor: (until, options) => reach.wait(handle.waitFor(until, options), options),
+  waitFor: (until, options) => rejecting(() => reach.wait(handle.waitFor(until, withoutSignal(options)), options)),
   emitted: (options) => iterable(handle.emitted, reach, options)
 })
+
+/** The options of the operation itself, whatever they are: it refuses those that it does not know. */
+const withoutSignal = <Options extends object>(options: (Options & WaitOptions) | undefined): Options | undefined => {
+  if (typeof options !== "object" || options === null) return options
+  const { signal: _signal, ...own } = options
+  return own as Options // without what is the Promise's own
+}
 
 /** The options of a machine whose actions and actors are async functions, as those of one whose are effects. */
 export const withEffects = <Machine extends AnyStateMachine>(

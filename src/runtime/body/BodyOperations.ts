@@ -99,6 +99,10 @@ export interface AwaitSignalOptions {
   readonly ahead?: boolean
 }
 
+const waitOptions = { timeout: true, name: true, ahead: true } as const satisfies Readonly<
+  Record<keyof AwaitSignalOptions, true>
+>
+
 /** Makes the operations of one activation. */
 export const make = (activation: Activation, journal: Journal, operate: Operate): BodyOperations => {
   const { id: processId, ends } = activation
@@ -161,7 +165,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
       ),
     sleep: (duration, options) =>
       refusing(() => {
-        const { name } = Arguments.fields("options of `sleep`", options)
+        const { name } = Arguments.fields("options of `sleep`", { name: true }, options)
         return Effect.asVoid(
           wait(
             "sleep",
@@ -173,7 +177,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
     awaitSignal: (signal, options) =>
       refusing(() => {
         const { name: event, signal: signalName } = knownSignal("signal of `awaitSignal`", signal)
-        const { timeout, name, ahead } = Arguments.fields("options of `awaitSignal`", options)
+        const { timeout, name, ahead } = Arguments.fields("options of `awaitSignal`", waitOptions, options)
         if (ahead !== undefined) Arguments.truth("ahead of `awaitSignal`", ahead)
         const awaited = { _tag: "Signal", name: signalName, ...(ahead === undefined ? {} : { ahead }) } as const
         return Effect.flatMap(
@@ -198,7 +202,7 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
       refusing(() => {
         const to = Ids.processId(Arguments.text("target of `signal`", target))
         const { name: event, signal: signalName } = knownSignal("signal of `signal`", signal)
-        const { id, name } = Arguments.fields("options of `signal`", options)
+        const { id, name } = Arguments.fields("options of `signal`", { id: true, name: true }, options)
         if (id !== undefined) Arguments.text("id of `signal`", id)
         return operate.once("signal", named("signal", name, `${to} ${event}`), {
           attempt: (key) =>
@@ -213,7 +217,8 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
     appendEvent: (event, payload, options) =>
       refusing(() => {
         const { name: eventType } = knownEvent("event of `appendEvent`", event)
-        const { name, wakeTarget } = Arguments.fields("options of `appendEvent`", options)
+        const known = { name: true, wakeTarget: true } as const
+        const { name, wakeTarget } = Arguments.fields("options of `appendEvent`", known, options)
         if (wakeTarget !== undefined) Arguments.sessionScope("wakeTarget of `appendEvent`", wakeTarget)
         return operate.once("append_event", named("appendEvent", name, eventType), {
           attempt: (key) =>

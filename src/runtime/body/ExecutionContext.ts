@@ -48,6 +48,15 @@ export interface ChildOptions<Payload> {
   readonly wakeTarget?: SessionScope
 }
 
+const childOptions = {
+  name: true,
+  payload: true,
+  id: true,
+  label: true,
+  closePolicy: true,
+  wakeTarget: true
+} as const satisfies Readonly<Record<keyof ChildOptions<unknown>, true>>
+
 /** What a body sees of the process it runs in. Once the body has ended, every operation fails with `OutsideProcess`. */
 export interface ExecutionContext extends BodyOperations {
   readonly processId: ProcessId
@@ -195,7 +204,7 @@ const starting = (
       label,
       closePolicy = "cancel",
       wakeTarget
-    } = Arguments.record("options of `start`", options)
+    } = Arguments.options("options of `start`", childOptions, options)
     Startables.startable(startable, "startable of `start`")
     Arguments.text("name of `start`", name)
     if (id !== undefined) Arguments.text("id of `start`", id)

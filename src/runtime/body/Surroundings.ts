@@ -86,7 +86,11 @@ export const make = (activation: Surrounded): Surroundings => {
     triggerWakeTarget: wakeTarget,
     registerTrigger: (trigger) =>
       Arguments.refusing(() => {
-        const { id, definition } = Arguments.record("trigger of `registerTrigger`", trigger)
+        const { id, definition } = Arguments.options(
+          "trigger of `registerTrigger`",
+          { id: true, definition: true },
+          trigger
+        )
         return hostServices.triggers.register({
           id: Arguments.text("id of the trigger of `registerTrigger`", id),
           definition,

@@ -134,8 +134,12 @@ export const make = (activation: Activation, journal: Journal, operate: Operate)
 
 const none: AnyStepOptions = {}
 
+const knownOptions = { schema: true, error: true, record: true, retry: true, abort: true } as const satisfies Readonly<
+  Record<keyof AnyStepOptions, true>
+>
+
 const optionsOf = (given: AnyStepOptions): AnyStepOptions => {
-  const options = Arguments.record("options of `step`", given)
+  const options = Arguments.options("options of `step`", knownOptions, given)
   const { schema, error, record, retry } = options
   if (schema !== undefined) Arguments.schema("schema of `step`", schema)
   if (error !== undefined) Arguments.schema("error of `step`", error)

@@ -9,8 +9,8 @@ import * as Stream from "effect/Stream"
 import type { AnyStateMachine, OutputFrom, StateValueFrom, TagsFrom } from "xstate"
 import type { ChartTransition } from "../../../machines/chart/state.ts"
 import { lifecycleOf } from "../../../machines/process/lifecycle.ts"
-import type { EventNotAccepted, InputInvalid, ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
-import { ProcessAlreadyTerminal, StateNotReached } from "../../model/errors.ts"
+import type { EventNotAccepted, ProcessPruned, ProcessUnknown, StoreError } from "../../model/errors.ts"
+import { InputInvalid, ProcessAlreadyTerminal, StateNotReached } from "../../model/errors.ts"
 import type { AppendReceipt } from "../../model/facts.ts"
 import type { ProcessId } from "../../model/ids.ts"
 import { Limits } from "../../operations/checks.ts"
@@ -151,7 +151,7 @@ export const make = <Machine extends AnyStateMachine>(
     options: SendOptions | undefined
   ): Effect.Effect<AppendReceipt, SendError> =>
     Arguments.refusing(() => {
-      const { id: given, expect } = Arguments.record("options", options ?? {})
+      const { id: given, expect } = Arguments.fields("options", { id: true, expect: true }, options)
       const signalId = given === undefined ? randomUUID() : Arguments.text("id of an event", given)
       if (expect !== undefined) Arguments.oneOf("expect", expect, ["accepted"])
       return Effect.flatMap(encode(event), ({ name, payload }) => {
@@ -213,7 +213,7 @@ export const make = <Machine extends AnyStateMachine>(
     snapshots,
     waitFor: (until, options = {}) =>
       Arguments.refusing(() => {
-        const { timeout } = Arguments.record("options", options)
+        const { timeout } = Arguments.options("options", { timeout: true }, options)
         const isMeant = predicateOf(until)
         let last: unknown
         const missed = (ended: boolean) => new StateNotReached({ processId: id, ended, state: last })
@@ -264,6 +264,10 @@ const predicateOf = <Machine extends AnyStateMachine>(
   until: Until<Machine>
 ): ((snapshot: MachineSnapshot<Machine>) => boolean) => {
   if (typeof until === "function") return until
-  const meant = Arguments.record("what to wait for", until)
+  const field = "what to wait for"
+  const meant = Arguments.options(field, { state: true, tag: true }, until)
+  if (!("state" in meant || "tag" in meant)) {
+    throw new InputInvalid({ field, problem: "names neither a state nor a tag" })
+  }
   return "state" in meant ? ({ matches }) => matches(meant.state) : ({ hasTag }) => hasTag(meant.tag)
 }

@@ -127,7 +127,7 @@ export const make = <Success, Failure, Signals extends AnySignal = never>(
   signal: (signal, payload, options = {}) =>
     Arguments.refusing(() => {
       const typed = known("signal", signal as unknown as Signal<string, typeof payload>) // the same, with the payload it was declared with
-      const { id: signalId } = Arguments.record("options", options)
+      const { id: signalId } = Arguments.options("options", { id: true }, options)
       const name = signalId === undefined ? randomUUID() : Arguments.text("id of a signal", signalId)
       return Effect.asVoid(
         Effect.flatMap(actions.limited(typed.encode(payload)), (wire) =>

@@ -194,13 +194,32 @@ export const make = <
   }
 }
 
+const knownOptions = {
+  version: true,
+  accepts: true,
+  payload: true,
+  success: true,
+  error: true,
+  disposition: true,
+  signals: true,
+  events: true,
+  passivateAfter: true,
+  maxAttempts: true,
+  concurrency: true,
+  validateStart: true,
+  identity: true,
+  run: true
+} as const satisfies Readonly<
+  Record<keyof EngineOptions<unknown, unknown, unknown, unknown, unknown, unknown, unknown, AnySignal>, true>
+>
+
 /** Checks what an engine declares; the refusal names the option. */
 const checked = <Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, R, Signals extends AnySignal>(
   kind: string,
   given: EngineOptions<Payload, PayloadWire, Success, SuccessWire, Failure, FailureWire, R, Signals>
 ): typeof given & { readonly passivateAfterMs: number | undefined } => {
   const of = (option: string) => `${option} of engine \`${Arguments.text("kind of an engine", kind)}\``
-  const options = Arguments.record(of("options"), given)
+  const options = Arguments.options(of("options"), knownOptions, given)
   const { passivateAfter, disposition } = options
   Arguments.text(of("version"), options.version)
   const accepts = Arguments.optional(Arguments.texts)(of("accepts"), options.accepts)

@@ -208,6 +208,19 @@ export type SignalOf<Machine extends AnyStateMachine> = {
   [Type in EventTypes<Machine>]: Signal<Type, EventFields<Machine, Type>>
 }[EventTypes<Machine>]
 
+const knownOptions = {
+  version: true,
+  kind: true,
+  input: true,
+  output: true,
+  context: true,
+  events: true,
+  actions: true,
+  actors: true,
+  migrate: true,
+  concurrency: true
+} as const satisfies Readonly<Record<keyof MachineOptions<AnyStateMachine, unknown>, true>>
+
 /** Checks that a machine is one, whichever copy of XState made it, and reads its options. Throws `InputInvalid`. */
 export const optionsOf = <Options extends object>(machine: AnyStateMachine, options: Options): Options => {
   Arguments.like("machine", "a machine, as the createMachine of XState makes it", machine, {
@@ -215,7 +228,7 @@ export const optionsOf = <Options extends object>(machine: AnyStateMachine, opti
     root: "object",
     provide: "function"
   })
-  return Arguments.record(`options of machine \`${machine.id}\``, options)
+  return Arguments.options(`options of machine \`${machine.id}\``, knownOptions, options)
 }
 
 /** Checks the kind of each option. Throws `InputInvalid`, which names the option. */
@@ -247,7 +260,8 @@ const eachOf = (
 
 const checkAction = (field: string, action: unknown): unknown => {
   if (typeof action === "function") return action
-  const { run, retry, onFailure } = Arguments.record(field, action as Readonly<Record<string, unknown>>)
+  const known = { run: true, retry: true, onFailure: true, detached: true } as const
+  const { run, retry, onFailure } = Arguments.options(field, known, action as Readonly<Record<string, unknown>>)
   Arguments.callable(`${field}/run`, run)
   if (retry !== undefined) Arguments.schedule(`${field}/retry`, retry)
   if (onFailure !== undefined) Arguments.oneOf(`${field}/onFailure`, onFailure as string, ["fail", "event"])

@@ -101,7 +101,8 @@ const taken = encoderOf(
 
 /** Declares turns of child sessions. They run on a host that has a runner of sessions. */
 export const make = (options: TurnOptions): Startable<TurnPayload, TurnOutcome, never> => {
-  const { disposition, events = [] } = Arguments.record("options of a session turn", options)
+  const known = { disposition: true, events: true } as const
+  const { disposition, events = [] } = Arguments.options("options of a session turn", known, options)
   Arguments.oneOf("disposition of a session turn", disposition, ["rerunnable", "owner_bound"])
   Arguments.list<object>("events of a session turn", events, declaration)
   return {

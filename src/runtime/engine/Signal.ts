@@ -73,7 +73,8 @@ const define = <Payload, Wire>(
   name: string,
   options: { readonly payload: Schema.Schema<Payload, Wire>; readonly semantics?: EventSemantics }
 ): EventDefinition<Payload> => {
-  const { payload: schema, semantics = {} } = Arguments.record(`options of \`${name}\``, options)
+  const known = { payload: true, semantics: true } as const
+  const { payload: schema, semantics = {} } = Arguments.options(`options of \`${name}\``, known, options)
   Arguments.schema(`payload of \`${name}\``, schema)
   const field = ["payload", `\`${name}\``] as const
   const type = { name, payloadSchema: { schema: jsonSchemaOf(schema) }, semantics }

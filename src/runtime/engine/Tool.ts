@@ -141,13 +141,29 @@ export const make = <Args, ArgsWire, Success, SuccessWire, R, Failure = never, F
   }
 }
 
+const knownOptions = {
+  id: true,
+  description: true,
+  args: true,
+  success: true,
+  error: true,
+  disposition: true,
+  maxAttempts: true,
+  concurrency: true,
+  events: true,
+  projection: true,
+  run: true
+} as const satisfies Readonly<
+  Record<keyof ToolOptions<unknown, unknown, unknown, unknown, unknown, unknown, unknown>, true>
+>
+
 /** Checks what a tool declares; the refusal names the option. */
 const checked = <Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>(
   name: string,
   given: ToolOptions<Args, ArgsWire, Success, SuccessWire, Failure, FailureWire, R>
 ): typeof given => {
   const of = (option: string) => `${option} of tool \`${Arguments.text("name of a tool", name)}\``
-  const options = Arguments.record(of("options"), given)
+  const options = Arguments.options(of("options"), knownOptions, given)
   Arguments.optional(Arguments.text)(of("id"), options.id)
   if (typeof options.description !== "string")
     throw new InputInvalid({ field: of("description"), problem: "must be text" })

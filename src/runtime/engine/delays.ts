@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import type { AnyStateMachine } from "xstate"
 import { namesOf } from "../../../machines/chart/definition.ts"
 import { InputInvalid } from "../../model/errors.ts"
+import * as Arguments from "../arguments.ts"
 
 /**
  * The same machine, whose delays may be words wherever XState takes one: in a state, an action, `setup({ delays })`, and what is
@@ -31,8 +32,11 @@ export const withDelays = (machine: AnyStateMachine): AnyStateMachine => {
 
 /** How long a word says. Units: milliseconds. Throws `InputInvalid`. */
 const lengthOf = ({ id }: AnyStateMachine, word: string): number => {
+  const field = `delay \`${word}\` of machine \`${id}\``
   const length = Duration.decodeUnknown(word)
-  if (Option.isSome(length) && Duration.isFinite(length.value)) return Duration.toMillis(length.value)
-  const problem = `is no duration, such as "3 days", and no delay of \`setup({ delays })\``
-  throw new InputInvalid({ field: `delay \`${word}\` of machine \`${id}\``, problem })
+  if (Option.isSome(length)) {
+    const ms = Arguments.durationMs(field, word as Duration.DurationInput) // it was read as one
+    if (Number.isFinite(ms)) return ms
+  }
+  throw new InputInvalid({ field, problem: 'is no duration, such as "3 days", and no delay of `setup({ delays })`' })
 }

@@ -112,7 +112,8 @@ const withReducers = <Machine extends AnyStateMachine, R>(
   const given = all as unknown as Readonly<Record<string, ReducerOptions<unknown, EventObject>>> // each of those names
   const engines = names.map((name) => {
     const of = `actors of machine \`${id}\`/${name}`
-    const { events, state } = Arguments.record(of, given[name] as NonNullable<(typeof given)[string]>) // one of its keys
+    const options = given[name] as NonNullable<(typeof given)[string]> // one of its keys
+    const { events, state } = Arguments.options(of, { events: true, state: true }, options)
     const reducer = implementations.actors[name] as unknown as Reducers.Reducer // see above
     const engine = engineOf<AnyStateMachine, R>(Reducers.machineOf(`${kind}.${name}`, reducer), {
       version,
