@@ -2,9 +2,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import ts from "typescript"
 import { allLaws } from "../../src/testing/Certify.ts"
 import { root, start } from "../support/children.ts"
+import { remove } from "../support/folders.ts"
 
 const readme = readFileSync(`${root}README.md`, "utf8")
 
@@ -32,7 +34,7 @@ describe("the README", () => {
     assert.deepStrictEqual(await run("test/docs/readme-example.js", folder), ["https://api.example/api:42"])
     assert.deepStrictEqual(await run("test/docs/readme-example.js", folder), ["https://api.example/api:42"])
     rmSync(built)
-    rmSync(folder, { recursive: true, force: true })
+    await Effect.runPromise(remove(folder))
   })
 
   it("lists every guide and every example, and nothing that does not exist", () => {

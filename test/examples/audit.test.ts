@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { childId, Listing, readerId } from "../../docs/examples/audit/work/audit.ts"
 import { ReadBatch } from "../../docs/examples/audit/work/batch.ts"
 import { Processes, SingleHost } from "../../src/index.ts"
+import { remove } from "../support/folders.ts"
 import { until } from "../support/hosts.ts"
 import { isLong, isWhole } from "../support/samples.ts"
 import { expected, plant } from "./directory.ts"
@@ -47,7 +48,7 @@ beforeAll(async () => {
   undisturbed = reports(cwd)
 })
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => Effect.runPromise(remove(folder)))
 
 const auditIdOf = ({ out }: Program): string => /audit:[0-9a-f]+:[0-9]+/.exec(out[1] ?? "")?.[0] ?? "none"
 

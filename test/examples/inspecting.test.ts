@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -12,6 +12,7 @@ import { inspect, openerOf } from "../../docs/examples/audit/cli/inspecting.ts"
 import { open, picture } from "../inspector/browser.ts"
 import { tokenIn } from "../inspector/fixtures.ts"
 import { inBrowser } from "../inspector/inBrowser.ts"
+import { remove } from "../support/folders.ts"
 import { bounded, memory, until } from "../support/hosts.ts"
 import { isWhole } from "../support/samples.ts"
 import { plant } from "./directory.ts"
@@ -35,7 +36,7 @@ beforeAll(() => {
   plant(directory, { history: false })
 })
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => Effect.runPromise(remove(folder)))
 
 const addressIn = (out: ReadonlyArray<string>): string | undefined =>
   out.flatMap((line) => /^to watch it: (.*)$/.exec(line)?.[1] ?? [])[0]

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
@@ -12,6 +12,7 @@ import type { InspectorParts } from "../../src/inspector/InspectorSource.ts"
 import { InspectorSource } from "../../src/inspector/InspectorSource.ts"
 import { processId } from "../../src/model/ids.ts"
 import { ProcessRegistry } from "../../src/operations/ProcessRegistry.ts"
+import { remove } from "../support/folders.ts"
 import { quiet } from "../support/hosts.ts"
 import { isLong, isWhole } from "../support/samples.ts"
 import { faults, open, picture } from "./browser.ts"
@@ -313,7 +314,7 @@ inBrowser("the page in a browser", (browser) => {
       await page.context().close()
     } finally {
       await Effect.runPromise(Scope.close(scope, Exit.void))
-      rmSync(folder, { recursive: true, force: true })
+      await Effect.runPromise(remove(folder))
     }
   })
 

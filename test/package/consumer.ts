@@ -8,6 +8,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
+import * as Effect from "effect/Effect"
+import { remove } from "../support/folders.ts"
 import { projectRoot } from "../support/projectRoot.ts"
 
 /** How a program ended, and what it said. */
@@ -23,7 +25,7 @@ export interface Consumer {
   readonly link: (name: string) => void
   /** Runs Node in the folder. */
   readonly node: (...args: ReadonlyArray<string>) => Promise<Ended>
-  readonly remove: () => void
+  readonly remove: () => Promise<void>
 }
 
 /** The fields of the package that a consumer depends on. */
@@ -74,7 +76,7 @@ export const install = async (node: string = process.execPath): Promise<Consumer
           resolve({ code: error === null ? 0 : 1, out: (stdout + stderr).trim() })
         )
       }),
-    remove: () => rmSync(folder, { recursive: true, force: true })
+    remove: () => Effect.runPromise(remove(folder))
   }
 }
 

@@ -90,8 +90,8 @@ for (const which of ["oldest", "newest"] as const) {
       assert.strictEqual(compiled.out, "")
     }, 10 * patienceMs)
 
-    afterAll(() => {
-      consumer?.remove()
+    afterAll(async () => {
+      await consumer?.remove()
       if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
     })
 

@@ -4,11 +4,13 @@
  * asked for: `HOLDFAST_WHOLE=1 npx vitest run test/package/peers.test.ts`, as the gate does.
  */
 import { execFile } from "node:child_process"
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { remove } from "../support/folders.ts"
 import { isGate } from "../support/gate.ts"
 import { patienceMs } from "../support/patience.ts"
 import { projectRoot } from "../support/projectRoot.ts"
@@ -92,7 +94,7 @@ describe.skipIf(versions.length === 0)(
           writeFileSync(join(folder, "program.js"), program)
         }, 10 * patienceMs)
 
-        afterAll(() => rmSync(folder, { recursive: true, force: true }))
+        afterAll(() => Effect.runPromise(remove(folder)))
 
         it("there is one copy of it, which everything uses", async () => {
           assert.deepStrictEqual(copiesOf("effect", folder), [version])

@@ -54,9 +54,10 @@ const verified = (filename: string): Effect.Effect<void> =>
   )
 
 const storesIn = (folder: string): ReadonlyArray<string> =>
-  readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) => {
-    const filename = join(entry.parentPath, entry.name)
-    return entry.isFile() && isDatabase(filename) && isStore(filename) ? [filename] : []
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : storesIn(path)
+    return entry.isFile() && isDatabase(path) && isStore(path) ? [path] : []
   })
 
 const magic = "SQLite format 3\0"
