@@ -2,7 +2,7 @@
  * The little of HTTP that the inspector speaks: a request as a value, an answer as a value, and a server between them.
  *
  * Invariant: a client can end or slow nothing but its own request. Nothing listens for upgrades, so Node hands such a request
- * over as an ordinary one.
+ * over as an ordinary one, which the app refuses first of all.
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http"
 import { createServer } from "node:http"

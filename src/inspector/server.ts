@@ -98,6 +98,10 @@ export const appOf = (support: ServerSupport): App => {
 
   return (request) =>
     Effect.suspend(() => {
+      // The page has none, and one that asks for it goes on in another protocol.
+      if (/websocket/i.test(request.headers.upgrade ?? "")) {
+        return Effect.succeed(refusal(400, "NoWebSocket", "there is no WebSocket here"))
+      }
       const base = "http://inspector"
       if (!URL.canParse(request.url, base)) {
         return Effect.succeed(refusal(400, "NoAddress", "the address cannot be read"))

@@ -101,21 +101,25 @@ describe("a client that resets its connection", () => {
     })
   )
 
-  it.scopedLive("is answered like any other when it asks for an upgrade: without the token it gets 401", () =>
+  it.scopedLive("is refused when it asks for a WebSocket, with or without the token, whatever it asks of", () =>
     Effect.gen(function* () {
-      const { port } = yield* served
-      const answer = yield* bounded(
-        Effect.async<string>((resume) => {
-          const socket = connect(port, "127.0.0.1", () =>
-            socket.write(upgrade("/api/changes", "").replace("Host: 127.0.0.1", `Host: 127.0.0.1:${port}`))
+      const { address, port } = yield* served
+      for (const token of ["", tokenIn(address)]) {
+        for (const path of ["/", "/api/changes", "/api/processes", "/nowhere", "//%"]) {
+          const answer = yield* bounded(
+            Effect.async<string>((resume) => {
+              const socket = connect(port, "127.0.0.1", () =>
+                socket.write(upgrade(path, token).replace("Host: 127.0.0.1", `Host: 127.0.0.1:${port}`))
+              )
+              socket.once("data", (data) => {
+                socket.destroy()
+                resume(Effect.succeed(String(data)))
+              })
+            })
           )
-          socket.once("data", (data) => {
-            socket.destroy()
-            resume(Effect.succeed(String(data).slice(0, 12)))
-          })
-        })
-      )
-      assert.strictEqual(answer, "HTTP/1.1 401")
+          assert.match(answer, /^HTTP\/1\.1 400 [^]*there is no WebSocket here/, path)
+        }
+      }
     })
   )
 })
