@@ -196,8 +196,8 @@ export const make: Effect.Effect<typeof Retention.Service, never, ProcessStore> 
             ...moved.map((processId) => ({ processId, reason: "changed" as const }))
           ]
         }
-        const told: unknown = onProgress?.(report)
-        if (Effect.isEffect(told)) yield* told as Effect.Effect<void> // of its type
+        const progress: unknown = onProgress?.(report)
+        if (Effect.isEffect(progress)) yield* progress as Effect.Effect<void> // of its type
       }
     })
 

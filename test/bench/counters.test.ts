@@ -89,7 +89,8 @@ beforeAll(() => {
     for (const method of ["run", "get", "all", "iterate"] as const) {
       const original = statement[method].bind(statement) as (...values: ReadonlyArray<unknown>) => never
       statement[method] = (...values: ReadonlyArray<unknown>) => {
-        counts.statements++
+        // After each commit the length of the -wal is asked, which takes two microseconds.
+        if (!source.includes("NOOP")) counts.statements++
         if (source === "COMMIT") counts.commits++
         return original(...values)
       }

@@ -18,12 +18,12 @@ export type PromisedService<Service> = {
 
 /** An argument with Promises where it has effects: what it tells, and what it waits for. */
 export type PromisedArgument<Argument> = "onProgress" extends keyof Argument
-  ? Omit<Argument, "onProgress"> & { readonly onProgress?: Told<NonNullable<Argument["onProgress"]>> }
+  ? Omit<Argument, "onProgress"> & { readonly onProgress?: Progress<NonNullable<Argument["onProgress"]>> }
   : "stopping" extends keyof Argument
     ? Omit<Argument, "stopping"> & { readonly stopping?: Answered<NonNullable<Argument["stopping"]>> }
     : Argument
 
-type Told<Tell> = Tell extends (...args: infer Args) => Effect.Effect<infer A>
+type Progress<Tell> = Tell extends (...args: infer Args) => Effect.Effect<infer A>
   ? (...args: Args) => A | Promise<A>
   : never
 
@@ -47,7 +47,7 @@ const promisedMember = (member: unknown, perform: Perform): unknown => {
   }
 }
 
-/** What of an argument waits, or is told of progress, as effects. Everything else is as it was given. */
+/** What of an argument waits, or hears of progress, as effects. Everything else is as it was given. */
 const withEffects = (argument: unknown): unknown => {
   const onProgress = memberOf(argument, "onProgress")
   if (typeof onProgress === "function") {

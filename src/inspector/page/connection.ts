@@ -27,7 +27,7 @@ export const post = <A>(path: string, body: unknown): Promise<A> =>
 /** What went wrong, as a sentence. */
 export const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** How long an answer may take: a host that was suspended never gives one, and holds nobody up. Units: milliseconds. */
+/** How long an answer may take: a host that was suspended never gives one, and holds no reader up. Units: milliseconds. */
 const answerMs = 60_000
 
 const ask = async <A>(path: string, init: RequestInit = {}, headers: Readonly<Record<string, string>> = {}) => {

@@ -29,6 +29,7 @@ import * as Rows from "./rows.ts"
 import type { Job } from "./Writer.ts"
 import * as Writer from "./Writer.ts"
 import type { WriterOptions } from "./WriterOptions.ts"
+import * as WalMarker from "./walMarker.ts"
 
 /** Where the database is, and how careful a commit is. */
 export interface SqliteStoreOptions {
@@ -191,6 +192,7 @@ const storeOn = (
       try: () => Rows.make(db, times),
       catch: (cause) => storeError("prepare the store", cause)
     })
+    const checkpoint = WalMarker.checkpoints(db)
     const listeners = Listeners.make<ReadonlyArray<Change>>()
     const timers = Listeners.make<CommitWork>()
     const work = { commits: 0, changes: 0, busyMs: 0 }
@@ -200,6 +202,7 @@ const storeOn = (
       rows.begin()
     }
     const onCommitted = () => {
+      checkpoint()
       const changes = rows.committed()
       const busyMs = performance.now() - begunAt
       work.commits += 1

@@ -179,7 +179,12 @@ const open = (
       },
       catch: (cause) => (cause instanceof StoreError ? cause : storeError("open the database", cause))
     }),
-    (db) => Effect.sync(() => db.close())
+    (db) =>
+      Effect.sync(() => {
+        // A program that was killed while it set the marker has left it in the -wal, which this may move into the file.
+        WalMarker.unset(db)
+        db.close()
+      })
   )
 
 /** SQLite would create a file that every user may read. It gives its -wal and -shm the mode of the file. */
