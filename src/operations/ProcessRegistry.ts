@@ -224,7 +224,7 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
       ProcessRegistry.of({
         registerProcess: Effect.fnUntraced(function* (registration) {
           const shaped = yield* Either.mapLeft(
-            Checks.fitting("", Registrations.Registration, registration),
+            Checks.exactly("", Registrations.Registration, registration),
             ({ field, problem }) =>
               new RegistrationInvalid({
                 processId: idOf(registration),
@@ -244,7 +244,8 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
           return yield* known(id, Append.appendPlan(id, checked, authority), Append.appendEvent(id, checked, authority))
         }),
         signal: Effect.fnUntraced(function* <E>(id: ProcessId, request: SignalRequest<E>, presented: Authority) {
-          const { name, payload, signalId, wakeTargetScope, judge } = yield* Checks.fieldsOf("request", request)
+          const fields = yield* Checks.knownFieldsOf<SignalRequest<E>>("request", signalFields, request)
+          const { name, payload, signalId, wakeTargetScope, judge } = fields
           yield* Checks.id(id)
           const authority = yield* Checks.authority(presented)
           yield* Checks.text("name", name)
@@ -342,6 +343,8 @@ const idOf = (registration: unknown): string =>
     onLeft: () => "",
     onRight: ({ id }) => (typeof id === "string" ? id : "")
   })
+
+const signalFields = { name: true, payload: true, signalId: true, wakeTargetScope: true, judge: true } as const
 
 const FirstStarted = Schema.Struct({ owner: LeaseOwner, startedAtMs: Schema.Int })
 

@@ -34,10 +34,8 @@ export interface Checks {
   readonly taking: Taking
   /** A value of plain JSON, copied. */
   readonly json: <A>(field: string, value: A) => Either.Either<A, InputInvalid>
-  /** Plain JSON of a schema's type side, copied. */
+  /** Plain JSON of a schema's type side, copied, where an unknown field is a mistake too. */
   readonly shape: <A, I>(field: string, schema: Schema.Schema<A, I>, value: A) => Either.Either<A, InputInvalid>
-  /** The same, where an unknown field is a mistake too. */
-  readonly exactly: <A, I>(field: string, schema: Schema.Schema<A, I>, value: A) => Either.Either<A, InputInvalid>
   /** A request to append. */
   readonly appendRequest: (request: AppendRequest) => Either.Either<AppendRequest, InputInvalid>
   /** An output, through its wire form: what the log cannot say does not get into the record either. */
@@ -50,10 +48,10 @@ export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
   return {
     taking: limits,
     json,
-    shape: (field, schema, value) => Either.flatMap(json(field, value), (copy) => fitting(field, schema, copy)),
-    exactly: (field, schema, value) => Either.flatMap(json(field, value), (copy) => exactly(field, schema, copy)),
+    shape: (field, schema, value) => Either.flatMap(json(field, value), (copy) => exactly(field, schema, copy)),
     appendRequest: (request) =>
-      Either.flatMap(fieldsOf("request", request), ({ eventType, payload, replayKey, wakeTargetScope }) => {
+      Either.flatMap(knownFieldsOf("request", fieldsOfRequest, request), (fields) => {
+        const { eventType, payload, replayKey, wakeTargetScope } = fields
         // Every signal and event goes through here: steps of a generator would take longer than the checks.
         const type = text("request/event_type", eventType)
         if (Either.isLeft(type)) return Either.left(type.left)
@@ -76,6 +74,8 @@ export const make: Effect.Effect<Checks> = Effect.map(Limits, (limits) => {
       )
   }
 })
+
+const fieldsOfRequest = { eventType: true, payload: true, replayKey: true, wakeTargetScope: true } as const
 
 const taken = <A>(taking: Taking, field: string, value: A): Either.Either<A, InputInvalid> => {
   // What a schema encodes to nothing is `null` by then; here nothing is a field that was forgotten.
@@ -225,17 +225,24 @@ export const fieldsOf = <A extends object>(field: string, record: A): Either.Eit
   }
 }
 
-/** The same of options, where an unknown one is a mistake: one that was misspelt narrows nothing. */
-export const optionsOf = <A extends object>(
+/** The same, where an unknown field is a mistake: one that was misspelt narrows nothing. */
+export const knownFieldsOf = <A extends object>(
+  field: string,
   known: Readonly<Record<keyof A, true>>,
-  options: A
+  record: A
 ): Either.Either<A, InputInvalid> =>
-  Either.flatMap(fieldsOf("options", options), (fields) => {
+  Either.flatMap(fieldsOf(field, record), (fields) => {
     const unknown = Object.keys(fields).find((name) => !Object.hasOwn(known, name))
     return unknown === undefined
       ? Either.right(fields)
-      : invalid(`options/${unknown}`, `is no option; there are ${Object.keys(known).join(", ")}`)
+      : invalid(`${field}/${unknown}`, `is no field of it; there are ${Object.keys(known).join(", ")}`)
   })
+
+/** The same of options. */
+export const optionsOf = <A extends object>(
+  known: Readonly<Record<keyof A, true>>,
+  options: A
+): Either.Either<A, InputInvalid> => knownFieldsOf("options", known, options)
 
 /** A value that no limit of a host is about, copied. */
 const small = <A>(field: string, value: A): Either.Either<A, InputInvalid> => taken({}, field, value)

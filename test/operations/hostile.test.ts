@@ -69,8 +69,11 @@ const operations: ReadonlyArray<Operation> = [
   ),
 
   onIds("signal", ({ registry }, id) => registry.signal(id, { name: "n", payload: 1, signalId: "1" }, external)),
-  on("signal: a request that is", /request|name/, notRecords, ({ registry }, value) =>
-    registry.signal(p, value, external)
+  on(
+    "signal: a request that is",
+    /request|name/,
+    { ...notRecords, "a misspelt id": { name: "n", payload: 1, signalId: "1", signalid: "2" } },
+    ({ registry }, value) => registry.signal(p, value, external)
   ),
   onIds("cancelRunning", ({ registry }, id) => registry.cancelRunning(id, "r", host)),
 
@@ -94,6 +97,8 @@ const operations: ReadonlyArray<Operation> = [
       "a wake target that is a number": { wakeTarget: 5 },
       "half an attempt": { maxAttempts: 0.5 },
       "a close policy that is none": { parent: { processId: "p", closePolicy: "sell" } },
+      "a field that is misspelt": { wakeTargt: { sessionId: "s" } },
+      "an input's field that is misspelt": { input: { _tag: "External", metadat: 1 } },
       "a payload that is too much": { input: { _tag: "Engine", kind: "k", payload: notJson["too much"] } },
       "a payload with a cycle": { input: { _tag: "Engine", kind: "k", payload: notJson["a cycle"] } },
       "a payload with a lone surrogate": { input: { _tag: "Engine", kind: "k", payload: "\ud800" } }
@@ -107,6 +112,7 @@ const operations: ReadonlyArray<Operation> = [
       ...notRecords,
       "a numbered type": { eventType: 5, payload: 1 },
       "a numbered replay key": { eventType: "note", payload: 1, replayKey: 5 },
+      "a misspelt replay key": { eventType: "note", payload: 1, replaykey: "k" },
       "a target that is a text": { eventType: "progress", payload: { urgent: 1, text: "t" }, wakeTargetScope: "s" },
       "a target of nothing": { eventType: "progress", payload: { urgent: 1, text: "t" }, wakeTargetScope: {} }
     },
@@ -125,6 +131,7 @@ const operations: ReadonlyArray<Operation> = [
       ...notRecords,
       ...notJson,
       "an owner that is a text": { owner: "w", startedAtMs: 1 },
+      "an unknown field": { owner, startedAtMs: 1, atMs: 1 },
       "a time that is a text": { owner, startedAtMs: "x" }
     },
     ({ registry }, value) => registry.recordFirstStarted(p, value)
@@ -170,14 +177,20 @@ const operations: ReadonlyArray<Operation> = [
     {
       ...notRecords,
       ...notJson,
-      "one of wrong types": { requestedBy: 1, requestedAtMs: "x" }
+      "one of wrong types": { requestedBy: 1, requestedAtMs: "x" },
+      "a misspelt reason": { requestedBy: "o", requestedAtMs: 1, raeson: "r" }
     },
     ({ registry }, value) => registry.requestProcessAbandon(p, value, host)
   ),
   on(
     "setExternalRef: a reference that is",
     /external_ref/,
-    { ...notRecords, ...notJson, "of numbers": { backend: 1, id: 2 } },
+    {
+      ...notRecords,
+      ...notJson,
+      "of numbers": { backend: 1, id: 2 },
+      "a misspelt field": { backend: "b", id: "1", meta: {} }
+    },
     ({ registry }, value) => registry.setExternalRef(p, value, external)
   ),
   on("setExternalRef: an authority that is", /authority|lease/, notAuthorities, ({ registry }, value) =>
@@ -230,7 +243,7 @@ const operations: ReadonlyArray<Operation> = [
   on(
     "grantHandle: a descriptor that is",
     /^descriptor/,
-    { null: null, "a text": "x", "a numbered kind": { kind: 5 }, ...notJson },
+    { null: null, "a text": "x", "a numbered kind": { kind: 5 }, "a misspelt label": { lable: "x" }, ...notJson },
     ({ grants }, value) => grants.grantHandle({ sessionId: "t" }, q, value)
   ),
   on("revokeHandle: a scope that is", /scope/, notScopes, ({ grants }, value) => grants.revokeHandle(value, p)),
@@ -268,7 +281,8 @@ const operations: ReadonlyArray<Operation> = [
       "without a time": { kind: wait.kind },
       "since a text": { ...wait, sinceMs: "x" },
       "numbered by a fraction": { ...wait, kind: { ...wait.kind, ordinal: 0.5 } },
-      "without a name": { ...wait, kind: { ...wait.kind, name: 5 } }
+      "without a name": { ...wait, kind: { ...wait.kind, name: 5 } },
+      "with a misspelt deadline": { ...wait, kind: { ...wait.kind, deadlineMS: 5 } }
     },
     ({ waits }, value) => waits.setProcessWait(p, value, host)
   ),

@@ -128,7 +128,14 @@ export const notCounts = {
   "a text": "1",
   null: null
 }
-export const notDurations = { negative: -1, "a fraction": 0.5, "not a number": Number.NaN, "a text": "5", null: null }
+export const notDurations = {
+  negative: -1,
+  "a fraction": 0.5,
+  "not a number": Number.NaN,
+  endless: Number.POSITIVE_INFINITY,
+  "a text": "5",
+  null: null
+}
 export const notAuthorities = {
   ...notRecords,
   "an unknown one": { _tag: "Nobody" },

@@ -26,6 +26,7 @@ const notWatermarks = {
   ...notRecords,
   "an unknown one": { _tag: "Never" },
   "no cursor": { _tag: "UpTo" },
+  "a cursor beside no projector": { _tag: "NoProjector", cursor: "x" },
   "a cursor that is a number": { _tag: "UpTo", cursor: 1 },
   "a cursor of another store": { _tag: "UpTo", cursor: "elsewhere:1" }
 }
@@ -112,7 +113,8 @@ const ofOutbox: Operations<typeof WakeOutbox.Service> = {
         ...unreadable,
         "an unknown one": { _tag: "Lost" },
         "a delay that is negative": { _tag: "Defer", delayMs: -1, seen: "no" },
-        "a discard for no reason": { _tag: "Discard" }
+        "a discard for no reason": { _tag: "Discard" },
+        "a field that is misspelt": { _tag: "Enqueued", at: 1 }
       },
       ({ outbox }, value) => outbox.settle({ number: 1, token: "t" }, value)
     )
