@@ -211,6 +211,24 @@ describe.skipIf(reason !== undefined)(`a file that its reader may not write${sho
     // Here SQLite would make a -wal of the reader's, and the host could not open it.
     ["in a folder that it may write", "current", [""], { file: 0o444, folder: 0o777 }]
   ]
+  it("is refused where it was copied without the -wal of its host", () => {
+    const place = mkdtempSync(join(tmpdir(), "holdfast-closed-"))
+    const temporary = mkdtempSync(join(tmpdir(), "holdfast-temporary-"))
+    chmodSync(temporary, 0o777)
+    try {
+      const db = join(place, "agent.db")
+      cpSync(fileOf("crashed"), db)
+      chmodSync(db, closed.file)
+      chmodSync(place, closed.folder)
+      const ran = asAnother(["show", "q", "--db", db], { TMPDIR: temporary })
+      assert.match(ran.stderr, /^holdfast: \S+ cannot be opened: it was copied without its -wal file/)
+      assert.strictEqual(ran.status, 1)
+    } finally {
+      chmodSync(place, 0o755)
+      for (const made of [place, temporary]) rmSync(made, { recursive: true, force: true })
+    }
+  })
+
   for (const [what, state, suffixes, modes] of cases) {
     it(`is read, ${what}`, () => {
       const place = mkdtempSync(join(tmpdir(), "holdfast-closed-"))

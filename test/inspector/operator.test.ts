@@ -63,8 +63,12 @@ inBrowser("an operator on the page", (browser) => {
       )
     )
 
-  const text = (page: Page, selector: string) =>
-    page.locator(selector).evaluateAll((found) => found.map((one) => one.textContent?.replace(/\s+/g, " ").trim()))
+  /** The texts of what is there once the first of it is. */
+  const text = async (page: Page, selector: string) => {
+    const found = page.locator(selector)
+    await found.first().waitFor({ state: "attached" })
+    return found.evaluateAll((each) => each.map((one) => one.textContent?.replace(/\s+/g, " ").trim()))
+  }
 
   it.scopedLive("finds a failed run and the line that threw, sees which step hangs and why, and goes back", () =>
     bounded(

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -8,7 +8,11 @@ import { processId } from "../../src/model/ids.ts"
 import { external } from "../../src/operations/decisions/authority.ts"
 import { backup } from "../../src/store/sqlite/backup.ts"
 import * as SqliteStore from "../../src/store/sqlite/SqliteStore.ts"
+import * as WalMarker from "../../src/store/sqlite/walMarker.ts"
 import { contentOf, open, temporaryFolder } from "./sqliteFixtures.ts"
+
+/** What `user_version` is while the marker is set: part of the format of a file. */
+const marked = 0x4866
 
 const opened = (filename: string) => Effect.exit(Effect.scoped(Effect.asVoid(open(filename))))
 const looked = (filename: string) => Effect.exit(Effect.scoped(Effect.asVoid(SqliteStore.makeReadOnly({ filename }))))
@@ -32,15 +36,20 @@ describe("a file that is copied while a host has it open", () => {
     })
   )
 
-  it.scopedLive("is refused at any time after, however much the host has written and moved into the file", () =>
+  it.scopedLive("is refused at any time after, however much two hosts have written and moved into the file", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const filename = join(folder, "agent.db")
       const place = yield* temporaryFolder
       const { register, registry } = yield* open(filename)
+      const beside = yield* open(filename)
       yield* register("p")
       const note = (n: number) =>
-        registry.appendEvent(processId("p"), { eventType: "note", payload: `${n}`.padEnd(100_000) }, external)
+        (n % 3 === 0 ? beside.registry : registry).appendEvent(
+          processId("p"),
+          { eventType: "note", payload: `${n}`.padEnd(100_000) },
+          external
+        )
       let largest = 0
       // About 12 MB: three times as much as the -wal holds before it is moved.
       for (let n = 1; n <= 120; n++) {
@@ -62,24 +71,101 @@ describe("a file that is copied while a host has it open", () => {
     })
   )
 
+  const shift = (db: Database.Database, by: number) =>
+    db
+      .prepare(
+        "UPDATE holdfast_migrations SET migration_id = migration_id + ? WHERE migration_id = (SELECT max(migration_id) FROM holdfast_migrations)"
+      )
+      .run(by)
+
+  /** A file with a process, of a schema so much later, as a host leaves it that is killed once it has set the marker. */
+  const killed = (later = 0) =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const [filename, left] = [join(folder, "agent.db"), join(folder, "killed.db")]
+      yield* Effect.scoped(Effect.flatMap(open(filename), ({ register }) => register("p")))
+      const db = new Database(filename)
+      shift(db, later)
+      db.pragma(`user_version = ${marked}`)
+      for (const suffix of ["", "-wal"]) copyFileSync(filename + suffix, left + suffix)
+      db.pragma("user_version = 0")
+      shift(db, -later)
+      db.close()
+      return left
+    })
+
+  const isWhole = (filename: string, processes: number) =>
+    Effect.gen(function* () {
+      // A close has moved the -wal into the file, and removed it.
+      assert.isFalse(existsSync(`${filename}-wal`))
+      const { store } = yield* open(filename)
+      assert.strictEqual((yield* store.list({ filter: {} })).length, processes)
+    })
+
+  it.scopedLive("opens where a host was killed within a checkpoint, also after a program beside it was the first", () =>
+    Effect.gen(function* () {
+      const filename = yield* killed()
+      const beside = open(filename, { migrates: false })
+      yield* Effect.scoped(Effect.flatMap(beside, ({ register }) => register("q")))
+      yield* isWhole(filename, 2)
+    })
+  )
+
+  it.scopedLive("opens then also after one was the first that could not open it", () =>
+    Effect.gen(function* () {
+      const filename = yield* killed(1_000)
+      assert.isTrue(Exit.isFailure(yield* opened(filename)), "its schema is one of a later version")
+      const db = new Database(filename)
+      shift(db, -1_000)
+      db.close()
+      yield* isWhole(filename, 1)
+    })
+  )
+
+  it.scopedLive("is whole where it is a backup that was made in the midst of a checkpoint", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const filename = join(folder, "agent.db")
+      const { register } = yield* open(filename)
+      yield* register("p")
+      const db = new Database(filename)
+      db.pragma(`user_version = ${marked}`)
+      yield* backup(filename, join(folder, "backup.db"))
+      db.pragma("user_version = 0")
+      db.close()
+      yield* isWhole(join(folder, "backup.db"), 1)
+    })
+  )
+
   it.scopedLive(
-    "opens where a host was killed between the marker and its -wal, whoever opens and closes it first",
+    "has the marker no longer than to the next commit, where another program has the lock when it is taken back",
     () =>
       Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const filename = join(folder, "agent.db")
-        yield* Effect.scoped(Effect.flatMap(open(filename), ({ register }) => register("p")))
-        const killed = new Database(filename)
-        killed.pragma("user_version = 18534") // as the host had set it
-        for (const suffix of ["", "-wal"]) copyFileSync(filename + suffix, join(folder, `killed.db${suffix}`))
-        killed.pragma("user_version = 0")
-        killed.close()
-        // A program beside the host is the only one, and closes the file: SQLite moves the -wal into it, and removes it.
-        const beside = open(join(folder, "killed.db"), { migrates: false })
-        yield* Effect.scoped(Effect.flatMap(beside, ({ register }) => register("q")))
-        assert.isFalse(existsSync(join(folder, "killed.db-wal")))
-        const { store } = yield* open(join(folder, "killed.db"))
-        assert.strictEqual((yield* store.list({ filter: {} })).length, 2)
+        const filename = join(yield* temporaryFolder, "other.db")
+        const [db, other] = [new Database(filename, { timeout: 0 }), new Database(filename, { timeout: 0 })]
+        db.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (text TEXT)")
+        const insert = db.prepare("INSERT INTO t VALUES (?)")
+        const { begun, committed } = WalMarker.checkpoints(db)
+        const commit = (text: string) => {
+          db.exec("BEGIN IMMEDIATE")
+          begun()
+          insert.run(text)
+          db.exec("COMMIT")
+          committed()
+        }
+        const pragma = db.pragma.bind(db)
+        vi.spyOn(db, "pragma").mockImplementation((text, options) => {
+          if (text === "user_version = 0" && !db.inTransaction && !other.inTransaction) other.exec("BEGIN IMMEDIATE")
+          return pragma(text, options)
+        })
+        commit("x".repeat(5_000_000))
+        assert.isTrue(other.inTransaction, "it has the lock")
+        assert.isTrue(WalMarker.isSet(other))
+        other.exec("ROLLBACK")
+        commit("y")
+        assert.isFalse(WalMarker.isSet(other))
+        db.close()
+        other.close()
       })
   )
 

@@ -188,21 +188,21 @@ const storeOn = (
 ): Effect.Effect<typeof ProcessStore.Service, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
     const times = yield* WakeTimings
-    const rows = yield* Effect.try({
-      try: () => Rows.make(db, times),
+    const [rows, checkpoints] = yield* Effect.try({
+      try: () => [Rows.make(db, times), db.readonly ? undefined : WalMarker.checkpoints(db)] as const,
       catch: (cause) => storeError("prepare the store", cause)
     })
-    const checkpoint = WalMarker.checkpoints(db)
     const listeners = Listeners.make<ReadonlyArray<Change>>()
     const timers = Listeners.make<CommitWork>()
     const work = { commits: 0, changes: 0, busyMs: 0 }
     let begunAt = 0
     const onBegin = () => {
       begunAt = performance.now()
+      checkpoints?.begun()
       rows.begin()
     }
     const onCommitted = () => {
-      checkpoint()
+      checkpoints?.committed()
       const changes = rows.committed()
       const busyMs = performance.now() - begunAt
       work.commits += 1

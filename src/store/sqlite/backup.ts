@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import { StoreError } from "../../model/errors.ts"
 import { storeError } from "./failure.ts"
 import * as Opening from "./opening.ts"
+import * as WalMarker from "./walMarker.ts"
 
 /** What a backup copied. */
 export interface BackupReport {
@@ -33,6 +34,7 @@ export const backup = (filename: string, destination: string): Effect.Effect<Bac
         try: async () => {
           closeSync(openSync(partial, "wx", 0o600))
           await inOneStep(db, partial)
+          WalMarker.clear(partial)
           // Unlike a rename, a link never replaces what another program has made meanwhile.
           linkSync(partial, destination)
           return (

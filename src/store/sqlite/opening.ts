@@ -60,7 +60,7 @@ export const toWrite = (
     yield* refuseWithoutWal(filename)
     const db = yield* open(filename, options)
     if (options.migrates) {
-      yield* Effect.tapError(Effect.zipRight(migrated(filename), marking(db)), () => Effect.sync(() => db.close()))
+      yield* Effect.tapError(Effect.zipRight(migrated(filename), marking(db)), () => Effect.sync(() => closed(db)))
     }
     return db
   }).pipe(waiting(options.timeoutMs))
@@ -126,7 +126,7 @@ const refuseWithoutWal = (filename: string): Effect.Effect<void, StoreError> =>
     const looks = Effect.scoped(
       Effect.zipRight(
         leftAsItWas(filename),
-        Effect.sync(() => isMarked(filename))
+        Effect.sync(() => WalMarker.isWalMissing(filename) && isMarked(filename))
       )
     )
     return Effect.flatMap(looks, (first) =>
@@ -172,20 +172,21 @@ const open = (
           db.pragma(`synchronous = ${synchronous}`)
           db.pragma("foreign_keys = ON")
         } catch (cause) {
-          db.close()
+          closed(db)
           throw cause
         }
         return db
       },
       catch: (cause) => (cause instanceof StoreError ? cause : storeError("open the database", cause))
     }),
-    (db) =>
-      Effect.sync(() => {
-        // A program that was killed while it set the marker has left it in the -wal, which this may move into the file.
-        WalMarker.unset(db)
-        db.close()
-      })
+    (db) => Effect.sync(() => closed(db))
   )
+
+/** Closes a connection that may write, once or again. What is killed within a checkpoint leaves the marker, which a close may move. */
+const closed = (db: Database.Database): void => {
+  if (db.open) WalMarker.unset(db)
+  db.close()
+}
 
 /** SQLite would create a file that every user may read. It gives its -wal and -shm the mode of the file. */
 const createFile = (filename: string): void => {
@@ -320,6 +321,7 @@ const copyFiles = (from: string, to: string): void => {
     copyFileSync(from + suffix, to + suffix)
     chmodSync(to + suffix, 0o600)
   }
+  if (WalMarker.isWalMissing(from) && isMarked(to)) throw WalMarker.refusal()
 }
 
 /** One transaction that reads: also of a file that a host writes to meanwhile. */
