@@ -21,12 +21,11 @@ import { signalEventType } from "../model/ids.ts"
 import type { ProcessEffect } from "../model/ProcessEffect.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
-import * as Registrations from "../model/Registration.ts"
-import { Limits } from "../operations/checks.ts"
+import * as Checks from "../operations/checks.ts"
 import type { AppendRefusal } from "../operations/decisions/append.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { Lookup } from "../operations/existing.ts"
-import { HandleGrants } from "../operations/HandleGrants.ts"
+import { grantOf, HandleGrants } from "../operations/HandleGrants.ts"
 import { ProcessRegistry, readProcess } from "../operations/ProcessRegistry.ts"
 import { hostServices, recordingOccurrence } from "../runtime/HostServices.ts"
 import { Worker } from "../runtime/worker/Worker.ts"
@@ -120,7 +119,9 @@ const started = ({ registration, grant, executionContext }: Of<"Start">) =>
       cause === undefined || registration.provenance.causedBy !== undefined
         ? registration.provenance
         : { ...registration.provenance, causedBy: causalRefOf(cause) }
-    const registered = yield* Registrations.prepare({ ...registration, provenance }, yield* Limits)
+    const checks = yield* Checks.make
+    if (grant !== undefined) yield* grantOf(checks, grant.sessionScope, registration.id, grant.descriptor)
+    const registered = yield* Checks.registration({ ...registration, provenance }, checks.taking)
     yield* worker.start(registered, Authority.host)
     if (grant !== undefined) {
       yield* Effect.flatMap(HandleGrants, (grants) =>

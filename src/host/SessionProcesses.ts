@@ -28,12 +28,12 @@ import { registrationOf } from "../model/StartRequest.ts"
 import type { ToolOutput } from "../model/ToolOutput.ts"
 import { fromAwaitOutput, runtimeFailure } from "../model/ToolOutput.ts"
 import { Activations } from "../operations/Activations.ts"
-import { Limits } from "../operations/checks.ts"
+import * as Checks from "../operations/checks.ts"
 import * as Authority from "../operations/decisions/authority.ts"
 import type { CompletionRefusal } from "../operations/decisions/completion.ts"
 import { Environments } from "../operations/Environments.ts"
 import type { Lookup } from "../operations/existing.ts"
-import { HandleGrants } from "../operations/HandleGrants.ts"
+import { grantOf, HandleGrants } from "../operations/HandleGrants.ts"
 import { ProcessRegistry, readProcess } from "../operations/ProcessRegistry.ts"
 import { everyGrant } from "../operations/pages.ts"
 import type { Origin } from "../runtime/body/Origin.ts"
@@ -149,7 +149,7 @@ export const layer: Layer.Layer<
     const registry = yield* ProcessRegistry
     const grants = yield* HandleGrants
     const { triggers, cancels } = yield* hostServices
-    const limits = yield* Limits
+    const checks = yield* Checks.make
     const handles = handlesOf(registry, grants, yield* Awaiter, cancels)
 
     /** Registers first, then grants, then runs: what a crash leaves undone in between, the same start again repairs. */
@@ -159,9 +159,10 @@ export const layer: Layer.Layer<
       grant: { readonly scope: SessionScope; readonly descriptor: HandleDescriptor } | undefined
     ) =>
       Effect.gen(function* () {
+        if (grant !== undefined) yield* grantOf(checks, grant.scope, registration.id, grant.descriptor)
         if (registration.envRef !== undefined) yield* environments.load(registration.envRef)
         const identity = yield* engines.admit(registration)
-        const registered = yield* Registrations.prepare({ ...registration, identity }, limits)
+        const registered = yield* Checks.registration({ ...registration, identity }, checks.taking)
         yield* activations.start(registered, authority)
         if (grant !== undefined) yield* grants.grantHandle(grant.scope, registration.id, grant.descriptor)
         yield* worker.recover(registration.id, [])

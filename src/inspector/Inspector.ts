@@ -199,7 +199,9 @@ const checkedOptions = (given: InspectorOptions): Required<InspectorOptions> => 
   Arguments.known(known, options)
   const { port = 0, host = "127.0.0.1", token = Access.randomToken() } = options
   const { actions = true, name = "holdfast", redact = showAll, announce = announceOnTerminal } = options
-  Arguments.whole("port", port, 0)
+  if (Arguments.whole("port", port, 0) > 65_535) {
+    throw new InputInvalid({ field: "port", problem: `is ${port}; there are none above 65535` })
+  }
   if (!Access.isLoopback(Arguments.text("host", host))) {
     throw new InputInvalid({ field: "host", problem: `is ${host}; only loopback names are served` })
   }

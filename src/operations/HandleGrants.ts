@@ -76,6 +76,23 @@ export class HandleGrants extends Context.Tag("holdfast/store/HandleGrants")<
   }
 >() {}
 
+/** A grant whose parts are checked: for what grants only after it has begun something. */
+export const grantOf = (
+  checks: Checks.Checks,
+  scope: SessionScope,
+  id: ProcessId,
+  descriptor: HandleDescriptor
+): Either.Either<HandleGrant, InputInvalid> =>
+  Either.gen(function* () {
+    const owning = yield* Checks.addressable("scope", scope)
+    return {
+      scopeId: scopeId(owning),
+      sessionId: owning.sessionId,
+      processId: yield* Checks.id(id),
+      descriptor: yield* checks.shape("descriptor", HandleDescriptor, descriptor)
+    }
+  })
+
 /** Grants a process to a scope; granting again replaces the descriptor. */
 const putGrant = (granted: HandleGrant): ((view: View) => Decision<HandleGrant, ProcessUnknown>) =>
   onRow(granted.processId, () => acceptWith(granted, [{ _tag: "PutGrant", grant: granted }]))
@@ -167,14 +184,7 @@ export const make: Effect.Effect<typeof HandleGrants.Service, never, ProcessStor
     return Checks.answering(
       HandleGrants.of({
         grantHandle: Effect.fnUntraced(function* (scope, id, descriptor) {
-          yield* Checks.id(id)
-          const owning = yield* Checks.addressable("scope", scope)
-          const grant: HandleGrant = {
-            scopeId: scopeId(owning),
-            sessionId: owning.sessionId,
-            processId: id,
-            descriptor: yield* checks.shape("descriptor", HandleDescriptor, descriptor)
-          }
+          const grant = yield* grantOf(checks, scope, id, descriptor)
           return yield* known(id, { lock: [id] }, putGrant(grant))
         }),
         revokeHandle: Effect.fnUntraced(function* (scope, id) {

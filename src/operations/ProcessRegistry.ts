@@ -4,7 +4,6 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
@@ -16,9 +15,10 @@ import type {
   ProcessAlreadyTerminal,
   ProcessPruned,
   RegistrationConflict,
+  RegistrationInvalid,
   StoreError
 } from "../model/errors.ts"
-import { ProcessUnknown, RegistrationInvalid } from "../model/errors.ts"
+import { ProcessUnknown } from "../model/errors.ts"
 import type { AbandonRequest, AppendReceipt, AppendRequest, ExternalRef } from "../model/facts.ts"
 import * as Facts from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
@@ -30,7 +30,6 @@ import * as Filter from "../model/ListFilter.ts"
 import type { ProcessEvent } from "../model/ProcessEvent.ts"
 import type { ProcessRecord } from "../model/ProcessRecord.ts"
 import type { Registration } from "../model/Registration.ts"
-import * as Registrations from "../model/Registration.ts"
 import type { Decision, ProcessRow, View } from "../store/Decision.ts"
 import { recordOf } from "../store/Decision.ts"
 import { ProcessStore } from "../store/ProcessStore.ts"
@@ -223,16 +222,7 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
     return Checks.answering(
       ProcessRegistry.of({
         registerProcess: Effect.fnUntraced(function* (registration) {
-          const shaped = yield* Either.mapLeft(
-            Checks.exactly("", Registrations.Registration, registration),
-            ({ field, problem }) =>
-              new RegistrationInvalid({
-                processId: idOf(registration),
-                field: field.slice(1) || "registration",
-                problem
-              })
-          )
-          const registered = yield* Registrations.prepare(shaped, checks.taking)
+          const registered = yield* Checks.registration(registration, checks.taking)
           return recordOf(
             yield* store.transact(Register.registerPlan(registered.registration), Register.register(registered))
           )
@@ -336,13 +326,6 @@ export const make: Effect.Effect<typeof ProcessRegistry.Service, never, ProcessS
 
 /** The registry on the store in context. */
 export const layer: Layer.Layer<ProcessRegistry, never, ProcessStore> = Layer.effect(ProcessRegistry, make)
-
-/** What names a registration that was refused, and whose id may be anything. */
-const idOf = (registration: unknown): string =>
-  Either.match(Checks.fieldsOf<{ readonly id?: unknown }>("registration", registration as object), {
-    onLeft: () => "",
-    onRight: ({ id }) => (typeof id === "string" ? id : "")
-  })
 
 const signalFields = { name: true, payload: true, signalId: true, wakeTargetScope: true, judge: true } as const
 

@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import type { ParseOptions } from "effect/SchemaAST"
 import type { AwaitOutput } from "../model/AwaitOutput.ts"
 import * as Output from "../model/AwaitOutput.ts"
-import { InputInvalid } from "../model/errors.ts"
+import { InputInvalid, RegistrationInvalid } from "../model/errors.ts"
 import { messageOf } from "../model/Failure.ts"
 import type { AppendRequest } from "../model/facts.ts"
 import type { ProcessId } from "../model/ids.ts"
@@ -22,6 +22,8 @@ import { copyOf, firstIssue, snapshot, whenAsked, withAdvice } from "../model/js
 import type { Lease, LeaseOwner } from "../model/Lease.ts"
 import { LeaseOwner as LeaseOwnerSchema, Lease as LeaseSchema } from "../model/Lease.ts"
 import { SessionScope, scopeId } from "../model/Provenance.ts"
+import type { Registration } from "../model/Registration.ts"
+import * as Registrations from "../model/Registration.ts"
 import type { Authority } from "./decisions/authority.ts"
 
 /** How a host takes values: the largest, and half surrogates. Provide another value to the layers of the store to change it. */
@@ -85,6 +87,26 @@ const taken = <A>(taking: Taking, field: string, value: A): Either.Either<A, Inp
     onRight: (copy) => copy as A // the same JSON
   })
 }
+
+/** A registration of known fields, normalised. Fails with `RegistrationInvalid`, which names the field. */
+export const registration = (
+  given: Registration,
+  taking: Taking
+): Either.Either<Registrations.Registered, RegistrationInvalid> =>
+  exactly("", Registrations.Registration, given).pipe(
+    Either.mapLeft(
+      ({ field, problem }) =>
+        new RegistrationInvalid({ processId: idOf(given), field: field.slice(1) || "registration", problem })
+    ),
+    Either.flatMap((checked) => Registrations.prepare(checked, taking))
+  )
+
+/** What names a registration that was refused, and whose id may be anything. */
+const idOf = (given: unknown): string =>
+  Either.match(fieldsOf<{ readonly id?: unknown }>("registration", given as object), {
+    onLeft: () => "",
+    onRight: ({ id }) => (typeof id === "string" ? id : "")
+  })
 
 /** A process id: text that any store can keep. Whether it is blank is the registration's question. */
 export const id = (value: ProcessId, field = "id"): Either.Either<ProcessId, InputInvalid> =>
@@ -232,10 +254,11 @@ export const knownFieldsOf = <A extends object>(
   record: A
 ): Either.Either<A, InputInvalid> =>
   Either.flatMap(fieldsOf(field, record), (fields) => {
-    const unknown = Object.keys(fields).find((name) => !Object.hasOwn(known, name))
+    const [unknown] =
+      Object.entries(fields).find(([name, value]) => value !== undefined && !Object.hasOwn(known, name)) ?? []
     return unknown === undefined
       ? Either.right(fields)
-      : invalid(`${field}/${unknown}`, `is no field of it; there are ${Object.keys(known).join(", ")}`)
+      : invalid(`${field}/${unknown}`, `is unknown; there are ${Object.keys(known).join(", ")}`)
   })
 
 /** The same of options. */

@@ -140,6 +140,24 @@ describe("a host without Effect", () => {
     assert.include(JSON.stringify(output), "5")
   })
 
+  it("refuses the options of a wait that it does not know, and waits for nothing then", async () => {
+    const { start, run, awaitFailure, events } = await started()
+    const handle = await start(Waits, { id: "long", payload: {} })
+    const wrong = { singal: new AbortController().signal } as never
+    const waits = [
+      () => handle.result(wrong),
+      () => run(Effect.never, wrong),
+      () => awaitFailure(wrong),
+      () => events(wrong)[Symbol.asyncIterator]().next(),
+      () => handle.events(wrong)[Symbol.asyncIterator]().next()
+    ]
+    for (const wait of waits) {
+      const refused = await wait().catch((error: unknown) => error)
+      assert.instanceOf(refused, Errors.InputInvalid)
+      assert.include(String(refused), "options/singal is no option; there are signal")
+    }
+  })
+
   it("stops what a session waits for once the Promise of its stop is there", async () => {
     const { sessions } = await started()
     const stopping = Promise.resolve("enough")

@@ -365,6 +365,24 @@ describe("what a session may address", () => {
     }).pipe(Effect.provide(host))
   )
 
+  it.live("begins nothing that could not be granted, or that has an unknown field", () =>
+    Effect.gen(function* () {
+      const sessions = yield* SessionProcesses
+      const start = (more: object, descriptor: object) =>
+        Effect.flip(
+          sessions.start(
+            "s",
+            { ...engineOf("endless", null), ...more },
+            caller(),
+            descriptor as { readonly label?: string }
+          )
+        )
+      assert.include((yield* start({}, { lable: "x" })).message, "descriptor/lable")
+      assert.include((yield* start({ wakeTargt: { sessionId: "s" } }, {})).message, "wakeTargt")
+      assert.isUndefined(yield* (yield* ProcessRegistry).getProcess(p))
+    }).pipe(Effect.provide(host))
+  )
+
   it.live("is asked to stop, or given back, however many there are", () =>
     Effect.gen(function* () {
       const sessions = yield* SessionProcesses

@@ -30,7 +30,7 @@ import type { Startable } from "../../runtime/engine/Startable.ts"
 import type { Trigger } from "../../runtime/HostServices.ts"
 import * as Running from "./branches.ts"
 import type { Handle, Reach, Retry } from "./handle.ts"
-import { fromPromise, handleOf, hearing, rejecting, tries } from "./handle.ts"
+import { fromPromise, handleOf, hearing, rejecting, signalOf, tries } from "./handle.ts"
 
 /** How a step is recorded and tried. */
 export interface BodyStepOptions<Value, ValueWire, Failure, FailureWire> {
@@ -247,7 +247,7 @@ const contextOf = (
   const perform = performer(runtime, branchSignal)
   const beside: typeof perform = (...asked) => runningStep.exit(() => perform(...asked)) // a step may ask for it too
   const reach: Reach = {
-    wait: (effect, options) => perform("ctx.start(…).result", effect, options?.signal),
+    wait: (effect, options) => rejecting(() => perform("ctx.start(…).result", effect, signalOf(options))),
     act: (effect) => perform("an operation of a handle", effect),
     release
   }

@@ -54,7 +54,7 @@ import { onAbort } from "./aborts.ts"
 import type { BodyContext, Promised } from "./body.ts"
 import { bodyOf } from "./body.ts"
 import type { Handle, Perform, WaitOptions } from "./handle.ts"
-import { handleOf, iterable } from "./handle.ts"
+import { handleOf, iterable, rejecting, signalOf } from "./handle.ts"
 import type { MachineHandle, PromiseMachineOptions } from "./machine.ts"
 import { machineHandleOf, withEffects } from "./machine.ts"
 import type { PromisedService } from "./services.ts"
@@ -245,7 +245,8 @@ export const createHost = async <
 
   const stopped = new AbortController()
   const acts = new Set<Promise<unknown>>()
-  const wait: Perform = (effect, waiting) => promised(runtime, [stopped.signal, waiting?.signal])(effect)
+  const wait: Perform = (effect, waiting) =>
+    rejecting(() => promised(runtime, [stopped.signal, signalOf(waiting)])(effect))
   const act: Perform = (effect) => {
     if (stopped.signal.aborted) return Promise.reject(stopped.signal.reason)
     const answer = promised(runtime, [])(effect)

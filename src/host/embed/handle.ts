@@ -92,6 +92,10 @@ export const fromPromise = <A>(run: () => Promise<A> | A): Effect.Effect<A, unkn
     )
   })
 
+/** The signal that lets go of a wait. Throws `InputInvalid` for options that have more, since no wait would heed that. */
+export const signalOf = (options: WaitOptions | undefined): AbortSignal | undefined =>
+  Arguments.fields("options", { signal: true }, options).signal
+
 /** Asks for something; a throw is a rejection as any other. */
 export const rejecting = <A>(ask: () => Promise<A>): Promise<A> => {
   try {

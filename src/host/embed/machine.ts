@@ -104,20 +104,30 @@ export const machineHandleOf = <Machine extends AnyStateMachine>(
 ): MachineHandle<Machine> => ({
   ...handleOf(handle, reach),
   send: (event, options) => reach.act(handle.send(event, options)),
-  ask: (event, options) => rejecting(() => reach.wait(handle.ask(event, withoutSignal(options)), options)),
+  ask: (event, options) =>
+    rejecting(() => {
+      const [own, waiting] = apart(options)
+      return reach.wait(handle.ask(event, own), waiting)
+    }),
   can: (event) => reach.wait(handle.can(event)),
   accepts: () => reach.wait(handle.accepts),
   snapshot: (options) => reach.wait(handle.snapshot, options),
   snapshots: (options) => iterable(handle.snapshots, reach, options),
-  waitFor: (until, options) => rejecting(() => reach.wait(handle.waitFor(until, withoutSignal(options)), options)),
+  waitFor: (until, options) =>
+    rejecting(() => {
+      const [own, waiting] = apart(options)
+      return reach.wait(handle.waitFor(until, own), waiting)
+    }),
   emitted: (options) => iterable(handle.emitted, reach, options)
 })
 
-/** The options of the operation itself, whatever they are: it refuses those that it does not know. */
-const withoutSignal = <Options extends object>(options: (Options & WaitOptions) | undefined): Options | undefined => {
-  if (typeof options !== "object" || options === null) return options
-  const { signal: _signal, ...own } = options
-  return own as Options // without what is the Promise's own
+/** The options of the operation itself, which refuses those that it does not know, and those of its Promise. */
+const apart = <Options extends object>(
+  options: (Options & WaitOptions) | undefined
+): readonly [own: Options | undefined, waiting: WaitOptions | undefined] => {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) return [options, undefined]
+  const { signal, ...own } = options
+  return [own as Options, signal === undefined ? undefined : { signal }] // without what is the Promise's own
 }
 
 /** The options of a machine whose actions and actors are async functions, as those of one whose are effects. */

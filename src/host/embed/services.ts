@@ -49,20 +49,21 @@ const promisedMember = (member: unknown, perform: Perform): unknown => {
 
 /** What of an argument waits, or hears of progress, as effects. Everything else is as it was given. */
 const withEffects = (argument: unknown): unknown => {
-  const onProgress = memberOf(argument, "onProgress")
-  if (typeof onProgress === "function") {
-    return { ...Object(argument), onProgress: (...args: ReadonlyArray<unknown>) => settled(() => onProgress(...args)) }
-  }
-  const stopping = memberOf(argument, "stopping")
-  return isPromise(stopping) ? { ...Object(argument), stopping: settled(() => stopping) } : argument
-}
-
-/** A member of a record. What cannot be read is left to the operation, which refuses it. */
-const memberOf = (argument: unknown, name: string): unknown => {
   try {
-    return Object(argument)[name]
+    const { onProgress, stopping } = Object(argument)
+    if (typeof onProgress === "function") {
+      return {
+        ...Object(argument),
+        onProgress: (...args: ReadonlyArray<unknown>) => settled(() => onProgress(...args))
+      }
+    }
+    if (!isPromise(stopping)) return argument
+    // One that rejects before anything waits for it ends no program.
+    stopping.then(undefined, () => {})
+    return { ...Object(argument), stopping: settled(() => stopping) }
   } catch {
-    return undefined
+    // What cannot be read is left to the operation, which refuses it.
+    return argument
   }
 }
 

@@ -32,7 +32,8 @@ const answerMs = 60_000
 
 const ask = async <A>(path: string, init: RequestInit = {}, headers: Readonly<Record<string, string>> = {}) => {
   const unreachable = (): never => {
-    throw new Refused("Unreachable", "the host does not answer")
+    const mayBeDone = init.method === undefined ? "" : "; what was asked for may have been done"
+    throw new Refused("Unreachable", `the host does not answer${mayBeDone}`)
   }
   const signal = AbortSignal.timeout(answerMs)
   const request = { ...init, signal, headers: { ...headers, ...authorization() } }

@@ -266,8 +266,8 @@ const predicateOf = <Machine extends AnyStateMachine>(
   if (typeof until === "function") return until
   const field = "what to wait for"
   const meant = Arguments.options(field, { state: true, tag: true }, until)
-  if (!("state" in meant || "tag" in meant)) {
-    throw new InputInvalid({ field, problem: "names neither a state nor a tag" })
-  }
-  return "state" in meant ? ({ matches }) => matches(meant.state) : ({ hasTag }) => hasTag(meant.tag)
+  const { state, tag } = meant as { readonly state?: StateValueFrom<Machine>; readonly tag?: TagsFrom<Machine> } // one of them
+  if (state !== undefined && tag === undefined) return ({ matches }) => matches(state)
+  if (tag !== undefined && state === undefined) return ({ hasTag }) => hasTag(tag)
+  throw new InputInvalid({ field, problem: "must name a state or a tag, and not both" })
 }
