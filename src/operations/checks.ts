@@ -247,6 +247,12 @@ export const fieldsOf = <A extends object>(field: string, record: A): Either.Eit
   }
 }
 
+/** The first field that is not known; one without a value is as if it were not there. */
+export const unknownIn = (known: Readonly<Record<string, true>>, fields: object): string | undefined =>
+  Object.keys(fields).find(
+    (name) => !Object.hasOwn(known, name) && (fields as Readonly<Record<string, unknown>>)[name] !== undefined // its own key
+  )
+
 /** The same, where an unknown field is a mistake: one that was misspelt narrows nothing. */
 export const knownFieldsOf = <A extends object>(
   field: string,
@@ -254,8 +260,7 @@ export const knownFieldsOf = <A extends object>(
   record: A
 ): Either.Either<A, InputInvalid> =>
   Either.flatMap(fieldsOf(field, record), (fields) => {
-    const [unknown] =
-      Object.entries(fields).find(([name, value]) => value !== undefined && !Object.hasOwn(known, name)) ?? []
+    const unknown = unknownIn(known, fields)
     return unknown === undefined
       ? Either.right(fields)
       : invalid(`${field}/${unknown}`, `is unknown; there are ${Object.keys(known).join(", ")}`)

@@ -51,10 +51,8 @@ export type Known = Readonly<Record<string, true>>
 
 /** Refuses options that have another one than those that are known: what is misspelt would be taken for the default. */
 export const known = (names: Known, options: object, fieldOf: (name: string) => string = (name) => name): void => {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || Object.hasOwn(names, name)) continue
-    refuse(fieldOf(name), `is no option; there are ${Object.keys(names).join(", ")}`)
-  }
+  const unknown = Checks.unknownIn(names, options)
+  if (unknown !== undefined) refuse(fieldOf(unknown), `is no option; there are ${Object.keys(names).join(", ")}`)
 }
 
 /** The options of an operation, each read once; every one of them is known. */

@@ -299,6 +299,13 @@ describe("a handle on a machine", () => {
           late.message,
           'process `d` is still in state "opened", which is not the one that was waited for'
         )
+        for (const wrong of [{}, { state: undefined }, { state: "opened", tag: "passable" }, { stat: "opened" }]) {
+          const refused = yield* Effect.flip(door.waitFor(wrong as never))
+          assert.match(
+            refused.message,
+            /^what to wait for(\/stat is no option| must name a state or a tag, and not both)/
+          )
+        }
         const never = yield* Effect.fork(Effect.flip(door.waitFor(({ context }) => context.visits === 9)))
         yield* door.cancel()
         const ended = yield* Fiber.join(never)
